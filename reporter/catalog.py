@@ -1,0 +1,43 @@
+"""The one extension mechanism: a folder is a catalogue, and a file in it ends in `ENTRIES`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Protocol, TypeVar
+
+from reporter.types import ReporterError
+
+
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Entry = TypeVar("Entry", bound=Named)
+
+
+def collect(package: str, kind: type[Entry]) -> dict[str, Entry]:
+    """Every entry of a folder by its name, file by file in alphabetical order.
+
+    Raises ReporterError where a file ends in something else, or a name is used twice.
+    """
+    entries: dict[str, Entry] = {}
+    for info in iter_modules(import_module(package).__path__):
+        module = import_module(f"{package}.{info.name}")
+        for entry in getattr(module, "ENTRIES", ()):
+            if not isinstance(entry, kind):
+                raise ReporterError(f"{module.__name__}.ENTRIES holds {entry!r}, which is no {kind.__name__}")
+            if entry.name in entries:
+                raise ReporterError(f"{module.__name__}.ENTRIES: the name {entry.name!r} is taken; choose another")
+            entries[entry.name] = entry
+    return entries
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of an error line: what was probably meant, else what there is."""
+    names = list(known)
+    close = get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"

@@ -1,0 +1,1 @@
+"""Which pictures: one file each, ending in `ENTRIES`, a tuple of `Chart`."""

@@ -1,0 +1,1 @@
+"""Published truth with its sources, as CSV: never retyped in code."""
