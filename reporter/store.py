@@ -14,7 +14,7 @@ from reporter.types import SCHEMA, Record, ReporterError
 
 
 def record_path(folder: Path, machine: str, architecture: str) -> Path:
-    """Where the record lies; a name that is no plain file name is percent-encoded, so that it cannot leave the folder."""
+    """Where the record lies; a name that is no plain file name is percent-encoded and so cannot leave the folder."""
     from urllib.parse import quote
 
     return folder / "records" / quote(machine, safe="") / f"{quote(architecture, safe='')}.json"
@@ -22,7 +22,9 @@ def record_path(folder: Path, machine: str, architecture: str) -> Path:
 
 def save(folder: Path, record: Record) -> None:
     """Writes a record whole or not at all."""
-    write(record_path(folder, record.machine, record.architecture), dumps(record.model_dump(mode="json", by_alias=True)))
+    write(
+        record_path(folder, record.machine, record.architecture), dumps(record.model_dump(mode="json", by_alias=True))
+    )
 
 
 def load(path: Path) -> Record:

@@ -165,21 +165,22 @@ class Metric:
     """How quantities are taken: `measure(subject)` yields a `Reading` for each.
 
     Metrics with the same `process` share one fresh process; a `timed` one is repeated in rounds over all architectures.
-    `depends` names the settings besides the machine that its readings depend on.
+    `device` is where it is taken: on the CPU, on a GPU, on the faster of those that were chosen (`any`), or on none,
+    because it counts. `depends` names the conditions besides the machine that its readings depend on.
     """
 
     name: str
     quantities: tuple[Quantity, ...]
     measure: Callable[[Subject], Iterator[Reading]]
     process: str
-    device: Literal["cpu", "cuda"] = "cpu"
+    device: Literal["cpu", "cuda", "any", "none"] = "none"
     timed: bool = False
     depends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Chart:
-    """One picture: `draw(comparison, language)` gives a Vega-Lite specification, None where there is nothing to show."""
+    """One picture: `draw(comparison, language)` gives a Vega-Lite specification, None where nothing is to be shown."""
 
     name: str
     title: str
@@ -188,7 +189,7 @@ class Chart:
     order: int = 100
 
 
-def exact(quantity: Quantity, number: int, **detail: JsonValue) -> Reading:
+def exact(quantity: Quantity, number: int, **detail: Any) -> Reading:
     """A reading that is counted, not sampled."""
     return Reading(quantity=quantity, samples=(number,), detail=detail)
 

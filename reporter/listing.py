@@ -1,0 +1,42 @@
+"""What `reporter list` knows: architectures, data sets, metrics; torch only where the question needs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reporter.catalog import collect
+from reporter.selection import datasets, select
+from reporter.types import Architecture, Metric
+
+
+def known(architectures: str) -> dict[str, Any]:
+    """Everything there is, JSON-able."""
+    metrics = collect("reporter.metrics", Metric).values()
+    return {
+        "architectures": [
+            {"name": entry.name, "family": entry.family, "year": entry.year, "input_size": entry.input_size}
+            for entry in select(architectures, _discover)
+        ],
+        "datasets": [{"name": entry.name, "title": entry.title} for entry in datasets().values()],
+        "metrics": [
+            {"key": q.key, "group": q.group, "unit": q.unit, "title": q.title} for m in metrics for q in m.quantities
+        ],
+    }
+
+
+def in_words(known: dict[str, Any]) -> str:
+    """The same as three aligned lists."""
+    blocks = [f"{title}\n{_columns(known[title])}" for title in ("architectures", "datasets", "metrics")]
+    return "\n\n".join(blocks)
+
+
+def _columns(rows: list[dict[str, Any]]) -> str:
+    table = [[str(cell) for cell in row.values()] for row in rows]
+    widths = [max(len(row[index]) for row in table) for index in range(len(table[0]))]
+    return "\n".join("  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
+
+
+def _discover() -> tuple[Architecture, ...]:
+    from reporter.architectures.torchvision import discover
+
+    return discover()

@@ -1,0 +1,79 @@
+"""Timing one call: warm up until it has settled, sample until it is known well enough or the time is up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from statistics import median
+from time import perf_counter
+from typing import Protocol
+
+from reporter.statistics import interval
+
+Call = Callable[[], object]
+AGREEMENT = 0.05
+"""Two windows of warm-up agree when their medians differ by less than this share."""
+WINDOW_SECONDS = 0.05
+
+
+class Timer(Protocol):
+    def __call__(self, call: Call, count: int) -> list[float]:
+        """Seconds of each of `count` calls in a row."""
+
+
+def cpu_timer(call: Call, count: int) -> list[float]:
+    """Wall time of calls that are done when they return."""
+    seconds = []
+    for _ in range(count):
+        start = perf_counter()
+        call()
+        seconds.append(perf_counter() - start)
+    return seconds
+
+
+def cuda_timer(call: Call, count: int) -> list[float]:
+    """Time on the current CUDA stream, from an event before to an event after each call; synchronised once a block."""
+    import torch
+
+    events = [torch.cuda.Event(enable_timing=True) for _ in range(count + 1)]
+    events[0].record()
+    for event in events[1:]:
+        call()
+        event.record()
+    torch.cuda.synchronize()
+    return [start.elapsed_time(end) / 1e3 for start, end in pairwise(events)]
+
+
+def timer(device: str) -> Timer:
+    """The timer for a device."""
+    return cuda_timer if device.startswith("cuda") else cpu_timer
+
+
+def sample(call: Call, timer: Timer, *, seconds: float, goal: float, least: int) -> tuple[float, ...]:
+    """Seconds per call once warm: at least `least` samples, more until the interval meets the goal or time is up."""
+    first = warm_up(call, timer, seconds)
+    block = max(1, min(50, round(WINDOW_SECONDS / first)))
+    samples: list[float] = []
+    end = perf_counter() + seconds
+    while len(samples) < least or (perf_counter() < end and not known(samples, goal)):
+        samples += timer(call, block)
+    return tuple(samples)
+
+
+def warm_up(call: Call, timer: Timer, seconds: float) -> float:
+    """Calls until two windows agree, or `seconds` are over; returns the seconds per call last seen."""
+    end = perf_counter() + seconds
+    timer(call, 1)  # the first call allocates and compiles: its time says nothing about the next
+    before = timer(call, 1)[0]
+    while perf_counter() < end:
+        now = median(timer(call, max(1, min(50, round(WINDOW_SECONDS / before)))))
+        if abs(now - before) <= AGREEMENT * before:
+            return now
+        before = now
+    return before
+
+
+def known(samples: list[float], goal: float) -> bool:
+    """Whether the 95 % interval of the median spans no more than `goal` of it."""
+    bounds = interval(samples, "median")
+    return bounds is not None and bounds[1] - bounds[0] <= goal * median(samples)

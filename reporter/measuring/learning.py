@@ -1,0 +1,149 @@
+"""What the training metrics share: images, networks that are ready to learn, single steps and gradients."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from reporter.measuring.subject import CLASSES, Subject, auxiliary_heads, drop_auxiliary, without_initialisation
+from reporter.measuring.training import Images, Recipe, batches, step_of
+from reporter.selection import dataset
+from reporter.settings import Conditions
+
+DOWNLOAD_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One training step that can be run again and again, and what it holds between two runs."""
+
+    run: Callable[[], Tensor]
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    batch: tuple[Tensor, Tensor]
+
+    def held(self) -> dict[str, list[Tensor]]:
+        """The tensors alive between two steps, by what they are for."""
+        state = [value for values in self.optimizer.state.values() for value in values.values()]
+        return {
+            "weights": [*self.network.parameters(), *self.network.buffers()],
+            "gradients": [weight.grad for weight in self.network.parameters() if weight.grad is not None],
+            "optimizer": [value for value in state if isinstance(value, Tensor)],
+            "batch": list(self.batch),
+        }
+
+
+def training_step(subject: Subject, device: str | torch.device) -> Step:
+    """A step of the recipe on the native 1,000 classes, at the batch and image size of the fine-tuning."""
+    conditions = subject.conditions
+    with without_initialisation() if str(device) == "meta" else torch.enable_grad():
+        network, _ = _fit(subject.build().to(device), conditions.image_size)
+    images = subject.input(conditions.batch_size, device, conditions.image_size)
+    labels = torch.arange(conditions.batch_size, device=device) % CLASSES
+    recipe = Recipe.of(subject.architecture, 10**6, conditions.batch_size)
+    step, optimizer = step_of(network.train(), recipe)
+    return Step(lambda: step(images, labels), network, optimizer, (images, labels))
+
+
+def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, Images, int]:
+    """Training and held-out images on the device, and the number of classes."""
+    root = Path(conditions.data_root) if conditions.data_root else Path.home() / ".cache" / "reporter"
+    chosen = dataset(conditions.dataset)
+    parts = []
+    for train in (True, False):
+        images, labels = chosen.load(root, conditions.image_size, train)
+        keep = slice(None) if train else slice(conditions.test_images)
+        parts.append((images[keep].to(device), labels[keep].to(device)))
+    return parts[0], parts[1], int(max(labels.max() for _, labels in parts)) + 1
+
+
+def learner(subject: Subject, classes: int, seed: int) -> tuple[nn.Module, dict[str, Any]]:
+    """A network with a head for `classes`, from ImageNet weights where they are asked for and can be had."""
+    torch.manual_seed(seed)
+    network = subject.architecture.build(classes)
+    weights: str = "random"
+    reason: str | None = "asked for"
+    if subject.conditions.weights != "random":
+        weights, reason = _pretrain(network, subject)
+    network, dropped = _fit(network.to(subject.device), subject.conditions.image_size)
+    return network, {"weights": weights, "weights_reason": reason, "auxiliary_dropped": dropped}
+
+
+def gradient_ratio(subject: Subject, train: Images, classes: int, seed: int) -> float:
+    """Norm of the gradient in the first layer's weights over that in the last's, with random weights."""
+    torch.manual_seed(seed)
+    network = subject.architecture.build(classes).to(subject.device)
+    drop_auxiliary(network)
+    layers: list[Any] = []
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.register_forward_hook(lambda module, *_: layers.append(module))
+    images, labels = next(batches(train, subject.conditions.batch_size, 1, seed))
+    cross_entropy(network.train()(images), labels).backward()
+    return float(layers[0].weight.grad.norm() / layers[-1].weight.grad.norm())
+
+
+def _fit(network: nn.Module, size: int) -> tuple[nn.Module, str | None]:
+    """Drops auxiliary heads that images of this size are too small for; says so."""
+    if not auxiliary_heads(network):
+        return network, None
+    trial = deepcopy(network).to("meta").train()
+    try:
+        trial(torch.empty(2, 3, size, size, device="meta"))
+    except RuntimeError:
+        drop_auxiliary(network)
+        return network, f"images of {size} px are too small for the auxiliary head"
+    return network, None
+
+
+def _pretrain(network: nn.Module, subject: Subject) -> tuple[str, str | None]:
+    name, weights = subject.architecture.name, subject.architecture.weights
+    if weights is None:
+        if subject.conditions.weights == "pretrained":
+            raise ValueError("no published ImageNet weights; use --weights auto or random")
+        return "random", "no published ImageNet weights"
+    try:
+        state = _checkpoint(name, weights)
+    except OSError as error:
+        if subject.conditions.weights == "pretrained":
+            raise
+        return "random", str(error)
+    _load_but_head(network, state)
+    return weights, None
+
+
+def _checkpoint(name: str, weights: str) -> Mapping[str, Tensor]:
+    """The checkpoint from torch hub's folder, or downloaded to it, its hash checked; OSError names the file wanted."""
+    from torchvision.models import get_model_weights
+
+    chosen = get_model_weights(name)[weights]
+    wanted = Path(torch.hub.get_dir()) / "checkpoints" / chosen.url.rsplit("/", 1)[-1]
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+    try:
+        state: Mapping[str, Tensor] = chosen.get_state_dict(progress=False, check_hash=True, weights_only=True)
+        return state
+    except (OSError, RuntimeError) as error:
+        raise OSError(f"no {weights} weights: {wanted.name} is not in torch hub's checkpoints and {error}") from None
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _load_but_head(network: Any, state: Mapping[str, Tensor]) -> None:
+    """Takes over every tensor but those of the class outputs, whose shape the data set decides."""
+    own = network.state_dict()
+    fitting = {name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape}
+    left = set(own) - set(fitting)
+    if len(fitting) < 0.9 * len(own):
+        raise ValueError(f"the checkpoint does not fit: {len(left)} of {len(own)} tensors differ")
+    network.load_state_dict(fitting, strict=False)
+    if hasattr(network, "transform_input"):
+        network.transform_input = True

@@ -1,0 +1,146 @@
+"""The record of one architecture while it grows: what is there, what is missing, every new reading saved at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from reporter import store
+from reporter.measuring import machine
+from reporter.measuring.executor import LocalExecutor, Receive
+from reporter.measuring.job import Job
+from reporter.measuring.request import Outcome, Progress, Request
+from reporter.types import Architecture, Metric, Reading, Record, ReporterError, Status, Verdict, absent
+
+REUSED = ("ok", "unsupported", "skipped")
+NOT_ASKED = "not asked for by --device"
+
+
+class Ledger:
+    """The record of one architecture while it grows."""
+
+    def __init__(self, architecture: Architecture, request: Request) -> None:
+        self.request = request
+        self.spent = 0.0
+        self.record = self._earlier(architecture) or _blank(architecture, request)
+        self._note_devices()
+
+    def needs(self, metric: Metric, number: int) -> bool:
+        """Whether a round of a metric is still to be measured; nothing is, of a device that was not chosen."""
+        if metric.device not in ("none", *self.request.devices):
+            return False
+        return number >= min(self._done(metric, quantity.key) for quantity in metric.quantities)
+
+    def measure(self, job: Job, executor: LocalExecutor, progress: Progress, outcome: Outcome) -> None:
+        """Runs a job and takes its readings in; what it did not deliver gets the reason why.
+
+        A metric that failed in one round is left out of the later ones.
+        """
+        job = job.model_copy(update={"metrics": tuple(name for name in job.metrics if self._goes_on(name, job.round))})
+        if not job.metrics:
+            return
+        missing = {q.key: q for name in job.metrics for q in self.request.metrics[name].quantities}
+
+        def receive(message: Mapping[str, Any]) -> None:
+            if "reading" in message:
+                reading = Reading.model_validate(message["reading"])
+                missing.pop(reading.quantity.key, None)
+                self._keep(reading, job, progress)
+            else:
+                outcome.busy += message["busy"]
+                outcome.building += message["building"]
+
+        status, reason = self._run(job, executor, receive)
+        for reading in absent(missing.values(), status, reason or ""):
+            self._keep(reading, job, progress)
+
+    def failed(self) -> int:
+        """How many of the readings asked for did not succeed."""
+        keys = (quantity.key for metric in self.request.metrics.values() for quantity in metric.quantities)
+        readings = (self.record.readings.get(key) for key in keys)
+        return sum(reading is not None and reading.status in ("failed", "oom", "timeout") for reading in readings)
+
+    def history(self) -> dict[str, Any]:
+        """The line that history.jsonl gets."""
+        readings = self.record.readings
+        return {
+            "generated": datetime.now(UTC).isoformat(timespec="seconds"),
+            "architecture": self.record.architecture,
+            "machine": self.record.machine,
+            "environment": self.record.environment,
+            "values": {key: reading.value for key, reading in readings.items() if reading.value is not None},
+            "seconds": round(self.spent, 3),
+        }
+
+    def _run(self, job: Job, executor: LocalExecutor, receive: Receive) -> Verdict:
+        """How the worker ended, as the status of what it did not deliver."""
+        limit = self.request.timeout
+        if limit is not None and self.spent >= limit:
+            return Verdict("timeout", f"not begun: the {limit:.0f} s for this architecture were over")
+        verdict = executor.run(job, receive, None if limit is None else limit - self.spent)
+        return verdict if verdict.status != "ok" else Verdict("failed", "the worker left it out")
+
+    def _goes_on(self, name: str, number: int) -> bool:
+        readings = (self.record.readings.get(quantity.key) for quantity in self.request.metrics[name].quantities)
+        return number == 0 or all(reading is not None and reading.status in REUSED for reading in readings)
+
+    def _keep(self, reading: Reading, job: Job, progress: Progress) -> None:
+        before = self.record.readings.get(reading.quantity.key)
+        if job.round and before:
+            reading = reading.model_copy(
+                update={"samples": before.samples + reading.samples, "rounds": before.rounds + reading.rounds}
+            )
+        self._save({reading.quantity.key: reading})
+        if job.round + 1 == job.conditions.rounds or not reading.rounds:
+            progress.reading(self.record.architecture, reading)
+
+    def _save(self, readings: dict[str, Reading]) -> None:
+        self.record = self.record.model_copy(update={"readings": self.record.readings | readings})
+        store.save(self.request.folder, self.record)
+
+    def _done(self, metric: Metric, key: str) -> int:
+        """How many rounds of a reading are there already, taken under the same conditions."""
+        reading = self.record.readings.get(key)
+        wanted = self.request.conditions.of(metric, self.request.devices.get(metric.device, "cpu"))
+        if reading is None or reading.status not in REUSED or reading.settings != wanted:
+            return 0
+        return len(reading.rounds) if metric.timed else 1
+
+    def _earlier(self, architecture: Architecture) -> Record | None:
+        path = store.record_path(self.request.folder, machine.key(), architecture.name)
+        if self.request.fresh or not path.exists():
+            return None
+        try:
+            record = store.load(path)
+        except ReporterError:
+            return None
+        if record.environment != machine.versions():
+            return None
+        return record.model_copy(update={"settings": dict(self.request.settings)})
+
+    def _note_devices(self) -> None:
+        for metric in self.request.metrics.values():
+            if metric.device not in ("none", *self.request.devices):
+                missing = [q for q in metric.quantities if q.key not in self.record.readings]
+                status: Status = "unsupported" if metric.device == "cuda" else "skipped"
+                reason = self.request.no_cuda if metric.device == "cuda" else NOT_ASKED
+                self._save({reading.quantity.key: reading for reading in absent(missing, status, reason)})
+
+
+def _blank(architecture: Architecture, request: Request) -> Record:
+    return Record(
+        schema=1,
+        architecture=architecture.name,
+        family=architecture.family,
+        year=architecture.year,
+        paper=architecture.paper,
+        variant=architecture.variant,
+        input_size=architecture.input_size,
+        published=architecture.published,
+        machine=machine.key(),
+        machine_facts=machine.facts(),
+        environment=machine.versions(),
+        settings=dict(request.settings),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

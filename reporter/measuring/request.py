@@ -1,0 +1,52 @@
+"""What a run is asked to do, how it tells where it is, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from reporter.measuring.job import Job
+from reporter.settings import Conditions
+from reporter.types import Architecture, Metric, Reading
+
+
+class Progress(Protocol):
+    def plan(self, jobs: Sequence[Job]) -> None:
+        """What is to be done."""
+
+    def begin(self, job: Job) -> None:
+        """A job starts."""
+
+    def reading(self, architecture: str, reading: Reading) -> None:
+        """A reading is complete and saved."""
+
+    def end(self, job: Job, seconds: float) -> None:
+        """The job is over."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure, where, under which conditions; `devices` maps a kind (cpu, cuda) to a device of that kind."""
+
+    folder: Path
+    architectures: Sequence[Architecture]
+    metrics: Mapping[str, Metric]
+    devices: Mapping[str, str]
+    conditions: Conditions
+    no_cuda: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    timeout: float | None = None
+    fresh: bool = False
+
+
+@dataclass
+class Outcome:
+    """What a run did: seconds in all, inside measuring calls, on building networks; and what did not succeed."""
+
+    seconds: float = 0.0
+    busy: float = 0.0
+    building: float = 0.0
+    jobs: int = 0
+    failed: int = 0

@@ -1,0 +1,102 @@
+"""One network under measurement, with its inputs: each part is made once, on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reporter.measuring.counting import Counts, count
+from reporter.settings import Conditions
+from reporter.types import Architecture
+
+CLASSES = 1000
+INPUTS = 4
+"""How many different inputs take turns, so that no cache learns one of them by heart."""
+
+
+class Subject:
+    """An architecture on a device under some conditions; `building` counts the seconds spent on making networks."""
+
+    def __init__(self, architecture: Architecture, device: str, conditions: Conditions) -> None:
+        self.architecture = architecture
+        self.device = torch.device(device)
+        self.conditions = conditions
+        self.building = 0.0
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The real network on the device, evaluating, with random weights and 1,000 classes."""
+        return self.build().to(self.device)
+
+    @cached_property
+    def meta(self) -> nn.Module:
+        """The same network without memory: shapes only."""
+        with without_initialisation():
+            return self.build().to("meta")
+
+    @cached_property
+    def counts(self) -> Counts:
+        """What one inference of one native input costs, counted on meta."""
+        return count(self.meta, self.input(1, "meta"))
+
+    def build(self, classes: int = CLASSES) -> nn.Module:
+        """A new network on the CPU, evaluating."""
+        start = perf_counter()
+        torch.manual_seed(0)
+        network = self.architecture.build(classes).eval()
+        self.building += perf_counter() - start
+        return network
+
+    def input(self, batch: int, device: str | torch.device | None = None, size: int | None = None) -> Tensor:
+        """Seeded normal images: batch x 3 x size x size, native size if not told otherwise."""
+        side = size or self.architecture.input_size
+        return torch.randn(batch, 3, side, side, generator=_seeded()).to(device or self.device)
+
+    def inputs(self, batch: int) -> Iterator[Tensor]:
+        """Several inputs on the device, in turn, without end."""
+        images = self.input(batch * INPUTS).split(batch)
+        while True:
+            yield from images
+
+
+def auxiliary_heads(network: nn.Module) -> dict[str, nn.Module]:
+    """The heads that only training uses, by torchvision's naming: `aux1`, `aux2`, `AuxLogits`."""
+    return {name: child for name, child in network.named_children() if name.lower().startswith("aux")}
+
+
+def drop_auxiliary(network: Any) -> None:
+    """Takes the auxiliary heads off, so that training returns the main output alone."""
+    for name in auxiliary_heads(network):
+        setattr(network, name, None)
+    if hasattr(network, "aux_logits"):
+        network.aux_logits = False
+
+
+@contextmanager
+def without_initialisation() -> Iterator[None]:
+    """Leaves new weights as they are allocated: memory that is never written is never taken.
+
+    Works for every network, also those that read a tensor while they are built and so refuse torch.device("meta").
+    """
+    initialisers = {name: made for name, made in vars(nn.init).items() if name.endswith("_") and name[0] != "_"}
+    try:
+        for name in initialisers:
+            setattr(nn.init, name, _as_it_is)
+        yield
+    finally:
+        for name, made in initialisers.items():
+            setattr(nn.init, name, made)
+
+
+def _as_it_is(tensor: Tensor, *_: object, **__: object) -> Tensor:
+    return tensor
+
+
+def _seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)

@@ -1,0 +1,153 @@
+"""The short fine-tuning: one recipe for every network, readable from top to bottom."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from reporter.types import Architecture
+
+WEIGHT_DECAY = 1e-4
+WARM_UP_SHARE = 0.2
+CALIBRATION_BATCHES = 6
+CALIBRATION_BATCH = 32
+
+Images = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; what the architecture decides of it comes from its catalogue entry."""
+
+    learning_rate: float
+    label_smoothing: float
+    auxiliary_loss: float
+    steps: int
+    batch_size: int
+    seed: int = 0
+
+    @classmethod
+    def of(cls, architecture: Architecture, steps: int, batch_size: int, seed: int = 0) -> Recipe:
+        return cls(
+            architecture.learning_rate,
+            architecture.label_smoothing,
+            architecture.auxiliary_loss,
+            steps,
+            batch_size,
+            seed,
+        )
+
+
+@dataclass
+class Course:
+    """What happened: the loss of every step, and held-out top-1 with and without recalibrated batch norm."""
+
+    curve: list[dict[str, float]] = field(default_factory=list)
+    evaluations: list[dict[str, float]] = field(default_factory=list)
+    top1: float = 0.0
+
+
+def fine_tune(network: nn.Module, train: Images, test: Images, recipe: Recipe) -> Course:
+    """Trains for some steps of AdamW and gives the top-1 on held-out images, a fraction.
+
+    Batch-norm statistics lag behind the weights in so short a run, hence they are estimated anew from training images
+    before the evaluation that counts (Wu & Johnson, arXiv 2105.07576, "precise BN"). The order of the images depends on
+    the seed alone and so is the same for every network.
+    """
+    course = Course()
+    train_step, _ = step_of(network, recipe)
+    order = list(batches(train, recipe.batch_size, recipe.steps, recipe.seed))
+    network.train()
+    for number, (images, labels) in enumerate(order, start=1):
+        course.curve.append({"step": number, "loss": float(train_step(images, labels))})
+    evaluation: dict[str, float] = {"step": recipe.steps}
+    if has_batch_norm(network):
+        evaluation["top1_uncalibrated"] = top1(network, test)
+        recalibrate(network, train, recipe.seed)
+    evaluation["top1"] = course.top1 = top1(network, test)
+    course.evaluations.append(evaluation)
+    return course
+
+
+def step_of(network: nn.Module, recipe: Recipe) -> tuple[Callable[[Tensor, Tensor], Tensor], torch.optim.Optimizer]:
+    """One training step as a function of images and labels (forward, loss, backward, update), and its optimiser."""
+    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: pace(step, recipe.steps))
+
+    def step(images: Tensor, labels: Tensor) -> Tensor:
+        optimizer.zero_grad(set_to_none=True)
+        loss = loss_of(network(images), labels, recipe)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        return loss.detach()
+
+    return step, optimizer
+
+
+def pace(step: int, steps: int) -> float:
+    """The learning rate at a step as a share of the recipe's: linear warm-up, then linear decay to a twentieth."""
+    rise = max(1, round(WARM_UP_SHARE * steps))
+    if step < rise:
+        return (step + 1) / rise
+    return max(0.05, 1 - (step - rise) / max(1, steps - rise))
+
+
+def loss_of(output: Any, labels: Tensor, recipe: Recipe) -> Tensor:
+    """Cross-entropy of the main output, plus the weighted losses of the auxiliary heads where there are any.
+
+    GoogLeNet weighs its two heads by 0.3 (arXiv 1409.4842, sect. 5), Inception v3 its one by 0.4.
+    """
+    main, *heads = output if isinstance(output, tuple) else (output,)
+    loss: Tensor = cross_entropy(main, labels, label_smoothing=recipe.label_smoothing)
+    for head in heads:
+        if head is not None:
+            loss = loss + recipe.auxiliary_loss * cross_entropy(head, labels, label_smoothing=recipe.label_smoothing)
+    return loss
+
+
+def batches(data: Images, size: int, count: int, seed: int) -> Iterator[Images]:
+    """`count` batches, reshuffled every epoch, on the device where the images lie."""
+    images, labels = data
+    generator = torch.Generator().manual_seed(seed)
+    waiting = torch.empty(0, dtype=torch.int64)
+    for _ in range(count):
+        while len(waiting) < size:
+            waiting = torch.cat([waiting, torch.randperm(len(labels), generator=generator)])
+        chosen, waiting = waiting[:size].to(labels.device), waiting[size:]
+        yield images[chosen], labels[chosen]
+
+
+def recalibrate(network: nn.Module, train: Images, seed: int) -> None:
+    """Estimates batch-norm means and variances anew from training images, weights as they are."""
+    logging.getLogger("fvcore").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from fvcore.nn.precise_bn import update_bn_stats
+
+        network.train()
+        size = min(CALIBRATION_BATCH, len(train[1]))
+        images = (batch for batch, _ in batches(train, size, CALIBRATION_BATCHES, seed + 1))
+        update_bn_stats(network, images, CALIBRATION_BATCHES, progress=None)
+
+
+def has_batch_norm(network: nn.Module) -> bool:
+    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+
+
+@torch.inference_mode()
+def top1(network: nn.Module, test: Images, batch: int = 32) -> float:
+    """The share of test images whose largest output is their label."""
+    network.eval()
+    right = 0
+    for start in range(0, len(test[1]), batch):
+        images, labels = (part[start : start + batch] for part in test)
+        right += int((network(images).argmax(1) == labels).sum())
+    return right / len(test[1])

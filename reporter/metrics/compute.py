@@ -1,0 +1,49 @@
+"""How much does one inference compute? Multiply-adds, activations and depth, counted on meta."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from reporter.types import Metric, Quantity, Reading, exact
+
+if TYPE_CHECKING:
+    from reporter.measuring.subject import Subject
+
+MACS = Quantity(
+    key="macs",
+    title="MACs",
+    unit="1",
+    group="compute",
+    better="lower",
+    definition="Multiply-adds of convolutions, linear layers and attention in one inference of one image at native "
+    "size; FLOPs are twice as many. Counted by torch's FlopCounterMode, halved.",
+)
+ACTIVATIONS = Quantity(
+    key="activations",
+    title="Activations",
+    unit="1",
+    group="compute",
+    better="lower",
+    definition="Elements that convolutions, linear layers and matrix products put out in one inference "
+    "(Radosavovic et al., arXiv 2003.13678, sect. 3.1).",
+)
+DEPTH = Quantity(
+    key="depth",
+    title="Depth",
+    unit="1",
+    group="compute",
+    better="neither",
+    definition="Convolutions and linear layers on the longest path from image to class. Squeeze-and-excitation gates "
+    "lie on that path, so that SE networks are deeper here than their names say.",
+)
+
+
+def measure(subject: Subject) -> Iterator[Reading]:
+    """Runs one image of shapes through the network on meta."""
+    yield exact(MACS, subject.counts.macs)
+    yield exact(ACTIVATIONS, subject.counts.activations)
+    yield exact(DEPTH, subject.counts.depth)
+
+
+ENTRIES = (Metric("compute", (MACS, ACTIVATIONS, DEPTH), measure, process="counting"),)

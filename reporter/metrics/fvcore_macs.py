@@ -1,0 +1,74 @@
+"""What does a second counter say? fvcore's, operator by operator, and why the two differ."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from reporter.types import Metric, Quantity, Reading, exact
+
+if TYPE_CHECKING:
+    from reporter.measuring.subject import Subject
+
+MACS_FVCORE = Quantity(
+    key="macs_fvcore",
+    title="MACs, fvcore",
+    unit="1",
+    group="compute",
+    better="lower",
+    definition="The same inference counted by fvcore from a trace of a real forward pass. It adds two for each element "
+    "of a batch norm and one for each of an adaptive pooling, and skips additions, max-pooling and activations.",
+)
+EXTRAS = ("batch_norm", "layer_norm", "group_norm", "adaptive_avg_pool2d", "upsample_nearest2d", "upsample_bilinear2d")
+"""Operators that fvcore counts and that hold no multiply-adds by our definition."""
+
+
+def measure(subject: Subject) -> Iterator[Reading]:
+    """Traces one image through the real network on the CPU."""
+    import torch
+    from fvcore.nn import FlopCountAnalysis
+
+    from reporter.measuring.counting import unfused_attention
+
+    logging.getLogger("fvcore").setLevel(logging.CRITICAL)
+    with warnings.catch_warnings(), unfused_attention(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        analysis = FlopCountAnalysis(subject.network, subject.input(1))
+        analysis.set_op_handle("aten::scaled_dot_product_attention", attention_macs)
+        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
+        operators = {name: int(number) for name, number in sorted(analysis.by_operator().items())}
+        unsupported = {name: int(number) for name, number in sorted(analysis.unsupported_ops().items())}
+    verdict, because = judge(subject.counts.macs, operators, unsupported)
+    yield exact(
+        MACS_FVCORE,
+        sum(operators.values()),
+        operators=operators,
+        unsupported=unsupported,
+        verdict=verdict,
+        because=because,
+    )
+
+
+def judge(macs: int, operators: dict[str, int], unsupported: dict[str, int]) -> tuple[str, dict[str, int]]:
+    """Whether fvcore agrees with `macs`, else by which operators it differs or what it leaves out."""
+    extras = {name: number for name, number in operators.items() if name in EXTRAS and number}
+    rest = sum(operators.values()) - sum(extras.values()) - macs
+    if rest < 0:
+        return "undercount", {**unsupported, "missing": -rest}
+    if rest > 0:
+        return "differ", {**extras, "unexplained": rest}
+    return ("differ", extras) if extras else ("agree", {})
+
+
+def attention_macs(inputs: list[Any], outputs: list[Any]) -> int:
+    """Multiply-adds of softmax(q k^T) v: batch and heads x queries x keys x (width of k + width of v)."""
+    query, key, value = ([int(size) for size in item.type().sizes()] for item in inputs[:3])
+    batch = 1
+    for size in query[:-2]:
+        batch *= size
+    return batch * query[-2] * key[-2] * (key[-1] + value[-1])
+
+
+ENTRIES = (Metric("fvcore_macs", (MACS_FVCORE,), measure, process="fvcore"),)

@@ -1,0 +1,43 @@
+"""How well does the gradient reach the first layer? Its norm there over its norm in the last, at initialisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from reporter.types import Metric, Quantity, Reading
+
+if TYPE_CHECKING:
+    from reporter.measuring.subject import Subject
+
+RATIO = Quantity(
+    key="gradient_ratio",
+    title="Gradient ratio",
+    unit="1",
+    group="finetune",
+    better="neither",
+    centre="mean",
+    definition="Norm of the loss's gradient in the weights of the first layer over that in the last, on one batch of "
+    "training images, with random weights before the first step; the mean over seeds.",
+)
+
+
+def measure(subject: Subject) -> Iterator[Reading]:
+    """One backward pass per seed."""
+    from reporter.measuring.learning import gradient_ratio, load_images
+
+    train, _, classes = load_images(subject.conditions, subject.device)
+    seeds = range(subject.conditions.seeds)
+    yield Reading(quantity=RATIO, samples=tuple(gradient_ratio(subject, train, classes, seed) for seed in seeds))
+
+
+ENTRIES = (
+    Metric(
+        "gradients",
+        (RATIO,),
+        measure,
+        process="gradients",
+        device="any",
+        depends=("dataset", "seeds", "batch_size", "image_size"),
+    ),
+)

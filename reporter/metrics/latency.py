@@ -1,0 +1,128 @@
+"""How long does it take? One image at one thread and at all, many images, and a training step; on CPU and CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+from reporter.types import Metric, Quantity, Reading
+
+if TYPE_CHECKING:
+    from reporter.measuring.subject import Subject
+
+Device = Literal["cpu", "cuda"]
+WHERE = {"cpu": "on the CPU with all threads", "cuda": "on the GPU"}
+EFFORT = ("rounds", "seconds", "goal")
+
+
+def _latency(key: str, title: str, where: str) -> Quantity:
+    return Quantity(
+        key=key,
+        title=title,
+        unit="s",
+        group="latency",
+        better="lower",
+        definition=f"Seconds from one image of native size to its 1,000 outputs, {where}: the median over all rounds, "
+        "warmed up, with its 95 % interval by order statistics.",
+    )
+
+
+def _throughput(device: Device, title: str) -> Quantity:
+    return Quantity(
+        key=f"throughput_{device}",
+        title=title,
+        unit="1/s",
+        group="latency",
+        better="higher",
+        definition=f"Images of native size per second in batches, {WHERE[device]}.",
+    )
+
+
+def _train_step(device: Device, title: str) -> Quantity:
+    return Quantity(
+        key=f"train_step_{device}",
+        title=title,
+        unit="s",
+        group="latency",
+        better="lower",
+        definition=f"Seconds of one training step (forward, loss, backward, AdamW) {WHERE[device]}, at the batch and "
+        "image size of the fine-tuning, with 1,000 classes.",
+    )
+
+
+def measure_latency(quantity: Quantity, one_thread: bool, subject: Subject) -> Iterator[Reading]:
+    """Times single images."""
+    from reporter.measuring.machine import threads, usable_threads
+
+    with threads(1 if one_thread else usable_threads()):
+        yield _timed(quantity, subject, _inference(subject, 1), least=3)
+
+
+def measure_throughput(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
+    """Times batches and turns seconds per batch into images per second."""
+    batch = subject.conditions.throughput_batch
+    timed = _timed(quantity, subject, _inference(subject, batch), least=2)
+    yield timed.model_copy(update={"samples": tuple(batch / seconds for seconds in timed.samples)})
+
+
+def measure_train_step(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
+    """Times training steps on one batch."""
+    from reporter.measuring.learning import training_step
+
+    yield _timed(quantity, subject, training_step(subject, subject.device).run, least=2)
+
+
+def _inference(subject: Subject, batch: int) -> Callable[[], object]:
+    import torch
+
+    network, images = subject.network, subject.inputs(batch)
+
+    def infer() -> object:
+        with torch.inference_mode():
+            return network(next(images))
+
+    return infer
+
+
+def _timed(quantity: Quantity, subject: Subject, call: Callable[[], object], least: int) -> Reading:
+    from reporter.measuring import clock
+
+    conditions = subject.conditions
+    timer = clock.timer(subject.device.type)
+    samples = clock.sample(call, timer, seconds=conditions.seconds, goal=conditions.goal, least=least)
+    return Reading(quantity=quantity, samples=samples, rounds=(len(samples),))
+
+
+def _entry(
+    quantity: Quantity, measure: Callable[[Subject], Iterator[Reading]], device: Device, *depends: str
+) -> Metric:
+    return Metric(
+        quantity.key,
+        (quantity,),
+        measure,
+        process=f"timing {device}",
+        device=device,
+        timed=True,
+        depends=(*EFFORT, *depends),
+    )
+
+
+ONE_THREAD = _latency("latency_cpu_1thread", "Latency, CPU, 1 thread", "on the CPU with one thread")
+LATENCY = {
+    "cpu": _latency("latency_cpu", "Latency, CPU", WHERE["cpu"]),
+    "cuda": _latency("latency_cuda", "Latency, GPU", WHERE["cuda"]),
+}
+THROUGHPUT = {"cpu": _throughput("cpu", "Throughput, CPU"), "cuda": _throughput("cuda", "Throughput, GPU")}
+TRAIN_STEP = {"cpu": _train_step("cpu", "Training step, CPU"), "cuda": _train_step("cuda", "Training step, GPU")}
+DEVICES: tuple[Device, ...] = ("cpu", "cuda")
+
+ENTRIES = (
+    _entry(ONE_THREAD, partial(measure_latency, ONE_THREAD, True), "cpu"),
+    *(_entry(LATENCY[d], partial(measure_latency, LATENCY[d], False), d) for d in DEVICES),
+    *(_entry(THROUGHPUT[d], partial(measure_throughput, THROUGHPUT[d]), d, "throughput_batch") for d in DEVICES),
+    *(
+        _entry(TRAIN_STEP[d], partial(measure_train_step, TRAIN_STEP[d]), d, "batch_size", "image_size")
+        for d in DEVICES
+    ),
+)

@@ -1,0 +1,97 @@
+"""How much memory does the process really take? Its resident set, and the CUDA allocator's peaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reporter.types import Metric, Quantity, Reading, absent, exact
+
+if TYPE_CHECKING:
+    from reporter.measuring.subject import Subject
+
+RSS = Quantity(
+    key="rss_inference_bytes",
+    title="Resident memory",
+    unit="B",
+    group="memory",
+    better="lower",
+    definition="How much the process's resident memory grows at its peak from before the network is built until it has "
+    "answered one image on the CPU; what torch itself takes is left out.",
+)
+CUDA_INFERENCE = Quantity(
+    key="cuda_inference_bytes",
+    title="CUDA inference memory",
+    unit="B",
+    group="memory",
+    better="lower",
+    definition="The CUDA allocator's peak of allocated bytes during inference of one image, weights included.",
+)
+CUDA_TRAINING = Quantity(
+    key="cuda_training_bytes",
+    title="CUDA training memory",
+    unit="B",
+    group="memory",
+    better="lower",
+    definition="The CUDA allocator's peak of allocated bytes in one training step at the batch and image size of the "
+    "fine-tuning, all included.",
+)
+STATUS = Path("/proc/self/status")
+CLEAR = Path("/proc/self/clear_refs")
+
+
+def measure_rss(subject: Subject) -> Iterator[Reading]:
+    """Resets the kernel's high-water mark, builds the network, answers one image, reads the mark."""
+    import torch
+
+    if not CLEAR.exists():
+        yield from absent((RSS,), "unsupported", "resident peaks are read from /proc, which this system does not have")
+        return
+    with torch.inference_mode():
+        torch.nn.Conv2d(3, 8, 3)(torch.zeros(1, 3, 32, 32))  # brings the library's own buffers in before the baseline
+        CLEAR.write_text("5")
+        before = _status_bytes("VmRSS")
+        subject.network(subject.input(1))
+    yield exact(RSS, _status_bytes("VmHWM") - before)
+
+
+def measure_cuda(subject: Subject) -> Iterator[Reading]:
+    """Runs apart from all timing, in a process of its own."""
+    import torch
+
+    from reporter.measuring.learning import training_step
+
+    image = subject.input(1)
+    with torch.inference_mode():
+        yield _cuda_peak(CUDA_INFERENCE, lambda: subject.network(image))
+    del subject.network
+    yield _cuda_peak(CUDA_TRAINING, training_step(subject, subject.device).run)
+
+
+def _cuda_peak(quantity: Quantity, run: Callable[[], object]) -> Reading:
+    import torch
+
+    run()  # workspaces of cuDNN and optimiser state are taken by the first call
+    torch.cuda.reset_peak_memory_stats()
+    run()
+    torch.cuda.synchronize()
+    return exact(quantity, torch.cuda.max_memory_allocated(), reserved=torch.cuda.max_memory_reserved())
+
+
+def _status_bytes(field: str) -> int:
+    lines = (line.split() for line in STATUS.read_text().splitlines())
+    return next(int(words[1]) * 1024 for words in lines if words[0] == f"{field}:")
+
+
+ENTRIES = (
+    Metric("memory_resident", (RSS,), measure_rss, process="resident", device="cpu"),
+    Metric(
+        "memory_cuda",
+        (CUDA_INFERENCE, CUDA_TRAINING),
+        measure_cuda,
+        process="cuda memory",
+        device="cuda",
+        depends=("batch_size", "image_size"),
+    ),
+)

@@ -1,0 +1,109 @@
+"""From settings to a request: everything is checked before anything is written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from reporter.catalog import collect, nearest
+from reporter.measuring import machine
+from reporter.measuring.executor import LocalExecutor
+from reporter.measuring.ledger import NOT_ASKED
+from reporter.measuring.request import Request
+from reporter.selection import dataset, select
+from reporter.settings import Settings
+from reporter.types import GROUPS, Architecture, Metric, ReporterError
+
+OURS = ("records", "summary.json", "history.jsonl", "figures", "tables")
+TIMEOUTS = {"quick": 300.0, "standard": 1200.0, "thorough": 7200.0}
+
+
+def prepare(out: Path | None, settings: Settings, executor: LocalExecutor) -> Request:
+    """What is to be measured; ReporterError, with the nearest right value, before anything is written."""
+    if out is None:
+        raise ReporterError("say where the results go: --out DIR")
+    if settings.executor == "ray":
+        raise ReporterError("--executor: 'ray' is not part of this version; use 'local'")
+    if settings.baseline or settings.fail_on != "never":
+        raise ReporterError("--baseline and --fail-on are not part of this version")
+    dataset(settings.dataset)
+    metrics = choose_metrics(settings.metrics)
+    architectures = select(settings.architectures, lambda: discovered(executor))
+    devices, no_cuda = choose_devices(settings.device, executor)
+    check_folder(out)
+    return Request(
+        folder=out,
+        architectures=architectures,
+        metrics=metrics,
+        devices=devices,
+        no_cuda=no_cuda,
+        conditions=settings.conditions(),
+        settings=settings.model_dump(mode="json"),
+        timeout=settings.timeout or TIMEOUTS[settings.preset],
+        fresh=settings.fresh,
+    )
+
+
+def choose_metrics(names: tuple[str, ...]) -> dict[str, Metric]:
+    """The metrics that take the quantities of some groups or keys; all where none is named."""
+    catalogue = collect("reporter.metrics", Metric)
+    keys = [quantity.key for metric in catalogue.values() for quantity in metric.quantities]
+    for name in names:
+        if name not in GROUPS and name not in keys:
+            raise ReporterError(f"--metrics: unknown metric {name!r}; {nearest(name, [*GROUPS, *keys])}")
+    return {
+        metric.name: metric
+        for metric in catalogue.values()
+        if not names or any(quantity.key in names or quantity.group in names for quantity in metric.quantities)
+    }
+
+
+def choose_devices(names: tuple[str, ...], executor: LocalExecutor) -> tuple[dict[str, str], str]:
+    """A device of each kind that is asked for, `any` the fastest of them; and why there is none of CUDA."""
+    for name in names:
+        if name not in ("auto", "cpu", "cuda") and not (name.startswith("cuda:") and name[5:].isdecimal()):
+            raise ReporterError(
+                f"--device: unknown device {name!r}; {nearest(name, ['auto', 'cpu', 'cuda', 'cuda:1'])}"
+            )
+    asked = [name for name in names if name.startswith("cuda")]
+    if len(asked) > 1:
+        raise ReporterError(f"--device: one CUDA device at a time, not {','.join(asked)}")
+    gpus = executor.ask("cuda") if asked or ("auto" in names and machine.gpus()) else []
+    index = int(asked[0].partition(":")[2] or 0) if asked else 0
+    if asked and index >= len(gpus):
+        there = f"torch sees {len(gpus)}: {', '.join(gpus)}" if gpus else "torch sees no CUDA device here; use cpu"
+        raise ReporterError(f"--device: {asked[0]!r} is not there; {there}")
+    devices = {"cpu": "cpu"} if {"auto", "cpu"} & set(names) else {}
+    if gpus:
+        devices["cuda"] = f"cuda:{index}"
+    devices["any"] = devices.get("cuda", "cpu")
+    return devices, "this machine has no CUDA device" if not gpus else NOT_ASKED
+
+
+def discovered(executor: LocalExecutor) -> tuple[Architecture, ...]:
+    """All of torchvision's classifiers, asked for in a worker: the parent imports no torch."""
+    from reporter.architectures.torchvision import described
+
+    return tuple(described(*entry) for entry in executor.ask("architectures"))
+
+
+def check_folder(folder: Path) -> None:
+    """That results can be written there, and that what lies there already is ours."""
+    there = folder if folder.exists() else next(parent for parent in folder.absolute().parents if parent.exists())
+    if not there.is_dir():
+        raise ReporterError(f"--out: {there} is a file; name a folder")
+    if folder.exists():
+        names = [path.name for path in folder.iterdir() if not path.name.startswith((".", "reference"))]
+        if names and not set(OURS) & set(names):
+            raise ReporterError(
+                f"--out: {folder} holds something else ({sorted(names)[0]}); name a new or an earlier folder"
+            )
+    try:
+        if not os.access(there, os.W_OK):
+            raise PermissionError("no permission")
+        TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise ReporterError(
+            f"--out: {folder} cannot be written to ({error.strerror or error}); name another folder"
+        ) from None

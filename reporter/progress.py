@@ -1,0 +1,121 @@
+"""What is seen while measuring: a live line on a terminal, one line per finished measurement in a pipe."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from reporter.telling import units
+from reporter.telling.language import language
+from reporter.types import Reading
+
+if TYPE_CHECKING:
+    from reporter.measuring.job import Job
+
+GUESS = {"counting": 0.4, "fvcore": 1.2, "resident": 0.8, "gradients": 0.8, "fine-tuning": 25.0}
+TIMING_GUESS = 5.0
+
+
+class Lines:
+    """For pipes and logs: one line per finished measurement, after the share of jobs done and the time left."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.jobs: Sequence[Job] = ()
+        self.done = 0
+        self._seconds: dict[str, list[float]] = defaultdict(list)
+
+    def plan(self, jobs: Sequence[Job]) -> None:
+        self.jobs = jobs
+
+    def begin(self, job: Job) -> None:
+        """Nothing to say yet."""
+
+    def reading(self, architecture: str, reading: Reading) -> None:
+        self.say(f"[{self.done}/{len(self.jobs)}] {architecture} {reading.quantity.key} {in_words(reading)}")
+
+    def end(self, job: Job, seconds: float) -> None:
+        self.done += 1
+        self._seconds[job.process].append(seconds)
+
+    def left(self) -> float:
+        """Seconds that the jobs ahead will take, by what their like took so far; guesses are scaled the same way."""
+        guessed = sum(GUESS.get(name, TIMING_GUESS) * len(took) for name, took in self._seconds.items())
+        took_all = sum(sum(took) for took in self._seconds.values())
+        scale = took_all / guessed if guessed else 1.0
+        return sum(self._expected(job.process, scale) for job in self.jobs[self.done :])
+
+    def say(self, line: str) -> None:
+        print(line, file=self.stream, flush=True)
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+    def _expected(self, process: str, scale: float) -> float:
+        took = self._seconds.get(process)
+        return sum(took) / len(took) if took else GUESS.get(process, TIMING_GUESS) * scale
+
+
+class Live(Lines):
+    """For terminals: the network in hand, what is done, the time left; failures stay on the screen."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns: tuple[Any, ...] = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+        )
+        self._bar = Progress(*columns, console=Console(file=stream))
+
+    def plan(self, jobs: Sequence[Job]) -> None:
+        super().plan(jobs)
+        self._task = self._bar.add_task("starting", total=len(jobs), left="")
+        self._bar.start()
+
+    def begin(self, job: Job) -> None:
+        rounds = f", round {job.round + 1}" if job.process.startswith("timing") else ""
+        text = f"{job.architecture}: {job.process}{rounds}"
+        self._bar.update(self._task, description=text, left=f"about {duration(self.left())} left")
+
+    def reading(self, architecture: str, reading: Reading) -> None:
+        if not reading.measured and reading.status not in ("unsupported", "skipped"):
+            self.say(f"{architecture} {reading.quantity.key} {in_words(reading)}")
+
+    def end(self, job: Job, seconds: float) -> None:
+        super().end(job, seconds)
+        self._bar.advance(self._task)
+
+    def say(self, line: str) -> None:
+        self._bar.console.print(line, markup=False, highlight=False)
+
+    def close(self) -> None:
+        self._bar.stop()
+
+
+def in_words(reading: Reading) -> str:
+    """A reading as one sees it pass by: its value and interval, or what went wrong."""
+    status, reason = reading.verdict
+    if reading.value is None:
+        return f"{status}: {reason}"
+    value = units.words(language("en"), reading.quantity, reading.value, reading.interval)
+    return f"{value} ({status}: {reason})" if reason else value
+
+
+def progress(stream: TextIO) -> Lines:
+    """The one that suits the stream."""
+    return Live(stream) if stream.isatty() else Lines(stream)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: 42 s, 7 min, 1 h 20 min."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

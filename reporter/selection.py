@@ -1,0 +1,91 @@
+"""What is chosen by name: architectures from words of the command line, and the data set. Imports no torch."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from reporter.catalog import collect, nearest
+from reporter.types import Architecture, Dataset, ReporterError
+
+Discover = Callable[[], Sequence[Architecture]]
+
+
+@cache
+def known() -> dict[str, Architecture]:
+    """The architectures that are known without torch, by name."""
+    return collect("reporter.architectures", Architecture)
+
+
+@cache
+def sets() -> dict[str, list[str]]:
+    """The sets of sets.toml: their architectures' names, in order."""
+    return tomllib.loads(files("reporter.architectures").joinpath("sets.toml").read_text(encoding="utf-8"))
+
+
+def select(spec: str | Sequence[str], discover: Discover) -> tuple[Architecture, ...]:
+    """The architectures that names, families, globs and sets stand for, in the order asked for and each once.
+
+    `discover` gives what torchvision has besides; it is called for the sets `torchvision` and `all`, families, globs
+    and names that are not known without it.
+    """
+    words = [word.strip() for word in (spec.split(",") if isinstance(spec, str) else spec)]
+    found = [architecture for word in words if word for architecture in _meant(word, discover)]
+    if not found:
+        raise ReporterError("no architecture is named; try 'lecture', 'all', a name, a family or a glob")
+    return tuple({architecture.name: architecture for architecture in found}.values())
+
+
+def find(name: str) -> Architecture:
+    """One architecture by its name; imports torchvision where it is not known without."""
+    from reporter.architectures.torchvision import discover
+
+    entries = known() if name in known() else {entry.name: entry for entry in discover()}
+    if name not in entries:
+        raise ReporterError(f"unknown architecture {name!r}; {nearest(name, known() | entries)}")
+    return entries[name]
+
+
+@cache
+def datasets() -> dict[str, Dataset]:
+    """The data sets by name."""
+    return collect("reporter.datasets", Dataset)
+
+
+def dataset(name: str) -> Dataset:
+    """A data set by its name; `imagefolder:PATH` reads PATH wherever --data-root is."""
+    plain, _, path = name.partition(":")
+    if plain == "imagefolder" and path:
+        entry = datasets()[plain]
+        return replace(entry, load=lambda _, size, train: entry.load(Path(path), size, train))
+    if plain == "imagefolder":
+        raise ReporterError("data set 'imagefolder' needs its folder: imagefolder:PATH")
+    if name not in datasets():
+        raise ReporterError(f"unknown data set {name!r}; {nearest(name, datasets())}")
+    return datasets()[name]
+
+
+def _meant(word: str, discover: Discover) -> Iterable[Architecture]:
+    if word in sets():
+        return [known()[name] for name in sets()[word]]
+    if word in known():
+        return [known()[word]]
+    found = {entry.name: entry for entry in discover()}
+    everything = known() | found
+    if word == "torchvision":
+        return found.values()
+    meant = [entry for entry in everything.values() if _fits(word, entry)]
+    if not meant:
+        families = dict.fromkeys(entry.family for entry in everything.values())
+        right = nearest(word, [*sets(), "torchvision", "all", *everything, *families])
+        raise ReporterError(f"unknown architecture {word!r}; {right}")
+    return meant
+
+
+def _fits(word: str, entry: Architecture) -> bool:
+    return word == "all" or word.lower() == entry.family.lower() or fnmatchcase(entry.name, word.lower())

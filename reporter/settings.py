@@ -1,0 +1,131 @@
+"""What the user asked for, checked: options, a config file, presets, and the conditions a measurement depends on."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from reporter.catalog import nearest
+from reporter.types import Metric, ReporterError
+
+Preset = Literal["quick", "standard", "thorough"]
+Weights = Literal["auto", "pretrained", "random"]
+FailOn = Literal["exact", "timing", "any", "never"]
+Executor = Literal["local", "ray"]
+
+
+class Conditions(BaseModel):
+    """Under which conditions numbers are taken; a metric names those that its readings depend on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rounds: int
+    """How often each network's times are taken, interleaved with the other networks."""
+    seconds: float
+    """How long one time is sampled in one round, at most, once it is warm."""
+    goal: float = 0.02
+    """Sampling stops early when the 95 % interval spans less than this share of the median."""
+    throughput_batch: int = 8
+    batch_size: int = 16
+    image_size: int = 80
+    steps: int
+    seeds: int
+    test_images: int
+    dataset: str = "digits"
+    data_root: str | None = None
+    weights: Weights = "auto"
+
+    def of(self, metric: Metric, device: str) -> dict[str, Any]:
+        """What a metric's readings depend on, as it is stored with each of them."""
+        where = {} if metric.device == "none" else {"device": device}
+        return self.model_dump(mode="json", include=set(metric.depends)) | where
+
+
+PRESETS: dict[Preset, dict[str, Any]] = {
+    "quick": {"rounds": 1, "seconds": 0.3, "steps": 4, "seeds": 1, "test_images": 60},
+    "standard": {"rounds": 3, "seconds": 0.8, "steps": 20, "seeds": 1, "test_images": 240},
+    "thorough": {"rounds": 10, "seconds": 3.0, "steps": 200, "seeds": 3, "test_images": 360},
+}
+
+
+class Settings(BaseModel):
+    """The options of the main job, by the names that a config file uses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    architectures: tuple[str, ...] = ("lecture",)
+    metrics: tuple[str, ...] = ()
+    preset: Preset = "standard"
+    device: tuple[str, ...] = ("auto",)
+    dataset: str = "digits"
+    data_root: str | None = None
+    weights: Weights = "auto"
+    steps: int | None = Field(None, ge=1)
+    seeds: int | None = Field(None, ge=1)
+    lang: tuple[str, ...] = ("en",)
+    timeout: float | None = Field(None, gt=0)
+    fresh: bool = False
+    baseline: str | None = None
+    fail_on: FailOn = "never"
+    executor: Executor = "local"
+
+    @field_validator("architectures", "metrics", "device", "lang", mode="before")
+    @classmethod
+    def split(cls, value: object) -> object:
+        """A comma list, as on the command line, or a TOML array."""
+        if isinstance(value, str):
+            value = value.split(",")
+        return (
+            tuple(part.strip() if isinstance(part, str) else part for part in value if part)
+            if isinstance(value, list | tuple)
+            else value
+        )
+
+    def conditions(self) -> Conditions:
+        """The preset's effort, with the options that were given in its place."""
+        asked = {"dataset": self.dataset, "data_root": self.data_root, "weights": self.weights}
+        given = {"steps": self.steps, "seeds": self.seeds}
+        return Conditions(**PRESETS[self.preset] | asked | {key: value for key, value in given.items() if value})
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The options in a TOML file, dashes or underscores alike; ReporterError names the file and the line or key."""
+    try:
+        options = {key.replace("-", "_"): value for key, value in tomllib.loads(path.read_text("utf-8")).items()}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReporterError(f"--config {path}: cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ReporterError(f"--config {path}: not TOML: {error}") from None
+    for key in options:
+        if key not in Settings.model_fields:
+            raise ReporterError(f"--config {path}: unknown key {key!r}; {nearest(key, Settings.model_fields)}")
+    _check(options, f"--config {path}: ")
+    return options
+
+
+def settings(given: Mapping[str, Any], config: Path | None = None) -> Settings:
+    """Defaults, then the config file, then what was given on the command line."""
+    options = read_config(config) if config else {}
+    return _check(options | {key: value for key, value in given.items() if value is not None}, "")
+
+
+def _check(options: dict[str, Any], where: str) -> Settings:
+    try:
+        return Settings(**options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        name = key if where else "--" + key.replace("_", "-")
+        raise ReporterError(f"{where}{name}: {first['input']!r} will not do; {_wanted(key, first)}") from None
+
+
+def _wanted(key: str, error: Mapping[str, Any]) -> str:
+    choices = get_args(Settings.model_fields[key].annotation)
+    if error["type"] == "literal_error":
+        return nearest(str(error["input"]), [str(choice) for choice in choices])
+    message: str = error["msg"]
+    return message.replace("Input should be", "it should be").replace("Input should", "it should")
