@@ -1,1 +1,78 @@
-"""Published truth with its sources, as CSV: never retyped in code."""
+"""Published truth with its sources, as CSV: never retyped in code.
+
+architectures.csv     what papers and checkpoints state of a network, by our name of it
+families.csv          family, year and paper by the beginning of a network's name
+ilsvrc_timeline.csv   the entries of the ImageNet challenge, each number with its kind and source
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+Row = dict[str, str]
+
+
+@cache
+def architectures() -> dict[str, Row]:
+    """What is published of each architecture, by name; an empty cell is a fact that nobody states."""
+    return {row["name"]: row for row in _rows("architectures.csv")}
+
+
+@cache
+def families() -> tuple[Row, ...]:
+    """The families, in order of their papers."""
+    return _rows("families.csv")
+
+
+@cache
+def timeline() -> tuple[Row, ...]:
+    """Entries of the ImageNet challenge and what belongs beside them, year by year."""
+    return _rows("ilsvrc_timeline.csv")
+
+
+def family(name: str) -> Row | None:
+    """The family whose prefix fits a network's name best, None where there is none."""
+    fits = [row for row in families() if name.startswith(row["prefix"])]
+    return max(fits, key=lambda row: len(row["prefix"]), default=None)
+
+
+def published(name: str) -> dict[str, Any]:
+    """The filled cells of an architecture's row, plain numbers as int or float."""
+    row = architectures().get(name, {})
+    return {key: _number(cell) for key, cell in row.items() if cell.strip() not in ("", "-")}
+
+
+def metadata(name: str) -> dict[str, Any]:
+    """What an `Architecture` says of itself before it is built, as keyword arguments.
+
+    `input_size` is missing where architectures.csv has no row of that name.
+    """
+    group, row = family(name), published(name)
+    if group is None:
+        raise KeyError(f"families.csv has no prefix for {name!r}")
+    venue = row.get("arxiv_or_venue") or f"arXiv {group['arxiv']}"
+    return {
+        "name": name,
+        "family": group["family"],
+        "year": int(row.get("year", group["year"])),
+        "paper": ", ".join([row.get("authors", group["authors"]), row.get("paper_title", group["paper"]), venue]),
+        "published": row,
+        **({"input_size": row["input_size"]} if row else {}),
+    }
+
+
+def _rows(file: str) -> tuple[Row, ...]:
+    text = files(__name__).joinpath(file).read_text(encoding="utf-8")
+    return tuple(csv.DictReader(text.splitlines(keepends=True)))
+
+
+def _number(cell: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(cell)
+        except ValueError:
+            continue
+    return cell

@@ -1,0 +1,95 @@
+"""Data sets that torchvision knows how to read, and to fetch where they are missing."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from pickle import UnpicklingError
+from tarfile import TarError
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from reporter.datasets._images import Samples, preload
+from reporter.types import Dataset
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# What torchvision raises over files that are missing, torn, or not to be had.
+_TROUBLE = (RuntimeError, OSError, ValueError, LookupError, AssertionError, EOFError, TarError, UnpicklingError)
+
+
+class _Kind(NamedTuple):
+    reader: str
+    """The class in torchvision.datasets."""
+    files: str
+    """What it reads, relative to --data-root."""
+    train: dict[str, Any]
+    test: dict[str, Any]
+
+
+_FASHION_MNIST = _Kind("FashionMNIST", "FashionMNIST/raw/{train,t10k}-*-ubyte", {"train": True}, {"train": False})
+_CIFAR10 = _Kind("CIFAR10", "cifar-10-batches-py/", {"train": True}, {"train": False})
+_IMAGENETTE = _Kind(
+    "Imagenette", "imagenette2-160/{train,val}/", {"split": "train", "size": "160px"}, {"split": "val", "size": "160px"}
+)
+_FLOWERS = _Kind("Flowers102", "flowers-102/{jpg/,*.mat}", {"split": "train"}, {"split": "test"})
+_PETS = _Kind("OxfordIIITPet", "oxford-iiit-pet/{images,annotations}/", {"split": "trainval"}, {"split": "test"})
+
+
+def load(kind: _Kind, root: Path, size: int, train: bool) -> tuple[Tensor, Tensor]:
+    """A fixed sample of a part; downloads into root where the files are not there."""
+    try:
+        return preload(_read(kind, root, train), size)
+    except _TROUBLE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise OSError(f"{kind.reader} wants {root / kind.files}, which cannot be read or fetched: {reason}") from None
+
+
+def _read(kind: _Kind, root: Path, train: bool) -> Samples:
+    from torchvision import datasets
+
+    part = partial(getattr(datasets, kind.reader), root, **(kind.train if train else kind.test))
+    try:
+        samples: Samples = part(download=False)
+    except _TROUBLE:
+        samples = part(download=True)
+    return samples
+
+
+ENTRIES = (
+    Dataset(
+        name="fashion-mnist",
+        title="Fashion-MNIST",
+        load=partial(load, _FASHION_MNIST),
+        source="Xiao et al., Fashion-MNIST, arXiv 1708.07747",
+        classes=10,
+    ),
+    Dataset(
+        name="cifar10",
+        title="CIFAR-10",
+        load=partial(load, _CIFAR10),
+        source="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+        classes=10,
+    ),
+    Dataset(
+        name="imagenette",
+        title="Imagenette, 160 px",
+        load=partial(load, _IMAGENETTE),
+        source="Howard, Imagenette, a subset of ten classes of ImageNet, github.com/fastai/imagenette",
+        classes=10,
+    ),
+    Dataset(
+        name="flowers102",
+        title="Oxford Flowers 102",
+        load=partial(load, _FLOWERS),
+        source="Nilsback & Zisserman, Automated Flower Classification over a Large Number of Classes, ICVGIP 2008",
+        classes=102,
+    ),
+    Dataset(
+        name="oxford-pets",
+        title="Oxford-IIIT Pet",
+        load=partial(load, _PETS),
+        source="Parkhi et al., Cats and Dogs, CVPR 2012",
+        classes=37,
+    ),
+)

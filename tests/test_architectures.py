@@ -1,0 +1,264 @@
+"""Every architecture is what it says: it builds, and its counts are the published ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from math import sqrt
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from reporter import facts
+from reporter.architectures.torchvision import described, discover
+from reporter.selection import find, known
+from reporter.types import Architecture
+
+HEADS = {"googlenet": 13_004_888 - 6_624_904, "inception_v3": 27_161_264 - 23_834_568}
+"""Parameters of the auxiliary heads; GoogLeNet's published count leaves them out, Inception v3's has its one in."""
+
+STAGES = {"se_resnet50": (3, 4, 6, 3), "se_resnet101": (3, 4, 23, 3), "se_resnext50_32x4d": (3, 4, 6, 3)}
+PLAIN = {"se_resnet50": "resnet50", "se_resnet101": "resnet101", "se_resnext50_32x4d": "resnext50_32x4d"}
+TIMM = {"se_resnet50": "seresnet50", "se_resnet101": "seresnet101", "se_resnext50_32x4d": "seresnext50_32x4d"}
+
+every = pytest.mark.parametrize("name", known())
+
+
+class OnMeta(TorchFunctionMode):
+    """Allocates weights on meta, and nothing else: RegNets read a tensor while they are built."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        place = {"device": "meta"} if func in (torch.empty, torch.zeros, torch.ones) else {}
+        return func(*args, **{**(kwargs or {}), **place})
+
+
+def on_meta(architecture: Architecture, classes: int = 1000) -> nn.Module:
+    with OnMeta():
+        network = architecture.build(classes)
+    return network.to("meta").eval()
+
+
+@cache
+def counted(name: str) -> tuple[int, int, int]:
+    """Parameters with all heads, those of auxiliary heads, and multiply-adds at native size."""
+    network = on_meta(find(name))
+    sizes = {key: value.numel() for key, value in network.named_parameters()}
+    heads = sum(size for key, size in sizes.items() if key.lower().startswith("aux"))
+    return sum(sizes.values()), heads, multiply_adds(network, find(name).input_size)
+
+
+def multiply_adds(network: nn.Module, size: int) -> int:
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # evaluating, it would hide attention from the counter
+    try:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            network(torch.empty(1, 3, size, size, device="meta"))
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+    return int(counter.get_total_flops()) // 2
+
+
+@every
+@pytest.mark.parametrize("classes", [10, 1000])
+def test_gives_one_score_per_class_at_native_and_at_small_size(name: str, classes: int) -> None:
+    architecture = find(name)
+    network = on_meta(architecture, classes)
+    for size in (architecture.input_size, 80):
+        assert network(torch.empty(2, 3, size, size, device="meta")).shape == (2, classes)
+
+
+@every
+def test_parameters_are_the_published_count(name: str) -> None:
+    total, heads, _ = counted(name)
+    assert heads == HEADS.get(name, 0)
+    published = find(name).published.get("params_counted")
+    if published is not None:
+        assert published == (total - heads if name == "googlenet" else total)
+    assert published is not None or name in STAGES
+
+
+@every
+def test_multiply_adds_are_the_published_count(name: str) -> None:
+    row = find(name).published
+    published = row.get("gmacs_measured", row.get("torchvision_ops_gmacs"))
+    if published is None:
+        assert name in ("se_resnet101", "se_resnext50_32x4d")
+        base = find(PLAIN[name]).published["torchvision_ops_gmacs"]
+        assert base < counted(name)[2] / 1e9 < 1.002 * base  # gates cost next to nothing
+    else:
+        assert round(counted(name)[2] / 1e9, 3) == published
+
+
+@every
+def test_says_what_is_to_be_known_of_it(name: str) -> None:
+    entry = known()[name]
+    assert entry.paper.endswith(entry.published["arxiv_or_venue"])
+    assert entry.published["paper_title"] in entry.paper
+    assert entry.year == entry.published["year"]
+    assert entry.variant
+    assert facts.family(name)["family"] == entry.family
+
+
+@every
+def test_learns_slower_without_batch_norm(name: str) -> None:
+    assert find(name).learning_rate == rate(on_meta(find(name)))
+
+
+def rate(network: nn.Module) -> float:
+    return 1e-3 if any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules()) else 1e-4
+
+
+def test_the_catalogue_is_known_without_torch() -> None:
+    code = "import sys; from reporter import selection, facts; selection.select('lecture', lambda: 1 / 0);"
+    code += "selection.datasets(); facts.timeline(); sys.exit('torch' in sys.modules or 'torchvision' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_networks_with_heads_train_with_them_and_are_built_in_silence(name: str) -> None:
+    with torch.device("meta"):
+        network = find(name).build(10)
+        outputs = network.train()(torch.empty(2, 3, find(name).input_size, find(name).input_size))
+    assert [output.shape for output in outputs] == [(2, 10)] * (3 if name == "googlenet" else 2)
+    assert not network.transform_input
+    assert find(name).auxiliary_loss > 0
+
+
+# Built here
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_gates_add_the_parameters_of_equation_5(name: str) -> None:
+    """(2/r) sum N_s C_s^2 weights, and biases N_s (C_s/r + C_s), with r = 16."""
+    widths = (256, 512, 1024, 2048)
+    weights = sum(2 * n * c * c // 16 for n, c in zip(STAGES[name], widths, strict=True))
+    biases = sum(n * (c // 16 + c) for n, c in zip(STAGES[name], widths, strict=True))
+    assert counted(name)[0] == facts.published(PLAIN[name])["params_counted"] + weights + biases
+    if name == "se_resnet50":
+        assert (weights, biases, counted(name)[0]) == (2_514_944, 16_048, 28_088_024)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_state_dict_has_timms_keys_and_shapes(name: str) -> None:
+    timm = pytest.importorskip("timm")
+    with torch.device("meta"):
+        theirs = timm.create_model(TIMM[name]).state_dict()
+        ours = find(name).build(1000).state_dict()
+    assert {key: value.shape for key, value in ours.items()} == {key: value.shape for key, value in theirs.items()}
+
+
+@pytest.mark.parametrize("name", ["se_resnet50", "se_resnext50_32x4d"])
+def test_gives_timms_scores_with_timms_weights(name: str) -> None:
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(0)
+    theirs = timm.create_model(TIMM[name], num_classes=10, zero_init_last=False).eval()
+    ours = find(name).build(10).eval()
+    ours.load_state_dict(theirs.state_dict(), strict=True)
+    images = torch.randn(2, 3, 96, 96)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(images), theirs(images), rtol=1e-4, atol=1e-4)
+
+
+def test_the_gate_squeezes_by_the_average_and_leaves_the_shortcut_alone() -> None:
+    network = find("se_resnet50").build(10)
+    blocks = [block for stage in (1, 2, 3, 4) for block in getattr(network, f"layer{stage}")]
+    assert all(isinstance(block.se.avgpool, nn.AdaptiveAvgPool2d) for block in blocks)
+    gates = [name for name, layer in network.named_modules() if type(layer).__name__ == "SqueezeExcitation"]
+    assert len(gates) == 16
+    assert not any("downsample" in name for name in gates)
+
+
+def test_a_closed_gate_lets_only_the_shortcut_through() -> None:
+    block = find("se_resnet50").build(10).eval().layer1[1]
+    nn.init.constant_(block.se.fc2.bias, -1e4)
+    images = torch.randn(2, 256, 8, 8)
+    with torch.no_grad():
+        torch.testing.assert_close(block(images), images.relu())
+
+
+def grids(network: nn.Module, size: int) -> list[tuple[int, ...]]:
+    """Width and grid after each layer that keeps the images."""
+    found: list[tuple[int, ...]] = []
+    images: Tensor = torch.empty(1, 3, size, size, device="meta")
+    for layer in network.children():
+        images = layer(images)
+        if images.ndim == 4:
+            found.append((*images.shape[2:], images.shape[1]))
+    return found
+
+
+def test_inception_v2_has_the_grids_of_table_1() -> None:
+    table = [(149, 149, 32), (147, 147, 32), (147, 147, 64), (73, 73, 64), (71, 71, 80), (35, 35, 192)]
+    table += [(35, 35, 288)] * 4 + [(17, 17, 768)] * 6 + [(8, 8, 1280), *[(8, 8, 2048)] * 2, (1, 1, 2048)]
+    assert grids(on_meta(find("inception_v2")), 299) == table
+
+
+def test_bn_inception_has_the_grids_and_widths_of_figure_5() -> None:
+    stem = [(112, 64), (56, 64), (56, 64), (56, 192), (28, 192)]
+    modules = [(28, 256), (28, 320), (14, 576), *[(14, 576)] * 2, *[(14, 608)] * 2, (7, 1056), (7, 1024), (7, 1024)]
+    figure = [(side, side, width) for side, width in [*stem, *modules, (1, 1024)]]
+    assert grids(on_meta(find("bn_inception")), 224) == figure
+
+
+@pytest.mark.parametrize(("name", "deviation"), [("inception_v2", 0.1), ("bn_inception", 0.01), ("se_resnet50", None)])
+def test_starts_like_its_sibling_in_torchvision(name: str, deviation: float | None) -> None:
+    torch.manual_seed(0)
+    layers = [layer for layer in find(name).build(10).modules() if isinstance(layer, nn.Conv2d)]
+    for layer in layers:
+        fan_out = layer.out_channels * layer.kernel_size[0] * layer.kernel_size[1]
+        assert layer.weight.std().item() == pytest.approx(deviation or sqrt(2 / fan_out), rel=0.1)
+
+
+# All that torchvision has
+
+
+def test_all_classifiers_of_torchvision_are_found() -> None:
+    from torchvision import models
+
+    assert [entry.name for entry in discover()] == models.list_models(module=models)
+    assert len(discover()) >= 80
+
+
+def test_what_the_lecture_has_is_the_same_entry() -> None:
+    assert [entry.name for entry in discover() if known().get(entry.name) is entry] == sorted(
+        name for name, entry in known().items() if entry.weights
+    )
+
+
+@pytest.mark.parametrize("entry", discover(), ids=lambda entry: entry.name)
+def test_three_words_from_a_worker_describe_it(entry: Architecture) -> None:
+    again = described(entry.name, str(entry.weights), entry.input_size)
+    assert replace(again, build=entry.build) == entry
+
+
+@pytest.mark.parametrize("entry", discover(), ids=lambda entry: entry.name)
+def test_metadata_agrees_with_torchvisions(entry: Architecture) -> None:
+    from torchvision.models import get_model_weights
+
+    weights = get_model_weights(entry.name)[entry.weights]
+    assert weights.transforms().crop_size == [entry.input_size]
+    assert 2012 <= entry.year <= 2030
+    assert entry.paper.count(", ") >= 2
+    assert not entry.published or entry.published["params_counted"] == weights.meta["num_params"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", discover(), ids=lambda entry: entry.name)
+def test_counts_agree_with_torchvisions(entry: Architecture) -> None:
+    from torchvision.models import get_model_weights
+
+    meta = get_model_weights(entry.name)[entry.weights].meta
+    total, heads, macs = counted(entry.name)
+    assert meta["num_params"] == (total - heads if entry.name == "googlenet" else total)
+    assert round(macs / 1e9, 3) == meta["_ops"]
+    assert entry.learning_rate == rate(on_meta(entry))

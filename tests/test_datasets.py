@@ -1,0 +1,244 @@
+"""Every data set gives normalised images and labels in range, the same each time, or one line that says why not."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torch import Tensor
+
+from reporter.datasets import _images
+from reporter.selection import dataset, datasets
+
+SIZE = 24
+HERE = ("digits", "synthetic")
+ELSEWHERE = ("fashion-mnist", "cifar10", "imagenette", "flowers102", "oxford-pets")
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No network, whatever the machine has."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise URLError("no network")
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+
+
+def check(images: Tensor, labels: Tensor, classes: int, size: int = SIZE) -> None:
+    """What holds for the images of every data set."""
+    assert images.shape == (len(labels), 3, size, size)
+    assert (images.dtype, labels.dtype) == (torch.float32, torch.int64)
+    assert labels.min() >= 0
+    assert labels.max() < classes
+    levels = denormalised(images)
+    assert levels.min() > -1e-5
+    assert levels.max() < 1 + 1e-5
+    assert levels.std() > 0.01
+
+
+def denormalised(images: Tensor) -> Tensor:
+    return images * torch.tensor(_images.DEVIATION)[:, None, None] + torch.tensor(_images.MEAN)[:, None, None]
+
+
+def distinct(images: Tensor) -> set[bytes]:
+    return {image.numpy().tobytes() for image in images}
+
+
+@pytest.mark.parametrize("name", HERE)
+@pytest.mark.parametrize("size", [SIZE, 33])
+@pytest.mark.parametrize("train", [True, False])
+def test_what_needs_no_files_is_normalised_and_always_the_same(name: str, size: int, train: bool) -> None:
+    images, labels = dataset(name).load(Path("nowhere"), size, train)
+    check(images, labels, 10, size)
+    again = dataset(name).load(Path("nowhere"), size, train)
+    assert torch.equal(images, again[0])
+    assert torch.equal(labels, again[1])
+    assert len(set(labels[:60].tolist())) == 10  # mixed from the start
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_training_and_test_are_disjoint_and_every_class_is_in_both_alike(name: str) -> None:
+    (train, seen), (test, held_out) = (dataset(name).load(Path("nowhere"), SIZE, part) for part in (True, False))
+    assert not distinct(train) & distinct(test)
+    shares = seen.bincount(minlength=10) / len(seen) - held_out.bincount(minlength=10) / len(held_out)
+    assert shares.abs().max() < 0.01
+
+
+def test_all_digits_are_used() -> None:
+    sizes = [len(dataset("digits").load(Path("nowhere"), 8, part)[1]) for part in (True, False)]
+    assert sizes == [1437, 360]
+
+
+def test_digits_are_scikit_learns() -> None:
+    from sklearn.datasets import load_digits
+
+    images = denormalised(dataset("digits").load(Path("nowhere"), 8, True)[0])
+    known = {(image / 16).astype("float32").tobytes() for image in load_digits().images}
+    rounded = (images[:, 0] * 16).round() / 16
+    assert all(image.numpy().tobytes() in known for image in rounded)
+
+
+@given(st.lists(st.integers(0, 3), min_size=20, max_size=200))
+def test_a_split_is_a_partition_that_keeps_the_classes_shares(labels: list[int]) -> None:
+    labels += [label for label in range(4) for _ in range(2)]  # the fewest that can be split
+    train, test = _images.split(labels, True), _images.split(labels, False)
+    assert sorted(train + test) == list(range(len(labels)))
+    held_out = Counter(labels[index] for index in test)
+    assert all(abs(held_out[label] - count / 5) <= 1 for label, count in Counter(labels).items())
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 40))
+def test_images_of_any_shape_become_squares(width: int, height: int, size: int) -> None:
+    images, labels = _images.preload([(Image.new("L", (width, height), 128), 3)], size)
+    assert images.shape == (1, 3, size, size)
+    assert labels.tolist() == [3]
+    torch.testing.assert_close(denormalised(images), torch.full_like(images, 128 / 255))
+
+
+def test_a_fixed_sample_of_many_images_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_images, "LIMIT", 40)
+    samples = [(Image.new("L", (2, 2), shade), shade) for shade in range(200)]
+    labels = _images.preload(samples, 2)[1]
+    assert len(set(labels.tolist())) == 40
+    assert torch.equal(labels, _images.preload(samples, 2)[1])
+    assert labels.max() > 150  # drawn from all, not from the first
+
+
+def test_synthetic_stripes_can_be_learnt_from_their_spectrum() -> None:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    (train, seen), (test, held_out) = (dataset("synthetic").load(Path("nowhere"), SIZE, part) for part in (True, False))
+    spectra = [torch.fft.rfft2(images.mean(1)).abs().flatten(1) for images in (train, test)]
+    assert KNeighborsClassifier().fit(spectra[0], seen).score(spectra[1], held_out) > 0.95
+
+
+# Own images
+
+
+def write_images(folder: Path, count: int, start: int = 0) -> None:
+    """Two classes, dark and light, of pictures that are not square."""
+    for label, name in enumerate(("dark", "light")):
+        (folder / name).mkdir(parents=True)
+        for number in range(start, start + count):
+            Image.new("RGB", (40, 30), (128 * label + number, 50, 50)).save(folder / name / f"{number}.png")
+
+
+def load_folder(folder: Path, train: bool) -> tuple[Tensor, Tensor]:
+    return dataset(f"imagefolder:{folder}").load(Path("elsewhere"), SIZE, train)
+
+
+@pytest.mark.parametrize("held_out", ["val", "test"])
+def test_imagefolder_reads_its_two_parts(tmp_path: Path, held_out: str) -> None:
+    write_images(tmp_path / "train", 6)
+    write_images(tmp_path / held_out, 3, start=50)
+    images, labels = load_folder(tmp_path, True)
+    check(images, labels, 2)
+    assert labels.bincount().tolist() == [6, 6]
+    assert torch.equal(denormalised(images)[:, 0, 0, 0] > 0.4, labels.bool())
+    assert load_folder(tmp_path, False)[1].bincount().tolist() == [3, 3]
+
+
+def test_imagefolder_splits_a_single_folder(tmp_path: Path) -> None:
+    write_images(tmp_path, 10)
+    (train, seen), (test, held_out) = (load_folder(tmp_path, part) for part in (True, False))
+    assert (seen.bincount().tolist(), held_out.bincount().tolist()) == ([8, 8], [2, 2])
+    assert not distinct(train) & distinct(test)
+    assert len(distinct(train) | distinct(test)) == 20
+
+
+def test_imagefolder_says_what_is_wrong(tmp_path: Path) -> None:
+    cases = {"missing": "wanted: train/CLASS", "torn": "cannot identify image", "alone": "neither val/ nor test/"}
+    write_images(tmp_path / "torn", 5)
+    for picture in (tmp_path / "torn").glob("*/*.png"):
+        picture.write_bytes(b"torn")
+    write_images(tmp_path / "alone" / "train", 5)
+    write_images(tmp_path / "unlike" / "train", 5)
+    write_images(tmp_path / "unlike" / "val" / "deeper", 5)
+    for name, reason in {**cases, "unlike": "different class folders"}.items():
+        with pytest.raises((OSError, ValueError), match=reason) as caught:
+            load_folder(tmp_path / name, True)
+        assert str(tmp_path / name) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+# What torchvision reads
+
+
+def write_fashion_mnist(root: Path, count: int = 30) -> None:
+    """The layout of Debian's dataset-fashion-mnist, unpacked: four idx files under FashionMNIST/raw."""
+    raw = root / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part in ("train", "t10k"):
+        pixels = torch.randint(256, (count, 28, 28), dtype=torch.uint8).numpy().tobytes()
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">4I", 0x803, count, 28, 28) + pixels)
+        labels = bytes(number % 10 for number in range(count))
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, count) + labels)
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("train", [True, False])
+def test_fashion_mnist_reads_unpacked_files_without_network(tmp_path: Path, train: bool) -> None:
+    write_fashion_mnist(tmp_path)
+    images, labels = dataset("fashion-mnist").load(tmp_path, SIZE, train)
+    check(images, labels, 10)
+    assert labels.bincount().tolist() == [3] * 10
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize(("part", "train"), [("train", True), ("val", False)])
+def test_imagenette_reads_what_lies_there(tmp_path: Path, part: str, train: bool) -> None:
+    for shade, name in ((40, "n01440764"), (200, "n02102040")):
+        (tmp_path / "imagenette2-160" / part / name).mkdir(parents=True)
+        Image.new("RGB", (200, 160), (shade,) * 3).save(tmp_path / "imagenette2-160" / part / name / "1.JPEG")
+    images, labels = dataset("imagenette").load(tmp_path, SIZE, train)
+    check(images, labels, 10)
+    assert sorted(labels.tolist()) == [0, 1]
+    with pytest.raises(OSError, match="imagenette2-160"):
+        dataset("imagenette").load(tmp_path, SIZE, not train)
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize(("part", "train"), [("trainval", True), ("test", False)])
+def test_pets_are_read_as_their_lists_say(tmp_path: Path, part: str, train: bool) -> None:
+    base = tmp_path / "oxford-iiit-pet"
+    (base / "images").mkdir(parents=True)
+    (base / "annotations").mkdir()
+    (base / "annotations" / f"{part}.txt").write_text("Abyssinian_1 1 1 1\npug_2 27 2 19\n")
+    for shade, name in ((40, "Abyssinian_1"), (200, "pug_2")):
+        Image.new("RGB", (30, 50), (shade,) * 3).save(base / "images" / f"{name}.jpg")
+    images, labels = dataset("oxford-pets").load(tmp_path, SIZE, train)
+    check(images, labels, 37)
+    assert sorted(labels.tolist()) == [0, 26]
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("damage", [b"", b"\0\0\x08\x03", b"nonsense" * 9])
+def test_a_torn_file_is_one_clear_line(tmp_path: Path, damage: bytes) -> None:
+    write_fashion_mnist(tmp_path)
+    (tmp_path / "FashionMNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(damage)
+    with pytest.raises(OSError, match="FashionMNIST/raw") as caught:
+        dataset("fashion-mnist").load(tmp_path, SIZE, True)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_missing_files_are_one_clear_line(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OSError, match=r"wants .*cannot be read or fetched: .*no network") as caught:
+        dataset(name).load(tmp_path, SIZE, True)
+    assert str(tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_data_set_says_where_it_is_from() -> None:
+    assert all(entry.source and entry.title for entry in datasets().values())
+    assert {entry.name for entry in datasets().values() if entry.classes is None} == {"imagefolder"}
