@@ -127,8 +127,8 @@ class Record(_Model):
 class Architecture:
     """A network that can be built, and what is to be known of it before it is.
 
-    `build(classes)` returns the network with random weights and its auxiliary heads. `weights` names the published
-    checkpoint that `load(classes)`, where there is one, puts into it. `learning_rate`, `label_smoothing` and
+    `build(classes)` returns the network with random weights and its auxiliary heads. `weights` names
+    torchvision's checkpoint for it, where there is one. `learning_rate`, `label_smoothing` and
     `auxiliary_loss` are the parts of the fine-tuning recipe that the architecture decides.
     """
 

@@ -31,11 +31,11 @@ class Step:
     batch: tuple[Tensor, Tensor]
 
     def held(self) -> dict[str, list[Tensor]]:
-        """The tensors alive between two steps, by what they are for."""
+        """The tensors alive before a step, by what they are for; the last step's gradients are let go."""
+        self.optimizer.zero_grad(set_to_none=True)
         state = [value for values in self.optimizer.state.values() for value in values.values()]
         return {
             "weights": [*self.network.parameters(), *self.network.buffers()],
-            "gradients": [weight.grad for weight in self.network.parameters() if weight.grad is not None],
             "optimizer": [value for value in state if isinstance(value, Tensor)],
             "batch": list(self.batch),
         }
@@ -48,7 +48,7 @@ def training_step(subject: Subject, device: str | torch.device) -> Step:
         network, _ = _fit(subject.build().to(device), conditions.image_size)
     images = subject.input(conditions.batch_size, device, conditions.image_size)
     labels = torch.arange(conditions.batch_size, device=device) % CLASSES
-    recipe = Recipe.of(subject.architecture, 10**6, conditions.batch_size)
+    recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size)
     step, optimizer = step_of(network.train(), recipe)
     return Step(lambda: step(images, labels), network, optimizer, (images, labels))
 

@@ -46,7 +46,9 @@ def measure(subject: Subject) -> Iterator[Reading]:
     held = step.held()
     peak = peak_bytes(step.run, [tensor for tensors in held.values() for tensor in tensors])
     shares = {name: storage_bytes(tensors) for name, tensors in held.items()}
-    yield exact(TRAINING, peak + sum(shares.values()), **shares, activations_and_gradients=peak)
+    gradients = storage_bytes(step.network.parameters())
+    total = peak + sum(shares.values())
+    yield exact(TRAINING, total, **shares, gradients=gradients, activations=peak - gradients)
 
 
 ENTRIES = (

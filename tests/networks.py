@@ -1,0 +1,27 @@
+"""Small real networks for the tests of the measuring side."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from reporter.measuring.subject import Subject
+from reporter.selection import find
+from reporter.settings import PRESETS, Conditions
+from reporter.types import Architecture
+
+CONDITIONS = Conditions(**{**PRESETS["quick"], "batch_size": 4, "weights": "random"})
+
+
+def small(classes: int) -> nn.Module:
+    """A convolution, batch norm, pooling and a linear layer: 3 x 8 x 9 + 16 + (8 + 1) x classes parameters."""
+    body = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+    return nn.Sequential(body, nn.Flatten(), nn.Linear(8, classes))
+
+
+def own(build: object = small, **more: object) -> Architecture:
+    return Architecture(name="small", family="Test", year=2026, paper="none", build=build, input_size=32, **more)
+
+
+def subject(architecture: str | Architecture, **changed: object) -> Subject:
+    entry = find(architecture) if isinstance(architecture, str) else architecture
+    return Subject(entry, "cpu", CONDITIONS.model_copy(update=changed))
