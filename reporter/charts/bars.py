@@ -1,0 +1,123 @@
+"""One bar per network: parameters, throughput, accuracy after fine-tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reporter.telling import units
+from reporter.telling.comparison import Comparison
+from reporter.telling.drawing import INK, MUTED, Spec, coloured, data, text
+from reporter.telling.language import Language
+from reporter.types import Chart, Record
+
+WIDTH, STEP = 860, 24
+
+
+def bars(key: str, per_machine: bool) -> Callable[[Comparison, Language], Spec | None]:
+    """Draws the bars of a quantity, in a panel per machine where the machine matters."""
+
+    def draw(comparison: Comparison, language: Language) -> Spec | None:
+        groups = [(m, comparison.of(m)) for m in comparison.machines] if per_machine else [("", comparison.networks)]
+        panels = [panel(key, records, comparison, language) for _, records in groups]
+        named = [{**p, "title": m} if len(panels) > 1 else p for p, (m, _) in zip(panels, groups, strict=True) if p]
+        return {"vconcat": named} if named else None
+
+    return draw
+
+
+def panel(key: str, records: tuple[Record, ...], comparison: Comparison, language: Language) -> Spec | None:
+    """A bar for each record that has the value, labelled with it, and its interval where there is one."""
+    known = [record for record in records if record.value(key) is not None]
+    if not known:
+        return None
+    quantity = comparison.quantities[key]
+    scale = units.scale(quantity, [record.value(key) for record in known])
+    rows = [_row(record, key, scale, language) for record in known]
+    unit = language._(scale.word)
+    title = f"{language._(quantity.title)}, {unit}" if unit else language._(quantity.title)
+    order = [row["name"] for row in rows]
+    limit = max(row["high"] for row in rows) * 1.12
+    return {
+        "width": WIDTH,
+        "height": {"step": STEP},
+        "encoding": {
+            "y": {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": names_axis()},
+            "x": {"field": "value", "type": "quantitative", "title": title, **_axis(limit)},
+        },
+        "layer": [
+            {
+                "data": data(rows),
+                "mark": {"type": "bar", "height": 15},
+                "encoding": {"color": coloured(families(known), legend=False)},
+            },
+            whiskers(rows),
+            *text([{**row, "value": row["high"]} for row in rows], "text", 13, align="left", dx=7),
+        ],
+    }
+
+
+def _axis(limit: float) -> Spec:
+    return {"scale": {"domain": [0, limit], "nice": False}, "axis": {"tickCount": 6}}
+
+
+def names_axis() -> Spec:
+    return {"domain": False, "ticks": False, "labelColor": INK, "labelPadding": 8}
+
+
+def whiskers(rows: list[Spec]) -> Spec:
+    """The 95 % intervals."""
+    spans = [row for row in rows if row["high"] > row["low"]]
+    mark = {"type": "rule", "color": MUTED, "strokeWidth": 2}
+    return {"data": data(spans), "mark": mark, "encoding": {"x": {"field": "low"}, "x2": {"field": "high"}}}
+
+
+def families(records: list[Record]) -> list[str]:
+    return list(dict.fromkeys(record.family for record in records))
+
+
+def _row(record: Record, key: str, scale: units.Scale, language: Language) -> Spec:
+    reading = record.readings[key]
+    value = reading.value or 0
+    low, high = reading.interval or (value, value)
+    words = units.text(language, value, scale, reading.interval)
+    bounds = {"low": low / scale.factor, "high": max(high, value) / scale.factor}
+    return {
+        "name": record.architecture,
+        "family": record.family,
+        "text": words,
+        "value": value / scale.factor,
+        **bounds,
+    }
+
+
+ENTRIES = (
+    Chart(
+        name="parameters",
+        title="Parameters",
+        caption="Learnable weights without auxiliary heads.",
+        draw=bars("parameters", per_machine=False),
+        order=40,
+    ),
+    Chart(
+        name="throughput",
+        title="Throughput",
+        caption="Images per second in a batch, with the 95 % interval of the median. Longer is better.",
+        draw=bars("throughput_cpu", per_machine=True),
+        order=62,
+    ),
+    Chart(
+        name="throughput_cuda",
+        title="Throughput on the GPU",
+        caption="Images per second in a batch, with the 95 % interval of the median. Longer is better.",
+        draw=bars("throughput_cuda", per_machine=True),
+        order=63,
+    ),
+    Chart(
+        name="finetune",
+        title="Accuracy after the short fine-tuning",
+        caption="Share of held-out images that were recognised. The same short recipe for all: it shows how fast a "
+        "network starts to learn, not how good it can become.",
+        draw=bars("finetune_top1", per_machine=True),
+        order=70,
+    ),
+)

@@ -1,0 +1,133 @@
+"""Learning curves: one panel per family, the others pale behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from reporter.telling.comparison import Comparison
+from reporter.telling.drawing import GRID, Spec, data, palette, text
+from reporter.telling.language import Language
+from reporter.telling.placing import spread
+from reporter.types import Chart, Record
+
+KEY = "finetune_top1"
+COLUMNS, WIDTH, HEIGHT = 3, 300, 170
+CROWD = 24
+"""With more networks than this the pale lines behind a panel say nothing any more."""
+PALE_POINTS = 10
+DASHES = ([1, 0], [7, 3], [2, 3], [9, 3, 2, 3], [4, 2], [1, 2])
+Drawing = Callable[[Comparison, Language], Spec | None]
+
+
+def loss(comparison: Comparison, language: Language) -> Spec | None:
+    return _panels(comparison, "curve", "loss", language._("training loss"), language)
+
+
+def top1(comparison: Comparison, language: Language) -> Spec | None:
+    return _panels(comparison, "evaluations", "top1", language._("held-out top-1 (%)"), language)
+
+
+def _panels(comparison: Comparison, curve: str, field: str, title: str, language: Language) -> Spec | None:
+    lines = {record.architecture: _points(record, curve, field) for record in comparison.networks}
+    known = [record for record in comparison.networks if len(lines[record.architecture]) > 2]
+    if not known:
+        return None
+    highest = max(point["y"] for record in known for point in lines[record.architecture])
+    top = 100 if field == "top1" else min(highest, 4) * 1.05
+    last = max(point["x"] for record in known for point in lines[record.architecture])
+    capped = [[{**p, "y": min(p["y"], top)} for p in lines[record.architecture]] for record in known]
+    everything = [point for line in capped for point in line]
+    behind = [point for line in capped for point in _thin(line)] if len(known) <= CROWD else []
+    families = [family for family in comparison.families if any(record.family == family for record in known)]
+    scales = ([0, last * 1.42], [0, top], title, language._("step"))
+    panels = [
+        _panel(family, known, (everything, behind), palette(comparison.families)[family], scales) for family in families
+    ]
+    return {"columns": COLUMNS, "spacing": 22, "concat": panels}
+
+
+def _panel(
+    family: str, known: list[Record], lines: tuple[list[Spec], list[Spec]], colour: str, scales: tuple[Any, ...]
+) -> Spec:
+    everything, behind = lines
+    xs, ys, title, step = scales
+    members = [record.architecture for record in known if record.family == family]
+    rows = [row for row in everything if row["name"] in members]
+    ends = _ends(rows, members, ys[1])
+    dash = {"domain": members, "range": [DASHES[rank % len(DASHES)] for rank in range(len(members))]}
+    style = {"field": "name", "type": "nominal", "scale": dash, "legend": None}
+    pale = {"type": "line", "color": GRID, "strokeWidth": 1.2, "clip": False}
+    axis = {"grid": False, "tickCount": 4}
+    return {
+        "title": family,
+        "width": WIDTH,
+        "height": HEIGHT,
+        "encoding": {
+            "x": {
+                "field": "x",
+                "type": "quantitative",
+                "title": step,
+                "scale": {"domain": xs, "nice": False},
+                "axis": axis,
+            },
+            "y": {
+                "field": "y",
+                "type": "quantitative",
+                "title": title,
+                "scale": {"domain": ys, "nice": False},
+                "axis": axis,
+            },
+        },
+        "layer": [
+            {"data": data(behind), "mark": pale, "encoding": {"detail": {"field": "name"}}},
+            {
+                "data": data(rows),
+                "mark": {"type": "line", "color": colour, "strokeWidth": 2.4},
+                "encoding": {"strokeDash": style},
+            },
+            *text(ends, "name", 12, align="left", dx=4),
+        ],
+    }
+
+
+def _thin(line: list[Spec]) -> list[Spec]:
+    """A few points of a line, its last among them: enough for a shape in the background."""
+    stride = max(1, len(line) // PALE_POINTS)
+    return line[-1::-stride][::-1]
+
+
+def _ends(rows: list[Spec], members: list[str], top: float) -> list[Spec]:
+    """The names at the ends of their lines, pushed apart."""
+    last = [[row for row in rows if row["name"] == name][-1] for name in members]
+    gap = 13 * top / HEIGHT
+    places = spread([row["y"] for row in last], gap, gap / 2, top - gap / 2)
+    return [{**row, "y": y} for row, y in zip(last, places, strict=True)]
+
+
+def _points(record: Record, curve: str, field: str) -> list[Spec]:
+    reading = record.readings.get(KEY)
+    points = reading.detail.get(curve) if reading else None
+    factor = 100 if field == "top1" else 1
+    rows = [point for point in points if isinstance(point, dict)] if isinstance(points, list) else []
+    told = [(point.get("step"), point.get(field)) for point in rows]
+    numbers = [(x, y) for x, y in told if isinstance(x, int | float) and isinstance(y, int | float)]
+    return [{"name": record.architecture, "x": x, "y": y * factor} for x, y in numbers]
+
+
+ENTRIES = (
+    Chart(
+        name="learning_curves",
+        title="Learning curves",
+        caption="Training loss step by step, a panel per family with all the others pale behind it.",
+        draw=loss,
+        order=72,
+    ),
+    Chart(
+        name="learning_accuracy",
+        title="Accuracy while learning",
+        caption="Held-out accuracy at each evaluation, after the batch-norm statistics were estimated anew.",
+        draw=top1,
+        order=74,
+    ),
+)

@@ -1,0 +1,94 @@
+"""Where the memory of a training step goes: weights, gradients, optimiser, activations."""
+
+from __future__ import annotations
+
+from reporter.charts.bars import WIDTH, names_axis
+from reporter.telling.comparison import Comparison
+from reporter.telling.drawing import PAPER, Spec, data, text
+from reporter.telling.language import Language
+from reporter.telling.units import MEBIBYTES
+from reporter.types import Chart, Record
+
+PARTS = {
+    "weights": "#2a6fdb",
+    "gradients": "#2f9fd8",
+    "optimizer": "#00916e",
+    "activations": "#e08a00",
+    "activations_and_gradients": "#e08a00",
+    "batch": "#c2659b",
+    "other": "#8a8f98",
+}
+KEY = "peak_training_bytes"
+
+
+def draw(comparison: Comparison, language: Language) -> Spec | None:
+    known = [record for record in comparison.networks if record.value(KEY)]
+    if not known:
+        return None
+    _ = language._
+    words = _words(language)
+    rows = [row for record in known for row in _parts(record, words)]
+    sums: list[Spec] = [{"name": r.architecture, "start": (r.value(KEY) or 0) / MEBIBYTES.factor} for r in known]
+    texts = [{**row, "text": language.number(row["start"])} for row in sums]
+    shown = list(dict.fromkeys(row["part"] for row in rows))
+    colours = {words[part]: colour for part, colour in PARTS.items() if words[part] in shown}
+    scale = {"domain": list(colours), "range": list(colours.values())}
+    legend = {"orient": "top", "title": None}
+    limit = max(row["start"] for row in sums) * 1.12
+    order = [record.architecture for record in known]
+    return {
+        "width": WIDTH,
+        "height": {"step": 24},
+        "encoding": {
+            "y": {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": names_axis()},
+            "x": {
+                "field": "start",
+                "type": "quantitative",
+                "scale": {"domain": [0, limit], "nice": False},
+                "axis": {"tickCount": 6},
+                "title": _("peak memory of one training step, MiB"),
+            },
+        },
+        "layer": [
+            {
+                "data": data(rows),
+                "mark": {"type": "bar", "height": 15, "stroke": PAPER, "strokeWidth": 0.5},
+                "encoding": {
+                    "x2": {"field": "end"},
+                    "color": {"field": "part", "type": "nominal", "scale": scale, "legend": legend},
+                },
+            },
+            *text(texts, "text", 13, align="left", dx=6),
+        ],
+    }
+
+
+def _words(language: Language) -> dict[str, str]:
+    _ = language._
+    words = (_("weights"), _("gradients of the weights"), _("optimiser"), _("activations"))
+    return dict(zip(PARTS, (*words, _("activations and their gradients"), _("batch"), _("other")), strict=True))
+
+
+def _parts(record: Record, words: dict[str, str]) -> list[Spec]:
+    """The parts of a peak from left to right; what the measurement could not attribute is `other`."""
+    detail, total = record.readings[KEY].detail, record.value(KEY) or 0
+    sizes = {part: float(str(detail.get(part) or 0)) for part in PARTS}
+    sizes["other"] = max(0.0, total - sum(sizes.values()))
+    rows, start = [], 0.0
+    for part, size in sizes.items():
+        if size > total / 1000:
+            ends = {"start": start / MEBIBYTES.factor, "end": (start + size) / MEBIBYTES.factor}
+            rows.append({"name": record.architecture, "part": words[part], **ends})
+            start += size
+    return rows
+
+
+ENTRIES = (
+    Chart(
+        name="memory",
+        title="Memory of a training step",
+        caption="The peak of one training step at the batch and image size of the fine-tuning, and what it is made of.",
+        draw=draw,
+        order=50,
+    ),
+)

@@ -1,0 +1,203 @@
+"""The ImageNet chart of 2010-2017: error and depth of the entries, and this report's networks beside them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from reporter.telling import timeline
+from reporter.telling.comparison import Comparison, accuracy
+from reporter.telling.drawing import INK, MUTED, PAPER, Spec, data, literal, palette, text
+from reporter.telling.language import Language
+from reporter.telling.placing import spread
+from reporter.telling.timeline import Entry
+from reporter.types import Chart
+
+WIDTH, ERRORS, DEPTHS = 1240, 420, 190
+HIGHEST, DEEPEST, SMALL = 32, 220, 12
+HANDMADE, NETWORK, HUMAN = "#8a8f98", "#2a6fdb", "#c0392b"
+SHEETS = (2, 1, 0)
+"""How far the sheets of an ensemble's stack are moved, the last one in front."""
+
+
+class Bar(NamedTuple):
+    entry: Entry
+    left: float
+    right: float
+    align: str
+
+    @property
+    def colour(self) -> str:
+        return HANDMADE if self.entry.handmade else NETWORK
+
+    @property
+    def middle(self) -> float:
+        return (self.left + self.right) / 2
+
+
+def draw(comparison: Comparison, language: Language) -> Spec | None:
+    entries = timeline.bars()
+    if not entries:
+        return None
+    _ = language._
+    bars = _bars(entries)
+    domain = [int(entries[0].year) - 0.52, int(entries[-1].year) + 0.68]
+    points = [point for point in _points(comparison) if domain[0] < point["year"] < domain[1]]
+    errors = _panel(domain, HIGHEST, _("top-5 error (%)"), ERRORS, years=False)
+    depths = _panel(domain, DEEPEST, _("depth (weighted layers)"), DEPTHS, years=True)
+    dots = [_dots(points, bars, "error"), _dots(points, bars, "depth")]
+    upper = [*_human(domain), *_error_bars(bars, language), *dots[0], *_legend(bool(points), language)]
+    lower = [*_depth_bars(bars, language), *dots[1]]
+    return {"spacing": 14, "vconcat": [{**errors, "layer": upper}, {**depths, "layer": lower}]}
+
+
+def _panel(domain: list[float], top: float, title: str, height: int, years: bool) -> Spec:
+    axis = {"values": list(range(int(domain[0] + 1), int(domain[1]) + 1)), "format": "d", "grid": False, "title": None}
+    look = {"labels": years, "ticks": years, "labelFontSize": 17, "labelFontWeight": 600, "labelColor": INK}
+    x = {"scale": {"domain": domain, "nice": False}, "axis": axis | look}
+    y = {"scale": {"domain": [0, top], "nice": False}, "axis": {"tickCount": 5, "title": title, "titlePadding": 10}}
+    places = {"x": {"field": "x", "type": "quantitative", **x}, "y": {"field": "y", "type": "quantitative", **y}}
+    return {"width": WIDTH, "height": height, "encoding": places}
+
+
+def _bars(entries: list[Entry]) -> list[Bar]:
+    """Where each bar stands: the left part of its year, shared by the two of a year that has two."""
+    placed = []
+    for entry in entries:
+        year = [other for other in entries if other.year == entry.year]
+        rank, width = year.index(entry), 0.28 if len(year) == 1 else 0.19
+        left = int(entry.year) - 0.46 + rank * 0.22
+        align = "center" if len(year) == 1 else "right" if rank == 0 else "left"
+        placed.append(Bar(entry, left, left + width, align))
+    return placed
+
+
+def _error_bars(bars: list[Bar], language: Language) -> list[Spec]:
+    """A bar per entry, an ensemble as a stack of sheets, with its value and its team above."""
+    rects, values = [], []
+    for bar in bars:
+        rects += _sheets((bar.left, bar.right), 0, bar.entry.error, bar.colour, bar.entry.ensemble)
+        place = {"center": bar.middle, "right": bar.right, "left": bar.left}[bar.align]
+        label = {"text": language.number(bar.entry.error, 1), "name": _name(bar.entry), "align": bar.align}
+        values.append({"x": place, "y": bar.entry.error + 1.3, **label})
+    texts: list[Spec] = []
+    for align in ("center", "right", "left"):
+        rows = [row for row in values if row["align"] == align]
+        texts += text(rows, "text", 16, fontWeight=600, align=align)
+        texts += text([row for row in rows if "\n" not in str(row["name"])], "name", 13, dy=-17, align=align)
+        texts += text(
+            [row for row in rows if "\n" in str(row["name"])], "name", 13, dy=-31, align=align, lineBreak="\n"
+        )
+    return [_rects(rects), *texts]
+
+
+def _name(entry: Entry) -> str:
+    """The label of a bar, a long one in two lines."""
+    return entry.label.replace("-", "-\n") if len(entry.label) > 12 else entry.label
+
+
+def _sheets(ends: tuple[float, float], bottom: float, top: float, colour: str, ensemble: bool) -> list[dict[str, Any]]:
+    """A rectangle between two ends, or a stack of them."""
+    rows = []
+    for shift in SHEETS if ensemble else (0,):
+        across = {"x": ends[0] + 0.016 * shift, "x2": ends[1] + 0.016 * shift}
+        rows.append({**across, "y": bottom, "y2": top + 0.28 * shift, "colour": colour, "opacity": 0.3 if shift else 1})
+    return rows
+
+
+def _rects(rows: list[dict[str, Any]]) -> Spec:
+    opacity = {"field": "opacity", "type": "quantitative", "scale": None, "legend": None}
+    ends = {"x2": {"field": "x2"}, "y2": {"field": "y2"}}
+    mark = {"type": "rect", "stroke": PAPER, "strokeWidth": 0.7}
+    return {"data": data(rows), "mark": mark, "encoding": {**ends, "color": literal(), "opacity": opacity}}
+
+
+def _human(domain: list[float]) -> list[Spec]:
+    rows = [{"x": domain[0], "x2": domain[1], "y": person.error} for person in timeline.humans()[:1]]
+    return [{"data": data(rows), "mark": _dashed(), "encoding": {"x2": {"field": "x2"}}}]
+
+
+def _dashed() -> Spec:
+    return {"type": "rule", "color": HUMAN, "strokeDash": [7, 4], "strokeWidth": 2}
+
+
+def _depth_bars(bars: list[Bar], language: Language) -> list[Spec]:
+    _ = language._
+    rects, texts = [], []
+    for bar in bars:
+        depth = bar.entry.layers
+        rects += _sheets((bar.left, bar.right), 0, depth or 0, bar.colour, False)
+        absent = _("shallow") if bar.entry.handmade else _("mixed") if bar.entry.depth.startswith("none") else "?"
+        texts.append({"x": bar.middle, "y": depth or 0, "text": str(depth or absent)})
+    return [_rects(rects), *text(texts, "text", 14, dy=-10)]
+
+
+def _points(comparison: Comparison) -> list[dict[str, Any]]:
+    """The networks of this report, each at its year, with the colour of its family."""
+    rows, colours = [], palette(comparison.families)
+    for record in comparison.networks:
+        found = accuracy(record)
+        error = 100 * (1 - found.top5) if found and found.top5 else None
+        row = {"name": record.architecture, "colour": colours[record.family], "year": record.year}
+        rows.append({**row, "error": error, "depth": record.value("depth")})
+    return rows
+
+
+def _dots(points: list[dict[str, Any]], bars: list[Bar], what: str) -> list[Spec]:
+    """Dots right of the bars of their year with names beside them, pushed apart where they would collide."""
+    top, height = (HIGHEST, ERRORS) if what == "error" else (DEEPEST, DEPTHS)
+    gap, rows = (SMALL + 1) * top / height, []
+    for year in sorted({point["year"] for point in points}):
+        here = [point for point in points if point["year"] == year and point[what] is not None]
+        x = max((bar.right for bar in bars if bar.entry.year == str(year)), default=year - 0.2) + 0.08
+        for point, y in zip(here, spread([p[what] for p in here], gap, gap / 2, top - gap / 2), strict=True):
+            rows.append({**point, "x": x, "x2": x + 0.05, "y": min(point[what], top), "y2": y})
+    dots = {"type": "point", "filled": True, "size": 66, "stroke": PAPER, "strokeWidth": 0.8, "opacity": 1}
+    names = [{**row, "x": row["x2"] + 0.006, "y": row["y2"]} for row in rows]
+    lines = {"type": "rule", "color": MUTED, "strokeWidth": 0.7}
+    return [
+        {"data": data(rows), "mark": lines, "encoding": {"x2": {"field": "x2"}, "y2": {"field": "y2"}}},
+        {"data": data(rows), "mark": dots, "encoding": {"color": literal()}},
+        *text(names, "name", SMALL, align="left"),
+    ]
+
+
+def _legend(dots: bool, language: Language) -> list[Spec]:
+    """What bars, sheets, dots and the line mean, in the empty upper right of the plot."""
+    _ = language._
+    left, right = 2013.42, 2013.6
+    words = [_("hand-made features, official test error"), _("network, official test error")]
+    words += [_("ensemble of several networks: a stack"), _human_words(language)]
+    words += [_("network of this report: one network, one crop, validation set")] * dots
+    lines = [30.2 - 2.15 * rank for rank in range(len(words))]
+    kinds = ((HANDMADE, False), (NETWORK, False), (NETWORK, True))
+    rects = [
+        row for y, kind in zip(lines, kinds, strict=False) for row in _sheets((left, right), y - 0.7, y + 0.5, *kind)
+    ]
+    rule = {"x": left, "x2": right, "y": lines[3]}
+    spots = [{"x": left + 0.09, "y": y} for y in lines[4:]]
+    spot = {"type": "point", "filled": True, "size": 66, "color": NETWORK, "opacity": 1}
+    return [
+        _rects(rects),
+        {"data": data([rule]), "mark": _dashed(), "encoding": {"x2": {"field": "x2"}}},
+        {"data": data(spots), "mark": spot},
+        *text([{"x": right + 0.1, "y": y, "text": t} for y, t in zip(lines, words, strict=True)], "text", align="left"),
+    ]
+
+
+def _human_words(language: Language) -> str:
+    first, second = ([language.number(person.error, 1) for person in timeline.humans()] + ["?", "?"])[:2]
+    message = language._("human estimate {first} %: one trained person; a second one {second} %")
+    return message.format(first=first, second=second)
+
+
+ENTRIES = (
+    Chart(
+        name="timeline",
+        title="The ImageNet challenge, 2010 to 2017",
+        caption="Bars: official top-5 errors of the challenge's entries on its test sets; a stack of sheets is an "
+        "ensemble, grey is hand-made features. Dots: the networks of this report, one network and one crop on the "
+        "validation set. The two series are not measured alike: a dot says nothing about the bar beside it.",
+        draw=draw,
+        order=10,
+    ),
+)

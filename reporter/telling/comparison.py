@@ -1,0 +1,168 @@
+"""Records side by side: their order, the columns, the best of each, the Pareto front and what failed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from reporter.types import GROUPS, Quantity, Reading, Record, ReporterError, Status
+
+NUMBERS = ("ok", "noisy")
+
+
+class Accuracy(NamedTuple):
+    """Published single-crop ImageNet accuracy; `paper` where no weights stand behind it, only the paper's word."""
+
+    top1: float | None
+    top5: float | None
+    paper: bool
+
+
+class Remark(NamedTuple):
+    """A reading that is no number, or one to be doubted."""
+
+    record: Record
+    quantity: Quantity
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that was measured; machines side by side, newest first, and never ranked together."""
+
+    records: tuple[Record, ...]
+    quantities: dict[str, Quantity]
+    machines: tuple[str, ...]
+
+    @property
+    def newest(self) -> Record:
+        return max(self.records, key=lambda record: record.started)
+
+    @cached_property
+    def networks(self) -> tuple[Record, ...]:
+        """One record per architecture, the newest machine's, for what does not depend on the machine."""
+        seen: dict[str, Record] = {}
+        for machine in self.machines:
+            for record in self.of(machine):
+                seen.setdefault(record.architecture, record)
+        return tuple(sorted(seen.values(), key=_order))
+
+    @cached_property
+    def families(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(record.family for record in self.records))
+
+    @cached_property
+    def remarks(self) -> tuple[Remark, ...]:
+        """Everything that is not plainly a number, with its reason."""
+        pairs = ((record, reading) for record in self.records for reading in record.readings.values())
+        told = ((record, reading, reading.verdict) for record, reading in pairs)
+        return tuple(
+            Remark(record, reading.quantity, verdict.status, verdict.reason or "")
+            for record, reading, verdict in told
+            if verdict.status != "ok"
+        )
+
+    def of(self, machine: str) -> tuple[Record, ...]:
+        return tuple(record for record in self.records if record.machine == machine)
+
+    def network(self, name: str) -> Record | None:
+        return next((record for record in self.networks if record.architecture == name), None)
+
+    def column(self, key: str, machine: str | None = None) -> list[float | None]:
+        """The values of a quantity, of one machine or all."""
+        return [record.value(key) for record in self.records if machine in (None, record.machine)]
+
+    def measured(self, group: str) -> list[Quantity]:
+        """The quantities of a group that at least one record has a number for."""
+        rows = (quantity for quantity in self.quantities.values() if quantity.group == group)
+        return [quantity for quantity in rows if any(value is not None for value in self.column(quantity.key))]
+
+    @cached_property
+    def winners(self) -> dict[tuple[str, str], float]:
+        """The best value of each machine and quantity, where at least two networks compete on equal terms."""
+        found = {}
+        for key, quantity in self.quantities.items():
+            for machine in self.machines:
+                rivals = [record.readings[key] for record in self.of(machine) if key in record.readings]
+                values = [reading.value for reading in rivals if reading.value is not None]
+                alike = len({str(reading.detail.get("weights")) for reading in rivals if reading.measured}) == 1
+                equal = alike or quantity.group != "finetune"
+                if quantity.better != "neither" and len(values) > 1 and equal:
+                    found[machine, key] = min(values) if quantity.better == "lower" else max(values)
+        return found
+
+    def is_best(self, record: Record, key: str) -> bool:
+        value = record.value(key)
+        return value is not None and value == self.winners.get((record.machine, key))
+
+    @cached_property
+    def front(self) -> tuple[Record, ...]:
+        """The Pareto front: networks that no other beats in published top-1 at as few MACs, cheapest first."""
+        priced = [(record.value("macs"), accuracy(record), record) for record in self.networks]
+        known = sorted(
+            (
+                (cost, -found.top1, record.architecture)
+                for cost, found, record in priced
+                if cost and found and found.top1
+            )
+        )
+        names: list[str] = []
+        best = 0.0
+        for _, loss, name in known:
+            if loss < best:
+                best = loss
+                names.append(name)
+        return tuple(record for name in names if (record := self.network(name)))
+
+
+def compare(records: Sequence[Record]) -> Comparison:
+    """Puts records side by side; raises ReporterError where there is none."""
+    if not records:
+        raise ReporterError("no records to report; measure first: reporter --out DIR")
+    newest = sorted(records, key=lambda record: (record.started, record.machine), reverse=True)
+    machines = tuple(dict.fromkeys(record.machine for record in newest))
+    ordered = sorted(records, key=lambda record: (*_order(record), machines.index(record.machine)))
+    readings = [reading for record in newest for reading in record.readings.values()]
+    return Comparison(tuple(ordered), _quantities(readings), machines)
+
+
+def accuracy(record: Record) -> Accuracy | None:
+    """The published single-crop accuracy: that of the weights, else what the paper says of its own."""
+    top1, top5 = record.value("imagenet_top1"), record.value("imagenet_top5")
+    if top1 is not None or top5 is not None:
+        return Accuracy(top1, top5, paper=False)
+    errors = [published(record, f"paper_1crop_{top}_err") for top in ("top1", "top5")]
+    if errors == [None, None]:
+        return None
+    first, fifth = (None if error is None else 1 - error / 100 for error in errors)
+    return Accuracy(first, fifth, paper=True)
+
+
+def published(record: Record, key: str) -> float | None:
+    """A published figure as a number, None where there is none."""
+    try:
+        return float(str(record.published.get(key) or ""))
+    except ValueError:
+        return None
+
+
+def natural(name: str) -> tuple[tuple[int, int | str], ...]:
+    """A sort key that puts resnet50 before resnet101."""
+    parts = re.split(r"(\d+)", name.lower())
+    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts if part)
+
+
+def _order(record: Record) -> tuple[int, str, tuple[tuple[int, int | str], ...]]:
+    return record.year, record.family, natural(record.architecture)
+
+
+def _quantities(readings: Iterable[Reading]) -> dict[str, Quantity]:
+    """The quantities by key, group by group, in the order in which they were measured; the newest wording counts."""
+    found: dict[str, Quantity] = {}
+    for reading in readings:
+        found.setdefault(reading.quantity.key, reading.quantity)
+    return dict(sorted(found.items(), key=lambda item: GROUPS.index(item[1].group)))

@@ -1,0 +1,88 @@
+"""Labels beside bubbles: greedy, over angles and rings, so that no label covers another or a bubble."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Bubble(NamedTuple):
+    x: float
+    y: float
+    radius: float
+    label: str
+
+
+class Box(NamedTuple):
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def overlaps(self, other: Box) -> bool:
+        aside = self.right <= other.left or other.right <= self.left
+        return not (aside or self.bottom <= other.top or other.bottom <= self.top)
+
+    def touches(self, bubble: Bubble) -> bool:
+        x = min(max(bubble.x, self.left), self.right)
+        y = min(max(bubble.y, self.top), self.bottom)
+        return math.hypot(x - bubble.x, y - bubble.y) < bubble.radius
+
+
+ANGLES = tuple(math.radians(degree) for degree in (0, 180, 270, 90, 315, 45, 225, 135, 340, 20, 200, 160))
+RINGS = (3, 10, 20, 34, 52, 74)
+CHARACTER = 0.58
+"""Width of a character over the font size: a little more than a common sans-serif needs on average."""
+
+
+def place(bubbles: Sequence[Bubble], width: float, height: float, size: float) -> list[Box | None]:
+    """A box for each label within the plot, None where there is no room; small bubbles choose first."""
+    placed: dict[int, Box] = {}
+    for index in sorted(range(len(bubbles)), key=lambda i: (bubbles[i].radius, i)):
+        for box in _candidates(bubbles[index], size):
+            inside = box.left >= 0 and box.top >= 0 and box.right <= width and box.bottom <= height
+            free = not any(box.overlaps(other) for other in placed.values())
+            if inside and free and not any(box.touches(bubble) for bubble in bubbles):
+                placed[index] = box
+                break
+    return [placed.get(index) for index in range(len(bubbles))]
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Positions `gap` apart, in the same order and within the bounds, as near to `wanted` as that allows.
+
+    Least squares: neighbours that collide are pooled, and a pool stands around the mean of what its members want.
+    """
+    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    pools: list[tuple[float, int]] = []
+    for rank, index in enumerate(order):
+        mean, size = wanted[index] - rank * gap, 1
+        while pools and pools[-1][0] >= mean:
+            other, count = pools.pop()
+            mean, size = (mean * size + other * count) / (size + count), size + count
+        pools.append((mean, size))
+    bases = [mean for mean, size in pools for _ in range(size)]
+    room = high - (len(wanted) - 1) * gap
+    placed = [0.0] * len(wanted)
+    for rank, index in enumerate(order):
+        placed[index] = max(min(bases[rank], room), low) + rank * gap
+    return placed
+
+
+def _candidates(bubble: Bubble, size: float) -> list[Box]:
+    """Boxes around a bubble, near ones first: the side that faces the bubble lies on a ring around it."""
+    width, height = CHARACTER * size * len(bubble.label), 1.15 * size
+    boxes = []
+    for ring in RINGS:
+        for angle in ANGLES:
+            reach = bubble.radius + ring
+            x = bubble.x + reach * math.cos(angle) + width / 2 * _sign(math.cos(angle))
+            y = bubble.y + reach * math.sin(angle) + height / 2 * math.sin(angle)
+            boxes.append(Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2))
+    return boxes
+
+
+def _sign(value: float) -> int:
+    """-1, 0 or 1; 0 also for what is only rounding."""
+    return 0 if abs(value) < 1e-9 else int(math.copysign(1, value))

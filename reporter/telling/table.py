@@ -1,0 +1,144 @@
+"""A table as data: one source for HTML, Markdown, CSV and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from reporter.telling import units
+from reporter.telling.comparison import NUMBERS, Comparison
+from reporter.telling.language import Language
+from reporter.types import Reading, Record
+
+Value = int | float | str | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """`key` and `base` (the unit of the raw values) head the column in CSV, `title` and `unit` where people read."""
+
+    key: str
+    title: str
+    unit: str = ""
+    base: str = ""
+    hint: str = ""
+    numeric: bool = False
+    interval: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """`text` is read, `value` is sorted and kept; `status` other than ok comes with a `note` that says why."""
+
+    text: str
+    value: Value = None
+    low: float | None = None
+    high: float | None = None
+    status: str = "ok"
+    note: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+    kind = "table"
+
+
+@dataclass(frozen=True)
+class Tabulation:
+    """One table of the report: `make` gives None where there is nothing to show; `order` places it as for charts."""
+
+    name: str
+    make: Callable[[Comparison, Language], Table | None]
+    order: int = 100
+
+
+@dataclass
+class Builder:
+    """Collects columns, each with its cells from top to bottom."""
+
+    comparison: Comparison
+    language: Language
+    records: Sequence[Record]
+    columns: list[Column] = field(default_factory=list)
+    cells: list[list[Cell]] = field(default_factory=list)
+
+    def add(self, column: Column, cells: Sequence[Cell]) -> None:
+        self.columns.append(column)
+        self.cells.append(list(cells))
+
+    def names(self, machines: bool = True) -> None:
+        """The column of names, and that of machines where there are several."""
+        _ = self.language._
+        self.add(Column("architecture", _("Network")), [plain(record.architecture) for record in self.records])
+        if machines and len(self.comparison.machines) > 1:
+            self.add(Column("machine", _("Machine")), [plain(record.machine) for record in self.records])
+
+    def text(self, key: str, title: str, texts: Sequence[object]) -> None:
+        """A column of words or small numbers; left out where all are empty."""
+        if any(text not in ("", None) for text in texts):
+            self.add(Column(key, title), [plain(text) for text in texts])
+
+    def quantity(self, key: str, whole: bool = False) -> None:
+        """The column of a quantity, with all digits of counts if `whole`; left out where nobody has it."""
+        quantity = self.comparison.quantities.get(key)
+        values = [record.value(key) for record in self.records]
+        if quantity is None or all(value is None for value in values):
+            return
+        scale = units.PLAIN if whole and quantity.unit == "1" else units.scale(quantity, values)
+        readings = [record.readings.get(key) for record in self.records]
+        wide = any(reading and reading.interval for reading in readings)
+        column = Column(
+            key=key,
+            title=self.language._(quantity.title),
+            unit=self.language._(scale.word),
+            base=quantity.unit,
+            hint=self.language._(quantity.definition),
+            numeric=True,
+            interval=wide,
+        )
+        best = [self.comparison.is_best(record, key) for record in self.records]
+        self.add(column, [told(r, scale, self.language, b) for r, b in zip(readings, best, strict=True)])
+
+    def table(self, name: str, title: str, notes: Sequence[str] = ()) -> Table:
+        rows = tuple(zip(*self.cells, strict=True))
+        return Table(name, title, tuple(self.columns), rows, tuple(note for note in notes if note))
+
+
+def plain(value: object) -> Cell:
+    """A cell of words or of a number that is told as it is."""
+    if value is None or value == "":
+        return Cell("")
+    return Cell(str(value), value if isinstance(value, int | float | str) else str(value))
+
+
+def told(reading: Reading | None, scale: units.Scale, language: Language, best: bool) -> Cell:
+    """A reading as a cell: the number, or what became of it and why."""
+    if reading is None:
+        return Cell("–", status="missing")
+    verdict, value, interval = reading.verdict, reading.value, reading.interval
+    note = language.said(verdict.reason)
+    if verdict.status not in NUMBERS or value is None:
+        return Cell(status_word(verdict.status, language), None, status=verdict.status, note=note)
+    low, high = interval or (None, None)
+    text = units.text(language, value, scale, interval) + (" ≈" if verdict.status == "noisy" else "")
+    return Cell(text, value, low, high, verdict.status, note, best)
+
+
+def status_word(status: str, language: Language) -> str:
+    """What a cell says instead of a number."""
+    _ = language._
+    words = {
+        "failed": _("failed"),
+        "oom": _("out of memory"),
+        "timeout": _("timed out"),
+        "skipped": _("skipped"),
+        "unsupported": _("n/a"),
+        "noisy": _("noisy"),
+    }
+    return words.get(status, status)

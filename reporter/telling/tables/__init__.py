@@ -1,0 +1,1 @@
+"""The tables of the report: one file each, ending in `ENTRIES`, a tuple of `Tabulation`."""

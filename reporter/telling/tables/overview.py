@@ -1,0 +1,75 @@
+"""The comparison table: the numbers one looks at first."""
+
+from __future__ import annotations
+
+from reporter.telling.comparison import Comparison
+from reporter.telling.language import Language
+from reporter.telling.table import Builder, Table, Tabulation
+
+HEADLINES = (
+    "parameters",
+    "macs",
+    "depth",
+    "peak_activation_bytes",
+    "latency_cpu_1thread",
+    "latency_cpu",
+    "throughput_cpu",
+    "latency_cuda",
+    "throughput_cuda",
+    "imagenet_top1",
+    "finetune_top1",
+)
+
+
+def make(comparison: Comparison, language: Language) -> Table:
+    _ = language._
+    rows = Builder(comparison, language, comparison.records)
+    rows.names()
+    rows.text("family", _("Family"), [record.family for record in rows.records])
+    rows.text("year", _("Year"), [record.year for record in rows.records])
+    front = {record.architecture for record in comparison.front}
+    rows.text("pareto", _("Pareto"), ["◆" if record.architecture in front else "" for record in rows.records])
+    for key in HEADLINES:
+        rows.quantity(key)
+    notes = (
+        _("Bold: the best of a column. Digits follow the 95 % interval. ≈: noisy, not to be relied on."),
+        _("◆: no other network of this table is more accurate for as few MACs (Pareto front).") if front else "",
+        weights_note(comparison, language),
+        inception_note(comparison, language),
+    )
+    return rows.table("overview", _("The networks side by side"), notes)
+
+
+def weights_note(comparison: Comparison, language: Language) -> str:
+    """From which weights the fine-tuning started; which rows are which where they differ."""
+    _ = language._
+    readings = [(r.architecture, r.readings.get("finetune_top1")) for r in comparison.records]
+    tuned = [
+        (name, str(reading.detail.get("weights") or "random"))
+        for name, reading in readings
+        if reading and reading.measured
+    ]
+    scratch = list(dict.fromkeys(name for name, weights in tuned if weights == "random"))
+    ready = list(dict.fromkeys(name for name, weights in tuned if weights != "random"))
+    if not ready:
+        return _("Fine-tuning started from random weights for all networks.") if scratch else ""
+    if not scratch:
+        return _("Fine-tuning started from ImageNet weights for all networks.")
+    message = _(
+        "Fine-tuning started from ImageNet weights for {ready}, from random weights for {scratch}: not one ranking."
+    )
+    return message.format(ready=language.listing(ready), scratch=language.listing(scratch))
+
+
+def inception_note(comparison: Comparison, language: Language) -> str:
+    names = {record.architecture for record in comparison.networks}
+    if not names & {"inception_v2", "bn_inception"}:
+        return ""
+    return language._(
+        "Two networks are called Inception v2: inception_v2 is that of Rethinking the Inception Architecture (Table 1, "
+        "arXiv 1512.00567), which the lecture means; bn_inception is that of the batch-norm paper (arXiv 1502.03167). "
+        "The first paper prints no filter counts inside its modules; the row takes those of the released Inception v3."
+    )
+
+
+ENTRIES = (Tabulation("overview", make, 20),)

@@ -1,0 +1,97 @@
+"""Contract tests over the catalogue of charts, and labels that never overlap."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+from xml.etree import ElementTree
+
+import pytest
+import samples
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reporter.catalog import collect
+from reporter.telling import drawing, timeline
+from reporter.telling.comparison import Comparison, compare
+from reporter.telling.language import language
+from reporter.telling.placing import Bubble, place, spread
+from reporter.types import Chart
+
+CHARTS = collect("reporter.charts", Chart)
+WORLDS = {
+    "lecture": samples.lecture,
+    "hostile": samples.few,
+    "one": lambda: [samples.record(samples.ROWS[0])],
+    "empty": lambda: [samples.record(samples.ROWS[0]).model_copy(update={"readings": {}})],
+}
+
+
+@pytest.fixture(scope="module", params=WORLDS)
+def world(request: pytest.FixtureRequest) -> Comparison:
+    return compare(WORLDS[request.param]())
+
+
+@pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
+@pytest.mark.parametrize("code", ["en", "ru"])
+def test_chart_keeps_its_contract(chart: Chart, code: str, world: Comparison) -> None:
+    """A title and caption, a specification or None, an SVG that is XML, as a file and in a page, and a PNG."""
+    assert chart.title
+    assert chart.caption.endswith(".")
+    spec = chart.draw(world, language(code))
+    if spec is None:
+        return
+    svg = drawing.draw(spec, language(code))
+    assert "NaN" not in svg
+    assert "undefined" not in svg
+    for told in (drawing.file(svg, chart.title), drawing.inline(svg, chart.name, chart.title)):
+        ElementTree.fromstring(told)
+        assert "#01020" not in told, "every sentinel colour is replaced"
+    assert drawing.png(drawing.file(svg, chart.title)).startswith(b"\x89PNG")
+
+
+def test_a_full_comparison_shows_nearly_every_chart() -> None:
+    comparison = compare(samples.lecture())
+    silent = [name for name, chart in CHARTS.items() if chart.draw(comparison, language("en")) is None]
+    assert silent == ["throughput_cuda"]
+
+
+def test_families_keep_their_colour() -> None:
+    few, many = drawing.palette(["VGG", "Other"]), drawing.palette(["ResNet", "VGG", "Other"])
+    assert few["VGG"] == many["VGG"]
+    assert len(set(drawing.FAMILIES.values())) == len(drawing.FAMILIES) - 1, "GoogLeNet is an Inception"
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=40, deadline=None)
+def test_labels_overlap_nothing(seed: int) -> None:
+    chance = random.Random(seed)
+    bubbles = [
+        Bubble(chance.uniform(60, 800), chance.uniform(60, 440), chance.uniform(4, 30), "x" * chance.randint(3, 18))
+        for _ in range(28)
+    ]
+    boxes = [box for box in place(bubbles, 860, 500, 13) if box]
+    assert len(boxes) >= 20, "nearly every label finds a place"
+    for index, box in enumerate(boxes):
+        assert not any(box.touches(bubble) for bubble in bubbles)
+        assert not any(box.overlaps(other) for other in boxes[index + 1 :])
+
+
+@given(st.lists(st.floats(0, 100), max_size=12))
+def test_spread_keeps_order_and_distance(wanted: list[float]) -> None:
+    placed = spread(wanted, 5, 0, 100)
+    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    steps = [placed[b] - placed[a] for a, b in pairwise(order)]
+    assert all(step >= 5 - 1e-6 for step in steps)
+    assert all(-1e-6 <= y <= 100 + 1e-6 for y in placed)
+
+
+def test_the_timeline_shows_official_values() -> None:
+    bars = {(bar.year, bar.label): bar for bar in timeline.bars()}
+    assert [bar.error for bar in timeline.bars() if bar.year == "2012"] == [16.422]
+    assert bars["2013", "Clarifai"].layers is None, "its depth was never published"
+    assert bars["2014", "VGG"].layers == 19
+    assert bars["2016", "Trimps-Soushen"].layers is None
+    assert bars["2017", "SENet"].layers == 154
+    assert bars["2010", "NEC-UIUC"].handmade
+    assert [person.error for person in timeline.humans()] == [5.1, 12.0]

@@ -1,0 +1,71 @@
+"""Every word of the reports exists in every language, with the same blanks."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import words
+from babel.messages.pofile import read_po
+
+from reporter.catalog import collect
+from reporter.telling.language import FOLDER, available, language
+from reporter.types import ReporterError
+
+CATALOGUES = sorted(FOLDER.glob("*.po"))
+
+
+@pytest.fixture(params=CATALOGUES, ids=lambda path: path.stem)
+def path(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def test_nothing_is_untranslated(path: Path) -> None:
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale=path.stem)
+    known = {message.id if isinstance(message.id, str) else message.id[0] for message in catalogue if message.string}
+    assert [message for message in words.messages() if message not in known] == []
+    assert not any(message.fuzzy for message in catalogue)
+
+
+def test_blanks_are_the_same(path: Path) -> None:
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale=path.stem)
+    for message in catalogue:
+        if message.id:
+            ids = [message.id] if isinstance(message.id, str) else message.id
+            strings = [message.string] if isinstance(message.string, str) else message.string
+            wanted = set(re.findall(r"\{\w+\}", " ".join(ids)))
+            assert all(set(re.findall(r"\{\w+\}", text)) == wanted for text in strings), message.id
+
+
+def test_plurals() -> None:
+    one, many = "{count} network, measured on {date}", "{count} networks, measured on {date}"
+    told = [language("ru").ngettext(one, many, count) for count in (1, 3, 5, 11, 21)]
+    assert [text.split()[1].rstrip(",") for text in told] == ["сеть", "сети", "сетей", "сетей", "сеть"]
+
+
+def test_sentences_of_records_are_translated() -> None:
+    said = language("ru").said
+    assert said("the 95 % interval spans 48% of the median") == "95-процентный интервал занимает 48% медианы"
+    assert said("no such sentence and nothing else") == "no such sentence and nothing else"
+    assert said(None) == ""
+    assert language("en").said("anything") == "anything"
+
+
+def test_names_dates_and_numbers() -> None:
+    assert available() == ["en", "ru"]
+    assert language("ru").name == "русский"
+    assert language("ru").date("2026-01-02T03:04:05+00:00") == "2 января 2026, 03:04 UTC"
+    assert language("en").date("not a date") == "not a date"
+
+
+def test_an_unknown_language_is_named() -> None:
+    with pytest.raises(ReporterError, match="no language 'rus'; did you mean 'ru'"):
+        language("rus")
+
+
+def test_collect_finds_no_language_modules() -> None:
+    """The catalogues are data: a language is one .po file."""
+    assert collect("reporter.languages", object) == {}  # type: ignore[type-var]

@@ -1,0 +1,257 @@
+"""From records to reports: order, marks, golden files, hostile names, strict JSON, no torch."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import samples
+
+from reporter import store
+from reporter.catalog import collect
+from reporter.telling import export, markdown, render, report
+from reporter.telling.comparison import Comparison, accuracy, compare
+from reporter.telling.findings import findings
+from reporter.telling.language import language
+from reporter.telling.table import Cell, Column, Table, Tabulation
+from reporter.types import Chart, Record, ReporterError
+
+ENGLISH = language("en")
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def few() -> Comparison:
+    return compare(samples.few())
+
+
+@pytest.fixture(scope="module")
+def lecture() -> Comparison:
+    return compare(samples.lecture())
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with records and everything that is told of them, in two languages."""
+    folder = tmp_path_factory.mktemp("results")
+    for record in samples.few():
+        store.save(folder, record)
+    (folder / "records" / "quiet" / "torn.json").write_text("{", encoding="utf-8")
+    report.write(folder, ["en", "ru"])
+    return folder
+
+
+def test_networks_stand_in_order_of_year_and_number(lecture: Comparison) -> None:
+    years = [record.year for record in lecture.records]
+    names = [record.architecture for record in lecture.records]
+    assert years == sorted(years)
+    assert names.index("resnet18") < names.index("resnet50") < names.index("resnet101")
+
+
+def test_machines_are_never_ranked_together(few: Comparison) -> None:
+    assert few.machines == ("quiet", "old")
+    old = few.of("old")[0]
+    assert not few.is_best(old, "latency_cpu_1thread"), "the only row of its machine has nothing to win"
+    assert len(few.networks) == len(few.records) - 1
+
+
+def test_different_weights_have_no_common_best() -> None:
+    records = samples.lecture()
+    tuned = records[0].readings["finetune_top1"]
+    other = tuned.model_copy(update={"detail": {**tuned.detail, "weights": "IMAGENET1K_V1"}})
+    mixed = records[0].model_copy(update={"readings": {**records[0].readings, "finetune_top1": other}})
+    assert any(key == "finetune_top1" for _, key in compare(records).winners)
+    assert not any(key == "finetune_top1" for _, key in compare([mixed, *records[1:]]).winners)
+
+
+def test_nobody_beats_the_pareto_front(lecture: Comparison) -> None:
+    def point(record: Record) -> tuple[float, float]:
+        found = accuracy(record)
+        return record.value("macs") or 0, (found and found.top1) or 0
+
+    everyone = [point(record) for record in lecture.networks]
+    for record in lecture.front:
+        cost, gain = point(record)
+        assert not any(macs <= cost and top1 > gain for macs, top1 in everyone)
+    assert [record.architecture for record in lecture.front][:2] == ["alexnet", "googlenet"]
+
+
+def test_findings_are_computed(lecture: Comparison) -> None:
+    text = " ".join(findings(lecture, ENGLISH)).replace("\u00a0", " ")
+    assert "alexnet is the fastest: 14.1 ms" in text
+    assert "se_resnet50 over resnet50: +9.9 % parameters, +0.1 % MACs" in text
+    assert "+1.5 points of ImageNet top-1 (torchvision's weights)" in text
+    assert "vgg16 and vgg19 have hardly begun to learn" in text
+
+
+def test_findings_need_their_data() -> None:
+    one = compare([samples.record(samples.ROWS[0])])
+    assert findings(one, ENGLISH) == []
+    assert report.build(one, ENGLISH, [], []).sections[0].blocks[0].kind == "items"
+
+
+def test_golden_report(few: Comparison, golden: Callable[[str, str], None]) -> None:
+    """The whole Markdown of hand-made records; the charts by name and caption."""
+    pictures = report.draw(few, ENGLISH, collect("reporter.charts", Chart).values())
+    tables = collect("reporter.telling.tables", Tabulation).values()
+    whole = report.build(few, ENGLISH, pictures, tables, ["x.json: not a record"])
+    told = render.to_markdown(replace(whole, version="0"))
+    golden("report.md", told)
+    assert "The ImageNet timeline" in told
+
+
+def test_rendering_is_deterministic(written: Path) -> None:
+    before = {path: path.read_bytes() for path in written.rglob("*.*") if path.is_file()}
+    report.write(written, ["en", "ru"])
+    changed = [path.name for path, content in before.items() if path.read_bytes() != content]
+    assert set(changed) <= {"summary.json"}
+
+
+def test_every_promised_file_is_there(written: Path) -> None:
+    for name in ("summary.json", "report.html", "report.md", "report.ru.html", "report.ru.md"):
+        assert (written / name).stat().st_size > 1000
+    for svg in (written / "figures").glob("*.svg"):
+        assert svg.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    for table in (written / "tables").glob("*.csv"):
+        assert table.with_suffix(".tex").exists()
+    linked = re.findall(r"\((figures/[^)]+)\)", (written / "report.ru.md").read_text(encoding="utf-8"))
+    assert linked
+    assert all((written / name).exists() for name in linked)
+
+
+def test_unreadable_records_are_told_of(written: Path) -> None:
+    assert "torn.json" in (written / "report.md").read_text(encoding="utf-8")
+
+
+def test_no_records_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ReporterError, match="no records"):
+        report.write(tmp_path, ["en"])
+    with pytest.raises(ReporterError, match="no language 'xx'"):
+        report.write(tmp_path, ["xx"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_summary_is_strict_json(written: Path) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    told = json.loads((written / "summary.json").read_text(encoding="utf-8"), parse_constant=refuse)
+    assert told["schema"] == 1
+    assert told["settings"]["preset"] == "standard"
+    assert set(told["machines"]) == {"quiet", "old"}
+    readings = {record["architecture"]: record["readings"] for record in told["records"]}
+    assert readings["resnet50"]["parameters"]["value"] == 25557032
+    assert readings["vgg16"]["peak_training_bytes"] | {"samples": []} == {
+        "value": None,
+        "unit": "B",
+        "status": "oom",
+        "reason": "needs 2.1 GiB, 2.0 GiB are there",
+        "samples": [],
+        "low": None,
+        "high": None,
+    }
+    noisy = readings["inception_v2"]["latency_cpu_1thread"]
+    assert noisy["status"] == "noisy"
+    assert noisy["low"] < noisy["value"] < noisy["high"]
+
+
+class Tags(HTMLParser):
+    """Every tag and the text of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.ids += [value for name, value in attrs if name == "id" and value]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.ru.html"])
+def test_hostile_names_are_text_in_html(written: Path, name: str) -> None:
+    page = Tags()
+    page.feed((written / name).read_text(encoding="utf-8"))
+    assert page.tags.count("script") == 1, "only our own"
+    assert HOSTILE in page.text
+    assert "<b>no</b>" in page.text
+    assert len(page.ids) == len(set(page.ids)), "ids are unique over page and charts"
+
+
+def test_hostile_names_are_text_in_markdown(written: Path) -> None:
+    text = (written / "report.md").read_text(encoding="utf-8")
+    assert "<" not in text.replace("\\<", ""), "no raw HTML"
+    rows = [line for line in text.splitlines() if line.startswith("| a\\|b |")]
+    assert rows
+    widths = {len(re.findall(r"(?<!\\)\|", line)) for line in rows[:1]}
+    head = next(line for line in text.splitlines() if line.startswith("| Network | Machine | Family"))
+    assert widths == {head.count("|")}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("se_resnext50_32x4d", "se_resnext50_32x4d"),
+        ("_x_", "\\_x\\_"),
+        ("*a*", "\\*a\\*"),
+        ("# no heading", "\\# no heading"),
+        ("1. no list", "1\\. no list"),
+        ("[a](b)", "\\[a\\](b)"),
+        ("two\nlines", "two lines"),
+    ],
+)
+def test_markdown_is_shown_as_it_is(text: str, told: str) -> None:
+    assert markdown.escape(text) == told
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1"])
+def test_no_formula_gets_into_a_spreadsheet(text: str) -> None:
+    table = Table("t", "T", (Column("a", "A"), Column("b", "B")), ((Cell(text, text), Cell("-1", -1)),))
+    row = list(csv.reader(StringIO(export.to_csv(table))))[1]
+    assert row == [f"'{text}", "-1"], "texts are guarded, numbers are not"
+
+
+def test_csv_holds_raw_values(written: Path) -> None:
+    with (written / "tables" / "latency.csv").open(encoding="utf-8", newline="") as file:
+        rows = {(row["architecture"], row["machine"]): row for row in csv.DictReader(file)}
+    row = rows["resnet50", "quiet"]
+    assert float(row["latency_cpu_1thread_low [s]"]) < float(row["latency_cpu_1thread [s]"]) < 0.06
+    assert rows["a|b", "quiet"]["throughput_cpu_status"] == "timeout"
+    assert rows["a|b", "quiet"]["throughput_cpu [1/s]"] == ""
+
+
+def test_latex_is_escaped() -> None:
+    assert export.tex(r"\input{x} 50% a_b $") == r"\textbackslash{}input\{x\} 50\% a\_b \$"
+    table = Table("t", "T", (Column("a", "A & B"),), ((Cell("x|y", best=True),),))
+    text = export.to_tex(table)
+    assert r"A \& B \\" in text
+    assert r"\textbf{x\textbar{}y} \\" in text
+
+
+def test_figures_are_light_and_titled(written: Path) -> None:
+    svg = (written / "figures" / "timeline.svg").read_text(encoding="utf-8")
+    assert "var(--" not in svg
+    assert "#01020" not in svg
+    assert "<title>The ImageNet challenge" in svg
+
+
+def test_telling_needs_no_torch(written: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from reporter.telling import report;"
+        f"report.write(Path({str(written)!r}), ['en']);"
+        "assert not {'torch', 'torchvision', 'pandas', 'altair'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -1,0 +1,70 @@
+"""Base units become words and lose nothing but the digits that are not shown."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import samples
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reporter.telling import units
+from reporter.telling.language import Language, language
+from reporter.types import Quantity
+
+QUANTITIES = list(samples.QUANTITIES.values())
+LANGUAGES = [language("en"), language("ru")]
+
+
+def number(text: str, tongue: Language) -> float:
+    """Reads a number back as a reader of the language would."""
+    symbols = tongue.vega
+    plain = text.replace(str(symbols["thousands"]), "").replace(str(symbols["decimal"]), ".")
+    return float(plain.replace("−", "-"))
+
+
+@given(
+    value=st.floats(min_value=1e-9, max_value=1e12),
+    quantity=st.sampled_from(QUANTITIES),
+    tongue=st.sampled_from(LANGUAGES),
+    spread=st.none() | st.floats(min_value=0, max_value=0.5),
+)
+def test_round_trip(value: float, quantity: Quantity, tongue: Language, spread: float | None) -> None:
+    interval = None if spread is None else (value * (1 - spread), value * (1 + spread))
+    scale = units.scale(quantity, [value])
+    text = units.text(tongue, value, scale, interval)
+    shown = len(text.partition(str(tongue.vega["decimal"]))[2])
+    assert abs(number(text, tongue) - value / scale.factor) <= 0.5000001 * 10**-shown
+
+
+@given(value=st.floats(min_value=1e-3, max_value=1e3), spread=st.floats(min_value=1e-6, max_value=0.4))
+def test_digits_follow_the_interval(value: float, spread: float) -> None:
+    """The last digit shown is at most ten times finer than the interval's half width, two digits always stand."""
+    digits = units.decimals(value, (value * (1 - spread), value * (1 + spread)))
+    magnitude = math.floor(math.log10(value))
+    assert 0 <= digits <= max(0, 3 - magnitude)
+    assert 10.0**-digits > value * spread / 10 * 0.999 or digits == max(0, 1 - magnitude)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "interval", "told"),
+    [
+        ("latency_cpu", 0.0123471, (0.0122, 0.0125), "12.3 ms"),
+        ("latency_cpu", 0.0123471, (0.009, 0.016), "12 ms"),
+        ("latency_cpu", 2.5e-5, None, "25.0 µs"),
+        ("parameters", 25557032, None, "25.6 M"),
+        ("macs", 4089184256, None, "4.09 G"),
+        ("depth", 50, None, "50"),
+        ("peak_activation_bytes", 2**20, None, "1.00 MiB"),
+        ("imagenet_top1", 0.7613, None, "76.1 %"),
+    ],
+)
+def test_words(key: str, value: float, interval: tuple[float, float] | None, told: str) -> None:
+    assert units.words(LANGUAGES[0], samples.QUANTITIES[key], value, interval) == told
+
+
+def test_half_is_rounded_up_as_in_the_charts() -> None:
+    assert LANGUAGES[0].number(2.25, 1) == "2.3"
+    assert LANGUAGES[1].number(1234.5, 1).replace("\u00a0", " ") == "1 234,5"
+    assert LANGUAGES[0].number(-2.0) == "−2"

@@ -1,0 +1,51 @@
+"""Every message that the telling side can say, as gettext extracts it, and what the catalogues of the project add."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from babel.messages.extract import extract_from_dir
+
+import reporter
+from reporter import facts
+from reporter.catalog import collect
+from reporter.telling.findings import OPENINGS
+from reporter.telling.render import folder
+from reporter.types import Architecture, Chart, Metric
+
+PACKAGE = Path(reporter.__file__).parent
+KEYWORDS: dict[str, Any] = {"_": None, "ngettext": (1, 2)}
+
+
+def messages() -> dict[str, str | tuple[str, ...]]:
+    """Each message by its id (of a plural: the singular)."""
+    found: dict[str, str | tuple[str, ...]] = {}
+    for message in (*_extracted(), *_catalogues()):
+        found[message if isinstance(message, str) else message[0]] = message
+    return found
+
+
+def _extracted() -> Iterator[Any]:
+    sources = [(PACKAGE, [("telling/**.py", "python"), ("charts/**.py", "python")]), (folder(), [("**.j2", "jinja2")])]
+    for root, methods in sources:
+        for row in extract_from_dir(root, methods, keywords=KEYWORDS):
+            if row[2]:
+                yield row[2]
+
+
+def _catalogues() -> Iterator[str]:
+    for chart in collect("reporter.charts", Chart).values():
+        yield from (chart.title, chart.caption)
+    for metric in collect("reporter.metrics", Metric).values():
+        for quantity in metric.quantities:
+            yield from (quantity.title, quantity.definition)
+    yield from OPENINGS
+    for architecture in collect("reporter.architectures", Architecture).values():
+        yield from [architecture.variant] * bool(architecture.variant)
+    for row in facts.timeline():
+        words = (row[key] for key in ("depth", "single_or_ensemble", "value_kind", "note"))
+        yield from (word for word in words if re.search("[a-z]{2}", word))
+    yield from ("s", "ms", "µs", "MiB", "images/s", "G", "M", "%")
