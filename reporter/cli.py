@@ -105,6 +105,8 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
         return INTERRUPTED
     finally:
         seen.close()
+    if outcome.jobs:
+        _say(seen.split())
     written = report.write(request.folder, languages)
     _say(f"{_spent(outcome, duration(outcome.seconds))}; {written[0]}")
     return FAILED if outcome.failed else 0

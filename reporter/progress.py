@@ -46,6 +46,11 @@ class Lines:
         scale = took_all / guessed if guessed else 1.0
         return sum(self._expected(job.process, scale) for job in self.jobs[self.done :])
 
+    def split(self) -> str:
+        """Where the time went, process by process."""
+        parts = (f"{name} {duration(sum(took))}" for name, took in self._seconds.items())
+        return "time by process: " + ", ".join(parts)
+
     def say(self, line: str) -> None:
         print(line, file=self.stream, flush=True)
 

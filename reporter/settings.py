@@ -29,7 +29,7 @@ class Conditions(BaseModel):
     """How long one time is sampled in one round, at most, once it is warm."""
     goal: float = 0.02
     """Sampling stops early when the 95 % interval spans less than this share of the median."""
-    throughput_batch: int = 8
+    throughput_batch: int = 4
     batch_size: int = 16
     image_size: int = 80
     steps: int
@@ -46,8 +46,8 @@ class Conditions(BaseModel):
 
 
 PRESETS: dict[Preset, dict[str, Any]] = {
-    "quick": {"rounds": 1, "seconds": 0.3, "steps": 4, "seeds": 1, "test_images": 60},
-    "standard": {"rounds": 3, "seconds": 0.8, "steps": 20, "seeds": 1, "test_images": 240},
+    "quick": {"rounds": 1, "seconds": 0.2, "steps": 3, "seeds": 1, "test_images": 40, "batch_size": 8},
+    "standard": {"rounds": 3, "seconds": 0.7, "steps": 20, "seeds": 1, "test_images": 180},
     "thorough": {"rounds": 10, "seconds": 3.0, "steps": 200, "seeds": 3, "test_images": 360},
 }
 

@@ -63,8 +63,7 @@ def sample(call: Call, timer: Timer, *, seconds: float, goal: float, least: int)
 def warm_up(call: Call, timer: Timer, seconds: float) -> float:
     """Calls until two windows agree, or `seconds` are over; returns the seconds per call last seen."""
     end = perf_counter() + seconds
-    timer(call, 1)  # the first call allocates and compiles: its time says nothing about the next
-    before = timer(call, 1)[0]
+    before = timer(call, 1)[0]  # the first call allocates and compiles: it is never a sample
     while perf_counter() < end:
         now = median(timer(call, max(1, min(50, round(WINDOW_SECONDS / before)))))
         if abs(now - before) <= AGREEMENT * before:

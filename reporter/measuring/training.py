@@ -17,7 +17,7 @@ from reporter.types import Architecture
 WEIGHT_DECAY = 1e-4
 WARM_UP_SHARE = 0.2
 CALIBRATION_BATCHES = 6
-CALIBRATION_BATCH = 32
+CALIBRATION_BATCH = 16
 
 Images = tuple[Tensor, Tensor]
 

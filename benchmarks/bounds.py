@@ -1,0 +1,64 @@
+"""Times the commands against their bounds, each as a whole process: `python benchmarks/bounds.py [--skip-runs]`.
+
+Prints a table in Markdown: what was run, the seconds it took, its bound, and for the runs how much of the wall time was
+spent inside measured calls and the most resident memory that the parent had while measuring. Run it on an idle machine.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+SPENT = re.compile(r"(\d+) % of it inside measured calls|(\d+)% of it inside measured calls")
+
+
+def run(*arguments: str) -> tuple[float, str, int]:
+    """Seconds, the last line of standard error, and the parent's peak resident memory in MiB until it renders."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reporter", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    start, last, resident = time.perf_counter(), "", 0
+    assert process.stderr
+    for line in process.stderr:  # a line is written after each measurement
+        if line.startswith("["):
+            resident = peak_mib(process.pid)
+        last = line.strip()
+    if process.wait():
+        sys.exit(f"reporter {' '.join(arguments)}: exit code {process.returncode}: {last}")
+    return time.perf_counter() - start, last, resident
+
+
+def peak_mib(process: int) -> int:
+    """The high-water mark of a process's resident memory."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) // 1024
+
+
+def report(what: str, bound: float, *arguments: str) -> None:
+    seconds, last, resident = run(*arguments)
+    spent = SPENT.search(last)
+    inside = f"{spent.group(1) or spent.group(2)} %" if spent else ""
+    memory = f"{resident} MiB" if resident else ""
+    print(f"| {what} | {seconds:.2f} s | {bound:g} s | {inside} | {memory} |", flush=True)
+
+
+def main() -> None:
+    print("| command | took | bound | inside measured calls | parent's memory |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    report("`--help`", 0.3, "--help")
+    report("`list`", 0.6, "list")
+    if "--skip-runs" in sys.argv:
+        return
+    with TemporaryDirectory() as folder:
+        report("quick run of the lecture", 180, "--out", f"{folder}/quick", "--preset", "quick")
+        report("standard run of the lecture", 900, "--out", f"{folder}/standard")
+        report("the same again", 5, "--out", f"{folder}/standard")
+        report("`render`", 5, "render", f"{folder}/standard")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The outer surface: bad input, listing, what is imported, how fast it answers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import ROOT, run
+
+LECTURE = [
+    "alexnet", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "googlenet", "inception_v2", "bn_inception", "inception_v3",
+    "densenet121", "densenet201", "resnet18", "resnet50", "resnet101", "se_resnet50", "se_resnet101",
+    "resnext50_32x4d", "se_resnext50_32x4d",
+]  # fmt: skip
+KEYS = {
+    "parameters", "parameters_auxiliary", "weights_bytes", "macs", "macs_fvcore", "activations", "depth",
+    "peak_activation_bytes", "peak_training_bytes", "rss_inference_bytes", "latency_cpu_1thread", "latency_cpu",
+    "throughput_cpu", "train_step_cpu", "latency_cuda", "throughput_cuda", "train_step_cuda", "cuda_inference_bytes",
+    "cuda_training_bytes", "finetune_top1", "finetune_seconds", "gradient_ratio", "imagenet_top1", "imagenet_top5",
+}  # fmt: skip
+CONFIGS = {
+    "unknown key 'architecture'; did you mean 'architectures'?": 'architecture = ["resnet18"]',
+    "steps: 'many' will not do; it should be a valid integer": 'steps = "many"',
+    "did you mean 'quick'?": 'preset = "quik"',
+    "not TOML": "steps = = 3",
+}
+BAD = [
+    (["--architectures", "resnet51"], "'resnet51'; did you mean 'resnet50'?"),
+    (["--architectures", ","], "no architecture is named"),
+    (["--metrics", "macz"], "'macz'; did you mean 'macs'?"),
+    (["--dataset", "digit"], "'digit'; did you mean 'digits'?"),
+    (["--dataset", "imagefolder"], "imagefolder:PATH"),
+    (["--lang", "xx"], "unknown language 'xx'"),
+    (["--device", "gpu"], "'gpu'; did you mean 'cpu'?"),
+    (["--device", "cuda:99"], "'cuda:99' is not there"),
+    (["--steps", "-1"], "-1 will not do; it should be greater than or equal to 1"),
+    (["--steps", "few"], "'few' is not a valid integer"),
+    (["--seeds", "0"], "0 will not do"),
+    (["--timeout", "0"], "greater than 0"),
+    (["--preset", "quik"], "did you mean 'quick'?"),
+    (["--weights", "none"], "'none' will not do"),
+    (["--config", "nowhere.toml"], "nowhere.toml: cannot be read"),
+    (["--architecturs", "resnet18"], "--architectures"),
+]
+
+
+@pytest.mark.parametrize(("options", "line"), BAD)
+def test_bad_input_is_one_line_and_nothing_written(options: list[str], line: str, tmp_path: Path) -> None:
+    done = run("--out", tmp_path / "new", *options)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert line in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(("line", "text"), CONFIGS.items())
+def test_bad_config_file_is_one_line(line: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(text)
+    done = run("--out", tmp_path / "new", "--config", tmp_path / "run.toml")
+    assert done.returncode == 2
+    assert "run.toml" in done.stderr
+    assert line in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_is_no_results_folder_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    done = run("--out", tmp_path)
+    assert (done.returncode, [path.name for path in tmp_path.iterdir()]) == (2, ["thesis.tex"])
+    assert "holds something else (thesis.tex)" in done.stderr
+
+
+def test_unwritable_folders(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "is a file" in run("--out", tmp_path / "file").stderr
+    assert "is a file" in run("--out", tmp_path / "file" / "below").stderr
+    assert run("--out", "/proc/nowhere").returncode == 2
+    assert run().returncode == 2
+
+
+def test_list_knows_the_contract() -> None:
+    known = json.loads(run("list", "--json").stdout)
+    assert [entry["name"] for entry in known["architectures"]] == LECTURE
+    assert {entry["key"] for entry in known["metrics"]} >= KEYS
+    assert {"digits", "fashion-mnist", "cifar10", "imagenette", "flowers102", "oxford-pets", "imagefolder",
+            "synthetic"} <= {entry["name"] for entry in known["datasets"]}  # fmt: skip
+
+
+def test_list_of_all_torchvision() -> None:
+    names = [entry["name"] for entry in json.loads(run("list", "--architectures", "all", "--json").stdout)["architectures"]]
+    assert len(names) == len(set(names)) >= 85
+    assert {*LECTURE, "vit_b_16", "regnet_y_400mf"} <= set(names)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--json"], ["render", "results/reference"]])
+def test_torch_is_not_imported(arguments: list[str]) -> None:
+    if arguments[0] == "render" and not (ROOT / "results/reference/records").exists():
+        pytest.skip("there is no reference run")
+    code = "import sys; from reporter.cli import main\ntry: main(sys.argv[1:])\nfinally: print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "False")
+
+
+def test_version_and_console_script() -> None:
+    import reporter
+
+    assert reporter.__version__ in run("--version").stdout

@@ -1,0 +1,91 @@
+"""The README is true: its commands, options, exit codes and examples."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import ROOT, copy_of_the_checkout, run
+from test_cli import LECTURE
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRACT = {
+    "job": "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/python -m reporter --out results/",
+    "tests": "python3 -m venv .venv && .venv/bin/pip install '.[test]' && .venv/bin/python -m pytest",
+}
+EXAMPLES = {
+    path: text
+    for text in re.findall(r"```(?:python|po)\n(.*?)```", README, re.DOTALL)
+    for path in re.findall(r"\A# (reporter/\S+)\n", text)
+}
+
+
+@pytest.mark.parametrize("which", CONTRACT)
+def test_the_two_commands_stand_as_they_are(which: str) -> None:
+    """And .ci/run takes them from here."""
+    command = [sys.executable, ".ci/readme.py", which]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    assert found == CONTRACT[which]
+
+
+def test_every_option_and_exit_code_is_documented() -> None:
+    from reporter.cli import command
+
+    options = {name for parameter in command.params for name in parameter.opts if name != "--version"}
+    assert {name for name in options if f"`{name}" not in README and f", `{name}" not in README} <= {"--out"}
+    assert set(command.commands) == {call for call in ("list", "render", "compare") if f"`reporter {call}" in README}
+    told = README.split("Exit codes:")[1].split("\n\n")[0]
+    assert [int(code) for code in re.findall(r"(?<!\S)(\d+) ", told)] == [0, 1, 2, 3, 130]
+
+
+def test_the_examples_are_short_and_one_of_each_kind() -> None:
+    kinds = sorted(path.split("/")[1] for path in EXAMPLES)
+    assert kinds == ["architectures", "charts", "datasets", "languages", "metrics"]
+    assert all(len([line for line in text.splitlines() if line.strip()]) <= 13 for text in EXAMPLES.values())
+
+
+def test_the_examples_work_each_as_one_new_file(tmp_path: Path) -> None:
+    """One network, metric, chart, data set and language more, and the report shows all five."""
+    root = copy_of_the_checkout(tmp_path / "copy")
+    for path, text in EXAMPLES.items():
+        assert not (root / path).exists()
+        (root / path).write_text(text, encoding="utf-8")
+    done = run("--out", tmp_path / "out", "--architectures", "lenet5", "--metrics", "size,compute,finetune", "--dataset",
+               "grey", "--preset", "quick", "--lang", "en,de", root=root)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (record,) = json.loads((tmp_path / "out" / "summary.json").read_text())["records"]
+    assert record["architecture"] == "lenet5"
+    assert record["readings"]["convolutions"]["value"] == 2
+    assert record["readings"]["depth"]["value"] == 5
+    assert record["readings"]["finetune_top1"]["value"] is not None
+    assert (tmp_path / "out" / "figures" / "depth.svg").exists()
+    assert "Parameter" in (tmp_path / "out" / "report.de.md").read_text().replace("Parameters", "")
+
+
+REFERENCE = ROOT / "results" / "reference"
+
+
+def test_the_reference_run_is_whole() -> None:
+    """Eighteen networks, one machine, standard, nothing failed; what the README shows comes from there."""
+    summary = json.loads((REFERENCE / "summary.json").read_text(), parse_constant=pytest.fail)
+    assert sorted(record["architecture"] for record in summary["records"]) == sorted(LECTURE)
+    assert summary["settings"]["preset"] == "standard"
+    wrong = {
+        (record["architecture"], key): reading["reason"]
+        for record in summary["records"]
+        for key, reading in record["readings"].items()
+        if reading["status"] in ("failed", "oom", "timeout")
+    }
+    assert not wrong
+    for shown in re.findall(r"\]\((results/[^)]+)\)", README):
+        assert (ROOT / shown).exists(), shown
+
+
+def test_the_readme_shows_the_reference_table() -> None:
+    shown = README.split("<!-- table: results/reference/report.md -->")[1].split("<!-- end of table -->")[0].strip()
+    assert len(shown.splitlines()) == 2 + len(LECTURE)
+    assert shown in (REFERENCE / "report.md").read_text(encoding="utf-8")

@@ -1,0 +1,216 @@
+"""Whole runs with real networks: files, resuming, interrupts, networks that fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from commands import copy_of_the_checkout, run, start
+
+from reporter import store
+
+QUICK = ("--preset", "quick", "--weights", "random")
+FAULTY = '''
+from __future__ import annotations
+
+import os
+from functools import partial
+
+from reporter.types import Architecture
+
+
+def build(fault, classes):
+    import time
+
+    from torch import nn
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.head = nn.Conv2d(3, 8, 3), nn.Linear(8, classes)
+
+        def forward(self, images):
+            if images.device.type != "meta":
+                if fault == "raises":
+                    raise ValueError("it does not like | these <images>")
+                if fault == "exits":
+                    os._exit(7)
+                if fault == "aborts":
+                    os.abort()
+                if fault == "hangs":
+                    time.sleep(3600)
+                if fault == "prints":
+                    print("x" * 1_000_000)
+            return self.head(self.conv(images).mean((2, 3)))
+
+    return Network()
+
+
+ENTRIES = tuple(
+    Architecture(name=fault, family="Faulty", year=2026, paper="none", build=partial(build, fault), input_size=32)
+    for fault in ("raises", "exits", "aborts", "hangs", "prints")
+)
+'''
+
+
+def records(folder: Path) -> dict[str, dict]:
+    paths = (folder / "records").glob("*/*.json")
+    return {path.stem: json.loads(path.read_text()) for path in paths}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory):
+    """One quick run of two networks, with everything in it, in two languages."""
+    folder = tmp_path_factory.mktemp("run") / "results"
+    return folder, run("--out", folder, "--architectures", "resnet18,googlenet", *QUICK, "--lang", "en,ru")
+
+
+def test_a_run_writes_every_file_of_the_contract(done) -> None:
+    folder, process = done
+    assert process.returncode == 0, process.stderr
+    assert process.stdout == ""
+    for name in ("report.html", "report.md", "report.ru.html", "report.ru.md", "summary.json", "history.jsonl"):
+        assert (folder / name).stat().st_size > 0
+    figures = {path.stem for path in (folder / "figures").glob("*.svg")}
+    assert figures == {path.stem for path in (folder / "figures").glob("*.png")}
+    assert any("timeline" in name for name in figures)
+    assert {path.stem for path in (folder / "tables").glob("*.csv")} == {
+        path.stem for path in (folder / "tables").glob("*.tex")
+    }
+
+
+def test_the_summary_is_what_the_contract_says(done) -> None:
+    from test_cli import KEYS
+
+    folder, _ = done
+    summary = json.loads((folder / "summary.json").read_text(), parse_constant=pytest.fail)
+    assert summary["schema"] == 1
+    assert {"reporter", "generated", "machine", "settings", "records"} <= set(summary)
+    for record in summary["records"]:
+        assert set(record["readings"]) >= KEYS
+        assert {"architecture", "family", "year", "machine"} <= set(record)
+        for key, reading in record["readings"].items():
+            assert {"value", "unit", "status", "reason", "samples", "low", "high"} <= set(reading)
+            assert (reading["value"] is not None) == (reading["status"] in ("ok", "noisy")), key
+            assert reading["status"] == "ok" or reading["reason"], key
+    values = {record["architecture"]: record["readings"] for record in summary["records"]}
+    assert values["resnet18"]["parameters"]["value"] == 11_689_512
+    assert values["resnet18"]["macs"]["value"] == 1_814_073_344
+    assert values["resnet18"]["latency_cuda"]["status"] in ("unsupported", "ok", "noisy")
+
+
+def test_history_has_a_line_per_architecture(done) -> None:
+    folder, _ = done
+    lines = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    assert [line["architecture"] for line in lines] == ["resnet18", "googlenet"]
+    assert lines[0]["values"]["parameters"] == 11_689_512
+
+
+def test_a_pipe_gets_one_line_per_finished_measurement(done) -> None:
+    folder, process = done
+    lines = [line for line in process.stderr.splitlines() if " resnet18 " in line]
+    measured = [key for key, reading in records(folder)["resnet18"]["readings"].items() if reading["samples"]]
+    assert sum(any(f" {key} " in line for key in measured) for line in lines) == len(measured)
+
+
+def test_times_are_sampled_for_real(done) -> None:
+    """One thread is not faster than two by more than noise, more images per second than one at a time is plausible."""
+    folder, _ = done
+    for record in records(folder).values():
+        readings = record["readings"]
+        for key in ("latency_cpu_1thread", "latency_cpu", "throughput_cpu", "train_step_cpu"):
+            assert len(set(readings[key]["samples"])) > 1
+            assert readings[key]["rounds"] == [len(readings[key]["samples"])]
+        one, every = (min(readings[key]["samples"]) for key in ("latency_cpu_1thread", "latency_cpu"))
+        assert every < 1.5 * one
+        assert 0.3 / every < max(readings["throughput_cpu"]["samples"]) < 5 / every
+
+
+def test_a_second_call_measures_nothing_and_changes_no_record(done) -> None:
+    folder, _ = done
+    before = {path: path.read_bytes() for path in (folder / "records").glob("*/*.json")}
+    again = run("--out", folder, "--architectures", "resnet18,googlenet", *QUICK, "--lang", "en,ru")
+    assert again.returncode == 0
+    assert "nothing to measure" in again.stderr
+    assert before.keys() == {path for path in (folder / "records").glob("*/*.json")}
+    assert {path: json.loads(text)["readings"] for path, text in before.items()} == {
+        path: json.loads(path.read_bytes())["readings"] for path in before
+    }
+
+
+def test_other_settings_measure_only_what_depends_on_them(done) -> None:
+    """More steps: the fine-tuning is done again, and nothing else is."""
+    folder, _ = done
+    before = records(folder)["resnet18"]["readings"]
+    again = run("--out", folder, "--architectures", "resnet18", *QUICK, "--steps", "5")
+    after = records(folder)["resnet18"]["readings"]
+    assert again.returncode == 0
+    assert len(after["finetune_top1"]["detail"]["curve"]) == 5
+    changed = {key for key in after if after[key] != before[key]}
+    assert changed == {"finetune_top1", "finetune_seconds", "train_step_cpu"} - {"train_step_cpu"}
+
+
+def test_render_rebuilds_the_reports(done) -> None:
+    folder, _ = done
+    (folder / "report.md").unlink()
+    assert run("render", folder).returncode == 0
+    assert (folder / "report.md").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_keeps_all_and_goes_on(number: signal.Signals, tmp_path: Path) -> None:
+    options = ("--out", tmp_path / "r", "--architectures", "resnet18,alexnet", "--metrics", "size,latency", *QUICK)
+    process = start(*options)
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if " latency_cpu " in line:
+            break
+    os.kill(process.pid, number)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130, errors
+    assert "goes on from there" in errors
+    before = {name: record["readings"] for name, record in records(tmp_path / "r").items()}
+    assert before["resnet18"]["parameters"]["samples"] == [11_689_512]
+    assert any("latency_cpu" in readings for readings in before.values())
+
+    again = run(*options)
+    assert again.returncode == 0, again.stderr
+    after = {name: record["readings"] for name, record in records(tmp_path / "r").items()}
+    assert after.keys() == {"resnet18", "alexnet"}
+    for name, readings in before.items():
+        assert all(after[name][key] == reading for key, reading in readings.items() if reading["samples"])
+    assert all("train_step_cpu" in readings for readings in after.values())
+
+
+def test_networks_that_fail_are_rows_with_their_reasons(tmp_path: Path) -> None:
+    root = copy_of_the_checkout(tmp_path / "copy")
+    (root / "reporter" / "architectures" / "faulty.py").write_text(FAULTY)
+    names = "raises,exits,aborts,hangs,prints"
+    done = run("--out", tmp_path / "r", "--architectures", names, "--metrics", "size,latency_cpu", *QUICK,
+               "--timeout", "8", root=root)  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert done.stdout == ""
+    readings = {name: record["readings"] for name, record in records(tmp_path / "r").items()}
+    assert all(reading["parameters"]["status"] == "ok" for reading in readings.values())
+    latency = {name: (reading["latency_cpu"]["status"], reading["latency_cpu"]["reason"]) for name, reading in readings.items()}
+    assert latency["raises"] == ("failed", "ValueError: it does not like | these <images>")
+    assert latency["exits"] == ("failed", "the worker ended with exit code 7")
+    assert latency["aborts"] == ("failed", "the worker crashed (SIGABRT)")
+    assert latency["hangs"][0] == "timeout"
+    assert latency["prints"] == ("ok", None)
+    page = (tmp_path / "r" / "report.html").read_text()
+    assert "these &lt;images&gt;" in page
+    assert "these <images>" not in page
+
+
+def test_a_torn_record_is_measured_again(tmp_path: Path) -> None:
+    options = ("--out", tmp_path, "--architectures", "alexnet", "--metrics", "size", *QUICK)
+    assert run(*options).returncode == 0
+    (path,) = (tmp_path / "records").glob("*/alexnet.json")
+    path.write_text(path.read_text()[:1000])
+    assert run(*options).returncode == 0
+    assert store.load(path).value("parameters") == 61_100_840
