@@ -138,7 +138,7 @@ def _memory(row: tuple[Any, ...]) -> dict[str, Reading]:
         "weights": weights,
         "gradients": weights,
         "optimizer": 2 * weights,
-        "activations_and_gradients": 4 * activations,
+        "activations": 4 * activations,
     }
     training = reading("peak_training_bytes", sum(parts.values()), **parts)
     if row[0] == "vgg16":

@@ -92,7 +92,9 @@ def test_list_knows_the_contract() -> None:
 
 
 def test_list_of_all_torchvision() -> None:
-    names = [entry["name"] for entry in json.loads(run("list", "--architectures", "all", "--json").stdout)["architectures"]]
+    names = [
+        entry["name"] for entry in json.loads(run("list", "--architectures", "all", "--json").stdout)["architectures"]
+    ]
     assert len(names) == len(set(names)) >= 85
     assert {*LECTURE, "vit_b_16", "regnet_y_400mf"} <= set(names)
 
@@ -102,7 +104,9 @@ def test_torch_is_not_imported(arguments: list[str]) -> None:
     if arguments[0] == "render" and not (ROOT / "results/reference/records").exists():
         pytest.skip("there is no reference run")
     code = "import sys; from reporter.cli import main\ntry: main(sys.argv[1:])\nfinally: print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "False")
 
 

@@ -54,8 +54,8 @@ def test_the_examples_work_each_as_one_new_file(tmp_path: Path) -> None:
     for path, text in EXAMPLES.items():
         assert not (root / path).exists()
         (root / path).write_text(text, encoding="utf-8")
-    done = run("--out", tmp_path / "out", "--architectures", "lenet5", "--metrics", "size,compute,finetune", "--dataset",
-               "grey", "--preset", "quick", "--lang", "en,de", root=root)  # fmt: skip
+    done = run("--out", tmp_path / "out", "--architectures", "lenet5", "--metrics", "size,compute,finetune",
+               "--dataset", "grey", "--preset", "quick", "--lang", "en,de", root=root)  # fmt: skip
     assert done.returncode == 0, done.stderr
     (record,) = json.loads((tmp_path / "out" / "summary.json").read_text())["records"]
     assert record["architecture"] == "lenet5"

@@ -13,7 +13,7 @@ from commands import copy_of_the_checkout, run, start
 from reporter import store
 
 QUICK = ("--preset", "quick", "--weights", "random")
-FAULTY = '''
+FAULTY = """
 from __future__ import annotations
 
 import os
@@ -53,7 +53,7 @@ ENTRIES = tuple(
     Architecture(name=fault, family="Faulty", year=2026, paper="none", build=partial(build, fault), input_size=32)
     for fault in ("raises", "exits", "aborts", "hangs", "prints")
 )
-'''
+"""
 
 
 def records(folder: Path) -> dict[str, dict]:
@@ -135,7 +135,7 @@ def test_a_second_call_measures_nothing_and_changes_no_record(done) -> None:
     again = run("--out", folder, "--architectures", "resnet18,googlenet", *QUICK, "--lang", "en,ru")
     assert again.returncode == 0
     assert "nothing to measure" in again.stderr
-    assert before.keys() == {path for path in (folder / "records").glob("*/*.json")}
+    assert before.keys() == set((folder / "records").glob("*/*.json"))
     assert {path: json.loads(text)["readings"] for path, text in before.items()} == {
         path: json.loads(path.read_bytes())["readings"] for path in before
     }
@@ -196,7 +196,9 @@ def test_networks_that_fail_are_rows_with_their_reasons(tmp_path: Path) -> None:
     assert done.stdout == ""
     readings = {name: record["readings"] for name, record in records(tmp_path / "r").items()}
     assert all(reading["parameters"]["status"] == "ok" for reading in readings.values())
-    latency = {name: (reading["latency_cpu"]["status"], reading["latency_cpu"]["reason"]) for name, reading in readings.items()}
+    latency = {
+        name: (reading["latency_cpu"]["status"], reading["latency_cpu"]["reason"]) for name, reading in readings.items()
+    }
     assert latency["raises"] == ("failed", "ValueError: it does not like | these <images>")
     assert latency["exits"] == ("failed", "the worker ended with exit code 7")
     assert latency["aborts"] == ("failed", "the worker crashed (SIGABRT)")

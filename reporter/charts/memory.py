@@ -1,4 +1,4 @@
-"""Where the memory of a training step goes: weights, gradients, optimiser, activations."""
+"""Where the memory of a training step goes: weights, gradients, optimiser, activations and temporaries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ PARTS = {
     "gradients": "#2f9fd8",
     "optimizer": "#00916e",
     "activations": "#e08a00",
-    "activations_and_gradients": "#e08a00",
     "batch": "#c2659b",
     "other": "#8a8f98",
 }
@@ -65,8 +64,8 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
 
 def _words(language: Language) -> dict[str, str]:
     _ = language._
-    words = (_("weights"), _("gradients of the weights"), _("optimiser"), _("activations"))
-    return dict(zip(PARTS, (*words, _("activations and their gradients"), _("batch"), _("other")), strict=True))
+    words = (_("weights"), _("gradients of the weights"), _("optimiser"))
+    return dict(zip(PARTS, (*words, _("activations and temporaries"), _("batch"), _("other")), strict=True))
 
 
 def _parts(record: Record, words: dict[str, str]) -> list[Spec]:

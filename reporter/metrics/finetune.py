@@ -62,6 +62,7 @@ def measure(subject: Subject) -> Iterator[Reading]:
     }
     detail |= {
         "dataset": conditions.dataset,
+        "classes": classes,
         "train_images": len(train[1]),
         "test_images": len(test[1]),
         "curve": courses[0].curve,

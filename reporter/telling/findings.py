@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from reporter.catalog import collect
 from reporter.telling import units
 from reporter.telling.comparison import Comparison, accuracy, published
 from reporter.telling.language import Language
-from reporter.types import Dataset, Record
+from reporter.types import Record
 
 TIMES = ("latency_cpu_1thread", "latency_cpu", "latency_cuda")
 CHANCE = 2.0
@@ -140,23 +139,17 @@ def learned(comparison: Comparison, language: Language) -> str | None:
         steps,
     )
     text = message.format(steps=steps, name=best.architecture, share=share)
-    limit = CHANCE / _classes(str(detail.get("dataset")))
+    limit = CHANCE / int(str(detail.get("classes") or 10))
     stuck = [record.architecture for record in scratch if (record.value("finetune_top1") or 0) < limit]
     return f"{text} {_stuck(stuck, language)}".strip()
-
-
-def _classes(dataset: str) -> int:
-    """How many classes a data set has; a folder of images is taken to have ten."""
-    known = collect("reporter.datasets", Dataset).get(dataset)
-    return (known.classes if known else None) or 10
 
 
 def _stuck(names: Sequence[str], language: Language) -> str:
     if not names:
         return ""
     message = language.ngettext(
-        "{names} has hardly begun to learn in that time: plain deep networks start slowly.",
-        "{names} have hardly begun to learn in that time: plain deep networks start slowly.",
+        "{names} has hardly begun to learn in that time.",
+        "{names} have hardly begun to learn in that time.",
         len(names),
     )
     return message.format(names=language.listing(list(names)))
