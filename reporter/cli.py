@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import reporter
+from reporter import store
 from reporter.types import ReporterError
 
 if TYPE_CHECKING:
+    from reporter.comparing.compare import Results
     from reporter.measuring.request import Outcome
+    from reporter.settings import FailOn
 
+REGRESSED = 1
 FAILED = 3
 USAGE = 2
 INTERRUPTED = 130
@@ -54,8 +58,8 @@ INTERRUPTED = 130
 def command(context: click.Context, /, out: Path | None, config: Path | None, **options: Any) -> None:
     """Measure convolutional networks and report on them.
 
-    Exit codes: 0 all measured; 1 a regression that --fail-on asks for; 2 usage; 3 some measurement failed; 130
-    interrupted.
+    Exit codes: 0 all measured; 1 a regression that --fail-on asks for, also where some measurement failed; 2 usage; 3
+    some measurement failed; 130 interrupted.
     """
     if context.invoked_subcommand is None:
         context.exit(measure_and_report(out, config, options))
@@ -83,8 +87,32 @@ def render(folder: Path, lang: str | None) -> None:
         _say(str(path))
 
 
+@command.command("compare")
+@click.argument("base", type=click.Path(path_type=Path), metavar="BASE")
+@click.argument("new", type=click.Path(path_type=Path), metavar="NEW")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["exact", "timing", "any", "never"]),
+    default="never",
+    help="What makes the exit code 1 (default: never).",
+)
+@click.pass_context
+def compare_command(context: click.Context, /, base: Path, new: Path, as_json: bool, fail_on: FailOn) -> None:
+    """What changed between two result folders, and whether it is noise."""
+    from reporter.comparing import compare, words
+
+    sides = compare.read(base, "BASE"), compare.read(new, "NEW")
+    found = compare.compare_results(*sides)
+    complaints = [line for side in sides for line in side.complaints]
+    document = words.as_json(found, str(base), str(new), complaints)
+    click.echo(store.dumps(document).rstrip() if as_json else words.in_words(found, complaints))
+    context.exit(REGRESSED if found.fails(fail_on) else 0)
+
+
 def measure_and_report(out: Path | None, config: Path | None, options: dict[str, Any]) -> int:
     """The main job; gives the exit code."""
+    from reporter.comparing.compare import baseline
     from reporter.measuring import experiment
     from reporter.measuring.executor import LocalExecutor
     from reporter.preparation import prepare
@@ -94,6 +122,7 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
 
     chosen = settings(options, config)
     languages = _languages(chosen.lang)
+    before = baseline(chosen)
     executor = LocalExecutor()
     request = prepare(out, chosen, executor)
     seen = progress(sys.stderr)
@@ -108,8 +137,9 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     if outcome.jobs:
         _say(seen.split())
     written = report.write(request.folder, languages)
+    regressed = before is not None and _regressed(before, request.folder, chosen.fail_on)
     _say(f"{_spent(outcome, duration(outcome.seconds))}; {written[0]}")
-    return FAILED if outcome.failed else 0
+    return REGRESSED if regressed else FAILED if outcome.failed else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -126,6 +156,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         code = INTERRUPTED
     sys.exit(code or 0)
+
+
+def _regressed(before: Results, folder: Path, fail_on: FailOn) -> bool:
+    """Tells what changed since the baseline; whether it is what --fail-on fails on."""
+    from reporter.comparing import compare, words
+
+    now = compare.read(folder, "--out")
+    found = compare.compare_results(before, now)
+    _say(f"compared with {before.folder}: {words.in_words(found, (*before.complaints, *now.complaints))}")
+    return found.fails(fail_on)
 
 
 def _spent(outcome: Outcome, words: str) -> str:

@@ -25,8 +25,6 @@ def prepare(out: Path | None, settings: Settings, executor: LocalExecutor) -> Re
         raise ReporterError("say where the results go: --out DIR")
     if settings.executor == "ray":
         raise ReporterError("--executor: 'ray' is not part of this version; use 'local'")
-    if settings.baseline or settings.fail_on != "never":
-        raise ReporterError("--baseline and --fail-on are not part of this version")
     dataset(settings.dataset)
     metrics = choose_metrics(settings.metrics)
     architectures = select(settings.architectures, lambda: discovered(executor))

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "reporter"
 LAYERS = [
     {"types", "statistics"},
     {"catalog", "store", "facts", "settings"},
-    {"architectures", "datasets", "metrics", "charts", "languages", "telling"},
+    {"architectures", "datasets", "metrics", "charts", "languages", "telling", "comparing"},
     {"selection"},
     {"measuring"},
     {"preparation", "progress", "listing"},
@@ -21,6 +21,7 @@ LAYERS = [
 HEAVY = {"torch", "torchvision", "fvcore", "sklearn", "timm"}
 MAY_IMPORT_TORCH = {"subject", "counting", "training", "learning", "worker"}
 """Modules of the measuring side that are only ever imported in a worker."""
+TORCH_FREE = {"telling", "charts", "comparing"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -72,7 +73,7 @@ def test_torch_is_imported_in_workers_only(path: Path) -> None:
     assert not heavy or (path.parent.name == "measuring" and path.stem in MAY_IMPORT_TORCH)
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if {"telling", "charts"} & set(path.parts)], ids=name)
+@pytest.mark.parametrize("path", [path for path in MODULES if TORCH_FREE & set(path.parts)], ids=name)
 def test_the_telling_side_knows_nothing_of_measuring(path: Path) -> None:
     wrong = ("reporter.measuring", "reporter.metrics", "reporter.architectures", "reporter.datasets", *HEAVY)
     assert not [module for module in imported(path, everywhere=True) if module.startswith(wrong)]

@@ -1,0 +1,156 @@
+"""How far times move by themselves: between rounds, between networks, between nights.
+
+A `Run` is one side's times of one quantity as logarithms of seconds, so that a difference is a ratio. Its rounds are
+relative to the geometric mean of the networks interleaved in the same round, which takes the drift of the machine out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reporter.statistics import split
+from reporter.types import Reading
+
+Log = NDArray[np.float64]
+
+FEWEST_ROUNDS = 3
+"""With fewer rounds a side, one that was disturbed cannot be told from the others, and no time is judged."""
+PRIOR_FREEDOM = 4
+"""How many degrees of freedom the networks' common variance weighs against a network's own."""
+FEWEST_FOR_SPREAD = 8
+"""From so many networks on, the spread of their changes is itself an estimate of the noise: most have not changed."""
+HISTORY_RUNS = 5
+"""So many runs of the same networks on the same machine make history.jsonl the source of the noise between runs."""
+ONE_RUN_SECONDS = 60.0
+"""Lines of history.jsonl that lie further apart are of different runs."""
+NORMAL_MEDIAN = 1.4826
+"""Standard deviation of a normal distribution over the median of its absolute deviations."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Networks x rounds of log medians, each network's samples, and the geometric mean that both are relative to."""
+
+    medians: Log
+    samples: tuple[Log, ...]
+    reference: Log
+
+    @property
+    def rounds(self) -> int:
+        return int(self.medians.shape[1])
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The standard deviation of each network's change when nothing changed, and how well it is known."""
+
+    deviation: Log
+    freedom: float
+
+
+def parts(reading: Reading) -> list[Sequence[float]]:
+    """The samples of each round that has any."""
+    return [part for part in split(reading.samples, reading.rounds) if part]
+
+
+def run(readings: Sequence[Reading], relative: bool) -> Run:
+    """One side's times; throughput is turned into time. All readings have equally many rounds."""
+    sign = -1.0 if readings[0].quantity.unit == "1/s" else 1.0
+    logs = [[sign * np.log(np.asarray(part, float)) for part in parts(reading)] for reading in readings]
+    medians = np.array([[np.median(part) for part in network] for network in logs])
+    reference = medians.mean(axis=0) if relative else np.zeros(medians.shape[1])
+    samples = tuple(
+        np.concatenate([part - level for part, level in zip(network, reference, strict=True)]) for network in logs
+    )
+    return Run(medians - reference, samples, reference)
+
+
+def shift(base: Log, new: Log) -> float:
+    """The Hodges-Lehmann estimate of a change: the median of all differences, which one bad round does not move."""
+    return float(np.median(np.subtract.outer(new, base)))
+
+
+def noise(base: Run, new: Run, changes: Log, past: Log | None) -> Noise | None:
+    """The larger of what the rounds and the runs say; None where there are too few rounds to say anything."""
+    if min(base.rounds, new.rounds) < FEWEST_ROUNDS:
+        return None
+    rounds = between_rounds(base, new)
+    runs = between_networks(changes) if past is None else past
+    return Noise(np.maximum(rounds.deviation, runs), rounds.freedom)
+
+
+def between_rounds(base: Run, new: Run) -> Noise:
+    """From how rounds of one side differ: all networks pooled by their median, more for those that are noisier.
+
+    The median of chi-squared with d degrees of freedom is d (1 - 2/9d)^3; pooled that way, half the freedom is left.
+    """
+    freedom = base.rounds + new.rounds - 2
+    own = sum(((run.medians - run.medians.mean(axis=1, keepdims=True)) ** 2).sum(axis=1) for run in (base, new))
+    own = own / freedom
+    pooled = np.median(own) / (1 - 2 / (9 * freedom)) ** 3
+    variance = _moderated(own, float(pooled), freedom)
+    networks = len(variance)
+    centre = 1 + math.pi / (2 * networks) if networks > 1 else 1.0
+    deviation = np.sqrt(variance * (1 / base.rounds + 1 / new.rounds) * centre)
+    return Noise(deviation, max(1.0, networks * freedom / 2))
+
+
+def between_networks(changes: Log) -> Log:
+    """From how the changes of all networks spread, by the median: noise between runs that rounds cannot show."""
+    enough = len(changes) >= FEWEST_FOR_SPREAD
+    return np.asarray(NORMAL_MEDIAN * np.median(np.abs(changes)) if enough else 0.0)
+
+
+def between_nights(history: Sequence[Mapping[str, Any]], machine: str, key: str, names: Sequence[str]) -> Log | None:
+    """From successive runs in history.jsonl: all networks pooled, more for those that jump; None from too few runs.
+
+    Successive differences have the spread of the change between two runs, and a level that once moved is one of many.
+    """
+    rows: list[list[float]] = []
+    for found in _runs(history, machine, key):
+        row = [found.get(name, 0.0) for name in names]
+        if min(row) > 0 and (not rows or row != rows[-1]):  # equal to the last bit: read again, not measured again
+            rows.append(row)
+    if len(rows) < HISTORY_RUNS:
+        return None
+    logs = np.log(np.array(rows))
+    steps = np.abs(np.diff(logs - logs.mean(axis=1, keepdims=True), axis=0))
+    own, pooled = (NORMAL_MEDIAN * np.median(steps, axis=0)) ** 2, (NORMAL_MEDIAN * float(np.median(steps))) ** 2
+    return np.asarray(np.sqrt(_moderated(own, pooled, len(steps) / 2)))
+
+
+def _moderated(own: Log, pooled: float, freedom: float) -> Log:
+    """Each network's variance: the common one, or more where its own, so far as it is known, is larger."""
+    return np.maximum(pooled, (PRIOR_FREEDOM * pooled + freedom * own) / (PRIOR_FREEDOM + freedom))
+
+
+def _runs(history: Sequence[Mapping[str, Any]], machine: str, key: str) -> Iterator[dict[str, float]]:
+    """The values of a quantity, run by run: lines belong together until one architecture comes again."""
+    values: dict[str, float] = {}
+    last = ""
+    for line in history:
+        if line.get("machine") != machine:
+            continue
+        name, moment = str(line.get("architecture")), str(line.get("generated"))
+        if name in values or (values and _apart(last, moment)):
+            yield values
+            values = {}
+        last = moment
+        value = line.get("values", {}).get(key)
+        values[name] = float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
+    if values:
+        yield values
+
+
+def _apart(before: str, after: str) -> bool:
+    try:
+        return abs((datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()) > ONE_RUN_SECONDS
+    except (ValueError, TypeError):
+        return False

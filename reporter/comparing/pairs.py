@@ -1,0 +1,146 @@
+"""Which record stands against which, and what needs no statistics: counts, statuses, rows.
+
+The exact gate: counts, exact memory and published values have no noise, so any change of one that both sides have,
+taken under the same settings, is a finding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from reporter.comparing.differences import Change, Gap, Kind
+from reporter.types import Quantity, Reading, Record
+
+EXACT_GROUPS = ("size", "compute")
+EXACT_KEYS = ("peak_activation_bytes", "peak_training_bytes", "imagenet_top1", "imagenet_top5")
+TOP1 = "finetune_top1"
+TOP1_SIGMAS = 3.0
+"""A fine-tuned accuracy is mentioned when it moved by more than so many binomial standard deviations."""
+NO_NUMBER = ("failed", "oom", "timeout")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One architecture on both sides."""
+
+    base: Record
+    new: Record
+
+    @property
+    def one_machine(self) -> bool:
+        return self.base.machine == self.new.machine
+
+    def readings(self) -> Iterator[tuple[Quantity, Reading | None, Reading | None]]:
+        """What either side has, by key."""
+        for key in sorted({*self.base.readings, *self.new.readings}):
+            base, new = self.base.readings.get(key), self.new.readings.get(key)
+            known = new or base
+            if known:
+                yield known.quantity, base, new
+
+
+def pairs(base: Sequence[Record], new: Sequence[Record]) -> list[Pair]:
+    """Records of one architecture and one machine; where there are none of one machine, the newest of each side."""
+    sides = [{(record.architecture, record.machine): record for record in side} for side in (base, new)]
+    found = [Pair(sides[0][place], sides[1][place]) for place in sorted(sides[0].keys() & sides[1].keys())]
+    matched = {pair.new.architecture for pair in found}
+    newest = [_newest(record for record in side if record.architecture not in matched) for side in (base, new)]
+    others = sorted(newest[0].keys() & newest[1].keys())
+    return found + [Pair(newest[0][name], newest[1][name]) for name in others]
+
+
+def rows(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Change]:
+    """Architectures that only one side has."""
+    before, after = _newest(base), _newest(new)
+    for name in sorted(before.keys() - after.keys()):
+        yield Change("removed", name, before[name].machine)
+    for name in sorted(after.keys() - before.keys()):
+        yield Change("new", name, after[name].machine)
+
+
+def is_exact(quantity: Quantity) -> bool:
+    """Whether a quantity is counted or looked up, and so the same on every machine."""
+    return quantity.group in EXACT_GROUPS or quantity.key in EXACT_KEYS
+
+
+def is_time(quantity: Quantity) -> bool:
+    """Whether a quantity is judged as a time."""
+    return quantity.group == "latency" and quantity.unit in ("s", "1/s")
+
+
+def changes(paired: Iterable[Pair]) -> Iterator[Change]:
+    """Exact changes, readings that failed or recovered, accuracies that moved beyond binomial noise."""
+    for pair in paired:
+        for quantity, base, new in pair.readings():
+            if base is None or new is None or not (pair.one_machine or is_exact(quantity)):
+                continue
+            if kind := _kind(quantity, base, new):
+                reason = new.reason if kind == "failed" else base.reason
+                yield Change(kind, pair.new.architecture, pair.new.machine, quantity, base.value, new.value, reason)
+
+
+def gaps(paired: Iterable[Pair]) -> list[Gap]:
+    """What is judged elsewhere but could not be compared, and why, architectures with the same reason together."""
+    missing: dict[tuple[str, str], tuple[Quantity | None, list[str]]] = {}
+    for pair in paired:
+        for quantity, why in _missing(pair):
+            place = (quantity.key if quantity else "", why)
+            missing.setdefault(place, (quantity, []))[1].append(pair.new.architecture)
+    return [Gap(why, quantity, tuple(sorted(names))) for (_, why), (quantity, names) in sorted(missing.items())]
+
+
+def alike(base: Reading, new: Reading) -> bool:
+    """Whether both sides have a number, taken under the same settings."""
+    return base.measured and new.measured and base.settings == new.settings
+
+
+def _kind(quantity: Quantity, base: Reading, new: Reading) -> Kind | None:
+    if base.measured and new.status in NO_NUMBER:
+        return "failed"
+    if new.measured and base.status in NO_NUMBER:
+        return "recovered"
+    if not alike(base, new):
+        return None
+    if is_exact(quantity):
+        return "exact" if base.value != new.value else None
+    return "information" if quantity.key == TOP1 and _beyond_chance(base, new) else None
+
+
+def _beyond_chance(base: Reading, new: Reading) -> bool:
+    """Whether two shares of `test_images` differ by more than chance.
+
+    The variance is that of two independent sets of images; both sides saw the same ones, so it errs towards silence.
+    """
+    counts = [reading.detail.get("test_images") for reading in (base, new)]
+    if base.value is None or new.value is None or not all(isinstance(count, int) and count > 0 for count in counts):
+        return False
+    share = (base.value + new.value) / 2
+    variance = share * (1 - share) * sum(1 / count for count in counts if isinstance(count, int))
+    return abs(new.value - base.value) > TOP1_SIGMAS * math.sqrt(variance)
+
+
+def _missing(pair: Pair) -> Iterator[tuple[Quantity | None, str]]:
+    if not pair.one_machine:
+        yield None, f"BASE was measured on {pair.base.machine}, NEW on {pair.new.machine}"
+    for quantity, base, new in pair.readings():
+        judged = is_exact(quantity) or (pair.one_machine and (is_time(quantity) or quantity.key == TOP1))
+        if not judged:
+            continue
+        has = [reading is not None and reading.measured for reading in (base, new)]
+        if base and new and all(has) and base.settings != new.settings:
+            yield quantity, f"taken under other settings ({_settings(base, new)})"
+        elif any(has) and not all(has) and not {r.status for r in (base, new) if r} & set(NO_NUMBER):
+            yield quantity, f"only {'BASE' if has[0] else 'NEW'} has it"
+
+
+def _settings(base: Reading, new: Reading) -> str:
+    keys = sorted(base.settings.keys() | new.settings.keys())
+    both = ((key, base.settings.get(key), new.settings.get(key)) for key in keys)
+    return ", ".join(f"{key} {before}, then {after}" for key, before, after in both if before != after)
+
+
+def _newest(records: Iterable[Record]) -> dict[str, Record]:
+    ordered = sorted(records, key=lambda record: (record.started, record.machine))
+    return {record.architecture: record for record in ordered}

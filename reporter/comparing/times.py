@@ -1,0 +1,183 @@
+"""The statistical gate: which times changed, and which only moved.
+
+Seconds, and images per second turned into seconds, are compared between records of one machine. In every round a
+network's time is taken relative to the geometric mean of the networks interleaved with it. A network's change is the
+Hodges-Lehmann shift between the rounds of both sides, less the median of these shifts over the networks: what all
+networks share is drift, is told, and is not judged, and one network that changed does not drag the others. With fewer
+than FEWEST networks that takes out too much: absolute times are judged, and only a change above ABSOLUTE_EFFECT counts.
+
+With fewer than FEWEST_ROUNDS rounds a side no time is judged. Else one is `regressed` or `improved` only if all hold:
+
+1. its change is above MIN_EFFECT, the least worth telling;
+2. it is above t x its noise (noise.py), t being Student's quantile at ALPHA divided by the number of all rows judged
+   together, networks x quantities x machines (Bonferroni: unlike Holm's it gives one floor that can be told). Noise is
+   the largest of: the spread between rounds, each a process of its own, pooled over the networks; and the spread
+   between runs, from history.jsonl where it has enough runs, else from the spread of all networks' changes;
+3. of all pairs of an old and a new round, the share AGREEING points the same way;
+4. the rank test (Mann-Whitney) on the raw samples has p < RANK_ALPHA. Samples within a process are not independent, so
+   this can only take a verdict back, never give one.
+
+If not, it is `noisy`, with the reason, if its change is above MIN_EFFECT, and `unchanged` below.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reporter.comparing.differences import Basis, Gap, Judgement, Timing
+from reporter.comparing.noise import FEWEST_ROUNDS, Log, Noise, Run, between_nights, noise, parts, run, shift
+from reporter.comparing.pairs import Pair, alike, is_time
+from reporter.types import Quantity, Reading
+
+MIN_EFFECT = 0.03
+ABSOLUTE_EFFECT = 0.20
+FEWEST = 3
+ALPHA = 0.01
+AGREEING = 0.9
+RANK_ALPHA = 0.01
+INTERVAL = 0.05
+
+Sides = tuple[Reading, Reading]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The times of one quantity on one machine: networks in the order of their names, and their changes."""
+
+    machine: str
+    quantity: Quantity
+    networks: Mapping[str, Sides]
+    base: Run
+    new: Run
+    changes: Log
+    common: float
+    noise: Noise | None
+
+    @property
+    def relative(self) -> bool:
+        return len(self.networks) >= FEWEST
+
+    @property
+    def least(self) -> float:
+        return math.log1p(MIN_EFFECT if self.relative else ABSOLUTE_EFFECT)
+
+
+def judge(pairs: Iterable[Pair], history: Sequence[Mapping[str, Any]]) -> tuple[list[Timing], list[Basis], list[Gap]]:
+    """All times of all pairs of one machine, judged together."""
+    columns: dict[tuple[str, str], dict[str, Sides]] = defaultdict(dict)
+    for pair in pairs:
+        for quantity, base, new in pair.readings():
+            if pair.one_machine and is_time(quantity) and base and new and alike(base, new):
+                columns[pair.new.machine, quantity.key][pair.new.architecture] = (base, new)
+    groups, gaps = [], []
+    for (machine, _), networks in sorted(columns.items()):
+        whole = {name: networks[name] for name in sorted(networks) if _usable(networks[name], networks.values())}
+        left = tuple(sorted(networks.keys() - whole.keys()))
+        quantity = next(iter(networks.values()))[1].quantity
+        gaps += [Gap("rounds are missing, or times that are not positive", quantity, left)] if left else []
+        groups += [_group(machine, quantity, whole, history)] if whole else []
+    rows = sum(len(group.networks) for group in groups)
+    return [row for group in groups for row in _rows(group, rows)], [_basis(group, rows) for group in groups], gaps
+
+
+def _usable(sides: Sides, others: Iterable[Sides]) -> bool:
+    """Whether a network has as many rounds as the most that any other has, and times that have a logarithm."""
+    most = [max(len(parts(other[side])) for other in others) for side in (0, 1)]
+    return all(len(parts(sides[side])) == most[side] and min(sides[side].samples) > 0 for side in (0, 1))
+
+
+def _group(
+    machine: str, quantity: Quantity, networks: Mapping[str, Sides], history: Sequence[Mapping[str, Any]]
+) -> Group:
+    relative = len(networks) >= FEWEST
+    base, new = (run([sides[side] for sides in networks.values()], relative) for side in (0, 1))
+    shifts = np.array([shift(*rounds) for rounds in zip(base.medians, new.medians, strict=True)])
+    centre = float(np.median(shifts))
+    past = between_nights(history, machine, quantity.key, list(networks)) if relative else None
+    changes = shifts - centre if relative else shifts
+    common = centre + shift(base.reference, new.reference)
+    return Group(machine, quantity, networks, base, new, changes, common, noise(base, new, changes, past))
+
+
+def _rows(group: Group, rows: int) -> Iterable[Timing]:
+    margins, floors = _margins(group, INTERVAL), _floors(group, rows)
+    for index, (name, (base, new)) in enumerate(group.networks.items()):
+        change = float(group.changes[index])
+        floor = None if floors is None else float(floors[index])
+        judgement, rank, reason = _judge(group, index, change, floor)
+        low, high = (None, None) if margins is None else (change - margins[index], change + margins[index])
+        yield Timing(
+            architecture=name,
+            machine=group.machine,
+            quantity=group.quantity,
+            judgement=judgement,
+            base=base.value or 0.0,
+            new=new.value or 0.0,
+            relative=group.relative,
+            ratio=math.exp(change),
+            low=None if low is None else math.exp(low),
+            high=None if high is None else math.exp(high),
+            floor=None if floor is None else math.expm1(floor),
+            rank=rank,
+            reason=reason,
+        )
+
+
+def _judge(group: Group, index: int, change: float, floor: float | None) -> tuple[Judgement, float | None, str | None]:
+    if abs(change) <= group.least:
+        return "unchanged", None, None
+    if floor is None:
+        return "noisy", None, f"fewer than {FEWEST_ROUNDS} rounds a side do not say how far times move by themselves"
+    if abs(change) <= floor:
+        return "noisy", None, f"noise alone reaches {math.expm1(floor):.0%}"
+    if _agreement(group, index) < AGREEING:
+        return "noisy", None, "the rounds of both sides overlap"
+    rank = _rank(group, index)
+    if rank >= RANK_ALPHA:
+        return "noisy", rank, f"the samples of both sides overlap (rank test: p = {rank:.2g})"
+    return ("regressed" if change > 0 else "improved"), rank, None
+
+
+def _floors(group: Group, rows: int) -> Log | None:
+    """The change of each network that it takes to be told from noise, by all rows together."""
+    margins = _margins(group, ALPHA / rows)
+    return None if margins is None else np.maximum(group.least, margins)
+
+
+def _margins(group: Group, alpha: float) -> Log | None:
+    from scipy.special import stdtrit
+
+    if group.noise is None:
+        return None
+    return np.asarray(stdtrit(group.noise.freedom, 1 - alpha / 2) * group.noise.deviation)
+
+
+def _agreement(group: Group, index: int) -> float:
+    """The share of all pairs of an old and a new round that differ in the direction of the change."""
+    steps = np.subtract.outer(group.new.medians[index] - _shared(group, index), group.base.medians[index])
+    return float(np.mean(np.sign(steps) == np.sign(group.changes[index])))
+
+
+def _shared(group: Group, index: int) -> float:
+    """What was taken off a network's shift because all networks share it."""
+    return shift(group.base.medians[index], group.new.medians[index]) - float(group.changes[index])
+
+
+def _rank(group: Group, index: int) -> float:
+    """The p-value of Mann and Whitney on all samples, each relative to its round and less what all networks share."""
+    from scipy.stats import mannwhitneyu
+
+    new = group.new.samples[index] - _shared(group, index)
+    return float(mannwhitneyu(group.base.samples[index], new).pvalue)
+
+
+def _basis(group: Group, rows: int) -> Basis:
+    floors = _floors(group, rows)
+    floor = None if floors is None else math.expm1(float(np.median(floors)))
+    return Basis(group.machine, group.quantity, len(group.networks), group.relative, math.exp(group.common), floor)

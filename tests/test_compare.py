@@ -1,0 +1,339 @@
+"""Two runs compared: laws that hold for any, false alarms and detection where the truth is known, the command line."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from commands import run
+from compare_simulation import LATENCY, NETWORKS, SLOWED, Case, lines, records, simulate, times
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from samples import ROWS, lecture, record
+
+from reporter import store
+from reporter.comparing import noise
+from reporter.comparing.compare import compare
+from reporter.comparing.differences import Differences
+from reporter.comparing.words import as_json, headline, in_words
+from reporter.types import Reading, Record
+
+STANDARD = Case(rounds=3, samples=8, of_round=0.02)
+THOROUGH = Case(rounds=10, samples=20, of_round=0.02)
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def simulated(seed: int, case: Case = STANDARD, slower: Mapping[str, float] | None = None) -> list[Record]:
+    return records(times(np.random.default_rng(seed), case, slower or {}))
+
+
+def changed(made: Record, key: str, **fields: Any) -> Record:
+    """A record with a reading replaced; its samples are given as `samples`."""
+    reading = made.readings[key].model_copy(update=fields)
+    return made.model_copy(update={"readings": made.readings | {key: reading}})
+
+
+def scaled(made: list[Record], factor: float, key: str = LATENCY.key) -> list[Record]:
+    return [changed(r, key, samples=tuple(x * factor for x in r.readings[key].samples)) for r in made]
+
+
+def verdicts(found: Differences) -> dict[str, str]:
+    return {timing.architecture: timing.judgement for timing in found.timings}
+
+
+@given(SEEDS)
+@settings(max_examples=15, deadline=None)
+def test_a_run_does_not_differ_from_itself(seed: int) -> None:
+    run = [*simulated(seed), *lecture()]
+    found = compare(run, run)
+    assert not found.changed
+    assert not found.gaps
+    assert {timing.ratio for timing in found.timings} == {1.0}
+    assert not any(found.fails(on) for on in ("exact", "timing", "any", "never"))
+    assert headline(found) == "Nothing changed."
+
+
+@given(SEEDS, SEEDS, st.floats(0.5, 2))
+@settings(max_examples=25, deadline=None)
+def test_swapping_the_sides_swaps_regressed_and_improved(one: int, two: int, factor: float) -> None:
+    base, new = simulated(one), simulated(two, slower={SLOWED: factor})
+    there, back = compare(base, new), compare(new, base)
+    opposite = {"regressed": "improved", "improved": "regressed"}
+    assert {name: opposite.get(word, word) for name, word in verdicts(there).items()} == verdicts(back)
+    for first, second in zip(there.timings, back.timings, strict=True):
+        assert first.ratio * second.ratio == pytest.approx(1)
+        assert first.floor == pytest.approx(second.floor)
+
+
+@given(SEEDS, SEEDS, st.floats(0.1, 10))
+@settings(max_examples=25, deadline=None)
+def test_drift_that_all_share_changes_nothing(one: int, two: int, factor: float) -> None:
+    base, new = simulated(one), simulated(two)
+    plain, drifted = compare(base, new), compare(base, scaled(new, factor))
+    assert [t.ratio for t in drifted.timings] == pytest.approx([t.ratio for t in plain.timings])
+    assert drifted.bases[0].common == pytest.approx(plain.bases[0].common * factor)
+    assert not compare(base, scaled(base, factor)).changed
+
+
+@given(SEEDS, st.sampled_from(NETWORKS), st.floats(1.25, 20), st.integers(3, 18))
+@settings(max_examples=25, deadline=None)
+def test_one_network_that_is_slower_in_all_rounds_is_found_and_no_other(
+    seed: int, name: str, factor: float, networks: int
+) -> None:
+    case = Case(rounds=5, samples=8, of_round=0.005)
+    names = {*NETWORKS[:networks], name}
+    base = [r for r in simulated(seed, case) if r.architecture in names]
+    new = [r for r in simulated(seed + 1, case, {name: factor}) if r.architecture in names]
+    found = compare(base, new)
+    assert {t.architecture for t in found.judged("regressed")} == {name}
+    assert not found.judged("improved")
+    assert found.judged("regressed")[0].ratio == pytest.approx(factor, rel=0.05)
+
+
+@given(SEEDS, st.randoms(use_true_random=False))
+@settings(max_examples=15, deadline=None)
+def test_the_order_of_records_does_not_matter(seed: int, chance: Any) -> None:
+    base, new = [*simulated(seed), *lecture()], [*simulated(seed + 1, slower={SLOWED: 1.3}), *lecture()]
+    before = compare(base, new)
+    chance.shuffle(base)
+    chance.shuffle(new)
+    assert compare(base, new) == before
+
+
+def test_no_false_alarm_in_200_comparisons_of_equal_runs() -> None:
+    """Rounds of 2 %, heavy tails, 10 % of shared drift; benchmarks/compare_simulation.py prints harder cases."""
+    assert [seed for seed in range(200) if simulate(seed, STANDARD).changed] == []
+
+
+@pytest.mark.parametrize(("case", "factor", "least"), [(STANDARD, 1.10, 80), (THOROUGH, 1.05, 75), (THOROUGH, 1.1, 95)])
+def test_a_slower_network_is_found(case: Case, factor: float, least: int) -> None:
+    found = [simulate(seed, case, factor) for seed in range(1000, 1100)]
+    assert sum(SLOWED in {t.architecture for t in each.judged("regressed")} for each in found) >= least
+
+
+def test_throughput_is_judged_as_time() -> None:
+    def inverted(made: list[Record]) -> list[Record]:
+        quantity = LATENCY.model_copy(update={"unit": "1/s", "better": "higher"})
+        return [
+            changed(r, LATENCY.key, quantity=quantity, samples=tuple(1 / x for x in r.readings[LATENCY.key].samples))
+            for r in made
+        ]
+
+    base, new = simulated(1), simulated(2, slower={SLOWED: 1.5})
+    plain, rates = compare(base, new), compare(inverted(base), inverted(new))
+    assert verdicts(plain) == verdicts(rates)
+    assert verdicts(rates)[SLOWED] == "regressed"
+    assert [t.ratio for t in rates.timings] == pytest.approx([t.ratio for t in plain.timings], rel=1e-3)
+
+
+def test_a_bad_round_is_noise() -> None:
+    """One round in three twice as slow does not make a network slow."""
+    new = simulated(2)
+    samples = new[4].readings[LATENCY.key].samples
+    new[4] = changed(new[4], LATENCY.key, samples=tuple(x * 2 if i < 8 else x for i, x in enumerate(samples)))
+    assert not compare(simulated(1), new).changed
+
+
+def test_the_rank_test_alone_gives_no_verdict() -> None:
+    """Hundreds of samples that do not overlap, but rounds that are as far apart among themselves."""
+    case = Case(rounds=3, samples=300, of_round=0.05)
+    found = [compare(simulated(seed, case), simulated(seed + 100, case)) for seed in range(10)]
+    assert not any(each.changed for each in found)
+    assert sum(len(each.judged("noisy")) for each in found) > 10
+    assert all(timing.reason for each in found for timing in each.judged("noisy"))
+
+
+def test_few_rounds_are_not_judged() -> None:
+    found = compare(simulated(1, Case(2, 50, 0.001)), simulated(2, Case(2, 50, 0.001), {SLOWED: 3.0}))
+    assert not found.changed
+    assert verdicts(found)[SLOWED] == "noisy"
+    assert "too few rounds" in in_words(found)
+
+
+def test_two_networks_are_compared_by_absolute_time_and_it_says_so() -> None:
+    case = Case(rounds=10, samples=8, of_round=0.01)
+    base, new = simulated(1, case)[:1], simulated(1, case, {NETWORKS[0]: 1.4})[:1]
+    found = compare(base, new)
+    assert verdicts(found) == {NETWORKS[0]: "regressed"}
+    assert "only one network in common, so absolute times were compared" in in_words(found)
+    assert not compare(base, scaled(base, 1.15)).changed
+
+
+def test_history_raises_the_floor_where_nights_differ_more_than_rounds() -> None:
+    chance = np.random.default_rng(3)
+    calm, restless = Case(10, 8, 0.01), Case(10, 8, 0.01, of_run=0.05)
+    history = [line for night in range(10) for line in lines(times(chance, restless, {}), night)]
+    base, new = simulated(1, calm), simulated(2, calm, {SLOWED: 1.10})
+    assert verdicts(compare(base, new))[SLOWED] == "regressed"
+    assert verdicts(compare(base, new, history))[SLOWED] == "noisy"
+    other = [line | {"machine": "another"} for line in history]
+    assert compare(base, new, other) == compare(base, new, history[: 4 * len(NETWORKS)]) == compare(base, new)
+
+
+def test_history_of_the_same_readings_is_one_run() -> None:
+    one = lines(times(np.random.default_rng(3), STANDARD, {}), 0)
+    history = [line | {"generated": f"2025-12-{night:02}T00:00:00+00:00"} for night in range(1, 10) for line in one]
+    assert noise.between_nights(history, "made-up", LATENCY.key, NETWORKS) is None
+
+
+def test_counts_are_exact_on_any_machine() -> None:
+    base = lecture()
+    new = [record(row, machine="old") for row in ROWS]
+    new[0] = changed(new[0], "parameters", samples=(61_100_841,))
+    new[1] = changed(new[1], "imagenet_top1", samples=(0.71593,))
+    found = compare(base, new)
+    assert [(c.architecture, c.quantity.key, c.base, c.new) for c in found.of("exact") if c.quantity] == [
+        ("alexnet", "parameters", 61_100_840, 61_100_841),
+        ("vgg16", "imagenet_top1", 0.71592, 0.71593),
+    ]
+    assert (found.timings, found.fails("exact"), found.fails("timing")) == ((), True, False)
+    text = in_words(found)
+    assert "  alexnet: Parameters 61,100,840 → 61,100,841\n" in text
+    assert "Times: not compared for 18 networks: BASE was measured on quiet, NEW on old." in text
+
+
+def test_other_settings_are_not_compared_and_it_says_so() -> None:
+    base = [changed(r, "macs", settings={"image_size": 80}) for r in lecture()]
+    new = [changed(r, "macs", settings={"image_size": 96}, samples=(1,)) for r in lecture()]
+    found = compare(base, new)
+    assert not found.changed
+    assert "MACs: not compared for 18 networks: taken under other settings (image_size 80, then 96)." in in_words(found)
+
+
+def test_rows_and_readings_that_come_and_go() -> None:
+    base, new = lecture()[1:], lecture()[:-1]
+    broken = {"status": "oom", "reason": "needs 2 GiB", "samples": ()}
+    new[3] = changed(new[3], "peak_training_bytes", **broken)
+    new[5] = changed(new[5], "latency_cpu", status="skipped", reason="not asked for", samples=())
+    base[9] = changed(base[9], "latency_cpu", **broken)
+    found = compare(base, new)
+    assert {(c.kind, c.architecture) for c in found.changes} == {
+        ("removed", ROWS[-1][0]), ("new", ROWS[0][0]), ("failed", ROWS[3][0]), ("recovered", ROWS[10][0]),
+    }  # fmt: skip
+    assert found.fails("exact")
+    assert "Latency, CPU: not compared for googlenet: only BASE has it." in in_words(found)
+    assert not compare(base, [*base, record(ROWS[0])]).fails("any")
+
+
+@pytest.mark.parametrize(("after", "told"), [(0.93, False), (0.80, True)])
+def test_fine_tuned_accuracy_is_told_beyond_chance_and_never_gated(after: float, told: bool) -> None:
+    base = [changed(r, "finetune_top1", samples=(0.96,), detail={"test_images": 240}) for r in lecture()]
+    new = [changed(base[0], "finetune_top1", samples=(after,)), *base[1:]]
+    found = compare(base, new)
+    assert [c.kind for c in found.changes] == ["information"] * told
+    assert not found.fails("any")
+
+
+def test_json_is_strict_and_has_every_time() -> None:
+    found = compare(simulated(1), simulated(2, slower={SLOWED: 2.0}))
+    document = json.loads(store.dumps(as_json(found, "a", "b")), parse_constant=pytest.fail)
+    assert len(document["times"]) == len(NETWORKS)
+    row = next(row for row in document["times"] if row["architecture"] == SLOWED)
+    assert (row["key"], row["unit"], row["judgement"]) == (LATENCY.key, "s", "regressed")
+    assert row["low"] < row["ratio"] < row["high"]
+    assert math.isclose(row["ratio"], 2, rel_tol=0.1)
+
+
+OPTIONS = ("--metrics", "size,latency_cpu_1thread", "--preset", "quick", "--architectures", "alexnet,resnet18",
+           "--weights", "random")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny run."""
+    folder = tmp_path_factory.mktemp("compare") / "base"
+    process = run("--out", folder, *OPTIONS)
+    assert process.returncode == 0, process.stderr
+    return folder
+
+
+def copied(done: Path, folder: Path, key: str, **fields: Any) -> Path:
+    """The same results with a reading of alexnet's replaced."""
+    shutil.copytree(done, folder)
+    (path,) = folder.glob("records/*/alexnet.json")
+    made = store.load(path)
+    store.save(folder, changed(made, key, **fields))
+    return folder
+
+
+def test_a_real_run_does_not_differ_from_itself(done: Path) -> None:
+    process = run("compare", done, done, "--fail-on", "any")
+    assert (process.returncode, process.stderr) == (0, "")
+    assert process.stdout.startswith("Nothing changed.\n")
+
+
+def test_altered_parameters_exit_1(done: Path, tmp_path: Path) -> None:
+    altered = copied(done, tmp_path / "altered", "parameters", samples=(61_100_841,))
+    process = run("compare", done, altered, "--fail-on", "exact")
+    assert process.returncode == 1
+    assert "alexnet: Parameters 61,100,840 → 61,100,841" in process.stdout
+    assert run("compare", done, altered, "--fail-on", "timing").returncode == 0
+    assert run("compare", done, altered).returncode == 0
+
+
+def test_json_alone_goes_to_standard_output(done: Path, tmp_path: Path) -> None:
+    altered = copied(done, tmp_path / "altered", "parameters", status="failed", reason="it broke", samples=())
+    process = run("compare", done, altered, "--json", "--fail-on", "any")
+    document = json.loads(process.stdout, parse_constant=pytest.fail)
+    assert (process.returncode, process.stderr) == (1, "")
+    assert {"schema", "base", "new", "changed", "headline", "changes", "times", "bases", "not_compared"} <= set(
+        document
+    )
+    assert [(c["kind"], c["architecture"], c["key"], c["reason"]) for c in document["changes"]] == [
+        ("failed", "alexnet", "parameters", "it broke")
+    ]
+    assert {(t["architecture"], t["key"]) for t in document["times"]} == {
+        ("alexnet", "latency_cpu_1thread"), ("resnet18", "latency_cpu_1thread"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("compare", "{done}", "{empty}"), "NEW: {empty} cannot be compared with: there are no records in it"),
+        (("compare", "{empty}", "{done}"), "BASE: {empty} cannot be compared with"),
+        (("compare", "{done}", "{done}", "--fail-on", "slow"), "'slow' is not one of"),
+        (("--out", "{new}", "--baseline", "{empty}"), "--baseline: {empty} cannot be compared with"),
+        (("--out", "{new}", "--fail-on", "any"), "--fail-on: there is nothing to compare with"),
+    ],
+)
+def test_nothing_to_compare_with_is_one_line(done: Path, tmp_path: Path, options: tuple[str, ...], line: str) -> None:
+    places = {"done": done, "empty": tmp_path / "empty", "new": tmp_path / "new"}
+    process = run(*(option.format(**places) for option in options))
+    assert (process.returncode, process.stdout, process.stderr.count("\n")) == (2, "", 1)
+    assert line.format(**places) in process.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_run_is_compared_with_its_baseline(done: Path, tmp_path: Path) -> None:
+    """The baseline lies in the folder itself, and is read before it is written over."""
+    folder = copied(done, tmp_path / "altered", "parameters", samples=(61_100_841,))
+    same = run("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "any")
+    assert same.returncode == 0, same.stderr
+    assert f"compared with {folder}: Nothing changed." in same.stderr
+    again = run("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "exact", "--fresh")
+    assert again.returncode == 1, again.stderr
+    assert "alexnet: Parameters 61,100,841 → 61,100,840" in again.stderr
+    assert again.stdout == ""
+
+
+def test_a_finding_outweighs_a_measurement_that_failed(done: Path, tmp_path: Path) -> None:
+    options = ("--out", tmp_path / "new", *OPTIONS, "--timeout", "0.01", "--baseline", done)
+    assert run(*options).returncode == 3
+    assert run(*options, "--fail-on", "exact").returncode == 1
+
+
+def test_a_reading_says_its_rounds_are_missing() -> None:
+    base, new = simulated(1), simulated(2)
+    new[2] = changed(new[2], LATENCY.key, samples=(0.02,), rounds=(1,))
+    new[3] = changed(new[3], LATENCY.key, samples=(0.0,) * 24)
+    found = compare(base, new)
+    assert len(found.timings) == len(NETWORKS) - 2
+    assert found.gaps[0].architectures == (NETWORKS[2], NETWORKS[3])
+    assert isinstance(base[0].readings[LATENCY.key], Reading)
