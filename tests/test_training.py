@@ -58,7 +58,7 @@ def test_recalibration_finds_the_statistics_of_the_images() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.BatchNorm2d(3))
     images = torch.randn(64, 3, 4, 4) * 5 + 7
-    recalibrate(network, (images, torch.zeros(64)), seed=0)
+    recalibrate(network, (images, torch.zeros(64)), 32, seed=0)
     assert network[0].running_mean.tolist() == pytest.approx(images.mean((0, 2, 3)).tolist(), abs=0.3)
     assert network[0].running_var.tolist() == pytest.approx(images.var((0, 2, 3)).tolist(), rel=0.1)
 

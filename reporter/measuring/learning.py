@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from reporter.measuring.subject import CLASSES, Subject, auxiliary_heads, drop_auxiliary, without_initialisation
+from reporter.measuring.subject import CLASSES, Subject, auxiliary_heads, drop_auxiliary
 from reporter.measuring.training import Images, Recipe, batches, step_of
 from reporter.selection import dataset
 from reporter.settings import Conditions
@@ -31,7 +31,10 @@ class Step:
     batch: tuple[Tensor, Tensor]
 
     def held(self) -> dict[str, list[Tensor]]:
-        """The tensors alive before a step, by what they are for; the last step's gradients are let go."""
+        """The tensors alive before a step that is not the first, by what they are for; gradients are not among them."""
+        for weight in self.network.parameters():
+            weight.grad = torch.zeros_like(weight)
+        self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         state = [value for values in self.optimizer.state.values() for value in values.values()]
         return {
@@ -44,8 +47,7 @@ class Step:
 def training_step(subject: Subject, device: str | torch.device) -> Step:
     """A step of the recipe on the native 1,000 classes, at the batch and image size of the fine-tuning."""
     conditions = subject.conditions
-    with without_initialisation() if str(device) == "meta" else torch.enable_grad():
-        network, _ = _fit(subject.build().to(device), conditions.image_size)
+    network, _ = _fit(subject.take(device), conditions.image_size)
     images = subject.input(conditions.batch_size, device, conditions.image_size)
     labels = torch.arange(conditions.batch_size, device=device) % CLASSES
     recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size)

@@ -32,13 +32,22 @@ class Subject:
     @cached_property
     def network(self) -> nn.Module:
         """The real network on the device, evaluating, with random weights and 1,000 classes."""
-        return self.build().to(self.device)
+        return self._made(self.device)
 
     @cached_property
     def meta(self) -> nn.Module:
         """The same network without memory: shapes only."""
+        return self._made("meta")
+
+    @property
+    def unwritten(self) -> nn.Module:
+        """A new one on the CPU whose weights are not initialised: for what does not depend on their values."""
         with without_initialisation():
-            return self.build().to("meta")
+            return self.build()
+
+    def take(self, device: str | torch.device) -> nn.Module:
+        """The network on a device for one who will change it: the next use makes a new one."""
+        return self.__dict__.pop("meta" if str(device) == "meta" else "network", None) or self._made(device)
 
     @cached_property
     def counts(self) -> Counts:
@@ -52,6 +61,9 @@ class Subject:
         network = self.architecture.build(classes).eval()
         self.building += perf_counter() - start
         return network
+
+    def _made(self, device: str | torch.device) -> nn.Module:
+        return self.unwritten.to("meta") if str(device) == "meta" else self.build().to(device)
 
     def input(self, batch: int, device: str | torch.device | None = None, size: int | None = None) -> Tensor:
         """Seeded normal images: batch x 3 x size x size, native size if not told otherwise."""

@@ -17,7 +17,6 @@ from reporter.types import Architecture
 WEIGHT_DECAY = 1e-4
 WARM_UP_SHARE = 0.2
 CALIBRATION_BATCHES = 6
-CALIBRATION_BATCH = 16
 
 Images = tuple[Tensor, Tensor]
 
@@ -70,7 +69,7 @@ def fine_tune(network: nn.Module, train: Images, test: Images, recipe: Recipe) -
     evaluation: dict[str, float] = {"step": recipe.steps}
     if has_batch_norm(network):
         evaluation["top1_uncalibrated"] = top1(network, test)
-        recalibrate(network, train, recipe.seed)
+        recalibrate(network, train, recipe.batch_size, recipe.seed)
     evaluation["top1"] = course.top1 = top1(network, test)
     course.evaluations.append(evaluation)
     return course
@@ -125,15 +124,14 @@ def batches(data: Images, size: int, count: int, seed: int) -> Iterator[Images]:
         yield images[chosen], labels[chosen]
 
 
-def recalibrate(network: nn.Module, train: Images, seed: int) -> None:
-    """Estimates batch-norm means and variances anew from training images, weights as they are."""
+def recalibrate(network: nn.Module, train: Images, size: int, seed: int) -> None:
+    """Estimates batch-norm means and variances anew from six batches of training images, weights as they are."""
     logging.getLogger("fvcore").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from fvcore.nn.precise_bn import update_bn_stats
 
         network.train()
-        size = min(CALIBRATION_BATCH, len(train[1]))
         images = (batch for batch, _ in batches(train, size, CALIBRATION_BATCHES, seed + 1))
         update_bn_stats(network, images, CALIBRATION_BATCHES, progress=None)
 

@@ -11,7 +11,8 @@ from multiprocessing.connection import Connection
 from time import perf_counter
 from typing import Any
 
-import sklearn.datasets  # noqa: F401  loaded once in the fork server, not anew in every worker
+import sklearn.datasets
+import sklearn.model_selection  # noqa: F401  loaded once in the fork server, not anew in every worker
 import torch
 import torchvision  # noqa: F401  as above
 

@@ -35,7 +35,7 @@ def measure(subject: Subject) -> Iterator[Reading]:
     logging.getLogger("fvcore").setLevel(logging.CRITICAL)
     with warnings.catch_warnings(), unfused_attention(), torch.no_grad():
         warnings.simplefilter("ignore")
-        analysis = FlopCountAnalysis(subject.network, subject.input(1))
+        analysis = FlopCountAnalysis(subject.unwritten, subject.input(1))
         analysis.set_op_handle("aten::scaled_dot_product_attention", attention_macs)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
         operators = {name: int(number) for name, number in sorted(analysis.by_operator().items())}

@@ -42,8 +42,7 @@ def measure(subject: Subject) -> Iterator[Reading]:
     with torch.no_grad():
         yield exact(INFERENCE, peak_bytes(lambda: network(image), [*state, image]), weights=storage_bytes(state))
     step = training_step(subject, "meta")
-    step.run()  # from the second step on, the optimiser's moments are there from the start
-    held = step.held()
+    held = step.held()  # with the optimiser's moments, which are there from the second step on
     peak = peak_bytes(step.run, [tensor for tensors in held.values() for tensor in tensors])
     shares = {name: storage_bytes(tensors) for name, tensors in held.items()}
     gradients = storage_bytes(step.network.parameters())

@@ -65,7 +65,6 @@ def measure_cuda(subject: Subject) -> Iterator[Reading]:
     image = subject.input(1)
     with torch.inference_mode():
         yield _cuda_peak(CUDA_INFERENCE, lambda: subject.network(image))
-    del subject.network
     yield _cuda_peak(CUDA_TRAINING, training_step(subject, subject.device).run)
 
 
