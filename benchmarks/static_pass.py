@@ -1,9 +1,9 @@
-"""The static pass over all of torchvision's classifiers, against other counters: `python benchmarks/static_pass.py [GLOB]`.
+"""The static pass over torchvision's classifiers, against other counters: `python benchmarks/static_pass.py [GLOB]`.
 
-Counts size, compute and exact memory of every network in this one process, then lets fvcore, ptflops and torchinfo count
-the same networks on real tensors, and prints the seconds of each and where each differs from torchvision's published
-numbers. Needs `pip install ptflops torchinfo`. Networks above 100 M parameters are left to our pass alone, so that the
-others fit into 8 GiB.
+Counts size, compute and exact memory of every network in this one process, then lets fvcore, ptflops and torchinfo
+count the same networks on real tensors, and prints the seconds of each and where each differs from torchvision's
+published numbers. Needs `pip install ptflops torchinfo`. Networks above 100 M parameters are left to our pass alone, so
+that the others fit into 8 GiB.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ from networks import own, subject
 from torch.nn.functional import cross_entropy
 
 from reporter.measuring.counting import peak_bytes, storage_bytes
-from reporter.measuring.learning import training_step
+from reporter.measuring.learning import exercise
+from reporter.measuring.training import loss_of
 from reporter.metrics import compute, fvcore_macs, memory_exact, memory_measured, size
 
 MIB = 2**20
@@ -118,15 +119,35 @@ def test_training_peaks_equal_torchs_memory_tracker(name: str) -> None:
     from torch.distributed._tools.mem_tracker import MemTracker
 
     made = subject(name, batch_size=2, image_size=96)
-    step = training_step(made, "meta")
-    step.run()
+    network, (images, labels), recipe = exercise(made, "meta")
+    moments = [torch.empty_like(weight) for weight in network.parameters() for _ in range(2)]
     tracker = MemTracker()
-    tracker.track_external(step.network, step.optimizer, *step.batch)
+    tracker.track_external(network, images, labels, *moments)
     with tracker:
-        step.run()
-    _, ours = memory_exact.measure(made)
-    counters = 4 * len(list(step.network.parameters()))  # of steps, which AdamW keeps on the CPU
-    assert ours.value - counters == tracker.get_tracker_snapshot("peak")[torch.device("meta")]["Total"]
+        loss_of(network(images), labels, recipe).backward()
+    ours = memory_exact.training_peak(made).value
+    assert ours == tracker.get_tracker_snapshot("peak")[torch.device("meta")]["Total"]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "alexnet", "se_resnet50"])
+def test_training_peaks_are_those_of_a_real_step(name: str) -> None:
+    """The second real step with the fused AdamW on the CPU, followed storage by storage."""
+    made = subject(name, batch_size=2, image_size=96)
+    network, batch, recipe = exercise(made, "cpu")
+    optimizer = torch.optim.AdamW(network.parameters(), fused=True)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        loss_of(network(batch[0]), batch[1], recipe).backward()
+        optimizer.step()
+
+    step()
+    optimizer.zero_grad()
+    moments = [value for state in optimizer.state.values() for value in state.values()]
+    known = [*network.parameters(), *network.buffers(), *moments, *batch]
+    counters = 4 * len(optimizer.state)  # AdamW counts its steps in one number per weight
+    real = peak_bytes(step, known) + storage_bytes(known) - counters
+    assert memory_exact.training_peak(made).value == real
 
 
 def test_known_peaks_of_resnet18() -> None:

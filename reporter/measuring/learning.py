@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,45 +13,21 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from reporter.measuring.subject import CLASSES, Subject, auxiliary_heads, drop_auxiliary
-from reporter.measuring.training import Images, Recipe, batches, step_of
+from reporter.measuring.training import Images, Recipe, batches
 from reporter.selection import dataset
 from reporter.settings import Conditions
 
 DOWNLOAD_TIMEOUT = 10.0
 
 
-@dataclass(frozen=True)
-class Step:
-    """One training step that can be run again and again, and what it holds between two runs."""
-
-    run: Callable[[], Tensor]
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
-    batch: tuple[Tensor, Tensor]
-
-    def held(self) -> dict[str, list[Tensor]]:
-        """The tensors alive before a step that is not the first, by what they are for; gradients are not among them."""
-        for weight in self.network.parameters():
-            weight.grad = torch.zeros_like(weight)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        state = [value for values in self.optimizer.state.values() for value in values.values()]
-        return {
-            "weights": [*self.network.parameters(), *self.network.buffers()],
-            "optimizer": [value for value in state if isinstance(value, Tensor)],
-            "batch": list(self.batch),
-        }
-
-
-def training_step(subject: Subject, device: str | torch.device) -> Step:
-    """A step of the recipe on the native 1,000 classes, at the batch and image size of the fine-tuning."""
+def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, Images, Recipe]:
+    """What a step of the recipe takes: the network with its 1,000 classes, and a batch as the fine-tuning has them."""
     conditions = subject.conditions
     network, _ = _fit(subject.take(device), conditions.image_size)
     images = subject.input(conditions.batch_size, device, conditions.image_size)
     labels = torch.arange(conditions.batch_size, device=device) % CLASSES
     recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size)
-    step, optimizer = step_of(network.train(), recipe)
-    return Step(lambda: step(images, labels), network, optimizer, (images, labels))
+    return network.train(), (images, labels), recipe
 
 
 def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, Images, int]:

@@ -61,7 +61,7 @@ def fine_tune(network: nn.Module, train: Images, test: Images, recipe: Recipe) -
     the seed alone and so is the same for every network.
     """
     course = Course()
-    train_step, _ = step_of(network, recipe)
+    train_step = step_of(network, recipe)
     order = list(batches(train, recipe.batch_size, recipe.steps, recipe.seed))
     network.train()
     for number, (images, labels) in enumerate(order, start=1):
@@ -75,9 +75,13 @@ def fine_tune(network: nn.Module, train: Images, test: Images, recipe: Recipe) -
     return course
 
 
-def step_of(network: nn.Module, recipe: Recipe) -> tuple[Callable[[Tensor, Tensor], Tensor], torch.optim.Optimizer]:
-    """One training step as a function of images and labels (forward, loss, backward, update), and its optimiser."""
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY)
+def step_of(network: nn.Module, recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
+    """One training step as a function of images and labels: forward, loss, backward, update; gives the loss.
+
+    The fused AdamW updates in one pass over the weights and allocates nothing; the plain one takes VGG-16 ten times as
+    long on a CPU, and holds copies of its largest layer.
+    """
+    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: pace(step, recipe.steps))
 
     def step(images: Tensor, labels: Tensor) -> Tensor:
@@ -88,7 +92,7 @@ def step_of(network: nn.Module, recipe: Recipe) -> tuple[Callable[[Tensor, Tenso
         schedule.step()
         return loss.detach()
 
-    return step, optimizer
+    return step
 
 
 def pace(step: int, steps: int) -> float:

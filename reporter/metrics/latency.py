@@ -68,9 +68,12 @@ def measure_throughput(quantity: Quantity, subject: Subject) -> Iterator[Reading
 
 def measure_train_step(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
     """Times training steps on one batch."""
-    from reporter.measuring.learning import training_step
+    from reporter.measuring.learning import exercise
+    from reporter.measuring.training import step_of
 
-    yield _timed(quantity, subject, training_step(subject, subject.device).run, least=2)
+    network, batch, recipe = exercise(subject, subject.device)
+    step = step_of(network, recipe)
+    yield _timed(quantity, subject, lambda: step(*batch), least=2)
 
 
 def _inference(subject: Subject, batch: int) -> Callable[[], object]:

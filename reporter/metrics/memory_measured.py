@@ -60,12 +60,15 @@ def measure_cuda(subject: Subject) -> Iterator[Reading]:
     """Runs apart from all timing, in a process of its own."""
     import torch
 
-    from reporter.measuring.learning import training_step
+    from reporter.measuring.learning import exercise
+    from reporter.measuring.training import step_of
 
     image = subject.input(1)
     with torch.inference_mode():
         yield _cuda_peak(CUDA_INFERENCE, lambda: subject.network(image))
-    yield _cuda_peak(CUDA_TRAINING, training_step(subject, subject.device).run)
+    network, batch, recipe = exercise(subject, subject.device)
+    step = step_of(network, recipe)
+    yield _cuda_peak(CUDA_TRAINING, lambda: step(*batch))
 
 
 def _cuda_peak(quantity: Quantity, run: Callable[[], object]) -> Reading:
