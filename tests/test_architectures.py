@@ -110,11 +110,12 @@ def test_says_what_is_to_be_known_of_it(name: str) -> None:
 
 @every
 def test_learns_slower_without_batch_norm(name: str) -> None:
-    assert find(name).learning_rate == rate(on_meta(find(name)))
+    assert 0 < find(name).learning_rate <= highest_rate(on_meta(find(name)))
 
 
-def rate(network: nn.Module) -> float:
-    return 1e-3 if any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules()) else 1e-4
+def highest_rate(network: nn.Module) -> float:
+    """Without batch norm a network learns at a tenth of the usual rate, or slower; the others declare their own."""
+    return 1e-2 if any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules()) else 1e-4
 
 
 def test_the_catalogue_is_known_without_torch() -> None:
@@ -261,4 +262,4 @@ def test_counts_agree_with_torchvisions(entry: Architecture) -> None:
     total, heads, macs = counted(entry.name)
     assert meta["num_params"] == (total - heads if entry.name == "googlenet" else total)
     assert round(macs / 1e9, 3) == meta["_ops"]
-    assert entry.learning_rate == rate(on_meta(entry))
+    assert 0 < entry.learning_rate <= highest_rate(on_meta(entry))

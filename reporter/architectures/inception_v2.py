@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reporter import facts
+from reporter.architectures.torchvision import INCEPTION_RATE
 from reporter.types import Architecture
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def _figure_5() -> nn.Module:
 ENTRIES = (
     Architecture(
         build=build,
+        learning_rate=INCEPTION_RATE,
         variant="Table 1 of the paper, with the filter counts of the released Inception v3; no auxiliary head",
         **facts.metadata("inception_v2"),
     ),

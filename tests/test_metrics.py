@@ -1,0 +1,83 @@
+"""The contract of the metrics' catalogue, and what is planned on which device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from networks import CONDITIONS, own, subject
+
+from reporter.catalog import collect
+from reporter.measuring.experiment import plan
+from reporter.measuring.ledger import Ledger
+from reporter.measuring.request import Request
+from reporter.measuring.worker import measure
+from reporter.settings import Conditions
+from reporter.types import GROUPS, Metric, Reading
+
+METRICS = collect("reporter.metrics", Metric)
+FIELDS = set(Conditions.model_fields)
+
+
+def test_every_key_is_taken_by_one_metric() -> None:
+    keys = [quantity.key for metric in METRICS.values() for quantity in metric.quantities]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+def test_a_metric_says_what_it_means(metric: Metric) -> None:
+    assert metric.quantities
+    assert set(metric.depends) <= FIELDS
+    for quantity in metric.quantities:
+        assert quantity.group in GROUPS
+        assert quantity.title
+        assert quantity.definition.endswith(".")
+        assert "FLOPS" not in quantity.title + quantity.definition
+        assert quantity.key.startswith("latency") <= (quantity.unit == "s")
+
+
+@pytest.mark.parametrize("metric", [m for m in METRICS.values() if m.device != "cuda"], ids=lambda metric: metric.name)
+def test_a_metric_measures_what_it_promises(metric: Metric) -> None:
+    """A small network of one's own: every quantity once, with the conditions it depends on."""
+    readings = measure(metric, subject(own(), image_size=32, steps=2, test_images=10))
+    assert [reading.quantity for reading in readings] == list(metric.quantities)
+    for reading in readings:
+        assert reading.measured or reading.status == "unsupported", reading.reason
+        assert set(metric.depends) <= set(reading.settings)
+        assert (reading.rounds == (len(reading.samples),)) == metric.timed
+        assert Reading.model_validate_json(reading.model_dump_json()) == reading
+
+
+def test_a_network_that_raises_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(classes: int) -> None:
+        raise MemoryError("400 GiB\nmore")
+
+    (reading,) = measure(METRICS["fvcore_macs"], subject(own(build=refuse)))
+    assert (reading.status, reading.reason, reading.value) == ("oom", "400 GiB", None)
+
+
+def request(folder: Path, **devices: str) -> Request:
+    return Request(folder, [own()], METRICS, {**devices, "any": [*devices.values()][-1]}, CONDITIONS, "no GPU here")
+
+
+def test_a_gpu_gets_its_own_processes(tmp_path: Path) -> None:
+    """With a GPU the same metrics run there too, training on it; without one they are unsupported, and say why."""
+    both = request(tmp_path, cpu="cpu", cuda="cuda:1")
+    jobs = {job.process: job.device for job in plan(both, {"small": Ledger(own(), both)})}
+    assert jobs["timing cpu"] == jobs["resident"] == "cpu"
+    assert jobs["timing cuda"] == jobs["cuda memory"] == jobs["fine-tuning"] == "cuda:1"
+
+    alone = request(tmp_path, cpu="cpu")
+    ledger = Ledger(own(), alone)
+    assert not {"timing cuda", "cuda memory"} & {job.process for job in plan(alone, {"small": ledger})}
+    reading = ledger.record.readings["latency_cuda"]
+    assert (reading.status, reading.reason) == ("unsupported", "no GPU here")
+
+
+def test_rounds_go_over_all_networks_in_turn(tmp_path: Path) -> None:
+    names = ("alexnet", "resnet18")
+    wanted = request(tmp_path, cpu="cpu")
+    ledgers = {name: Ledger(subject(name).architecture, wanted) for name in names}
+    longer = Request(**{**vars(wanted), "conditions": CONDITIONS.model_copy(update={"rounds": 3})})
+    jobs = [job for job in plan(longer, ledgers) if job.process == "timing cpu"]
+    assert [(job.round, job.architecture) for job in jobs] == [(number, name) for number in range(3) for name in names]
