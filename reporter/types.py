@@ -6,8 +6,12 @@ are what is measured and kept: they turn into JSON and back, and explain themsel
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -15,8 +19,6 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from reporter import statistics
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import Tensor, nn
 
     from reporter.measuring.subject import Subject
@@ -98,7 +100,7 @@ class Reading(_Model):
 
 
 class Record(_Model):
-    """Everything known of one architecture on one machine."""
+    """Everything known of one architecture on one machine; `definition` is the digest of what was built and trained."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -110,6 +112,7 @@ class Record(_Model):
     variant: str
     input_size: int
     published: dict[str, JsonValue] = {}
+    definition: str = ""
     machine: str
     machine_facts: dict[str, JsonValue] = {}
     environment: dict[str, str] = {}
@@ -144,6 +147,14 @@ class Architecture:
     label_smoothing: float = 0.0
     auxiliary_loss: float = 0.0
     published: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def definition(self) -> str:
+        """A digest of the file that builds it and of its recipe: a network that was changed is measured again."""
+        made = self.build.func if isinstance(self.build, partial) else self.build
+        source = Path(inspect.getsourcefile(made) or "").read_bytes()
+        recipe = (self.input_size, self.weights, self.learning_rate, self.label_smoothing, self.auxiliary_loss)
+        return hashlib.sha256(source + repr(recipe).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)

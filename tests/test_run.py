@@ -209,6 +209,18 @@ def test_networks_that_fail_are_rows_with_their_reasons(tmp_path: Path) -> None:
     assert "these <images>" not in page
 
 
+def test_a_changed_network_is_measured_again(tmp_path: Path) -> None:
+    root = copy_of_the_checkout(tmp_path / "copy")
+    file = root / "reporter" / "architectures" / "faulty.py"
+    options = ("--out", tmp_path / "r", "--architectures", "prints", "--metrics", "parameters", *QUICK)
+    file.write_text(FAULTY)
+    assert run(*options, root=root).returncode == 0
+    assert "nothing to measure" in run(*options, root=root).stderr
+    file.write_text(FAULTY.replace("nn.Conv2d(3, 8, 3)", "nn.Conv2d(3, 8, 5)"))
+    assert run(*options, root=root).returncode == 0
+    assert records(tmp_path / "r")["prints"]["readings"]["parameters"]["samples"] == [8 * 76 + 9000]
+
+
 def test_a_torn_record_is_measured_again(tmp_path: Path) -> None:
     options = ("--out", tmp_path, "--architectures", "alexnet", "--metrics", "size", *QUICK)
     assert run(*options).returncode == 0

@@ -115,7 +115,7 @@ class Ledger:
             record = store.load(path)
         except ReporterError:
             return None
-        if record.environment != machine.versions():
+        if (record.environment, record.definition) != (machine.versions(), architecture.definition):
             return None
         return record.model_copy(update={"settings": dict(self.request.settings)})
 
@@ -137,6 +137,7 @@ def _blank(architecture: Architecture, request: Request) -> Record:
         paper=architecture.paper,
         variant=architecture.variant,
         input_size=architecture.input_size,
+        definition=architecture.definition,
         published=architecture.published,
         machine=machine.key(),
         machine_facts=machine.facts(),
