@@ -125,7 +125,7 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     before = baseline(chosen)
     executor = LocalExecutor()
     request = prepare(out, chosen, executor)
-    seen = progress(sys.stderr)
+    seen, held = progress(sys.stderr), store.hold(request.folder)
     try:
         outcome = experiment.run(request, executor, seen)
     except KeyboardInterrupt:
@@ -137,8 +137,9 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     if outcome.jobs:
         _say(seen.split())
     written = report.write(request.folder, languages)
+    held.close()
     regressed = before is not None and _regressed(before, request.folder, chosen.fail_on)
-    _say(f"{_spent(outcome, duration(outcome.seconds))}; {written[0]}")
+    _say(f"{_spent(outcome, duration(outcome.seconds))}; {next(path for path in written if path.suffix == '.html')}")
     return REGRESSED if regressed else FAILED if outcome.failed else 0
 
 

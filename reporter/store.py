@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pydantic import ValidationError
 
 from reporter.types import SCHEMA, Record, ReporterError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where two runs in one folder are the user's to avoid
+    fcntl = None  # type: ignore[assignment]
 
 
 def record_path(folder: Path, machine: str, architecture: str) -> Path:
@@ -62,6 +68,25 @@ def append_history(folder: Path, lines: Iterable[dict[str, Any]]) -> None:
         file.write("\n" * torn)
         for line in lines:
             file.write(json.dumps(line, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def hold(folder: Path) -> IO[str]:
+    """Holds a results folder for one run; the hold ends with the file, or with the process however it ends.
+
+    Raises ReporterError that says who holds it already.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / ".lock").open("a+", encoding="utf-8")
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip() or "another run"
+            raise ReporterError(f"--out: {folder} is in use by {holder}; wait for it, or name another folder") from None
+    file.truncate(0)
+    print(f"process {os.getpid()} on {platform.node()}", file=file, flush=True)
+    return file
 
 
 def dumps(value: Any) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -207,6 +209,35 @@ def test_networks_that_fail_are_rows_with_their_reasons(tmp_path: Path) -> None:
     page = (tmp_path / "r" / "report.html").read_text()
     assert "these &lt;images&gt;" in page
     assert "these <images>" not in page
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+def test_two_runs_in_one_folder_and_a_killed_one(tmp_path: Path) -> None:
+    """The second says who is there; a run that is killed leaves no process and no lock behind."""
+    options = ("--out", tmp_path, "--architectures", "vgg16", "--metrics", "latency", *QUICK)
+    first = start(*options)
+    while not (tmp_path / ".lock").exists() or not (tmp_path / ".lock").read_text():
+        assert first.poll() is None
+        time.sleep(0.05)
+    second = run(*options)
+    assert second.returncode == 2
+    assert f"in use by process {first.pid} on" in second.stderr
+    time.sleep(4)  # the worker is at work
+    workers = family(first.pid)
+    assert len(workers) > 1
+    first.kill()
+    first.communicate(timeout=10)
+    end = time.monotonic() + 5
+    while any(Path(f"/proc/{number}").exists() for number in workers) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not [number for number in workers if Path(f"/proc/{number}").exists()]
+    assert run("--out", tmp_path, "--architectures", "alexnet", "--metrics", "size", *QUICK).returncode == 0
+
+
+def family(process: int) -> list[int]:
+    """The numbers of all processes below one."""
+    children = [int(number) for number in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    return children + [number for child in children for number in family(child)]
 
 
 def test_a_changed_network_is_measured_again(tmp_path: Path) -> None:

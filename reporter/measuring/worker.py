@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -29,6 +30,7 @@ Send = Callable[[dict[str, Any]], None]
 
 def main(question: str, connection: Connection) -> None:
     """Entry point of the process: answers a question in JSON messages and closes the connection."""
+    die_with_parent()
     os.setsid()  # so that whatever the network starts can be killed with it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     silence()
@@ -74,6 +76,12 @@ def measure(metric: Metric, subject: Subject) -> list[Reading]:
         readings = list(absent(metric.quantities, status, f"{type(error).__name__}: {_first_line(error)}"))
     settings = subject.conditions.of(metric, str(subject.device))
     return [reading.model_copy(update={"settings": settings}) for reading in readings]
+
+
+def die_with_parent() -> None:
+    """Asks Linux to end this process with the fork server, which ends with the run, also where that was killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
 
 
 def silence() -> None:

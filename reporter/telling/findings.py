@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from reporter.telling import units
 from reporter.telling.comparison import Comparison, accuracy, published
 from reporter.telling.language import Language
-from reporter.types import Record
+from reporter.types import Reading, Record
 
 TIMES = ("latency_cpu_1thread", "latency_cpu", "latency_cuda")
 CHANCE = 2.0
@@ -101,7 +101,8 @@ def _changes(new: Record, old: Record, language: Language) -> list[str]:
     for key, message in words.items():
         now, before = new.value(key), old.value(key)
         if now and before:
-            found.append(message.format(change=units.change(language, now, before)))
+            change = units.change(language, now, before)
+            found.append(message.format(change=_mark(change, new.readings[key], old.readings[key])))
     return found + _gain(new, old, language)
 
 
@@ -172,7 +173,12 @@ def _how(key: str, language: Language) -> str:
 
 def _said(record: Record, key: str, language: Language) -> str:
     reading = record.readings[key]
-    return units.words(language, reading.quantity, reading.value or 0, reading.interval)
+    return _mark(units.words(language, reading.quantity, reading.value or 0, reading.interval), reading)
+
+
+def _mark(text: str, *readings: Reading) -> str:
+    """The sign of the tables before what rests on a noisy reading."""
+    return f"≈ {text}" if any(reading.verdict.status == "noisy" for reading in readings) else text
 
 
 OPENINGS = (
