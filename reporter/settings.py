@@ -46,7 +46,7 @@ class Conditions(BaseModel):
 
 
 PRESETS: dict[Preset, dict[str, Any]] = {
-    "quick": {"rounds": 1, "seconds": 0.2, "steps": 4, "seeds": 1, "test_images": 40, "batch_size": 4},
+    "quick": {"rounds": 1, "seconds": 0.15, "steps": 3, "seeds": 1, "test_images": 30, "batch_size": 4},
     "standard": {"rounds": 3, "seconds": 0.7, "steps": 24, "seeds": 1, "test_images": 180},
     "thorough": {"rounds": 10, "seconds": 3.0, "steps": 200, "seeds": 3, "test_images": 360},
 }

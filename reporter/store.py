@@ -85,7 +85,8 @@ def hold(folder: Path) -> IO[str]:
             holder = file.read().strip() or "another run"
             raise ReporterError(f"--out: {folder} is in use by {holder}; wait for it, or name another folder") from None
     file.truncate(0)
-    print(f"process {os.getpid()} on {platform.node()}", file=file, flush=True)
+    file.write(f"process {os.getpid()} on {platform.node()}\n")
+    file.flush()
     return file
 
 

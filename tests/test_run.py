@@ -162,7 +162,7 @@ def test_render_rebuilds_the_reports(done) -> None:
     assert (folder / "report.md").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_run_keeps_all_and_goes_on(number: signal.Signals, tmp_path: Path) -> None:
     options = ("--out", tmp_path / "r", "--architectures", "resnet18,alexnet", "--metrics", "size,latency", *QUICK)
     process = start(*options)
@@ -252,6 +252,7 @@ def test_a_changed_network_is_measured_again(tmp_path: Path) -> None:
     assert records(tmp_path / "r")["prints"]["readings"]["parameters"]["samples"] == [8 * 76 + 9000]
 
 
+@pytest.mark.slow
 def test_a_torn_record_is_measured_again(tmp_path: Path) -> None:
     options = ("--out", tmp_path, "--architectures", "alexnet", "--metrics", "size", *QUICK)
     assert run(*options).returncode == 0
