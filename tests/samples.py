@@ -102,7 +102,7 @@ def record(row: tuple[Any, ...], machine: str = "quiet", slower: float = 1.0) ->
             "machine": machine,
             "machine_facts": {"cpu": "A made-up processor", "threads": 2, "memory_bytes": 8 * 2**30, "system": "Linux"},
             "environment": {"reporter": "0.1.0", "python": "3.11.7", "torch": "2.15.0"},
-            "settings": {"preset": "standard", "dataset": "digits", "steps": 40, "seeds": 1},
+            "settings": {"preset": "standard", "dataset": "digits", "test_images": 180, "steps": 40, "seeds": 1},
             "started": f"2026-01-02T03:{year - 2000:02}:00+00:00",
             "readings": readings,
         }
@@ -181,6 +181,7 @@ def _finetune(row: tuple[Any, ...]) -> dict[str, Reading]:
             "batch_norm_recalibrated": True,
         },
         "dataset": "digits",
+        "test_images": 180,
     }
     tuned = reading("finetune_top1", top1, **detail)
     if name == "<script>alert(1)</script>":

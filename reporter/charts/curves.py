@@ -15,6 +15,8 @@ KEY = "finetune_top1"
 COLUMNS, WIDTH, HEIGHT = 3, 300, 170
 CROWD = 24
 """With more networks than this the pale lines behind a panel say nothing any more."""
+CUT = 8
+"""A loss above this is drawn at the upper edge, so that the others stay apart."""
 PALE_POINTS = 10
 DASHES = ([1, 0], [7, 3], [2, 3], [9, 3, 2, 3], [4, 2], [1, 2])
 Drawing = Callable[[Comparison, Language], Spec | None]
@@ -34,7 +36,7 @@ def _panels(comparison: Comparison, curve: str, field: str, title: str, language
     if not known:
         return None
     highest = max(point["y"] for record in known for point in lines[record.architecture])
-    top = 100 if field == "top1" else min(highest, 4) * 1.05
+    top = 100 if field == "top1" else min(highest, CUT) * 1.05
     last = max(point["x"] for record in known for point in lines[record.architecture])
     capped = [[{**p, "y": min(p["y"], top)} for p in lines[record.architecture]] for record in known]
     everything = [point for line in capped for point in line]
@@ -119,7 +121,7 @@ ENTRIES = (
     Chart(
         name="learning_curves",
         title="Learning curves",
-        caption="Training loss step by step, a panel per family with all the others pale behind it.",
+        caption="Training loss step by step, cut off above 8; a panel per family with all the others pale behind it.",
         draw=loss,
         order=72,
     ),

@@ -57,6 +57,8 @@ def found(comparison: Comparison, language: Language) -> Section:
     """What was found, and how sure one can be of it."""
     _ = language._
     sentences = findings(comparison, language) or [_("Too little was measured to compare anything.")]
+    if any("≈" in sentence for sentence in sentences):
+        sentences.append(_("≈ marks what rests on noisy times: the machine was not quiet enough to rely on it."))
     return Section("found", _("What was found"), (Items(tuple(sentences)),))
 
 

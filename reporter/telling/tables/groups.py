@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from pydantic import JsonValue
@@ -118,10 +119,20 @@ def _finetune(rows: Builder, language: Language) -> Sequence[str]:
     normed = any(_recipe(record, "batch_norm_recalibrated", language) for record in rows.records)
     return (
         *_reasons([reason for reason in dict.fromkeys(reasons) if reason], language),
+        _luck(rows.records, language),
         _("Batch-norm statistics were estimated anew before every evaluation, for every network alike.")
         if normed
         else "",
     )
+
+
+def _luck(records: Sequence[Record], language: Language) -> str:
+    """How far chance in the choice of held-out images moves a share, at most: 1.96 binomial standard deviations."""
+    images = [int(str(count)) for count in (_detail(record, "test_images") for record in records) if count]
+    if not images:
+        return ""
+    message = language._("{count} held-out images: a share is known within {points} points or better (95 %).")
+    return message.format(count=min(images), points=language.number(98 / math.sqrt(min(images)), 1))
 
 
 def _reasons(reasons: list[str], language: Language) -> list[str]:
