@@ -25,6 +25,7 @@ class Lines:
         self.jobs: Sequence[Job] = ()
         self.done = 0
         self._seconds: dict[str, list[float]] = defaultdict(list)
+        self._loading = 0.0
 
     def plan(self, jobs: Sequence[Job]) -> None:
         self.jobs = jobs
@@ -36,6 +37,9 @@ class Lines:
         self.say(f"[{self.done}/{len(self.jobs)}] {architecture} {reading.quantity.key} {in_words(reading)}")
 
     def end(self, job: Job, seconds: float) -> None:
+        if not self.done:  # the first worker waits until the fork server has torch
+            self._loading = max(0.0, seconds - GUESS.get(job.process, TIMING_GUESS))
+            seconds -= self._loading
         self.done += 1
         self._seconds[job.process].append(seconds)
 
@@ -49,7 +53,7 @@ class Lines:
     def split(self) -> str:
         """Where the time went, process by process."""
         parts = (f"{name} {duration(sum(took))}" for name, took in self._seconds.items())
-        return "time by process: " + ", ".join(parts)
+        return ", ".join((f"time by process: loading torch {duration(self._loading)}", *parts))
 
     def say(self, line: str) -> None:
         print(line, file=self.stream, flush=True)

@@ -11,7 +11,7 @@ from reporter.telling import units
 from reporter.telling.comparison import Comparison
 from reporter.telling.language import Language
 from reporter.telling.table import Builder, Table, Tabulation
-from reporter.types import Group, Reading, Record
+from reporter.types import Group, Record
 
 ELSEWHERE = ("imagenet_top1", "imagenet_top5")
 """Published, not measured: they stand in the table of accuracies."""
@@ -59,7 +59,6 @@ def _compute(rows: Builder, language: Language) -> Sequence[str]:
     reasons = [_because(reading.detail.get("because"), language) if reading else "" for reading in counted]
     told = [f"{words.get(v, v)}: {b}" if b else words.get(v, v) for v, b in zip(verdicts, reasons, strict=True)]
     rows.text("counters", _("The two counters"), told)
-    rows.text("unsupported", _("Not counted by fvcore"), [_unsupported(reading) for reading in counted])
     return (
         _("MACs: one multiply and one add are one. FLOPs, where the term means operations, are 2 × MACs."),
         _(
@@ -77,11 +76,6 @@ def _because(operators: JsonValue, language: Language) -> str:
         return language.said(str(operators or ""))
     counts = {name: count for name, count in operators.items() if isinstance(count, int | float)}
     return ", ".join(f"{name} {units.count(language, count)}" for name, count in counts.items())
-
-
-def _unsupported(reading: Reading | None) -> str:
-    found = reading.detail.get("unsupported") if reading else None
-    return ", ".join(f"{name} × {count}" for name, count in found.items()) if isinstance(found, dict) else ""
 
 
 def _memory(rows: Builder, language: Language) -> Sequence[str]:

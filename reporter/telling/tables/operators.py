@@ -1,0 +1,46 @@
+"""What fvcore counted, operator by operator, and how often it met operators that it does not count."""
+
+from __future__ import annotations
+
+from reporter.telling import units
+from reporter.telling.comparison import Comparison
+from reporter.telling.language import Language
+from reporter.telling.table import Builder, Cell, Column, Table, Tabulation
+from reporter.types import Record
+
+KEY = "macs_fvcore"
+
+
+def make(comparison: Comparison, language: Language) -> Table | None:
+    """A column for each operator that any network has: multiply-adds as fvcore counts them."""
+    records = [record for record in comparison.networks if record.value(KEY) is not None]
+    names = sorted({name for record in records for name in _counted(record)})
+    if not names:
+        return None
+    rows = Builder(comparison, language, records)
+    rows.names(machines=False)
+    for name in names:
+        rows.add(
+            Column(name, name, base="1", numeric=True), [_cell(_counted(record), name, language) for record in records]
+        )
+    rows.text("unsupported", language._("Not counted by fvcore"), [_uncounted(record) for record in records])
+    return rows.table("operators", language._("fvcore, operator by operator"))
+
+
+def _counted(record: Record) -> dict[str, int]:
+    operators = record.readings[KEY].detail.get("operators")
+    return {name: int(str(count)) for name, count in operators.items()} if isinstance(operators, dict) else {}
+
+
+def _uncounted(record: Record) -> str:
+    operators = record.readings[KEY].detail.get("unsupported")
+    return ", ".join(f"{name} × {count}" for name, count in operators.items()) if isinstance(operators, dict) else ""
+
+
+def _cell(counted: dict[str, int], name: str, language: Language) -> Cell:
+    """A count in full digits; a dash where the network has no such operator."""
+    count = counted.get(name)
+    return Cell("–", status="missing") if count is None else Cell(units.text(language, count), count)
+
+
+ENTRIES = (Tabulation("operators", make, order=47),)
