@@ -21,7 +21,8 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     rows.names(machines=False)
     for name in names:
         rows.add(
-            Column(name, name.replace("_", " "), base="1", numeric=True), [_cell(_counted(record), name, language) for record in records]
+            Column(name, name.replace("_", " "), base="1", numeric=True),
+            [_cell(_counted(record), name, language) for record in records],
         )
     rows.text("unsupported", language._("Not counted by fvcore"), [_uncounted(record) for record in records])
     return rows.table("operators", language._("fvcore, operator by operator"))
