@@ -9,14 +9,14 @@ A/A comparisons, and how often a slowdown of one network by 5 % and 10 % was fou
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from reporter.comparing.compare import compare
 from reporter.comparing.differences import Differences
+from reporter.history import PastRun
 from reporter.types import Quantity, Reading, Record
 
 NETWORKS = tuple(f"network{number:02}" for number in range(18))
@@ -80,21 +80,18 @@ def records(readings: Mapping[str, Reading], machine: str = "made-up") -> list[R
     ]  # fmt: skip
 
 
-def lines(readings: Mapping[str, Reading], night: int) -> Sequence[dict[str, Any]]:
+def past(readings: Mapping[str, Reading], night: int) -> PastRun:
     """What history.jsonl would hold of a simulated run."""
-    moment = f"2025-12-{night + 1:02}T00:00:00+00:00"
-    return [
-        {"generated": moment, "architecture": name, "machine": "made-up", "values": {LATENCY.key: reading.value}}
-        for name, reading in readings.items()
-    ]
+    values = {name: {LATENCY.key: reading.value or 0.0} for name, reading in readings.items()}
+    return PastRun("made-up", f"2025-12-{night + 1:02}T00:00:00+00:00", str(night), {}, values)
 
 
 def simulate(seed: int, case: Case, factor: float = 1.0) -> Differences:
     """One comparison of two runs; in the second one network takes `factor` times as long."""
     chance = np.random.default_rng(seed)
-    history = [line for night in range(case.nights) for line in lines(times(chance, case, {}), night)]
+    nights = [past(times(chance, case, {}), night) for night in range(case.nights)]
     base, new = times(chance, case, {}), times(chance, case, {SLOWED: factor})
-    return compare(records(base), records(new), history)
+    return compare(records(base), records(new), nights)
 
 
 def row(case: Case, count: int) -> str:

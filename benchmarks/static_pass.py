@@ -1,117 +1,158 @@
 """The static pass over torchvision's classifiers, against other counters: `python benchmarks/static_pass.py [GLOB]`.
 
-Counts size, compute and exact memory of every network in this one process, then lets fvcore, ptflops and torchinfo
-count the same networks on real tensors, and prints the seconds of each and where each differs from torchvision's
-published numbers. Needs `pip install ptflops torchinfo`. Networks above 100 M parameters are left to our pass alone, so
-that the others fit into 8 GiB.
+In this one process and for each network: size, compute and exact memory, by the metrics' own code as in a run; then
+fvcore, ptflops and torchinfo, each as its documentation says, on a real network and a real image of native size. Prints
+the seconds of every part, and where each of the others is wrong: by how much, and by which operator's fault. Needs
+`pip install ptflops torchinfo`, without which it says so and goes on, and 16 GiB of memory for the largest networks.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import sys
-import warnings
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from time import perf_counter
 from typing import Any
 
 import torch
-from torch import nn
+from counters import ALL, COUNTERS, habits, silence, tally
 from torchvision.models import get_model_weights
 
 from reporter.architectures.torchvision import discover
+from reporter.catalog import collect
 from reporter.measuring.subject import Subject
-from reporter.metrics import compute, memory_exact, size
+from reporter.measuring.worker import measure
 from reporter.settings import PRESETS, Conditions
+from reporter.types import Architecture, Metric
 
-LARGE = 100e6
-Counter = Callable[[nn.Module, torch.Tensor], float]
-
-
-def ours(subject: Subject) -> float:
-    """Multiply-adds in G; size and memory are counted along with them, as in a run."""
-    readings = [reading for metric in (size, compute, memory_exact) for reading in metric.measure(subject)]
-    return next(reading.value for reading in readings if reading.quantity.key == "macs") / 1e9
-
-
-@torch.no_grad()
-def fvcore(network: nn.Module, image: torch.Tensor) -> float:
-    from fvcore.nn import FlopCountAnalysis
-
-    analysis = FlopCountAnalysis(network, image)
-    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
-    return float(analysis.total()) / 1e9
+METRICS = {"size": "size", "compute": "MACs, activations, depth, inference peak", "memory_inference": "",
+           "memory_training": "peak of a training step"}  # fmt: skip
+CATALOGUE = collect("reporter.metrics", Metric)
+CONDITIONS = Conditions(**PRESETS["standard"])
+SHOWN = 0.05
+"""Operators are named from this share of what a counter gets wrong on."""
 
 
-@torch.no_grad()
-def ptflops(network: nn.Module, image: torch.Tensor) -> float:
-    from ptflops import get_model_complexity_info
+@dataclass
+class Row:
+    """One network: what each counter said, and the kinds of operators in it."""
 
-    macs, _ = get_model_complexity_info(
-        network, tuple(image.shape[1:]), as_strings=False, print_per_layer_stat=False, backend="pytorch"
-    )
-    return float(macs) / 1e9
-
-
-@torch.no_grad()
-def torchinfo(network: nn.Module, image: torch.Tensor) -> float:
-    from torchinfo import summary
-
-    return float(summary(network, input_data=image, verbose=0).total_mult_adds) / 1e9
+    name: str
+    published: float
+    macs: dict[str, float] = field(default_factory=dict)
+    amounts: Counter[str] = field(default_factory=Counter)
+    missing: list[str] = field(default_factory=list)
 
 
-def timed(count: Callable[[], float]) -> tuple[float, float]:
-    start = perf_counter()
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        value = count()
-    return value, perf_counter() - start
+def ours(entry: Architecture, row: Row, seconds: Counter[str]) -> None:
+    """Takes the readings of one network as a worker does; building is told apart."""
+    subject = Subject(entry, "cpu", CONDITIONS)
+    for name, part in METRICS.items():
+        before, start = subject.building, perf_counter()
+        readings = measure(CATALOGUE[name], subject)
+        seconds[part or METRICS["compute"]] += perf_counter() - start - (subject.building - before)
+        row.missing += [f"{r.quantity.key}: {r.reason}" for r in readings if not r.measured]
+        row.macs |= {"ours": r.value or 0 for r in readings if r.quantity.key == "macs"}  # noqa: B035
+    seconds["building"] += subject.building
+    row.amounts = tally(subject.meta, subject.input(1, "meta"))
+
+
+def others(entry: Architecture, row: Row, seconds: Counter[str]) -> None:
+    """Lets the other counters count the real network, each with one that no other has touched."""
+    for name, counter in COUNTERS.items():
+        subject = Subject(entry, "cpu", CONDITIONS)
+        network, image = subject.network, subject.input(1)
+        start = perf_counter()
+        with silence():
+            row.macs[name] = counter(network, image)
+        seconds[name] += perf_counter() - start
+        seconds[f"{name}, building"] += subject.building
 
 
 def main() -> None:
-    logging.disable(logging.CRITICAL)
-    conditions = Conditions(**PRESETS["standard"])
-    counters: dict[str, Counter] = {"fvcore": fvcore, "ptflops": ptflops, "torchinfo": torchinfo}
-    seconds = dict.fromkeys(["ours", "ours, the same networks", *counters], 0.0)
-    wrong: dict[str, list[str]] = {name: [] for name in ["ours", *counters]}
     glob = sys.argv[1] if len(sys.argv) > 1 else "*"
     entries = [entry for entry in discover() if fnmatchcase(entry.name, glob)]
+    if not entries:
+        sys.exit(f"no classifier of torchvision is called {glob}")
+    rows, seconds = [], Counter[str]()
     for entry in entries:
         metadata: dict[str, Any] = get_model_weights(entry.name)[entry.weights or ""].meta
-        published, subject = metadata["_ops"], Subject(entry, "cpu", conditions)
-        value, took = timed(lambda subject=subject: ours(subject))  # type: ignore[misc]
-        seconds["ours"] += took
-        note(wrong["ours"], entry.name, value, published)
-        if metadata["num_params"] > LARGE:
-            continue
-        seconds["ours, the same networks"] += took
-        network, image = subject.network, subject.input(1)
-        for name, counter in counters.items():
-            value, took = timed(lambda counter=counter, n=network, i=image: counter(n, i))  # type: ignore[misc]
-            seconds[name] += took
-            note(wrong[name], entry.name, value, published)
-    show(seconds, wrong, len(entries))
+        rows.append(Row(entry.name, metadata["_ops"]))
+        ours(entry, rows[-1], seconds)
+    for entry, row in zip(entries, rows, strict=True):
+        print(entry.name, file=sys.stderr)
+        others(entry, row, seconds)
+    faults = {}
+    for name, counter in COUNTERS.items():
+        with silence():
+            faults[name] = habits(counter)
+    show_times(seconds, len(rows))
+    show_habits(faults)
+    show_causes(rows, faults)
+    show_networks(rows, faults)
 
 
-def note(wrong: list[str], name: str, value: float, published: float) -> None:
-    """Keeps a count that is more than half a unit of the third decimal away from the published one."""
-    if abs(value - published) > 6e-4:
-        wrong.append(f"{name} {value / published - 1:+.1%}")
+def show_times(seconds: Counter[str], count: int) -> None:
+    parts = ["building", *(part for part in METRICS.values() if part)]
+    whole, counting = sum(seconds[part] for part in parts), seconds[METRICS["compute"]]
+    print(f"{count} networks, torch {torch.__version__}, {torch.get_num_threads()} threads\n")
+    print("| counter | what | seconds | of our counting | of our whole pass |\n| --- | --- | ---: | ---: | ---: |")
+    for part in parts:
+        print(f"| ours | {part} | {seconds[part]:.1f} |  |  |")
+    print(f"| ours | the whole static pass | {whole:.1f} |  | 1 x |")
+    for name in COUNTERS:
+        took, built = seconds[name], seconds[f"{name}, building"]
+        print(f"| {name} | MACs of a built network | {took:.1f} | {took / counting:.1f} x | {took / whole:.1f} x |")
+        print(f"| {name} | with building | {took + built:.1f} |  | {(took + built) / whole:.1f} x |")
+    for name in ALL:
+        if name not in COUNTERS:
+            print(f"\n{name} is not installed.")
 
 
-def show(seconds: dict[str, float], wrong: dict[str, list[str]], count: int) -> None:
-    same = seconds["ours, the same networks"]
-    print(f"{count} networks; the others count those below {LARGE:.0e} parameters\n")
-    print("| counter | seconds | of our time | differ from torchvision's `_ops` |\n| --- | ---: | ---: | --- |")
-    for name, took in seconds.items():
-        differ = wrong.get(name, [])
-        share = "" if name == "ours" else f"{took / same:.1f} x"
-        print(f"| {name} | {took:.1f} | {share} | {len(differ) if name in wrong else ''} |")
-    for name, differ in wrong.items():
-        print(f"\n{name}: {', '.join(differ) or 'agrees everywhere'}")
+def show_habits(faults: dict[str, dict[str, float]]) -> None:
+    """What each counter adds or leaves out for an operator alone, for one multiply-add or element of it."""
+    print(f"\n| operator alone | {' | '.join(faults)} |\n| --- |{' ---: |' * len(faults)}")
+    for kind in next(iter(faults.values()), {}):
+        if any(abs(habit[kind]) > 1e-9 for habit in faults.values()):
+            print(f"| {kind} | {' | '.join(f'{habit[kind]:+.2g}' for habit in faults.values())} |")
+
+
+def causes(row: Row, name: str, habit: dict[str, float]) -> tuple[str, ...]:
+    """The operators that a counter gets wrong in a network, the worst first."""
+    wrong = {kind: habit[kind] * amount for kind, amount in row.amounts.items() if kind in habit}
+    total = sum(map(abs, wrong.values()))
+    found = [kind for kind in sorted(wrong, key=lambda kind: -abs(wrong[kind])) if abs(wrong[kind]) > SHOWN * total]
+    left = row.macs[name] - row.macs["ours"] - sum(wrong.values())
+    unknown = abs(left) > 0.1 * abs(row.macs[name] - row.macs["ours"])
+    return (*found, f"not explained: {left / row.macs['ours']:+.1%}") if unknown else tuple(found)
+
+
+def error(row: Row, name: str) -> float:
+    return row.macs[name] / row.macs["ours"] - 1
+
+
+def show_causes(rows: list[Row], faults: dict[str, dict[str, float]]) -> None:
+    """For each counter and each set of causes: how many networks, and how far they are off."""
+    print("\n| counter | counts wrongly | networks | off by |\n| --- | --- | ---: | --- |")
+    exact = sum(round(row.macs["ours"] / 1e9, 3) == row.published for row in rows)
+    print(f"| ours | equal to torchvision's `_ops` in its three decimals | {exact} of {len(rows)} |  |")
+    for name, habit in faults.items():
+        groups: dict[tuple[str, ...], list[float]] = defaultdict(list)
+        for row in rows:
+            groups[tuple(sorted(causes(row, name, habit)))].append(error(row, name))
+        for kinds, errors in sorted(groups.items(), key=lambda item: -len(item[1])):
+            print(f"| {name} | {', '.join(kinds)} | {len(errors)} | {min(errors):+.1%} to {max(errors):+.1%} |")
+
+
+def show_networks(rows: list[Row], faults: dict[str, dict[str, float]]) -> None:
+    print(f"\n| network | `_ops`, G | ours, G | {' | '.join(faults)} |\n| --- | ---: | ---: |{' --- |' * len(faults)}")
+    for row in rows:
+        told = [f"{error(row, name):+.1%}: {', '.join(causes(row, name, habit))}" for name, habit in faults.items()]
+        print(f"| {row.name} | {row.published} | {row.macs['ours'] / 1e9:.3f} | {' | '.join(told)} |")
+    for row in rows:
+        for reason in row.missing:
+            print(f"\n{row.name}: {reason}")
 
 
 if __name__ == "__main__":

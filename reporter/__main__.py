@@ -1,8 +1,22 @@
-"""`python -m reporter`."""
+"""`python -m reporter`, and the console script."""
 
 from __future__ import annotations
 
-from reporter.cli import main
+from typing import NoReturn
+
+from reporter import interrupts
+
+
+def main() -> NoReturn:
+    """Listens for interrupts before the command line is loaded, which takes a moment."""
+    interrupts.listen()
+    try:
+        from reporter import cli
+
+        cli.main()
+    except KeyboardInterrupt:
+        interrupts.leave()
+
 
 if __name__ == "__main__":
     main()

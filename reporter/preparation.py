@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from reporter.catalog import collect, nearest
 from reporter.measuring import machine
+from reporter.measuring.ab import timed
 from reporter.measuring.executor import LocalExecutor
 from reporter.measuring.ledger import NOT_ASKED
 from reporter.measuring.request import Request
-from reporter.selection import dataset, select
+from reporter.selection import dataset, select, sets
 from reporter.settings import Settings
-from reporter.types import GROUPS, Architecture, Metric, ReporterError
+from reporter.types import GROUPS, Architecture, Claim, Metric, ReporterError
 
-OURS = ("records", "summary.json", "history.jsonl", "figures", "tables")
+OURS = ("records", "evidence", "summary.json", "history.jsonl", "figures", "tables")
+CLAIMS = "claims"
+"""The word of --metrics for the evidence that the lecture's claims are judged by."""
 TIMEOUTS = {"quick": 300.0, "standard": 1200.0, "thorough": 7200.0}
 
 
@@ -30,12 +35,33 @@ def prepare(out: Path | None, settings: Settings, executor: LocalExecutor) -> Re
     architectures = select(settings.architectures, lambda: discovered(executor))
     devices, no_cuda = choose_devices(settings.device, executor)
     check_folder(out)
+    request = _request(out, settings, architectures, metrics, devices)
+    return replace(request, no_cuda=no_cuda, claims=choose_claims(settings.metrics, architectures))
+
+
+def prepare_ab(out: Path | None, settings: Settings) -> Request:
+    """What is to be timed in turns; ReporterError before anything is written."""
+    executor = LocalExecutor()
+    devices, _ = choose_devices(settings.device, executor)
+    metrics = timed(choose_metrics(settings.metrics), devices)
+    architectures = select(settings.architectures, lambda: discovered(executor))
+    for side in (out / "a", out / "b") if out else ():
+        check_folder(side)
+    return _request(out or Path(), settings, architectures, metrics, devices)
+
+
+def _request(
+    folder: Path,
+    settings: Settings,
+    architectures: Sequence[Architecture],
+    metrics: Mapping[str, Metric],
+    devices: Mapping[str, str],
+) -> Request:
     return Request(
-        folder=out,
+        folder=folder,
         architectures=architectures,
         metrics=metrics,
         devices=devices,
-        no_cuda=no_cuda,
         conditions=settings.conditions(),
         settings=settings.model_dump(mode="json"),
         timeout=settings.timeout or TIMEOUTS[settings.preset],
@@ -44,17 +70,26 @@ def prepare(out: Path | None, settings: Settings, executor: LocalExecutor) -> Re
 
 
 def choose_metrics(names: tuple[str, ...]) -> dict[str, Metric]:
-    """The metrics that take the quantities of some groups or keys; all where none is named."""
+    """The metrics that take the quantities of some groups or keys, or what claims need; all where none is named."""
     catalogue = collect("reporter.metrics", Metric)
     keys = [quantity.key for metric in catalogue.values() for quantity in metric.quantities]
     for name in names:
-        if name not in GROUPS and name not in keys:
-            raise ReporterError(f"--metrics: unknown metric {name!r}; {nearest(name, [*GROUPS, *keys])}")
+        if name not in (*GROUPS, CLAIMS, *keys):
+            raise ReporterError(f"--metrics: unknown metric {name!r}; {nearest(name, [*GROUPS, CLAIMS, *keys])}")
+    needed = [key for claim in collect("reporter.claims", Claim).values() for key in claim.needs]
+    wanted = {*names, *(needed if CLAIMS in names else ())}
     return {
         metric.name: metric
         for metric in catalogue.values()
-        if not names or any(quantity.key in names or quantity.group in names for quantity in metric.quantities)
+        if not names or any({quantity.key, quantity.group} & wanted for quantity in metric.quantities)
     }
+
+
+def choose_claims(names: tuple[str, ...], architectures: Sequence[Architecture]) -> tuple[Claim, ...]:
+    """All claims where they are asked for, or where nothing is and networks of the lecture are measured; else none."""
+    lecture = any(architecture.name in sets()["lecture"] for architecture in architectures)
+    asked = CLAIMS in names or (not names and lecture)
+    return tuple(collect("reporter.claims", Claim).values()) if asked else ()
 
 
 def choose_devices(names: tuple[str, ...], executor: LocalExecutor) -> tuple[dict[str, str], str]:

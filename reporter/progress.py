@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from reporter.telling import units
 from reporter.telling.language import language
-from reporter.types import Reading
+from reporter.types import Evidence, Reading
 
 if TYPE_CHECKING:
     from reporter.measuring.job import Job
@@ -43,6 +44,10 @@ class Lines:
         self.done += 1
         self._seconds[job.process].append(seconds)
 
+    def claim(self, evidence: Evidence) -> None:
+        told = f"failed: {evidence.reason}" if evidence.reason else "its evidence is measured"
+        self.say(f"[{self.done}/{len(self.jobs)}] claim {evidence.claim} {told}")
+
     def left(self) -> float:
         """Seconds that the jobs ahead will take, by what their like took so far; guesses are scaled the same way."""
         guessed = sum(GUESS.get(name, TIMING_GUESS) * len(took) for name, took in self._seconds.items())
@@ -56,7 +61,11 @@ class Lines:
         return ", ".join((f"time by process: loading torch {duration(self._loading)}", *parts))
 
     def say(self, line: str) -> None:
-        print(line, file=self.stream, flush=True)
+        """Where nobody listens any more, or the log's disk is full, measuring goes on in silence."""
+        try:
+            print(line, file=self.stream, flush=True)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
     def close(self) -> None:
         """Nothing is left open."""
@@ -96,6 +105,10 @@ class Live(Lines):
     def reading(self, architecture: str, reading: Reading) -> None:
         if not reading.measured and reading.status not in ("unsupported", "skipped"):
             self.say(f"{architecture} {reading.quantity.key} {in_words(reading)}")
+
+    def claim(self, evidence: Evidence) -> None:
+        if evidence.reason:
+            super().claim(evidence)
 
     def end(self, job: Job, seconds: float) -> None:
         super().end(job, seconds)

@@ -42,8 +42,13 @@ def select(spec: str | Sequence[str], discover: Discover) -> tuple[Architecture,
 
 
 def find(name: str) -> Architecture:
-    """One architecture by its name; imports torchvision where it is not known without."""
+    """One architecture by its name, or one's own by FILE.py:NAME; imports torchvision where it is not known without."""
     from reporter.architectures.torchvision import discover
+
+    if ":" in name:
+        from reporter import own
+
+        return own.load(name)
 
     entries = known() if name in known() else {entry.name: entry for entry in discover()}
     if name not in entries:

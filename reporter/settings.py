@@ -67,7 +67,7 @@ class Settings(BaseModel):
     steps: int | None = Field(None, ge=1)
     seeds: int | None = Field(None, ge=1)
     lang: tuple[str, ...] = ("en",)
-    timeout: float | None = Field(None, gt=0)
+    timeout: float | None = Field(None, gt=0, allow_inf_nan=False)
     fresh: bool = False
     baseline: str | None = None
     fail_on: FailOn = "never"

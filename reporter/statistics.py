@@ -8,6 +8,7 @@ from functools import cache
 from statistics import mean, median, stdev
 
 CONFIDENCE = 0.95
+FEWEST_BEYOND = 10
 
 
 def centre(samples: Sequence[float], kind: str) -> float:
@@ -52,6 +53,16 @@ def doubt(samples: Sequence[float], rounds: Sequence[int], limit: float) -> str 
     if apart > limit:
         return f"the medians of {len(medians)} rounds lie {apart:.0%} apart"
     return None
+
+
+def percentile(samples: Sequence[float], share: float) -> float | None:
+    """The smallest sample that at least `share` of all do not exceed; None where fewer than ten lie beyond it.
+
+    That is p90 from 100 samples on and p99 from 1,000: of fewer it would be an extreme, not a percentile.
+    """
+    if round(len(samples) * (1 - share), 6) < FEWEST_BEYOND:
+        return None
+    return sorted(samples)[math.ceil(round(share * len(samples), 6)) - 1]
 
 
 def split(samples: Sequence[float], rounds: Sequence[int]) -> list[Sequence[float]]:

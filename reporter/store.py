@@ -1,106 +1,164 @@
-"""Records on disk: one JSON file per machine and architecture, written as soon as something is measured."""
+"""What was measured, on disk: a JSON file per machine and architecture or claim, written at once."""
 
 from __future__ import annotations
 
+import gc
+import hashlib
 import json
 import os
-import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
-from reporter.types import SCHEMA, Record, ReporterError
+from reporter.fields import is_plain, legible, plain
+from reporter.files import dumps, write, writing
+from reporter.types import SCHEMA, Evidence, Record, ReporterError
 
-try:
-    import fcntl
-except ImportError:  # Windows, where two runs in one folder are the user's to avoid
-    fcntl = None  # type: ignore[assignment]
+LARGEST_FILE = 2**26
+LONGEST_COMPLAINT = 300
+LONGEST_FILE_NAME = 180
+Kept = TypeVar("Kept", Record, Evidence)
 
 
 def record_path(folder: Path, machine: str, architecture: str) -> Path:
-    """Where the record lies; a name that is no plain file name is percent-encoded and so cannot leave the folder."""
+    """Where the record lies."""
+    return folder / "records" / _file_name(machine) / f"{_file_name(architecture)}.json"
+
+
+def evidence_path(folder: Path, machine: str, claim: str) -> Path:
+    """Where the evidence for a claim lies."""
+    return folder / "evidence" / _file_name(machine) / f"{_file_name(claim)}.json"
+
+
+def _file_name(name: str) -> str:
+    """The name, percent-encoded, no path upwards, and with a digest for its end where it is too long for a file."""
     from urllib.parse import quote
 
-    return folder / "records" / quote(machine, safe="") / f"{quote(architecture, safe='')}.json"
+    quoted = quote(name, safe="")
+    if len(quoted) > LONGEST_FILE_NAME:
+        quoted = f"{quoted[:LONGEST_FILE_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return quoted.replace(".", "%2E", 1) if quoted.startswith(".") else quoted
 
 
 def save(folder: Path, record: Record) -> None:
     """Writes a record whole or not at all."""
-    write(
-        record_path(folder, record.machine, record.architecture), dumps(record.model_dump(mode="json", by_alias=True))
-    )
+    path = record_path(folder, record.machine, record.architecture)
+    write(path, dumps(record.model_dump(mode="json", by_alias=True)))
+
+
+def save_evidence(folder: Path, evidence: Evidence) -> None:
+    """Writes the evidence for a claim whole or not at all."""
+    path = evidence_path(folder, evidence.machine, evidence.claim)
+    write(path, dumps(evidence.model_dump(mode="json", by_alias=True)))
 
 
 def load(path: Path) -> Record:
     """Reads one record; raises ReporterError with the file's name where it is torn, of another schema or no record."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        number = json.loads(text).get("schema")
-        if number != SCHEMA:
-            raise ReporterError(f"{path}: schema {number!r}, this reporter reads {SCHEMA}; measure again with --fresh")
-        return Record.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ReporterError(f"{path}: not a record: {where}: {first['msg']}; delete it or measure again") from None
-    except (OSError, ValueError, AttributeError) as error:
-        raise ReporterError(f"{path}: not a record: {error}; delete it or measure again") from None
+    record = _load(path, Record, "a record")
+    if path.parts[-2:] != record_path(Path(), record.machine, record.architecture).parts[-2:]:
+        raise ReporterError(f"{path}: not its record, but that of {record.architecture} on {record.machine}")
+    return record
+
+
+def load_evidence(path: Path) -> Evidence:
+    """Reads the evidence for one claim; raises ReporterError as for records."""
+    return _load(path, Evidence, "evidence")
 
 
 def load_all(folder: Path) -> tuple[list[Record], list[str]]:
     """All records of a results folder, and a line for each file that is none."""
-    records, complaints = [], []
-    for path in sorted((folder / "records").glob("*/*.json")):
-        try:
-            records.append(load(path))
-        except ReporterError as error:
-            complaints.append(str(error))
-    return records, complaints
+    return _load_all(folder / "records", load)
 
 
-def append_history(folder: Path, lines: Iterable[dict[str, Any]]) -> None:
-    """Adds one line per run and architecture to history.jsonl."""
-    path = folder / "history.jsonl"
-    torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
-    with path.open("a", encoding="utf-8") as file:
-        file.write("\n" * torn)
-        for line in lines:
-            file.write(json.dumps(line, allow_nan=False, ensure_ascii=False) + "\n")
+def load_all_evidence(folder: Path) -> tuple[dict[str, Evidence], list[str]]:
+    """The newest evidence for each claim, and a line for each file that is none."""
+    found, complaints = _load_all(folder / "evidence", load_evidence)
+    return {each.claim: each for each in sorted(found, key=lambda each: each.started)}, complaints
 
 
-def hold(folder: Path) -> IO[str]:
-    """Holds a results folder for one run; the hold ends with the file, or with the process however it ends.
-
-    Raises ReporterError that says who holds it already.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    file = (folder / ".lock").open("a+", encoding="utf-8")
-    if fcntl is not None:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            holder = file.read().strip() or "another run"
-            raise ReporterError(f"--out: {folder} is in use by {holder}; wait for it, or name another folder") from None
-    file.truncate(0)
-    file.write(f"process {os.getpid()} on {platform.node()}\n")
-    file.flush()
-    return file
+def _load_all(folder: Path, read: Callable[[Path], Kept]) -> tuple[list[Kept], list[str]]:
+    found, complaints = [], []
+    with _uncollected():
+        for path in sorted(folder.glob("*/*.json")):
+            try:
+                found.append(read(path))
+            except ReporterError as error:
+                complaints.append(str(error))
+    return found, complaints
 
 
-def dumps(value: Any) -> str:
-    """Strict JSON: no NaN, no Infinity."""
-    return json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
-
-
-def write(path: Path, content: str | bytes) -> None:
-    """Replaces a file atomically: a reader, or a kill, sees the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Reads without the collector of garbage: nothing read is any, yet it would go through all of it over and over."""
+    gc.disable()
     try:
-        temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-        temporary.replace(path)
+        yield
     finally:
-        temporary.unlink(missing_ok=True)
+        gc.enable()
+        gc.freeze()
+
+
+def _load(path: Path, kind: type[Kept], what: str) -> Kept:
+    try:
+        if not path.is_file() or path.stat().st_size > LARGEST_FILE:
+            raise ReporterError(f"{path}: not {what}: no file of at most {LARGEST_FILE >> 20} MiB")
+        content = path.read_bytes()
+        found = _validated(content, kind)
+    except ValidationError as error:
+        raise ReporterError(f"{path}: {_wrong(content, error, what)}") from None
+    except ValueError as error:
+        raise ReporterError(f"{path}: not {what}: {error}") from None
+    except OSError as error:
+        raise ReporterError(f"{path}: cannot be read: {error.strerror}") from None
+    if found.schema_number != SCHEMA:
+        raise ReporterError(f"{path}: {_other_schema(found.schema_number)}")
+    return found
+
+
+def _validated(content: bytes, kind: type[Kept]) -> Kept:
+    text = content.decode("utf-8")
+    return kind.model_validate_json(text) if is_plain(text) else kind.model_validate(plain(from_json(text)))
+
+
+def _wrong(content: bytes, error: ValidationError, what: str) -> str:
+    """What is wrong with a file that is not what it should be, in one line."""
+    try:
+        found = from_json(content)
+    except ValueError:
+        found = None
+    number = found.get("schema") if isinstance(found, dict) else SCHEMA
+    if number != SCHEMA:
+        return _other_schema(number)
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    told = legible(": ".join(part for part in (f"not {what}", where, first["msg"]) if part))
+    return " ".join(told.split())[:LONGEST_COMPLAINT]
+
+
+def _other_schema(number: object) -> str:
+    return f"schema {repr(number)[:20]}, this reporter reads {SCHEMA}"
+
+
+def append_history(folder: Path, lines: Iterable[dict[str, Any]]) -> bool:
+    """Adds one line per run and architecture to history.jsonl; tells whether the line before was cut short."""
+    path = folder / "history.jsonl"
+    with writing(path):
+        torn = _last_byte(path) not in (b"", b"\n")
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n" * torn)
+            for line in lines:
+                file.write(json.dumps(line, allow_nan=False, ensure_ascii=False) + "\n")
+    return torn
+
+
+def _last_byte(path: Path) -> bytes:
+    """The last byte of a file, none where there is none: the file itself may be a gigabyte."""
+    if not path.exists():
+        return b""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+        return file.read(1)

@@ -1,129 +1,69 @@
 """The nouns of the project; everything else is a function between them.
 
-`Architecture`, `Dataset`, `Metric` and `Chart` are what one adds, a file each. `Quantity`, `Reading` and `Record`
-are what is measured and kept: they turn into JSON and back, and explain themselves without the code that made them.
+`Architecture`, `Dataset`, `Metric`, `Chart` and `Claim` are what one adds, a file each. What is measured and kept
+(`Quantity`, `Reading`, `Record`, `Evidence`) is written in readings.py and imported from here.
 """
 
 from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
-
-from reporter import statistics
+from reporter.readings import (
+    DISTURBING,
+    FOREIGN_LOAD,
+    GROUPS,
+    NOISY_SPREAD,
+    SCHEMA,
+    Better,
+    Evidence,
+    Group,
+    Number,
+    Quantity,
+    Reading,
+    Record,
+    ReporterError,
+    Status,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from reporter.measuring.subject import Subject
     from reporter.telling.comparison import Comparison
+    from reporter.telling.judging import Answer, Case
     from reporter.telling.language import Language
 
-Status = Literal["ok", "noisy", "failed", "oom", "timeout", "skipped", "unsupported"]
-Group = Literal["size", "compute", "memory", "latency", "finetune"]
-Better = Literal["lower", "higher", "neither"]
-GROUPS: tuple[Group, ...] = ("size", "compute", "memory", "latency", "finetune")
-SCHEMA = 1
-NOISY_SPREAD = 0.10
-"""A time whose interval, or whose rounds, spread over more than this share of the median is called noisy."""
-
-Number = int | Annotated[float, Field(allow_inf_nan=False)]
-
-
-class ReporterError(Exception):
-    """Something the user can mend: one line that says what is wrong and what would be right."""
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Quantity(_Model):
-    """What a column means: a key of the contract, its unit, and the sentence that defines it."""
-
-    key: str
-    title: str
-    unit: Literal["1", "s", "B", "1/s"]
-    group: Group
-    better: Better
-    definition: str
-    centre: Literal["median", "mean"] = "median"
-
-
-class Verdict(NamedTuple):
-    status: Status
-    reason: str | None
-
-
-class Reading(_Model):
-    """One quantity of one architecture: raw samples in base units, or the reason why there are none.
-
-    `rounds` says how many of the samples each round took; `settings` holds what the reading depends on besides the
-    machine; `detail` what the samples cannot say (a learning curve, a table of operators).
-    """
-
-    quantity: Quantity
-    samples: tuple[Number, ...] = ()
-    rounds: tuple[int, ...] = ()
-    status: Status = "ok"
-    reason: str | None = None
-    settings: dict[str, JsonValue] = {}
-    detail: dict[str, JsonValue] = {}
-
-    @property
-    def value(self) -> float | None:
-        """The median (or mean) of the samples; an exact integer where there is only that one."""
-        return statistics.centre(self.samples, self.quantity.centre) if self.measured else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of `value`, where the samples carry one."""
-        return statistics.interval(self.samples, self.quantity.centre) if self.measured else None
-
-    @property
-    def measured(self) -> bool:
-        return self.status == "ok" and bool(self.samples)
-
-    @property
-    def verdict(self) -> Verdict:
-        """The status as it is told: `noisy` is derived from the samples, never stored."""
-        if not self.measured or self.quantity.unit not in ("s", "1/s") or self.quantity.centre == "mean":
-            return Verdict(self.status, self.reason)
-        doubt = statistics.doubt(self.samples, self.rounds, NOISY_SPREAD)
-        return Verdict("noisy", doubt) if doubt else Verdict("ok", self.reason)
-
-
-class Record(_Model):
-    """Everything known of one architecture on one machine; `definition` is the digest of what was built and trained."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_number: int = Field(SCHEMA, alias="schema")
-    architecture: str
-    family: str
-    year: int
-    paper: str
-    variant: str
-    input_size: int
-    published: dict[str, JsonValue] = {}
-    definition: str = ""
-    machine: str
-    machine_facts: dict[str, JsonValue] = {}
-    environment: dict[str, str] = {}
-    settings: dict[str, JsonValue] = {}
-    started: str
-    readings: dict[str, Reading] = {}
-
-    def value(self, key: str) -> float | None:
-        """The value of a reading, None where it is missing or failed."""
-        reading = self.readings.get(key)
-        return reading.value if reading else None
+__all__ = [
+    "DISTURBING",
+    "FOREIGN_LOAD",
+    "GROUPS",
+    "NOISY_SPREAD",
+    "SCHEMA",
+    "Architecture",
+    "Better",
+    "Chart",
+    "Claim",
+    "Dataset",
+    "Evidence",
+    "Group",
+    "Metric",
+    "Number",
+    "Quantity",
+    "Reading",
+    "Record",
+    "ReporterError",
+    "Status",
+    "Verdict",
+    "absent",
+    "exact",
+]
 
 
 @dataclass(frozen=True)
@@ -151,10 +91,8 @@ class Architecture:
     @property
     def definition(self) -> str:
         """A digest of the file that builds it and of its recipe: a network that was changed is measured again."""
-        made = self.build.func if isinstance(self.build, partial) else self.build
-        source = Path(inspect.getsourcefile(made) or "").read_bytes()
         recipe = (self.input_size, self.weights, self.learning_rate, self.label_smoothing, self.auxiliary_loss)
-        return hashlib.sha256(source + repr(recipe).encode()).hexdigest()[:12]
+        return _digest(self.build, repr(recipe))
 
 
 @dataclass(frozen=True)
@@ -191,13 +129,45 @@ class Metric:
 
 @dataclass(frozen=True)
 class Chart:
-    """One picture: `draw(comparison, language)` gives a Vega-Lite specification, None where nothing is to be shown."""
+    """One picture: `draw(comparison, language)` gives a Vega-Lite specification, None where nothing is to be shown.
+
+    Of more than `most` networks it is handed a choice.
+    """
 
     name: str
     title: str
     caption: str
     draw: Callable[[Comparison, Language], dict[str, Any] | None]
     order: int = 100
+    most: int = 40
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement put to the test: `judge(case)` weighs what was measured and gives the verdict, never the text alone.
+
+    `measure()` runs in a worker and gives numbers by name, which `judge` finds in the case; `needs` names the
+    quantities of records that it wants besides. `formula` is TeX, without words, each line a formula of its own.
+    """
+
+    name: str
+    statement: str
+    judge: Callable[[Case], Answer]
+    measure: Callable[[], Mapping[str, Number]] | None = None
+    formula: str = ""
+    needs: tuple[str, ...] = ()
+    order: int = 100
+
+    @property
+    def definition(self) -> str:
+        """A digest of the file that measures its evidence: evidence of another file is measured again."""
+        return _digest(self.measure) if self.measure else ""
+
+
+def _digest(made: Callable[..., Any], more: str = "") -> str:
+    function = made.func if isinstance(made, partial) else made
+    source = Path(inspect.getsourcefile(function) or "").read_bytes()
+    return hashlib.sha256(source + more.encode()).hexdigest()[:12]
 
 
 def exact(quantity: Quantity, number: int, **detail: Any) -> Reading:

@@ -6,6 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -18,21 +21,45 @@ def copy_of_the_checkout(folder: Path) -> Path:
     return folder
 
 
-def start(*arguments: object, root: Path = ROOT, **more: object) -> subprocess.Popen[str]:
-    """`python -m reporter` with the package in `root`."""
-    environment = os.environ | {"PYTHONPATH": str(root), "PYTHONSAFEPATH": "1"}
+def start(
+    *arguments: object, root: Path = ROOT, variables: Mapping[str, str | None] | None = None, **more: object
+) -> subprocess.Popen[str]:
+    """`python -m reporter` with the package in `root`; `variables` of the environment are set, or taken away (None)."""
+    changed = os.environ | {"PYTHONPATH": str(root), "PYTHONSAFEPATH": "1"} | (variables or {})
+    environment = {name: value for name, value in changed.items() if value is not None}
     command = [sys.executable, "-m", "reporter", *map(str, arguments)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=root, **more
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, text=True, encoding="utf-8", env=environment, cwd=root, **(pipes | more))
 
 
-def run(*arguments: object, root: Path = ROOT, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: object, root: Path = ROOT, timeout: float = 300, **more: object
+) -> subprocess.CompletedProcess[str]:
     """The same, waited for."""
-    process = start(*arguments, root=root)
+    process = start(*arguments, root=root, **more)
     try:
         out, errors = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         process.kill()
         raise
     return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
+
+
+def marked(mark: str) -> list[int]:
+    """The processes, whoever their parent is by now, whose environment REPORTER_TEST marks; zombies are none."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"REPORTER_TEST={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
+
+
+def soon_none(mark: str, seconds: float) -> bool:
+    """Whether the last marked process is gone in time."""
+    end = time.monotonic() + seconds
+    while marked(mark):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True

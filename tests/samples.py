@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import reporter
-from reporter.types import Better, Group, Quantity, Reading, Record, Status
+from reporter.types import Better, Evidence, Group, Quantity, Reading, Record, Status
 
 FACTS = Path(reporter.__file__).parent / "facts" / "architectures.csv"
 GPU = "this machine has no CUDA device"
@@ -26,6 +26,8 @@ QUANTITIES = {
         quantity("parameters_auxiliary", "Auxiliary parameters", "1", "size", "neither"),
         quantity("weights_bytes", "Weights", "B", "size"),
         quantity("depth", "Depth", "1", "size", "neither"),
+        quantity("layers", "Layers", "1", "size", "neither"),
+        quantity("block_parameters", "Parameters of a block", "1", "size", "neither"),
         quantity("macs", "MACs", "1", "compute"),
         quantity("macs_fvcore", "MACs, fvcore", "1", "compute"),
         quantity("activations", "Activations", "1", "compute"),
@@ -39,6 +41,8 @@ QUANTITIES = {
         quantity("finetune_seconds", "Fine-tuning time", "s", "finetune", centre="mean"),
         quantity("imagenet_top1", "ImageNet top-1, published", "1", "finetune", "higher"),
         quantity("imagenet_top5", "ImageNet top-5, published", "1", "finetune", "higher"),
+        quantity("gradient_ratio", "Gradient ratio", "1", "finetune", "neither", centre="mean"),
+        quantity("gradient_ratio_trained", "Gradient ratio, trained", "1", "finetune", "neither", centre="mean"),
     )
 }
 
@@ -69,6 +73,59 @@ HOSTILE = (
 )
 FEW = ("alexnet", "vgg16", "googlenet", "bn_inception", "inception_v2", "densenet121", "resnet50", "se_resnet50")
 
+NUMBERS: dict[str, dict[str, float]] = {
+    "two_small_kernels": {
+        "window_two": 5,
+        "window_one": 5,
+        "weights_two": 18,
+        "weights_one": 25,
+        "widening_two": 13824,
+        "widening_one": 12800,
+    },
+    "split_kernel": {"window": 3, "pair": 6, "whole": 9, "two_whole": 18, "pair_7": 14, "whole_7": 49},
+    "dense_connections": {
+        **{f"layers_{block}": count for block, count in enumerate((6, 12, 24, 16), start=1)},
+        **{f"connections_{block}": count for block, count in enumerate((21, 78, 300, 136), start=1)},
+    },
+    "bottleneck_depth": {
+        "resnet52": 0,
+        **{f"blocks_{depth}": count for depth, count in ((18, 8), (34, 16), (50, 16), (101, 33), (152, 50))},
+        **{f"bottlenecks_{depth}": count for depth, count in ((18, 0), (34, 0), (50, 16), (101, 33), (152, 50))},
+    },
+    "squeeze": {"moved_by_maximum": 0.0, "moved_by_average": 0.02},
+    "block_weights": {"resnet": 69632, "resnext": 70144, "resnet_normed": 70400, "resnext_normed": 71168},
+    "label_smoothing": {"difference": 2e-15, "loss": 7.4},
+    "parallel_kernels": {"kernels": 387072, "reduced": 163328, "one_kernel": 442368},
+}
+"""What measuring the evidence of the lecture's claims gives."""
+GRADIENTS = {
+    "alexnet": (0.093, 0.12),
+    "vgg19": (0.091, 0.05),
+    "vgg19_bn": (7.6, 3.1),
+    "resnet18": (4.2, 2.2),
+    "densenet121": (2.4, 1.9),
+}
+
+
+def evidence() -> dict[str, Evidence]:
+    """Evidence for every claim that measures some."""
+    about = {"schema": 1, "definition": "made up", "machine": "quiet", "started": "2026-01-02T03:20:00+00:00"}
+    return {name: Evidence(claim=name, numbers=numbers, **about) for name, numbers in NUMBERS.items()}
+
+
+def with_gradients(records: list[Record]) -> list[Record]:
+    """The records of the networks in GRADIENTS have gradient ratios, too."""
+    return [_with_gradients(record) if record.architecture in GRADIENTS else record for record in records]
+
+
+def _with_gradients(record: Record) -> Record:
+    before, after = GRADIENTS[record.architecture]
+    ratios = {
+        "gradient_ratio": reading("gradient_ratio", before),
+        "gradient_ratio_trained": reading("gradient_ratio_trained", after),
+    }
+    return record.model_copy(update={"readings": record.readings | ratios})
+
 
 def times(middle: float, spread: float = 0.02, count: int = 24) -> tuple[float, ...]:
     """Samples around a middle, the same every time."""
@@ -88,7 +145,7 @@ def reading(key: str, *samples: float, status: Status = "ok", reason: str | None
 def record(row: tuple[Any, ...], machine: str = "quiet", slower: float = 1.0) -> Record:
     """A record of a row of ROWS or HOSTILE."""
     name, family, year, size, *_ = row
-    readings = {**_counts(row), **_memory(row), **_times(row, slower), **_finetune(row)}
+    readings = {**_counts(row), **_structure(row), **_memory(row), **_times(row, slower), **_finetune(row)}
     return Record.model_validate(
         {
             "schema": 1,
@@ -129,6 +186,36 @@ def _counts(row: tuple[Any, ...]) -> dict[str, Reading]:
         "macs": reading("macs", macs),
         "macs_fvcore": fvcore,
         "activations": reading("activations", macs // 370),
+    }
+
+
+def _structure(row: tuple[Any, ...]) -> dict[str, Reading]:
+    """A stem, a stage of blocks and a linear layer that add up, and a block with a shortcut; hostile names stay so."""
+    name, _, _, _, parameters, macs, *_ = row
+    prices = ((parameters // 50, macs // 5), (parameters // 2, macs // 2))
+    rest = (parameters - sum(price[0] for price in prices), macs - sum(price[1] for price in prices))
+    about = (
+        ("conv1 – maxpool", "Conv2d(7×7, stride=2), MaxPool2d(3×3, stride=2)", 1, "64×56×56"),
+        ("layer1", f"3 × {name}", 2, "256×56×56"),
+        ("fc", "Linear", None, "1000"),
+    )
+    stages = [
+        dict(zip(("name", "kind", "level", "output", "parameters", "macs"), (*what, *price), strict=True))
+        for what, price in zip(about, (*prices, rest), strict=True)
+    ]
+    layers = [{key: stage[key] for key in stage if key != "level"} for stage in stages]
+    steps = (
+        ({"op": "input", "output": "256×56×56"}, []),
+        ({"op": "Conv2d", "output": "64×56×56", "kernel": "3×3", "groups": 32}, [0]),
+        ({"op": "BatchNorm2d", "output": "64×56×56"}, [1]),
+        ({"op": name if row in HOSTILE else "Conv2d", "output": "256×56×56", "kernel": "1×1"}, [2]),
+        ({"op": "add", "output": "256×56×56"}, [3, 0]),
+        ({"op": "relu", "output": "256×56×56"}, [4]),
+    )
+    graph = [{**step, "from": sources, "within": ""} for step, sources in steps]
+    return {
+        "layers": reading("layers", len(layers), stages=stages, layers=layers),
+        "block_parameters": reading("block_parameters", 22528, name="layer1.1", kind=name, repeats=16, graph=graph),
     }
 
 

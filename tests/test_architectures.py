@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 import torch
+from networks import subject
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from reporter import facts
 from reporter.architectures.torchvision import described, discover
+from reporter.metrics.size import measure as measure_size
 from reporter.selection import find, known
 from reporter.types import Architecture
 
@@ -133,6 +135,14 @@ def test_networks_with_heads_train_with_them_and_are_built_in_silence(name: str)
     assert [output.shape for output in outputs] == [(2, 10)] * (3 if name == "googlenet" else 2)
     assert not network.transform_input
     assert find(name).auxiliary_loss > 0
+
+
+@every
+def test_the_report_counts_as_torchs_counter_does(name: str) -> None:
+    """Our own counting in one pass against FlopCounterMode, and the ledger of auxiliary heads."""
+    made = subject(name)
+    parameters, auxiliary, _ = (reading.value for reading in measure_size(made))
+    assert (parameters + auxiliary, auxiliary, made.counts.macs) == counted(name)
 
 
 # Built here
@@ -251,6 +261,19 @@ def test_metadata_agrees_with_torchvisions(entry: Architecture) -> None:
     assert 2012 <= entry.year <= 2030
     assert entry.paper.count(", ") >= 2
     assert not entry.published or entry.published["params_counted"] == weights.meta["num_params"]
+
+
+@pytest.mark.parametrize("entry", discover(), ids=lambda entry: entry.name)
+def test_the_report_says_what_torchvision_publishes(entry: Architecture) -> None:
+    """Parameters to the last, multiply-adds to the three decimals of G; the ledger explains the two with heads."""
+    from torchvision.models import get_model_weights
+
+    meta = get_model_weights(entry.name)[entry.weights].meta
+    made = subject(entry)
+    parameters, auxiliary, _ = (reading.value for reading in measure_size(made))
+    assert auxiliary == HEADS.get(entry.name, 0)
+    assert meta["num_params"] == parameters + (auxiliary if entry.name == "inception_v3" else 0)
+    assert round(made.counts.macs / 1e9, 3) == meta["_ops"]
 
 
 @pytest.mark.slow

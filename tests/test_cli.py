@@ -40,6 +40,7 @@ BAD = [
     (["--steps", "few"], "'few' is not a valid integer"),
     (["--seeds", "0"], "0 will not do"),
     (["--timeout", "0"], "greater than 0"),
+    (["--timeout", "inf"], "inf will not do; it should be a finite number"),
     (["--preset", "quik"], "did you mean 'quick'?"),
     (["--weights", "none"], "'none' will not do"),
     (["--config", "nowhere.toml"], "nowhere.toml: cannot be read"),

@@ -6,18 +6,19 @@ import json
 import math
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from commands import run
-from compare_simulation import LATENCY, NETWORKS, SLOWED, Case, lines, records, simulate, times
+from compare_simulation import LATENCY, NETWORKS, SLOWED, Case, past, records, simulate, times
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import ROWS, lecture, record
 
-from reporter import store
+from reporter import files, store
 from reporter.comparing import noise
 from reporter.comparing.compare import compare
 from reporter.comparing.differences import Differences
@@ -161,25 +162,25 @@ def test_two_networks_are_compared_by_absolute_time_and_it_says_so() -> None:
     base, new = simulated(1, case)[:1], simulated(1, case, {NETWORKS[0]: 1.4})[:1]
     found = compare(base, new)
     assert verdicts(found) == {NETWORKS[0]: "regressed"}
-    assert "only one network in common, so absolute times were compared" in in_words(found)
+    assert "only 1 network in common, so absolute times were compared" in in_words(found)
     assert not compare(base, scaled(base, 1.15)).changed
 
 
 def test_history_raises_the_floor_where_nights_differ_more_than_rounds() -> None:
     chance = np.random.default_rng(3)
     calm, restless = Case(10, 8, 0.01), Case(10, 8, 0.01, of_run=0.05)
-    history = [line for night in range(10) for line in lines(times(chance, restless, {}), night)]
+    nights = [past(times(chance, restless, {}), night) for night in range(10)]
     base, new = simulated(1, calm), simulated(2, calm, {SLOWED: 1.10})
     assert verdicts(compare(base, new))[SLOWED] == "regressed"
-    assert verdicts(compare(base, new, history))[SLOWED] == "noisy"
-    other = [line | {"machine": "another"} for line in history]
-    assert compare(base, new, other) == compare(base, new, history[: 4 * len(NETWORKS)]) == compare(base, new)
+    assert verdicts(compare(base, new, nights))[SLOWED] == "noisy"
+    other = [replace(night, machine="another") for night in nights]
+    assert compare(base, new, other) == compare(base, new, nights[:4]) == compare(base, new)
 
 
 def test_history_of_the_same_readings_is_one_run() -> None:
-    one = lines(times(np.random.default_rng(3), STANDARD, {}), 0)
-    history = [line | {"generated": f"2025-12-{night:02}T00:00:00+00:00"} for night in range(1, 10) for line in one]
-    assert noise.between_nights(history, "made-up", LATENCY.key, NETWORKS) is None
+    one = past(times(np.random.default_rng(3), STANDARD, {}), 0)
+    nights = [replace(one, moment=f"2025-12-{night:02}T00:00:00+00:00") for night in range(1, 10)]
+    assert noise.between_nights(nights, "made-up", LATENCY.key, NETWORKS) is None
 
 
 def test_counts_are_exact_on_any_machine() -> None:
@@ -232,7 +233,7 @@ def test_fine_tuned_accuracy_is_told_beyond_chance_and_never_gated(after: float,
 
 def test_json_is_strict_and_has_every_time() -> None:
     found = compare(simulated(1), simulated(2, slower={SLOWED: 2.0}))
-    document = json.loads(store.dumps(as_json(found, "a", "b")), parse_constant=pytest.fail)
+    document = json.loads(files.dumps(as_json(found, "a", "b")), parse_constant=pytest.fail)
     assert len(document["times"]) == len(NETWORKS)
     row = next(row for row in document["times"] if row["architecture"] == SLOWED)
     assert (row["key"], row["unit"], row["judgement"]) == (LATENCY.key, "s", "regressed")

@@ -44,17 +44,17 @@ def test_every_option_and_exit_code_is_documented() -> None:
 
 def test_the_examples_are_short_and_one_of_each_kind() -> None:
     kinds = sorted(path.split("/")[1] for path in EXAMPLES)
-    assert kinds == ["architectures", "charts", "datasets", "languages", "metrics"]
+    assert kinds == ["architectures", "charts", "claims", "datasets", "languages", "metrics"]
     assert all(len([line for line in text.splitlines() if line.strip()]) <= 13 for text in EXAMPLES.values())
 
 
 def test_the_examples_work_each_as_one_new_file(tmp_path: Path) -> None:
-    """One network, metric, chart, data set and language more, and the report shows all five."""
+    """One network, metric, chart, claim, data set and language more, and the report shows all six."""
     root = copy_of_the_checkout(tmp_path / "copy")
     for path, text in EXAMPLES.items():
         assert not (root / path).exists()
         (root / path).write_text(text, encoding="utf-8")
-    done = run("--out", tmp_path / "out", "--architectures", "lenet5", "--metrics", "size,compute,finetune",
+    done = run("--out", tmp_path / "out", "--architectures", "lenet5", "--metrics", "size,compute,finetune,claims",
                "--dataset", "grey", "--preset", "quick", "--lang", "en,de", root=root)  # fmt: skip
     assert done.returncode == 0, done.stderr
     (record,) = json.loads((tmp_path / "out" / "summary.json").read_text())["records"]
@@ -63,6 +63,7 @@ def test_the_examples_work_each_as_one_new_file(tmp_path: Path) -> None:
     assert record["readings"]["depth"]["value"] == 5
     assert record["readings"]["finetune_top1"]["value"] is not None
     assert (tmp_path / "out" / "figures" / "depth.svg").exists()
+    assert "Max-pooling learns nothing.\n\n**✓ true**" in (tmp_path / "out" / "report.md").read_text()
     assert "Parameter" in (tmp_path / "out" / "report.de.md").read_text().replace("Parameters", "")
 
 
@@ -89,3 +90,13 @@ def test_the_readme_shows_the_reference_table() -> None:
     shown = README.split("<!-- table: results/reference/report.md -->")[1].split("<!-- end of table -->")[0].strip()
     assert len(shown.splitlines()) == 2 + len(LECTURE)
     assert shown in (REFERENCE / "report.md").read_text(encoding="utf-8")
+
+
+def test_the_tests_that_reliability_names_exist() -> None:
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", text)
+    missing = [name for file, name in named if f"def {name}(" not in (ROOT / "tests" / file).read_text("utf-8")]
+    assert not missing
+    assert len(named) > 20
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(("| fault |", "| ---"))]
+    assert [row for row in rows if "`test_" not in row and "the same |" not in row] == []

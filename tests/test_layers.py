@@ -9,17 +9,20 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "reporter"
 LAYERS = [
-    {"types", "statistics"},
-    {"catalog", "store", "facts", "settings"},
-    {"architectures", "datasets", "metrics", "charts", "languages", "telling", "comparing"},
-    {"selection"},
+    {"types", "readings", "fields", "files", "statistics", "interrupts", "exits"},
+    {"catalog", "store", "history", "facts", "settings"},
+    {"architectures", "datasets", "metrics", "charts", "claims", "languages", "telling", "comparing"},
+    {"own", "selection"},
     {"measuring"},
-    {"preparation", "progress", "listing"},
+    {"preparation", "progress", "listing", "choosing"},
+    {"commands"},
     {"cli"},
     {"__main__"},
 ]
 HEAVY = {"torch", "torchvision", "fvcore", "sklearn", "timm"}
-MAY_IMPORT_TORCH = {"subject", "counting", "training", "learning", "worker"}
+MAY_IMPORT_TORCH = {
+    "subject", "probes", "shapes", "counting", "layers", "stages", "blocks", "training", "learning", "worker",
+}  # fmt: skip
 """Modules of the measuring side that are only ever imported in a worker."""
 TORCH_FREE = {"telling", "charts", "comparing"}
 MODULES = sorted(PACKAGE.rglob("*.py"))

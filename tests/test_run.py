@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import copy_of_the_checkout, run, start
+from commands import copy_of_the_checkout, marked, run, start
 
 from reporter import store
 
@@ -18,15 +18,29 @@ QUICK = ("--preset", "quick", "--weights", "random")
 FAULTY = """
 from __future__ import annotations
 
+import ctypes
 import os
+import subprocess
+import sys
+import time
 from functools import partial
 
 from reporter.types import Architecture
 
 
-def build(fault, classes):
-    import time
+calls = []
+kept = []
 
+
+def fork(child):
+    if not calls and os.fork() == 0:
+        calls.append(1)
+        child()
+    calls.append(1)
+
+
+def build(fault, classes):
+    import torch
     from torch import nn
 
     class Network(nn.Module):
@@ -40,12 +54,24 @@ def build(fault, classes):
                     raise ValueError("it does not like | these <images>")
                 if fault == "exits":
                     os._exit(7)
+                if fault == "leaves":
+                    sys.exit("enough")
                 if fault == "aborts":
                     os.abort()
+                if fault == "segfaults":
+                    ctypes.string_at(0)
                 if fault == "hangs":
                     time.sleep(3600)
                 if fault == "prints":
                     print("x" * 1_000_000)
+                if fault == "forks":  # a child that stays, one that nobody waits for and one that left the group
+                    fork(lambda: subprocess.Popen(["sleep", "3600"], start_new_session=True) and time.sleep(3600))
+                if fault == "splits":  # both go on measuring
+                    fork(lambda: None)
+                while fault == "fills":
+                    kept.append(torch.empty(2**28))
+                if fault == "nan":
+                    images = images * float("nan")
             return self.head(self.conv(images).mean((2, 3)))
 
     return Network()
@@ -53,7 +79,9 @@ def build(fault, classes):
 
 ENTRIES = tuple(
     Architecture(name=fault, family="Faulty", year=2026, paper="none", build=partial(build, fault), input_size=32)
-    for fault in ("raises", "exits", "aborts", "hangs", "prints")
+    for fault in (
+        "raises", "exits", "leaves", "aborts", "segfaults", "hangs", "prints", "forks", "splits", "fills", "nan"
+    )
 )
 """
 
@@ -109,6 +137,7 @@ def test_history_has_a_line_per_architecture(done) -> None:
     lines = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     assert [line["architecture"] for line in lines] == ["resnet18", "googlenet"]
     assert lines[0]["values"]["parameters"] == 11_689_512
+    assert len({(line["run"], line["generated"]) for line in lines}) == 1
 
 
 def test_a_pipe_gets_one_line_per_finished_measurement(done) -> None:
@@ -152,7 +181,7 @@ def test_other_settings_measure_only_what_depends_on_them(done) -> None:
     assert again.returncode == 0
     assert len(after["finetune_top1"]["detail"]["curve"]) == 5
     changed = {key for key in after if after[key] != before[key]}
-    assert changed == {"finetune_top1", "finetune_seconds", "train_step_cpu"} - {"train_step_cpu"}
+    assert changed == {"finetune_top1", "finetune_seconds", "gradient_ratio_trained"}
 
 
 def test_render_rebuilds_the_reports(done) -> None:
@@ -191,9 +220,9 @@ def test_an_interrupted_run_keeps_all_and_goes_on(number: signal.Signals, tmp_pa
 def test_networks_that_fail_are_rows_with_their_reasons(tmp_path: Path) -> None:
     root = copy_of_the_checkout(tmp_path / "copy")
     (root / "reporter" / "architectures" / "faulty.py").write_text(FAULTY)
-    names = "raises,exits,aborts,hangs,prints"
-    done = run("--out", tmp_path / "r", "--architectures", names, "--metrics", "size,latency_cpu", *QUICK,
-               "--timeout", "8", root=root)  # fmt: skip
+    mark = {"REPORTER_TEST": str(tmp_path)}
+    done = run("--out", tmp_path / "r", "--architectures", "Faulty", "--metrics", "size,latency_cpu", *QUICK,
+               "--timeout", "8", root=root, variables=mark)  # fmt: skip
     assert done.returncode == 3, done.stderr
     assert done.stdout == ""
     readings = {name: record["readings"] for name, record in records(tmp_path / "r").items()}
@@ -201,14 +230,32 @@ def test_networks_that_fail_are_rows_with_their_reasons(tmp_path: Path) -> None:
     latency = {
         name: (reading["latency_cpu"]["status"], reading["latency_cpu"]["reason"]) for name, reading in readings.items()
     }
-    assert latency["raises"] == ("failed", "ValueError: it does not like | these <images>")
-    assert latency["exits"] == ("failed", "the worker ended with exit code 7")
-    assert latency["aborts"] == ("failed", "the worker crashed (SIGABRT)")
-    assert latency["hangs"][0] == "timeout"
-    assert latency["prints"] == ("ok", None)
+    filled = latency.pop("fills")
+    assert latency == {
+        "raises": ("failed", "ValueError: it does not like | these <images>"),
+        "exits": ("failed", "the worker ended with exit code 7"),
+        "leaves": ("failed", "it asked the interpreter to exit (enough)"),
+        "aborts": ("failed", "the worker crashed (SIGABRT)"),
+        "segfaults": ("failed", "the worker crashed (SIGSEGV)"),
+        "hangs": ("timeout", latency["hangs"][1]),
+        "prints": ("ok", None),
+        "forks": ("ok", None),
+        "splits": ("ok", None),
+        "nan": ("failed", "ValueError: it answers NaN, which is not a number"),
+    }
+    assert filled[0] == "oom" or sys.platform != "linux", filled
+    assert not marked(mark["REPORTER_TEST"])
     page = (tmp_path / "r" / "report.html").read_text()
     assert "these &lt;images&gt;" in page
     assert "these <images>" not in page
+
+
+def is_running(number: int) -> bool:
+    """Whether a process is there and more than an entry that its new parent has not yet taken away."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
@@ -228,9 +275,9 @@ def test_two_runs_in_one_folder_and_a_killed_one(tmp_path: Path) -> None:
     first.kill()
     first.communicate(timeout=10)
     end = time.monotonic() + 5
-    while any(Path(f"/proc/{number}").exists() for number in workers) and time.monotonic() < end:
+    while any(map(is_running, workers)) and time.monotonic() < end:
         time.sleep(0.05)
-    assert not [number for number in workers if Path(f"/proc/{number}").exists()]
+    assert not [number for number in workers if is_running(number)]
     assert run("--out", tmp_path, "--architectures", "alexnet", "--metrics", "size", *QUICK).returncode == 0
 
 

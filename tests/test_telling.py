@@ -18,7 +18,7 @@ import samples
 
 from reporter import store
 from reporter.catalog import collect
-from reporter.telling import export, markdown, render, report
+from reporter.telling import export, latex, markdown, render, report
 from reporter.telling.comparison import Comparison, accuracy, compare
 from reporter.telling.findings import findings
 from reporter.telling.language import language
@@ -103,7 +103,7 @@ def test_golden_report(few: Comparison, golden: Callable[[str, str], None]) -> N
     """The whole Markdown of hand-made records; the charts by name and caption."""
     pictures = report.draw(few, ENGLISH, collect("reporter.charts", Chart).values())
     tables = collect("reporter.telling.tables", Tabulation).values()
-    whole = report.build(few, ENGLISH, pictures, tables, ["x.json: not a record"])
+    whole = report.build(few, ENGLISH, pictures, tables, complaints=["x.json: not a record"])
     told = render.to_markdown(replace(whole, version="0"))
     golden("report.md", told)
     assert "The ImageNet timeline" in told
@@ -193,7 +193,9 @@ def test_hostile_names_are_text_in_html(written: Path, name: str) -> None:
 
 def test_hostile_names_are_text_in_markdown(written: Path) -> None:
     text = (written / "report.md").read_text(encoding="utf-8")
-    assert "<" not in text.replace("\\<", ""), "no raw HTML"
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert "<" not in prose.replace("\\<", ""), "no raw HTML outside of code"
+    assert len(re.findall("^```", text, re.MULTILINE)) == 10 * 4, "a diagram and a command for each network"
     rows = [line for line in text.splitlines() if line.startswith("| a\\|b |")]
     assert rows
     widths = {len(re.findall(r"(?<!\\)\|", line)) for line in rows[:1]}
@@ -234,10 +236,10 @@ def test_csv_holds_raw_values(written: Path) -> None:
 
 
 def test_latex_is_escaped() -> None:
-    assert export.tex(r"\input{x} 50% a_b $") == r"\textbackslash{}input\{x\} 50\% a\_b \$"
+    assert latex.tex(r"\input{x} 50% a_b $") == r"\textbackslash{}input\{x\} 50\% a\_b \$"
     table = Table("t", "T", (Column("a", "A & B"),), ((Cell("x|y", best=True),),))
-    text = export.to_tex(table)
-    assert r"A \& B \\" in text
+    text = latex.to_tex(table, ENGLISH)
+    assert r"A \& B} \\" in text
     assert r"\textbf{x\textbar{}y} \\" in text
 
 

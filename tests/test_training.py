@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from hashlib import sha256
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from networks import CONDITIONS, own, small, subject
 from torch import nn
 
-from reporter.measuring.learning import exercise, gradient_ratio, learner, load_images
+from reporter.measuring.learning import exercise, initial_gradient_ratio, learner, load_images
 from reporter.measuring.subject import auxiliary_heads
 from reporter.measuring.training import Recipe, batches, fine_tune, loss_of, pace, recalibrate, step_of, top1
 from reporter.metrics import finetune
@@ -82,8 +83,9 @@ def test_a_small_network_learns_synthetic_images() -> None:
 def test_finetune_reading_tells_recipe_and_curve() -> None:
     entry = own(learning_rate=0.02, label_smoothing=0.1)
     made = subject(entry, image_size=32, steps=3, seeds=2, test_images=20)
-    top, seconds = finetune.measure(made)
-    assert len(top.samples) == len(seconds.samples) == 2
+    top, seconds, ratio = finetune.measure(made)
+    assert len(top.samples) == len(seconds.samples) == len(ratio.samples) == 2
+    assert min(ratio.samples) > 0
     assert [point["step"] for point in top.detail["curve"]] == [1, 2, 3]
     assert top.detail["recipe"]["learning_rate"] == 0.02
     assert top.detail["recipe"]["label_smoothing"] == 0.1
@@ -114,7 +116,7 @@ def test_gradient_ratio_by_hand() -> None:
 
     made = subject(own(build=lambda classes: Chain()), batch_size=4)
     train = torch.rand(4, 3, 2, 2), torch.tensor([0, 1, 0, 1])
-    ratio = gradient_ratio(made, train, 2, seed=5)
+    ratio = initial_gradient_ratio(made, train, 2, seed=5)
 
     torch.manual_seed(5)
     chain = Chain()
@@ -126,7 +128,7 @@ def test_gradient_ratio_by_hand() -> None:
 
 
 def test_weights_that_are_there_are_loaded_but_for_the_head(tmp_path, monkeypatch) -> None:
-    """A checkpoint in torch hub's folder, named as torchvision names it."""
+    """A checkpoint in torch hub's folder, named as torchvision names it: by the beginning of its hash."""
     from torchvision.models import ResNet18_Weights, resnet18
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
@@ -134,7 +136,11 @@ def test_weights_that_are_there_are_loaded_but_for_the_head(tmp_path, monkeypatc
     checkpoint = resnet18().state_dict()
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
-    torch.save(checkpoint, folder / ResNet18_Weights.IMAGENET1K_V1.url.rsplit("/", 1)[-1])
+    torch.save(checkpoint, folder / "new.pth")
+    published = ResNet18_Weights.IMAGENET1K_V1.value
+    url = published.url.replace("f37072fd", sha256((folder / "new.pth").read_bytes()).hexdigest()[:8])
+    monkeypatch.setattr(published, "url", url)
+    (folder / "new.pth").rename(folder / url.rsplit("/", 1)[-1])
     network, told = learner(subject("resnet18", weights="auto"), 10, seed=0)
     assert told["weights"] == "IMAGENET1K_V1"
     assert torch.equal(network.conv1.weight, checkpoint["conv1.weight"])

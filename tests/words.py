@@ -12,9 +12,10 @@ from babel.messages.extract import extract_from_dir
 import reporter
 from reporter import facts
 from reporter.catalog import collect
+from reporter.comparing.words import COUNTED, FASTER, SLOWER
 from reporter.telling.findings import OPENINGS
 from reporter.telling.render import folder
-from reporter.types import Architecture, Chart, Metric
+from reporter.types import Architecture, Chart, Claim, Metric
 
 PACKAGE = Path(reporter.__file__).parent
 KEYWORDS: dict[str, Any] = {"_": None, "ngettext": (1, 2)}
@@ -29,7 +30,10 @@ def messages() -> dict[str, str | tuple[str, ...]]:
 
 
 def _extracted() -> Iterator[Any]:
-    sources = [(PACKAGE, [("telling/**.py", "python"), ("charts/**.py", "python")]), (folder(), [("**.j2", "jinja2")])]
+    sources = [
+        (PACKAGE, [(f"{name}/**.py", "python") for name in ("telling", "charts", "claims", "comparing")]),
+        (folder(), [("**.j2", "jinja2")]),
+    ]
     for root, methods in sources:
         for row in extract_from_dir(root, methods, keywords=KEYWORDS):
             if row[2]:
@@ -43,8 +47,13 @@ def _catalogues() -> Iterator[str]:
         for quantity in metric.quantities:
             yield from (quantity.title, quantity.definition)
     yield from OPENINGS
+    yield from (*COUNTED.values(), SLOWER, FASTER)
+    for claim in collect("reporter.claims", Claim).values():
+        yield claim.statement
     for architecture in collect("reporter.architectures", Architecture).values():
         yield from [architecture.variant] * bool(architecture.variant)
+    for card in facts.cards().values():
+        yield from (card[key] for key in ("idea", "changed", "source"))
     for row in facts.timeline():
         words = (row[key] for key in ("depth", "single_or_ensemble", "value_kind", "note"))
         yield from (word for word in words if re.search("[a-z]{2}", word))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from reporter import facts
@@ -24,23 +25,23 @@ def build(classes: int) -> nn.Module:
     from torch import nn
     from torchvision.models.inception import BasicConv2d, InceptionB, InceptionC, InceptionD, InceptionE
 
-    layers: list[nn.Module] = [
-        BasicConv2d(3, 32, kernel_size=3, stride=2),  # 149
-        BasicConv2d(32, 32, kernel_size=3),  # 147
-        BasicConv2d(32, 64, kernel_size=3, padding=1),
-        nn.MaxPool2d(3, stride=2),  # 73
-        BasicConv2d(64, 80, kernel_size=3),  # 71
-        BasicConv2d(80, 192, kernel_size=3, stride=2),  # 35
-        BasicConv2d(192, 288, kernel_size=3, padding=1),
-        *(_figure_5() for _ in range(3)),
-        InceptionB(288),  # 17 x 17 x 768
-        *(InceptionC(768, width) for width in WIDTHS_7X7),
-        InceptionD(768),  # 8 x 8 x 1280
-        InceptionE(1280),
-        InceptionE(2048),
-    ]
-    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(2048, classes)]
-    network = nn.Sequential(*layers, *head)
+    layers = OrderedDict[str, nn.Module](
+        conv1=BasicConv2d(3, 32, kernel_size=3, stride=2),  # 149
+        conv2=BasicConv2d(32, 32, kernel_size=3),  # 147
+        conv3=BasicConv2d(32, 64, kernel_size=3, padding=1),
+        pool=nn.MaxPool2d(3, stride=2),  # 73
+        conv4=BasicConv2d(64, 80, kernel_size=3),  # 71
+        conv5=BasicConv2d(80, 192, kernel_size=3, stride=2),  # 35
+        conv6=BasicConv2d(192, 288, kernel_size=3, padding=1),
+    )
+    layers |= {f"figure5_{number}": _figure_5() for number in (1, 2, 3)}
+    layers["reduction1"] = InceptionB(288)  # 17 x 17 x 768
+    layers |= {f"figure6_{number}": InceptionC(768, width) for number, width in enumerate(WIDTHS_7X7, 1)}
+    layers["reduction2"] = InceptionD(768)  # 8 x 8 x 1280
+    layers |= {"figure7_1": InceptionE(1280), "figure7_2": InceptionE(2048)}
+    layers |= {"avgpool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(), "dropout": nn.Dropout(0.5)}
+    layers["fc"] = nn.Linear(2048, classes)
+    network = nn.Sequential(layers)
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.trunc_normal_(layer.weight, std=0.1)  # as torchvision starts Inception v3

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from reporter.telling import units
 from reporter.telling.comparison import Comparison
-from reporter.telling.drawing import INK, MUTED, Spec, coloured, data, text
+from reporter.telling.drawing import INK, MUTED, PAPER, Spec, coloured, data, text
 from reporter.telling.language import Language
+from reporter.telling.pointing import about, pointed, reading
 from reporter.types import Chart, Record
 
 WIDTH, STEP = 860, 24
@@ -36,7 +37,7 @@ def panel(key: str, records: tuple[Record, ...], comparison: Comparison, languag
     unit = language._(scale.word)
     title = f"{language._(quantity.title)}, {unit}" if unit else language._(quantity.title)
     order = [row["name"] for row in rows]
-    limit = max(row["high"] for row in rows) * 1.12
+    limit = max(row["high"] for row in rows) * 1.12 or 1.0
     return {
         "width": WIDTH,
         "height": {"step": STEP},
@@ -45,13 +46,15 @@ def panel(key: str, records: tuple[Record, ...], comparison: Comparison, languag
             "x": {"field": "value", "type": "quantitative", "title": title, **_axis(limit)},
         },
         "layer": [
-            {
-                "data": data(rows),
-                "mark": {"type": "bar", "height": 15},
-                "encoding": {"color": coloured(families(known), legend=False)},
-            },
+            pointed(
+                {
+                    "data": data(rows),
+                    "mark": {"type": "bar", "height": 15},
+                    "encoding": {"color": coloured(families(known), legend=False)},
+                }
+            ),
             whiskers(rows),
-            *text([{**row, "value": row["high"]} for row in rows], "text", 13, align="left", dx=7),
+            *map(pointed, text([{**row, "value": row["high"]} for row in rows], "text", 13, align="left", dx=7)),
         ],
     }
 
@@ -68,7 +71,7 @@ def whiskers(rows: list[Spec]) -> Spec:
     """The 95 % intervals."""
     spans = [row for row in rows if row["high"] > row["low"]]
     mark = {"type": "rule", "color": MUTED, "strokeWidth": 2}
-    return {"data": data(spans), "mark": mark, "encoding": {"x": {"field": "low"}, "x2": {"field": "high"}}}
+    return pointed({"data": data(spans), "mark": mark, "encoding": {"x": {"field": "low"}, "x2": {"field": "high"}}})
 
 
 def families(records: list[Record]) -> list[str]:
@@ -76,18 +79,31 @@ def families(records: list[Record]) -> list[str]:
 
 
 def _row(record: Record, key: str, scale: units.Scale, language: Language) -> Spec:
-    reading = record.readings[key]
-    value = reading.value or 0
-    low, high = reading.interval or (value, value)
-    words = units.text(language, value, scale, reading.interval)
+    found = record.readings[key]
+    value = found.value or 0
+    low, high = found.interval or (value, value)
+    words = units.text(language, value, scale, found.interval)
     bounds = {"low": low / scale.factor, "high": max(high, value) / scale.factor}
     return {
         "name": record.architecture,
         "family": record.family,
+        "about": about(record, reading(record, key, language)),
         "text": words,
         "value": value / scale.factor,
         **bounds,
     }
+
+
+def intervals(rows: list[Spec], shown: list[str]) -> list[Spec]:
+    """A line for the interval, a dot for the median, the number right of both."""
+    colour = {"color": coloured(shown, legend=False)}
+    ends = {"x": {"field": "low"}, "x2": {"field": "high"}, **colour}
+    dot = {"type": "point", "filled": True, "size": 80, "opacity": 1, "stroke": PAPER, "strokeWidth": 0.8}
+    return [
+        pointed({"data": data(rows), "mark": {"type": "rule", "strokeWidth": 3}, "encoding": ends}),
+        pointed({"data": data(rows), "mark": dot, "encoding": colour}),
+        *map(pointed, text([{**row, "value": row["high"]} for row in rows], "text", 13, align="left", dx=9)),
+    ]
 
 
 ENTRIES = (

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from reporter.telling.comparison import Comparison
+from reporter.telling.comparison import Comparison, number
 from reporter.telling.drawing import GRID, Spec, data, palette, text
 from reporter.telling.language import Language
 from reporter.telling.placing import spread
+from reporter.telling.pointing import about, pointed
 from reporter.types import Chart, Record
 
 KEY = "finetune_top1"
@@ -38,7 +39,7 @@ def _panels(comparison: Comparison, curve: str, field: str, title: str, language
     highest = max(point["y"] for record in known for point in lines[record.architecture])
     top = 100 if field == "top1" else min(highest, CUT) * 1.05
     last = max(point["x"] for record in known for point in lines[record.architecture])
-    capped = [[{**p, "y": min(p["y"], top)} for p in lines[record.architecture]] for record in known]
+    capped = [_said(record, lines[record.architecture], top, (title, language)) for record in known]
     everything = [point for line in capped for point in line]
     behind = [point for line in capped for point in _thin(line)] if len(known) <= CROWD else []
     families = [family for family in comparison.families if any(record.family == family for record in known)]
@@ -46,7 +47,8 @@ def _panels(comparison: Comparison, curve: str, field: str, title: str, language
     panels = [
         _panel(family, known, (everything, behind), palette(comparison.families)[family], scales) for family in families
     ]
-    return {"columns": COLUMNS, "spacing": 22, "concat": panels}
+    apart = {"scale": {"strokeDash": "independent"}}
+    return {"columns": COLUMNS, "spacing": 22, "concat": panels, "resolve": apart}
 
 
 def _panel(
@@ -83,14 +85,24 @@ def _panel(
         },
         "layer": [
             {"data": data(behind), "mark": pale, "encoding": {"detail": {"field": "name"}}},
-            {
-                "data": data(rows),
-                "mark": {"type": "line", "color": colour, "strokeWidth": 2.4},
-                "encoding": {"strokeDash": style},
-            },
-            *text(ends, "name", 12, align="left", dx=4),
+            pointed(
+                {
+                    "data": data(rows),
+                    "mark": {"type": "line", "color": colour, "strokeWidth": 2.4},
+                    "encoding": {"strokeDash": style},
+                }
+            ),
+            *map(pointed, text(ends, "name", 12, align="left", dx=4)),
         ],
     }
+
+
+def _said(record: Record, line: list[Spec], top: float, words: tuple[str, Language]) -> list[Spec]:
+    """A line cut off at the top, whose every point says where the line begins and ends."""
+    title, language = words
+    ends = (f"{language.number(p['y'], 2)} ({language._('step')} {p['x']})" for p in (line[0], line[-1]))
+    told = about(record, f"{title}: {' → '.join(ends)}")
+    return [{**point, "y": min(point["y"], top), "about": told} for point in line]
 
 
 def _thin(line: list[Spec]) -> list[Spec]:
@@ -113,8 +125,12 @@ def _points(record: Record, curve: str, field: str) -> list[Spec]:
     factor = 100 if field == "top1" else 1
     rows = [point for point in points if isinstance(point, dict)] if isinstance(points, list) else []
     told = [(point.get("step"), point.get(field)) for point in rows]
-    numbers = [(x, y) for x, y in told if isinstance(x, int | float) and isinstance(y, int | float)]
-    return [{"name": record.architecture, "x": x, "y": y * factor} for x, y in numbers]
+    numbers = [(number(x), number(y)) for x, y in told]
+    return [
+        {"name": record.architecture, "x": x, "y": y * factor}
+        for x, y in numbers
+        if x is not None and y is not None and min(x, y) >= 0
+    ]
 
 
 ENTRIES = (

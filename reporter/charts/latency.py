@@ -1,97 +1,112 @@
-"""Latency of one image with its interval: one thread, all threads, the GPU, side by side."""
+"""Time for one image with its interval, by device and batch: one thread, all threads, in a batch, the GPU."""
 
 from __future__ import annotations
 
-from reporter.charts.bars import families, names_axis
+from collections.abc import Sequence
+
+from reporter.charts.bars import families, intervals, names_axis
 from reporter.telling import units
 from reporter.telling.comparison import Comparison
-from reporter.telling.drawing import PAPER, Spec, coloured, data, text
+from reporter.telling.drawing import Spec
 from reporter.telling.language import Language
-from reporter.types import Chart, Quantity, Record
+from reporter.telling.pointing import about, reading
+from reporter.types import Chart, Record
 
-KEYS = ("latency_cpu_1thread", "latency_cpu", "latency_cuda")
-STEP = 24
+DEVICES = (("latency_cpu_1thread", "latency_cpu", "throughput_cpu"), ("latency_cuda", "throughput_cuda"))
+"""What stands side by side on one axis; of a throughput the time that each image of the batch takes."""
+STEP, WIDTH = 24, 980
 
 
 def draw(comparison: Comparison, language: Language) -> Spec | None:
-    """A row of panels per machine: times of two machines share no axis."""
-    rows = [_row(comparison, machine, language) for machine in comparison.machines]
-    shown = [row for row in rows if row["hconcat"]]
+    """A row of panels per machine and device: times of two machines share no axis."""
+    rows = [_row(comparison, m, keys, language) for m in comparison.machines for keys in DEVICES]
+    shown = [row for row in rows if row]
     return {"vconcat": shown} if shown else None
 
 
-def _row(comparison: Comparison, machine: str, language: Language) -> Spec:
+def _row(comparison: Comparison, machine: str, keys: Sequence[str], language: Language) -> Spec | None:
     records = comparison.of(machine)
-    measured = [key for key in KEYS if any(record.value(key) is not None for record in records)]
-    width = 980 // max(len(measured), 1)
-    panels = [
-        _panel(comparison.quantities[key], records, width, rank == 0, language) for rank, key in enumerate(measured)
-    ]
+    points = {key: [point for record in records if (point := _point(record, key, language))] for key in keys}
+    measured = {key: rows for key, rows in points.items() if rows}
+    if not measured:
+        return None
+    quantity = comparison.quantities[keys[0] if keys[0] in comparison.quantities else next(iter(measured))]
+    scale = units.scale(
+        quantity.model_copy(update={"unit": "s"}), [p["value"] for rows in measured.values() for p in rows]
+    )
+    low, high = (
+        pick(p[end] for rows in measured.values() for p in rows) for pick, end in ((min, "low"), (max, "high"))
+    )
+    domain = [low / scale.factor / 1.2, high / scale.factor * (high / low) ** 0.25 * 1.2]
+    order = [record.architecture for record in records]
+    panels = []
+    for rank, (key, rows) in enumerate(measured.items()):
+        title = f"{_title(comparison, records, key, language)}, {language._(scale.word)}"
+        told = [_told(row, scale, language) for row in rows]
+        panels.append(_panel(told, (title, domain), order, WIDTH // len(measured), rank == 0))
+        panels[-1]["layer"] = intervals(
+            told, families([r for r in records if r.architecture in {p["name"] for p in rows}])
+        )
     named = {"title": machine} if len(comparison.machines) > 1 else {}
     return {"hconcat": panels, "spacing": 24, **named}
 
 
-def _panel(quantity: Quantity, records: tuple[Record, ...], width: int, names: bool, language: Language) -> Spec:
-    known = [record for record in records if record.value(quantity.key) is not None]
-    scale = units.scale(quantity, [record.value(quantity.key) for record in known])
-    rows = [_point(record, quantity, scale, language) for record in known]
-    order = [record.architecture for record in records]
-    low, high = min(row["low"] for row in rows), max(row["high"] for row in rows)
-    axis = names_axis() if names else None
-    title = f"{language._(quantity.title)}, {language._(scale.word)}"
-    x = {"type": "log", "domain": [low / 1.2, high * (high / low) ** 0.25 * 1.2], "nice": False}
+def _title(comparison: Comparison, records: Sequence[Record], key: str, language: Language) -> str:
+    _ = language._
+    if not key.startswith("throughput"):
+        return _(comparison.quantities[key].title)
+    batches = {str(r.readings[key].settings.get("throughput_batch", "?")) for r in records if r.value(key)}
+    message = _("Per image, GPU, batch of {count}") if key.endswith("cuda") else _("Per image, CPU, batch of {count}")
+    return message.format(count=", ".join(sorted(batches)))
+
+
+def _panel(rows: list[Spec], axis: tuple[str, list[float]], order: list[str], width: int, names: bool) -> Spec:
+    title, domain = axis
+    y = {"field": "name", "type": "nominal", "sort": order, "scale": {"domain": order}, "title": None}
+    x = {"field": "value", "type": "quantitative", "scale": {"type": "log", "domain": domain, "nice": False}}
+    ticks = {"tickCount": 5, "format": "~g"}
+    encoding = {"y": {**y, "axis": names_axis() if names else None}, "x": {**x, "title": title, "axis": ticks}}
+    return {"width": width, "height": {"step": STEP}, "encoding": encoding}
+
+
+def _point(record: Record, key: str, language: Language) -> Spec | None:
+    """The seconds for one image, their interval, and what the mark says."""
+    value = record.value(key)
+    if not value:
+        return None
+    found = record.readings[key]
+    low, high = found.interval or (value, value)
+    if key.startswith("throughput"):
+        value, low, high = 1 / value, 1 / high, 1 / low
+    spread = (low, high) if found.interval else None
+    words = {
+        "name": record.architecture,
+        "family": record.family,
+        "about": about(record, reading(record, key, language)),
+    }
     return {
-        "width": width,
-        "height": {"step": STEP},
-        "encoding": {
-            "y": {
-                "field": "name",
-                "type": "nominal",
-                "sort": order,
-                "scale": {"domain": order},
-                "title": None,
-                "axis": axis,
-            },
-            "x": {
-                "field": "value",
-                "type": "quantitative",
-                "scale": x,
-                "title": title,
-                "axis": {"tickCount": 5, "format": "~g"},
-            },
-        },
-        "layer": _marks(rows, families(known)),
+        **words,
+        "value": value,
+        "low": low,
+        "high": high,
+        "spread": spread,
+        "noisy": found.verdict.status == "noisy",
     }
 
 
-def _point(record: Record, quantity: Quantity, scale: units.Scale, language: Language) -> Spec:
-    reading = record.readings[quantity.key]
-    value = reading.value or 0
-    low, high = reading.interval or (value, value)
-    words = units.text(language, value, scale, reading.interval)
-    doubt = " ≈" if reading.verdict.status == "noisy" else ""
-    bounds = {"low": low / scale.factor, "high": high / scale.factor, "value": value / scale.factor}
-    return {"name": record.architecture, "family": record.family, "text": words + doubt, **bounds}
-
-
-def _marks(rows: list[Spec], shown: list[str]) -> list[Spec]:
-    """A line for the interval, a dot for the median, the number right of both."""
-    colour = {"color": coloured(shown, legend=False)}
-    ends = {"x": {"field": "low"}, "x2": {"field": "high"}, **colour}
-    dot = {"type": "point", "filled": True, "size": 80, "opacity": 1, "stroke": PAPER, "strokeWidth": 0.8}
-    return [
-        {"data": data(rows), "mark": {"type": "rule", "strokeWidth": 3}, "encoding": ends},
-        {"data": data(rows), "mark": dot, "encoding": colour},
-        *text([{**row, "value": row["high"]} for row in rows], "text", 13, align="left", dx=9),
-    ]
+def _told(row: Spec, scale: units.Scale, language: Language) -> Spec:
+    """The point in the panel's unit with the words beside it."""
+    words = units.text(language, row["value"], scale, row["spread"]) + (" ≈" if row["noisy"] else "")
+    places = {key: row[key] / scale.factor for key in ("value", "low", "high")}
+    return {**{key: row[key] for key in ("name", "family", "about")}, **places, "text": words}
 
 
 ENTRIES = (
     Chart(
         name="latency",
         title="Time for one image",
-        caption="Median of the samples as a dot, its 95 % interval as a line; logarithmic axes. "
-        "≈ marks a time that is too noisy to rely on.",
+        caption="Median of the samples as a dot, its 95 % interval as a line; logarithmic axes, one for each device. "
+        "In a batch: the time of the batch over its images. ≈ marks a time that is too noisy to rely on.",
         draw=draw,
         order=60,
     ),

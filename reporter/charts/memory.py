@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from reporter.charts.bars import WIDTH, names_axis
-from reporter.telling.comparison import Comparison
+from reporter.telling.comparison import Comparison, number
 from reporter.telling.drawing import PAPER, Spec, data, text
 from reporter.telling.language import Language
+from reporter.telling.pointing import about, pointed
 from reporter.telling.units import MEBIBYTES
 from reporter.types import Chart, Record
 
@@ -26,7 +27,7 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
         return None
     _ = language._
     words = _words(language)
-    rows = [row for record in known for row in _parts(record, words)]
+    rows = [row for record in known for row in _parts(record, words, language)]
     sums: list[Spec] = [{"name": r.architecture, "start": (r.value(KEY) or 0) / MEBIBYTES.factor} for r in known]
     texts = [{**row, "text": language.number(row["start"])} for row in sums]
     shown = list(dict.fromkeys(row["part"] for row in rows))
@@ -49,14 +50,16 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
             },
         },
         "layer": [
-            {
-                "data": data(rows),
-                "mark": {"type": "bar", "height": 15, "stroke": PAPER, "strokeWidth": 0.5},
-                "encoding": {
-                    "x2": {"field": "end"},
-                    "color": {"field": "part", "type": "nominal", "scale": scale, "legend": legend},
-                },
-            },
+            pointed(
+                {
+                    "data": data(rows),
+                    "mark": {"type": "bar", "height": 15, "stroke": PAPER, "strokeWidth": 0.5},
+                    "encoding": {
+                        "x2": {"field": "end"},
+                        "color": {"field": "part", "type": "nominal", "scale": scale, "legend": legend},
+                    },
+                }
+            ),
             *text(texts, "text", 13, align="left", dx=6),
         ],
     }
@@ -68,16 +71,18 @@ def _words(language: Language) -> dict[str, str]:
     return dict(zip(PARTS, (*words, _("activations and temporaries"), _("batch"), _("other")), strict=True))
 
 
-def _parts(record: Record, words: dict[str, str]) -> list[Spec]:
+def _parts(record: Record, words: dict[str, str], language: Language) -> list[Spec]:
     """The parts of a peak from left to right; what the measurement could not attribute is `other`."""
     detail, total = record.readings[KEY].detail, record.value(KEY) or 0
-    sizes = {part: float(str(detail.get(part) or 0)) for part in PARTS}
+    sizes = {part: number(detail.get(part)) or 0.0 for part in PARTS}
     sizes["other"] = max(0.0, total - sum(sizes.values()))
     rows, start = [], 0.0
     for part, size in sizes.items():
         if size > total / 1000:
             ends = {"start": start / MEBIBYTES.factor, "end": (start + size) / MEBIBYTES.factor}
-            rows.append({"name": record.architecture, "part": words[part], **ends})
+            told = f"{words[part]}: {language.number(size / MEBIBYTES.factor, 1)} {language._('MiB')}"
+            share = f"{language.number(100 * size / total)} %"
+            rows.append({"name": record.architecture, "part": words[part], "about": about(record, told, share), **ends})
             start += size
     return rows
 

@@ -9,10 +9,11 @@ from reporter.telling.comparison import Comparison, accuracy
 from reporter.telling.drawing import INK, MUTED, PAPER, Spec, data, literal, palette, text
 from reporter.telling.language import Language
 from reporter.telling.placing import spread
+from reporter.telling.pointing import about, pointed, reading
 from reporter.telling.timeline import Entry
 from reporter.types import Chart
 
-WIDTH, ERRORS, DEPTHS = 1240, 420, 190
+WIDTH, ERRORS, DEPTHS = 1340, 420, 190
 HIGHEST, DEEPEST, SMALL = 32, 220, 12
 HANDMADE, NETWORK, HUMAN = "#8a8f98", "#2a6fdb", "#c0392b"
 SHEETS = (2, 1, 0)
@@ -40,12 +41,12 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
         return None
     _ = language._
     bars = _bars(entries)
-    domain = [int(entries[0].year) - 0.52, int(entries[-1].year) + 0.68]
-    points = [point for point in _points(comparison) if domain[0] < point["year"] < domain[1]]
+    domain = [int(entries[0].year) - 0.62, int(entries[-1].year) + 0.68]
+    points = [point for point in _points(comparison, language) if domain[0] < point["year"] < domain[1]]
     errors = _panel(domain, HIGHEST, _("top-5 error (%)"), ERRORS, years=False)
     depths = _panel(domain, DEEPEST, _("depth (weighted layers)"), DEPTHS, years=True)
     dots = [_dots(points, bars, "error"), _dots(points, bars, "depth")]
-    upper = [*_human(domain), *_error_bars(bars, language), *dots[0], *_legend(bool(points), language)]
+    upper = [*_human(domain, language), *_error_bars(bars, language), *dots[0], *_legend(bool(points), language)]
     lower = [*_depth_bars(bars, language), *dots[1]]
     return {"spacing": 14, "vconcat": [{**errors, "layer": upper}, {**depths, "layer": lower}]}
 
@@ -64,8 +65,8 @@ def _bars(entries: list[Entry]) -> list[Bar]:
     placed = []
     for entry in entries:
         year = [other for other in entries if other.year == entry.year]
-        rank, width = year.index(entry), 0.28 if len(year) == 1 else 0.19
-        left = int(entry.year) - 0.46 + rank * 0.22
+        rank, width = year.index(entry), 0.26 if len(year) == 1 else 0.19
+        left = int(entry.year) - 0.48 + rank * 0.22
         align = "center" if len(year) == 1 else "right" if rank == 0 else "left"
         placed.append(Bar(entry, left, left + width, align))
     return placed
@@ -75,7 +76,8 @@ def _error_bars(bars: list[Bar], language: Language) -> list[Spec]:
     """A bar per entry, an ensemble as a stack of sheets, with its value and its team above."""
     rects, values = [], []
     for bar in bars:
-        rects += _sheets((bar.left, bar.right), 0, bar.entry.error, bar.colour, bar.entry.ensemble)
+        sheets = _sheets((bar.left, bar.right), 0, bar.entry.error, bar.colour, bar.entry.ensemble)
+        rects += [{**sheet, "about": about(None, *timeline.told(bar.entry, language))} for sheet in sheets]
         place = {"center": bar.middle, "right": bar.right, "left": bar.left}[bar.align]
         label = {"text": language.number(bar.entry.error, 1), "name": _name(bar.entry), "align": bar.align}
         values.append({"x": place, "y": bar.entry.error + 1.3, **label})
@@ -87,7 +89,7 @@ def _error_bars(bars: list[Bar], language: Language) -> list[Spec]:
         texts += text(
             [row for row in rows if "\n" in str(row["name"])], "name", 13, dy=-31, align=align, lineBreak="\n"
         )
-    return [_rects(rects), *texts]
+    return [pointed(_rects(rects)), *texts]
 
 
 def _name(entry: Entry) -> str:
@@ -111,9 +113,13 @@ def _rects(rows: list[dict[str, Any]]) -> Spec:
     return {"data": data(rows), "mark": mark, "encoding": {**ends, "color": literal(), "opacity": opacity}}
 
 
-def _human(domain: list[float]) -> list[Spec]:
-    rows = [{"x": domain[0], "x2": domain[1], "y": person.error} for person in timeline.humans()[:1]]
-    return [{"data": data(rows), "mark": _dashed(), "encoding": {"x2": {"field": "x2"}}}]
+def _human(domain: list[float], language: Language) -> list[Spec]:
+    ends = {"x": domain[0], "x2": domain[1]}
+    rows = [
+        {**ends, "y": person.error, "about": about(None, *timeline.told(person, language))}
+        for person in timeline.humans()[:1]
+    ]
+    return [pointed({"data": data(rows), "mark": _dashed(), "encoding": {"x2": {"field": "x2"}}})]
 
 
 def _dashed() -> Spec:
@@ -125,20 +131,28 @@ def _depth_bars(bars: list[Bar], language: Language) -> list[Spec]:
     rects, texts = [], []
     for bar in bars:
         depth = bar.entry.layers
-        rects += _sheets((bar.left, bar.right), 0, depth or 0, bar.colour, False)
+        sheets = _sheets((bar.left, bar.right), 0, depth or 0, bar.colour, False)
+        rects += [{**sheet, "about": about(None, *timeline.told(bar.entry, language))} for sheet in sheets]
         absent = _("shallow") if bar.entry.handmade else _("mixed") if bar.entry.depth.startswith("none") else "?"
         texts.append({"x": bar.middle, "y": depth or 0, "text": str(depth or absent)})
-    return [_rects(rects), *text(texts, "text", 14, dy=-10)]
+    return [pointed(_rects(rects)), *text(texts, "text", 14, dy=-10)]
 
 
-def _points(comparison: Comparison) -> list[dict[str, Any]]:
+def _points(comparison: Comparison, language: Language) -> list[dict[str, Any]]:
     """The networks of this report, each at its year, with the colour of its family."""
     rows, colours = [], palette(comparison.families)
     for record in comparison.networks:
         found = accuracy(record)
         error = 100 * (1 - found.top5) if found and found.top5 else None
         row = {"name": record.architecture, "colour": colours[record.family], "year": record.year}
-        rows.append({**row, "error": error, "depth": record.value("depth")})
+        told = [f"{language._('top-5 error')} {language.number(error, 1)} %"] if error else []
+        source = (
+            [language._("the paper's own figure") if found.paper else language._("torchvision's weights")]
+            if found
+            else []
+        )
+        words = about(record, str(record.year), *told, *source, reading(record, "depth", language))
+        rows.append({**row, "error": error, "depth": record.value("depth"), "about": words})
     return rows
 
 
@@ -148,16 +162,16 @@ def _dots(points: list[dict[str, Any]], bars: list[Bar], what: str) -> list[Spec
     gap, rows = (SMALL + 1) * top / height, []
     for year in sorted({point["year"] for point in points}):
         here = [point for point in points if point["year"] == year and point[what] is not None]
-        x = max((bar.right for bar in bars if bar.entry.year == str(year)), default=year - 0.2) + 0.08
+        x = max((bar.right for bar in bars if bar.entry.year == str(year)), default=year - 0.2) + 0.07
         for point, y in zip(here, spread([p[what] for p in here], gap, gap / 2, top - gap / 2), strict=True):
             rows.append({**point, "x": x, "x2": x + 0.05, "y": min(point[what], top), "y2": y})
     dots = {"type": "point", "filled": True, "size": 66, "stroke": PAPER, "strokeWidth": 0.8, "opacity": 1}
     names = [{**row, "x": row["x2"] + 0.006, "y": row["y2"]} for row in rows]
     lines = {"type": "rule", "color": MUTED, "strokeWidth": 0.7}
     return [
-        {"data": data(rows), "mark": lines, "encoding": {"x2": {"field": "x2"}, "y2": {"field": "y2"}}},
-        {"data": data(rows), "mark": dots, "encoding": {"color": literal()}},
-        *text(names, "name", SMALL, align="left"),
+        pointed({"data": data(rows), "mark": lines, "encoding": {"x2": {"field": "x2"}, "y2": {"field": "y2"}}}),
+        pointed({"data": data(rows), "mark": dots, "encoding": {"color": literal()}}),
+        *map(pointed, text(names, "name", SMALL, align="left")),
     ]
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from reporter import store
+from reporter import history, store
 from reporter.comparing import pairs, times
 from reporter.comparing.differences import Differences
+from reporter.history import PastRun
 from reporter.settings import Settings
 from reporter.types import Record, ReporterError
 
@@ -21,14 +20,19 @@ class Results:
 
     folder: Path
     records: tuple[Record, ...]
-    history: tuple[dict[str, Any], ...] = ()
+    history: tuple[PastRun, ...] = ()
     complaints: tuple[str, ...] = ()
 
+    @property
+    def measured(self) -> str:
+        """When its newest record was begun, ISO 8601."""
+        return max(record.started for record in self.records)
 
-def compare(base: Sequence[Record], new: Sequence[Record], history: Sequence[Mapping[str, Any]] = ()) -> Differences:
-    """What changed from base to new; `history` has the lines of history.jsonl, oldest first."""
+
+def compare(base: Sequence[Record], new: Sequence[Record], past: Sequence[PastRun] = ()) -> Differences:
+    """What changed from base to new; `past` has earlier runs, oldest first."""
     paired = pairs.pairs(base, new)
-    timings, bases, left = times.judge(paired, history)
+    timings, bases, left = times.judge(paired, past)
     return Differences(
         changes=(*pairs.rows(base, new), *pairs.changes(paired)),
         timings=tuple(timings),
@@ -39,8 +43,8 @@ def compare(base: Sequence[Record], new: Sequence[Record], history: Sequence[Map
 
 def compare_results(base: Results, new: Results) -> Differences:
     """The same for two folders, with the history of both."""
-    lines = {json.dumps(line, sort_keys=True): line for line in (*base.history, *new.history)}
-    return compare(base.records, new.records, sorted(lines.values(), key=lambda line: str(line.get("generated"))))
+    past = [*base.history, *(run for run in new.history if run not in base.history)]
+    return compare(base.records, new.records, sorted(past, key=lambda run: run.moment))
 
 
 def baseline(settings: Settings) -> Results | None:
@@ -58,18 +62,10 @@ def read(folder: Path, name: str) -> Results:
     if not records:
         why = complaints[0] if complaints else "there are no records in it"
         raise ReporterError(f"{name}: {folder} cannot be compared with: {why}; name a folder of reporter --out")
-    return Results(folder, tuple(records), _history(folder / "history.jsonl"), tuple(complaints))
-
-
-def _history(path: Path) -> tuple[dict[str, Any], ...]:
-    """The lines of a history that can be read: a torn one is left out."""
-    if not path.exists():
-        return ()
-    lines = []
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            line = json.loads(text)
-        except ValueError:
-            continue
-        lines += [line] if isinstance(line, dict) and isinstance(line.get("values"), dict) else []
-    return tuple(lines)
+    machines = {record.machine for record in records}
+    keys = {key for record in records for key, reading in record.readings.items() if pairs.is_time(reading.quantity)}
+    try:
+        past = history.recent(folder / "history.jsonl", machines, keys=keys)
+    except ReporterError as error:
+        return Results(folder, tuple(records), (), (*complaints, str(error)))
+    return Results(folder, tuple(records), tuple(past), tuple(complaints))

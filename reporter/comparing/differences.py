@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from pydantic.dataclasses import dataclass
+
 from reporter.settings import FailOn
-from reporter.types import Quantity
+from reporter.types import Number, Quantity
 
 Kind = Literal["exact", "failed", "removed", "recovered", "new", "information"]
 Judgement = Literal["regressed", "improved", "unchanged", "noisy"]
@@ -22,8 +23,8 @@ class Change:
     architecture: str
     machine: str
     quantity: Quantity | None = None
-    base: float | None = None
-    new: float | None = None
+    base: Number | None = None
+    new: Number | None = None
     reason: str | None = None
 
 

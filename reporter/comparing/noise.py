@@ -7,14 +7,14 @@ relative to the geometric mean of the networks interleaved in the same round, wh
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reporter.history import PastRun
 from reporter.statistics import split
 from reporter.types import Reading
 
@@ -22,14 +22,13 @@ Log = NDArray[np.float64]
 
 FEWEST_ROUNDS = 3
 """With fewer rounds a side, one that was disturbed cannot be told from the others, and no time is judged."""
+FEWEST_NETWORKS = 3
 PRIOR_FREEDOM = 4
 """How many degrees of freedom the networks' common variance weighs against a network's own."""
 FEWEST_FOR_SPREAD = 8
 """From so many networks on, the spread of their changes is itself an estimate of the noise: most have not changed."""
 HISTORY_RUNS = 5
 """So many runs of the same networks on the same machine make history.jsonl the source of the noise between runs."""
-ONE_RUN_SECONDS = 60.0
-"""Lines of history.jsonl that lie further apart are of different runs."""
 NORMAL_MEDIAN = 1.4826
 """Standard deviation of a normal distribution over the median of its absolute deviations."""
 
@@ -63,18 +62,22 @@ def parts(reading: Reading) -> list[Sequence[float]]:
 def run(readings: Sequence[Reading], relative: bool) -> Run:
     """One side's times; throughput is turned into time. All readings have equally many rounds."""
     sign = -1.0 if readings[0].quantity.unit == "1/s" else 1.0
-    logs = [[sign * np.log(np.asarray(part, float)) for part in parts(reading)] for reading in readings]
-    medians = np.array([[np.median(part) for part in network] for network in logs])
+    logs = [[[sign * math.log(sample) for sample in part] for part in parts(reading)] for reading in readings]
+    medians = np.array([[median(part) for part in network] for network in logs])
     reference = medians.mean(axis=0) if relative else np.zeros(medians.shape[1])
+    levels = [float(level) for level in reference]
     samples = tuple(
-        np.concatenate([part - level for part, level in zip(network, reference, strict=True)]) for network in logs
+        np.array([log - level for part, level in zip(network, levels, strict=True) for log in part]) for network in logs
     )
     return Run(medians - reference, samples, reference)
 
 
-def shift(base: Log, new: Log) -> float:
-    """The Hodges-Lehmann estimate of a change: the median of all differences, which one bad round does not move."""
-    return float(np.median(np.subtract.outer(new, base)))
+def shift(base: Log, new: Log) -> Log:
+    """The Hodges-Lehmann estimate of a change: the median of all differences, which one bad round does not move.
+
+    The rounds are the last axis; networks before it are taken each by itself.
+    """
+    return np.asarray(np.median(new[..., :, None] - base[..., None, :], axis=(-2, -1)))
 
 
 def noise(base: Run, new: Run, changes: Log, past: Log | None) -> Noise | None:
@@ -102,20 +105,33 @@ def between_rounds(base: Run, new: Run) -> Noise:
     return Noise(deviation, max(1.0, networks * freedom / 2))
 
 
+def spread(rounds: Log) -> Noise:
+    """The noise of a network's mean over its rounds (networks x rounds), all networks' variance weighing in.
+
+    One or two networks have no typical one among them: their variances are averaged, and all freedom is left.
+    """
+    networks, freedom = len(rounds), rounds.shape[1] - 1
+    own = rounds.var(axis=1, ddof=1)
+    few = networks < FEWEST_NETWORKS
+    pooled = float(own.mean() if few else np.median(own) / (1 - 2 / (9 * freedom)) ** 3)
+    variance = _moderated(own, pooled, freedom)
+    return Noise(np.sqrt(variance / rounds.shape[1]), float(networks * freedom) / (1 if few else 2))
+
+
 def between_networks(changes: Log) -> Log:
     """From how the changes of all networks spread, by the median: noise between runs that rounds cannot show."""
     enough = len(changes) >= FEWEST_FOR_SPREAD
     return np.asarray(NORMAL_MEDIAN * np.median(np.abs(changes)) if enough else 0.0)
 
 
-def between_nights(history: Sequence[Mapping[str, Any]], machine: str, key: str, names: Sequence[str]) -> Log | None:
-    """From successive runs in history.jsonl: all networks pooled, more for those that jump; None from too few runs.
+def between_nights(past: Sequence[PastRun], machine: str, key: str, names: Sequence[str]) -> Log | None:
+    """From successive runs, oldest first: all networks pooled, more for those that jump; None from too few runs.
 
     Successive differences have the spread of the change between two runs, and a level that once moved is one of many.
     """
     rows: list[list[float]] = []
-    for found in _runs(history, machine, key):
-        row = [found.get(name, 0.0) for name in names]
+    for night in past:
+        row = [night.value(name, key) or 0.0 for name in names] if night.machine == machine else [0.0]
         if min(row) > 0 and (not rows or row != rows[-1]):  # equal to the last bit: read again, not measured again
             rows.append(row)
     if len(rows) < HISTORY_RUNS:
@@ -129,28 +145,3 @@ def between_nights(history: Sequence[Mapping[str, Any]], machine: str, key: str,
 def _moderated(own: Log, pooled: float, freedom: float) -> Log:
     """Each network's variance: the common one, or more where its own, so far as it is known, is larger."""
     return np.maximum(pooled, (PRIOR_FREEDOM * pooled + freedom * own) / (PRIOR_FREEDOM + freedom))
-
-
-def _runs(history: Sequence[Mapping[str, Any]], machine: str, key: str) -> Iterator[dict[str, float]]:
-    """The values of a quantity, run by run: lines belong together until one architecture comes again."""
-    values: dict[str, float] = {}
-    last = ""
-    for line in history:
-        if line.get("machine") != machine:
-            continue
-        name, moment = str(line.get("architecture")), str(line.get("generated"))
-        if name in values or (values and _apart(last, moment)):
-            yield values
-            values = {}
-        last = moment
-        value = line.get("values", {}).get(key)
-        values[name] = float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
-    if values:
-        yield values
-
-
-def _apart(before: str, after: str) -> bool:
-    try:
-        return abs((datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()) > ONE_RUN_SECONDS
-    except (ValueError, TypeError):
-        return False

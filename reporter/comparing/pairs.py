@@ -117,7 +117,7 @@ def _beyond_chance(base: Reading, new: Reading) -> bool:
     if base.value is None or new.value is None or not all(isinstance(count, int) and count > 0 for count in counts):
         return False
     share = (base.value + new.value) / 2
-    variance = share * (1 - share) * sum(1 / count for count in counts if isinstance(count, int))
+    variance = max(0.0, share * (1 - share)) * sum(1 / count for count in counts if isinstance(count, int))
     return abs(new.value - base.value) > TOP1_SIGMAS * math.sqrt(variance)
 
 

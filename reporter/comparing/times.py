@@ -26,13 +26,13 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from reporter.comparing.differences import Basis, Gap, Judgement, Timing
 from reporter.comparing.noise import FEWEST_ROUNDS, Log, Noise, Run, between_nights, noise, parts, run, shift
 from reporter.comparing.pairs import Pair, alike, is_time
+from reporter.history import PastRun
 from reporter.types import Quantity, Reading
 
 MIN_EFFECT = 0.03
@@ -42,6 +42,7 @@ ALPHA = 0.01
 AGREEING = 0.9
 RANK_ALPHA = 0.01
 INTERVAL = 0.05
+BEYOND = 600.0
 
 Sides = tuple[Reading, Reading]
 
@@ -68,7 +69,7 @@ class Group:
         return math.log1p(MIN_EFFECT if self.relative else ABSOLUTE_EFFECT)
 
 
-def judge(pairs: Iterable[Pair], history: Sequence[Mapping[str, Any]]) -> tuple[list[Timing], list[Basis], list[Gap]]:
+def judge(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timing], list[Basis], list[Gap]]:
     """All times of all pairs of one machine, judged together."""
     columns: dict[tuple[str, str], dict[str, Sides]] = defaultdict(dict)
     for pair in pairs:
@@ -77,32 +78,30 @@ def judge(pairs: Iterable[Pair], history: Sequence[Mapping[str, Any]]) -> tuple[
                 columns[pair.new.machine, quantity.key][pair.new.architecture] = (base, new)
     groups, gaps = [], []
     for (machine, _), networks in sorted(columns.items()):
-        whole = {name: networks[name] for name in sorted(networks) if _usable(networks[name], networks.values())}
+        most = [max(len(parts(sides[side])) for sides in networks.values()) for side in (0, 1)]
+        whole = {name: networks[name] for name in sorted(networks) if _usable(networks[name], most)}
         left = tuple(sorted(networks.keys() - whole.keys()))
         quantity = next(iter(networks.values()))[1].quantity
         gaps += [Gap("rounds are missing, or times that are not positive", quantity, left)] if left else []
-        groups += [_group(machine, quantity, whole, history)] if whole else []
+        groups += [_group(machine, quantity, whole, past)] if whole else []
     rows = sum(len(group.networks) for group in groups)
     return [row for group in groups for row in _rows(group, rows)], [_basis(group, rows) for group in groups], gaps
 
 
-def _usable(sides: Sides, others: Iterable[Sides]) -> bool:
-    """Whether a network has as many rounds as the most that any other has, and times that have a logarithm."""
-    most = [max(len(parts(other[side])) for other in others) for side in (0, 1)]
+def _usable(sides: Sides, most: Sequence[int]) -> bool:
+    """Whether a network has as many rounds as the most that any has, and times that have a logarithm."""
     return all(len(parts(sides[side])) == most[side] and min(sides[side].samples) > 0 for side in (0, 1))
 
 
-def _group(
-    machine: str, quantity: Quantity, networks: Mapping[str, Sides], history: Sequence[Mapping[str, Any]]
-) -> Group:
+def _group(machine: str, quantity: Quantity, networks: Mapping[str, Sides], past: Sequence[PastRun]) -> Group:
     relative = len(networks) >= FEWEST
     base, new = (run([sides[side] for sides in networks.values()], relative) for side in (0, 1))
-    shifts = np.array([shift(*rounds) for rounds in zip(base.medians, new.medians, strict=True)])
+    shifts = shift(base.medians, new.medians)
     centre = float(np.median(shifts))
-    past = between_nights(history, machine, quantity.key, list(networks)) if relative else None
+    nights = between_nights(past, machine, quantity.key, list(networks)) if relative else None
     changes = shifts - centre if relative else shifts
-    common = centre + shift(base.reference, new.reference)
-    return Group(machine, quantity, networks, base, new, changes, common, noise(base, new, changes, past))
+    common = centre + float(shift(base.reference, new.reference))
+    return Group(machine, quantity, networks, base, new, changes, common, noise(base, new, changes, nights))
 
 
 def _rows(group: Group, rows: int) -> Iterable[Timing]:
@@ -120,10 +119,10 @@ def _rows(group: Group, rows: int) -> Iterable[Timing]:
             base=base.value or 0.0,
             new=new.value or 0.0,
             relative=group.relative,
-            ratio=math.exp(change),
-            low=None if low is None else math.exp(low),
-            high=None if high is None else math.exp(high),
-            floor=None if floor is None else math.expm1(floor),
+            ratio=_ratio(change),
+            low=None if low is None else _ratio(low),
+            high=None if high is None else _ratio(high),
+            floor=None if floor is None else _growth(floor),
             rank=rank,
             reason=reason,
         )
@@ -135,7 +134,7 @@ def _judge(group: Group, index: int, change: float, floor: float | None) -> tupl
     if floor is None:
         return "noisy", None, f"fewer than {FEWEST_ROUNDS} rounds a side do not say how far times move by themselves"
     if abs(change) <= floor:
-        return "noisy", None, f"noise alone reaches {math.expm1(floor):.0%}"
+        return "noisy", None, f"noise alone reaches {_growth(floor):.0%}"
     if _agreement(group, index) < AGREEING:
         return "noisy", None, "the rounds of both sides overlap"
     rank = _rank(group, index)
@@ -166,7 +165,7 @@ def _agreement(group: Group, index: int) -> float:
 
 def _shared(group: Group, index: int) -> float:
     """What was taken off a network's shift because all networks share it."""
-    return shift(group.base.medians[index], group.new.medians[index]) - float(group.changes[index])
+    return float(shift(group.base.medians[index], group.new.medians[index])) - float(group.changes[index])
 
 
 def _rank(group: Group, index: int) -> float:
@@ -177,7 +176,17 @@ def _rank(group: Group, index: int) -> float:
     return float(mannwhitneyu(group.base.samples[index], new).pvalue)
 
 
+def _ratio(change: float) -> float:
+    """How many times, from its logarithm; one beyond all measure stays a number."""
+    return math.exp(min(max(change, -BEYOND), BEYOND))
+
+
+def _growth(change: float) -> float:
+    """The same less one, as a share."""
+    return math.expm1(min(change, BEYOND))
+
+
 def _basis(group: Group, rows: int) -> Basis:
     floors = _floors(group, rows)
-    floor = None if floors is None else math.expm1(float(np.median(floors)))
-    return Basis(group.machine, group.quantity, len(group.networks), group.relative, math.exp(group.common), floor)
+    floor = None if floors is None else _growth(float(np.median(floors)))
+    return Basis(group.machine, group.quantity, len(group.networks), group.relative, _ratio(group.common), floor)

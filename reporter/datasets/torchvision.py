@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 from pickle import UnpicklingError
 from tarfile import TarError
@@ -15,7 +16,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 # What torchvision raises over files that are missing, torn, or not to be had.
-_TROUBLE = (RuntimeError, OSError, ValueError, LookupError, AssertionError, EOFError, TarError, UnpicklingError)
+_TROUBLE = (
+    RuntimeError,
+    OSError,
+    ValueError,
+    LookupError,
+    AssertionError,
+    EOFError,
+    HTTPException,
+    TarError,
+    UnpicklingError,
+)
 
 
 class _Kind(NamedTuple):

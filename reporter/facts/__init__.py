@@ -1,18 +1,29 @@
-"""Published truth with its sources, as CSV: never retyped in code.
+"""Published truth with its sources, as CSV and TOML: never retyped in code.
 
 architectures.csv     what papers and checkpoints state of a network, by our name of it
 families.csv          family, year and paper by the beginning of a network's name
+claims.csv            what claims of the lecture are held against, by claim and key
 ilsvrc_timeline.csv   the entries of the ImageNet challenge, each number with its kind and source
+cards.toml            the idea of each network, and what it changed, by globs of names
 """
 
 from __future__ import annotations
 
 import csv
+import tomllib
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 Row = dict[str, str]
+
+
+class Fact(NamedTuple):
+    """A published figure, or a word, and where it stands."""
+
+    value: int | float | str
+    source: str
 
 
 @cache
@@ -28,9 +39,28 @@ def families() -> tuple[Row, ...]:
 
 
 @cache
+def claim(name: str) -> dict[str, Fact]:
+    """What is published that a claim is held against, by key."""
+    rows = (row for row in _rows("claims.csv") if row["claim"] == name)
+    return {row["key"]: Fact(_number(row["value"]), row["source"]) for row in rows}
+
+
+@cache
 def timeline() -> tuple[Row, ...]:
     """Entries of the ImageNet challenge and what belongs beside them, year by year."""
     return _rows("ilsvrc_timeline.csv")
+
+
+@cache
+def cards() -> dict[str, Row]:
+    """What an architecture is about, in words, by glob of names."""
+    return tomllib.loads(files(__name__).joinpath("cards.toml").read_text(encoding="utf-8"))
+
+
+def card(name: str) -> Row:
+    """The words on a network: those of the last glob that fits it, empty where none does."""
+    fits = [row for glob, row in cards().items() if fnmatchcase(name, glob)]
+    return fits[-1] if fits else {}
 
 
 def family(name: str) -> Row | None:

@@ -21,6 +21,11 @@ class Timer(Protocol):
         """Seconds of each of `count` calls in a row."""
 
 
+class Sampler(Protocol):
+    def __call__(self, call: Call, timer: Timer, *, seconds: float, goal: float, least: int) -> tuple[float, ...]:
+        """Seconds per call once warm: how many, and when, is for the sampler to say."""
+
+
 def cpu_timer(call: Call, count: int) -> list[float]:
     """Wall time of calls that are done when they return."""
     seconds = []

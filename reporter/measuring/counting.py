@@ -12,33 +12,37 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
-from torch.utils.weak import WeakIdKeyDictionary
+from torch.utils.flop_counter import flop_registry
+
+from reporter.measuring.shapes import Shapes, tensors
 
 aten = torch.ops.aten
 WEIGHTED = {aten.convolution, aten.addmm, aten.mm}
 """The operators that convolutions and linear layers arrive as."""
 MULTIPLYING = WEIGHTED | {aten.bmm, aten.baddbmm}
 """Those, and the products of attention, in which two activations meet."""
+SHAPES = Shapes()
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Of one inference: multiply-adds, elements put out by the operators that make them, depth in weighted layers."""
+    """Of one inference: multiply-adds, elements put out by the operators that make them, depth in weighted layers.
+
+    `peak` is the most bytes alive at once beyond weights and input.
+    """
 
     macs: int
     activations: int
     depth: int
+    peak: int
 
 
 def count(network: nn.Module, images: Tensor) -> Counts:
     """Counts one inference of meta images (N x 3 x H x W) by a meta network that evaluates."""
-    flops, paths = FlopCounterMode(display=False), _Paths(network.parameters())
-    with unfused_attention(), torch.no_grad(), flops, paths:
+    paths = Paths([*network.parameters(), *network.buffers(), images])
+    with unfused_attention(), torch.no_grad(), paths:
         output = network(images)
-    return Counts(
-        flops.get_total_flops() // 2, paths.activations, max(paths.depth(leaf) for leaf in tree_leaves(output))
-    )
+    return Counts(paths.flops // 2, paths.activations, paths.depth(tree_leaves(output)), paths.peak)
 
 
 @contextmanager
@@ -52,27 +56,14 @@ def unfused_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-class _Paths(TorchDispatchMode):
-    """Follows tensors through operators: a weighted one is a layer deeper than the deepest tensor it reads."""
+class Held(weakref.ref[torch.UntypedStorage]):
+    """A live storage: its key, the bytes that it counts for, and how deep in the network its values were made."""
 
-    def __init__(self, parameters: Iterable[Tensor]) -> None:
-        super().__init__()
-        self.activations = 0
-        self._depths = WeakIdKeyDictionary()
-        self._parameters = {id(parameter): parameter for parameter in parameters}
+    __slots__ = ("bytes", "depth", "key")
 
-    def depth(self, leaf: object) -> int:
-        return int(self._depths.get(leaf, 0)) if isinstance(leaf, Tensor) else 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        before = max((self.depth(leaf) for leaf in tree_leaves((args, kwargs))), default=0)
-        depth = before + (func.overloadpacket in WEIGHTED)
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor) and id(leaf) not in self._parameters:
-                self._depths[leaf] = depth
-                self.activations += leaf.numel() * (func.overloadpacket in MULTIPLYING)
-        return result
+    key: int
+    bytes: int
+    depth: int
 
 
 class LiveMemory(TorchDispatchMode):
@@ -84,27 +75,55 @@ class LiveMemory(TorchDispatchMode):
     def __init__(self, known: Iterable[Tensor]) -> None:
         super().__init__()
         self.live = self.peak = 0
-        self._seen: dict[int, int] = {}
+        self._held: dict[int, Held] = {}
         for tensor in known:
-            self._seen[tensor.untyped_storage()._cdata] = 0
+            self.hold(tensor).bytes = 0
+        self.live = self.peak = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor):
-                self._meet(leaf.untyped_storage())
+        result = SHAPES(func, args, kwargs or {})
+        for tensor in tensors(result):
+            self.hold(tensor)
         return result
 
-    def _meet(self, storage: torch.UntypedStorage) -> None:
-        if storage._cdata in self._seen:
-            return
-        self._seen[storage._cdata] = storage.nbytes()
-        self.live += storage.nbytes()
-        self.peak = max(self.peak, self.live)
-        weakref.finalize(storage, self._leave, storage._cdata)
+    def hold(self, tensor: Tensor) -> Held:
+        """The storage under a tensor; met for the first time, it joins the sum."""
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        held = self._held.get(key)
+        if held is None:
+            held = self._held[key] = Held(storage, self._leave)
+            held.key, held.bytes, held.depth = key, storage.nbytes(), 0
+            self.live += held.bytes
+            self.peak = max(self.peak, self.live)
+        return held
 
-    def _leave(self, key: int) -> None:
-        self.live -= self._seen.pop(key)
+    def _leave(self, held: Held) -> None:
+        self.live -= held.bytes
+        del self._held[held.key]
+
+
+class Paths(LiveMemory):
+    """Follows the values too: a weighted operator's are a layer deeper than the deepest that it reads."""
+
+    def __init__(self, known: Iterable[Tensor]) -> None:
+        super().__init__(known)
+        self.flops = self.activations = 0
+
+    def depth(self, values: object) -> int:
+        held = (self._held.get(tensor.untyped_storage()._cdata) for tensor in tensors(values))
+        return max((storage.depth for storage in held if storage is not None), default=0)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs, packet = kwargs or {}, func.overloadpacket
+        before = self.depth((*args, *kwargs.values()))
+        result = super().__torch_dispatch__(func, types, args, kwargs)
+        for tensor in tensors(result):
+            self.hold(tensor).depth = before + (packet in WEIGHTED)
+            self.activations += tensor.numel() * (packet in MULTIPLYING)
+        if packet in flop_registry:
+            self.flops += flop_registry[packet](*args, **kwargs, out_val=result)
+        return result
 
 
 def peak_bytes(run: Callable[[], object], known: Iterable[Tensor]) -> int:

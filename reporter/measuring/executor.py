@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Any
 
-from reporter.measuring.job import Job
+from reporter import interrupts
+from reporter.measuring import confinement
+from reporter.measuring.job import CLAIMS, Job
 from reporter.types import Verdict
 
 Receive = Callable[[dict[str, Any]], None]
+FAREWELL = 5.0
+"""Seconds that a worker gets to end once it has said everything."""
 
 
 class LocalExecutor:
     """Runs one job at a time on this machine; meanwhile the parent sleeps and never imports torch."""
 
     def __init__(self) -> None:
-        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-        self._context: Any = multiprocessing.get_context(method)
-        if method == "forkserver":
-            self._context.set_forkserver_preload(["reporter.measuring.worker"])
+        confinement.adopt()
+        self._served = "forkserver" in multiprocessing.get_all_start_methods()
+        self._context: Any = multiprocessing.get_context("forkserver" if self._served else "spawn")
+        if self._served:
+            self._context.set_forkserver_preload(["reporter.measuring.forkserver", "reporter.measuring.worker"])
 
     def run(self, job: Job, receive: Receive, timeout: float | None = None) -> Verdict:
         """Hands every message of the worker to `receive`; tells how the worker ended."""
         return self._run(job.model_dump_json(), receive, timeout)
+
+    def gather(self, claims: Sequence[str], receive: Receive, timeout: float | None = None) -> Verdict:
+        """The same for a worker that measures the evidence of some claims."""
+        return self._run(f"{CLAIMS}{','.join(claims)}", receive, timeout)
 
     def ask(self, question: str) -> Any:
         """What only torch knows: the GPUs it sees (`cuda`), torchvision's classifiers (`architectures`)."""
@@ -41,16 +51,29 @@ class LocalExecutor:
     def _run(self, question: str, receive: Receive, timeout: float | None) -> Verdict:
         reader, writer = self._context.Pipe(duplex=False)
         process = self._context.Process(target=_enter, args=(question, writer))
-        process.start()
-        writer.close()
+        if self._served:
+            _serve()
+        known = confinement.children()
         try:
-            if not _listen(reader, receive, timeout):
+            process.start()
+            writer.close()
+            if not _listen(reader, process.sentinel, receive, timeout):
                 return Verdict("timeout", f"not done after {timeout:.0f} s")
-            process.join()
-            return _ending(process.exitcode)
+            process.join(FAREWELL)
+            return ending(process.exitcode)
         finally:
-            _kill(process)
+            with interrupts.held_back():
+                _kill(process, known)
             reader.close()
+
+
+def _serve() -> None:
+    """Starts the fork server where there is none, deaf to Ctrl-C, which a terminal sends to all processes of a run."""
+    with interrupts.held_back():
+        resource_tracker.ensure_running()  # first, because it lifts the mask
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        forkserver.ensure_running()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _enter(question: str, connection: Connection) -> None:
@@ -59,30 +82,45 @@ def _enter(question: str, connection: Connection) -> None:
     worker.main(question, connection)
 
 
-def _listen(reader: Connection, receive: Receive, timeout: float | None) -> bool:
+def _listen(reader: Connection, ended: int, receive: Receive, timeout: float | None) -> bool:
+    """Until the worker has ended or closed its side, which a child of the network may hold open; False: too late."""
     end = None if timeout is None else monotonic() + timeout
-    while reader.poll(None if end is None else max(0.0, end - monotonic())):
+    while ready := wait([reader, ended], None if end is None else max(0.0, end - monotonic())):
+        if reader not in ready:
+            return True
         try:
             message = reader.recv_bytes()
-        except EOFError:
+        except (EOFError, OSError):  # OSError: it ended in the middle of a message
             return True
         receive(json.loads(message))
     return False
 
 
-def _ending(code: int) -> Verdict:
+def ending(code: int | None) -> Verdict:
+    """What the exit code of a worker says of how it ended."""
+    if code is None:
+        return Verdict("failed", "the worker did not end")
     if code == 0:
         return Verdict("ok", None)
     if code == -signal.SIGKILL:
         return Verdict("oom", "the worker was killed (SIGKILL), as happens when memory runs out")
     if code < 0:
-        return Verdict("failed", f"the worker crashed ({signal.Signals(-code).name})")
+        names = {number.value: number.name for number in signal.Signals}
+        return Verdict("failed", f"the worker crashed ({names.get(-code, f'signal {-code}')})")
     return Verdict("failed", f"the worker ended with exit code {code}")
 
 
-def _kill(process: BaseProcess) -> None:
-    """Ends the worker and everything it started, if any of that is still there."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid or 0, signal.SIGKILL)
+def _kill(process: BaseProcess, known: set[int]) -> None:
+    """Ends the worker and everything it started, also what left its group: orphans become children of this process."""
+    if process.pid is None:
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     process.join()
+    while orphans := confinement.children() - known:
+        known |= orphans
+        for orphan in orphans:
+            with suppress(OSError):  # it has become another user's
+                os.kill(orphan, signal.SIGKILL)
+                os.waitpid(orphan, 0)

@@ -1,11 +1,14 @@
-"""From architectures to records: plan the jobs, run them, keep every reading at once."""
+"""From architectures to records, and evidence for claims: plan the jobs, run them, keep every reading at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from time import monotonic
+from uuid import uuid4
 
 from reporter import store
+from reporter.measuring import evidence
 from reporter.measuring.executor import LocalExecutor
 from reporter.measuring.job import Job
 from reporter.measuring.ledger import Ledger
@@ -19,6 +22,8 @@ def run(request: Request, executor: LocalExecutor, progress: Progress) -> Outcom
     ledgers = {entry.name: Ledger(entry, request) for entry in request.architectures}
     jobs = plan(request, ledgers)
     progress.plan(jobs)
+    for notice in filter(None, (ledger.notice for ledger in ledgers.values())):
+        progress.say(notice)
     try:
         for job in jobs:
             ledger, begun = ledgers[job.architecture], monotonic()
@@ -26,10 +31,15 @@ def run(request: Request, executor: LocalExecutor, progress: Progress) -> Outcom
             ledger.measure(job, executor, progress, outcome)
             ledger.spent += monotonic() - begun
             progress.end(job, monotonic() - begun)
+        evidence.gather(request, executor, progress, outcome)
     finally:
-        outcome.jobs, outcome.seconds = len(jobs), monotonic() - start
-        store.append_history(request.folder, (ledger.history() for ledger in ledgers.values() if ledger.spent))
-    outcome.failed = sum(ledger.failed() for ledger in ledgers.values())
+        outcome.jobs += len(jobs)
+        outcome.seconds = monotonic() - start
+        run, moment = uuid4().hex[:12], datetime.now(UTC).isoformat(timespec="seconds")
+        measured = [ledger for ledger in ledgers.values() if ledger.spent]
+        if store.append_history(request.folder, (ledger.history(run, moment) for ledger in measured)):
+            progress.say(f"{request.folder / 'history.jsonl'}: the last line was cut short and does not count")
+    outcome.failed += sum(ledger.failed() for ledger in ledgers.values())
     return outcome
 
 

@@ -6,6 +6,11 @@ from pydantic import BaseModel, ConfigDict
 
 from reporter.settings import Conditions
 
+TURN, STOP = b"turn\n", b"stop\n"
+"""What a worker that is measured in turns with another is told, a line each."""
+CLAIMS = "claims "
+"""What the question to a worker begins with that asks for the evidence of some claims."""
+
 
 class Job(BaseModel):
     """Some metrics of one architecture on one device, in one fresh process; `round` counts the rounds of timed ones."""

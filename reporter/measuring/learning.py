@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import socket
+import hashlib
+import math
+import os
+import re
 from collections.abc import Mapping
 from copy import deepcopy
+from functools import cache
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +21,6 @@ from reporter.measuring.subject import CLASSES, Subject, auxiliary_heads, drop_a
 from reporter.measuring.training import Images, Recipe, batches
 from reporter.selection import dataset
 from reporter.settings import Conditions
-
-DOWNLOAD_TIMEOUT = 10.0
 
 
 def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, Images, Recipe]:
@@ -32,7 +35,7 @@ def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, I
 
 def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, Images, int]:
     """Training and held-out images on the device, and the number of classes."""
-    root = Path(conditions.data_root) if conditions.data_root else Path.home() / ".cache" / "reporter"
+    root = Path(conditions.data_root or os.path.expanduser("~/.cache/reporter"))  # Path.home() raises without a home
     chosen = dataset(conditions.dataset)
     parts = []
     for train in (True, False):
@@ -54,18 +57,27 @@ def learner(subject: Subject, classes: int, seed: int) -> tuple[nn.Module, dict[
     return network, {"weights": weights, "weights_reason": reason, "auxiliary_dropped": dropped}
 
 
-def gradient_ratio(subject: Subject, train: Images, classes: int, seed: int) -> float:
-    """Norm of the gradient in the first layer's weights over that in the last's, with random weights."""
+def initial_gradient_ratio(subject: Subject, train: Images, classes: int, seed: int) -> float:
+    """The gradient ratio of a new network, random weights before the first step."""
     torch.manual_seed(seed)
     network = subject.architecture.build(classes).to(subject.device)
+    return gradient_ratio(network, train, subject.conditions.batch_size, seed)
+
+
+def gradient_ratio(network: nn.Module, train: Images, size: int, seed: int) -> float:
+    """Norm of the gradient in the first layer's weights over that in the last's, on one batch; changes the network."""
     drop_auxiliary(network)
     layers: list[Any] = []
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(lambda module, *_: layers.append(module))
-    images, labels = next(batches(train, subject.conditions.batch_size, 1, seed))
+    network.zero_grad(set_to_none=True)
+    images, labels = next(batches(train, size, 1, seed))
     cross_entropy(network.train()(images), labels).backward()
-    return float(layers[0].weight.grad.norm() / layers[-1].weight.grad.norm())
+    ratio = float(layers[0].weight.grad.norm() / layers[-1].weight.grad.norm())
+    if not math.isfinite(ratio):
+        raise ValueError(f"the ratio of the gradients is {ratio}")
+    return ratio
 
 
 def _fit(network: nn.Module, size: int) -> tuple[nn.Module, str | None]:
@@ -103,15 +115,22 @@ def _checkpoint(name: str, weights: str) -> Mapping[str, Tensor]:
 
     chosen = get_model_weights(name)[weights]
     wanted = Path(torch.hub.get_dir()) / "checkpoints" / chosen.url.rsplit("/", 1)[-1]
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+    if wanted.exists() and not is_genuine(wanted):
+        why = "in torch hub's checkpoints is not the published file, by its hash; delete it"
+        raise OSError(f"no {weights} weights: {wanted.name} {why}")
     try:
         state: Mapping[str, Tensor] = chosen.get_state_dict(progress=False, check_hash=True, weights_only=True)
         return state
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, HTTPException) as error:
         raise OSError(f"no {weights} weights: {wanted.name} is not in torch hub's checkpoints and {error}") from None
-    finally:
-        socket.setdefaulttimeout(before)
+
+
+@cache
+def is_genuine(path: Path) -> bool:
+    """Whether a file's SHA-256 begins as its name says, NAME-HASH.pth; torch itself looks only when it downloads."""
+    found = re.search(r"-([a-f0-9]{8,})\.", path.name)
+    with path.open("rb") as file:
+        return found is None or hashlib.file_digest(file, "sha256").hexdigest().startswith(found[1])
 
 
 def _load_but_head(network: Any, state: Mapping[str, Tensor]) -> None:

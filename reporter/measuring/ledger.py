@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from reporter import store
+from reporter import files, store
 from reporter.measuring import machine
 from reporter.measuring.executor import LocalExecutor, Receive
 from reporter.measuring.job import Job
@@ -23,7 +23,10 @@ class Ledger:
     def __init__(self, architecture: Architecture, request: Request) -> None:
         self.request = request
         self.spent = 0.0
-        self.record = self._earlier(architecture) or _blank(architecture, request)
+        self.notice = ""
+        self._lock = request.folder / ".lock"
+        self._locked = self._lock.exists()  # that it is gone tells that the folder was, though somebody made it anew
+        self.record = self._earlier(architecture) or blank(architecture, request, machine.about())
         self._note_devices()
 
     def needs(self, metric: Metric, number: int) -> bool:
@@ -61,11 +64,12 @@ class Ledger:
         readings = (self.record.readings.get(key) for key in keys)
         return sum(reading is not None and reading.status in ("failed", "oom", "timeout") for reading in readings)
 
-    def history(self) -> dict[str, Any]:
-        """The line that history.jsonl gets."""
+    def history(self, run: str, moment: str) -> dict[str, Any]:
+        """The line that history.jsonl gets; `run` and `moment` are common to all lines of a run."""
         readings = self.record.readings
         return {
-            "generated": datetime.now(UTC).isoformat(timespec="seconds"),
+            "generated": moment,
+            "run": run,
             "architecture": self.record.architecture,
             "machine": self.record.machine,
             "environment": self.record.environment,
@@ -79,7 +83,7 @@ class Ledger:
         if limit is not None and self.spent >= limit:
             return Verdict("timeout", f"not begun: the {limit:.0f} s for this architecture were over")
         verdict = executor.run(job, receive, None if limit is None else limit - self.spent)
-        return verdict if verdict.status != "ok" else Verdict("failed", "the worker left it out")
+        return verdict if verdict.status != "ok" else Verdict("failed", "the worker ended before it")
 
     def _goes_on(self, name: str, number: int) -> bool:
         readings = (self.record.readings.get(quantity.key) for quantity in self.request.metrics[name].quantities)
@@ -88,14 +92,14 @@ class Ledger:
     def _keep(self, reading: Reading, job: Job, progress: Progress) -> None:
         before = self.record.readings.get(reading.quantity.key)
         if job.round and before:
-            reading = reading.model_copy(
-                update={"samples": before.samples + reading.samples, "rounds": before.rounds + reading.rounds}
-            )
+            reading = joined(before, reading)
         self._save({reading.quantity.key: reading})
         if job.round + 1 == job.conditions.rounds or not reading.rounds:
             progress.reading(self.record.architecture, reading)
 
     def _save(self, readings: dict[str, Reading]) -> None:
+        if not self.request.folder.is_dir() or (self._locked and not self._lock.exists()):
+            raise ReporterError(f"--out: {self.request.folder} was removed during the run; call again to measure anew")
         self.record = self.record.model_copy(update={"readings": self.record.readings | readings})
         store.save(self.request.folder, self.record)
 
@@ -109,13 +113,15 @@ class Ledger:
 
     def _earlier(self, architecture: Architecture) -> Record | None:
         path = store.record_path(self.request.folder, machine.key(), architecture.name)
-        if self.request.fresh or not path.exists():
+        if not path.exists():
             return None
         try:
             record = store.load(path)
-        except ReporterError:
+        except ReporterError as error:
+            self.notice = f"{error}; it is kept as {files.set_aside(path).name}"
             return None
-        if (record.environment, record.definition) != (machine.versions(), architecture.definition):
+        same = (record.environment, record.definition) == (machine.versions(), architecture.definition)
+        if self.request.fresh or not same:
             return None
         return record.model_copy(update={"settings": dict(self.request.settings)})
 
@@ -128,7 +134,19 @@ class Ledger:
                 self._save({reading.quantity.key: reading for reading in absent(missing, status, reason)})
 
 
-def _blank(architecture: Architecture, request: Request) -> Record:
+def joined(before: Reading, now: Reading) -> Reading:
+    """A time with another round; what its detail lists is a list over the rounds."""
+    lists = {
+        key: [*before.detail[key], *value]  # type: ignore[misc]
+        for key, value in now.detail.items()
+        if isinstance(value, list) and isinstance(before.detail.get(key), list)
+    }
+    update = {"samples": before.samples + now.samples, "rounds": before.rounds + now.rounds}
+    return now.model_copy(update=update | {"detail": now.detail | lists})
+
+
+def blank(architecture: Architecture, request: Request, about: Mapping[str, Any]) -> Record:
+    """A record without readings, of where `about` says."""
     return Record(
         schema=1,
         architecture=architecture.name,
@@ -139,9 +157,7 @@ def _blank(architecture: Architecture, request: Request) -> Record:
         input_size=architecture.input_size,
         definition=architecture.definition,
         published=architecture.published,
-        machine=machine.key(),
-        machine_facts=machine.facts(),
-        environment=machine.versions(),
+        **about,
         settings=dict(request.settings),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -10,13 +10,17 @@ import platform
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import reporter
 
+LEAST_SECONDS = 0.5
+"""The system counts in hundredths of a second: what others did in less time than this cannot be told."""
 PACKAGES = ("torch", "torchvision", "fvcore", "numpy", "scikit-learn")
 FEATURES = ("avx2", "avx512f", "avx512_vnni", "amx_tile", "asimd", "sve")
 
@@ -41,6 +45,11 @@ def key() -> str:
     digest = hashlib.sha256(json.dumps(facts(), sort_keys=True).encode()).hexdigest()[:8]
     gpu = "-gpu" if facts()["gpus"] else ""
     return f"{platform.system()}-{platform.machine()}-{usable_threads()}cpu{gpu}-{digest}".lower()
+
+
+def about() -> dict[str, Any]:
+    """What a record says of where it was measured."""
+    return {"machine": key(), "machine_facts": facts(), "environment": versions()}
 
 
 def versions() -> dict[str, str]:
@@ -77,6 +86,24 @@ def gpus() -> list[str]:
 
 
 @contextmanager
+def one_core(turn: int) -> Iterator[None]:
+    """Keeps this process on one processor for a while, another one each turn; does nothing where that cannot be had.
+
+    Where processors differ, as they do beside the neighbours of a virtual machine, one thread would have its time from
+    the processor it happens to be on: on one processor, networks of a round, and two sides in turns, share it.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(before)[turn % len(before)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
 def threads(count: int) -> Iterator[None]:
     """Torch's intra-operator threads, fixed for a while."""
     import torch
@@ -87,6 +114,36 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class Load:
+    """Seconds so far: passed, that processors were busy in all, and with this process; and how many processors."""
+
+    passed: float
+    busy: float
+    own: float
+    processors: int
+
+    def foreign_since(self, before: Load) -> float | None:
+        """The share of the processors that other programs kept busy; None where too little time passed to tell."""
+        passed = self.passed - before.passed
+        if passed < LEAST_SECONDS:
+            return None
+        others = (self.busy - before.busy) - (self.own - before.own)
+        return max(0.0, others / (passed * self.processors))
+
+
+def load() -> Load | None:
+    """How busy the machine is, by Linux's count of ticks, a hypervisor's share included; None elsewhere."""
+    try:
+        lines = Path("/proc/stat").read_text().splitlines()
+    except OSError:
+        return None
+    user, nice, system, _idle, _waiting, interrupts, soft, stolen = map(int, lines[0].split()[1:9])
+    busy = (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")
+    processors = sum(line.startswith("cpu") for line in lines) - 1
+    return Load(monotonic(), busy, sum(os.times()[:2]), processors)
 
 
 def settle(seed: int = 0) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from reporter.measuring.job import Job
 from reporter.settings import Conditions
-from reporter.types import Architecture, Metric, Reading
+from reporter.types import Architecture, Claim, Evidence, Metric, Reading
 
 
 class Progress(Protocol):
@@ -25,6 +25,12 @@ class Progress(Protocol):
     def end(self, job: Job, seconds: float) -> None:
         """The job is over."""
 
+    def say(self, line: str) -> None:
+        """Something happened that one should know."""
+
+    def claim(self, evidence: Evidence) -> None:
+        """The evidence for a claim is saved."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -35,8 +41,9 @@ class Request:
     metrics: Mapping[str, Metric]
     devices: Mapping[str, str]
     conditions: Conditions
-    no_cuda: str
+    no_cuda: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    claims: Sequence[Claim] = ()
     timeout: float | None = None
     fresh: bool = False
 

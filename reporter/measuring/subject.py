@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reporter.measuring import clock
+from reporter.measuring.clock import Sampler
 from reporter.measuring.counting import Counts, count
 from reporter.settings import Conditions
 from reporter.types import Architecture
@@ -21,12 +23,25 @@ INPUTS = 4
 
 
 class Subject:
-    """An architecture on a device under some conditions; `building` counts the seconds spent on making networks."""
+    """An architecture on a device under some conditions; `building` counts the seconds spent on making networks.
 
-    def __init__(self, architecture: Architecture, device: str, conditions: Conditions) -> None:
+    `round` is which of the rounds this is; `sample` is how times are taken: on their own, or in turns with another
+    process.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        device: str,
+        conditions: Conditions,
+        number: int = 0,
+        sample: Sampler = clock.sample,
+    ) -> None:
         self.architecture = architecture
         self.device = torch.device(device)
         self.conditions = conditions
+        self.round = number
+        self.sample = sample
         self.building = 0.0
 
     @cached_property
@@ -66,8 +81,10 @@ class Subject:
         return self.unwritten.to("meta") if str(device) == "meta" else self.build().to(device)
 
     def input(self, batch: int, device: str | torch.device | None = None, size: int | None = None) -> Tensor:
-        """Seeded normal images: batch x 3 x size x size, native size if not told otherwise."""
+        """Seeded normal images: batch x 3 x size x size, native size if not told otherwise; on meta without values."""
         side = size or self.architecture.input_size
+        if str(device) == "meta":
+            return torch.empty(batch, 3, side, side, device="meta")
         return torch.randn(batch, 3, side, side, generator=_seeded()).to(device or self.device)
 
     def inputs(self, batch: int) -> Iterator[Tensor]:
@@ -96,14 +113,16 @@ def without_initialisation() -> Iterator[None]:
 
     Works for every network, also those that read a tensor while they are built and so refuse torch.device("meta").
     """
-    initialisers = {name: made for name, made in vars(nn.init).items() if name.endswith("_") and name[0] != "_"}
+    initialisers = {name for name in vars(nn.init) if name.endswith("_") and name[0] != "_"}
+    places = (nn.init, nn.modules.activation)  # attention takes its initialisers by name
+    made = [(place, name, vars(place)[name]) for place in places for name in initialisers & vars(place).keys()]
     try:
-        for name in initialisers:
-            setattr(nn.init, name, _as_it_is)
+        for place, name, _ in made:
+            setattr(place, name, _as_it_is)
         yield
     finally:
-        for name, made in initialisers.items():
-            setattr(nn.init, name, made)
+        for place, name, initialise in made:
+            setattr(place, name, initialise)
 
 
 def _as_it_is(tensor: Tensor, *_: object, **__: object) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -58,14 +59,17 @@ def fine_tune(network: nn.Module, train: Images, test: Images, recipe: Recipe) -
 
     Batch-norm statistics lag behind the weights in so short a run, hence they are estimated anew from training images
     before the evaluation that counts (Wu & Johnson, arXiv 2105.07576, "precise BN"). The order of the images depends on
-    the seed alone and so is the same for every network.
+    the seed alone and so is the same for every network. ValueError where the loss is not finite.
     """
     course = Course()
     train_step = step_of(network, recipe)
     order = list(batches(train, recipe.batch_size, recipe.steps, recipe.seed))
     network.train()
     for number, (images, labels) in enumerate(order, start=1):
-        course.curve.append({"step": number, "loss": float(train_step(images, labels))})
+        loss = float(train_step(images, labels))
+        if not math.isfinite(loss):
+            raise ValueError(f"the loss of step {number} is {loss}")
+        course.curve.append({"step": number, "loss": loss})
     evaluation: dict[str, float] = {"step": recipe.steps}
     if has_batch_norm(network):
         evaluation["top1_uncalibrated"] = top1(network, test)

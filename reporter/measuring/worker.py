@@ -1,16 +1,16 @@
-"""One job in one fresh process: a network, a device, some metrics; readings go back as JSON as soon as they are had."""
+"""One job in one fresh process: a network and some metrics, or claims; what is measured goes back at once, as JSON."""
 
 from __future__ import annotations
 
-import ctypes
+import errno
 import json
-import os
-import signal
-import sys
-from collections.abc import Callable
+import math
+import socket
+from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import sklearn.datasets
 import sklearn.model_selection  # noqa: F401  loaded once in the fork server, not anew in every worker
@@ -19,21 +19,24 @@ import torchvision  # noqa: F401  as above
 
 from reporter.architectures.torchvision import discover
 from reporter.catalog import collect
-from reporter.measuring import machine
-from reporter.measuring.job import Job
+from reporter.measuring import clock, machine
+from reporter.measuring.confinement import confine, limit_memory
+from reporter.measuring.job import CLAIMS, Job
 from reporter.measuring.subject import Subject
 from reporter.selection import find
-from reporter.types import Metric, Reading, Status, absent
+from reporter.types import Claim, Metric, Number, Reading, Verdict, absent
 
+STALLED = 10.0
+"""Seconds without a byte after which a download is given up."""
+MEMORY_ERRORS = (MemoryError, torch.OutOfMemoryError)
 Send = Callable[[dict[str, Any]], None]
+Result = TypeVar("Result")
 
 
 def main(question: str, connection: Connection) -> None:
     """Entry point of the process: answers a question in JSON messages and closes the connection."""
-    die_with_parent()
-    os.setsid()  # so that whatever the network starts can be killed with it
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
-    silence()
+    confine(connection)
+    socket.setdefaulttimeout(STALLED)
     with connection:
 
         def send(message: dict[str, Any]) -> None:
@@ -43,19 +46,22 @@ def main(question: str, connection: Connection) -> None:
             send({"cuda": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]})
         elif question == "architectures":
             send({"architectures": [(entry.name, entry.weights, entry.input_size) for entry in discover()]})
+        elif question.startswith(CLAIMS):
+            gather(question.removeprefix(CLAIMS).split(","), send)
         else:
             run(Job.model_validate_json(question), send)
 
 
-def run(job: Job, send: Send) -> None:
+def run(job: Job, send: Send, sample: clock.Sampler = clock.sample) -> None:
     """Measures the metrics of a job in turn; one that fails becomes a reason and the next goes on.
 
     Messages: {"reading": ...} for each, and at the end {"busy": s, "building": s}, seconds inside measuring calls and
     seconds spent on building networks.
     """
+    limit_memory(job.device)
     machine.settle()
     catalogue = collect("reporter.metrics", Metric)
-    subject = Subject(find(job.architecture), job.device, job.conditions)
+    subject = Subject(find(job.architecture), job.device, job.conditions, job.round, sample)
     start = perf_counter()
     for name in job.metrics:
         for reading in measure(catalogue[name], subject):
@@ -63,33 +69,60 @@ def run(job: Job, send: Send) -> None:
     send({"busy": perf_counter() - start - subject.building, "building": subject.building})
 
 
+def gather(names: Sequence[str], send: Send) -> None:
+    """Measures the evidence for some claims in turn; that which fails becomes a reason.
+
+    Messages: {"claim": name, "numbers": ..., "reason": ...} for each, and at the end {"busy": s, "building": 0}.
+    """
+    machine.settle()
+    catalogue = collect("reporter.claims", Claim)
+    start = perf_counter()
+    for name in names:
+        numbers, verdict = attempt(partial(_numbers, catalogue[name]))
+        send({"claim": name, "numbers": numbers or {}, "reason": verdict.reason})
+    send({"busy": perf_counter() - start, "building": 0.0})
+
+
 def measure(metric: Metric, subject: Subject) -> list[Reading]:
     """The readings of one metric, each with the conditions it depends on; never raises."""
-    try:
-        readings = list(metric.measure(subject))
-    except torch.OutOfMemoryError as error:
-        readings = list(absent(metric.quantities, "oom", _first_line(error)))
-    except MemoryError as error:
-        readings = list(absent(metric.quantities, "oom", _first_line(error)))
-    except Exception as error:  # a network may raise anything; the row says what
-        status: Status = "oom" if "can't allocate memory" in str(error) else "failed"
-        readings = list(absent(metric.quantities, status, f"{type(error).__name__}: {_first_line(error)}"))
+    found, verdict = attempt(partial(_readings, metric, subject))
+    readings = found if found is not None else absent(metric.quantities, verdict.status, verdict.reason or "")
     settings = subject.conditions.of(metric, str(subject.device))
     return [reading.model_copy(update={"settings": settings}) for reading in readings]
 
 
-def die_with_parent() -> None:
-    """Asks Linux to end this process with the fork server, which ends with the run, also where that was killed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
+def attempt(work: Callable[[], Result]) -> tuple[Result | None, Verdict]:
+    """The result of some work, None and the reason where it raised."""
+    try:
+        return work(), Verdict("ok", None)
+    except SystemExit as error:
+        return None, Verdict("failed", f"it asked the interpreter to exit ({error.code})")
+    except Exception as error:  # a network may raise anything; the row says what
+        kind = "" if isinstance(error, MEMORY_ERRORS) else f"{type(error).__name__}: "
+        return None, Verdict("oom" if _is_lack_of_memory(error) else "failed", kind + _first_line(error))
 
 
-def silence() -> None:
-    """Sends what a network prints nowhere: standard output belongs to the report's own answers."""
-    sys.stdout.flush()
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
+def _readings(metric: Metric, subject: Subject) -> list[Reading]:
+    """What a metric yields; ValueError where something in it is NaN or infinite, which no record takes."""
+    readings = list(metric.measure(subject))
+    for reading in readings:
+        json.dumps(reading.model_dump(mode="json"), allow_nan=False)
+    return readings
+
+
+def _numbers(claim: Claim) -> dict[str, Number]:
+    """What a claim measures; ValueError where something in it is no finite number."""
+    found = dict(claim.measure()) if claim.measure else {}
+    for name, number in found.items():
+        if not math.isfinite(number):
+            raise ValueError(f"{name} is {number}")
+    return found
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    """Whether that is what an error means: torch's own allocator on the CPU has no class for it."""
+    refused = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    return refused or isinstance(error, MEMORY_ERRORS) or "can't allocate memory" in str(error)
 
 
 def _first_line(error: BaseException) -> str:

@@ -17,7 +17,7 @@ MACS = Quantity(
     group="compute",
     better="lower",
     definition="Multiply-adds of convolutions, linear layers and attention in one inference of one image at native "
-    "size; FLOPs are twice as many. Counted by torch's FlopCounterMode, halved.",
+    "size; FLOPs are twice as many. Counted by the formulas of torch's FlopCounterMode, halved.",
 )
 ACTIVATIONS = Quantity(
     key="activations",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from reporter.types import Metric, Quantity, Reading
+from reporter.types import Metric, Quantity, Reading, absent
 
 if TYPE_CHECKING:
     from reporter.measuring.subject import Subject
@@ -30,19 +30,29 @@ SECONDS = Quantity(
     centre="mean",
     definition="Seconds that the fine-tuning took, evaluation included, loading of images and weights not.",
 )
+RATIO = Quantity(
+    key="gradient_ratio_trained",
+    title="Gradient ratio, trained",
+    unit="1",
+    group="finetune",
+    better="neither",
+    centre="mean",
+    definition="The gradient ratio on the same batch after the short fine-tuning; the mean over seeds.",
+)
 
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """Trains one network per seed on preloaded images."""
     from dataclasses import asdict
+    from math import isfinite
     from time import perf_counter
 
-    from reporter.measuring.learning import learner, load_images
+    from reporter.measuring.learning import gradient_ratio, learner, load_images
     from reporter.measuring.training import Recipe, fine_tune
 
     conditions, device = subject.conditions, subject.device
     train, test, classes = load_images(conditions, device)
-    accuracies, seconds, courses = [], [], []
+    accuracies, seconds, courses, ratios = [], [], [], []
     detail: dict[str, Any] = {}
     for seed in range(conditions.seeds):
         start_network, detail = learner(subject, classes, seed)
@@ -52,6 +62,7 @@ def measure(subject: Subject) -> Iterator[Reading]:
         seconds.append(perf_counter() - start)
         accuracies.append(course.top1)
         courses.append(course)
+        ratios.append(gradient_ratio(start_network, train, conditions.batch_size, seed))
     recipe_told = {
         "optimizer": "AdamW",
         **asdict(recipe),
@@ -71,12 +82,16 @@ def measure(subject: Subject) -> Iterator[Reading]:
     }
     yield Reading(quantity=TOP1, samples=tuple(accuracies), detail=detail)
     yield Reading(quantity=SECONDS, samples=tuple(seconds))
+    if all(map(isfinite, ratios)):
+        yield Reading(quantity=RATIO, samples=tuple(ratios))
+    else:
+        yield from absent((RATIO,), "failed", "no gradient reached the last layer")
 
 
 ENTRIES = (
     Metric(
         "finetune",
-        (TOP1, SECONDS),
+        (TOP1, SECONDS, RATIO),
         measure,
         process="fine-tuning",
         device="any",

@@ -24,11 +24,11 @@ RATIO = Quantity(
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """One backward pass per seed."""
-    from reporter.measuring.learning import gradient_ratio, load_images
+    from reporter.measuring.learning import initial_gradient_ratio, load_images
 
     train, _, classes = load_images(subject.conditions, subject.device)
     seeds = range(subject.conditions.seeds)
-    yield Reading(quantity=RATIO, samples=tuple(gradient_ratio(subject, train, classes, seed) for seed in seeds))
+    yield Reading(quantity=RATIO, samples=tuple(initial_gradient_ratio(subject, train, classes, s) for s in seeds))
 
 
 ENTRIES = (

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from reporter.types import Metric, Quantity, Reading
+from reporter.types import FOREIGN_LOAD, Metric, Quantity, Reading
 
 if TYPE_CHECKING:
     from reporter.measuring.subject import Subject
@@ -53,10 +54,11 @@ def _train_step(device: Device, title: str) -> Quantity:
 
 def measure_latency(quantity: Quantity, one_thread: bool, subject: Subject) -> Iterator[Reading]:
     """Times single images."""
-    from reporter.measuring.machine import threads, usable_threads
+    from reporter.measuring.machine import one_core, threads, usable_threads
 
-    with threads(1 if one_thread else usable_threads()):
-        yield _timed(quantity, subject, _inference(subject, 1), least=3)
+    call = _inference(subject, 1)
+    with threads(1 if one_thread else usable_threads()), one_core(subject.round) if one_thread else nullcontext():
+        yield _timed(quantity, subject, call, least=3)
 
 
 def measure_throughput(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
@@ -89,12 +91,31 @@ def _inference(subject: Subject, batch: int) -> Callable[[], object]:
 
 
 def _timed(quantity: Quantity, subject: Subject, call: Callable[[], object], least: int) -> Reading:
-    from reporter.measuring import clock
+    from reporter.measuring import clock, machine
 
-    conditions = subject.conditions
+    conditions, before = subject.conditions, machine.load()
     timer = clock.timer(subject.device.type)
-    samples = clock.sample(call, timer, seconds=conditions.seconds, goal=conditions.goal, least=least)
-    return Reading(quantity=quantity, samples=samples, rounds=(len(samples),))
+    samples = subject.sample(_watched(call), timer, seconds=conditions.seconds, goal=conditions.goal, least=least)
+    after = machine.load()
+    foreign = after.foreign_since(before) if before and after else None
+    detail = {} if foreign is None else {FOREIGN_LOAD: [round(foreign, 3)]}
+    return Reading(quantity=quantity, samples=samples, rounds=(len(samples),), detail=detail)
+
+
+def _watched(call: Callable[[], object]) -> Callable[[], object]:
+    """The same call, but ValueError where its first answer is not a number; that one warms up and is never a sample."""
+    waiting = True
+
+    def watched() -> object:
+        nonlocal waiting
+        answer: Any = call()
+        if waiting:
+            waiting = False
+            if hasattr(answer, "isnan") and answer.isnan().any():
+                raise ValueError("it answers NaN, which is not a number")
+        return answer
+
+    return watched
 
 
 def _entry(

@@ -30,41 +30,39 @@ TRAINING = Quantity(
 )
 
 
-def measure(subject: Subject) -> Iterator[Reading]:
-    """Follows one inference and one training step on meta; nothing is allocated."""
-    import torch
+def measure_inference(subject: Subject) -> Iterator[Reading]:
+    """Follows one inference on meta, the one that is counted."""
+    from reporter.measuring.counting import storage_bytes
 
-    from reporter.measuring.counting import peak_bytes, storage_bytes
-
-    network, image = subject.meta, subject.input(1, "meta")
-    state = [*network.parameters(), *network.buffers()]
-    with torch.no_grad():
-        yield exact(INFERENCE, peak_bytes(lambda: network(image), [*state, image]), weights=storage_bytes(state))
-    yield training_peak(subject)
+    state = [*subject.meta.parameters(), *subject.meta.buffers()]
+    yield exact(INFERENCE, subject.counts.peak, weights=storage_bytes(state))
 
 
-def training_peak(subject: Subject) -> Reading:
+def measure_training(subject: Subject) -> Iterator[Reading]:
     """Forward and backward among all that a step holds; the fused AdamW updates in place and adds nothing."""
-    import torch
-
     from reporter.measuring.counting import peak_bytes, storage_bytes
     from reporter.measuring.learning import exercise
+    from reporter.measuring.subject import auxiliary_heads
     from reporter.measuring.training import loss_of
 
+    whole = not auxiliary_heads(subject.meta)
     network, (images, labels), recipe = exercise(subject, "meta")
-    weights = list(network.parameters())
-    held = {
-        "weights": [*weights, *network.buffers()],
-        "optimizer": [torch.empty_like(weight) for weight in weights for _ in ("mean", "variance")],
-        "batch": [images, labels],
-    }
-    known = [tensor for tensors in held.values() for tensor in tensors]
+    weights, buffers = list(network.parameters()), list(network.buffers())
+    known = [*weights, *buffers, images, labels]
     peak = peak_bytes(lambda: loss_of(network(images), labels, recipe).backward(), known)
-    shares = {name: storage_bytes(tensors) for name, tensors in held.items()}
+    shares = {
+        "weights": storage_bytes([*weights, *buffers]),
+        "optimizer": sum(2 * weight.nbytes for weight in weights),  # mean and variance of each gradient
+        "batch": storage_bytes([images, labels]),
+    }
     gradients = storage_bytes(weights)
-    return exact(TRAINING, peak + sum(shares.values()), **shares, gradients=gradients, activations=peak - gradients)
+    if whole:  # a step on meta changes no value, so that the network can be used again
+        network.zero_grad()
+        subject.meta = network.eval()
+    yield exact(TRAINING, peak + sum(shares.values()), **shares, gradients=gradients, activations=peak - gradients)
 
 
 ENTRIES = (
-    Metric("memory_exact", (INFERENCE, TRAINING), measure, process="counting", depends=("batch_size", "image_size")),
+    Metric("memory_inference", (INFERENCE,), measure_inference, process="counting"),
+    Metric("memory_training", (TRAINING,), measure_training, process="counting", depends=("batch_size", "image_size")),
 )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from reporter.fields import are_numbers
+from reporter.history import PastRun
 from reporter.types import GROUPS, Quantity, Reading, Record, ReporterError, Status
 
 NUMBERS = ("ok", "noisy")
@@ -30,13 +32,17 @@ class Remark(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
-    """All that was measured; machines side by side, newest first, and never ranked together."""
+    """All that was measured; machines side by side, newest first, and never ranked together.
+
+    `past` has earlier runs of the newest machine, oldest first.
+    """
 
     records: tuple[Record, ...]
     quantities: dict[str, Quantity]
     machines: tuple[str, ...]
+    past: tuple[PastRun, ...] = ()
 
     @property
     def newest(self) -> Record:
@@ -66,8 +72,15 @@ class Comparison:
             if verdict.status != "ok"
         )
 
+    @cached_property
+    def _by_machine(self) -> dict[str, tuple[Record, ...]]:
+        found: dict[str, list[Record]] = {}
+        for record in self.records:
+            found.setdefault(record.machine, []).append(record)
+        return {machine: tuple(records) for machine, records in found.items()}
+
     def of(self, machine: str) -> tuple[Record, ...]:
-        return tuple(record for record in self.records if record.machine == machine)
+        return self._by_machine.get(machine, ())
 
     def network(self, name: str) -> Record | None:
         return next((record for record in self.networks if record.architecture == name), None)
@@ -101,22 +114,8 @@ class Comparison:
 
     @cached_property
     def front(self) -> tuple[Record, ...]:
-        """The Pareto front: networks that no other beats in published top-1 at as few MACs, cheapest first."""
-        priced = [(record.value("macs"), accuracy(record), record) for record in self.networks]
-        known = sorted(
-            (
-                (cost, -found.top1, record.architecture)
-                for cost, found, record in priced
-                if cost and found and found.top1
-            )
-        )
-        names: list[str] = []
-        best = 0.0
-        for _, loss, name in known:
-            if loss < best:
-                best = loss
-                names.append(name)
-        return tuple(record for name in names if (record := self.network(name)))
+        """The Pareto front of published top-1 against MACs."""
+        return front(self.networks, "macs")
 
 
 def compare(records: Sequence[Record]) -> Comparison:
@@ -128,6 +127,18 @@ def compare(records: Sequence[Record]) -> Comparison:
     ordered = sorted(records, key=lambda record: (*_order(record), machines.index(record.machine)))
     readings = [reading for record in newest for reading in record.readings.values()]
     return Comparison(tuple(ordered), _quantities(readings), machines)
+
+
+def front(records: Iterable[Record], key: str) -> tuple[Record, ...]:
+    """The Pareto front: records that no other beats in published top-1 at as low a price, cheapest first."""
+    priced = ((record.value(key), accuracy(record), record) for record in records)
+    known = [(cost, -found.top1, record) for cost, found, record in priced if cost and found and found.top1]
+    best, winners = 0.0, []
+    for _, loss, record in sorted(known, key=lambda row: (*row[:2], row[2].architecture)):
+        if loss < best:
+            best = loss
+            winners.append(record)
+    return tuple(winners)
 
 
 def accuracy(record: Record) -> Accuracy | None:
@@ -145,15 +156,21 @@ def accuracy(record: Record) -> Accuracy | None:
 def published(record: Record, key: str) -> float | None:
     """A published figure as a number, None where there is none."""
     try:
-        return float(str(record.published.get(key) or ""))
+        figure = float(str(record.published.get(key) or ""))
     except ValueError:
         return None
+    return number(figure)
+
+
+def number(value: object) -> float | None:
+    """A number that a record's details hold, None where they hold something else."""
+    return value if isinstance(value, int | float) and are_numbers((value,)) else None
 
 
 def natural(name: str) -> tuple[tuple[int, int | str], ...]:
     """A sort key that puts resnet50 before resnet101."""
     parts = re.split(r"(\d+)", name.lower())
-    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts if part)
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts if part)
 
 
 def _order(record: Record) -> tuple[int, str, tuple[tuple[int, int | str], ...]]:

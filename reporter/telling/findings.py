@@ -6,11 +6,16 @@ import re
 from collections.abc import Callable, Sequence
 
 from reporter.telling import units
-from reporter.telling.comparison import Comparison, accuracy, published
+from reporter.telling.comparison import Comparison, accuracy, number
+from reporter.telling.correlation import spearman
 from reporter.telling.language import Language
-from reporter.types import Reading, Record
+from reporter.telling.pairs import against, doubted
+from reporter.telling.ranks import ranks
+from reporter.telling.timing import how, timing
+from reporter.types import Record
 
-TIMES = ("latency_cpu_1thread", "latency_cpu", "latency_cuda")
+Priced = tuple[Record, float, float]
+"""A network, its MACs and its time."""
 CHANCE = 2.0
 """A network that recognises less than this many times what guessing would has not learned."""
 
@@ -23,7 +28,7 @@ def findings(comparison: Comparison, language: Language) -> list[str]:
 
 def fastest(comparison: Comparison, language: Language) -> str | None:
     """The fastest and the slowest network of the newest machine."""
-    key, records = _timed(comparison)
+    key, records = timing(comparison)
     if len(records) < 2:
         return None
     first, last = min(records, key=lambda r: r.value(key) or 0), max(records, key=lambda r: r.value(key) or 0)
@@ -32,9 +37,13 @@ def fastest(comparison: Comparison, language: Language) -> str | None:
     message = language._(
         "{first} is the fastest: {time} for one image ({how}). {last} takes {ratio} times as long, {slow}."
     )
-    how = _how(key, language)
     return message.format(
-        first=first.architecture, time=times[0], how=how, last=last.architecture, ratio=ratio, slow=times[1]
+        first=first.architecture,
+        time=times[0],
+        how=how(key, language),
+        last=last.architecture,
+        ratio=ratio,
+        slow=times[1],
     )
 
 
@@ -50,12 +59,13 @@ def cheapest(comparison: Comparison, language: Language) -> str | None:
     share = language.number(100 * near[1], 1)
     if near is best:
         message = language._(
-            "{name} is the most accurate ({share} % top-1) and the cheapest within one point of that: {price} MACs."
+            "Of the networks with published weights {name} is the most accurate ({share} % ImageNet top-1), and "
+            "nothing within one point of it is cheaper: {price} MACs."
         )
         return message.format(name=near[0].architecture, share=share, price=price)
     message = language._(
-        "{name} is the cheapest for its accuracy: {share} % top-1 for {price} MACs, "
-        "within one point of the best, {best} ({most} %, {dear} MACs)."
+        "Of the networks with published weights {name} is the cheapest within one point of the best: {share} % "
+        "ImageNet top-1 for {price} MACs; {best}, the best, has {most} % for {dear} MACs."
     )
     dear = units.words(language, comparison.quantities["macs"], best[2])
     top = {"best": best[0].architecture, "most": language.number(100 * best[1], 1), "dear": dear}
@@ -64,63 +74,69 @@ def cheapest(comparison: Comparison, language: Language) -> str | None:
 
 def not_time(comparison: Comparison, language: Language) -> str | None:
     """The pair that shows best that MACs are not time: fewer MACs, yet slower."""
-    key, records = _timed(comparison)
+    key, records = timing(comparison)
     rows = [(r, r.value("macs"), r.value(key)) for r in records if r.readings[key].verdict.status == "ok"]
     known = [(record, macs, time) for record, macs, time in rows if macs and time]
-    pairs = [(a, b) for a in known for b in known if a[1] < b[1] and a[2] > 1.1 * b[2]]
-    if not pairs:
+    if (pair := _farthest(known)) is None:
         return None
-    few, many = max(pairs, key=lambda pair: (pair[1][1] / pair[0][1]) * (pair[0][2] / pair[1][2]))
+    few, many = pair
     message = language._(
         "Multiply-adds are not time: {few} needs {fewer} times fewer of them than {many}, "
         "yet takes {longer} times as long ({how})."
     )
     ratios = {"fewer": units.ratio(language, many[1] / few[1]), "longer": units.ratio(language, few[2] / many[2])}
-    return message.format(few=few[0].architecture, many=many[0].architecture, how=_how(key, language), **ratios)
+    return message.format(few=few[0].architecture, many=many[0].architecture, how=how(key, language), **ratios)
 
 
-def against(new: str, old: str, opening: str) -> Callable[[Comparison, Language], str | None]:
-    """What one network costs and brings over another: parameters, MACs, time, published accuracy."""
+def _farthest(known: Sequence[Priced]) -> tuple[Priced, Priced] | None:
+    """The two that differ most in time for a MAC, of which the one with fewer MACs takes a tenth longer or more."""
+    dear = sorted(known, key=lambda row: row[1] / row[2])
+    pair, best = None, 1.0
+    for few in dear:
+        for many in reversed(dear):
+            gain = (many[1] / few[1]) * (few[2] / many[2])
+            if gain <= best:
+                break
+            if few[1] < many[1] and few[2] > 1.1 * many[2]:
+                pair, best = (few, many), gain
+                break
+    return pair
 
-    def find(comparison: Comparison, language: Language) -> str | None:
-        for machine in comparison.machines:
-            named = {record.architecture: record for record in comparison.of(machine)}
-            if new in named and old in named:
-                changes = _changes(named[new], named[old], language)
-                return f"{language._(opening)} {language.listing(changes)}." if changes else None
+
+def correlated(comparison: Comparison, language: Language) -> str | None:
+    """How far the count of multiply-adds orders the times."""
+    key, records = timing(comparison)
+    pairs = [(r.value("macs"), r.value(key)) for r in records]
+    known = [(macs, time) for macs, time in pairs if macs and time]
+    found = spearman([macs for macs, _ in known], [time for _, time in known])
+    if found is None:
         return None
-
-    return find
-
-
-def _changes(new: Record, old: Record, language: Language) -> list[str]:
-    _ = language._
-    words = {"parameters": _("{change} parameters"), "macs": _("{change} MACs")}
-    words |= {key: _("{change} time ({how})").replace("{how}", _how(key, language)) for key in TIMES[:1]}
-    found = []
-    for key, message in words.items():
-        now, before = new.value(key), old.value(key)
-        if now and before:
-            change = units.change(language, now, before)
-            found.append(message.format(change=_mark(change, new.readings[key], old.readings[key])))
-    return found + _gain(new, old, language)
+    message = language._(
+        "Over {count} networks MACs and time ({how}) have the rank correlation {rho} (95 % interval {low} to {high})."
+    )
+    numbers = {name: language.number(value, 2) for name, value in found._asdict().items()}
+    return message.format(count=len(known), how=how(key, language), **numbers)
 
 
-def _gain(new: Record, old: Record, language: Language) -> list[str]:
-    """The difference in published top-1 in points, from the same kind of source: weights, else the papers."""
-    pairs = [(new.value("imagenet_top1"), old.value("imagenet_top1")), (_paper(new), _paper(old))]
-    sources = [language._("{change} points of ImageNet top-1 (torchvision's weights)")]
-    sources += [language._("{change} points of ImageNet top-1 (the papers' own figures, one crop)")]
-    for (now, before), message in zip(pairs, sources, strict=True):
-        if now is not None and before is not None:
-            points = 100 * (now - before)
-            return [message.format(change=("+" if points > 0 else "") + language.number(points, 1))]
-    return []
-
-
-def _paper(record: Record) -> float | None:
-    error = published(record, "paper_1crop_top1_err")
-    return None if error is None else 1 - error / 100
+def ordered(comparison: Comparison, language: Language) -> str | None:
+    """How sure the order in time is: who keeps the rank over resamples, and whose rank is the least sure."""
+    key, _records = timing(comparison)
+    placed = ranks(comparison, comparison.machines[0], key)
+    if len(placed) < 3:
+        return None
+    sure = sum(rank.low == rank.high for rank in placed.values())
+    name, widest = max(placed.items(), key=lambda item: item[1].high - item[1].low)
+    if widest.low == widest.high:
+        message = language._(
+            "The order in time ({how}) is sure: in 95 % of the resamples every network keeps its rank."
+        )
+        return message.format(how=how(key, language))
+    message = language._(
+        "How sure the order in time is ({how}): {sure} of {count} networks keep their rank over resamples; "
+        "the least sure is {name}, whose rank may be {low} to {high}."
+    )
+    spans = {"low": widest.low, "high": widest.high}
+    return message.format(how=how(key, language), sure=sure, count=len(placed), name=name, **spans)
 
 
 def learned(comparison: Comparison, language: Language) -> str | None:
@@ -132,7 +148,7 @@ def learned(comparison: Comparison, language: Language) -> str | None:
     best = max(scratch, key=lambda record: record.value("finetune_top1") or 0)
     detail = best.readings["finetune_top1"].detail
     recipe = detail.get("recipe")
-    steps = int(str(recipe.get("steps") or 0)) if isinstance(recipe, dict) else 0
+    steps = int(number(recipe.get("steps")) or 0) if isinstance(recipe, dict) else 0
     share = language.number(100 * (best.value("finetune_top1") or 0), 1)
     message = language.ngettext(
         "After {steps} step from random weights, {name} recognises {share} % of the held-out images, the most.",
@@ -140,7 +156,7 @@ def learned(comparison: Comparison, language: Language) -> str | None:
         steps,
     )
     text = message.format(steps=steps, name=best.architecture, share=share)
-    limit = CHANCE / int(str(detail.get("classes") or 10))
+    limit = CHANCE / (number(detail.get("classes")) or 10)
     stuck = [record.architecture for record in scratch if (record.value("finetune_top1") or 0) < limit]
     return f"{text} {_stuck(stuck, language)}".strip()
 
@@ -156,29 +172,9 @@ def _stuck(names: Sequence[str], language: Language) -> str:
     return message.format(names=language.listing(list(names)))
 
 
-def _timed(comparison: Comparison) -> tuple[str, list[Record]]:
-    """The first kind of latency that the newest machine has, and the records that have it."""
-    records = comparison.of(comparison.machines[0])
-    for key in TIMES:
-        known = [record for record in records if record.value(key)]
-        if known:
-            return key, known
-    return TIMES[0], []
-
-
-def _how(key: str, language: Language) -> str:
-    _ = language._
-    return dict(zip(TIMES, (_("one CPU thread"), _("all CPU threads"), _("GPU")), strict=True))[key]
-
-
 def _said(record: Record, key: str, language: Language) -> str:
     reading = record.readings[key]
-    return _mark(units.words(language, reading.quantity, reading.value or 0, reading.interval), reading)
-
-
-def _mark(text: str, *readings: Reading) -> str:
-    """The sign of the tables before what rests on a noisy reading."""
-    return f"≈ {text}" if any(reading.verdict.status == "noisy" for reading in readings) else text
+    return doubted(units.words(language, reading.quantity, reading.value or 0, reading.interval), reading)
 
 
 OPENINGS = (
@@ -189,6 +185,8 @@ FINDINGS: tuple[Callable[[Comparison, Language], str | None], ...] = (
     fastest,
     cheapest,
     not_time,
+    correlated,
+    ordered,
     against("se_resnet50", "resnet50", OPENINGS[0]),
     against("resnext50_32x4d", "resnet50", OPENINGS[1]),
     learned,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import gettext
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal
-from functools import cache
+from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import cache, cached_property, lru_cache
 from io import BytesIO
 from pathlib import Path
 
 from babel import Locale
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal, get_decimal_symbol, get_group_symbol
+from babel.numbers import get_decimal_symbol, get_group_symbol
 
 from reporter.catalog import nearest
 from reporter.types import ReporterError
@@ -23,6 +24,12 @@ from reporter.types import ReporterError
 FOLDER = Path(__file__).parent.parent / "languages"
 RECORDED = "recorded"
 """The flag, in a catalogue, of a message that records hold with its blanks already filled in."""
+LONGEST_SENTENCE = 400
+"""A text that is longer is nobody's sentence, and matching it with blanks would take long."""
+MANY = 30
+"""So many items are named in an enumeration at most."""
+EXACTLY = Context(prec=500)
+"""Enough digits for any number that a record may hold."""
 SOURCE = "en"
 """The language that stands in the code itself and needs no catalogue."""
 
@@ -56,35 +63,58 @@ class Language:
 
     def said(self, text: str | None) -> str:
         """Translates a sentence that a record holds, also one whose blanks were filled in when it was measured."""
-        if not text:
-            return ""
+        if not text or len(text) > LONGEST_SENTENCE:
+            return text or ""
         if (exact := self._(text)) != text:
             return exact
-        for pattern, message in self.patterns:
-            if match := pattern.fullmatch(text):
-                return message.format(**match.groupdict())
-        return text
+        return _filled(self.patterns, text)
 
     def number(self, value: float, decimals: int = 0) -> str:
         """A number with that many digits after the point, half rounded up as in the charts."""
-        exact = Decimal(repr(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
-        pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
-        return str(format_decimal(exact, pattern, locale=self.locale)).replace("-", "−")
+        exact = Decimal(repr(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, EXACTLY)
+        return f"{exact:,f}".translate(self._signs)
+
+    @cached_property
+    def _signs(self) -> dict[int, str]:
+        """What Python writes into numbers -> what this language does; Babel formats ten times as slowly."""
+        return str.maketrans(
+            {",": str(get_group_symbol(self.locale)), ".": str(get_decimal_symbol(self.locale)), "-": "−"}
+        )
+
+    def signed(self, value: float) -> str:
+        """A percentage with its sign, one digit after the point below ten."""
+        return ("+" if value > 0 else "") + self.number(value, 0 if abs(value) >= 10 else 1)
+
+    def day(self, moment: str) -> str:
+        """The day of a moment in ISO 8601, as short as an axis needs it; any other text as it is."""
+        try:
+            when = datetime.fromisoformat(moment)
+        except ValueError:
+            return moment
+        return str(format_date(when, "d MMM", locale=self.locale))
 
     def date(self, moment: str) -> str:
         """A moment in ISO 8601 as a date and time, in UTC; any other text as it is."""
         try:
             when = datetime.fromisoformat(moment)
-        except ValueError:
+            when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+        except (ValueError, OverflowError):
             return moment
-        when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
         return str(format_datetime(when, "d MMMM y, HH:mm", locale=self.locale)) + " UTC"
 
     def listing(self, items: list[str]) -> str:
         """Items as an enumeration: a, b and c."""
+        if len(items) > MANY:
+            return self.several(items)
         if len(items) < 2:
             return "".join(items)
         return self._("{items} and {last}").format(items=", ".join(items[:-1]), last=items[-1])
+
+    def several(self, items: Sequence[str]) -> str:
+        """Items with commas; of many the first, and how many more there are."""
+        if len(items) <= MANY:
+            return ", ".join(items)
+        return self._("{items} and {count} more").format(items=", ".join(items[:MANY]), count=len(items) - MANY)
 
     @property
     def vega(self) -> dict[str, object]:
@@ -96,6 +126,14 @@ class Language:
 def available() -> list[str]:
     """The languages there are: English, and one for each catalogue in reporter/languages."""
     return [SOURCE, *sorted(path.stem for path in FOLDER.glob("*.po") if path.stem != SOURCE)]
+
+
+def known(asked: Sequence[str]) -> Sequence[str]:
+    """The codes that --lang names; ReporterError where there is no such language."""
+    for code in asked:
+        if code not in available():
+            raise ReporterError(f"--lang: unknown language {code!r}; {nearest(code, available())}")
+    return asked
 
 
 @cache
@@ -114,6 +152,15 @@ def language(code: str) -> Language:
     blanks = [(str(message.id), str(message.string)) for message in catalog if RECORDED in message.flags]
     patterns = tuple((_pattern(message), translation) for message, translation in blanks)
     return Language(code, Locale.parse(code), gettext.GNUTranslations(compiled), patterns)
+
+
+@lru_cache(maxsize=2**12)
+def _filled(patterns: tuple[tuple[re.Pattern[str], str], ...], text: str) -> str:
+    """The translation whose blanks the text fills in; the text itself where there is none."""
+    for pattern, message in patterns:
+        if match := pattern.fullmatch(text):
+            return message.format(**match.groupdict())
+    return text
 
 
 def _pattern(message: str) -> re.Pattern[str]:

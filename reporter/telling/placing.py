@@ -36,14 +36,21 @@ CHARACTER = 0.58
 """Width of a character over the font size: a little more than a common sans-serif needs on average."""
 
 
-def place(bubbles: Sequence[Bubble], width: float, height: float, size: float) -> list[Box | None]:
-    """A box for each label within the plot, None where there is no room; small bubbles choose first."""
+def place(
+    bubbles: Sequence[Bubble], width: float, height: float, size: float, named: Sequence[bool] = ()
+) -> list[Box | None]:
+    """A box for each label within the plot, None where there is no room or none is wanted; small bubbles choose first.
+
+    `named` says of each bubble whether it wants a label; all do where it is empty.
+    """
     placed: dict[int, Box] = {}
-    for index in sorted(range(len(bubbles)), key=lambda i: (bubbles[i].radius, i)):
+    wanted = [index for index in range(len(bubbles)) if not named or named[index]]
+    for index in sorted(wanted, key=lambda i: (bubbles[i].radius, i)):
+        near = _near(bubbles[index], bubbles, size)
         for box in _candidates(bubbles[index], size):
             inside = box.left >= 0 and box.top >= 0 and box.right <= width and box.bottom <= height
             free = not any(box.overlaps(other) for other in placed.values())
-            if inside and free and not any(box.touches(bubble) for bubble in bubbles):
+            if inside and free and not any(box.touches(bubble) for bubble in near):
                 placed[index] = box
                 break
     return [placed.get(index) for index in range(len(bubbles))]
@@ -81,6 +88,12 @@ def _candidates(bubble: Bubble, size: float) -> list[Box]:
             y = bubble.y + reach * math.sin(angle) + height / 2 * math.sin(angle)
             boxes.append(Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2))
     return boxes
+
+
+def _near(bubble: Bubble, bubbles: Sequence[Bubble], size: float) -> list[Bubble]:
+    """The bubbles that a label of this one could touch."""
+    reach = bubble.radius + RINGS[-1] + CHARACTER * size * len(bubble.label) + 2 * size
+    return [other for other in bubbles if math.dist(bubble[:2], other[:2]) < reach + other.radius]
 
 
 def _sign(value: float) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reporter.telling import markdown
+from reporter.telling import formula, markdown
 
 if TYPE_CHECKING:
     from reporter.telling.report import Report
@@ -33,7 +33,7 @@ def folder() -> Path:
 @cache
 def _environment(page: bool) -> Environment:
     """Everything is escaped unless a template says otherwise: as HTML for the page, as Markdown for the text."""
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(folder()),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -42,3 +42,5 @@ def _environment(page: bool) -> Environment:
         autoescape=page,
         finalize=None if page else markdown.escape,
     )
+    environment.filters["formula"] = formula.to_mathml if page else formula.to_dollars
+    return environment

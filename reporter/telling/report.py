@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reporter import __version__, store
+from reporter import __version__, files, history, store
 from reporter.catalog import collect
-from reporter.telling import drawing, export, render, sections
+from reporter.comparing import kept
+from reporter.comparing.kept import Kept
+from reporter.comparing.levels import NIGHTS
+from reporter.telling import drawing, export, latex, over_nights, render, sections, thinning
+from reporter.telling.choice import choice
+from reporter.telling.claims import try_claims
 from reporter.telling.comparison import Comparison, compare
 from reporter.telling.language import SOURCE, Language, available, language
 from reporter.telling.sections import Block, Figure, Section
 from reporter.telling.summary import summary
 from reporter.telling.table import Table, Tabulation
-from reporter.types import Chart
+from reporter.types import Chart, Claim, Evidence, Record, ReporterError
+
+CHOOSING = 25
+"""Where the choice stands among charts and tables."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,8 @@ class Report:
 
     @property
     def tables(self) -> list[Table]:
-        return [block for section in self.sections for block in section.blocks if isinstance(block, Table)]
+        blocks = (block for section in self.sections for block in section.blocks)
+        return [table for block in blocks for table in getattr(block, "tables", ())]
 
 
 @dataclass(frozen=True)
@@ -39,30 +48,57 @@ class Picture:
     file: str
 
 
-def write(folder: Path, languages: Sequence[str]) -> list[Path]:
+def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
     """Writes summary.json, and for each language the reports, figures and tables; gives the files.
 
-    Raises ReporterError where there are no records, or no such language.
+    Where no language is named it is those that the newest record was asked for. Raises ReporterError where there are no
+    records, or no such language.
     """
-    tongues = [language(code) for code in languages]
-    records, complaints = store.load_all(folder)
+    for code in languages:
+        language(code)
+    records, complaints = _read(folder)
+    evidence, torn = store.load_all_evidence(folder)
     comparison = compare(records)
-    files: dict[str, str | bytes] = {"summary.json": store.dumps(summary(comparison))}
+    tongues = [language(code) for code in languages or asked(comparison)]
+    try:
+        past = history.recent(folder / "history.jsonl", comparison.machines[:1], NIGHTS, over_nights.KEYS)
+        comparison = replace(comparison, past=tuple(past))
+        changed = kept.kept(folder)
+    except ReporterError as error:
+        complaints, changed = [*complaints, str(error)], None
+    made: dict[str, str | bytes] = {"summary.json": files.lines(summary(comparison), "records")}
     for tongue in tongues:
         pictures = draw(comparison, tongue, collect("reporter.charts", Chart).values())
         tables = collect("reporter.telling.tables", Tabulation).values()
-        files |= outputs(build(comparison, tongue, pictures, tables, complaints), pictures)
-    for name, content in files.items():
-        store.write(folder / name, content)
-    return [folder / name for name in files]
+        claims = collect("reporter.claims", Claim).values()
+        told = build(
+            comparison,
+            tongue,
+            pictures,
+            tables,
+            complaints=[*complaints, *torn],
+            changed=changed,
+            claims=claims,
+            evidence=evidence,
+        )
+        made |= outputs(told, pictures)
+    for name, content in made.items():
+        files.write(folder / name, content)
+    return [folder / name for name in made]
 
 
-def languages(folder: Path) -> Sequence[str]:
-    """The languages that the newest record of a folder was asked for, English where it says nothing."""
-    records, _complaints = store.load_all(folder)
-    asked = compare(records).newest.settings.get("lang")
-    known = [code for code in asked if code in available()] if isinstance(asked, list) else []
-    return [str(code) for code in known] or [SOURCE]
+def asked(comparison: Comparison) -> Sequence[str]:
+    """The languages that the newest record was asked for, English where it says nothing."""
+    named = comparison.newest.settings.get("lang")
+    known = [code for code in named if code in available()] if isinstance(named, list) else []
+    return [str(code) for code in dict.fromkeys(map(str, known))] or [SOURCE]
+
+
+def _read(folder: Path) -> tuple[list[Record], list[str]]:
+    records, complaints = store.load_all(folder)
+    if complaints and not records:
+        raise ReporterError(f"no records to report; {complaints[0]}")
+    return records, complaints
 
 
 def build(
@@ -70,13 +106,20 @@ def build(
     tongue: Language,
     pictures: Iterable[Picture],
     tables: Iterable[Tabulation],
+    *,
     complaints: Sequence[str] = (),
+    changed: Kept | None = None,
+    claims: Iterable[Claim] = (),
+    evidence: Mapping[str, Evidence] | None = None,
 ) -> Report:
-    """Puts the report together from the charts and tables it is handed."""
+    """Puts the report together from the charts, tables and claims it is handed."""
     _ = tongue._
     blocks: list[tuple[int, Block]] = [(picture.order, picture.figure) for picture in pictures]
     made = [(tabulation.order, tabulation.make(comparison, tongue)) for tabulation in tables]
     blocks += [(order, table) for order, table in made if table]
+    trials = try_claims(claims, evidence or {}, comparison, tongue)
+    if chosen := choice(comparison, tongue):
+        blocks.append((CHOOSING, chosen))
     count = len(comparison.networks)
     message = tongue.ngettext("{count} network, measured on {date}", "{count} networks, measured on {date}", count)
     return Report(
@@ -85,7 +128,10 @@ def build(
         language=tongue,
         sections=(
             sections.found(comparison, tongue),
+            *([sections.changed(changed, tongue)] if changed else []),
             *sections.chapters(blocks, tongue),
+            sections.architectures(comparison, tongue),
+            *([sections.claimed(trials, tongue)] if trials.trials else []),
             sections.measured(comparison, tongue),
             sections.failed(comparison, complaints, tongue),
             sections.environment(comparison, tongue),
@@ -97,26 +143,53 @@ def draw(comparison: Comparison, tongue: Language, charts: Iterable[Chart]) -> l
     """Draws every chart that has something to show."""
     pictures = []
     for chart in charts:
-        spec = chart.draw(comparison, tongue)
+        shown = thinning.pictured(comparison, chart.most)
+        spec = chart.draw(shown, tongue)
         if spec is None:
             continue
-        svg = drawing.draw(spec, tongue)
+        note = thinning.note(shown, comparison, tongue)
+        svg = drawing.draw(_noted(spec, note) if note else spec, tongue)
         title, file = tongue._(chart.title), chart.name + tongue.suffix
-        figure = Figure(chart.name, title, tongue._(chart.caption), drawing.inline(svg, chart.name, title), file)
+        caption = f"{tongue._(chart.caption)} {note}".strip()
+        figure = Figure(chart.name, title, caption, drawing.inline(svg, chart.name, title), file)
         pictures.append(Picture(figure, chart.order, drawing.file(svg, title)))
     return pictures
+
+
+def _noted(spec: drawing.Spec, note: str) -> drawing.Spec:
+    """A chart that says what it leaves out, beneath its own title where it has one."""
+    return spec | {"title": {"text": spec["title"], "subtitle": note} if "title" in spec else note}
 
 
 def outputs(report: Report, pictures: Iterable[Picture]) -> dict[str, str | bytes]:
     """The files of one language by name."""
     suffix = report.language.suffix
-    files: dict[str, str | bytes] = {}
+    made: dict[str, str | bytes] = {}
     for picture in pictures:
-        files[f"figures/{picture.figure.file}.svg"] = picture.file
-        files[f"figures/{picture.figure.file}.png"] = drawing.png(picture.file)
+        made[f"figures/{picture.figure.file}.svg"] = picture.file
+        made[f"figures/{picture.figure.file}.png"] = drawing.png(picture.file)
     for table in report.tables:
-        files[f"tables/{table.name}{suffix}.csv"] = export.to_csv(table)
-        files[f"tables/{table.name}{suffix}.tex"] = export.to_tex(table)
-    files[f"report{suffix}.md"] = render.to_markdown(report)
-    files[f"report{suffix}.html"] = render.to_html(report)
-    return files
+        made[f"tables/{table.name}{suffix}.csv"] = export.to_csv(table)
+        made[f"tables/{table.name}{suffix}.tex"] = latex.to_tex(table, report.language)
+    short = abridged(report)
+    made[f"report{suffix}.md"] = render.to_markdown(short)
+    made[f"report{suffix}.html"] = render.to_html(short)
+    return made
+
+
+def abridged(report: Report) -> Report:
+    """The same with so many rows of each table as a page can bear; the files of the tables have all."""
+    parts = [
+        replace(section, blocks=tuple(_abridged(block, report.language) for block in section.blocks))
+        for section in report.sections
+    ]
+    return replace(report, sections=tuple(parts))
+
+
+def _abridged(block: Block, tongue: Language) -> Block:
+    if not isinstance(block, Table) or len(block.rows) <= block.most:
+        return block
+    message = tongue._("The first {shown} of {count} rows; {file} has all.")
+    file = f"tables/{block.name}{tongue.suffix}.csv"
+    note = message.format(shown=block.most, count=len(block.rows), file=file)
+    return replace(block, rows=block.rows[: block.most], notes=(note, *block.notes))

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from reporter.comparing.kept import Kept
+from reporter.comparing.words import Words
+from reporter.telling.cards import Card, Index, cards
+from reporter.telling.choice import Choice
+from reporter.telling.claims import Trials
 from reporter.telling.comparison import Comparison, Remark
 from reporter.telling.findings import findings
 from reporter.telling.language import Language
+from reporter.telling.sheets import Sheets, stages
 from reporter.telling.table import Table, status_word
+
+LINES = 200
+"""Longer lists are cut off there."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,7 @@ class Figure:
     kind = "figure"
 
 
-Block = Text | Items | Terms | Figure | Table
+Block = Text | Items | Terms | Figure | Table | Choice | Trials | Card | Index | Sheets
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,19 @@ def found(comparison: Comparison, language: Language) -> Section:
     return Section("found", _("What was found"), (Items(tuple(sentences)),))
 
 
+def changed(kept: Kept, language: Language) -> Section:
+    """What changed since the baseline, and what the comparison rests on."""
+    words = Words(kept.differences, language)
+    against = language._("Compared with {base}, measured on {date}: {headline}")
+    told = against.format(base=kept.base, date=language.date(kept.measured), headline=words.headline())
+    blocks: list[Block] = [Text(told)]
+    if lines := tuple(words.changes()):
+        blocks.append(Items(lines))
+    if grounds := tuple(words.grounds()):
+        blocks += [Text(language._("What this rests on:")), Items(grounds)]
+    return Section("changed", language._("What changed"), tuple(blocks))
+
+
 def chapters(blocks: Iterable[tuple[int, Block]], language: Language) -> list[Section]:
     """Figures and tables in their chapters: the tens of their order say which."""
     _ = language._
@@ -73,6 +95,7 @@ def chapters(blocks: Iterable[tuple[int, Block]], language: Language) -> list[Se
         5: ("memory", _("Memory")),
         6: ("time", _("Time")),
         7: ("finetune", _("Fine-tuning")),
+        8: ("history", _("Over the nights")),
     }
     ordered = sorted(blocks, key=lambda pair: pair[0])
     numbers = [min(order // 10, 10) if order // 10 in titles else 10 for order, _block in ordered]
@@ -82,6 +105,23 @@ def chapters(blocks: Iterable[tuple[int, Block]], language: Language) -> list[Se
         inside = tuple(block for at, (_order, block) in zip(numbers, ordered, strict=True) if at == number)
         sections.append(Section(name, title, inside))
     return sections
+
+
+def architectures(comparison: Comparison, language: Language) -> Section:
+    """A card for each network, and their stages and layers in files."""
+    _ = language._
+    how = _(
+        "A card shows the block that its network is made of, traced from the real module, and what each stage costs: "
+        "neighbouring layers on one grid are a stage, a block or a fully connected layer is one of its own."
+    )
+    made = cards(comparison, language)
+    blocks: tuple[Block, ...] = (Text(how), Index(made), *made, stages(comparison, language))
+    return Section("architectures", _("The architectures"), blocks)
+
+
+def claimed(trials: Trials, language: Language) -> Section:
+    """What the lecture says, each claim with its verdict and the evidence for it."""
+    return Section("claims", language._("The lecture, put to the test"), (trials,))
 
 
 def measured(comparison: Comparison, language: Language) -> Section:
@@ -114,7 +154,8 @@ def failed(comparison: Comparison, complaints: Sequence[str], language: Language
     if noisy:
         blocks += [Text(_("Too noisy to rely on:")), Items(tuple(_noisy(noisy, comparison, language)))]
     if complaints:
-        blocks += [Text(_("Files that are no records and were left out:")), Items(tuple(complaints))]
+        left_out = _most(list(complaints), language)
+        blocks += [Text(_("Files that are no records and were left out:")), Items(tuple(left_out))]
     return Section("failed", _("What failed, and why"), tuple(blocks))
 
 
@@ -129,11 +170,11 @@ def _broken(remarks: Sequence[Remark], comparison: Comparison, language: Languag
     lines = []
     for (status, reason, lacking), who in names.items():
         everybody = len(who) == len(comparison.records) > 1
-        networks = language._("all networks") if everybody else ", ".join(who)
+        networks = language._("all networks") if everybody else language.several(who)
         what = "; ".join(language._(title) for title in lacking)
         why = language.said(reason) or language._("no reason was given")
         lines.append(f"{networks}: {what}: {status_word(status, language)}: {why}")
-    return lines
+    return _most(lines, language)
 
 
 def _noisy(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> list[str]:
@@ -142,7 +183,14 @@ def _noisy(remarks: Sequence[Remark], comparison: Comparison, language: Language
     for remark in remarks:
         told = f"{_who(remark, comparison)} ({language.said(remark.reason)})"
         lines.setdefault(language._(remark.quantity.title), []).append(told)
-    return [f"{title}: {', '.join(told)}" for title, told in lines.items()]
+    return [f"{title}: {language.several(told)}" for title, told in lines.items()]
+
+
+def _most(lines: list[str], language: Language) -> list[str]:
+    """The first LINES of them, and how many more there are."""
+    if len(lines) <= LINES:
+        return lines
+    return [*lines[:LINES], language._("and {count} more; summary.json has all").format(count=len(lines) - LINES)]
 
 
 def _who(remark: Remark, comparison: Comparison) -> str:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from reporter.telling import units
 from reporter.telling.comparison import NUMBERS, Comparison
 from reporter.telling.language import Language
-from reporter.types import Reading, Record
+from reporter.types import Group, Reading, Record
 
 Value = int | float | str | None
 
 
 @dataclass(frozen=True)
 class Column:
-    """`key` and `base` (the unit of the raw values) head the column in CSV, `title` and `unit` where people read."""
+    """`key` and `base` (the unit of the raw values) head the column in CSV, `title` and `unit` where people read.
+
+    `group` is the heading over columns that stand together, `short` the title where that heading is seen.
+    """
 
     key: str
     title: str
@@ -24,6 +28,13 @@ class Column:
     hint: str = ""
     numeric: bool = False
     interval: bool = False
+    group: str = ""
+    short: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The column's name in files: its key, and the unit of the raw values where they have one."""
+        return f"{self.key} [{self.base}]" if self.base not in ("", "1") else self.key
 
 
 @dataclass(frozen=True)
@@ -41,12 +52,35 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
+    """`families` has the family of each row where rows are networks; then the first column names them.
+
+    `most` rows of it stand on a page; its files have all.
+    """
+
     name: str
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
+    most: int = 500
     kind = "table"
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables of a block that go into files; every kind of block that has some tells them so."""
+        return (self,)
+
+    @property
+    def groups(self) -> list[tuple[str, int]]:
+        """The headings over the columns, each with how many it spans; none where no column has one."""
+        runs = [(title, len(list(run))) for title, run in groupby(column.group for column in self.columns)]
+        return runs if any(title for title, _ in runs) else []
+
+    @property
+    def marked(self) -> bool:
+        """Whether a cell has a reason to tell."""
+        return any(cell.note for row in self.rows for cell in row)
 
 
 @dataclass(frozen=True)
@@ -65,6 +99,7 @@ class Builder:
     comparison: Comparison
     language: Language
     records: Sequence[Record]
+    grouped: bool = False
     columns: list[Column] = field(default_factory=list)
     cells: list[list[Cell]] = field(default_factory=list)
 
@@ -101,17 +136,28 @@ class Builder:
             hint=self.language._(quantity.definition),
             numeric=True,
             interval=wide,
+            group=group_title(quantity.group, self.language) if self.grouped else "",
         )
         best = [self.comparison.is_best(record, key) for record in self.records]
         self.add(column, [told(r, scale, self.language, b) for r, b in zip(readings, best, strict=True)])
 
     def table(self, name: str, title: str, notes: Sequence[str] = ()) -> Table:
         rows = tuple(zip(*self.cells, strict=True))
-        return Table(name, title, tuple(self.columns), rows, tuple(note for note in notes if note))
+        families = tuple(record.family for record in self.records)
+        return Table(name, title, tuple(self.columns), rows, tuple(note for note in notes if note), families)
+
+
+def group_title(group: Group, language: Language) -> str:
+    """The heading over the columns of a group of quantities."""
+    _ = language._
+    titles = {"size": _("Size"), "compute": _("Compute"), "memory": _("Memory"), "latency": _("Time")}
+    return titles.get(group) or _("Accuracy")
 
 
 def plain(value: object) -> Cell:
-    """A cell of words or of a number that is told as it is."""
+    """A cell of words or of a number that is told as it is; a cell stays one."""
+    if isinstance(value, Cell):
+        return value
     if value is None or value == "":
         return Cell("")
     return Cell(str(value), value if isinstance(value, int | float | str) else str(value))

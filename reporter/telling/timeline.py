@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from reporter import facts
+from reporter.telling.language import Language
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,15 @@ def bars() -> list[Entry]:
 
 def humans() -> list[Entry]:
     return [entry for entry in entries() if entry.year == "human"]
+
+
+def told(entry: Entry, language: Language) -> list[str]:
+    """What a bar says: whose, of what, how good and how deep, by what kind of number, its source and its footnote."""
+    _, said = language._, language.said
+    error = f"{_('top-5 error')} {language.number(entry.error, len(str(entry.error).partition('.')[2]))} %"
+    depth = f"{_('Depth')}: {said(entry.depth)}" if entry.depth else ""
+    parts = (said(entry.year), entry.team, said(entry.what), error, depth, said(entry.make), said(entry.kind))
+    return [part for part in (*parts, f"{_('Source')}: {entry.source}", said(entry.note)) if part]
 
 
 def _entry(row: dict[str, str]) -> Entry:

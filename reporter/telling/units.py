@@ -86,7 +86,4 @@ def ratio(language: Language, value: float) -> str:
 
 def change(language: Language, new: float, old: float) -> str:
     """A relative change in percent with its sign."""
-    percent = 100 * (new / old - 1)
-    digits = 0 if abs(percent) >= 10 else 1
-    sign = "+" if percent > 0 else ""
-    return f"{sign}{language.number(percent, digits)} %"
+    return f"{language.signed(100 * (new / old - 1))} %"

@@ -8,9 +8,13 @@ from collections.abc import Callable, Sequence
 from pydantic import JsonValue
 
 from reporter.telling import units
-from reporter.telling.comparison import Comparison
+from reporter.telling.comparison import Comparison, number
 from reporter.telling.language import Language
-from reporter.telling.table import Builder, Table, Tabulation
+from reporter.telling.ranks import ranks
+from reporter.telling.table import Builder, Cell, Column, Table, Tabulation
+from reporter.telling.tables.operators import verdict
+from reporter.telling.times import add_percentiles, add_relative
+from reporter.telling.timing import TIMES
 from reporter.types import Group, Record
 
 ELSEWHERE = ("imagenet_top1", "imagenet_top5")
@@ -26,10 +30,23 @@ def group(name: Group) -> Callable[[Comparison, Language], Table | None]:
         rows.names()
         for quantity in shown:
             rows.quantity(quantity.key, whole=name == "size")
+            if quantity.key in TIMES:
+                _rank(rows, quantity.key)
         notes = EXTRAS[name](rows, language) if name in EXTRAS else ()
         return rows.table(name, titles(language)[name], notes)
 
     return make
+
+
+def _rank(rows: Builder, key: str) -> None:
+    """The ranks of a time that 95 % of the resamples give each network, machine by machine."""
+    _, language = rows.language._, rows.language
+    placed = {machine: ranks(rows.comparison, machine, key) for machine in rows.comparison.machines}
+    found = [placed[record.machine].get(record.architecture) for record in rows.records]
+    if any(found):
+        title = _("Rank: {what}").format(what=_(rows.comparison.quantities[key].title))
+        cells = [Cell(r.told(language), r.rank, r.low, r.high) if r else Cell("–", status="missing") for r in found]
+        rows.add(Column(f"rank_{key}", title, numeric=True, interval=True), cells)
 
 
 def titles(language: Language) -> dict[Group, str]:
@@ -53,11 +70,10 @@ def _size(rows: Builder, language: Language) -> Sequence[str]:
 def _compute(rows: Builder, language: Language) -> Sequence[str]:
     """The second counter's verdict and what it could not count."""
     _ = language._
-    words = {"agree": _("agree"), "differ": _("differ"), "undercount": _("undercount")}
     counted = [record.readings.get("macs_fvcore") for record in rows.records]
-    verdicts = [str(reading.detail.get("verdict", "")) if reading else "" for reading in counted]
+    verdicts = [verdict(record, language) for record in rows.records]
     reasons = [_because(reading.detail.get("because"), language) if reading else "" for reading in counted]
-    told = [f"{words.get(v, v)}: {b}" if b else words.get(v, v) for v, b in zip(verdicts, reasons, strict=True)]
+    told = [f"{word}: {reason}" if reason else word for word, reason in zip(verdicts, reasons, strict=True)]
     rows.text("counters", _("The two counters"), told)
     return (
         _("MACs: one multiply and one add are one. FLOPs, where the term means operations, are 2 × MACs."),
@@ -74,8 +90,8 @@ def _because(operators: JsonValue, language: Language) -> str:
     """What the second counter counts beyond the first, operator by operator."""
     if not isinstance(operators, dict):
         return language.said(str(operators or ""))
-    counts = {name: count for name, count in operators.items() if isinstance(count, int | float)}
-    return ", ".join(f"{name} {units.count(language, count)}" for name, count in counts.items())
+    counts = ((name, number(count)) for name, count in operators.items())
+    return ", ".join(f"{name} {units.count(language, count)}" for name, count in counts if count is not None)
 
 
 def _memory(rows: Builder, language: Language) -> Sequence[str]:
@@ -84,9 +100,18 @@ def _memory(rows: Builder, language: Language) -> Sequence[str]:
 
 def _latency(rows: Builder, language: Language) -> Sequence[str]:
     _ = language._
+    add_relative(rows)
+    add_percentiles(rows)
     apart = _("Machines stand side by side: times of two machines are not comparable.")
+    ranked = any(column.key.startswith("rank_") for column in rows.columns)
     return (
         _("Medians; digits follow the 95 % interval, which is in the CSV file. ≈: noisy, not to be relied on."),
+        _(
+            "Ranks: where 95 % of 1,000 resamples put a network, each of rounds drawn anew and of samples drawn anew "
+            "within them. Networks whose ranks overlap are not told apart by this run."
+        )
+        if ranked
+        else "",
         apart if len(rows.comparison.machines) > 1 else "",
     )
 
@@ -122,7 +147,8 @@ def _finetune(rows: Builder, language: Language) -> Sequence[str]:
 
 def _luck(records: Sequence[Record], language: Language) -> str:
     """How far chance in the choice of held-out images moves a share, at most: 1.96 binomial standard deviations."""
-    images = [int(str(count)) for count in (_detail(record, "test_images") for record in records) if count]
+    counts = (number(_detail(record, "test_images")) for record in records)
+    images = [int(count) for count in counts if count and count >= 1]
     if not images:
         return ""
     message = language._("{count} held-out images: a share is known within {points} points or better (95 %).")

@@ -1,11 +1,11 @@
-"""What fvcore counted, operator by operator, and how often it met operators that it does not count."""
+"""What fvcore counted, operator by operator, how often it met operators that it does not count, and the verdict."""
 
 from __future__ import annotations
 
 from reporter.telling import units
-from reporter.telling.comparison import Comparison
+from reporter.telling.comparison import Comparison, number
 from reporter.telling.language import Language
-from reporter.telling.table import Builder, Cell, Column, Table, Tabulation
+from reporter.telling.table import Builder, Cell, Column, Table, Tabulation, status_word
 from reporter.types import Record
 
 KEY = "macs_fvcore"
@@ -13,12 +13,13 @@ KEY = "macs_fvcore"
 
 def make(comparison: Comparison, language: Language) -> Table | None:
     """A column for each operator that any network has: multiply-adds as fvcore counts them."""
-    records = [record for record in comparison.networks if record.value(KEY) is not None]
+    records = [record for record in comparison.networks if KEY in record.readings]
     names = sorted({name for record in records for name in _counted(record)})
     if not names:
         return None
     rows = Builder(comparison, language, records)
     rows.names(machines=False)
+    rows.text("verdict", language._("Verdict"), [verdict(record, language) for record in records])
     for name in names:
         rows.add(
             Column(name, name.replace("_", " "), base="1", numeric=True),
@@ -28,9 +29,21 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     return rows.table("operators", language._("fvcore, operator by operator"))
 
 
+def verdict(record: Record, language: Language) -> str:
+    """Whether the second counter agrees, in a word, or what became of it; empty where it was never asked."""
+    _ = language._
+    words = {"agree": _("agree"), "differ": _("differ"), "undercount": _("undercount")}
+    reading = record.readings.get(KEY)
+    if reading is None:
+        return ""
+    word = str(reading.detail.get("verdict", ""))
+    return words.get(word, word) or status_word(reading.verdict.status, language)
+
+
 def _counted(record: Record) -> dict[str, int]:
     operators = record.readings[KEY].detail.get("operators")
-    return {name: int(str(count)) for name, count in operators.items()} if isinstance(operators, dict) else {}
+    counts = ((name, number(count)) for name, count in operators.items()) if isinstance(operators, dict) else ()
+    return {name: int(count) for name, count in counts if count is not None}
 
 
 def _uncounted(record: Record) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from reporter.telling.comparison import Comparison
-from reporter.telling.language import Language
-from reporter.telling.table import Builder, Table, Tabulation
+from dataclasses import replace
 
+from reporter.telling.comparison import Comparison, front
+from reporter.telling.language import Language
+from reporter.telling.table import Builder, Cell, Table, Tabulation
+from reporter.telling.timing import how, timing
+
+MOST = 5000
+"""The one table that is sorted and searched for a network has room for many."""
 HEADLINES = (
     "parameters",
-    "macs",
     "depth",
+    "macs",
     "peak_activation_bytes",
     "latency_cpu_1thread",
     "latency_cpu",
@@ -23,21 +28,39 @@ HEADLINES = (
 
 def make(comparison: Comparison, language: Language) -> Table:
     _ = language._
-    rows = Builder(comparison, language, comparison.records)
+    rows = Builder(comparison, language, comparison.records, grouped=True)
     rows.names()
     rows.text("family", _("Family"), [record.family for record in rows.records])
     rows.text("year", _("Year"), [record.year for record in rows.records])
-    front = {record.architecture for record in comparison.front}
-    rows.text("pareto", _("Pareto"), ["◆" if record.architecture in front else "" for record in rows.records])
+    rows.text("pareto", _("Pareto"), pareto(comparison))
     for key in HEADLINES:
         rows.quantity(key)
+    key, _timed = timing(comparison)
     notes = (
         _("Bold: the best of a column. Digits follow the 95 % interval. ≈: noisy, not to be relied on."),
-        _("◆: no other network of this table is more accurate for as few MACs (Pareto front).") if front else "",
+        _(
+            "Pareto: ◆ no other network of this table is more accurate for as few MACs, ◇ none for as little time "
+            "({how}); the accuracy is the published one."
+        ).format(how=how(key, language))
+        if comparison.front
+        else "",
         weights_note(comparison, language),
         inception_note(comparison, language),
     )
-    return rows.table("overview", _("The networks side by side"), notes)
+    return replace(rows.table("overview", _("The networks side by side"), notes), most=MOST)
+
+
+def pareto(comparison: Comparison) -> list[Cell | str]:
+    """The fronts that each record stands on: in files as words, where people read as signs."""
+    key, timed = timing(comparison)
+    cheap = {record.architecture for record in comparison.front}
+    quick = {id(record) for record in front(timed, key)}
+    cells: list[Cell | str] = []
+    for record in comparison.records:
+        fronts = {"macs": ("◆", record.architecture in cheap), "time": ("◇", id(record) in quick)}
+        signs = "".join(sign for sign, there in fronts.values() if there)
+        cells.append(Cell(signs, " ".join(name for name, (_, there) in fronts.items() if there)) if signs else "")
+    return cells
 
 
 def weights_note(comparison: Comparison, language: Language) -> str:

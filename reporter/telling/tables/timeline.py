@@ -33,7 +33,7 @@ def _row(entry: Entry, language: Language) -> tuple[Cell, ...]:
     error = Cell(language.number(entry.error, digits), entry.error)
     before = (language.said(entry.year), entry.team, language.said(entry.what))
     said = language.said
-    won = "✓" if entry.winner else ""
+    won = Cell("✓", "yes") if entry.winner else ""
     after = (said(entry.depth), said(entry.make), won, said(entry.kind), entry.source, said(entry.note))
     return (*map(plain, before), error, *map(plain, after))
 

@@ -1,0 +1,203 @@
+"""What happens with very many networks and nights: `python benchmarks/load.py [DIR]`.
+
+Makes two results folders of 1,300 networks on 3 machines with 365 nights of history, then times `render` and `compare`
+on them as whole processes, and the page in Chromium; prints a table in Markdown with the bounds. Nothing in the folders
+was measured: the records are those of results/reference with other names and numbers drawn at random, and every record
+and every machine says that it is synthetic. DIR (default: a temporary folder, removed afterwards) needs 2 GB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "results" / "reference" / "records"
+SYNTHETIC = "synthetic: made up by benchmarks/load.py, nothing here was measured"
+FAMILIES = ("ResNet", "ResNeXt", "DenseNet", "Inception", "VGG", "SE-ResNet", *(f"Family{n:02}" for n in range(60)))
+FIRST_NIGHT = datetime(2025, 11, 22, 2, tzinfo=UTC)
+Record = dict[str, Any]
+
+
+def records(networks: int, machines: int, seed: int) -> Iterator[Record]:
+    """Records with the shape of real ones; `seed` moves the times a little, as another night does."""
+    patterns = [json.loads(path.read_text("utf-8")) for path in sorted(REFERENCE.glob("*/*.json"))]
+    for network in range(networks):
+        for machine in range(machines):
+            of_network, of_night = random.Random(network), random.Random(f"{seed} {network} {machine}")
+            yield record(patterns[network % len(patterns)], network, machine, of_network, of_night)
+
+
+def record(pattern: Record, network: int, machine: int, chance: random.Random, night: random.Random) -> Record:
+    size, speed = chance.lognormvariate(0, 0.8), (1 + machine / 2) * night.gauss(1, 0.01)
+    readings = {key: reading(dict(each), size, speed, chance, night) for key, each in pattern["readings"].items()}
+    return pattern | {
+        "architecture": f"synthetic{network:04}_{pattern['architecture']}",
+        "family": FAMILIES[chance.randrange(len(FAMILIES))],
+        "year": 2012 + network * 13 // 1300 % 13,
+        "paper": SYNTHETIC,
+        "variant": SYNTHETIC,
+        "machine": f"synthetic-machine-{machine}",
+        "machine_facts": pattern["machine_facts"] | {"note": SYNTHETIC},
+        "settings": pattern["settings"] | {"note": SYNTHETIC},
+        "readings": readings,
+    }
+
+
+def reading(each: Record, size: float, speed: float, chance: random.Random, night: random.Random) -> Record:
+    """A reading with other numbers; one in fifty failed, one in twenty is too noisy."""
+    unit, share = each["quantity"]["unit"], each["quantity"]["key"].endswith(("top1", "top5"))
+    if each["status"] == "ok" and chance.random() < 0.02:
+        return each | {
+            "status": "oom",
+            "samples": [],
+            "rounds": [],
+            "reason": f"needs {chance.randint(2, 99)} GiB (synthetic)",
+        }
+    if unit in ("s", "1/s"):
+        factor = size * speed if unit == "s" else 1 / (size * speed)
+        spread = 0.3 if chance.random() < 0.05 else 0.01
+        return each | {"samples": [sample * factor * night.lognormvariate(0, spread) for sample in each["samples"]]}
+    if share:
+        return each | {"samples": [round(min(1.0, sample * chance.uniform(0.8, 1.1)), 5) for sample in each["samples"]]}
+    return each | {"samples": [max(1, round(sample * size)) if sample else sample for sample in each["samples"]]}
+
+
+def lay(folder: Path, made: Iterator[Record]) -> None:
+    """Writes records as `reporter` does."""
+    from reporter.store import record_path
+
+    for each in made:
+        path = record_path(folder, each["machine"], each["architecture"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(each, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def history(path: Path, made: list[Record], nights: int) -> None:
+    """A line per night, machine and network, in the order in which runs append them."""
+    lines = [(each["machine"], *_line(each)) for each in made]
+    machines = list(dict.fromkeys(machine for machine, _, _ in lines))
+    chance = random.Random(0)
+    with path.open("w", encoding="utf-8") as file:
+        for night in range(nights):
+            for hour, machine in enumerate(machines):
+                moment = (FIRST_NIGHT + timedelta(days=night, hours=hour)).isoformat()
+                head = f'{{"generated": "{moment}", "run": "synthetic{night:04}{hour}", '
+                for _, line, times in (each for each in lines if each[0] == machine):
+                    drawn = (f'"{key}": {value * chance.uniform(0.98, 1.02)!r}' for key, value in times)
+                    file.write(f'{head}{line}{", ".join(drawn)}}}, "seconds": 21.5}}\n')
+
+
+def _line(each: Record) -> tuple[str, list[tuple[str, float]]]:
+    """What a network's lines have in common, up to its times, and these."""
+    found = {key: sorted(r["samples"])[len(r["samples"]) // 2] for key, r in each["readings"].items() if r["samples"]}
+    times = [(key, found.pop(key)) for key in list(found) if each["readings"][key]["quantity"]["unit"] in ("s", "1/s")]
+    about = {key: each[key] for key in ("architecture", "machine", "environment")}
+    same = "".join(f'"{key}": {json.dumps(value)}, ' for key, value in found.items())
+    return f'{json.dumps(about)[1:-1]}, "values": {{{same}', times
+
+
+def command(*arguments: object) -> tuple[float, float, int]:
+    """Wall seconds, peak resident memory in MiB and exit code of `python -m reporter`."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    start = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "reporter", *map(str, arguments)], env=environment,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    _, status, usage = os.wait4(process.pid, 0)
+    scale = 2**20 if sys.platform == "darwin" else 2**10
+    return time.perf_counter() - start, usage.ru_maxrss / scale, os.waitstatus_to_exitcode(status)
+
+
+TIMED = """async (act) => {
+  const table = document.querySelector("#table-overview table");
+  const step = new Function("table", act);
+  const start = performance.now();
+  step(table);
+  table.offsetHeight;
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  return (performance.now() - start) / 1000;
+}"""
+SORT = "table.tHead.rows[table.tHead.rows.length - 1].cells[{column}].querySelector('button').click()"
+FILTER = (
+    "const field = table.closest('.block').querySelector('input[type=search], input[type=text]');"
+    "field.value = 'resnet50'; field.dispatchEvent(new Event('input', {bubbles: true}))"
+)
+
+
+def page(path: Path) -> dict[str, float]:
+    """Seconds until the page is there, and the slowest of several sorts and filters, each until it is painted."""
+    from playwright.sync_api import sync_playwright
+
+    browser = next(found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name)))
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
+        opened = chromium.new_context(offline=True, viewport={"width": 1440, "height": 900}).new_page()
+        start = time.perf_counter()
+        opened.goto(path.as_uri())
+        found = {"opened": time.perf_counter() - start}
+        found["sorted"] = max(opened.evaluate(TIMED, SORT.format(column=column)) for column in (0, 5, 5, 8, 10))
+        if opened.evaluate(
+            "!!document.querySelector('#table-overview input[type=search], #table-overview input[type=text]')"
+        ):
+            found["filtered"] = max(opened.evaluate(TIMED, FILTER) for _ in range(3))
+        chromium.close()
+    return found
+
+
+def row(what: str, value: float, bound: float | None, unit: str) -> None:
+    told = "" if bound is None else f"{bound:g} {unit}"
+    mark = "" if bound is None else "yes" if value <= bound else "NO"
+    print(f"| {what} | {value:.2f} {unit} | {told} | {mark} |", flush=True)
+
+
+def measure(base: Path, new: Path) -> None:
+    mebibytes: Callable[[Path], float] = lambda path: path.stat().st_size / 2**20  # noqa: E731
+    print("| what | measured | bound | held |\n| --- | ---: | ---: | --- |")
+    row("history.jsonl", mebibytes(new / "history.jsonl"), None, "MiB")
+    for name, bound, arguments in (("render", 20.0, (new, "--lang", "en")), ("compare", 5.0, (base, new))):
+        seconds, memory, code = command(name, *arguments)
+        if code:
+            sys.exit(f"reporter {name}: exit code {code}")
+        row(f"`{name}`", seconds, bound, "s")
+        row(f"`{name}`, peak resident memory", memory, 1024 if name == "render" else None, "MiB")
+    row("report.html", (new / "report.html").stat().st_size / 1e6, 12, "MB")
+    try:
+        found = page(new / "report.html")
+    except (ImportError, StopIteration):
+        print("no Chromium and playwright here: the page was not tried", file=sys.stderr)
+        return
+    for name, bound in (("opened", None), ("sorted", 0.2), ("filtered", 0.2)):
+        if name in found:
+            row(f"page {name}", found[name], bound, "s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path)
+    for name, count in (("networks", 1300), ("machines", 3), ("nights", 365)):
+        parser.add_argument(f"--{name}", type=int, default=count)
+    asked = parser.parse_args()
+    with TemporaryDirectory() as temporary:
+        base, new = ((asked.folder or Path(temporary)) / name for name in ("base", "new"))
+        if not new.exists():
+            lay(base, records(asked.networks, asked.machines, 1))
+            made = list(records(asked.networks, asked.machines, 2))
+            lay(new, iter(made))
+            history(new / "history.jsonl", made, asked.nights)
+            os.link(new / "history.jsonl", base / "history.jsonl")
+        measure(base, new)
+
+
+if __name__ == "__main__":
+    main()

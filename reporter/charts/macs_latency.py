@@ -1,0 +1,68 @@
+"""Multiply-adds against time: how far the count tells the clock, as a picture and as a rank correlation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reporter.charts._plane import across, plane, upward
+from reporter.telling import units
+from reporter.telling.comparison import Comparison
+from reporter.telling.correlation import spearman
+from reporter.telling.drawing import Spec
+from reporter.telling.language import Language
+from reporter.telling.pointing import about, reading
+from reporter.types import Chart, Record
+
+
+def against(key: str) -> Callable[[Comparison, Language], Spec | None]:
+    """Draws a time over MACs, with Spearman's correlation and its interval as the title."""
+
+    def draw(comparison: Comparison, language: Language) -> Spec | None:
+        records = comparison.of(comparison.machines[0])
+        known = [r for r in records if r.value("macs") and r.value(key) and r.value("parameters")]
+        if len(known) < 2:
+            return None
+        scales = [units.scale(comparison.quantities[k], [r.value(k) for r in known]) for k in ("macs", key)]
+        rows = [_row(record, key, scales, language) for record in known]
+        titles = [language._(comparison.quantities[k].title) for k in ("macs", key)]
+        axes = [f"{title}, {language._(scale.word)}" for title, scale in zip(titles, scales, strict=True)]
+        x = across([row["x"] for row in rows], axes[0])
+        y = upward([row["y"] for row in rows], axes[1], log=True)
+        families = list(dict.fromkeys(record.family for record in known))
+        return {**plane(rows, x, y, families), "title": correlated(known, key, language)}
+
+    return draw
+
+
+def correlated(records: list[Record], key: str, language: Language) -> str:
+    """Spearman's correlation of MACs and a time in words, with its interval."""
+    found = spearman([record.value("macs") or 0 for record in records], [record.value(key) or 0 for record in records])
+    message = language._("Spearman's rank correlation {rho}, 95 % interval {low} to {high}, {count} networks")
+    if found is None:
+        return language._("too few networks for a correlation")
+    numbers = {name: language.number(value, 2) for name, value in found._asdict().items()}
+    return message.format(count=len(records), **numbers)
+
+
+def _row(record: Record, key: str, scales: list[units.Scale], language: Language) -> Spec:
+    told = (reading(record, each, language) for each in ("macs", key))
+    return {
+        "name": record.architecture,
+        "family": record.family,
+        "about": about(record, *told),
+        "parameters": record.value("parameters"),
+        "x": (record.value("macs") or 0) / scales[0].factor,
+        "y": (record.value(key) or 0) / scales[1].factor,
+        "hollow": False,
+        "front": False,
+    }
+
+
+CAPTION = (
+    "Both axes logarithmic; the area of a bubble is proportional to the parameters. Networks far above the trend move "
+    "much memory for their multiply-adds. The correlation compares ranks; its interval is Bonett and Wright's (2000)."
+)
+ENTRIES = (
+    Chart("macs_latency", "Multiply-adds against time", CAPTION, against("latency_cpu_1thread"), order=66),
+    Chart("macs_latency_cuda", "Multiply-adds against time on the GPU", CAPTION, against("latency_cuda"), order=67),
+)

@@ -1,0 +1,67 @@
+"""The order of the networks in time, and how sure each place in it is."""
+
+from __future__ import annotations
+
+from reporter.charts.bars import families, intervals, names_axis
+from reporter.telling.comparison import Comparison
+from reporter.telling.drawing import Spec
+from reporter.telling.language import Language
+from reporter.telling.pointing import about, reading
+from reporter.telling.ranks import Rank, ranks
+from reporter.telling.timing import TIMES
+from reporter.types import Chart, Record
+
+STEP, WIDTH = 24, 980
+CROWD = 80
+"""Of more networks than this the picture has too many rows to be read."""
+
+
+def draw(comparison: Comparison, language: Language) -> Spec | None:
+    """A panel per kind of latency of the newest machine, the networks in the order of the first."""
+    machine = comparison.machines[0]
+    found = {key: ranks(comparison, machine, key) for key in TIMES if key in comparison.quantities}
+    known = {key: placed for key, placed in found.items() if placed}
+    if not known or max(len(placed) for placed in known.values()) > CROWD:
+        return None
+    records = {record.architecture: record for record in comparison.of(machine)}
+    names = list(dict.fromkeys(name for placed in known.values() for name in placed))
+    panels = []
+    for index, (key, placed) in enumerate(known.items()):
+        rows = [_row(records[name], key, rank, language) for name, rank in placed.items()]
+        title = language._("rank: {what}").format(what=language._(comparison.quantities[key].title))
+        shown = families([records[name] for name in placed])
+        panels.append(_panel(rows, title, (names, shown), WIDTH // len(known), index == 0))
+    return {"hconcat": panels, "spacing": 24}
+
+
+def _row(record: Record, key: str, rank: Rank, language: Language) -> Spec:
+    told = language._("rank {rank}, 95 % of the resamples: {span}").format(rank=rank.rank, span=rank.told(language))
+    words = about(record, told, reading(record, key, language))
+    places = {"value": rank.rank, "low": rank.low, "high": rank.high, "text": rank.told(language)}
+    return {"name": record.architecture, "family": record.family, "about": words, **places}
+
+
+def _panel(rows: list[Spec], title: str, shown: tuple[list[str], list[str]], width: int, names: bool) -> Spec:
+    order, kinds = shown
+    y = {"field": "name", "type": "nominal", "sort": order, "scale": {"domain": order}, "title": None}
+    x = {"field": "value", "type": "quantitative", "title": title, "axis": {"tickMinStep": 1, "tickCount": 6}}
+    domain = {"domain": [0, len(order) * 1.12], "nice": False}
+    return {
+        "width": width,
+        "height": {"step": STEP},
+        "encoding": {"y": {**y, "axis": names_axis() if names else None}, "x": {**x, "scale": domain}},
+        "layer": intervals(rows, kinds),
+    }
+
+
+ENTRIES = (
+    Chart(
+        name="ranks",
+        title="Ranks in time, and how sure they are",
+        caption="Dot: the rank of the measured median. Line: where 95 % of 1,000 resamples put it, each of rounds "
+        "drawn anew and of samples drawn anew within them. Networks whose lines overlap are not told apart by "
+        "this run.",
+        draw=draw,
+        order=61,
+    ),
+)

@@ -1,0 +1,67 @@
+"""From which depth on have ResNets bottlenecks? Blocks counted on torchvision's networks."""
+
+from __future__ import annotations
+
+from reporter.telling.judging import Answer, Case, Row
+from reporter.types import Claim
+
+DEPTHS = (18, 34, 50, 101, 152)
+BORDER = 52
+"""Up to here, the lecture says, there are none."""
+SOURCE = "He et al., arXiv 1512.03385, Table 1"
+
+
+def measure() -> dict[str, int]:
+    """Blocks, and bottlenecks among them, of every ResNet; and whether there is one of 52 layers."""
+    import torch
+    from torchvision.models import get_model, list_models
+    from torchvision.models.resnet import BasicBlock, Bottleneck
+
+    numbers: dict[str, int] = {f"resnet{BORDER}": int(f"resnet{BORDER}" in list_models())}
+    for depth in DEPTHS:
+        with torch.device("meta"):
+            modules = list(get_model(f"resnet{depth}").modules())
+        numbers[f"blocks_{depth}"] = sum(isinstance(module, BasicBlock | Bottleneck) for module in modules)
+        numbers[f"bottlenecks_{depth}"] = sum(isinstance(module, Bottleneck) for module in modules)
+    return numbers
+
+
+def judge(case: Case) -> Answer:
+    """True where no network up to the border has bottlenecks and all beyond have."""
+    _, number = case.language._, case.language.number
+    has = {depth: case[f"bottlenecks_{depth}"] > 0 for depth in DEPTHS}
+    rows = tuple(
+        Row(
+            _("ResNet-{depth}: bottlenecks among its blocks").format(depth=depth),
+            _("all") if depth > BORDER else _("none"),
+            _("{some} of {all}").format(some=case.count(f"bottlenecks_{depth}"), all=case.count(f"blocks_{depth}")),
+            f"{case.counted}; {SOURCE}",
+        )
+        for depth in DEPTHS
+    )
+    if all(has[depth] == (depth > BORDER) for depth in DEPTHS):
+        return Answer("true", (_("The border is where the lecture draws it."),), rows)
+    basic = [f"ResNet-{depth}" for depth in DEPTHS if not has[depth]]
+    told = _("The border lies lower: {basic} are built of pairs of 3×3, {first} and all deeper ones of bottlenecks.")
+    told = told.format(
+        basic=case.language.listing(basic), first=f"ResNet-{next(depth for depth in DEPTHS if has[depth])}"
+    )
+    same = _("ResNet-34 and ResNet-50 have {blocks} blocks each; the third convolution in each block makes 50 of 34.")
+    none = _("There is no ResNet-{depth} in torchvision or in the paper.").format(depth=BORDER)
+    alike = case["blocks_34"] == case["blocks_50"]
+    more = [same.format(blocks=number(case["blocks_50"]))] * alike + [none] * (not case[f"resnet{BORDER}"])
+    return Answer("false", (told, *more), rows)
+
+
+ENTRIES = (
+    Claim(
+        "bottleneck_depth",
+        "ResNets up to “resnet52” do without bottlenecks; from resnet101 on they have them.",
+        judge,
+        measure,
+        formula=r"34 = 2 + 2 \cdot 16"
+        "\n"
+        r"50 = 2 + 3 \cdot 16",
+        order=50,
+    ),
+)

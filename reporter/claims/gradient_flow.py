@@ -1,0 +1,95 @@
+"""Does the gradient flow worse through plain networks, and do skips and dense links ease it? The records say."""
+
+from __future__ import annotations
+
+from reporter.telling.judging import Answer, Case, Row, sentences
+from reporter.types import Claim
+
+PLAIN, NORMED, SKIPS, DENSE, SHALLOW = "vgg19", "vgg19_bn", "resnet18", "densenet121", "alexnet"
+CLEAR = 10.0
+"""Ratios less than this many times apart are called alike: they change with initialisation and images."""
+
+
+def judge(case: Case) -> Answer:
+    """True where skips and dense links are clearly ahead of the plain network; the footnotes are for batch norm and
+    for depth.
+    """
+    _ = case.language._
+    plain, normed, skips, dense = case.values("gradient_ratio", PLAIN, NORMED, SKIPS, DENSE)
+    rows = _rows(case)
+    told = _(
+        "The gradient of the first layer has ρ times the norm of the last layer's. Before the first step of training, "
+        "ρ is {small} in {plain}, {first} in {skips} and {second} in {dense}."
+    ).format(
+        plain=PLAIN,
+        skips=SKIPS,
+        dense=DENSE,
+        small=case.ratio(plain),
+        first=case.ratio(skips),
+        second=case.ratio(dense),
+    )
+    if min(skips, dense) <= CLEAR * plain:
+        return Answer("false", (told, _("That is no clear difference.")), rows)
+    footnotes = sentences(_norm(case, plain, normed), _depth(case, plain))
+    return Answer("noted" if footnotes else "true", (told, *footnotes), rows)
+
+
+def _norm(case: Case, plain: float, normed: float) -> str | None:
+    """Whether batch norm does as much without any skip."""
+    message = case.language._(
+        "Batch norm does as much without any skip: {normed}, as deep and as plain, has ρ = {ratio}. The authors of "
+        "ResNet say so themselves of their plain networks with batch norm (sect. 4.1)."
+    )
+    return message.format(normed=NORMED, ratio=case.ratio(normed)) if normed > CLEAR * plain else None
+
+
+def _depth(case: Case, plain: float) -> str | None:
+    """Whether a shallow plain network is no better than the deep one."""
+    shallow = case.value("gradient_ratio", SHALLOW)
+    message = case.language._("Nor is it depth alone: {shallow} with its eight layers has ρ = {ratio}.")
+    alike = shallow is not None and plain / CLEAR < shallow < plain * CLEAR
+    return message.format(shallow=SHALLOW, ratio=case.ratio(shallow or 1)) if alike else None
+
+
+def _rows(case: Case) -> tuple[Row, ...]:
+    """The ratio of each network before and, where it was trained, after the fine-tuning."""
+    _ = case.language._
+    kinds = {
+        SHALLOW: ("", _("plain")),
+        PLAIN: (_("badly"), _("plain")),
+        NORMED: ("", _("plain, batch norm")),
+        SKIPS: (_("well"), _("skip connections, batch norm")),
+        DENSE: (_("well"), _("dense links, batch norm")),
+    }
+    rows = []
+    for network, (said, kind) in kinds.items():
+        before, after = (case.value(key, network) for key in ("gradient_ratio", "gradient_ratio_trained"))
+        depth = case.value("depth", network)
+        layers = "" if depth is None else ", " + _("{count} layers").format(count=case.language.number(depth))
+        if before is not None:
+            here = case.ratio(before)
+            told = (
+                here if after is None else _("{before}; trained: {after}").format(before=here, after=_told(after, case))
+            )
+            rows.append(Row(f"{network} ({kind}{layers})", said, told, case.measured))
+    return tuple(rows)
+
+
+def _told(ratio: float, case: Case) -> str:
+    return case.ratio(ratio) if ratio else "0"
+
+
+ENTRIES = (
+    Claim(
+        "gradient_flow",
+        "Gradients flow worse through deep plain networks; skip connections and dense links ease that.",
+        judge,
+        formula=r"\rho = \frac{\lVert \partial L / \partial W_1 \rVert}{\lVert \partial L / \partial W_N \rVert}"
+        "\n"
+        r"\frac{\partial L}{\partial W_1} = \frac{\partial L}{\partial F_N} "
+        r"\frac{\partial F_N}{\partial F_{N-1}} \cdots \frac{\partial F_2}{\partial F_1} "
+        r"\frac{\partial F_1}{\partial W_1}",
+        needs=("gradient_ratio", "depth"),
+        order=110,
+    ),
+)

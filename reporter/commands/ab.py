@@ -1,0 +1,59 @@
+"""`reporter ab --a ENV --b ENV`: two environments, timed in turns."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reporter import files
+from reporter.exits import FAILED, REGRESSED
+
+if TYPE_CHECKING:
+    from reporter.settings import FailOn
+
+
+@click.command("ab")
+@click.option("--a", "a", type=click.Path(path_type=Path), required=True, metavar="ENV", help="The environment before.")
+@click.option("--b", "b", type=click.Path(path_type=Path), required=True, metavar="ENV", help="The environment after.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Keep the records of both in DIR/a, DIR/b.")
+@click.option("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
+@click.option("--metrics", metavar="M,…", default="latency", help="Which times (default: latency, all of them).")
+@click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
+@click.option("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="For one architecture, all its measurements together.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--fail-on", type=click.Choice(["timing", "never"]), default="never", help="What makes the exit code 1.")
+@click.pass_context
+def ab_command(
+    context: click.Context, /, *, a: Path, b: Path, out: Path | None, as_json: bool, fail_on: FailOn, **options: Any
+) -> None:
+    """Which of two Python environments is slower: every network timed in both in turns, in one job.
+
+    ENV is a virtual environment, or the path of its Python; torch and what else this program needs must be in it.
+    """
+    from reporter.comparing import paired, verdicts
+    from reporter.measuring import ab
+    from reporter.preparation import prepare_ab
+    from reporter.progress import progress
+    from reporter.settings import settings
+
+    request = prepare_ab(out, settings(options))
+    seen, held = progress(sys.stderr), files.hold(out) if out else None
+    try:
+        books = ab.run(request, (a, b), out is not None, seen)
+    finally:
+        seen.close()
+        if held:
+            held.close()
+    found = paired.judge(*(list(book.values()) for book in books))
+    environments = [next(iter(book.values())).environment for book in books]
+    told = verdicts.document(found, environments, (str(a), str(b)))
+    click.echo(files.dumps(told).rstrip() if as_json else verdicts.in_words(found, environments))
+    broken = any(not reading.measured for book in books for made in book.values() for reading in made.readings.values())
+    context.exit(REGRESSED if found.fails(fail_on) else FAILED if broken else 0)
+
+
+ENTRIES = (ab_command,)

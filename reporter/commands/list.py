@@ -1,0 +1,21 @@
+"""`reporter list`: what is known."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command("list")
+@click.option("--architectures", default="lecture", metavar="A,B,…", help="Which ones (default: the lecture's).")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def list_command(architectures: str, as_json: bool) -> None:
+    """Architectures, data sets and metrics."""
+    from reporter import listing
+
+    known = listing.known(architectures)
+    click.echo(json.dumps(known, ensure_ascii=False, indent=1) if as_json else listing.in_words(known))
+
+
+ENTRIES = (list_command,)

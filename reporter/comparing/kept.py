@@ -1,0 +1,48 @@
+"""What a run with --baseline found, kept in comparison.json beside its records, for the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from pydantic_core import from_json
+
+from reporter import files
+from reporter.comparing.differences import Differences
+from reporter.fields import plain
+from reporter.types import ReporterError
+
+NAME = "comparison.json"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A comparison and what it was with: the folder's name, when its newest record was measured."""
+
+    base: str
+    measured: str
+    differences: Differences
+
+
+KEPT = TypeAdapter(Kept)
+
+
+def keep(folder: Path, kept: Kept | None) -> None:
+    """Writes what was found, or takes away what an earlier run had found."""
+    if kept is None:
+        (folder / NAME).unlink(missing_ok=True)
+    else:
+        files.write(folder / NAME, files.dumps(KEPT.dump_python(kept, mode="json")))
+
+
+def kept(folder: Path) -> Kept | None:
+    """What was found, None where nothing was compared; ReporterError where the file does not say."""
+    path = folder / NAME
+    if not path.exists():
+        return None
+    try:
+        return KEPT.validate_python(plain(from_json(path.read_bytes())))
+    except (OSError, ValueError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise ReporterError(f"{path}: not a comparison: {first}; compare again with --baseline") from None

@@ -1,0 +1,66 @@
+"""What a record may hold: texts that can be seen, numbers that can be computed with, and the units of the contract."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, JsonValue, SkipValidation
+
+FRACTIONS = ("finetune_top1", "imagenet_top1", "imagenet_top5")
+UNITS = {
+    **dict.fromkeys(("parameters", "parameters_auxiliary", "macs", "macs_fvcore", "activations", "depth"), "1"),
+    **dict.fromkeys((*FRACTIONS, "gradient_ratio"), "1"),
+    **dict.fromkeys(("weights_bytes", "peak_activation_bytes", "peak_training_bytes", "rss_inference_bytes"), "B"),
+    **dict.fromkeys(("cuda_inference_bytes", "cuda_training_bytes"), "B"),
+    **dict.fromkeys(("latency_cpu_1thread", "latency_cpu", "latency_cuda", "finetune_seconds"), "s"),
+    **dict.fromkeys(("train_step_cpu", "train_step_cuda"), "s"),
+    **dict.fromkeys(("throughput_cpu", "throughput_cuda"), "1/s"),
+}
+"""The units of the keys that every results folder has; a metric of one's own may have any key besides."""
+LARGEST, SMALLEST = 1e100, 1e-100
+"""Magnitudes of numbers other than 0: no count or time comes near, and ratios of them do not overflow."""
+LONGEST_NAME = 1000
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff\ud800-\udfff]")
+"""Control characters, and those that turn the order of their neighbours round."""
+ESCAPES = ("\\u", "\\b", "\\f", "\\n", "\\r", "\\t")
+"""How JSON writes them in ASCII."""
+
+
+def legible(text: str) -> str:
+    r"""A text whose unseen characters stand there as their escapes, like `\n`, `\x00` and `\u202e`."""
+    return UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def is_plain(document: str) -> bool:
+    """Whether a JSON document surely has no text and no number that `plain` would change; looked at as a whole."""
+    if "\\" in document and any(part in document for part in ESCAPES):
+        return False
+    return "NaN" not in document and "Infinity" not in document and document.replace("\n", "").isprintable()
+
+
+def plain(value: Any) -> Any:
+    """JSON with legible texts; a number that is none, or that cannot be computed with, becomes null."""
+    if isinstance(value, str):
+        return legible(value)
+    if isinstance(value, dict):
+        return {legible(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return None if isinstance(value, int | float) and abs(value) > LARGEST else value
+
+
+def are_numbers(values: Sequence[object]) -> bool:
+    """Whether all are integers or floats, 0 or with a magnitude between SMALLEST and LARGEST."""
+    sizes = [abs(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    return len([size for size in sizes if not size or SMALLEST <= size <= LARGEST]) == len(values)
+
+
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+Sample = Annotated[int | float, SkipValidation]
+"""Looked at all together, by `are_numbers`: one by one takes longer than everything else in a record."""
+Facts = Annotated[dict[str, JsonValue], AfterValidator(plain)]

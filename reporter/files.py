@@ -1,0 +1,107 @@
+"""Files of a results folder: written whole or not at all, held by one run at a time, set aside, never overwritten."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import IO, Any
+
+from reporter.types import ReporterError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where two runs in one folder are the user's to avoid
+    fcntl = None  # type: ignore[assignment]
+
+TEMPORARY = re.compile(r"\..+\.(\d+)")
+"""The name of a file that is being written, with the number of the process that writes it."""
+
+
+def hold(folder: Path) -> IO[str]:
+    """Holds a results folder for one run; the hold ends with the file, or with the process however it ends.
+
+    Raises ReporterError that says who holds it already.
+    """
+    with writing(folder / ".lock"):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / ".lock").open("a+", encoding="utf-8")
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read().strip() or "another run"
+                line = f"--out: {folder} is in use by {holder}; wait for it, or name another folder"
+                raise ReporterError(line) from None
+            _sweep(folder)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()}\n")
+        file.flush()
+    return file
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what killed processes left half-written."""
+    for place in (folder, folder / "figures", folder / "tables", *folder.glob("records/*"), *folder.glob("evidence/*")):
+        for path in place.glob(".*"):
+            if (found := TEMPORARY.fullmatch(path.name)) and not _is_alive(int(found[1])):
+                path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    """Whether there is another process of this number."""
+    try:
+        os.kill(process, 0)
+    except OverflowError:
+        return False
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return process != os.getpid()
+
+
+def dumps(value: Any) -> str:
+    """Strict JSON: no NaN, no Infinity."""
+    return json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+
+
+def lines(value: dict[str, Any], key: str) -> str:
+    """The same, with each item of the list under `key`, the last, on a line of its own: ten times as fast for many."""
+    items = [json.dumps(item, allow_nan=False, ensure_ascii=False) for item in value[key]]
+    head = dumps({name: part for name, part in value.items() if name != key} | {key: []})
+    return head.removesuffix("[]\n}\n") + "[\n" + ",\n".join(items) + "\n]\n}\n"
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Replaces a file atomically: a reader, or a kill, sees the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what the disk refuses into one line."""
+    try:
+        yield
+    except OSError as error:
+        why = f"{path}: cannot be written ({error.strerror or error})"
+        raise ReporterError(f"{why}; mend that, and the same command goes on from what is there") from None
+
+
+def set_aside(path: Path) -> Path:
+    """Gives a file that is no record another name, so that no record is written over it; tells the name."""
+    names = (path.with_name(f"{path.name}.unreadable{number or ''}") for number in count())
+    free = next(name for name in names if not name.exists())
+    with writing(path):
+        return path.rename(free)

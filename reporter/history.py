@@ -1,0 +1,133 @@
+"""history.jsonl from its end: the latest runs of each machine, however long the file has grown.
+
+A line holds one architecture of one run; `append_history` in store.py writes it. Lines of one run and machine belong
+together: they share `run`; older lines, which have none, belong together until an architecture comes again or more
+than ONE_RUN_SECONDS lie between two of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json
+
+from reporter.types import ReporterError
+
+RUNS = 30
+"""So many runs of a machine are looked back to: a month of nights."""
+MOST_BYTES = 2**25
+"""No more of the file's end than this is read, however few runs are in it: nine nights of 3,900 lines."""
+LONGEST_LINE = 2**20
+BLOCK = 2**20
+ONE_RUN_SECONDS = 60.0
+NEEDED = ("machine", "architecture", "values")
+LARGEST = 1e300
+"""No value is as large; a number that is would end arithmetic with an overflow."""
+
+
+@dataclass
+class PastRun:
+    """What one run measured on one machine: architecture -> key -> value in base units.
+
+    `moment` is when its last line was written, ISO 8601; `environment` has the versions.
+    """
+
+    machine: str
+    moment: str
+    name: str
+    environment: dict[str, Any]
+    values: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def value(self, architecture: str, key: str) -> float | None:
+        """A value of the run, None where it has none that is a number."""
+        return self.values.get(architecture, {}).get(key)
+
+
+def recent(
+    path: Path,
+    machines: Collection[str],
+    runs: int = RUNS,
+    keys: Collection[str] | None = None,
+    most_bytes: int = MOST_BYTES,
+) -> list[PastRun]:
+    """The latest runs of each of the machines, oldest first, with the values of `keys` or all.
+
+    Reads from the end of the file until every machine has so many runs, or `most_bytes` are read; a run that begins
+    before that is left out. Torn lines are skipped. Raises ReporterError where there is a file that cannot be read.
+    """
+    found: dict[str, list[PastRun]] = {machine: [] for machine in machines}
+    seen: dict[str, str] = {}
+    try:
+        entire = path.is_file() and path.stat().st_size <= most_bytes
+        for line in _backwards(path, most_bytes):
+            group = found.get(line["machine"])
+            if group is not None and len(group) <= runs:
+                _take(line, group, seen, keys)
+                if all(len(group) > runs for group in found.values()):
+                    break
+    except OSError as error:
+        raise ReporterError(f"{path}: cannot be read: {error.strerror}; earlier runs are left out") from None
+    whole = [group[:runs] if entire or len(group) > runs else group[:-1] for group in found.values()]
+    return sorted((run for group in whole for run in reversed(group)), key=lambda run: run.moment)
+
+
+def _take(line: dict[str, Any], group: list[PastRun], seen: dict[str, str], keys: Collection[str] | None) -> None:
+    """Puts a line into the run it belongs to, the last of the group, or into one that it opens."""
+    machine, name, moment = line["machine"], line["architecture"], str(line.get("generated"))
+    run = str(line.get("run") or "")
+    if not group or _other(group[-1], run, name, seen[machine], moment):
+        environment = line.get("environment")
+        group.append(PastRun(machine, moment, run, environment if isinstance(environment, dict) else {}))
+    seen[machine] = moment
+    values = line["values"].items()
+    group[-1].values[name] = {key: value for key, value in values if (not keys or key in keys) and _is_number(value)}
+
+
+def _other(run: PastRun, name: str, architecture: str, later: str, moment: str) -> bool:
+    """Whether an earlier line is not of this run."""
+    if run.name or name:
+        return run.name != name
+    return architecture in run.values or _apart(moment, later)
+
+
+def _apart(before: str, after: str) -> bool:
+    try:
+        return abs((datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()) > ONE_RUN_SECONDS
+    except (ValueError, TypeError):
+        return False
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
+
+
+def _backwards(path: Path, most_bytes: int) -> Iterator[dict[str, Any]]:
+    """The lines of a history that can be read, the last one first."""
+    for text in _texts(path, most_bytes):
+        try:
+            line = from_json(text, allow_inf_nan=False)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and [type(line.get(key)) for key in NEEDED] == [str, str, dict]:
+            yield line
+
+
+def _texts(path: Path, most_bytes: int) -> Iterator[bytes]:
+    """The lines of a file from its end, block by block; one longer than LONGEST_LINE is left out."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        end = file.seek(0, 2)
+        last, rest = max(0, end - most_bytes), b""
+        while end > last:
+            start = max(last, end - BLOCK)
+            file.seek(start)
+            first, *lines = (file.read(end - start) + rest).split(b"\n")
+            yield from reversed(lines)
+            rest, end = first if len(first) <= LONGEST_LINE else b"", start
+        if end == 0:
+            yield rest

@@ -1,0 +1,102 @@
+"""What a network is made of: its layers, as one inference meets them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from reporter.measuring.counting import unfused_attention
+
+Shape = tuple[int, ...]
+Row = dict[str, Any]
+PASSING = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Sigmoid, nn.Hardswish, nn.Hardsigmoid, nn.Dropout, nn.Identity)
+"""Layers that hold no weights and leave the shape as it is."""
+
+
+@dataclass
+class Visit:
+    """What a module met in one inference: its first inputs, the first output's shape without the batch, all MACs."""
+
+    module: nn.Module
+    inputs: tuple[Any, ...] = ()
+    output: Shape = ()
+    macs: int = 0
+
+
+def visits(network: nn.Module, images: Tensor) -> dict[str, Visit]:
+    """The modules that one inference of meta images runs, by name, in the order in which they finish."""
+    found: dict[str, Visit] = {}
+    flops, handles = FlopCounterMode(display=False), []
+    for name, module in network.named_modules():
+        before: list[int] = []
+
+        def enter(_: nn.Module, inputs: Any, before: list[int] = before) -> None:
+            before.append(flops.get_total_flops())
+
+        def leave(module: nn.Module, inputs: Any, output: Any, name: str = name, before: list[int] = before) -> None:
+            visit = found.setdefault(name, Visit(module, inputs, _shape(output)))
+            visit.macs += (flops.get_total_flops() - before.pop()) // 2
+
+        handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
+    with unfused_attention(), torch.no_grad(), flops:
+        network(images)
+    for handle in handles:
+        handle.remove()
+    return found
+
+
+def layers(met: dict[str, Visit]) -> list[Row]:
+    """The modules without submodules that hold weights or change the shape, in order."""
+    rows = []
+    for name, visit in met.items():
+        if name and not is_block(visit.module) and not isinstance(visit.module, PASSING):
+            weights = sum(parameter.numel() for parameter in visit.module.parameters())
+            what = {"name": name, "kind": call(visit.module), "output": told(visit.output)}
+            rows.append({**what, "parameters": weights, "macs": visit.macs})
+    return rows
+
+
+def is_block(module: nn.Module) -> bool:
+    return any(True for _ in module.children())
+
+
+def call(module: nn.Module) -> str:
+    """A layer as one would write it down: Conv2d(3×3, stride=2, groups=32)."""
+    options = [str(value) if key == "kernel" else f"{key}={value}" for key, value in geometry(module).items()]
+    return class_name(module) + (f"({', '.join(options)})" if options else "")
+
+
+def class_name(module: nn.Module) -> str:
+    return type(module).__name__.lstrip("_")
+
+
+def geometry(module: nn.Module) -> dict[str, str | int]:
+    """Kernel (of an adaptive pooling: output), stride and groups of a layer, as far as they say something."""
+    found: dict[str, str | int] = {}
+    kernel, output = getattr(module, "kernel_size", None), getattr(module, "output_size", None)
+    if size := kernel or output:
+        found["kernel"] = told(_pair(size))
+    if kernel and (stride := _pair(getattr(module, "stride", 1))[0]) != 1:
+        found["stride"] = stride
+    if isinstance(groups := getattr(module, "groups", 1), int) and groups > 1:
+        found["groups"] = groups
+    return found
+
+
+def told(shape: Shape) -> str:
+    """A shape without the batch: 64×56×56."""
+    return "×".join(map(str, shape))
+
+
+def _pair(value: int | Shape) -> Shape:
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def _shape(output: Any) -> Shape:
+    tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+    return tuple(tensors[0].shape[1:]) if tensors else ()

@@ -1,0 +1,69 @@
+"""One of two environments that are measured in turns: a process that forks a fresh worker for every job.
+
+Jobs come as JSON, a line each, on standard input; answers go as JSON lines to standard output. A worker that is ready
+to be timed says so and calls once for every line `turn`, until another line comes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Mapping
+from functools import partial
+from typing import IO, Any
+
+from reporter.measuring import clock, confinement, machine, worker
+from reporter.measuring.job import TURN, Job
+
+
+def serve() -> None:
+    """Says what this environment is, then answers jobs until standard input ends."""
+    commands: IO[bytes] = os.fdopen(0, "rb", buffering=0)  # unbuffered: what comes after a job is its worker's to read
+    answers = os.dup(1)
+    confinement.silence()
+    confinement.die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    say = partial(_say, answers)
+    say(machine.about())
+    for line in iter(commands.readline, b""):
+        child = os.fork()
+        if not child:
+            _work(line.decode(), commands, answers)
+        _, status = os.waitpid(child, 0)
+        say({"ended": os.waitstatus_to_exitcode(status)})
+
+
+def _work(question: str, commands: IO[bytes], answers: int) -> None:
+    """The worker: measures a job, each call in its turn, and never returns."""
+    try:
+        confinement.die_with_parent()
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        say = partial(_say, answers)
+        say({"process": os.getpid()})
+        worker.run(Job.model_validate_json(question), say, partial(_in_turns, commands, answers))
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def _in_turns(
+    commands: IO[bytes], answers: int, call: clock.Call, timer: clock.Timer, *, seconds: float, goal: float, least: int
+) -> tuple[float, ...]:
+    """A sampler that leaves it to the other end when to call, and when there is enough."""
+    clock.warm_up(call, timer, seconds / 2)
+    _say(answers, {"ready": True})
+    samples: list[float] = []
+    while commands.readline() == TURN:
+        samples += timer(call, 1)
+        _say(answers, {"seconds": samples[-1]})
+    return tuple(samples)
+
+
+def _say(answers: int, message: Mapping[str, Any]) -> None:
+    os.write(answers, json.dumps(message).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,179 @@
+"""Two environments measured in turns: of each pair of calls one is in either, so the machine's drift falls on both."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryFile
+from time import monotonic
+from typing import Any
+
+import reporter
+from reporter.measuring.executor import ending
+from reporter.measuring.job import STOP, TURN, Job
+from reporter.statistics import interval
+from reporter.types import Reading, ReporterError, Verdict
+
+FEWEST_PAIRS = 2
+
+
+class Side:
+    """A Python environment with a process in it that measures; `about` has its machine and versions."""
+
+    def __init__(self, option: str, environment: Path) -> None:
+        self._errors = TemporaryFile()  # noqa: SIM115  closed with the side
+        self._process = subprocess.Popen(
+            [python(option, environment), "-m", "reporter.measuring.side"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env=os.environ | {"PYTHONPATH": str(Path(reporter.__file__).parents[1])},
+        )
+        self._buffer = b""
+        self._end = math.inf
+        self._worker = 0
+        self.ended: int | None = None
+        self.readings: list[Reading] = []
+        try:
+            self.about = self._answer()
+        except EOFError:
+            raise ReporterError(f"{option}: {environment} cannot measure: {self._last_words()}") from None
+
+    def begin(self, job: Job, end: float) -> None:
+        """Starts a fresh worker on a job that must be done at the time `end`."""
+        self.ended, self.readings, self._end, self._worker = None, [], end, 0
+        self.tell(job.model_dump_json().encode() + b"\n")
+
+    def until_ready(self) -> bool:
+        """Waits until the worker is warm; False where it ended before."""
+        while self.ended is None:
+            if "ready" in self._next():
+                return True
+        return False
+
+    def call(self) -> float | None:
+        """One call: its seconds; None where the worker is gone."""
+        self.tell(TURN)
+        return self._next().get("seconds")
+
+    def finish(self) -> Verdict:
+        """Waits until the worker ended; what it measured is in `readings`."""
+        while self.ended is None:
+            self._next()
+        verdict = ending(self.ended)
+        return verdict if self.readings or verdict.status != "ok" else Verdict("failed", "the worker ended before it")
+
+    def tell(self, line: bytes) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line)
+        self._process.stdin.flush()
+
+    def stop_worker(self) -> None:
+        """Ends the worker and all that it started; the side goes on."""
+        self._end = math.inf
+        while self.ended is None and not self._worker:
+            self._next()
+        self._kill()
+        self.finish()
+
+    def close(self) -> None:
+        """Ends it all."""
+        self._kill()
+        self._process.kill()
+        self._process.wait()
+        self._errors.close()
+
+    def _kill(self) -> None:
+        if self.ended is None and self._worker:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._worker, signal.SIGKILL)
+
+    def _next(self) -> dict[str, Any]:
+        message = self._answer()
+        self._worker = message.get("process", self._worker)
+        self.ended = message.get("ended", self.ended)
+        if "reading" in message:
+            self.readings.append(Reading.model_validate(message["reading"]))
+        return message
+
+    def _answer(self) -> dict[str, Any]:
+        """The next message; TimeoutError when the time is up, EOFError where the side is gone."""
+        assert self._process.stdout is not None
+        pipe = self._process.stdout.fileno()
+        while b"\n" not in self._buffer:
+            left = None if self._end == math.inf else max(0.0, self._end - monotonic())
+            if not select.select([pipe], [], [], left)[0]:
+                raise TimeoutError
+            part = os.read(pipe, 1 << 16)
+            if not part:
+                raise EOFError
+            self._buffer += part
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def _last_words(self) -> str:
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        return f"{lines[-1] if lines else 'it ended at once'}; install reporter into it"
+
+
+def python(option: str, environment: Path) -> str:
+    """The interpreter of a virtual environment, or the interpreter itself."""
+    for path in (environment / "bin" / "python", environment):
+        if path.is_file() and os.access(path, os.X_OK):
+            return str(path)
+    raise ReporterError(f"{option}: {environment} is no Python environment; name one that has bin/python")
+
+
+def measure(sides: Sequence[Side], jobs: Sequence[Job], timeout: float) -> list[Verdict]:
+    """One job on either side, their calls in turns; the readings are in the sides, with equally many samples each."""
+    end = monotonic() + timeout
+    try:
+        for side, job in zip(sides, jobs, strict=True):
+            side.begin(job, end)
+        ready = [side.until_ready() for side in sides]
+        if all(ready):
+            conditions = jobs[0].conditions
+            _alternate(sides, 2 * conditions.seconds, conditions.goal)
+        for side, warm in zip(sides, ready, strict=True):
+            if warm and side.ended is None:
+                side.tell(STOP)
+        return [side.finish() for side in sides]
+    except TimeoutError:
+        for side in sides:
+            side.stop_worker()
+        return [Verdict("timeout", f"not done after {timeout:.0f} s")] * len(sides)
+    except (EOFError, BrokenPipeError):
+        raise ReporterError("the process of an environment ended, as happens when memory runs out") from None
+
+
+def _alternate(sides: Sequence[Side], seconds: float, goal: float) -> None:
+    """Calls in pairs, the order turned around from pair to pair, until the ratio is known well or time is up."""
+    ratios: list[float] = []
+    end = monotonic() + seconds
+    while len(ratios) < FEWEST_PAIRS or (monotonic() < end and not _known(ratios, goal)):
+        order = sides if len(ratios) % 2 else sides[::-1]
+        taken = {id(side): side.call() for side in order}
+        first, second = (taken[id(side)] for side in sides)
+        if not first or not second:
+            return
+        ratios.append(math.log(second / first))
+
+
+def _known(ratios: Sequence[float], goal: float) -> bool:
+    bounds = interval(ratios, "median")
+    return bounds is not None and bounds[1] - bounds[0] <= goal
+
+
+def here() -> Path:
+    """The environment that this runs in."""
+    return Path(sys.executable)

@@ -1,0 +1,56 @@
+"""What is it made of? Its layers, what each stage of it costs, and the graph of the block that it repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from reporter import facts
+from reporter.types import Metric, Quantity, Reading, absent, exact
+
+if TYPE_CHECKING:
+    from reporter.measuring.subject import Subject
+
+LAYERS = Quantity(
+    key="layers",
+    title="Layers",
+    unit="1",
+    group="size",
+    better="neither",
+    definition="Modules without submodules that one inference runs and that hold weights or change the shape: "
+    "convolutions, linear layers, norms and pooling. The stages and the layer table of a card are counted with them, "
+    "on meta; the stages' parameters and MACs sum up to those of the network.",
+)
+BLOCK = Quantity(
+    key="block_parameters",
+    title="Parameters of a block",
+    unit="1",
+    group="size",
+    better="neither",
+    definition="Parameters of the block that a card draws, traced by torch.fx: of the kind that the network repeats, "
+    "the first that keeps the shape of its input. Of a network that repeats none, the stage with most MACs, or "
+    "the whole of a small one.",
+)
+
+
+def measure(subject: Subject) -> Iterator[Reading]:
+    """Runs one image of shapes through the network on meta and traces one block of it."""
+    from reporter.measuring import blocks
+    from reporter.measuring.layers import layers, visits
+    from reporter.measuring.stages import stages
+
+    network = subject.meta
+    met = visits(network, subject.input(1, "meta"))
+    parts, rows = stages(network, met, subject.architecture.input_size), layers(met)
+    yield exact(LAYERS, len(rows), stages=parts, layers=rows)
+    block = blocks.typical(network, met, parts, facts.card(subject.architecture.name).get("block", ""))
+    size = sum(parameter.numel() for parameter in block.module.parameters())
+    try:
+        graph = blocks.graph(block)
+    except blocks.UNTRACEABLE as error:
+        yield from absent((BLOCK,), "unsupported", f"torch.fx cannot trace it: {str(error).partition(chr(10))[0]}")
+        return
+    yield exact(BLOCK, size, name=block.name, kind=block.kind, repeats=block.repeats, graph=graph)
+
+
+ENTRIES = (Metric("structure", (LAYERS, BLOCK), measure, process="counting"),)

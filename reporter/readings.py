@@ -1,0 +1,175 @@
+"""What is measured and kept: it turns into JSON and back, and explains itself without the code that made it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, model_validator
+
+from reporter import statistics
+from reporter.fields import FRACTIONS, UNITS, Facts, Name, Sample, are_numbers
+
+Status = Literal["ok", "noisy", "failed", "oom", "timeout", "skipped", "unsupported"]
+Group = Literal["size", "compute", "memory", "latency", "finetune"]
+Better = Literal["lower", "higher", "neither"]
+GROUPS: tuple[Group, ...] = ("size", "compute", "memory", "latency", "finetune")
+SCHEMA = 1
+NOISY_SPREAD = 0.10
+"""A time whose interval, or whose rounds, spread over more than this share of the median is called noisy."""
+FOREIGN_LOAD = "foreign_load"
+"""In a time's detail: the share of the processors that other programs kept busy, round by round."""
+DISTURBING = 0.10
+"""A foreign load above this share disturbs."""
+
+Number = StrictInt | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+class ReporterError(Exception):
+    """Something the user can mend: one line that says what is wrong and what would be right."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Quantity(_Model):
+    """What a column means: a key of the contract, its unit, and the sentence that defines it."""
+
+    key: Name
+    title: Name
+    unit: Literal["1", "s", "B", "1/s"]
+    group: Group
+    better: Better
+    definition: str
+    centre: Literal["median", "mean"] = "median"
+
+
+class Verdict(NamedTuple):
+    status: Status
+    reason: str | None
+
+
+class Reading(_Model):
+    """One quantity of one architecture: raw samples in base units, or the reason why there are none.
+
+    `rounds` says how many of the samples each round took; `settings` holds what the reading depends on besides the
+    machine; `detail` what the samples cannot say (a learning curve, a table of operators).
+    """
+
+    quantity: Quantity
+    samples: tuple[Sample, ...] = ()
+    rounds: tuple[Annotated[int, Field(strict=True, ge=0)], ...] = ()
+    status: Status = "ok"
+    reason: str | None = None
+    settings: dict[str, JsonValue] = {}
+    detail: dict[str, JsonValue] = {}
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        """Refuses what no measurement gives and only a hand or a fault can have written."""
+        unit, key = self.quantity.unit, self.quantity.key
+        if not are_numbers(self.samples):
+            raise ValueError("samples should be numbers, finite and not out of all proportion")
+        if unit != UNITS.get(key, unit):
+            raise ValueError(f"{key} is told in {unit!r}, not in {UNITS[key]!r}")
+        if self.status == "ok" and not self.samples:
+            raise ValueError("the status is ok, but there are no samples")
+        if self.rounds and sum(self.rounds) != len(self.samples):
+            raise ValueError(f"the rounds took {sum(self.rounds)} samples, but there are {len(self.samples)}")
+        if unit in ("s", "1/s") and min(self.samples, default=1) <= 0:
+            raise ValueError("a time is not positive")
+        if (unit == "B" or key in UNITS) and min(self.samples, default=0) < 0:
+            raise ValueError("a size or a count is negative")
+        if key in FRACTIONS and max(self.samples, default=0) > 1:
+            raise ValueError("a share is more than 1")
+        return self
+
+    def __copy__(self) -> Self:
+        """A copy that works out anew what follows from its samples: `model_copy` may give it others."""
+        copied = super().__copy__()
+        for derived in ("value", "interval", "verdict"):
+            copied.__dict__.pop(derived, None)
+        return copied
+
+    @cached_property
+    def value(self) -> float | None:
+        """The median (or mean) of the samples; an exact integer where there is only that one."""
+        return statistics.centre(self.samples, self.quantity.centre) if self.measured else None
+
+    @cached_property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of `value`, where the samples carry one."""
+        return statistics.interval(self.samples, self.quantity.centre) if self.measured else None
+
+    @property
+    def measured(self) -> bool:
+        return self.status == "ok" and bool(self.samples)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """The status as it is told: `noisy` is derived from the samples, never stored."""
+        if not self.measured or self.quantity.unit not in ("s", "1/s") or self.quantity.centre == "mean":
+            return Verdict(self.status, self.reason)
+        doubt = statistics.doubt(self.samples, self.rounds, NOISY_SPREAD) or self._disturbance
+        return Verdict("noisy", doubt) if doubt else Verdict("ok", self.reason)
+
+    @property
+    def _disturbance(self) -> str | None:
+        """Why the machine was not quiet enough, by what other programs did in the worst of the rounds."""
+        shares = self.detail.get(FOREIGN_LOAD)
+        known = [share for share in shares if isinstance(share, int | float)] if isinstance(shares, list) else []
+        worst = max(known, default=0.0)
+        return f"other programs kept {worst:.0%} of the processors busy" if worst > DISTURBING else None
+
+
+class Record(_Model):
+    """Everything known of one architecture on one machine; `definition` is the digest of what was built and trained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_number: int = Field(SCHEMA, alias="schema", strict=True, ge=SCHEMA, le=SCHEMA)
+    architecture: Name
+    family: Name
+    year: int = Field(ge=1, le=9999)
+    paper: str
+    variant: str
+    input_size: int = Field(ge=1, le=2**20)
+    published: dict[str, JsonValue] = {}
+    definition: str = ""
+    machine: Name
+    machine_facts: Facts = {}
+    environment: dict[str, str] = {}
+    settings: Facts = {}
+    started: str
+    readings: dict[str, Reading] = {}
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        for key, reading in self.readings.items():
+            if key != reading.quantity.key:
+                raise ValueError(f"under {key} there is a reading of {reading.quantity.key}")
+        return self
+
+    def value(self, key: str) -> float | None:
+        """The value of a reading, None where it is missing or failed."""
+        reading = self.readings.get(key)
+        return reading.value if reading else None
+
+
+class Evidence(_Model):
+    """What was measured for a claim: numbers by name, or the reason why there are none.
+
+    `definition` is the digest of the file that measured them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_number: int = Field(SCHEMA, alias="schema", strict=True, ge=SCHEMA, le=SCHEMA)
+    claim: str
+    definition: str
+    machine: str
+    environment: dict[str, str] = {}
+    started: str
+    numbers: dict[str, Number] = {}
+    reason: str | None = None

@@ -1,0 +1,113 @@
+"""The page's table of what can be limited, best network first, with a slider for each limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reporter.telling import units
+from reporter.telling.comparison import Comparison
+from reporter.telling.language import Language
+from reporter.telling.limits import CRITERIA, Candidate, candidates, limited
+from reporter.telling.table import Builder, Cell, Column, Table, status_word
+
+STOPS = 40
+"""A slider has at most this many stops: values of networks, so that each stop leaves one network less."""
+
+
+@dataclass(frozen=True)
+class Slider:
+    """Stops from the lowest value to the highest, each a limit in base units with its words, then no limit."""
+
+    key: str
+    title: str
+    stops: tuple[tuple[float | None, str], ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    title: str
+    table: Table
+    sliders: tuple[Slider, ...]
+    kind = "choice"
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return (self.table,)
+
+
+def choice(comparison: Comparison, language: Language) -> Choice | None:
+    """None where there is nothing to choose between, or nothing to limit."""
+    known, keys = candidates(comparison), limited(comparison)
+    if len(known) < 2 or not keys:
+        return None
+    _ = language._
+    rows = Builder(comparison, language, [each.record for each in known])
+    rows.names(machines=False)
+    rows.text("family", _("Family"), [each.record.family for each in known])
+    rows.add(
+        Column("imagenet_top1", _("ImageNet top-1, published"), "%", "1", numeric=True),
+        [_accuracy(each, language) for each in known],
+    )
+    sliders = []
+    for key in keys:
+        title, scale = _heading(comparison, key, [each.values.get(key) for each in known], language)
+        unit = _(scale.word)
+        base = comparison.quantities[CRITERIA[key][0]].unit
+        cells = [_cell(each, key, scale, language) for each in known]
+        rows.add(Column(key, title, unit, base, numeric=True), cells)
+        sliders.append(Slider(key, title, _stops(cells, unit, language)))
+    notes = (
+        _("Best first: by the published single-crop top-1 of the weights, * else by the paper's own; then the others."),
+        _("Memory: weights and peak activations of one inference of one image."),
+        _("On the command line: reporter choose DIR --max-latency-cpu 0.05 --max-parameters 30e6"),
+    )
+    title = _("Which network fits")
+    return Choice(title, rows.table("choosing", title, notes), tuple(sliders))
+
+
+def _heading(
+    comparison: Comparison, key: str, values: Sequence[float | None], language: Language
+) -> tuple[str, units.Scale]:
+    quantity = comparison.quantities[CRITERIA[key][0]]
+    title = language._("Memory") if key == "memory" else language._(quantity.title)
+    return title, units.scale(quantity, values)
+
+
+def _accuracy(each: Candidate, language: Language) -> Cell:
+    top1, paper = each.accuracy.top1, each.accuracy.paper
+    if top1 is None:
+        return Cell("–", status="missing")
+    return Cell(language.number(100 * top1, 1) + ("*" if paper else ""), top1)
+
+
+def _cell(each: Candidate, key: str, scale: units.Scale, language: Language) -> Cell:
+    """The value that is limited, or why there is none."""
+    value = each.values.get(key)
+    if value is None:
+        return _absent(each, key, language)
+    reading = each.record.readings[CRITERIA[key][0]]
+    doubt = " ≈" if reading.verdict.status == "noisy" else ""
+    interval = reading.interval if len(CRITERIA[key]) == 1 else None
+    note = language.said(reading.verdict.reason)
+    return Cell(units.text(language, value, scale, interval) + doubt, value, status=reading.verdict.status, note=note)
+
+
+def _absent(each: Candidate, key: str, language: Language) -> Cell:
+    """What stands where a value is missing, and why it is."""
+    missing = next((part for part in CRITERIA[key] if each.record.value(part) is None), None)
+    if missing is None:
+        return Cell("–", status="missing", note=language._("measured on another machine"))
+    reading = each.record.readings.get(missing)
+    if reading is None:
+        return Cell("–", status="missing", note=language._("not measured"))
+    return Cell(status_word(reading.status, language), status=reading.status, note=language.said(reading.reason))
+
+
+def _stops(cells: Sequence[Cell], unit: str, language: Language) -> tuple[tuple[float | None, str], ...]:
+    """The distinct values from low to high, thinned where there are many, then the stop that limits nothing."""
+    told = {float(cell.value): cell.text.removesuffix(" ≈") for cell in cells if isinstance(cell.value, int | float)}
+    values = sorted(told)
+    chosen = values if len(values) <= STOPS else [values[i * (len(values) - 1) // (STOPS - 1)] for i in range(STOPS)]
+    stops = [(value, f"≤ {told[value]} {unit}".strip()) for value in dict.fromkeys(chosen)]
+    return (*stops, (None, language._("any")))

@@ -1,0 +1,18 @@
+"""Which history a report shows: the steadiest time that the newest machine has one of."""
+
+from __future__ import annotations
+
+from reporter.comparing import levels
+from reporter.comparing.levels import Nights
+from reporter.telling.comparison import Comparison
+
+KEYS = ("latency_cpu_1thread", "latency_cuda", "latency_cpu")
+"""Quantities by how little they move by themselves."""
+
+
+def nights(comparison: Comparison) -> Nights | None:
+    """The nights of the newest machine, None where there are too few."""
+    for key in KEYS:
+        if found := levels.nights(comparison.past, comparison.machines[0], key):
+            return found
+    return None

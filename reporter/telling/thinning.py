@@ -1,0 +1,39 @@
+"""What a picture shows of many networks: so many as can be read, and a line that says which."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reporter.telling.comparison import Comparison, accuracy
+from reporter.telling.language import Language
+
+MACHINES = 4
+"""So many machines have panels of their own: the newest."""
+
+
+def pictured(comparison: Comparison, most: int) -> Comparison:
+    """The same comparison, of more than `most` networks only the Pareto front and the most accurate as published."""
+    if len(comparison.networks) <= most and len(comparison.machines) <= MACHINES:
+        return comparison
+    front = {record.architecture for record in comparison.front}
+    rank = {
+        record.architecture: (record.architecture not in front, -(((found := accuracy(record)) and found.top1) or 0.0))
+        for record in comparison.networks
+    }
+    names = set(sorted(rank, key=rank.__getitem__)[:most])
+    machines = comparison.machines[:MACHINES]
+    shown = (record for record in comparison.records if record.architecture in names and record.machine in machines)
+    return replace(comparison, records=tuple(shown), machines=machines)
+
+
+def note(shown: Comparison, everything: Comparison, language: Language) -> str:
+    """What is shown of everything, empty where that is everything."""
+    _ = language._
+    parts = []
+    if len(shown.networks) < len(everything.networks):
+        message = _("Shown: {shown} of {count} networks, the Pareto front and the most accurate as published.")
+        parts.append(message.format(shown=len(shown.networks), count=len(everything.networks)))
+    if len(shown.machines) < len(everything.machines):
+        message = _("Shown: {shown} of {count} machines, the newest.")
+        parts.append(message.format(shown=len(shown.machines), count=len(everything.machines)))
+    return " ".join(parts)

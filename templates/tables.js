@@ -1,0 +1,145 @@
+// Tables: sort, filter by text and family, hide columns, take along as CSV. Without this they are plain tables.
+{
+  const tools = document.getElementById("tools").content.firstElementChild;
+  const MOST = 250;
+  const order = new Intl.Collator(document.documentElement.lang, { numeric: true });
+  const raw = (cell) => cell.dataset.value ?? (cell.dataset.status ? "" : cell.textContent);
+  const number = (text) => text !== "" && Number.isFinite(Number(text));
+  // The rule of reporter/telling/export.py: no text may become a formula, and a cell with a comma is quoted.
+  const guarded = (text) => (!number(text) && /^\s*[=+\-@＝＋－＠]/.test(text) ? `'${text}` : text);
+  const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+  for (const table of document.querySelectorAll(".table > table")) {
+    const heads = [...table.tHead.querySelectorAll("th[data-key]")];
+    const groups = [...(table.tHead.querySelector(".groups")?.cells ?? [])].map((cell) => [cell, cell.colSpan]);
+    const body = table.tBodies[0], original = [...body.rows];
+    const more = document.createElement("button");
+    let rows = original, most = MOST;
+
+    // Of a crowd only so many rows are laid out, those that the filter leaves: thousands would take seconds.
+    const show = () => {
+      if (original.length <= MOST) return body.append(...rows);
+      const left = rows.filter((row) => !row.hidden);
+      body.replaceChildren(...left.slice(0, most));
+      more.hidden = left.length <= most;
+      more.textContent = `… +${left.length - most}`;
+    };
+    const arrange = (next) => {
+      rows = next;
+      show();
+    };
+    if (original.length > MOST) {
+      more.type = "button";
+      more.addEventListener("click", () => {
+        most = Infinity;
+        show();
+      });
+      table.parentNode.after(more);
+      show();
+    }
+    heads.forEach((head, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const now = { ascending: "descending", descending: "" }[head.getAttribute("aria-sort")] ?? "ascending";
+        heads.forEach((other) => other.removeAttribute("aria-sort"));
+        if (!now) return arrange(original);
+        head.setAttribute("aria-sort", now);
+        const down = now === "descending" ? -1 : 1;
+        const keys = original.map((row) => {
+          const text = raw(row.cells[column]);
+          return [text === "" ? 2 : number(text) ? 0 : 1, number(text) ? Number(text) : text, row];
+        });
+        keys.sort(([kind, a], [other, b]) => kind - other || down * (kind === 0 ? a - b : order.compare(a, b)));
+        arrange(keys.map(([, , row]) => row));
+      });
+    });
+    if (original.length < 4 || table.closest(".choice")) continue;
+
+    const bar = tools.cloneNode(true), said = bar.querySelector("output"), field = bar.querySelector("input");
+    const choice = bar.querySelector("select"), families = new Set(original.map((row) => row.dataset.family));
+    if (families.size > 1) {
+      for (const family of [...families].sort(order.compare)) choice.append(new Option(family, family));
+    } else choice.parentNode.remove();
+    const texts = [];
+    const filter = () => {
+      const wanted = field.value.trim().toLowerCase();
+      let shown = 0;
+      original.forEach((row, index) => {
+        const text = wanted && (texts[index] ??= row.textContent.toLowerCase());
+        const out = (wanted && !text.includes(wanted)) || (choice.value && row.dataset.family !== choice.value);
+        if (row.hidden !== !!out) row.hidden = !!out;
+        shown += !out;
+      });
+      if (original.length > MOST) show();
+      said.value = said.dataset.said.replace("{shown}", shown).replace("{all}", original.length);
+    };
+    field.addEventListener("input", filter);
+    choice.addEventListener("change", filter);
+
+    // One rule of style per table hides columns: no cell is touched.
+    const style = document.head.appendChild(document.createElement("style"));
+    const boxes = heads.map((head) => {
+      const label = document.createElement("label"), box = document.createElement("input");
+      box.type = "checkbox";
+      box.checked = true;
+      box.disabled = head.cellIndex === 0;
+      label.append(box, ` ${head.dataset.title ?? head.textContent}`);
+      bar.querySelector("fieldset").append(label);
+      return box;
+    });
+    bar.querySelector("fieldset").addEventListener("change", () => {
+      const out = boxes.flatMap((box, column) => (box.checked ? [] : [`> :nth-child(${column + 1})`]));
+      const place = `#${CSS.escape(table.closest(".block").id)} tr:not(.groups)`;
+      style.textContent = out.length ? `${out.map((cell) => `${place} ${cell}`).join()} { display: none }` : "";
+      let start = 0;
+      for (const [cell, span] of groups) {
+        const left = boxes.slice(start, (start += span)).filter((box) => box.checked).length;
+        cell.hidden = left === 0;
+        cell.colSpan = Math.max(left, 1);
+      }
+    });
+
+    // What is seen, in base units: the columns and rows that are shown, in their order, with the status of each cell.
+    const csv = () => {
+      const columns = heads.map((_, column) => column).filter((column) => boxes[column].checked);
+      const status = (cell) => cell.dataset.status ?? "ok";
+      const doubted = columns.map((column) =>
+        original.some((row) => !["ok", "missing"].includes(status(row.cells[column]))));
+      const line = (cells) => cells.map((text) => quoted(guarded(text))).join();
+      const lines = [columns.flatMap((column, rank) => {
+        const { heading, key } = heads[column].dataset;
+        return doubted[rank] ? [heading, `${key}_status`] : [heading];
+      })];
+      for (const row of rows) {
+        if (row.hidden) continue;
+        lines.push(columns.flatMap((column, rank) => {
+          const cell = row.cells[column];
+          return doubted[rank] ? [raw(cell), status(cell)] : [raw(cell)];
+        }));
+      }
+      return lines.map(line).join("\n") + "\n";
+    };
+    const actions = {
+      copy: async (button) => {
+        await navigator.clipboard.writeText(csv());
+        const words = button.textContent;
+        button.textContent = button.dataset.done;
+        setTimeout(() => { button.textContent = words; }, 1500);
+      },
+      save: () => {
+        const link = document.createElement("a");
+        link.href = URL.createObjectURL(new Blob(["\ufeff", csv()], { type: "text/csv" }));
+        link.download = `${table.dataset.name}.csv`;
+        link.click();
+        setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+      },
+    };
+    if (!navigator.clipboard) bar.querySelector("[data-do=copy]").remove();
+    bar.addEventListener("click", ({ target }) => actions[target.dataset?.do]?.(target));
+    table.parentNode.before(bar);
+    filter();
+  }
+}

@@ -1,0 +1,173 @@
+"""Two environments in turns: laws of the judgement, where the truth is known, and real ones through the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import copy_of_the_checkout, run
+from compare_simulation import LATENCY, NETWORKS, SLOWED, records
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_run import FAULTY
+
+from reporter import store
+from reporter.comparing import paired
+from reporter.comparing.differences import Differences
+from reporter.types import Reading, Record
+
+SEEDS = st.integers(0, 2**32 - 1)
+QUICK = ("--preset", "quick", "--metrics", "latency_cpu_1thread")
+
+
+def side(seconds: np.ndarray) -> list[Record]:
+    """Records of networks x rounds x calls of seconds."""
+    rounds = (seconds.shape[2],) * seconds.shape[1]
+    made = zip(NETWORKS, seconds, strict=True)
+    return records(
+        {name: Reading(quantity=LATENCY, samples=tuple(own.ravel().tolist()), rounds=rounds) for name, own in made}
+    )
+
+
+def sides(seed: int, rounds: int = 10, calls: int = 20, factor: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds of both sides: pairs scatter by 10 % with heavy tails, processes by 0.5 %, and the machine drifts."""
+    chance = np.random.default_rng(seed)
+    shape = (len(NETWORKS), rounds, calls)
+    drift = chance.normal(0, 0.2, shape)
+    made = [chance.standard_t(4, shape) * 0.05 + chance.normal(0, 0.005, (*shape[:2], 1)) + drift for _ in "ab"]
+    made[1][NETWORKS.index(SLOWED)] += np.log(factor)
+    return np.exp(made[0]) / 50, np.exp(made[1]) / 50
+
+
+def judged(seed: int, rounds: int = 10, calls: int = 20, factor: float = 1.0) -> Differences:
+    a, b = sides(seed, rounds, calls, factor)
+    return paired.judge(side(a), side(b))
+
+
+def slower(found: Differences) -> Sequence[str]:
+    return [timing.architecture for timing in found.judged("regressed")]
+
+
+@given(SEEDS)
+@settings(max_examples=10, deadline=None)
+def test_an_environment_does_not_differ_from_itself(seed: int) -> None:
+    a, _ = sides(seed)
+    found = paired.judge(side(a), side(a))
+    assert not found.changed
+    assert {timing.ratio for timing in found.timings} == {1.0}
+
+
+@given(SEEDS, st.floats(0.5, 2))
+@settings(max_examples=10, deadline=None)
+def test_swapping_the_sides_swaps_the_judgement(seed: int, factor: float) -> None:
+    a, b = sides(seed, factor=factor)
+    there, back = paired.judge(side(a), side(b)), paired.judge(side(b), side(a))
+    opposite = {"regressed": "improved", "improved": "regressed"}
+    assert [opposite.get(t.judgement, t.judgement) for t in there.timings] == [t.judgement for t in back.timings]
+    assert [t.ratio * u.ratio for t, u in zip(there.timings, back.timings, strict=True)] == pytest.approx([1] * 18)
+
+
+@given(SEEDS, SEEDS)
+@settings(max_examples=10, deadline=None)
+def test_drift_that_falls_on_both_calls_of_a_pair_changes_nothing(seed: int, other: int) -> None:
+    a, b = sides(seed)
+    drift = np.exp(np.random.default_rng(other).normal(0, 0.5, a.shape))
+    plain, drifted = paired.judge(side(a), side(b)), paired.judge(side(a * drift), side(b * drift))
+    assert [t.ratio for t in drifted.timings] == pytest.approx([t.ratio for t in plain.timings])
+    assert [t.judgement for t in drifted.timings] == [t.judgement for t in plain.timings]
+
+
+def test_no_false_alarm_in_60_comparisons() -> None:
+    assert [seed for seed in range(60) if judged(seed, rounds=3, calls=6).changed] == []
+
+
+@pytest.mark.parametrize(
+    ("factor", "rounds", "calls", "least"), [(1.1, 3, 15, 36), (1.1, 10, 20, 40), (1.05, 10, 40, 36)]
+)
+def test_a_slower_network_is_found_and_hardly_another(factor: float, rounds: int, calls: int, least: int) -> None:
+    found = [slower(judged(seed, rounds=rounds, calls=calls, factor=factor)) for seed in range(1000, 1040)]
+    assert sum(SLOWED in names for names in found) >= least
+    assert sum(set(names) > {SLOWED} for names in found) <= 2  # one in a hundred comparisons is allowed to
+
+
+def test_few_rounds_are_not_judged() -> None:
+    found = judged(1, rounds=2, factor=2.0)
+    row = next(timing for timing in found.timings if timing.architecture == SLOWED)
+    assert (row.judgement, row.low) == ("noisy", None)
+    assert "fewer than 3 rounds" in (row.reason or "")
+
+
+def test_the_hodges_lehmann_estimate_by_hand() -> None:
+    """Means of all pairs of 1, 2, 9 with themselves: 1, 1.5, 5, 2, 5.5, 9; their median is 3.5."""
+    assert paired.centre(np.array([1.0, 2.0, 9.0])) == 3.5
+
+
+def test_an_environment_against_itself(tmp_path: Path) -> None:
+    """A real run: equally many samples on both sides, kept as records, and verdicts for every network."""
+    names = ("alexnet", "resnet18")
+    here = ("--a", sys.executable, "--b", sys.prefix)
+    process = run("ab", *here, *QUICK, "--architectures", ",".join(names), "--json", "--out", tmp_path)
+    assert process.returncode == 0, process.stderr
+    told = json.loads(process.stdout)
+    assert [row["architecture"] for row in told["times"]] == sorted(names, key=names.index)
+    assert told["environments"]["a"] == told["environments"]["b"]
+    kept = [{r.architecture: r.readings["latency_cpu_1thread"] for r in store.load_all(tmp_path / s)[0]} for s in "ab"]
+    for name in names:
+        a, b = (readings[name] for readings in kept)
+        assert a.rounds == b.rounds
+        assert len(a.samples) == len(b.samples) >= 2
+
+
+def test_what_fails_in_turns_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
+    root = copy_of_the_checkout(tmp_path / "checkout")
+    (root / "reporter" / "architectures" / "faulty.py").write_text(FAULTY)
+    here = ("--a", sys.executable, "--b", sys.executable)
+    names = ("--architectures", "raises,exits,hangs,prints", "--timeout", "4")
+    process = run("ab", *here, *QUICK, *names, "--json", "--out", tmp_path / "out", root=root)
+    assert process.returncode == 3, process.stderr
+    told = json.loads(process.stdout)
+    assert [row["architecture"] for row in told["times"]] == ["prints"]
+    reasons = {
+        r.architecture: r.readings["latency_cpu_1thread"].reason for r in store.load_all(tmp_path / "out" / "b")[0]
+    }
+    assert "it does not like" in str(reasons["raises"])
+    assert "exit code 7" in str(reasons["exits"])
+    assert "not done after 4 s" in str(reasons["hangs"])
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--a", "{nowhere}", "--b", sys.executable), "--a: {nowhere} is no Python environment"),
+        (("--a", sys.executable, "--b", "{bare}"), "--b: {bare} cannot measure"),
+        (("--a", sys.executable, "--b", sys.executable, "--metrics", "macs"), "only times are measured in turns"),
+    ],
+)
+def test_bad_environments_are_one_line(tmp_path: Path, options: tuple[str, ...], line: str) -> None:
+    bare = tmp_path / "bare"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')  # an interpreter without site-packages
+    bare.chmod(0o755)
+    places = {"nowhere": str(tmp_path / "nowhere"), "bare": str(bare)}
+    process = run("ab", *(option.format(**places) for option in options), "--architectures", "alexnet")
+    assert (process.returncode, process.stdout) == (2, "")
+    assert line.format(**places) in process.stderr
+    assert process.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the slower environment is one that x86 can have")
+def test_a_torch_that_is_really_slower_is_found(tmp_path: Path) -> None:
+    """B is the same environment with oneDNN's vector instructions held down to SSE 4.1."""
+    slow = tmp_path / "python"
+    slow.write_text(f'#!/bin/sh\nexec env ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default {sys.executable} "$@"\n')
+    slow.chmod(0o755)
+    names = ("--architectures", "resnet18,googlenet,alexnet", "--metrics", "latency_cpu_1thread", "--fail-on", "timing")
+    process = run("ab", "--a", sys.executable, "--b", slow, *names)
+    assert process.returncode == 1, process.stdout + process.stderr
+    assert "resnet18" in process.stdout
+    assert "B is slower" in process.stdout

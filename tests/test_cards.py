@@ -1,0 +1,321 @@
+"""The cards: what networks are made of, counted a second way, drawn, written down and called again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from functools import cache
+from itertools import combinations
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import samples
+from networks import own, subject
+
+from reporter import facts
+from reporter.cli import command as program
+from reporter.measuring.layers import call, layers, visits
+from reporter.measuring.stages import stages
+from reporter.measuring.subject import Subject
+from reporter.measuring.worker import measure
+from reporter.metrics import structure as metric
+from reporter.selection import known
+from reporter.settings import Settings, settings
+from reporter.telling import blocks, cards, diagrams, layout, origin, render, report, structure
+from reporter.telling.comparison import compare
+from reporter.telling.language import language
+from reporter.types import Reading, Record
+
+ENGLISH, RUSSIAN = language("en"), language("ru")
+HOSTILE = '"]<b>`|#{x}'
+
+
+@cache
+def made(name: str) -> Subject:
+    return subject(name)
+
+
+@cache
+def taken(name: str) -> dict[str, Reading]:
+    """The readings of a real network, counted once for all tests."""
+    return {reading.quantity.key: reading for reading in measure(metric.ENTRIES[0], made(name))}
+
+
+@cache
+def told(name: str) -> Record:
+    return samples.record(samples.ROWS[0]).model_copy(update={"architecture": name, "readings": taken(name)})
+
+
+def stages_of(name: str) -> dict[str, structure.Stage]:
+    return {stage.name: stage for stage in structure.stages(told(name))}
+
+
+def drawn(name: str) -> layout.Diagram:
+    block = structure.block(told(name))
+    assert block
+    return layout.arrange(blocks.nodes(block.graph, ENGLISH))
+
+
+# What a network is made of
+
+
+@pytest.mark.parametrize("name", known())
+def test_stages_and_layers_sum_up_to_the_network(name: str) -> None:
+    """Parameters by the facts' published count where there is one, multiply-adds to the third digit of G."""
+    parts, row = structure.stages(told(name)), known()[name].published
+    parameters, macs = sum(stage.parameters for stage in parts), sum(stage.macs for stage in parts)
+    heads = {"inception_v3": 27_161_264 - 23_834_568}.get(name, 0)
+    assert parameters == row.get("params_counted", parameters) - heads
+    assert round(macs / 1e9, 3) == row.get("gmacs_measured", row.get("torchvision_ops_gmacs", round(macs / 1e9, 3)))
+    assert macs == made(name).counts.macs == sum(layer.macs for layer in structure.layers(told(name)))
+    assert parameters == sum(layer.parameters for layer in structure.layers(told(name)))
+    assert len(parts) < 20
+    assert taken(name)["layers"].value == len(structure.layers(told(name)))
+
+
+def test_the_first_linear_layer_of_vgg16_holds_three_quarters_of_its_weights() -> None:
+    """512 x 7 x 7 inputs to 4,096 outputs with a bias each; conv1 by hand: 3 x 3 kernels on 224 x 224 outputs."""
+    made = stages_of("vgg16")
+    assert made["classifier.0"].parameters == 512 * 7 * 7 * 4096 + 4096 == 102_764_544
+    assert made["classifier.0"].macs == 512 * 7 * 7 * 4096
+    assert round(100 * made["classifier.0"].parameters / 138_357_544) == 74
+    first = next(iter(made.values()))
+    assert (first.name, first.level, first.output) == ("features.0 – features.4", 0, "64×112×112")
+    assert first.parameters == 64 * (9 * 3 + 1) + 64 * (9 * 64 + 1)
+    assert first.macs == 224 * 224 * 64 * 9 * (3 + 64)
+    (price,) = (cost.parameters for cost in cards.costs(list(made.values()), ENGLISH) if cost.name == "classifier.0")
+    assert (price.text, price.share) == ("103 M", "74 %")
+
+
+def test_stages_have_the_names_that_one_looks_for() -> None:
+    assert list(stages_of("resnet50")) == ["conv1 – maxpool", "layer1", "layer2", "layer3", "layer4", "fc"]
+    assert [stage.kind for stage in stages_of("resnet50").values()][1:5] == [f"{n} × Bottleneck" for n in (3, 4, 6, 3)]
+    dense = [name.removeprefix("features.") for name in stages_of("densenet121")]
+    assert dense[1:3] == ["denseblock1", "transition1"]
+    assert {"inception3a", "inception4e – maxpool4", "fc"} <= set(stages_of("googlenet"))
+    assert list(stages_of("alexnet"))[-3:] == ["classifier.1", "classifier.4", "classifier.6"]
+
+
+def test_what_runs_outside_of_all_parts_is_a_stage_too() -> None:
+    """A product in the forward pass, a parameter of the network's own, a layer that never runs: the sums hold."""
+    import torch
+    from torch import nn
+
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(8, 8))
+            self.unused, self.conv = nn.Linear(3, 3), nn.Conv2d(3, 8, 3, padding=1)
+            self.again = self.conv
+
+        def forward(self, images: Any) -> Any:
+            return torch.matmul(self.conv(images), self.scale)
+
+    network = Odd().to("meta")
+    made = stages(network, visits(network, torch.empty(1, 3, 8, 8, device="meta")), 8)
+    assert {row["name"]: (row["parameters"], row["macs"]) for row in made} == {
+        "conv": (8 * 28, 64 * 8 * 27),
+        "unused": (12, 0),
+        "scale": (64, 0),
+        "forward": (0, 8 * 8 * 8 * 8),
+    }
+
+
+def test_layers_are_written_down_as_one_builds_them() -> None:
+    from torch import nn
+
+    assert call(nn.Conv2d(64, 64, (1, 7), stride=2, groups=32)) == "Conv2d(1×7, stride=2, groups=32)"
+    assert call(nn.MaxPool2d(3, 2)) == "MaxPool2d(3×3, stride=2)"
+    assert call(nn.AdaptiveAvgPool2d(1)) == "AdaptiveAvgPool2d(1×1)"
+    assert call(nn.Linear(3, 4)) == "Linear"
+    small = subject(own())
+    rows = layers(visits(small.meta, small.input(1, "meta")))
+    assert [(row["kind"], row["output"]) for row in rows][:2] == [
+        ("Conv2d(3×3)", "8×30×30"),
+        ("BatchNorm2d", "8×30×30"),
+    ]
+
+
+# The block
+
+
+def test_blocks_have_the_weights_that_the_lecture_counts() -> None:
+    """69,632 and 70,144 weights (ResNeXt paper, sect. 4), 70,400 and 71,168 with the two of each normalised channel."""
+    assert taken("resnet50")["block_parameters"].value == 69_632 + 2 * (64 + 64 + 256) == 70_400
+    assert taken("resnext50_32x4d")["block_parameters"].value == 70_144 + 2 * (128 + 128 + 256) == 71_168
+    gate = 2 * 256 * 16 + 256 + 16
+    assert taken("se_resnet50")["block_parameters"].value == 70_400 + gate
+
+
+@pytest.mark.parametrize(
+    ("name", "block", "kind", "repeats"),
+    [
+        ("resnet18", "layer1.0", "BasicBlock", 8),
+        ("resnet50", "layer1.1", "Bottleneck", 16),
+        ("googlenet", "inception4b", "Inception", 9),
+        ("inception_v3", "Mixed_6b", "InceptionC", 4),
+        ("densenet121", "features.denseblock1", "DenseBlock", 4),
+        ("vgg16", "features.10 – features.16", "3 × Conv2d(3×3), MaxPool2d(2×2, stride=2)", 0),
+        ("alexnet", "", "AlexNet", 0),
+    ],
+)
+def test_the_typical_block(name: str, block: str, kind: str, repeats: int) -> None:
+    found = structure.block(told(name))
+    assert found
+    assert (found.name, found.kind, found.repeats) == (block, kind, repeats)
+
+
+def test_a_bottleneck_is_a_chain_with_a_shortcut() -> None:
+    nodes = drawn("resnet50").nodes
+    assert [(*node.title, *node.small) for node in nodes] == [
+        ("input 256×56×56",),
+        ("conv 1×1, 64", "BN", "ReLU"),
+        ("conv 3×3, 64", "BN", "ReLU"),
+        ("conv 1×1, 256", "BN"),
+        ("+", "ReLU"),
+    ]
+    assert [node.sources for node in nodes] == [(), (0,), (1,), (2,), (3, 0)]
+    grouped = drawn("resnext50_32x4d").nodes[2]
+    assert (grouped.title, grouped.small) == (("conv 3×3, 128",), ("32 groups", "BN", "ReLU"))
+
+
+def test_a_dense_block_of_six_layers_has_21_connections() -> None:
+    """L (L + 1) / 2 of the paper counts what the layers read: 1 + 2 + ... + 6; the last box joins all seven."""
+    nodes = drawn("densenet121").nodes
+    layers = [node for node in nodes if node.look == "part"]
+    assert sum(len(layer.sources) for layer in layers) == 6 * 7 // 2
+    assert len(nodes[-1].sources) == 7
+    assert layers[0].title == ("denselayer1", "conv 1×1, 128", "conv 3×3, 32")
+
+
+def test_the_gate_of_squeeze_and_excitation_stands_between_its_two_ways() -> None:
+    nodes = drawn("se_resnet50").nodes
+    times, plus = (next(i for i, node in enumerate(nodes) if node.title == (sign,)) for sign in "×+")
+    assert len(nodes[times].sources) == 2
+    assert "sigmoid" in nodes[times - 1].small
+    assert set(nodes[plus].sources) == {times, 0}
+
+
+def test_branches_stand_side_by_side() -> None:
+    """Fig. 7 of the Inception paper: six columns, 1x3 beside 3x1, all joined by one concatenation."""
+    diagram = drawn("inception_v2")
+    assert len(diagram.nodes[-1].sources) == 6
+    assert len({round(box.left + box.right) for box in diagram.boxes[1:-1]}) >= 6
+
+
+@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("tongue", [ENGLISH, RUSSIAN], ids=["en", "ru"])
+def test_no_box_overlaps_another_and_no_wire_crosses_a_box(name: str, tongue: Any) -> None:
+    block = structure.block(told(name))
+    assert block
+    diagram = layout.arrange(blocks.nodes(block.graph, tongue))
+    assert 3 <= len(diagram.nodes) <= blocks.MANY
+    assert not any(one.overlaps(other) for one, other in combinations(diagram.boxes, 2))
+    assert all(box.left >= 0 and box.right <= diagram.width and box.bottom <= diagram.height for box in diagram.boxes)
+    for wire in diagram.wires:
+        others = [box for place, box in enumerate(diagram.boxes) if place not in (wire.source, wire.target)]
+        upright = [(a, b) for a, b in zip(wire.points, wire.points[1:], strict=False) if a[0] == b[0]]
+        for (x, top), (_, bottom) in upright:
+            assert not any(box.left < x < box.right and box.top < bottom and top < box.bottom for box in others), wire
+    ElementTree.fromstring(diagrams.to_svg(diagram, name, tongue))
+
+
+@pytest.mark.slow
+def test_every_network_of_torchvision_is_drawn() -> None:
+    from reporter.architectures.torchvision import discover
+
+    for entry in discover():
+        diagram = drawn(entry.name)
+        assert not any(one.overlaps(other) for one, other in combinations(diagram.boxes, 2)), entry.name
+        made = structure.stages(told(entry.name))
+        assert sum(stage.macs for stage in made) == subject(entry.name).counts.macs, entry.name
+
+
+def test_a_network_that_cannot_be_traced_says_so() -> None:
+    from torch import nn
+
+    class Moody(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 8, 3)
+
+        def forward(self, images: Any) -> Any:
+            return self.conv(images) if images.shape[0] > 0 and len(images) else images
+
+    readings = measure(metric.ENTRIES[0], subject(own(build=lambda classes: Moody())))
+    (reason,) = (reading.reason for reading in readings if reading.status == "unsupported")
+    assert reason.startswith("torch.fx cannot trace it: ")
+    assert RUSSIAN.said(reason).startswith("torch.fx не может")
+
+
+# How it is told
+
+
+def graph(op: str) -> list[structure.Operator]:
+    row = {"output": "8×4×4", "within": HOSTILE}
+    made = [{"op": "input", "from": [], **row}, {"op": op, "from": [0], **row}]
+    return [structure.Operator.model_validate(each) for each in made]
+
+
+def test_mermaid_shows_whatever_a_label_holds_as_text() -> None:
+    text = diagrams.to_mermaid(blocks.nodes(graph(HOSTILE), ENGLISH))
+    assert text.splitlines()[2] == '  n1["#34;#93;#60;b#62;#96;#124;#35;#123;x#125;"]'
+    assert text.splitlines()[3] == "  n0 --> n1"
+    svg = diagrams.to_svg(layout.arrange(blocks.nodes(graph(HOSTILE), ENGLISH)), HOSTILE, ENGLISH)
+    assert "<b>" not in svg
+    ElementTree.fromstring(svg)
+
+
+def test_the_command_gives_the_same_settings_again() -> None:
+    asked = Settings(
+        architectures=("resnet*", "vgg16"), metrics=("size", "latency"), preset="quick", weights="random", steps=7,
+        dataset="imagefolder:some folder", timeout=90.5, lang=("en", "ru"), fresh=True, fail_on="any",
+    )  # fmt: skip
+    record = told("resnet18").model_copy(update={"settings": asked.model_dump(mode="json")})
+    words = shlex.split(origin.command(record))
+    assert words[:5] == ["python", "-m", "reporter", "--out", "DIR"]
+    parsed = dict(program.make_context("reporter", words[3:]).params)
+    again = settings({key: value for key, value in parsed.items() if key not in ("out", "config")})
+    default = Settings()
+    expected = {"architectures": ("resnet18",), "lang": default.lang, "fresh": False, "fail_on": default.fail_on}
+    assert again == asked.model_copy(update=expected)
+    plain = told("resnet18").model_copy(update={"settings": default.model_dump(mode="json")})
+    assert origin.command(plain) == "python -m reporter --out DIR --architectures resnet18"
+
+
+def test_a_stranger_gets_a_card_without_words_of_others() -> None:
+    """A network of one's own that is called like one of a family, in a family of its own."""
+    stranger = told("resnet18").model_copy(update={"architecture": "resnet_tiny", "family": "Mine", "paper": "none"})
+    made = cards.card(stranger, "card-0", ENGLISH)
+    assert made.words == {"idea": ""}
+    assert made.link == ""
+    assert made.drawing
+    assert made.costs
+    bare = cards.card(stranger.model_copy(update={"readings": {}}), "card-0", ENGLISH)
+    assert (bare.drawing, bare.costs, bare.tables) == (None, (), ())
+
+
+@pytest.mark.parametrize("name", known())
+def test_the_lecture_has_an_idea_and_a_paper_for_each(name: str) -> None:
+    row = facts.card(name)
+    assert len(re.findall(r"\.(?: |$)", row["idea"])) == 2, "two sentences"
+    assert row["changed"].endswith(".")
+    assert RUSSIAN._(row["idea"]) != row["idea"]
+    entry = known()[name]
+    record = told(name).model_copy(update={"family": entry.family, "paper": entry.paper})
+    assert cards.link(record).startswith("https://")
+
+
+def test_a_page_holds_a_card_for_each_network_with_an_anchor_of_its_own() -> None:
+    comparison = compare(samples.few())
+    whole = report.build(comparison, ENGLISH, [], [])
+    page, text = render.to_html(whole), render.to_markdown(whole)
+    anchors = re.findall(r'<article class="card" id="([^"]+)"', page)
+    assert len(anchors) == len(set(anchors)) == len(comparison.networks)
+    assert text.count("```mermaid") == len(comparison.networks)
+    files = [table.name for table in whole.tables if table.name != "choosing"]
+    assert [name for name in files if not re.fullmatch(r"[a-z][\w.-]*", name)] == []
+    assert len(set(files)) == len(files) == len(comparison.networks) + 1
+    assert all(f"(tables/{name}.csv)" in text for name in files)
+    assert "--architectures &#39;&lt;script&gt;alert(1)&lt;/script&gt;&#39;" in page

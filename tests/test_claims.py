@@ -1,0 +1,359 @@
+"""The lecture's claims: what they measure, counted a second way; verdicts that follow the evidence; how it is kept."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import samples
+from commands import copy_of_the_checkout, run
+from networks import CONDITIONS
+
+from reporter import facts, store
+from reporter.catalog import collect
+from reporter.measuring.evidence import gather
+from reporter.measuring.executor import LocalExecutor
+from reporter.measuring.request import Outcome, Request
+from reporter.preparation import choose_claims, choose_metrics
+from reporter.progress import Lines
+from reporter.selection import known
+from reporter.telling import render, report
+from reporter.telling.claims import SYMBOLS, try_claims
+from reporter.telling.comparison import Comparison, compare
+from reporter.telling.judging import Answer
+from reporter.telling.language import language
+from reporter.types import Claim, Evidence, ReporterError
+
+CLAIMS = collect("reporter.claims", Claim)
+MEASURED = {name: claim for name, claim in CLAIMS.items() if claim.measure}
+ENGLISH = language("en")
+VERDICTS = {
+    "vgg_and_alexnet": "noted",
+    "two_small_kernels": "noted",
+    "split_kernel": "false",
+    "dense_connections": "noted",
+    "bottleneck_depth": "false",
+    "squeeze": "false",
+    "block_weights": "true",
+    "label_smoothing": "true",
+    "december_2015": "true",
+    "first_deep": "doubtful",
+    "gradient_flow": "noted",
+    "parallel_kernels": "noted",
+}
+
+
+@pytest.fixture(scope="module")
+def lecture() -> Comparison:
+    return compare(samples.with_gradients(samples.lecture()))
+
+
+@pytest.fixture(scope="module")
+def numbers() -> dict[str, dict[str, float]]:
+    """What the claims measure, in this process; that takes seconds."""
+    import torchvision  # noqa: F401
+
+    start = time.perf_counter()
+    found = {name: dict(claim.measure()) for name, claim in MEASURED.items()}
+    assert time.perf_counter() - start < 10
+    return found
+
+
+def answer(name: str, comparison: Comparison, **changed: float) -> Answer:
+    """A claim judged by the samples' evidence, some numbers of it changed."""
+    evidence = samples.evidence()
+    if changed:
+        found = evidence[name]
+        evidence[name] = found.model_copy(update={"numbers": {**found.numbers, **changed}})
+    (trial,) = try_claims([CLAIMS[name]], evidence, comparison, ENGLISH).trials
+    return trial.answer
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+def test_a_claim_says_what_it_claims(claim: Claim) -> None:
+    assert claim.statement.endswith(".")
+    if claim.formula:
+        assert "merror" not in render.formula.to_mathml(claim.formula)
+        assert not re.search(r"<|\\[^A-Za-z]", claim.formula), "Markdown would read it as HTML, or as an escape"
+
+
+def test_what_is_measured_is_what_the_samples_have(numbers: Mapping[str, dict[str, float]]) -> None:
+    """Counts exactly; the four numbers that are no counts by their size."""
+    assert set(numbers) == set(samples.NUMBERS)
+    rough = {"moved_by_maximum": 1e-9, "moved_by_average": 1.0, "difference": 1e-12, "loss": 1.0}
+    for name, found in numbers.items():
+        for key, number in found.items():
+            expected = samples.NUMBERS[name][key]
+            assert number == pytest.approx(expected, abs=rough.get(key, 0)), (name, key)
+    assert numbers["squeeze"]["moved_by_average"] > 1e-4
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_the_verdicts_on_the_lecture(name: str, lecture: Comparison) -> None:
+    found = answer(name, lecture)
+    assert found.ruling == VERDICTS[name]
+    assert found.rows
+    assert all(row.here and (row.source or row.lecture) for row in found.rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "ruling"),
+    [
+        ("two_small_kernels", {"window_one": 7}, "false"),
+        ("two_small_kernels", {"weights_two": 19}, "false"),
+        ("two_small_kernels", {"widening_two": 12000}, "true"),
+        ("split_kernel", {"whole": 18}, "true"),
+        ("dense_connections", {"connections_3": 299}, "false"),
+        ("bottleneck_depth", {"bottlenecks_50": 0}, "true"),
+        ("squeeze", {"moved_by_maximum": 0.1}, "doubtful"),
+        ("squeeze", {"moved_by_maximum": 0.1, "moved_by_average": 0.0}, "true"),
+        ("block_weights", {"resnext": 70145}, "false"),
+        ("label_smoothing", {"difference": 1e-3}, "false"),
+        ("parallel_kernels", {"kernels": 100000}, "true"),
+    ],
+)
+def test_a_verdict_follows_what_was_measured(
+    name: str, changed: dict[str, float], ruling: str, lecture: Comparison
+) -> None:
+    assert answer(name, lecture, **changed).ruling == ruling
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "values", "ruling"),
+    [
+        ("gradient_flow", "gradient_ratio", {"vgg19": 3.0}, "false"),
+        ("gradient_flow", "gradient_ratio", {"vgg19_bn": 0.1, "alexnet": 2.0}, "true"),
+        ("parallel_kernels", "macs", {"googlenet": 20_000_000_000}, "false"),
+        ("parallel_kernels", "imagenet_top1", {"googlenet": 0.5}, "doubtful"),
+    ],
+)
+def test_a_verdict_follows_the_records(name: str, key: str, values: dict[str, float], ruling: str) -> None:
+    records = {record.architecture: record for record in samples.with_gradients(samples.lecture())}
+    for network, value in values.items():
+        readings = records[network].readings | {key: samples.reading(key, value)}
+        records[network] = records[network].model_copy(update={"readings": readings})
+    assert answer(name, compare(list(records.values()))).ruling == ruling
+
+
+def _changed(rows: tuple[facts.Row, ...], entry: str, **cells: str) -> tuple[facts.Row, ...]:
+    return tuple(row | cells if row["entry"] == entry else row for row in rows)
+
+
+def test_a_verdict_follows_what_is_published(lecture: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = facts.timeline()
+    alexnet, vgg = "AlexNet, 5 CNNs, supplied data only", "7 nets (C,D,E), dense evaluation"
+    close = _changed(rows, vgg, top5_error_percent="9.0")
+    monkeypatch.setattr(facts, "timeline", lambda: close)
+    assert answer("vgg_and_alexnet", lecture).ruling == "false"
+    alone = _changed(_changed(rows, alexnet, single_or_ensemble="single"), vgg, is_winner="yes")
+    alone = tuple(row | {"is_winner": "no"} if row["team"].startswith("GoogLeNet") else row for row in alone)
+    monkeypatch.setattr(facts, "timeline", lambda: alone)
+    assert answer("vgg_and_alexnet", lecture).ruling == "true"
+    papers = {name: facts.claim(name) for name in ("december_2015", "first_deep")}
+    papers["december_2015"] = papers["december_2015"] | {"resnet": facts.Fact("1601.00001v1", "nobody")}
+    papers["first_deep"] = papers["first_deep"] | {"highway_layers": facts.Fact(50, "nobody")}
+    monkeypatch.setattr(facts, "claim", papers.__getitem__)
+    assert answer("december_2015", lecture).ruling == "false"
+    assert answer("first_deep", lecture).ruling == "true"
+
+
+def test_missing_evidence_is_no_verdict(lecture: Comparison) -> None:
+    """An old folder, a run of few networks, a measurement that failed: each says what is missing."""
+    without = {trial.name: trial for trial in try_claims(CLAIMS.values(), {}, lecture, ENGLISH).trials}
+    assert {name for name, trial in without.items() if trial.answer.ruling == "open"} == set(MEASURED)
+    assert without["squeeze"].answer.sentences[0].startswith("Its evidence was not measured in this run")
+    assert without["squeeze"].symbol == SYMBOLS["open"]
+
+    few = compare([record for record in samples.lecture() if record.architecture in ("vgg16", "resnet18")])
+    assert answer("parallel_kernels", few).sentences == ("This run has not measured what it takes: MACs of googlenet.",)
+    assert "gradient_ratio of vgg19, vgg19_bn, resnet18 and densenet121" in answer("gradient_flow", few).sentences[0]
+
+    failed = samples.evidence()["squeeze"].model_copy(update={"numbers": {}, "reason": "RuntimeError: <b>no</b> | $"})
+    trials = try_claims([CLAIMS["squeeze"]], {"squeeze": failed}, lecture, ENGLISH).trials
+    assert trials[0].answer.sentences == ("Its evidence could not be measured: RuntimeError: <b>no</b> | $.",)
+
+
+def test_reasons_are_shown_as_text(lecture: Comparison) -> None:
+    failed = samples.evidence()["squeeze"].model_copy(update={"numbers": {}, "reason": "RuntimeError: <b>no</b> | $"})
+    whole = report.build(lecture, ENGLISH, [], [], claims=[CLAIMS["squeeze"]], evidence={"squeeze": failed})
+    assert "RuntimeError: &lt;b&gt;no&lt;/b&gt; | $." in render.to_html(whole)
+    assert "RuntimeError: \\<b\\>no\\</b\\> \\| \\$." in render.to_markdown(whole)
+
+
+def test_golden_claims(lecture: Comparison, golden: Callable[[str, str], None]) -> None:
+    """The whole section in Markdown, from hand-made records and the evidence as it is measured."""
+    whole = report.build(lecture, ENGLISH, [], [], claims=CLAIMS.values(), evidence=samples.evidence())
+    section = next(section for section in whole.sections if section.name == "claims")
+    golden("claims.md", render.to_markdown(replace(whole, sections=(section,), version="0")))
+    table = next(table for table in whole.tables if table.name == "claims")
+    assert len(table.rows) == sum(len(trial.answer.rows) for trial in section.blocks[0].trials)
+    page = render.to_html(whole)
+    assert page.count('<article class="claim ') == len(CLAIMS)
+    assert page.count("<math ") == sum(len(claim.formula.splitlines()) for claim in CLAIMS.values())
+
+
+def _sides(line: str) -> list[float]:
+    """The values on both sides of an equation of products, sums and powers in TeX."""
+    plain = line.replace(r"\cdot", "*").replace("^", "**")
+    assert re.fullmatch(r"[\d\s*+()=]+", plain), plain
+    return [eval(side) for side in plain.split("=")]
+
+
+@pytest.mark.parametrize("name", ["block_weights", "parallel_kernels"])
+def test_the_formulas_add_up_to_what_is_counted(name: str, numbers: Mapping[str, dict[str, float]]) -> None:
+    values = [_sides(line) for line in CLAIMS[name].formula.splitlines()]
+    assert all(left == right for left, right in values)
+    assert {right for _, right in values} <= set(numbers[name].values())
+
+
+def test_windows_by_arithmetic(numbers: Mapping[str, dict[str, float]]) -> None:
+    """The window is 1 and the sum of (k - 1) times the strides before (Araujo et al., Distill 2019)."""
+    from torch import nn
+
+    from reporter.measuring.probes import receptive_field
+
+    for shapes in ([(3, 1)], [(3, 1), (3, 1)], [(3, 2), (3, 1)], [(5, 1), (3, 2), (3, 1)]):
+        window, jump = 1, 1
+        for kernel, stride in shapes:
+            window, jump = window + (kernel - 1) * jump, jump * stride
+        layers = nn.Sequential(*(nn.Conv2d(1, 1, kernel, stride) for kernel, stride in shapes))
+        assert receptive_field(layers) == (window, window)
+    assert receptive_field(nn.Conv2d(1, 1, (1, 7))) == (1, 7)
+
+
+def test_dense_connections_by_width(numbers: Mapping[str, dict[str, float]]) -> None:
+    """A layer that gets n maps is as wide as the block's input and n - 1 times the growth."""
+    import torch
+    from torchvision.models import densenet121
+
+    with torch.device("meta"):
+        features = densenet121().features
+    for block in range(1, 5):
+        widths = [layer.norm1.num_features for layer in getattr(features, f"denseblock{block}").children()]
+        counted = sum((width - widths[0]) // 32 + 1 for width in widths)
+        assert counted == numbers["dense_connections"][f"connections_{block}"]
+
+
+def test_bottlenecks_by_depth(numbers: Mapping[str, dict[str, float]]) -> None:
+    """A ResNet's depth is two and what its blocks have: two convolutions, or three in a bottleneck."""
+    found = numbers["bottleneck_depth"]
+    for depth in (18, 34, 50, 101, 152):
+        assert 2 + 2 * found[f"blocks_{depth}"] + found[f"bottlenecks_{depth}"] == depth
+
+
+def test_when_evidence_is_measured() -> None:
+    """In runs without --metrics that measure networks of the lecture, and where it is asked for."""
+    ours, lenet = [known()["resnet18"]], [replace(known()["resnet18"], name="lenet5")]
+    assert choose_claims((), ours) == choose_claims(("size", "claims"), lenet) == tuple(CLAIMS.values())
+    assert choose_claims((), lenet) == choose_claims(("size",), ours) == ()
+    metrics = choose_metrics(("claims",))
+    assert {"gradients", "compute", "size", "published"} <= set(metrics)
+    assert not {"finetune", "latency_cpu"} & set(metrics)
+    with pytest.raises(ReporterError, match="did you mean 'claims'"):
+        choose_metrics(("claim",))
+
+
+def test_the_newest_evidence_counts_and_torn_files_are_told_of(tmp_path: Path) -> None:
+    (old,) = (each for each in samples.evidence().values() if each.claim == "squeeze")
+    new = old.model_copy(update={"machine": "a", "started": "2026-02-01T00:00:00+00:00", "numbers": {"x": 1}})
+    for each in (old, new):
+        store.save_evidence(tmp_path, each)
+    (tmp_path / "evidence" / "a" / "torn.json").write_text("{")
+    found, complaints = store.load_all_evidence(tmp_path)
+    assert found == {"squeeze": new}
+    assert Evidence.model_validate_json(new.model_dump_json(by_alias=True)) == new
+    assert len(complaints) == 1
+    assert "torn.json: not evidence" in complaints[0]
+
+
+TINY = """
+from reporter.types import Architecture
+
+
+def build(classes):
+    from torch.nn import AdaptiveAvgPool2d, Conv2d, Flatten, Linear, Sequential
+
+    return Sequential(Conv2d(3, 4, 3), AdaptiveAvgPool2d(1), Flatten(), Linear(4, classes))
+
+
+ENTRIES = (Architecture("tiny", "Tiny", 2026, "none", build, input_size=32),)
+"""
+FAULTY = """
+from reporter.telling.judging import Answer, Row
+from reporter.types import Claim
+
+
+def raises():
+    raise ValueError("it does not like | this <claim>")
+
+
+def infinite():
+    return {"number": float("inf")}
+
+
+def aborts():
+    import os
+
+    os.abort()
+
+
+def judge(case):
+    return Answer("true" if case["number"] == 1 else "false", ("Said.",), (Row("Number", "1", case.count("number")),))
+
+
+ENTRIES = tuple(
+    Claim(name, f"It {name}.", judge, measure)
+    for name, measure in {"raises": raises, "infinite": infinite, "aborts": aborts}.items()
+)
+"""
+
+
+def test_a_claim_is_one_new_file_and_its_faults_are_told(tmp_path: Path) -> None:
+    """A claim that works and three that fail, each in its own way: the others go on, and the report says why."""
+    root = copy_of_the_checkout(tmp_path / "copy")
+    (root / "reporter" / "architectures" / "tiny.py").write_text(TINY)
+    (root / "reporter" / "claims" / "faulty.py").write_text(FAULTY)
+    fine = FAULTY.replace("raise ValueError", 'return {"number": 1}  #').split("ENTRIES")[0]
+    (root / "reporter" / "claims" / "fine.py").write_text(
+        fine + 'ENTRIES = (Claim("fine", "It is fine.", judge, raises),)\n'
+    )
+    done = run("--out", tmp_path / "r", "--architectures", "tiny", "--metrics", "parameters,claims",
+               "--preset", "quick", "--weights", "random", root=root)  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    evidence, _ = store.load_all_evidence(tmp_path / "r")
+    assert set(evidence) == {*MEASURED, "raises", "infinite", "aborts", "fine"}
+    assert evidence["fine"].numbers == {"number": 1}
+    assert evidence["raises"].reason == "ValueError: it does not like | this <claim>"
+    assert evidence["infinite"].reason == "ValueError: number is inf"
+    assert evidence["aborts"].reason == "the worker crashed (SIGABRT)"
+    told = (tmp_path / "r" / "report.md").read_text()
+    assert "### It is fine.\n\n**✓ true**\n\nSaid." in told
+    assert "Its evidence could not be measured: ValueError: it does not like \\| this \\<claim\\>." in told
+
+
+def test_evidence_is_used_again_while_it_is_good(tmp_path: Path) -> None:
+    """What is missing, torn, failed or measured by other code is measured, and nothing else; --fresh measures all."""
+    outcome, executor, seen = Outcome(), LocalExecutor(), StringIO()
+    names = ("split_kernel", "two_small_kernels", "block_weights", "label_smoothing")
+    request = Request(tmp_path, (), {}, {}, CONDITIONS, "", claims=tuple(CLAIMS[name] for name in names))
+
+    def measured(asked: Request) -> list[str]:
+        seen.truncate(0)
+        gather(asked, executor, Lines(seen), outcome)
+        return re.findall(r"claim (\w+) its evidence is measured", seen.getvalue())
+
+    assert measured(request) == list(names)
+    assert measured(request) == []
+    found, _ = store.load_all_evidence(tmp_path)
+    key = found["split_kernel"].machine
+    store.evidence_path(tmp_path, key, "split_kernel").write_text("{")
+    store.save_evidence(tmp_path, found["block_weights"].model_copy(update={"reason": "no memory", "numbers": {}}))
+    store.save_evidence(tmp_path, found["label_smoothing"].model_copy(update={"definition": "of another file"}))
+    assert measured(request) == ["split_kernel", "block_weights", "label_smoothing"]
+    assert measured(replace(request, fresh=True)) == list(names)
+    assert (outcome.jobs, outcome.failed) == (3, 0)

@@ -1,0 +1,546 @@
+"""What a disk, a hand, a signal or an odd environment can do to a run: docs/reliability.md lists what is promised."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import pty
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import marked, run, soon_none, start
+from networks import CONDITIONS, own, subject
+from samples import lecture
+
+from reporter import files, history, store
+from reporter.catalog import collect
+from reporter.measuring import confinement, machine
+from reporter.measuring.evidence import _is_there
+from reporter.measuring.ledger import Ledger
+from reporter.measuring.request import Request
+from reporter.measuring.worker import measure
+from reporter.progress import Lines
+from reporter.types import Claim, Metric
+
+QUICK = ("--preset", "quick", "--weights", "random")
+SMALL = ("--architectures", "alexnet,resnet18", "--metrics", "size", *QUICK)
+METRICS = collect("reporter.metrics", Metric)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A folder with the records of two networks."""
+    for record in lecture()[:2]:
+        store.save(tmp_path, record)
+    return tmp_path
+
+
+def one(folder: Path) -> Path:
+    return next((folder / "records").glob("*/alexnet.json"))
+
+
+def edit(path: Path, *keys: str, value: Any) -> None:
+    """Writes something else into a record, as a hand would."""
+    whole = json.loads(path.read_text())
+    place = whole
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    path.write_text(json.dumps(whole))
+
+
+# Records
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "line"),
+    [
+        (("readings", "latency_cpu", "samples"), [-1.0], "a time is not positive"),
+        (("readings", "latency_cpu", "samples"), ["0.1"], "samples"),
+        (("readings", "latency_cpu", "samples"), [float("nan")], "samples"),
+        (("readings", "latency_cpu", "samples"), [], "the status is ok, but there are no samples"),
+        (("readings", "latency_cpu", "rounds"), [7], "the rounds took 7 samples, but there are"),
+        (("readings", "latency_cpu", "rounds"), [-1], "greater than or equal to 0"),
+        (("readings", "latency_cpu", "status"), "fine", "status"),
+        (("readings", "parameters", "samples"), [True], "samples"),
+        (("readings", "parameters", "quantity", "key"), "macs", "under parameters there is a reading of macs"),
+        (("readings", "parameters", "quantity", "unit"), "furlongs", "unit"),
+        (("readings",), [], "readings"),
+        (("year",), "long ago", "year"),
+        (("architecture",), "vgg16", "not its record, but that of vgg16"),
+        (("machine",), "../../other", "not its record"),
+        (("schema",), 7, "schema 7, this reporter reads 1"),
+        (("schema",), "1", "schema '1'"),
+        (("code",), "import os", "code"),
+    ],
+)
+def test_a_record_of_nonsense_is_one_line_and_the_rest_is_used(
+    keys: tuple[str, ...], value: object, line: str, results: Path
+) -> None:
+    edit(one(results), *keys, value=value)
+    records, (complaint,) = store.load_all(results)
+    assert [record.architecture for record in records] == ["vgg16"]
+    assert str(one(results)) in complaint
+    assert line in complaint
+    assert "\n" not in complaint
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, "\0", '"schema"'])
+def test_a_torn_record_is_one_line_and_the_rest_is_used(text: str, results: Path) -> None:
+    one(results).write_text(text)
+    records, (complaint,) = store.load_all(results)
+    assert (len(records), "\n" in complaint) == (1, False)
+
+
+def test_only_torn_records_leave_nothing_to_render_and_the_line_says_why(results: Path) -> None:
+    for path in (results / "records").glob("*/*.json"):
+        path.write_bytes(path.read_bytes()[:500])
+    done = run("render", results)
+    assert done.returncode == 2
+    assert "no records to report" in done.stderr
+    assert "alexnet.json: not a record" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def request(folder: Path, **more: Any) -> Request:
+    metrics = {"size": METRICS["size"]}
+    return Request(folder, [own()], metrics, {"cpu": "cpu", "any": "cpu"}, CONDITIONS, "none", **more)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_what_cannot_be_read_is_set_aside_and_never_overwritten(fresh: bool, tmp_path: Path) -> None:
+    path = store.record_path(tmp_path, machine.key(), "small")
+    for number, text in enumerate(('{"schema": 7, "gold": 1}', '{"torn')):
+        files.write(path, text)
+        ledger = Ledger(own(), request(tmp_path, fresh=fresh))
+        kept = path.with_name(f"small.json.unreadable{number or ''}")
+        assert kept.read_text() == text
+        assert str(path) in ledger.notice
+        assert kept.name in ledger.notice
+        assert not path.exists()
+
+
+def test_evidence_that_cannot_be_read_is_set_aside_too(tmp_path: Path) -> None:
+    claim = next(claim for claim in collect("reporter.claims", Claim).values() if claim.measure)
+    path = store.evidence_path(tmp_path, machine.key(), claim.name)
+    files.write(path, '{"schema": 7}')
+    said = StringIO()
+    assert not _is_there(request(tmp_path), claim, Lines(said))
+    assert path.with_name(f"{path.name}.unreadable").read_text() == '{"schema": 7}'
+    assert "schema 7" in said.getvalue()
+    assert ".unreadable" in said.getvalue()
+
+
+def test_a_half_written_line_of_the_history_is_told_and_the_rest_counts(tmp_path: Path) -> None:
+    def line(night: int) -> dict[str, Any]:
+        values = {"latency_cpu": 1.0 + night}
+        return {"run": str(night), "generated": f"2026-01-0{night}", "architecture": "a", "machine": "m",
+                "environment": {}, "values": values}  # fmt: skip
+
+    path = tmp_path / "history.jsonl"
+    assert not store.append_history(tmp_path, [line(1), line(2)])
+    path.write_bytes(path.read_bytes()[:-20])
+    assert store.append_history(tmp_path, [line(3)])
+    assert not store.append_history(tmp_path, [line(4)])
+    assert [night.name for night in history.recent(path, {"m"})] == ["1", "3", "4"]
+
+
+def test_what_a_killed_run_left_half_written_is_removed_by_the_next(results: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    places = [one(results).parent, results, results / "figures"]
+    (results / "figures").mkdir()
+    for place in places:
+        (place / f".alexnet.json.{ended.pid}").write_text("half")
+        (place / f".alexnet.json.{os.getppid()}").write_text("another process writes it now")
+        (place / ".mine").write_text("not ours")
+    files.hold(results).close()
+    for place in places:
+        names = {path.name for path in place.glob(".*")} - {".lock"}
+        assert names == {f".alexnet.json.{os.getppid()}", ".mine"}
+
+
+# The disk
+
+
+def test_a_full_disk_ends_the_run_with_one_line(tmp_path: Path) -> None:
+    """Here as a limit on the size of files; test_a_disk_that_fills_up has a disk that is full."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))
+
+    done = run("--out", tmp_path / "r", *SMALL, "--metrics", "size,latency_cuda", preexec_fn=limit)
+    assert done.returncode == 2
+    assert "alexnet.json: cannot be written (File too large)" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list((tmp_path / "r").rglob(".alexnet*"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked up in /proc")
+def test_a_folder_removed_during_the_run_is_not_made_anew(tmp_path: Path) -> None:
+    process = start("--out", tmp_path / "r", "--architectures", "lecture", *SMALL[2:])  # it is still at work then
+    for line in process.stderr:
+        if line.startswith("["):
+            shutil.rmtree(tmp_path / "r")
+            break
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert "removed during the run" in errors or "cannot be written (No such file" in errors
+    assert not (tmp_path / "r" / "summary.json").exists()  # a record that was being written may be there
+
+
+@pytest.fixture
+def disk(tmp_path: Path):
+    """A file system of its own, 150 kB; gives its folder and a way to change its options."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(options: str) -> int:
+        command = ["mount", "-t", "tmpfs", "-o", options, "reporter-test", str(folder)]
+        return subprocess.run(command, capture_output=True, check=False).returncode
+
+    if mount("size=150k"):
+        pytest.skip("nobody but root may mount a file system")
+    yield folder, lambda options: mount(f"remount,{options}")
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("taken", "what"), [(130, ".json"), (60, "report.html"), (0, "figures")])
+def test_a_disk_that_fills_up(disk: Any, taken: int, what: str) -> None:
+    """While records are written, or the reports; whatever is there stays whole, and with more room it goes on."""
+    folder, change = disk
+    (folder / "ballast").write_bytes(b"\0" * taken * 1024)
+    options = ("--out", folder / "r", *SMALL[:1], "alexnet,resnet18,vgg16,vgg19,densenet121", *SMALL[2:])
+    done = run(*options)
+    assert done.returncode == 2, done.stderr
+    line = done.stderr.splitlines()[-1]
+    assert "cannot be written (No space left on device)" in line
+    records, complaints = store.load_all(folder / "r")
+    assert not complaints
+    before = {record.architecture: record.readings for record in records}
+    assert change("size=20m") == 0
+    again = run(*options)
+    assert again.returncode == 0, again.stderr
+    after = {record.architecture: record.readings for record in store.load_all(folder / "r")[0]}
+    assert len(after) == 5
+    for name, readings in before.items():
+        assert readings.items() <= after[name].items()
+
+
+@pytest.mark.slow
+def test_a_disk_that_becomes_read_only(disk: Any) -> None:
+    """Under a run, by a file system put over its records (the lock keeps its own from changing); and before one."""
+    folder, change = disk
+    change("size=20m")
+    records = folder / "r" / "records"
+    process = start("--out", folder / "r", *SMALL)
+    for line in process.stderr:
+        if line.startswith("["):
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "reporter-test", str(records)], check=True)
+            break
+    _, errors = process.communicate(timeout=60)
+    subprocess.run(["umount", "-l", str(records)], check=True)
+    assert process.returncode == 2
+    assert "Read-only file system" in errors.splitlines()[-1]
+
+    assert change("ro") == 0
+    for command in (("--out", folder / "r", *SMALL), ("--out", folder / "new", *SMALL), ("render", folder / "r")):
+        done = run(*command)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert "cannot be written" in done.stderr
+    assert run("compare", folder / "r", folder / "r").returncode == 0
+    change("rw")
+    assert run("--out", folder / "r", *SMALL).returncode == 0
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_where_nobody_listens_any_more(tmp_path: Path) -> None:
+    process = start("--out", tmp_path, *SMALL)
+    assert process.stderr.readline()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 0
+    assert (tmp_path / "report.html").exists()
+
+
+# Signals
+
+
+def await_handlers(process: subprocess.Popen[str]) -> None:
+    """Waits for the first lines of the program: before them, Python itself is still loading."""
+    while True:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        caught = int(next(line for line in status.splitlines() if line.startswith("SigCgt")).split()[1], 16)
+        if caught >> (signal.SIGTERM - 1) & 1:
+            return
+        assert process.poll() is None
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    ("number", "after", "times"),
+    [(signal.SIGTERM, 0.0, 1), (signal.SIGINT, 0.1, 1), (signal.SIGTERM, 0.6, 2), (signal.SIGINT, 1.6, 3)],
+)
+def test_an_interrupt_at_the_start_ends_all_within_two_seconds(
+    number: signal.Signals, after: float, times: int, tmp_path: Path
+) -> None:
+    """While the command line is loaded, and while the fork server loads torch; further interrupts change nothing."""
+    process = start("--out", tmp_path / "r", *SMALL, variables={"REPORTER_TEST": str(tmp_path)})
+    await_handlers(process)
+    time.sleep(after)
+    sent = time.monotonic()
+    for _ in range(times):
+        process.send_signal(number)
+        time.sleep(0.02)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert soon_none(str(tmp_path), 2 - (time.monotonic() - sent))
+
+
+def test_ctrl_c_on_a_narrow_terminal(tmp_path: Path) -> None:
+    """A terminal sends it to every process of the run, also to the fork server that loads torch."""
+    near, far = pty.openpty()
+    process = start("--out", tmp_path / "r", *SMALL, stdin=far, stdout=far, stderr=far, start_new_session=True,
+                    preexec_fn=_take_terminal,
+                    variables={"REPORTER_TEST": str(tmp_path), "COLUMNS": "20", "TERM": "xterm"})  # fmt: skip
+    os.close(far)
+    await_handlers(process)
+    while len(marked(str(tmp_path))) < 3:  # the run, multiprocessing's tracker and the fork server
+        time.sleep(0.01)
+    sent = time.monotonic()
+    os.write(near, b"\x03")
+    assert process.wait(timeout=10) == 130
+    assert soon_none(str(tmp_path), 2 - (time.monotonic() - sent))
+    seen = b""
+    while chunk := _read(near):
+        seen += chunk
+    os.close(near)
+    assert b"Traceback" not in seen
+    assert b"interrupted; what is" in b" ".join(seen.split())
+
+
+def _take_terminal() -> None:
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _read(near: int) -> bytes:
+    try:
+        return os.read(near, 65536)
+    except OSError:
+        return b""
+
+
+# Odd environments
+
+ODD = {
+    "LC_ALL": "C", "LANG": None, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "HOME": None, "COLUMNS": "20",
+    "TERM": None, "TZ": "Pacific/Kiritimati", "USER": None, "LOGNAME": None,
+}  # fmt: skip
+
+
+def test_a_run_in_an_odd_place_at_an_odd_time(tmp_path: Path) -> None:
+    """Locale C, no home, no terminal, 20 columns; and the clock was years ahead when the last run was here."""
+    future = "2099-01-01T00:00:00+00:00"
+    (earlier,) = lecture()[:1]
+    store.save(tmp_path, earlier.model_copy(update={"started": future, "machine": "ahead"}))
+    before = {"generated": future, "run": "x", "architecture": "resnet18", "machine": machine.key(), "values": {}}
+    store.append_history(tmp_path, [before])
+    with (tmp_path / "history.jsonl").open("a") as file:
+        file.write('{"torn')
+    foreign = store.record_path(tmp_path, machine.key(), "alexnet")
+    files.write(foreign, '{"schema": 7}')
+
+    done = run("--out", tmp_path, *SMALL, "--lang", "ru", "--metrics", "size,finetune_top1",
+               variables=ODD, stdin=subprocess.DEVNULL)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "schema 7, this reporter reads 1; it is kept as alexnet.json.unreadable" in done.stderr
+    assert "history.jsonl: the last line was cut short" in done.stderr
+    assert foreign.with_name("alexnet.json.unreadable").read_text() == '{"schema": 7}'
+    assert "Сети" in (tmp_path / "report.ru.md").read_text(encoding="utf-8")
+    lines = (tmp_path / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["architecture"] for line in (lines[0], *lines[2:])] == ["resnet18", "alexnet", "resnet18"]
+
+    again = run("--out", tmp_path, *SMALL, variables={**ODD, "TZ": "America/Adak"})
+    assert again.returncode == 0, again.stderr
+    assert "nothing to measure" in again.stderr
+
+
+# Networks
+
+
+def nan(classes: int) -> Any:
+    from torch import nn
+
+    class Broken(nn.Linear):
+        def forward(self, images: Any) -> Any:
+            return super().forward(images.mean((2, 3))) * float("nan")
+
+    return Broken(3, classes)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("latency_cpu", "ValueError: it answers NaN, which is not a number"),
+        ("train_step_cpu", "ValueError: it answers NaN, which is not a number"),
+        ("finetune", "ValueError: the loss of step 1 is nan"),
+        ("gradients", "ValueError: the ratio of the gradients is nan"),
+    ],
+)
+def test_a_network_that_answers_nan_has_no_time_and_no_accuracy(name: str, reason: str) -> None:
+    readings = measure(METRICS[name], subject(own(build=nan), image_size=32, steps=2, test_images=10))
+    assert {(reading.status, reading.reason) for reading in readings} == {("failed", reason)}
+
+
+def test_a_detail_that_is_no_number_is_a_reason() -> None:
+    """JSON has no NaN, and one in a record would end the run."""
+    size = METRICS["size"]
+
+    def measure_nan(subject: Any) -> Any:
+        for reading in size.measure(subject):
+            yield reading.model_copy(update={"detail": {"share": float("nan")}})
+
+    odd = Metric("odd", size.quantities, measure_nan, process="counting")
+    assert {reading.status for reading in measure(odd, subject(own()))} == {"failed"}
+
+
+@pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="memory is read from /proc")
+def test_the_memory_that_can_still_be_had_is_what_the_kernel_says() -> None:
+    """Against a second source: pages that sysconf counts, and the machine's size."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    assert min(free / 2, 2**28) < confinement.available_memory() < 2 * whole
+
+
+GREEDY = """
+from __future__ import annotations
+
+from reporter.types import Architecture
+
+kept = []
+
+
+def build(classes):
+    import torch
+    from torch import nn
+
+    class Network(nn.Linear):
+        def forward(self, images):
+            while images.device.type != "meta":
+                kept.append(torch.ones(2**24))
+            return super().forward(images.mean((2, 3)))
+
+    return Network(3, classes)
+
+
+ENTRIES = (Architecture(name="greedy", family="Faulty", year=2026, paper="none", build=build, input_size=32),)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limited", [True, False])
+def test_memory_that_runs_out_in_a_control_group(limited: bool, tmp_path: Path) -> None:
+    """3 GiB for the whole run; without the limit of the worker's own, the kernel kills the worker, not the run."""
+    from commands import copy_of_the_checkout
+
+    group = Path("/sys/fs/cgroup/memory")
+    group = (group if group.exists() else group.parent) / f"reporter-test-{os.getpid()}"
+    try:
+        group.mkdir()
+        names = {"memory.max", "memory.limit_in_bytes"} & {path.name for path in group.iterdir()}
+        (group / names.pop()).write_text(str(3 * 2**30))
+    except (OSError, KeyError):
+        pytest.skip("no control group can be made here")
+    root = copy_of_the_checkout(tmp_path / "copy")
+    (root / "reporter/architectures/greedy.py").write_text(GREEDY)
+    if not limited:
+        file = root / "reporter/measuring/confinement.py"
+        text = file.read_text().replace('if not device.startswith("cuda"):', "if False:")
+        assert text != file.read_text()
+        file.write_text(text)
+    done = run("--out", tmp_path / "r", "--architectures", "greedy,alexnet", "--metrics", "size,latency_cpu", *QUICK,
+               root=root, preexec_fn=lambda: (group / "cgroup.procs").write_text(str(os.getpid())))  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    readings = {record.architecture: record.readings["latency_cpu"] for record in store.load_all(tmp_path / "r")[0]}
+    assert readings["greedy"].status == "oom"
+    assert ("SIGKILL" in str(readings["greedy"].reason)) != limited
+    assert readings["alexnet"].measured
+    end = time.monotonic() + 10
+    while (group / "cgroup.procs").read_text() and time.monotonic() < end:
+        time.sleep(0.1)
+    time.sleep(0.5)
+    group.rmdir()
+
+
+# Weights and data sets
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Every way out leads to a port that nobody listens on; gives torch hub's folder of checkpoints."""
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def tuned(weights: str) -> Any:
+    """The readings of a fine-tuning of ResNet-18."""
+    return measure(METRICS["finetune"], subject("resnet18", weights=weights, steps=1, seeds=1, image_size=32,
+                                                test_images=4))  # fmt: skip
+
+
+@pytest.mark.parametrize("there", [None, b"", b"PK\x03\x04 half a checkpoint"])
+def test_weights_that_are_missing_or_torn(there: bytes | None, nowhere: Path) -> None:
+    """`auto` goes on with random weights and says which file it wanted; `pretrained` is a failed row."""
+    if there is not None:
+        (nowhere / "resnet18-f37072fd.pth").write_bytes(there)
+    wrong = "is not in torch hub's checkpoints" if there is None else "is not the published file, by its hash"
+    accuracy, *_ = tuned("auto")
+    assert accuracy.measured
+    assert accuracy.detail["weights"] == "random"
+    for reading in (accuracy.detail["weights_reason"], tuned("pretrained")[0].reason):
+        assert "no IMAGENET1K_V1 weights: resnet18-f37072fd.pth" in reading
+        assert wrong in reading
+    assert {reading.status for reading in tuned("pretrained")} == {"failed"}
+
+
+def test_a_data_file_that_was_tampered_with_is_refused_before_it_is_read(nowhere: Path, tmp_path: Path) -> None:
+    """CIFAR-10's batches are pickles, which could run anything; torchvision compares their MD5 first."""
+
+    class Trap:
+        def __reduce__(self) -> Any:
+            return (os.mkdir, (str(tmp_path / "sprung"),))
+
+    from reporter.selection import dataset
+
+    batches = tmp_path / "cifar-10-batches-py"
+    batches.mkdir()
+    for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta"):
+        (batches / name).write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(OSError, match=r"CIFAR10 wants .*cifar-10-batches-py, which cannot be read or fetched: "):
+        dataset("cifar10").load(tmp_path, 32, True)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_run_without_data_tells_what_it_wants_where(tmp_path: Path, nowhere: Path) -> None:
+    conditions = {"dataset": "imagenette", "data_root": str(tmp_path / "data")}
+    readings = measure(METRICS["finetune"], subject(own(), **conditions))
+    for reading in readings:
+        assert reading.status == "failed"
+        assert str(tmp_path / "data" / "imagenette2-160") in str(reading.reason)

@@ -1,0 +1,342 @@
+"""Records, histories and summaries broken in every way: a report or one clear line, never a traceback, never a hang."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
+from pydantic_core import from_json
+from test_hostile import NASTY
+
+from reporter import files, store
+from reporter.catalog import collect
+from reporter.comparing import kept
+from reporter.comparing.compare import compare as differences
+from reporter.comparing.compare import compare_results, read
+from reporter.comparing.words import as_json, in_words
+from reporter.fields import plain
+from reporter.telling import export, latex, render, report
+from reporter.telling.comparison import compare
+from reporter.telling.language import language
+from reporter.telling.summary import summary
+from reporter.telling.table import Tabulation
+from reporter.types import Chart, Record, ReporterError
+
+REFERENCE = Path(__file__).parent.parent / "results" / "reference"
+SLOWEST = timedelta(seconds=20)
+"""No example may take longer, on a machine that is busy with something else besides."""
+NUMBERS = st.sampled_from(
+    [0, 1, -1, 2, 3, 8, 2**31, 2**63, 10**30, 10**99, -(10**99), 10**400, 0.0, -0.0, 0.1, 0.5, 1.5, 1e-9, 1e-99, 1e-300,
+     1e99, 1e308, -1e99, 5e-324, float("nan"), float("inf"), 2012, 2017, 1e16, True]
+)  # fmt: skip
+TEXTS = st.sampled_from(
+    [*NASTY, "", "ok", "noisy", "failed", "oom", "1", "s", "B", "1/s", "latency", "size", "median", "mean", "lower",
+     "higher", "macs", "latency_cpu", "finetune_top1", "resnet50", "se_resnet50", "random", "\ud800",
+     "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1e999", "-5", "99999", "{0}", "%", "x" * 5000,
+     "needs , needs , needs " * 200]
+)  # fmt: skip
+NESTED = st.sampled_from(
+    [[], {}, [[]], [None] * 40, {"a": {"b": [1, {"c": "d"}]}}, [1, "2", None, 3.5], {"step": 1, "loss": -1}]
+)
+VALUES = st.one_of(NUMBERS, TEXTS, NESTED, st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20))
+KINDS = st.sampled_from(["drop", "put", "put", "put", "twice", "half", "rename", "swap", "reverse", "scale"])
+EDITS = st.lists(st.tuples(st.integers(0, 10**6), KINDS, VALUES, st.integers(0, 10**6)), min_size=1, max_size=5)
+DAMAGES = st.lists(
+    st.tuples(
+        st.sampled_from(["cut", "flip", "insert", "repeat"]), st.integers(0, 10**6), st.binary(min_size=1, max_size=4)
+    ),
+    max_size=2,
+)
+
+
+@cache
+def originals() -> list[dict[str, Any]]:
+    """Real records, with fewer samples and shorter curves than they have: what is broken is their shape."""
+    paths = sorted(REFERENCE.glob("records/*/*.json"))
+    chosen = [
+        json.loads(path.read_text("utf-8"))
+        for path in paths
+        if path.stem in ("alexnet", "googlenet", "resnet50", "se_resnet50")
+    ]
+    assert len(chosen) == 4
+    return chosen
+
+
+def spots(node: Any) -> Iterator[tuple[Any, Any]]:
+    """Every place in a document, as a container and a key."""
+    places = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, part in places:
+        yield node, key
+        yield from spots(part)
+
+
+def edit(document: dict[str, Any], pick: int, kind: str, value: Any, other: int) -> None:
+    """Changes one place of a document."""
+    everywhere = list(spots(document))
+    if not everywhere:
+        return
+    place, key = everywhere[pick % len(everywhere)]
+    old = place[key]
+    if kind == "drop":
+        del place[key]
+    elif kind == "rename" and isinstance(place, dict):
+        place[str(value)] = place.pop(key)
+    elif kind == "swap":
+        there, name = everywhere[other % len(everywhere)]
+        place[key], there[name] = there[name], copy.deepcopy(old)
+    elif kind == "scale" and isinstance(old, int | float) and not isinstance(old, bool):
+        place[key] = old * (10 ** (other % 40 - 20))
+    elif kind == "twice" and isinstance(old, list | str):
+        place[key] = old * 2
+    elif kind == "half" and isinstance(old, list | str):
+        place[key] = old[: len(old) // 2]
+    elif kind == "reverse" and isinstance(old, list):
+        place[key] = old[::-1]
+    else:
+        place[key] = value
+
+
+def damage(content: bytes, kind: str, at: int, extra: bytes) -> bytes:
+    """Changes the bytes of a file."""
+    at %= len(content) + 1
+    if kind == "cut":
+        return content[:at]
+    if kind == "flip":
+        return content[:at] + bytes(byte ^ 1 << (extra[0] % 8) for byte in content[at : at + 1]) + content[at + 1 :]
+    if kind == "insert":
+        return content[:at] + extra + content[at:]
+    return content[:at] + content[max(0, at - 300) :]
+
+
+def broken(document: dict[str, Any], edits: Sequence[Any], damages: Sequence[Any]) -> bytes:
+    document = copy.deepcopy(document)
+    try:
+        for change in edits:
+            edit(document, *change)
+        content = json.dumps(document).encode("utf-8", "surrogatepass")
+    except (RecursionError, ValueError):  # a part was put into itself: no document any more
+        reject()
+    for change in damages:
+        content = damage(content, *change)
+    return content
+
+
+def laid(folder: Path, content: bytes, healthy: Sequence[int]) -> Path:
+    """A results folder with some records that are whole and one that is broken, perhaps in the place of one of them."""
+    for earlier in folder.glob("records/*/*.json"):
+        earlier.unlink()
+    for number in healthy:
+        document = originals()[number]
+        path = store.record_path(folder, document["machine"], document["architecture"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document), "utf-8")
+    place(folder, content, path.parent / "broken.json").write_bytes(content)
+    return folder
+
+
+def place(folder: Path, content: bytes, otherwise: Path) -> Path:
+    """Where a record of these names would lie, if it is one; its names are believed there."""
+    try:
+        made = Record.model_validate(plain(from_json(content)))
+    except ValueError:
+        return otherwise
+    path = store.record_path(folder, made.machine, made.architecture)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def told(records: list[Record], complaints: list[str], code: str) -> None:
+    """Everything that `render` makes of records but for the pictures, of which the specifications are made."""
+    tongue, comparison = language(code), compare(records)
+    json.loads(files.dumps(summary(comparison)), parse_constant=pytest.fail)
+    for chart in collect("reporter.charts", Chart).values():
+        json.dumps(chart.draw(comparison, tongue), allow_nan=False)
+    tables = collect("reporter.telling.tables", Tabulation).values()
+    whole = report.build(comparison, tongue, [], tables, complaints=complaints)
+    for table in whole.tables:
+        export.to_csv(table).encode("utf-8")
+        latex.to_tex(table, tongue).encode("utf-8")
+    render.to_html(whole).encode("utf-8")
+    render.to_markdown(whole).encode("utf-8")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fuzz")
+
+
+def fuzz_telling(folder: Path, number: int, edits: Any, damages: Any, code: str) -> None:
+    content = broken(originals()[number], edits, damages)
+    there = laid(folder / f"telling{number}", content, [(number + 1) % 4])
+    records, complaints = store.load_all(there)
+    assert len(records) + len(complaints) == len(list(there.rglob("*.json")))
+    assert all("\n" not in line and len(line) < 2000 for line in complaints)
+    told(records, complaints, code)
+
+
+def fuzz_comparing(folder: Path, number: int, edits: Any, damages: Any, night: bytes) -> None:
+    content = broken(originals()[number], edits, damages)
+    there, here = laid(folder / "there", content, [0, 1, 2, 3]), laid(folder / "here", b"", [0, 1, 2, 3])
+    (there / "history.jsonl").write_bytes(
+        b"".join((REFERENCE / "history.jsonl").read_bytes() for _ in range(3)) + night
+    )
+    sides = read(here, "BASE"), read(there, "NEW")
+    for base, new in (sides, sides[::-1]):
+        found = compare_results(base, new)
+        in_words(found).encode("utf-8")
+        json.loads(files.dumps(as_json(found, "a", "b", new.complaints)), parse_constant=pytest.fail)
+        for on in ("exact", "timing", "any"):
+            found.fails(on)
+
+
+COMMON = {"number": st.integers(0, 3), "edits": EDITS, "damages": DAMAGES}
+CHECKS = {"deadline": SLOWEST, "suppress_health_check": list(HealthCheck)}
+LINES = st.binary(max_size=200)
+CODES = st.sampled_from(["en", "ru"])
+
+
+@given(**COMMON, code=CODES)
+@settings(max_examples=100, **CHECKS)
+def test_a_broken_record_is_told_or_left_out(folder: Path, number: int, edits: Any, damages: Any, code: str) -> None:
+    fuzz_telling(folder, number, edits, damages, code)
+
+
+@given(**COMMON, night=LINES)
+@settings(max_examples=60, **CHECKS)
+def test_a_broken_record_is_compared_or_left_out(
+    folder: Path, number: int, edits: Any, damages: Any, night: bytes
+) -> None:
+    fuzz_comparing(folder, number, edits, damages, night)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@given(**COMMON, code=CODES)
+@settings(max_examples=6000, **CHECKS)
+def test_thousands_of_broken_records_are_told(folder: Path, number: int, edits: Any, damages: Any, code: str) -> None:
+    fuzz_telling(folder, number, edits, damages, code)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@given(**COMMON, night=LINES)
+@settings(max_examples=4000, **CHECKS)
+def test_thousands_of_broken_records_are_compared(
+    folder: Path, number: int, edits: Any, damages: Any, night: bytes
+) -> None:
+    fuzz_comparing(folder, number, edits, damages, night)
+
+
+def whole(folder: Path, contents: Sequence[bytes], summary_json: bytes, compared: bytes) -> None:
+    """The command itself, with pictures: several broken records, broken neighbours, and one that is whole."""
+    there = laid(folder, b"{", [0])
+    for rank, content in enumerate(contents):
+        place(there, content, next((there / "records").iterdir()) / f"broken{rank}.json").write_bytes(content)
+    (there / "summary.json").write_bytes(summary_json)
+    (there / "comparison.json").write_bytes(compared)
+    (there / "history.jsonl").write_bytes(contents[0])
+    for path in report.write(there, ["en"]):
+        assert path.stat().st_size > 0
+    json.loads((there / "summary.json").read_text("utf-8"), parse_constant=pytest.fail)
+
+
+@cache
+def comparison() -> dict[str, Any]:
+    """What --baseline keeps, of two nights that differ."""
+    base = [Record.model_validate(document) for document in originals()]
+    slower = copy.deepcopy(originals())
+    for document in slower:
+        document["readings"]["macs"]["samples"][0] += 1
+    found = kept.Kept("base", "2026-01-01", differences(base, [Record.model_validate(document) for document in slower]))
+    made: dict[str, Any] = kept.KEPT.dump_python(found, mode="json")
+    return made
+
+
+COMPARISONS = st.builds(lambda edits: broken(comparison(), edits, ()), EDITS)
+CONTENTS = st.lists(
+    st.builds(lambda n, e, d: broken(originals()[n], e, d), st.integers(0, 3), EDITS, st.just(())),
+    min_size=3,
+    max_size=3,
+)
+
+
+@given(COMPARISONS, CODES)
+@settings(max_examples=100, **CHECKS)
+def test_a_broken_comparison_is_told_or_left_out(folder: Path, compared: bytes, code: str) -> None:
+    (folder / kept.NAME).write_bytes(compared)
+    try:
+        changed = kept.kept(folder)
+    except ReporterError:
+        return
+    made = compare([Record.model_validate(document) for document in originals()])
+    report_of = report.build(made, language(code), [], [], changed=changed)
+    render.to_html(report_of).encode("utf-8")
+    render.to_markdown(report_of).encode("utf-8")
+
+
+@given(CONTENTS, st.binary(max_size=99), COMPARISONS)
+@settings(max_examples=2, **CHECKS)
+def test_broken_records_are_drawn(folder: Path, contents: list[bytes], summary_json: bytes, compared: bytes) -> None:
+    whole(folder / "drawn", contents, summary_json, compared)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@given(CONTENTS, st.binary(max_size=99), COMPARISONS)
+@settings(max_examples=150, **CHECKS)
+def test_many_broken_records_are_drawn(
+    folder: Path, contents: list[bytes], summary_json: bytes, compared: bytes
+) -> None:
+    whole(folder / "drawn", contents, summary_json, compared)
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"", "not a record: Invalid JSON: EOF"),
+        (b"{", "not a record: Invalid JSON: EOF"),
+        (b"[" * 10**5, "not a record: Invalid JSON: recursion limit"),
+        (b"[]", "not a record: Input should be an object"),
+        (b"\xff\xfe", "not a record: 'utf-8' codec"),
+        (b'{"schema": 2}', "schema 2, this reporter reads 1"),
+        (b'{"schema": 1}', "not a record: architecture: Field required"),
+    ],
+)
+def test_what_is_no_record_is_one_line(tmp_path: Path, content: bytes, line: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(ReporterError) as error:
+        store.load(path)
+    assert line in str(error.value)
+    assert str(error.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "fields", "line"),
+    [
+        ("latency_cpu", {"rounds": [8, 8, 9]}, "the rounds took 25 samples, but there are"),
+        ("latency_cpu", {"rounds": [-8]}, "greater than or equal to 0"),
+        ("latency_cpu", {"samples": [0.0], "rounds": [1]}, "a time is not positive"),
+        ("latency_cpu", {"samples": [], "rounds": []}, "the status is ok, but there are no samples"),
+        ("latency_cpu", {"samples": [1e101], "rounds": [1]}, "not out of all proportion"),
+        ("macs", {"samples": [-1]}, "a size or a count is negative"),
+        ("macs", {"samples": [10**101]}, "not out of all proportion"),
+        ("finetune_top1", {"samples": [1.5]}, "a share is more than 1"),
+        ("macs", {"status": "fine"}, "Input should be 'ok'"),
+    ],
+)
+def test_a_reading_that_cannot_be_is_refused(tmp_path: Path, key: str, fields: dict[str, Any], line: str) -> None:
+    document = copy.deepcopy(originals()[0])
+    document["readings"][key] |= fields
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(document), "utf-8")
+    with pytest.raises(ReporterError, match=line):
+        store.load(path)

@@ -1,0 +1,406 @@
+"""Names that nobody should trust, through every output; nothing that is read can name code or leave its folder."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import json
+import pickle
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import samples
+from markdown_it import MarkdownIt
+
+from reporter import files, store
+from reporter.comparing.compare import compare_results, read
+from reporter.comparing.words import as_json, in_words
+from reporter.fields import legible
+from reporter.selection import dataset, select
+from reporter.settings import settings
+from reporter.telling import export, latex, report
+from reporter.types import Record, ReporterError
+
+PACKAGE = Path(store.__file__).parent
+NASTY = (
+    "<script>alert(1)</script>", "</script><img src=x onerror=alert(1)>", "\"><svg onload=alert(1)>", "' onclick='x",
+    "<!-- -->", "]]>", "&lt;b&gt;&amp;&#60;", "javascript:alert(1)", "a|b", "a\\|b", "../x", "..", ".hidden", "a/b\\c",
+    "=1+1", "@SUM(A1)", "+1", "-1+cmd|' /C calc'!A0", "\t=1", "{{7*7}}", "{% raw %}", "{count}", "%s %d", "$x$",
+    "\\input{/etc/passwd}", "\\end{tabular}", "[2cm]", "*x*", "~~x~~", "# heading", "1. list", "- item", "![a](b)",
+    "[a](http://b)", "`code`", "``", "--", "'quotes' \"double\"", "two\nlines", "carriage\rreturn", "nul\x00byte",
+    "\x1b[31mred", "\u202egnp.exe", "zero\u200bwidth", "\ufeffbom", "\u2028separator", "emoji 🦊👩‍🚀", "Ünïcödé مرحبا",
+    "#010203", "id=\"a\" class=\"b\"", "url(#a)", "1.23456789", "²", "NaN", "null", "con", " padded ", "x" * 200,
+)  # fmt: skip
+SEEN = {name: legible(name) for name in NASTY}
+MACHINE = "<b>|=machine|</b>"
+
+
+def dressed(row: tuple[Any, ...], name: str) -> Record:
+    """A record that has the name wherever a record has a text."""
+    made = samples.record((name, name, *row[2:]))
+    own = samples.quantity("own", name, "1", "size").model_copy(update={"definition": name})
+    readings = made.readings | {
+        "own": samples.reading("depth", 3).model_copy(update={"quantity": own}),
+        "latency_cuda": samples.reading("latency_cuda", status="failed", reason=name),
+        "macs_fvcore": samples.reading("macs_fvcore", 7, operators={name: 7}, because={name: 7}, verdict=name),
+        "finetune_top1": samples.reading(
+            "finetune_top1", 0.5, weights=name, weights_reason=name, dataset=name, recipe={"optimizer": name}
+        ),
+    }
+    about = {name: name, "list": [name], "steps": 3}
+    changed: dict[str, Any] = {
+        "paper": name,
+        "variant": name,
+        "settings": about,
+        "machine_facts": about,
+        "environment": {name: name},
+    }
+    published = {**made.published, "source": name, "paper_protocol": name, "paper_1crop_top1_err": name}
+    changed |= {"architecture": name, "family": name}  # as it would stand in a file: a copy is not checked
+    return made.model_copy(update={**changed, "published": published, "readings": readings})
+
+
+def folder_of(folder: Path, names: tuple[str, ...]) -> Path:
+    """A results folder, with one record of a second machine, written as the measuring side writes them."""
+    rows = [samples.ROWS[rank % len(samples.ROWS)] for rank in range(len(names))]
+    made = [dressed(row, name) for row, name in zip(rows, names, strict=True)]
+    for record in (*made, made[0].model_copy(update={"machine": MACHINE})):
+        path = store.record_path(folder, record.machine, legible(record.architecture))
+        files.write(path, files.dumps(record.model_dump(mode="json", by_alias=True)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = folder_of(tmp_path_factory.mktemp("hostile") / "results", NASTY)
+    report.write(folder, ["en"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def harmless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with names that mean no harm: whatever else stands in the hostile one came from a name."""
+    folder = folder_of(tmp_path_factory.mktemp("harmless") / "results", ("one", "two", "three", "four"))
+    report.write(folder, ["en"])
+    return folder
+
+
+@dataclass
+class Page(HTMLParser):
+    """The elements, attributes and texts of a page."""
+
+    elements: Counter[str] = field(default_factory=Counter)
+    attributes: set[str] = field(default_factory=set)
+    links: list[dict[str, str | None]] = field(default_factory=list)
+    rows: dict[str, list[str]] = field(default_factory=dict)
+    text: str = ""
+    inside: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements[tag] += 1
+        self.attributes |= {name for name, _ in attrs}
+        known = dict(attrs)
+        if tag == "a" or {"href", "src", "xlink:href"} & set(known):
+            self.links.append({"tag": tag, **known})
+        if tag == "div" and str(known.get("id", "")).startswith("table-"):
+            self.inside = self.rows.setdefault(str(known["id"]), [])
+        if tag == "th" and known.get("scope") == "row":
+            self.inside.append("")
+            self.head = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self.head = self.head and tag != "th"
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self.head:
+            self.inside[-1] += data
+
+    head = False
+
+
+def parsed(path: Path) -> Page:
+    page = Page()
+    page.feed(path.read_text(encoding="utf-8"))
+    page.close()
+    return page
+
+
+def test_in_html_a_name_is_text(written: Path, harmless: Path) -> None:
+    page, plain = parsed(written / "report.html"), parsed(harmless / "report.html")
+    assert page.elements["script"] == plain.elements["script"]
+    assert set(page.elements) == set(plain.elements)
+    assert page.attributes <= plain.attributes
+    assert not {attribute for attribute in page.attributes if attribute.startswith("on")}
+    assert Counter(page.rows["table-overview"]) == Counter([*SEEN.values(), SEEN[NASTY[0]]])
+    places, own = ({str(link.get("href")) for link in each.links if link["tag"] == "a"} for each in (page, plain))
+    assert {place for place in places if not place.startswith("#card-")} <= own, "none but our own"
+    assert {link["tag"] for link in page.links} == {link["tag"] for link in plain.links}
+
+
+def test_the_page_asks_for_nothing(written: Path) -> None:
+    text = (written / "report.html").read_text(encoding="utf-8")
+    (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">', text)
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert set(rules) - {"default-src"} <= {"script-src", "style-src", "img-src", "base-uri", "form-action"}
+    assert (rules["base-uri"], rules["form-action"]) == ("'none'", "'none'")
+    assert not re.search(r"https?:|//|\*", policy)
+    style = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    assert not re.search(r"@import|url\((?!#)", " ".join(style))
+
+
+def test_links_go_nowhere_else_without_saying_so(written: Path) -> None:
+    page = parsed(written / "report.html")
+    assert page.links
+    for link in page.links:
+        place = str(link.get("href") or link.get("src") or link.get("xlink:href") or "")
+        outward = link["tag"] == "a" and place.startswith("https://")
+        assert outward or place.startswith(("#", "data:")), link
+        assert not outward or "noopener" in str(link.get("rel")).split(), link
+
+
+def test_in_markdown_a_name_is_text(written: Path, harmless: Path) -> None:
+    """Read by a CommonMark parser with tables, as the files on a forge are."""
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    tokens, plain = (parser.parse((each / "report.md").read_text(encoding="utf-8")) for each in (written, harmless))
+    counts, wanted = (Counter(token.type for token in each) for each in (tokens, plain))
+    assert set(counts) == set(wanted)
+    heads, own = (
+        {each[at + 1].content for at, t in enumerate(each) if t.type == "heading_open"} for each in (tokens, plain)
+    )
+    shown = {"".join(child.content for child in parser.parseInline(head)[0].children or ()) for head in heads - own}
+    assert shown <= {seen.strip() for seen in SEEN.values()}, "a card is headed by its network"
+    kinds, allowed = ({child.type for token in each for child in token.children or ()} for each in (tokens, plain))
+    assert kinds <= allowed
+    first = [tokens[at + 2].content for at, token in enumerate(tokens) if token.type == "tr_open"]
+    told = {"".join(child.content for child in parser.parseInline(text)[0].children or ()) for text in first}
+    assert {seen.strip() for seen in SEEN.values()} <= told
+
+
+def in_its_fonts(name: str) -> str:
+    """What pdflatex has no sign for is told as a question mark."""
+    plain = re.sub(r"\s*[\r\n\t]\s*", " ", name)
+    return latex.CYRILLIC.sub("?", "".join(sign if latex.tex(sign) != "?" else "?" for sign in plain))
+
+
+def test_in_latex_a_name_is_text(written: Path) -> None:
+    back = {code: character for character, code in latex.ESCAPES.items()}
+    token = re.compile("|".join(map(re.escape, sorted(back, key=len, reverse=True))) + r"|\{\}")
+    rows = (written / "tables" / "overview.tex").read_text(encoding="utf-8").splitlines()
+    body = rows[rows.index(r"\midrule") + 1 : rows.index(r"\bottomrule")]
+    told = [token.sub(lambda found: back.get(found[0], ""), row.split(" & ")[0]) for row in body]
+    assert Counter(told) == Counter(map(in_its_fonts, [*SEEN.values(), SEEN[NASTY[0]]]))
+    known = {"begin", "end", "toprule", "midrule", "bottomrule", "textbf", "usepackage", "bfseries"}
+    known |= {"raggedright", "arraybackslash", "resizebox", "linewidth", "input"}
+    known |= set(re.findall(r"\\([A-Za-z]+)", " ".join(latex.ESCAPES.values())))
+    for path in (written / "tables").glob("*.tex"):
+        text = path.read_text(encoding="utf-8")
+        commands = set(re.findall(r"\\([A-Za-z]+)", text))
+        assert commands <= known
+        assert not re.search(r"\\\\\n[\[*]|(?:top|mid)rule\n[\[*]", text), "a row that begins so is no length"
+
+
+def test_in_csv_no_name_is_a_formula(written: Path) -> None:
+    tables = sorted((written / "tables").glob("*.csv"))
+    assert len(tables) >= 9
+    for path in tables:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            cells = [cell for row in csv.reader(file) for cell in row]
+        for cell in cells:
+            assert not re.match(r"\s*[=+@＝＋－＠]|\s*-(?![\d.]+(e-?\d+)?$)", cell), (path.name, cell)
+    with (written / "tables" / "overview.csv").open(encoding="utf-8-sig", newline="") as file:
+        names = {row["architecture"] for row in csv.DictReader(file)}
+    assert names == {str(export.guard(seen)) for seen in SEEN.values()}
+
+
+def test_in_pictures_a_name_is_text(written: Path, harmless: Path) -> None:
+    for path in sorted((written / "figures").glob("*.svg")):
+        tree = ElementTree.parse(path)
+        plain = ElementTree.parse(harmless / "figures" / path.name)
+        assert {node.tag for node in tree.iter()} <= {node.tag for node in plain.iter()}
+        assert {key for node in tree.iter() for key in node.attrib} <= {k for node in plain.iter() for k in node.attrib}
+        assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_in_a_picture_the_name_is_whole(tmp_path: Path) -> None:
+    """Each name once in a chart that names every network."""
+    from reporter.catalog import collect
+    from reporter.telling.comparison import compare
+    from reporter.telling.language import language
+    from reporter.types import Chart
+
+    short = [name for name in NASTY if len(name) < 40]
+    bars = [collect("reporter.charts", Chart)["parameters"]]
+    told: list[str] = []
+    for names in (short[:30], short[30:]):
+        store_of = folder_of(tmp_path / str(len(told)), tuple(names))
+        (picture,) = report.draw(compare(store.load_all(store_of)[0]), language("en"), bars)
+        told += [
+            "".join(node.itertext())
+            for node in ElementTree.fromstring(picture.file).iter()
+            if node.tag.endswith("text")
+        ]
+    assert {" ".join(SEEN[name].split()) for name in short} <= {" ".join(text.split()) for text in told}
+
+
+def test_a_name_leads_to_no_file_elsewhere(written: Path, harmless: Path) -> None:
+    assert [path.name for path in written.parent.iterdir()] == [written.name]
+    here, there = (
+        {str(p.relative_to(each)) for p in each.rglob("*.*") if "records" not in p.parts}
+        for each in (written, harmless)
+    )
+    assert here - there == {path for path in here - there if path.startswith("tables/layers-")}, "only their own files"
+    records = list((written / "records").rglob("*.json"))
+    assert len(records) == len(NASTY) + 1
+    assert {len(path.relative_to(written).parts) for path in records} == {3}
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../../x", "/etc/passwd", "a/b", "", "x" * 9000, "🦊" * 200, "nul\x00"])
+def test_a_record_stays_in_its_folder(tmp_path: Path, name: str) -> None:
+    path = store.record_path(tmp_path, name, name)
+    assert path.parent.parent == tmp_path / "records" or not name
+    assert path.resolve().is_relative_to(tmp_path / "records")
+    assert all(len(part.encode()) < 256 and "\x00" not in part for part in path.parts)
+
+
+def test_compare_tells_names_as_text(tmp_path: Path) -> None:
+    """A line each; no escape sequence reaches the terminal."""
+    base, new = folder_of(tmp_path / "base", NASTY), folder_of(tmp_path / "new", NASTY)
+    for path in (new / "records" / "quiet").iterdir():
+        document = json.loads(path.read_text("utf-8"))
+        document["readings"]["parameters"]["samples"][0] += 1
+        path.write_text(json.dumps(document), "utf-8")
+    found = compare_results(read(base, "BASE"), read(new, "NEW"))
+    text = in_words(found)
+    lines = [line for line in text.split("\n") if " Parameters " in line]
+    assert {line.split(" on quiet: ")[0].removeprefix("  ") for line in lines} == set(SEEN.values())
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
+    document = json.loads(files.dumps(as_json(found, "a", "b")))
+    assert {change["architecture"] for change in document["changes"]} == set(SEEN.values())
+
+
+FORBIDDEN = {"pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "yaml", "runpy", "code"}
+LOADERS = {"load_state_dict_from_url", "get_state_dict", "_load_from_pickle", "load_pickle"}
+"""What reads checkpoints; `torch.load` and `numpy.load` besides."""
+
+
+def calls(tree: ast.AST) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def test_nothing_is_unpickled_or_evaluated() -> None:
+    """The source itself: no module that runs what it reads; checkpoints by weights_only.
+
+    own.py imports the file or module that the user names on the command line of `reporter ab`, and nothing else does.
+    """
+    wrong = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                wrong += [(path.name, alias.name) for alias in node.names if alias.name.split(".")[0] in FORBIDDEN]
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in FORBIDDEN:
+                wrong += [(path.name, a.name) for a in node.names if not a.name.endswith("Error")]
+        for call in calls(tree):
+            name = ast.unparse(call.func)
+            if name in ("eval", "exec", "compile", "__import__", "breakpoint"):
+                wrong.append((path.name, name))
+            if name == "import_module" and path.name not in ("catalog.py", "own.py"):
+                wrong.append((path.name, name))
+            options = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+            if (name.split(".")[-1] in LOADERS or name in ("torch.load", "np.load", "numpy.load")) and options.get(
+                "weights_only"
+            ) != "True":
+                wrong.append((path.name, name))
+    assert wrong == []
+
+
+class Malice:
+    """Unpickled, it writes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.path,))
+
+
+def test_a_pickle_in_place_of_a_checkpoint_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from test_training import subject
+    from torchvision.models import get_model_weights
+
+    from reporter.measuring.learning import learner
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    url = get_model_weights("resnet18")["IMAGENET1K_V1"].url
+    checkpoint = tmp_path / "hub" / "checkpoints" / url.rsplit("/", 1)[-1]
+    checkpoint.parent.mkdir(parents=True)
+    ran = tmp_path / "ran"
+    pickle.loads(pickle.dumps(Malice(ran)))
+    assert ran.exists(), "the pickle is malicious indeed"
+    ran.unlink()
+    for save in (
+        lambda: checkpoint.write_bytes(pickle.dumps(Malice(ran))),
+        lambda: torch.save(Malice(ran), checkpoint),
+    ):
+        save()
+        try:
+            told = learner(subject("resnet18", weights="auto"), 10, seed=0)[1]["weights"]
+        except (pickle.UnpicklingError, OSError, RuntimeError, ValueError) as error:
+            told = f"refused: {error}"
+        assert told == "random" or told.startswith("refused")
+        assert not ran.exists()
+
+
+@pytest.mark.parametrize("field_name", ["__class__", "__reduce__", "py/object", "build", "module"])
+def test_a_record_can_name_no_code(tmp_path: Path, field_name: str) -> None:
+    store.save(tmp_path, samples.record(samples.ROWS[0]))
+    (path,) = tmp_path.rglob("*.json")
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {field_name: "os.system"}), "utf-8")
+    with pytest.raises(ReporterError, match=rf"not a record: {re.escape(field_name)}: Extra inputs are not permitted"):
+        store.load(path)
+
+
+@pytest.mark.parametrize(
+    "line", ['executor = "os:system"', '"__import__" = "os"', 'plugins = ["x"]', 'architectures = "os.system"',
+             'architectures = "../../evil"', 'architectures = "evil.py:NET"', 'dataset = "../evil"',
+             'dataset = "os.system"', 'metrics = "os.system"',
+             'lang = "../../evil"', 'preset = "__class__"'],
+)  # fmt: skip
+def test_a_config_file_can_name_no_code(tmp_path: Path, line: str) -> None:
+    from reporter.preparation import choose_metrics
+    from reporter.telling.language import language
+
+    config = tmp_path / "config.toml"
+    config.write_text(line + "\n", encoding="utf-8")
+
+    def choose() -> None:
+        chosen = settings({}, config)
+        select(chosen.architectures, list)
+        dataset(chosen.dataset)
+        choose_metrics(chosen.metrics)
+        for code in chosen.lang:
+            language(code)
+
+    with pytest.raises(ReporterError):
+        choose()
+
+
+def test_a_data_set_of_ones_own_is_where_one_says(tmp_path: Path) -> None:
+    """`imagefolder:PATH` names a folder that is read, and nothing else takes a path."""
+    assert dataset(f"imagefolder:{tmp_path}").name == "imagefolder"
+    for name in ("digits:/etc", "synthetic:/etc/passwd", "/etc/passwd", "imagefolder"):
+        with pytest.raises(ReporterError):
+            dataset(name)

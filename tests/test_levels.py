@@ -1,0 +1,114 @@
+"""Over the nights: changes of level where there are some, none where there are none, and the report that shows them."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from samples import ROWS, lecture
+
+from reporter.catalog import collect
+from reporter.comparing import levels
+from reporter.comparing.levels import nights, steps
+from reporter.history import PastRun
+from reporter.telling import report
+from reporter.telling.comparison import Comparison, compare
+from reporter.telling.language import language
+from reporter.telling.table import Tabulation
+from reporter.types import Chart
+
+KEY = "latency_cpu_1thread"
+NAMES = tuple(row[0] for row in ROWS)
+SLOWED = "resnet50"
+
+
+def past(seed: int, count: int = 30, step: float = 1.0, at: int = 20, noise: float = 0.01) -> list[PastRun]:
+    """Nights on which the whole machine drifts by 20 %, and one network is slower from one of them on."""
+    chance = np.random.default_rng(seed)
+    runs = []
+    for night in range(count):
+        drift = np.exp(chance.normal(0, 0.2))
+        own = {name: {KEY: float(drift * np.exp(chance.normal(0, noise)) / 50)} for name in NAMES}
+        own[SLOWED][KEY] *= step if night >= at else 1.0
+        torch = "2.15.0" if night >= at else "2.14.0"
+        runs.append(
+            PastRun(
+                "quiet",
+                f"2026-{1 + night // 28:02}-{1 + night % 28:02}T02:17:00+00:00",
+                str(night),
+                {"torch": torch},
+                own,
+            )
+        )
+    return runs
+
+
+def found(runs: list[PastRun]) -> dict[str, list[tuple[int, float]]]:
+    seen = nights(runs, "quiet", KEY)
+    assert seen is not None
+    return {c.architecture: [(step.night, step.ratio) for step in c.steps] for c in seen.courses if c.steps}
+
+
+@pytest.mark.parametrize("at", [3, 10, 20, 27])
+@pytest.mark.parametrize("step", [1.10, 1 / 1.10, 2.0])
+def test_a_step_is_found_on_its_night_and_nowhere_else(at: int, step: float) -> None:
+    told = found(past(1, step=step, at=at))
+    assert list(told) == [SLOWED]
+    [(night, ratio)] = told[SLOWED]
+    assert abs(night - at) <= 1
+    assert ratio == pytest.approx(step, rel=0.03)
+
+
+def test_no_step_in_100_quiet_histories() -> None:
+    assert sum(bool(found(past(seed))) for seed in range(100)) <= 3
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.1, 10))
+@settings(max_examples=20, deadline=None)
+def test_a_slow_night_of_the_machine_is_no_step(seed: int, factor: float) -> None:
+    runs, slow = past(seed, count=12), past(seed, count=12)
+    slow[7].values = {name: {KEY: values[KEY] * factor} for name, values in slow[7].values.items()}
+    places = [{name: [night for night, _ in told] for name, told in found(each).items()} for each in (slow, runs)]
+    assert places[0] == places[1]
+
+
+def test_two_steps_are_both_found() -> None:
+    values = np.repeat([0.0, 0.1, 0.3], 10) + np.random.default_rng(1).normal(0, 0.005, 30)
+    assert [step.night for step in steps(values, 30)] == [10, 20]
+
+
+def test_too_few_nights_and_nights_read_again_say_nothing() -> None:
+    runs = past(1, count=5)
+    assert nights(runs, "quiet", KEY) is None
+    assert nights([*runs, *[runs[-1]] * 5], "quiet", KEY) is None
+    assert nights(past(1), "another", KEY) is None
+
+
+def with_history() -> Comparison:
+    made = compare(lecture())
+    return Comparison(made.records, made.quantities, made.machines, tuple(past(1, step=1.2)))
+
+
+@pytest.mark.parametrize("code", ["en", "ru"])
+def test_the_report_shows_the_nights(code: str) -> None:
+    tongue = language(code)
+    charts = [chart for chart in collect("reporter.charts", Chart).values() if chart.name == "history"]
+    tables = [table for table in collect("reporter.telling.tables", Tabulation).values() if table.name == "history"]
+    made = report.build(with_history(), tongue, report.draw(with_history(), tongue, charts), tables)
+    section = next(section for section in made.sections if section.name == "history")
+    picture, table = section.blocks
+    assert re.search(r"\+(19|2[0-2]) %", picture.svg)
+    assert all(name in picture.svg for name in NAMES)
+    [row] = table.rows
+    assert row[0].text == SLOWED
+    assert row[3].text == "2.14.0 → 2.15.0"
+
+
+def test_a_report_without_history_has_no_such_section() -> None:
+    tongue = language("en")
+    charts = collect("reporter.charts", Chart)
+    assert charts["history"].draw(compare(lecture()), tongue) is None
+    assert levels.nights((), "quiet", KEY) is None

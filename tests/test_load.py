@@ -1,0 +1,140 @@
+"""Very many networks: what is shown is bounded, says so, and is the same that it was for few."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from time import perf_counter
+
+import pytest
+import samples
+from babel.numbers import format_decimal
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reporter import files
+from reporter.catalog import collect
+from reporter.comparing.compare import compare as differences
+from reporter.telling import export, report, thinning
+from reporter.telling.comparison import Comparison, compare
+from reporter.telling.findings import Priced, _farthest
+from reporter.telling.language import language
+from reporter.telling.placing import Bubble, place
+from reporter.telling.sections import Items
+from reporter.telling.summary import summary
+from reporter.telling.table import Tabulation
+from reporter.types import Chart, Record
+
+ENGLISH = language("en")
+
+
+@pytest.fixture(scope="module")
+def crowd() -> list[Record]:
+    """Synthetic records of 600 networks on two machines, few of them on the Pareto front."""
+    from load import records
+
+    return [Record.model_validate(made) for made in records(600, 2, seed=1)]
+
+
+@pytest.fixture(scope="module")
+def comparison(crowd: list[Record]) -> Comparison:
+    return compare(crowd)
+
+
+def test_a_crowd_is_told_in_part_and_it_says_so(comparison: Comparison) -> None:
+    shown = thinning.pictured(comparison, 40)
+    assert len(shown.networks) == 40
+    assert {record.architecture for record in shown.networks} >= {record.architecture for record in comparison.front}
+    assert "40 of 600 networks" in thinning.note(shown, comparison, ENGLISH)
+    one = replace(comparison, machines=comparison.machines[:1])
+    assert thinning.note(one, comparison, ENGLISH) == "Shown: 1 of 2 machines, the newest."
+    tables = collect("reporter.telling.tables", Tabulation).values()
+    whole = report.build(comparison, ENGLISH, [], tables)
+    short = {table.name: table for table in report.abridged(whole).tables}
+    for table in whole.tables:
+        most = len(table.rows) if table.name == "choosing" else table.most  # sliders leave some of all
+        assert len(short[table.name].rows) == min(len(table.rows), most)
+        assert export.to_csv(table).count("\n") == len(table.rows) + 1
+    assert short["size"].notes[0] == "The first 500 of 1200 rows; tables/size.csv has all."
+    assert len(short["overview"].rows) == 1200
+    blocks = [block for section in whole.sections for block in section.blocks]
+    lists = [item for block in blocks if isinstance(block, Items) for item in block.items]
+    assert max(map(len, lists)) < 5000
+    assert any(" more" in item for item in lists)
+
+
+def test_a_summary_by_lines_is_the_same_document(comparison: Comparison) -> None:
+    told = summary(comparison)
+    text = files.lines(told, "records")
+    assert json.loads(text) == told
+    assert text.count("\n") < 1300
+    assert json.loads(files.lines({"a": 1, "records": []}, "records")) == {"a": 1, "records": []}
+
+
+def test_few_are_told_whole() -> None:
+    few = compare(samples.few())
+    assert thinning.pictured(few, 40) is few
+    assert thinning.note(few, few, ENGLISH) == ""
+    whole = report.build(few, ENGLISH, [], collect("reporter.telling.tables", Tabulation).values())
+    assert report.abridged(whole) == whole
+
+
+@pytest.mark.parametrize("chart", collect("reporter.charts", Chart).values(), ids=lambda chart: chart.name)
+def test_a_picture_of_a_crowd_fits_a_slide(chart: Chart, comparison: Comparison) -> None:
+    for picture in report.draw(comparison, ENGLISH, [chart]):
+        assert len(picture.file) < 2_000_000
+        assert "of 600 networks" in picture.file
+        assert "of 600 networks" in picture.figure.caption
+
+
+def test_a_crowd_is_compared_in_no_more_than_its_share_of_time(crowd: list[Record]) -> None:
+    """The work grows with the networks, not with their square."""
+    few = crowd[: len(crowd) // 4]
+    start = perf_counter()
+    differences(few, few)
+    middle = perf_counter()
+    differences(crowd, crowd)
+    assert perf_counter() - middle < 10 * (middle - start) + 1
+
+
+def test_the_farthest_pair_is_that_of_all_pairs() -> None:
+    record = samples.record(samples.ROWS[0])
+    for seed in range(50):
+        chance = random.Random(seed)
+        known: list[Priced] = [(record, chance.lognormvariate(0, 1), chance.lognormvariate(0, 1)) for _ in range(25)]
+        pairs = [(a, b) for a in known for b in known if a[1] < b[1] and a[2] > 1.1 * b[2]]
+        best = max(pairs, key=lambda pair: (pair[1][1] / pair[0][1]) * (pair[0][2] / pair[1][2]))
+        assert _farthest(known) == best
+    assert _farthest(known[:1]) is None
+
+
+def test_labels_of_a_crowd_are_placed_as_if_all_bubbles_were_looked_at() -> None:
+    chance = random.Random(1)
+    places = [(chance.uniform(0, 900), chance.uniform(0, 500), chance.uniform(3, 20)) for _ in range(60)]
+    bubbles = [Bubble(*place, "x" * 9) for place in places]
+    boxes = [box for box in place(bubbles, 900, 500, 13) if box]
+    assert boxes
+    assert not any(box.touches(bubble) for box in boxes for bubble in bubbles)
+
+
+VALUES = st.one_of(st.integers(-(10**20), 10**20), st.floats(-1e20, 1e20))
+
+
+@given(VALUES, st.integers(0, 6), st.sampled_from(["en", "ru"]))
+def test_numbers_are_written_as_babel_writes_them(value: float, decimals: int, code: str) -> None:
+    from decimal import ROUND_HALF_UP, Context, Decimal
+
+    exact = Decimal(repr(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, Context(prec=99))
+    pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
+    tongue = language(code)
+    wanted = format_decimal(exact, pattern, locale=tongue.locale, decimal_quantization=False)
+    assert tongue.number(value, decimals) == wanted.replace("-", "−")
+
+
+def test_a_copy_of_a_reading_works_out_its_value_anew() -> None:
+    made = samples.reading("latency_cpu", 1.0, 2.0, 3.0)
+    assert (made.value, made.interval, made.verdict.status) == (2.0, None, "noisy")
+    copied = made.model_copy(update={"samples": (5.0,) * 9})
+    assert (copied.value, copied.interval, copied.verdict.status) == (5.0, (5.0, 5.0), "ok")
+    assert made == samples.reading("latency_cpu", 1.0, 2.0, 3.0), "what was derived is no part of it"

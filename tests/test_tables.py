@@ -1,0 +1,83 @@
+"""Tables that set two sources side by side: the two counters, and exact against measured memory."""
+
+from __future__ import annotations
+
+import samples
+
+from reporter.telling.comparison import compare
+from reporter.telling.language import language
+from reporter.telling.table import Table
+from reporter.telling.tables import groups, operators, peaks
+from reporter.types import Reading, Record
+
+ENGLISH = language("en")
+MIB = 2**20
+
+
+def told(key: str, *numbers: int, unit: str = "B", **more: object) -> Reading:
+    quantity = samples.quantity(key, key, unit, "memory")
+    return Reading(quantity=quantity, samples=numbers, **more)
+
+
+def changed(record: Record, *readings: Reading) -> Record:
+    return record.model_copy(update={"readings": record.readings | {r.quantity.key: r for r in readings}})
+
+
+def column(table: Table, key: str) -> list[str]:
+    at = [column.key for column in table.columns].index(key)
+    return [row[at].text for row in table.rows]
+
+
+def test_every_row_has_its_verdict() -> None:
+    """A counter that failed says so, where its verdict would stand."""
+    records = samples.lecture()[:4]
+    failed = told("macs_fvcore", status="failed", reason="RuntimeError: no trace", unit="1")
+    verdicts = ("agree", "differ", "undercount")
+    counted = [
+        changed(record, told("macs_fvcore", 1000, unit="1", detail={"verdict": verdict, "operators": {"conv": 1000}}))
+        for record, verdict in zip(records, verdicts, strict=False)
+    ]
+    comparison = compare([*counted, changed(records[3], failed)])
+    by_operator = operators.make(comparison, ENGLISH)
+    assert by_operator
+    assert sorted(column(by_operator, "verdict")) == ["agree", "differ", "failed", "undercount"]
+    in_full = groups.group("compute")(comparison, ENGLISH)
+    assert in_full
+    assert sorted(column(in_full, "counters")) == ["agree", "differ", "failed", "undercount"]
+
+
+def measured(record: Record) -> Record:
+    """Weights of 100 MiB and activations of 6, for an image of 3 x 224 x 224 floats: 0.57 MiB."""
+    image = 3 * 224**2 * 4
+    return changed(
+        record,
+        told("peak_activation_bytes", 6 * MIB, detail={"weights": 100 * MIB}),
+        told("rss_inference_bytes", 106 * MIB + image + 25 * MIB),
+        told("peak_training_bytes", 500 * MIB),
+        told("cuda_inference_bytes", 106 * MIB + image + 10 * MIB),
+        told("cuda_training_bytes", 498 * MIB),
+    )
+
+
+def test_measured_peaks_stand_beside_exact_ones() -> None:
+    known = samples.record(samples.ROWS[0])
+    table = peaks.make(compare([measured(known), samples.record(samples.ROWS[9])]), ENGLISH)
+    assert table
+    assert len(table.rows) == 1, "only networks of which something was measured"
+    assert column(table, "exact_inference_bytes") == ["107"]
+    assert column(table, "rss_inference_bytes_beyond") == ["+25.0"]
+    assert column(table, "cuda_inference_bytes_beyond") == ["+10.0"]
+    assert column(table, "cuda_training_bytes_beyond") == ["−2.00"]
+    assert any("Resident memory also has" in note for note in table.notes)
+    assert any("cuDNN" in note for note in table.notes)
+
+
+def test_without_a_gpu_nothing_is_said_of_it() -> None:
+    record = samples.record(samples.ROWS[0])
+    resident = changed(record, told("rss_inference_bytes", 300 * MIB))
+    table = peaks.make(compare([resident]), ENGLISH)
+    assert table
+    assert [key.key for key in table.columns if "cuda" in key.key or "training" in key.key] == []
+    assert not any("CUDA" in note for note in table.notes)
+    assert column(table, "rss_inference_bytes_beyond") == ["–"], "the sample's exact peak does not say its weights"
+    assert peaks.make(compare([record]), ENGLISH) is None

@@ -1,0 +1,114 @@
+"""Tables and Markdown as course material: LaTeX that compiles, CSV that opens, Markdown that GitHub renders."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import samples
+from markdown_it import MarkdownIt
+
+from reporter import store
+from reporter.catalog import collect
+from reporter.telling import export, latex, report
+from reporter.telling.comparison import Comparison, compare
+from reporter.telling.language import language
+from reporter.telling.table import Cell, Column, Table, Tabulation
+
+HOSTILE = "\\input{x} [a] *b* =1+1 <b>&|$_^~#% \N{SNOWMAN} имя"
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    return compare([*samples.few(), samples.record((HOSTILE, "Other", *samples.HOSTILE[0][2:]))])
+
+
+def tables(comparison: Comparison, code: str) -> list[Table]:
+    made = (each.make(comparison, language(code)) for each in collect("reporter.telling.tables", Tabulation).values())
+    built = report.build(comparison, language(code), [], collect("reporter.telling.tables", Tabulation).values())
+    return [*(table for table in made if table), *(table for table in built.tables if table.name == "choosing")]
+
+
+@pytest.mark.parametrize("code", ["en", "ru"])
+def test_latex_compiles(comparison: Comparison, code: str, tmp_path: Path) -> None:
+    """Every table in one document, with the packages that its first line names and no others."""
+    if shutil.which("pdflatex") is None:
+        pytest.skip("no pdflatex on this machine")
+    if not subprocess.run(["kpsewhich", "siunitx.sty"], capture_output=True, check=False).stdout:
+        pytest.skip("no siunitx on this machine")
+    if code == "ru" and not subprocess.run(["kpsewhich", "t2aenc.def"], capture_output=True, check=False).stdout:
+        pytest.skip("no Cyrillic fonts for LaTeX on this machine")
+    told = {table.name: latex.to_tex(table, language(code)) for table in tables(comparison, code)}
+    needs = next(iter(told.values())).splitlines()[0].removeprefix("% ")
+    inputs = "\n\n".join(rf"\resizebox{{\linewidth}}{{!}}{{\input{{{name}.tex}}}}\newpage" for name in told)
+    for name, text in told.items():
+        (tmp_path / f"{name}.tex").write_text(text, encoding="utf-8")
+    whole = rf"\documentclass{{article}}\usepackage{{graphicx}}{needs}\begin{{document}}{inputs}\end{{document}}"
+    (tmp_path / "whole.tex").write_text(whole, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "whole.tex"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stdout[-1500:]
+    assert (tmp_path / "whole.pdf").read_bytes().startswith(b"%PDF")
+    assert f"({len(told)} pages" in done.stdout.replace("\n", "")
+
+
+def test_numbers_stand_in_columns_of_numbers() -> None:
+    """Thousands, decimal commas, signs, marks of noise and words, as siunitx wants them."""
+    table = Table(
+        "t", "T", (Column("a", "A", numeric=True),),
+        tuple((Cell(text, best=text == "2,5"),) for text in ("1\u00a0234,56 ≈", "2,5", "−3", "нет", "6–9")),
+    )  # fmt: skip
+    body = latex.to_tex(table, language("ru")).split("\\midrule\n")[1].split("\n\\bottomrule")[0]
+    assert body.splitlines() == [
+        r"1234.56{\,$\approx$} \\", r"\bfseries 2.5 \\", r"-3 \\", r"{нет} \\", r"{6\textendash{}9} \\",
+    ]  # fmt: skip
+    assert "S[table-format=-4.2, detect-weight, output-decimal-marker={,}" in latex.to_tex(table, language("ru"))
+
+
+@pytest.mark.parametrize("code", ["en", "ru"])
+def test_csv_opens_in_a_spreadsheet(comparison: Comparison, code: str) -> None:
+    """Rows of equal length, no cell that begins like a formula, a byte-order mark where a sign is not ASCII."""
+    for table in tables(comparison, code):
+        text = export.to_csv(table)
+        assert text.isascii() or text.startswith("\ufeff")
+        head, *rows = csv.reader(text.removeprefix("\ufeff").splitlines(keepends=True))
+        assert len(set(head)) == len(head), table.name
+        assert {len(row) for row in rows} == {len(head)}, table.name
+        texts = [cell for row in rows for cell in row if cell and not _number(cell)]
+        assert not [cell for cell in texts if cell.lstrip()[:1] in "=+-@"], table.name
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", ["report.md", "report.ru.md"])
+def test_markdown_reads_well(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """As GitHub's renderer sees it: every table is one, no raw HTML, every picture is there, headings step by one."""
+    folder = tmp_path_factory.getbasetemp() / "markdown"
+    if not folder.exists():
+        for record in samples.few():
+            store.save(folder, record)
+        report.write(folder, ["en", "ru"])
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse((folder / name).read_text("utf-8"))
+    inline = [child for token in tokens for child in token.children or []]
+    assert not [token.content for token in (*tokens, *inline) if token.type in ("html_block", "html_inline")]
+    meant = re.findall(r"^\|(?: :?-+:? \|)+$", (folder / name).read_text("utf-8"), re.MULTILINE)
+    assert sum(token.type == "table_open" for token in tokens) == len(meant) > 10
+    pictures = [str(token.attrs["src"]) for token in inline if token.type == "image"]
+    assert pictures
+    assert all((folder / picture).exists() for picture in pictures)
+    levels = [int(token.tag[1]) for token in tokens if token.type == "heading_open"]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))

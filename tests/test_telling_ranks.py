@@ -1,0 +1,120 @@
+"""Ranks and correlations, each derived a second way."""
+
+from __future__ import annotations
+
+import math
+import random
+from itertools import chain
+from statistics import median
+
+import pytest
+import samples
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from reporter.telling.comparison import Comparison, compare
+from reporter.telling.correlation import spearman
+from reporter.telling.findings import findings
+from reporter.telling.language import language
+from reporter.telling.ranks import Rank, ranks
+from reporter.types import Record
+
+KEY = "latency_cpu"
+
+
+def timed(name: str, *times: float, rounds: tuple[int, ...] = ()) -> Record:
+    record = samples.record((name, *samples.ROWS[0][1:]))
+    reading = samples.reading(KEY, *times).model_copy(update={"rounds": rounds})
+    return record.model_copy(update={"readings": {**record.readings, KEY: reading}})
+
+
+def placed(*records: Record) -> dict[str, Rank]:
+    return ranks(compare(list(records)), "quiet", KEY)
+
+
+def test_what_does_not_overlap_has_one_rank() -> None:
+    found = placed(timed("c", 3.0, 3.1, 3.2), timed("a", 1.0, 1.1, 1.2), timed("b", 2.0, 2.1, 2.2))
+    assert found == {"a": Rank(1, 1, 1), "b": Rank(2, 2, 2), "c": Rank(3, 3, 3)}
+
+
+def test_what_is_alike_shares_its_ranks() -> None:
+    times = samples.times(1.0, 0.1, 30)
+    found = placed(timed("a", *times), timed("b", *times[::-1]), timed("far", 9.0, 9.1, 9.2))
+    assert {name: rank[1:] for name, rank in found.items()} == {"a": (1, 2), "b": (1, 2), "far": (3, 3)}
+
+
+def test_rounds_that_lie_apart_make_a_rank_unsure() -> None:
+    """A network whose every round was quiet in itself, but not like the others, is not sure of its place."""
+    steady = timed("steady", *[1.0, 1.001] * 30, rounds=(20, 20, 20))
+    drifting = [0.9, 0.901] * 10 + [0.95, 0.951] * 10 + [1.2, 1.201] * 10
+    assert placed(steady, timed("drifting", *drifting, rounds=(20, 20, 20)))["drifting"][1:] == (1, 2)
+    assert placed(steady, timed("drifting", *drifting))["drifting"][1:] == (1, 1), "pooled samples would not tell"
+
+
+def test_ranks_agree_with_a_plain_bootstrap() -> None:
+    """The same resampling in plain Python, a loop and the random module: ends within one rank."""
+    chance = random.Random(7)
+    data = {f"n{i}": [[chance.gauss(1 + i / 40, 0.06) for _ in range(8)] for _ in range(3)] for i in range(8)}
+    found = placed(*(timed(n, *chain(*parts), rounds=(8, 8, 8)) for n, parts in data.items()))
+    seen: dict[str, list[int]] = {name: [] for name in data}
+    for _ in range(1500):
+        centres = {}
+        for name, parts in data.items():
+            drawn = [chance.choice(parts) for _ in parts]
+            centres[name] = median(chance.choice(chance.choice(drawn)) for _ in range(24))
+        for place, name in enumerate(sorted(centres, key=lambda n: centres[n]), start=1):
+            seen[name].append(place)
+    for name, rank in found.items():
+        low, high = sorted(seen[name])[37], sorted(seen[name])[1462]
+        assert abs(rank.low - low) <= 1, name
+        assert abs(rank.high - high) <= 1, name
+    assert any(rank.low < rank.high for rank in found.values())
+
+
+def test_a_single_sample_has_no_rank() -> None:
+    assert set(placed(timed("a", 1.0), timed("b", 2.0, 2.1), timed("c", 3.0, 3.1))) == {"b", "c"}
+
+
+def test_higher_is_better_where_it_is() -> None:
+    comparison = compare(samples.lecture())
+    fastest = min(ranks(comparison, "quiet", "throughput_cpu").items(), key=lambda item: item[1].rank)
+    assert fastest[0] == "alexnet"
+
+
+@given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=4, max_size=30))
+@settings(deadline=None)
+def test_spearman_is_scipys(pairs: list[tuple[int, int]]) -> None:
+    first, second = ([float(pair[side]) for pair in pairs] for side in (0, 1))
+    found = spearman(first, second)
+    if len(set(first)) == 1 or len(set(second)) == 1:
+        assert found is None
+        return
+    assert found is not None
+    assert found.rho == pytest.approx(float(stats.spearmanr(first, second).statistic), abs=1e-9)
+    assert -1 <= found.low <= found.rho <= found.high <= 1
+
+
+def test_the_interval_of_a_correlation_covers_it() -> None:
+    """Of normal pairs with a known rank correlation the 95 % intervals hold it about 95 times in 100."""
+    chance, rho, hits, runs = random.Random(3), 0.6, 0, 600
+    truth = 6 / math.pi * math.asin(rho / 2)
+    for _ in range(runs):
+        xs = [chance.gauss(0, 1) for _ in range(25)]
+        ys = [rho * x + (1 - rho**2) ** 0.5 * chance.gauss(0, 1) for x in xs]
+        found = spearman(xs, ys)
+        hits += found is not None and found.low <= truth <= found.high
+    assert 0.92 <= hits / runs <= 0.98
+
+
+def test_findings_say_how_sure_the_order_is() -> None:
+    text = " ".join(findings(compare(samples.lecture()), language("en"))).replace("\u00a0", " ")
+    assert "have the rank correlation" in text
+    assert "networks keep their rank over resamples" in text
+
+
+def test_two_renderings_have_the_same_ranks() -> None:
+    def made() -> Comparison:
+        return compare(samples.lecture())
+
+    assert ranks(made(), "quiet", KEY) == ranks(made(), "quiet", KEY)
