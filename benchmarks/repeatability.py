@@ -22,7 +22,7 @@ from compare_simulation import records
 from reporter import selection
 from reporter.comparing import paired
 from reporter.comparing.compare import compare
-from reporter.measuring import turns
+from reporter.measuring import ab, machine, turns
 from reporter.measuring.job import Job
 from reporter.metrics.latency import ONE_THREAD
 from reporter.settings import PRESETS, Conditions
@@ -32,8 +32,6 @@ from reporter.types import Reading
 CONDITIONS = Conditions(**PRESETS["standard"])
 KEY = "latency_cpu_1thread"
 SLOWED = ("resnet18_5", "resnet18_10")
-ROUNDS = 8
-"""Of the network that is slowed, so that both few and many rounds can be judged."""
 FILE = Path(__file__).parent / "repeatability.jsonl"
 TIMEOUT = 300.0
 
@@ -41,24 +39,18 @@ TIMEOUT = 300.0
 def collect(count: int, path: Path) -> None:
     """Measures until there are `count` comparisons in the file, which starts with what it was measured on."""
     done = len(path.read_text().splitlines()) if path.exists() else 0
-    sides = [turns.Side(option, turns.here()) for option in ("--a", "--b")]
-    try:
-        if not done:
-            _append(path, sides[0].about | {"settings": CONDITIONS.model_dump(mode="json")})
-        for number in range(max(0, done - 1), count):
-            _append(path, {"comparison": number, "pairs": list(_comparison(sides))})
-            print(f"{number + 1} of {count}", flush=True)
-    finally:
-        for side in sides:
-            side.close()
+    if not done:
+        _append(path, machine.about() | {"settings": CONDITIONS.model_dump(mode="json")})
+    for number in range(max(0, done - 1), count):
+        _append(path, {"comparison": number, "pairs": [p for r in range(CONDITIONS.rounds) for p in _round(r)]})
+        print(f"{number + 1} of {count}", flush=True)
 
 
-def _comparison(sides: list[turns.Side]) -> Iterator[dict[str, Any]]:
-    """All networks, round by round: of each its samples on either side, in the order taken."""
+def _round(number: int) -> Iterator[dict[str, Any]]:
+    """All networks once, both sides loaded anew: of each network its samples on either side, in the order taken."""
     here = Path(__file__).parent
-    for number in range(ROUNDS):
-        whole = selection.sets()["lecture"] if number < CONDITIONS.rounds else ["resnet18"]
-        for name in (*whole, *SLOWED):
+    with ab.sides([turns.here()] * 2) as sides:
+        for name in (*selection.sets()["lecture"], *SLOWED):
             own = name in SLOWED
             names = (name.rpartition("_")[0], f"{here / 'slowed.py'}:{name}") if own else (name, name)
             verdicts = turns.measure(sides, [_job(side, number) for side in names], TIMEOUT)
@@ -157,7 +149,6 @@ def by_threshold(statistic: Callable[[Sequence[float]], float], limit: float, ba
 
 RULES = (
     ("`reporter ab`", in_turns, 3, by_reporter_ab),
-    ("`reporter ab`, resnet18 alone", in_turns, ROUNDS, by_reporter_ab),
     ("`reporter compare`", one_after_the_other, 3, by_reporter_compare),
     *(
         (f"{tool} {how}", order, 3, partial(by_threshold, statistic, limit))

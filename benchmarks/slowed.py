@@ -40,5 +40,5 @@ def slowed(name: str, percent: int, count: int) -> Architecture:
     return replace(selection.find(name), name=f"{name}_{percent}", build=partial(build, name, count), weights=None)
 
 
-resnet18_5 = slowed("resnet18", 5, 11)
-resnet18_10 = slowed("resnet18", 10, 22)
+resnet18_5 = slowed("resnet18", 5, 13)
+resnet18_10 = slowed("resnet18", 10, 25)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import platform
+import subprocess
 import sys
 from collections.abc import Iterator
+from multiprocessing import forkserver
 
 import pytest
 from commands import ROOT
@@ -93,6 +96,55 @@ def test_one_thread_stays_on_one_processor_another_each_round() -> None:
         assert os.sched_getaffinity(0) == before
     assert all(len(cores) == 1 for cores in seen)
     assert [min(cores) for cores in seen] == sorted(before) * 2
+
+
+FAULTS = """
+import resource, sys, torch
+from reporter.measuring import machine
+
+kept = machine.keep_freed_memory() if sys.argv[1] == "kept" else True
+
+def call():
+    return [torch.ones(3 * 2**20) for _ in range(4)]  # 48 MiB in all, as two sides of VGG's first layers
+
+for _ in range(3):
+    call()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    call()
+print(kept, (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 20)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the allocator of glibc can be told to keep memory")
+def test_calls_do_not_ask_for_their_memory_anew() -> None:
+    """48 MiB are 12,288 pages: without it nearly all of them are mapped in every call, with it none."""
+    answers = {}
+    for mode in ("kept", "as it is"):
+        done = subprocess.run(
+            [sys.executable, "-c", FAULTS, mode], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        told, faults = done.stdout.split()
+        answers[mode] = float(faults)
+        assert told == "True"
+    assert answers["kept"] < 10
+    assert answers["as it is"] > 1000
+
+
+def test_every_round_has_a_fork_server_of_its_own() -> None:
+    """All workers of one server lie in memory alike, which rounds could not tell from the network's own time."""
+    from reporter.measuring.executor import LocalExecutor
+    from reporter.measuring.job import Job
+    from reporter.settings import PRESETS, Conditions
+
+    executor, conditions = LocalExecutor(), Conditions(**PRESETS["quick"])
+    servers = []
+    for number in (0, 0, 1):
+        job = Job(architecture="resnet18", metrics=("size",), device="cpu", conditions=conditions, process="counting",
+                  round=number)  # fmt: skip
+        assert executor.run(job, lambda _: None).status == "ok"
+        servers.append(forkserver._forkserver._forkserver_pid)
+    assert servers[0] == servers[1] != servers[2]
 
 
 @given(st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=2000), st.sampled_from([0.5, 0.9, 0.99]))

@@ -35,11 +35,11 @@ def run(request: Request, environments: Sequence[Path], keep: bool, progress: Pr
     progress.plan(jobs)
     spent: dict[str, float] = {}
     for number in range(request.conditions.rounds):
-        with _sides(environments) as sides:
+        with sides(environments) as both:
             for job in (job for job in jobs if job.round == number):
                 begun = monotonic()
                 progress.begin(job)
-                _measure(job, sides, books, request, spent.get(job.architecture, 0.0))
+                _measure(job, both, books, request, spent.get(job.architecture, 0.0))
                 if keep:
                     _keep(request.folder, books, job.architecture)
                 spent[job.architecture] = spent.get(job.architecture, 0.0) + monotonic() - begun
@@ -63,7 +63,7 @@ def plan(request: Request) -> Iterator[Job]:
 
 
 @contextmanager
-def _sides(environments: Sequence[Path]) -> Iterator[list[Side]]:
+def sides(environments: Sequence[Path]) -> Iterator[list[Side]]:
     """Both environments, loaded anew: how a process lies in memory is part of the noise between rounds."""
     with closing(Side(OPTIONS[0], environments[0])) as a, closing(Side(OPTIONS[1], environments[1])) as b:
         if a.about["machine"] != b.about["machine"]:

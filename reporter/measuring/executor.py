@@ -29,13 +29,20 @@ class LocalExecutor:
 
     def __init__(self) -> None:
         confinement.adopt()
+        self._round = 0
         self._served = "forkserver" in multiprocessing.get_all_start_methods()
         self._context: Any = multiprocessing.get_context("forkserver" if self._served else "spawn")
         if self._served:
             self._context.set_forkserver_preload(["reporter.measuring.forkserver", "reporter.measuring.worker"])
 
     def run(self, job: Job, receive: Receive, timeout: float | None = None) -> Verdict:
-        """Hands every message of the worker to `receive`; tells how the worker ended."""
+        """Hands every message of the worker to `receive`; tells how the worker ended.
+
+        Every round has a fork server of its own: all workers of one lie in memory alike, and that decides of times too.
+        """
+        if job.round != self._round:
+            self._round = job.round
+            self.renew()
         return self._run(job.model_dump_json(), receive, timeout)
 
     def gather(self, claims: Sequence[str], receive: Receive, timeout: float | None = None) -> Verdict:
@@ -47,6 +54,12 @@ class LocalExecutor:
         answers: dict[str, Any] = {}
         verdict = self._run(question, answers.update, None)
         return answers[question] if verdict.status == "ok" else []
+
+    def renew(self) -> None:
+        """Ends the fork server; the next job starts another, which loads everything anew."""
+        if self._served:
+            with interrupts.held_back():
+                forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
     def _run(self, question: str, receive: Receive, timeout: float | None) -> Verdict:
         reader, writer = self._context.Pipe(duplex=False)

@@ -93,6 +93,7 @@ def _inference(subject: Subject, batch: int) -> Callable[[], object]:
 def _timed(quantity: Quantity, subject: Subject, call: Callable[[], object], least: int) -> Reading:
     from reporter.measuring import clock, machine
 
+    machine.keep_freed_memory()
     conditions, before = subject.conditions, machine.load()
     timer = clock.timer(subject.device.type)
     samples = subject.sample(_watched(call), timer, seconds=conditions.seconds, goal=conditions.goal, least=least)
