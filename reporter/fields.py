@@ -38,7 +38,11 @@ def is_plain(document: str) -> bool:
     """Whether a JSON document surely has no text and no number that `plain` would change; looked at as a whole."""
     if "\\" in document and any(part in document for part in ESCAPES):
         return False
-    return "NaN" not in document and "Infinity" not in document and document.replace("\n", "").isprintable()
+    if "NaN" in document or "Infinity" in document:
+        return False
+    if document.isascii():  # JSON itself has no other control character in a text than this one
+        return "\x7f" not in document
+    return document.replace("\n", "").isprintable()
 
 
 def plain(value: Any) -> Any:
@@ -54,9 +58,9 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, int | float) and abs(value) > LARGEST else value
 
 
-def are_numbers(values: Sequence[object]) -> bool:
+def are_numbers(values: Sequence[Any]) -> bool:
     """Whether all are integers or floats, 0 or with a magnitude between SMALLEST and LARGEST."""
-    sizes = [abs(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    sizes = [abs(value) for value in values if type(value) in (int, float)]
     return len([size for size in sizes if not size or SMALLEST <= size <= LARGEST]) == len(values)
 
 

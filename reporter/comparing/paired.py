@@ -56,7 +56,7 @@ def judge(a: Sequence[Record], b: Sequence[Record]) -> Differences:
     found: dict[str, list[Pair]] = defaultdict(list)
     changes = []
     for pair in together:
-        for quantity, base, new in pair.readings():
+        for quantity, base, new in pair.readings:
             if is_time(quantity) and base and new and base.measured and new.measured:
                 found[quantity.key].append(pair)
             elif base and new and new.status in NO_NUMBER:

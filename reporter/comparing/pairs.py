@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from reporter.comparing.differences import Change, Gap, Kind
 from reporter.types import Quantity, Reading, Record
@@ -32,13 +33,11 @@ class Pair:
     def one_machine(self) -> bool:
         return self.base.machine == self.new.machine
 
-    def readings(self) -> Iterator[tuple[Quantity, Reading | None, Reading | None]]:
+    @cached_property
+    def readings(self) -> tuple[tuple[Quantity, Reading | None, Reading | None], ...]:
         """What either side has, by key."""
-        for key in sorted({*self.base.readings, *self.new.readings}):
-            base, new = self.base.readings.get(key), self.new.readings.get(key)
-            known = new or base
-            if known:
-                yield known.quantity, base, new
+        base, new = self.base.readings, self.new.readings
+        return tuple(((new.get(key) or base[key]).quantity, base.get(key), new.get(key)) for key in sorted(base | new))
 
 
 def pairs(base: Sequence[Record], new: Sequence[Record]) -> list[Pair]:
@@ -73,7 +72,7 @@ def is_time(quantity: Quantity) -> bool:
 def changes(paired: Iterable[Pair]) -> Iterator[Change]:
     """Exact changes, readings that failed or recovered, accuracies that moved beyond binomial noise."""
     for pair in paired:
-        for quantity, base, new in pair.readings():
+        for quantity, base, new in pair.readings:
             if base is None or new is None or not (pair.one_machine or is_exact(quantity)):
                 continue
             if kind := _kind(quantity, base, new):
@@ -124,7 +123,7 @@ def _beyond_chance(base: Reading, new: Reading) -> bool:
 def _missing(pair: Pair) -> Iterator[tuple[Quantity | None, str]]:
     if not pair.one_machine:
         yield None, f"BASE was measured on {pair.base.machine}, NEW on {pair.new.machine}"
-    for quantity, base, new in pair.readings():
+    for quantity, base, new in pair.readings:
         judged = is_exact(quantity) or (pair.one_machine and (is_time(quantity) or quantity.key == TOP1))
         if not judged:
             continue

@@ -73,7 +73,7 @@ def judge(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timing],
     """All times of all pairs of one machine, judged together."""
     columns: dict[tuple[str, str], dict[str, Sides]] = defaultdict(dict)
     for pair in pairs:
-        for quantity, base, new in pair.readings():
+        for quantity, base, new in pair.readings:
             if pair.one_machine and is_time(quantity) and base and new and alike(base, new):
                 columns[pair.new.machine, quantity.key][pair.new.architecture] = (base, new)
     groups, gaps = [], []

@@ -137,10 +137,15 @@ def measured(comparison: Comparison, language: Language) -> Section:
         "intervals are 95 % order-statistic intervals of the median. The rounds go over all networks in turn, so that "
         "a drift of the machine is shared. Compare ratios within a run, not times of two machines."
     )
+    memory = _(
+        "A process that is timed keeps the memory that a call frees (where the C library is glibc). Otherwise many "
+        "networks ask the system for it anew in every call, which costs up to a tenth of the time, and another share "
+        "in every process, by how its memory happens to lie."
+    )
     quantities = comparison.quantities.values()
     shown = [q for q in quantities if any(value is not None for value in comparison.column(q.key))]
     terms = tuple((language._(q.title), language._(q.definition)) for q in shown)
-    return Section("measured", _("How each number was measured"), (Text(macs), Text(times), Terms(terms)))
+    return Section("measured", _("How each number was measured"), (Text(macs), Text(times), Text(memory), Terms(terms)))
 
 
 def failed(comparison: Comparison, complaints: Sequence[str], language: Language) -> Section:
