@@ -94,8 +94,9 @@ def judge(path: Path) -> None:
     for title, how, rounds, rule in RULES:
         sides, order = list(how(found, rounds)), (how.__doc__ or "").rstrip(".").lower()
         alarms = sum(bool(rule(*case)) for each in sides for case in (each[""], each[""][::-1]))
-        hits = " | ".join(f"{sum('resnet18' in rule(*each[name]) for each in sides)} of {len(sides)}" for name in SLOWED)
-        print(f"| {title} | {order} | {rounds} | {alarms} of {2 * len(sides)} | {hits} |")
+        hits = [sum("resnet18" in rule(*each[name]) for each in sides) for name in SLOWED]
+        told = " | ".join(f"{count} of {len(sides)}" for count in hits)
+        print(f"| {title} | {order} | {rounds} | {alarms} of {2 * len(sides)} | {told} |")
 
 
 Book = dict[str, Reading]

@@ -82,8 +82,14 @@ def test_the_reference_run_is_whole() -> None:
         if reading["status"] in ("failed", "oom", "timeout")
     }
     assert not wrong
-    for shown in re.findall(r"\]\((results/[^)]+)\)", README):
-        assert (ROOT / shown).exists(), shown
+
+
+def test_what_the_readme_points_at_is_there() -> None:
+    """And two of it are screenshots of the page."""
+    places = [place for place in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in place]
+    assert not [place for place in places if not (ROOT / place).exists()]
+    shots = [ROOT / place for place in re.findall(r"!\[[^]]+\]\((docs/[^)]+)\)", README)]
+    assert [shot.read_bytes()[:4] for shot in shots] == [b"\x89PNG"] * 2
 
 
 def test_the_readme_shows_the_reference_table() -> None:
