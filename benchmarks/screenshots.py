@@ -24,7 +24,9 @@ def main(report: Path, folder: Path) -> None:
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         for scheme, place in PLACES.items():
-            page = browser.new_context(offline=True, viewport=SIZE, color_scheme=scheme).new_page()
+            page = browser.new_context(
+                offline=True, viewport=SIZE, color_scheme=scheme, reduced_motion="reduce"
+            ).new_page()
             page.goto(report.resolve().as_uri())
             page.locator(place).evaluate("part => part.scrollIntoView()")
             page.screenshot(path=folder / f"report-{scheme}.png")
