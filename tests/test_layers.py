@@ -21,7 +21,7 @@ LAYERS = [
 ]
 HEAVY = {"torch", "torchvision", "fvcore", "sklearn", "timm"}
 MAY_IMPORT_TORCH = {
-    "subject", "probes", "shapes", "counting", "layers", "stages", "blocks", "training", "learning", "worker",
+    "subject", "building", "heads", "probes", "shapes", "counting", "layers", "stages", "blocks", "training", "learning", "worker",
 }  # fmt: skip
 """Modules of the measuring side that are only ever imported in a worker."""
 TORCH_FREE = {"telling", "charts", "comparing"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from time import perf_counter
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from reporter.measuring import clock
+from reporter.measuring.building import on_meta, without_initialisation
 from reporter.measuring.clock import Sampler
 from reporter.measuring.counting import Counts, count
 from reporter.settings import Conditions
@@ -78,7 +78,7 @@ class Subject:
         return network
 
     def _made(self, device: str | torch.device) -> nn.Module:
-        return self.unwritten.to("meta") if str(device) == "meta" else self.build().to(device)
+        return on_meta(self.build) if str(device) == "meta" else self.build().to(device)
 
     def input(self, batch: int, device: str | torch.device | None = None, size: int | None = None) -> Tensor:
         """Seeded normal images: batch x 3 x size x size, native size if not told otherwise; on meta without values."""
@@ -105,28 +105,6 @@ def drop_auxiliary(network: Any) -> None:
         setattr(network, name, None)
     if hasattr(network, "aux_logits"):
         network.aux_logits = False
-
-
-@contextmanager
-def without_initialisation() -> Iterator[None]:
-    """Leaves new weights as they are allocated: memory that is never written is never taken.
-
-    Works for every network, also those that read a tensor while they are built and so refuse torch.device("meta").
-    """
-    initialisers = {name for name in vars(nn.init) if name.endswith("_") and name[0] != "_"}
-    places = (nn.init, nn.modules.activation)  # attention takes its initialisers by name
-    made = [(place, name, vars(place)[name]) for place in places for name in initialisers & vars(place).keys()]
-    try:
-        for place, name, _ in made:
-            setattr(place, name, _as_it_is)
-        yield
-    finally:
-        for place, name, initialise in made:
-            setattr(place, name, initialise)
-
-
-def _as_it_is(tensor: Tensor, *_: object, **__: object) -> Tensor:
-    return tensor
 
 
 def _seeded() -> torch.Generator:
