@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     "--architectures", metavar="A,B,…", help="Names, families, globs, or sets: lecture (default), torchvision, all."
 )
 @click.option(
+    "--architecture", multiple=True, metavar="FILE.py:NAME", help="A network of one's own, also package.module:NAME."
+)
+@click.option(
     "--metrics", metavar="M,…", help="Groups or keys: size, compute, memory, latency, finetune, claims (default: all)."
 )
 @click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")

@@ -9,11 +9,12 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "reporter"
 LAYERS = [
-    {"types", "readings", "fields", "files", "statistics", "interrupts", "exits"},
+    {"types", "readings", "fields", "files", "statistics", "interrupts", "exits", "attempts"},
     {"catalog", "store", "history", "facts", "settings"},
     {"architectures", "datasets", "metrics", "charts", "claims", "languages", "telling", "comparing"},
     {"own", "selection"},
     {"measuring"},
+    {"roster"},
     {"preparation", "progress", "listing", "choosing"},
     {"commands"},
     {"cli"},
@@ -85,7 +86,7 @@ def test_the_telling_side_knows_nothing_of_measuring(path: Path) -> None:
 def test_one_except_for_everything() -> None:
     """A network may raise anything; nothing else may swallow what it does not know."""
     broad = [name(path) for path in MODULES if "except Exception" in path.read_text()]
-    assert broad == ["reporter.measuring.worker"]
+    assert broad == ["reporter.attempts"]
 
 
 def test_only_the_command_line_and_its_progress_print() -> None:

@@ -14,10 +14,10 @@ from reporter.measuring import clock
 from reporter.measuring.building import on_meta, without_initialisation
 from reporter.measuring.clock import Sampler
 from reporter.measuring.counting import Counts, count
+from reporter.measuring.heads import scores
 from reporter.settings import Conditions
 from reporter.types import Architecture
 
-CLASSES = 1000
 INPUTS = 4
 """How many different inputs take turns, so that no cache learns one of them by heart."""
 
@@ -46,7 +46,7 @@ class Subject:
 
     @cached_property
     def network(self) -> nn.Module:
-        """The real network on the device, evaluating, with random weights and 1,000 classes."""
+        """The real network on the device, evaluating, with random weights."""
         return self._made(self.device)
 
     @cached_property
@@ -69,11 +69,16 @@ class Subject:
         """What one inference of one native input costs, counted on meta."""
         return count(self.meta, self.input(1, "meta"))
 
-    def build(self, classes: int = CLASSES) -> nn.Module:
+    @cached_property
+    def classes(self) -> int:
+        """How many classes it is measured with: as many as the architecture says, or as it has."""
+        return self.architecture.classes or scores(self.meta, self.input(1, "meta")).shape[-1]
+
+    def build(self) -> nn.Module:
         """A new network on the CPU, evaluating."""
         start = perf_counter()
         torch.manual_seed(0)
-        network = self.architecture.build(classes).eval()
+        network = self.architecture.build(self.architecture.classes).eval()
         self.building += perf_counter() - start
         return network
 
