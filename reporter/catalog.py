@@ -16,6 +16,8 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
+MANY = 60
+"""So many names are listed in a line at most."""
 Entry = TypeVar("Entry", bound=Named)
 
 
@@ -40,4 +42,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """The end of an error line: what was probably meant, else what there is."""
     names = list(known)
     close = get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"
+    if close:
+        return f"did you mean {close[0]!r}?"
+    more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
+    return f"known: {', '.join(names[:MANY])}{more}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, partial
 
 from reporter import own
 from reporter.measuring.executor import LocalExecutor
@@ -13,8 +14,9 @@ from reporter.types import Architecture, ReporterError
 
 def chosen(words: Sequence[str], references: Sequence[str], executor: LocalExecutor) -> tuple[Architecture, ...]:
     """Those that words stand for, and after them those of one's own; only these where there is no word."""
-    named = select(words, lambda: discovered(executor)) if words or not references else ()
-    return (*named, *referred(references, executor))
+    ask, ask_timm = cache(partial(discovered, executor)), cache(partial(timms, executor))
+    found = select(words, ask, ask_timm) if words or not references else ()
+    return (*found, *referred(references, executor))
 
 
 def discovered(executor: LocalExecutor) -> tuple[Architecture, ...]:
@@ -22,6 +24,16 @@ def discovered(executor: LocalExecutor) -> tuple[Architecture, ...]:
     from reporter.architectures.torchvision import described
 
     return tuple(described(*entry) for entry in executor.ask("architectures"))
+
+
+def timms(executor: LocalExecutor) -> tuple[Architecture, ...]:
+    """All of timm's networks, asked for in the same way; the workers of this run have timm loaded from now on."""
+    from reporter.architectures.timm import described
+
+    executor.preload("timm")
+    if not (found := executor.ask("timm")):
+        raise ReporterError("timm is installed and cannot be loaded: try python -c 'import timm'")
+    return tuple(described(*about) for about in found)
 
 
 def referred(references: Sequence[str], executor: LocalExecutor) -> tuple[Architecture, ...]:

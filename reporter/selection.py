@@ -10,6 +10,8 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from reporter.architectures.timm import PREFIX, require
+from reporter.architectures.timm import find as in_timm
 from reporter.catalog import collect, nearest
 from reporter.types import Architecture, Dataset, ReporterError
 
@@ -28,23 +30,25 @@ def sets() -> dict[str, list[str]]:
     return tomllib.loads(files("reporter.architectures").joinpath("sets.toml").read_text(encoding="utf-8"))
 
 
-def select(spec: str | Sequence[str], discover: Discover) -> tuple[Architecture, ...]:
+def select(spec: str | Sequence[str], discover: Discover, timm: Discover = tuple) -> tuple[Architecture, ...]:
     """The architectures that names, families, globs and sets stand for, in the order asked for and each once.
 
     `discover` gives what torchvision has besides; it is called for the sets `torchvision` and `all`, families, globs
-    and names that are not known without it.
+    and names that are not known without it. `timm` is called for what begins with `timm:`.
     """
     words = [word.strip() for word in (spec.split(",") if isinstance(spec, str) else spec)]
-    found = [architecture for word in words if word for architecture in _meant(word, discover)]
+    found = [architecture for word in words if word for architecture in _meant(word, discover, timm)]
     if not found:
         raise ReporterError("no architecture is named; try 'lecture', 'all', a name, a family or a glob")
     return tuple({architecture.name: architecture for architecture in found}.values())
 
 
 def find(name: str) -> Architecture:
-    """One architecture by its name, or one's own by FILE.py:NAME; imports torchvision where it is not known without."""
+    """One architecture by its name, or one's own by FILE.py:NAME; imports torchvision or timm where it must."""
     from reporter.architectures.torchvision import discover
 
+    if name.startswith(PREFIX):
+        return in_timm(name)
     if ":" in name:
         from reporter import own
 
@@ -75,7 +79,9 @@ def dataset(name: str) -> Dataset:
     return datasets()[name]
 
 
-def _meant(word: str, discover: Discover) -> Iterable[Architecture]:
+def _meant(word: str, discover: Discover, timm: Discover) -> Iterable[Architecture]:
+    if word.lower().startswith(PREFIX):
+        return _timms(word, timm)
     if word in sets():
         return [known()[name] for name in sets()[word]]
     if word in known():
@@ -89,6 +95,15 @@ def _meant(word: str, discover: Discover) -> Iterable[Architecture]:
         families = dict.fromkeys(entry.family for entry in everything.values())
         right = nearest(word, [*sets(), "torchvision", "all", *everything, *families])
         raise ReporterError(f"unknown architecture {word!r}; {right}")
+    return meant
+
+
+def _timms(word: str, timm: Discover) -> Iterable[Architecture]:
+    require()
+    found = {entry.name: entry for entry in timm()}
+    meant = [entry for name, entry in found.items() if fnmatchcase(name, word.lower())]
+    if not meant:
+        raise ReporterError(f"unknown architecture {word!r}; {nearest(word, found)}")
     return meant
 
 

@@ -100,8 +100,12 @@ class Subject:
 
 
 def auxiliary_heads(network: nn.Module) -> dict[str, nn.Module]:
-    """The heads that only training uses, by torchvision's naming: `aux1`, `aux2`, `AuxLogits`."""
-    return {name: child for name, child in network.named_children() if name.lower().startswith("aux")}
+    """The heads that only training uses, by torchvision's naming: `aux1`, `aux2`, `AuxLogits`.
+
+    VOLO's `aux_head` is none: in timm it has a say in every answer.
+    """
+    children = network.named_children()
+    return {name: child for name, child in children if name.lower().startswith("aux") and name != "aux_head"}
 
 
 def drop_auxiliary(network: Any) -> None:

@@ -17,6 +17,7 @@ import torch
 import torchvision  # noqa: F401  as above
 
 from reporter import own
+from reporter.architectures import timm
 from reporter.architectures.torchvision import discover
 from reporter.attempts import attempt
 from reporter.catalog import collect
@@ -45,6 +46,8 @@ def main(question: str, connection: Connection) -> None:
             send({"cuda": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]})
         elif question == "architectures":
             send({"architectures": [(entry.name, entry.weights, entry.input_size) for entry in discover()]})
+        elif question == "timm":
+            send({"timm": timm.told()})
         elif question.startswith(OWN):
             limit_memory("cpu")
             send({question: own.answer(question.removeprefix(OWN))})
