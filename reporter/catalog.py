@@ -8,6 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Protocol, TypeVar
 
+from reporter import plugins
 from reporter.types import ReporterError
 
 
@@ -22,9 +23,9 @@ Entry = TypeVar("Entry", bound=Named)
 
 
 def collect(package: str, kind: type[Entry]) -> dict[str, Entry]:
-    """Every entry of a folder by its name, file by file in alphabetical order.
+    """Every entry of a folder by its name, file by file in alphabetical order, then what installed packages add.
 
-    Raises ReporterError where a file ends in something else, or a name is used twice.
+    Raises ReporterError where a file ends in something else, or a name is used twice; a package's is then left out.
     """
     entries: dict[str, Entry] = {}
     for info in iter_modules(import_module(package).__path__):
@@ -34,6 +35,11 @@ def collect(package: str, kind: type[Entry]) -> dict[str, Entry]:
                 raise ReporterError(f"{module.__name__}.ENTRIES holds {entry!r}, which is no {kind.__name__}")
             if entry.name in entries:
                 raise ReporterError(f"{module.__name__}.ENTRIES: the name {entry.name!r} is taken; choose another")
+            entries[entry.name] = entry
+    for point, entry in plugins.offered(package, kind):
+        if taken := plugins.taken(entry, entries.values()):
+            plugins.complain(point, f"the name {taken!r} is taken")
+        else:
             entries[entry.name] = entry
     return entries
 

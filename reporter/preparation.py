@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from reporter import plugins
 from reporter.catalog import collect, nearest
 from reporter.measuring import machine
 from reporter.measuring.ab import timed
@@ -76,7 +77,8 @@ def choose_metrics(names: tuple[str, ...]) -> dict[str, Metric]:
     keys = [quantity.key for metric in catalogue.values() for quantity in metric.quantities]
     for name in names:
         if name not in (*GROUPS, CLAIMS, *keys):
-            raise ReporterError(f"--metrics: unknown metric {name!r}; {nearest(name, [*GROUPS, CLAIMS, *keys])}")
+            right = nearest(name, [*GROUPS, CLAIMS, *keys]) + plugins.said("reporter.metrics")
+            raise ReporterError(f"--metrics: unknown metric {name!r}; {right}")
     needed = [key for claim in collect("reporter.claims", Claim).values() for key in claim.needs]
     wanted = {*names, *(needed if CLAIMS in names else ())}
     return {

@@ -10,18 +10,20 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from reporter import plugins
 from reporter.architectures.timm import PREFIX, require
 from reporter.architectures.timm import find as in_timm
 from reporter.catalog import collect, nearest
 from reporter.types import Architecture, Dataset, ReporterError
 
+GROUP = "reporter.architectures"
 Discover = Callable[[], Sequence[Architecture]]
 
 
 @cache
 def known() -> dict[str, Architecture]:
     """The architectures that are known without torch, by name."""
-    return collect("reporter.architectures", Architecture)
+    return collect(GROUP, Architecture)
 
 
 @cache
@@ -56,7 +58,7 @@ def find(name: str) -> Architecture:
 
     entries = known() if name in known() else {entry.name: entry for entry in discover()}
     if name not in entries:
-        raise ReporterError(f"unknown architecture {name!r}; {nearest(name, known() | entries)}")
+        raise ReporterError(f"unknown architecture {name!r}; {nearest(name, known() | entries)}{plugins.said(GROUP)}")
     return entries[name]
 
 
@@ -75,7 +77,8 @@ def dataset(name: str) -> Dataset:
     if plain == "imagefolder":
         raise ReporterError("data set 'imagefolder' needs its folder: imagefolder:PATH")
     if name not in datasets():
-        raise ReporterError(f"unknown data set {name!r}; {nearest(name, datasets())}")
+        right = nearest(name, datasets()) + plugins.said("reporter.datasets")
+        raise ReporterError(f"unknown data set {name!r}; {right}")
     return datasets()[name]
 
 
@@ -86,7 +89,7 @@ def _meant(word: str, discover: Discover, timm: Discover) -> Iterable[Architectu
         return [known()[name] for name in sets()[word]]
     if word in known():
         return [known()[word]]
-    found = {entry.name: entry for entry in discover()}
+    found = {entry.name: known().get(entry.name, entry) for entry in discover()}
     everything = known() | found
     if word == "torchvision":
         return found.values()
@@ -94,7 +97,7 @@ def _meant(word: str, discover: Discover, timm: Discover) -> Iterable[Architectu
     if not meant:
         families = dict.fromkeys(entry.family for entry in everything.values())
         right = nearest(word, [*sets(), "torchvision", "all", *everything, *families])
-        raise ReporterError(f"unknown architecture {word!r}; {right}")
+        raise ReporterError(f"unknown architecture {word!r}; {right}{plugins.said(GROUP)}")
     return meant
 
 

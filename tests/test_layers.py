@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "reporter"
 LAYERS = [
     {"types", "readings", "fields", "files", "statistics", "interrupts", "exits", "attempts"},
-    {"catalog", "store", "history", "facts", "settings"},
+    {"catalog", "plugins", "store", "history", "facts", "settings"},
     {"architectures", "datasets", "metrics", "charts", "claims", "languages", "telling", "comparing"},
     {"own", "selection"},
     {"measuring"},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reporter import files
+from reporter import files, plugins
 from reporter.exits import FAILED, REGRESSED
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def ab_command(
     from reporter.settings import settings
 
     request = prepare_ab(out, settings(options))
+    for line in plugins.complaints():
+        click.echo(line, err=True)
     seen, held = progress(sys.stderr), files.hold(out) if out else None
     try:
         books = ab.run(request, (a, b), out is not None, seen)

@@ -16,7 +16,7 @@ import sklearn.model_selection  # noqa: F401  loaded once in the fork server, no
 import torch
 import torchvision  # noqa: F401  as above
 
-from reporter import own
+from reporter import own, plugins
 from reporter.architectures import timm
 from reporter.architectures.torchvision import discover
 from reporter.attempts import attempt
@@ -28,6 +28,7 @@ from reporter.measuring.subject import Subject
 from reporter.selection import find
 from reporter.types import Claim, Metric, Number, Reading, absent
 
+plugins.points()  # looked up once in the fork server, not anew in every worker
 STALLED = 10.0
 """Seconds without a byte after which a download is given up."""
 Send = Callable[[dict[str, Any]], None]
