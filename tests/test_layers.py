@@ -15,7 +15,7 @@ LAYERS = [
     {"own", "selection"},
     {"measuring"},
     {"roster"},
-    {"preparation", "progress", "listing", "choosing"},
+    {"preparation", "progress", "listing", "choosing", "results", "single"},
     {"commands"},
     {"cli"},
     {"__main__"},
