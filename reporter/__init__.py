@@ -9,8 +9,30 @@ telling/                            Records become report.html, report.md, figur
 comparing/                          two runs become what changed between them, and whether it is noise
 cli.py commands/ settings.py        the command line: argv -> the three phases; a file for each sub-command
 progress.py interrupts.py exits.py  what is seen meanwhile, and how it ends
+single.py results.py                the Python API: `reporter.measure` and `reporter.load`, docs/api.md
 types.py fields.py catalog.py       the nouns, what they may hold, the one extension mechanism
+own.py plugins.py roster.py         networks from elsewhere: one's own files, installed packages, torchvision and timm
 statistics.py                       what samples say
 """
 
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+__all__ = ["load", "measure"]
+
+if TYPE_CHECKING:
+    from reporter.results import load
+    from reporter.single import measure
+
+
+def __getattr__(name: str) -> Any:
+    """The Python API, loaded when it is used: a command that needs none of it does not wait for it."""
+    if name == "load":
+        from reporter.results import load
+
+        return load
+    if name == "measure":
+        from reporter.single import measure
+
+        return measure
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,6 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Protocol, TypeVar
 
+from reporter import plugins
 from reporter.types import ReporterError
 
 
@@ -16,13 +17,15 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
+MANY = 60
+"""So many names are listed in a line at most."""
 Entry = TypeVar("Entry", bound=Named)
 
 
 def collect(package: str, kind: type[Entry]) -> dict[str, Entry]:
-    """Every entry of a folder by its name, file by file in alphabetical order.
+    """Every entry of a folder by its name, file by file in alphabetical order, then what installed packages add.
 
-    Raises ReporterError where a file ends in something else, or a name is used twice.
+    Raises ReporterError where a file ends in something else, or a name is used twice; a package's is then left out.
     """
     entries: dict[str, Entry] = {}
     for info in iter_modules(import_module(package).__path__):
@@ -33,6 +36,11 @@ def collect(package: str, kind: type[Entry]) -> dict[str, Entry]:
             if entry.name in entries:
                 raise ReporterError(f"{module.__name__}.ENTRIES: the name {entry.name!r} is taken; choose another")
             entries[entry.name] = entry
+    for point, entry in plugins.offered(package, kind):
+        if taken := plugins.taken(entry, entries.values()):
+            plugins.complain(point, f"the name {taken!r} is taken")
+        else:
+            entries[entry.name] = entry
     return entries
 
 
@@ -40,4 +48,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """The end of an error line: what was probably meant, else what there is."""
     names = list(known)
     close = get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"
+    if close:
+        return f"did you mean {close[0]!r}?"
+    more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
+    return f"known: {', '.join(names[:MANY])}{more}"

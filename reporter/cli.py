@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import reporter
-from reporter import files, interrupts
+from reporter import files, interrupts, plugins
 from reporter.catalog import collect
 from reporter.exits import FAILED, INTERRUPTED, REGRESSED, USAGE
 from reporter.types import ReporterError
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Where records and reports are written.")
 @click.option(
     "--architectures", metavar="A,B,…", help="Names, families, globs, or sets: lecture (default), torchvision, all."
+)
+@click.option(
+    "--architecture", multiple=True, metavar="FILE.py:NAME", help="A network of one's own, also package.module:NAME."
 )
 @click.option(
     "--metrics", metavar="M,…", help="Groups or keys: size, compute, memory, latency, finetune, claims (default: all)."
@@ -80,6 +83,8 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     before = baseline(chosen)
     executor = LocalExecutor()
     request = prepare(out, chosen, executor)
+    for line in plugins.complaints():
+        _say(line)
     seen, held = progress(sys.stderr), files.hold(request.folder)
     try:
         outcome = experiment.run(request, executor, seen)

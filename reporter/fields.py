@@ -23,6 +23,8 @@ UNITS = {
 LARGEST, SMALLEST = 1e100, 1e-100
 """Magnitudes of numbers other than 0: no count or time comes near, and ratios of them do not overflow."""
 LONGEST_NAME = 1000
+MOST = {"year": 9999, "input_size": 2**20, "classes": 2**20}
+"""The largest whole numbers that an architecture may say of itself."""
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff\ud800-\udfff]")
 """Control characters, and those that turn the order of their neighbours round."""
 ESCAPES = ("\\u", "\\b", "\\f", "\\n", "\\r", "\\t")
@@ -62,6 +64,20 @@ def are_numbers(values: Sequence[Any]) -> bool:
     """Whether all are integers or floats, 0 or with a magnitude between SMALLEST and LARGEST."""
     sizes = [abs(value) for value in values if type(value) in (int, float)]
     return len([size for size in sizes if not size or SMALLEST <= size <= LARGEST]) == len(values)
+
+
+def may_say(key: str, value: object) -> bool:
+    """Whether an architecture may say that of itself: what a record can hold, and a recipe can use."""
+    if key in ("name", "family"):
+        return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value == legible(value)
+    if key in MOST:
+        least = key != "classes"
+        return (key == "year" and value is None) or (isinstance(value, int) and least <= value <= MOST[key])
+    if key in ("learning_rate", "label_smoothing", "auxiliary_loss"):
+        return isinstance(value, int | float) and 0 <= value <= LARGEST
+    if key in ("build", "published"):
+        return isinstance(value, dict) if key == "published" else callable(value)
+    return isinstance(value, str) or (key == "weights" and value is None)
 
 
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]

@@ -1,21 +1,24 @@
-"""What `reporter list` knows: architectures, data sets, metrics; torch only where the question needs it."""
+"""What `reporter list` knows: architectures, data sets, metrics; a worker is asked only where the question needs it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from reporter.catalog import collect
-from reporter.selection import datasets, select
-from reporter.types import Architecture, Metric
+from reporter.measuring.executor import LocalExecutor
+from reporter.roster import chosen
+from reporter.selection import datasets
+from reporter.types import Metric
 
 
-def known(architectures: str) -> dict[str, Any]:
-    """Everything there is, JSON-able."""
+def known(words: Sequence[str], references: Sequence[str] = ()) -> dict[str, Any]:
+    """Everything there is, JSON-able; of one's own networks those that references name."""
     metrics = collect("reporter.metrics", Metric).values()
     return {
         "architectures": [
             {"name": entry.name, "family": entry.family, "year": entry.year, "input_size": entry.input_size}
-            for entry in select(architectures, _discover)
+            for entry in chosen(words, references, LocalExecutor())
         ],
         "datasets": [{"name": entry.name, "title": entry.title} for entry in datasets().values()],
         "metrics": [
@@ -31,12 +34,6 @@ def in_words(known: dict[str, Any]) -> str:
 
 
 def _columns(rows: list[dict[str, Any]]) -> str:
-    table = [[str(cell) for cell in row.values()] for row in rows]
+    table = [["" if cell is None else str(cell) for cell in row.values()] for row in rows]
     widths = [max(len(row[index]) for row in table) for index in range(len(table[0]))]
     return "\n".join("  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
-
-
-def _discover() -> tuple[Architecture, ...]:
-    from reporter.architectures.torchvision import discover
-
-    return discover()

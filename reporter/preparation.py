@@ -8,13 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from reporter import plugins
 from reporter.catalog import collect, nearest
 from reporter.measuring import machine
 from reporter.measuring.ab import timed
 from reporter.measuring.executor import LocalExecutor
 from reporter.measuring.ledger import NOT_ASKED
 from reporter.measuring.request import Request
-from reporter.selection import dataset, select, sets
+from reporter.roster import chosen
+from reporter.selection import dataset, sets
 from reporter.settings import Settings
 from reporter.types import GROUPS, Architecture, Claim, Metric, ReporterError
 
@@ -32,7 +34,7 @@ def prepare(out: Path | None, settings: Settings, executor: LocalExecutor) -> Re
         raise ReporterError("--executor: 'ray' is not part of this version; use 'local'")
     dataset(settings.dataset)
     metrics = choose_metrics(settings.metrics)
-    architectures = select(settings.architectures, lambda: discovered(executor))
+    architectures = chosen(settings.architectures, settings.architecture, executor)
     devices, no_cuda = choose_devices(settings.device, executor)
     check_folder(out)
     request = _request(out, settings, architectures, metrics, devices)
@@ -44,7 +46,7 @@ def prepare_ab(out: Path | None, settings: Settings) -> Request:
     executor = LocalExecutor()
     devices, _ = choose_devices(settings.device, executor)
     metrics = timed(choose_metrics(settings.metrics), devices)
-    architectures = select(settings.architectures, lambda: discovered(executor))
+    architectures = chosen(settings.architectures, settings.architecture, executor)
     for side in (out / "a", out / "b") if out else ():
         check_folder(side)
     return _request(out or Path(), settings, architectures, metrics, devices)
@@ -75,7 +77,8 @@ def choose_metrics(names: tuple[str, ...]) -> dict[str, Metric]:
     keys = [quantity.key for metric in catalogue.values() for quantity in metric.quantities]
     for name in names:
         if name not in (*GROUPS, CLAIMS, *keys):
-            raise ReporterError(f"--metrics: unknown metric {name!r}; {nearest(name, [*GROUPS, CLAIMS, *keys])}")
+            right = nearest(name, [*GROUPS, CLAIMS, *keys]) + plugins.said("reporter.metrics")
+            raise ReporterError(f"--metrics: unknown metric {name!r}; {right}")
     needed = [key for claim in collect("reporter.claims", Claim).values() for key in claim.needs]
     wanted = {*names, *(needed if CLAIMS in names else ())}
     return {
@@ -112,13 +115,6 @@ def choose_devices(names: tuple[str, ...], executor: LocalExecutor) -> tuple[dic
         devices["cuda"] = f"cuda:{index}"
     devices["any"] = devices.get("cuda", "cpu")
     return devices, "this machine has no CUDA device" if not gpus else NOT_ASKED
-
-
-def discovered(executor: LocalExecutor) -> tuple[Architecture, ...]:
-    """All of torchvision's classifiers, asked for in a worker: the parent imports no torch."""
-    from reporter.architectures.torchvision import described
-
-    return tuple(described(*entry) for entry in executor.ask("architectures"))
 
 
 def check_folder(folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, model_validator
 
 from reporter import statistics
-from reporter.fields import FRACTIONS, UNITS, Facts, Name, Sample, are_numbers
+from reporter.fields import FRACTIONS, MOST, UNITS, Facts, Name, Sample, are_numbers
 
 Status = Literal["ok", "noisy", "failed", "oom", "timeout", "skipped", "unsupported"]
 Group = Literal["size", "compute", "memory", "latency", "finetune"]
@@ -124,17 +124,20 @@ class Reading(_Model):
 
 
 class Record(_Model):
-    """Everything known of one architecture on one machine; `definition` is the digest of what was built and trained."""
+    """Everything known of one architecture on one machine; `definition` is the digest of what was built and trained.
+
+    `year` is None where nobody says.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_number: int = Field(SCHEMA, alias="schema", strict=True, ge=SCHEMA, le=SCHEMA)
     architecture: Name
     family: Name
-    year: int = Field(ge=1, le=9999)
+    year: int | None = Field(ge=1, le=MOST["year"])
     paper: str
     variant: str
-    input_size: int = Field(ge=1, le=2**20)
+    input_size: int = Field(ge=1, le=MOST["input_size"])
     published: dict[str, JsonValue] = {}
     definition: str = ""
     machine: Name

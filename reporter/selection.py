@@ -10,16 +10,20 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from reporter import plugins
+from reporter.architectures.timm import PREFIX, require
+from reporter.architectures.timm import find as in_timm
 from reporter.catalog import collect, nearest
 from reporter.types import Architecture, Dataset, ReporterError
 
+GROUP = "reporter.architectures"
 Discover = Callable[[], Sequence[Architecture]]
 
 
 @cache
 def known() -> dict[str, Architecture]:
     """The architectures that are known without torch, by name."""
-    return collect("reporter.architectures", Architecture)
+    return collect(GROUP, Architecture)
 
 
 @cache
@@ -28,23 +32,25 @@ def sets() -> dict[str, list[str]]:
     return tomllib.loads(files("reporter.architectures").joinpath("sets.toml").read_text(encoding="utf-8"))
 
 
-def select(spec: str | Sequence[str], discover: Discover) -> tuple[Architecture, ...]:
+def select(spec: str | Sequence[str], discover: Discover, timm: Discover = tuple) -> tuple[Architecture, ...]:
     """The architectures that names, families, globs and sets stand for, in the order asked for and each once.
 
     `discover` gives what torchvision has besides; it is called for the sets `torchvision` and `all`, families, globs
-    and names that are not known without it.
+    and names that are not known without it. `timm` is called for what begins with `timm:`.
     """
     words = [word.strip() for word in (spec.split(",") if isinstance(spec, str) else spec)]
-    found = [architecture for word in words if word for architecture in _meant(word, discover)]
+    found = [architecture for word in words if word for architecture in _meant(word, discover, timm)]
     if not found:
         raise ReporterError("no architecture is named; try 'lecture', 'all', a name, a family or a glob")
     return tuple({architecture.name: architecture for architecture in found}.values())
 
 
 def find(name: str) -> Architecture:
-    """One architecture by its name, or one's own by FILE.py:NAME; imports torchvision where it is not known without."""
+    """One architecture by its name, or one's own by FILE.py:NAME; imports torchvision or timm where it must."""
     from reporter.architectures.torchvision import discover
 
+    if name.startswith(PREFIX):
+        return in_timm(name)
     if ":" in name:
         from reporter import own
 
@@ -52,7 +58,7 @@ def find(name: str) -> Architecture:
 
     entries = known() if name in known() else {entry.name: entry for entry in discover()}
     if name not in entries:
-        raise ReporterError(f"unknown architecture {name!r}; {nearest(name, known() | entries)}")
+        raise ReporterError(f"unknown architecture {name!r}; {nearest(name, known() | entries)}{plugins.said(GROUP)}")
     return entries[name]
 
 
@@ -71,16 +77,19 @@ def dataset(name: str) -> Dataset:
     if plain == "imagefolder":
         raise ReporterError("data set 'imagefolder' needs its folder: imagefolder:PATH")
     if name not in datasets():
-        raise ReporterError(f"unknown data set {name!r}; {nearest(name, datasets())}")
+        right = nearest(name, datasets()) + plugins.said("reporter.datasets")
+        raise ReporterError(f"unknown data set {name!r}; {right}")
     return datasets()[name]
 
 
-def _meant(word: str, discover: Discover) -> Iterable[Architecture]:
+def _meant(word: str, discover: Discover, timm: Discover) -> Iterable[Architecture]:
+    if word.lower().startswith(PREFIX):
+        return _timms(word, timm)
     if word in sets():
         return [known()[name] for name in sets()[word]]
     if word in known():
         return [known()[word]]
-    found = {entry.name: entry for entry in discover()}
+    found = {entry.name: known().get(entry.name, entry) for entry in discover()}
     everything = known() | found
     if word == "torchvision":
         return found.values()
@@ -88,7 +97,16 @@ def _meant(word: str, discover: Discover) -> Iterable[Architecture]:
     if not meant:
         families = dict.fromkeys(entry.family for entry in everything.values())
         right = nearest(word, [*sets(), "torchvision", "all", *everything, *families])
-        raise ReporterError(f"unknown architecture {word!r}; {right}")
+        raise ReporterError(f"unknown architecture {word!r}; {right}{plugins.said(GROUP)}")
+    return meant
+
+
+def _timms(word: str, timm: Discover) -> Iterable[Architecture]:
+    require()
+    found = {entry.name: entry for entry in timm()}
+    meant = [entry for name, entry in found.items() if fnmatchcase(name, word.lower())]
+    if not meant:
+        raise ReporterError(f"unknown architecture {word!r}; {nearest(word, found)}")
     return meant
 
 

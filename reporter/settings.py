@@ -58,6 +58,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     architectures: tuple[str, ...] = ("lecture",)
+    architecture: tuple[str, ...] = ()
+    """References to one's own networks: code, so that no config file may name any."""
     metrics: tuple[str, ...] = ()
     preset: Preset = "standard"
     device: tuple[str, ...] = ("auto",)
@@ -92,6 +94,9 @@ class Settings(BaseModel):
         return Conditions(**PRESETS[self.preset] | asked | {key: value for key, value in given.items() if value})
 
 
+CONFIGURABLE = [name for name in Settings.model_fields if name != "architecture"]
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """The options in a TOML file, dashes or underscores alike; ReporterError names the file and the line or key."""
     try:
@@ -101,16 +106,22 @@ def read_config(path: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise ReporterError(f"--config {path}: not TOML: {error}") from None
     for key in options:
-        if key not in Settings.model_fields:
-            raise ReporterError(f"--config {path}: unknown key {key!r}; {nearest(key, Settings.model_fields)}")
+        if key not in CONFIGURABLE:
+            raise ReporterError(f"--config {path}: unknown key {key!r}; {nearest(key, CONFIGURABLE)}")
     _check(options, f"--config {path}: ")
     return options
 
 
 def settings(given: Mapping[str, Any], config: Path | None = None) -> Settings:
-    """Defaults, then the config file, then what was given on the command line."""
+    """Defaults, then the config file, then what was given on the command line.
+
+    Where only networks of one's own are named, only they are meant.
+    """
     options = read_config(config) if config else {}
-    return _check(options | {key: value for key, value in given.items() if value is not None}, "")
+    options |= {key: value for key, value in given.items() if value is not None}
+    if options.get("architecture"):
+        options.setdefault("architectures", ())
+    return _check(options, "")
 
 
 def _check(options: dict[str, Any], where: str) -> Settings:

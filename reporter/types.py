@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from reporter.fields import may_say
 from reporter.readings import (
     DISTURBING,
     FOREIGN_LOAD,
@@ -70,14 +71,17 @@ __all__ = [
 class Architecture:
     """A network that can be built, and what is to be known of it before it is.
 
-    `build(classes)` returns the network with random weights and its auxiliary heads. `weights` names
-    torchvision's checkpoint for it, where there is one. `learning_rate`, `label_smoothing` and
-    `auxiliary_loss` are the parts of the fine-tuning recipe that the architecture decides.
+    `build(classes)` returns the network with random weights and its auxiliary heads; `classes` is how many it is
+    measured with, 0 for as many as `build` gives it unasked. `year` is None where nobody says. `weights` names
+    torchvision's checkpoint for it, where there is one, `unpublished` why there is none. `learning_rate`,
+    `label_smoothing` and `auxiliary_loss` are the parts of the fine-tuning recipe that the architecture decides.
+    `reference` is how a worker finds it where its name does not tell, `made_of` what its definition depends on besides
+    the file of `build`. ValueError where it says what no record may hold.
     """
 
     name: str
     family: str
-    year: int
+    year: int | None
     paper: str
     build: Callable[[int], nn.Module]
     input_size: int = 224
@@ -87,12 +91,22 @@ class Architecture:
     label_smoothing: float = 0.0
     auxiliary_loss: float = 0.0
     published: dict[str, Any] = field(default_factory=dict)
+    classes: int = 1000
+    unpublished: str = ""
+    reference: str = ""
+    made_of: str = ""
+
+    def __post_init__(self) -> None:
+        """Tells whoever adds a network what is wrong with it, before a record would refuse it."""
+        for key in self.__dataclass_fields__:
+            if not may_say(key, getattr(self, key)):
+                raise ValueError(f"Architecture {self.name!r}: {key} must not be {getattr(self, key)!r}")
 
     @property
     def definition(self) -> str:
         """A digest of the file that builds it and of its recipe: a network that was changed is measured again."""
         recipe = (self.input_size, self.weights, self.learning_rate, self.label_smoothing, self.auxiliary_loss)
-        return _digest(self.build, repr(recipe))
+        return _digest(self.build, repr(recipe) + self.made_of)
 
 
 @dataclass(frozen=True)

@@ -484,6 +484,42 @@ def test_memory_that_runs_out_in_a_control_group(limited: bool, tmp_path: Path) 
     group.rmdir()
 
 
+def vast(classes: int) -> Any:
+    """4 TiB of weights in one layer."""
+    from torch import nn
+
+    layers = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2**20), nn.Linear(2**20, 2**20)
+    return nn.Sequential(*layers, nn.Linear(2**20, classes))
+
+
+@pytest.mark.parametrize("metric", [m for m in METRICS.values() if m.device != "cuda"], ids=lambda metric: metric.name)
+def test_a_network_that_fits_no_memory_has_its_static_numbers(metric: Metric) -> None:
+    """What is counted on meta is there, what takes the weights says that they do not fit."""
+    readings = {
+        reading.quantity.key: reading
+        for reading in measure(metric, subject(own(build=vast), image_size=32, steps=2, test_images=10))
+    }
+    if metric.process != "counting":
+        assert {reading.status for reading in readings.values()} == {"oom"}
+    elif metric.name != "published":
+        assert all(reading.measured for reading in readings.values())
+    if metric.name == "size":
+        assert readings["parameters"].value == 4 * 2**20 + 2**40 + 2**20 + 1000 * (2**20 + 1)
+
+
+@pytest.mark.slow
+def test_a_network_of_torchvision_that_does_not_fit_is_a_row_with_its_static_numbers(tmp_path: Path) -> None:
+    """RegNet-Y 128 GF: 2.4 GiB of weights, where a process may have 2.5 GiB and torch is in it already."""
+    limit = 5 * 2**29
+    done = run("--out", tmp_path, "--architectures", "regnet_y_128gf", "--metrics", "size,compute,memory,latency_cpu",
+               *QUICK, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)))  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    (record,) = store.load_all(tmp_path)[0]
+    assert record.value("parameters") == 644_812_894
+    assert all(record.value(key) for key in ("macs", "depth", "peak_activation_bytes", "peak_training_bytes"))
+    assert {record.readings[key].status for key in ("rss_inference_bytes", "latency_cpu")} == {"oom"}
+
+
 # Weights and data sets
 
 

@@ -302,7 +302,7 @@ def calls(tree: ast.AST) -> Iterator[ast.Call]:
 def test_nothing_is_unpickled_or_evaluated() -> None:
     """The source itself: no module that runs what it reads; checkpoints by weights_only.
 
-    own.py imports the file or module that the user names on the command line of `reporter ab`, and nothing else does.
+    own.py imports the file or module that the user names on the command line, and nothing else does.
     """
     wrong = []
     for path in sorted(PACKAGE.rglob("*.py")):

@@ -142,6 +142,8 @@ def _points(comparison: Comparison, language: Language) -> list[dict[str, Any]]:
     """The networks of this report, each at its year, with the colour of its family."""
     rows, colours = [], palette(comparison.families)
     for record in comparison.networks:
+        if record.year is None:
+            continue
         found = accuracy(record)
         error = 100 * (1 - found.top5) if found and found.top5 else None
         row = {"name": record.architecture, "colour": colours[record.family], "year": record.year}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reporter import files
+from reporter import files, plugins
 from reporter.exits import FAILED, REGRESSED
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.option("--b", "b", type=click.Path(path_type=Path), required=True, metavar="ENV", help="The environment after.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Keep the records of both in DIR/a, DIR/b.")
 @click.option("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
+@click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="A network of one's own.")
 @click.option("--metrics", metavar="M,…", default="latency", help="Which times (default: latency, all of them).")
 @click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
 @click.option("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
@@ -41,6 +42,8 @@ def ab_command(
     from reporter.settings import settings
 
     request = prepare_ab(out, settings(options))
+    for line in plugins.complaints():
+        click.echo(line, err=True)
     seen, held = progress(sys.stderr), files.hold(out) if out else None
     try:
         books = ab.run(request, (a, b), out is not None, seen)

@@ -8,13 +8,17 @@ import click
 
 
 @click.command("list")
-@click.option("--architectures", default="lecture", metavar="A,B,…", help="Which ones (default: the lecture's).")
+@click.option("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
+@click.option("--architecture", "references", multiple=True, metavar="FILE.py:NAME", help="A network of one's own.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def list_command(architectures: str, as_json: bool) -> None:
+def list_command(architectures: str | None, references: tuple[str, ...], as_json: bool) -> None:
     """Architectures, data sets and metrics."""
-    from reporter import listing
+    from reporter import listing, plugins
 
-    known = listing.known(architectures)
+    words = architectures.split(",") if architectures is not None else [] if references else ["lecture"]
+    known = listing.known(words, references)
+    for line in plugins.complaints():
+        click.echo(line, err=True)
     click.echo(json.dumps(known, ensure_ascii=False, indent=1) if as_json else listing.in_words(known))
 
 

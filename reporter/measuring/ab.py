@@ -59,6 +59,7 @@ def plan(request: Request) -> Iterator[Job]:
                     conditions=request.conditions,
                     process=metric.process,
                     round=number,
+                    reference=architecture.reference,
                 )
 
 

@@ -20,6 +20,8 @@ from reporter.measuring.job import CLAIMS, Job
 from reporter.types import Verdict
 
 Receive = Callable[[dict[str, Any]], None]
+LOADED = ["reporter.measuring.forkserver", "reporter.measuring.worker"]
+"""What the fork server loads before the first worker."""
 FAREWELL = 5.0
 """Seconds that a worker gets to end once it has said everything."""
 
@@ -33,7 +35,12 @@ class LocalExecutor:
         self._served = "forkserver" in multiprocessing.get_all_start_methods()
         self._context: Any = multiprocessing.get_context("forkserver" if self._served else "spawn")
         if self._served:
-            self._context.set_forkserver_preload(["reporter.measuring.forkserver", "reporter.measuring.worker"])
+            self._context.set_forkserver_preload(LOADED)
+
+    def preload(self, module: str) -> None:
+        """Has the fork server load a module besides, once and not in every worker; too late where it runs already."""
+        if self._served:
+            self._context.set_forkserver_preload([*LOADED, module])
 
     def run(self, job: Job, receive: Receive, timeout: float | None = None) -> Verdict:
         """Hands every message of the worker to `receive`; tells how the worker ended.
@@ -50,7 +57,7 @@ class LocalExecutor:
         return self._run(f"{CLAIMS}{','.join(claims)}", receive, timeout)
 
     def ask(self, question: str) -> Any:
-        """What only torch knows: the GPUs it sees (`cuda`), torchvision's classifiers (`architectures`)."""
+        """What only torch knows: the GPUs it sees (`cuda`), classifiers (`architectures`, those of `timm`)."""
         answers: dict[str, Any] = {}
         verdict = self._run(question, answers.update, None)
         return answers[question] if verdict.status == "ok" else []

@@ -61,6 +61,7 @@ def plan(request: Request, ledgers: Mapping[str, Ledger]) -> list[Job]:
                             conditions=request.conditions,
                             process=process,
                             round=number,
+                            reference=ledger.reference,
                         )
                     )
     return jobs

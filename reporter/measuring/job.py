@@ -10,10 +10,15 @@ TURN, STOP = b"turn\n", b"stop\n"
 """What a worker that is measured in turns with another is told, a line each."""
 CLAIMS = "claims "
 """What the question to a worker begins with that asks for the evidence of some claims."""
+OWN = "own "
+"""The same for one that asks what a network of one's own is: its reference follows."""
 
 
 class Job(BaseModel):
-    """Some metrics of one architecture on one device, in one fresh process; `round` counts the rounds of timed ones."""
+    """Some metrics of one architecture on one device, in one fresh process; `round` counts the rounds of timed ones.
+
+    `reference` is how the worker finds the architecture where its name does not tell, FILE.py:NAME.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -23,3 +28,4 @@ class Job(BaseModel):
     conditions: Conditions
     process: str
     round: int = 0
+    reference: str = ""

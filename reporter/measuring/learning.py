@@ -17,18 +17,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from reporter.measuring.subject import CLASSES, Subject, auxiliary_heads, drop_auxiliary
+from reporter.measuring.subject import Subject, auxiliary_heads, drop_auxiliary
 from reporter.measuring.training import Images, Recipe, batches
 from reporter.selection import dataset
 from reporter.settings import Conditions
 
 
 def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, Images, Recipe]:
-    """What a step of the recipe takes: the network with its 1,000 classes, and a batch as the fine-tuning has them."""
+    """What a step of the recipe takes: the network as it is measured, and a batch as the fine-tuning has them."""
     conditions = subject.conditions
     network, _ = _fit(subject.take(device), conditions.image_size)
     images = subject.input(conditions.batch_size, device, conditions.image_size)
-    labels = torch.arange(conditions.batch_size, device=device) % CLASSES
+    labels = torch.arange(conditions.batch_size, device=device) % subject.classes
     recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size)
     return network.train(), (images, labels), recipe
 
@@ -98,7 +98,7 @@ def _pretrain(network: nn.Module, subject: Subject) -> tuple[str, str | None]:
     if weights is None:
         if subject.conditions.weights == "pretrained":
             raise ValueError("no published ImageNet weights; use --weights auto or random")
-        return "random", "no published ImageNet weights"
+        return "random", subject.architecture.unpublished or "no published ImageNet weights"
     try:
         state = _checkpoint(name, weights)
     except OSError as error:

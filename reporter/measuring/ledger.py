@@ -26,6 +26,7 @@ class Ledger:
         self.notice = ""
         self._lock = request.folder / ".lock"
         self._locked = self._lock.exists()  # that it is gone tells that the folder was, though somebody made it anew
+        self.reference = architecture.reference
         self.record = self._earlier(architecture) or blank(architecture, request, machine.about())
         self._note_devices()
 
@@ -123,7 +124,7 @@ class Ledger:
         same = (record.environment, record.definition) == (machine.versions(), architecture.definition)
         if self.request.fresh or not same:
             return None
-        return record.model_copy(update={"settings": dict(self.request.settings)})
+        return record.model_copy(update={"settings": settings_of(architecture, self.request)})
 
     def _note_devices(self) -> None:
         for metric in self.request.metrics.values():
@@ -158,6 +159,12 @@ def blank(architecture: Architecture, request: Request, about: Mapping[str, Any]
         definition=architecture.definition,
         published=architecture.published,
         **about,
-        settings=dict(request.settings),
+        settings=settings_of(architecture, request),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def settings_of(architecture: Architecture, request: Request) -> dict[str, Any]:
+    """What was asked for, as the record of one architecture keeps it: of one's own networks only its own."""
+    others = {key: value for key, value in request.settings.items() if key != "architecture"}
+    return {**others, **({"architecture": [architecture.reference]} if architecture.reference else {})}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from time import perf_counter
 from typing import Any
@@ -12,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from reporter.measuring import clock
+from reporter.measuring.building import on_meta, without_initialisation
 from reporter.measuring.clock import Sampler
 from reporter.measuring.counting import Counts, count
+from reporter.measuring.heads import scores
 from reporter.settings import Conditions
 from reporter.types import Architecture
 
-CLASSES = 1000
 INPUTS = 4
 """How many different inputs take turns, so that no cache learns one of them by heart."""
 
@@ -46,7 +46,7 @@ class Subject:
 
     @cached_property
     def network(self) -> nn.Module:
-        """The real network on the device, evaluating, with random weights and 1,000 classes."""
+        """The real network on the device, evaluating, with random weights."""
         return self._made(self.device)
 
     @cached_property
@@ -69,16 +69,21 @@ class Subject:
         """What one inference of one native input costs, counted on meta."""
         return count(self.meta, self.input(1, "meta"))
 
-    def build(self, classes: int = CLASSES) -> nn.Module:
+    @cached_property
+    def classes(self) -> int:
+        """How many classes it is measured with: as many as the architecture says, or as it has."""
+        return self.architecture.classes or scores(self.meta, self.input(1, "meta")).shape[-1]
+
+    def build(self) -> nn.Module:
         """A new network on the CPU, evaluating."""
         start = perf_counter()
         torch.manual_seed(0)
-        network = self.architecture.build(classes).eval()
+        network = self.architecture.build(self.architecture.classes).eval()
         self.building += perf_counter() - start
         return network
 
     def _made(self, device: str | torch.device) -> nn.Module:
-        return self.unwritten.to("meta") if str(device) == "meta" else self.build().to(device)
+        return on_meta(self.build) if str(device) == "meta" else self.build().to(device)
 
     def input(self, batch: int, device: str | torch.device | None = None, size: int | None = None) -> Tensor:
         """Seeded normal images: batch x 3 x size x size, native size if not told otherwise; on meta without values."""
@@ -95,8 +100,12 @@ class Subject:
 
 
 def auxiliary_heads(network: nn.Module) -> dict[str, nn.Module]:
-    """The heads that only training uses, by torchvision's naming: `aux1`, `aux2`, `AuxLogits`."""
-    return {name: child for name, child in network.named_children() if name.lower().startswith("aux")}
+    """The heads that only training uses, by torchvision's naming: `aux1`, `aux2`, `AuxLogits`.
+
+    VOLO's `aux_head` is none: in timm it has a say in every answer.
+    """
+    children = network.named_children()
+    return {name: child for name, child in children if name.lower().startswith("aux") and name != "aux_head"}
 
 
 def drop_auxiliary(network: Any) -> None:
@@ -105,28 +114,6 @@ def drop_auxiliary(network: Any) -> None:
         setattr(network, name, None)
     if hasattr(network, "aux_logits"):
         network.aux_logits = False
-
-
-@contextmanager
-def without_initialisation() -> Iterator[None]:
-    """Leaves new weights as they are allocated: memory that is never written is never taken.
-
-    Works for every network, also those that read a tensor while they are built and so refuse torch.device("meta").
-    """
-    initialisers = {name for name in vars(nn.init) if name.endswith("_") and name[0] != "_"}
-    places = (nn.init, nn.modules.activation)  # attention takes its initialisers by name
-    made = [(place, name, vars(place)[name]) for place in places for name in initialisers & vars(place).keys()]
-    try:
-        for place, name, _ in made:
-            setattr(place, name, _as_it_is)
-        yield
-    finally:
-        for place, name, initialise in made:
-            setattr(place, name, initialise)
-
-
-def _as_it_is(tensor: Tensor, *_: object, **__: object) -> Tensor:
-    return tensor
 
 
 def _seeded() -> torch.Generator:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import socket
@@ -10,27 +9,29 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing.connection import Connection
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 import sklearn.datasets
 import sklearn.model_selection  # noqa: F401  loaded once in the fork server, not anew in every worker
 import torch
 import torchvision  # noqa: F401  as above
 
+from reporter import own, plugins
+from reporter.architectures import timm
 from reporter.architectures.torchvision import discover
+from reporter.attempts import attempt
 from reporter.catalog import collect
 from reporter.measuring import clock, machine
 from reporter.measuring.confinement import confine, limit_memory
-from reporter.measuring.job import CLAIMS, Job
+from reporter.measuring.job import CLAIMS, OWN, Job
 from reporter.measuring.subject import Subject
 from reporter.selection import find
-from reporter.types import Claim, Metric, Number, Reading, Verdict, absent
+from reporter.types import Claim, Metric, Number, Reading, absent
 
+plugins.points()  # looked up once in the fork server, not anew in every worker
 STALLED = 10.0
 """Seconds without a byte after which a download is given up."""
-MEMORY_ERRORS = (MemoryError, torch.OutOfMemoryError)
 Send = Callable[[dict[str, Any]], None]
-Result = TypeVar("Result")
 
 
 def main(question: str, connection: Connection) -> None:
@@ -46,6 +47,11 @@ def main(question: str, connection: Connection) -> None:
             send({"cuda": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]})
         elif question == "architectures":
             send({"architectures": [(entry.name, entry.weights, entry.input_size) for entry in discover()]})
+        elif question == "timm":
+            send({"timm": timm.told()})
+        elif question.startswith(OWN):
+            limit_memory("cpu")
+            send({question: own.answer(question.removeprefix(OWN))})
         elif question.startswith(CLAIMS):
             gather(question.removeprefix(CLAIMS).split(","), send)
         else:
@@ -55,13 +61,19 @@ def main(question: str, connection: Connection) -> None:
 def run(job: Job, send: Send, sample: clock.Sampler = clock.sample) -> None:
     """Measures the metrics of a job in turn; one that fails becomes a reason and the next goes on.
 
-    Messages: {"reading": ...} for each, and at the end {"busy": s, "building": s}, seconds inside measuring calls and
-    seconds spent on building networks.
+    A network that cannot be found is the reason for all of them. Messages: {"reading": ...} for each, and at the end
+    {"busy": s, "building": s}, seconds inside measuring calls and seconds spent on building networks.
     """
     limit_memory(job.device)
     machine.settle()
     catalogue = collect("reporter.metrics", Metric)
-    subject = Subject(find(job.architecture), job.device, job.conditions, job.round, sample)
+    found, verdict = attempt(partial(find, job.reference or job.architecture))
+    if found is None:
+        missing = [quantity for name in job.metrics for quantity in catalogue[name].quantities]
+        for reading in absent(missing, verdict.status, verdict.reason or ""):
+            send({"reading": reading.model_dump(mode="json")})
+        return
+    subject = Subject(found, job.device, job.conditions, job.round, sample)
     start = perf_counter()
     for name in job.metrics:
         for reading in measure(catalogue[name], subject):
@@ -91,17 +103,6 @@ def measure(metric: Metric, subject: Subject) -> list[Reading]:
     return [reading.model_copy(update={"settings": settings}) for reading in readings]
 
 
-def attempt(work: Callable[[], Result]) -> tuple[Result | None, Verdict]:
-    """The result of some work, None and the reason where it raised."""
-    try:
-        return work(), Verdict("ok", None)
-    except SystemExit as error:
-        return None, Verdict("failed", f"it asked the interpreter to exit ({error.code})")
-    except Exception as error:  # a network may raise anything; the row says what
-        kind = "" if isinstance(error, MEMORY_ERRORS) else f"{type(error).__name__}: "
-        return None, Verdict("oom" if _is_lack_of_memory(error) else "failed", kind + _first_line(error))
-
-
 def _readings(metric: Metric, subject: Subject) -> list[Reading]:
     """What a metric yields; ValueError where something in it is NaN or infinite, which no record takes."""
     readings = list(metric.measure(subject))
@@ -117,13 +118,3 @@ def _numbers(claim: Claim) -> dict[str, Number]:
         if not math.isfinite(number):
             raise ValueError(f"{name} is {number}")
     return found
-
-
-def _is_lack_of_memory(error: Exception) -> bool:
-    """Whether that is what an error means: torch's own allocator on the CPU has no class for it."""
-    refused = isinstance(error, OSError) and error.errno == errno.ENOMEM
-    return refused or isinstance(error, MEMORY_ERRORS) or "can't allocate memory" in str(error)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0][:300]

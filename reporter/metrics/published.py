@@ -36,7 +36,8 @@ def measure(subject: Subject) -> Iterator[Reading]:
 
     name, weights = subject.architecture.name, subject.architecture.weights
     if weights is None:
-        yield from absent((TOP1, TOP5), "unsupported", "torchvision publishes no ImageNet weights of this network")
+        why = subject.architecture.unpublished or "torchvision publishes no ImageNet weights of this network"
+        yield from absent((TOP1, TOP5), "unsupported", why)
         return
     metadata = get_model_weights(name)[weights].meta
     accuracy = metadata["_metrics"]["ImageNet-1K"]

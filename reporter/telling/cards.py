@@ -117,7 +117,7 @@ def text(record: Record) -> dict[str, str]:
 
 def lead(record: Record, language: Language) -> str:
     """Family, year and the three numbers that one asks for first."""
-    told = [record.family, str(record.year)]
+    told = [record.family, *([str(record.year)] if record.year else [])]
     patterns = {"parameters": language._("{count} parameters"), "macs": language._("{count} MACs")}
     for key, pattern in patterns.items():
         if (value := record.value(key)) is not None:

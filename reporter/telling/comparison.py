@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from reporter.fields import are_numbers
+from reporter.fields import MOST, are_numbers
 from reporter.history import PastRun
 from reporter.types import GROUPS, Quantity, Reading, Record, ReporterError, Status
 
@@ -174,7 +174,8 @@ def natural(name: str) -> tuple[tuple[int, int | str], ...]:
 
 
 def _order(record: Record) -> tuple[int, str, tuple[tuple[int, int | str], ...]]:
-    return record.year, record.family, natural(record.architecture)
+    """By year, those without one last."""
+    return record.year or MOST["year"], record.family, natural(record.architecture)
 
 
 def _quantities(readings: Iterable[Reading]) -> dict[str, Quantity]:

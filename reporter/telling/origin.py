@@ -16,7 +16,8 @@ def command(record: Record) -> str:
     """The call that measures this row again: the settings of the run that are not the default."""
     default = Settings().model_dump(mode="json")
     asked = {key: record.settings[key] for key in default if key in record.settings and key not in ELSEWHERE}
-    words = ["python", "-m", "reporter", "--out", "DIR", "--architectures", record.architecture]
+    words = ["python", "-m", "reporter", "--out", "DIR"]
+    words += [] if record.settings.get("architecture") else ["--architectures", record.architecture]
     for key, value in asked.items():
         if value != default[key]:
             words += [

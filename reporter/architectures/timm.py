@@ -1,0 +1,121 @@
+"""timm's networks, `timm:NAME`: a worker is asked for them; without timm, an extra, there are none."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from functools import cache, partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from reporter import facts
+from reporter.types import Architecture, ReporterError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PREFIX = "timm:"
+MISSING = "timm is not installed; it is an extra: pip install 'reporter[timm]'"
+UNPUBLISHED = "timm ships neither weights nor accuracies in its package"
+About = tuple[str, str, int]
+"""What timm says of a network: its name, the module that builds it, the side of the images it is tested with."""
+
+_SLOWLY = (
+    *("vgg", "nfnet", "convnext", "edgenext", "mambaout", "metaformer", "mlp_mixer", "rdnet", "sequencer"),
+    *(
+        "beit",
+        "cait",
+        "coat",
+        "convit",
+        "crossvit",
+        "csatv2",
+        "davit",
+        "deepseek_vit",
+        "deit",
+        "eva",
+        "focalnet",
+        "gcvit",
+    ),
+    *(
+        "gemma4_vit",
+        "hiera*",
+        "maxxvit",
+        "mvitv2",
+        "naflexvit",
+        "nest",
+        "pit",
+        "pvt_v2",
+        "qwen3_vit",
+        "swin_transformer*",
+    ),
+    *("tnt", "twins", "vision_transformer*", "vitamin", "volo", "xcit"),
+)
+"""Globs of timm's modules with networks that have no batch norm: they learn at a tenth of the usual rate."""
+
+
+@cache
+def require() -> str:
+    """The version of timm; ReporterError, with what to install, where there is none. Does not import it."""
+    try:
+        return version("timm")
+    except PackageNotFoundError:
+        raise ReporterError(MISSING) from None
+
+
+def build(name: str, classes: int) -> nn.Module:
+    """One of timm's networks with random weights; those that only give features get a head, too."""
+    import timm
+
+    network: nn.Module = timm.create_model(name, pretrained=False, num_classes=classes)
+    return network
+
+
+@cache
+def told() -> tuple[About, ...]:
+    """All of timm's networks that take one image of three channels, as high as it is wide; imports timm.
+
+    The side is that of its own tables: the one for tests, where the weights name one besides that of training.
+    """
+    import timm
+
+    found = []
+    for name in timm.list_models():
+        known = timm.get_pretrained_cfg(name)
+        channels, height, width = (known.test_input_size or known.input_size) if known else (0, 0, 0)
+        if channels == 3 and height == width:
+            found.append((name, timm.models.model_entrypoint(name).__module__.rpartition(".")[2], height))
+    return tuple(found)
+
+
+def described(name: str, module: str, side: int) -> Architecture:
+    """The entry of one network, from what timm says of it; imports no torch.
+
+    The family is timm's module, called as we call it where that is the same word. timm does not say of which year a
+    network is.
+    """
+    slow = any(fnmatchcase(module, glob) for glob in _SLOWLY)
+    return Architecture(
+        name=PREFIX + name,
+        family=_families().get(module, module),
+        year=None,
+        paper="",
+        variant=f"timm {require()}, timm.models.{module}",
+        build=partial(build, name),
+        input_size=side,
+        learning_rate=1e-4 if slow else 1e-3,
+        unpublished=UNPUBLISHED,
+        made_of=f"timm {require()}",
+    )
+
+
+def find(name: str) -> Architecture:
+    """A network by its name with the prefix, for a worker; imports timm."""
+    require()
+    known = {PREFIX + about[0]: about for about in told()}
+    if name not in known:
+        raise ReporterError(f"timm has no network {name.removeprefix(PREFIX)!r}")
+    return described(*known[name])
+
+
+@cache
+def _families() -> dict[str, str]:
+    return {row["family"].lower(): row["family"] for row in facts.families()}

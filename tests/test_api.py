@@ -1,0 +1,146 @@
+"""The Python API: what it gives, what it costs to import, and that its documentation is true."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import samples
+from commands import ROOT
+from test_own import NETS
+
+import reporter
+from reporter import store
+from reporter.types import Record, ReporterError
+
+DOCUMENTS = {
+    name: re.findall(r"```python\n(?!# reporter/)(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL)
+    for name in ("README.md", "docs/api.md")
+}
+
+
+def python(code: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, check=False)
+
+
+@pytest.fixture
+def results(tmp_path: Path):
+    for record in samples.few():
+        store.save(tmp_path, record)
+    return reporter.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_examples_run(name: str, tmp_path: Path) -> None:
+    """One after the other in one script, as a reader would try them; no guard for __main__ is needed."""
+    assert DOCUMENTS[name]
+    script = tmp_path / "example.py"
+    script.write_text("\n".join(DOCUMENTS[name]))
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, cwd=ROOT, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert name == "README.md" or "11689512 1814073344" in done.stdout
+
+
+def test_importing_it_costs_nothing() -> None:
+    done = python("import sys, reporter; print({'torch', 'pandas', 'pydantic', 'numpy'} & set(sys.modules))")
+    assert done.stdout == "set()\n"
+
+
+def test_loading_imports_no_torch() -> None:
+    done = python("import sys, reporter; r = reporter.load('results/reference'); r.values, r.samples, r.readings; "
+                  "r.charts(); print('torch' in sys.modules)")  # fmt: skip
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_a_row_per_network_and_machine(results) -> None:
+    values = results.values
+    assert len(values) == len(results.records) == len(samples.few())
+    assert values.loc["vgg16"].parameters == 138_357_544
+    assert values.latency_cuda.isna().all()
+    assert pd.isna(values.loc["inception_v2"].imagenet_top1)
+    assert set(values.machine) == {"quiet", "old"}
+    numbers = values.drop(columns=["machine", "family"])
+    assert all(pd.api.types.is_numeric_dtype(numbers[key]) for key in numbers)
+
+
+def test_long_frames_hold_every_reading_and_sample(results) -> None:
+    readings = [reading for record in results.records for reading in record.readings.values()]
+    assert len(results.readings) == len(readings)
+    assert len(results.samples) == sum(len(reading.samples) for reading in readings)
+    failed = results.readings.query("status == 'timeout'")
+    assert failed.reason.tolist() == ["took longer than 60 s"]
+    vgg = results.samples.query("architecture == 'vgg16' and key == 'latency_cpu'")
+    assert vgg.value.tolist() == list(samples.times(0.182 * 0.6, 0.05))
+    assert vgg.number.tolist() == list(range(24))
+
+
+def test_charts_and_tables_show_themselves_and_names_stay_text(results) -> None:
+    chart = results.chart("parameters")
+    assert chart._repr_svg_().startswith("<svg")
+    assert chart.title
+    assert results.chart("parameters", lang="ru").title != chart.title
+    drawn = results.charts()
+    assert {"parameters", "timeline"} <= set(drawn)
+    for text in (results._repr_html_(), *(chart.svg for chart in drawn.values())):
+        assert "<script>" not in text
+    assert "&lt;script&gt;" in results._repr_html_()
+
+
+@pytest.mark.parametrize(("name", "right"), [("parameter", "'parameters'"), ("history", "nothing to show")])
+def test_a_chart_that_is_not_there_is_one_line(name: str, right: str, results) -> None:
+    with pytest.raises(ReporterError, match=right):
+        results.chart(name)
+
+
+def test_a_folder_without_records_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ReporterError, match="no records there; reporter --out"):
+        reporter.load(tmp_path)
+    (tmp_path / "records" / "m").mkdir(parents=True)
+    (tmp_path / "records" / "m" / "a.json").write_text("{")
+    with pytest.raises(ReporterError, match="not a record"):
+        reporter.load(str(tmp_path))
+
+
+def test_a_record_is_kept_where_one_says_and_used_again(tmp_path: Path) -> None:
+    nets = tmp_path / "my_nets.py"
+    nets.write_text(NETS.format(more=""))
+    first = reporter.measure(f"{nets}:SMALL", metrics=["size"], out=tmp_path / "out")
+    again = reporter.measure(f"{nets}:SMALL", metrics="size", out=tmp_path / "out")
+    assert isinstance(first, Record)
+    assert first.value("parameters") == 8 * 28 + 16 + 9000
+    assert again.started == first.started
+    assert reporter.load(tmp_path / "out").values.loc["small_one"].parameters == 9240
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "line"),
+    [
+        ("resnet51", {}, "unknown architecture 'resnet51'; did you mean 'resnet50'"),
+        ("alexnet", {"metrics": "macz"}, "unknown metric 'macz'"),
+        ("alexnet", {"preset": "quik"}, "did you mean 'quick'"),
+        ("alexnet", {"dataset": "digit"}, "did you mean 'digits'"),
+        ("nowhere.py:build", {}, "there is no such file"),
+        ("lecture", {"metrics": "size"}, "one architecture at a time, not alexnet, "),
+    ],
+)
+def test_what_cannot_be_asked_for_is_one_line(name: str, options: dict[str, str], line: str) -> None:
+    with pytest.raises(ReporterError, match=line) as caught:
+        reporter.measure(name, **options)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_an_option_that_there_is_not() -> None:
+    with pytest.raises(TypeError, match="no option 'fail_on'"):
+        reporter.measure("alexnet", fail_on="any")  # type: ignore[call-arg]
+    with pytest.raises(AttributeError, match="no attribute 'lode'"):
+        reporter.lode  # type: ignore[attr-defined]  # noqa: B018

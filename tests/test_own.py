@@ -1,0 +1,275 @@
+"""One's own networks, named on the command line: what they may be, and what is said of those that they may not be."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from commands import run
+from networks import CONDITIONS, subject
+from torch import nn
+
+from reporter import own, store
+from reporter.catalog import collect
+from reporter.measuring.heads import with_classes
+from reporter.measuring.job import Job
+from reporter.measuring.worker import run as work
+from reporter.selection import find
+from reporter.settings import settings
+from reporter.types import Architecture, Metric, ReporterError
+
+QUICK = ("--preset", "quick", "--weights", "random")
+NETS = """
+from torch import nn
+
+from reporter.types import Architecture
+{more}
+
+def body():
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def build(classes):
+    return nn.Sequential(body(), nn.Linear(8, classes))
+
+
+def ten():
+    return nn.Sequential(body(), nn.Linear(8, 16), nn.Linear(16, 10, bias=False))
+
+
+def headless():
+    return nn.Sequential(body(), nn.Linear(8, 16), nn.ReLU(), nn.Conv1d(1, 1, 3))
+
+
+class Net(nn.Sequential):
+    def __init__(self, num_classes=7):
+        super().__init__(body(), nn.Linear(8, num_classes))
+
+
+SMALL = Architecture("small_one", "Mine", 2026, "", build, input_size=32)
+"""
+
+
+@pytest.fixture
+def nets(tmp_path: Path) -> Path:
+    path = tmp_path / "my_nets.py"
+    path.write_text(NETS.format(more=""))
+    return path
+
+
+def test_what_a_reference_names(nets: Path) -> None:
+    entries = {name: own.load(f"{nets}:{name}") for name in ("build", "ten", "Net", "SMALL")}
+    assert [entry.name for entry in entries.values()] == ["my_nets", "ten", "Net", "small_one"]
+    assert [entry.classes for entry in entries.values()] == [1000, 0, 1000, 1000]
+    assert [entry.family for entry in entries.values()] == ["Own", "Own", "Own", "Mine"]
+    assert (entries["build"].year, entries["SMALL"].input_size) == (None, 32)
+    assert entries["ten"].variant == own.AS_BUILT
+    assert entries["Net"].build(10)[1].out_features == 10
+
+
+def test_a_module_is_named_as_python_imports_it(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = nets.parent / "mine"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    nets.rename(package / "nets.py")
+    monkeypatch.syspath_prepend(str(nets.parent))
+    entry = own.load("mine.nets:build")
+    assert (entry.name, entry.build(3)[1].out_features) == ("nets", 3)
+
+
+def test_files_beside_it_are_found_and_hide_nothing(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (nets.parent / "beside_it.py").write_text("WIDTH = 8\n")
+    (nets.parent / "json.py").write_text("1 / 0\n")
+    nets.write_text(NETS.format(more="import json\nimport beside_it"))
+    assert own.load(f"{nets}:build").name == "my_nets"
+
+
+def test_the_parent_knows_it_from_what_a_worker_tells(nets: Path) -> None:
+    for name in ("build", "ten", "SMALL"):
+        reference = f"{nets}:{name}"
+        told = json.loads(json.dumps(own.answer(reference)))
+        entry = own.described(reference, told)
+        loaded = own.load(reference)
+        assert {key: getattr(entry, key) for key in own.TOLD} == {key: getattr(loaded, key) for key in own.TOLD}
+        assert entry.build(10).state_dict().keys() == loaded.build(10).state_dict().keys()
+
+
+def test_the_definition_is_that_of_the_file(nets: Path) -> None:
+    def definition() -> str:
+        reference = f"{nets}:build"
+        return own.described(reference, own.answer(reference)).definition
+
+    before = definition()
+    assert before == definition()
+    nets.write_text(NETS.format(more="# another"))
+    assert before != definition()
+
+
+def test_another_number_of_classes_replaces_the_last_linear_layer(nets: Path) -> None:
+    build = own.load(f"{nets}:ten").build
+    assert [build(0)[2].out_features, build(10)[2].out_features, build(4)[2].out_features] == [10, 10, 4]
+    assert build(4)[2].bias is None
+    assert build(4).training
+    with pytest.raises(ValueError, match="not those of a linear layer; let it take the number of classes"):
+        own.load(f"{nets}:headless").build(4)
+    with pytest.raises(ValueError, match="no linear layer to replace"):
+        with_classes(nn.Conv2d(3, 8, 3), 4, 32)
+
+
+def test_with_its_own_classes_it_is_measured_as_it_is(nets: Path) -> None:
+    made = subject(own.load(f"{nets}:ten"))
+    metrics = collect("reporter.metrics", Metric)
+    assert made.classes == 10
+    (parameters, *_) = metrics["size"].measure(made)
+    assert parameters.value == 8 * 28 + 16 + 16 * 9 + 160
+    (training,) = metrics["memory_training"].measure(made)
+    assert training.measured
+
+
+BAD = {
+    "nowhere.py:build": "nowhere.py: there is no such file",
+    "my_nets.py": "name it as FILE.py:NAME or package.module:NAME",
+    "my_nets.py:": "name it as FILE.py:NAME",
+    "my_nets.py:buidl": "there is no 'buidl' in my_nets.py; did you mean 'build'?",
+    "no.such.module:build": "ModuleNotFoundError: No module named 'no'",
+    "torn.py:build": "SyntaxError: invalid syntax (torn.py, line 1)",
+    "raises.py:build": "ZeroDivisionError: division by zero",
+    "leaves.py:build": "it asked the interpreter to exit (3)",
+    "crashes.py:build": "the worker that was to build it crashed",
+    "odd.py:number": "'number' is neither an Architecture nor a function",
+    "odd.py:text": "it gives 'no network', which is no torch.nn.Module",
+    "odd.py:two": "its function wants a, b; it may want the number of classes, and no more",
+    "odd.py:fails": "KeyError: 'width'",
+    "odd.py:resnet50": "the name 'resnet50' is taken",
+    "odd.py:vit_b_16": "the name 'vit_b_16' is taken",
+    "odd.py:STRANGE": "there is no 'STRANGE'",
+    "strange.py:NET": "ValueError: Architecture 'x': year must not be 'long ago'",
+    "strange2.py:NET": "ValueError: Architecture '': name must not be ''",
+}
+FILES = {
+    "torn.py": "def build(:\n",
+    "raises.py": "1 / 0\n",
+    "leaves.py": "raise SystemExit(3)\n",
+    "crashes.py": "import os\nos.abort()\n",
+    "odd.py": "number = 3\ntext = lambda: 'no network'\ntwo = lambda a, b: a\nfails = lambda n: {}['width']\n"
+    "resnet50 = vit_b_16 = text\n",
+    "strange.py": "from reporter.types import Architecture\nNET = Architecture('x', 'Y', 'long ago', '', print)\n",
+    "strange2.py": "from reporter.types import Architecture\nNET = Architecture('', 'Y', 2026, '', print)\n",
+}
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bad")
+    (folder / "my_nets.py").write_text(NETS.format(more=""))
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(("reference", "line"), [item for item in BAD.items() if "crashes" not in item[0]])
+def test_a_bad_reference_is_a_reason(reference: str, line: str, bad: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(bad)
+    told = own.answer(reference)
+    assert set(told) == {"error"}
+    assert line in told["error"]
+    assert "\n" not in told["error"]
+
+
+@pytest.mark.parametrize("reference", ["my_nets.py:buidl", "crashes.py:build", "raises.py:build"])
+def test_a_bad_reference_is_one_line_and_nothing_is_measured(reference: str, bad: Path, tmp_path: Path) -> None:
+    done = run("--out", tmp_path / "new", "--architecture", f"{bad}/{reference}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert BAD[reference].replace("my_nets.py", f"{bad}/my_nets.py") in done.stderr
+    assert done.stderr.startswith(f"reporter: --architecture {bad}/{reference}: ")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_two_of_one_name_are_one_line(nets: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "my_nets.py"
+    other.parent.mkdir()
+    other.write_text(nets.read_text())
+    done = run("list", "--architecture", f"{nets}:build", "--architecture", f"{other}:build")
+    assert done.returncode == 2
+    assert f"the name 'my_nets' is taken by {nets}:build" in done.stderr
+
+
+def test_a_network_that_breaks_after_it_was_chosen_is_a_row_with_its_reason(tmp_path: Path) -> None:
+    said: list[dict] = []
+    metrics = ("size", "compute")
+    work(Job(architecture="gone", metrics=metrics, device="cpu", conditions=CONDITIONS, process="counting",
+             reference=f"{tmp_path}/gone.py:build"), said.append)  # fmt: skip
+    keys = [q.key for name in metrics for q in collect("reporter.metrics", Metric)[name].quantities]
+    assert [message["reading"]["quantity"]["key"] for message in said] == keys
+    assert {message["reading"]["reason"] for message in said} == {f"{tmp_path}/gone.py: there is no such file"}
+
+
+def test_a_run_of_ones_own_network(nets: Path, tmp_path: Path) -> None:
+    """Alone: every reading, the command on its card measures it again, and a changed file is measured anew."""
+    out = tmp_path / "out"
+    options = ("--out", out, "--architecture", f"{nets}:ten", *QUICK)
+    done = run(*options)
+    assert done.returncode == 0, done.stderr
+    (record,) = store.load_all(out)[0]
+    assert (record.architecture, record.family, record.year) == ("ten", "Own", None)
+    assert record.value("parameters") == 8 * 28 + 16 + 16 * 9 + 160
+    assert record.readings["finetune_top1"].detail["classes"] == 10
+    assert all(record.value(key) for key in ("latency_cpu", "train_step_cpu", "gradient_ratio"))
+    assert json.loads((out / "summary.json").read_text())["records"][0]["year"] is None
+
+    command = f"--out DIR --architecture {nets}:ten --preset quick --weights random"
+    assert command in (out / "report.md").read_text().replace("\\", "")
+    assert "nothing to measure" in run(*options).stderr
+    nets.write_text(NETS.format(more="# changed"))
+    again = run(*options[:4], "--metrics", "size", *QUICK)
+    assert "ten parameters" in again.stderr
+
+
+def test_beside_others_and_a_head_that_cannot_be_replaced(nets: Path, tmp_path: Path) -> None:
+    done = run("--out", tmp_path / "out", "--architectures", "alexnet", "--architecture", f"{nets}:headless",
+               "--architecture", f"{nets}:SMALL", "--metrics", "parameters,gradient_ratio", *QUICK)  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    records = {record.architecture: record for record in store.load_all(tmp_path / "out")[0]}
+    assert set(records) == {"alexnet", "headless", "small_one"}
+    assert "let it take the number of classes" in str(records["headless"].readings["gradient_ratio"].reason)
+    assert records["small_one"].value("gradient_ratio")
+    assert records["headless"].settings["architecture"] == [f"{nets}:headless"]
+    assert "architecture" not in records["alexnet"].settings
+
+
+def test_it_is_listed_and_its_code_runs_in_no_parent(nets: Path) -> None:
+    nets.write_text(NETS.format(more="import sys\nprint('noise')\nassert 'reporter.cli' not in sys.modules"))
+    done = run("list", "--architecture", f"{nets}:SMALL", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["architectures"] == [
+        {"name": "small_one", "family": "Mine", "year": 2026, "input_size": 32}
+    ]
+
+
+def test_two_environments_time_it_in_turns(nets: Path, tmp_path: Path) -> None:
+    done = run("ab", "--a", sys.executable, "--b", sys.executable, "--architecture", f"{nets}:SMALL",
+               "--metrics", "latency_cpu_1thread", "--preset", "quick", "--json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [row["architecture"] for row in json.loads(done.stdout)["times"]] == ["small_one"]
+
+
+def test_only_the_command_line_names_code(nets: Path, tmp_path: Path) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text(f'architecture = ["{nets}:build"]\n')
+    with pytest.raises(ReporterError, match="unknown key 'architecture'; did you mean 'architectures'"):
+        settings({}, config)
+    assert settings({"architecture": ("a.py:b",)}).architectures == ()
+    assert settings({"architecture": ("a.py:b",), "architectures": "lecture"}).architectures == ("lecture",)
+    assert settings({"architecture": ()}).architectures == ("lecture",)
+
+
+def test_a_worker_finds_it(nets: Path) -> None:
+    entry = find(f"{nets}:build")
+    assert isinstance(entry, Architecture)
+    torch.manual_seed(0)
+    assert entry.build(5)(torch.zeros(2, 3, 32, 32)).shape == (2, 5)

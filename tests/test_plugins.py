@@ -1,0 +1,202 @@
+"""Packages that add networks, data sets and metrics, really installed; broken ones harm nobody."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import EntryPoint
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from commands import ROOT, run
+
+from reporter import plugins, selection, store
+from reporter.architectures.torchvision import discover
+from reporter.types import Architecture
+
+QUICK = ("--preset", "quick", "--weights", "random")
+NETS = """
+from reporter.types import Architecture
+
+
+def build(classes):
+    from torch import nn
+
+    body = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(body, nn.Linear(8, classes))
+
+
+ENTRIES = (Architecture("tiny", "Tiny", 2026, "none", build, input_size=32),)
+"""
+DATA = """
+from reporter.types import Dataset
+
+
+def load(root, size, train):
+    import torch
+
+    labels = torch.arange(200 if train else 50) % 5
+    return labels.div(2.5).sub(1)[:, None, None, None].expand(-1, 3, size, size).float(), labels
+
+
+GREY = Dataset("grey", "Five greys", load, "made here", classes=5)
+"""
+COUNTS = """
+from reporter.types import Metric, Quantity, exact
+
+COUNT = Quantity(key="convolutions", title="Convolutions", unit="1", group="size", better="lower", definition="Few.")
+
+
+def measure(subject):
+    yield exact(COUNT, sum("Conv2d" in type(module).__name__ for module in subject.meta.modules()))
+
+
+ENTRIES = (Metric("convolutions", (COUNT,), measure, process="counting"),)
+"""
+POINTS = """
+[reporter.architectures]
+tiny = tiny_nets.nets
+[reporter.datasets]
+grey = tiny_nets.data:GREY
+[reporter.metrics]
+convolutions = tiny_nets.counts
+"""
+BROKEN = """
+from reporter.types import Architecture, Metric
+
+TEXT = "no network"
+CLASH = Architecture("resnet18", "Tiny", 2026, "none", print)
+COLON = Architecture("a:b", "Tiny", 2026, "none", print)
+METRIC = Metric("odd", ("no quantity",), print, process="counting")
+"""
+BROKEN_POINTS = """
+[reporter.architectures]
+gone = broken_nets.nowhere
+torn = broken_nets.torn
+text = broken_nets:TEXT
+clash = broken_nets:CLASH
+colon = broken_nets:COLON
+[reporter.metrics]
+odd = broken_nets:METRIC
+missing = broken_nets:NOTHING
+"""
+COMPLAINTS = (
+    "'gone' of broken-nets is left out: ModuleNotFoundError: No module named 'broken_nets.nowhere'",
+    "'torn' of broken-nets is left out: SyntaxError: ",
+    "'text' of broken-nets is left out: broken_nets:TEXT is 'no network', no Architecture and no module",
+    "'clash' of broken-nets is left out: the name 'resnet18' is taken",
+    "'colon' of broken-nets is left out: broken_nets:COLON: Architecture(name='a:b'",
+    "'odd' of broken-nets is left out: broken_nets:METRIC: Metric(name='odd'",
+    "'missing' of broken-nets is left out: AttributeError: ",
+)
+
+
+def install(folder: Path, package: str, points: str, **modules: str) -> Path:
+    """Builds a wheel and installs it into a folder by pip; without pip by unpacking it, which is what pip does."""
+    about = f"{package}-1.0.dist-info"
+    files = {f"{package}/{name}.py": text for name, text in modules.items()} | {
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {package.replace('_', '-')}\nVersion: 1.0\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{about}/entry_points.txt": points,
+    }
+    wheel = folder / f"{package}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+        archive.writestr(f"{about}/RECORD", "".join(f"{name},,\n" for name in (*files, f"{about}/RECORD")))
+    target = folder / "site"
+    if find_spec("pip"):
+        command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", target, wheel]
+        subprocess.run(command, check=True, timeout=120)
+    else:
+        zipfile.ZipFile(wheel).extractall(target)
+    return target
+
+
+def path(*folders: Path) -> dict[str, str]:
+    return {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, *folders)))}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("tiny")
+    return path(install(folder, "tiny_nets", POINTS, __init__="", nets=NETS, data=DATA, counts=COUNTS))
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("broken")
+    return path(install(folder, "broken_nets", BROKEN_POINTS, __init__=BROKEN, torn="def build(:\n"))
+
+
+def test_an_installed_package_adds_its_network_data_set_and_metric(tiny: dict[str, str], tmp_path: Path) -> None:
+    known = json.loads(run("list", "--architectures", "Tiny", "--json", variables=tiny).stdout)
+    assert [entry["name"] for entry in known["architectures"]] == ["tiny"]
+    assert "grey" in [entry["name"] for entry in known["datasets"]]
+    assert "convolutions" in [entry["key"] for entry in known["metrics"]]
+
+    options = ("--out", tmp_path, "--architectures", "tiny", "--metrics", "size,finetune", "--dataset", "grey", *QUICK)
+    done = run(*options, variables=tiny)
+    assert done.returncode == 0, done.stderr
+    (record,) = store.load_all(tmp_path)[0]
+    assert record.value("convolutions") == 1
+    assert record.readings["finetune_top1"].detail["dataset"] == "grey"
+    assert "nothing to measure" in run(*options, variables=tiny).stderr
+    assert run("render", tmp_path).returncode == 0, "the package is gone; its records tell of themselves"
+    assert "Convolutions" in (tmp_path / "report.md").read_text()
+
+
+def test_broken_packages_are_a_line_each_and_harm_no_run_without_them(broken: dict[str, str], tmp_path: Path) -> None:
+    done = run("--out", tmp_path, "--architectures", "alexnet", "--metrics", "size", *QUICK, variables=broken)
+    assert done.returncode == 0, done.stderr
+    for complaint in COMPLAINTS:
+        (line,) = [line for line in done.stderr.splitlines() if complaint in line]
+        assert line.startswith("reporter.")
+    assert "Traceback" not in done.stderr
+    assert store.load_all(tmp_path)[0][0].value("parameters") == 61_100_840
+
+
+def test_who_wants_what_a_broken_package_has_is_told_of_it(broken: dict[str, str], tmp_path: Path) -> None:
+    done = run("--out", tmp_path / "new", "--architectures", "gone_net", "--metrics", "size", variables=broken)
+    assert done.returncode == 2
+    assert "unknown architecture 'gone_net'" in done.stderr
+    assert COMPLAINTS[0] in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_list_goes_to_standard_output_and_complaints_do_not(broken: dict[str, str]) -> None:
+    done = run("list", "--json", variables=broken)
+    assert done.returncode == 0
+    assert len(json.loads(done.stdout)["architectures"]) == 18
+    assert done.stderr.count("\n") == len(COMPLAINTS)
+
+
+def test_nobody_looks_for_packages_that_no_command_needs() -> None:
+    """Entry points are looked up in all that is installed, which takes a while."""
+    code = "import sys; from reporter import plugins; from reporter.cli import main\ntry: main(['--help'])\n"
+    code += "finally: print(plugins.points.cache_info().misses)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.stdout.splitlines()[-1] == "0"
+
+
+def test_an_entry_point_may_name_a_module_an_entry_or_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [Architecture(name, "Tiny", None, "", print) for name in ("a", "b")]
+    for given, found in ((made[0], ["a"]), (made, ["a", "b"]), (tuple(made), ["a", "b"])):
+        point = EntryPoint("x", f"made:{len(found)}{type(given).__name__}", "reporter.architectures")
+        monkeypatch.setattr(EntryPoint, "load", lambda _, given=given: given)
+        monkeypatch.setattr(plugins, "points", lambda point=point: {point.group: (point,)})
+        assert [entry.name for _, entry in plugins.offered(point.group, Architecture)] == found
+
+
+def test_a_package_may_have_its_own_of_what_only_torchvision_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it is meant by the name, in globs and in sets alike, as a worker finds it."""
+    mine = Architecture("vit_b_16", "ViT", 2026, "none", print)
+    monkeypatch.setattr(selection, "known", lambda: {"vit_b_16": mine})
+    for word in ("vit_b_16", "vit_b_*", "torchvision", "all"):
+        found = {entry.name: entry for entry in selection.select(word, discover)}
+        assert found["vit_b_16"] is mine
+    assert selection.find("vit_b_16") is mine

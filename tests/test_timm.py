@@ -1,0 +1,129 @@
+"""timm's networks: what they are called, which images they take, and that they count as timm says."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import ROOT, run
+from networks import subject
+from test_architectures import highest_rate
+
+from reporter import store
+from reporter.architectures import timm as ours
+from reporter.metrics import fvcore_macs
+from reporter.metrics.size import measure as measure_size
+from reporter.selection import find, select
+from reporter.types import ReporterError
+
+timm = pytest.importorskip("timm")
+
+with (Path(__file__).parent / "data" / "timm_benchmark.csv").open(encoding="utf-8", newline="") as file:
+    TABLE = {row["model"]: row for row in csv.DictReader(file)}
+CHEAP = ("resnet18", "dla60x_c", "mobilenetv2_100", "tinynet_e", "ghostnet_100", "convnext_zepto_rms", "lcnet_050",
+         "vit_tiny_patch16_224", "mixer_s32_224", "pit_ti_224", "mobilevit_xxs", "efficientvit_b0")  # fmt: skip
+tabled = pytest.mark.parametrize("name", TABLE)
+some = pytest.mark.parametrize(
+    "name", [name if name in CHEAP else pytest.param(name, marks=pytest.mark.slow) for name in TABLE]
+)
+
+
+def names(*words: str) -> list[str]:
+    return [entry.name for entry in select(words, list, lambda: tuple(ours.described(*each) for each in ours.told()))]
+
+
+def test_names_and_globs() -> None:
+    assert names("timm:resnet50", "timm:vit_tiny_*_224") == ["timm:resnet50", "timm:vit_tiny_patch16_224",
+                                                            "timm:vit_tiny_r_s16_p8_224"]  # fmt: skip
+    assert len(names("timm:*")) > 1300
+    assert names("alexnet", "timm:resnet18") == ["alexnet", "timm:resnet18"]
+    with pytest.raises(ReporterError, match="unknown architecture 'timm:resnet51'; did you mean 'timm:resnet5"):
+        names("timm:resnet51")
+    with pytest.raises(ReporterError, match="timm has no network 'nothing'"):
+        find("timm:nothing")
+
+
+def test_what_is_said_of_one() -> None:
+    entry = find("timm:resnet50")
+    assert (entry.family, entry.year, entry.input_size, entry.weights) == ("ResNet", None, 288, None)
+    assert entry.made_of == f"timm {timm.__version__}"
+    assert find("timm:vit_small_patch16_384").input_size == 384
+    assert entry.definition != ours.described("resnet50", "resnet", 224).definition
+
+
+@tabled
+def test_images_are_as_large_as_in_timms_table(name: str) -> None:
+    assert find(f"timm:{name}").input_size == int(TABLE[name]["infer_img_size"])
+
+
+@some
+def test_parameters_are_those_of_timms_table(name: str) -> None:
+    (parameters, *_) = measure_size(subject(f"timm:{name}"))
+    assert f"{parameters.value / 1e6:.2f}" == f"{float(TABLE[name]['param_count']):.2f}"
+
+
+LSTMS = 1024 * 8 * 2 * 4 * 48 * (192 + 48) + 256 * 28 * 2 * 4 * 96 * (384 + 96)
+"""Multiply-adds that fvcore does not see in sequencer2d_s, by hand: tokens x LSTMs x directions x gates x widths."""
+
+
+@some
+def test_multiply_adds_are_those_of_timms_table(name: str) -> None:
+    """It counts by fvcore: so do we besides, and what that counter adds to our own number is named to the last."""
+    made = subject(f"timm:{name}")
+    (counted,) = fvcore_macs.measure(made)
+    assert f"{counted.value / 1e9:.2f}" == f"{float(TABLE[name]['infer_gmacs']):.2f}"
+    added = sum(number for key, number in counted.detail["operators"].items() if key in fvcore_macs.EXTRAS)
+    missing = counted.detail["because"].get("missing", 0)
+    assert made.counts.macs == counted.value - added + missing
+    assert missing == (LSTMS if name == "sequencer2d_s" else 0)
+
+
+@some
+def test_learns_slower_without_batch_norm(name: str) -> None:
+    made = subject(f"timm:{name}")
+    assert 0 < made.architecture.learning_rate <= highest_rate(made.meta)
+
+
+def test_the_table_has_fifty_networks_of_different_kinds() -> None:
+    modules = {module for name, module, _ in ours.told() if name in TABLE}
+    assert len(TABLE) > 100
+    assert len(modules) > 50
+
+
+def test_without_timm_one_line_says_what_to_install(tmp_path: Path) -> None:
+    """It is hidden from the command as if it were not there."""
+    code = "import importlib.metadata as m; known = m.version\n"
+    code += "def version(name):\n    if name == 'timm': raise m.PackageNotFoundError(name)\n    return known(name)\n"
+    code += "m.version = version\nfrom reporter.cli import main; main()"
+    options = ["--out", str(tmp_path / "new"), "--architectures", "timm:resnet50"]
+    done = subprocess.run([sys.executable, "-c", code, *options], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"reporter: {ours.MISSING}\n"
+    assert "pip install 'reporter[timm]'" in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_run_of_one(tmp_path: Path) -> None:
+    options = ("--out", tmp_path, "--architectures", "timm:test_resnet", "--preset", "quick", "--device", "cpu")
+    done = run(*options)
+    assert done.returncode == 0, done.stderr
+    (record,) = store.load_all(tmp_path)[0]
+    assert record.architecture == "timm:test_resnet"
+    assert all(record.value(key) for key in ("parameters", "macs", "latency_cpu", "finetune_top1", "gradient_ratio"))
+    assert record.readings["imagenet_top1"].reason == ours.UNPUBLISHED
+    assert record.readings["finetune_top1"].detail["weights_reason"] == ours.UNPUBLISHED
+    assert "nothing to measure" in run(*options).stderr
+    assert "--architectures timm:test_resnet" in (tmp_path / "report.md").read_text().replace("\\", "")
+
+
+def test_they_are_listed_and_no_parent_imports_timm() -> None:
+    done = run("list", "--architectures", "timm:test_*", "--json")
+    assert "timm:test_resnet" in [entry["name"] for entry in json.loads(done.stdout)["architectures"]]
+    code = "import sys; from reporter.cli import main\ntry: main(['list', '--architectures', 'timm:test_vit'])\n"
+    code += "finally: print({'torch', 'timm'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.stdout.splitlines()[-1] == "set()"
