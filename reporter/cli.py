@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 @click.option(
     "--weights", metavar="W", help="auto (default: ImageNet weights where they can be had), pretrained, random."
 )
+@click.option(
+    "--checkpoint", metavar="NAME=FILE,…", help="Weights of your own that a network's fine-tuning starts from."
+)
+@click.option(
+    "--finetune", metavar="W,…", help="full (default), probe: only the head learns, scratch: from random weights."
+)
 @click.option("--steps", type=int, metavar="N", help="Steps of the fine-tuning.")
 @click.option("--seeds", type=int, metavar="N", help="How often the fine-tuning is repeated.")
 @click.option("--lang", metavar="L,…", help="Languages of the reports: en (default), ru.")

@@ -14,7 +14,7 @@ from reporter.types import Evidence, Reading
 if TYPE_CHECKING:
     from reporter.measuring.job import Job
 
-GUESS = {"counting": 0.4, "fvcore": 1.2, "resident": 0.8, "gradients": 0.8, "fine-tuning": 25.0}
+GUESS = {"counting": 0.4, "fvcore": 1.2, "resident": 0.8, "gradients": 0.8, "fine-tuning": 25.0, "linear probe": 10.0}
 TIMING_GUESS = 5.0
 
 

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "reporter"
 LAYERS = [
-    {"types", "readings", "fields", "files", "statistics", "interrupts", "exits"},
+    {"types", "readings", "fields", "files", "statistics", "durations", "interrupts", "exits"},
     {"catalog", "store", "history", "facts", "settings"},
     {"architectures", "datasets", "metrics", "charts", "claims", "languages", "telling", "comparing"},
     {"own", "selection"},
@@ -21,7 +21,8 @@ LAYERS = [
 ]
 HEAVY = {"torch", "torchvision", "fvcore", "sklearn", "timm"}
 MAY_IMPORT_TORCH = {
-    "subject", "probes", "shapes", "counting", "layers", "stages", "blocks", "training", "learning", "worker",
+    "subject", "probes", "shapes", "counting", "layers", "stages", "blocks", "training", "learning", "checkpoints",
+    "worker",
 }  # fmt: skip
 """Modules of the measuring side that are only ever imported in a worker."""
 TORCH_FREE = {"telling", "charts", "comparing"}

@@ -58,7 +58,7 @@ def plan(request: Request, ledgers: Mapping[str, Ledger]) -> list[Job]:
                             architecture=ledger.record.architecture,
                             metrics=names,
                             device=device,
-                            conditions=request.conditions,
+                            conditions=request.conditions_of(ledger.record.architecture),
                             process=process,
                             round=number,
                         )

@@ -38,7 +38,8 @@ class Ledger:
     def measure(self, job: Job, executor: LocalExecutor, progress: Progress, outcome: Outcome) -> None:
         """Runs a job and takes its readings in; what it did not deliver gets the reason why.
 
-        A metric that failed in one round is left out of the later ones.
+        A metric that failed in one round is left out of the later ones. After `limit` seconds the job is cut off: that
+        is no failure, and takes nothing from earlier rounds.
         """
         job = job.model_copy(update={"metrics": tuple(name for name in job.metrics if self._goes_on(name, job.round))})
         if not job.metrics:
@@ -106,7 +107,8 @@ class Ledger:
     def _done(self, metric: Metric, key: str) -> int:
         """How many rounds of a reading are there already, taken under the same conditions."""
         reading = self.record.readings.get(key)
-        wanted = self.request.conditions.of(metric, self.request.devices.get(metric.device, "cpu"))
+        device = self.request.devices.get(metric.device, "cpu")
+        wanted = self.request.conditions_of(self.record.architecture).of(metric, device)
         if reading is None or reading.status not in REUSED or reading.settings != wanted:
             return 0
         return len(reading.rounds) if metric.timed else 1
