@@ -10,7 +10,7 @@ comparing/                          two runs become what changed between them, a
 cli.py commands/ settings.py        the command line: argv -> the three phases; a file for each sub-command
 progress.py interrupts.py exits.py  what is seen meanwhile, and how it ends
 types.py fields.py catalog.py       the nouns, what they may hold, the one extension mechanism
-statistics.py                       what samples say
+statistics.py durations.py          what samples say; times as people write them
 """
 
 __version__ = "0.1.0"

@@ -50,7 +50,7 @@ class LocalExecutor:
         return self._run(f"{CLAIMS}{','.join(claims)}", receive, timeout)
 
     def ask(self, question: str) -> Any:
-        """What only torch knows: the GPUs it sees (`cuda`), torchvision's classifiers (`architectures`)."""
+        """What only torch knows: GPUs (`cuda`), torchvision's classifiers (`architectures`), its `speed` here."""
         answers: dict[str, Any] = {}
         verdict = self._run(question, answers.update, None)
         return answers[question] if verdict.status == "ok" else []

@@ -46,6 +46,8 @@ def main(question: str, connection: Connection) -> None:
             send({"cuda": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]})
         elif question == "architectures":
             send({"architectures": [(entry.name, entry.weights, entry.input_size) for entry in discover()]})
+        elif question == "speed":
+            send({"speed": machine.speed()})
         elif question.startswith(CLAIMS):
             gather(question.removeprefix(CLAIMS).split(","), send)
         else:
