@@ -12,7 +12,7 @@ progress.py interrupts.py exits.py  what is seen meanwhile, and how it ends
 single.py results.py                the Python API: `reporter.measure` and `reporter.load`, docs/api.md
 types.py fields.py catalog.py       the nouns, what they may hold, the one extension mechanism
 own.py plugins.py roster.py         networks from elsewhere: one's own files, installed packages, torchvision and timm
-statistics.py                       what samples say
+statistics.py durations.py          what samples say; times as people write them
 """
 
 from typing import TYPE_CHECKING, Any

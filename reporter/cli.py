@@ -41,10 +41,17 @@ if TYPE_CHECKING:
 @click.option(
     "--weights", metavar="W", help="auto (default: ImageNet weights where they can be had), pretrained, random."
 )
+@click.option(
+    "--checkpoint", metavar="NAME=FILE,…", help="Weights of your own that a network's fine-tuning starts from."
+)
+@click.option(
+    "--finetune", metavar="W,…", help="full (default), probe: only the head learns, scratch: from random weights."
+)
 @click.option("--steps", type=int, metavar="N", help="Steps of the fine-tuning.")
 @click.option("--seeds", type=int, metavar="N", help="How often the fine-tuning is repeated.")
 @click.option("--lang", metavar="L,…", help="Languages of the reports: en (default), ru.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="For one architecture, all its measurements together.")
+@click.option("--budget", metavar="TIME", help="For all measurements together: 90s, 20m, 1h30m; tells its plan.")
 @click.option("--fresh", is_flag=True, default=None, help="Measure again what is there already.")
 @click.option(
     "--config", type=click.Path(path_type=Path), metavar="FILE.toml", help="Any of these options from a file."
@@ -70,10 +77,11 @@ for entry in collect("reporter.commands", click.Command).values():  # type: igno
 def measure_and_report(out: Path | None, config: Path | None, options: dict[str, Any]) -> int:
     """The main job; gives the exit code."""
     from reporter.comparing.compare import baseline
+    from reporter.durations import duration
     from reporter.measuring import experiment
     from reporter.measuring.executor import LocalExecutor
     from reporter.preparation import prepare
-    from reporter.progress import duration, progress
+    from reporter.progress import progress
     from reporter.settings import settings
     from reporter.telling import report
     from reporter.telling.language import known

@@ -75,6 +75,21 @@ def recent(
     return sorted((run for group in whole for run in reversed(group)), key=lambda run: run.moment)
 
 
+def costs(path: Path, machine: str, effort: str, most_bytes: int = MOST_BYTES) -> dict[tuple[str, str], float]:
+    """Seconds that jobs of equal effort took on a machine, by architecture and process: the latest that are told."""
+    found: dict[tuple[str, str], float] = {}
+    try:
+        for line in _backwards(path, most_bytes):
+            jobs = line.get("jobs")
+            if line["machine"] == machine and line.get("effort") == effort and isinstance(jobs, dict):
+                for process, seconds in jobs.items():
+                    if _is_number(seconds) and seconds >= 0:
+                        found.setdefault((line["architecture"], process), seconds)
+    except OSError:
+        return found
+    return found
+
+
 def _take(line: dict[str, Any], group: list[PastRun], seen: dict[str, str], keys: Collection[str] | None) -> None:
     """Puts a line into the run it belongs to, the last of the group, or into one that it opens."""
     machine, name, moment = line["machine"], line["architecture"], str(line.get("generated"))

@@ -7,20 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import get_args
 
 from reporter import plugins
 from reporter.catalog import collect, nearest
+from reporter.durations import in_seconds
 from reporter.measuring import machine
 from reporter.measuring.ab import timed
 from reporter.measuring.executor import LocalExecutor
 from reporter.measuring.ledger import NOT_ASKED
 from reporter.measuring.request import Request
 from reporter.roster import chosen
-from reporter.selection import dataset, sets
+from reporter.selection import dataset, own_checkpoints, sets
 from reporter.settings import Settings
-from reporter.types import GROUPS, Architecture, Claim, Metric, ReporterError
+from reporter.types import GROUPS, Architecture, Claim, Metric, ReporterError, Way
 
 OURS = ("records", "evidence", "summary.json", "history.jsonl", "figures", "tables")
+WAYS: tuple[Way, ...] = get_args(Way)
 CLAIMS = "claims"
 """The word of --metrics for the evidence that the lecture's claims are judged by."""
 TIMEOUTS = {"quick": 300.0, "standard": 1200.0, "thorough": 7200.0}
@@ -33,12 +36,18 @@ def prepare(out: Path | None, settings: Settings, executor: LocalExecutor) -> Re
     if settings.executor == "ray":
         raise ReporterError("--executor: 'ray' is not part of this version; use 'local'")
     dataset(settings.dataset)
-    metrics = choose_metrics(settings.metrics)
+    metrics = choose_metrics(settings.metrics, settings.finetune)
     architectures = chosen(settings.architectures, settings.architecture, executor)
     devices, no_cuda = choose_devices(settings.device, executor)
     check_folder(out)
     request = _request(out, settings, architectures, metrics, devices)
-    return replace(request, no_cuda=no_cuda, claims=choose_claims(settings.metrics, architectures))
+    return replace(
+        request,
+        no_cuda=no_cuda,
+        claims=choose_claims(settings.metrics, architectures),
+        checkpoints=own_checkpoints(settings.checkpoint, architectures),
+        budget=in_seconds(settings.budget) if settings.budget else None,
+    )
 
 
 def prepare_ab(out: Path | None, settings: Settings) -> Request:
@@ -71,21 +80,29 @@ def _request(
     )
 
 
-def choose_metrics(names: tuple[str, ...]) -> dict[str, Metric]:
-    """The metrics that take the quantities of some groups or keys, or what claims need; all where none is named."""
+def choose_metrics(names: tuple[str, ...], ways: tuple[str, ...] = ("full",)) -> dict[str, Metric]:
+    """The metrics that take the quantities of some groups or keys, or what claims need; all where none is named.
+
+    Of the ways of fine-tuning those that are asked for, and those whose keys are named.
+    """
     catalogue = collect("reporter.metrics", Metric)
     keys = [quantity.key for metric in catalogue.values() for quantity in metric.quantities]
     for name in names:
         if name not in (*GROUPS, CLAIMS, *keys):
             right = nearest(name, [*GROUPS, CLAIMS, *keys]) + plugins.said("reporter.metrics")
             raise ReporterError(f"--metrics: unknown metric {name!r}; {right}")
+    for way in ways:
+        if way not in WAYS:
+            raise ReporterError(f"--finetune: unknown way {way!r}; {nearest(way, WAYS)}")
     needed = [key for claim in collect("reporter.claims", Claim).values() for key in claim.needs]
     wanted = {*names, *(needed if CLAIMS in names else ())}
-    return {
-        metric.name: metric
-        for metric in catalogue.values()
-        if not names or any({quantity.key, quantity.group} & wanted for quantity in metric.quantities)
-    }
+
+    def asked(metric: Metric) -> bool:
+        own = {quantity.key for quantity in metric.quantities}
+        either = own | {quantity.group for quantity in metric.quantities}
+        return bool(own & set(names)) or (metric.way in (None, *ways) and (not names or bool(either & wanted)))
+
+    return {metric.name: metric for metric in catalogue.values() if asked(metric)}
 
 
 def choose_claims(names: tuple[str, ...], architectures: Sequence[Architecture]) -> tuple[Claim, ...]:

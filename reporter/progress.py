@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from reporter.durations import duration
 from reporter.telling import units
 from reporter.telling.language import language
 from reporter.types import Evidence, Reading
@@ -14,7 +15,7 @@ from reporter.types import Evidence, Reading
 if TYPE_CHECKING:
     from reporter.measuring.job import Job
 
-GUESS = {"counting": 0.4, "fvcore": 1.2, "resident": 0.8, "gradients": 0.8, "fine-tuning": 25.0}
+GUESS = {"counting": 0.4, "fvcore": 1.2, "resident": 0.8, "gradients": 0.8, "fine-tuning": 25.0, "linear probe": 10.0}
 TIMING_GUESS = 5.0
 
 
@@ -91,11 +92,14 @@ class Live(Lines):
             TextColumn("{task.fields[left]}"),
         )
         self._bar = Progress(*columns, console=Console(file=stream))
+        self._task: Any = None
 
     def plan(self, jobs: Sequence[Job]) -> None:
         super().plan(jobs)
-        self._task = self._bar.add_task("starting", total=len(jobs), left="")
-        self._bar.start()
+        if self._task is None:
+            self._task = self._bar.add_task("starting", total=len(jobs), left="")
+            self._bar.start()
+        self._bar.update(self._task, total=len(jobs))
 
     def begin(self, job: Job) -> None:
         rounds = f", round {job.round + 1}" if job.process.startswith("timing") else ""
@@ -133,11 +137,3 @@ def in_words(reading: Reading) -> str:
 def progress(stream: TextIO) -> Lines:
     """The one that suits the stream."""
     return Live(stream) if stream.isatty() else Lines(stream)
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words: 42 s, 7 min, 1 h 20 min."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

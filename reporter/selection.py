@@ -1,7 +1,8 @@
-"""What is chosen by name: architectures from words of the command line, and the data set. Imports no torch."""
+"""What is chosen by name: architectures from words of the command line, data set, own checkpoints. Imports no torch."""
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -80,6 +81,24 @@ def dataset(name: str) -> Dataset:
         right = nearest(name, datasets()) + plugins.said("reporter.datasets")
         raise ReporterError(f"unknown data set {name!r}; {right}")
     return datasets()[name]
+
+
+def own_checkpoints(pairs: Sequence[str], architectures: Sequence[Architecture]) -> dict[str, dict[str, str]]:
+    """The files of --checkpoint by network, each with its SHA-256: another file is another start."""
+    names, found = [architecture.name for architecture in architectures], {}
+    for pair in pairs:
+        name, _, path = pair.partition("=")
+        if not path:
+            raise ReporterError(f"--checkpoint: {pair!r} will not do; it should be NAME=FILE")
+        if name not in names:
+            raise ReporterError(f"--checkpoint: {name!r} is none of the networks to measure; {nearest(name, names)}")
+        try:
+            with Path(path).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ReporterError(f"--checkpoint: {path} cannot be read: {error.strerror or error}") from None
+        found[name] = {"checkpoint": digest, "checkpoint_file": str(Path(path).absolute())}
+    return found
 
 
 def _meant(word: str, discover: Discover, timm: Discover) -> Iterable[Architecture]:

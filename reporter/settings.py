@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from reporter.catalog import nearest
+from reporter.durations import in_seconds
 from reporter.types import Metric, ReporterError
 
 Preset = Literal["quick", "standard", "thorough"]
@@ -38,11 +39,14 @@ class Conditions(BaseModel):
     dataset: str = "digits"
     data_root: str | None = None
     weights: Weights = "auto"
+    checkpoint: str | None = None
+    """The SHA-256 of the weights of one's own that the network starts from; they lie in `checkpoint_file`."""
+    checkpoint_file: str | None = None
 
     def of(self, metric: Metric, device: str) -> dict[str, Any]:
         """What a metric's readings depend on, as it is stored with each of them."""
         where = {} if metric.device == "none" else {"device": device}
-        return self.model_dump(mode="json", include=set(metric.depends)) | where
+        return self.model_dump(mode="json", include=set(metric.depends), exclude_none=True) | where
 
 
 PRESETS: dict[Preset, dict[str, Any]] = {
@@ -50,6 +54,10 @@ PRESETS: dict[Preset, dict[str, Any]] = {
     "standard": {"rounds": 3, "seconds": 0.7, "steps": 24, "seeds": 1, "test_images": 180},
     "thorough": {"rounds": 10, "seconds": 3.0, "steps": 200, "seeds": 3, "test_images": 360},
 }
+
+
+BUDGET_ROUNDS = 30
+"""With a budget the times are taken in as many rounds as fit, but no more than these."""
 
 
 class Settings(BaseModel):
@@ -66,16 +74,19 @@ class Settings(BaseModel):
     dataset: str = "digits"
     data_root: str | None = None
     weights: Weights = "auto"
+    checkpoint: tuple[str, ...] = ()
+    finetune: tuple[str, ...] = ("full",)
     steps: int | None = Field(None, ge=1)
     seeds: int | None = Field(None, ge=1)
     lang: tuple[str, ...] = ("en",)
     timeout: float | None = Field(None, gt=0, allow_inf_nan=False)
+    budget: str | None = None
     fresh: bool = False
     baseline: str | None = None
     fail_on: FailOn = "never"
     executor: Executor = "local"
 
-    @field_validator("architectures", "metrics", "device", "lang", mode="before")
+    @field_validator("architectures", "metrics", "device", "checkpoint", "finetune", "lang", mode="before")
     @classmethod
     def split(cls, value: object) -> object:
         """A comma list, as on the command line, or a TOML array."""
@@ -87,10 +98,18 @@ class Settings(BaseModel):
             else value
         )
 
+    @field_validator("budget")
+    @classmethod
+    def is_a_time(cls, value: str | None) -> str | None:
+        """Hours, minutes and seconds, as in 1h30m."""
+        if value is not None and not in_seconds(value):
+            raise ValueError("it should be a time like 90s, 20m or 1h30m")
+        return value
+
     def conditions(self) -> Conditions:
-        """The preset's effort, with the options that were given in its place."""
+        """The preset's effort, with the options that were given in its place; with a budget, as many rounds as fit."""
         asked = {"dataset": self.dataset, "data_root": self.data_root, "weights": self.weights}
-        given = {"steps": self.steps, "seeds": self.seeds}
+        given = {"steps": self.steps, "seeds": self.seeds, "rounds": BUDGET_ROUNDS if self.budget else None}
         return Conditions(**PRESETS[self.preset] | asked | {key: value for key, value in given.items() if value})
 
 
@@ -138,5 +157,5 @@ def _wanted(key: str, error: Mapping[str, Any]) -> str:
     choices = get_args(Settings.model_fields[key].annotation)
     if error["type"] == "literal_error":
         return nearest(str(error["input"]), [str(choice) for choice in choices])
-    message: str = error["msg"]
+    message: str = error["msg"].removeprefix("Value error, ")
     return message.replace("Input should be", "it should be").replace("Input should", "it should")

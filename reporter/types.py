@@ -62,9 +62,14 @@ __all__ = [
     "ReporterError",
     "Status",
     "Verdict",
+    "Way",
     "absent",
     "exact",
 ]
+
+
+Way = Literal["full", "probe", "scratch"]
+"""How a network is fine-tuned: as a whole, only its head, or as a whole from random weights."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,8 @@ class Metric:
 
     Metrics with the same `process` share one fresh process; a `timed` one is repeated in rounds over all architectures.
     `device` is where it is taken: on the CPU, on a GPU, on the faster of those that were chosen (`any`), or on none,
-    because it counts. `depends` names the conditions besides the machine that its readings depend on.
+    because it counts. `depends` names the conditions besides the machine that its readings depend on; `way` is the word
+    of --finetune that asks for it, where it needs one.
     """
 
     name: str
@@ -139,6 +145,7 @@ class Metric:
     device: Literal["cpu", "cuda", "any", "none"] = "none"
     timed: bool = False
     depends: tuple[str, ...] = ()
+    way: Way | None = None
 
 
 @dataclass(frozen=True)

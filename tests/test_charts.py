@@ -53,7 +53,7 @@ def test_chart_keeps_its_contract(chart: Chart, code: str, world: Comparison) ->
 def test_a_full_comparison_shows_nearly_every_chart() -> None:
     comparison = compare(samples.lecture())
     silent = [name for name, chart in CHARTS.items() if chart.draw(comparison, language("en")) is None]
-    assert sorted(silent) == ["accuracy_latency_cuda", "history", "macs_latency_cuda", "throughput_cuda"]
+    assert sorted(silent) == ["accuracy_latency_cuda", "history", "macs_latency_cuda", "probe", "throughput_cuda"]
 
 
 def test_families_keep_their_colour() -> None:

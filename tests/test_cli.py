@@ -44,6 +44,11 @@ BAD = [
     (["--timeout", "inf"], "inf will not do; it should be a finite number"),
     (["--preset", "quik"], "did you mean 'quick'?"),
     (["--weights", "none"], "'none' will not do"),
+    (["--checkpoint", "resnet18"], "'resnet18' will not do; it should be NAME=FILE"),
+    (["--architectures", "resnet18", "--checkpoint", "resnet1=f.pth"], "did you mean 'resnet18'?"),
+    (["--architectures", "resnet18", "--checkpoint", "resnet18=nowhere.pth"], "nowhere.pth cannot be read"),
+    (["--finetune", "full,prob"], "'prob'; did you mean 'probe'?"),
+    (["--budget", "20"], "it should be a time like 90s, 20m or 1h30m"),
     (["--config", "nowhere.toml"], "nowhere.toml: cannot be read"),
     (["--architecturs", "resnet18"], "--architectures"),
 ]

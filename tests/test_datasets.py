@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import pickle
 import struct
 from collections import Counter
 from pathlib import Path
@@ -15,21 +17,24 @@ from PIL import Image
 from torch import Tensor
 
 from reporter.datasets import _images
+from reporter.datasets import torchvision as readers
 from reporter.selection import dataset, datasets
 
 SIZE = 24
 HERE = ("digits", "synthetic")
+DEBIAN = readers.PACKAGED["FashionMNIST"]
 ELSEWHERE = ("fashion-mnist", "cifar10", "imagenette", "flowers102", "oxford-pets")
 
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No network, whatever the machine has."""
+    """No network and no package of Debian, whatever the machine has."""
 
     def refuse(*_: object, **__: object) -> None:
         raise URLError("no network")
 
     monkeypatch.setattr("urllib.request.urlopen", refuse)
+    monkeypatch.setattr(readers, "PACKAGED", {})
 
 
 def check(images: Tensor, labels: Tensor, classes: int, size: int = SIZE) -> None:
@@ -191,6 +196,75 @@ def test_fashion_mnist_reads_unpacked_files_without_network(tmp_path: Path, trai
     images, labels = dataset("fashion-mnist").load(tmp_path, SIZE, train)
     check(images, labels, 10)
     assert labels.bincount().tolist() == [3] * 10
+
+
+@pytest.mark.usefixtures("offline")
+def test_fashion_mnist_is_read_from_where_debian_puts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_fashion_mnist(tmp_path / "plain")
+    package = tmp_path / "package"
+    package.mkdir()
+    for path in (tmp_path / "plain" / "FashionMNIST" / "raw").iterdir():
+        (package / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    monkeypatch.setattr(readers, "PACKAGED", {"FashionMNIST": package})
+    for train in (True, False):
+        plain, unpacked = (dataset("fashion-mnist").load(tmp_path / root, SIZE, train) for root in ("plain", "new"))
+        assert torch.equal(plain[0], unpacked[0])
+        assert torch.equal(plain[1], unpacked[1])
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
+def test_the_real_fashion_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """60,000 and 10,000 images, the labels that everybody knows, and shapes that nearest neighbours tell apart."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    monkeypatch.setattr(readers, "PACKAGED", {"FashionMNIST": DEBIAN})
+    wholes = [readers.whole(readers.FASHION_MNIST, tmp_path, train) for train in (True, False)]
+    assert [len(whole) for whole in wholes] == [60_000, 10_000]
+    assert [whole.targets.bincount().tolist() for whole in wholes] == [[6_000] * 10, [1_000] * 10]
+    assert wholes[0].targets[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]
+    (train, seen), (test, held_out) = (dataset("fashion-mnist").load(tmp_path, SIZE, part) for part in (True, False))
+    check(train, seen, 10)
+    check(test, held_out, 10)
+    assert len(seen) == len(held_out) == _images.LIMIT
+    near = KNeighborsClassifier().fit(train[:, 0].flatten(1), seen)
+    assert near.score(test[:500, 0].flatten(1), held_out[:500]) > 0.7
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize(("train", "count"), [(True, 50), (False, 10)])
+def test_cifar10_reads_its_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, train: bool, count: int) -> None:
+    from torchvision.datasets import CIFAR10
+
+    monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda path, _: Path(path).exists())
+    folder = tmp_path / CIFAR10.base_folder
+    folder.mkdir()
+    batch = {"data": torch.randint(256, (10, 3072), dtype=torch.uint8).numpy(), "labels": list(range(10))}
+    for name, _ in [*CIFAR10.train_list, *CIFAR10.test_list]:
+        (folder / name).write_bytes(pickle.dumps(batch))
+    (folder / CIFAR10.meta["filename"]).write_bytes(pickle.dumps({"label_names": list("abcdefghij")}))
+    images, labels = dataset("cifar10").load(tmp_path, SIZE, train)
+    check(images, labels, 10)
+    assert labels.bincount().tolist() == [count // 10] * 10
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize(("train", "label"), [(True, 0), (False, 101)])
+def test_flowers_are_read_as_their_lists_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, train: bool, label: int
+) -> None:
+    from scipy.io import savemat
+
+    monkeypatch.setattr("torchvision.datasets.flowers102.check_integrity", lambda path, _: Path(path).exists())
+    base = tmp_path / "flowers-102"
+    (base / "jpg").mkdir(parents=True)
+    for number in range(1, 7):
+        Image.new("RGB", (30, 50), (40 * number,) * 3).save(base / "jpg" / f"image_{number:05d}.jpg")
+    savemat(base / "setid.mat", {"trnid": [1, 2], "valid": [3, 4], "tstid": [5, 6]})
+    savemat(base / "imagelabels.mat", {"labels": [1, 1, 50, 50, 102, 102]})
+    images, labels = dataset("flowers102").load(tmp_path, SIZE, train)
+    check(images, labels, 102)
+    assert labels.tolist() == [label, label]
 
 
 @pytest.mark.usefixtures("offline")

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "reporter"
 LAYERS = [
-    {"types", "readings", "fields", "files", "statistics", "interrupts", "exits", "attempts"},
+    {"types", "readings", "fields", "files", "statistics", "durations", "interrupts", "exits", "attempts"},
     {"catalog", "plugins", "store", "history", "facts", "settings"},
     {"architectures", "datasets", "metrics", "charts", "claims", "languages", "telling", "comparing"},
     {"own", "selection"},
@@ -23,7 +23,7 @@ LAYERS = [
 HEAVY = {"torch", "torchvision", "fvcore", "sklearn", "timm"}
 MAY_IMPORT_TORCH = {
     "subject", "building", "heads", "probes", "shapes", "counting", "layers", "stages", "blocks", "training",
-    "learning", "worker",
+    "learning", "checkpoints", "worker",
 }  # fmt: skip
 """Modules of the measuring side that are only ever imported in a worker."""
 TORCH_FREE = {"telling", "charts", "comparing"}

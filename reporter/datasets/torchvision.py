@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
@@ -9,6 +10,7 @@ from pickle import UnpicklingError
 from tarfile import TarError
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from reporter import files
 from reporter.datasets._images import Samples, preload
 from reporter.types import Dataset
 
@@ -27,6 +29,8 @@ _TROUBLE = (
     TarError,
     UnpicklingError,
 )
+PACKAGED = {"FashionMNIST": Path("/usr/share/datasets/fashion-mnist")}
+"""Where packages of Debian put the compressed files of a data set: dataset-fashion-mnist has all of it."""
 
 
 class _Kind(NamedTuple):
@@ -36,9 +40,17 @@ class _Kind(NamedTuple):
     """What it reads, relative to --data-root."""
     train: dict[str, Any]
     test: dict[str, Any]
+    hint: str = ""
+    """How else its files can be had."""
 
 
-_FASHION_MNIST = _Kind("FashionMNIST", "FashionMNIST/raw/{train,t10k}-*-ubyte", {"train": True}, {"train": False})
+FASHION_MNIST = _Kind(
+    "FashionMNIST",
+    "FashionMNIST/raw/{train,t10k}-*-ubyte",
+    {"train": True},
+    {"train": False},
+    hint="; or install Debian's package dataset-fashion-mnist",
+)
 _CIFAR10 = _Kind("CIFAR10", "cifar-10-batches-py/", {"train": True}, {"train": False})
 _IMAGENETTE = _Kind(
     "Imagenette", "imagenette2-160/{train,val}/", {"split": "train", "size": "160px"}, {"split": "val", "size": "160px"}
@@ -48,30 +60,41 @@ _PETS = _Kind("OxfordIIITPet", "oxford-iiit-pet/{images,annotations}/", {"split"
 
 
 def load(kind: _Kind, root: Path, size: int, train: bool) -> tuple[Tensor, Tensor]:
-    """A fixed sample of a part; downloads into root where the files are not there."""
+    """A fixed sample of a part; unpacks or downloads into root where the files are not there."""
     try:
-        return preload(_read(kind, root, train), size)
+        return preload(whole(kind, root, train), size)
     except _TROUBLE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise OSError(f"{kind.reader} wants {root / kind.files}, which cannot be read or fetched: {reason}") from None
+        wanted = f"{kind.reader} wants {root / kind.files}, which cannot be read or fetched"
+        raise OSError(f"{wanted}: {reason}{kind.hint}") from None
 
 
-def _read(kind: _Kind, root: Path, train: bool) -> Samples:
+def whole(kind: _Kind, root: Path, train: bool) -> Samples:
+    """All images of a part as torchvision reads them."""
     from torchvision import datasets
 
     part = partial(getattr(datasets, kind.reader), root, **(kind.train if train else kind.test))
+    samples: Samples
     try:
-        samples: Samples = part(download=False)
+        samples = part(download=False)
     except _TROUBLE:
-        samples = part(download=True)
+        samples = part(download=not _unpacked(kind, root))
     return samples
+
+
+def _unpacked(kind: _Kind, root: Path) -> bool:
+    """Whether a package of Debian has the files: then they lie in root as torchvision reads them."""
+    packed = sorted(PACKAGED[kind.reader].glob("*.gz")) if kind.reader in PACKAGED else []
+    for path in packed:
+        files.write(root / Path(kind.files).parent / path.stem, gzip.decompress(path.read_bytes()))
+    return bool(packed)
 
 
 ENTRIES = (
     Dataset(
         name="fashion-mnist",
         title="Fashion-MNIST",
-        load=partial(load, _FASHION_MNIST),
+        load=partial(load, FASHION_MNIST),
         source="Xiao et al., Fashion-MNIST, arXiv 1708.07747",
         classes=10,
     ),

@@ -57,7 +57,7 @@ class LocalExecutor:
         return self._run(f"{CLAIMS}{','.join(claims)}", receive, timeout)
 
     def ask(self, question: str) -> Any:
-        """What only torch knows: the GPUs it sees (`cuda`), classifiers (`architectures`, those of `timm`)."""
+        """What only torch knows: GPUs (`cuda`), classifiers (`architectures`, those of `timm`), its `speed` here."""
         answers: dict[str, Any] = {}
         verdict = self._run(question, answers.update, None)
         return answers[question] if verdict.status == "ok" else []

@@ -8,7 +8,7 @@ from time import monotonic
 from uuid import uuid4
 
 from reporter import store
-from reporter.measuring import evidence
+from reporter.measuring import budget, evidence
 from reporter.measuring.executor import LocalExecutor
 from reporter.measuring.job import Job
 from reporter.measuring.ledger import Ledger
@@ -21,17 +21,24 @@ def run(request: Request, executor: LocalExecutor, progress: Progress) -> Outcom
     outcome, start = Outcome(), monotonic()
     ledgers = {entry.name: Ledger(entry, request) for entry in request.architectures}
     jobs = plan(request, ledgers)
-    progress.plan(jobs)
+    spending = budget.opened(request, jobs, ledgers, executor, progress)
+    if spending is None:
+        progress.plan(jobs)
     for notice in filter(None, (ledger.notice for ledger in ledgers.values())):
         progress.say(notice)
     try:
-        for job in jobs:
+        if spending:
+            budget.gather(request, spending, executor, progress, outcome)
+        for number, job in enumerate(spending or jobs):
             ledger, begun = ledgers[job.architecture], monotonic()
             progress.begin(job)
-            ledger.measure(job, executor, progress, outcome)
-            ledger.spent += monotonic() - begun
+            ledger.measure(job, executor, progress, outcome, spending.limit if spending else None)
+            ledger.spend(job.process, monotonic() - begun, usual=bool(number or spending))
             progress.end(job, monotonic() - begun)
-        evidence.gather(request, executor, progress, outcome)
+        if spending:
+            budget.close(request, spending, ledgers, progress)
+        else:
+            evidence.gather(request, executor, progress, outcome)
     finally:
         outcome.jobs += len(jobs)
         outcome.seconds = monotonic() - start
@@ -58,7 +65,7 @@ def plan(request: Request, ledgers: Mapping[str, Ledger]) -> list[Job]:
                             architecture=ledger.record.architecture,
                             metrics=names,
                             device=device,
-                            conditions=request.conditions,
+                            conditions=request.conditions_of(ledger.record.architecture),
                             process=process,
                             round=number,
                             reference=ledger.reference,

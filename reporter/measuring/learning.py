@@ -17,10 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from reporter.measuring.checkpoints import freeze, head, load_but_head, own_weights
 from reporter.measuring.subject import Subject, auxiliary_heads, drop_auxiliary
 from reporter.measuring.training import Images, Recipe, batches
 from reporter.selection import dataset
 from reporter.settings import Conditions
+from reporter.types import Way
 
 
 def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, Images, Recipe]:
@@ -45,16 +47,23 @@ def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, I
     return parts[0], parts[1], int(max(labels.max() for _, labels in parts)) + 1
 
 
-def learner(subject: Subject, classes: int, seed: int) -> tuple[nn.Module, dict[str, Any]]:
-    """A network with a head for `classes`, from ImageNet weights where they are asked for and can be had."""
+def learner(subject: Subject, classes: int, seed: int, way: Way = "full") -> tuple[nn.Module, dict[str, Any]]:
+    """A network with a head for `classes`, from trained weights where they are asked for and can be had.
+
+    For a probe all but the head is frozen, and there are no auxiliary heads.
+    """
     torch.manual_seed(seed)
     network = subject.architecture.build(classes)
-    weights: str = "random"
-    reason: str | None = "asked for"
-    if subject.conditions.weights != "random":
-        weights, reason = _pretrain(network, subject)
+    about: dict[str, Any] = {"weights": "random", "weights_reason": None}
+    if way != "scratch":
+        about = _begin(network, subject, classes)
+    if way == "probe" and auxiliary_heads(network):
+        drop_auxiliary(network)
+        about |= {"auxiliary_dropped": "a linear probe trains the head alone"}
+    if way == "probe":
+        freeze(network, head(subject.architecture, classes))
     network, dropped = _fit(network.to(subject.device), subject.conditions.image_size)
-    return network, {"weights": weights, "weights_reason": reason, "auxiliary_dropped": dropped}
+    return network, {"auxiliary_dropped": dropped, **about}
 
 
 def initial_gradient_ratio(subject: Subject, train: Images, classes: int, seed: int) -> float:
@@ -93,7 +102,20 @@ def _fit(network: nn.Module, size: int) -> tuple[nn.Module, str | None]:
     return network, None
 
 
-def _pretrain(network: nn.Module, subject: Subject) -> tuple[str, str | None]:
+def _begin(network: nn.Module, subject: Subject, classes: int) -> dict[str, Any]:
+    """Gives a network the weights that it starts from; tells which, and why random ones."""
+    conditions = subject.conditions
+    if conditions.checkpoint:
+        state, about = own_weights(Path(conditions.checkpoint_file or ""), conditions.checkpoint)
+        load_but_head(network, state, head(subject.architecture, classes))
+        return {**about, "weights_reason": None}
+    if conditions.weights == "random":
+        return {"weights": "random", "weights_reason": "asked for"}
+    weights, reason = _pretrain(network, subject, classes)
+    return {"weights": weights, "weights_reason": reason}
+
+
+def _pretrain(network: Any, subject: Subject, classes: int) -> tuple[str, str | None]:
     name, weights = subject.architecture.name, subject.architecture.weights
     if weights is None:
         if subject.conditions.weights == "pretrained":
@@ -105,7 +127,9 @@ def _pretrain(network: nn.Module, subject: Subject) -> tuple[str, str | None]:
         if subject.conditions.weights == "pretrained":
             raise
         return "random", str(error)
-    _load_but_head(network, state)
+    load_but_head(network, state, head(subject.architecture, classes))
+    if hasattr(network, "transform_input"):
+        network.transform_input = True
     return weights, None
 
 
@@ -131,15 +155,3 @@ def is_genuine(path: Path) -> bool:
     found = re.search(r"-([a-f0-9]{8,})\.", path.name)
     with path.open("rb") as file:
         return found is None or hashlib.file_digest(file, "sha256").hexdigest().startswith(found[1])
-
-
-def _load_but_head(network: Any, state: Mapping[str, Tensor]) -> None:
-    """Takes over every tensor but those of the class outputs, whose shape the data set decides."""
-    own = network.state_dict()
-    fitting = {name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape}
-    left = set(own) - set(fitting)
-    if len(fitting) < 0.9 * len(own):
-        raise ValueError(f"the checkpoint does not fit: {len(left)} of {len(own)} tensors differ")
-    network.load_state_dict(fitting, strict=False)
-    if hasattr(network, "transform_input"):
-        network.transform_input = True

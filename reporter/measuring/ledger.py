@@ -15,6 +15,7 @@ from reporter.types import Architecture, Metric, Reading, Record, ReporterError,
 
 REUSED = ("ok", "unsupported", "skipped")
 NOT_ASKED = "not asked for by --device"
+CUT_OFF = "cut off: the budget was spent"
 
 
 class Ledger:
@@ -23,6 +24,7 @@ class Ledger:
     def __init__(self, architecture: Architecture, request: Request) -> None:
         self.request = request
         self.spent = 0.0
+        self._took: dict[str, list[float]] = {}
         self.notice = ""
         self._lock = request.folder / ".lock"
         self._locked = self._lock.exists()  # that it is gone tells that the folder was, though somebody made it anew
@@ -36,10 +38,13 @@ class Ledger:
             return False
         return number >= min(self._done(metric, quantity.key) for quantity in metric.quantities)
 
-    def measure(self, job: Job, executor: LocalExecutor, progress: Progress, outcome: Outcome) -> None:
+    def measure(
+        self, job: Job, executor: LocalExecutor, progress: Progress, outcome: Outcome, limit: float | None = None
+    ) -> None:
         """Runs a job and takes its readings in; what it did not deliver gets the reason why.
 
-        A metric that failed in one round is left out of the later ones.
+        A metric that failed in one round is left out of the later ones. After `limit` seconds the job is cut off: that
+        is no failure, and takes nothing from earlier rounds.
         """
         job = job.model_copy(update={"metrics": tuple(name for name in job.metrics if self._goes_on(name, job.round))})
         if not job.metrics:
@@ -55,9 +60,25 @@ class Ledger:
                 outcome.busy += message["busy"]
                 outcome.building += message["building"]
 
-        status, reason = self._run(job, executor, receive)
+        status, reason = self._run(job, executor, receive, limit)
+        if status == "skipped" and job.round:
+            return
         for reading in absent(missing.values(), status, reason or ""):
             self._keep(reading, job, progress)
+
+    def leave_out(self, job: Job, reason: str) -> None:
+        """Says why the readings of a job are not there; those that are stay."""
+        wanted = (q for name in job.metrics for q in self.request.metrics[name].quantities)
+        there = {key for key, reading in self.record.readings.items() if reading.status != "skipped"}
+        missing = [quantity for quantity in wanted if quantity.key not in there]
+        if missing:
+            self._save({reading.quantity.key: reading for reading in absent(missing, "skipped", reason)})
+
+    def spend(self, process: str, seconds: float, usual: bool) -> None:
+        """Counts the time that a job took; not a usual one is that of a run's first job, in which torch is loaded."""
+        self.spent += seconds
+        if usual:
+            self._took.setdefault(process, []).append(seconds)
 
     def failed(self) -> int:
         """How many of the readings asked for did not succeed."""
@@ -76,14 +97,22 @@ class Ledger:
             "environment": self.record.environment,
             "values": {key: reading.value for key, reading in readings.items() if reading.value is not None},
             "seconds": round(self.spent, 3),
+            "effort": self.request.effort,
+            "jobs": {process: round(sum(took) / len(took), 3) for process, took in self._took.items()},
         }
 
-    def _run(self, job: Job, executor: LocalExecutor, receive: Receive) -> Verdict:
+    def _run(self, job: Job, executor: LocalExecutor, receive: Receive, most: float | None) -> Verdict:
         """How the worker ended, as the status of what it did not deliver."""
         limit = self.request.timeout
         if limit is not None and self.spent >= limit:
             return Verdict("timeout", f"not begun: the {limit:.0f} s for this architecture were over")
-        verdict = executor.run(job, receive, None if limit is None else limit - self.spent)
+        rest = None if limit is None else limit - self.spent
+        if most is not None and (rest is None or most < rest):
+            verdict = executor.run(job, receive, most)
+            if verdict.status == "timeout":
+                return Verdict("skipped", CUT_OFF)
+        else:
+            verdict = executor.run(job, receive, rest)
         return verdict if verdict.status != "ok" else Verdict("failed", "the worker ended before it")
 
     def _goes_on(self, name: str, number: int) -> bool:
@@ -95,7 +124,8 @@ class Ledger:
         if job.round and before:
             reading = joined(before, reading)
         self._save({reading.quantity.key: reading})
-        if job.round + 1 == job.conditions.rounds or not reading.rounds:
+        seen = job.round == 0 if self.request.budget else job.round + 1 == job.conditions.rounds
+        if seen or not reading.rounds:
             progress.reading(self.record.architecture, reading)
 
     def _save(self, readings: dict[str, Reading]) -> None:
@@ -107,7 +137,8 @@ class Ledger:
     def _done(self, metric: Metric, key: str) -> int:
         """How many rounds of a reading are there already, taken under the same conditions."""
         reading = self.record.readings.get(key)
-        wanted = self.request.conditions.of(metric, self.request.devices.get(metric.device, "cpu"))
+        device = self.request.devices.get(metric.device, "cpu")
+        wanted = self.request.conditions_of(self.record.architecture).of(metric, device)
         if reading is None or reading.status not in REUSED or reading.settings != wanted:
             return 0
         return len(reading.rounds) if metric.timed else 1

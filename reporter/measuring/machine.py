@@ -161,6 +161,19 @@ def load() -> Load | None:
     return Load(monotonic(), busy, sum(os.times()[:2]), processors)
 
 
+def speed() -> float:
+    """Seconds per multiply-add on all threads: of a 3 x 3 convolution of 128 channels, as networks have them."""
+    import torch
+
+    from reporter.measuring.clock import cpu_timer
+
+    settle()
+    images, layer = torch.randn(1, 128, 56, 56), torch.nn.Conv2d(128, 128, 3, padding=1)
+    with torch.inference_mode():
+        seconds = min(cpu_timer(lambda: layer(images), 10))
+    return seconds / (56 * 56 * 128 * 128 * 9)
+
+
 def settle(seed: int = 0) -> None:
     """Fixes what else a measurement depends on: seeds, denormals, TF32 off, cuDNN's choice of algorithms off."""
     import torch

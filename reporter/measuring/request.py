@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +16,7 @@ from reporter.types import Architecture, Claim, Evidence, Metric, Reading
 
 class Progress(Protocol):
     def plan(self, jobs: Sequence[Job]) -> None:
-        """What is to be done."""
+        """What is to be done, in all; told again where that changed."""
 
     def begin(self, job: Job) -> None:
         """A job starts."""
@@ -46,6 +48,21 @@ class Request:
     claims: Sequence[Claim] = ()
     timeout: float | None = None
     fresh: bool = False
+    checkpoints: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By network, the conditions that name its weights of one's own."""
+    budget: float | None = None
+    """Seconds for all measurements together."""
+
+    def conditions_of(self, architecture: str) -> Conditions:
+        """The conditions under which one network is measured."""
+        return self.conditions.model_copy(update=self.checkpoints.get(architecture, {}))
+
+    @property
+    def effort(self) -> str:
+        """A digest of what decides how long a job takes, besides machine and network; the number of rounds does not."""
+        conditions = self.conditions.model_dump(mode="json", exclude={"rounds", "data_root", "weights"})
+        told = json.dumps([conditions, dict(self.devices), sorted(self.metrics)], sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
 @dataclass

@@ -18,6 +18,8 @@ from reporter.types import Architecture
 WEIGHT_DECAY = 1e-4
 WARM_UP_SHARE = 0.2
 CALIBRATION_BATCHES = 6
+PROBE_RATE = 1e-2
+"""The learning rate of a linear probe, for every network: what a head is made of hardly differs between them."""
 
 Images = tuple[Tensor, Tensor]
 
@@ -32,16 +34,19 @@ class Recipe:
     steps: int
     batch_size: int
     seed: int = 0
+    frozen: bool = False
+    """Whether all but the head stays as it is: no layer trains or updates its statistics, and none drops out."""
 
     @classmethod
-    def of(cls, architecture: Architecture, steps: int, batch_size: int, seed: int = 0) -> Recipe:
+    def of(cls, architecture: Architecture, steps: int, batch_size: int, seed: int = 0, frozen: bool = False) -> Recipe:
         return cls(
-            architecture.learning_rate,
+            PROBE_RATE if frozen else architecture.learning_rate,
             architecture.label_smoothing,
             architecture.auxiliary_loss,
             steps,
             batch_size,
             seed,
+            frozen,
         )
 
 
@@ -64,14 +69,14 @@ def fine_tune(network: nn.Module, train: Images, test: Images, recipe: Recipe) -
     course = Course()
     train_step = step_of(network, recipe)
     order = list(batches(train, recipe.batch_size, recipe.steps, recipe.seed))
-    network.train()
+    network.train(not recipe.frozen)
     for number, (images, labels) in enumerate(order, start=1):
         loss = float(train_step(images, labels))
         if not math.isfinite(loss):
             raise ValueError(f"the loss of step {number} is {loss}")
         course.curve.append({"step": number, "loss": loss})
     evaluation: dict[str, float] = {"step": recipe.steps}
-    if has_batch_norm(network):
+    if has_batch_norm(network) and not recipe.frozen:
         evaluation["top1_uncalibrated"] = top1(network, test)
         recalibrate(network, train, recipe.batch_size, recipe.seed)
     evaluation["top1"] = course.top1 = top1(network, test)
@@ -85,7 +90,8 @@ def step_of(network: nn.Module, recipe: Recipe) -> Callable[[Tensor, Tensor], Te
     The fused AdamW updates in one pass over the weights and allocates nothing; the plain one takes VGG-16 ten times as
     long on a CPU, and holds copies of its largest layer.
     """
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY, fused=True)
+    learning = [weight for weight in network.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(learning, lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: pace(step, recipe.steps))
 
     def step(images: Tensor, labels: Tensor) -> Tensor:

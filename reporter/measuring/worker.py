@@ -52,6 +52,8 @@ def main(question: str, connection: Connection) -> None:
         elif question.startswith(OWN):
             limit_memory("cpu")
             send({question: own.answer(question.removeprefix(OWN))})
+        elif question == "speed":
+            send({"speed": machine.speed()})
         elif question.startswith(CLAIMS):
             gather(question.removeprefix(CLAIMS).split(","), send)
         else:

@@ -11,6 +11,7 @@ from reporter.telling.correlation import spearman
 from reporter.telling.language import Language
 from reporter.telling.pairs import against, doubted
 from reporter.telling.ranks import ranks
+from reporter.telling.starts import brought, probed
 from reporter.telling.timing import how, timing
 from reporter.types import Record
 
@@ -190,4 +191,6 @@ FINDINGS: tuple[Callable[[Comparison, Language], str | None], ...] = (
     against("se_resnet50", "resnet50", OPENINGS[0]),
     against("resnext50_32x4d", "resnet50", OPENINGS[1]),
     learned,
+    brought,
+    probed,
 )

@@ -8,7 +8,7 @@ from reporter.settings import Settings
 from reporter.telling.language import Language
 from reporter.types import Record
 
-ELSEWHERE = {"architectures", "lang", "fresh", "baseline", "fail_on"}
+ELSEWHERE = {"architectures", "lang", "fresh", "baseline", "fail_on", "budget"}
 """Settings that do not decide what is measured of one network."""
 
 
@@ -16,6 +16,8 @@ def command(record: Record) -> str:
     """The call that measures this row again: the settings of the run that are not the default."""
     default = Settings().model_dump(mode="json")
     asked = {key: record.settings[key] for key in default if key in record.settings and key not in ELSEWHERE}
+    if isinstance(pairs := asked.get("checkpoint"), list):
+        asked["checkpoint"] = [pair for pair in pairs if str(pair).startswith(f"{record.architecture}=")]
     words = ["python", "-m", "reporter", "--out", "DIR"]
     words += [] if record.settings.get("architecture") else ["--architectures", record.architecture]
     for key, value in asked.items():
@@ -52,7 +54,7 @@ def _weights(record: Record, language: Language) -> list[str]:
         told.append(message.format(weights=published.detail.get("weights")))
     if tuned and tuned.measured:
         weights = str(tuned.detail.get("weights") or "random")
-        start = _("random weights") if weights == "random" else weights
+        start = _("random weights") if weights == "random" else language.said(weights)
         message = _("Fine-tuned on {dataset}, from {weights}.")
         told.append(message.format(dataset=tuned.detail.get("dataset"), weights=start))
     return told

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 from pydantic import JsonValue
@@ -11,11 +10,12 @@ from reporter.telling import units
 from reporter.telling.comparison import Comparison, number
 from reporter.telling.language import Language
 from reporter.telling.ranks import ranks
+from reporter.telling.recipes import add_recipes
 from reporter.telling.table import Builder, Cell, Column, Table, Tabulation
 from reporter.telling.tables.operators import verdict
 from reporter.telling.times import add_percentiles, add_relative
 from reporter.telling.timing import TIMES
-from reporter.types import Group, Record
+from reporter.types import Group
 
 ELSEWHERE = ("imagenet_top1", "imagenet_top5")
 """Published, not measured: they stand in the table of accuracies."""
@@ -116,76 +116,12 @@ def _latency(rows: Builder, language: Language) -> Sequence[str]:
     )
 
 
-def _finetune(rows: Builder, language: Language) -> Sequence[str]:
-    """The recipe of each row."""
-    _ = language._
-    titles = {
-        "optimizer": _("Optimiser"),
-        "learning_rate": _("Learning rate"),
-        "steps": _("Steps"),
-        "batch_size": _("Batch"),
-        "image_size": _("Pixels"),
-        "label_smoothing": _("Label smoothing"),
-        "auxiliary_loss": _("Weight of auxiliary loss"),
-        "auxiliary_dropped": _("Auxiliary heads dropped"),
-    }
-    weights = [str(_detail(record, "weights") or "") for record in rows.records]
-    rows.text("weights", _("Started from"), [_("random weights") if name == "random" else name for name in weights])
-    rows.text("dataset", _("Data set"), [_detail(record, "dataset") or "" for record in rows.records])
-    for key, title in titles.items():
-        rows.text(key, title, [_recipe(record, key, language) for record in rows.records])
-    reasons = [str(_detail(record, "weights_reason") or "") for record in rows.records]
-    normed = any(_recipe(record, "batch_norm_recalibrated", language) for record in rows.records)
-    return (
-        *_reasons([reason for reason in dict.fromkeys(reasons) if reason], language),
-        _luck(rows.records, language),
-        _("Batch-norm statistics were estimated anew before every evaluation, for every network alike.")
-        if normed
-        else "",
-    )
-
-
-def _luck(records: Sequence[Record], language: Language) -> str:
-    """How far chance in the choice of held-out images moves a share, at most: 1.96 binomial standard deviations."""
-    counts = (number(_detail(record, "test_images")) for record in records)
-    images = [int(count) for count in counts if count and count >= 1]
-    if not images:
-        return ""
-    message = language._("{count} held-out images: a share is known within {points} points or better (95 %).")
-    return message.format(count=min(images), points=language.number(98 / math.sqrt(min(images)), 1))
-
-
-def _reasons(reasons: list[str], language: Language) -> list[str]:
-    """Why weights could not be had; of many reasons of a kind only the first."""
-    opening = language._("Why random weights: {reason}")
-    if len(reasons) < 3:
-        return [opening.format(reason=language.said(reason)) for reason in reasons]
-    more = language.ngettext("and {count} more of the kind", "and {count} more of the kind", len(reasons) - 1)
-    return [f"{opening.format(reason=language.said(reasons[0]))} ({more.format(count=len(reasons) - 1)})"]
-
-
-def _detail(record: Record, key: str) -> object:
-    reading = record.readings.get("finetune_top1")
-    return reading.detail.get(key) if reading else None
-
-
-def _recipe(record: Record, key: str, language: Language) -> str | int:
-    """A part of the recipe as a word; what is switched off is empty."""
-    recipe = _detail(record, "recipe")
-    value = recipe.get(key) if isinstance(recipe, dict) else None
-    if not value:
-        return ""
-    if isinstance(value, float):
-        return f"{value:g}".replace(".", str(language.vega["decimal"]))
-    return value if isinstance(value, int) else language.said(str(value))
-
-
 EXTRAS: dict[str, Callable[[Builder, Language], Sequence[str]]] = {
     "size": _size,
     "compute": _compute,
     "memory": _memory,
     "latency": _latency,
-    "finetune": _finetune,
+    "finetune": add_recipes,
 }
 ENTRIES = (
     Tabulation("size", group("size"), 45),

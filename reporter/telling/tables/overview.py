@@ -23,7 +23,11 @@ HEADLINES = (
     "throughput_cuda",
     "imagenet_top1",
     "finetune_top1",
+    "probe_top1",
+    "scratch_top1",
 )
+OWN = "own checkpoint"
+"""How what the record says of weights begins where they are of one's own."""
 
 
 def make(comparison: Comparison, language: Language) -> Table:
@@ -73,7 +77,23 @@ def weights_note(comparison: Comparison, language: Language) -> str:
         if reading and reading.measured
     ]
     scratch = list(dict.fromkeys(name for name, weights in tuned if weights == "random"))
-    ready = list(dict.fromkeys(name for name, weights in tuned if weights != "random"))
+    own = list(dict.fromkeys(name for name, weights in tuned if weights.startswith(OWN)))
+    ready = list(dict.fromkeys(name for name, weights in tuned if weights != "random" and name not in own))
+    if own:
+        starts = {
+            _("a checkpoint of one's own ({names})"): own,
+            _("ImageNet weights ({names})"): ready,
+            _("random weights ({names})"): scratch,
+        }
+        told = [start.format(names=language.listing(names)) for start, names in starts.items() if names]
+        several, one = _("Fine-tuning started from {starts}: not one ranking."), _("Fine-tuning started from {starts}.")
+        return (several if len(told) > 1 else one).format(starts=language.listing(told))
+    return _published(scratch, ready, language)
+
+
+def _published(scratch: list[str], ready: list[str], language: Language) -> str:
+    """Which networks started from random weights and which from published ones."""
+    _ = language._
     if not ready:
         return _("Fine-tuning started from random weights for all networks.") if scratch else ""
     if not scratch:

@@ -1,0 +1,266 @@
+"""A budget: the law by which it is spread, that it is kept to, and that a run says what it left out."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from commands import run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import CONDITIONS
+
+from reporter import history, store
+from reporter.durations import duration, in_seconds
+from reporter.measuring.allocation import allocate, place
+from reporter.measuring.costs import Costs
+from reporter.measuring.job import Job
+from reporter.measuring.spending import TOLERANCE, Spending
+from reporter.types import Record
+
+PROCESSES = ("counting", "timing cpu", "fine-tuning")
+ROUNDS = 4
+
+
+def job(network: int, process: str, number: int = 0) -> Job:
+    return Job(
+        architecture=f"network{network}", metrics=(), device="cpu", conditions=CONDITIONS, process=process, round=number
+    )
+
+
+def listed(networks: int) -> list[Job]:
+    """What a plan holds: process by process, the times in rounds over all networks."""
+    rounds = {process: ROUNDS if process == "timing cpu" else 1 for process in PROCESSES}
+    return [job(n, process, r) for process in PROCESSES for r in range(rounds[process]) for n in range(networks)]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[list[Job], dict[tuple[str, str], float]]:
+    """Jobs of up to six networks, and seconds for each network and process."""
+    jobs = listed(draw(st.integers(1, 6)))
+    return jobs, {place(each): draw(st.integers(1, 40)) for each in jobs}
+
+
+def costs_of(prices: dict[tuple[str, str], float]) -> Callable[[Job], float]:
+    return lambda job: prices[place(job)]
+
+
+BUDGETS = st.integers(0, 1500)
+OPENINGS = st.integers(0, 10)
+
+
+@given(cases(), BUDGETS, OPENINGS)
+def test_a_plan_is_never_over_the_budget_and_leaves_no_room(case, seconds, opening) -> None:
+    jobs, prices = case
+    cost, taken = costs_of(prices), allocate(jobs, costs_of(prices), seconds, opening)
+    rounds = {each.round for each in taken}
+    left = seconds - sum(map(cost, taken)) - opening * len(rounds - {0})
+    assert left >= 0
+    ids = {id(each) for each in taken}
+    more = [each for each in jobs if each.round and id(each) not in ids and job_before(each, jobs) in ids]
+    assert all(cost(each) + opening * (each.round not in rounds) > left for each in more)  # it would go on if it could
+
+
+def job_before(later: Job, jobs: Sequence[Job]) -> int:
+    return next(id(each) for each in jobs if place(each) == place(later) and each.round == later.round - 1)
+
+
+@given(cases(), BUDGETS, BUDGETS, OPENINGS)
+def test_a_larger_budget_measures_all_that_a_smaller_one_does(case, one, other, opening) -> None:
+    """No network loses a metric; and of the further rounds, an earlier one is never given up for a later one."""
+    jobs, prices = case
+    few, many = (allocate(jobs, costs_of(prices), seconds, opening) for seconds in sorted((one, other)))
+    assert {id(each) for each in few if not each.round} <= {id(each) for each in many if not each.round}
+    ranked = sorted((each for each in jobs if each.round), key=lambda each: (each.round, prices[place(each)]))
+    kept = [[id(each) in {id(taken) for taken in plan} for each in ranked] for plan in (few, many)]
+    if {id(each) for each in few if not each.round} == {id(each) for each in many if not each.round}:
+        assert kept[0] <= kept[1]
+
+
+@given(cases(), BUDGETS)
+def test_the_cheap_come_before_the_dear(case, seconds) -> None:
+    jobs, prices = case
+    cost, taken = costs_of(prices), {id(each) for each in allocate(jobs, costs_of(prices), seconds)}
+    once = [each for each in jobs if not each.round]
+    out = [cost(each) for each in once if id(each) not in taken]
+    assert max((cost(each) for each in once if id(each) in taken), default=0) <= min(out, default=10**9)
+    assert not [each for each in jobs if each.round and id(each) in taken and job_before(each, jobs) not in taken]
+
+
+@given(cases(), BUDGETS)
+def test_what_is_done_once_runs_first_then_round_by_round(case, seconds) -> None:
+    jobs, prices = case
+    taken = allocate(jobs, costs_of(prices), seconds)
+    assert [each.round for each in taken] == sorted(each.round for each in taken)
+    once = [id(each) for each in taken if not each.round]
+    assert once == [id(each) for each in jobs if id(each) in once]  # as they came: process by process
+
+
+class Clock:
+    """Time that passes only when somebody works."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Priced(Costs):
+    """Estimates that are learned, of jobs whose first guess is known."""
+
+    def __init__(self, guesses: dict[tuple[str, str], float]) -> None:
+        super().__init__({}, 1.0, lambda name: pytest.fail("nothing is looked up"))
+        self._guesses = guesses
+
+    def _guess(self, job: Job) -> float:
+        return self._guesses[place(job)]
+
+
+def spend(
+    jobs: list[Job], guesses: dict, truth: dict, seconds: float, opening: float = 0
+) -> tuple[Spending, list[Job], float]:
+    """A run in which every job takes what it does in truth, or until it is cut off."""
+    clock, done, now = Clock(), [], 0
+    spending = Spending(seconds, jobs, Priced(guesses), opening=0, clock=clock)
+    for each in spending:
+        clock.now += min(truth[place(each)] + opening * (each.round != now), spending.limit)
+        now = each.round
+        done.append(each)
+    return spending, done, clock.now
+
+
+@settings(deadline=None)
+@given(cases(), st.integers(20, 1500), OPENINGS, st.data())
+def test_a_run_keeps_to_its_budget_however_wrong_the_guesses_were(case, seconds, opening, data) -> None:
+    jobs, truth = case
+    wrong = {key: price * data.draw(st.floats(0.2, 5)) for key, price in truth.items()}
+    spending, done, took = spend(jobs, wrong, truth, seconds, opening)
+    assert took <= seconds * (1 + TOLERANCE) + 1e-6
+    assert {id(each) for each in done} | {id(each) for each in spending.waiting} == set(map(id, jobs))
+    if spending.waiting and not any(each.round == 0 for each in spending.waiting):
+        assert seconds - took <= max(truth.values()) + opening
+
+
+@settings(deadline=None)
+@given(cases(), st.integers(20, 1500))
+def test_with_right_guesses_the_plan_is_what_happens(case, seconds) -> None:
+    jobs, truth = case
+    _, done, took = spend(jobs, truth, truth, seconds)
+    assert took <= seconds
+    assert {id(each) for each in done if not each.round} == {
+        id(each) for each in allocate(jobs, costs_of(truth), seconds) if not each.round
+    }
+
+
+def record(name: str = "network0", **published: object) -> Record:
+    about = {"family": "Made up", "year": 2026, "paper": "none", "variant": "", "input_size": 224}
+    moment = "2026-01-01T00:00:00+00:00"
+    return Record(schema=1, architecture=name, machine="here", started=moment, published=published, **about)
+
+
+def test_costs_go_by_multiply_adds_then_by_what_was_seen() -> None:
+    records = {"network0": record(torchvision_ops_gmacs=1.0, params_counted=5_000_000)}
+    records["network1"] = record("network1", torchvision_ops_gmacs=10.0, params_counted=50_000_000)
+    costs = Costs({("network1", "counting"): 3.5}, 1e-11, records.__getitem__)
+    for process in ("fine-tuning", "fvcore", "resident", "gradients", "linear probe", "something new"):
+        assert 0 < costs(job(0, process)) < costs(job(1, process))
+    assert costs(job(0, "linear probe")) < costs(job(0, "from scratch")) == costs(job(0, "fine-tuning"))
+    assert costs(job(1, "counting")) == 3.5
+    before = costs(job(1, "fine-tuning"))
+    costs.learn(job(0, "fine-tuning"), 3 * costs(job(0, "fine-tuning")))
+    assert costs(job(1, "fine-tuning")) > before  # the others will be slower, too
+
+
+def test_costs_of_earlier_runs_are_read_from_the_history(tmp_path: Path) -> None:
+    def line(seconds: object, effort: str = "same", machine: str = "here") -> dict[str, object]:
+        about = {"generated": "2026-01-01T00:00:00+00:00", "architecture": "resnet18", "machine": machine}
+        return {**about, "values": {}, "effort": effort, "jobs": {"counting": seconds, "fvcore": 1}}
+
+    lines = [line(1.0), line(2.0), line(9.0, effort="other"), line(9.0, machine="elsewhere"), line("x"), line(-1)]
+    store.append_history(tmp_path, lines)
+    with (tmp_path / "history.jsonl").open("a") as file:
+        file.write('{"torn')
+    found = history.costs(tmp_path / "history.jsonl", "here", "same")
+    assert found == {("resnet18", "counting"): 2.0, ("resnet18", "fvcore"): 1}
+    assert history.costs(tmp_path / "none.jsonl", "here", "same") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("20m", 1200), ("1h30m", 5400), ("1h5s", 3605), ("", 0), ("20", 0), ("m", 0)]
+)
+def test_times_as_people_write_them(text: str, seconds: int) -> None:
+    assert in_seconds(text) == seconds
+
+
+def test_times_as_people_read_them() -> None:
+    told = [duration(seconds) for seconds in (42, 89.6, 1200, 5400, 7300)]
+    assert told == ["42 s", "90 s", "20 min", "1 h 30 min", "2 h 2 min"]
+
+
+# Real runs
+
+
+def readings(folder: Path) -> dict[str, dict]:
+    summary = json.loads((folder / "summary.json").read_text(), parse_constant=pytest.fail)
+    return {record["architecture"]: record["readings"] for record in summary["records"]}
+
+
+def spent(errors: str) -> tuple[str, float]:
+    """The budget's last line, and the seconds that measuring took."""
+    (line,) = re.findall(r"budget of .* spent;.*", errors)
+    return line, float(re.search(r"measured for (\d+) s", errors)[1])
+
+
+def test_a_budget_is_kept_to_within_a_tenth(tmp_path: Path) -> None:
+    """Two small networks have more rounds than fit: what is spent is 40 s, give or take 4."""
+    begun = time.monotonic()
+    done = run("--out", tmp_path / "r", "--architectures", "resnet18,googlenet", "--metrics",
+               "size,compute,latency,finetune_top1", "--preset", "quick", "--weights", "random",
+               "--budget", "40s")  # fmt: skip
+    wall = time.monotonic() - begun
+    assert done.returncode == 0, done.stderr
+    line, seconds = spent(done.stderr)
+    assert 36 <= seconds <= 44, done.stderr
+    assert seconds < wall < seconds + 25  # the report comes on top
+    plan = done.stderr.index("budget of 40 s: about")
+    assert plan < done.stderr.index("[0/")
+    assert re.search(r"  timing cpu: 2 networks, (\d+( to \d+)? rounds, )?about \d+ s", done.stderr)
+    if "nothing was left out but further rounds" in line:  # as on every machine that is not busy with something else
+        for reading in readings(tmp_path / "r").values():
+            assert all(reading[key]["status"] in ("ok", "noisy") for key in ("macs", "latency_cpu", "finetune_top1"))
+            assert len(reading["latency_cpu"]["rounds"]) > 1
+
+
+def test_what_does_not_fit_is_said_and_measured_by_the_next_call(tmp_path: Path) -> None:
+    """VGG costs too much for so short a time: its counts are there, the rest says why not."""
+    options = ("--out", tmp_path, "--architectures", "vgg19,resnet18", "--metrics", "size,latency,finetune_top1",
+               "--weights", "random", "--steps", "12")  # fmt: skip
+    done = run(*options, "--budget", "20s")
+    assert done.returncode == 0, done.stderr
+    line, seconds = spent(done.stderr)
+    assert seconds <= 22
+    assert "vgg19" in line
+    assert "vgg19" in re.search(r"  fine-tuning: .*", done.stderr)[0].partition("left out")[2]
+    found = readings(tmp_path)
+    assert found["vgg19"]["parameters"]["value"] == 143_667_240
+    assert found["resnet18"]["latency_cpu"]["value"] > 0
+    tuned = found["vgg19"]["finetune_top1"]
+    assert (tuned["status"], tuned["value"]) == ("skipped", None)
+    assert tuned["reason"] == "left out: the budget was spent"
+    assert "left out: the budget was spent" in (tmp_path / "report.md").read_text()
+
+    lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert all(seconds > 0 for line in lines for seconds in line["jobs"].values())
+    again = run(*options, "--budget", "25s")
+    assert again.returncode == 0, again.stderr
+    assert "what they took before" in again.stderr
+    before, now = (each["resnet18"]["latency_cpu"]["samples"] for each in (found, readings(tmp_path)))
+    assert now[: len(before)] == before
+    last = run(*options, "--metrics", "finetune_top1", "--budget", "8m")
+    assert last.returncode == 0, last.stderr
+    assert "nothing was left out" in last.stderr
+    assert readings(tmp_path)["vgg19"]["finetune_top1"]["status"] == "ok"
