@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -28,8 +29,13 @@ def start(
     changed = os.environ | {"PYTHONPATH": str(root), "PYTHONSAFEPATH": "1"} | (variables or {})
     environment = {name: value for name, value in changed.items() if value is not None}
     command = [sys.executable, "-m", "reporter", *map(str, arguments)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": hearing}
     return subprocess.Popen(command, text=True, encoding="utf-8", env=environment, cwd=root, **(pipes | more))
+
+
+def hearing() -> None:
+    """Lets a process hear an interrupt, also where the tests run in the background of a shell, deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run(

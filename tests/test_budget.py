@@ -205,8 +205,9 @@ def test_times_as_people_read_them() -> None:
 
 
 def readings(folder: Path) -> dict[str, dict]:
-    summary = json.loads((folder / "summary.json").read_text(), parse_constant=pytest.fail)
-    return {record["architecture"]: record["readings"] for record in summary["records"]}
+    json.loads((folder / "summary.json").read_text(), parse_constant=pytest.fail)
+    found = [json.loads(path.read_text()) for path in folder.glob("records/*/*.json")]
+    return {record["architecture"]: record["readings"] for record in found}
 
 
 def spent(errors: str) -> tuple[str, float]:
@@ -215,6 +216,7 @@ def spent(errors: str) -> tuple[str, float]:
     return line, float(re.search(r"measured for (\d+) s", errors)[1])
 
 
+@pytest.mark.slow
 def test_a_budget_is_kept_to_within_a_tenth(tmp_path: Path) -> None:
     """Two small networks have more rounds than fit: what is spent is 40 s, give or take 4."""
     begun = time.monotonic()
@@ -231,10 +233,11 @@ def test_a_budget_is_kept_to_within_a_tenth(tmp_path: Path) -> None:
     assert re.search(r"  timing cpu: 2 networks, (\d+( to \d+)? rounds, )?about \d+ s", done.stderr)
     if "nothing was left out but further rounds" in line:  # as on every machine that is not busy with something else
         for reading in readings(tmp_path / "r").values():
-            assert all(reading[key]["status"] in ("ok", "noisy") for key in ("macs", "latency_cpu", "finetune_top1"))
+            assert all(reading[key]["status"] == "ok" for key in ("macs", "latency_cpu", "finetune_top1"))
             assert len(reading["latency_cpu"]["rounds"]) > 1
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_said_and_measured_by_the_next_call(tmp_path: Path) -> None:
     """VGG costs too much for so short a time: its counts are there, the rest says why not."""
     options = ("--out", tmp_path, "--architectures", "vgg19,resnet18", "--metrics", "size,latency,finetune_top1",
@@ -246,10 +249,10 @@ def test_what_does_not_fit_is_said_and_measured_by_the_next_call(tmp_path: Path)
     assert "vgg19" in line
     assert "vgg19" in re.search(r"  fine-tuning: .*", done.stderr)[0].partition("left out")[2]
     found = readings(tmp_path)
-    assert found["vgg19"]["parameters"]["value"] == 143_667_240
-    assert found["resnet18"]["latency_cpu"]["value"] > 0
+    assert found["vgg19"]["parameters"]["samples"] == [143_667_240]
+    assert min(found["resnet18"]["latency_cpu"]["samples"]) > 0
     tuned = found["vgg19"]["finetune_top1"]
-    assert (tuned["status"], tuned["value"]) == ("skipped", None)
+    assert (tuned["status"], tuned["samples"]) == ("skipped", [])
     assert tuned["reason"] == "left out: the budget was spent"
     assert "left out: the budget was spent" in (tmp_path / "report.md").read_text()
 

@@ -203,7 +203,7 @@ def test_two_networks_have_no_relative_time() -> None:
 def test_ones_own_network_by_file_and_name() -> None:
     slowed = ROOT / "benchmarks" / "slowed.py"
     assert owned.load(f"{slowed}:resnet18_5").name == "resnet18_5"
-    with pytest.raises(ReporterError, match="there is no Architecture 'resnet18_6'"):
+    with pytest.raises(ReporterError, match="there is no 'resnet18_6' in"):
         owned.load(f"{slowed}:resnet18_6")
     with pytest.raises(ReporterError, match="there is no such file"):
         owned.load("nowhere/net.py:build")

@@ -12,7 +12,7 @@ from reporter.measuring import evidence, machine
 from reporter.measuring.costs import Costs
 from reporter.measuring.executor import LocalExecutor
 from reporter.measuring.job import Job
-from reporter.measuring.ledger import Ledger
+from reporter.measuring.ledger import CUT_OFF, Ledger
 from reporter.measuring.request import Outcome, Progress, Request
 from reporter.measuring.spending import Spending, enumerated, first_of_all
 
@@ -56,6 +56,8 @@ def close(request: Request, spending: Spending, ledgers: Mapping[str, Ledger], p
     for process in dict.fromkeys(job.process for job in spending.waiting):
         if names := first_of_all(job for job in spending.waiting if job.process == process):
             out.append(f"{process} of {enumerated(names)}")
+    cut = [name for name, ledger in ledgers.items() if ledger.has(CUT_OFF)]
+    out += [f"what was under way of {enumerated(cut)}"] * bool(cut)
     told = f"left out: {'; '.join(out)}" if out else "nothing was left out but further rounds"
     progress.say(f"budget of {duration(spending.seconds)}: {duration(spending.seconds - spending.left)} spent; {told}")
 

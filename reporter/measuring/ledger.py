@@ -74,6 +74,10 @@ class Ledger:
         if missing:
             self._save({reading.quantity.key: reading for reading in absent(missing, "skipped", reason)})
 
+    def has(self, reason: str) -> bool:
+        """Whether a reading is missing for that reason."""
+        return any(reading.reason == reason for reading in self.record.readings.values())
+
     def spend(self, process: str, seconds: float, usual: bool) -> None:
         """Counts the time that a job took; not a usual one is that of a run's first job, in which torch is loaded."""
         self.spent += seconds
