@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -200,13 +202,20 @@ def test_two_of_one_name_are_one_line(nets: Path, tmp_path: Path) -> None:
 
 
 def test_a_network_that_breaks_after_it_was_chosen_is_a_row_with_its_reason(tmp_path: Path) -> None:
-    said: list[dict] = []
-    metrics = ("size", "compute")
-    work(Job(architecture="gone", metrics=metrics, device="cpu", conditions=CONDITIONS, process="counting",
-             reference=f"{tmp_path}/gone.py:build"), said.append)  # fmt: skip
-    keys = [q.key for name in metrics for q in collect("reporter.metrics", Metric)[name].quantities]
+    """In a process of its own, as in a run: a worker changes the process that it is."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        said = pool.apply(_measured, (f"{tmp_path}/gone.py:build", ("size", "compute")))
+    catalogue = collect("reporter.metrics", Metric)
+    keys = [quantity.key for name in ("size", "compute") for quantity in catalogue[name].quantities]
     assert [message["reading"]["quantity"]["key"] for message in said] == keys
     assert {message["reading"]["reason"] for message in said} == {f"{tmp_path}/gone.py: there is no such file"}
+
+
+def _measured(reference: str, metrics: tuple[str, ...]) -> list[dict[str, Any]]:
+    said: list[dict[str, Any]] = []
+    about = {"architecture": "gone", "reference": reference, "device": "cpu", "process": "counting"}
+    work(Job(metrics=metrics, conditions=CONDITIONS, **about), said.append)
+    return said
 
 
 def test_a_run_of_ones_own_network(nets: Path, tmp_path: Path) -> None:
