@@ -124,7 +124,7 @@ def test_calls_do_not_ask_for_their_memory_anew() -> None:
         answers[mode] = float(faults)
         assert told == "True"
     assert answers["kept"] < 10
-    assert answers["as it is"] >= 10_000
+    assert answers["as it is"] > answers["kept"] + 10  # 10,240; where the kernel hands out huge pages, 20
 
 
 def test_every_round_has_a_fork_server_of_its_own() -> None:
