@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from reporter import history, store
+from reporter import store
 from reporter.catalog import collect, nearest
-from reporter.comparing.levels import NIGHTS
 from reporter.telling import over_nights, report
 from reporter.telling.comparison import Comparison, compare
 from reporter.telling.language import SOURCE, language
@@ -101,8 +100,7 @@ def load(folder: str | os.PathLike[str]) -> Results:
         )
     comparison = compare(records)
     try:
-        past = history.recent(place / "history.jsonl", comparison.machines[:1], NIGHTS, over_nights.KEYS)
-        comparison = replace(comparison, past=tuple(past))
+        comparison = over_nights.remembered(comparison, place)
     except ReporterError as error:
         complaints = [*complaints, str(error)]
     return Results(place, comparison, tuple(complaints))

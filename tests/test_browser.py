@@ -284,6 +284,20 @@ def test_the_keyboard_reaches_everything(browser: Any, folder: Path) -> None:
     page.context.close()
 
 
+@pytest.mark.parametrize("name", ["report.html", "report.ru.html"])
+def test_no_word_of_a_picture_is_cut_off(browser: Any, folder: Path, name: str) -> None:
+    """Also in the fonts of this machine, which may be wider than those that places were worked out for."""
+    page = opened(browser, folder / name, [], viewport={"width": 1440, "height": 900})
+    out = page.evaluate(
+        """() => [...document.querySelectorAll("figure svg text")].filter((text) => {
+        const box = text.getBoundingClientRect(), whole = text.ownerSVGElement.getBoundingClientRect();
+        return box.width && (box.left < whole.left - 1 || box.right > whole.right + 1);
+        }).map((text) => `${text.closest("figure").id}: ${text.textContent}`)"""
+    )
+    assert out == []
+    page.context.close()
+
+
 def test_labels_cover_neither_each_other_nor_a_bubble(browser: Any, folder: Path) -> None:
     """In every chart, in both languages, as the browser measures the words."""
     for name in ("report.html", "report.ru.html"):

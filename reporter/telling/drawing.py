@@ -36,6 +36,8 @@ FAMILIES = {
 SPARE = ("#7b61c9", "#4f8f2f", "#b8433a", "#3f8f9a", "#a07cc5", "#7f8c3a")
 FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
 """Fonts of the same widths: labels are placed before anybody knows which of them the reader has."""
+MARGIN = {"left": 44, "right": 28, "top": 8, "bottom": 8}
+"""Pixels around a chart: room for names where none of these fonts is there and a wider one is taken."""
 SIZE = 14
 WIDEST = 700
 """How wide a text may become, in pixels, before it is cut off."""
@@ -116,7 +118,12 @@ def literal(field: str = "colour") -> Spec:
 
 def draw(spec: Spec, language: Language) -> str:
     """An SVG with sentinel colours, one image without roles inside."""
-    whole = {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "config": config(), "padding": 8, **spec}
+    whole = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "config": config(),
+        "padding": MARGIN,
+        **spec,
+    }
     svg: str = vl_convert.vegalite_to_svg(whole, vl_version=VERSION, format_locale=language.vega)
     return re.sub(r"<[^>]*>", _tidy, pointing.legends(svg))
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+from reporter import history
 from reporter.comparing import levels
-from reporter.comparing.levels import Nights
+from reporter.comparing.levels import NIGHTS, Nights
 from reporter.telling.comparison import Comparison
 
 KEYS = ("latency_cpu_1thread", "latency_cuda", "latency_cpu")
 """Quantities by how little they move by themselves."""
+
+
+def remembered(comparison: Comparison, folder: Path) -> Comparison:
+    """The same with the earlier runs of its newest machine; ReporterError where the history cannot be read."""
+    past = history.recent(folder / "history.jsonl", comparison.machines[:1], NIGHTS, KEYS)
+    return replace(comparison, past=tuple(past))
 
 
 def nights(comparison: Comparison) -> Nights | None:

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reporter import __version__, files, history, store
+from reporter import __version__, files, store
 from reporter.catalog import collect
 from reporter.comparing import kept
 from reporter.comparing.kept import Kept
-from reporter.comparing.levels import NIGHTS
 from reporter.telling import drawing, export, latex, over_nights, render, sections, thinning
 from reporter.telling.choice import choice
 from reporter.telling.claims import try_claims
@@ -61,8 +60,7 @@ def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
     comparison = compare(records)
     tongues = [language(code) for code in languages or asked(comparison)]
     try:
-        past = history.recent(folder / "history.jsonl", comparison.machines[:1], NIGHTS, over_nights.KEYS)
-        comparison = replace(comparison, past=tuple(past))
+        comparison = over_nights.remembered(comparison, folder)
         changed = kept.kept(folder)
     except ReporterError as error:
         complaints, changed = [*complaints, str(error)], None
