@@ -123,6 +123,7 @@ def test_an_environment_against_itself(tmp_path: Path) -> None:
         assert len(a.samples) == len(b.samples) >= 2
 
 
+@pytest.mark.slow
 def test_what_fails_in_turns_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     root = copy_of_the_checkout(tmp_path / "checkout")
     (root / "reporter" / "architectures" / "faulty.py").write_text(FAULTY)

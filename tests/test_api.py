@@ -111,6 +111,7 @@ def test_a_folder_without_records_is_one_line(tmp_path: Path) -> None:
         reporter.load(str(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_record_is_kept_where_one_says_and_used_again(tmp_path: Path) -> None:
     nets = tmp_path / "my_nets.py"
     nets.write_text(NETS.format(more=""))

@@ -54,7 +54,7 @@ def test_a_network_without_a_head_has_nothing_to_probe() -> None:
         freeze(network, head(own(build=lambda classes: nn.Conv2d(3, 8, 1)), 10))
 
 
-@pytest.mark.parametrize("name", ["alexnet", "densenet121", "googlenet"])
+@pytest.mark.parametrize("name", ["alexnet", pytest.param("densenet121", marks=pytest.mark.slow), "googlenet"])
 def test_published_files_fit_with_another_head(name: str) -> None:
     """AlexNet's head is an eighth of its tensors; DenseNet's file has names that torch no longer allows."""
     entry = find(name)
@@ -165,6 +165,7 @@ def test_readings_depend_on_the_file_not_on_where_it_lies() -> None:
 QUICK = ("--preset", "quick", "--weights", "random", "--architectures", "resnet18")
 
 
+@pytest.mark.slow
 def test_ways_side_by_side_in_one_report(tmp_path: Path) -> None:
     """One row, three shares; the same file again measures nothing, another file only what starts from it."""
     path = tmp_path / "mine.pth"

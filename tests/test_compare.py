@@ -324,6 +324,7 @@ def test_a_run_is_compared_with_its_baseline(done: Path, tmp_path: Path) -> None
     assert again.stdout == ""
 
 
+@pytest.mark.slow
 def test_a_finding_outweighs_a_measurement_that_failed(done: Path, tmp_path: Path) -> None:
     options = ("--out", tmp_path / "new", *OPTIONS, "--timeout", "0.01", "--baseline", done)
     assert run(*options).returncode == 3

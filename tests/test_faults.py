@@ -350,6 +350,7 @@ ODD = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_in_an_odd_place_at_an_odd_time(tmp_path: Path) -> None:
     """Locale C, no home, no terminal, 20 columns; and the clock was years ahead when the last run was here."""
     future = "2099-01-01T00:00:00+00:00"

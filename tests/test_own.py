@@ -192,6 +192,7 @@ def test_a_bad_reference_is_one_line_and_nothing_is_measured(reference: str, bad
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_two_of_one_name_are_one_line(nets: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / "my_nets.py"
     other.parent.mkdir()
@@ -239,6 +240,7 @@ def test_a_run_of_ones_own_network(nets: Path, tmp_path: Path) -> None:
     assert "ten parameters" in again.stderr
 
 
+@pytest.mark.slow
 def test_beside_others_and_a_head_that_cannot_be_replaced(nets: Path, tmp_path: Path) -> None:
     done = run("--out", tmp_path / "out", "--architectures", "alexnet", "--architecture", f"{nets}:headless",
                "--architecture", f"{nets}:SMALL", "--metrics", "parameters,gradient_ratio", *QUICK)  # fmt: skip
@@ -260,6 +262,7 @@ def test_it_is_listed_and_its_code_runs_in_no_parent(nets: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_two_environments_time_it_in_turns(nets: Path, tmp_path: Path) -> None:
     done = run("ab", "--a", sys.executable, "--b", sys.executable, "--architecture", f"{nets}:SMALL",
                "--metrics", "latency_cpu_1thread", "--preset", "quick", "--json")  # fmt: skip

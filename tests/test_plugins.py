@@ -160,6 +160,7 @@ def test_broken_packages_are_a_line_each_and_harm_no_run_without_them(broken: di
     assert store.load_all(tmp_path)[0][0].value("parameters") == 61_100_840
 
 
+@pytest.mark.slow
 def test_who_wants_what_a_broken_package_has_is_told_of_it(broken: dict[str, str], tmp_path: Path) -> None:
     done = run("--out", tmp_path / "new", "--architectures", "gone_net", "--metrics", "size", variables=broken)
     assert done.returncode == 2

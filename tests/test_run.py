@@ -287,6 +287,7 @@ def family(process: int) -> list[int]:
     return children + [number for child in children for number in family(child)]
 
 
+@pytest.mark.slow
 def test_a_changed_network_is_measured_again(tmp_path: Path) -> None:
     root = copy_of_the_checkout(tmp_path / "copy")
     file = root / "reporter" / "architectures" / "faulty.py"

@@ -107,6 +107,7 @@ def test_without_timm_one_line_says_what_to_install(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_a_run_of_one(tmp_path: Path) -> None:
     options = ("--out", tmp_path, "--architectures", "timm:test_resnet", "--preset", "quick", "--device", "cpu")
     done = run(*options)
@@ -120,6 +121,7 @@ def test_a_run_of_one(tmp_path: Path) -> None:
     assert "--architectures timm:test_resnet" in (tmp_path / "report.md").read_text().replace("\\", "")
 
 
+@pytest.mark.slow
 def test_they_are_listed_and_no_parent_imports_timm() -> None:
     done = run("list", "--architectures", "timm:test_*", "--json")
     assert "timm:test_resnet" in [entry["name"] for entry in json.loads(done.stdout)["architectures"]]
