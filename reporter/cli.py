@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     "--metrics", metavar="M,…", help="Groups or keys: size, compute, memory, latency, finetune, claims (default: all)."
 )
 @click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
-@click.option("--device", metavar="D,…", help="auto (default: CPU, and CUDA where there is one), cpu, cuda, cuda:1.")
+@click.option("--device", metavar="D,…", help="auto (default: CPU, and CUDA where it is), cpu, cuda, cuda:0,cuda:1.")
 @click.option("--dataset", metavar="NAME", help="For the fine-tuning: digits (default), or see `reporter list`.")
 @click.option("--data-root", metavar="DIR", help="Where data sets lie or are put.")
 @click.option(
@@ -134,7 +134,8 @@ def _spent(outcome: Outcome, words: str) -> str:
     if not outcome.jobs:
         return "nothing to measure: all readings are there already"
     failed = f", {outcome.failed} readings failed" if outcome.failed else ""
-    return f"measured for {words}, {outcome.busy / outcome.seconds:.0%} of it inside measured calls{failed}"
+    inside = outcome.busy / outcome.seconds / outcome.slots
+    return f"measured for {words}, {inside:.0%} of it inside measured calls{failed}"
 
 
 def _usage(line: str) -> int:

@@ -9,11 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from reporter.catalog import collect, nearest
-from reporter.measuring import machine
 from reporter.measuring.ab import timed
 from reporter.measuring.executor import LocalExecutor
 from reporter.measuring.ledger import NOT_ASKED
 from reporter.measuring.request import Request
+from reporter.measuring.slots import Executor
 from reporter.selection import dataset, select, sets
 from reporter.settings import Settings
 from reporter.types import GROUPS, Architecture, Claim, Metric, ReporterError
@@ -24,7 +24,7 @@ CLAIMS = "claims"
 TIMEOUTS = {"quick": 300.0, "standard": 1200.0, "thorough": 7200.0}
 
 
-def prepare(out: Path | None, settings: Settings, executor: LocalExecutor) -> Request:
+def prepare(out: Path | None, settings: Settings, executor: Executor) -> Request:
     """What is to be measured; ReporterError, with the nearest right value, before anything is written."""
     if out is None:
         raise ReporterError("say where the results go: --out DIR")
@@ -32,19 +32,20 @@ def prepare(out: Path | None, settings: Settings, executor: LocalExecutor) -> Re
         raise ReporterError("--executor: 'ray' is not part of this version; use 'local'")
     dataset(settings.dataset)
     metrics = choose_metrics(settings.metrics)
-    architectures = select(settings.architectures, lambda: discovered(executor))
-    devices, no_cuda = choose_devices(settings.device, executor)
+    architectures = select(settings.architectures, discovered)
     check_folder(out)
+    devices, gpus, no_cuda = choose_devices(settings.device, executor)
     request = _request(out, settings, architectures, metrics, devices)
-    return replace(request, no_cuda=no_cuda, claims=choose_claims(settings.metrics, architectures))
+    return replace(request, gpus=gpus, no_cuda=no_cuda, claims=choose_claims(settings.metrics, architectures))
 
 
 def prepare_ab(out: Path | None, settings: Settings) -> Request:
     """What is to be timed in turns; ReporterError before anything is written."""
-    executor = LocalExecutor()
-    devices, _ = choose_devices(settings.device, executor)
+    devices, gpus, _ = choose_devices(settings.device, LocalExecutor())
+    if len(gpus) > 1:
+        raise ReporterError(f"--device: ab times on one CUDA device at a time, not {','.join(gpus)}")
     metrics = timed(choose_metrics(settings.metrics), devices)
-    architectures = select(settings.architectures, lambda: discovered(executor))
+    architectures = select(settings.architectures, discovered)
     for side in (out / "a", out / "b") if out else ():
         check_folder(side)
     return _request(out or Path(), settings, architectures, metrics, devices)
@@ -92,33 +93,36 @@ def choose_claims(names: tuple[str, ...], architectures: Sequence[Architecture])
     return tuple(collect("reporter.claims", Claim).values()) if asked else ()
 
 
-def choose_devices(names: tuple[str, ...], executor: LocalExecutor) -> tuple[dict[str, str], str]:
-    """A device of each kind that is asked for, `any` the fastest of them; and why there is none of CUDA."""
+def choose_devices(names: tuple[str, ...], executor: Executor) -> tuple[dict[str, str], tuple[str, ...], str]:
+    """A device of each kind that is asked for, `any` the fastest; all CUDA devices; and why there is none of them."""
     for name in names:
         if name not in ("auto", "cpu", "cuda") and not (name.startswith("cuda:") and name[5:].isdecimal()):
             raise ReporterError(
                 f"--device: unknown device {name!r}; {nearest(name, ['auto', 'cpu', 'cuda', 'cuda:1'])}"
             )
-    asked = [name for name in names if name.startswith("cuda")]
-    if len(asked) > 1:
-        raise ReporterError(f"--device: one CUDA device at a time, not {','.join(asked)}")
-    gpus = executor.ask("cuda") if asked or ("auto" in names and machine.gpus()) else []
-    index = int(asked[0].partition(":")[2] or 0) if asked else 0
-    if asked and index >= len(gpus):
-        there = f"torch sees {len(gpus)}: {', '.join(gpus)}" if gpus else "torch sees no CUDA device here; use cpu"
-        raise ReporterError(f"--device: {asked[0]!r} is not there; {there}")
+    asked = {name: int(name.partition(":")[2] or 0) for name in names if name.startswith("cuda")}
+    there = executor.gpus(bool(asked)) if asked or "auto" in names else ()
+    for name, index in asked.items():
+        if index >= len(there):
+            sees = f"{len(there)}: {', '.join(there)}" if there else "no CUDA device here; use cpu"
+            raise ReporterError(f"--device: {name!r} is not there; torch sees {sees}")
+    chosen = list(dict.fromkeys(asked.values())) or [0] * bool(there)
+    if len({there[index] for index in chosen}) > 1:
+        unlike = " and ".join(f"{there[index]} (cuda:{index})" for index in chosen)
+        raise ReporterError(f"--device: {unlike} are no match for each other; measure them in runs of their own")
+    gpus = tuple(f"cuda:{index}" for index in chosen)
     devices = {"cpu": "cpu"} if {"auto", "cpu"} & set(names) else {}
     if gpus:
-        devices["cuda"] = f"cuda:{index}"
+        devices["cuda"] = gpus[0]
     devices["any"] = devices.get("cuda", "cpu")
-    return devices, "this machine has no CUDA device" if not gpus else NOT_ASKED
+    return devices, gpus, NOT_ASKED if gpus else "this machine has no CUDA device"
 
 
-def discovered(executor: LocalExecutor) -> tuple[Architecture, ...]:
+def discovered() -> tuple[Architecture, ...]:
     """All of torchvision's classifiers, asked for in a worker: the parent imports no torch."""
     from reporter.architectures.torchvision import described
 
-    return tuple(described(*entry) for entry in executor.ask("architectures"))
+    return tuple(described(*entry) for entry in LocalExecutor().ask("architectures"))
 
 
 def check_folder(folder: Path) -> None:

@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
 from uuid import uuid4
 
 from reporter import store
 from reporter.measuring import evidence
-from reporter.measuring.executor import LocalExecutor
 from reporter.measuring.job import Job
 from reporter.measuring.ledger import Ledger
 from reporter.measuring.request import Outcome, Progress, Request
+from reporter.measuring.schedule import Schedule, Task
+from reporter.measuring.slots import Executor, Slot
+from reporter.measuring.work import Ledgers, Work
 from reporter.types import Metric
 
 
-def run(request: Request, executor: LocalExecutor, progress: Progress) -> Outcome:
+def run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     """Measures what is missing, round by round over all architectures; every reading is on disk before the next."""
+    with closing(executor):
+        return _run(request, executor, progress)
+
+
+def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     outcome, start = Outcome(), monotonic()
-    ledgers = {entry.name: Ledger(entry, request) for entry in request.architectures}
-    jobs = plan(request, ledgers)
-    progress.plan(jobs)
-    for notice in filter(None, (ledger.notice for ledger in ledgers.values())):
+    notices = list(executor.open(request))
+    ledgers: Ledgers = {
+        (key, entry.name): Ledger(entry, asked, number)
+        for key, asked in kinds(request, executor.slots).items()
+        for number, entry in enumerate(request.architectures)
+    }
+    tasks = list(_tasks(request, ledgers))
+    outcome.slots = len(executor.slots)
+    progress.plan([task.job for task in tasks], outcome.slots)
+    for notice in filter(None, (*notices, *(ledger.notice for ledger in ledgers.values()))):
         progress.say(notice)
     try:
-        for job in jobs:
-            ledger, begun = ledgers[job.architecture], monotonic()
-            progress.begin(job)
-            ledger.measure(job, executor, progress, outcome)
-            ledger.spent += monotonic() - begun
-            progress.end(job, monotonic() - begun)
+        Work(Schedule(tasks), ledgers, executor, progress, outcome).do()
         evidence.gather(request, executor, progress, outcome)
     finally:
-        outcome.jobs += len(jobs)
+        outcome.jobs += len(tasks)
         outcome.seconds = monotonic() - start
         run, moment = uuid4().hex[:12], datetime.now(UTC).isoformat(timespec="seconds")
         measured = [ledger for ledger in ledgers.values() if ledger.spent]
@@ -41,6 +51,24 @@ def run(request: Request, executor: LocalExecutor, progress: Progress) -> Outcom
             progress.say(f"{request.folder / 'history.jsonl'}: the last line was cut short and does not count")
     outcome.failed += sum(ledger.failed() for ledger in ledgers.values())
     return outcome
+
+
+def kinds(request: Request, slots: Sequence[Slot]) -> dict[str, Request]:
+    """What is asked of each kind of machine: all of it, but nothing on CUDA where no slot has a GPU."""
+    found: dict[str, Request] = {}
+    for slot in sorted(slots, key=lambda slot: not slot.device):
+        asked = replace(request, about=slot.about)
+        if "cuda" in request.devices and not slot.device:
+            asked = replace(asked, devices={"cpu": "cpu", "any": "cpu"}, no_cuda="this machine has no CUDA device")
+        found.setdefault(slot.machine, asked)
+    return found
+
+
+def _tasks(request: Request, ledgers: Ledgers) -> Iterable[Task]:
+    """The jobs for each kind of machine, which has a schedule of its own."""
+    for key in dict.fromkeys(key for key, _ in ledgers):
+        for job in plan(request, {name: ledger for (machine, name), ledger in ledgers.items() if machine == key}):
+            yield Task(job, key, timed=request.metrics[job.metrics[0]].timed)
 
 
 def plan(request: Request, ledgers: Mapping[str, Ledger]) -> list[Job]:
@@ -52,7 +80,7 @@ def plan(request: Request, ledgers: Mapping[str, Ledger]) -> list[Job]:
             for ledger in ledgers.values():
                 names = tuple(metric.name for metric in metrics if ledger.needs(metric, number))
                 if names:
-                    device = request.devices.get(metrics[0].device, "cpu")
+                    device = ledger.devices.get(metrics[0].device, "cpu")
                     jobs.append(
                         Job(
                             architecture=ledger.record.architecture,
