@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 @click.option("--baseline", metavar="DIR", help="Compare with an earlier run at the end.")
 @click.option("--fail-on", metavar="KIND", help="exact, timing, any, never (default): what makes the exit code 1.")
 @click.option("--executor", metavar="NAME", help="Where the work runs: local (default), ray.")
+@click.option("--ray-address", metavar="HOST:PORT", help="The cluster (default: RAY_ADDRESS, else one started here).")
 @click.pass_context
 def command(context: click.Context, /, out: Path | None, config: Path | None, **options: Any) -> None:
     """Measure convolutional networks and report on them.
@@ -68,8 +69,7 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     """The main job; gives the exit code."""
     from reporter.comparing.compare import baseline
     from reporter.measuring import experiment
-    from reporter.measuring.executor import LocalExecutor
-    from reporter.preparation import prepare
+    from reporter.preparation import choose_executor, prepare
     from reporter.progress import duration, progress
     from reporter.settings import settings
     from reporter.telling import report
@@ -78,7 +78,7 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     chosen = settings(options, config)
     languages = known(chosen.lang)
     before = baseline(chosen)
-    executor = LocalExecutor()
+    executor = choose_executor(chosen)
     request = prepare(out, chosen, executor)
     seen, held = progress(sys.stderr), files.hold(request.folder)
     try:

@@ -24,12 +24,23 @@ CLAIMS = "claims"
 TIMEOUTS = {"quick": 300.0, "standard": 1200.0, "thorough": 7200.0}
 
 
+def choose_executor(settings: Settings) -> Executor:
+    """What runs the jobs; ReporterError where it cannot be had."""
+    if settings.executor == "ray":
+        if any(":" in name for name in settings.device):
+            raise ReporterError("--device: a cluster's GPUs are taken as they are free; use cuda")
+        from reporter.measuring.cluster import RayExecutor
+
+        return RayExecutor(settings.ray_address)
+    if settings.ray_address is not None:
+        raise ReporterError("--ray-address: only --executor ray has an address")
+    return LocalExecutor()
+
+
 def prepare(out: Path | None, settings: Settings, executor: Executor) -> Request:
     """What is to be measured; ReporterError, with the nearest right value, before anything is written."""
     if out is None:
         raise ReporterError("say where the results go: --out DIR")
-    if settings.executor == "ray":
-        raise ReporterError("--executor: 'ray' is not part of this version; use 'local'")
     dataset(settings.dataset)
     metrics = choose_metrics(settings.metrics)
     architectures = select(settings.architectures, discovered)
@@ -64,7 +75,7 @@ def _request(
         metrics=metrics,
         devices=devices,
         conditions=settings.conditions(),
-        settings=settings.model_dump(mode="json"),
+        settings=settings.model_dump(mode="json", exclude={"ray_address"}),
         timeout=settings.timeout or TIMEOUTS[settings.preset],
         fresh=settings.fresh,
     )

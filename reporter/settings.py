@@ -72,6 +72,7 @@ class Settings(BaseModel):
     baseline: str | None = None
     fail_on: FailOn = "never"
     executor: Executor = "local"
+    ray_address: str | None = None
 
     @field_validator("architectures", "metrics", "device", "lang", mode="before")
     @classmethod

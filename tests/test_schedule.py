@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from io import StringIO
@@ -20,8 +21,9 @@ from reporter.measuring import experiment, machine
 from reporter.measuring.executor import LocalExecutor
 from reporter.measuring.request import Outcome, Request
 from reporter.measuring.slots import GONE, LOST, Slot
-from reporter.preparation import choose_devices
+from reporter.preparation import choose_devices, choose_executor
 from reporter.progress import Lines
+from reporter.settings import Settings
 from reporter.types import Record, ReporterError, Verdict
 
 NAMES = ("size", "latency_cpu_1thread", "latency_cuda", "finetune")
@@ -239,3 +241,21 @@ def test_two_gpus_where_there_is_none_are_one_line(tmp_path: Path) -> None:
     done = reporter("--out", tmp_path, "--architectures", "alexnet", "--device", "cuda:0,cuda:1")
     assert done.returncode == 2
     assert done.stderr == "reporter: --device: 'cuda:0' is not there; torch sees no CUDA device here; use cpu\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"ray_address": "10.0.0.1:6379"}, "--ray-address: only --executor ray has an address"),
+        ({"executor": "ray", "device": ("cuda:1",)}, "a cluster's GPUs are taken as they are free; use cuda"),
+    ],
+)
+def test_options_that_do_not_go_together(options: dict, line: str) -> None:
+    with pytest.raises(ReporterError, match=line):
+        choose_executor(Settings(**options))
+
+
+def test_ray_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ReporterError, match=r"Ray is not installed; pip install 'reporter\[ray\]'"):
+        choose_executor(Settings(executor="ray"))
