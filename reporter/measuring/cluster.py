@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 from collections.abc import Sequence
 from time import monotonic
 from typing import Any, NamedTuple
@@ -22,6 +23,10 @@ PULSE = 0.5
 """Seconds after which a wait that hears nothing lets an interrupt through."""
 PATIENCE = 60.0
 """Seconds in which the nodes are to say what they are."""
+KNOWN = ("local", "auto")
+"""Words that Ray takes for an address."""
+KNOCK = 10.0
+"""Seconds in which a cluster answers."""
 OBJECT_STORE = 100 * 2**20
 
 
@@ -102,7 +107,8 @@ class RayExecutor:
         return [node for node in self._ray.nodes() if node["Alive"] and _count(node, "CPU")]
 
     def _connect(self) -> None:
-        if "://" in self._address:
+        host, _, port = self._address.rpartition(":")
+        if self._address not in KNOWN and not (port.isdecimal() and host and "/" not in host):
             raise ReporterError(f"--ray-address: {self._address!r} will not do; give the HOST:PORT of `ray start`")
         more: dict[str, Any] = {}
         if self._address == "local":
@@ -110,6 +116,8 @@ class RayExecutor:
             more = {"include_dashboard": False, "object_store_memory": OBJECT_STORE}
         ours = signal.getsignal(signal.SIGTERM)
         try:
+            if self._address not in KNOWN:
+                socket.create_connection((host.strip("[]"), int(port)), KNOCK).close()  # Ray would try for minutes
             self._ray.init(self._address, log_to_driver=False, logging_level=logging.CRITICAL, **more)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             why = (str(error).strip().splitlines() or [type(error).__name__])[0]
