@@ -88,6 +88,8 @@ def overhead(address: str, tasks: int) -> None:
         worst = sorted(taken)[int(len(taken) * 0.95)]
         goal = f"{GOAL * 1000:.0f}" if what.startswith("a task") else ""
         print(f"| {what} | {statistics.median(taken) * 1000:.1f} | {worst * 1000:.1f} | {goal} |", flush=True)
+    _, alone, whole = (statistics.median(taken) for taken in rows.values())
+    print(f"| what Ray adds to a fresh worker | {(whole - alone) * 1000:.1f} |  |  |")
 
 
 def static_pass(glob: str, address: str | None) -> tuple[int, float, float, int]:

@@ -23,7 +23,7 @@ from reporter.types import Record, ReporterError
 
 pytest.importorskip("ray")
 
-NETWORKS = 9
+NETWORKS = 12
 WATCHED = """
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ SIZE = 75 * 2**20
 
 @dataclass
 class Ours:
-    """A cluster whose nodes run a copy of the package in which nine networks write down who builds them."""
+    """A cluster whose nodes run a copy of the package in which twelve networks write down who builds them."""
 
     root: Path
     cluster: Any
@@ -77,7 +77,7 @@ class Ours:
         self.nodes.append(self.cluster.add_node(num_cpus=1, object_store_memory=SIZE))
 
 
-def copy(folder: Path, log: Path, seconds: float = 0.5) -> Path:
+def copy(folder: Path, log: Path, seconds: float = 0.7) -> Path:
     root = copy_of_the_checkout(folder)
     text = WATCHED.replace("LOG", repr(str(log))).replace("SECONDS", str(seconds)).replace("NUMBER", str(NETWORKS))
     (root / "reporter/architectures/watched.py").write_text(text)
@@ -114,7 +114,7 @@ def test_a_node_that_dies_gives_its_work_to_another(ours: Ours, tmp_path: Path) 
     """All is done once, but for what died with the node; nothing is lost; Ray's own settings do not reach a worker."""
     process = start("--out", tmp_path / "r", *QUICK, "--metrics", "parameters", *ours.there, root=ours.root)
     lines: list[str] = []
-    while len(ours.built()) < 4:
+    while len({parent for _, parent, *_ in ours.built()}) < 3:  # all three nodes have taken part
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
     ours.cluster.remove_node(ours.nodes.pop(), allow_graceful=False)
@@ -136,7 +136,6 @@ def test_a_node_that_dies_gives_its_work_to_another(ours: Ours, tmp_path: Path) 
     times = Counter(number for number, *_ in ours.built())
     assert len(times) == NETWORKS
     assert sum(times.values()) <= NETWORKS + 1
-    assert len({parent for _, parent, *_ in ours.built()}) == 3, "all three nodes took part"
     assert len({worker for _, _, worker, *_ in ours.built()}) == len(ours.built()), "a fresh process each"
     assert {(threads, omp) for *_, threads, omp, _ in ours.built()} == {(str(machine.usable_threads()), "None")}
     history = [json.loads(line)["architecture"] for line in (tmp_path / "r" / "history.jsonl").read_text().splitlines()]
