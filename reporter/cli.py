@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     "--metrics", metavar="M,…", help="Groups or keys: size, compute, memory, latency, finetune, claims (default: all)."
 )
 @click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
-@click.option("--device", metavar="D,…", help="auto (default: CPU, and CUDA where there is one), cpu, cuda, cuda:1.")
+@click.option("--device", metavar="D,…", help="auto (default: CPU, and CUDA where it is), cpu, cuda, cuda:0,cuda:1.")
 @click.option("--dataset", metavar="NAME", help="For the fine-tuning: digits (default), or see `reporter list`.")
 @click.option("--data-root", metavar="DIR", help="Where data sets lie or are put.")
 @click.option(
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 @click.option("--baseline", metavar="DIR", help="Compare with an earlier run at the end.")
 @click.option("--fail-on", metavar="KIND", help="exact, timing, any, never (default): what makes the exit code 1.")
 @click.option("--executor", metavar="NAME", help="Where the work runs: local (default), ray.")
+@click.option("--ray-address", metavar="HOST:PORT", help="The cluster (default: RAY_ADDRESS, else one started here).")
 @click.pass_context
 def command(context: click.Context, /, out: Path | None, config: Path | None, **options: Any) -> None:
     """Measure convolutional networks and report on them.
@@ -79,8 +80,7 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     from reporter.comparing.compare import baseline
     from reporter.durations import duration
     from reporter.measuring import experiment
-    from reporter.measuring.executor import LocalExecutor
-    from reporter.preparation import prepare
+    from reporter.preparation import choose_executor, prepare
     from reporter.progress import progress
     from reporter.settings import settings
     from reporter.telling import report
@@ -89,7 +89,7 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     chosen = settings(options, config)
     languages = known(chosen.lang)
     before = baseline(chosen)
-    executor = LocalExecutor()
+    executor = choose_executor(chosen)
     request = prepare(out, chosen, executor)
     for line in plugins.complaints():
         _say(line)
@@ -147,7 +147,8 @@ def _spent(outcome: Outcome, words: str) -> str:
     if not outcome.jobs:
         return "nothing to measure: all readings are there already"
     failed = f", {outcome.failed} readings failed" if outcome.failed else ""
-    return f"measured for {words}, {outcome.busy / outcome.seconds:.0%} of it inside measured calls{failed}"
+    inside = outcome.busy / outcome.seconds / outcome.slots
+    return f"measured for {words}, {inside:.0%} of it inside measured calls{failed}"
 
 
 def _usage(line: str) -> int:

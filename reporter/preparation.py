@@ -12,11 +12,11 @@ from typing import get_args
 from reporter import plugins
 from reporter.catalog import collect, nearest
 from reporter.durations import in_seconds
-from reporter.measuring import machine
 from reporter.measuring.ab import timed
 from reporter.measuring.executor import LocalExecutor
 from reporter.measuring.ledger import NOT_ASKED
 from reporter.measuring.request import Request
+from reporter.measuring.slots import Executor
 from reporter.roster import chosen
 from reporter.selection import dataset, own_checkpoints, sets
 from reporter.settings import Settings
@@ -29,20 +29,36 @@ CLAIMS = "claims"
 TIMEOUTS = {"quick": 300.0, "standard": 1200.0, "thorough": 7200.0}
 
 
-def prepare(out: Path | None, settings: Settings, executor: LocalExecutor) -> Request:
+def choose_executor(settings: Settings) -> Executor:
+    """What runs the jobs; ReporterError where it cannot be had."""
+    if settings.executor == "ray":
+        if any(":" in name for name in settings.device):
+            raise ReporterError("--device: a cluster's GPUs are taken as they are free; use cuda")
+        if settings.budget:
+            raise ReporterError("--budget: plans for this machine only, not for a cluster's; use --timeout")
+        from reporter.measuring.cluster import RayExecutor
+
+        return RayExecutor(settings.ray_address)
+    if settings.ray_address is not None:
+        raise ReporterError("--ray-address: only --executor ray has an address")
+    return LocalExecutor()
+
+
+def prepare(out: Path | None, settings: Settings, executor: Executor) -> Request:
     """What is to be measured; ReporterError, with the nearest right value, before anything is written."""
     if out is None:
         raise ReporterError("say where the results go: --out DIR")
-    if settings.executor == "ray":
-        raise ReporterError("--executor: 'ray' is not part of this version; use 'local'")
     dataset(settings.dataset)
     metrics = choose_metrics(settings.metrics, settings.finetune)
     architectures = chosen(settings.architectures, settings.architecture, executor)
-    devices, no_cuda = choose_devices(settings.device, executor)
     check_folder(out)
+    devices, gpus, no_cuda = choose_devices(settings.device, executor)
+    if settings.budget and len(gpus) > 1:
+        raise ReporterError(f"--budget: plans for one CUDA device at a time, not {','.join(gpus)}")
     request = _request(out, settings, architectures, metrics, devices)
     return replace(
         request,
+        gpus=gpus,
         no_cuda=no_cuda,
         claims=choose_claims(settings.metrics, architectures),
         checkpoints=own_checkpoints(settings.checkpoint, architectures),
@@ -53,7 +69,9 @@ def prepare(out: Path | None, settings: Settings, executor: LocalExecutor) -> Re
 def prepare_ab(out: Path | None, settings: Settings) -> Request:
     """What is to be timed in turns; ReporterError before anything is written."""
     executor = LocalExecutor()
-    devices, _ = choose_devices(settings.device, executor)
+    devices, gpus, _ = choose_devices(settings.device, executor)
+    if len(gpus) > 1:
+        raise ReporterError(f"--device: ab times on one CUDA device at a time, not {','.join(gpus)}")
     metrics = timed(choose_metrics(settings.metrics), devices)
     architectures = chosen(settings.architectures, settings.architecture, executor)
     for side in (out / "a", out / "b") if out else ():
@@ -74,7 +92,7 @@ def _request(
         metrics=metrics,
         devices=devices,
         conditions=settings.conditions(),
-        settings=settings.model_dump(mode="json"),
+        settings=settings.model_dump(mode="json", exclude={"ray_address"}),
         timeout=settings.timeout or TIMEOUTS[settings.preset],
         fresh=settings.fresh,
     )
@@ -112,26 +130,29 @@ def choose_claims(names: tuple[str, ...], architectures: Sequence[Architecture])
     return tuple(collect("reporter.claims", Claim).values()) if asked else ()
 
 
-def choose_devices(names: tuple[str, ...], executor: LocalExecutor) -> tuple[dict[str, str], str]:
-    """A device of each kind that is asked for, `any` the fastest of them; and why there is none of CUDA."""
+def choose_devices(names: tuple[str, ...], executor: Executor) -> tuple[dict[str, str], tuple[str, ...], str]:
+    """A device of each kind that is asked for, `any` the fastest; all CUDA devices; and why there is none of them."""
     for name in names:
         if name not in ("auto", "cpu", "cuda") and not (name.startswith("cuda:") and name[5:].isdecimal()):
             raise ReporterError(
                 f"--device: unknown device {name!r}; {nearest(name, ['auto', 'cpu', 'cuda', 'cuda:1'])}"
             )
-    asked = [name for name in names if name.startswith("cuda")]
-    if len(asked) > 1:
-        raise ReporterError(f"--device: one CUDA device at a time, not {','.join(asked)}")
-    gpus = executor.ask("cuda") if asked or ("auto" in names and machine.gpus()) else []
-    index = int(asked[0].partition(":")[2] or 0) if asked else 0
-    if asked and index >= len(gpus):
-        there = f"torch sees {len(gpus)}: {', '.join(gpus)}" if gpus else "torch sees no CUDA device here; use cpu"
-        raise ReporterError(f"--device: {asked[0]!r} is not there; {there}")
+    asked = {name: int(name.partition(":")[2] or 0) for name in names if name.startswith("cuda")}
+    there = executor.gpus(bool(asked)) if asked or "auto" in names else ()
+    for name, index in asked.items():
+        if index >= len(there):
+            sees = f"{len(there)}: {', '.join(there)}" if there else "no CUDA device here; use cpu"
+            raise ReporterError(f"--device: {name!r} is not there; torch sees {sees}")
+    chosen = list(dict.fromkeys(asked.values())) or [0] * bool(there)
+    if len({there[index] for index in chosen}) > 1:
+        unlike = " and ".join(f"{there[index]} (cuda:{index})" for index in chosen)
+        raise ReporterError(f"--device: {unlike} are no match for each other; measure them in runs of their own")
+    gpus = tuple(f"cuda:{index}" for index in chosen)
     devices = {"cpu": "cpu"} if {"auto", "cpu"} & set(names) else {}
     if gpus:
-        devices["cuda"] = f"cuda:{index}"
+        devices["cuda"] = gpus[0]
     devices["any"] = devices.get("cuda", "cpu")
-    return devices, "this machine has no CUDA device" if not gpus else NOT_ASKED
+    return devices, gpus, NOT_ASKED if gpus else "this machine has no CUDA device"
 
 
 def check_folder(folder: Path) -> None:

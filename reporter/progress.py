@@ -26,11 +26,12 @@ class Lines:
         self.stream = stream
         self.jobs: Sequence[Job] = ()
         self.done = 0
+        self.at_once = 1
         self._seconds: dict[str, list[float]] = defaultdict(list)
         self._loading = 0.0
 
-    def plan(self, jobs: Sequence[Job]) -> None:
-        self.jobs = jobs
+    def plan(self, jobs: Sequence[Job], at_once: int = 1) -> None:
+        self.jobs, self.at_once = jobs, at_once
 
     def begin(self, job: Job) -> None:
         """Nothing to say yet."""
@@ -39,9 +40,9 @@ class Lines:
         self.say(f"[{self.done}/{len(self.jobs)}] {architecture} {reading.quantity.key} {in_words(reading)}")
 
     def end(self, job: Job, seconds: float) -> None:
-        if not self.done:  # the first worker waits until the fork server has torch
-            self._loading = max(0.0, seconds - GUESS.get(job.process, TIMING_GUESS))
-            seconds -= self._loading
+        if self.done < self.at_once:  # the first worker of a slot waits until the fork server has torch
+            loading = max(0.0, seconds - GUESS.get(job.process, TIMING_GUESS))
+            self._loading, seconds = self._loading + loading, seconds - loading
         self.done += 1
         self._seconds[job.process].append(seconds)
 
@@ -54,7 +55,7 @@ class Lines:
         guessed = sum(GUESS.get(name, TIMING_GUESS) * len(took) for name, took in self._seconds.items())
         took_all = sum(sum(took) for took in self._seconds.values())
         scale = took_all / guessed if guessed else 1.0
-        return sum(self._expected(job.process, scale) for job in self.jobs[self.done :])
+        return sum(self._expected(job.process, scale) for job in self.jobs[self.done :]) / self.at_once
 
     def split(self) -> str:
         """Where the time went, process by process."""
@@ -94,8 +95,8 @@ class Live(Lines):
         self._bar = Progress(*columns, console=Console(file=stream))
         self._task: Any = None
 
-    def plan(self, jobs: Sequence[Job]) -> None:
-        super().plan(jobs)
+    def plan(self, jobs: Sequence[Job], at_once: int = 1) -> None:
+        super().plan(jobs, at_once)
         if self._task is None:
             self._task = self._bar.add_task("starting", total=len(jobs), left="")
             self._bar.start()

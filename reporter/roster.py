@@ -6,27 +6,27 @@ from collections.abc import Sequence
 from functools import cache, partial
 
 from reporter import own
-from reporter.measuring.executor import LocalExecutor
 from reporter.measuring.job import OWN
+from reporter.measuring.slots import Executor
 from reporter.selection import select
 from reporter.types import Architecture, ReporterError
 
 
-def chosen(words: Sequence[str], references: Sequence[str], executor: LocalExecutor) -> tuple[Architecture, ...]:
+def chosen(words: Sequence[str], references: Sequence[str], executor: Executor) -> tuple[Architecture, ...]:
     """Those that words stand for, and after them those of one's own; only these where there is no word."""
     ask, ask_timm = cache(partial(discovered, executor)), cache(partial(timms, executor))
     found = select(words, ask, ask_timm) if words or not references else ()
     return (*found, *referred(references, executor))
 
 
-def discovered(executor: LocalExecutor) -> tuple[Architecture, ...]:
+def discovered(executor: Executor) -> tuple[Architecture, ...]:
     """All of torchvision's classifiers, asked for in a worker: the parent imports no torch."""
     from reporter.architectures.torchvision import described
 
     return tuple(described(*entry) for entry in executor.ask("architectures"))
 
 
-def timms(executor: LocalExecutor) -> tuple[Architecture, ...]:
+def timms(executor: Executor) -> tuple[Architecture, ...]:
     """All of timm's networks, asked for in the same way; the workers of this run have timm loaded from now on."""
     from reporter.architectures.timm import described
 
@@ -36,7 +36,7 @@ def timms(executor: LocalExecutor) -> tuple[Architecture, ...]:
     return tuple(described(*about) for about in found)
 
 
-def referred(references: Sequence[str], executor: LocalExecutor) -> tuple[Architecture, ...]:
+def referred(references: Sequence[str], executor: Executor) -> tuple[Architecture, ...]:
     """The networks of one's own, as a worker that built each once describes them; ReporterError where it could not."""
     found: dict[str, Architecture] = {}
     for reference in dict.fromkeys(references):

@@ -85,6 +85,7 @@ class Settings(BaseModel):
     baseline: str | None = None
     fail_on: FailOn = "never"
     executor: Executor = "local"
+    ray_address: str | None = None
 
     @field_validator("architectures", "metrics", "device", "checkpoint", "finetune", "lang", mode="before")
     @classmethod

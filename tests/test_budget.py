@@ -126,10 +126,11 @@ def spend(
     """A run in which every job takes what it does in truth, or until it is cut off."""
     clock, done, now = Clock(), [], 0
     spending = Spending(seconds, jobs, Priced(guesses), opening=0, clock=clock)
-    for each in spending:
+    while each := spending.take():
         clock.now += min(truth[place(each)] + opening * (each.round != now), spending.limit)
         now = each.round
         done.append(each)
+        spending.end()
     return spending, done, clock.now
 
 

@@ -78,6 +78,13 @@ def test_torch_is_imported_in_workers_only(path: Path) -> None:
     assert not heavy or (path.parent.name == "measuring" and path.stem in MAY_IMPORT_TORCH)
 
 
+def test_ray_is_imported_by_its_executor_only_and_late() -> None:
+    """Without the extra, everything else works."""
+    late = {name(path) for path in MODULES if any(m.split(".")[0] == "ray" for m in imported(path, everywhere=True))}
+    early = {name(path) for path in MODULES if any(m.split(".")[0] == "ray" for m in imported(path, everywhere=False))}
+    assert (late, early) == ({"reporter.measuring.cluster"}, set())
+
+
 @pytest.mark.parametrize("path", [path for path in MODULES if TORCH_FREE & set(path.parts)], ids=name)
 def test_the_telling_side_knows_nothing_of_measuring(path: Path) -> None:
     wrong = ("reporter.measuring", "reporter.metrics", "reporter.architectures", "reporter.datasets", *HEAVY)

@@ -22,6 +22,7 @@ from reporter.telling import export, latex, markdown, render, report
 from reporter.telling.comparison import Comparison, accuracy, compare
 from reporter.telling.findings import findings
 from reporter.telling.language import language
+from reporter.telling.ranks import ranks
 from reporter.telling.table import Cell, Column, Table, Tabulation
 from reporter.types import Chart, Record, ReporterError
 
@@ -62,6 +63,20 @@ def test_machines_are_never_ranked_together(few: Comparison) -> None:
     old = few.of("old")[0]
     assert not few.is_best(old, "latency_cpu_1thread"), "the only row of its machine has nothing to win"
     assert len(few.networks) == len(few.records) - 1
+
+
+def test_a_second_machine_changes_no_rank_and_wins_nothing_of_the_first() -> None:
+    """Every network on two kinds of machine, as a cluster measures them: each kind is told as if it were alone."""
+    slow, fast = samples.lecture(), [samples.record(row, machine="fast", slower=0.1) for row in samples.ROWS]
+    both = compare([*slow, *fast])
+    assert set(both.machines) == {"quiet", "fast"}
+    for alone in (compare(slow), compare(fast)):
+        (machine,) = alone.machines
+        assert {ranked for ranked in both.winners if ranked[0] == machine} == set(alone.winners)
+        for key in ("latency_cpu", "throughput_cpu"):
+            assert ranks(both, machine, key) == ranks(alone, machine, key)
+            best = [record.architecture for record in both.of(machine) if both.is_best(record, key)]
+            assert best == [record.architecture for record in alone.records if alone.is_best(record, key)]
 
 
 def test_different_weights_have_no_common_best() -> None:

@@ -131,14 +131,20 @@ def test_every_round_has_a_fork_server_of_its_own() -> None:
     """All workers of one server lie in memory alike, which rounds could not tell from the network's own time."""
     from reporter.measuring.executor import LocalExecutor
     from reporter.measuring.job import Job
+    from reporter.measuring.slots import Message
     from reporter.settings import PRESETS, Conditions
+    from reporter.types import Verdict
 
-    executor, conditions = LocalExecutor(), Conditions(**PRESETS["quick"])
+    executor = LocalExecutor()
+    job = Job(architecture="resnet18", metrics=("size",), device="cpu", conditions=Conditions(**PRESETS["quick"]),
+              process="counting")  # fmt: skip
     servers = []
     for number in (0, 0, 1):
-        job = Job(architecture="resnet18", metrics=("size",), device="cpu", conditions=conditions, process="counting",
-                  round=number)  # fmt: skip
-        assert executor.run(job, lambda _: None).status == "ok"
+        executor.begin(executor.slots[0], job.model_dump_json(), None, number)
+        said: Message | Verdict = {}
+        while not isinstance(said, Verdict):
+            _, said = executor.listen() or pytest.fail("this machine is not lost")
+        assert said.status == "ok"
         servers.append(forkserver._forkserver._forkserver_pid)
     assert servers[0] == servers[1] != servers[2]
 

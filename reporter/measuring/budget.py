@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from time import monotonic
 
@@ -10,10 +10,11 @@ from reporter import history
 from reporter.durations import duration
 from reporter.measuring import evidence, machine
 from reporter.measuring.costs import Costs
-from reporter.measuring.executor import LocalExecutor
 from reporter.measuring.job import Job
 from reporter.measuring.ledger import CUT_OFF, Ledger
 from reporter.measuring.request import Outcome, Progress, Request
+from reporter.measuring.schedule import Schedule, Task
+from reporter.measuring.slots import Executor, Slot
 from reporter.measuring.spending import Spending, enumerated, first_of_all
 
 LEFT_OUT = "left out: the budget was spent"
@@ -23,8 +24,35 @@ USUAL_SPEED = 1e-11
 """Seconds per multiply-add where a machine does not tell its own."""
 
 
+class Rationed(Schedule):
+    """Tasks for one slot, each when there is time for it."""
+
+    def __init__(self, tasks: Iterable[Task], spending: Spending) -> None:
+        super().__init__(())
+        self._tasks = {id(task.job): task for task in tasks}
+        self._spending = spending
+
+    @property
+    def limit(self) -> float:
+        """Seconds until a job is cut off."""
+        return self._spending.limit
+
+    def due(self, slots: Sequence[Slot]) -> tuple[Slot, Task] | None:
+        """The slot and what the time has room for."""
+        job = None if self.running else self._spending.take()
+        if job is None:
+            return None
+        self.running[slots[0]] = self._tasks[id(job)]
+        return slots[0], self._tasks[id(job)]
+
+    def end(self, slot: Slot) -> Task:
+        """Frees the slot; the plan learns what it took."""
+        self._spending.end()
+        return super().end(slot)
+
+
 def opened(
-    request: Request, jobs: Sequence[Job], ledgers: Mapping[str, Ledger], executor: LocalExecutor, progress: Progress
+    request: Request, jobs: Sequence[Job], ledgers: Mapping[str, Ledger], executor: Executor, progress: Progress
 ) -> Spending | None:
     """Plans the jobs of a run and tells the plan; None where there is no budget, or nothing to spend it on."""
     if request.budget is None or not jobs:
@@ -41,7 +69,7 @@ def opened(
     return spending
 
 
-def gather(request: Request, spending: Spending, executor: LocalExecutor, progress: Progress, outcome: Outcome) -> None:
+def gather(request: Request, spending: Spending, executor: Executor, progress: Progress, outcome: Outcome) -> None:
     """The evidence for claims, before all else because it takes about the same everywhere."""
     if _affords_claims(request):
         limited = replace(request, timeout=min(request.timeout or spending.limit, spending.limit))

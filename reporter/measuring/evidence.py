@@ -3,48 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from reporter import files, store
-from reporter.measuring import machine
-from reporter.measuring.executor import LocalExecutor
+from reporter.measuring.job import CLAIMS
 from reporter.measuring.request import Outcome, Progress, Request
-from reporter.types import Claim, Evidence, ReporterError
+from reporter.measuring.slots import LOST, MOST_LOSSES, Executor, Message, Slot, converse, free
+from reporter.types import Claim, Evidence, ReporterError, Verdict
 
 
-def gather(request: Request, executor: LocalExecutor, progress: Progress, outcome: Outcome) -> None:
+def gather(request: Request, executor: Executor, progress: Progress, outcome: Outcome) -> None:
     """Measures what is missing; a claim at which the worker ended gets the reason, and the others go on."""
+    request = _at(request, free(executor))
     waiting = {
         claim.name: claim for claim in request.claims if claim.measure and not _is_there(request, claim, progress)
     }
     outcome.jobs += bool(waiting)
 
     def keep(claim: Claim, numbers: Mapping[str, Any], reason: str | None) -> None:
-        evidence = _evidence(claim, numbers, reason)
+        evidence = _evidence(request, claim, numbers, reason)
         store.save_evidence(request.folder, evidence)
         outcome.failed += reason is not None
         progress.claim(evidence)
 
-    def receive(message: Mapping[str, Any]) -> None:
+    def receive(message: Message) -> None:
         if "claim" in message:
             keep(waiting.pop(message["claim"]), message["numbers"], message["reason"])
         else:
             outcome.busy += message["busy"]
 
+    losses = 0
     while waiting:
-        verdict = executor.gather(list(waiting), receive, request.timeout)
-        if waiting:
-            keep(waiting.pop(next(iter(waiting))), {}, verdict.reason or "the worker left it out")
+        slot = free(executor)
+        request = _at(request, slot)
+        verdict = converse(executor, slot, f"{CLAIMS}{','.join(waiting)}", receive, request.timeout)
+        losses += verdict is None
+        if waiting and (verdict or losses >= MOST_LOSSES):
+            reason = (verdict or Verdict("failed", LOST)).reason
+            keep(waiting.pop(next(iter(waiting))), {}, reason or "the worker left it out")
 
 
-def _evidence(claim: Claim, numbers: Mapping[str, Any], reason: str | None) -> Evidence:
+def _at(request: Request, slot: Slot | None) -> Request:
+    return replace(request, about=slot.about) if slot else request
+
+
+def _evidence(request: Request, claim: Claim, numbers: Mapping[str, Any], reason: str | None) -> Evidence:
     return Evidence(
         schema=1,
         claim=claim.name,
         definition=claim.definition,
-        machine=machine.key(),
-        environment=machine.versions(),
+        machine=request.about["machine"],
+        environment=request.about["environment"],
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         numbers=dict(numbers),
         reason=reason,
@@ -53,7 +64,7 @@ def _evidence(claim: Claim, numbers: Mapping[str, Any], reason: str | None) -> E
 
 def _is_there(request: Request, claim: Claim, progress: Progress) -> bool:
     """Whether there is evidence that the same code measured with the same versions; sets aside what is none."""
-    path = store.evidence_path(request.folder, machine.key(), claim.name)
+    path = store.evidence_path(request.folder, request.about["machine"], claim.name)
     if not path.exists():
         return False
     try:
@@ -61,5 +72,5 @@ def _is_there(request: Request, claim: Claim, progress: Progress) -> bool:
     except ReporterError as error:
         progress.say(f"{error}; it is kept as {files.set_aside(path).name}")
         return False
-    same = (earlier.environment, earlier.definition) == (machine.versions(), claim.definition)
+    same = (earlier.environment, earlier.definition) == (request.about["environment"], claim.definition)
     return same and earlier.reason is None and not request.fresh

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -15,19 +17,32 @@ from time import monotonic
 from typing import Any
 
 from reporter import interrupts
-from reporter.measuring import confinement
-from reporter.measuring.job import CLAIMS, Job
+from reporter.measuring import confinement, machine
+from reporter.measuring.request import Request
+from reporter.measuring.slots import Heard, Message, Slot, converse
 from reporter.types import Verdict
 
-Receive = Callable[[dict[str, Any]], None]
 LOADED = ["reporter.measuring.forkserver", "reporter.measuring.worker"]
 """What the fork server loads before the first worker."""
 FAREWELL = 5.0
 """Seconds that a worker gets to end once it has said everything."""
 
 
+@dataclass(frozen=True)
+class Worker:
+    """A process that answers a question; `known` are the parent's children from before, `end` is its last moment."""
+
+    process: BaseProcess
+    reader: Connection
+    known: set[int]
+    timeout: float
+    end: float
+
+
 class LocalExecutor:
-    """Runs one job at a time on this machine; meanwhile the parent sleeps and never imports torch."""
+    """Runs a job in each of its slots on this machine; meanwhile the parent sleeps and never imports torch."""
+
+    away: Sequence[Slot] = ()
 
     def __init__(self) -> None:
         confinement.adopt()
@@ -36,31 +51,69 @@ class LocalExecutor:
         self._context: Any = multiprocessing.get_context("forkserver" if self._served else "spawn")
         if self._served:
             self._context.set_forkserver_preload(LOADED)
+        self._workers: dict[Slot, Worker] = {}
+        self.slots = [Slot("", "", machine.about())]
 
     def preload(self, module: str) -> None:
         """Has the fork server load a module besides, once and not in every worker; too late where it runs already."""
         if self._served:
             self._context.set_forkserver_preload([*LOADED, module])
 
-    def run(self, job: Job, receive: Receive, timeout: float | None = None) -> Verdict:
-        """Hands every message of the worker to `receive`; tells how the worker ended.
+    def open(self, request: Request) -> Sequence[str]:
+        """A slot for each GPU that was asked for, else one."""
+        devices = request.gpus or (request.devices.get("cuda", ""),)
+        self.slots = [Slot("", device, request.about) for device in devices]
+        return ()
 
-        Every round has a fork server of its own: all workers of one lie in memory alike, and that decides of times too.
-        """
-        if job.round != self._round:
-            self._round = job.round
-            self.renew()
-        return self._run(job.model_dump_json(), receive, timeout)
-
-    def gather(self, claims: Sequence[str], receive: Receive, timeout: float | None = None) -> Verdict:
-        """The same for a worker that measures the evidence of some claims."""
-        return self._run(f"{CLAIMS}{','.join(claims)}", receive, timeout)
+    def gpus(self, asked: bool) -> Sequence[str]:
+        """What torch sees; it is not loaded for a machine whose driver sees none."""
+        found: Sequence[str] = self.ask("cuda") if asked or machine.gpus() else ()
+        return found
 
     def ask(self, question: str) -> Any:
         """What only torch knows: GPUs (`cuda`), classifiers (`architectures`, those of `timm`), its `speed` here."""
-        answers: dict[str, Any] = {}
-        verdict = self._run(question, answers.update, None)
-        return answers[question] if verdict.status == "ok" else []
+        answers: Message = {}
+        try:
+            verdict = converse(self, self.slots[0], question, answers.update)
+        finally:
+            self.close()
+        return answers[question] if verdict and verdict.status == "ok" else []
+
+    def begin(self, slot: Slot, question: str, timeout: float | None = None, number: int | None = None) -> None:
+        """Starts a fresh worker that answers a question.
+
+        Every round, by its number, has a fork server of its own: all workers of one lie in memory alike, and that
+        decides of times too. A round that begins on one GPU while another still measures shares that one's.
+        """
+        if number not in (None, self._round) and not self._workers:
+            self._round = number
+            self.renew()
+        reader, writer = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=_enter, args=(question, writer))
+        if self._served:
+            _serve()
+        seconds = math.inf if timeout is None else timeout
+        self._workers[slot] = Worker(process, reader, confinement.children(), seconds, monotonic() + seconds)
+        process.start()
+        writer.close()
+
+    def listen(self) -> Heard:
+        """A message of a worker; or how it ended: a child of the network may hold its side of the pipe open."""
+        while True:
+            workers = self._workers.items()
+            left = min(worker.end for _, worker in workers) - monotonic()
+            both = [(worker.reader, worker.process.sentinel) for _, worker in workers]
+            ready = wait([each for pair in both for each in pair], None if left == math.inf else max(0.0, left))
+            for slot, worker in workers:
+                if worker.reader in ready:
+                    try:
+                        return slot, json.loads(worker.reader.recv_bytes())
+                    except (EOFError, OSError):  # OSError: it ended in the middle of a message
+                        return slot, self._end(slot)
+                if worker.process.sentinel in ready:
+                    return slot, self._end(slot)
+                if monotonic() >= worker.end:
+                    return slot, self._end(slot, Verdict("timeout", f"not done after {worker.timeout:.0f} s"))
 
     def renew(self) -> None:
         """Ends the fork server; the next job starts another, which loads everything anew."""
@@ -68,23 +121,24 @@ class LocalExecutor:
             with interrupts.held_back():
                 forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
-    def _run(self, question: str, receive: Receive, timeout: float | None) -> Verdict:
-        reader, writer = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=_enter, args=(question, writer))
-        if self._served:
-            _serve()
-        known = confinement.children()
+    def close(self) -> None:
+        """Ends the workers that still run."""
+        for slot in list(self._workers):
+            self._end(slot, Verdict("skipped", "the run was ended"))
+
+    def _end(self, slot: Slot, verdict: Verdict | None = None) -> Verdict:
+        """How the worker ended, if it is not the verdict that ends it."""
+        worker = self._workers[slot]
         try:
-            process.start()
-            writer.close()
-            if not _listen(reader, process.sentinel, receive, timeout):
-                return Verdict("timeout", f"not done after {timeout:.0f} s")
-            process.join(FAREWELL)
-            return ending(process.exitcode)
+            if verdict is None:
+                worker.process.join(FAREWELL)
+                verdict = ending(worker.process.exitcode)
+            return verdict
         finally:
             with interrupts.held_back():
-                _kill(process, known)
-            reader.close()
+                _kill(worker.process, worker.known)
+                del self._workers[slot]
+            worker.reader.close()
 
 
 def _serve() -> None:
@@ -100,20 +154,6 @@ def _enter(question: str, connection: Connection) -> None:
     from reporter.measuring import worker
 
     worker.main(question, connection)
-
-
-def _listen(reader: Connection, ended: int, receive: Receive, timeout: float | None) -> bool:
-    """Until the worker has ended or closed its side, which a child of the network may hold open; False: too late."""
-    end = None if timeout is None else monotonic() + timeout
-    while ready := wait([reader, ended], None if end is None else max(0.0, end - monotonic())):
-        if reader not in ready:
-            return True
-        try:
-            message = reader.recv_bytes()
-        except (EOFError, OSError):  # OSError: it ended in the middle of a message
-            return True
-        receive(json.loads(message))
-    return False
 
 
 def ending(code: int | None) -> Verdict:

@@ -2,45 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
 from uuid import uuid4
 
 from reporter import store
 from reporter.measuring import budget, evidence
-from reporter.measuring.executor import LocalExecutor
 from reporter.measuring.job import Job
 from reporter.measuring.ledger import Ledger
 from reporter.measuring.request import Outcome, Progress, Request
+from reporter.measuring.schedule import Schedule, Task
+from reporter.measuring.slots import Executor, Slot
+from reporter.measuring.work import Ledgers, Work
 from reporter.types import Metric
 
 
-def run(request: Request, executor: LocalExecutor, progress: Progress) -> Outcome:
+def run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     """Measures what is missing, round by round over all architectures; every reading is on disk before the next."""
+    with closing(executor):
+        return _run(request, executor, progress)
+
+
+def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     outcome, start = Outcome(), monotonic()
-    ledgers = {entry.name: Ledger(entry, request) for entry in request.architectures}
-    jobs = plan(request, ledgers)
-    spending = budget.opened(request, jobs, ledgers, executor, progress)
+    notices = list(executor.open(request))
+    ledgers: Ledgers = {
+        (key, entry.name): Ledger(entry, asked, number)
+        for key, asked in kinds(request, executor.slots).items()
+        for number, entry in enumerate(request.architectures)
+    }
+    tasks = list(_tasks(request, ledgers))
+    jobs = [task.job for task in tasks]
+    outcome.slots = len(executor.slots)
+    own = {name: ledger for (_, name), ledger in ledgers.items()}
+    spending = budget.opened(request, jobs, own, executor, progress)
     if spending is None:
-        progress.plan(jobs)
-    for notice in filter(None, (ledger.notice for ledger in ledgers.values())):
+        progress.plan(jobs, outcome.slots)
+    for notice in filter(None, (*notices, *(ledger.notice for ledger in ledgers.values()))):
         progress.say(notice)
     try:
         if spending:
             budget.gather(request, spending, executor, progress, outcome)
-        for number, job in enumerate(spending or jobs):
-            ledger, begun = ledgers[job.architecture], monotonic()
-            progress.begin(job)
-            ledger.measure(job, executor, progress, outcome, spending.limit if spending else None)
-            ledger.spend(job.process, monotonic() - begun, usual=bool(number or spending))
-            progress.end(job, monotonic() - begun)
+        schedule = budget.Rationed(tasks, spending) if spending else Schedule(tasks)
+        Work(schedule, ledgers, executor, progress, outcome).do()
         if spending:
-            budget.close(request, spending, ledgers, progress)
+            budget.close(request, spending, own, progress)
         else:
             evidence.gather(request, executor, progress, outcome)
     finally:
-        outcome.jobs += len(jobs)
+        outcome.jobs += len(tasks)
         outcome.seconds = monotonic() - start
         run, moment = uuid4().hex[:12], datetime.now(UTC).isoformat(timespec="seconds")
         measured = [ledger for ledger in ledgers.values() if ledger.spent]
@@ -48,6 +61,24 @@ def run(request: Request, executor: LocalExecutor, progress: Progress) -> Outcom
             progress.say(f"{request.folder / 'history.jsonl'}: the last line was cut short and does not count")
     outcome.failed += sum(ledger.failed() for ledger in ledgers.values())
     return outcome
+
+
+def kinds(request: Request, slots: Sequence[Slot]) -> dict[str, Request]:
+    """What is asked of each kind of machine: all of it, but nothing on CUDA where no slot has a GPU."""
+    found: dict[str, Request] = {}
+    for slot in sorted(slots, key=lambda slot: not slot.device):
+        asked = replace(request, about=slot.about)
+        if "cuda" in request.devices and not slot.device:
+            asked = replace(asked, devices={"cpu": "cpu", "any": "cpu"}, no_cuda="this machine has no CUDA device")
+        found.setdefault(slot.machine, asked)
+    return found
+
+
+def _tasks(request: Request, ledgers: Ledgers) -> Iterable[Task]:
+    """The jobs for each kind of machine, which has a schedule of its own."""
+    for key in dict.fromkeys(key for key, _ in ledgers):
+        for job in plan(request, {name: ledger for (machine, name), ledger in ledgers.items() if machine == key}):
+            yield Task(job, key, timed=request.metrics[job.metrics[0]].timed)
 
 
 def plan(request: Request, ledgers: Mapping[str, Ledger]) -> list[Job]:
@@ -59,7 +90,7 @@ def plan(request: Request, ledgers: Mapping[str, Ledger]) -> list[Job]:
             for ledger in ledgers.values():
                 names = tuple(metric.name for metric in metrics if ledger.needs(metric, number))
                 if names:
-                    device = request.devices.get(metrics[0].device, "cpu")
+                    device = ledger.devices.get(metrics[0].device, "cpu")
                     jobs.append(
                         Job(
                             architecture=ledger.record.architecture,

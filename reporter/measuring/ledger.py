@@ -7,11 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reporter import files, store
-from reporter.measuring import machine
-from reporter.measuring.executor import LocalExecutor, Receive
 from reporter.measuring.job import Job
-from reporter.measuring.request import Outcome, Progress, Request
-from reporter.types import Architecture, Metric, Reading, Record, ReporterError, Status, Verdict, absent
+from reporter.measuring.request import Progress, Request
+from reporter.types import Architecture, Metric, Reading, Record, ReporterError, Status, absent
 
 REUSED = ("ok", "unsupported", "skipped")
 NOT_ASKED = "not asked for by --device"
@@ -19,9 +17,9 @@ CUT_OFF = "cut off: the budget was spent"
 
 
 class Ledger:
-    """The record of one architecture while it grows."""
+    """The record of one architecture while it grows; `number` is its place among the architectures."""
 
-    def __init__(self, architecture: Architecture, request: Request) -> None:
+    def __init__(self, architecture: Architecture, request: Request, number: int = 0) -> None:
         self.request = request
         self.spent = 0.0
         self._took: dict[str, list[float]] = {}
@@ -29,42 +27,15 @@ class Ledger:
         self._lock = request.folder / ".lock"
         self._locked = self._lock.exists()  # that it is gone tells that the folder was, though somebody made it anew
         self.reference = architecture.reference
-        self.record = self._earlier(architecture) or blank(architecture, request, machine.about())
+        self.record = self._earlier(architecture) or blank(architecture, request, request.about)
+        self.devices = self._own_devices(number)
         self._note_devices()
 
     def needs(self, metric: Metric, number: int) -> bool:
         """Whether a round of a metric is still to be measured; nothing is, of a device that was not chosen."""
-        if metric.device not in ("none", *self.request.devices):
+        if metric.device not in ("none", *self.devices):
             return False
         return number >= min(self._done(metric, quantity.key) for quantity in metric.quantities)
-
-    def measure(
-        self, job: Job, executor: LocalExecutor, progress: Progress, outcome: Outcome, limit: float | None = None
-    ) -> None:
-        """Runs a job and takes its readings in; what it did not deliver gets the reason why.
-
-        A metric that failed in one round is left out of the later ones. After `limit` seconds the job is cut off: that
-        is no failure, and takes nothing from earlier rounds.
-        """
-        job = job.model_copy(update={"metrics": tuple(name for name in job.metrics if self._goes_on(name, job.round))})
-        if not job.metrics:
-            return
-        missing = {q.key: q for name in job.metrics for q in self.request.metrics[name].quantities}
-
-        def receive(message: Mapping[str, Any]) -> None:
-            if "reading" in message:
-                reading = Reading.model_validate(message["reading"])
-                missing.pop(reading.quantity.key, None)
-                self._keep(reading, job, progress)
-            else:
-                outcome.busy += message["busy"]
-                outcome.building += message["building"]
-
-        status, reason = self._run(job, executor, receive, limit)
-        if status == "skipped" and job.round:
-            return
-        for reading in absent(missing.values(), status, reason or ""):
-            self._keep(reading, job, progress)
 
     def leave_out(self, job: Job, reason: str) -> None:
         """Says why the readings of a job are not there; those that are stay."""
@@ -79,7 +50,7 @@ class Ledger:
         return any(reading.reason == reason for reading in self.record.readings.values())
 
     def spend(self, process: str, seconds: float, usual: bool) -> None:
-        """Counts the time that a job took; not a usual one is that of a run's first job, in which torch is loaded."""
+        """Counts the time that a job took; not a usual one is of one in which torch was loaded, or that was lost."""
         self.spent += seconds
         if usual:
             self._took.setdefault(process, []).append(seconds)
@@ -105,25 +76,13 @@ class Ledger:
             "jobs": {process: round(sum(took) / len(took), 3) for process, took in self._took.items()},
         }
 
-    def _run(self, job: Job, executor: LocalExecutor, receive: Receive, most: float | None) -> Verdict:
-        """How the worker ended, as the status of what it did not deliver."""
-        limit = self.request.timeout
-        if limit is not None and self.spent >= limit:
-            return Verdict("timeout", f"not begun: the {limit:.0f} s for this architecture were over")
-        rest = None if limit is None else limit - self.spent
-        if most is not None and (rest is None or most < rest):
-            verdict = executor.run(job, receive, most)
-            if verdict.status == "timeout":
-                return Verdict("skipped", CUT_OFF)
-        else:
-            verdict = executor.run(job, receive, rest)
-        return verdict if verdict.status != "ok" else Verdict("failed", "the worker ended before it")
-
-    def _goes_on(self, name: str, number: int) -> bool:
+    def goes_on(self, name: str, number: int) -> bool:
+        """Whether a metric has not failed in an earlier round."""
         readings = (self.record.readings.get(quantity.key) for quantity in self.request.metrics[name].quantities)
         return number == 0 or all(reading is not None and reading.status in REUSED for reading in readings)
 
-    def _keep(self, reading: Reading, job: Job, progress: Progress) -> None:
+    def keep(self, reading: Reading, job: Job, progress: Progress) -> None:
+        """Takes a reading in and saves it; a later round of a time joins the earlier ones."""
         before = self.record.readings.get(reading.quantity.key)
         if job.round and before:
             reading = joined(before, reading)
@@ -141,14 +100,14 @@ class Ledger:
     def _done(self, metric: Metric, key: str) -> int:
         """How many rounds of a reading are there already, taken under the same conditions."""
         reading = self.record.readings.get(key)
-        device = self.request.devices.get(metric.device, "cpu")
+        device = self.devices.get(metric.device, "cpu")
         wanted = self.request.conditions_of(self.record.architecture).of(metric, device)
         if reading is None or reading.status not in REUSED or reading.settings != wanted:
             return 0
         return len(reading.rounds) if metric.timed else 1
 
     def _earlier(self, architecture: Architecture) -> Record | None:
-        path = store.record_path(self.request.folder, machine.key(), architecture.name)
+        path = store.record_path(self.request.folder, self.request.about["machine"], architecture.name)
         if not path.exists():
             return None
         try:
@@ -156,14 +115,23 @@ class Ledger:
         except ReporterError as error:
             self.notice = f"{error}; it is kept as {files.set_aside(path).name}"
             return None
-        same = (record.environment, record.definition) == (machine.versions(), architecture.definition)
+        same = (record.environment, record.definition) == (self.request.about["environment"], architecture.definition)
         if self.request.fresh or not same:
             return None
         return record.model_copy(update={"settings": settings_of(architecture, self.request)})
 
+    def _own_devices(self, number: int) -> Mapping[str, str]:
+        """Of several GPUs the one that it was measured on before, else its share in turn."""
+        gpus = self.request.gpus
+        if len(gpus) < 2:
+            return self.request.devices
+        before = {reading.settings.get("device") for reading in self.record.readings.values()}
+        mine = next((gpu for gpu in gpus if gpu in before), gpus[number % len(gpus)])
+        return {**self.request.devices, "cuda": mine, "any": mine}
+
     def _note_devices(self) -> None:
         for metric in self.request.metrics.values():
-            if metric.device not in ("none", *self.request.devices):
+            if metric.device not in ("none", *self.devices):
                 missing = [q for q in metric.quantities if q.key not in self.record.readings]
                 status: Status = "unsupported" if metric.device == "cuda" else "skipped"
                 reason = self.request.no_cuda if metric.device == "cuda" else NOT_ASKED

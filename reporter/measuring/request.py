@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from reporter.measuring import machine
 from reporter.measuring.job import Job
 from reporter.settings import Conditions
 from reporter.types import Architecture, Claim, Evidence, Metric, Reading
 
 
 class Progress(Protocol):
-    def plan(self, jobs: Sequence[Job]) -> None:
-        """What is to be done, in all; told again where that changed."""
+    def plan(self, jobs: Sequence[Job], at_once: int = 1) -> None:
+        """What is to be done in all, and how many jobs run at a time; told again where that changed."""
 
     def begin(self, job: Job) -> None:
         """A job starts."""
@@ -36,7 +37,11 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """What to measure, where, under which conditions; `devices` maps a kind (cpu, cuda) to a device of that kind."""
+    """What to measure, where, under which conditions.
+
+    `devices` maps a kind (cpu, cuda) to a device of that kind; `gpus` are those that may measure at the same time;
+    `about` is what records say of the machine.
+    """
 
     folder: Path
     architectures: Sequence[Architecture]
@@ -52,6 +57,8 @@ class Request:
     """By network, the conditions that name its weights of one's own."""
     budget: float | None = None
     """Seconds for all measurements together."""
+    gpus: Sequence[str] = ()
+    about: Mapping[str, Any] = field(default_factory=machine.about)
 
     def conditions_of(self, architecture: str) -> Conditions:
         """The conditions under which one network is measured."""
@@ -67,10 +74,14 @@ class Request:
 
 @dataclass
 class Outcome:
-    """What a run did: seconds in all, inside measuring calls, on building networks; and what did not succeed."""
+    """What a run did: seconds in all, inside measuring calls, on building networks; and what did not succeed.
+
+    `slots` is how many jobs ran at a time.
+    """
 
     seconds: float = 0.0
     busy: float = 0.0
     building: float = 0.0
     jobs: int = 0
     failed: int = 0
+    slots: int = 1

@@ -41,16 +41,21 @@ class Spending:
         self._end = clock() + seconds - opening
         self._waiting = {id(job): job for job in jobs}
         self._done: list[Job] = []
+        self._begun = 0.0
 
-    def __iter__(self) -> Iterator[Job]:
-        """The next job each time; what it took is learned when the one after it is asked for."""
-        while self._goes_on():
-            job = self.planned.pop(0)
-            del self._waiting[id(job)]
-            self._done.append(job)
-            begun = self._clock()
-            yield job
-            self._learn(job, self._clock() - begun)
+    def take(self) -> Job | None:
+        """The next job, handed out; None where the time has room for none."""
+        if not self._goes_on():
+            return None
+        job = self.planned.pop(0)
+        del self._waiting[id(job)]
+        self._done.append(job)
+        self._begun = self._clock()
+        return job
+
+    def end(self) -> None:
+        """The job handed out last is over: what it took is learned."""
+        self._learn(self._done[-1], self._clock() - self._begun)
 
     @property
     def left(self) -> float:

@@ -1,0 +1,104 @@
+"""A third executor: time is a number in it, jobs take the seconds they are told to, nodes die when they are told to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from reporter.catalog import collect
+from reporter.measuring.job import Job
+from reporter.measuring.request import Request
+from reporter.measuring.slots import Heard, Slot
+from reporter.types import Metric, Reading, Verdict
+
+METRICS = collect("reporter.metrics", Metric)
+
+
+class Done(NamedTuple):
+    """A job that was begun: where, from when to when, and whether the slot lived to see its end."""
+
+    slot: Slot
+    job: Job
+    begun: float
+    ended: float
+    whole: bool
+
+
+def slot(node: str, device: str = "", machine: str = "kind") -> Slot:
+    return Slot(node, device, {"machine": machine, "machine_facts": {}, "environment": {"torch": "2"}})
+
+
+def readings(job: Job) -> list[dict[str, Any]]:
+    """What a worker would say of a job: one sample of 1 for every quantity."""
+    found = []
+    for metric in (METRICS[name] for name in job.metrics):
+        for quantity in metric.quantities:
+            rounds = (1,) if metric.timed else ()
+            settings = job.conditions.of(metric, job.device)
+            made = Reading(quantity=quantity, samples=(1,), rounds=rounds, settings=settings)
+            found.append({"reading": made.model_dump(mode="json")})
+    return found
+
+
+@dataclass
+class Simulated:
+    """`deaths` says when a node dies, and whether it comes back at once."""
+
+    all_slots: Sequence[Slot]
+    seconds: Callable[[Job], float] = lambda job: 1.0
+    deaths: Mapping[str, tuple[float, bool]] = field(default_factory=dict)
+    half: bool = False
+
+    def __post_init__(self) -> None:
+        self.slots, self.away = list(self.all_slots), []
+        self.now, self.done, self._to_say = 0.0, [], []
+        self._running: dict[Slot, tuple[Job, float]] = {}
+        self._deaths = dict(self.deaths)
+
+    def open(self, request: Request) -> Sequence[str]:
+        return ()
+
+    def gpus(self, asked: bool) -> Sequence[str]:
+        return sorted({slot.device for slot in self.slots if slot.device})
+
+    def begin(self, slot: Slot, question: str, timeout: float | None, number: int | None = None) -> None:
+        assert slot not in self._running
+        self._running[slot] = (Job.model_validate_json(question), self.now)
+
+    def listen(self) -> Heard:
+        if self._to_say:
+            return self._to_say.pop(0)
+        if self.away:
+            self.slots += self.away
+            self.away = []
+            return None
+        ends = [(begun + self.seconds(job), slot) for slot, (job, begun) in self._running.items()]
+        dying = [(moment, node) for node, (moment, _) in self._deaths.items()]
+        if dying and (not ends or min(dying)[0] <= min(ends, key=lambda end: end[0])[0]):
+            return self._die(*min(dying))
+        self.now, slot = min(ends, key=lambda end: end[0])
+        job = self._end(slot, whole=True)
+        self._to_say = [*((slot, message) for message in readings(job)), (slot, Verdict("ok", None))]
+        return self._to_say.pop(0)
+
+    def close(self) -> None:
+        assert not self._running
+
+    def _die(self, moment: float, node: str) -> Heard:
+        """What ran there is lost, but for its first reading where half of it was said already."""
+        self.now = max(self.now, moment)
+        lost = [slot for slot in self.slots if slot.node == node]
+        _, comes_back = self._deaths.pop(node)
+        said = [(slot, readings(self._end(slot, whole=False))[0]) for slot in lost if slot in self._running]
+        self.slots = [slot for slot in self.slots if slot not in lost]
+        self.away = lost if comes_back else []
+        if self.half and said:
+            self._to_say = [None]
+            return said[0]
+        return None
+
+    def _end(self, slot: Slot, whole: bool) -> Job:
+        job, begun = self._running.pop(slot)
+        self.done.append(Done(slot, job, begun, self.now, whole))
+        return job
