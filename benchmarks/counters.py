@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -77,24 +78,42 @@ class Alone(nn.Module):
 class Attention(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.attention = nn.MultiheadAttention(32, 4, batch_first=True)
+        self.attention = nn.MultiheadAttention(768, 12, batch_first=True)
 
     def forward(self, tokens: Tensor) -> Tensor:
         mixed: Tensor = self.attention(tokens, tokens, tokens, need_weights=False)[0]
         return mixed
 
 
+def linear(bias: bool) -> Alone:
+    """A linear layer called as a function, which counters that hook into modules do not see."""
+    weight, offset = torch.randn(16, 32), torch.randn(16) if bias else None
+    return Alone(lambda values: nn.functional.linear(values, weight.to(values.device),
+                                                     None if offset is None else offset.to(values.device)))  # fmt: skip
+
+
+def einsum(tokens: Tensor) -> Tensor:
+    return torch.einsum("bid,bjd->bij", tokens, tokens)
+
+
 MAPS, TOKENS = (1, 8, 14, 14), (1, 49, 32)
+AS_FUNCTION = " as a function"
 PROBES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "convolution": (lambda: nn.Conv2d(8, 16, 3, bias=False), MAPS),
     "bias of a convolution": (lambda: nn.Conv2d(8, 16, 3), MAPS),
-    "linear layer": (lambda: nn.Linear(32, 16), (1, 32)),
-    "linear layer on tokens": (lambda: nn.Linear(32, 16), TOKENS),
-    "multi-head attention": (Attention, TOKENS),
+    "linear layer": (lambda: nn.Linear(32, 16, bias=False), (1, 32)),
+    "bias of a linear layer": (lambda: nn.Linear(32, 16), (1, 32)),
+    "linear layer on tokens": (lambda: nn.Linear(32, 16, bias=False), TOKENS),
+    "bias of a linear layer on tokens": (lambda: nn.Linear(32, 16), TOKENS),
+    f"linear layer on tokens{AS_FUNCTION}": (lambda: linear(bias=False), TOKENS),
+    f"bias of a linear layer on tokens{AS_FUNCTION}": (lambda: linear(bias=True), TOKENS),
+    "multi-head attention": (Attention, (1, 50, 768)),
     "product of activations": (lambda: Alone(lambda tokens: tokens.matmul(tokens.transpose(-2, -1))), TOKENS),
+    "product of activations by einsum": (lambda: Alone(einsum), TOKENS),
     "batch norm": (lambda: nn.BatchNorm2d(8), MAPS),
     "layer norm": (lambda: nn.LayerNorm(32), TOKENS),
     "ReLU": (nn.ReLU, MAPS),
+    f"ReLU{AS_FUNCTION}": (lambda: Alone(nn.functional.relu), MAPS),
     "ReLU6": (nn.ReLU6, MAPS),
     "GELU": (nn.GELU, MAPS),
     "SiLU": (nn.SiLU, MAPS),
@@ -103,6 +122,9 @@ PROBES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "sigmoid": (nn.Sigmoid, MAPS),
     "softmax": (lambda: Alone(lambda maps: nn.functional.softmax(maps, -1)), MAPS),
     "max pooling": (lambda: nn.MaxPool2d(2), MAPS),
+    f"max pooling{AS_FUNCTION}": (lambda: Alone(lambda maps: nn.functional.max_pool2d(maps, 2)), MAPS),
+    f"average pooling{AS_FUNCTION}": (lambda: Alone(lambda maps: nn.functional.avg_pool2d(maps, 2)), MAPS),
+    f"adaptive pooling{AS_FUNCTION}": (lambda: Alone(lambda maps: nn.functional.adaptive_avg_pool2d(maps, 1)), MAPS),
     "average pooling": (lambda: nn.AvgPool2d(2), MAPS),
     "adaptive pooling": (lambda: nn.AdaptiveAvgPool2d(1), MAPS),
     "addition": (lambda: Alone(lambda maps: maps + maps), MAPS),
@@ -130,6 +152,21 @@ KINDS: dict[Any, str] = {
 }
 
 
+class Einsum(TorchFunctionMode):
+    """Tells when einsum is called, of which only the products that it makes are seen below."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside = False
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        before, self.inside = self.inside, self.inside or func is torch.functional.einsum
+        try:
+            return func(*args, **(kwargs or {}))
+        finally:
+            self.inside = before
+
+
 class Tally(TorchDispatchMode):
     """How much there is of each kind of operator: multiply-adds where it makes them, else elements that it reads."""
 
@@ -137,6 +174,8 @@ class Tally(TorchDispatchMode):
         super().__init__()
         self.amounts: Counter[str] = Counter()
         self.inside = False
+        self.leaves = 0
+        self.einsum = Einsum()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result, packet = func(*args, **(kwargs or {})), func.overloadpacket
@@ -147,10 +186,25 @@ class Tally(TorchDispatchMode):
             self.amounts["convolution"] += macs
             self.amounts["bias of a convolution"] += result.numel() * (args[2] is not None)
         elif packet in (aten.addmm, aten.mm):
-            self.amounts["linear layer" if len(result) == 1 else "linear layer on tokens"] += macs
+            kind = self.name("linear layer" if len(result) == 1 else "linear layer on tokens")
+            self.amounts[kind] += macs
+            self.amounts[f"bias of a {kind}"] += result.numel() * (packet is aten.addmm)
         elif packet in KINDS:
-            self.amounts[KINDS[packet]] += macs or next(tensors(args)).numel()
+            self.amounts[self.name(KINDS[packet])] += macs or next(tensors(args)).numel()
         return result
+
+    def name(self, kind: str) -> str:
+        """The kind, told apart where an operator that is also a module is called as a function."""
+        if kind == "product of activations" and self.einsum.inside:
+            return f"{kind} by einsum"
+        called = f"{kind}{AS_FUNCTION}"
+        return called if not self.leaves and called in PROBES else kind
+
+    def enter_leaf(self, *_: object) -> None:
+        self.leaves += 1
+
+    def leave_leaf(self, *_: object) -> None:
+        self.leaves -= 1
 
     def enter(self, *_: object) -> None:
         self.inside = True
@@ -166,7 +220,10 @@ def tally(network: nn.Module, image: Tensor) -> Counter[str]:
         if isinstance(module, nn.MultiheadAttention):
             module.register_forward_pre_hook(mode.enter)
             module.register_forward_hook(mode.leave)
-    with unfused_attention(), torch.no_grad(), mode:
+        elif not isinstance(module, Alone) and not any(module.children()):
+            module.register_forward_pre_hook(mode.enter_leaf)
+            module.register_forward_hook(mode.leave_leaf)
+    with unfused_attention(), torch.no_grad(), mode.einsum, mode:
         network(image)
     return mode.amounts
 

@@ -32,6 +32,8 @@ CATALOGUE = collect("reporter.metrics", Metric)
 CONDITIONS = Conditions(**PRESETS["standard"])
 SHOWN = 0.05
 """Operators are named from this share of what a counter gets wrong on."""
+SEEN = 0.0005
+"""Differences are told in tenths of a percent: what is left over below that is not looked into."""
 
 
 @dataclass
@@ -124,7 +126,7 @@ def causes(row: Row, name: str, habit: dict[str, float]) -> tuple[str, ...]:
     total = sum(map(abs, wrong.values()))
     found = [kind for kind in sorted(wrong, key=lambda kind: -abs(wrong[kind])) if abs(wrong[kind]) > SHOWN * total]
     left = row.macs[name] - row.macs["ours"] - sum(wrong.values())
-    unknown = abs(left) > 0.1 * abs(row.macs[name] - row.macs["ours"])
+    unknown = abs(left) > max(0.1 * abs(row.macs[name] - row.macs["ours"]), SEEN * row.macs["ours"])
     return (*found, f"not explained: {left / row.macs['ours']:+.1%}") if unknown else tuple(found)
 
 

@@ -21,6 +21,7 @@ UNITS = {
     **dict.fromkeys(("throughput_cpu", "throughput_cuda"), "1/s"),
 }
 """The units of the keys that every results folder has; a metric of one's own may have any key besides."""
+NUMBERS = frozenset((int, float))
 LARGEST, SMALLEST = 1e100, 1e-100
 """Magnitudes of numbers other than 0: no count or time comes near, and ratios of them do not overflow."""
 LONGEST_NAME = 1000
@@ -28,8 +29,10 @@ MOST = {"year": 9999, "input_size": 2**20, "classes": 2**20}
 """The largest whole numbers that an architecture may say of itself."""
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff\ud800-\udfff]")
 """Control characters, and those that turn the order of their neighbours round."""
-ESCAPES = ("\\u", "\\b", "\\f", "\\n", "\\r", "\\t")
+ESCAPES = re.compile(rb"\\[ubfnrt]")
 """How JSON writes them in ASCII."""
+HARMLESS = bytes({*range(0x80)} - {0x7F})
+"""ASCII without its one control character that a JSON text may hold as it is."""
 
 
 def legible(text: str) -> str:
@@ -37,15 +40,14 @@ def legible(text: str) -> str:
     return UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
-def is_plain(document: str) -> bool:
-    """Whether a JSON document surely has no text and no number that `plain` would change; looked at as a whole."""
-    if "\\" in document and any(part in document for part in ESCAPES):
+def is_plain(document: bytes) -> bool:
+    """Whether a JSON document surely has no text and no number that `plain` would change; looked at as a whole.
+
+    ValueError where it is not UTF-8.
+    """
+    if ESCAPES.search(document) or b"NaN" in document or b"Infinity" in document:
         return False
-    if "NaN" in document or "Infinity" in document:
-        return False
-    if document.isascii():  # JSON itself has no other control character in a text than this one
-        return "\x7f" not in document
-    return document.replace("\n", "").isprintable()
+    return document.translate(None, HARMLESS).decode("utf-8").isprintable()
 
 
 def plain(value: Any) -> Any:
@@ -63,8 +65,9 @@ def plain(value: Any) -> Any:
 
 def are_numbers(values: Sequence[Any]) -> bool:
     """Whether all are integers or floats, 0 or with a magnitude between SMALLEST and LARGEST."""
-    sizes = [abs(value) for value in values if type(value) in (int, float)]
-    return len([size for size in sizes if not size or SMALLEST <= size <= LARGEST]) == len(values)
+    if not NUMBERS.issuperset(map(type, values)):
+        return False
+    return len([size for size in map(abs, values) if not size or SMALLEST <= size <= LARGEST]) == len(values)
 
 
 def may_say(key: str, value: object) -> bool:

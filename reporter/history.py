@@ -98,8 +98,9 @@ def _take(line: dict[str, Any], group: list[PastRun], seen: dict[str, str], keys
         environment = line.get("environment")
         group.append(PastRun(machine, moment, run, environment if isinstance(environment, dict) else {}))
     seen[machine] = moment
-    values = line["values"].items()
-    group[-1].values[name] = {key: value for key, value in values if (not keys or key in keys) and _is_number(value)}
+    values = line["values"]
+    wanted = values.keys() & keys if keys else values
+    group[-1].values[name] = {key: values[key] for key in wanted if _is_number(values[key])}
 
 
 def _other(run: PastRun, name: str, architecture: str, later: str, moment: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, field_validator, model_validator, with_config
+from typing_extensions import TypedDict
 
 from reporter import statistics
 from reporter.fields import FRACTIONS, MOST, UNITS, Facts, Name, Sample, are_numbers
@@ -45,6 +46,9 @@ class Quantity(_Model):
     centre: Literal["median", "mean"] = "median"
 
 
+_quantities: dict[Quantity, Quantity] = {}
+
+
 class Verdict(NamedTuple):
     status: Status
     reason: str | None
@@ -65,6 +69,12 @@ class Reading(_Model):
     settings: dict[str, JsonValue] = {}
     detail: dict[str, JsonValue] = {}
 
+    @field_validator("quantity")
+    @classmethod
+    def _is_shared(cls, quantity: Quantity) -> Quantity:
+        """One object for all readings of a quantity: of very many records they would be a third of the memory."""
+        return _quantities.setdefault(quantity, quantity)
+
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
         """Refuses what no measurement gives and only a hand or a fault can have written."""
@@ -77,9 +87,10 @@ class Reading(_Model):
             raise ValueError("the status is ok, but there are no samples")
         if self.rounds and sum(self.rounds) != len(self.samples):
             raise ValueError(f"the rounds took {sum(self.rounds)} samples, but there are {len(self.samples)}")
-        if unit in ("s", "1/s") and min(self.samples, default=1) <= 0:
+        least = min(self.samples, default=1)
+        if least <= 0 and unit in ("s", "1/s"):
             raise ValueError("a time is not positive")
-        if (unit == "B" or key in UNITS) and min(self.samples, default=0) < 0:
+        if least < 0 and (unit == "B" or key in UNITS):
             raise ValueError("a size or a count is negative")
         if key in FRACTIONS and max(self.samples, default=0) > 1:
             raise ValueError("a share is more than 1")
@@ -158,6 +169,29 @@ class Record(_Model):
         """The value of a reading, None where it is missing or failed."""
         reading = self.readings.get(key)
         return reading.value if reading else None
+
+
+@with_config(ConfigDict(extra="ignore"))
+class _Compared(TypedDict, total=False):
+    test_images: JsonValue
+
+
+@with_config(ConfigDict(extra="ignore"))
+class _Nothing(TypedDict):
+    """Whatever is there, it is not kept."""
+
+
+class ComparedReading(Reading):
+    detail: _Compared = {}  # type: ignore[assignment]
+
+
+class ComparedRecord(Record):
+    """A record with no more than comparing looks at: of very many, the rest takes most of the memory."""
+
+    published: _Nothing = {}  # type: ignore[assignment]
+    machine_facts: _Nothing = {}  # type: ignore[assignment]
+    settings: _Nothing = {}  # type: ignore[assignment]
+    readings: dict[str, ComparedReading] = {}  # type: ignore[assignment]
 
 
 class Evidence(_Model):

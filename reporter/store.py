@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,9 +57,9 @@ def save_evidence(folder: Path, evidence: Evidence) -> None:
     write(path, dumps(evidence.model_dump(mode="json", by_alias=True)))
 
 
-def load(path: Path) -> Record:
+def load(path: Path, kind: type[Record] = Record) -> Record:
     """Reads one record; raises ReporterError with the file's name where it is torn, of another schema or no record."""
-    record = _load(path, Record, "a record")
+    record = _load(path, kind, "a record")
     if path.parts[-2:] != record_path(Path(), record.machine, record.architecture).parts[-2:]:
         raise ReporterError(f"{path}: not its record, but that of {record.architecture} on {record.machine}")
     return record
@@ -69,9 +70,9 @@ def load_evidence(path: Path) -> Evidence:
     return _load(path, Evidence, "evidence")
 
 
-def load_all(folder: Path) -> tuple[list[Record], list[str]]:
+def load_all(folder: Path, kind: type[Record] = Record) -> tuple[list[Record], list[str]]:
     """All records of a results folder, and a line for each file that is none."""
-    return _load_all(folder / "records", load)
+    return _load_all(folder / "records", partial(load, kind=kind))
 
 
 def load_all_evidence(folder: Path) -> tuple[dict[str, Evidence], list[str]]:
@@ -120,8 +121,7 @@ def _load(path: Path, kind: type[Kept], what: str) -> Kept:
 
 
 def _validated(content: bytes, kind: type[Kept]) -> Kept:
-    text = content.decode("utf-8")
-    return kind.model_validate_json(text) if is_plain(text) else kind.model_validate(plain(from_json(text)))
+    return kind.model_validate_json(content) if is_plain(content) else kind.model_validate(plain(from_json(content)))
 
 
 def _wrong(content: bytes, error: ValidationError, what: str) -> str:

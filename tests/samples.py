@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import reporter
+from reporter.telling.structure import LAYER
 from reporter.types import Better, Evidence, Group, Quantity, Reading, Record, Status
 
 FACTS = Path(reporter.__file__).parent / "facts" / "architectures.csv"
@@ -203,7 +204,7 @@ def _structure(row: tuple[Any, ...]) -> dict[str, Reading]:
         dict(zip(("name", "kind", "level", "output", "parameters", "macs"), (*what, *price), strict=True))
         for what, price in zip(about, (*prices, rest), strict=True)
     ]
-    layers = [{key: stage[key] for key in stage if key != "level"} for stage in stages]
+    layers = ["; ".join(str(stage[key]) for key in LAYER) for stage in stages]
     steps = (
         ({"op": "input", "output": "256×56×56"}, []),
         ({"op": "Conv2d", "output": "64×56×56", "kernel": "3×3", "groups": 32}, [0]),

@@ -11,11 +11,13 @@ from xml.etree import ElementTree
 
 import pytest
 import samples
+from hypothesis import given
+from hypothesis import strategies as st
 from networks import own, subject
 
 from reporter import facts
 from reporter.cli import command as program
-from reporter.measuring.layers import call, layers, visits
+from reporter.measuring.layers import call, layers, line, visits
 from reporter.measuring.stages import stages
 from reporter.measuring.subject import Subject
 from reporter.measuring.worker import measure
@@ -135,6 +137,22 @@ def test_layers_are_written_down_as_one_builds_them() -> None:
         ("Conv2d(3×3)", "8×30×30"),
         ("BatchNorm2d", "8×30×30"),
     ]
+
+
+@given(st.text(min_size=1), st.integers(0, 2**40))
+def test_a_layer_is_read_as_it_was_written(name: str, count: int) -> None:
+    """A record has it as a line, whatever the network calls it."""
+    row = {"name": name, "kind": "Conv2d(3×3, stride=2)", "output": "8×30×30", "parameters": count, "macs": 3 * count}
+    assert structure.Layer.model_validate(line(row)).model_dump() == row
+
+
+@pytest.mark.parametrize("told", ["", "conv1; Conv2d", "a; b; c; many; few", 3, None])
+def test_what_is_no_layer_is_none(told: object) -> None:
+    record = samples.lecture()[0]
+    reading = record.readings["layers"]
+    broken = reading.model_copy(update={"detail": reading.detail | {"layers": [told]}})
+    assert not structure.layers(record.model_copy(update={"readings": {"layers": broken}}))
+    assert structure.layers(record)
 
 
 # The block

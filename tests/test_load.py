@@ -17,11 +17,12 @@ from reporter import files
 from reporter.catalog import collect
 from reporter.comparing.compare import compare as differences
 from reporter.telling import export, report, thinning
+from reporter.telling.cards import Card
 from reporter.telling.comparison import Comparison, compare
 from reporter.telling.findings import Priced, _farthest
 from reporter.telling.language import language
 from reporter.telling.placing import Bubble, place
-from reporter.telling.sections import Items
+from reporter.telling.sections import CARDS, Items, Text
 from reporter.telling.summary import summary
 from reporter.telling.table import Table, Tabulation
 from reporter.types import Chart, Record
@@ -57,6 +58,10 @@ def test_a_crowd_is_told_in_part_and_it_says_so(comparison: Comparison) -> None:
         bounded = table.name in seen - {"choosing"}  # sliders leave some of all; what no page shows is a file alone
         assert len(short[table.name].rows) == (min(len(table.rows), table.most) if bounded else len(table.rows))
         assert export.to_csv(table).count("\n") == len(table.rows) + 1
+    (cards,) = [section for section in whole.sections if section.name == "architectures"]
+    texts = [block.text for block in cards.blocks if isinstance(block, Text)]
+    assert len([block for block in cards.blocks if isinstance(block, Card)]) == CARDS
+    assert f"{CARDS} of 600 networks" in texts[1]
     assert short["size"].notes[0] == "The first 500 of 1200 rows; tables/size.csv has all."
     assert len(short["overview"].rows) == 1200
     blocks = [block for section in whole.sections for block in section.blocks]

@@ -11,7 +11,7 @@ from reporter.comparing import pairs, times
 from reporter.comparing.differences import Differences
 from reporter.history import PastRun
 from reporter.settings import Settings
-from reporter.types import Record, ReporterError
+from reporter.types import ComparedRecord, Record, ReporterError
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def baseline(settings: Settings) -> Results | None:
 
 def read(folder: Path, name: str) -> Results:
     """A results folder; ReporterError, with the option's or argument's name, where it has no records."""
-    records, complaints = store.load_all(folder)
+    records, complaints = store.load_all(folder, ComparedRecord)
     if not records:
         why = complaints[0] if complaints else "there are no records in it"
         raise ReporterError(f"{name}: {folder} cannot be compared with: {why}; name a folder of reporter --out")

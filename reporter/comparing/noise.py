@@ -54,6 +54,11 @@ class Noise:
     freedom: float
 
 
+def count_rounds(reading: Reading) -> int:
+    """How many rounds have samples."""
+    return len([size for size in reading.rounds or (len(reading.samples),) if size])
+
+
 def parts(reading: Reading) -> list[Sequence[float]]:
     """The samples of each round that has any."""
     return [part for part in split(reading.samples, reading.rounds) if part]

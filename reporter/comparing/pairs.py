@@ -100,11 +100,9 @@ def _kind(quantity: Quantity, base: Reading, new: Reading) -> Kind | None:
         return "failed"
     if new.measured and base.status in NO_NUMBER:
         return "recovered"
-    if not alike(base, new):
-        return None
     if is_exact(quantity):
-        return "exact" if base.value != new.value else None
-    return "information" if quantity.key == TOP1 and _beyond_chance(base, new) else None
+        return "exact" if base.samples != new.samples and alike(base, new) and base.value != new.value else None
+    return "information" if quantity.key == TOP1 and alike(base, new) and _beyond_chance(base, new) else None
 
 
 def _beyond_chance(base: Reading, new: Reading) -> bool:
@@ -124,8 +122,9 @@ def _missing(pair: Pair) -> Iterator[tuple[Quantity | None, str]]:
     if not pair.one_machine:
         yield None, f"BASE was measured on {pair.base.machine}, NEW on {pair.new.machine}"
     for quantity, base, new in pair.readings:
-        judged = is_exact(quantity) or (pair.one_machine and (is_time(quantity) or quantity.key == TOP1))
-        if not judged:
+        if base and new and alike(base, new):
+            continue
+        if not (is_exact(quantity) or (pair.one_machine and (is_time(quantity) or quantity.key == TOP1))):
             continue
         has = [reading is not None and reading.measured for reading in (base, new)]
         if base and new and all(has) and base.settings != new.settings:

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reporter.comparing.differences import Basis, Gap, Judgement, Timing
-from reporter.comparing.noise import FEWEST_ROUNDS, Log, Noise, Run, between_nights, noise, parts, run, shift
+from reporter.comparing.noise import FEWEST_ROUNDS, Log, Noise, Run, between_nights, count_rounds, noise, run, shift
 from reporter.comparing.pairs import Pair, alike, is_time
 from reporter.history import PastRun
 from reporter.types import Quantity, Reading
@@ -78,7 +78,7 @@ def judge(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timing],
                 columns[pair.new.machine, quantity.key][pair.new.architecture] = (base, new)
     groups, gaps = [], []
     for (machine, _), networks in sorted(columns.items()):
-        most = [max(len(parts(sides[side])) for sides in networks.values()) for side in (0, 1)]
+        most = [max(count_rounds(sides[side]) for sides in networks.values()) for side in (0, 1)]
         whole = {name: networks[name] for name in sorted(networks) if _usable(networks[name], most)}
         left = tuple(sorted(networks.keys() - whole.keys()))
         quantity = next(iter(networks.values()))[1].quantity
@@ -90,7 +90,7 @@ def judge(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timing],
 
 def _usable(sides: Sides, most: Sequence[int]) -> bool:
     """Whether a network has as many rounds as the most that any has, and times that have a logarithm."""
-    return all(len(parts(sides[side])) == most[side] and min(sides[side].samples) > 0 for side in (0, 1))
+    return all(count_rounds(sides[side]) == most[side] and min(sides[side].samples) > 0 for side in (0, 1))
 
 
 def _group(machine: str, quantity: Quantity, networks: Mapping[str, Sides], past: Sequence[PastRun]) -> Group:

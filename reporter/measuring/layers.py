@@ -61,6 +61,11 @@ def layers(met: dict[str, Visit]) -> list[Row]:
     return rows
 
 
+def line(row: Row) -> str:
+    """A layer as a record keeps it: a network may have a thousand, and very many records are read at once."""
+    return "; ".join(map(str, row.values()))
+
+
 def is_block(module: nn.Module) -> bool:
     return any(True for _ in module.children())
 

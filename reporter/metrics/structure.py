@@ -36,13 +36,13 @@ BLOCK = Quantity(
 def measure(subject: Subject) -> Iterator[Reading]:
     """Runs one image of shapes through the network on meta and traces one block of it."""
     from reporter.measuring import blocks
-    from reporter.measuring.layers import layers, visits
+    from reporter.measuring.layers import layers, line, visits
     from reporter.measuring.stages import stages
 
     network = subject.meta
     met = visits(network, subject.input(1, "meta"))
     parts, rows = stages(network, met, subject.architecture.input_size), layers(met)
-    yield exact(LAYERS, len(rows), stages=parts, layers=rows)
+    yield exact(LAYERS, len(rows), stages=parts, layers=[line(row) for row in rows])
     block = blocks.typical(network, met, parts, facts.card(subject.architecture.name).get("block", ""))
     size = sum(parameter.numel() for parameter in block.module.parameters())
     try:

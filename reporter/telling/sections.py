@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reporter.comparing.kept import Kept
 from reporter.comparing.words import Words
+from reporter.telling import thinning
 from reporter.telling.cards import Card, Index, cards
 from reporter.telling.choice import Choice
 from reporter.telling.claims import Trials
@@ -16,6 +17,8 @@ from reporter.telling.language import Language
 from reporter.telling.sheets import Sheets, stages
 from reporter.telling.table import Table, status_word
 
+CARDS = 90
+"""So many networks have cards at most: all of torchvision's and the lecture's, and a page that one can still open."""
 LINES = 200
 """Longer lists are cut off there."""
 
@@ -108,14 +111,16 @@ def chapters(blocks: Iterable[tuple[int, Block]], language: Language) -> list[Se
 
 
 def architectures(comparison: Comparison, language: Language) -> Section:
-    """A card for each network, and their stages and layers in files."""
+    """A card for each network, of very many as for a picture; and their stages and layers in files."""
     _ = language._
+    shown = thinning.pictured(comparison, CARDS)
     how = _(
         "A card shows the block that its network is made of, traced from the real module, and what each stage costs: "
         "neighbouring layers on one grid are a stage, a block or a fully connected layer is one of its own."
     )
-    made = cards(comparison, language)
-    blocks: tuple[Block, ...] = (Text(how), Index(made), *made, stages(comparison, language))
+    texts = (Text(text) for text in (how, thinning.note(shown, comparison, language)) if text)
+    made = cards(shown, language)
+    blocks: tuple[Block, ...] = (*texts, Index(made), *made, stages(comparison, language))
     return Section("architectures", _("The architectures"), blocks)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from reporter.types import Record
+
+LAYER = ("name", "kind", "output", "parameters", "macs")
 
 
 class _Row(BaseModel):
@@ -15,13 +17,19 @@ class _Row(BaseModel):
 
 
 class Layer(_Row):
-    """A layer with its output and its price."""
+    """A layer with its output and its price; a record has it as a line of text, with semicolons between."""
 
     name: str
     kind: str
     output: str
     parameters: int
     macs: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_line(cls, told: Any) -> Any:
+        """Split from the right: a name may have semicolons of its own."""
+        return dict(zip(LAYER, told.rsplit("; ", 4), strict=False)) if isinstance(told, str) else told
 
 
 class Stage(Layer):
