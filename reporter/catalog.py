@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from importlib import import_module
 from pkgutil import iter_modules
+from types import ModuleType
 from typing import Protocol, TypeVar
 
 from reporter import plugins
@@ -28,8 +29,7 @@ def collect(package: str, kind: type[Entry]) -> dict[str, Entry]:
     Raises ReporterError where a file ends in something else, or a name is used twice; a package's is then left out.
     """
     entries: dict[str, Entry] = {}
-    for info in iter_modules(import_module(package).__path__):
-        module = import_module(f"{package}.{info.name}")
+    for module in modules(package):
         for entry in getattr(module, "ENTRIES", ()):
             if not isinstance(entry, kind):
                 raise ReporterError(f"{module.__name__}.ENTRIES holds {entry!r}, which is no {kind.__name__}")
@@ -42,6 +42,12 @@ def collect(package: str, kind: type[Entry]) -> dict[str, Entry]:
         else:
             entries[entry.name] = entry
     return entries
+
+
+def modules(package: str) -> Iterator[ModuleType]:
+    """The files of a folder, imported."""
+    for info in iter_modules(import_module(package).__path__):
+        yield import_module(f"{package}.{info.name}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ import json
 import math
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from time import perf_counter
@@ -20,7 +21,7 @@ from reporter import own, plugins
 from reporter.architectures import timm
 from reporter.architectures.torchvision import discover
 from reporter.attempts import attempt
-from reporter.catalog import collect
+from reporter.catalog import collect, modules
 from reporter.measuring import clock, machine
 from reporter.measuring.confinement import confine, limit_memory
 from reporter.measuring.job import CLAIMS, OWN, Job
@@ -29,6 +30,9 @@ from reporter.selection import find
 from reporter.types import Claim, Metric, Number, Reading, absent
 
 plugins.points()  # looked up once in the fork server, not anew in every worker
+with suppress(Exception):  # the same; which file cannot be imported is for the parent to say
+    for folder in ("reporter.metrics", "reporter.architectures", "reporter.claims"):
+        list(modules(folder))
 STALLED = 10.0
 """Seconds without a byte after which a download is given up."""
 Send = Callable[[dict[str, Any]], None]
