@@ -26,7 +26,7 @@ from reporter.settings import PRESETS, Conditions
 REFERENCE = Path(__file__).parent.parent / "results" / "reference"
 CONDITIONS = Conditions(**PRESETS["standard"])
 TIMES = ("latency_cpu_1thread", "latency_cpu", "throughput_cpu", "train_step_cpu")
-LOADED = {"render, s": 51.7, "render, MiB": 737.0, "compare, s": 16.8, "compare, MiB": 875.0, "machines": 3}
+LOADED = {"render, s": 18.11, "render, MiB": 885.34, "compare, s": 4.64, "compare, MiB": 495.52, "machines": 3}
 """Of load.py with 1,300 networks on 3 machines, as benchmarks/README.md has them."""
 NODES = (1, 2, 4, 8, 16, 32)
 SAVES = 26
@@ -203,10 +203,10 @@ def main() -> None:
     ):
         parser.add_argument(f"--{name}", type=int, default=default, help=text)
     for name, number, text in (
-        ("overhead", 40.0, "milliseconds that Ray and a fresh process add to a task (ray_overhead.py)"),
-        ("static", 0.3, "seconds per network of counts only (static_pass.py)"),
-        ("save", 1.0, "milliseconds to write a record anew"),
-        ("record", 82.0, "KiB that a record takes in memory"),
+        ("overhead", 46.0, "milliseconds that Ray and a fresh process add to a task (ray_overhead.py)"),
+        ("static", 0.11, "seconds per network of counts only (static_pass.py)"),
+        ("save", 1.2, "milliseconds to write a record anew"),
+        ("record", 108.0, "KiB that a record takes in memory"),
         ("days", 2.0, "days that a node lives on average, as machines do that others may take back"),
     ):
         parser.add_argument(f"--{name}", type=float, default=number, help=text)

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from commands import ROOT
-from scaling_simulation import Cost, costs, night
+from scaling_simulation import LOADED, Cost, costs, night
 
 PAGE = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
 
@@ -27,6 +27,16 @@ def test_the_page_shows_an_output_with_its_settings_and_says_what_is_simulated()
     assert {"networks", "kinds", "overhead", "static", "seed"} <= set(names)
     heads = [line for line in shown.splitlines() if line.startswith("| SIMULATED")]
     assert len(heads) == len([line for line in small.splitlines() if line.startswith("| SIMULATED")]) == 3
+
+
+def test_what_is_simulated_is_fed_with_what_was_measured() -> None:
+    """The times of `render` and `compare`, and the overhead of a task, are those that the benchmarks' page shows."""
+    shown = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    for what in ("render", "compare"):
+        assert f"| `{what}` | {LOADED[f'{what}, s']} s |" in shown
+        assert f"| `{what}`, peak resident memory | {LOADED[f'{what}, MiB']} MiB |" in shown
+    (task,) = re.findall(r"a fresh worker on a node \| ([\d.]+) \|", shown)
+    assert f"overhead {float(task):g}," in PAGE
 
 
 def test_costs_are_those_of_the_reference_run() -> None:
