@@ -6,7 +6,6 @@ import json
 import math
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from time import perf_counter
@@ -30,9 +29,8 @@ from reporter.selection import find
 from reporter.types import Claim, Metric, Number, Reading, absent
 
 plugins.points()  # looked up once in the fork server, not anew in every worker
-with suppress(Exception):  # the same; which file cannot be imported is for the parent to say
-    for folder in ("reporter.metrics", "reporter.architectures", "reporter.claims"):
-        list(modules(folder))
+for folder in ("reporter.metrics", "reporter.architectures", "reporter.claims"):  # the same
+    list(modules(folder))
 STALLED = 10.0
 """Seconds without a byte after which a download is given up."""
 Send = Callable[[dict[str, Any]], None]
