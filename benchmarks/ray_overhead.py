@@ -63,13 +63,13 @@ def overhead(address: str, tasks: int) -> None:
     """Jobs without a metric: nothing is built, nothing measured."""
     import ray
 
-    from reporter.measuring.cluster import RayExecutor
-    from reporter.measuring.executor import LocalExecutor
     from reporter.measuring.job import Job
-    from reporter.measuring.slots import Executor, free
+    from reporter.running.cluster import RayExecutor
+    from reporter.running.executor import LocalExecutor
+    from reporter.running.slots import Executor, free
 
     def empty(executor: Executor) -> Callable[[], object]:
-        from reporter.measuring.slots import converse
+        from reporter.running.slots import converse
 
         job = Job(architecture="alexnet", metrics=(), device="cpu", conditions=asked.conditions, process="empty")
         return lambda: converse(executor, free(executor), job.model_dump_json(), lambda message: None)
@@ -94,10 +94,10 @@ def overhead(address: str, tasks: int) -> None:
 
 def static_pass(glob: str, address: str | None) -> tuple[int, float, float, int]:
     """Jobs, wall seconds, seconds inside measuring calls, and failures; torch is loaded before the clock starts."""
-    from reporter.measuring import experiment
-    from reporter.measuring.cluster import RayExecutor
-    from reporter.measuring.executor import LocalExecutor
     from reporter.progress import Lines
+    from reporter.running import experiment
+    from reporter.running.cluster import RayExecutor
+    from reporter.running.executor import LocalExecutor
 
     executor: Any = RayExecutor(address) if address else LocalExecutor()
     with TemporaryDirectory() as folder:

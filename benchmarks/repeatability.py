@@ -22,9 +22,10 @@ from compare_simulation import records
 from reporter import selection
 from reporter.comparing import paired
 from reporter.comparing.compare import compare
-from reporter.measuring import ab, machine, turns
+from reporter.measuring import machine
 from reporter.measuring.job import Job
 from reporter.metrics.latency import ONE_THREAD
+from reporter.running import ab, turns
 from reporter.settings import PRESETS, Conditions
 from reporter.statistics import interval
 from reporter.types import Reading

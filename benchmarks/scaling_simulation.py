@@ -19,8 +19,8 @@ from itertools import count
 from pathlib import Path
 
 from reporter.measuring.job import Job
-from reporter.measuring.schedule import Schedule, Task
-from reporter.measuring.slots import Slot
+from reporter.running.schedule import Schedule, Task
+from reporter.running.slots import Slot
 from reporter.settings import PRESETS, Conditions
 
 REFERENCE = Path(__file__).parent.parent / "results" / "reference"

@@ -3,6 +3,7 @@
 architectures/ datasets/ metrics/   what is compared, on what, by which numbers   } one file adds one;
 charts/ languages/ facts/           which pictures, words and published truth     } see each folder's docstring
 claims/                             which statements of the lecture are tested    }
+running/                            jobs are planned and handed to workers, here or on other machines; never torch
 measuring/                          torch, in fresh worker processes: an Architecture becomes a Record, a Claim Evidence
 store.py history.py files.py        Records, Evidence and past runs on disk: the only input of the telling side
 telling/                            Records become report.html, report.md, figures and tables; never imports torch

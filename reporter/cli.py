@@ -18,7 +18,7 @@ from reporter.types import ReporterError
 
 if TYPE_CHECKING:
     from reporter.comparing.compare import Results
-    from reporter.measuring.request import Outcome
+    from reporter.running.request import Outcome
     from reporter.settings import FailOn
 
 
@@ -79,9 +79,9 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     """The main job; gives the exit code."""
     from reporter.comparing.compare import baseline
     from reporter.durations import duration
-    from reporter.measuring import experiment
     from reporter.preparation import choose_executor, prepare
     from reporter.progress import progress
+    from reporter.running import experiment
     from reporter.settings import settings
     from reporter.telling import report
     from reporter.telling.language import known

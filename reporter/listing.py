@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from reporter.catalog import collect
-from reporter.measuring.executor import LocalExecutor
 from reporter.roster import chosen
+from reporter.running.executor import LocalExecutor
 from reporter.selection import datasets
 from reporter.types import Metric
 

@@ -12,12 +12,12 @@ from typing import get_args
 from reporter import plugins
 from reporter.catalog import collect, nearest
 from reporter.durations import in_seconds
-from reporter.measuring.ab import timed
-from reporter.measuring.executor import LocalExecutor
-from reporter.measuring.ledger import NOT_ASKED
-from reporter.measuring.request import Request
-from reporter.measuring.slots import Executor
 from reporter.roster import chosen
+from reporter.running.ab import timed
+from reporter.running.executor import LocalExecutor
+from reporter.running.ledger import NOT_ASKED
+from reporter.running.request import Request
+from reporter.running.slots import Executor
 from reporter.selection import dataset, own_checkpoints, sets
 from reporter.settings import Settings
 from reporter.types import GROUPS, Architecture, Claim, Metric, ReporterError, Way
@@ -36,7 +36,7 @@ def choose_executor(settings: Settings) -> Executor:
             raise ReporterError("--device: a cluster's GPUs are taken as they are free; use cuda")
         if settings.budget:
             raise ReporterError("--budget: plans for this machine only, not for a cluster's; use --timeout")
-        from reporter.measuring.cluster import RayExecutor
+        from reporter.running.cluster import RayExecutor
 
         return RayExecutor(settings.ray_address)
     if settings.ray_address is not None:

@@ -7,7 +7,7 @@ from functools import cache, partial
 
 from reporter import own
 from reporter.measuring.job import OWN
-from reporter.measuring.slots import Executor
+from reporter.running.slots import Executor
 from reporter.selection import select
 from reporter.types import Architecture, ReporterError
 

@@ -86,10 +86,11 @@ def serve() -> int:
 
 
 def _measured(out: Path, asked: dict[str, object]) -> Path:
-    from reporter.measuring import experiment, machine
-    from reporter.measuring.executor import LocalExecutor
+    from reporter.measuring import machine
     from reporter.preparation import prepare
     from reporter.progress import Lines
+    from reporter.running import experiment
+    from reporter.running.executor import LocalExecutor
 
     own = asked.get("architecture")
     chosen = settings({**asked, "architecture": tuple(own) if isinstance(own, list) else ()})

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from reporter.catalog import collect
 from reporter.measuring.job import Job
-from reporter.measuring.request import Request
-from reporter.measuring.slots import Heard, Slot
+from reporter.running.request import Request
+from reporter.running.slots import Heard, Slot
 from reporter.types import Metric, Reading, Verdict
 
 METRICS = collect("reporter.metrics", Metric)

@@ -16,10 +16,10 @@ from networks import CONDITIONS
 
 from reporter import history, store
 from reporter.durations import duration, in_seconds
-from reporter.measuring.allocation import allocate, place
-from reporter.measuring.costs import Costs
 from reporter.measuring.job import Job
-from reporter.measuring.spending import TOLERANCE, Spending
+from reporter.running.allocation import allocate, place
+from reporter.running.costs import Costs
+from reporter.running.spending import TOLERANCE, Spending
 from reporter.types import Record
 
 PROCESSES = ("counting", "timing cpu", "fine-tuning")

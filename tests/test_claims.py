@@ -16,11 +16,11 @@ from networks import CONDITIONS
 
 from reporter import facts, store
 from reporter.catalog import collect
-from reporter.measuring.evidence import gather
-from reporter.measuring.executor import LocalExecutor
-from reporter.measuring.request import Outcome, Request
 from reporter.preparation import choose_claims, choose_metrics
 from reporter.progress import Lines
+from reporter.running.evidence import gather
+from reporter.running.executor import LocalExecutor
+from reporter.running.request import Outcome, Request
 from reporter.selection import known
 from reporter.telling import render, report
 from reporter.telling.claims import SYMBOLS, try_claims

@@ -23,11 +23,11 @@ from samples import lecture
 from reporter import files, history, store
 from reporter.catalog import collect
 from reporter.measuring import confinement, machine
-from reporter.measuring.evidence import _is_there
-from reporter.measuring.ledger import Ledger
-from reporter.measuring.request import Request
 from reporter.measuring.worker import measure
 from reporter.progress import Lines
+from reporter.running.evidence import _is_there
+from reporter.running.ledger import Ledger
+from reporter.running.request import Request
 from reporter.types import Claim, Metric
 
 QUICK = ("--preset", "quick", "--weights", "random")

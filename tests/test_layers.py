@@ -14,6 +14,7 @@ LAYERS = [
     {"architectures", "datasets", "metrics", "charts", "claims", "languages", "telling", "comparing"},
     {"own", "selection"},
     {"measuring"},
+    {"running"},
     {"roster"},
     {"preparation", "progress", "listing", "choosing", "results", "single"},
     {"commands"},
@@ -82,12 +83,19 @@ def test_ray_is_imported_by_its_executor_only_and_late() -> None:
     """Without the extra, everything else works."""
     late = {name(path) for path in MODULES if any(m.split(".")[0] == "ray" for m in imported(path, everywhere=True))}
     early = {name(path) for path in MODULES if any(m.split(".")[0] == "ray" for m in imported(path, everywhere=False))}
-    assert (late, early) == ({"reporter.measuring.cluster"}, set())
+    assert (late, early) == ({"reporter.running.cluster"}, set())
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if TORCH_FREE & set(path.parts)], ids=name)
 def test_the_telling_side_knows_nothing_of_measuring(path: Path) -> None:
-    wrong = ("reporter.measuring", "reporter.metrics", "reporter.architectures", "reporter.datasets", *HEAVY)
+    wrong = (
+        "reporter.measuring",
+        "reporter.running",
+        "reporter.metrics",
+        "reporter.architectures",
+        "reporter.datasets",
+        *HEAVY,
+    )
     assert not [module for module in imported(path, everywhere=True) if module.startswith(wrong)]
 
 

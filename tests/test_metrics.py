@@ -8,10 +8,10 @@ import pytest
 from networks import CONDITIONS, own, subject
 
 from reporter.catalog import collect
-from reporter.measuring.experiment import plan
-from reporter.measuring.ledger import Ledger
-from reporter.measuring.request import Request
 from reporter.measuring.worker import measure
+from reporter.running.experiment import plan
+from reporter.running.ledger import Ledger
+from reporter.running.request import Request
 from reporter.settings import Conditions
 from reporter.types import GROUPS, Metric, Reading
 

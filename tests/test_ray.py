@@ -17,8 +17,9 @@ from commands import copy_of_the_checkout, marked, run, start
 from networks import CONDITIONS
 
 from reporter import store
-from reporter.measuring import cluster, machine
-from reporter.measuring.request import Request
+from reporter.measuring import machine
+from reporter.running import cluster
+from reporter.running.request import Request
 from reporter.types import Record, ReporterError
 
 pytest.importorskip("ray")

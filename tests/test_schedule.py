@@ -17,12 +17,13 @@ from networks import CONDITIONS, own
 from simulated import METRICS, Done, Simulated, slot
 
 from reporter import store
-from reporter.measuring import experiment, machine
-from reporter.measuring.executor import LocalExecutor
-from reporter.measuring.request import Outcome, Request
-from reporter.measuring.slots import GONE, LOST, Slot
+from reporter.measuring import machine
 from reporter.preparation import choose_devices, choose_executor, prepare
 from reporter.progress import Lines
+from reporter.running import experiment
+from reporter.running.executor import LocalExecutor
+from reporter.running.request import Outcome, Request
+from reporter.running.slots import GONE, LOST, Slot
 from reporter.settings import Settings
 from reporter.types import Record, ReporterError, Verdict
 

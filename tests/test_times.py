@@ -21,8 +21,8 @@ from samples import lecture, times
 from reporter import own as owned
 from reporter.catalog import collect
 from reporter.measuring import machine
-from reporter.measuring.ledger import joined
 from reporter.measuring.worker import measure
+from reporter.running.ledger import joined
 from reporter.statistics import percentile
 from reporter.telling.comparison import Comparison, compare
 from reporter.telling.language import language
@@ -129,9 +129,9 @@ def test_calls_do_not_ask_for_their_memory_anew() -> None:
 
 def test_every_round_has_a_fork_server_of_its_own() -> None:
     """All workers of one server lie in memory alike, which rounds could not tell from the network's own time."""
-    from reporter.measuring.executor import LocalExecutor
     from reporter.measuring.job import Job
-    from reporter.measuring.slots import Message
+    from reporter.running.executor import LocalExecutor
+    from reporter.running.slots import Message
     from reporter.settings import PRESETS, Conditions
     from reporter.types import Verdict
 

@@ -36,9 +36,9 @@ def ab_command(
     ENV is a virtual environment, or the path of its Python; torch and what else this program needs must be in it.
     """
     from reporter.comparing import paired, verdicts
-    from reporter.measuring import ab
     from reporter.preparation import prepare_ab
     from reporter.progress import progress
+    from reporter.running import ab
     from reporter.settings import settings
 
     request = prepare_ab(out, settings(options))

@@ -1,1 +1,1 @@
-"""The measuring side: networks are built, counted, timed and trained in worker processes."""
+"""The measuring side: what happens in a worker process, where networks are built, counted, timed and trained."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
-from reporter.measuring.allocation import place
 from reporter.measuring.job import Job
+from reporter.running.allocation import place
 from reporter.types import Record
 
 MACS, PARAMETERS = 4e9, 25e6

@@ -15,10 +15,10 @@ from functools import cached_property
 from time import monotonic
 from typing import Any, NamedTuple
 
-from reporter.measuring.executor import LocalExecutor
-from reporter.measuring.post import Post, code
-from reporter.measuring.request import Request
-from reporter.measuring.slots import Heard, Slot
+from reporter.running.executor import LocalExecutor
+from reporter.running.post import Post, code
+from reporter.running.request import Request
+from reporter.running.slots import Heard, Slot
 from reporter.types import ReporterError, Verdict
 
 PULSE = 0.5

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from reporter.measuring.job import Job
-from reporter.measuring.slots import Slot
+from reporter.running.slots import Slot
 
 
 @dataclass(eq=False)

@@ -18,8 +18,8 @@ from typing import Any
 
 from reporter import interrupts
 from reporter.measuring import confinement, machine
-from reporter.measuring.request import Request
-from reporter.measuring.slots import Heard, Message, Slot, converse
+from reporter.running.request import Request
+from reporter.running.slots import Heard, Message, Slot, converse
 from reporter.types import Verdict
 
 LOADED = ["reporter.measuring.forkserver", "reporter.measuring.worker"]

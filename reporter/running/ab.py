@@ -9,11 +9,11 @@ from pathlib import Path
 from time import monotonic
 
 from reporter import store
-from reporter.measuring import turns
 from reporter.measuring.job import Job
-from reporter.measuring.ledger import blank, joined
-from reporter.measuring.request import Progress, Request
-from reporter.measuring.turns import Side
+from reporter.running import turns
+from reporter.running.ledger import blank, joined
+from reporter.running.request import Progress, Request
+from reporter.running.turns import Side
 from reporter.types import Metric, Reading, Record, ReporterError, Verdict, absent
 
 OPTIONS = ("--a", "--b")

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import monotonic
 
 from reporter.durations import duration
-from reporter.measuring.allocation import allocate
-from reporter.measuring.costs import Costs
 from reporter.measuring.job import Job
+from reporter.running.allocation import allocate
+from reporter.running.costs import Costs
 
 TOLERANCE = 0.05
 """A job may run over the end by this share of the budget before it is cut off."""

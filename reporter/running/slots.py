@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from reporter.measuring.request import Request
+from reporter.running.request import Request
 from reporter.types import Verdict
 
 Message = dict[str, Any]

@@ -8,14 +8,15 @@ from time import monotonic
 
 from reporter import history
 from reporter.durations import duration
-from reporter.measuring import evidence, machine
-from reporter.measuring.costs import Costs
+from reporter.measuring import machine
 from reporter.measuring.job import Job
-from reporter.measuring.ledger import CUT_OFF, Ledger
-from reporter.measuring.request import Outcome, Progress, Request
-from reporter.measuring.schedule import Schedule, Task
-from reporter.measuring.slots import Executor, Slot
-from reporter.measuring.spending import Spending, enumerated, first_of_all
+from reporter.running import evidence
+from reporter.running.costs import Costs
+from reporter.running.ledger import CUT_OFF, Ledger
+from reporter.running.request import Outcome, Progress, Request
+from reporter.running.schedule import Schedule, Task
+from reporter.running.slots import Executor, Slot
+from reporter.running.spending import Spending, enumerated, first_of_all
 
 LEFT_OUT = "left out: the budget was spent"
 CLAIMS_SECONDS = 10.0

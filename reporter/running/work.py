@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from time import monotonic
 
 from reporter.measuring.job import Job
-from reporter.measuring.ledger import CUT_OFF, Ledger
-from reporter.measuring.request import Outcome, Progress
-from reporter.measuring.schedule import Schedule, Task
-from reporter.measuring.slots import GONE, LOST, MOST_LOSSES, Executor, Message, Slot
+from reporter.running.ledger import CUT_OFF, Ledger
+from reporter.running.request import Outcome, Progress
+from reporter.running.schedule import Schedule, Task
+from reporter.running.slots import GONE, LOST, MOST_LOSSES, Executor, Message, Slot
 from reporter.types import Reading, Verdict, absent
 
 Ledgers = Mapping[tuple[str, str], Ledger]

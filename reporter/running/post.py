@@ -12,8 +12,8 @@ from typing import Any
 
 import reporter
 from reporter.measuring import machine
-from reporter.measuring.executor import LocalExecutor
-from reporter.measuring.slots import Heard, Message
+from reporter.running.executor import LocalExecutor
+from reporter.running.slots import Heard, Message
 from reporter.types import Verdict
 
 

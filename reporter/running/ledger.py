@@ -8,7 +8,7 @@ from typing import Any
 
 from reporter import files, store
 from reporter.measuring.job import Job
-from reporter.measuring.request import Progress, Request
+from reporter.running.request import Progress, Request
 from reporter.types import Architecture, Metric, Reading, Record, ReporterError, Status, absent
 
 REUSED = ("ok", "unsupported", "skipped")

@@ -10,13 +10,13 @@ from time import monotonic
 from uuid import uuid4
 
 from reporter import store
-from reporter.measuring import budget, evidence
 from reporter.measuring.job import Job
-from reporter.measuring.ledger import Ledger
-from reporter.measuring.request import Outcome, Progress, Request
-from reporter.measuring.schedule import Schedule, Task
-from reporter.measuring.slots import Executor, Slot
-from reporter.measuring.work import Ledgers, Work
+from reporter.running import budget, evidence
+from reporter.running.ledger import Ledger
+from reporter.running.request import Outcome, Progress, Request
+from reporter.running.schedule import Schedule, Task
+from reporter.running.slots import Executor, Slot
+from reporter.running.work import Ledgers, Work
 from reporter.types import Metric
 
 

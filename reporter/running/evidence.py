@@ -9,8 +9,8 @@ from typing import Any
 
 from reporter import files, store
 from reporter.measuring.job import CLAIMS
-from reporter.measuring.request import Outcome, Progress, Request
-from reporter.measuring.slots import LOST, MOST_LOSSES, Executor, Message, Slot, converse, free
+from reporter.running.request import Outcome, Progress, Request
+from reporter.running.slots import LOST, MOST_LOSSES, Executor, Message, Slot, converse, free
 from reporter.types import Claim, Evidence, ReporterError, Verdict
 
 

@@ -17,8 +17,8 @@ from time import monotonic
 from typing import Any
 
 import reporter
-from reporter.measuring.executor import ending
 from reporter.measuring.job import STOP, TURN, Job
+from reporter.running.executor import ending
 from reporter.statistics import interval
 from reporter.types import Reading, ReporterError, Verdict
 
@@ -31,7 +31,7 @@ class Side:
     def __init__(self, option: str, environment: Path) -> None:
         self._errors = TemporaryFile()  # noqa: SIM115  closed with the side
         self._process = subprocess.Popen(
-            [python(option, environment), "-m", "reporter.measuring.side"],
+            [python(option, environment), "-m", "reporter.running.side"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
