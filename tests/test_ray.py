@@ -144,6 +144,7 @@ def test_a_node_that_dies_gives_its_work_to_another(ours: Ours, tmp_path: Path) 
     assert not workers(ours.mark)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_leaves_the_cluster_clean(ours: Ours, tmp_path: Path) -> None:
     """Exit code 130 at once, what was told is kept, no worker is left on a node, all CPUs of the cluster are free."""
     process = start("--out", tmp_path / "r", *QUICK, "--metrics", "size", *ours.there, root=ours.root)
