@@ -93,7 +93,8 @@ def edit(document: dict[str, Any], pick: int, kind: str, value: Any, other: int)
         there, name = everywhere[other % len(everywhere)]
         place[key], there[name] = there[name], copy.deepcopy(old)
     elif kind == "scale" and isinstance(old, int | float) and not isinstance(old, bool):
-        place[key] = old * (10 ** (other % 40 - 20))
+        power, huge = other % 40 - 20, isinstance(old, int) and abs(old) > 2**1000
+        place[key] = old * 10**power if power >= 0 else old // 10**-power if huge else old / 10**-power
     elif kind == "twice" and isinstance(old, list | str):
         place[key] = old * 2
     elif kind == "half" and isinstance(old, list | str):
