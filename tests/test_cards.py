@@ -146,6 +146,35 @@ def test_a_layer_is_read_as_it_was_written(name: str, count: int) -> None:
     assert structure.Layer.model_validate(line(row)).model_dump() == row
 
 
+GRAPHS = st.lists(
+    st.builds(
+        lambda op, sources, within: {"op": op, "output": "8×4×4", "from": sources, "within": within},
+        st.sampled_from(["Conv2d", "ReLU", "cat", "add", "Identity", "Linear"]),
+        st.lists(st.integers(-2, 40), max_size=3),
+        st.sampled_from(["", "one", "two"]),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(GRAPHS, st.booleans())
+def test_any_graph_is_drawn_or_no_graph(graph: list[dict[str, Any]], mended: bool) -> None:
+    """A record may have been edited by hand: what reads something that comes later is no graph of a block."""
+    if mended:
+        for place, step in enumerate(graph):
+            step["from"] = [source % place for source in step["from"]] if place else []
+    record = samples.lecture()[0]
+    block = record.readings["block_parameters"]
+    reading = block.model_copy(update={"detail": block.detail | {"graph": graph}})
+    found = structure.block(record.model_copy(update={"readings": {"block_parameters": reading}}))
+    assert (found is not None) >= mended
+    if found:
+        drawn = layout.arrange(blocks.nodes(found.graph, ENGLISH))
+        assert diagrams.to_svg(drawn, "any", ENGLISH)
+        assert diagrams.to_mermaid(drawn.nodes)
+
+
 @pytest.mark.parametrize("told", ["", "conv1; Conv2d", "a; b; c; many; few", 3, None])
 def test_what_is_no_layer_is_none(told: object) -> None:
     record = samples.lecture()[0]

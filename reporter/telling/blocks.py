@@ -100,11 +100,12 @@ def _absorb(boxes: dict[int, _Box]) -> None:
 
 
 def _gather(boxes: dict[int, _Box]) -> None:
-    """Makes one box of all that lies within one part of the block and is read from outside in one place only."""
+    """Makes one box of all that lies within one part of the block, if what reads it reads one place and comes after."""
     for part in dict.fromkeys(box.within for box in boxes.values() if box.within):
         inside = [place for place, box in boxes.items() if box.within == part]
-        read = [place for place in inside if any(boxes[r].within != part for r in _readers(boxes, place))]
-        if len(inside) < 2 or len(read) > 1:
+        outside = {place: [r for r in _readers(boxes, place) if boxes[r].within != part] for place in inside}
+        readers = [reader for found in outside.values() for reader in found]
+        if len(inside) < 2 or sum(map(bool, outside.values())) > 1 or min(readers, default=inside[-1] + 1) < inside[-1]:
             continue
         members = [boxes.pop(place) for place in inside]
         sources = dict.fromkeys(one for box in members for one in box.sources if one not in inside)

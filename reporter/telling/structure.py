@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
@@ -57,6 +57,13 @@ class Block(_Row):
     kind: str
     repeats: int
     graph: tuple[Operator, ...]
+
+    @model_validator(mode="after")
+    def _reads_what_came_before(self) -> Self:
+        for place, operator in enumerate(self.graph):
+            if not all(0 <= source < place for source in operator.sources):
+                raise ValueError(f"{operator.op} at {place} reads what does not come before it")
+        return self
 
 
 Kind = TypeVar("Kind")
