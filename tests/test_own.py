@@ -182,7 +182,9 @@ def test_a_bad_reference_is_a_reason(reference: str, line: str, bad: Path, monke
     assert "\n" not in told["error"]
 
 
-@pytest.mark.parametrize("reference", ["my_nets.py:buidl", "crashes.py:build", "raises.py:build"])
+@pytest.mark.parametrize(
+    "reference", ["my_nets.py:buidl", "crashes.py:build", pytest.param("raises.py:build", marks=pytest.mark.slow)]
+)
 def test_a_bad_reference_is_one_line_and_nothing_is_measured(reference: str, bad: Path, tmp_path: Path) -> None:
     done = run("--out", tmp_path / "new", "--architecture", f"{bad}/{reference}")
     assert (done.returncode, done.stdout) == (2, "")

@@ -223,6 +223,7 @@ def test_ray_is_started_here_where_no_address_is_given(tmp_path: Path) -> None:
     assert not list((tmp_path / "home").iterdir()), "no token is left"
 
 
+@pytest.mark.slow
 def test_nodes_with_another_reporter_are_one_line(ours: Ours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The driver is that of another version: no node may measure for it."""
     monkeypatch.setattr(cluster, "code", lambda: "of another version")
