@@ -130,7 +130,7 @@ def test_a_record_is_kept_where_one_says_and_used_again(tmp_path: Path) -> None:
         ("alexnet", {"metrics": "macz"}, "unknown metric 'macz'"),
         ("alexnet", {"preset": "quik"}, "did you mean 'quick'"),
         ("alexnet", {"dataset": "digit"}, "did you mean 'digits'"),
-        ("nowhere.py:build", {}, "there is no such file"),
+        pytest.param("nowhere.py:build", {}, "there is no such file", marks=pytest.mark.slow),
         ("lecture", {"metrics": "size"}, "one architecture at a time, not alexnet, "),
     ],
 )

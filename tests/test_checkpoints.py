@@ -196,6 +196,7 @@ def test_ways_side_by_side_in_one_report(tmp_path: Path) -> None:
         "finetune_top1", "probe_top1"}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_does_not_fit_is_a_row_with_the_reason(tmp_path: Path) -> None:
     torch.save(small(10).state_dict(), tmp_path / "other.pth")
     done = run("--out", tmp_path / "r", *QUICK, "--metrics", "finetune_top1", "--checkpoint",

@@ -336,6 +336,7 @@ def test_a_claim_is_one_new_file_and_its_faults_are_told(tmp_path: Path) -> None
     assert "Its evidence could not be measured: ValueError: it does not like \\| this \\<claim\\>." in told
 
 
+@pytest.mark.slow
 def test_evidence_is_used_again_while_it_is_good(tmp_path: Path) -> None:
     """What is missing, torn, failed or measured by other code is measured, and nothing else; --fresh measures all."""
     outcome, executor, seen = Outcome(), LocalExecutor(), StringIO()

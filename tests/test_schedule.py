@@ -240,6 +240,7 @@ def test_gpus_that_are_not_there_or_no_match() -> None:
         choose_devices(("cuda:0", "cuda:1"), Seen(["H100", "T4"]))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(machine.gpus()), reason="there are GPUs here")
 def test_two_gpus_where_there_is_none_are_one_line(tmp_path: Path) -> None:
     done = reporter("--out", tmp_path, "--architectures", "alexnet", "--device", "cuda:0,cuda:1")
