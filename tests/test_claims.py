@@ -313,6 +313,7 @@ ENTRIES = tuple(
 """
 
 
+@pytest.mark.slow
 def test_a_claim_is_one_new_file_and_its_faults_are_told(tmp_path: Path) -> None:
     """A claim that works and three that fail, each in its own way: the others go on, and the report says why."""
     root = copy_of_the_checkout(tmp_path / "copy")

@@ -204,6 +204,7 @@ def test_two_of_one_name_are_one_line(nets: Path, tmp_path: Path) -> None:
     assert f"the name 'my_nets' is taken by {nets}:build" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_network_that_breaks_after_it_was_chosen_is_a_row_with_its_reason(tmp_path: Path) -> None:
     """In a process of its own, as in a run: a worker changes the process that it is."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:

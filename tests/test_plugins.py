@@ -150,6 +150,7 @@ def test_an_installed_package_adds_its_network_data_set_and_metric(tiny: dict[st
     assert "Convolutions" in (tmp_path / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_broken_packages_are_a_line_each_and_harm_no_run_without_them(broken: dict[str, str], tmp_path: Path) -> None:
     done = run("--out", tmp_path, "--architectures", "alexnet", "--metrics", "size", *QUICK, variables=broken)
     assert done.returncode == 0, done.stderr
