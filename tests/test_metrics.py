@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from networks import CONDITIONS, own, subject
+from torch import nn
 
 from reporter.catalog import collect
 from reporter.measuring.worker import measure
@@ -58,6 +59,32 @@ def test_a_network_that_raises_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> N
 
 def request(folder: Path, **devices: str) -> Request:
     return Request(folder, [own()], METRICS, {**devices, "any": [*devices.values()][-1]}, CONDITIONS, "no GPU here")
+
+
+def test_a_network_of_one_size_cannot_be_trained_at_another() -> None:
+    """A vision transformer takes images of its native size only: that is no failure of a run over all networks."""
+
+    def fixed(classes: int) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8 * 30 * 30, classes))
+
+    trained = [metric for metric in METRICS.values() if "image_size" in metric.depends and metric.device != "cuda"]
+    assert {"memory_training", "finetune", "gradients"} <= {metric.name for metric in trained}
+    for metric in (*trained, METRICS["size"], METRICS["memory_inference"]):
+        for reading in measure(metric, subject(own(fixed), steps=1, seeds=1)):
+            if metric in trained:
+                assert reading.status == "unsupported", (metric.name, reading)
+                told = f"takes images of 32 pixels, not the {CONDITIONS.image_size} of the fine-tuning (RuntimeError: "
+                assert str(reading.reason).startswith(told)
+            else:
+                assert reading.measured
+    (same,) = measure(METRICS["memory_training"], subject(own(fixed), image_size=32))
+    assert same.measured
+
+    def broken(classes: int) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8, classes))
+
+    (failed,) = measure(METRICS["memory_training"], subject(own(broken)))
+    assert failed.status == "failed", "it takes images of no size"
 
 
 def test_a_gpu_gets_its_own_processes(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from reporter.attempts import attempt
 from reporter.measuring import clock
 from reporter.measuring.building import on_meta, without_initialisation
 from reporter.measuring.clock import Sampler
@@ -74,6 +75,14 @@ class Subject:
         """How many classes it is measured with: as many as the architecture says, or as it has."""
         return self.architecture.classes or scores(self.meta, self.input(1, "meta")).shape[-1]
 
+    def one_size(self) -> str | None:
+        """Why no image of the data set goes through the network, though those of its native size do; else None."""
+        native, size = self.architecture.input_size, self.conditions.image_size
+        (_, own), (_, other) = (attempt(partial(self._infer, side)) for side in (native, size))
+        if own.status != "ok" or other.status == "ok":
+            return None
+        return f"takes images of {native} pixels, not the {size} of the fine-tuning ({other.reason})"
+
     def build(self) -> nn.Module:
         """A new network on the CPU, evaluating."""
         start = perf_counter()
@@ -81,6 +90,10 @@ class Subject:
         network = self.architecture.build(self.architecture.classes).eval()
         self.building += perf_counter() - start
         return network
+
+    @torch.no_grad()
+    def _infer(self, size: int) -> object:
+        return self._made("meta")(self.input(2, "meta", size))
 
     def _made(self, device: str | torch.device) -> nn.Module:
         return on_meta(self.build) if str(device) == "meta" else self.build().to(device)

@@ -26,7 +26,7 @@ from reporter.measuring.confinement import confine, limit_memory
 from reporter.measuring.job import CLAIMS, OWN, Job
 from reporter.measuring.subject import Subject
 from reporter.selection import find
-from reporter.types import Claim, Metric, Number, Reading, absent
+from reporter.types import Claim, Metric, Number, Reading, Verdict, absent
 
 plugins.points()  # looked up once in the fork server, not anew in every worker
 for folder in ("reporter.metrics", "reporter.architectures", "reporter.claims"):  # the same
@@ -102,6 +102,8 @@ def gather(names: Sequence[str], send: Send) -> None:
 def measure(metric: Metric, subject: Subject) -> list[Reading]:
     """The readings of one metric, each with the conditions it depends on; never raises."""
     found, verdict = attempt(partial(_readings, metric, subject))
+    if verdict.status == "failed" and "image_size" in metric.depends and (reason := subject.one_size()):
+        verdict = Verdict("unsupported", reason)
     readings = found if found is not None else absent(metric.quantities, verdict.status, verdict.reason or "")
     settings = subject.conditions.of(metric, str(subject.device))
     return [reading.model_copy(update={"settings": settings}) for reading in readings]
