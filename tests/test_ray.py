@@ -40,6 +40,13 @@ def build(number, classes):
     from torch import nn
 
     threads = torch.get_num_threads()
+    with open(LOG + ".begun", "a") as begun:
+        print(os.getppid(), file=begun)
+    end = time.monotonic() + 60
+    while os.path.exists(LOG + ".together") and time.monotonic() < end:
+        if len(set(open(LOG + ".begun"))) >= 3:
+            break
+        time.sleep(0.05)
     time.sleep(SECONDS)
     with open(LOG, "a") as log:
         print(number, os.getppid(), os.getpid(), threads, os.environ.get("OMP_NUM_THREADS"), os.nice(0), file=log)
@@ -113,11 +120,14 @@ def records(folder: Path) -> dict[str, Record]:
 
 def test_a_node_that_dies_gives_its_work_to_another(ours: Ours, tmp_path: Path) -> None:
     """All is done once, but for what died with the node; nothing is lost; Ray's own settings do not reach a worker."""
+    together = Path(f"{ours.log}.together")  # a node that loads torch late would else find all done
+    together.touch()
     process = start("--out", tmp_path / "r", *QUICK, "--metrics", "parameters", *ours.there, root=ours.root)
     lines: list[str] = []
     while len({parent for _, parent, *_ in ours.built()}) < 3:  # all three nodes have taken part
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
+    together.unlink()
     ours.cluster.remove_node(ours.nodes.pop(), allow_graceful=False)
     before = records(tmp_path / "r")
     out, told = process.communicate(timeout=120)
@@ -133,7 +143,7 @@ def test_a_node_that_dies_gives_its_work_to_another(ours: Ours, tmp_path: Path) 
         assert reading.samples == ((2 + number) * 28 + (3 + number) * 1000,)
         assert after[f"watched{number}"].machine == machine.key()
     for name, record in before.items():
-        assert after[name].readings == record.readings
+        assert record.readings.items() <= after[name].readings.items(), "what was told stays; more may have come since"
     times = Counter(number for number, *_ in ours.built())
     assert len(times) == NETWORKS
     assert sum(times.values()) <= NETWORKS + 1
