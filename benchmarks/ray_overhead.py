@@ -18,7 +18,6 @@ from contextlib import closing, contextmanager
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
 from typing import Any
 
 STATIC = ("parameters", "macs", "activations", "depth", "peak_activation_bytes", "peak_training_bytes")
@@ -50,13 +49,10 @@ def request(glob: str, folder: Path, executor: Any) -> Any:
 
 def each(tasks: int, act: Callable[[], object]) -> list[float]:
     """Seconds of so many calls, one after the other, once it is warm."""
+    from reporter.measuring.clock import cpu_timer
+
     act()
-    taken = []
-    for _ in range(tasks):
-        start = perf_counter()
-        act()
-        taken.append(perf_counter() - start)
-    return taken
+    return cpu_timer(act, tasks)
 
 
 def overhead(address: str, tasks: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -70,6 +71,17 @@ def test_swapping_the_sides_swaps_regressed_and_improved(one: int, two: int, fac
     for first, second in zip(there.timings, back.timings, strict=True):
         assert first.ratio * second.ratio == pytest.approx(1)
         assert first.floor == pytest.approx(second.floor)
+
+
+@pytest.mark.parametrize(("ratio", "told"), [(0.77, "−23 %"), (1.3, "+30 %")])
+def test_a_change_is_told_beside_less_noise(ratio: float, told: str) -> None:
+    """Noise of 25 % upwards is 20 % downwards: a network that is 23 % faster is beyond it, and has to read so."""
+    found = compare(simulated(1), simulated(2))
+    judgement = "regressed" if ratio > 1 else "improved"
+    timing = replace(found.timings[0], judgement=judgement, ratio=ratio, floor=0.25)
+    text = in_words(replace(found, timings=(timing,)))
+    beside = "25.0" if ratio > 1 else "20.0"
+    assert re.findall(r"([+−]\d+ %) time beside.*noise reaches ([\d.]+) %", text) == [(told, beside)]
 
 
 @given(SEEDS, SEEDS, st.floats(0.1, 10))

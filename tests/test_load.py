@@ -22,7 +22,7 @@ from reporter.telling.comparison import Comparison, compare
 from reporter.telling.findings import Priced, _farthest
 from reporter.telling.language import language
 from reporter.telling.placing import Bubble, place
-from reporter.telling.sections import CARDS, Items, Text
+from reporter.telling.sections import CARDS, Items, Text, architectures
 from reporter.telling.summary import summary
 from reporter.telling.table import Table, Tabulation
 from reporter.types import Chart, Record
@@ -36,6 +36,14 @@ def crowd() -> list[Record]:
     from load import records
 
     return [Record.model_validate(made) for made in records(600, 2, seed=1)]
+
+
+def test_every_network_of_few_has_a_card_on_however_many_machines() -> None:
+    """A picture shows the newest four machines; a card is no picture."""
+    made = [samples.record(row, machine=f"machine{at}") for at, row in enumerate(samples.ROWS[:6])]
+    section = architectures(compare(made), ENGLISH)
+    assert {block.name for block in section.blocks if isinstance(block, Card)} == {each.architecture for each in made}
+    assert not [block for block in section.blocks if isinstance(block, Text) and "Shown" in block.text]
 
 
 @pytest.fixture(scope="module")

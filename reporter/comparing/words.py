@@ -137,7 +137,8 @@ class Words:
         else:
             message = _("{title} slower: {change} time ({old} → {new}; noise reaches {floor})")
             faster = _("{title} faster: {change} time ({old} → {new}; noise reaches {floor})")
-        change, floor = units.change(self.language, timing.ratio, 1.0), self._share(timing.floor or 0.0)
+        change, noise = units.change(self.language, timing.ratio, 1.0), timing.floor or 0.0
+        floor = self._share(noise if slower else noise / (1 + noise))  # the same ratio, turned round
         told = message if slower else faster
         return told.format(title=_(quantity.title), change=change, old=old, new=new, floor=floor)
 

@@ -37,8 +37,8 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     tasks = list(_tasks(request, ledgers))
     jobs = [task.job for task in tasks]
     outcome.slots = len(executor.slots)
-    own = {name: ledger for (_, name), ledger in ledgers.items()}
-    spending = budget.opened(request, jobs, own, executor, progress)
+    named = {name: ledger for (_, name), ledger in ledgers.items()}  # a budget is for one machine
+    spending = budget.opened(request, jobs, named, executor, progress)
     if spending is None:
         progress.plan(jobs, outcome.slots)
     for notice in filter(None, (*notices, *(ledger.notice for ledger in ledgers.values()))):
@@ -49,7 +49,7 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
         schedule = budget.Rationed(tasks, spending) if spending else Schedule(tasks)
         Work(schedule, ledgers, executor, progress, outcome).do()
         if spending:
-            budget.close(request, spending, own, progress)
+            budget.close(request, spending, named, progress)
         else:
             evidence.gather(request, executor, progress, outcome)
     finally:

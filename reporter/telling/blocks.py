@@ -104,8 +104,8 @@ def _gather(boxes: dict[int, _Box]) -> None:
     for part in dict.fromkeys(box.within for box in boxes.values() if box.within):
         inside = [place for place, box in boxes.items() if box.within == part]
         outside = {place: [r for r in _readers(boxes, place) if boxes[r].within != part] for place in inside}
-        readers = [reader for found in outside.values() for reader in found]
-        if len(inside) < 2 or sum(map(bool, outside.values())) > 1 or min(readers, default=inside[-1] + 1) < inside[-1]:
+        read = [readers for readers in outside.values() if readers]
+        if len(inside) < 2 or len(read) > 1 or any(reader < inside[-1] for readers in read for reader in readers):
             continue
         members = [boxes.pop(place) for place in inside]
         sources = dict.fromkeys(one for box in members for one in box.sources if one not in inside)

@@ -111,9 +111,9 @@ def chapters(blocks: Iterable[tuple[int, Block]], language: Language) -> list[Se
 
 
 def architectures(comparison: Comparison, language: Language) -> Section:
-    """A card for each network, of very many as for a picture; and their stages and layers in files."""
+    """A card for each network, of very many for some; and their stages and layers in files."""
     _ = language._
-    shown = thinning.pictured(comparison, CARDS)
+    shown = thinning.chosen(comparison, CARDS)
     how = _(
         "A card shows the block that its network is made of, traced from the real module, and what each stage costs: "
         "neighbouring layers on one grid are a stage, a block or a fully connected layer is one of its own."

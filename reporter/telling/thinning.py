@@ -12,8 +12,18 @@ MACHINES = 4
 
 
 def pictured(comparison: Comparison, most: int) -> Comparison:
+    """The same comparison for a picture: of many networks some, of many machines the newest."""
+    shown = chosen(comparison, most)
+    if len(shown.machines) <= MACHINES:
+        return shown
+    machines = shown.machines[:MACHINES]
+    records = tuple(record for record in shown.records if record.machine in machines)
+    return replace(shown, records=records, machines=machines)
+
+
+def chosen(comparison: Comparison, most: int) -> Comparison:
     """The same comparison, of more than `most` networks only the Pareto front and the most accurate as published."""
-    if len(comparison.networks) <= most and len(comparison.machines) <= MACHINES:
+    if len(comparison.networks) <= most:
         return comparison
     front = {record.architecture for record in comparison.front}
     rank = {
@@ -21,9 +31,7 @@ def pictured(comparison: Comparison, most: int) -> Comparison:
         for record in comparison.networks
     }
     names = set(sorted(rank, key=rank.__getitem__)[:most])
-    machines = comparison.machines[:MACHINES]
-    shown = (record for record in comparison.records if record.architecture in names and record.machine in machines)
-    return replace(comparison, records=tuple(shown), machines=machines)
+    return replace(comparison, records=tuple(each for each in comparison.records if each.architecture in names))
 
 
 def note(shown: Comparison, everything: Comparison, language: Language) -> str:
