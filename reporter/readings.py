@@ -54,16 +54,36 @@ class Verdict(NamedTuple):
     reason: str | None
 
 
+class Origin(_Model):
+    """The run in which a round was measured (its id in history.jsonl), and when the round started (ISO 8601, UTC)."""
+
+    run: str = Field(max_length=64)
+    started: str = Field(max_length=64)
+
+
+class LostRound(_Model):
+    """A round that was tried and gave no samples: its number from 0, the status, the reason and the run."""
+
+    number: int = Field(ge=0)
+    status: Status
+    reason: str
+    origin: Origin
+
+
 class Reading(_Model):
     """One quantity of one architecture: raw samples in base units, or the reason why there are none.
 
-    `rounds` says how many of the samples each round took; `settings` holds what the reading depends on besides the
-    machine; `detail` what the samples cannot say (a learning curve, a table of operators).
+    `rounds` has the number of samples of each round; `origins` the run and time of each round, in the same order, empty
+    in records of reporter 0.1.0, whose rounds all belong to one run; `lost` the rounds that failed after others had
+    succeeded. `settings` has what the reading depends on besides the machine; `detail` what the samples do not contain
+    (a learning curve, a table of operators).
     """
 
     quantity: Quantity
     samples: tuple[Sample, ...] = ()
     rounds: tuple[Annotated[int, Field(strict=True, ge=0)], ...] = ()
+    origins: tuple[Origin, ...] = ()
+    lost: tuple[LostRound, ...] = ()
     status: Status = "ok"
     reason: str | None = None
     settings: dict[str, JsonValue] = {}
@@ -87,6 +107,8 @@ class Reading(_Model):
             raise ValueError("the status is ok, but there are no samples")
         if self.rounds and sum(self.rounds) != len(self.samples):
             raise ValueError(f"the rounds took {sum(self.rounds)} samples, but there are {len(self.samples)}")
+        if self.origins and len(self.origins) != len(self.rounds):
+            raise ValueError(f"{len(self.origins)} origins for {len(self.rounds)} rounds")
         least = min(self.samples, default=1)
         if least <= 0 and unit in ("s", "1/s"):
             raise ValueError("a time is not positive")
