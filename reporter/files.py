@@ -6,11 +6,13 @@ import json
 import os
 import platform
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from reporter.types import ReporterError
 
@@ -19,6 +21,17 @@ try:
 except ImportError:  # Windows, where two runs in one folder are the user's to avoid
     fcntl = None  # type: ignore[assignment]
 
+OURS = (
+    ".lock", "records", "evidence", "figures", "tables", "summary.json", "comparison.json", "history.jsonl", "report*"
+)  # fmt: skip
+"""What a run writes in a results folder, as patterns of names."""
+KINDS = (
+    (stat.S_ISLNK, "symbolic link"),
+    (stat.S_ISFIFO, "FIFO"),
+    (stat.S_ISSOCK, "socket"),
+    (stat.S_ISCHR, "device"),
+    (stat.S_ISBLK, "device"),
+)
 TEMPORARY = re.compile(r"\..+\.(\d+)")
 """The name of a file that is being written, with the number of the process that writes it."""
 
@@ -28,9 +41,10 @@ def hold(folder: Path) -> IO[str]:
 
     Raises ReporterError that says who holds it already.
     """
+    refuse_links(folder)
     with writing(folder / ".lock"):
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("a+", encoding="utf-8")
+        file = open_plain(folder / ".lock", "a+")
         if fcntl is not None:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,6 +58,40 @@ def hold(folder: Path) -> IO[str]:
         file.write(f"process {os.getpid()} on {platform.node()}\n")
         file.flush()
     return file
+
+
+def refuse_links(folder: Path) -> None:
+    """Raises ReporterError if a path that a run writes below `folder` is a symbolic link, a FIFO or a device.
+
+    A results folder may come from a cache, an artifact or a pull request; a link in it would direct what is written
+    there to a file elsewhere. The folder itself may be a link. What other folders lie in it is not examined.
+    """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if any(fnmatch(path.name, pattern) for pattern in OURS):
+            _refuse(path)
+            for parent, folders, names in os.walk(path):
+                for name in (*folders, *names):
+                    _refuse(Path(parent, name))
+
+
+def _refuse(path: Path) -> None:
+    with writing(path):
+        mode = path.lstat().st_mode
+    if kind := next((kind for test, kind in KINDS if test(mode)), ""):
+        raise ReporterError(f"{path} is a {kind}, which is never followed or written to; remove it")
+
+
+def open_plain(path: Path, mode: Literal["a", "a+"]) -> IO[str]:
+    """Opens a file for appending, creating it if needed; ReporterError if the path is not a regular file."""
+    access = os.O_RDWR if mode == "a+" else os.O_WRONLY
+    nothing_special = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    if path.is_symlink() or path.exists():
+        _refuse(path)
+    number = os.open(path, access | os.O_APPEND | os.O_CREAT | nothing_special, 0o666)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise ReporterError(f"{path} is not a regular file; remove it")
+    return open(number, mode, encoding="utf-8")
 
 
 def _sweep(folder: Path) -> None:
@@ -83,7 +131,9 @@ def write(path: Path, content: str | bytes) -> None:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+            temporary.unlink(missing_ok=True)
+            with temporary.open("xb") as file:
+                file.write(content.encode("utf-8") if isinstance(content, str) else content)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from reporter.fields import is_plain, legible, plain
-from reporter.files import dumps, write, writing
+from reporter.files import dumps, open_plain, write, writing
 from reporter.types import SCHEMA, Evidence, Record, ReporterError
 
 LARGEST_FILE = 2**26
@@ -148,7 +148,7 @@ def append_history(folder: Path, lines: Iterable[dict[str, Any]]) -> bool:
     path = folder / "history.jsonl"
     with writing(path):
         torn = _last_byte(path) not in (b"", b"\n")
-        with path.open("a", encoding="utf-8") as file:
+        with open_plain(path, "a") as file:
             file.write("\n" * torn)
             for line in lines:
                 file.write(json.dumps(line, allow_nan=False, ensure_ascii=False) + "\n")

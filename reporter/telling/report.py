@@ -55,6 +55,7 @@ def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
     """
     for code in languages:
         language(code)
+    files.refuse_links(folder)
     records, complaints = _read(folder)
     evidence, torn = store.load_all_evidence(folder)
     comparison = compare(records)

@@ -1,0 +1,94 @@
+"""A results folder from elsewhere: links, FIFOs and devices in it are refused, and nothing outside is touched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import samples
+
+from reporter import files, store
+from reporter.telling import report
+from reporter.types import ReporterError
+
+PLACES = (
+    ".lock", "history.jsonl", "summary.json", "comparison.json", "report.html", "report.ru.md", "figures", "tables",
+    "records", "evidence", "records/machine", "records/machine/net.json", "figures/timeline.svg", "tables/overview.csv",
+)  # fmt: skip
+PRECIOUS = "ssh-ed25519 AAAA\n"
+
+
+def to_file(path: Path, outside: Path) -> None:
+    path.symlink_to(outside / "key")
+
+
+def to_folder(path: Path, outside: Path) -> None:
+    path.symlink_to(outside, target_is_directory=True)
+
+
+def to_nothing(path: Path, outside: Path) -> None:
+    path.symlink_to(outside / "new")
+
+
+def fifo(path: Path, outside: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "key").write_text(PRECIOUS)
+    return folder
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    folder = tmp_path / "results"
+    for record in samples.few()[:1]:
+        store.save(folder, record)
+    return folder
+
+
+@pytest.mark.parametrize("plant", [to_file, to_folder, to_nothing, fifo])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_path_that_is_no_file_is_refused_and_nothing_outside_is_touched(
+    place: str, plant: Callable[[Path, Path], None], results: Path, outside: Path
+) -> None:
+    path = results / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        path.rename(outside.parent / "moved")
+    plant(path, outside)
+    for act in (lambda: files.hold(results), lambda: report.write(results)):
+        with pytest.raises(ReporterError, match="never followed or written to; remove it") as caught:
+            act()
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+    assert sorted(each.name for each in outside.iterdir()) == ["key"]
+    assert (outside / "key").read_text() == PRECIOUS
+
+
+def test_a_link_planted_during_the_run_is_not_followed(results: Path, outside: Path) -> None:
+    (results / "history.jsonl").symlink_to(outside / "key")
+    with pytest.raises(ReporterError, match="symbolic link"):
+        store.append_history(results, [{"architecture": "a"}])
+    (results / f".summary.json.{os.getpid()}").symlink_to(outside / "key")
+    files.write(results / "summary.json", "{}")
+    assert (results / "summary.json").read_text() == "{}"
+    assert (outside / "key").read_text() == PRECIOUS
+
+
+def test_the_folder_itself_may_be_a_link(results: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(results, target_is_directory=True)
+    files.hold(link).close()
+    assert report.write(link)
+
+
+def test_other_folders_inside_are_not_examined(results: Path, outside: Path) -> None:
+    (results / "reference").mkdir()
+    (results / "reference" / "latest").symlink_to(outside)
+    files.hold(results).close()
