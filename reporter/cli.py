@@ -60,6 +60,9 @@ if TYPE_CHECKING:
 @click.option("--fail-on", metavar="KIND", help="exact, timing, any, never (default): what makes the exit code 1.")
 @click.option("--executor", metavar="NAME", help="Where the work runs: local (default), ray.")
 @click.option("--ray-address", metavar="HOST:PORT", help="The cluster (default: RAY_ADDRESS, else one started here).")
+@click.option(
+    "--keep-env", multiple=True, metavar="NAME", help="Pass this variable to workers although it may be a credential."
+)
 @click.pass_context
 def command(context: click.Context, /, out: Path | None, config: Path | None, **options: Any) -> None:
     """Measure convolutional networks and report on them.

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import get_args
 
-from reporter import plugins
+from reporter import files, plugins
 from reporter.catalog import collect, nearest
 from reporter.durations import in_seconds
 from reporter.roster import chosen
@@ -41,7 +41,7 @@ def choose_executor(settings: Settings) -> Executor:
         return RayExecutor(settings.ray_address)
     if settings.ray_address is not None:
         raise ReporterError("--ray-address: only --executor ray has an address")
-    return LocalExecutor()
+    return LocalExecutor(settings.keep_env)
 
 
 def prepare(out: Path | None, settings: Settings, executor: Executor) -> Request:
@@ -92,7 +92,7 @@ def _request(
         metrics=metrics,
         devices=devices,
         conditions=settings.conditions(),
-        settings=settings.model_dump(mode="json", exclude={"ray_address"}),
+        settings=settings.model_dump(mode="json", exclude={"ray_address", "keep_env"}),
         timeout=settings.timeout or TIMEOUTS[settings.preset],
         fresh=settings.fresh,
     )
@@ -160,6 +160,7 @@ def check_folder(folder: Path) -> None:
     there = folder if folder.exists() else next(parent for parent in folder.absolute().parents if parent.exists())
     if not there.is_dir():
         raise ReporterError(f"--out: {there} is a file; name a folder")
+    files.refuse_links(folder)
     if folder.exists():
         names = [path.name for path in folder.iterdir() if not path.name.startswith((".", "reference"))]
         if names and not set(OURS) & set(names):

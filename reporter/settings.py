@@ -86,8 +86,10 @@ class Settings(BaseModel):
     fail_on: FailOn = "never"
     executor: Executor = "local"
     ray_address: str | None = None
+    keep_env: tuple[str, ...] = ()
+    """Variables that workers inherit although their names look like credentials."""
 
-    @field_validator("architectures", "metrics", "device", "checkpoint", "finetune", "lang", mode="before")
+    @field_validator("architectures", "metrics", "device", "checkpoint", "finetune", "lang", "keep_env", mode="before")
     @classmethod
     def split(cls, value: object) -> object:
         """A comma list, as on the command line, or a TOML array."""
@@ -138,7 +140,7 @@ def settings(given: Mapping[str, Any], config: Path | None = None) -> Settings:
     Where only networks of one's own are named, only they are meant.
     """
     options = read_config(config) if config else {}
-    options |= {key: value for key, value in given.items() if value is not None}
+    options |= {key: value for key, value in given.items() if value not in (None, ())}
     if options.get("architecture"):
         options.setdefault("architectures", ())
     return _check(options, "")

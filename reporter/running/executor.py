@@ -7,8 +7,8 @@ import math
 import multiprocessing
 import os
 import signal
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Collection, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -18,6 +18,7 @@ from typing import Any
 
 from reporter import interrupts
 from reporter.measuring import confinement, machine
+from reporter.running.credentials import withheld
 from reporter.running.request import Request
 from reporter.running.slots import Heard, Message, Slot, converse
 from reporter.types import Verdict
@@ -44,8 +45,9 @@ class LocalExecutor:
 
     away: Sequence[Slot] = ()
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Collection[str] = ()) -> None:
         confinement.adopt()
+        self._keep = keep
         self._round = 0
         self._served = "forkserver" in multiprocessing.get_all_start_methods()
         self._context: Any = multiprocessing.get_context("forkserver" if self._served else "spawn")
@@ -91,10 +93,11 @@ class LocalExecutor:
         reader, writer = self._context.Pipe(duplex=False)
         process = self._context.Process(target=_enter, args=(question, writer))
         if self._served:
-            _serve()
+            _serve(self._keep)
         seconds = math.inf if timeout is None else timeout
         self._workers[slot] = Worker(process, reader, confinement.children(), seconds, monotonic() + seconds)
-        process.start()
+        with nullcontext() if self._served else withheld(self._keep):
+            process.start()
         writer.close()
 
     def listen(self) -> Heard:
@@ -141,9 +144,12 @@ class LocalExecutor:
             worker.reader.close()
 
 
-def _serve() -> None:
-    """Starts the fork server where there is none, deaf to Ctrl-C, which a terminal sends to all processes of a run."""
-    with interrupts.held_back():
+def _serve(keep: Collection[str]) -> None:
+    """Starts the fork server where there is none, deaf to Ctrl-C, which a terminal sends to all processes of a run.
+
+    Its workers inherit its environment, which has no credentials but those to `keep`.
+    """
+    with interrupts.held_back(), withheld(keep):
         resource_tracker.ensure_running()  # first, because it lifts the mask
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         forkserver.ensure_running()

@@ -1,0 +1,68 @@
+"""What workers inherit: no credentials, and nothing through which a CI job is controlled."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from reporter.roster import referred
+from reporter.running.credentials import inherited, is_withheld, withheld
+from reporter.running.executor import LocalExecutor
+from reporter.types import ReporterError
+
+WITHHELD = (
+    "GITHUB_TOKEN", "HF_TOKEN", "CI_JOB_TOKEN", "DEPLOY_SECRET", "NPM_TOKEN", "AWS_ACCESS_KEY_ID", "AZURE_CLIENT_SECRET",
+    "AWS_SESSION_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS", "SSH_AUTH_SOCK", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY",
+    "GITHUB_ENV", "ACTIONS_RUNTIME_TOKEN", "PGPASSWORD", "OPENAI_API_KEY", "my_token", "DB_PASSWORD",
+)  # fmt: skip
+INHERITED = (
+    "PATH", "HOME", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "TORCH_HOME", "LD_LIBRARY_PATH", "ONEDNN_MAX_CPU_ISA",
+    "HF_HOME", "XDG_CACHE_HOME", "LANG", "GITHUB_SHA", "GITHUB_ACTIONS", "TOKENIZERS_PARALLELISM", "PYTHONPATH",
+    "MALLOC_TRIM_THRESHOLD_", "HTTPS_PROXY", "SSL_CERT_FILE",
+)  # fmt: skip
+PROBE = """
+import os
+
+
+def build():
+    raise ValueError(f"DEPLOY_TOKEN={os.environ.get('DEPLOY_TOKEN')} OUTPUT={os.environ.get('GITHUB_OUTPUT')}")
+"""
+
+
+@pytest.mark.parametrize("name", WITHHELD)
+def test_credentials_are_withheld_unless_kept(name: str) -> None:
+    assert is_withheld(name)
+    assert inherited({name: "x", "PATH": "/bin"}) == {"PATH": "/bin"}
+    assert inherited({name: "x"}, keep=[name]) == {name: "x"}
+
+
+@pytest.mark.parametrize("name", INHERITED)
+def test_what_a_measurement_depends_on_is_inherited(name: str) -> None:
+    assert inherited({name: "x"}) == {name: "x"}
+
+
+def test_this_process_keeps_its_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEPLOY_TOKEN", "t0k3n")
+    with pytest.raises(RuntimeError), withheld():
+        assert "DEPLOY_TOKEN" not in os.environ
+        raise RuntimeError
+    assert os.environ["DEPLOY_TOKEN"] == "t0k3n"
+
+
+@pytest.mark.parametrize(("keep", "token"), [((), "None"), (("DEPLOY_TOKEN",), "t0k3n")])
+def test_a_worker_sees_no_credentials(
+    keep: tuple[str, ...], token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "probe.py").write_text(PROBE)
+    monkeypatch.setenv("DEPLOY_TOKEN", "t0k3n")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    executor = LocalExecutor(keep)
+    executor.renew()
+    try:
+        with pytest.raises(ReporterError, match=f"DEPLOY_TOKEN={token} OUTPUT=None"):
+            referred([f"{tmp_path / 'probe.py'}:build"], executor)
+    finally:
+        executor.close()
+        executor.renew()
