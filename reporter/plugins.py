@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from reporter.attempts import attempt
+from reporter.captured import captured
 from reporter.types import Quantity, ReporterError
 
 GROUPS = ("reporter.architectures", "reporter.datasets", "reporter.metrics")
@@ -63,7 +64,8 @@ def _entries(point: EntryPoint, kind: type) -> tuple[Any, ...]:
 
 
 def _load(point: EntryPoint, kind: type) -> tuple[Any, ...]:
-    made = point.load()
+    with captured(f"the plug-in {point.value}"):
+        made = point.load()
     entries = getattr(made, "ENTRIES", made)
     found = (entries,) if isinstance(entries, kind) else entries
     if not isinstance(found, tuple | list) or not all(isinstance(entry, kind) for entry in found):

