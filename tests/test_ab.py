@@ -116,6 +116,9 @@ def test_an_environment_against_itself(tmp_path: Path) -> None:
     told = json.loads(process.stdout)
     assert [row["architecture"] for row in told["times"]] == sorted(names, key=names.index)
     assert told["environments"]["a"] == told["environments"]["b"]
+    assert told["imports"]["a"] == told["imports"]["b"]
+    assert told["control"]
+    assert process.stderr.splitlines()[0].startswith("[1/2] alexnet latency_cpu_1thread, round 1: A ")
     kept = [{r.architecture: r.readings["latency_cpu_1thread"] for r in store.load_all(tmp_path / s)[0]} for s in "ab"]
     for name in names:
         a, b = (readings[name] for readings in kept)
