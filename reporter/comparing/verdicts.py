@@ -7,12 +7,13 @@ from typing import Any
 
 from reporter.comparing import words
 from reporter.comparing.differences import Basis, Differences, Judgement, Timing
+from reporter.comparing.times import MIN_EFFECT
 from reporter.running.imports import About, differing, is_control
 
 VERDICTS: dict[Judgement, str] = {
     "regressed": "B is slower",
     "improved": "B is faster",
-    "unchanged": "no difference",
+    "unchanged": f"no difference above {MIN_EFFECT:.0%}",
     "noisy": "not resolved",
 }
 FEW_ROUNDS = "too few rounds to estimate the noise; try --preset standard"

@@ -13,10 +13,10 @@ import sys
 if __name__ == "__main__" and sys.path[:1] == [__file__.rpartition("/")[0]]:  # where PYTHONSAFEPATH is ignored
     del sys.path[0]
 
-import importlib
 import json
 import os
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import PackageNotFoundError, version
@@ -76,7 +76,7 @@ def lend(folder: str) -> None:
 def load(answers: int, name: str) -> None:
     """Import a package and use it once; refuse, with its version and file, where that fails."""
     try:
-        module = importlib.import_module(name)
+        module = import_module(name)
         if name == "torch" and module.nn.Module and module.ones(1).add(1).item() != 2:
             raise ArithmeticError("1 + 1 is not 2")
         if not isinstance(module.__version__, str) or not module.__file__:

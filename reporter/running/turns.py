@@ -70,7 +70,7 @@ class Side:
             raise ReporterError(f"{self.name} cannot measure: torch is not imported after {LOADING:.0f} s") from None
         if "refused" in message:
             remedy = f"; try {self._pip} {shlex.join(message['packages'])}" if message["packages"] else ""
-            raise ReporterError(f"{self.name} cannot measure: {message['refused']}{remedy}")
+            raise ReporterError(f"{self.name} cannot measure: {legible(message['refused'])}{remedy}")
         self.about = About.model_validate(message)
 
     def begin(self, job: Job, end: float) -> None:
