@@ -182,11 +182,19 @@ def test_versions_are_those_that_were_imported() -> None:
 def test_what_fails_in_a_is_no_change_of_b() -> None:
     good = Reading(quantity=LATENCY, samples=(1.0, 1.0), rounds=(2,))
     bad = Reading(quantity=LATENCY, status="failed", reason="no memory")
-    for a, b, why in ((bad, good, "failed in A: no memory"), (bad, bad, "failed on both sides: no memory")):
+    skipped = Reading(quantity=LATENCY, status="skipped", reason="not timed")
+    for a, b, why in (
+        (bad, good, "failed in A: no memory"),
+        (bad, skipped, "failed in A: no memory"),
+        (bad, bad, "failed on both sides: no memory"),
+    ):
         found = paired.judge(records({NAME: a}), records({NAME: b}))
         assert not found.changed
         assert [gap.why for gap in found.gaps] == [why]
         assert why in verdicts.in_words(found, (about(), about()))
+    assert paired.judge(records({NAME: skipped}), records({NAME: bad})).changes == (
+        Change("failed", NAME, "made-up", LATENCY, reason="no memory"),
+    )
 
 
 def test_the_hodges_lehmann_estimate_by_hand() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from installed import Environment, environment, installed
+from test_plugins import COUNTS, DATA, NETS, POINTS, install
 
 from reporter import store
 from reporter.comparing.verdicts import CONTROL
@@ -224,6 +226,33 @@ def test_the_verdict_has_what_each_side_imported(lender: Environment, tmp_path: 
         (record,) = store.load_all(empty / "out" / name)[0]
         assert record.environment["torch_file"] == file
         assert record.environment["torch"] == found["imports"][name]["torch"]["version"]
+
+
+@pytest.mark.slow
+def test_a_plugin_is_taken_from_each_side(lender: Environment, tmp_path: Path, empty: Path) -> None:
+    """PYTHONPATH offers it to the installed program only; a side that does not have it fails with its name."""
+    plugin = install(tmp_path, "tiny_nets", POINTS, __init__="", nets=NETS, data=DATA, counts=COUNTS)
+    other = environment(tmp_path / "other")
+    shutil.copytree(plugin, other.site, dirs_exist_ok=True)
+    options = ("--architectures", "tiny", "--metrics", "latency_cpu_1thread", "--preset", "quick", "--json")
+    sides = ("--a", other.folder, "--b", other.folder), ("--a", other.folder, "--b", lender.folder)
+    both, one = (
+        lender.reporter("ab", *pair, *options, folder=empty, variables={"PYTHONPATH": str(plugin)}) for pair in sides
+    )
+    assert both.returncode == 0, both.stderr
+    assert [row["architecture"] for row in json.loads(both.stdout)["times"]] == ["tiny"]
+    assert one.returncode == 3, one.stderr
+    (change,) = json.loads(one.stdout)["changes"]
+    assert "unknown architecture 'tiny'" in change["reason"]
+
+
+@pytest.mark.slow
+def test_a_side_without_timm_is_refused(lender: Environment, tmp_path: Path, empty: Path) -> None:
+    other = environment(tmp_path / "other", without=("timm",))
+    options = ("--architectures", "timm:resnet18", "--metrics", "latency_cpu_1thread")
+    process = lender.reporter("ab", "--a", other.folder, "--b", lender.folder, *options, folder=empty)
+    assert (process.returncode, process.stdout) == (2, "")
+    assert f"it does not have timm; try {other.python} -m pip install timm" in process.stderr
 
 
 @pytest.mark.slow

@@ -59,8 +59,8 @@ def judge(a: Sequence[Record], b: Sequence[Record]) -> Differences:
         for quantity, base, new in pair.readings:
             if is_time(quantity) and base and new and base.measured and new.measured:
                 found[quantity.key].append(pair)
-            elif base and new and not base.measured:
-                sides = "in A" if new.measured else "on both sides"
+            elif base and new and base.status in NO_NUMBER:
+                sides = "on both sides" if new.status in NO_NUMBER else "in A"
                 gaps.append(Gap(f"failed {sides}: {base.reason}", quantity, (pair.new.architecture,)))
             elif base and new and new.status in NO_NUMBER:
                 changes.append(Change("failed", pair.new.architecture, pair.new.machine, quantity, reason=new.reason))

@@ -17,7 +17,7 @@ from reporter.running.imports import OPTIONS, About, check
 from reporter.running.ledger import blank, joined
 from reporter.running.request import Request
 from reporter.running.turns import Side
-from reporter.types import Metric, Reading, Record, ReporterError, Verdict, absent
+from reporter.types import Metric, Quantity, Reading, Record, ReporterError, Verdict, absent
 
 Book = dict[str, Record]
 
@@ -109,14 +109,23 @@ def _measure(job: Job, sides: Sequence[Side], books: Sequence[Book], request: Re
     limit = request.timeout or math.inf
     over = Verdict("timeout", f"not begun: the {limit:.0f} s for this architecture were over")
     verdicts = [over] * 2 if spent >= limit else turns.measure(sides, (job, job), limit - spent)
-    for book, side, verdict, before in zip(books, sides, verdicts, earlier, strict=True):
-        lost = absent((quantity,), verdict.status, verdict.reason or "")
-        reading = next(iter(side.readings if verdict.status == "ok" else lost)).model_copy(update={"detail": {}})
+    taken = [_reading(side, verdict, quantity) for side, verdict in zip(sides, verdicts, strict=True)]
+    for book, reading, before in zip(books, taken, earlier, strict=True):
         record = book[job.architecture]
         book[job.architecture] = record.model_copy(
             update={"readings": record.readings | {quantity.key: _joined(before, reading)}}
         )
     return [book[job.architecture].readings[quantity.key] for book in books]
+
+
+def _reading(side: Side, verdict: Verdict, quantity: Quantity) -> Reading:
+    """What a side measured; where the other side failed, this one has a reading without samples."""
+    if verdict.status != "ok":
+        return next(absent((quantity,), verdict.status, verdict.reason or ""))
+    reading = side.readings[0].model_copy(update={"detail": {}})
+    if reading.status != "ok" or reading.samples:
+        return reading
+    return next(absent((quantity,), "skipped", "not timed, as the other environment failed"))
 
 
 def _joined(before: Reading | None, now: Reading) -> Reading:
