@@ -185,8 +185,9 @@ def test_what_fails_in_a_is_no_change_of_b() -> None:
     skipped = Reading(quantity=LATENCY, status="skipped", reason="not timed")
     for a, b, why in (
         (bad, good, "failed in A: no memory"),
-        (bad, skipped, "failed in A: no memory"),
-        (bad, bad, "failed on both sides: no memory"),
+        (bad, skipped, "failed in A: no memory; skipped in B: not timed"),
+        (bad, bad, "failed in A and B: no memory"),
+        (good, skipped, "skipped in B: not timed"),
     ):
         found = paired.judge(records({NAME: a}), records({NAME: b}))
         assert not found.changed

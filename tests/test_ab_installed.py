@@ -204,7 +204,7 @@ def test_all_that_a_side_imports_is_named(lender: Environment, tmp_path: Path, e
 
 
 def ab(lender: Environment, folder: Path, *options: object, code: int = 0) -> dict[str, Any]:
-    process = lender.reporter("ab", *options, "--json", folder=folder, timeout=900)
+    process = lender.reporter("ab", *options, "--json", folder=folder, timeout=1500)
     assert process.returncode == code, process.stdout + process.stderr
     answer: dict[str, Any] = json.loads(process.stdout)
     return answer
@@ -256,12 +256,14 @@ def test_a_side_without_timm_is_refused(lender: Environment, tmp_path: Path, emp
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_side_slowed_by_a_tenth_is_detected(lender: Environment, tmp_path: Path, empty: Path) -> None:
     slow = environment(tmp_path / "slow", hard_links=True)
     (slow.site / "slow_convolutions.py").write_text(SLOW)
     (slow.site / "slow_convolutions.pth").write_text("import slow_convolutions\n")
-    found = ab(lender, empty, "--a", lender.folder, "--b", slow.folder, *TIMED, code=1)
-    assert [row["judgement"] for row in found["times"]].count("regressed") >= 2
+    sides = ("--a", lender.folder, "--b", slow.folder, "--preset", "thorough", "--fail-on", "timing")
+    found = ab(lender, empty, *sides, "--architectures", "alexnet,resnet18", *NAMES[2:], code=1)
+    assert [row["judgement"] for row in found["times"]].count("regressed") >= 1
     assert not found["control"]
 
 
@@ -275,6 +277,7 @@ def test_the_same_environment_twice_is_a_control(lender: Environment, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_two_torches_of_the_registry(lender: Environment, tmp_path: Path, empty: Path) -> None:
     """An older pair than the one this runs with, downloaded with all it requires: several gigabytes."""
     other = Environment(tmp_path / "other")

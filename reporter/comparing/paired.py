@@ -59,16 +59,23 @@ def judge(a: Sequence[Record], b: Sequence[Record]) -> Differences:
         for quantity, base, new in pair.readings:
             if is_time(quantity) and base and new and base.measured and new.measured:
                 found[quantity.key].append(pair)
-            elif base and new and base.status in NO_NUMBER:
-                sides = "on both sides" if new.status in NO_NUMBER else "in A"
-                gaps.append(Gap(f"failed {sides}: {base.reason}", quantity, (pair.new.architecture,)))
-            elif base and new and new.status in NO_NUMBER:
+            elif base and new and new.status in NO_NUMBER and base.status not in NO_NUMBER:
                 changes.append(Change("failed", pair.new.architecture, pair.new.machine, quantity, reason=new.reason))
+            elif base and new:
+                gaps.append(Gap(_lost(base, new), quantity, (pair.new.architecture,)))
     columns = [_column(key, pairs) for key, pairs in sorted(found.items())]
     rows = sum(len(column.networks) for column in columns)
     timings = [row for column in columns for row in _rows(column, rows)]
     bases = tuple(_basis(column, rows) for column in columns)
     return Differences(tuple(changes), tuple(timings), bases, tuple(gaps))
+
+
+def _lost(a: Reading, b: Reading) -> str:
+    """Why there is no number on one side, or on both."""
+    if (a.status, a.reason) == (b.status, b.reason):
+        return f"{a.status} in A and B: {a.reason}"
+    lost = ((side, reading) for side, reading in (("A", a), ("B", b)) if not reading.measured)
+    return "; ".join(f"{reading.status} in {side}: {reading.reason}" for side, reading in lost)
 
 
 def ratios(a: Reading, b: Reading) -> list[Log]:

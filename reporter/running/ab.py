@@ -119,13 +119,10 @@ def _measure(job: Job, sides: Sequence[Side], books: Sequence[Book], request: Re
 
 
 def _reading(side: Side, verdict: Verdict, quantity: Quantity) -> Reading:
-    """What a side measured; where the other side failed, this one has a reading without samples."""
+    """What a side measured, or why there is nothing."""
     if verdict.status != "ok":
         return next(absent((quantity,), verdict.status, verdict.reason or ""))
-    reading = side.readings[0].model_copy(update={"detail": {}})
-    if reading.status != "ok" or reading.samples:
-        return reading
-    return next(absent((quantity,), "skipped", "not timed, as the other environment failed"))
+    return side.readings[0].model_copy(update={"detail": {}})
 
 
 def _joined(before: Reading | None, now: Reading) -> Reading:

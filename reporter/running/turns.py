@@ -28,6 +28,7 @@ from reporter.types import Reading, ReporterError, Verdict
 FEWEST_PAIRS = 2
 LOADING = 300.0
 """Seconds that a side has to import torch."""
+NOT_TIMED = Verdict("skipped", "not timed, as the other environment failed")
 LEAKING = ("PYTHONPATH", "PYTHONHOME", "PYTHONEXECUTABLE", "PYTHONPLATLIBDIR", "PYTHONINSPECT", "__PYVENV_LAUNCHER__")
 """Variables that would have another Python import from where this one does, or not end."""
 
@@ -190,7 +191,8 @@ def measure(sides: Sequence[Side], jobs: Sequence[Job], timeout: float) -> list[
         for side, warm in zip(sides, ready, strict=True):
             if warm and side.ended is None:
                 side.tell(STOP)
-        return [side.finish() for side in sides]
+        ended = [side.finish() for side in sides]
+        return [NOT_TIMED if warm and not all(ready) else verdict for warm, verdict in zip(ready, ended, strict=True)]
     except TimeoutError:
         for side in sides:
             side.stop_worker()
