@@ -209,11 +209,11 @@ def test_an_environment_against_itself(tmp_path: Path) -> None:
     here = ("--a", sys.executable, "--b", sys.prefix)
     process = run("ab", *here, *QUICK, "--architectures", ",".join(names), "--json", "--out", tmp_path)
     assert process.returncode == 0, process.stderr
-    told = json.loads(process.stdout)
-    assert [row["architecture"] for row in told["times"]] == sorted(names, key=names.index)
-    assert told["environments"]["a"] == told["environments"]["b"]
-    assert told["imports"]["a"] == told["imports"]["b"]
-    assert told["control"]
+    answer = json.loads(process.stdout)
+    assert [row["architecture"] for row in answer["times"]] == sorted(names, key=names.index)
+    assert answer["environments"]["a"] == answer["environments"]["b"]
+    assert answer["imports"]["a"] == answer["imports"]["b"]
+    assert answer["control"]
     assert process.stderr.splitlines()[0].startswith("[1/2] alexnet latency_cpu_1thread, round 1: A ")
     kept = [{r.architecture: r.readings["latency_cpu_1thread"] for r in store.load_all(tmp_path / s)[0]} for s in "ab"]
     for name in names:

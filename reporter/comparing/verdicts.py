@@ -21,7 +21,7 @@ CONTROL = "A/A control: both sides are the same environment."
 
 
 def in_words(found: Differences, sides: Sequence[About]) -> str:
-    """Both environments, a headline, a table of verdicts for every metric, and what failed."""
+    """Both environments, a headline, a table of verdicts for every metric, and all failures."""
     lines = [f"{name}: {_imports(side)}" for name, side in zip("AB", sides, strict=True)]
     lines += [*_likeness(*sides), headline(found)]
     for basis in found.bases:

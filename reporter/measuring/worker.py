@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
-import torchvision  # noqa: F401  loaded once in the fork server, not anew in every worker
+import torchvision  # noqa: F401  loaded once in the fork server, not in every worker
 
 from reporter import own
 from reporter.architectures import timm

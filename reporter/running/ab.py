@@ -98,7 +98,7 @@ def sides(environments: Sequence[Path], needs: Sequence[str] = ()) -> Iterator[l
 
 
 def _measure(job: Job, sides: Sequence[Side], books: Sequence[Book], request: Request, spent: float) -> list[Reading]:
-    """One job on both sides: the readings of A and B so far. What failed in an earlier round is left as it is: none."""
+    """One job on both sides: the readings of A and B so far; none where an earlier round failed, which is kept."""
     quantity = request.metrics[job.metrics[0]].quantities[0]
     architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
     for book, side in zip(books, sides, strict=True):
