@@ -39,6 +39,15 @@ class Lines:
     def reading(self, architecture: str, reading: Reading) -> None:
         self.say(f"[{self.done}/{len(self.jobs)}] {architecture} {reading.quantity.key} {in_words(reading)}")
 
+    def pair(self, job: Job, readings: Sequence[Reading]) -> None:
+        """A measurement of `reporter ab` is done: the readings of A and B so far."""
+        a, b = (_short(reading) for reading in readings)
+        left = f"; about {duration(self.left())} left" if self.done < len(self.jobs) else ""
+        self.say(
+            f"[{self.done}/{len(self.jobs)}] {job.architecture} {readings[0].quantity.key}, round {job.round + 1}: "
+            f"A {a}, B {b}{left}"
+        )
+
     def end(self, job: Job, seconds: float) -> None:
         if self.done < self.at_once:  # the first worker of a slot waits until the fork server has torch
             loading = max(0.0, seconds - GUESS.get(job.process, TIMING_GUESS))
@@ -111,6 +120,10 @@ class Live(Lines):
         if not reading.measured and reading.status not in ("unsupported", "skipped"):
             self.say(f"{architecture} {reading.quantity.key} {in_words(reading)}")
 
+    def pair(self, job: Job, readings: Sequence[Reading]) -> None:
+        if not all(reading.measured for reading in readings):
+            super().pair(job, readings)
+
     def claim(self, evidence: Evidence) -> None:
         if evidence.reason:
             super().claim(evidence)
@@ -133,6 +146,13 @@ def in_words(reading: Reading) -> str:
         return f"{status}: {reason}"
     value = units.words(language("en"), reading.quantity, reading.value, reading.interval)
     return f"{value} ({status}: {reason})" if reason else value
+
+
+def _short(reading: Reading) -> str:
+    """The value alone, or what went wrong."""
+    if reading.value is None:
+        return in_words(reading)
+    return units.words(language("en"), reading.quantity, reading.value)
 
 
 def progress(stream: TextIO) -> Lines:

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from test_run import FAULTY
 
 from reporter import store
-from reporter.comparing import paired
-from reporter.comparing.differences import Differences
+from reporter.comparing import paired, verdicts
+from reporter.comparing.differences import Basis, Change, Differences, Judgement, Timing
+from reporter.running.imports import About, Import
 from reporter.types import Reading, Record
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -97,9 +98,104 @@ def test_a_slower_network_is_found_and_hardly_another(factor: float, rounds: int
 
 def test_few_rounds_are_not_judged() -> None:
     found = judged(1, rounds=2, factor=2.0)
-    row = next(timing for timing in found.timings if timing.architecture == SLOWED)
-    assert (row.judgement, row.low) == ("noisy", None)
-    assert "fewer than 3 rounds" in (row.reason or "")
+    slowed = next(timing for timing in found.timings if timing.architecture == SLOWED)
+    assert (slowed.judgement, slowed.low) == ("noisy", None)
+    assert "fewer than 3 rounds" in (slowed.reason or "")
+
+
+NAME = NETWORKS[0]
+
+
+def about(torch: str = "2.14.1", folder: str = "/a", **variables: str) -> About:
+    imports = {
+        "python": Import(version="3.11.7", file=f"{folder}/bin/python"),
+        "torch": Import(version=torch, file=f"{folder}/torch/__init__.py"),
+    }
+    return About(
+        machine="m", machine_facts={}, environment={"torch": "metadata"}, imports=imports, places=(folder,),
+        variables=variables,
+    )  # fmt: skip
+
+
+def row(judgement: Judgement, low: float | None, high: float | None) -> Timing:
+    ratio = (low * high) ** 0.5 if low and high else 1.04
+    floor = 0.081 if low else None
+    return Timing(NAME, "m", LATENCY, judgement, 1.0, ratio, False, ratio, low, high, floor, None, None)
+
+
+def basis(floor: float | None) -> Basis:
+    return Basis("m", LATENCY, 1, False, 1.0, floor)
+
+
+FAILED = Change("failed", NAME, "m", LATENCY, reason="no memory")
+
+
+@pytest.mark.parametrize(
+    ("found", "line"),
+    [
+        (
+            Differences(timings=(row("unchanged", 0.99, 1.01),), bases=(basis(0.05),)),
+            "Nothing changed beyond the noise, which reaches 8.1%.",
+        ),
+        (
+            Differences(timings=(row("noisy", 0.97, 1.11),), bases=(basis(0.05),)),
+            "Nothing changed beyond the noise, which reaches 8.1%.",
+        ),
+        (
+            Differences(timings=(row("noisy", 1.039, 1.109),), bases=(basis(0.05),)),
+            f"Not resolved: {NAME} {LATENCY.title} +7.3% (+3.9% … +10.9%).",
+        ),
+        (
+            Differences(timings=(row("noisy", 0.90, 0.95),), bases=(basis(0.05),)),
+            f"Not resolved: {NAME} {LATENCY.title} -7.5% (-10.0% … -5.0%).",
+        ),
+        (
+            Differences(timings=(row("noisy", None, None),), bases=(basis(None),)),
+            f"Times not judged ({LATENCY.title}): too few rounds to estimate the noise; try --preset standard.",
+        ),
+        (Differences(), "Times not judged: none was measured on both sides."),
+        (
+            Differences((FAILED,), (row("regressed", 1.1, 1.2), row("noisy", 1.01, 1.1)), (basis(0.05),)),
+            f"Changed: 1 newly failed, 1 slower. Not resolved: {NAME} {LATENCY.title} +5.4% (+1.0% … +10.0%).",
+        ),
+    ],
+)
+def test_the_headline_claims_no_more_than_was_resolved(found: Differences, line: str) -> None:
+    assert verdicts.headline(found) == line
+    assert verdicts.document(found, (about(), about()), ("A", "B"))["headline"] == line
+
+
+def test_versions_are_those_that_were_imported() -> None:
+    a, b, capped = about(), about("9.9.9", "/b"), about(ONEDNN_MAX_CPU_ISA="SSE41")
+    assert not verdicts.document(Differences(), (a, b), "ab")["control"]
+    assert verdicts.document(Differences(), (a, b), "ab")["environments"]["b"]["torch"] == "9.9.9"
+    text = verdicts.in_words(Differences(), (a, b))
+    assert "torch 9.9.9 (/b/torch/__init__.py)" in text
+    assert "same" not in text
+    assert "Both sides imported the same versions" in verdicts.in_words(Differences(), (a, about(folder="/b")))
+    assert verdicts.CONTROL in verdicts.in_words(Differences(), (a, a))
+    text = verdicts.in_words(Differences(), (a, capped))
+    assert verdicts.CONTROL not in text
+    assert "ONEDNN_MAX_CPU_ISA: not set in A, SSE41 in B." in text
+
+
+def test_what_fails_in_a_is_no_change_of_b() -> None:
+    good = Reading(quantity=LATENCY, samples=(1.0, 1.0), rounds=(2,))
+    bad = Reading(quantity=LATENCY, status="failed", reason="no memory")
+    skipped = Reading(quantity=LATENCY, status="skipped", reason="not timed")
+    for a, b, why in (
+        (bad, good, "failed in A: no memory"),
+        (bad, skipped, "failed in A: no memory; skipped in B: not timed"),
+        (bad, bad, "failed in A and B: no memory"),
+        (good, skipped, "skipped in B: not timed"),
+    ):
+        found = paired.judge(records({NAME: a}), records({NAME: b}))
+        assert not found.changed
+        assert [gap.why for gap in found.gaps] == [why]
+        assert why in verdicts.in_words(found, (about(), about()))
+    assert paired.judge(records({NAME: skipped}), records({NAME: bad})).changes == (
+        Change("failed", NAME, "made-up", LATENCY, reason="no memory"),
+    )
 
 
 def test_the_hodges_lehmann_estimate_by_hand() -> None:
@@ -113,9 +209,12 @@ def test_an_environment_against_itself(tmp_path: Path) -> None:
     here = ("--a", sys.executable, "--b", sys.prefix)
     process = run("ab", *here, *QUICK, "--architectures", ",".join(names), "--json", "--out", tmp_path)
     assert process.returncode == 0, process.stderr
-    told = json.loads(process.stdout)
-    assert [row["architecture"] for row in told["times"]] == sorted(names, key=names.index)
-    assert told["environments"]["a"] == told["environments"]["b"]
+    answer = json.loads(process.stdout)
+    assert [row["architecture"] for row in answer["times"]] == sorted(names, key=names.index)
+    assert answer["environments"]["a"] == answer["environments"]["b"]
+    assert answer["imports"]["a"] == answer["imports"]["b"]
+    assert answer["control"]
+    assert process.stderr.splitlines()[0].startswith("[1/2] alexnet latency_cpu_1thread, round 1: A ")
     kept = [{r.architecture: r.readings["latency_cpu_1thread"] for r in store.load_all(tmp_path / s)[0]} for s in "ab"]
     for name in names:
         a, b = (readings[name] for readings in kept)

@@ -302,7 +302,7 @@ def calls(tree: ast.AST) -> Iterator[ast.Call]:
 def test_nothing_is_unpickled_or_evaluated() -> None:
     """The source itself: no module that runs what it reads; checkpoints by weights_only.
 
-    own.py imports the file or module that the user names on the command line, and nothing else does.
+    own.py imports the file or module that the user names on the command line, lent.py torch, torchvision and timm.
     """
     wrong = []
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -316,7 +316,7 @@ def test_nothing_is_unpickled_or_evaluated() -> None:
             name = ast.unparse(call.func)
             if name in ("eval", "exec", "compile", "__import__", "breakpoint"):
                 wrong.append((path.name, name))
-            if name == "import_module" and path.name not in ("catalog.py", "own.py"):
+            if name == "import_module" and path.name not in ("catalog.py", "own.py", "lent.py"):
                 wrong.append((path.name, name))
             options = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
             if (name.split(".")[-1] in LOADERS or name in ("torch.load", "np.load", "numpy.load")) and options.get(

@@ -33,7 +33,8 @@ def ab_command(
 ) -> None:
     """Which of two Python environments is slower: every network timed in both in turns, in one job.
 
-    ENV is a virtual environment, or the path of its Python; torch and what else this program needs must be in it.
+    ENV is a virtual environment, or the path of its Python. Each side imports its own torch and torchvision; besides
+    these it needs pydantic, but not this program. The same ENV on both sides is an A/A control.
     """
     from reporter.comparing import paired, verdicts
     from reporter.preparation import prepare_ab
@@ -44,17 +45,18 @@ def ab_command(
     request = prepare_ab(out, settings(options))
     for line in plugins.complaints():
         click.echo(line, err=True)
+    environments = (a, b)
+    examined = ab.examine(request, environments)
     seen, held = progress(sys.stderr), files.hold(out) if out else None
     try:
-        books = ab.run(request, (a, b), out is not None, seen)
+        books = ab.run(request, environments, examined, out is not None, seen)
     finally:
         seen.close()
         if held:
             held.close()
     found = paired.judge(*(list(book.values()) for book in books))
-    environments = [next(iter(book.values())).environment for book in books]
-    told = verdicts.document(found, environments, (str(a), str(b)))
-    click.echo(files.dumps(told).rstrip() if as_json else verdicts.in_words(found, environments))
+    document = verdicts.document(found, examined, (str(a), str(b)))
+    click.echo(files.dumps(document).rstrip() if as_json else verdicts.in_words(found, examined))
     broken = any(not reading.measured for book in books for made in book.values() for reading in made.readings.values())
     context.exit(REGRESSED if found.fails(fail_on) else FAILED if broken else 0)
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reporter.comparing.differences import Basis, Change, Differences, Judgement, Timing
+from reporter.comparing.differences import Basis, Change, Differences, Gap, Judgement, Timing
 from reporter.comparing.noise import FEWEST_ROUNDS, Log, Noise, parts, spread
 from reporter.comparing.pairs import NO_NUMBER, Pair, is_time
 from reporter.comparing.times import ALPHA, INTERVAL, MIN_EFFECT, RANK_ALPHA
@@ -54,17 +54,28 @@ def judge(a: Sequence[Record], b: Sequence[Record]) -> Differences:
     others = {record.architecture: record for record in b}
     together = [Pair(record, others[record.architecture]) for record in a if record.architecture in others]
     found: dict[str, list[Pair]] = defaultdict(list)
-    changes = []
+    changes, gaps = [], []
     for pair in together:
         for quantity, base, new in pair.readings:
             if is_time(quantity) and base and new and base.measured and new.measured:
                 found[quantity.key].append(pair)
-            elif base and new and new.status in NO_NUMBER:
+            elif base and new and new.status in NO_NUMBER and base.status not in NO_NUMBER:
                 changes.append(Change("failed", pair.new.architecture, pair.new.machine, quantity, reason=new.reason))
+            elif base and new:
+                gaps.append(Gap(_lost(base, new), quantity, (pair.new.architecture,)))
     columns = [_column(key, pairs) for key, pairs in sorted(found.items())]
     rows = sum(len(column.networks) for column in columns)
     timings = [row for column in columns for row in _rows(column, rows)]
-    return Differences(tuple(changes), tuple(timings), tuple(_basis(column, rows) for column in columns))
+    bases = tuple(_basis(column, rows) for column in columns)
+    return Differences(tuple(changes), tuple(timings), bases, tuple(gaps))
+
+
+def _lost(a: Reading, b: Reading) -> str:
+    """Why there is no number on one side, or on both."""
+    if (a.status, a.reason) == (b.status, b.reason):
+        return f"{a.status} in A and B: {a.reason}"
+    lost = ((side, reading) for side, reading in (("A", a), ("B", b)) if not reading.measured)
+    return "; ".join(f"{reading.status} in {side}: {reading.reason}" for side, reading in lost)
 
 
 def ratios(a: Reading, b: Reading) -> list[Log]:

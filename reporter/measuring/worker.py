@@ -11,16 +11,14 @@ from multiprocessing.connection import Connection
 from time import perf_counter
 from typing import Any
 
-import sklearn.datasets
-import sklearn.model_selection  # noqa: F401  loaded once in the fork server, not anew in every worker
 import torch
-import torchvision  # noqa: F401  as above
+import torchvision  # noqa: F401  loaded once in the fork server, not in every worker
 
-from reporter import own, plugins
+from reporter import own
 from reporter.architectures import timm
 from reporter.architectures.torchvision import discover
 from reporter.attempts import attempt
-from reporter.catalog import collect, modules
+from reporter.catalog import collect
 from reporter.measuring import clock, machine
 from reporter.measuring.confinement import confine, limit_memory
 from reporter.measuring.job import CLAIMS, OWN, Job
@@ -28,9 +26,6 @@ from reporter.measuring.subject import Subject
 from reporter.selection import find
 from reporter.types import Claim, Metric, Number, Reading, Verdict, absent
 
-plugins.points()  # looked up once in the fork server, not anew in every worker
-for folder in ("reporter.metrics", "reporter.architectures", "reporter.claims"):  # the same
-    list(modules(folder))
 STALLED = 10.0
 """Seconds without a byte after which a download is given up."""
 Send = Callable[[dict[str, Any]], None]

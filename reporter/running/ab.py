@@ -9,14 +9,16 @@ from pathlib import Path
 from time import monotonic
 
 from reporter import store
+from reporter.architectures.timm import PREFIX
 from reporter.measuring.job import Job
+from reporter.progress import Lines
 from reporter.running import turns
+from reporter.running.imports import OPTIONS, About, check
 from reporter.running.ledger import blank, joined
-from reporter.running.request import Progress, Request
+from reporter.running.request import Request
 from reporter.running.turns import Side
-from reporter.types import Metric, Reading, Record, ReporterError, Verdict, absent
+from reporter.types import Metric, Quantity, Reading, Record, ReporterError, Verdict, absent
 
-OPTIONS = ("--a", "--b")
 Book = dict[str, Record]
 
 
@@ -28,22 +30,43 @@ def timed(metrics: dict[str, Metric], devices: dict[str, str]) -> dict[str, Metr
     return found
 
 
-def run(request: Request, environments: Sequence[Path], keep: bool, progress: Progress) -> tuple[Book, Book]:
+def examine(request: Request, environments: Sequence[Path]) -> tuple[About, About]:
+    """What each side imports, by its own account; ReporterError, before anything is written, where they cannot measure.
+
+    Loads both once without measuring, which also brings their files into the page cache.
+    """
+    with sides(environments, needs(request)) as (a, b):
+        return a.about, b.about
+
+
+def needs(request: Request) -> tuple[str, ...]:
+    """The packages that the architectures need besides torch and torchvision."""
+    return ("timm",) if any(entry.name.startswith(PREFIX) for entry in request.architectures) else ()
+
+
+def run(
+    request: Request, environments: Sequence[Path], examined: Sequence[About], keep: bool, progress: Lines
+) -> tuple[Book, Book]:
     """The records of both sides by architecture; in request.folder under a/ and b/ after every measurement, if kept."""
     books: tuple[Book, Book] = ({}, {})
     jobs = list(plan(request))
     progress.plan(jobs)
     spent: dict[str, float] = {}
     for number in range(request.conditions.rounds):
-        with sides(environments) as both:
+        with sides(environments, needs(request)) as both:
+            for side, before in zip(both, examined, strict=True):
+                if side.about.imports != before.imports:
+                    raise ReporterError(f"{side.name} was changed while it was measured; run the command again")
             for job in (job for job in jobs if job.round == number):
                 begun = monotonic()
                 progress.begin(job)
-                _measure(job, both, books, request, spent.get(job.architecture, 0.0))
+                measured = _measure(job, both, books, request, spent.get(job.architecture, 0.0))
                 if keep:
                     _keep(request.folder, books, job.architecture)
                 spent[job.architecture] = spent.get(job.architecture, 0.0) + monotonic() - begun
                 progress.end(job, monotonic() - begun)
+                if measured:
+                    progress.pair(job, measured)
     return books
 
 
@@ -64,33 +87,42 @@ def plan(request: Request) -> Iterator[Job]:
 
 
 @contextmanager
-def sides(environments: Sequence[Path]) -> Iterator[list[Side]]:
-    """Both environments, loaded anew: how a process lies in memory is part of the noise between rounds."""
-    with closing(Side(OPTIONS[0], environments[0])) as a, closing(Side(OPTIONS[1], environments[1])) as b:
-        if a.about["machine"] != b.about["machine"]:
-            raise ReporterError("--a and --b see different machines; both must see the same processors and GPUs")
+def sides(environments: Sequence[Path], needs: Sequence[str] = ()) -> Iterator[list[Side]]:
+    """Both environments, loaded again: the memory layout of a process is part of the noise between rounds."""
+    first, second = zip(OPTIONS, environments, strict=True)
+    with closing(Side(*first, needs)) as a, closing(Side(*second, needs)) as b:
+        for side in (a, b):
+            side.hello()
+        check((a.about, b.about), environments)
         yield [a, b]
 
 
-def _measure(job: Job, sides: Sequence[Side], books: Sequence[Book], request: Request, spent: float) -> None:
-    """One job on both sides; what failed in an earlier round is left as it is."""
+def _measure(job: Job, sides: Sequence[Side], books: Sequence[Book], request: Request, spent: float) -> list[Reading]:
+    """One job on both sides: the readings of A and B so far; none where an earlier round failed, which is kept."""
     quantity = request.metrics[job.metrics[0]].quantities[0]
     architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
     for book, side in zip(books, sides, strict=True):
-        book.setdefault(job.architecture, blank(architecture, request, side.about))
+        book.setdefault(job.architecture, blank(architecture, request, side.about.recorded))
     earlier = [book[job.architecture].readings.get(quantity.key) for book in books]
     if job.round and not all(reading and reading.measured for reading in earlier):
-        return
+        return []
     limit = request.timeout or math.inf
     over = Verdict("timeout", f"not begun: the {limit:.0f} s for this architecture were over")
     verdicts = [over] * 2 if spent >= limit else turns.measure(sides, (job, job), limit - spent)
-    for book, side, verdict, before in zip(books, sides, verdicts, earlier, strict=True):
-        lost = absent((quantity,), verdict.status, verdict.reason or "")
-        reading = next(iter(side.readings if verdict.status == "ok" else lost)).model_copy(update={"detail": {}})
+    taken = [_reading(side, verdict, quantity) for side, verdict in zip(sides, verdicts, strict=True)]
+    for book, reading, before in zip(books, taken, earlier, strict=True):
         record = book[job.architecture]
         book[job.architecture] = record.model_copy(
             update={"readings": record.readings | {quantity.key: _joined(before, reading)}}
         )
+    return [book[job.architecture].readings[quantity.key] for book in books]
+
+
+def _reading(side: Side, verdict: Verdict, quantity: Quantity) -> Reading:
+    """What a side measured, or why there is nothing."""
+    if verdict.status != "ok":
+        return next(absent((quantity,), verdict.status, verdict.reason or ""))
+    return side.readings[0].model_copy(update={"detail": {}})
 
 
 def _joined(before: Reading | None, now: Reading) -> Reading:

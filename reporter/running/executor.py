@@ -23,7 +23,7 @@ from reporter.running.request import Request
 from reporter.running.slots import Heard, Message, Slot, converse
 from reporter.types import Verdict
 
-LOADED = ["reporter.measuring.forkserver", "reporter.measuring.worker"]
+LOADED = [f"reporter.measuring.{name}" for name in ("forkserver", "worker", "preloaded")]
 """What the fork server loads before the first worker."""
 FAREWELL = 5.0
 """Seconds that a worker gets to end once it has said everything."""

@@ -13,19 +13,25 @@ from collections.abc import Mapping
 from functools import partial
 from typing import IO, Any
 
-from reporter.measuring import clock, confinement, machine, worker
+from reporter import plugins
+from reporter.catalog import modules
+from reporter.measuring import clock, confinement, worker
 from reporter.measuring.job import TURN, Job
+from reporter.running import imports
+
+plugins.points()  # looked up once, not in every worker
+for folder in ("reporter.metrics", "reporter.architectures"):
+    list(modules(folder))
 
 
-def serve() -> None:
-    """Says what this environment is, then answers jobs until standard input ends."""
+def serve(answers: int) -> None:
+    """Describes this environment, then answers jobs until standard input ends; `answers` is a file descriptor."""
     commands: IO[bytes] = os.fdopen(0, "rb", buffering=0)  # unbuffered: what comes after a job is its worker's to read
-    answers = os.dup(1)
     confinement.silence()
     confinement.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     say = partial(_say, answers)
-    say(machine.about())
+    say(imports.about().model_dump(mode="json"))
     for line in iter(commands.readline, b""):
         child = os.fork()
         if not child:
@@ -63,7 +69,3 @@ def _in_turns(
 
 def _say(answers: int, message: Mapping[str, Any]) -> None:
     os.write(answers, json.dumps(message).encode() + b"\n")
-
-
-if __name__ == "__main__":
-    serve()

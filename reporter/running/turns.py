@@ -7,6 +7,7 @@ import json
 import math
 import os
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,36 +17,62 @@ from tempfile import TemporaryFile
 from time import monotonic
 from typing import Any
 
-import reporter
+from reporter.fields import legible
 from reporter.measuring.job import STOP, TURN, Job
+from reporter.running import lent
 from reporter.running.executor import ending
+from reporter.running.imports import About
 from reporter.statistics import interval
 from reporter.types import Reading, ReporterError, Verdict
 
 FEWEST_PAIRS = 2
+LOADING = 300.0
+"""Seconds that a side has to import torch."""
+NOT_TIMED = Verdict("skipped", "not timed, as the other environment failed")
+LEAKING = ("PYTHONPATH", "PYTHONHOME", "PYTHONEXECUTABLE", "PYTHONPLATLIBDIR", "PYTHONINSPECT", "__PYVENV_LAUNCHER__")
+"""Variables that would have another Python import from where this one does, or not end."""
 
 
 class Side:
-    """A Python environment with a process in it that measures; `about` has its machine and versions."""
+    """A Python environment with a process in it that measures; `about` describes it once `hello` has returned."""
 
-    def __init__(self, option: str, environment: Path) -> None:
+    about: About
+
+    def __init__(self, option: str, environment: Path, needs: Sequence[str] = ()) -> None:
+        self.name = f"{option}: {environment}"
+        interpreter = python(option, environment)
+        self._pip = f"{shlex.quote(str(interpreter))} -m pip install"
         self._errors = TemporaryFile()  # noqa: SIM115  closed with the side
-        self._process = subprocess.Popen(
-            [python(option, environment), "-m", "reporter.running.side"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env=os.environ | {"PYTHONPATH": str(Path(reporter.__file__).parents[1])},
-        )
+        try:
+            self._process = subprocess.Popen(
+                [str(interpreter.absolute()), str(lent.__file__), *needs],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env=variables(),
+            )
+        except OSError as error:
+            raise ReporterError(f"{self.name} cannot be started: {error.strerror}; name a Python") from None
         self._buffer = b""
         self._end = math.inf
         self._worker = 0
         self.ended: int | None = None
         self.readings: list[Reading] = []
+
+    def hello(self) -> None:
+        """Waits until torch is loaded; ReporterError, with what would be right, where the side cannot measure."""
+        self._end = monotonic() + LOADING
         try:
-            self.about = self._answer()
+            while not (message := self._first()):
+                pass
         except EOFError:
-            raise ReporterError(f"{option}: {environment} cannot measure: {self._last_words()}") from None
+            raise ReporterError(f"{self.name} cannot measure: {self._last_words()}") from None
+        except TimeoutError:
+            raise ReporterError(f"{self.name} cannot measure: torch is not imported after {LOADING:.0f} s") from None
+        if "refused" in message:
+            remedy = f"; try {self._pip} {shlex.join(message['packages'])}" if message["packages"] else ""
+            raise ReporterError(f"{self.name} cannot measure: {legible(message['refused'])}{remedy}")
+        self.about = About.model_validate(message)
 
     def begin(self, job: Job, end: float) -> None:
         """Starts a fresh worker on a job that must be done at the time `end`."""
@@ -120,18 +147,35 @@ class Side:
         message: dict[str, Any] = json.loads(line)
         return message
 
+    def _first(self) -> dict[str, Any]:
+        """The first message, empty for a line that is none: what a .pth file prints precedes it."""
+        try:
+            message = self._answer()
+        except ValueError:
+            return {}
+        return message if isinstance(message, dict) else {}
+
     def _last_words(self) -> str:
+        """How a process ended that has not answered, with the last line it printed."""
+        code = self._process.wait()
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        return f"{lines[-1] if lines else 'it ended at once'}; install reporter into it"
+        printed = f" ({legible(lines[-1].strip())})" if lines else ""
+        return f"it ended with exit code {code} before it was ready{printed}; name a Python that can import torch"
 
 
-def python(option: str, environment: Path) -> str:
+def python(option: str, environment: Path) -> Path:
     """The interpreter of a virtual environment, or the interpreter itself."""
-    for path in (environment / "bin" / "python", environment):
+    for path in (environment / "bin" / "python", environment / "bin" / "python3", environment):
         if path.is_file() and os.access(path, os.X_OK):
-            return str(path)
+            return path
     raise ReporterError(f"{option}: {environment} is no Python environment; name one that has bin/python")
+
+
+def variables() -> dict[str, str]:
+    """The variables a side runs under: none that would make it import from the environment or folder it is run from."""
+    kept = {name: value for name, value in os.environ.items() if name not in LEAKING}
+    return kept | {"PYTHONSAFEPATH": "1"}
 
 
 def measure(sides: Sequence[Side], jobs: Sequence[Job], timeout: float) -> list[Verdict]:
@@ -147,7 +191,8 @@ def measure(sides: Sequence[Side], jobs: Sequence[Job], timeout: float) -> list[
         for side, warm in zip(sides, ready, strict=True):
             if warm and side.ended is None:
                 side.tell(STOP)
-        return [side.finish() for side in sides]
+        ended = [side.finish() for side in sides]
+        return [NOT_TIMED if warm and not all(ready) else verdict for warm, verdict in zip(ready, ended, strict=True)]
     except TimeoutError:
         for side in sides:
             side.stop_worker()

@@ -1,0 +1,95 @@
+"""What each side of `reporter ab` imported, as that side itself reports it, and whether two sides can be compared."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from reporter.measuring import machine
+from reporter.types import ReporterError
+
+OPTIONS = ("--a", "--b")
+IMPORTED = ("torch", "torchvision", "numpy", "timm")
+"""The packages whose version and file a side reports, where it has imported them."""
+TUNING = ("ATEN_", "CUBLAS_", "CUDA_", "CUDNN_", "DNNL_", "GOMP_", "KMP_", "LD_", "MALLOC_", "MKL_", "NVIDIA_", "OMP_",
+          "ONEDNN_", "PYTORCH_", "TORCH")  # fmt: skip
+"""The beginnings of environment variables that decide which code runs, or how fast."""
+
+
+class Import(BaseModel):
+    """A package, or Python itself, that a process has loaded."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    file: str
+
+
+class About(BaseModel):
+    """What a side reports of itself: its machine, its versions, what it imported, and the variables it runs under."""
+
+    model_config = ConfigDict(frozen=True)
+
+    machine: str
+    machine_facts: dict[str, Any]
+    environment: dict[str, str]
+    imports: dict[str, Import]
+    places: tuple[str, ...]
+    """`sys.prefix` and `sys.path`: where this environment is, and where it imports from."""
+    variables: dict[str, str]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of what was imported."""
+        return {name: loaded.version for name, loaded in self.imports.items()}
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What a record says of where it was measured: the versions and files are those that were imported."""
+        files = {f"{name}_file": loaded.file for name, loaded in self.imports.items()}
+        environment = self.environment | self.versions | files
+        return {"machine": self.machine, "machine_facts": self.machine_facts, "environment": environment}
+
+
+def about() -> About:
+    """This process, in which torch and torchvision are imported."""
+    loaded = {name: sys.modules[name] for name in IMPORTED if name in sys.modules}
+    packages = {
+        name: Import(version=str(module.__version__), file=os.path.realpath(str(module.__file__)))
+        for name, module in loaded.items()
+    }
+    return About(
+        **machine.about(),
+        imports={"python": Import(version=platform.python_version(), file=sys.executable), **packages},
+        places=tuple(map(os.path.realpath, (sys.prefix, *sys.path))),
+        variables={name: value for name, value in sorted(os.environ.items()) if name.startswith(TUNING)},
+    )
+
+
+def check(both: Sequence[About], environments: Sequence[Path]) -> None:
+    """ReporterError where the two sides cannot be compared."""
+    a, b = both
+    if a.machine != b.machine:
+        raise ReporterError("--a and --b see different machines; both must see the same processors and GPUs")
+    files = [side.imports["torch"].file for side in both]
+    if a.places != b.places and files[0] == files[1]:
+        raise ReporterError(
+            f"--a and --b: {environments[0]} and {environments[1]} are two environments that import torch from the "
+            f"same path, {files[0]}; install torch in each of them, or name one environment twice for an A/A control"
+        )
+
+
+def is_control(a: About, b: About) -> bool:
+    """Whether both sides are the same environment, under the same variables."""
+    return (a.places, a.imports, a.variables) == (b.places, b.imports, b.variables)
+
+
+def differing(a: Mapping[str, str], b: Mapping[str, str]) -> dict[str, tuple[str | None, str | None]]:
+    """The variables that two sides do not share, with the value of each side."""
+    return {name: (a.get(name), b.get(name)) for name in sorted({*a, *b}) if a.get(name) != b.get(name)}
