@@ -10,7 +10,7 @@ from networks import own, small, subject
 from torch import Tensor, nn
 
 from reporter.catalog import collect
-from reporter.measuring import precision
+from reporter.measuring import machine, precision
 from reporter.measuring.learning import learner
 from reporter.measuring.worker import measure
 from reporter.types import Metric
@@ -35,13 +35,17 @@ def fixed() -> Iterator[None]:
 
 
 def test_the_older_switch_alone_leaves_it_to_others() -> None:
-    """Why `fix` sets fp32_precision: after this, one line for all of torch.backends turns TF32 on."""
+    """Why `fix` sets fp32_precision: otherwise one line for all of torch.backends turns TF32 on."""
+    torch.backends.fp32_precision = torch.backends.cudnn.fp32_precision = "none"
     torch.backends.cudnn.allow_tf32 = False
     assert torch.backends.cudnn.conv.fp32_precision == "none"
-    with pytest.raises(ValueError, match=r"torch.backends.cudnn.conv.fp32_precision to 'none'"):
+    torch.backends.fp32_precision = "tf32"
+    assert torch.backends.cudnn.conv.fp32_precision == "tf32"
+    with pytest.raises(ValueError, match="set torch.backends.fp32_precision to 'tf32' while it ran"):
         precision.check()
-    precision.fix()
-    torch.backends.cudnn.fp32_precision = "tf32"
+    machine.settle()
+    precision.check()
+    torch.backends.fp32_precision = "tf32"
     assert torch.backends.cudnn.conv.fp32_precision == "ieee"
 
 
