@@ -41,7 +41,7 @@ def test_the_older_switch_alone_leaves_it_to_others() -> None:
     assert torch.backends.cudnn.conv.fp32_precision == "none"
     torch.backends.fp32_precision = "tf32"
     assert torch.backends.cudnn.conv.fp32_precision == "tf32"
-    with pytest.raises(ValueError, match="set torch.backends.fp32_precision to 'tf32' while it ran"):
+    with pytest.raises(ValueError, match=r"set torch.backends.fp32_precision to 'tf32' while it ran"):
         precision.check()
     machine.settle()
     precision.check()
