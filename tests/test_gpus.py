@@ -129,6 +129,18 @@ def test_a_device_of_torch_is_found_by_its_uuid(driver, monkeypatch: pytest.Monk
     json.dumps(found)
 
 
+def test_the_machine_has_its_gpus_in_torchs_order(driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CUDA_VISIBLE_DEVICES=0 is the fastest GPU, which is the driver's second: a worker gives its UUID."""
+    driver(T4, H100.format(mig="Disabled"))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setattr(gpus, "IN_TORCHS_ORDER", [])
+    local = executor.LocalExecutor()
+    uuid = "22222222-aaaa-bbbb-cccc-dddddddddddd"
+    monkeypatch.setattr(local, "ask", lambda question: {"names": ["H100"], "uuids": [uuid], "reason": ""})
+    assert list(local.gpus(True)) == ["H100"]
+    assert machine.facts()["gpus"] == ["NVIDIA H100 80GB HBM3"]
+
+
 TOO_OLD = (
     "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver by downloading "
     "and installing a new version from the URL: http://www.nvidia.com/Download/index.aspx Alternatively, go to: "
@@ -161,7 +173,7 @@ def test_torchs_reason_reaches_the_row_and_the_usage_error(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(torch.cuda, "init", fail)
     answer = gpus.visible_to_torch()
-    assert answer["names"] == []
+    assert answer["names"] == answer["uuids"] == []
     assert answer["reason"].startswith(reason)
     local = executor.LocalExecutor()
     monkeypatch.setattr(local, "ask", lambda question: answer)

@@ -25,10 +25,15 @@ ADVICE = r"\s*Please (check|update) .*|\s*https?://\S+"
 NO_CUDA = "Torch not compiled with CUDA enabled"
 MIG = re.compile(r"^\s+MIG (\S+)\s+Device\s+\d+: \(UUID: (MIG-[^)]+)\)")
 Gpu = dict[str, Any]
+IN_TORCHS_ORDER: list[str] = []
+"""The UUIDs of torch's devices, once a worker has given them."""
 
 
 def visible() -> list[Gpu]:
-    """The GPUs that CUDA_VISIBLE_DEVICES leaves, in its order, without torch; empty where there is no driver."""
+    """The GPUs that CUDA_VISIBLE_DEVICES leaves, in its order; empty where there is no driver."""
+    seen = [described(uuid, installed()) for uuid in IN_TORCHS_ORDER]
+    if seen and all("name" in gpu for gpu in seen):
+        return seen
     return chosen(installed(), os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
@@ -42,7 +47,7 @@ def chosen(installed: Sequence[Gpu], wanted: str | None) -> list[Gpu]:
     """What CUDA_VISIBLE_DEVICES selects: indices or beginnings of UUIDs; the first that names no GPU ends the list.
 
     Indices are CUDA's, which begin with the fastest GPU unless CUDA_DEVICE_ORDER is PCI_BUS_ID: where the GPUs differ,
-    a worker finds its own by the UUID that torch gives.
+    only torch can give the order, and their UUIDs.
     """
     if wanted is None:
         return list(installed)
@@ -123,10 +128,11 @@ def described(uuid: str, installed: Sequence[Gpu]) -> Gpu:
 
 
 def visible_to_torch() -> dict[str, Any]:
-    """The names of torch's CUDA devices, or torch's own reason why there are none."""
+    """The names and UUIDs of torch's CUDA devices, or torch's own reason why there are none."""
     import torch
 
-    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    devices: list[Any] = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    names = [device.name for device in devices]
     reason = ""
     if not names:
         try:
@@ -134,7 +140,7 @@ def visible_to_torch() -> dict[str, Any]:
             reason = hidden() or "torch finds no CUDA device"
         except Exception as error:  # AssertionError, RuntimeError, torch.AcceleratorError
             reason = because(str(error), torch.__version__)
-    return {"names": names, "reason": reason}
+    return {"names": names, "uuids": [str(getattr(device, "uuid", "")) for device in devices], "reason": reason}
 
 
 def because(error: str, torch_version: str) -> str:

@@ -71,8 +71,10 @@ class LocalExecutor:
         if not asked and not gpus.is_driver_there():
             self.no_cuda = gpus.hidden() or NO_CUDA
             return ()
-        answer = self.ask("cuda") or {"names": [], "reason": "the worker that loads torch failed"}
+        answer = self.ask("cuda") or {"names": [], "uuids": [], "reason": "the worker that loads torch failed"}
         self.no_cuda = answer["reason"]
+        gpus.IN_TORCHS_ORDER[:] = answer["uuids"]
+        machine.facts.cache_clear()
         names: Sequence[str] = answer["names"]
         return names
 
