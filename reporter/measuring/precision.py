@@ -5,6 +5,8 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any
 
+from reporter.types import ReporterError
+
 FP32 = "ieee"
 """float32 computed in float32: neither TF32 nor bfloat16."""
 PLACES = (
@@ -40,10 +42,10 @@ def current() -> dict[str, Any]:
 
 
 def check() -> None:
-    """ValueError where one of them is not as `fix` left it: a model changed it while it ran."""
+    """ReporterError where one of them is not as `fix` left it: a model changed it while it ran."""
     for name, value in current().items():
         if value != WANTED[name]:
-            raise ValueError(
+            raise ReporterError(
                 f"the model set torch.backends.{name} to {value!r} while it ran; all models are measured with "
                 f"{WANTED[name]!r}: remove this from its code"
             )
