@@ -22,10 +22,8 @@ from reporter.running.ledger import Ledger
 from reporter.running.request import Request
 from reporter.types import Metric, ReporterError
 
-T4 = "GPU-11111111-aaaa-bbbb-cccc-dddddddddddd, 00000000:01:00.0, Tesla T4, 15360, 70.00, 570.86.10, [N/A]"
-H100 = (
-    "GPU-22222222-aaaa-bbbb-cccc-dddddddddddd, 00000000:41:00.0, NVIDIA H100 80GB HBM3, 81559, 700.00, 570.86.10, {mig}"
-)
+T4 = "GPU-11111111-aaaa-bbbb-cccc-dddddddddddd, Tesla T4, 15360, 570.86.10, 70.00, [N/A]"
+H100 = "GPU-22222222-aaaa-bbbb-cccc-dddddddddddd, NVIDIA H100 80GB HBM3, 81559, 570.86.10, 700.00, {mig}"
 SLICE = "MIG-33333333-aaaa-bbbb-cccc-dddddddddddd"
 LIST = f"""GPU 0: Tesla T4 (UUID: GPU-11111111-aaaa-bbbb-cccc-dddddddddddd)
 GPU 1: NVIDIA H100 80GB HBM3 (UUID: GPU-22222222-aaaa-bbbb-cccc-dddddddddddd)
@@ -104,6 +102,16 @@ def test_machines_are_of_a_kind_whatever_the_serial_number_and_the_driver(driver
     assert machine.key() == first
     driver(T4.replace("70.00", "50.00"))
     assert machine.key() != first, "another power limit is another speed"
+
+
+def test_an_old_driver_gives_what_it_has(driver, tmp_path: Path) -> None:
+    """Its tool refuses a query with fields that it lacks."""
+    driver(", ".join(T4.split(", ")[:4]))
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(tool.read_text().replace('case "$1" in', 'case "$1" in *mig*) exit 2;;'))
+    assert [(gpu["name"], gpu["memory_mib"], gpu["driver"]) for gpu in gpus.visible()] == [
+        ("Tesla T4", 15360, "570.86.10")
+    ]
 
 
 def test_without_a_gpu_nothing_is_added_to_the_facts(monkeypatch: pytest.MonkeyPatch) -> None:

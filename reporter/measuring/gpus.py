@@ -12,7 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-FIELDS = ("uuid", "pci.bus_id", "name", "memory.total", "power.limit", "driver_version", "mig.mode.current")
+FIELDS = ("uuid", "name", "memory.total", "driver_version", "power.limit", "mig.mode.current")
+BASIC = FIELDS[:4]
+"""What nvidia-smi gives in every version: it refuses a query with a field that it lacks."""
 NODES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")
 """Files of the drivers of NVIDIA, of WSL and of ROCm."""
 LIBRARIES = {
@@ -188,18 +190,22 @@ def _of_handle(pynvml: Any, handle: Any, driver: str) -> Gpu:
 
 def _by_tool() -> list[Gpu]:
     """By nvidia-smi, which comes with the driver."""
-    lines = _ask(f"--query-gpu={','.join(FIELDS)}", "--format=csv,noheader,nounits")
-    return [_of_line(line) for line in lines if line.count(",") == len(FIELDS) - 1]
+    for fields in (FIELDS, BASIC):
+        lines = _ask(f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits")
+        rows = ([part.strip() for part in line.split(",")] for line in lines)
+        found = [_of_row(dict(zip(fields, row, strict=True))) for row in rows if len(row) == len(fields)]
+        if found:
+            return found
+    return []
 
 
-def _of_line(line: str) -> Gpu:
-    uuid, _bus, name, memory, power, driver, mig = (part.strip() for part in line.split(","))
-    gpu: Gpu = {"uuid": uuid, "name": name, "driver": driver}
+def _of_row(row: Mapping[str, str]) -> Gpu:
+    gpu: Gpu = {"uuid": row["uuid"], "name": row["name"], "driver": row["driver_version"]}
     with suppress(ValueError):
-        gpu["memory_mib"] = int(memory)
-    with suppress(ValueError):  # [N/A] on some laptops
-        gpu["power_limit_w"] = float(power)
-    return gpu | ({"mig": _mig_profiles().get(uuid, {})} if mig == "Enabled" else {})
+        gpu["memory_mib"] = int(row["memory.total"])
+    with suppress(KeyError, ValueError):  # [N/A] on some laptops
+        gpu["power_limit_w"] = float(row["power.limit"])
+    return gpu | ({"mig": _mig_profiles().get(row["uuid"], {})} if row.get("mig.mode.current") == "Enabled" else {})
 
 
 def _mig_profiles() -> Mapping[str, Mapping[str, str]]:
