@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
 from reporter.readings import ReporterError, Verdict
 
 Result = TypeVar("Result")
+LACKING = re.compile(
+    r"out[ _]of[ _]((host|device|gpu)[ _])?memory|outofmemory|ALLOC(ATION)?_FAILED|MemoryAllocation"
+    r"|can't allocate memory|not enough memory|miopenStatusAllocFailed",
+    re.IGNORECASE,
+)
+"""How torch's CPU allocator, CUDA, HIP, XPU, MPS and their libraries report that memory ran out."""
 
 
 def attempt(work: Callable[[], Result]) -> tuple[Result | None, Verdict]:
@@ -29,9 +36,10 @@ def _is_memory_error(error: Exception) -> bool:
 
 
 def _is_lack_of_memory(error: Exception) -> bool:
-    """Whether that is what an error means: torch's own allocator on the CPU has no class for it."""
+    """Whether that is what an error means: torch's CPU allocator and the libraries of accelerators have no class."""
     refused = isinstance(error, OSError) and error.errno == errno.ENOMEM
-    return refused or _is_memory_error(error) or "can't allocate memory" in str(error)
+    lacking = isinstance(error, RuntimeError) and LACKING.search(str(error)) is not None
+    return refused or lacking or _is_memory_error(error)
 
 
 def _first_line(error: BaseException) -> str:

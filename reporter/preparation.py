@@ -141,7 +141,7 @@ def choose_devices(names: tuple[str, ...], executor: Executor) -> tuple[dict[str
     there = executor.gpus(bool(asked)) if asked or "auto" in names else ()
     for name, index in asked.items():
         if index >= len(there):
-            sees = f"{len(there)}: {', '.join(there)}" if there else "no CUDA device here; use cpu"
+            sees = f"{len(there)}: {', '.join(there)}" if there else f"no CUDA device: {executor.no_cuda}; use cpu"
             raise ReporterError(f"--device: {name!r} is not there; torch sees {sees}")
     chosen = list(dict.fromkeys(asked.values())) or [0] * bool(there)
     if len({there[index] for index in chosen}) > 1:
@@ -152,7 +152,7 @@ def choose_devices(names: tuple[str, ...], executor: Executor) -> tuple[dict[str
     if gpus:
         devices["cuda"] = gpus[0]
     devices["any"] = devices.get("cuda", "cpu")
-    return devices, gpus, NOT_ASKED if gpus else "this machine has no CUDA device"
+    return devices, gpus, NOT_ASKED if gpus or "auto" not in names else executor.no_cuda
 
 
 def check_folder(folder: Path) -> None:

@@ -49,6 +49,7 @@ class Simulated:
     seconds: Callable[[Job], float] = lambda job: 1.0
     deaths: Mapping[str, tuple[float, bool]] = field(default_factory=dict)
     half: bool = False
+    no_cuda: str = "this machine has no CUDA device"
 
     def __post_init__(self) -> None:
         self.slots, self.away = list(self.all_slots), []

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Protocol
 
+from reporter.measuring.device import Device
 from reporter.statistics import interval
 
 Call = Callable[[], object]
 AGREEMENT = 0.05
 """Two windows of warm-up agree when their medians differ by less than this share."""
 WINDOW_SECONDS = 0.05
+ROW = 8
+"""Calls in a row of `row_timer`: the device is busy throughout, and one sample is their mean."""
 
 
 class Timer(Protocol):
@@ -36,22 +39,34 @@ def cpu_timer(call: Call, count: int) -> list[float]:
     return seconds
 
 
-def cuda_timer(call: Call, count: int) -> list[float]:
-    """Time on the current CUDA stream, from an event before to an event after each call; synchronised once a block."""
-    import torch
-
-    events = [torch.cuda.Event(enable_timing=True) for _ in range(count + 1)]
-    events[0].record()
-    for event in events[1:]:
+def waiting_timer(device: Device, call: Call, count: int) -> list[float]:
+    """Wall time from each call until the device is done with it, one call at a time."""
+    seconds = []
+    device.synchronize()
+    for _ in range(count):
+        start = perf_counter()
         call()
-        event.record()
-    torch.cuda.synchronize()
-    return [start.elapsed_time(end) / 1e3 for start, end in pairwise(events)]
+        device.synchronize()
+        seconds.append(perf_counter() - start)
+    return seconds
 
 
-def timer(device: str) -> Timer:
-    """The timer for a device."""
-    return cuda_timer if device.startswith("cuda") else cpu_timer
+def row_timer(device: Device, call: Call, count: int) -> list[float]:
+    """Seconds per call of `count` rows of calls that are queued without waiting, by events around each row."""
+
+    def row() -> None:
+        for _ in range(ROW):
+            call()
+
+    device.synchronize()
+    return [device.elapsed(row) / ROW for _ in range(count)]
+
+
+def timer(device: Device, rows: bool = False) -> Timer:
+    """The timer for a device; with `rows`, where the calls of an accelerator may overlap."""
+    if device.runtime is None:
+        return cpu_timer
+    return partial(row_timer if rows else waiting_timer, device)
 
 
 def sample(call: Call, timer: Timer, *, seconds: float, goal: float, least: int) -> tuple[float, ...]:

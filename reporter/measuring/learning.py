@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from reporter.measuring import precision
 from reporter.measuring.checkpoints import freeze, head, load_but_head, own_weights
 from reporter.measuring.subject import Subject, auxiliary_heads, drop_auxiliary
 from reporter.measuring.training import Images, Recipe, batches
@@ -53,7 +54,7 @@ def learner(subject: Subject, classes: int, seed: int, way: Way = "full") -> tup
     For a probe all but the head is frozen, and there are no auxiliary heads.
     """
     torch.manual_seed(seed)
-    network = subject.architecture.build(classes)
+    network = subject.fresh(classes)
     about: dict[str, Any] = {"weights": "random", "weights_reason": None}
     if way != "scratch":
         about = _begin(network, subject, classes)
@@ -62,6 +63,7 @@ def learner(subject: Subject, classes: int, seed: int, way: Way = "full") -> tup
         about |= {"auxiliary_dropped": "a linear probe trains the head alone"}
     if way == "probe":
         freeze(network, head(subject.architecture, classes))
+    precision.fix()  # a head is found by building the model again
     network, dropped = _fit(network.to(subject.device), subject.conditions.image_size)
     return network, {"auxiliary_dropped": dropped, **about}
 
@@ -69,7 +71,7 @@ def learner(subject: Subject, classes: int, seed: int, way: Way = "full") -> tup
 def initial_gradient_ratio(subject: Subject, train: Images, classes: int, seed: int) -> float:
     """The gradient ratio of a new network, random weights before the first step."""
     torch.manual_seed(seed)
-    network = subject.architecture.build(classes).to(subject.device)
+    network = subject.fresh(classes).to(subject.device)
     return gradient_ratio(network, train, subject.conditions.batch_size, seed)
 
 

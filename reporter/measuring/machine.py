@@ -8,7 +8,6 @@ import json
 import math
 import os
 import platform
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +18,15 @@ from time import monotonic
 from typing import Any
 
 import reporter
+from reporter.measuring.gpus import versions as gpu_versions
+from reporter.measuring.gpus import visible
 
 LEAST_SECONDS = 0.5
 """The system counts in hundredths of a second: what others did in less time than this cannot be told."""
 M_TRIM_THRESHOLD, M_MMAP_MAX, NEVER = -1, -4, 2**31 - 1
 """Of glibc's mallopt."""
 PACKAGES = ("torch", "torchvision", "fvcore", "numpy", "scikit-learn")
+GPU_KIND = ("name", "memory_mib", "mig_profile", "power_limit_w")
 FEATURES = ("avx2", "avx512f", "avx512_vnni", "amx_tile", "asimd", "sve")
 
 
@@ -40,12 +42,14 @@ def facts() -> dict[str, Any]:
         "threads": usable_threads(),
         "memory_gib": _memory_gib(),
         "gpus": gpus(),
+        **({"gpu_details": visible()} if gpus() else {}),
     }
 
 
 def key() -> str:
-    """The machine's name in records: readable, and different where any fact differs."""
-    digest = hashlib.sha256(json.dumps(facts(), sort_keys=True).encode()).hexdigest()[:8]
+    """The machine's name in records: readable, and different where any fact differs, but for which GPU of a kind."""
+    kind = {name: _kinds(fact) if name == "gpu_details" else fact for name, fact in facts().items()}
+    digest = hashlib.sha256(json.dumps(kind, sort_keys=True).encode()).hexdigest()[:8]
     gpu = "-gpu" if facts()["gpus"] else ""
     return f"{platform.system()}-{platform.machine()}-{usable_threads()}cpu{gpu}-{digest}".lower()
 
@@ -63,7 +67,7 @@ def versions() -> dict[str, str]:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = "not installed"
-    return found
+    return found | gpu_versions()
 
 
 @cache
@@ -77,15 +81,14 @@ def usable_threads() -> int:
         return cores
 
 
-@cache
 def gpus() -> list[str]:
-    """The names of NVIDIA GPUs, by the driver's own tool; empty where there is none."""
-    query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    try:
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [line.strip() for line in answer.stdout.splitlines() if line.strip()]
+    """The names of the NVIDIA GPUs that this process may use; empty where there is none."""
+    return [str(gpu["name"]) for gpu in visible()]
+
+
+def _kinds(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """GPUs without what identifies a single one, and without the driver, which is among the versions."""
+    return [{key: value for key, value in gpu.items() if key in GPU_KIND} for gpu in details]
 
 
 @contextmanager
@@ -175,15 +178,15 @@ def speed() -> float:
 
 
 def settle(seed: int = 0) -> None:
-    """Fixes what else a measurement depends on: seeds, denormals, TF32 off, cuDNN's choice of algorithms off."""
+    """Fixes what else a measurement depends on: seeds, denormals, threads, precision, cuDNN's choice of algorithms."""
     import torch
+
+    from reporter.measuring import precision
 
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)
     torch.set_num_threads(usable_threads())
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.benchmark = False
+    precision.fix()
 
 
 def _processor() -> tuple[str, list[str]]:

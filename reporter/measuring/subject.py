@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from reporter.attempts import attempt
-from reporter.measuring import clock
+from reporter.measuring import clock, precision
 from reporter.measuring.building import on_meta, without_initialisation
 from reporter.measuring.clock import Sampler
 from reporter.measuring.counting import Counts, count
+from reporter.measuring.device import Device, named
 from reporter.measuring.heads import scores
 from reporter.settings import Conditions
 from reporter.types import Architecture
@@ -26,20 +27,21 @@ INPUTS = 4
 class Subject:
     """An architecture on a device under some conditions; `building` counts the seconds spent on making networks.
 
-    `round` is which of the rounds this is; `sample` is how times are taken: on their own, or in turns with another
-    process.
+    `place` is the device with its runtime, `device` is what tensors are moved to. `round` is which of the rounds this
+    is; `sample` is how times are taken: on their own, or in turns with another process.
     """
 
     def __init__(
         self,
         architecture: Architecture,
-        device: str,
+        device: str | Device,
         conditions: Conditions,
         number: int = 0,
         sample: Sampler = clock.sample,
     ) -> None:
         self.architecture = architecture
-        self.device = torch.device(device)
+        self.place = device if isinstance(device, Device) else named(device)
+        self.device = torch.device(self.place.name)
         self.conditions = conditions
         self.round = number
         self.sample = sample
@@ -87,8 +89,15 @@ class Subject:
         """A new network on the CPU, evaluating."""
         start = perf_counter()
         torch.manual_seed(0)
-        network = self.architecture.build(self.architecture.classes).eval()
+        network = self.fresh(self.architecture.classes).eval()
         self.building += perf_counter() - start
+        return network
+
+    def fresh(self, classes: int) -> nn.Module:
+        """A new one with a head for `classes`; its code changes no precision, and inference mode does not reach it."""
+        with torch.inference_mode(False):
+            network = self.architecture.build(classes)
+        precision.fix()
         return network
 
     @torch.no_grad()
@@ -96,7 +105,8 @@ class Subject:
         return self._made("meta")(self.input(2, "meta", size))
 
     def _made(self, device: str | torch.device) -> nn.Module:
-        return on_meta(self.build) if str(device) == "meta" else self.build().to(device)
+        with torch.inference_mode(False):
+            return on_meta(self.build) if str(device) == "meta" else self.build().to(device)
 
     def input(self, batch: int, device: str | torch.device | None = None, size: int | None = None) -> Tensor:
         """Seeded normal images: batch x 3 x size x size, native size if not told otherwise; on meta without values."""

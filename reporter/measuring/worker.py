@@ -11,7 +11,6 @@ from multiprocessing.connection import Connection
 from time import perf_counter
 from typing import Any
 
-import torch
 import torchvision  # noqa: F401  loaded once in the fork server, not in every worker
 
 from reporter import own
@@ -19,7 +18,7 @@ from reporter.architectures import timm
 from reporter.architectures.torchvision import discover
 from reporter.attempts import attempt
 from reporter.catalog import collect
-from reporter.measuring import clock, machine
+from reporter.measuring import clock, device, gpus, machine, precision
 from reporter.measuring.confinement import confine, limit_memory
 from reporter.measuring.job import CLAIMS, OWN, Job
 from reporter.measuring.subject import Subject
@@ -29,6 +28,7 @@ from reporter.types import Claim, Metric, Number, Reading, Verdict, absent
 STALLED = 10.0
 """Seconds without a byte after which a download is given up."""
 Send = Callable[[dict[str, Any]], None]
+Named = Callable[[str], device.Device]
 
 
 def main(question: str, connection: Connection) -> None:
@@ -41,7 +41,7 @@ def main(question: str, connection: Connection) -> None:
             connection.send_bytes(json.dumps(message).encode())
 
         if question == "cuda":
-            send({"cuda": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]})
+            send({"cuda": gpus.visible_to_torch()})
         elif question == "architectures":
             send({"architectures": [(entry.name, entry.weights, entry.input_size) for entry in discover()]})
         elif question == "timm":
@@ -57,7 +57,7 @@ def main(question: str, connection: Connection) -> None:
             run(Job.model_validate_json(question), send)
 
 
-def run(job: Job, send: Send, sample: clock.Sampler = clock.sample) -> None:
+def run(job: Job, send: Send, sample: clock.Sampler = clock.sample, named: Named = device.named) -> None:
     """Measures the metrics of a job in turn; one that fails becomes a reason and the next goes on.
 
     A network that cannot be found is the reason for all of them. Messages: {"reading": ...} for each, and at the end
@@ -66,18 +66,24 @@ def run(job: Job, send: Send, sample: clock.Sampler = clock.sample) -> None:
     limit_memory(job.device)
     machine.settle()
     catalogue = collect("reporter.metrics", Metric)
-    found, verdict = attempt(partial(find, job.reference or job.architecture))
-    if found is None:
+    subject, verdict = attempt(partial(_subject, job, sample, named))
+    if subject is None:
         missing = [quantity for name in job.metrics for quantity in catalogue[name].quantities]
         for reading in absent(missing, verdict.status, verdict.reason or ""):
             send({"reading": reading.model_dump(mode="json")})
         return
-    subject = Subject(found, job.device, job.conditions, job.round, sample)
     start = perf_counter()
     for name in job.metrics:
         for reading in measure(catalogue[name], subject):
             send({"reading": reading.model_dump(mode="json")})
     send({"busy": perf_counter() - start - subject.building, "building": subject.building})
+
+
+def _subject(job: Job, sample: clock.Sampler, named: Named) -> Subject:
+    """What is measured; its device is the current one before anything is built."""
+    place = named(job.device)
+    place.select()
+    return Subject(find(job.reference or job.architecture), place, job.conditions, job.round, sample)
 
 
 def gather(names: Sequence[str], send: Send) -> None:
@@ -100,13 +106,20 @@ def measure(metric: Metric, subject: Subject) -> list[Reading]:
     if verdict.status == "failed" and "image_size" in metric.depends and (reason := subject.one_size()):
         verdict = Verdict("unsupported", reason)
     readings = found if found is not None else absent(metric.quantities, verdict.status, verdict.reason or "")
-    settings = subject.conditions.of(metric, str(subject.device))
+    settings = subject.conditions.of(metric, subject.place.name)
     return [reading.model_copy(update={"settings": settings}) for reading in readings]
 
 
 def _readings(metric: Metric, subject: Subject) -> list[Reading]:
-    """What a metric yields; ValueError where something in it is NaN or infinite, which no record takes."""
+    """What a metric yields; ValueError where something in it is NaN or infinite, which no record takes.
+
+    Readings of an accelerator name it in their detail, and the precision that they were taken in.
+    """
     readings = list(metric.measure(subject))
+    precision.check()
+    if metric.device != "none" and (identity := subject.place.identity()):
+        about = {"device": identity, "precision": precision.current()}
+        readings = [reading.model_copy(update={"detail": reading.detail | about}) for reading in readings]
     for reading in readings:
         json.dumps(reading.model_dump(mode="json"), allow_nan=False)
     return readings

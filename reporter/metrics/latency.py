@@ -7,17 +7,21 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from reporter.measuring.clock import ROW
 from reporter.types import FOREIGN_LOAD, Metric, Quantity, Reading
 
 if TYPE_CHECKING:
     from reporter.measuring.subject import Subject
 
 Device = Literal["cpu", "cuda"]
+ONE_AT_A_TIME = " From the call until the device is done, one call at a time."
+IN_A_ROW = f" The device is given {ROW} batches in a row and waited for once."
 WHERE = {"cpu": "on the CPU with all threads", "cuda": "on the GPU"}
 EFFORT = ("rounds", "seconds", "goal")
 
 
 def _latency(key: str, title: str, where: str) -> Quantity:
+    waited = ONE_AT_A_TIME if where == WHERE["cuda"] else ""
     return Quantity(
         key=key,
         title=title,
@@ -25,22 +29,24 @@ def _latency(key: str, title: str, where: str) -> Quantity:
         group="latency",
         better="lower",
         definition=f"Seconds from one image of native size to its 1,000 outputs, {where}: the median over all rounds, "
-        "warmed up, with its 95 % interval by order statistics.",
+        f"warmed up, with its 95 % interval by order statistics.{waited}",
     )
 
 
 def _throughput(device: Device, title: str) -> Quantity:
+    queued = IN_A_ROW if device == "cuda" else ""
     return Quantity(
         key=f"throughput_{device}",
         title=title,
         unit="1/s",
         group="latency",
         better="higher",
-        definition=f"Images of native size per second in batches, {WHERE[device]}.",
+        definition=f"Images of native size per second in batches, {WHERE[device]}.{queued}",
     )
 
 
 def _train_step(device: Device, title: str) -> Quantity:
+    waited = ONE_AT_A_TIME if device == "cuda" else ""
     return Quantity(
         key=f"train_step_{device}",
         title=title,
@@ -48,7 +54,7 @@ def _train_step(device: Device, title: str) -> Quantity:
         group="latency",
         better="lower",
         definition=f"Seconds of one training step (forward, loss, backward, AdamW) {WHERE[device]}, at the batch and "
-        "image size of the fine-tuning, with 1,000 classes.",
+        f"image size of the fine-tuning, with 1,000 classes.{waited}",
     )
 
 
@@ -64,7 +70,7 @@ def measure_latency(quantity: Quantity, one_thread: bool, subject: Subject) -> I
 def measure_throughput(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
     """Times batches and turns seconds per batch into images per second."""
     batch = subject.conditions.throughput_batch
-    timed = _timed(quantity, subject, _inference(subject, batch), least=2)
+    timed = _timed(quantity, subject, _inference(subject, batch), least=2, rows=True)
     yield timed.model_copy(update={"samples": tuple(batch / seconds for seconds in timed.samples)})
 
 
@@ -90,12 +96,12 @@ def _inference(subject: Subject, batch: int) -> Callable[[], object]:
     return infer
 
 
-def _timed(quantity: Quantity, subject: Subject, call: Callable[[], object], least: int) -> Reading:
+def _timed(quantity: Quantity, subject: Subject, call: Callable[[], object], least: int, rows: bool = False) -> Reading:
     from reporter.measuring import clock, machine
 
     machine.keep_freed_memory()
     conditions, before = subject.conditions, machine.load()
-    timer = clock.timer(subject.device.type)
+    timer = clock.timer(subject.place, rows)
     samples = subject.sample(_watched(call), timer, seconds=conditions.seconds, goal=conditions.goal, least=least)
     after = machine.load()
     foreign = after.foreign_since(before) if before and after else None

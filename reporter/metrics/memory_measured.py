@@ -57,28 +57,33 @@ def measure_rss(subject: Subject) -> Iterator[Reading]:
 
 
 def measure_cuda(subject: Subject) -> Iterator[Reading]:
-    """Runs apart from all timing, in a process of its own."""
-    import torch
-
+    """Runs apart from all timing, in a process of its own; each peak is that of the device it ran on."""
     from reporter.measuring.learning import exercise
     from reporter.measuring.training import step_of
 
-    image = subject.input(1)
-    with torch.inference_mode():
-        yield _cuda_peak(CUDA_INFERENCE, lambda: subject.network(image))
+    yield _peak(CUDA_INFERENCE, subject, _inference(subject))
     network, batch, recipe = exercise(subject, subject.device)
     step = step_of(network, recipe)
-    yield _cuda_peak(CUDA_TRAINING, lambda: step(*batch))
+    yield _peak(CUDA_TRAINING, subject, lambda: step(*batch))
 
 
-def _cuda_peak(quantity: Quantity, run: Callable[[], object]) -> Reading:
+def _inference(subject: Subject) -> Callable[[], object]:
+    """One call on one image; nothing else keeps the image or the network, which would count in the training peak."""
     import torch
 
-    run()  # workspaces of cuDNN and optimiser state are taken by the first call
-    torch.cuda.reset_peak_memory_stats()
-    run()
-    torch.cuda.synchronize()
-    return exact(quantity, torch.cuda.max_memory_allocated(), reserved=torch.cuda.max_memory_reserved())
+    network, image = subject.take(subject.device), subject.input(1)
+
+    def infer() -> None:
+        with torch.inference_mode():
+            network(image)
+
+    return infer
+
+
+def _peak(quantity: Quantity, subject: Subject, run: Callable[[], object]) -> Reading:
+    run()  # workspaces of cuDNN and optimizer state are allocated by the first call
+    peaks = subject.place.peaks(run)
+    return exact(quantity, peaks.allocated, reserved=peaks.reserved)
 
 
 def _status_bytes(field: str) -> int:

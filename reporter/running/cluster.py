@@ -52,6 +52,7 @@ class RayExecutor:
         except ImportError:
             raise ReporterError("--executor ray: Ray is not installed; pip install 'reporter[ray]'") from None
         self._ray: Any = ray
+        self.no_cuda = "no node of the cluster has a GPU"
         self._preloaded: tuple[str, ...] = ()
         self._address = address or os.environ.get("RAY_ADDRESS") or "local"
         self._awaited: dict[Any, Place] = {}

@@ -17,10 +17,10 @@ from time import monotonic
 from typing import Any
 
 from reporter import interrupts
-from reporter.measuring import confinement, machine
+from reporter.measuring import confinement, gpus, machine
 from reporter.running.credentials import withheld
 from reporter.running.request import Request
-from reporter.running.slots import Heard, Message, Slot, converse
+from reporter.running.slots import NO_CUDA, Heard, Message, Slot, converse
 from reporter.types import Verdict
 
 LOADED = [f"reporter.measuring.{name}" for name in ("forkserver", "worker", "preloaded")]
@@ -44,6 +44,7 @@ class LocalExecutor:
     """Runs a job in each of its slots on this machine; meanwhile the parent sleeps and never imports torch."""
 
     away: Sequence[Slot] = ()
+    no_cuda = NO_CUDA
 
     def __init__(self, keep: Collection[str] = ()) -> None:
         confinement.adopt()
@@ -68,9 +69,16 @@ class LocalExecutor:
         return ()
 
     def gpus(self, asked: bool) -> Sequence[str]:
-        """What torch sees; it is not loaded for a machine whose driver sees none."""
-        found: Sequence[str] = self.ask("cuda") if asked or machine.gpus() else ()
-        return found
+        """What torch sees; it is not loaded for a machine without a driver."""
+        if not asked and not gpus.is_driver_there():
+            self.no_cuda = gpus.hidden() or NO_CUDA
+            return ()
+        answer = self.ask("cuda") or {"names": [], "uuids": [], "reason": "the worker that loads torch failed"}
+        self.no_cuda = answer["reason"]
+        gpus.IN_TORCHS_ORDER[:] = answer["uuids"]
+        machine.facts.cache_clear()
+        names: Sequence[str] = answer["names"]
+        return names
 
     def ask(self, question: str) -> Any:
         """What only torch knows: GPUs (`cuda`), classifiers (`architectures`, those of `timm`), its `speed` here."""

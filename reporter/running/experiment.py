@@ -15,7 +15,7 @@ from reporter.running import budget, evidence
 from reporter.running.ledger import Ledger
 from reporter.running.request import Outcome, Progress, Request
 from reporter.running.schedule import Schedule, Task
-from reporter.running.slots import Executor, Slot
+from reporter.running.slots import NO_CUDA, Executor, Slot
 from reporter.running.work import Ledgers, Work
 from reporter.types import Metric
 
@@ -69,7 +69,7 @@ def kinds(request: Request, slots: Sequence[Slot]) -> dict[str, Request]:
     for slot in sorted(slots, key=lambda slot: not slot.device):
         asked = replace(request, about=slot.about)
         if "cuda" in request.devices and not slot.device:
-            asked = replace(asked, devices={"cpu": "cpu", "any": "cpu"}, no_cuda="this machine has no CUDA device")
+            asked = replace(asked, devices={"cpu": "cpu", "any": "cpu"}, no_cuda=NO_CUDA)
         found.setdefault(slot.machine, asked)
     return found
 

@@ -132,10 +132,15 @@ class Ledger:
     def _note_devices(self) -> None:
         for metric in self.request.metrics.values():
             if metric.device not in ("none", *self.devices):
-                missing = [q for q in metric.quantities if q.key not in self.record.readings]
                 status: Status = "unsupported" if metric.device == "cuda" else "skipped"
                 reason = self.request.no_cuda if metric.device == "cuda" else NOT_ASKED
+                missing = [q for q in metric.quantities if self._is_without(q.key, status, reason)]
                 self._save({reading.quantity.key: reading for reading in absent(missing, status, reason)})
+
+    def _is_without(self, key: str, status: Status, reason: str) -> bool:
+        """Whether a reading is missing, or was left out, never tried, for a reason that is no longer the right one."""
+        reading = self.record.readings.get(key)
+        return reading is None or (not reading.settings and reading.status == status and reading.reason != reason)
 
 
 def joined(before: Reading, now: Reading) -> Reading:

@@ -14,6 +14,7 @@ Receive = Callable[[Message], None]
 MOST_LOSSES = 3
 """So often a job is begun anew whose slot was lost under it: what kills every node it is on must not go on for ever."""
 LOST = f"the node or its process was lost while this was measured, {MOST_LOSSES} times"
+NO_CUDA = "this machine has no CUDA device"
 GONE = "the node was lost, and there is no other of its kind"
 
 
@@ -47,6 +48,10 @@ class Executor(Protocol):
     @property
     def away(self) -> Sequence[Slot]:
         """Those that were lost and may come back."""
+
+    @property
+    def no_cuda(self) -> str:
+        """Why `gpus` found no CUDA device."""
 
     def preload(self, module: str) -> None:
         """Has the workers to come load a module besides, once and not each for itself."""

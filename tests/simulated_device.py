@@ -1,0 +1,200 @@
+"""Simulated accelerators: real tensors on the CPU that belong to a device, and a queue that runs behind the caller.
+
+`Machine` is a second implementation of `reporter.measuring.device.Runtime`. While it is entered, `tensor.to("cuda:1")`
+and every operator on such a tensor run on the CPU, and the machine does what a real one would do besides: it queues the
+operator on the device that holds the tensor, lets the device's clock and the caller's advance, and counts the bytes of
+all live tensors of each device. Reading a value waits for the device, as in torch.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from reporter.measuring import clock
+from reporter.measuring.device import Device, Peaks
+
+LAUNCH = 1e-3
+"""Seconds that the caller spends on queueing one operator."""
+READS = ("aten::_local_scalar_dense", "aten::is_nonzero", "aten::equal")
+NAMING = (torch.device, torch._C._nn._parse_to)
+"""What only names a device and makes no tensor."""
+BLOCK = 2 << 20
+"""The allocator reserves memory in such steps."""
+
+
+@dataclass
+class Accelerator:
+    """One device: `seconds` per operator, when it will have done what was queued, and its memory."""
+
+    seconds: float
+    done: float = 0.0
+    operators: int = 0
+    allocated: int = 0
+    peak: int = 0
+    opened: bool = False
+
+
+@dataclass
+class SimulatedEvent:
+    """A mark on the queue of the device that is the current one when it is recorded."""
+
+    machine: Machine
+    device: int | None = None
+    moment: float = 0.0
+
+    def record(self) -> None:
+        self.device = self.machine.current
+        self.machine.open(self.device)
+        self.moment = max(self.machine.now, self.machine.devices[self.device].done)
+
+    def elapsed_time(self, end_event: SimulatedEvent, /) -> float:
+        if self.device is None or self.device != end_event.device:
+            raise ValueError("both events must be recorded on the same device")
+        if end_event.moment > self.machine.now:
+            raise RuntimeError("CUDA error: device not ready")
+        return (end_event.moment - self.moment) * 1e3
+
+
+@dataclass
+class Machine:
+    """Several devices, and the caller's clock; `current` is the device that events are recorded on."""
+
+    devices: list[Accelerator]
+    now: float = 1.0
+    current: int = 0
+    homes: dict[int, int] = field(default_factory=dict)
+    """The device of every live storage that is on one."""
+
+    def device(self, name: str) -> Device:
+        return Device(name, self)
+
+    def __enter__(self) -> Machine:
+        self._stack = ExitStack()
+        self._stack.enter_context(pytest.MonkeyPatch.context()).setattr(clock, "perf_counter", self.look)
+        self._stack.enter_context(_Queueing(self))
+        self._stack.enter_context(_Placing(self))
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.close()
+
+    def look(self) -> float:
+        """The caller's clock; looking takes a moment, so that loops until a time end."""
+        self.now += 1e-9
+        return self.now
+
+    def set_device(self, index: int) -> None:
+        self.current = index
+        self.open(index)
+
+    def synchronize(self, index: int) -> None:
+        self.open(index)
+        self.now = max(self.now, self.devices[index].done)
+
+    def event(self) -> SimulatedEvent:
+        return SimulatedEvent(self)
+
+    def reset_peaks(self, index: int) -> None:
+        self.devices[index].peak = self.devices[index].allocated
+
+    def peaks(self, index: int) -> Peaks:
+        self.open(index)
+        return Peaks(self.devices[index].peak, -(-self.devices[index].peak // BLOCK) * BLOCK)
+
+    def identity(self, index: int) -> dict[str, Any]:
+        return {"name": "simulated", "uuid": f"GPU-{index}"}
+
+    def open(self, index: int) -> None:
+        """Every use of a device opens a context on it."""
+        self.devices[index].opened = True
+
+    def home(self, value: Any) -> int | None:
+        return self.homes.get(value.untyped_storage()._cdata) if isinstance(value, Tensor) else None
+
+    def hold(self, tensor: Tensor, index: int) -> None:
+        """Let a tensor's memory belong to a device until it is freed."""
+        storage = tensor.untyped_storage()
+        if storage._cdata in self.homes:
+            return
+        device, size = self.devices[index], storage.nbytes()
+        self.open(index)
+        self.homes[storage._cdata] = index
+        device.allocated += size
+        device.peak = max(device.peak, device.allocated)
+        weakref.finalize(storage, self._free, storage._cdata, index, size)
+
+    def queue(self, index: int) -> None:
+        device = self.devices[index]
+        self.open(index)
+        self.now += LAUNCH
+        device.done = max(device.done, self.now) + device.seconds
+        device.operators += 1
+
+    def _free(self, identity: int, index: int, size: int) -> None:
+        del self.homes[identity]
+        self.devices[index].allocated -= size
+
+
+class _Queueing(TorchDispatchMode):
+    """Queues every operator on the device of its inputs, and counts what it allocates there."""
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__()
+        self.machine = machine
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        homes = {self.machine.home(value) for value in tree_leaves((args, kwargs))} - {None}
+        if len(homes) > 1:
+            raise RuntimeError("Expected all tensors to be on the same device")
+        if not homes:
+            return func(*args, **(kwargs or {}))
+        (index,) = homes
+        if func._schema.name in READS:
+            self.machine.synchronize(index)
+        elif not func.is_view:
+            self.machine.queue(index)
+        answer = func(*args, **(kwargs or {}))
+        for value in tree_leaves(answer):
+            if isinstance(value, Tensor):
+                self.machine.hold(value, index)
+        return answer
+
+
+class _Placing(TorchFunctionMode):
+    """Takes `cuda:N` out of every call, and lets the tensors that it makes belong to that device."""
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__()
+        self.machine = machine
+
+    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in NAMING:
+            return func(*args, **(kwargs or {}))
+        places: list[torch.device] = []
+
+        def local(value: Any) -> Any:
+            if isinstance(value, torch.device | str) and str(value).startswith("cuda"):
+                places.append(torch.device(value))
+                return torch.device("cpu")
+            return value
+
+        args = tuple(map(local, args))
+        answer = func(*args, **{key: local(value) for key, value in (kwargs or {}).items()})
+        if places and isinstance(answer, Tensor):
+            index = self.machine.current if places[0].index is None else places[0].index
+            if self.machine.home(answer) == index:
+                return answer
+            answer = answer.clone() if any(answer is value for value in args) else answer
+            self.machine.hold(answer, index)
+        return answer

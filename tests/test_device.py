@@ -1,0 +1,265 @@
+"""Times and memory peaks of an accelerator, on simulated devices; each seeded fault must give a wrong number there."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import networks
+import pytest
+import torch
+from networks import CONDITIONS
+from simulated_device import BLOCK, LAUNCH, Accelerator, Machine, SimulatedEvent
+from torch import Tensor, nn
+
+from reporter.catalog import collect
+from reporter.measuring import clock, device, worker
+from reporter.measuring.device import Device, TorchRuntime
+from reporter.measuring.job import Job
+from reporter.measuring.learning import exercise
+from reporter.measuring.subject import Subject
+from reporter.measuring.training import step_of
+from reporter.metrics import latency, memory_measured
+from reporter.types import Architecture, Metric, Reading
+
+SECONDS = 1e-2
+"""What the measured device takes for one operator; the other one takes a third of it."""
+KERNELS = 5
+"""Of one inference: convolution, batch norm, ReLU, pooling, linear layer."""
+CATALOG = collect("reporter.metrics", Metric)
+METRICS = ("latency_cuda", "throughput_cuda", "train_step_cuda", "memory_cuda")
+SIZE = 32
+
+
+class Remembering(nn.Module):
+    """A small network that keeps a tensor of its first call, as some keep position tables; in inference mode that
+    tensor is of no use for training.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.body, self.ones = networks.small(classes), None
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.body(images)
+        if self.ones is None:
+            self.ones = torch.ones_like(scores[:1])
+        return scores * self.ones
+
+
+def small(classes: int) -> nn.Module:
+    return networks.small(classes)
+
+
+ENTRY = Architecture("small", "Test", 2026, "none", small, input_size=SIZE)
+REMEMBERING = Architecture("remembering", "Test", 2026, "none", Remembering, input_size=SIZE)
+
+
+def in_turns(call: clock.Call, timer: clock.Timer, *, seconds: float, goal: float, least: int) -> tuple[float, ...]:
+    """As `ab` samples: warm, then single calls."""
+    clock.warm_up(call, timer, seconds)
+    return tuple(timer(call, 1)[0] for _ in range(6))
+
+
+DECLARED = {
+    name: inspect.signature(function) for name, function in vars(torch.accelerator).items() if callable(function)
+}
+
+
+def simulated_torch(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Puts the simulated devices under torch's own functions, each called as torch declares it."""
+    functions: dict[str, Callable[..., Any]] = {
+        "set_device_index": machine.set_device,
+        "synchronize": lambda index=None: machine.synchronize(machine.current if index is None else index),
+        "reset_peak_memory_stats": machine.reset_peaks,
+        "max_memory_allocated": lambda index: machine.peaks(index).allocated,
+        "max_memory_reserved": lambda index: machine.peaks(index).reserved,
+    }
+
+    def declared(name: str) -> Callable[..., Any]:
+        return lambda *args: functions[name](*DECLARED[name].bind(*args).args)
+
+    for name in functions:
+        monkeypatch.setattr(torch.accelerator, name, declared(name))
+    monkeypatch.setattr(torch, "Event", lambda *, enable_timing: SimulatedEvent(machine))
+    monkeypatch.setattr(TorchRuntime, "identity", lambda self, index: machine.identity(index))
+
+
+class Bench:
+    """Measures in a worker's own way on cuda:1 of a machine with two devices."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, through_torch: bool = False) -> None:
+        self.machine = Machine([Accelerator(SECONDS / 3), Accelerator(SECONDS)])
+        self.named: worker.Named = device.named if through_torch else self.machine.device
+        if through_torch:
+            simulated_torch(self.machine, monkeypatch)
+        monkeypatch.setattr(worker, "limit_memory", lambda name: None)
+        self.monkeypatch = monkeypatch
+
+    def readings(
+        self, *metrics: str, entry: Architecture = ENTRY, sample: clock.Sampler = clock.sample
+    ) -> dict[str, Reading]:
+        self.monkeypatch.setattr(worker, "find", lambda name: entry)
+        conditions = CONDITIONS.model_copy(update={"seconds": 0.1, "image_size": SIZE})
+        job = Job(architecture="small", metrics=metrics, device="cuda:1", conditions=conditions, process="test")
+        messages: list[dict[str, Any]] = []
+        with self.machine:
+            worker.run(job, messages.append, sample, self.named)
+        found = [Reading.model_validate(message["reading"]) for message in messages if "reading" in message]
+        assert [reading.reason for reading in found] == [None] * len(found)
+        return {reading.quantity.key: reading for reading in found}
+
+    def check_times(self) -> None:
+        """Every time is that of cuda:1 from an empty queue to an empty one, in `ab` as in the main job."""
+        for sample in (clock.sample, in_turns):
+            found = self.readings(*METRICS[:3], sample=sample)
+            call, step = LAUNCH + KERNELS * SECONDS, LAUNCH + self.kernels_of_a_step() * SECONDS
+            row = LAUNCH + clock.ROW * KERNELS * SECONDS
+            assert found["latency_cuda"].samples == pytest.approx([call] * len(found["latency_cuda"].samples), 1e-4)
+            assert found["throughput_cuda"].value == pytest.approx(clock.ROW * CONDITIONS.throughput_batch / row, 1e-4)
+            assert found["train_step_cuda"].value == pytest.approx(step, 1e-4)
+        self.check_other_device()
+
+    def check_queue(self) -> None:
+        """What was queued before is not part of a time."""
+        with self.machine:
+            place = self.named("cuda:1")
+            place.select()
+            images = torch.ones(2).to("cuda:1")
+            for rows in (False, True):
+                for _ in range(50):
+                    images.add_(1)
+                samples = clock.timer(place, rows)(lambda: images + 1, 3)
+                assert samples == pytest.approx([SECONDS + LAUNCH / (clock.ROW if rows else 1)] * 3, 1e-4)
+
+    def check_memory(self) -> None:
+        """The peaks are what the allocator of cuda:1 holds: weights, images, activations, gradients, moments."""
+        with self.machine:
+            torch.ones(10_000_000).to("cuda:1")  # and freed: an earlier peak, which does not count
+        for entry in (ENTRY, REMEMBERING):
+            found = self.readings("memory_cuda", entry=entry)
+            inference, training = found["cuda_inference_bytes"], found["cuda_training_bytes"]
+            assert inference.value == pytest.approx(self.counted("memory_inference", entry), abs=5000)
+            assert training.value == pytest.approx(self.counted("memory_training", entry), abs=5000)
+            for reading in (inference, training):
+                assert 0 <= reading.detail["reserved"] - reading.value < BLOCK
+        self.check_other_device()
+
+    def check_other_device(self) -> None:
+        other = self.machine.devices[0]
+        assert not other.opened, "a second context was opened on cuda:0"
+        assert other.operators == 0
+
+    def counted(self, metric: str, entry: Architecture = ENTRY) -> int:
+        """What the exact tracker on meta counts for the same, with weights and input."""
+        subject = Subject(entry, "cpu", CONDITIONS.model_copy(update={"image_size": SIZE}))
+        (reading,) = worker.measure(CATALOG[metric], subject)
+        assert reading.value is not None
+        if metric == "memory_training":
+            return int(reading.value)
+        return int(reading.value) + reading.detail["weights"] + 3 * SIZE * SIZE * 4
+
+    def kernels_of_a_step(self) -> int:
+        """How many operators one training step queues, counted apart from all timing."""
+        machine = Machine([Accelerator(0.0)])
+        with machine:
+            subject = Subject(ENTRY, machine.device("cuda:0"), CONDITIONS.model_copy(update={"image_size": SIZE}))
+            network, batch, recipe = exercise(subject, subject.device)
+            step = step_of(network, recipe)
+            step(*batch)
+            before = machine.devices[0].operators
+            step(*batch)
+        return machine.devices[0].operators - before
+
+
+@pytest.fixture(params=[False, True], ids=["runtime", "torch"])
+def bench(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Once with the simulated runtime in place of torch's, once with torch's own functions simulated."""
+    return Bench(monkeypatch, request.param)
+
+
+def test_times_are_those_of_the_device(bench: Bench) -> None:
+    bench.check_times()
+
+
+def test_what_was_queued_before_is_no_part_of_a_time(bench: Bench) -> None:
+    bench.check_queue()
+
+
+def test_memory_is_that_of_the_device(bench: Bench) -> None:
+    bench.check_memory()
+
+
+def test_a_reading_names_its_device_and_its_precision(bench: Bench) -> None:
+    (reading,) = bench.readings("latency_cuda").values()
+    assert reading.settings["device"] == "cuda:1"
+    assert reading.detail["device"] == {"name": "simulated", "uuid": "GPU-1"}
+    assert set(reading.detail["precision"].values()) == {"ieee", False}
+
+
+CHECKS = (Bench.check_queue, Bench.check_memory, Bench.check_times)
+CALL = "        call()\n        device.synchronize()\n"
+TIMER = "row_timer if rows else waiting_timer"
+FAULTS: dict[str, tuple[Any, str, str, str]] = {
+    "latency not synchronized": (clock, "waiting_timer", CALL, "        call()\n"),
+    "queue not empty at first": (clock, "waiting_timer", "    device.synchronize()\n    for", "    for"),
+    "latency in rows": (clock, "timer", TIMER, "row_timer"),
+    "throughput call by call": (clock, "timer", TIMER, "waiting_timer"),
+    "rows not divided": (clock, "row_timer", " / ROW for", " for"),
+    "CPU timer": (latency, "_timed", "clock.timer(subject.place, rows)", "clock.cpu_timer"),
+    "device 0 for all": (Device, "index", "int(", "0 * int("),
+    "device 0 synchronized": (Device, "synchronize", "self.index", "0"),
+    "nothing synchronized": (Device, "synchronize", "if self.runtime:", "if not self:"),
+    "no current device": (Device, "select", "if self.runtime:", "if not self:"),
+    "device not selected": (worker, "_subject", "place.select()", "pass"),
+    "events not synchronized": (Device, "elapsed", "self.synchronize()", "pass"),
+    "events on device 0": (Device, "elapsed", "start.record()", "self.runtime.set_device(0); start.record()"),
+    "end before the work": (Device, "elapsed", "work()\n    end.record()", "end.record()\n    work()"),
+    "counter of device 0": (Device, "peaks", "runtime.peaks(self.index)", "runtime.peaks(0)"),
+    "peaks of device 0 reset": (Device, "peaks", "reset_peaks(self.index)", "reset_peaks(0)"),
+    "peaks not reset": (Device, "peaks", "self.runtime.reset_peaks(self.index)", "pass"),
+    "built in inference mode": (Subject, "fresh", "inference_mode(False)", "inference_mode(True)"),
+    "moved in inference mode": (Subject, "_made", "inference_mode(False)", "inference_mode(True)"),
+    "trained after inference": (memory_measured, "_inference", "subject.take(subject.device)", "subject.network"),
+    "image kept": (
+        memory_measured,
+        "_inference",
+        "subject.input(1)",
+        "vars(subject).setdefault('kept', subject.input(1))",
+    ),
+    "torch: device 0": (TorchRuntime, "set_device", "set_device_index(index)", "set_device_index(0)"),
+    "torch: no wait": (TorchRuntime, "synchronize", "torch.accelerator.synchronize(index)", "pass"),
+    "torch: counter of device 0": (TorchRuntime, "peaks", "max_memory_allocated(index)", "max_memory_allocated(0)"),
+    "torch: reserved by device 0": (TorchRuntime, "peaks", "max_memory_reserved(index)", "max_memory_reserved(0)"),
+    "torch: peaks not reset": (TorchRuntime, "reset_peaks", "torch.accelerator.reset_peak_memory_stats(index)", "pass"),
+}
+"""A function of the product, and what is replaced in its source by what."""
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_seeded_fault_is_caught(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same checks, passed without the fault, fail with it."""
+    seed(monkeypatch, *FAULTS[fault])
+    assert any(fails(check, Bench(monkeypatch, through_torch=True)) for check in CHECKS)
+
+
+def fails(check: Callable[[Bench], None], bench: Bench) -> bool:
+    try:
+        check(bench)
+    except (AssertionError, RuntimeError):
+        return True
+    return False
+
+
+def seed(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, old: str, new: str) -> None:
+    """Replaces a function of the product by one made of a changed copy of its source."""
+    found = inspect.getattr_static(owner, name)
+    function = found.fget if isinstance(found, property) else found
+    source = textwrap.dedent(inspect.getsource(function))
+    assert source.count(old) == 1, f"{name} has no single {old!r}"
+    made: dict[str, Any] = {}
+    changed = compile(f"from __future__ import annotations\n{source.replace(old, new)}", "<seeded>", "exec")
+    exec(changed, function.__globals__, made)
+    monkeypatch.setattr(owner, name, made[name])
