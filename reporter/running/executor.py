@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Any
 
-from reporter import interrupts
+from reporter import importing, interrupts
 from reporter.measuring import confinement, machine
 from reporter.running.request import Request
 from reporter.running.slots import Heard, Message, Slot, converse
@@ -94,7 +94,8 @@ class LocalExecutor:
             _serve()
         seconds = math.inf if timeout is None else timeout
         self._workers[slot] = Worker(process, reader, confinement.children(), seconds, monotonic() + seconds)
-        process.start()
+        with importing.Safely():
+            process.start()
         writer.close()
 
     def listen(self) -> Heard:
@@ -143,7 +144,7 @@ class LocalExecutor:
 
 def _serve() -> None:
     """Starts the fork server where there is none, deaf to Ctrl-C, which a terminal sends to all processes of a run."""
-    with interrupts.held_back():
+    with interrupts.held_back(), importing.Safely():
         resource_tracker.ensure_running()  # first, because it lifts the mask
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         forkserver.ensure_running()
