@@ -19,6 +19,7 @@ from time import monotonic
 from typing import Any
 
 import reporter
+from reporter.measuring import groups
 
 LEAST_SECONDS = 0.5
 """The system counts in hundredths of a second: what others did in less time than this cannot be told."""
@@ -68,13 +69,9 @@ def versions() -> dict[str, str]:
 
 @cache
 def usable_threads() -> int:
-    """Processors that this process may use: the smaller of its affinity and the control group's quota."""
+    """Processors that this process may use: its affinity, or fewer by the quota of a control group, rounded up."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return cores if quota == "max" else max(1, min(cores, math.floor(int(quota) / int(period))))
-    except (OSError, ValueError):
-        return cores
+    return max(1, math.ceil(min(cores, groups.processors())))
 
 
 @cache
