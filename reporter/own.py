@@ -110,7 +110,7 @@ def _build(function: Callable[..., Any], classes: int) -> nn.Module:
         return made
     from reporter.measuring.heads import with_classes
 
-    return with_classes(made, classes, Architecture.input_size)
+    return with_classes(made, classes, Architecture.input_size, trial=function())
 
 
 def _build_anew(reference: str, classes: int) -> nn.Module:
