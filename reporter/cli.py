@@ -112,6 +112,8 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     finally:
         seen.close()
         held.close()
+    if outcome.foreign:
+        _say(f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy")
     _say(f"{_spent(outcome, duration(outcome.seconds))}; {next(path for path in written if path.suffix == '.html')}")
     return REGRESSED if regressed else FAILED if outcome.failed else 0
 

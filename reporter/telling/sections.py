@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reporter.comparing.kept import Kept
 from reporter.comparing.words import Words
-from reporter.telling import thinning
+from reporter.telling import quiet, thinning
 from reporter.telling.cards import Card, Index, cards
 from reporter.telling.choice import Choice
 from reporter.telling.claims import Trials
@@ -70,7 +70,7 @@ def found(comparison: Comparison, language: Language) -> Section:
     _ = language._
     sentences = findings(comparison, language) or [_("Too little was measured to compare anything.")]
     if any("≈" in sentence for sentence in sentences):
-        sentences.append(_("≈ marks what rests on noisy times: the machine was not quiet enough to rely on it."))
+        sentences += quiet.causes(comparison, language)
     return Section("found", _("What was found"), (Items(tuple(sentences)),))
 
 
