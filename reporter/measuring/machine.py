@@ -103,13 +103,17 @@ def one_core(turn: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def has_glibc() -> bool:
+    return platform.libc_ver()[0] == "glibc"
+
+
 def keep_freed_memory() -> bool:
     """Lets the C library keep what is freed for the next call, in this process from now on; False where it cannot.
 
     glibc otherwise hands memory back and asks for it again in every call, as often as it happens to lie at the end of
     the heap: VGG-16 spent 10 % of its time so, and GoogLeNet between 0 and 8 %, another share in every process.
     """
-    if platform.libc_ver()[0] != "glibc":
+    if not has_glibc():
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, NEVER))

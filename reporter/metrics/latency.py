@@ -7,13 +7,15 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from reporter.fields import DEFAULT_MALLOC
 from reporter.types import FOREIGN_LOAD, Metric, Quantity, Reading
 
 if TYPE_CHECKING:
     from reporter.measuring.subject import Subject
 
 Device = Literal["cpu", "cuda"]
-WHERE = {"cpu": "on the CPU with all threads", "cuda": "on the GPU"}
+KEEPING = "in a process that keeps freed memory"
+WHERE = {"cpu": f"on the CPU with all threads, {KEEPING}", "cuda": "on the GPU"}
 EFFORT = ("rounds", "seconds", "goal")
 
 
@@ -93,7 +95,8 @@ def _inference(subject: Subject, batch: int) -> Callable[[], object]:
 def _timed(quantity: Quantity, subject: Subject, call: Callable[[], object], least: int) -> Reading:
     from reporter.measuring import clock, machine
 
-    machine.keep_freed_memory()
+    if quantity.key not in DEFAULT_MALLOC:
+        machine.keep_freed_memory()
     conditions, before = subject.conditions, machine.load()
     timer = clock.timer(subject.device.type)
     samples = subject.sample(_watched(call), timer, seconds=conditions.seconds, goal=conditions.goal, least=least)
@@ -133,7 +136,7 @@ def _entry(
     )
 
 
-ONE_THREAD = _latency("latency_cpu_1thread", "Latency, CPU, 1 thread", "on the CPU with one thread")
+ONE_THREAD = _latency("latency_cpu_1thread", "Latency, CPU, 1 thread", f"on the CPU with one thread, {KEEPING}")
 LATENCY = {
     "cpu": _latency("latency_cpu", "Latency, CPU", WHERE["cpu"]),
     "cuda": _latency("latency_cuda", "Latency, GPU", WHERE["cuda"]),
