@@ -52,12 +52,12 @@ def test_the_first_screen_names_the_cause() -> None:
     few = changed(first, **{key: timed(key, 0.02, 0.021, 0.02, **{FOREIGN_LOAD: [0.01]})})
     wide = changed(first, **{key: timed(key, *samples.times(0.01, 0.4))})
     assert first_screen(compare([first, *others])) == []
-    told = {
+    shown = {
         name: first_screen(compare([made, *others])) for name, made in (("busy", busy), ("few", few), ("wide", wide))
     }
-    assert told["busy"] == ["≈ marks noisy times: other programs kept up to 48% of the processors busy meanwhile."]
-    assert told["few"] == ["≈ marks noisy times: the preset standard takes too few samples for a 95 % interval."]
-    assert "samples or rounds" in told["wide"][0]
+    assert shown["busy"] == ["≈ marks noisy times: other programs kept up to 48% of the processors busy meanwhile."]
+    assert shown["few"] == ["≈ marks noisy times: the preset standard takes too few samples for a 95 % interval."]
+    assert "samples or rounds" in shown["wide"][0]
     both = compare([busy, changed(others[0], **{key: timed(key, 0.05, 0.05)}), *others[1:]])
     assert [text.split(":")[1].split()[0] for text in causes(both, ENGLISH)] == ["other", "the"]
 
@@ -67,9 +67,9 @@ def test_all_threads_slower_than_one_is_a_warning_with_names() -> None:
     assert slower_on_all_threads(compare(records), ENGLISH) is None
     slow = changed(records[0], latency_cpu=timed("latency_cpu", *samples.times(0.05)))
     few = changed(records[1], latency_cpu=timed("latency_cpu", 1.6, 1.7, 1.5))
-    told = slower_on_all_threads(compare([slow, few, records[2]]), ENGLISH)
+    shown = slower_on_all_threads(compare([slow, few, records[2]]), ENGLISH)
     names = [slow.architecture, few.architecture]
-    assert str(told).startswith(f"{names[0]} and {names[1]} take longer on all CPU threads (2) than on one")
+    assert str(shown).startswith(f"{names[0]} and {names[1]} take longer on all CPU threads (2) than on one")
     assert any("than on one" in text for text in findings(compare([slow, *records[1:]]), ENGLISH))
 
 
