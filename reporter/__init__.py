@@ -12,16 +12,21 @@ cli.py commands/ settings.py        the command line: argv -> the three phases; 
 progress.py interrupts.py exits.py  what is seen meanwhile, and how it ends
 single.py results.py                the Python API: `reporter.measure` and `reporter.load`, docs/api.md
 types.py fields.py catalog.py       the nouns, what they may hold, the one extension mechanism
+importing.py                        child processes import what is installed, never from the current folder
 own.py plugins.py roster.py         networks from elsewhere: one's own files, installed packages, torchvision and timm
 statistics.py durations.py          what samples say; times as people write them
 """
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as in typing, which is not imported while the current folder may be on sys.path
 
 __version__ = "0.1.0"
 __all__ = ["load", "measure"]
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from reporter.results import load
     from reporter.single import measure
 

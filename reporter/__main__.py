@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
-from reporter import interrupts
+TYPE_CHECKING = False  # as in typing, which is not imported while the current folder may be on sys.path
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def main() -> NoReturn:
     """Listens for interrupts before the command line is loaded, which takes a moment."""
+    from reporter import interrupts
+
     interrupts.listen()
     try:
         from reporter import cli
@@ -19,4 +21,7 @@ def main() -> NoReturn:
 
 
 if __name__ == "__main__":
+    from reporter.importing import leave_current_folder
+
+    leave_current_folder()
     main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from reporter.comparing.compare import Results
     from reporter.running.request import Outcome
     from reporter.settings import FailOn
+
+COLLECTING = (100_000, 50, 100)
+"""Thresholds of garbage collection: with Python's own, a report on thousands of records is searched over and over."""
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -111,6 +115,8 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     finally:
         seen.close()
         held.close()
+    if outcome.foreign:
+        _say(f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy")
     _say(f"{_spent(outcome, duration(outcome.seconds))}; {next(path for path in written if path.suffix == '.html')}")
     return REGRESSED if regressed else FAILED if outcome.failed else 0
 
@@ -118,6 +124,7 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The console script: every error becomes one line and an exit code."""
     interrupts.listen()
+    gc.set_threshold(*COLLECTING)
     _open_streams()
     try:
         code = command.main(arguments, prog_name="reporter", standalone_mode=False)

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, JsonValue, SkipValidation
 
 FRACTIONS = ("finetune_top1", "probe_top1", "scratch_top1", "imagenet_top1", "imagenet_top5")
+DEFAULT_MALLOC = ("latency_cpu_default_malloc", "throughput_cpu_default_malloc")
+"""Times with the allocator's default settings: a second view of others, which no comparison of runs judges."""
 UNITS = {
     **dict.fromkeys(("parameters", "parameters_auxiliary", "macs", "macs_fvcore", "activations", "depth"), "1"),
     **dict.fromkeys((*FRACTIONS, "gradient_ratio"), "1"),
@@ -19,6 +21,7 @@ UNITS = {
     **dict.fromkeys(("probe_seconds", "scratch_seconds"), "s"),
     **dict.fromkeys(("train_step_cpu", "train_step_cuda"), "s"),
     **dict.fromkeys(("throughput_cpu", "throughput_cuda"), "1/s"),
+    **dict(zip(DEFAULT_MALLOC, ("s", "1/s"), strict=True)),
 }
 """The units of the keys that every results folder has; a metric of one's own may have any key besides."""
 NUMBERS = frozenset((int, float))

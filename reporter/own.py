@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -109,7 +110,7 @@ def _build(function: Callable[..., Any], classes: int) -> nn.Module:
         return made
     from reporter.measuring.heads import with_classes
 
-    return with_classes(made, classes, Architecture.input_size)
+    return with_classes(made, classes, Architecture.input_size, trial=function())
 
 
 def _build_anew(reference: str, classes: int) -> nn.Module:
@@ -132,6 +133,8 @@ def _takes(function: Callable[..., Any]) -> str:
 
 def _module(place: str) -> ModuleType:
     if not place.endswith(".py"):
+        if find_spec(place.partition(".")[0]) is None:
+            sys.path.append(os.getcwd())  # only for a package that is found nowhere else
         return import_module(place)
     path = Path(place).absolute()
     spec = spec_from_file_location(f"{path.stem}__own", path)

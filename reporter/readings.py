@@ -146,16 +146,25 @@ class Reading(_Model):
         """The status as it is told: `noisy` is derived from the samples, never stored."""
         if not self.measured or self.quantity.unit not in ("s", "1/s") or self.quantity.centre == "mean":
             return Verdict(self.status, self.reason)
-        doubt = statistics.doubt(self.samples, self.rounds, NOISY_SPREAD) or self._disturbance
+        doubt = self._disturbance or statistics.doubt(self.samples, self.rounds, NOISY_SPREAD)
         return Verdict("noisy", doubt) if doubt else Verdict("ok", self.reason)
 
     @property
-    def _disturbance(self) -> str | None:
-        """Why the machine was not quiet enough, by what other programs did in the worst of the rounds."""
+    def foreign_load(self) -> float:
+        """The share of the processors that other programs kept busy in the worst of the rounds, as far as known."""
         shares = self.detail.get(FOREIGN_LOAD)
         known = [share for share in shares if isinstance(share, int | float)] if isinstance(shares, list) else []
-        worst = max(known, default=0.0)
-        return f"other programs kept {worst:.0%} of the processors busy" if worst > DISTURBING else None
+        return max(known, default=0.0)
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether other programs made a time unreliable, whatever its samples show."""
+        return self.foreign_load > DISTURBING
+
+    @property
+    def _disturbance(self) -> str | None:
+        """The reason for a disturbed time: it precedes what the samples show, which is a consequence."""
+        return f"other programs kept {self.foreign_load:.0%} of the processors busy" if self.disturbed else None
 
 
 class Record(_Model):

@@ -63,10 +63,9 @@ def _ask(question: str) -> str:
     """What the process answers; ReporterError with its last line where it has none."""
     here = str(Path(reporter.__file__).parents[1])
     path = os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH", "")) if part)
+    variables = os.environ | {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
     command = [sys.executable, "-m", "reporter.single"]
-    done = subprocess.run(
-        command, input=question, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": path}
-    )
+    done = subprocess.run(command, input=question, capture_output=True, text=True, check=False, env=variables)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"the measuring process ended with exit code {done.returncode}"]
         raise ReporterError(lines[-1])

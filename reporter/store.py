@@ -95,13 +95,14 @@ def _load_all(folder: Path, read: Callable[[Path], Kept]) -> tuple[list[Kept], l
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Reads without the collector of garbage: nothing read is any, yet it would go through all of it over and over."""
+    """Disables garbage collection while many records are read, none of which is garbage; restores the former state."""
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
-        gc.freeze()
+        if enabled:
+            gc.enable()
 
 
 def _load(path: Path, kind: type[Kept], what: str) -> Kept:

@@ -62,6 +62,46 @@ def test_loading_imports_no_torch() -> None:
     assert done.stdout == "False\n", done.stderr
 
 
+STATE = """
+import decimal, gc, locale, logging, os, random, signal, sys, threading, warnings
+import numpy, pandas, scipy.stats, {libraries}
+def state():
+    loggers = {{name: (each.level, each.handlers) for name, each in logging.root.manager.loggerDict.items()
+               if isinstance(each, logging.Logger) and (each.level or each.handlers)}}
+    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+    return {{
+        "gc": (gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()),
+        "warnings": list(warnings.filters),
+        "logging": (logging.root.level, list(logging.root.handlers), logging.root.manager.disable, loggers),
+        "locale": locale.setlocale(locale.LC_ALL), "environment": dict(os.environ), "folder": os.getcwd(),
+        "signals": handlers, "random": (random.getstate(), str(numpy.random.get_state())), "path": list(sys.path),
+        "threads": threading.active_count(), "streams": (sys.stdout, sys.stderr, sys.excepthook),
+        "decimal": str(decimal.getcontext()), "limit": sys.getrecursionlimit(),
+        "torch": {torch},
+    }}
+import reporter
+{prepare}
+before = state()
+{use}
+after = state()
+print({{name: (before[name], after[name]) for name in before if before[name] != after[name]}})
+"""
+SEEDS = "(torch.initial_seed(), torch.get_num_threads(), torch.is_grad_enabled(), torch.get_default_dtype())"
+
+
+@pytest.mark.parametrize("prepare", ["", "gc.disable()", "gc.set_threshold(5); warnings.simplefilter('error')"])
+def test_loading_changes_nothing_in_the_process(prepare: str) -> None:
+    use = "r = reporter.load('results/reference'); r.values, r.samples, r.readings; r.charts()"
+    done = python(STATE.format(libraries="jinja2", torch="'torch' in sys.modules", prepare=prepare, use=use))
+    assert done.stdout == "{}\n", done.stderr
+
+
+def test_measuring_changes_nothing_in_the_process() -> None:
+    use = "reporter.measure('squeezenet1_1', 'size')"
+    done = python(STATE.format(libraries="torch", torch=SEEDS, prepare="torch.manual_seed(5)", use=use))
+    assert done.stdout == "{}\n", done.stderr
+
+
 def test_a_row_per_network_and_machine(results) -> None:
     values = results.values
     assert len(values) == len(results.records) == len(samples.few())

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from reporter.comparing.differences import Change, Gap, Kind
+from reporter.fields import DEFAULT_MALLOC
 from reporter.types import Quantity, Reading, Record
 
 EXACT_GROUPS = ("size", "compute")
@@ -65,8 +66,8 @@ def is_exact(quantity: Quantity) -> bool:
 
 
 def is_time(quantity: Quantity) -> bool:
-    """Whether a quantity is judged as a time."""
-    return quantity.group == "latency" and quantity.unit in ("s", "1/s")
+    """Whether a quantity is judged as a time; what depends on the allocator's default settings varies too much."""
+    return quantity.group == "latency" and quantity.unit in ("s", "1/s") and quantity.key not in DEFAULT_MALLOC
 
 
 def changes(paired: Iterable[Pair]) -> Iterator[Change]:

@@ -12,10 +12,11 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from reporter.measuring.groups import groups
+
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-GROUPS = Path("/sys/fs/cgroup")
-FILES = {"": ("memory.max", "memory.current"), "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes")}
+FILES = {True: ("memory.max", "memory.current"), False: ("memory.limit_in_bytes", "memory.usage_in_bytes")}
 """A control group's limit and use, in the unified hierarchy and in the older one of the memory controller."""
 
 
@@ -93,14 +94,10 @@ def available_memory() -> int:
 
 
 def _left_in_groups() -> Iterator[int]:
-    with suppress(OSError):
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
-            _, controllers, name = line.split(":", 2)
-            inside = GROUPS / controllers / name.lstrip("/")
-            for group in (inside, *inside.parents) if controllers in FILES else ():
-                limit, used = (_number(group / file) for file in FILES[controllers])
-                if limit is not None and used is not None:
-                    yield limit - used + _numbers(group / "memory.stat").get("inactive_file", 0)
+    for group in groups("memory"):
+        limit, used = (_number(group.folder / file) for file in FILES[group.unified])
+        if limit is not None and used is not None:
+            yield limit - used + _numbers(group.folder / "memory.stat").get("inactive_file", 0)
 
 
 def _number(path: Path) -> int | None:

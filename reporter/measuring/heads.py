@@ -19,12 +19,13 @@ def scores(network: nn.Module, images: Tensor) -> Tensor:
     return first
 
 
-def with_classes(network: nn.Module, classes: int, side: int) -> nn.Module:
+def with_classes(network: nn.Module, classes: int, side: int, trial: nn.Module | None = None) -> nn.Module:
     """The network with a new last linear layer, where it gives another number of scores; ValueError where it has none.
 
-    Which layer makes the scores is seen on an image of that side.
+    Which layer makes the scores is seen on an image of that side; `trial` is a second network of the same kind for
+    that, because a network may cache what it computes.
     """
-    name, head, shape = _last_linear(network, side)
+    name, head, shape = _last_linear(trial or network, side)
     if shape != (1, head.out_features):
         raise ValueError(
             f"its scores {tuple(shape)} are not those of a linear layer; let it take the number of classes"

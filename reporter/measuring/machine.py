@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Any
 
 import reporter
+from reporter.measuring import groups
 from reporter.measuring.gpus import versions as gpu_versions
 from reporter.measuring.gpus import visible
 
@@ -72,13 +73,9 @@ def versions() -> dict[str, str]:
 
 @cache
 def usable_threads() -> int:
-    """Processors that this process may use: the smaller of its affinity and the control group's quota."""
+    """Processors that this process may use: its affinity, or fewer by the quota of a control group, rounded up."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return cores if quota == "max" else max(1, min(cores, math.floor(int(quota) / int(period))))
-    except (OSError, ValueError):
-        return cores
+    return max(1, math.ceil(min(cores, groups.processors())))
 
 
 def gpus() -> list[str]:
@@ -109,13 +106,17 @@ def one_core(turn: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def has_glibc() -> bool:
+    return platform.libc_ver()[0] == "glibc"
+
+
 def keep_freed_memory() -> bool:
     """Lets the C library keep what is freed for the next call, in this process from now on; False where it cannot.
 
     glibc otherwise hands memory back and asks for it again in every call, as often as it happens to lie at the end of
     the heap: VGG-16 spent 10 % of its time so, and GoogLeNet between 0 and 8 %, another share in every process.
     """
-    if platform.libc_ver()[0] != "glibc":
+    if not has_glibc():
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, NEVER))

@@ -64,8 +64,13 @@ class Subject:
             return self.build()
 
     def take(self, device: str | torch.device) -> nn.Module:
-        """The network on a device for one who will change it: the next use makes a new one."""
-        return self.__dict__.pop("meta" if str(device) == "meta" else "network", None) or self._made(device)
+        """A new network on a device, to be changed or trained.
+
+        Never one that was used before: a tensor that it caches under inference mode, or for another image size, would
+        make training fail. The one used before is released first, so that memory holds one of them.
+        """
+        self.__dict__.pop("meta" if str(device) == "meta" else "network", None)
+        return self._made(device)
 
     @cached_property
     def counts(self) -> Counts:
@@ -89,7 +94,8 @@ class Subject:
         """A new network on the CPU, evaluating."""
         start = perf_counter()
         torch.manual_seed(0)
-        network = self.fresh(self.architecture.classes).eval()
+        with torch.inference_mode(False):  # its weights can be trained wherever it is first used
+            network = self.fresh(self.architecture.classes).eval()
         self.building += perf_counter() - start
         return network
 

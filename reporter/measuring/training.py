@@ -154,9 +154,12 @@ def has_batch_norm(network: nn.Module) -> bool:
     return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def top1(network: nn.Module, test: Images, batch: int = 32) -> float:
-    """The share of test images whose largest output is their label."""
+    """The share of test images whose largest output is their label.
+
+    Not under inference mode: the network is trained further, and may cache a tensor here.
+    """
     network.eval()
     right = 0
     for start in range(0, len(test[1]), batch):

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from reporter.fields import DEFAULT_MALLOC
 from reporter.measuring.clock import ROW
 from reporter.types import FOREIGN_LOAD, Metric, Quantity, Reading
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 Device = Literal["cpu", "cuda"]
 ONE_AT_A_TIME = " From the call until the device is done, one call at a time."
 IN_A_ROW = f" The device is given {ROW} batches in a row and waited for once."
-WHERE = {"cpu": "on the CPU with all threads", "cuda": "on the GPU"}
+KEEPING = "in a process that keeps freed memory"
+WHERE = {"cpu": f"on the CPU with all threads, {KEEPING}", "cuda": "on the GPU"}
 EFFORT = ("rounds", "seconds", "goal")
 
 
@@ -99,7 +101,8 @@ def _inference(subject: Subject, batch: int) -> Callable[[], object]:
 def _timed(quantity: Quantity, subject: Subject, call: Callable[[], object], least: int, rows: bool = False) -> Reading:
     from reporter.measuring import clock, machine
 
-    machine.keep_freed_memory()
+    if quantity.key not in DEFAULT_MALLOC:
+        machine.keep_freed_memory()
     conditions, before = subject.conditions, machine.load()
     timer = clock.timer(subject.place, rows)
     samples = subject.sample(_watched(call), timer, seconds=conditions.seconds, goal=conditions.goal, least=least)
@@ -139,7 +142,7 @@ def _entry(
     )
 
 
-ONE_THREAD = _latency("latency_cpu_1thread", "Latency, CPU, 1 thread", "on the CPU with one thread")
+ONE_THREAD = _latency("latency_cpu_1thread", "Latency, CPU, 1 thread", f"on the CPU with one thread, {KEEPING}")
 LATENCY = {
     "cpu": _latency("latency_cpu", "Latency, CPU", WHERE["cpu"]),
     "cuda": _latency("latency_cuda", "Latency, GPU", WHERE["cuda"]),

@@ -42,10 +42,8 @@ def measure_training(subject: Subject) -> Iterator[Reading]:
     """Forward and backward among all that a step holds; the fused AdamW updates in place and adds nothing."""
     from reporter.measuring.counting import peak_bytes, storage_bytes
     from reporter.measuring.learning import exercise
-    from reporter.measuring.subject import auxiliary_heads
     from reporter.measuring.training import loss_of
 
-    whole = not auxiliary_heads(subject.meta)
     network, (images, labels), recipe = exercise(subject, "meta")
     weights, buffers = list(network.parameters()), list(network.buffers())
     known = [*weights, *buffers, images, labels]
@@ -56,9 +54,6 @@ def measure_training(subject: Subject) -> Iterator[Reading]:
         "batch": storage_bytes([images, labels]),
     }
     gradients = storage_bytes(weights)
-    if whole:  # a step on meta changes no value, so that the network can be used again
-        network.zero_grad()
-        subject.meta = network.eval()
     yield exact(TRAINING, peak + sum(shares.values()), **shares, gradients=gradients, activations=peak - gradients)
 
 

@@ -10,6 +10,7 @@ from time import monotonic
 
 from reporter import store
 from reporter.architectures.timm import PREFIX
+from reporter.fields import DEFAULT_MALLOC
 from reporter.measuring.job import Job
 from reporter.progress import Lines
 from reporter.running import turns
@@ -24,7 +25,8 @@ Book = dict[str, Record]
 
 def timed(metrics: dict[str, Metric], devices: dict[str, str]) -> dict[str, Metric]:
     """The metrics that are times on a device that is there; ReporterError where there is none."""
-    found = {name: metric for name, metric in metrics.items() if metric.timed and metric.device in devices}
+    times = {name: metric for name, metric in metrics.items() if metric.timed and metric.device in devices}
+    found = {name: metric for name, metric in times.items() if name not in DEFAULT_MALLOC}
     if not found:
         raise ReporterError("--metrics: only times are measured in turns; try latency, or latency_cpu_1thread")
     return found

@@ -6,15 +6,18 @@ the cluster runs there meanwhile. Ray restarts an actor that is lost, if its nod
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Sequence
 from functools import cached_property
 from time import monotonic
 from typing import Any, NamedTuple
 
+from reporter import importing
 from reporter.running.executor import LocalExecutor
 from reporter.running.post import Post, code
 from reporter.running.request import Request
@@ -135,7 +138,9 @@ class RayExecutor:
         try:
             if self._address not in KNOWN:
                 socket.create_connection((host.strip("[]"), int(port)), KNOCK).close()  # Ray would try for minutes
-            self._ray.init(self._address, log_to_driver=False, logging_level=logging.CRITICAL, **more)
+            with importing.Safely(), contextlib.chdir(importing.ROOT if importing.is_lent() else sys.prefix):
+                # Ray puts the current folder first on the sys.path of its workers.
+                self._ray.init(self._address, log_to_driver=False, logging_level=logging.CRITICAL, **more)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             why = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ReporterError(f"--executor ray: no cluster at {self._address}: {why}") from None

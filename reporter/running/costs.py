@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
+from reporter.fields import DEFAULT_MALLOC
 from reporter.measuring.job import Job
+from reporter.metrics.default_malloc import SHARE
 from reporter.running.allocation import place
 from reporter.types import Record
 
@@ -24,6 +26,7 @@ ONE_THREAD = 1.7
 """How much longer a call takes on one thread."""
 AROUND = 1.3
 """What a network's other layers take, as a factor on its multiply-adds."""
+SUFFIX = "_default_malloc"
 GPU = 20
 """How much faster a GPU is, until one has been seen."""
 
@@ -66,7 +69,9 @@ class Costs:
         if job.process.startswith("timing"):
             calls = {"latency_cpu_1thread": ONE_THREAD * image, "latency_cpu": image}
             calls |= {"throughput_cpu": conditions.throughput_batch * image, "train_step_cpu": step}
-            return overhead + sum(conditions.seconds + PATIENCE * calls.get(name, image) for name in job.metrics)
+            sampled = {name: conditions.seconds * (SHARE if name in DEFAULT_MALLOC else 1) for name in job.metrics}
+            kinds = {name: calls.get(name.removesuffix(SUFFIX), image) for name in job.metrics}
+            return overhead + sum(sampled[name] + PATIENCE * kinds[name] for name in job.metrics)
         evaluation = (2 * conditions.test_images + 6 * conditions.batch_size) * small
         training = conditions.seeds * (building + conditions.steps * step + evaluation)
         forward = conditions.seeds * (building + conditions.steps * step / 3 + evaluation / 2)

@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Any
 
-from reporter import interrupts
+from reporter import importing, interrupts
 from reporter.measuring import confinement, gpus, machine
 from reporter.running.credentials import withheld
 from reporter.running.request import Request
@@ -104,7 +104,7 @@ class LocalExecutor:
             _serve(self._keep)
         seconds = math.inf if timeout is None else timeout
         self._workers[slot] = Worker(process, reader, confinement.children(), seconds, monotonic() + seconds)
-        with nullcontext() if self._served else withheld(self._keep):
+        with importing.Safely(), nullcontext() if self._served else withheld(self._keep):
             process.start()
         writer.close()
 
@@ -157,7 +157,7 @@ def _serve(keep: Collection[str]) -> None:
 
     Its workers inherit its environment, which has no credentials but those to `keep`.
     """
-    with interrupts.held_back(), withheld(keep):
+    with interrupts.held_back(), importing.Safely(), withheld(keep):
         resource_tracker.ensure_running()  # first, because it lifts the mask
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         forkserver.ensure_running()

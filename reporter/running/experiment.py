@@ -60,6 +60,8 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
         if store.append_history(request.folder, (ledger.history(run, moment) for ledger in measured)):
             progress.say(f"{request.folder / 'history.jsonl'}: the last line was cut short and does not count")
     outcome.failed += sum(ledger.failed() for ledger in ledgers.values())
+    timed = (reading for ledger in ledgers.values() if ledger.spent for reading in ledger.record.readings.values())
+    outcome.foreign = max((reading.foreign_load for reading in timed if reading.disturbed), default=0.0)
     return outcome
 
 

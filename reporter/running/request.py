@@ -76,7 +76,8 @@ class Request:
 class Outcome:
     """What a run did: seconds in all, inside measuring calls, on building networks; and what did not succeed.
 
-    `slots` is how many jobs ran at a time.
+    `slots` is how many jobs ran at a time, `foreign` the largest share of the processors that other programs kept busy
+    during a measurement that they disturbed.
     """
 
     seconds: float = 0.0
@@ -85,3 +86,4 @@ class Outcome:
     jobs: int = 0
     failed: int = 0
     slots: int = 1
+    foreign: float = 0.0

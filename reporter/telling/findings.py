@@ -10,6 +10,7 @@ from reporter.telling.comparison import Comparison, accuracy, number
 from reporter.telling.correlation import spearman
 from reporter.telling.language import Language
 from reporter.telling.pairs import against, doubted
+from reporter.telling.quiet import slower_on_all_threads
 from reporter.telling.ranks import ranks
 from reporter.telling.starts import brought, probed
 from reporter.telling.timing import how, timing
@@ -188,6 +189,7 @@ FINDINGS: tuple[Callable[[Comparison, Language], str | None], ...] = (
     not_time,
     correlated,
     ordered,
+    slower_on_all_threads,
     against("se_resnet50", "resnet50", OPENINGS[0]),
     against("resnext50_32x4d", "resnet50", OPENINGS[1]),
     learned,

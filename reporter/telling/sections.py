@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reporter.comparing.kept import Kept
 from reporter.comparing.words import Words
-from reporter.telling import thinning
+from reporter.telling import quiet, thinning
 from reporter.telling.cards import Card, Index, cards
 from reporter.telling.choice import Choice
 from reporter.telling.claims import Trials
@@ -19,6 +19,8 @@ from reporter.telling.table import Table, status_word
 
 CARDS = 90
 """So many networks have cards at most: all of torchvision's and the lecture's, and a page that one can still open."""
+KEEPING = "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647"
+"""The environment variables with which glibc keeps freed memory, as a process that is timed does."""
 LINES = 200
 """Longer lists are cut off there."""
 
@@ -70,7 +72,7 @@ def found(comparison: Comparison, language: Language) -> Section:
     _ = language._
     sentences = findings(comparison, language) or [_("Too little was measured to compare anything.")]
     if any("≈" in sentence for sentence in sentences):
-        sentences.append(_("≈ marks what rests on noisy times: the machine was not quiet enough to rely on it."))
+        sentences += quiet.causes(comparison, language)
     return Section("found", _("What was found"), (Items(tuple(sentences)),))
 
 
@@ -143,10 +145,11 @@ def measured(comparison: Comparison, language: Language) -> Section:
         "a drift of the machine is shared. Compare ratios within a run, not times of two machines."
     )
     memory = _(
-        "A process that is timed keeps the memory that a call frees (where the C library is glibc). Otherwise many "
-        "networks ask the system for it anew in every call, which costs up to a tenth of the time, and another share "
-        "in every process, by how its memory happens to lie."
-    )
+        "A process that is timed keeps the memory that a call frees (where the C library is glibc), so that its times "
+        "repeat. With the allocator's default settings many networks request it again from the system in every call, "
+        "and are slower by a share that differs from process to process: see the columns for default malloc. To run a "
+        "service as it is timed here, set {variables} in its environment."
+    ).format(variables=KEEPING)
     quantities = comparison.quantities.values()
     shown = [q for q in quantities if any(value is not None for value in comparison.column(q.key))]
     terms = tuple((language._(q.title), language._(q.definition)) for q in shown)

@@ -1,0 +1,92 @@
+"""Networks that keep a tensor from their first forward pass: alone, and with all metrics in one process."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from networks import own, subject
+from torch import Tensor, nn
+
+from reporter import own as own_networks
+from reporter.catalog import collect
+from reporter.measuring.worker import measure
+from reporter.types import Metric
+
+METRICS = {name: metric for name, metric in collect("reporter.metrics", Metric).items() if metric.device != "cuda"}
+KINDS = ("attribute", "buffer", "dictionary")
+SMALL = {"image_size": 48, "steps": 2, "seeds": 1, "test_images": 10, "seconds": 0.02}
+
+
+class Grid(nn.Module):
+    """Adds a positional grid, which it computes in its first forward pass and keeps."""
+
+    def __init__(self, kind: str, classes: int) -> None:
+        super().__init__()
+        self.kind = kind
+        self.kept: dict[str, Tensor] = {}
+        self.register_buffer("stored", None)
+        self.plain: Tensor | None = None
+        self.body, self.scale, self.head = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 1), nn.Linear(8, classes)
+
+    def grid(self, features: Tensor) -> Tensor:
+        made = {"attribute": self.plain, "buffer": self.stored, "dictionary": self.kept.get("grid")}[self.kind]
+        if made is None:
+            sides = [torch.linspace(0, 1, side, device=features.device) for side in features.shape[-2:]]
+            made = sides[0][:, None] * sides[1]
+            if self.kind == "attribute":
+                self.plain = made
+            elif self.kind == "buffer":
+                self.stored = made
+            else:
+                self.kept["grid"] = made
+        return made
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.body(images)
+        return self.head(self.scale(features * (1 + self.grid(features))).mean((2, 3)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("turned", [False, True], ids=["in order", "in reverse"])
+def test_all_metrics_in_one_process(kind: str, turned: bool) -> None:
+    """Training has another image size than inference, so that the grid of one does not fit the other."""
+    caching = subject(own(partial(Grid, kind)), **SMALL)
+    for name in sorted(METRICS, reverse=turned):
+        for reading in measure(METRICS[name], caching):
+            assert reading.measured or reading.status == "unsupported", (name, reading.reason)
+    assert caching.network is caching.network
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["latency_cpu", "train_step_cpu", "finetune"])
+def test_a_metric_alone(kind: str, name: str) -> None:
+    assert all(reading.measured for reading in measure(METRICS[name], subject(own(partial(Grid, kind)), **SMALL)))
+
+
+def test_a_network_that_was_used_is_not_the_one_that_is_trained() -> None:
+    caching = subject(own(partial(Grid, "attribute")))
+    with torch.inference_mode():
+        used = caching.network
+        used(caching.input(1))
+    assert not any(weight.is_inference() for weight in used.parameters()), "built under inference mode"
+    taken = caching.take("cpu")
+    assert taken is not used
+    assert taken.plain is None
+    assert caching.network not in (used, taken)
+
+
+def test_another_number_of_classes_is_tried_on_a_second_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function without a parameter for the classes: which layer is the head shows in a forward pass at 224 px."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    (tmp_path / "net.py").write_text(
+        "from test_caching import Grid\n\n\ndef build():\n    return Grid('attribute', 5)\n"
+    )
+    network = own_networks.load(f"{tmp_path}/net.py:build").build(7)
+    assert network.head.out_features == 7
+    assert network.plain is None
+    network(torch.zeros(1, 3, 48, 48)).sum().backward()

@@ -1,0 +1,170 @@
+"""Times with the allocator's default settings, beside those of a process that keeps freed memory."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import samples
+from commands import ROOT
+from networks import CONDITIONS, own, subject
+
+from reporter.catalog import collect
+from reporter.comparing.compare import compare as differences
+from reporter.comparing.pairs import is_time
+from reporter.fields import DEFAULT_MALLOC, UNITS
+from reporter.measuring.job import Job
+from reporter.measuring.worker import measure
+from reporter.running import ab
+from reporter.running.costs import Costs
+from reporter.running.experiment import plan
+from reporter.running.ledger import Ledger
+from reporter.running.request import Request
+from reporter.telling.comparison import compare
+from reporter.telling.language import language
+from reporter.telling.limits import CRITERIA
+from reporter.telling.sections import KEEPING, Text, measured
+from reporter.telling.tables.groups import group
+from reporter.telling.tables.overview import HEADLINES
+from reporter.telling.timing import TIMES
+from reporter.types import Metric, Reading, ReporterError
+
+METRICS = collect("reporter.metrics", Metric)
+PAIRS = dict(zip(DEFAULT_MALLOC, ("latency_cpu", "throughput_cpu"), strict=True))
+GLIBC = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+FAULTS = """
+import resource, torch
+layer, image = torch.nn.Conv2d(3, 64, 3, padding=1), torch.zeros(1, 3, 400, 400)
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    with torch.inference_mode():
+        for _ in range(5):
+            layer(image)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // 5
+faults()
+"""
+MEASURE = """
+from functools import partial
+from networks import own, subject
+from reporter.catalog import collect
+from reporter.measuring.worker import measure
+from reporter.types import Metric
+metrics, network = collect("reporter.metrics", Metric), subject(own(), seconds=0.02)
+for name in ("latency_cpu_default_malloc", "throughput_cpu_default_malloc", "latency_cpu"):
+    print(measure(metrics[name], network)[0].status, (faults(), faults())[1])
+"""
+PAGES = 64 * 400 * 400 * 4 // os.sysconf("SC_PAGE_SIZE")
+"""Of the output of the layer: more than glibc ever takes from the heap by itself."""
+
+
+def python(code: str, **variables: str) -> list[str]:
+    paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))
+    environment = os.environ | {"PYTHONPATH": paths} | variables
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    return done.stdout.split()
+
+
+@GLIBC
+def test_the_default_settings_are_those_of_a_plain_process() -> None:
+    """Pages are requested again in every call, until a time is taken that keeps freed memory."""
+    first, latency, second, throughput, third, keeping = python(FAULTS + MEASURE)
+    assert first == second == third == "ok"
+    assert min(int(latency), int(throughput)) > PAGES // 2
+    assert int(keeping) < PAGES // 10
+
+
+@GLIBC
+@pytest.mark.parametrize(
+    "variables",
+    [
+        dict(pair.split("=") for pair in KEEPING.split()),
+        {"GLIBC_TUNABLES": "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=2147483647"},
+    ],
+    ids=["variables", "tunables"],
+)
+def test_the_variables_of_the_report_have_the_same_effect(variables: dict[str, str]) -> None:
+    show = FAULTS + "print(faults())"
+    assert int(python(show)[0]) > PAGES // 2
+    assert int(python(show, **variables)[0]) < PAGES // 10
+
+
+@pytest.mark.parametrize("key", DEFAULT_MALLOC)
+def test_a_reading_like_that_of_the_other_time(key: str) -> None:
+    (reading,) = measure(METRICS[key], subject(own(), seconds=0.05))
+    assert reading.measured or platform.libc_ver()[0] != "glibc"
+    assert reading.quantity.unit == UNITS[key] == UNITS[PAIRS[key]]
+    assert METRICS[key].depends == METRICS[PAIRS[key]].depends
+
+
+@pytest.mark.parametrize("key", DEFAULT_MALLOC)
+def test_another_c_library(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
+    (reading,) = measure(METRICS[key], subject(own()))
+    assert reading.status == "unsupported"
+    assert "not glibc" in str(reading.reason)
+
+
+def test_it_is_taken_before_the_times_that_keep_freed_memory(tmp_path: Path) -> None:
+    request = Request(tmp_path, [own()], METRICS, {"cpu": "cpu", "any": "cpu"}, CONDITIONS, "no GPU here")
+    for job in plan(request, {"small": Ledger(own(), request)}):
+        if set(job.metrics) & set(DEFAULT_MALLOC):
+            assert job.process == "timing cpu"
+            assert set(job.metrics[:2]) == set(DEFAULT_MALLOC)
+            assert len(job.metrics) > 2
+
+
+def test_it_takes_a_fraction_of_the_time() -> None:
+    costs = Costs({}, 1e-12, lambda _: samples.record(samples.ROWS[9]))
+
+    def seconds(*names: str) -> float:
+        conditions = CONDITIONS.model_copy(update={"seconds": 0.7})
+        return costs(Job(architecture="x", metrics=names, device="cpu", conditions=conditions, process="timing cpu"))
+
+    latency, both = seconds("latency_cpu"), seconds("latency_cpu", DEFAULT_MALLOC[0])
+    assert 0.1 < both - latency < 0.2
+
+
+def with_both(factor: float) -> list:
+    """Records with those times too; `factor` is how much longer they take in one of the runs."""
+    records = []
+    for row in samples.ROWS[8:12]:
+        record = samples.record(row)
+        more = {}
+        for key, value in zip(DEFAULT_MALLOC, (row[7] / 900 * factor, 500 / row[7] / factor), strict=True):
+            parts = samples.times(value)
+            more[key] = Reading(quantity=METRICS[key].quantities[0], samples=parts, rounds=(8, 8, 8))
+        records.append(record.model_copy(update={"readings": record.readings | more}))
+    return records
+
+
+def test_it_is_shown_but_ranks_nothing_and_is_not_compared() -> None:
+    comparison, english = compare(with_both(1.0)), language("en")
+    table = group("latency")(comparison, english)
+    assert table is not None
+    shown = {column.key for column in table.columns}
+    assert set(DEFAULT_MALLOC) <= shown
+    assert not {f"{key}_relative" for key in DEFAULT_MALLOC} & shown
+    assert not {f"rank_{key}" for key in DEFAULT_MALLOC} & shown
+    assert not set(DEFAULT_MALLOC) & {*HEADLINES, *TIMES, *CRITERIA}
+    assert not any(is_time(METRICS[key].quantities[0]) for key in DEFAULT_MALLOC)
+    found = differences(with_both(1.0), with_both(2.0))
+    assert not {timing.quantity.key for timing in found.timings} & set(DEFAULT_MALLOC)
+    assert not found.fails("any")
+
+
+def test_two_environments_are_not_compared_by_it() -> None:
+    devices = {"cpu": "cpu"}
+    assert not set(ab.timed(METRICS, devices)) & set(DEFAULT_MALLOC)
+    with pytest.raises(ReporterError, match="latency"):
+        ab.timed({key: METRICS[key] for key in DEFAULT_MALLOC}, devices)
+
+
+def test_the_report_has_the_line_for_a_service() -> None:
+    texts = [
+        block.text for block in measured(compare(with_both(1.0)), language("en")).blocks if isinstance(block, Text)
+    ]
+    assert any(KEEPING in text for text in texts)

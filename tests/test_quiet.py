@@ -1,0 +1,88 @@
+"""Why times are noisy: the cause is named, other programs before everything else."""
+
+from __future__ import annotations
+
+import pytest
+import samples
+
+from reporter.readings import FOREIGN_LOAD
+from reporter.telling.comparison import Comparison, compare
+from reporter.telling.findings import findings
+from reporter.telling.language import language
+from reporter.telling.quiet import causes, slower_on_all_threads
+from reporter.telling.sections import Items, found
+from reporter.types import Reading, Record
+
+ENGLISH = language("en")
+
+
+def timed(key: str, *seconds: float, **detail: object) -> Reading:
+    return samples.reading(key, *seconds, **detail)
+
+
+def changed(record: Record, **readings: Reading) -> Record:
+    return record.model_copy(update={"readings": record.readings | readings})
+
+
+def steady() -> list[Record]:
+    """Networks without a noisy time."""
+    return [samples.record(row) for row in samples.ROWS[9:12]]
+
+
+def first_screen(comparison: Comparison) -> list[str]:
+    (items,) = found(comparison, ENGLISH).blocks
+    assert isinstance(items, Items)
+    return [text.replace("\u00a0", " ") for text in items.items if text.startswith("≈ marks")]
+
+
+@pytest.mark.parametrize("share", [0.48, 0.53, 0.11])
+@pytest.mark.parametrize("count", [1, 3, 24])
+def test_a_busy_machine_is_named_before_too_few_samples(share: float, count: int) -> None:
+    reading = timed("latency_cpu", *samples.times(1.6, 0.3, count), **{FOREIGN_LOAD: [0.02, share]})
+    assert reading.verdict == ("noisy", f"other programs kept {share:.0%} of the processors busy")
+    calm = reading.model_copy(update={"detail": {FOREIGN_LOAD: [0.02, 0.1]}})
+    assert calm.verdict.status == "noisy"
+    assert "other programs" not in str(calm.verdict.reason)
+
+
+def test_the_first_screen_names_the_cause() -> None:
+    first, *others = steady()
+    key = "latency_cpu_1thread"
+    busy = changed(first, **{key: timed(key, 0.02, 0.021, 0.02, **{FOREIGN_LOAD: [0.48]})})
+    few = changed(first, **{key: timed(key, 0.02, 0.021, 0.02, **{FOREIGN_LOAD: [0.01]})})
+    wide = changed(first, **{key: timed(key, *samples.times(0.01, 0.4))})
+    assert first_screen(compare([first, *others])) == []
+    shown = {
+        name: first_screen(compare([made, *others])) for name, made in (("busy", busy), ("few", few), ("wide", wide))
+    }
+    assert shown["busy"] == ["≈ marks noisy times: other programs kept up to 48% of the processors busy meanwhile."]
+    assert shown["few"] == ["≈ marks noisy times: the preset standard takes too few samples for a 95 % interval."]
+    assert "samples or rounds" in shown["wide"][0]
+    both = compare([busy, changed(others[0], **{key: timed(key, 0.05, 0.05)}), *others[1:]])
+    assert [text.split(":")[1].split()[0] for text in causes(both, ENGLISH)] == ["other", "the"]
+
+
+def test_all_threads_slower_than_one_is_a_warning_with_names() -> None:
+    records = steady()
+    assert slower_on_all_threads(compare(records), ENGLISH) is None
+    slow = changed(records[0], latency_cpu=timed("latency_cpu", *samples.times(0.05)))
+    few = changed(records[1], latency_cpu=timed("latency_cpu", 1.6, 1.7, 1.5))
+    shown = slower_on_all_threads(compare([slow, few, records[2]]), ENGLISH)
+    names = [slow.architecture, few.architecture]
+    assert str(shown).startswith(f"{names[0]} and {names[1]} take longer on all CPU threads (2) than on one")
+    assert any("than on one" in text for text in findings(compare([slow, *records[1:]]), ENGLISH))
+
+
+@pytest.mark.parametrize("middle", [0.0205, 0.0212])
+def test_a_difference_within_the_intervals_is_none(middle: float) -> None:
+    record = changed(
+        steady()[0],
+        latency_cpu_1thread=timed("latency_cpu_1thread", *samples.times(0.021, 0.05)),
+        latency_cpu=timed("latency_cpu", *samples.times(middle, 0.05)),
+    )
+    assert slower_on_all_threads(compare([record, *steady()[1:]]), ENGLISH) is None
+
+
+def test_networks_without_one_of_the_times_are_left_out() -> None:
+    record = changed(steady()[0], latency_cpu=samples.reading("latency_cpu", status="timeout", reason="60 s"))
+    assert slower_on_all_threads(compare([record]), ENGLISH) is None
