@@ -505,7 +505,7 @@ def threads() -> Iterator[None]:
 def test_packed_weights_are_announced_before_the_first_measurement(tmp_path: Path) -> None:
     call = run("--out", tmp_path, "--architecture", CASES / "more.py:quantised", "--metrics", "parameters")
     lines = call.stderr.splitlines()
-    first = next(place for place, line in enumerate(lines) if line.startswith("[1/"))
+    first = next(place for place, line in enumerate(lines) if line.startswith("["))
     assert any("quantised: packed weights are not counted: head" in line for line in lines[:first])
 
 
@@ -513,7 +513,7 @@ def test_the_report_names_what_was_counted_on_the_cpu_and_what_is_left_out(tmp_p
     cases = ("meta.py:branch_on_data", "forms.py:complex_weights")
     call = [part for case in cases for part in ("--architecture", CASES / case)]
     run("--out", tmp_path, *call, "--metrics", "compute", "--lang", "en,ru")
-    text = (tmp_path / "report.md").read_text()
+    text = (tmp_path / "report.md").read_text().replace("\\", "")
     assert (
         "Counted by a forward pass on the CPU, because meta tensors do not support the model: branch_on_data." in text
     )

@@ -16,7 +16,7 @@ def packed(network: nn.Module) -> tuple[str, ...]:
 
 
 def _is_packed(value: object) -> bool:
-    return isinstance(value, torch.ScriptObject) and PARAMETERS in value._type().name()
+    return isinstance(value, torch.ScriptObject) and PARAMETERS in str(value._type())
 
 
 def _layer(name: str) -> str:
