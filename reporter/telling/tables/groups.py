@@ -97,8 +97,8 @@ def _limits(records: Sequence[Record], language: Language) -> Iterator[str]:
         )
     left_out = [(name, operators) for name, detail in counted if isinstance(operators := detail.get("uncounted"), dict)]
     if left_out:
-        told = "; ".join(f"{name} ({', '.join(sorted(operators))})" for name, operators in left_out)
-        yield _("MACs leave out operators that have no formula: {names}.").format(names=told)
+        listed = "; ".join(f"{name} ({', '.join(sorted(operators))})" for name, operators in left_out)
+        yield _("MACs leave out operators that have no formula: {names}.").format(names=listed)
 
 
 def _because(operators: JsonValue, language: Language) -> str:
