@@ -16,6 +16,8 @@ LACKING = re.compile(
     re.IGNORECASE,
 )
 """How torch's CPU allocator, CUDA, HIP, XPU, MPS and their libraries report that memory ran out."""
+ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Terminal escape sequences and control characters."""
 
 
 def attempt(work: Callable[[], Result]) -> tuple[Result | None, Verdict]:
@@ -27,7 +29,7 @@ def attempt(work: Callable[[], Result]) -> tuple[Result | None, Verdict]:
     except Exception as error:  # a network may raise anything; the row says what
         plain = isinstance(error, ReporterError) or _is_memory_error(error)
         kind = "" if plain else f"{type(error).__name__}: "
-        return None, Verdict("oom" if _is_lack_of_memory(error) else "failed", kind + _first_line(error))
+        return None, Verdict("oom" if _is_lack_of_memory(error) else "failed", kind + first_line(error))
 
 
 def _is_memory_error(error: Exception) -> bool:
@@ -42,5 +44,9 @@ def _is_lack_of_memory(error: Exception) -> bool:
     return refused or lacking or _is_memory_error(error)
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0][:300]
+def first_line(error: BaseException) -> str:
+    """What an error says in one line without control characters; of a traceback in its text, the error that ends it."""
+    lines = [line.strip() for line in ESCAPES.sub("", str(error)).splitlines() if line.strip()]
+    if not lines:
+        return "no message"
+    return (lines[-1] if lines[0].startswith("Traceback") else lines[0])[:300]

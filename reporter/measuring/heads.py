@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+
+from reporter.measuring.forms import form
+from reporter.measuring.shapes import returned
 
 Met = tuple[str, nn.Linear, torch.Size]
 
@@ -15,8 +17,7 @@ Met = tuple[str, nn.Linear, torch.Size]
 def scores(network: nn.Module, images: Tensor) -> Tensor:
     """What a network that evaluates puts out first for some images."""
     with torch.no_grad():
-        first: Tensor = tree_leaves(network(images))[0]
-    return first
+        return next(returned(network(images)))
 
 
 def with_classes(network: nn.Module, classes: int, side: int, trial: nn.Module | None = None) -> nn.Module:
@@ -48,7 +49,7 @@ def _last_linear(network: nn.Module, side: int) -> Met:
     hooks = [layer.register_forward_hook(partial(note, name)) for name, layer in layers]
     training = network.training
     try:
-        shape = scores(network.eval(), torch.zeros(1, 3, side, side)).shape
+        shape = scores(network.eval(), form(network)(torch.zeros(1, 3, side, side))).shape
     finally:
         network.train(training)
         for hook in hooks:

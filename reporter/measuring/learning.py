@@ -18,8 +18,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from reporter.measuring import precision
+from reporter.measuring.auxiliary import drop_auxiliary
+from reporter.measuring.building import to_meta
 from reporter.measuring.checkpoints import freeze, head, load_but_head, own_weights
-from reporter.measuring.subject import Subject, auxiliary_heads, drop_auxiliary
+from reporter.measuring.subject import Subject
 from reporter.measuring.training import Images, Recipe, batches
 from reporter.selection import dataset
 from reporter.settings import Conditions
@@ -29,7 +31,7 @@ from reporter.types import Way
 def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, Images, Recipe]:
     """What a step of the recipe takes: the network as it is measured, and a batch as the fine-tuning has them."""
     conditions = subject.conditions
-    network, _ = _fit(subject.take(device), conditions.image_size)
+    network, _ = _fit(subject, subject.take(device))
     images = subject.input(conditions.batch_size, device, conditions.image_size)
     labels = torch.arange(conditions.batch_size, device=device) % subject.classes
     recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size)
@@ -58,13 +60,13 @@ def learner(subject: Subject, classes: int, seed: int, way: Way = "full") -> tup
     about: dict[str, Any] = {"weights": "random", "weights_reason": None}
     if way != "scratch":
         about = _begin(network, subject, classes)
-    if way == "probe" and auxiliary_heads(network):
-        drop_auxiliary(network)
+    if way == "probe" and subject.heads:
+        drop_auxiliary(network, subject.heads)
         about |= {"auxiliary_dropped": "a linear probe trains the head alone"}
     if way == "probe":
         freeze(network, head(subject.architecture, classes))
     precision.fix()  # a head is found by building the model again
-    network, dropped = _fit(network.to(subject.device), subject.conditions.image_size)
+    network, dropped = _fit(subject, network.to(subject.device))
     return network, {"auxiliary_dropped": dropped, **about}
 
 
@@ -72,12 +74,12 @@ def initial_gradient_ratio(subject: Subject, train: Images, classes: int, seed: 
     """The gradient ratio of a new network, random weights before the first step."""
     torch.manual_seed(seed)
     network = subject.fresh(classes).to(subject.device)
+    drop_auxiliary(network, subject.heads)
     return gradient_ratio(network, train, subject.conditions.batch_size, seed)
 
 
 def gradient_ratio(network: nn.Module, train: Images, size: int, seed: int) -> float:
     """Norm of the gradient in the first layer's weights over that in the last's, on one batch; changes the network."""
-    drop_auxiliary(network)
     layers: list[Any] = []
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -91,15 +93,16 @@ def gradient_ratio(network: nn.Module, train: Images, size: int, seed: int) -> f
     return ratio
 
 
-def _fit(network: nn.Module, size: int) -> tuple[nn.Module, str | None]:
-    """Drops auxiliary heads that images of this size are too small for; says so."""
-    if not auxiliary_heads(network):
+def _fit(subject: Subject, network: nn.Module) -> tuple[nn.Module, str | None]:
+    """Drops auxiliary heads that images of the fine-tuning's size are too small for, with the reason."""
+    size, heads = subject.conditions.image_size, subject.heads
+    if not heads:
         return network, None
-    trial = deepcopy(network).to("meta").train()
+    trial = to_meta(deepcopy(network)).train()
     try:
-        trial(torch.empty(2, 3, size, size, device="meta"))
+        trial(subject.input(2, "meta", size))
     except RuntimeError:
-        drop_auxiliary(network)
+        drop_auxiliary(network, heads)
         return network, f"images of {size} px are too small for the auxiliary head"
     return network, None
 
@@ -109,7 +112,7 @@ def _begin(network: nn.Module, subject: Subject, classes: int) -> dict[str, Any]
     conditions = subject.conditions
     if conditions.checkpoint:
         state, about = own_weights(Path(conditions.checkpoint_file or ""), conditions.checkpoint)
-        load_but_head(network, state, head(subject.architecture, classes))
+        load_but_head(network, state, head(subject.architecture, classes), subject.heads)
         return {**about, "weights_reason": None}
     if conditions.weights == "random":
         return {"weights": "random", "weights_reason": "asked for"}
@@ -129,7 +132,7 @@ def _pretrain(network: Any, subject: Subject, classes: int) -> tuple[str, str | 
         if subject.conditions.weights == "pretrained":
             raise
         return "random", str(error)
-    load_but_head(network, state, head(subject.architecture, classes))
+    load_but_head(network, state, head(subject.architecture, classes), subject.heads)
     if hasattr(network, "transform_input"):
         network.transform_input = True
     return weights, None

@@ -84,6 +84,7 @@ WEIGHTS = ("weights", "checkpoint")
 
 def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
     """Trains one network per seed on preloaded images."""
+    from reporter.measuring.auxiliary import drop_auxiliary
     from reporter.measuring.learning import gradient_ratio, learner, load_images
     from reporter.measuring.training import Recipe, fine_tune
 
@@ -97,6 +98,7 @@ def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
         courses.append(fine_tune(network, train, test, recipe))
         seconds.append(perf_counter() - start)
         if way == "full":
+            drop_auxiliary(network, subject.heads)
             ratios.append(gradient_ratio(network, train, conditions.batch_size, seed))
     top1, spent, *ratio = QUANTITIES[way]
     images = {"classes": classes, "train_images": len(train[1]), "test_images": len(test[1])}

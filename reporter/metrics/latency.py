@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from reporter.fields import DEFAULT_MALLOC
 from reporter.measuring.clock import ROW
-from reporter.types import FOREIGN_LOAD, Metric, Quantity, Reading
+from reporter.types import FOREIGN_LOAD, Metric, Quantity, Reading, ReporterError
 
 if TYPE_CHECKING:
     from reporter.measuring.subject import Subject
@@ -30,8 +30,8 @@ def _latency(key: str, title: str, where: str) -> Quantity:
         unit="s",
         group="latency",
         better="lower",
-        definition=f"Seconds from one image of native size to its 1,000 outputs, {where}: the median over all rounds, "
-        f"warmed up, with its 95 % interval by order statistics.{waited}",
+        definition=f"Seconds from one image of native size to the network's output, {where}: the median over all "
+        f"rounds, warmed up, with its 95 % interval by order statistics.{waited}",
     )
 
 
@@ -113,16 +113,18 @@ def _timed(quantity: Quantity, subject: Subject, call: Callable[[], object], lea
 
 
 def _watched(call: Callable[[], object]) -> Callable[[], object]:
-    """The same call, but ValueError where its first answer is not a number; that one warms up and is never a sample."""
+    """The same call, but ReporterError where its first output contains NaN; that one warms up and is never a sample."""
+    from reporter.measuring.shapes import returned
+
     waiting = True
 
     def watched() -> object:
         nonlocal waiting
-        answer: Any = call()
+        answer = call()
         if waiting:
             waiting = False
-            if hasattr(answer, "isnan") and answer.isnan().any():
-                raise ValueError("it answers NaN, which is not a number")
+            if any(bool(tensor.isnan().any()) for tensor in returned(answer)):
+                raise ReporterError("the output contains NaN")
         return answer
 
     return watched

@@ -1,8 +1,9 @@
-"""How much memory does it need? Exact peaks, followed storage by storage on meta."""
+"""How much memory does it need? Exact peaks, followed storage by storage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reporter.types import Metric, Quantity, Reading, exact
@@ -26,20 +27,30 @@ TRAINING = Quantity(
     group="memory",
     better="lower",
     definition="The most bytes alive at once in one training step at the batch and image size of the fine-tuning, all "
-    "included: weights, gradients, AdamW's two moments, activations and the batch.",
+    "included: weights, gradients and AdamW's two moments of what learns, activations and the batch.",
 )
 
 
 def measure_inference(subject: Subject) -> Iterator[Reading]:
-    """Follows one inference on meta, the one that is counted."""
+    """Follows one inference, the one that is counted."""
     from reporter.measuring.counting import storage_bytes
+    from reporter.measuring.subject import marked
 
+    counts, refusal = subject.counting
     state = [*subject.meta.parameters(), *subject.meta.buffers()]
-    yield exact(INFERENCE, subject.counts.peak, weights=storage_bytes(state))
+    yield marked(exact(INFERENCE, counts.peak, weights=storage_bytes(state)), refusal)
 
 
 def measure_training(subject: Subject) -> Iterator[Reading]:
     """Forward and backward among all that a step holds; the fused AdamW updates in place and adds nothing."""
+    from reporter.measuring.subject import marked
+
+    shares, refusal = subject.counted(partial(_step, subject))
+    yield marked(exact(TRAINING, sum(shares.values()), **shares), refusal)
+
+
+def _step(subject: Subject, device: str) -> dict[str, int]:
+    """The bytes of one training step by what they hold: gradients and moments only of what learns."""
     from reporter.measuring.counting import peak_bytes, storage_bytes
     from reporter.measuring.learning import exercise
     from reporter.measuring.training import loss_of
@@ -48,13 +59,14 @@ def measure_training(subject: Subject) -> Iterator[Reading]:
     weights, buffers = list(network.parameters()), list(network.buffers())
     known = [*weights, *buffers, images, labels]
     peak = peak_bytes(lambda: loss_of(network(images), labels, recipe).backward(), known)
+    learning = [weight for weight in weights if weight.grad is not None]
+    gradients = storage_bytes(learning)
     shares = {
         "weights": storage_bytes([*weights, *buffers]),
-        "optimizer": sum(2 * weight.nbytes for weight in weights),  # mean and variance of each gradient
+        "optimizer": sum(2 * weight.nbytes for weight in learning),  # mean and variance of each gradient
         "batch": storage_bytes([images, labels]),
     }
-    gradients = storage_bytes(weights)
-    yield exact(TRAINING, peak + sum(shares.values()), **shares, gradients=gradients, activations=peak - gradients)
+    return {**shares, "gradients": gradients, "activations": peak - gradients}
 
 
 ENTRIES = (

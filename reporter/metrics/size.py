@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 from reporter.types import Metric, Quantity, Reading, exact
 
@@ -16,8 +18,8 @@ PARAMETERS = Quantity(
     unit="1",
     group="size",
     better="lower",
-    definition="Trainable weights and biases of the network with 1,000 classes, without auxiliary heads; shared ones "
-    "count once, buffers such as batch-norm statistics do not count.",
+    definition="Weights and biases of the network, frozen ones too, as nn.Module.parameters() lists them, without "
+    "auxiliary heads; shared ones count once, buffers such as batch-norm statistics do not count.",
 )
 AUXILIARY = Quantity(
     key="parameters_auxiliary",
@@ -25,8 +27,8 @@ AUXILIARY = Quantity(
     unit="1",
     group="size",
     better="lower",
-    definition="Parameters of auxiliary heads, which only training uses; published counts differ in whether they "
-    "include them.",
+    definition="Parameters of auxiliary heads, which training runs and evaluation does not; published counts differ "
+    "in whether they include them.",
 )
 WEIGHTS = Quantity(
     key="weights_bytes",
@@ -34,22 +36,36 @@ WEIGHTS = Quantity(
     unit="B",
     group="size",
     better="lower",
-    definition="Bytes of parameters and buffers in single precision, without auxiliary heads.",
+    definition="Bytes of parameters and buffers in the data types of the network, without auxiliary heads; shared "
+    "memory counts once.",
 )
+LONGEST = 500
+"""So many characters of a reason stand in a row; all names are in the detail."""
 
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """Counts on meta; nothing is allocated."""
+    from reporter.measuring.auxiliary import modules
     from reporter.measuring.counting import storage_bytes
-    from reporter.measuring.subject import auxiliary_heads
+    from reporter.measuring.packing import packed
 
-    network, heads = subject.meta, auxiliary_heads(subject.meta).values()
+    network, heads = subject.meta, modules(subject.meta, subject.heads)
     in_heads = {id(tensor) for head in heads for tensor in (*head.parameters(), *head.buffers())}
     body = [parameter for parameter in network.parameters() if id(parameter) not in in_heads]
     state = [tensor for tensor in (*network.parameters(), *network.buffers()) if id(tensor) not in in_heads]
-    yield exact(PARAMETERS, sum(parameter.numel() for parameter in body))
+    missing, learning = packed(network), sum(parameter.numel() for parameter in body if parameter.requires_grad)
+    yield _but(missing, exact(PARAMETERS, sum(parameter.numel() for parameter in body), trainable=learning))
     yield exact(AUXILIARY, sum(parameter.numel() for head in heads for parameter in head.parameters()))
-    yield exact(WEIGHTS, storage_bytes(state))
+    yield _but(missing, exact(WEIGHTS, storage_bytes(state)))
+
+
+def _but(missing: Sequence[str], reading: Reading) -> Reading:
+    """A count, or the names of the layers that it leaves out because their weights are packed."""
+    if not missing:
+        return reading
+    reason = f"packed weights are not counted: {', '.join(missing)}"[:LONGEST]
+    detail: dict[str, JsonValue] = {"not_counted": list(missing), "others": reading.samples[0]}
+    return Reading(quantity=reading.quantity, status="unsupported", reason=reason, detail=detail)
 
 
 ENTRIES = (Metric("size", (PARAMETERS, AUXILIARY, WEIGHTS), measure, process="counting"),)
