@@ -6,7 +6,9 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache
 from http.client import HTTPException
@@ -17,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from reporter.datasets._images import SkippedImages
 from reporter.measuring.checkpoints import freeze, head, load_but_head, own_weights
 from reporter.measuring.subject import Subject, auxiliary_heads, drop_auxiliary
 from reporter.measuring.training import Images, Recipe, batches
@@ -37,7 +40,7 @@ def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, I
 
 def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, Images, int]:
     """Training and held-out images on the device, and the number of classes."""
-    root = Path(conditions.data_root or os.path.expanduser("~/.cache/reporter"))  # Path.home() raises without a home
+    root = Path(os.path.expanduser(conditions.data_root or "~/.cache/reporter"))  # Path.home() raises without a home
     chosen = dataset(conditions.dataset)
     parts = []
     for train in (True, False):
@@ -45,6 +48,16 @@ def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, I
         keep = slice(None) if train else slice(conditions.test_images)
         parts.append((images[keep].to(device), labels[keep].to(device)))
     return parts[0], parts[1], int(max(labels.max() for _, labels in parts)) + 1
+
+
+@contextmanager
+def noting_skipped() -> Iterator[list[str]]:
+    """Collects a line for each part of a data set with images that could not be read and were left out."""
+    lines: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SkippedImages)
+        yield lines
+    lines += [str(note.message) for note in caught if isinstance(note.message, SkippedImages)]
 
 
 def learner(subject: Subject, classes: int, seed: int, way: Way = "full") -> tuple[nn.Module, dict[str, Any]]:

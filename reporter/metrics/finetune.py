@@ -84,11 +84,12 @@ WEIGHTS = ("weights", "checkpoint")
 
 def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
     """Trains one network per seed on preloaded images."""
-    from reporter.measuring.learning import gradient_ratio, learner, load_images
+    from reporter.measuring.learning import gradient_ratio, learner, load_images, noting_skipped
     from reporter.measuring.training import Recipe, fine_tune
 
     conditions = subject.conditions
-    train, test, classes = load_images(conditions, subject.device)
+    with noting_skipped() as skipped:
+        train, test, classes = load_images(conditions, subject.device)
     courses, seconds, ratios = [], [], []
     for seed in range(conditions.seeds):
         network, about = learner(subject, classes, seed, way)
@@ -100,7 +101,11 @@ def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
             ratios.append(gradient_ratio(network, train, conditions.batch_size, seed))
     top1, spent, *ratio = QUANTITIES[way]
     images = {"classes": classes, "train_images": len(train[1]), "test_images": len(test[1])}
-    detail = {**_told(conditions, recipe, courses[0], about), **images}
+    detail = {
+        **_told(conditions, recipe, courses[0], about),
+        **images,
+        **({"images_skipped": skipped} if skipped else {}),
+    }
     yield Reading(quantity=top1, samples=tuple(course.top1 for course in courses), detail=detail)
     yield Reading(quantity=spent, samples=tuple(seconds))
     if all(map(isfinite, ratios)):
