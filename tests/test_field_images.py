@@ -1,4 +1,4 @@
-"""Folders of images as people have them: their names, their damage, their depth; and one line for what cannot be used."""
+"""Image folders as people keep them: names, damage, bit depth, and one line for what cannot be used."""
 
 from __future__ import annotations
 
@@ -118,8 +118,8 @@ def test_more_than_8_bits_are_scaled_like_8(tmp_path: Path, mode: str, suffix: s
 
 @pytest.mark.parametrize(
     ("mode", "suffix"),
-    [("L", ".png"), ("LA", ".png"), ("P", ".png"), ("RGBA", ".png"), ("CMYK", ".jpg"), ("YCbCr", ".jpg"), ("I", ".tiff"),
-     ("F", ".tiff"), ("L", ".pgm"), ("P", ".gif")],
+    [("L", ".png"), ("LA", ".png"), ("P", ".png"), ("RGBA", ".png"), ("CMYK", ".jpg"), ("YCbCr", ".jpg"),
+     ("I", ".tiff"), ("F", ".tiff"), ("L", ".pgm"), ("P", ".gif")],
 )  # fmt: skip
 def test_every_mode_gives_the_same_levels(tmp_path: Path, mode: str, suffix: str) -> None:
     fill(tmp_path)

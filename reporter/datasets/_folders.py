@@ -14,9 +14,8 @@ HELD_OUT = ("val", "valid", "validation", "dev", "test", "testing", "tst", "eval
 FILLERS = {"set", "data", "dataset", "image", "images", "img", "imgs", "split", "seg"}
 """Words that do not change what a folder is: training_set, seg_train, images-val."""
 SYSTEM = {"__macosx", "@eadir", "#recycle", "@recycle", "$recycle.bin", "system volume information", "lost+found"}
-SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .bmp .dib .ppm .pgm .pbm .pnm .tif .tiff .webp .gif .avif .jp2 .tga".split()
-)
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".tif", ".tiff", ".webp",
+            ".gif", ".avif", ".jp2")  # fmt: skip
 LAYOUT = "wanted: train/CLASS/*.jpg and val/CLASS/*.jpg, or CLASS/*.jpg"
 
 
@@ -70,7 +69,7 @@ def _part(folder: Path) -> Part:
 
 
 def _named(root: Path, folders: Iterable[Path], names: tuple[str, ...]) -> Path | None:
-    """The folder with folders of its own that has one of some names, the first of them; ValueError where two have it."""
+    """The folder with folders of its own with one of some names, the first of them; ValueError where two have it."""
     named = [(names.index(word), path) for path in folders if (word := _word(path.name)) in names and _folders(path)]
     first = min((rank for rank, _ in named), default=0)
     chosen = [path for rank, path in named if rank == first or names is TRAIN]

@@ -15,7 +15,7 @@ DEVIATION = (0.229, 0.224, 0.225)
 LIMIT = 2000
 """At most so many images of a part are loaded (0.15 GB at 80 px, 1.2 GB at 224): a sample drawn with a fixed seed."""
 FLOATING = {"I": (255.0, 65535.0), "F": (1.0, 255.0, 65535.0)}
-"""Pillow's modes without a fixed white: the levels that it may have, of which the least that no pixel exceeds is taken."""
+"""Pillow's modes without a fixed white: white is the least of these levels that no pixel exceeds."""
 
 
 class Samples(Protocol):
