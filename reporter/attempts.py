@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
-from reporter.readings import ReporterError, Verdict
+from reporter.fields import legible
+from reporter.readings import ReporterError, Status, UnsupportedError, Verdict
 
 Result = TypeVar("Result")
+ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])?")
+"""ANSI escape sequences: colors, cursor movements, window titles."""
+TRACEBACK = re.compile(r"^Traceback ", re.MULTILINE)
+"""Python's, or that of TorchScript."""
 
 
 def attempt(work: Callable[[], Result]) -> tuple[Result | None, Verdict]:
@@ -20,7 +26,8 @@ def attempt(work: Callable[[], Result]) -> tuple[Result | None, Verdict]:
     except Exception as error:  # a network may raise anything; the row says what
         plain = isinstance(error, ReporterError) or _is_memory_error(error)
         kind = "" if plain else f"{type(error).__name__}: "
-        return None, Verdict("oom" if _is_lack_of_memory(error) else "failed", kind + _first_line(error))
+        lost: Status = "unsupported" if isinstance(error, UnsupportedError) else "failed"
+        return None, Verdict("oom" if _is_lack_of_memory(error) else lost, kind + one_line(str(error)))
 
 
 def _is_memory_error(error: Exception) -> bool:
@@ -34,5 +41,15 @@ def _is_lack_of_memory(error: Exception) -> bool:
     return refused or _is_memory_error(error) or "can't allocate memory" in str(error)
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0][:300]
+def one_line(text: str, most: int = 300) -> str:
+    """The line of an error message that names the cause, without escape sequences and control characters.
+
+    That is the first line, or the last one where a traceback comes between; a first line that ends with a colon goes
+    with the next.
+    """
+    lines = [line for each in ESCAPES.sub("", text).splitlines() if (line := legible(" ".join(each.split())))]
+    if not lines:
+        return "no message"
+    if TRACEBACK.search(text):
+        return lines[-1][:most]
+    return (" ".join(lines[:2]) if lines[0].endswith(":") else lines[0])[:most]

@@ -10,22 +10,26 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from functools import cache
+from functools import cache, partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.utils import parametrize
 
 from reporter.datasets._images import SkippedImages
 from reporter.measuring.checkpoints import freeze, head, load_but_head, own_weights
+from reporter.measuring.outputs import in_type_of
 from reporter.measuring.subject import Subject, auxiliary_heads, drop_auxiliary
-from reporter.measuring.training import Images, Recipe, batches
+from reporter.measuring.training import Images, Recipe, batches, loss_of
 from reporter.selection import dataset
 from reporter.settings import Conditions
-from reporter.types import Way
+from reporter.types import UnsupportedError, Way
+
+WEIGHTED = (nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd)
+"""The layers whose gradients the gradient ratio compares."""
 
 
 def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, Images, Recipe]:
@@ -35,7 +39,7 @@ def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, I
     images = subject.input(conditions.batch_size, device, conditions.image_size)
     labels = torch.arange(conditions.batch_size, device=device) % subject.classes
     recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size)
-    return network.train(), (images, labels), recipe
+    return network.train(), (in_type_of(network, images), labels), recipe
 
 
 def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, Images, int]:
@@ -83,36 +87,76 @@ def initial_gradient_ratio(subject: Subject, train: Images, classes: int, seed: 
     """The gradient ratio of a new network, random weights before the first step."""
     torch.manual_seed(seed)
     network = subject.architecture.build(classes).to(subject.device)
-    return gradient_ratio(network, train, subject.conditions.batch_size, seed)
+    return gradient_ratio(network, train, subject.conditions.batch_size, seed, classes)
 
 
-def gradient_ratio(network: nn.Module, train: Images, size: int, seed: int) -> float:
-    """Norm of the gradient in the first layer's weights over that in the last's, on one batch; changes the network."""
-    drop_auxiliary(network)
-    layers: list[Any] = []
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            module.register_forward_hook(lambda module, *_: layers.append(module))
+def gradient_ratio(network: nn.Module, train: Images, size: int, seed: int, classes: int | None = None) -> float:
+    """Norm of the gradient in the first layer's weights over that in the last's, on one batch; changes the network.
+
+    A weight that is computed from others (weight norm, pruning) counts as it is used.
+    `UnsupportedError` where one of the two has no gradient.
+    """
+    if hasattr(network, "aux_logits"):
+        drop_auxiliary(network)
+    used: list[tuple[str, Tensor]] = []
+
+    def note(module: nn.Module, _: object, __: object, name: str) -> None:
+        weight = module.weight
+        assert isinstance(weight, Tensor)
+        if weight.requires_grad and not weight.is_leaf:
+            weight.retain_grad()
+        used.append((name, weight))
+
+    for name, module in network.named_modules():
+        if isinstance(module, WEIGHTED) and isinstance(getattr(module, "weight", None), Tensor):
+            module.register_forward_hook(partial(note, name=name))
     network.zero_grad(set_to_none=True)
     images, labels = next(batches(train, size, 1, seed))
-    cross_entropy(network.train()(images), labels).backward()
-    ratio = float(layers[0].weight.grad.norm() / layers[-1].weight.grad.norm())
+    with parametrize.cached():
+        output = network.train()(in_type_of(network, images))
+        recipe = Recipe(0.0, 0.0, 0.0, 1, size)
+        loss_of(output, labels, recipe, classes).backward()
+    first, last = _ends(used)
+    if not last.norm():
+        raise UnsupportedError("no gradient reached the last layer")
+    ratio = float(first.norm() / last.norm())
     if not math.isfinite(ratio):
         raise ValueError(f"the ratio of the gradients is {ratio}")
     return ratio
+
+
+def _ends(used: list[tuple[str, Tensor]]) -> tuple[Tensor, Tensor]:
+    """The gradients of the first layer's weights and of the last's that the loss depends on."""
+    if not used:
+        raise UnsupportedError("no convolution or linear layer holds its weights, so there is no ratio of gradients")
+    name, first = used[0]
+    reached = [weight.grad for _, weight in used if weight.grad is not None]
+    if first.grad is None:
+        why = "are not reached by the loss" if first.requires_grad else "are frozen"
+        raise UnsupportedError(f"the weights of the first layer, {name}, {why}, so they have no gradient")
+    return first.grad, reached[-1]
 
 
 def _fit(network: nn.Module, size: int) -> tuple[nn.Module, str | None]:
     """Drops auxiliary heads that images of this size are too small for; says so."""
     if not auxiliary_heads(network):
         return network, None
+    if not _runs(network, size):
+        less = deepcopy(network)
+        drop_auxiliary(less)
+        if _runs(less, size):
+            return less, f"images of {size} px are too small for the auxiliary head"
+    return network, None
+
+
+def _runs(network: nn.Module, size: int) -> bool:
+    """Whether images of that size pass through a network that trains."""
     trial = deepcopy(network).to("meta").train()
     try:
         trial(torch.empty(2, 3, size, size, device="meta"))
-    except RuntimeError:
-        drop_auxiliary(network)
-        return network, f"images of {size} px are too small for the auxiliary head"
-    return network, None
+    except (RuntimeError, TypeError):
+        return False
+    return True
 
 
 def _begin(network: nn.Module, subject: Subject, classes: int) -> dict[str, Any]:

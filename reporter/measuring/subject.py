@@ -73,7 +73,12 @@ class Subject:
     @cached_property
     def classes(self) -> int:
         """How many classes it is measured with: as many as the architecture says, or as it has."""
-        return self.architecture.classes or scores(self.meta, self.input(1, "meta")).shape[-1]
+        if self.architecture.classes:
+            return self.architecture.classes
+        found, _ = attempt(lambda: scores(self.meta, self.input(1, "meta")))
+        if found is None:  # it reads values, which meta tensors do not have
+            found = scores(self.build(), self.input(1, "cpu"))
+        return found.shape[-1]
 
     def one_size(self) -> str | None:
         """Why no image of the data set goes through the network, though those of its native size do; else None."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
-from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from reporter.types import Metric, Quantity, Reading, Way, absent
+from reporter.attempts import attempt
+from reporter.types import Metric, Quantity, Reading, Verdict, Way, absent
 
 if TYPE_CHECKING:
     from reporter.measuring.subject import Subject
@@ -91,15 +91,17 @@ def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
     with noting_skipped() as skipped:
         train, test, classes = load_images(conditions, subject.device)
     courses, seconds, ratios = [], [], []
+    missing = Verdict("ok", None)
     for seed in range(conditions.seeds):
         network, about = learner(subject, classes, seed, way)
         recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size, seed, way == "probe")
         start = perf_counter()
-        courses.append(fine_tune(network, train, test, recipe))
+        courses.append(fine_tune(network, train, test, recipe, classes))
         seconds.append(perf_counter() - start)
-        if way == "full":
-            ratios.append(gradient_ratio(network, train, conditions.batch_size, seed))
-    top1, spent, *ratio = QUANTITIES[way]
+        if way == "full" and missing.status == "ok":
+            ratio, missing = attempt(partial(gradient_ratio, network, train, conditions.batch_size, seed, classes))
+            ratios += [] if ratio is None else [ratio]
+    top1, spent, *rest = QUANTITIES[way]
     images = {"classes": classes, "train_images": len(train[1]), "test_images": len(test[1])}
     detail = {
         **_told(conditions, recipe, courses[0], about),
@@ -108,16 +110,16 @@ def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
     }
     yield Reading(quantity=top1, samples=tuple(course.top1 for course in courses), detail=detail)
     yield Reading(quantity=spent, samples=tuple(seconds))
-    if all(map(isfinite, ratios)):
-        yield from (Reading(quantity=quantity, samples=tuple(ratios)) for quantity in ratio)
+    if missing.status == "ok":
+        yield from (Reading(quantity=quantity, samples=tuple(ratios)) for quantity in rest)
     else:
-        yield from absent(ratio, "failed", "no gradient reached the last layer")
+        yield from absent(rest, missing.status, missing.reason or "")
 
 
 def _told(conditions: Conditions, recipe: Recipe, course: Course, about: dict[str, Any]) -> dict[str, Any]:
     """What the samples cannot say: from where it started, by which recipe, and how the first seed went."""
     told = {
-        "optimizer": "AdamW",
+        "optimizer": course.optimizer,
         **asdict(recipe),
         "seeds": conditions.seeds,
         "image_size": conditions.image_size,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from reporter.types import FOREIGN_LOAD, Metric, Quantity, Reading
 
@@ -71,11 +71,12 @@ def measure_throughput(quantity: Quantity, subject: Subject) -> Iterator[Reading
 def measure_train_step(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
     """Times training steps on one batch."""
     from reporter.measuring.learning import exercise
-    from reporter.measuring.training import step_of
+    from reporter.measuring.training import optimizer_of, step_of
 
     network, batch, recipe = exercise(subject, subject.device)
-    step = step_of(network, recipe)
-    yield _timed(quantity, subject, lambda: step(*batch), least=2)
+    step = step_of(network, recipe, subject.classes)
+    timed = _timed(quantity, subject, lambda: step(*batch), least=2)
+    yield timed.model_copy(update={"detail": {**timed.detail, "optimizer": optimizer_of(network, recipe)[1]}})
 
 
 def _inference(subject: Subject, batch: int) -> Callable[[], object]:
@@ -105,15 +106,17 @@ def _timed(quantity: Quantity, subject: Subject, call: Callable[[], object], lea
 
 def _watched(call: Callable[[], object]) -> Callable[[], object]:
     """The same call, but ValueError where its first answer is not a number; that one warms up and is never a sample."""
+    from reporter.measuring.outputs import has_nan
+
     waiting = True
 
     def watched() -> object:
         nonlocal waiting
-        answer: Any = call()
+        answer = call()
         if waiting:
             waiting = False
-            if hasattr(answer, "isnan") and answer.isnan().any():
-                raise ValueError("it answers NaN, which is not a number")
+            if has_nan(answer):
+                raise ValueError("the output contains NaN")
         return answer
 
     return watched
