@@ -164,7 +164,10 @@ def _begin(network: nn.Module, subject: Subject, classes: int) -> dict[str, Any]
     conditions = subject.conditions
     if conditions.checkpoint:
         state, about = own_weights(Path(conditions.checkpoint_file or ""), conditions.checkpoint)
-        load_but_head(network, state, head(subject.architecture, classes))
+        removed = load_but_head(network, state, head(subject.architecture, classes))
+        if removed:
+            about["weights"] += f", prefix {removed} removed"
+            about["checkpoint"] |= {"prefix_removed": removed}
         return {**about, "weights_reason": None}
     if conditions.weights == "random":
         return {"weights": "random", "weights_reason": "asked for"}
