@@ -91,7 +91,7 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     before = baseline(chosen)
     executor = choose_executor(chosen)
     request = prepare(out, chosen, executor)
-    for line in plugins.complaints():
+    for line in (*plugins.complaints(), *request.notices):
         _say(line)
     seen, held = progress(sys.stderr), files.hold(request.folder)
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reporter.types import ReporterError
+from reporter.types import UnsupportedError
 
 NAMES = ("logits", "scores", "out", "output", "outputs", "pred", "preds", "prediction", "predictions", "class_logits",
          "cls_logits", "y_hat", "main")  # fmt: skip
@@ -30,7 +30,7 @@ def tensors(output: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, 
 
 
 def scores(output: Any, classes: int | None = None) -> Tensor:
-    """The class scores, N x `classes` (any number where it is None); ReporterError where none can be recognized."""
+    """The class scores, N x `classes` (any number where it is None); UnsupportedError where none can be recognized."""
     return scores_and_heads(output, classes)[0]
 
 
@@ -39,11 +39,11 @@ def scores_and_heads(output: Any, classes: int | None = None) -> tuple[Tensor, l
     found = [(name, flat) for name, tensor in tensors(output) if (flat := _as_scores(tensor, classes)) is not None]
     if not found:
         wanted = "N x classes" if classes is None else f"N x {classes}"
-        raise ReporterError(f"the network returns {describe(output)}; none is {wanted}: return the class scores")
+        raise UnsupportedError(f"the network returns {describe(output)}; none is {wanted}: return the class scores")
     chosen = _chosen([name for name, _ in found], isinstance(output, tuple | list) and not hasattr(output, "_fields"))
     if chosen is None:
         names = ", ".join(repr(name) for name, _ in found)
-        raise ReporterError(
+        raise UnsupportedError(
             f"the network returns {describe(output)}; {names} are all N x {found[0][1].shape[1]}: name the class "
             "scores 'logits'"
         )
