@@ -72,12 +72,12 @@ def test_a_checkpoint_is_taken_and_the_row_says_how(tmp_path: Path, form: str) -
     source, path = small(4), tmp_path / "mine.pth"
     save, entry, prefix = SAVED[form]
     torch.save(save(source.state_dict()), path)
-    network, told = started(path, own())
+    network, about = started(path, own())
     torch.testing.assert_close(network[0][0].weight, source[0][0].weight, atol=1e-3, rtol=0)
-    about = told["checkpoint"]
-    assert (about.get("entry", ""), about.get("prefix_removed", "")) == (entry, prefix)
-    assert (f"its entry {entry}" in told["weights"]) == bool(entry)
-    assert (f"prefix {prefix} removed" in told["weights"]) == bool(prefix)
+    entries = about["checkpoint"]
+    assert (entries.get("entry", ""), entries.get("prefix_removed", "")) == (entry, prefix)
+    assert (f"its entry {entry}" in about["weights"]) == bool(entry)
+    assert (f"prefix {prefix} removed" in about["weights"]) == bool(prefix)
 
 
 def test_other_formats_are_read(tmp_path: Path) -> None:
@@ -100,9 +100,9 @@ def test_other_formats_are_read(tmp_path: Path) -> None:
 def test_a_wrapped_network_takes_a_plain_checkpoint(tmp_path: Path, wrap: Callable[[nn.Module], nn.Module]) -> None:
     source = small(4)
     torch.save(source.state_dict(), tmp_path / "mine.pth")
-    network, told = started(tmp_path / "mine.pth", own(build=lambda classes: wrap(small(classes))))
+    network, about = started(tmp_path / "mine.pth", own(build=lambda classes: wrap(small(classes))))
     assert torch.equal(next(network.parameters()), source[0][0].weight)
-    assert "prefix" not in told["weights"]
+    assert "prefix" not in about["weights"]
 
 
 def whole(path: Path) -> None:
@@ -194,6 +194,6 @@ def test_a_field_case_starts_from_a_prefixed_file(tmp_path: Path) -> None:
     entry = own_networks.load(f"{FIELD}/ck_net.py:build")
     state = entry.build(10).state_dict()
     torch.save(prefixed("module.")(state), tmp_path / "parallel.pth")
-    network, told = started(tmp_path / "parallel.pth", entry)
+    network, about = started(tmp_path / "parallel.pth", entry)
     assert torch.equal(network.state_dict()["0.weight"], state["0.weight"])
-    assert told["weights"].endswith("…, prefix module. removed")
+    assert about["weights"].endswith("…, prefix module. removed")

@@ -92,7 +92,7 @@ def _as_scores(tensor: Tensor, classes: int | None) -> Tensor | None:
 
 
 def _chosen(names: list[str], ordered: bool) -> int | None:
-    """Which of several candidates the scores are: by name, or the first where the order alone tells them apart."""
+    """Which of several candidates the scores are: by name, or the first of a sequence."""
     last = [name.rpartition(".")[2].lower() for name in names]
     for name in NAMES:
         if name in last:
