@@ -11,8 +11,10 @@ from reporter.fields import legible
 from reporter.readings import ReporterError, Status, UnsupportedError, Verdict
 
 Result = TypeVar("Result")
-ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])?")
-"""ANSI escape sequences: colors, cursor movements, window titles."""
+ESCAPES = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])?|[\x00-\x08\x0e-\x1a\x7f-\x9f]"
+)
+"""ANSI escape sequences (colors, cursor movements, window titles), and control characters that end no line."""
 TRACEBACK = re.compile(r"^Traceback ", re.MULTILINE)
 """Python's, or that of TorchScript."""
 
@@ -27,7 +29,7 @@ def attempt(work: Callable[[], Result]) -> tuple[Result | None, Verdict]:
         plain = isinstance(error, ReporterError) or _is_memory_error(error)
         kind = "" if plain else f"{type(error).__name__}: "
         lost: Status = "unsupported" if isinstance(error, UnsupportedError) else "failed"
-        return None, Verdict("oom" if _is_lack_of_memory(error) else lost, kind + one_line(str(error)))
+        return None, Verdict("oom" if _is_lack_of_memory(error) else lost, kind + first_line(error))
 
 
 def _is_memory_error(error: Exception) -> bool:
@@ -39,6 +41,11 @@ def _is_lack_of_memory(error: Exception) -> bool:
     """Whether that is what an error means: torch's own allocator on the CPU has no class for it."""
     refused = isinstance(error, OSError) and error.errno == errno.ENOMEM
     return refused or _is_memory_error(error) or "can't allocate memory" in str(error)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says in one line."""
+    return one_line(str(error))
 
 
 def one_line(text: str, most: int = 300) -> str:

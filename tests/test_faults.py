@@ -394,8 +394,8 @@ def nan(classes: int) -> Any:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("latency_cpu", "ValueError: the output contains NaN"),
-        ("train_step_cpu", "ValueError: the output contains NaN"),
+        ("latency_cpu", "the output contains NaN"),
+        ("train_step_cpu", "the output contains NaN"),
         ("finetune", "ValueError: the loss of step 1 is nan"),
         ("gradients", "ValueError: the ratio of the gradients is nan"),
     ],

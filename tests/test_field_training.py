@@ -189,7 +189,7 @@ def test_a_field_case_has_a_training_step_and_its_memory(reference: str) -> None
     (memory,) = field(reference, "memory_training").values()
     assert step.measured, step.reason
     assert memory.measured, memory.reason
-    assert ("pass" in memory.detail) == (reference != "forms.py:gives_dict")
+    assert ("counted_on" in memory.detail) == (reference != "forms.py:gives_dict")
 
 
 def test_memory_on_the_cpu_is_that_on_meta() -> None:
@@ -204,7 +204,7 @@ def test_memory_on_the_cpu_is_that_on_meta() -> None:
         measure(METRICS["memory_training"], subject(own(build=build), image_size=32))[0]
         for build in (small, lambda classes: Reading(*small(classes)))
     )
-    assert ("pass" in plain.detail, "pass" in reads.detail) == (False, True)
+    assert ("counted_on" in plain.detail, "counted_on" in reads.detail) == (False, True)
     assert reads.value == pytest.approx(plain.value, rel=0.02)
 
 
@@ -216,7 +216,7 @@ def test_what_does_not_learn_has_neither_gradients_nor_moments() -> None:
 @pytest.mark.parametrize("reference", ["more.py:nan_in_pair", "more.py:nan_in_dict"])
 def test_nan_inside_a_container_is_found(reference: str) -> None:
     (latency,) = field(reference, "latency_cpu").values()
-    assert (latency.status, latency.reason) == ("failed", "ValueError: the output contains NaN")
+    assert (latency.status, latency.reason) == ("failed", "the output contains NaN")
 
 
 def test_the_record_says_which_adamw_trained() -> None:
@@ -277,7 +277,7 @@ def test_half_precision_trains() -> None:
             "failed\nTraceback of TorchScript (most recent call last):\n  File x\nRuntimeError: bad shape\n",
             "RuntimeError: bad shape",
         ),
-        ("a\x00b\u202ec", r"a\x00b\u202ec"),
+        ("a\x00b\u202ec", r"ab\u202ec"),
         ("x" * 900, "x" * 300),
     ],
 )

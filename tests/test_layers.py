@@ -24,7 +24,7 @@ LAYERS = [
 HEAVY = {"torch", "torchvision", "fvcore", "sklearn", "timm"}
 MAY_IMPORT_TORCH = {
     "subject", "building", "heads", "probes", "shapes", "counting", "layers", "stages", "blocks", "training",
-    "learning", "checkpoints", "worker",
+    "learning", "checkpoints", "worker", "auxiliary", "formulas", "forms", "packing",
 }  # fmt: skip
 """Modules of the measuring side that are only ever imported in a worker."""
 TORCH_FREE = {"telling", "charts", "comparing"}

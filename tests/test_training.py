@@ -13,7 +13,6 @@ from networks import CONDITIONS, own, small, subject
 from torch import nn
 
 from reporter.measuring.learning import exercise, initial_gradient_ratio, learner, load_images
-from reporter.measuring.subject import auxiliary_heads
 from reporter.measuring.training import Recipe, batches, fine_tune, loss_of, pace, recalibrate, step_of, top1
 from reporter.metrics import finetune
 
@@ -95,10 +94,10 @@ def test_finetune_reading_tells_recipe_and_curve() -> None:
 
 def test_heads_that_do_not_fit_are_dropped_and_others_kept() -> None:
     network, told = learner(subject("inception_v3", image_size=80), 10, seed=0)
-    assert not any(auxiliary_heads(network).values())
+    assert network.AuxLogits is None
     assert "too small" in told["auxiliary_dropped"]
     network, told = learner(subject("googlenet", image_size=80), 10, seed=0)
-    assert len(auxiliary_heads(network)) == 2
+    assert None not in (network.aux1, network.aux2)
     assert told["auxiliary_dropped"] is None
 
 

@@ -7,9 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from reporter.attempts import attempt, one_line
-from reporter.measuring.building import on_meta
+from reporter.measuring.building import built, on_meta
 from reporter.measuring.checkpoints import fitted, head, own_weights
+from reporter.measuring.subject import Subject
 from reporter.selection import find
+from reporter.settings import PRESETS, Conditions
 
 CLASSES = 10
 """A head for any number of classes will do: the data set decides its shape."""
@@ -22,14 +24,15 @@ def checkpoint_error(question: str) -> str:
     """
     reference, path, sha256 = json.loads(question)
     entry, _ = attempt(partial(find, reference))
-    built = (
-        None if entry is None else attempt(lambda: (on_meta(partial(entry.build, CLASSES)), head(entry, CLASSES)))[0]
-    )
-    if built is None:
+    if entry is None:
+        return ""
+    subject = Subject(entry, "cpu", Conditions(**PRESETS["quick"]))
+    made, _ = attempt(lambda: (on_meta(partial(built, entry, CLASSES)), head(entry, CLASSES), subject.heads))
+    if made is None:
         return ""
     try:
         state, _ = own_weights(Path(path), sha256)
-        fitted(built[0], state, built[1])
+        fitted(made[0], state, *made[1:])
     except (ValueError, OSError) as error:
         return one_line(str(error))
     return ""

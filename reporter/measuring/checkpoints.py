@@ -6,7 +6,8 @@ import hashlib
 import re
 import struct
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from reporter.attempts import one_line
-from reporter.measuring.building import without_initialisation
+from reporter.measuring.building import built, on_meta
 from reporter.measuring.state_dicts import Fit, fit, unwrapped
 from reporter.types import Architecture
 
@@ -54,30 +55,30 @@ def own_weights(path: Path, sha256: str) -> tuple[Mapping[str, Tensor], dict[str
 
 def head(architecture: Architecture, classes: int) -> set[str]:
     """The names of the weights that make the class outputs: those whose shape the number of classes decides."""
-    with without_initialisation():
-        few, many = ({name: w.shape for name, w in _state(architecture, n)} for n in (classes, classes + 1))
+    few, many = ({name: w.shape for name, w in _state(architecture, n)} for n in (classes, classes + 1))
     return {name for name, shape in few.items() if many.get(name) != shape}
 
 
-def load_but_head(network: nn.Module, state: Mapping[str, Tensor], head: set[str]) -> str:
+def load_but_head(network: nn.Module, state: Mapping[str, Tensor], head: set[str], heads: Collection[str] = ()) -> str:
     """Takes over every tensor but those of the head, whose shape the data set decides; ValueError where one is missing.
 
     Gives the prefix that was removed from the names of the file.
     """
-    found = fitted(network, state, head)
+    found = fitted(network, state, head, heads)
     network.load_state_dict({name: found.tensors[name] for name in found.tensors.keys() - head}, strict=False)
     return found.removed
 
 
-def fitted(network: nn.Module, state: Mapping[str, Tensor], head: set[str]) -> Fit:
+def fitted(network: nn.Module, state: Mapping[str, Tensor], head: set[str], heads: Collection[str] = ()) -> Fit:
     """The tensors of a state dict by the network's names; ValueError, with the first that is missing, where one is.
 
-    Auxiliary heads may be missing, and the counts of batches, which files from before torch 0.4.1 lack.
+    Auxiliary heads, by name, may be missing, and the counts of batches, which files from before torch 0.4.1 lack.
     """
     own = network.state_dict()
     names = {OLD_DENSE.sub(r"\1\2", name): tensor for name, tensor in state.items()}
     found = fit(own, names)
-    needed = [name for name in own if not name.lower().startswith("aux") and not name.endswith("num_batches_tracked")]
+    auxiliary = tuple(f"{name}." for name in heads)
+    needed = [name for name in own if not name.startswith(auxiliary) and not name.endswith("num_batches_tracked")]
     missing = [name for name in needed if name not in found.tensors.keys() | head]
     if missing:
         differing = f"{len(missing)} of {len(own)} tensors differ, {missing[0]} first"
@@ -118,7 +119,7 @@ def freeze(network: nn.Module, head: set[str]) -> None:
 
 
 def _state(architecture: Architecture, classes: int) -> list[tuple[str, Tensor]]:
-    return list(architecture.build(classes).state_dict().items())
+    return list(on_meta(partial(built, architecture, classes)).state_dict().items())
 
 
 def _source(path: Path) -> str:

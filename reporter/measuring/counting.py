@@ -1,26 +1,22 @@
-"""Exact counts on the meta device: multiply-adds, activations, depth, and the peak of live memory."""
+"""Exact counts of one pass, on meta where it can run there: multiply-adds, activations, depth, peak of live memory."""
 
 from __future__ import annotations
 
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
 
-from reporter.measuring.shapes import Shapes, tensors
+from reporter.measuring.formulas import Rule, rule
+from reporter.measuring.shapes import Shapes, returned, tensors
 
-aten = torch.ops.aten
-WEIGHTED = {aten.convolution, aten.addmm, aten.mm}
-"""The operators that convolutions and linear layers arrive as."""
-MULTIPLYING = WEIGHTED | {aten.bmm, aten.baddbmm}
-"""Those, and the products of attention, in which two activations meet."""
 SHAPES = Shapes()
 
 
@@ -28,21 +24,38 @@ SHAPES = Shapes()
 class Counts:
     """Of one inference: multiply-adds, elements put out by the operators that make them, depth in weighted layers.
 
-    `peak` is the most bytes alive at once beyond weights and input.
+    `peak` is the most bytes alive at once beyond weights and input. `uncounted` are the operators that compute and have
+    no formula, with how often they ran; `unread` are the names of the parameters that no operator read.
     """
 
     macs: int
     activations: int
     depth: int
     peak: int
+    uncounted: dict[str, int]
+    unread: frozenset[str]
 
 
 def count(network: nn.Module, images: Tensor) -> Counts:
-    """Counts one inference of meta images (N x 3 x H x W) by a meta network that evaluates."""
-    paths = Paths([*network.parameters(), *network.buffers(), images])
-    with unfused_attention(), torch.no_grad(), paths:
+    """Counts one pass of images (N x 3 x H x W) through a network on their device; the caller sets its mode."""
+    paths = Paths([*network.parameters(), *network.buffers()], images)
+    with unfused(network, images), torch.no_grad(), paths:
         output = network(images)
-    return Counts(paths.flops // 2, paths.activations, paths.depth(tree_leaves(output)), paths.peak)
+    depth = paths.depth(list(returned(output)))
+    unread = frozenset(name for name, weight in network.named_parameters() if not paths.hold(weight).read)
+    return Counts(paths.flops // 2, paths.activations, depth, paths.peak, dict(paths.uncounted), unread)
+
+
+@contextmanager
+def unfused(network: nn.Module, images: Tensor) -> Iterator[None]:
+    """Keeps operators visible to counters that torch would fuse on the CPU: attention and recurrent layers."""
+    with ExitStack() as stack:
+        stack.enter_context(unfused_attention())
+        if not images.is_meta:
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+            if any(isinstance(module, nn.RNNBase) for module in network.modules()):
+                stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
+        yield
 
 
 @contextmanager
@@ -57,13 +70,18 @@ def unfused_attention() -> Iterator[None]:
 
 
 class Held(weakref.ref[torch.UntypedStorage]):
-    """A live storage: its key, the bytes that it counts for, and how deep in the network its values were made."""
+    """A live storage: its key, the bytes that it counts for, and how deep in the network its values were made.
 
-    __slots__ = ("bytes", "depth", "key")
+    `read` is whether an operator read it, `image` whether its values depend on the image.
+    """
+
+    __slots__ = ("bytes", "depth", "image", "key", "read")
 
     key: int
     bytes: int
     depth: int
+    image: bool
+    read: bool
 
 
 class LiveMemory(TorchDispatchMode):
@@ -94,6 +112,7 @@ class LiveMemory(TorchDispatchMode):
         if held is None:
             held = self._held[key] = Held(storage, self._leave)
             held.key, held.bytes, held.depth = key, storage.nbytes(), 0
+            held.image = held.read = False
             self.live += held.bytes
             self.peak = max(self.peak, self.live)
         return held
@@ -106,24 +125,47 @@ class LiveMemory(TorchDispatchMode):
 class Paths(LiveMemory):
     """Follows the values too: a weighted operator's are a layer deeper than the deepest that it reads."""
 
-    def __init__(self, known: Iterable[Tensor]) -> None:
-        super().__init__(known)
+    def __init__(self, known: Iterable[Tensor], images: Tensor) -> None:
+        super().__init__([*known, images])
+        self.hold(images).image = True
         self.flops = self.activations = 0
+        self.uncounted: Counter[str] = Counter()
 
     def depth(self, values: object) -> int:
-        held = (self._held.get(tensor.untyped_storage()._cdata) for tensor in tensors(values))
-        return max((storage.depth for storage in held if storage is not None), default=0)
+        return max((held.depth for held in self._under(values)), default=0)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs, packet = kwargs or {}, func.overloadpacket
-        before = self.depth((*args, *kwargs.values()))
+        kwargs, how = kwargs or {}, rule(func.overloadpacket)
+        before, image = 0, False
+        for held in self._under((*args, *kwargs.values())):
+            held.read = True
+            before, image = max(before, held.depth), image or held.image
+        layer = how.weighted or self._is_layer(how, args)
         result = super().__torch_dispatch__(func, types, args, kwargs)
-        for tensor in tensors(result):
-            self.hold(tensor).depth = before + (packet in WEIGHTED)
-            self.activations += tensor.numel() * (packet in MULTIPLYING)
-        if packet in flop_registry:
-            self.flops += flop_registry[packet](*args, **kwargs, out_val=result)
+        added = how.added if image else None  # what is made of weights alone is not done for each image
+        made = list(tensors(result))
+        for tensor in made:
+            held = self.hold(tensor)
+            held.depth, held.image = before + (layer or added is not None), image
+        if how.torchs:
+            self.flops += how.torchs(*args, **kwargs, out_val=result)
+        elif added:
+            self.flops += 2 * added(*args, out=result)
+        elif image and how.uncounted:
+            self.uncounted[how.uncounted] += 1
+        if added or how.weighted or how.factors:
+            self.activations += sum(tensor.numel() for tensor in made)
         return result
+
+    def _under(self, values: object) -> Iterator[Held]:
+        for tensor in tensors(values):
+            held = self._held.get(tensor.untyped_storage()._cdata)
+            if held is not None:
+                yield held
+
+    def _is_layer(self, how: Rule, args: Any) -> bool:
+        """Whether a product of matrices is a layer: one of its factors depends on the image, and the other does not."""
+        return len({any(held.image for held in self._under(args[place])) for place in how.factors}) > 1
 
 
 def peak_bytes(run: Callable[[], object], known: Iterable[Tensor]) -> int:

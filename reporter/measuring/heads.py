@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from reporter.measuring import outputs
-from reporter.measuring.outputs import in_type_of
+from reporter.measuring.forms import form
 
 Met = tuple[str, nn.Linear, torch.Size]
 
@@ -17,7 +17,7 @@ Met = tuple[str, nn.Linear, torch.Size]
 def scores(network: nn.Module, images: Tensor) -> Tensor:
     """The class scores that a network returns for some images."""
     with torch.no_grad():
-        return outputs.scores(network(in_type_of(network, images)))
+        return outputs.scores(network(images))
 
 
 def with_classes(network: nn.Module, classes: int, side: int) -> nn.Module:
@@ -47,15 +47,18 @@ def _last_linear(network: nn.Module, side: int) -> Met:
         given.append(output)
 
     layers = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
+    missing = "it has no linear layer to replace; let its function take the number of classes"
+    if not layers:
+        raise ValueError(missing)
     hooks = [layer.register_forward_hook(partial(note, name)) for name, layer in layers]
     training = network.training
     try:
-        found = scores(network.eval(), torch.zeros(1, 3, side, side))
+        found = scores(network.eval(), form(network)(torch.zeros(1, 3, side, side)))
     finally:
         network.train(training)
         for hook in hooks:
             hook.remove()
     if not met:
-        raise ValueError("it has no linear layer to replace; let its function take the number of classes")
+        raise ValueError(missing)
     made_by = next((index for index, output in enumerate(given) if output.data_ptr() == found.data_ptr()), -1)
     return *met[made_by], found.shape

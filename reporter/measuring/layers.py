@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
 
-from reporter.measuring.counting import unfused_attention
+from reporter.measuring.counting import Paths, unfused
+from reporter.measuring.shapes import returned
 
 Shape = tuple[int, ...]
 Row = dict[str, Any]
@@ -28,25 +28,53 @@ class Visit:
     macs: int = 0
 
 
-def visits(network: nn.Module, images: Tensor) -> dict[str, Visit]:
-    """The modules that one inference of meta images runs, by name, in the order in which they finish."""
-    found: dict[str, Visit] = {}
-    flops, handles = FlopCounterMode(display=False), []
+class Visits(dict[str, Visit]):
+    """Visits by the module's name; `spent` are the MACs by the names of the modules that were running, outermost first.
+
+    They separate what a module that is used in two places costs in each.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spent: Counter[tuple[str, ...]] = Counter()
+
+
+def visits(network: nn.Module, images: Tensor) -> Visits:
+    """The modules that one inference of the images runs, by name, in the order in which they finish."""
+    found, paths, handles = Visits(), Paths([*network.parameters(), *network.buffers()], images), []
+    running: list[tuple[str, int]] = []
+    charged = 0
+
+    def charge() -> None:
+        nonlocal charged
+        if paths.flops > charged:
+            found.spent[tuple(name for name, _ in running)] += (paths.flops - charged) // 2
+            charged = paths.flops
+
     for name, module in network.named_modules():
-        before: list[int] = []
+        if isinstance(module, torch.jit.ScriptModule):  # takes no hooks; its costs are those of what is around it
+            continue
 
-        def enter(_: nn.Module, inputs: Any, before: list[int] = before) -> None:
-            before.append(flops.get_total_flops())
+        def enter(_: nn.Module, inputs: Any, name: str = name) -> None:
+            charge()
+            running.append((name, paths.flops))
 
-        def leave(module: nn.Module, inputs: Any, output: Any, name: str = name, before: list[int] = before) -> None:
+        def leave(module: nn.Module, inputs: Any, output: Any, name: str = name) -> None:
+            charge()
+            while running[-1][0] != name:  # a module that raised an error does not leave
+                running.pop()
             visit = found.setdefault(name, Visit(module, inputs, _shape(output)))
-            visit.macs += (flops.get_total_flops() - before.pop()) // 2
+            visit.macs += (paths.flops - running.pop()[1]) // 2
 
         handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
-    with unfused_attention(), torch.no_grad(), flops:
-        network(images)
-    for handle in handles:
-        handle.remove()
+    try:
+        with unfused(network, images), torch.no_grad(), paths:
+            output = network(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    charge()
+    found.setdefault("", Visit(network, (images,), _shape(output), paths.flops // 2))
     return found
 
 
@@ -103,5 +131,5 @@ def _pair(value: int | Shape) -> Shape:
 
 
 def _shape(output: Any) -> Shape:
-    tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
-    return tuple(tensors[0].shape[1:]) if tensors else ()
+    first = next(returned(output), None)
+    return () if first is None else tuple(first.shape[1:])

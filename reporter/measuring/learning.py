@@ -20,9 +20,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from reporter.datasets._images import SkippedImages
+from reporter.measuring.auxiliary import drop_auxiliary
+from reporter.measuring.building import built, to_meta
 from reporter.measuring.checkpoints import freeze, head, load_but_head, own_weights
-from reporter.measuring.outputs import in_type_of
-from reporter.measuring.subject import Subject, auxiliary_heads, drop_auxiliary
+from reporter.measuring.forms import form
+from reporter.measuring.subject import Subject
 from reporter.measuring.training import Images, Recipe, batches, loss_of
 from reporter.selection import dataset
 from reporter.settings import Conditions
@@ -35,11 +37,11 @@ WEIGHTED = (nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd)
 def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, Images, Recipe]:
     """What a step of the recipe takes: the network as it is measured, and a batch as the fine-tuning has them."""
     conditions = subject.conditions
-    network, _ = _fit(subject.take(device), conditions.image_size)
+    network, _ = _fit(subject, subject.take(device))
     images = subject.input(conditions.batch_size, device, conditions.image_size)
     labels = torch.arange(conditions.batch_size, device=device) % subject.classes
     recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size)
-    return network.train(), (in_type_of(network, images), labels), recipe
+    return network.train(), (images, labels), recipe
 
 
 def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, Images, int]:
@@ -70,23 +72,24 @@ def learner(subject: Subject, classes: int, seed: int, way: Way = "full") -> tup
     For a probe all but the head is frozen, and there are no auxiliary heads.
     """
     torch.manual_seed(seed)
-    network = subject.architecture.build(classes)
+    network = built(subject.architecture, classes)
     about: dict[str, Any] = {"weights": "random", "weights_reason": None}
     if way != "scratch":
         about = _begin(network, subject, classes)
-    if way == "probe" and auxiliary_heads(network):
-        drop_auxiliary(network)
+    if way == "probe" and subject.heads:
+        drop_auxiliary(network, subject.heads)
         about |= {"auxiliary_dropped": "a linear probe trains the head alone"}
     if way == "probe":
         freeze(network, head(subject.architecture, classes))
-    network, dropped = _fit(network.to(subject.device), subject.conditions.image_size)
+    network, dropped = _fit(subject, network.to(subject.device))
     return network, {"auxiliary_dropped": dropped, **about}
 
 
 def initial_gradient_ratio(subject: Subject, train: Images, classes: int, seed: int) -> float:
     """The gradient ratio of a new network, random weights before the first step."""
     torch.manual_seed(seed)
-    network = subject.architecture.build(classes).to(subject.device)
+    network = built(subject.architecture, classes).to(subject.device)
+    drop_auxiliary(network, subject.heads)
     return gradient_ratio(network, train, subject.conditions.batch_size, seed, classes)
 
 
@@ -96,8 +99,6 @@ def gradient_ratio(network: nn.Module, train: Images, size: int, seed: int, clas
     A weight that is computed from others (weight norm, pruning) counts as it is used.
     `UnsupportedError` where one of the two has no gradient.
     """
-    if hasattr(network, "aux_logits"):
-        drop_auxiliary(network)
     used: list[tuple[str, Tensor]] = []
 
     def note(module: nn.Module, _: object, __: object, name: str) -> None:
@@ -113,7 +114,7 @@ def gradient_ratio(network: nn.Module, train: Images, size: int, seed: int, clas
     network.zero_grad(set_to_none=True)
     images, labels = next(batches(train, size, 1, seed))
     with parametrize.cached():
-        output = network.train()(in_type_of(network, images))
+        output = network.train()(form(network)(images))
         recipe = Recipe(0.0, 0.0, 0.0, 1, size)
         loss_of(output, labels, recipe, classes).backward()
     first, last = _ends(used)
@@ -137,26 +138,18 @@ def _ends(used: list[tuple[str, Tensor]]) -> tuple[Tensor, Tensor]:
     return first.grad, reached[-1]
 
 
-def _fit(network: nn.Module, size: int) -> tuple[nn.Module, str | None]:
-    """Drops auxiliary heads that images of this size are too small for; says so."""
-    if not auxiliary_heads(network):
+def _fit(subject: Subject, network: nn.Module) -> tuple[nn.Module, str | None]:
+    """Drops auxiliary heads that images of the fine-tuning's size are too small for, with the reason."""
+    size, heads = subject.conditions.image_size, subject.heads
+    if not heads:
         return network, None
-    if not _runs(network, size):
-        less = deepcopy(network)
-        drop_auxiliary(less)
-        if _runs(less, size):
-            return less, f"images of {size} px are too small for the auxiliary head"
-    return network, None
-
-
-def _runs(network: nn.Module, size: int) -> bool:
-    """Whether images of that size pass through a network that trains."""
-    trial = deepcopy(network).to("meta").train()
+    trial = to_meta(deepcopy(network)).train()
     try:
-        trial(torch.empty(2, 3, size, size, device="meta"))
-    except (RuntimeError, TypeError):
-        return False
-    return True
+        trial(subject.input(2, "meta", size))
+    except RuntimeError:
+        drop_auxiliary(network, heads)
+        return network, f"images of {size} px are too small for the auxiliary head"
+    return network, None
 
 
 def _begin(network: nn.Module, subject: Subject, classes: int) -> dict[str, Any]:
@@ -164,7 +157,7 @@ def _begin(network: nn.Module, subject: Subject, classes: int) -> dict[str, Any]
     conditions = subject.conditions
     if conditions.checkpoint:
         state, about = own_weights(Path(conditions.checkpoint_file or ""), conditions.checkpoint)
-        removed = load_but_head(network, state, head(subject.architecture, classes))
+        removed = load_but_head(network, state, head(subject.architecture, classes), subject.heads)
         if removed:
             about["weights"] += f", prefix {removed} removed"
             about["checkpoint"] |= {"prefix_removed": removed}
@@ -187,7 +180,7 @@ def _pretrain(network: Any, subject: Subject, classes: int) -> tuple[str, str | 
         if subject.conditions.weights == "pretrained":
             raise
         return "random", str(error)
-    load_but_head(network, state, head(subject.architecture, classes))
+    load_but_head(network, state, head(subject.architecture, classes), subject.heads)
     if hasattr(network, "transform_input"):
         network.transform_input = True
     return weights, None

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from reporter.types import UnsupportedError
@@ -105,9 +104,3 @@ def _chosen(names: list[str], ordered: bool) -> int | None:
 
 def _shape(tensor: Tensor) -> str:
     return " x ".join(map(str, tensor.shape)) or "no dimensions"
-
-
-def in_type_of(network: torch.nn.Module, images: Tensor) -> Tensor:
-    """The images in the floating-point type of the network's weights."""
-    kinds = [weight.dtype for weight in network.parameters() if weight.is_floating_point()]
-    return images.to(kinds[0]) if kinds else images

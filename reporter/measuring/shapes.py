@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
@@ -117,3 +118,16 @@ def tensors(value: object) -> Iterator[Tensor]:
     elif isinstance(value, tuple | list):
         for part in value:
             yield from tensors(part)
+
+
+def returned(value: object) -> Iterator[Tensor]:
+    """The tensors in what a model returns: alone, or in tuples, lists, dicts and dataclasses, one in another."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from returned(list(value.values()))
+    elif isinstance(value, tuple | list):
+        for part in value:
+            yield from returned(part)
+    elif is_dataclass(value) and not isinstance(value, type):
+        yield from returned([getattr(value, field.name) for field in fields(value)])

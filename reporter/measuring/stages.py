@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from torch import nn
 
-from reporter.measuring.layers import Row, Shape, Visit, call, class_name, is_block, told
-from reporter.measuring.subject import auxiliary_heads
+from reporter.measuring.auxiliary import modules
+from reporter.measuring.layers import Row, Shape, Visit, Visits, call, class_name, is_block, told
 
 POOLING = (nn.MaxPool2d, nn.AvgPool2d)
 
@@ -29,14 +29,16 @@ class Part:
     pools: bool = False
 
 
-def stages(network: nn.Module, met: dict[str, Visit], size: int) -> list[Row]:
+def stages(network: nn.Module, met: Visits, size: int, heads: Collection[str] = ()) -> list[Row]:
     """The stages of a network whose images are `size` wide; their parameters and MACs sum up to the network's.
+
+    The auxiliary heads, by name, belong to none.
 
     A block stands alone, and so does a linear layer; other layers join the stage before them unless they compute on
     another grid.
     """
     groups: list[list[Part]] = []
-    for part in _parts(network, met, size):
+    for part in _parts(network, met, size, heads):
         if groups and _joins(part, groups[-1]):
             groups[-1].append(part)
         else:
@@ -45,39 +47,51 @@ def stages(network: nn.Module, met: dict[str, Visit], size: int) -> list[Row]:
     return [row for row in rows if row["parameters"] or row["macs"]]
 
 
-def _parts(network: nn.Module, met: dict[str, Visit], size: int) -> Iterator[Part]:
+def _parts(network: nn.Module, met: Visits, size: int, heads: Collection[str]) -> Iterator[Part]:
     """The network taken apart, each parameter in one part: what runs in its order, then what does not, then a rest."""
     order = {name: rank for rank, name in enumerate(met)}
-    heads = auxiliary_heads(network)
-    seen = {id(parameter) for head in heads.values() for parameter in head.parameters()}
-    names = sorted(_closed(network, "", met, size), key=lambda name: order.get(name, len(order)))
-    rest = met[""].macs
-    for name in names:
-        module = network.get_submodule(name)
+    seen = {id(parameter) for head in modules(network, heads) for parameter in head.parameters()}
+    names = sorted(_closed(network, "", met, size, heads), key=lambda name: order.get(name, len(order)))
+    spent = _shares(met, set(names))
+    for name, module in zip(names, modules(network, names), strict=True):
         visit = met.get(name, Visit(module))
         fresh = [parameter for parameter in module.parameters() if id(parameter) not in seen]
         seen |= {id(parameter) for parameter in fresh}
-        rest -= visit.macs
         weights, alone = (
             sum(parameter.numel() for parameter in fresh),
             is_block(module) or isinstance(module, nn.Linear),
         )
-        about = (_kind(module), level(visit.output, size), visit.output, weights, visit.macs)
+        about = (_kind(module), level(visit.output, size), visit.output, weights, spent[name])
         yield Part(name, *about, alone, isinstance(module, POOLING))
     for name, parameter in network.named_parameters():
         if id(parameter) not in seen:
             yield Part(name, "Parameter", None, tuple(parameter.shape), parameter.numel(), 0, alone=True)
-    if rest:
+    if rest := spent[""]:
         yield Part("forward", type(network).__name__, None, (), 0, rest, alone=True)
 
 
-def _closed(module: nn.Module, prefix: str, met: dict[str, Visit], size: int) -> Iterator[str]:
+def _shares(met: Visits, names: Collection[str]) -> Counter[str]:
+    """The MACs of each part: those spent while it ran and no other part around it; under "" those of no part."""
+    shares: Counter[str] = Counter()
+    for running, macs in met.spent.items():
+        around = (outer for name in running for outer in _outer(name))
+        shares[next((name for name in around if name in names), "")] += macs
+    return shares
+
+
+def _outer(name: str) -> Iterator[str]:
+    """The modules that contain a module, outermost first, and itself; a list of modules among them never runs."""
+    parts = name.split(".")
+    return (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+
+
+def _closed(module: nn.Module, prefix: str, met: Visits, size: int, heads: Collection[str]) -> Iterator[str]:
     """Names of the largest parts that need not be opened."""
     for name, child in module.named_children():
-        if not prefix and name in auxiliary_heads(module):
+        if prefix + name in heads:
             continue
-        if _opens(child, prefix + name, met, size):
-            yield from _closed(child, f"{prefix}{name}.", met, size)
+        if _opens(child, prefix + name, met, size) or any(head.startswith(f"{prefix}{name}.") for head in heads):
+            yield from _closed(child, f"{prefix}{name}.", met, size, heads)
         else:
             yield prefix + name
 

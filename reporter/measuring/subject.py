@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from time import perf_counter
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from reporter.attempts import attempt
 from reporter.measuring import clock
-from reporter.measuring.building import on_meta, without_initialisation
+from reporter.measuring.auxiliary import auxiliary_heads
+from reporter.measuring.building import built, on_meta
 from reporter.measuring.clock import Sampler
 from reporter.measuring.counting import Counts, count
+from reporter.measuring.forms import Form, form
 from reporter.measuring.heads import scores
 from reporter.settings import Conditions
-from reporter.types import Architecture
+from reporter.types import Architecture, Reading
 
+Result = TypeVar("Result")
+Counted = tuple[Result, str | None]
+"""What a counting pass found, and why it did not run on meta; None where it did."""
 INPUTS = 4
 """How many different inputs take turns, so that no cache learns one of them by heart."""
 
@@ -55,35 +60,50 @@ class Subject:
         """The same network without memory: shapes only."""
         return self._made("meta")
 
-    @property
-    def unwritten(self) -> nn.Module:
-        """A new one on the CPU whose weights are not initialised: for what does not depend on their values."""
-        with without_initialisation():
-            return self.build()
+    @cached_property
+    def real(self) -> nn.Module:
+        """An initialized one on the CPU, for passes that meta cannot run: values may decide where an operator reads."""
+        return self.build()
 
     def take(self, device: str | torch.device) -> nn.Module:
         """The network on a device for one who will change it: the next use makes a new one."""
-        return self.__dict__.pop("meta" if str(device) == "meta" else "network", None) or self._made(device)
+        made: nn.Module | None = self.__dict__.pop("meta" if str(device) == "meta" else "network", None)
+        return self._made(device) if made is None else made
+
+    @property
+    def counts(self) -> Counts:
+        """What one inference of one native input costs, counted on meta, or on the CPU where it has to be."""
+        return self.counting[0]
 
     @cached_property
-    def counts(self) -> Counts:
-        """What one inference of one native input costs, counted on meta."""
-        return count(self.meta, self.input(1, "meta"))
+    def counting(self) -> Counted[Counts]:
+        """The counts, and why they were not taken on meta."""
+        return self.counted(lambda device: count(self.on(device), self.input(1, device)))
+
+    @cached_property
+    def heads(self) -> tuple[str, ...]:
+        """The names of the auxiliary heads; none where no inference can be run."""
+        counts, _ = attempt(lambda: self.counts)
+        if counts is None or not counts.unread:
+            return ()
+        training, _ = attempt(partial(self.counted, self._count_training))
+        learning = {name for name, _ in self.meta.named_parameters()} - training[0].unread if training else set()
+        return auxiliary_heads(self.meta, counts.unread, learning)
 
     @cached_property
     def classes(self) -> int:
         """How many classes it is measured with: as many as the architecture says, or as it has."""
-        if self.architecture.classes:
-            return self.architecture.classes
-        found, _ = attempt(lambda: scores(self.meta, self.input(1, "meta")))
-        if found is None:  # it reads values, which meta tensors do not have
-            found = scores(self.build(), self.input(1, "cpu"))
-        return found.shape[-1]
+        return self.architecture.classes or self.counted(self._count_classes)[0]
+
+    def counted(self, work: Callable[[str], Result]) -> Counted[Result]:
+        """What `work` gives on meta; where meta tensors do not support the model, on the CPU, with the reason."""
+        found, verdict = attempt(partial(work, "meta"))
+        return (work("cpu"), verdict.reason) if found is None else (found, None)
 
     def one_size(self) -> str | None:
         """Why no image of the data set goes through the network, though those of its native size do; else None."""
         native, size = self.architecture.input_size, self.conditions.image_size
-        (_, own), (_, other) = (attempt(partial(self._infer, side)) for side in (native, size))
+        (_, own), (_, other) = (attempt(partial(self.counted, partial(self._infer, side))) for side in (native, size))
         if own.status != "ok" or other.status == "ok":
             return None
         return f"takes images of {native} pixels, not the {size} of the fine-tuning ({other.reason})"
@@ -92,23 +112,46 @@ class Subject:
         """A new network on the CPU, evaluating."""
         start = perf_counter()
         torch.manual_seed(0)
-        network = self.architecture.build(self.architecture.classes).eval()
+        network = built(self.architecture, self.architecture.classes).eval()
         self.building += perf_counter() - start
         return network
 
+    def on(self, device: str) -> nn.Module:
+        """The network for a counting pass on `meta` or on the `cpu`."""
+        return self.meta if device == "meta" else self.real
+
+    def _count(self, device: str) -> Counts:
+        return count(self.on(device), self.input(1, device))
+
+    def _count_training(self, device: str) -> Counts:
+        return count(self._made(device).train(), self.input(2, device))
+
+    def _count_classes(self, device: str) -> int:
+        return scores(self.on(device), self.input(1, device)).shape[-1]
+
     @torch.no_grad()
-    def _infer(self, size: int) -> object:
-        return self._made("meta")(self.input(2, "meta", size))
+    def _infer(self, size: int, device: str) -> tuple[object]:
+        return (self._made(device)(self.input(2, device, size)),)
 
     def _made(self, device: str | torch.device) -> nn.Module:
-        return on_meta(self.build) if str(device) == "meta" else self.build().to(device)
+        network = on_meta(self.build) if str(device) == "meta" else self.build().to(device)
+        self.form = form(network)
+        return network
+
+    @cached_property
+    def form(self) -> Form:
+        """The data type and memory format of its images."""
+        return form(self.meta)
 
     def input(self, batch: int, device: str | torch.device | None = None, size: int | None = None) -> Tensor:
-        """Seeded normal images: batch x 3 x size x size, native size if not told otherwise; on meta without values."""
+        """Seeded normal images in the model's own form: batch x 3 x size x size; native size by default.
+
+        On meta they have no values.
+        """
         side = size or self.architecture.input_size
         if str(device) == "meta":
-            return torch.empty(batch, 3, side, side, device="meta")
-        return torch.randn(batch, 3, side, side, generator=_seeded()).to(device or self.device)
+            return self.form(torch.empty(batch, 3, side, side, device="meta"))
+        return self.form(torch.randn(batch, 3, side, side, generator=_seeded())).to(device or self.device)
 
     def inputs(self, batch: int) -> Iterator[Tensor]:
         """Several inputs on the device, in turn, without end."""
@@ -117,21 +160,12 @@ class Subject:
             yield from images
 
 
-def auxiliary_heads(network: nn.Module) -> dict[str, nn.Module]:
-    """The heads that only training uses, by torchvision's naming: `aux1`, `aux2`, `AuxLogits`.
-
-    VOLO's `aux_head` is none: in timm it has a say in every answer.
-    """
-    children = network.named_children()
-    return {name: child for name, child in children if name.lower().startswith("aux") and name != "aux_head"}
-
-
-def drop_auxiliary(network: Any) -> None:
-    """Takes the auxiliary heads off, so that training returns the main output alone."""
-    for name in auxiliary_heads(network):
-        setattr(network, name, None)
-    if hasattr(network, "aux_logits"):
-        network.aux_logits = False
+def marked(reading: Reading, refusal: str | None) -> Reading:
+    """A counted reading, with the reason in its row where the pass did not run on meta."""
+    if refusal is None:
+        return reading
+    reason = f"counted by a forward pass on the CPU, because meta tensors do not support the model ({refusal})"
+    return reading.model_copy(update={"reason": reason, "detail": {**reading.detail, "counted_on": "cpu"}})
 
 
 def _seeded() -> torch.Generator:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from reporter.measuring.outputs import in_type_of, scores, scores_and_heads
+from reporter.measuring.forms import form
+from reporter.measuring.outputs import scores, scores_and_heads
 from reporter.types import Architecture
 
 WEIGHT_DECAY = 1e-4
@@ -68,7 +69,7 @@ def fine_tune(network: nn.Module, train: Images, test: Images, recipe: Recipe, c
     the seed alone and so is the same for every network. ValueError where the loss is not finite. The class scores are
     found in what the network returns by their shape, images x `classes`.
     """
-    train, test = ((in_type_of(network, images), labels) for images, labels in (train, test))
+    train, test = ((form(network)(images), labels) for images, labels in (train, test))
     course = Course(optimizer=optimizer_of(network, recipe)[1])
     train_step = step_of(network, recipe, classes)
     order = list(batches(train, recipe.batch_size, recipe.steps, recipe.seed))

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from reporter.attempts import attempt
 from reporter.measuring import outputs
-from reporter.measuring.building import on_meta
-from reporter.measuring.outputs import in_type_of
+from reporter.measuring.building import built, on_meta
+from reporter.measuring.forms import form
 from reporter.selection import find
 
 IMAGES = 3
@@ -26,14 +26,14 @@ def trial(reference: str) -> dict[str, str]:
     Empty where it takes images and returns class scores, and where what is wrong is of no known kind: its rows say.
     """
     entry, _ = attempt(partial(find, reference))
-    network = None if entry is None else attempt(lambda: on_meta(partial(entry.build, entry.classes)))[0]
+    network = None if entry is None else attempt(lambda: on_meta(partial(built, entry, entry.classes)))[0]
     if entry is None or network is None:
         return {}
     if more := _more_inputs(network):
         return {"error": f"its forward takes {more}; a network is called with a batch of images alone"}
     output = _forward(network, entry.input_size)
     if output is None:
-        real, _ = attempt(lambda: entry.build(entry.classes))
+        real, _ = attempt(partial(built, entry, entry.classes))
         output = None if real is None else _forward(real, entry.input_size)
         if output is None:
             wrong = _other_images(real or network, entry.input_size)
@@ -83,7 +83,7 @@ def _count(channels: int) -> str:
 def _forward(network: nn.Module, side: int, channels: int = 3) -> object:
     """What a network that evaluates returns for a few images; None where it raises, or gives another number of rows."""
     device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
-    images = in_type_of(network, torch.zeros(IMAGES, channels, side, side, device=device))
+    images = form(network)(torch.zeros(IMAGES, channels, side, side, device=device))
     run: Callable[[], object] = partial(network.eval(), images)
     output, verdict = attempt(run)
     if verdict.status != "ok":

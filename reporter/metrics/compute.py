@@ -1,4 +1,4 @@
-"""How much does one inference compute? Multiply-adds, activations and depth, counted on meta."""
+"""How much does one inference compute? Multiply-adds, activations and depth, counted on meta where it is possible."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ MACS = Quantity(
     group="compute",
     better="lower",
     definition="Multiply-adds of convolutions, linear layers and attention in one inference of one image at native "
-    "size; FLOPs are twice as many. Counted by the formulas of torch's FlopCounterMode, halved.",
+    "size; FLOPs are twice as many. Counted by the formulas of torch's FlopCounterMode, halved, and by the like for "
+    "matrix-vector products, bilinear layers and deformable convolutions.",
 )
 ACTIVATIONS = Quantity(
     key="activations",
@@ -40,10 +41,18 @@ DEPTH = Quantity(
 
 
 def measure(subject: Subject) -> Iterator[Reading]:
-    """Runs one image of shapes through the network on meta."""
-    yield exact(MACS, subject.counts.macs)
-    yield exact(ACTIVATIONS, subject.counts.activations)
-    yield exact(DEPTH, subject.counts.depth)
+    """Runs one image through the network, on meta where it can run there."""
+    from reporter.measuring.subject import marked
+
+    counts, refusal = subject.counting
+    macs = marked(exact(MACS, counts.macs), refusal)
+    if counts.uncounted:
+        without = f"without the operators that have no formula: {', '.join(sorted(counts.uncounted))}"
+        reason = "; ".join(filter(None, (without, macs.reason)))
+        macs = macs.model_copy(update={"reason": reason, "detail": {**macs.detail, "uncounted": counts.uncounted}})
+    yield macs
+    yield marked(exact(ACTIVATIONS, counts.activations), refusal)
+    yield marked(exact(DEPTH, counts.depth), refusal)
 
 
 ENTRIES = (Metric("compute", (MACS, ACTIVATIONS, DEPTH), measure, process="counting"),)

@@ -84,6 +84,7 @@ WEIGHTS = ("weights", "checkpoint")
 
 def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
     """Trains one network per seed on preloaded images."""
+    from reporter.measuring.auxiliary import drop_auxiliary
     from reporter.measuring.learning import gradient_ratio, learner, load_images, noting_skipped
     from reporter.measuring.training import Recipe, fine_tune
 
@@ -99,6 +100,7 @@ def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
         courses.append(fine_tune(network, train, test, recipe, classes))
         seconds.append(perf_counter() - start)
         if way == "full" and missing.status == "ok":
+            drop_auxiliary(network, subject.heads)
             ratio, missing = attempt(partial(gradient_ratio, network, train, conditions.batch_size, seed, classes))
             ratios += [] if ratio is None else [ratio]
     top1, spent, *rest = QUANTITIES[way]

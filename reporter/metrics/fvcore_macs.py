@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from math import prod
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from reporter.types import Metric, Quantity, Reading, exact
+from reporter.types import Metric, Quantity, Reading, absent, exact
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from reporter.measuring.subject import Subject
 
 MACS_FVCORE = Quantity(
@@ -21,7 +25,9 @@ MACS_FVCORE = Quantity(
     definition="The same inference counted by fvcore from a trace of a real forward pass. It adds two for each element "
     "of a batch norm and one for each of an adaptive pooling, and skips additions, max-pooling and activations.",
 )
-EXTRAS = ("batch_norm", "layer_norm", "group_norm", "adaptive_avg_pool2d", "upsample_nearest2d", "upsample_bilinear2d")
+NOTHING: Mapping[str, int] = MappingProxyType({})
+EXTRAS = ("batch_norm", "layer_norm", "group_norm", "instance_norm", "adaptive_avg_pool2d", "upsample_nearest2d",
+          "upsample_bilinear2d", "grid_sampler")  # fmt: skip
 """Operators that fvcore counts and that hold no multiply-adds by our definition."""
 
 
@@ -31,16 +37,22 @@ def measure(subject: Subject) -> Iterator[Reading]:
     from fvcore.nn import FlopCountAnalysis
 
     from reporter.measuring.counting import unfused_attention
+    from reporter.measuring.packing import packed
 
+    if layers := packed(subject.real):
+        yield from absent((MACS_FVCORE,), "unsupported", f"packed weights cannot be traced: {', '.join(layers)}")
+        return
     logging.getLogger("fvcore").setLevel(logging.CRITICAL)
     with warnings.catch_warnings(), unfused_attention(), torch.no_grad():
         warnings.simplefilter("ignore")
-        analysis = FlopCountAnalysis(subject.unwritten, subject.input(1))
+        analysis = FlopCountAnalysis(_plain(subject.real), subject.input(1, "cpu"))
         analysis.set_op_handle("aten::scaled_dot_product_attention", attention_macs)
+        analysis.set_op_handle("aten::matmul", product_macs)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
         operators = {name: int(number) for name, number in sorted(analysis.by_operator().items())}
         unsupported = {name: int(number) for name, number in sorted(analysis.unsupported_ops().items())}
-    verdict, because = judge(subject.counts.macs, operators, unsupported)
+    counts = subject.counts
+    verdict, because = judge(counts.macs, operators, unsupported, counts.uncounted)
     yield exact(
         MACS_FVCORE,
         sum(operators.values()),
@@ -51,15 +63,45 @@ def measure(subject: Subject) -> Iterator[Reading]:
     )
 
 
-def judge(macs: int, operators: dict[str, int], unsupported: dict[str, int]) -> tuple[str, dict[str, int]]:
-    """Whether fvcore agrees with `macs`, else by which operators it differs or what it leaves out."""
+def judge(
+    macs: int, operators: dict[str, int], unsupported: dict[str, int], uncounted: Mapping[str, int] = NOTHING
+) -> tuple[str, dict[str, int]]:
+    """Whether fvcore agrees with `macs`, else by which operators it differs or what it leaves out.
+
+    Where the first counter left out some operators itself, `uncounted`, equal numbers are no agreement.
+    """
     extras = {name: number for name, number in operators.items() if name in EXTRAS and number}
     rest = sum(operators.values()) - sum(extras.values()) - macs
     if rest < 0:
-        return "undercount", {**unsupported, "missing": -rest}
+        return "undercount", {**unsupported, **uncounted, "missing": -rest}
     if rest > 0:
-        return "differ", {**extras, "unexplained": rest}
+        return "differ", {**extras, **uncounted, "unexplained": rest}
+    if uncounted:
+        return "undercount", {**extras, **uncounted}
     return ("differ", extras) if extras else ("agree", {})
+
+
+def _plain(network: nn.Module) -> nn.Module:
+    """The network, not compiled, returning its tensors in a tuple: torch traces neither dicts nor dataclasses."""
+    from torch import nn
+
+    from reporter.measuring.shapes import returned
+
+    class Plain(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = getattr(network, "_orig_mod", network)
+
+        def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+            return tuple(returned(self.network(images)))
+
+    return Plain().eval()
+
+
+def product_macs(inputs: list[Any], outputs: list[Any]) -> int:
+    """Multiply-adds of a product of matrices or vectors: the elements put out, each a sum over the last dimension."""
+    first = [int(size) for size in inputs[0].type().sizes()]
+    return first[-1] * prod(int(size) for size in outputs[0].type().sizes())
 
 
 def attention_macs(inputs: list[Any], outputs: list[Any]) -> int:

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from reporter.types import FOREIGN_LOAD, Metric, Quantity, Reading
+from reporter.types import FOREIGN_LOAD, Metric, Quantity, Reading, ReporterError
 
 if TYPE_CHECKING:
     from reporter.measuring.subject import Subject
@@ -24,8 +24,8 @@ def _latency(key: str, title: str, where: str) -> Quantity:
         unit="s",
         group="latency",
         better="lower",
-        definition=f"Seconds from one image of native size to its 1,000 outputs, {where}: the median over all rounds, "
-        "warmed up, with its 95 % interval by order statistics.",
+        definition=f"Seconds from one image of native size to the network's output, {where}: the median over all "
+        "rounds, warmed up, with its 95 % interval by order statistics.",
     )
 
 
@@ -105,7 +105,7 @@ def _timed(quantity: Quantity, subject: Subject, call: Callable[[], object], lea
 
 
 def _watched(call: Callable[[], object]) -> Callable[[], object]:
-    """The same call, but ValueError where its first answer is not a number; that one warms up and is never a sample."""
+    """The same call, but ReporterError where its first output contains NaN; that one warms up and is never a sample."""
     from reporter.measuring.outputs import has_nan
 
     waiting = True
@@ -116,7 +116,7 @@ def _watched(call: Callable[[], object]) -> Callable[[], object]:
         if waiting:
             waiting = False
             if has_nan(answer):
-                raise ValueError("the output contains NaN")
+                raise ReporterError("the output contains NaN")
         return answer
 
     return watched

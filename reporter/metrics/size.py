@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pydantic import JsonValue
+
 from reporter.types import Metric, Quantity, Reading, exact
 
 if TYPE_CHECKING:
@@ -16,8 +18,8 @@ PARAMETERS = Quantity(
     unit="1",
     group="size",
     better="lower",
-    definition="Trainable weights and biases of the network with 1,000 classes, without auxiliary heads; shared ones "
-    "count once, buffers such as batch-norm statistics do not count.",
+    definition="Weights and biases of the network, frozen ones too, as nn.Module.parameters() lists them, without "
+    "auxiliary heads; shared ones count once, buffers such as batch-norm statistics do not count.",
 )
 AUXILIARY = Quantity(
     key="parameters_auxiliary",
@@ -25,8 +27,8 @@ AUXILIARY = Quantity(
     unit="1",
     group="size",
     better="lower",
-    definition="Parameters of auxiliary heads, which only training uses; published counts differ in whether they "
-    "include them.",
+    definition="Parameters of auxiliary heads, which training runs and evaluation does not; published counts differ "
+    "in whether they include them.",
 )
 WEIGHTS = Quantity(
     key="weights_bytes",
@@ -34,22 +36,34 @@ WEIGHTS = Quantity(
     unit="B",
     group="size",
     better="lower",
-    definition="Bytes of parameters and buffers in single precision, without auxiliary heads.",
+    definition="Bytes of parameters and buffers in the data types of the network, without auxiliary heads; shared "
+    "memory counts once.",
 )
+REASON = 500
+"""The longest reason of a row, in characters."""
 
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """Counts on meta; nothing is allocated."""
+    from reporter.measuring.auxiliary import modules
     from reporter.measuring.counting import storage_bytes
-    from reporter.measuring.subject import auxiliary_heads
+    from reporter.measuring.packing import packed
 
-    network, heads = subject.meta, auxiliary_heads(subject.meta).values()
+    network, heads = subject.meta, modules(subject.meta, subject.heads)
     in_heads = {id(tensor) for head in heads for tensor in (*head.parameters(), *head.buffers())}
     body = [parameter for parameter in network.parameters() if id(parameter) not in in_heads]
     state = [tensor for tensor in (*network.parameters(), *network.buffers()) if id(tensor) not in in_heads]
-    yield exact(PARAMETERS, sum(parameter.numel() for parameter in body))
+    parameters = sum(parameter.numel() for parameter in body)
+    size = storage_bytes(state)
+    if layers := packed(network):
+        reason = f"packed weights are not counted: {', '.join(layers)}"
+        for quantity, number in ((PARAMETERS, parameters), (WEIGHTS, size)):
+            detail: dict[str, JsonValue] = {"not_counted": list(layers), "others": number}
+            yield Reading(quantity=quantity, status="unsupported", reason=reason[:REASON], detail=detail)
+    else:
+        yield exact(PARAMETERS, parameters, trainable=sum(each.numel() for each in body if each.requires_grad))
+        yield exact(WEIGHTS, size)
     yield exact(AUXILIARY, sum(parameter.numel() for head in heads for parameter in head.parameters()))
-    yield exact(WEIGHTS, storage_bytes(state))
 
 
 ENTRIES = (Metric("size", (PARAMETERS, AUXILIARY, WEIGHTS), measure, process="counting"),)

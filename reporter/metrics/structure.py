@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reporter import facts
+from reporter.attempts import first_line
 from reporter.types import Metric, Quantity, Reading, absent, exact
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ LAYERS = Quantity(
     group="size",
     better="neither",
     definition="Modules without submodules that one inference runs and that hold weights or change the shape: "
-    "convolutions, linear layers, norms and pooling. The stages and the layer table of a card are counted with them, "
-    "on meta; the stages' parameters and MACs sum up to those of the network.",
+    "convolutions, linear layers, norms and pooling. The stages and the layer table of a card are counted with them; "
+    "the stages' parameters and MACs sum up to those of the network.",
 )
 BLOCK = Quantity(
     key="block_parameters",
@@ -34,23 +35,30 @@ BLOCK = Quantity(
 
 
 def measure(subject: Subject) -> Iterator[Reading]:
-    """Runs one image of shapes through the network on meta and traces one block of it."""
+    """Runs one image through the network, on meta where it can run there, and traces one block of it."""
     from reporter.measuring import blocks
+    from reporter.measuring.auxiliary import modules
     from reporter.measuring.layers import layers, line, visits
+    from reporter.measuring.packing import packed
     from reporter.measuring.stages import stages
+    from reporter.measuring.subject import marked
 
-    network = subject.meta
-    met = visits(network, subject.input(1, "meta"))
-    parts, rows = stages(network, met, subject.architecture.input_size), layers(met)
-    yield exact(LAYERS, len(rows), stages=parts, layers=[line(row) for row in rows])
+    met, refusal = subject.counted(lambda device: visits(subject.on(device), subject.input(1, device)))
+    network = met[""].module
+    parts, rows = stages(network, met, subject.architecture.input_size, subject.heads), layers(met)
+    yield marked(exact(LAYERS, len(rows), stages=parts, layers=[line(row) for row in rows]), refusal)
     block = blocks.typical(network, met, parts, facts.card(subject.architecture.name).get("block", ""))
-    size = sum(parameter.numel() for parameter in block.module.parameters())
+    if hidden := packed(block.module):
+        yield from absent((BLOCK,), "unsupported", f"packed weights are not counted: {', '.join(hidden)}")
+        return
+    in_heads = {id(weight) for head in modules(network, subject.heads) for weight in head.parameters()}
+    size = sum(parameter.numel() for parameter in block.module.parameters() if id(parameter) not in in_heads)
     try:
         graph = blocks.graph(block)
     except blocks.UNTRACEABLE as error:
-        yield from absent((BLOCK,), "unsupported", f"torch.fx cannot trace it: {str(error).partition(chr(10))[0]}")
+        yield from absent((BLOCK,), "unsupported", f"torch.fx cannot trace it: {first_line(error)}")
         return
-    yield exact(BLOCK, size, name=block.name, kind=block.kind, repeats=block.repeats, graph=graph)
+    yield marked(exact(BLOCK, size, name=block.name, kind=block.kind, repeats=block.repeats, graph=graph), refusal)
 
 
 ENTRIES = (Metric("structure", (LAYERS, BLOCK), measure, process="counting"),)

@@ -1,0 +1,104 @@
+"""Multiply-adds of single operators: torch's formulas, those it lacks, and the operators that have none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from math import prod
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils.flop_counter import flop_registry
+
+aten = torch.ops.aten
+Formula = Callable[..., int]
+"""Gives the multiply-adds of one call from its arguments and its result."""
+WEIGHTED = {aten.convolution, aten.addmm, aten.mm}
+"""The operators that convolutions and linear layers arrive as."""
+PRODUCTS = {aten.bmm: (0, 1), aten.baddbmm: (1, 2)}
+"""Those that attention arrives as, with the places of their factors: a layer only where a factor is a weight."""
+OWN_NAMESPACES = ("aten", "prim", "prims")
+UNCOUNTED = (
+    "aten._fft_", "aten.grid_sampler", "aten._cdist", "aten._euclidean_dist", "aten._pdist", "aten._embedding_bag",
+    "aten.linalg_", "aten._linalg_", "aten.mkldnn_rnn_layer", "aten._cudnn_rnn", "aten.miopen_rnn", "aten.cholesky",
+    "aten.conv_tbc", "aten._native_multi_head_attention", "aten._transformer_encoder_layer_fwd", "aten._weight_int",
+    "aten._mixed_mm",
+)  # fmt: skip
+"""How the names of torch's operators begin that multiply and add values and have no formula here."""
+
+
+def _matrix_vector(matrix: Any, vector: Any, *, out: Any) -> int:
+    return int(matrix.numel())
+
+
+def _added_matrix_vector(added: Any, matrix: Any, vector: Any, *, out: Any) -> int:
+    return int(matrix.numel())
+
+
+def _inner(first: Any, second: Any, *, out: Any) -> int:
+    return int(first.numel())
+
+
+def _added_batches(added: Any, first: Any, second: Any, *, out: Any) -> int:
+    return int(first.numel() * second.shape[-1])
+
+
+def _bilinear(first: Any, weight: Any, second: Any, *_: Any, out: Any) -> int:
+    """x1 A x2 for each row and output: a vector times a matrix, and the result times a vector."""
+    outputs, _, width = weight.shape[-3:]
+    return int(out.numel() * (weight.numel() // outputs + width))
+
+
+def _deformable(images: Any, weight: Any, *_: Any, out: Any) -> int:
+    """The products with the weights, as for a convolution; sampling the images between the pixels is left out."""
+    return int(out.numel() * prod(weight.shape[1:]))
+
+
+def _quantized_linear(images: Any, *_: Any, out: Any) -> int:
+    return int(out.numel() * images.shape[-1])
+
+
+ADDED: dict[str, Formula] = {
+    "aten.mv": _matrix_vector,
+    "aten.addmv": _added_matrix_vector,
+    "aten.dot": _inner,
+    "aten.vdot": _inner,
+    "aten.addbmm": _added_batches,
+    "aten._trilinear": _bilinear,
+    "torchvision.deform_conv2d": _deformable,
+    "quantized.linear": _quantized_linear,
+    "quantized.linear_relu": _quantized_linear,
+    "quantized.linear_dynamic": _quantized_linear,
+    "quantized.linear_relu_dynamic": _quantized_linear,
+}
+"""What torch's registry lacks, by the operator's name. They count as weighted layers where they read the image."""
+
+
+class Rule(NamedTuple):
+    """How an operator is counted: by torch's formula, by one of ours, or not.
+
+    `weighted` is whether it is a layer, `factors` the places of the arguments that decide it; `uncounted` its name if
+    it computes and has no formula.
+    """
+
+    torchs: Formula | None = None
+    added: Formula | None = None
+    weighted: bool = False
+    factors: tuple[int, ...] = ()
+    uncounted: str = ""
+
+
+PLAIN = Rule()
+"""Of the many operators that are not counted."""
+
+
+@cache
+def rule(packet: Any) -> Rule:
+    """The rule for an operator; one of another library is uncounted, because nothing is known of what it computes."""
+    name = str(packet)
+    if packet in flop_registry:
+        return Rule(torchs=flop_registry[packet], weighted=packet in WEIGHTED, factors=PRODUCTS.get(packet, ()))
+    if name in ADDED:
+        return Rule(added=ADDED[name])
+    foreign = name.partition(".")[0] not in OWN_NAMESPACES
+    return Rule(uncounted=name.replace(".", "::", 1)) if foreign or name.startswith(UNCOUNTED) else PLAIN
