@@ -18,8 +18,6 @@ SMALL = 12
 """A network that repeats no block and has no more weighted layers than this is drawn whole."""
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 ALIASES = {"iadd": "add", "imul": "mul", "concat": "cat", "concatenate": "cat"}
-UNTRACEABLE = (ValueError, TypeError, RuntimeError, AttributeError, LookupError)
-"""What tracing raises where a forward pass branches on its data; torch.fx's own TraceError is a ValueError."""
 
 
 @dataclass(frozen=True)

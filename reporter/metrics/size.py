@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
@@ -39,8 +39,8 @@ WEIGHTS = Quantity(
     definition="Bytes of parameters and buffers in the data types of the network, without auxiliary heads; shared "
     "memory counts once.",
 )
-REASON = 500
-"""The longest reason of a row, in characters."""
+LONGEST = 500
+"""So many characters of a reason stand in a row; all names are in the detail."""
 
 
 def measure(subject: Subject) -> Iterator[Reading]:
@@ -53,17 +53,19 @@ def measure(subject: Subject) -> Iterator[Reading]:
     in_heads = {id(tensor) for head in heads for tensor in (*head.parameters(), *head.buffers())}
     body = [parameter for parameter in network.parameters() if id(parameter) not in in_heads]
     state = [tensor for tensor in (*network.parameters(), *network.buffers()) if id(tensor) not in in_heads]
-    parameters = sum(parameter.numel() for parameter in body)
-    size = storage_bytes(state)
-    if layers := packed(network):
-        reason = f"packed weights are not counted: {', '.join(layers)}"
-        for quantity, number in ((PARAMETERS, parameters), (WEIGHTS, size)):
-            detail: dict[str, JsonValue] = {"not_counted": list(layers), "others": number}
-            yield Reading(quantity=quantity, status="unsupported", reason=reason[:REASON], detail=detail)
-    else:
-        yield exact(PARAMETERS, parameters, trainable=sum(each.numel() for each in body if each.requires_grad))
-        yield exact(WEIGHTS, size)
+    missing, learning = packed(network), sum(parameter.numel() for parameter in body if parameter.requires_grad)
+    yield _but(missing, exact(PARAMETERS, sum(parameter.numel() for parameter in body), trainable=learning))
     yield exact(AUXILIARY, sum(parameter.numel() for head in heads for parameter in head.parameters()))
+    yield _but(missing, exact(WEIGHTS, storage_bytes(state)))
+
+
+def _but(missing: Sequence[str], reading: Reading) -> Reading:
+    """A count, or the names of the layers that it leaves out because their weights are packed."""
+    if not missing:
+        return reading
+    reason = f"packed weights are not counted: {', '.join(missing)}"[:LONGEST]
+    detail: dict[str, JsonValue] = {"not_counted": list(missing), "others": reading.samples[0]}
+    return Reading(quantity=reading.quantity, status="unsupported", reason=reason, detail=detail)
 
 
 ENTRIES = (Metric("size", (PARAMETERS, AUXILIARY, WEIGHTS), measure, process="counting"),)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reporter import facts
-from reporter.attempts import first_line
+from reporter.attempts import attempt
 from reporter.types import Metric, Quantity, Reading, absent, exact
 
 if TYPE_CHECKING:
@@ -53,10 +54,9 @@ def measure(subject: Subject) -> Iterator[Reading]:
         return
     in_heads = {id(weight) for head in modules(network, subject.heads) for weight in head.parameters()}
     size = sum(parameter.numel() for parameter in block.module.parameters() if id(parameter) not in in_heads)
-    try:
-        graph = blocks.graph(block)
-    except blocks.UNTRACEABLE as error:
-        yield from absent((BLOCK,), "unsupported", f"torch.fx cannot trace it: {first_line(error)}")
+    graph, verdict = attempt(partial(blocks.graph, block))
+    if graph is None:
+        yield from absent((BLOCK,), "unsupported", f"torch.fx cannot trace it: {verdict.reason}")
         return
     yield marked(exact(BLOCK, size, name=block.name, kind=block.kind, repeats=block.repeats, graph=graph), refusal)
 
