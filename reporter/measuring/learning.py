@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from reporter.attempts import one_line
 from reporter.datasets._images import SkippedImages
 from reporter.measuring.auxiliary import drop_auxiliary
 from reporter.measuring.building import built, to_meta
@@ -179,7 +180,7 @@ def _pretrain(network: Any, subject: Subject, classes: int) -> tuple[str, str | 
     except OSError as error:
         if subject.conditions.weights == "pretrained":
             raise
-        return "random", str(error)
+        return "random", one_line(str(error))
     load_but_head(network, state, head(subject.architecture, classes), subject.heads)
     if hasattr(network, "transform_input"):
         network.transform_input = True
