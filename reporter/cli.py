@@ -91,7 +91,8 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     before = baseline(chosen)
     executor = choose_executor(chosen)
     request = prepare(out, chosen, executor)
-    for line in (*plugins.complaints(), *request.notices):
+    cautions = [f"{each.name}: {each.caution}" for each in request.architectures if each.caution]
+    for line in (*plugins.complaints(), *cautions, *request.notices):
         _say(line)
     seen, held = progress(sys.stderr), files.hold(request.folder)
     try:

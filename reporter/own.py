@@ -33,7 +33,7 @@ USUAL = "build"
 NUMBERS = ("classes", "num_classes")
 """The names of a parameter that takes the number of classes, also where it has a default."""
 TOLD = ("name", "family", "year", "paper", "input_size", "variant", "weights", "learning_rate", "label_smoothing",
-        "auxiliary_loss", "published", "classes", "made_of")  # fmt: skip
+        "auxiliary_loss", "published", "classes", "made_of", "caution")  # fmt: skip
 """What a worker tells of it, so that the parent knows it without running its code."""
 
 
@@ -82,6 +82,7 @@ def _tell(reference: str) -> dict[str, Any]:
 
     from reporter.architectures.torchvision import discover
     from reporter.measuring.building import on_meta
+    from reporter.measuring.packing import packed
     from reporter.selection import known
 
     entry = load(reference)
@@ -94,7 +95,8 @@ def _tell(reference: str) -> dict[str, Any]:
             raise ReporterError(f"it gives {made!r:.80}, which is no torch.nn.Module")
         return made
 
-    on_meta(build)
+    if layers := packed(on_meta(build)):
+        entry = replace(entry, caution=f"packed weights are not counted: {', '.join(layers)}")
     told = {key: getattr(entry, key) for key in TOLD}
     json.dumps(told, allow_nan=False)
     return told

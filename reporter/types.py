@@ -84,6 +84,7 @@ class Architecture:
     measured with, 0 for as many as `build` gives it unasked. `year` is None where nobody says. `weights` names
     torchvision's checkpoint for it, where there is one, `unpublished` why there is none. `learning_rate`,
     `label_smoothing` and `auxiliary_loss` are the parts of the fine-tuning recipe that the architecture decides.
+    `caution` is what a user should read before it is measured, such as which layers are not counted.
     `reference` is how a worker finds it where its name does not tell, `made_of` what its definition depends on besides
     the file of `build`. ValueError where it says what no record may hold.
     """
@@ -104,6 +105,7 @@ class Architecture:
     unpublished: str = ""
     reference: str = ""
     made_of: str = ""
+    caution: str = ""
 
     def __post_init__(self) -> None:
         """Tells whoever adds a network what is wrong with it, before a record would refuse it."""

@@ -13,16 +13,19 @@ from torch.utils.flop_counter import flop_registry
 aten = torch.ops.aten
 Formula = Callable[..., int]
 """Gives the multiply-adds of one call from its arguments and its result."""
-WEIGHTED = {aten.convolution, aten.addmm, aten.mm}
-"""The operators that convolutions and linear layers arrive as."""
+WEIGHTED = {
+    aten.convolution, aten._convolution, aten.convolution_overrideable, aten.cudnn_convolution,
+    aten._slow_conv2d_forward, aten.addmm, aten.mm,
+}  # fmt: skip
+"""The operators that convolutions and linear layers arrive as; traced models call the second one."""
 PRODUCTS = {aten.bmm: (0, 1), aten.baddbmm: (1, 2)}
 """Those that attention arrives as, with the places of their factors: a layer only where a factor is a weight."""
 OWN_NAMESPACES = ("aten", "prim", "prims")
 UNCOUNTED = (
     "aten._fft_", "aten.grid_sampler", "aten._cdist", "aten._euclidean_dist", "aten._pdist", "aten._embedding_bag",
     "aten.linalg_", "aten._linalg_", "aten.mkldnn_rnn_layer", "aten._cudnn_rnn", "aten.miopen_rnn", "aten.cholesky",
-    "aten.conv_tbc", "aten._native_multi_head_attention", "aten._transformer_encoder_layer_fwd", "aten._weight_int",
-    "aten._mixed_mm",
+    "aten.conv_tbc", "aten.quantized_", "aten._native_multi_head_attention", "aten._transformer_encoder_layer_fwd",
+    "aten._weight_int", "aten._mixed_mm",
 )  # fmt: skip
 """How the names of torch's operators begin that multiply and add values and have no formula here."""
 
@@ -58,6 +61,10 @@ def _quantized_linear(images: Any, *_: Any, out: Any) -> int:
     return int(out.numel() * images.shape[-1])
 
 
+def _quantized_convolution(images: Any, packed: Any, *_: Any, out: Any) -> int:
+    return int(out.numel() * prod(packed.unpack()[0].shape[1:]))
+
+
 ADDED: dict[str, Formula] = {
     "aten.mv": _matrix_vector,
     "aten.addmv": _added_matrix_vector,
@@ -66,6 +73,10 @@ ADDED: dict[str, Formula] = {
     "aten.addbmm": _added_batches,
     "aten._trilinear": _bilinear,
     "torchvision.deform_conv2d": _deformable,
+    "quantized.conv1d": _quantized_convolution,
+    "quantized.conv1d_relu": _quantized_convolution,
+    "quantized.conv2d": _quantized_convolution,
+    "quantized.conv2d_relu": _quantized_convolution,
     "quantized.linear": _quantized_linear,
     "quantized.linear_relu": _quantized_linear,
     "quantized.linear_dynamic": _quantized_linear,

@@ -39,8 +39,10 @@ def measure(subject: Subject) -> Iterator[Reading]:
     from reporter.measuring.counting import unfused_attention
     from reporter.measuring.packing import packed
 
-    if layers := packed(subject.real):
-        yield from absent((MACS_FVCORE,), "unsupported", f"packed weights cannot be traced: {', '.join(layers)}")
+    layers = packed(subject.real)
+    if layers or any(isinstance(module, torch.jit.ScriptModule) for module in subject.real.modules()):
+        why = f"packed weights cannot be traced: {', '.join(layers)}" if layers else "scripted models cannot be traced"
+        yield from absent((MACS_FVCORE,), "unsupported", why)
         return
     logging.getLogger("fvcore").setLevel(logging.CRITICAL)
     with warnings.catch_warnings(), unfused_attention(), torch.no_grad():

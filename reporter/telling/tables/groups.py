@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from pydantic import JsonValue
 
@@ -15,7 +15,7 @@ from reporter.telling.table import Builder, Cell, Column, Table, Tabulation
 from reporter.telling.tables.operators import verdict
 from reporter.telling.times import add_percentiles, add_relative
 from reporter.telling.timing import TIMES
-from reporter.types import Group
+from reporter.types import Group, Record
 
 ELSEWHERE = ("imagenet_top1", "imagenet_top5")
 """Published, not measured: they stand in the table of accuracies."""
@@ -83,7 +83,22 @@ def _compute(rows: Builder, language: Language) -> Sequence[str]:
         )
         if any(verdicts)
         else "",
+        *_limits(rows.records, language),
     )
+
+
+def _limits(records: Sequence[Record], language: Language) -> Iterator[str]:
+    """Which networks were not counted on meta, and what the counts of which leave out."""
+    _ = language._
+    counted = [(record.architecture, record.readings["macs"].detail) for record in records if "macs" in record.readings]
+    if on_cpu := [name for name, detail in counted if detail.get("counted_on") == "cpu"]:
+        yield _("Counted by a forward pass on the CPU, because meta tensors do not support the model: {names}.").format(
+            names=", ".join(on_cpu)
+        )
+    left_out = [(name, operators) for name, detail in counted if isinstance(operators := detail.get("uncounted"), dict)]
+    if left_out:
+        listed = "; ".join(f"{name} ({', '.join(sorted(operators))})" for name, operators in left_out)
+        yield _("MACs leave out operators that have no formula: {names}.").format(names=listed)
 
 
 def _because(operators: JsonValue, language: Language) -> str:
