@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-from reporter.readings import ReporterError, Verdict
+from reporter.fields import legible
+from reporter.readings import ReporterError, Status, UnsupportedError, Verdict
 
 Result = TypeVar("Result")
 LACKING = re.compile(
@@ -16,8 +17,12 @@ LACKING = re.compile(
     re.IGNORECASE,
 )
 """How torch's CPU allocator, CUDA, HIP, XPU, MPS and their libraries report that memory ran out."""
-ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Terminal escape sequences and control characters."""
+ESCAPES = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])?|[\x00-\x08\x0e-\x1a\x7f-\x9f]"
+)
+"""ANSI escape sequences (colors, cursor movements, window titles), and control characters that end no line."""
+TRACEBACK = re.compile(r"^Traceback ", re.MULTILINE)
+"""Python's, or that of TorchScript."""
 
 
 def attempt(work: Callable[[], Result]) -> tuple[Result | None, Verdict]:
@@ -29,7 +34,8 @@ def attempt(work: Callable[[], Result]) -> tuple[Result | None, Verdict]:
     except Exception as error:  # a network may raise anything; the row says what
         plain = isinstance(error, ReporterError) or _is_memory_error(error)
         kind = "" if plain else f"{type(error).__name__}: "
-        return None, Verdict("oom" if _is_lack_of_memory(error) else "failed", kind + first_line(error))
+        lost: Status = "unsupported" if isinstance(error, UnsupportedError) else "failed"
+        return None, Verdict("oom" if _is_lack_of_memory(error) else lost, kind + first_line(error))
 
 
 def _is_memory_error(error: Exception) -> bool:
@@ -45,8 +51,19 @@ def _is_lack_of_memory(error: Exception) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says in one line without control characters; of a traceback in its text, the error that ends it."""
-    lines = [line.strip() for line in ESCAPES.sub("", str(error)).splitlines() if line.strip()]
+    """What an error says in one line."""
+    return one_line(str(error))
+
+
+def one_line(text: str, most: int = 300) -> str:
+    """The line of an error message that names the cause, without escape sequences and control characters.
+
+    That is the first line, or the last one where a traceback comes between; a first line that ends with a colon goes
+    with the next.
+    """
+    lines = [line for each in ESCAPES.sub("", text).splitlines() if (line := legible(" ".join(each.split())))]
     if not lines:
         return "no message"
-    return (lines[-1] if lines[0].startswith("Traceback") else lines[0])[:300]
+    if TRACEBACK.search(text):
+        return lines[-1][:most]
+    return (" ".join(lines[:2]) if lines[0].endswith(":") else lines[0])[:most]

@@ -99,7 +99,7 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     executor = choose_executor(chosen)
     request = prepare(out, chosen, executor)
     cautions = [f"{each.name}: {each.caution}" for each in request.architectures if each.caution]
-    for line in (*plugins.complaints(), *cautions):
+    for line in (*plugins.complaints(), *cautions, *request.notices):
         _say(line)
     seen, held = progress(sys.stderr), files.hold(request.folder)
     try:

@@ -1,4 +1,4 @@
-"""One's own network, by FILE.py:NAME or package.module:NAME: an Architecture, or a function that builds a module.
+"""A network from elsewhere, FILE.py:NAME or package.module:NAME: an Architecture, a module, or what builds a module.
 
 Only the command line and a caller in Python can name one. Its code runs in workers.
 """
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -51,6 +52,7 @@ def load(reference: str) -> Architecture:
         return replace(made, reference=reference, made_of=_digest(module) + made.definition)
     if not callable(made):
         raise ReporterError(f"{name!r} is neither an Architecture nor a function that builds a network")
+    made = _copied(made)
     title = Path(place).stem if place.endswith(".py") else place.rpartition(".")[2]
     entry = Architecture(
         name=title if name == USUAL else name,
@@ -117,6 +119,13 @@ def _build(function: Callable[..., Any], classes: int) -> nn.Module:
 
 def _build_anew(reference: str, classes: int) -> nn.Module:
     return load(reference).build(classes)
+
+
+def _copied(made: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that copies a network which is built already; any other function as it is."""
+    from torch import nn
+
+    return partial(deepcopy, made) if isinstance(made, nn.Module) else made
 
 
 def _takes(function: Callable[..., Any]) -> str:

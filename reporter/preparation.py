@@ -20,6 +20,7 @@ from reporter.running.request import Request
 from reporter.running.slots import Executor
 from reporter.selection import dataset, own_checkpoints, sets
 from reporter.settings import Settings
+from reporter.trials import check_checkpoints, check_networks
 from reporter.types import GROUPS, Architecture, Claim, Metric, ReporterError, Way
 
 OURS = ("records", "evidence", "summary.json", "history.jsonl", "figures", "tables")
@@ -56,12 +57,16 @@ def prepare(out: Path | None, settings: Settings, executor: Executor) -> Request
     if settings.budget and len(gpus) > 1:
         raise ReporterError(f"--budget: plans for one CUDA device at a time, not {','.join(gpus)}")
     request = _request(out, settings, architectures, metrics, devices)
+    notices = check_networks(architectures, executor)
+    checkpoints = own_checkpoints(settings.checkpoint, architectures)
+    check_checkpoints(checkpoints, architectures, executor)
     return replace(
         request,
         gpus=gpus,
         no_cuda=no_cuda,
         claims=choose_claims(settings.metrics, architectures),
-        checkpoints=own_checkpoints(settings.checkpoint, architectures),
+        checkpoints=checkpoints,
+        notices=tuple(notices),
         budget=in_seconds(settings.budget) if settings.budget else None,
     )
 
@@ -76,6 +81,7 @@ def prepare_ab(out: Path | None, settings: Settings) -> Request:
     architectures = chosen(settings.architectures, settings.architecture, executor)
     for side in (out / "a", out / "b") if out else ():
         check_folder(side)
+    check_networks(architectures, executor)
     return _request(out or Path(), settings, architectures, metrics, devices)
 
 

@@ -32,6 +32,10 @@ class ReporterError(Exception):
     """Something the user can mend: one line that says what is wrong and what would be right."""
 
 
+class UnsupportedError(ReporterError):
+    """A figure that a network does not have, with the reason: the status of its reading is `unsupported`."""
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -74,7 +75,8 @@ def dataset(name: str) -> Dataset:
     plain, _, path = name.partition(":")
     if plain == "imagefolder" and path:
         entry = datasets()[plain]
-        return replace(entry, load=lambda _, size, train: entry.load(Path(path), size, train))
+        folder = Path(os.path.expanduser(path))  # Path.expanduser raises without a home
+        return replace(entry, load=lambda _, size, train: entry.load(folder, size, train))
     if plain == "imagefolder":
         raise ReporterError("data set 'imagefolder' needs its folder: imagefolder:PATH")
     if name not in datasets():
@@ -92,6 +94,7 @@ def own_checkpoints(pairs: Sequence[str], architectures: Sequence[Architecture])
             raise ReporterError(f"--checkpoint: {pair!r} will not do; it should be NAME=FILE")
         if name not in names:
             raise ReporterError(f"--checkpoint: {name!r} is none of the networks to measure; {nearest(name, names)}")
+        path = os.path.expanduser(path)
         try:
             with Path(path).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -31,6 +31,7 @@ from reporter.readings import (
     Record,
     ReporterError,
     Status,
+    UnsupportedError,
     Verdict,
 )
 
@@ -63,6 +64,7 @@ __all__ = [
     "Record",
     "ReporterError",
     "Status",
+    "UnsupportedError",
     "Verdict",
     "Way",
     "absent",

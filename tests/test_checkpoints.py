@@ -197,12 +197,13 @@ def test_ways_side_by_side_in_one_report(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_checkpoint_that_does_not_fit_is_a_row_with_the_reason(tmp_path: Path) -> None:
+def test_a_checkpoint_that_does_not_fit_ends_the_run_before_it_begins(tmp_path: Path) -> None:
     torch.save(small(10).state_dict(), tmp_path / "other.pth")
     done = run("--out", tmp_path / "r", *QUICK, "--metrics", "finetune_top1", "--checkpoint",
                f"resnet18={tmp_path / 'other.pth'}")  # fmt: skip
-    assert done.returncode == 3
-    assert "the checkpoint does not fit" in done.stderr
+    assert done.returncode == 2
+    assert f"resnet18={tmp_path / 'other.pth'}: the checkpoint does not fit" in done.stderr
+    assert not (tmp_path / "r").exists()
 
 
 # Real weights

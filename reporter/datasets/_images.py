@@ -14,6 +14,8 @@ DEVIATION = (0.229, 0.224, 0.225)
 
 LIMIT = 2000
 """At most so many images of a part are loaded (0.15 GB at 80 px, 1.2 GB at 224): a sample drawn with a fixed seed."""
+FLOATING = {"I": (255.0, 65535.0), "F": (1.0, 255.0, 65535.0)}
+"""Pillow's modes without a fixed white: white is the least of these levels that no pixel exceeds."""
 
 
 class Samples(Protocol):
@@ -23,13 +25,34 @@ class Samples(Protocol):
     def __getitem__(self, index: int, /) -> tuple[Any, int]: ...
 
 
+class SkippedImages(UserWarning):
+    """Images of a data set that could not be read and were left out: how many, the first of them, and why."""
+
+    def __init__(self, count: int, first: str, why: str) -> None:
+        super().__init__(count, first, why)
+        self.count, self.first, self.why = count, first, why
+
+    def __str__(self) -> str:
+        images = "1 image was" if self.count == 1 else f"{self.count} images were"
+        return f"{images} left out, first {self.first}: {self.why}"
+
+
 def preload(samples: Samples, size: int) -> tuple[Tensor, Tensor]:
     """Images and labels of a sample, mixed, so that its beginning is one too; no augmentation."""
     import torch
 
-    chosen = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:LIMIT]
-    images, labels = zip(*(samples[index] for index in chosen.tolist()), strict=True)
-    return normalise(torch.stack([_square(image, size) for image in images])), torch.tensor(labels)
+    pairs = [samples[index] for index in sample(len(samples))]
+    return normalise(torch.stack([square(image, size) for image, _ in pairs])), torch.tensor(
+        [each for _, each in pairs]
+    )
+
+
+def sample(count: int) -> list[int]:
+    """The indices of at most `LIMIT` of `count` images, in a fixed random order."""
+    import torch
+
+    chosen: list[int] = torch.randperm(count, generator=torch.Generator().manual_seed(0))[:LIMIT].tolist()
+    return chosen
 
 
 def normalise(images: Tensor) -> Tensor:
@@ -48,10 +71,26 @@ def split(labels: Sequence[int], train: bool) -> list[int]:
     return list(parts[0] if train else parts[1])
 
 
-def _square(image: Any, size: int) -> Tensor:
+def square(image: Any, size: int) -> Tensor:
     """A Pillow image as 3 x size x size between 0 and 1: the shorter side to size, then the middle."""
     from torchvision.transforms.v2 import functional
 
-    small = functional.resize(image.convert("RGB"), [size])
-    tensor: Tensor = functional.to_dtype(functional.pil_to_tensor(functional.center_crop(small, [size])), scale=True)
-    return tensor
+    wide = image.mode in FLOATING or image.mode.startswith("I;16")
+    plain = _levels(image) if wide else image.convert("RGB")
+    small = functional.center_crop(functional.resize(plain, [size]), [size])
+    tensor: Tensor = functional.to_dtype(functional.pil_to_tensor(small), scale=True)
+    return tensor.expand(3, -1, -1)
+
+
+def _levels(image: Any) -> Any:
+    """Gray levels of more than 8 bits as a floating-point image between 0 and 1; Pillow's own conversion clips them."""
+    import numpy as np
+    from PIL import Image
+
+    levels = np.nan_to_num(np.asarray(image).astype(np.float32), posinf=0.0, neginf=0.0)
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+        white = 65535.0
+    else:
+        most = float(levels.max(initial=0.0))
+        white = next((level for level in FLOATING[image.mode] if most <= level), most)
+    return Image.fromarray((levels / white).clip(0, 1).astype(np.float32))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from reporter.datasets._images import Samples, preload, split
+from reporter.datasets._folders import Part, parts
+from reporter.datasets._images import SkippedImages, normalise, sample, split, square
 from reporter.types import Dataset
 
 if TYPE_CHECKING:
@@ -12,30 +15,68 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+LEAST = 2
+"""Images of a class that a split needs: one for each part."""
+
 
 def load(root: Path, size: int, train: bool) -> tuple[Tensor, Tensor]:
-    """The images of `root/train/CLASS/` and `root/val/CLASS/` (or `test`); one `root/CLASS/` is split 80 to 20."""
-    try:
-        return preload(_samples(root, train), size)
-    except OSError as error:
-        raise OSError(f"{root}: {error}; wanted: train/CLASS/*.jpg and val/CLASS/*.jpg, or CLASS/*.jpg") from None
+    """The images of `root/train/CLASS/` or of `root/val/CLASS/`; a single `root/CLASS/` is split 80 to 20.
+
+    The two parts may have other usual names, see `_folders`. An image that cannot be read is left out, with a
+    `SkippedImages` warning; ValueError where that leaves none of a class.
+    """
+    first, second = parts(root)
+    if second is not None:
+        return _read(root, first if train else second, size, every=True)
+    _check_split(root, first)
+    chosen = split(first.labels, train)
+    files, labels = [first.files[index] for index in chosen], [first.labels[index] for index in chosen]
+    return _read(root, Part(files, labels, first.classes), size, every=train)
 
 
-def _samples(root: Path, train: bool) -> Samples:
-    from torch.utils.data import Subset
-    from torchvision.datasets import ImageFolder
+def _read(root: Path, part: Part, size: int, every: bool) -> tuple[Tensor, Tensor]:
+    """A sample of the images of a part, without those that cannot be read; whether `every` class must be left."""
+    import torch
 
-    if not (root / "train").is_dir():
-        everything = ImageFolder(root)
-        return Subset(everything, split(everything.targets, train))
-    held_out = next((root / name for name in ("val", "test") if (root / name).is_dir()), None)
-    if held_out is None:
-        raise ValueError(f"{root}: beside train/ there is neither val/ nor test/")
-    parts = ImageFolder(root / "train"), ImageFolder(held_out)
-    if parts[0].classes != parts[1].classes:
-        raise ValueError(f"{root}: train/ and {held_out.name}/ have different class folders")
-    part: Samples = parts[0] if train else parts[1]
-    return part
+    images, labels, broken = [], [], []
+    for index in sample(len(part.files)):
+        try:
+            images.append(_open(part.files[index], size))
+            labels.append(part.labels[index])
+        except MemoryError:
+            raise
+        except Exception as error:  # Pillow raises many kinds over a damaged file
+            broken.append((index, " ".join(str(error).split()) or type(error).__name__))
+    if broken:
+        index, why = broken[0]
+        gone = [part.labels[lost] for lost, _ in broken if part.labels[lost] not in labels]
+        if gone and (every or not labels):
+            name = part.classes[gone[0]]
+            raise ValueError(f"{root}: no image of the class {name!r} can be read; first {part.files[index]}: {why}")
+        first = part.files[index].relative_to(root)
+        warnings.warn(SkippedImages(len(broken), str(first), why), stacklevel=3)
+    return normalise(torch.stack(images)), torch.tensor(labels)
+
+
+def _open(path: Path, size: int) -> Tensor:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return square(image, size)
+
+
+def _check_split(root: Path, part: Part) -> None:
+    """ValueError, with the smallest class by name, where a fifth of the images is less than one for each class."""
+    counts = Counter(part.labels)
+    label, count = min(counts.items(), key=lambda item: item[1])
+    classes = len(part.classes)
+    enough = -(-len(part.labels) // 5) >= classes
+    least = LEAST if enough else max(LEAST, 5 * (classes - 1) // classes + 1)
+    if count < least:
+        raise ValueError(
+            f"{root}: the class {part.classes[label]!r} has {count} {'image' if count == 1 else 'images'}; to be split "
+            f"into training and held-out images each class needs at least {least}"
+        )
 
 
 ENTRIES = (Dataset(name="imagefolder", title="Own images", load=load, source="the folder named after imagefolder:"),)

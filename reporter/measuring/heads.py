@@ -8,16 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reporter.measuring import outputs
 from reporter.measuring.forms import form
-from reporter.measuring.shapes import returned
 
 Met = tuple[str, nn.Linear, torch.Size]
 
 
 def scores(network: nn.Module, images: Tensor) -> Tensor:
-    """What a network that evaluates puts out first for some images."""
+    """The class scores that a network returns for some images."""
     with torch.no_grad():
-        return next(returned(network(images)))
+        return outputs.scores(network(images))
 
 
 def with_classes(network: nn.Module, classes: int, side: int, trial: nn.Module | None = None) -> nn.Module:
@@ -39,21 +39,27 @@ def with_classes(network: nn.Module, classes: int, side: int, trial: nn.Module |
 
 
 def _last_linear(network: nn.Module, side: int) -> Met:
-    """The linear layer that runs last, with the shape of the scores; the scores must be as many as its own."""
+    """The linear layer whose output is the scores, else the one that runs last, with the shape of the scores."""
     met: list[tuple[str, nn.Linear]] = []
+    given: list[Tensor] = []
 
-    def note(name: str, layer: Any, *_: object) -> None:
+    def note(name: str, layer: Any, _: object, output: Tensor) -> None:
         met.append((name, layer))
+        given.append(output)
 
     layers = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
+    missing = "it has no linear layer to replace; let its function take the number of classes"
+    if not layers:
+        raise ValueError(missing)
     hooks = [layer.register_forward_hook(partial(note, name)) for name, layer in layers]
     training = network.training
     try:
-        shape = scores(network.eval(), form(network)(torch.zeros(1, 3, side, side))).shape
+        found = scores(network.eval(), form(network)(torch.zeros(1, 3, side, side)))
     finally:
         network.train(training)
         for hook in hooks:
             hook.remove()
     if not met:
-        raise ValueError("it has no linear layer to replace; let its function take the number of classes")
-    return *met[-1], shape
+        raise ValueError(missing)
+    made_by = next((index for index, output in enumerate(given) if output.data_ptr() == found.data_ptr()), -1)
+    return *met[made_by], found.shape

@@ -12,6 +12,10 @@ CLAIMS = "claims "
 """What the question to a worker begins with that asks for the evidence of some claims."""
 OWN = "own "
 """The same for one that asks what a network of one's own is: its reference follows."""
+TRIAL = "trial "
+"""The same for one that asks what a network from a file takes and returns: its reference follows."""
+CHECKPOINT = "checkpoint "
+"""The same for one that asks whether a checkpoint fits: architecture, file and SHA-256 follow as JSON."""
 
 
 class Job(BaseModel):

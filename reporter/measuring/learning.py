@@ -6,26 +6,34 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
-from functools import cache
+from functools import cache, partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.utils import parametrize
 
+from reporter.attempts import one_line
+from reporter.datasets._images import SkippedImages
 from reporter.measuring import precision
 from reporter.measuring.auxiliary import drop_auxiliary
 from reporter.measuring.building import to_meta
 from reporter.measuring.checkpoints import freeze, head, load_but_head, own_weights
+from reporter.measuring.forms import form
 from reporter.measuring.subject import Subject
-from reporter.measuring.training import Images, Recipe, batches
+from reporter.measuring.training import Images, Recipe, batches, loss_of
 from reporter.selection import dataset
 from reporter.settings import Conditions
-from reporter.types import Way
+from reporter.types import UnsupportedError, Way
+
+WEIGHTED = (nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd)
+"""The layers whose gradients the gradient ratio compares."""
 
 
 def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, Images, Recipe]:
@@ -40,7 +48,7 @@ def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, I
 
 def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, Images, int]:
     """Training and held-out images on the device, and the number of classes."""
-    root = Path(conditions.data_root or os.path.expanduser("~/.cache/reporter"))  # Path.home() raises without a home
+    root = Path(os.path.expanduser(conditions.data_root or "~/.cache/reporter"))  # Path.home() raises without a home
     chosen = dataset(conditions.dataset)
     parts = []
     for train in (True, False):
@@ -48,6 +56,16 @@ def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, I
         keep = slice(None) if train else slice(conditions.test_images)
         parts.append((images[keep].to(device), labels[keep].to(device)))
     return parts[0], parts[1], int(max(labels.max() for _, labels in parts)) + 1
+
+
+@contextmanager
+def noting_skipped() -> Iterator[list[str]]:
+    """Collects a line for each part of a data set with images that could not be read and were left out."""
+    lines: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SkippedImages)
+        yield lines
+    lines += [str(note.message) for note in caught if isinstance(note.message, SkippedImages)]
 
 
 def learner(subject: Subject, classes: int, seed: int, way: Way = "full") -> tuple[nn.Module, dict[str, Any]]:
@@ -75,22 +93,52 @@ def initial_gradient_ratio(subject: Subject, train: Images, classes: int, seed: 
     torch.manual_seed(seed)
     network = subject.fresh(classes).to(subject.device)
     drop_auxiliary(network, subject.heads)
-    return gradient_ratio(network, train, subject.conditions.batch_size, seed)
+    return gradient_ratio(network, train, subject.conditions.batch_size, seed, classes)
 
 
-def gradient_ratio(network: nn.Module, train: Images, size: int, seed: int) -> float:
-    """Norm of the gradient in the first layer's weights over that in the last's, on one batch; changes the network."""
-    layers: list[Any] = []
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            module.register_forward_hook(lambda module, *_: layers.append(module))
+def gradient_ratio(network: nn.Module, train: Images, size: int, seed: int, classes: int | None = None) -> float:
+    """Norm of the gradient in the first layer's weights over that in the last's, on one batch; changes the network.
+
+    A weight that is computed from others (weight norm, pruning) counts as it is used.
+    `UnsupportedError` where one of the two has no gradient.
+    """
+    used: list[tuple[str, Tensor]] = []
+
+    def note(module: nn.Module, _: object, __: object, name: str) -> None:
+        weight = module.weight
+        assert isinstance(weight, Tensor)
+        if weight.requires_grad and not weight.is_leaf:
+            weight.retain_grad()
+        used.append((name, weight))
+
+    for name, module in network.named_modules():
+        if isinstance(module, WEIGHTED) and isinstance(getattr(module, "weight", None), Tensor):
+            module.register_forward_hook(partial(note, name=name))
     network.zero_grad(set_to_none=True)
     images, labels = next(batches(train, size, 1, seed))
-    cross_entropy(network.train()(images), labels).backward()
-    ratio = float(layers[0].weight.grad.norm() / layers[-1].weight.grad.norm())
+    with parametrize.cached():
+        output = network.train()(form(network)(images))
+        recipe = Recipe(0.0, 0.0, 0.0, 1, size)
+        loss_of(output, labels, recipe, classes).backward()
+    first, last = _ends(used)
+    if not last.norm():
+        raise UnsupportedError("no gradient reached the last layer")
+    ratio = float(first.norm() / last.norm())
     if not math.isfinite(ratio):
         raise ValueError(f"the ratio of the gradients is {ratio}")
     return ratio
+
+
+def _ends(used: list[tuple[str, Tensor]]) -> tuple[Tensor, Tensor]:
+    """The gradients of the first layer's weights and of the last's that the loss depends on."""
+    if not used:
+        raise UnsupportedError("no convolution or linear layer holds its weights, so there is no ratio of gradients")
+    name, first = used[0]
+    reached = [weight.grad for _, weight in used if weight.grad is not None]
+    if first.grad is None:
+        why = "are not reached by the loss" if first.requires_grad else "are frozen"
+        raise UnsupportedError(f"the weights of the first layer, {name}, {why}, so they have no gradient")
+    return first.grad, reached[-1]
 
 
 def _fit(subject: Subject, network: nn.Module) -> tuple[nn.Module, str | None]:
@@ -112,7 +160,10 @@ def _begin(network: nn.Module, subject: Subject, classes: int) -> dict[str, Any]
     conditions = subject.conditions
     if conditions.checkpoint:
         state, about = own_weights(Path(conditions.checkpoint_file or ""), conditions.checkpoint)
-        load_but_head(network, state, head(subject.architecture, classes), subject.heads)
+        removed = load_but_head(network, state, head(subject.architecture, classes), subject.heads)
+        if removed:
+            about["weights"] += f", prefix {removed} removed"
+            about["checkpoint"] |= {"prefix_removed": removed}
         return {**about, "weights_reason": None}
     if conditions.weights == "random":
         return {"weights": "random", "weights_reason": "asked for"}
@@ -131,7 +182,7 @@ def _pretrain(network: Any, subject: Subject, classes: int) -> tuple[str, str | 
     except OSError as error:
         if subject.conditions.weights == "pretrained":
             raise
-        return "random", str(error)
+        return "random", one_line(str(error))
     load_but_head(network, state, head(subject.architecture, classes), subject.heads)
     if hasattr(network, "transform_input"):
         network.transform_input = True

@@ -18,6 +18,7 @@ from reporter.measuring.clock import Sampler
 from reporter.measuring.counting import Counts, count
 from reporter.measuring.device import Device, named
 from reporter.measuring.forms import Form, form
+from reporter.measuring.heads import scores
 from reporter.settings import Conditions
 from reporter.types import Architecture, Reading
 

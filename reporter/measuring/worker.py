@@ -18,9 +18,9 @@ from reporter.architectures import timm
 from reporter.architectures.torchvision import discover
 from reporter.attempts import attempt
 from reporter.catalog import collect
-from reporter.measuring import clock, device, gpus, machine, precision
+from reporter.measuring import checking, clock, device, gpus, machine, precision, trial
 from reporter.measuring.confinement import confine, limit_memory
-from reporter.measuring.job import CLAIMS, OWN, Job
+from reporter.measuring.job import CHECKPOINT, CLAIMS, OWN, TRIAL, Job
 from reporter.measuring.subject import Subject
 from reporter.selection import find
 from reporter.types import Claim, Metric, Number, Reading, Verdict, absent
@@ -49,6 +49,12 @@ def main(question: str, connection: Connection) -> None:
         elif question.startswith(OWN):
             limit_memory("cpu")
             send({question: own.answer(question.removeprefix(OWN))})
+        elif question.startswith(TRIAL):
+            limit_memory("cpu")
+            send({question: trial.trial(question.removeprefix(TRIAL))})
+        elif question.startswith(CHECKPOINT):
+            limit_memory("cpu")
+            send({question: checking.checkpoint_error(question.removeprefix(CHECKPOINT))})
         elif question == "speed":
             send({"speed": machine.speed()})
         elif question.startswith(CLAIMS):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
-from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from reporter.types import Metric, Quantity, Reading, Way, absent
+from reporter.attempts import attempt
+from reporter.types import Metric, Quantity, Reading, Verdict, Way, absent
 
 if TYPE_CHECKING:
     from reporter.measuring.subject import Subject
@@ -85,36 +85,43 @@ WEIGHTS = ("weights", "checkpoint")
 def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
     """Trains one network per seed on preloaded images."""
     from reporter.measuring.auxiliary import drop_auxiliary
-    from reporter.measuring.learning import gradient_ratio, learner, load_images
+    from reporter.measuring.learning import gradient_ratio, learner, load_images, noting_skipped
     from reporter.measuring.training import Recipe, fine_tune
 
     conditions = subject.conditions
-    train, test, classes = load_images(conditions, subject.device)
+    with noting_skipped() as skipped:
+        train, test, classes = load_images(conditions, subject.device)
     courses, seconds, ratios = [], [], []
+    missing = Verdict("ok", None)
     for seed in range(conditions.seeds):
         network, about = learner(subject, classes, seed, way)
         recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size, seed, way == "probe")
         start = perf_counter()
-        courses.append(fine_tune(network, train, test, recipe))
+        courses.append(fine_tune(network, train, test, recipe, classes))
         seconds.append(perf_counter() - start)
-        if way == "full":
+        if way == "full" and missing.status == "ok":
             drop_auxiliary(network, subject.heads)
-            ratios.append(gradient_ratio(network, train, conditions.batch_size, seed))
-    top1, spent, *ratio = QUANTITIES[way]
+            ratio, missing = attempt(partial(gradient_ratio, network, train, conditions.batch_size, seed, classes))
+            ratios += [] if ratio is None else [ratio]
+    top1, spent, *rest = QUANTITIES[way]
     images = {"classes": classes, "train_images": len(train[1]), "test_images": len(test[1])}
-    detail = {**_told(conditions, recipe, courses[0], about), **images}
+    detail = {
+        **_told(conditions, recipe, courses[0], about),
+        **images,
+        **({"images_skipped": skipped} if skipped else {}),
+    }
     yield Reading(quantity=top1, samples=tuple(course.top1 for course in courses), detail=detail)
     yield Reading(quantity=spent, samples=tuple(seconds))
-    if all(map(isfinite, ratios)):
-        yield from (Reading(quantity=quantity, samples=tuple(ratios)) for quantity in ratio)
+    if missing.status == "ok":
+        yield from (Reading(quantity=quantity, samples=tuple(ratios)) for quantity in rest)
     else:
-        yield from absent(ratio, "failed", "no gradient reached the last layer")
+        yield from absent(rest, missing.status, missing.reason or "")
 
 
 def _told(conditions: Conditions, recipe: Recipe, course: Course, about: dict[str, Any]) -> dict[str, Any]:
     """What the samples cannot say: from where it started, by which recipe, and how the first seed went."""
     told = {
-        "optimizer": "AdamW",
+        "optimizer": course.optimizer,
         **asdict(recipe),
         "seeds": conditions.seeds,
         "image_size": conditions.image_size,

@@ -79,11 +79,12 @@ def measure_throughput(quantity: Quantity, subject: Subject) -> Iterator[Reading
 def measure_train_step(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
     """Times training steps on one batch."""
     from reporter.measuring.learning import exercise
-    from reporter.measuring.training import step_of
+    from reporter.measuring.training import optimizer_of, step_of
 
     network, batch, recipe = exercise(subject, subject.device)
-    step = step_of(network, recipe)
-    yield _timed(quantity, subject, lambda: step(*batch), least=2)
+    step = step_of(network, recipe, subject.classes)
+    timed = _timed(quantity, subject, lambda: step(*batch), least=2)
+    yield timed.model_copy(update={"detail": {**timed.detail, "optimizer": optimizer_of(network, recipe)[1]}})
 
 
 def _inference(subject: Subject, batch: int) -> Callable[[], object]:
@@ -114,7 +115,7 @@ def _timed(quantity: Quantity, subject: Subject, call: Callable[[], object], lea
 
 def _watched(call: Callable[[], object]) -> Callable[[], object]:
     """The same call, but ReporterError where its first output contains NaN; that one warms up and is never a sample."""
-    from reporter.measuring.shapes import returned
+    from reporter.measuring.outputs import has_nan
 
     waiting = True
 
@@ -123,7 +124,7 @@ def _watched(call: Callable[[], object]) -> Callable[[], object]:
         answer = call()
         if waiting:
             waiting = False
-            if any(bool(tensor.isnan().any()) for tensor in returned(answer)):
+            if has_nan(answer):
                 raise ReporterError("the output contains NaN")
         return answer
 

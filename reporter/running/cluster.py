@@ -74,9 +74,9 @@ class RayExecutor:
         self._preloaded = (module,)
         self._here.preload(module)
 
-    def ask(self, question: str) -> Any:
+    def ask(self, question: str, timeout: float | None = None) -> Any:
         """What only torch knows, asked on this machine."""
-        return self._here.ask(question)
+        return self._here.ask(question, timeout)
 
     def gpus(self, asked: bool) -> Sequence[str]:
         """As many as the node has that has most of them; which they are is for the nodes to say."""

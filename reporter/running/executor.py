@@ -80,11 +80,11 @@ class LocalExecutor:
         names: Sequence[str] = answer["names"]
         return names
 
-    def ask(self, question: str) -> Any:
+    def ask(self, question: str, timeout: float | None = None) -> Any:
         """What only torch knows: GPUs (`cuda`), classifiers (`architectures`, those of `timm`), its `speed` here."""
         answers: Message = {}
         try:
-            verdict = converse(self, self.slots[0], question, answers.update)
+            verdict = converse(self, self.slots[0], question, answers.update, timeout)
         finally:
             self.close()
         return answers[question] if verdict and verdict.status == "ok" else []

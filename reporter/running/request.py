@@ -55,6 +55,8 @@ class Request:
     fresh: bool = False
     checkpoints: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By network, the conditions that name its weights of one's own."""
+    notices: Sequence[str] = ()
+    """What is printed before the first measurement."""
     budget: float | None = None
     """Seconds for all measurements together."""
     gpus: Sequence[str] = ()

@@ -56,8 +56,8 @@ class Executor(Protocol):
     def preload(self, module: str) -> None:
         """Has the workers to come load a module besides, once and not each for itself."""
 
-    def ask(self, question: str) -> Any:
-        """What only torch knows, asked on this machine."""
+    def ask(self, question: str, timeout: float | None = None) -> Any:
+        """What only torch knows, asked on this machine; empty where no answer came in time."""
 
     def open(self, request: Request) -> Sequence[str]:
         """Makes the slots that a request needs; tells in lines what takes no part."""

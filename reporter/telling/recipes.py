@@ -38,6 +38,7 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
     return (
         *_reasons([reason for reason in dict.fromkeys(reasons) if reason], language),
         *_sources(rows.records, language),
+        *_skipped(rows.records, language),
         _luck(rows.records, language),
         _("Batch-norm statistics were estimated anew before every evaluation, for every network alike.")
         if normed
@@ -55,6 +56,13 @@ def _sources(records: Sequence[Record], language: Language) -> list[str]:
             message = language._("The checkpoint of {name}, in its owner's words: {source}")
             told.append(message.format(name=record.architecture, source=about["source"]))
     return list(dict.fromkeys(told))
+
+
+def _skipped(records: Sequence[Record], language: Language) -> list[str]:
+    """Which images of the data set could not be read and were left out, once for each part."""
+    found = [_detail(record, "images_skipped") for record in records]
+    lines = dict.fromkeys(str(line) for each in found if isinstance(each, list) for line in each)
+    return [language._("Damaged images: {line}").format(line=language.said(line)) for line in lines]
 
 
 def _probe(records: Sequence[Record], language: Language) -> str:

@@ -1,0 +1,109 @@
+"""Folders of images as people have them: which are the two parts, which the classes, and which files are images."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+TRAIN = ("train", "training", "trainset", "trn")
+HELD_OUT = ("val", "valid", "validation", "dev", "test", "testing", "tst", "eval", "evaluation", "holdout", "testset")
+"""What people call the held-out part; of several, the first is taken."""
+FILLERS = {"set", "data", "dataset", "image", "images", "img", "imgs", "split", "seg"}
+"""Words that do not change what a folder is: training_set, seg_train, images-val."""
+SYSTEM = {"__macosx", "@eadir", "#recycle", "@recycle", "$recycle.bin", "system volume information", "lost+found"}
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".tif", ".tiff", ".webp",
+            ".gif", ".avif", ".jp2")  # fmt: skip
+LAYOUT = "wanted: train/CLASS/*.jpg and val/CLASS/*.jpg, or CLASS/*.jpg"
+
+
+class Part(NamedTuple):
+    """The images of a part, with the index of the class of each, and the names of all classes."""
+
+    files: list[Path]
+    labels: list[int]
+    classes: list[str]
+
+
+def parts(root: Path) -> tuple[Part, Part | None]:
+    """The training part and the held-out one, None where a single folder is to be split; ValueError names the path."""
+    if not root.is_dir():
+        raise FileNotFoundError(f"{root}: there is no such folder; {LAYOUT}")
+    folders = _folders(root)
+    train, held_out = (_named(root, folders, names) for names in (TRAIN, HELD_OUT))
+    if train is None and held_out is None:
+        return _part(root), None
+    if train is None or held_out is None:
+        there, missing = (train, "val/ nor test/") if train else (held_out, "train/ nor training/")
+        raise ValueError(f"{root}: beside {there and there.name}/ there is neither {missing}; {LAYOUT}")
+    names = [{path.name for path in _folders(folder)} for folder in (train, held_out)]
+    if unlike := sorted(names[0] ^ names[1]):
+        alone = train if unlike[0] in names[0] else held_out
+        raise ValueError(
+            f"{root}: {train.name}/ and {held_out.name}/ have different class folders; {unlike[0]!r} is in "
+            f"{alone.name}/ alone"
+        )
+    return _part(train), _part(held_out)
+
+
+def _part(folder: Path) -> Part:
+    """The classes of a folder, in alphabetical order; ValueError where they are not at least two with images."""
+    classes = _folders(folder)
+    if not classes:
+        loose = any(_is_image(path) for path in folder.iterdir())
+        raise ValueError(f"{folder}: {'images, but no' if loose else 'no'} folder for each class; {LAYOUT}")
+    if len(classes) == 1:
+        raise ValueError(f"{folder}: one class only: {classes[0].name}; is {folder} a level too high?")
+    for each in classes:
+        if _named(each, inner := _folders(each), TRAIN):
+            names = " and ".join(f"{path.name}/" for path in inner)
+            raise ValueError(f"{folder}: {each.name}/ contains {names}; is {folder} a level too high?")
+    images = [sorted(_images(each)) for each in classes]
+    for each, found in zip(classes, images, strict=True):
+        if not found:
+            raise ValueError(f"{each}: the class {each.name!r} has no images; add some or remove the folder")
+    labels = [label for label, found in enumerate(images) for _ in found]
+    return Part([path for found in images for path in found], labels, [each.name for each in classes])
+
+
+def _named(root: Path, folders: Iterable[Path], names: tuple[str, ...]) -> Path | None:
+    """The folder with folders of its own with one of some names, the first of them; ValueError where two have it."""
+    named = [(names.index(word), path) for path in folders if (word := _word(path.name)) in names and _folders(path)]
+    first = min((rank for rank, _ in named), default=0)
+    chosen = [path for rank, path in named if rank == first or names is TRAIN]
+    if len(chosen) > 1:
+        both = " and ".join(f"{path.name}/" for path in chosen[:2])
+        raise ValueError(f"{root}: {both} may both be the same part; remove one of them")
+    return chosen[0] if chosen else None
+
+
+def _word(name: str) -> str:
+    """What is left of a folder's name without case, numbers and fillers; empty where that is not one word."""
+    words = [word for word in re.findall(r"[a-z]+", name.lower()) if word not in FILLERS]
+    return words[0] if len(words) == 1 else ""
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not _is_hidden(path.name))
+
+
+def _images(folder: Path) -> Iterable[Path]:
+    """All images below a folder, links followed, each real folder once."""
+    seen = set()
+    for place, inner, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        inner[:] = [] if real in seen else [name for name in inner if not _is_hidden(name)]
+        if real not in seen:
+            seen.add(real)
+            yield from (path for name in names if _is_image(path := Path(place, name)))
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not _is_hidden(path.name) and not path.is_dir()
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a name is one that systems and editors leave behind: .ipynb_checkpoints, ._001.jpg, __MACOSX, @eaDir."""
+    return name.startswith(".") or name.lower() in SYSTEM

@@ -1,0 +1,199 @@
+"""Checkpoints as people save them: wrapped, prefixed, half, pickled whole; and one line for what cannot be used."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import struct
+from collections import OrderedDict
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from commands import run
+from networks import own, small, subject
+from torch import Tensor, nn
+
+from reporter import own as own_networks
+from reporter.measuring.checking import checkpoint_error
+from reporter.measuring.learning import learner
+
+FIELD = Path(__file__).parent / "data" / "field_cases"
+State = dict[str, Tensor]
+
+
+def prefixed(prefix: str) -> Callable[[State], Any]:
+    return lambda state: {prefix + name: tensor for name, tensor in state.items()}
+
+
+class Wrapper(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.backbone = network
+
+
+def averaged(state: State) -> State:
+    """As AveragedModel saves it, a counter beside the prefixed names."""
+    return {"n_averaged": torch.tensor(3), **prefixed("module.")(state)}
+
+
+SAVED: dict[str, tuple[Callable[[State], Any], str, str]] = {
+    "plain": (dict, "", ""),
+    "ordered": (OrderedDict, "", ""),
+    "half": (lambda s: {n: t.half() if t.is_floating_point() else t for n, t in s.items()}, "", ""),
+    "entry": (lambda s: {"state_dict": s, "optimizer": {"state": {0: torch.ones(1)}, "lr": 0.1}}, "state_dict", ""),
+    "model": (lambda s: {"model": s, "model_ema": prefixed("x.")(s), "arch": "small"}, "model", ""),
+    "ema": (lambda s: {"model_ema": averaged(s), "iteration": 5}, "model_ema", "module."),
+    "nested": (lambda s: {"checkpoint": {"model": s, "step": 2}}, "checkpoint.model", ""),
+    "named otherwise": (lambda s: {"my_weights": s, "seed": 1}, "my_weights", ""),
+    "parallel": (prefixed("module."), "", "module."),
+    "compiled": (prefixed("_orig_mod."), "", "_orig_mod."),
+    "both": (prefixed("_orig_mod.module."), "", "_orig_mod.module."),
+    "turned": (prefixed("module._orig_mod."), "", "module._orig_mod."),
+    "lightning": (lambda s: {"state_dict": prefixed("model.")(s), "hparams": {"lr": 1}}, "state_dict", "model."),
+    "wrapped": (prefixed("backbone."), "", "backbone."),
+    "wrapped parallel": (prefixed("module.encoder.net."), "", "module.encoder.net."),
+    "averaged": (averaged, "", "module."),
+}  # fmt: skip
+
+
+def started(path: Path, architecture: object) -> tuple[nn.Module, dict[str, Any]]:
+    digest = sha256(path.read_bytes()).hexdigest()
+    made = subject(architecture, checkpoint=digest, checkpoint_file=str(path), image_size=32)
+    return learner(made, 4, 0)
+
+
+@pytest.mark.parametrize("form", SAVED)
+def test_a_checkpoint_is_taken_and_the_row_says_how(tmp_path: Path, form: str) -> None:
+    torch.manual_seed(7)
+    source, path = small(4), tmp_path / "mine.pth"
+    save, entry, prefix = SAVED[form]
+    torch.save(save(source.state_dict()), path)
+    network, about = started(path, own())
+    torch.testing.assert_close(network[0][0].weight, source[0][0].weight, atol=1e-3, rtol=0)
+    entries = about["checkpoint"]
+    assert (entries.get("entry", ""), entries.get("prefix_removed", "")) == (entry, prefix)
+    assert (f"its entry {entry}" in about["weights"]) == bool(entry)
+    assert (f"prefix {prefix} removed" in about["weights"]) == bool(prefix)
+
+
+def test_other_formats_are_read(tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    state = small(4).state_dict()
+    torch.save(state, tmp_path / "legacy.pth", _use_new_zipfile_serialization=False)
+    header, blob = {}, b""
+    for name, tensor in state.items():
+        kind = {torch.float32: "F32", torch.int64: "I64"}[tensor.dtype]
+        raw = tensor.numpy().tobytes()
+        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [len(blob), len(blob) + len(raw)]}
+        blob += raw
+    text = json.dumps(header).encode()
+    (tmp_path / "mine.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + blob)
+    for name in ("legacy.pth", "mine.safetensors"):
+        assert torch.equal(started(tmp_path / name, own())[0][0][0].weight, state["0.0.weight"])
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile])
+def test_a_wrapped_network_takes_a_plain_checkpoint(tmp_path: Path, wrap: Callable[[nn.Module], nn.Module]) -> None:
+    source = small(4)
+    torch.save(source.state_dict(), tmp_path / "mine.pth")
+    network, about = started(tmp_path / "mine.pth", own(build=lambda classes: wrap(small(classes))))
+    assert torch.equal(next(network.parameters()), source[0][0].weight)
+    assert "prefix" not in about["weights"]
+
+
+def whole(path: Path) -> None:
+    torch.save(small(4), path)
+
+
+def whole_legacy(path: Path) -> None:
+    torch.save(Wrapper(small(4)), path, _use_new_zipfile_serialization=False)
+
+
+def namespace(path: Path) -> None:
+    torch.save({"model": small(4).state_dict(), "args": argparse.Namespace(lr=0.1)}, path)
+
+
+def script(path: Path) -> None:
+    torch.jit.save(torch.jit.trace(small(4).eval(), torch.zeros(1, 3, 32, 32)), path)
+
+
+def torn(path: Path) -> None:
+    torch.save(small(4).state_dict(), path)
+    path.write_bytes(path.read_bytes()[:2000])
+
+
+def narrower(path: Path) -> None:
+    state = prefixed("module.")(small(4).state_dict())
+    state["module.0.0.weight"] = state["module.0.0.weight"][:5]
+    torch.save(state, path)
+
+
+def half_of_it(path: Path) -> None:
+    torch.save({name: tensor for name, tensor in small(4).state_dict().items() if "0.1" not in name}, path)
+
+
+def lists(path: Path) -> None:
+    torch.save({"epoch": 3, "losses": [0.1, 0.2]}, path)
+
+
+WRONG = {
+    whole: "cannot be read as tensors: it is a whole pickled network (torch.nn.modules.",
+    whole_legacy: "cannot be read as tensors: it ",
+    namespace: "cannot be read as tensors: it contains argparse.Namespace, which is not a tensor",
+    script: "cannot be read as tensors: it is a TorchScript archive",
+    torn: "cannot be read as tensors: ",
+    narrower: "does not fit: 1 of 8 tensors differ, 0.0.weight first (8 x 3 x 3 x 3 in the network, 5 x 3",
+    half_of_it: "does not fit: 4 of 8 tensors differ, 0.1.weight first (8 in the network, not in the file",
+    lists: "does not hold named tensors alone",
+}
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> str:
+    path = tmp_path / "mine_small.py"
+    text = "from torch import nn\ndef build(classes):\n    body = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), "
+    text += "nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1))\n"
+    path.write_text(text + "    return nn.Sequential(body, nn.Flatten(), nn.Linear(8, classes))\n")
+    return f"{path}:build"
+
+
+@pytest.mark.parametrize("make", WRONG, ids=lambda make: make.__name__)
+def test_what_is_in_the_way_is_one_line(tmp_path: Path, network: str, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "bad.pth"
+    make(path)
+    line = checkpoint_error(json.dumps([network, str(path), sha256(path.read_bytes()).hexdigest()]))
+    assert WRONG[make] in line
+    assert line.isprintable()
+    assert len(line) <= 300
+
+
+def test_what_fits_or_cannot_be_built_is_no_error(tmp_path: Path, network: str) -> None:
+    path = tmp_path / "mine.pth"
+    torch.save(small(37).state_dict(), path)
+    digest = sha256(path.read_bytes()).hexdigest()
+    assert checkpoint_error(json.dumps([network, str(path), digest])) == ""
+    assert checkpoint_error(json.dumps([f"{tmp_path}/gone.py:build", str(path), digest])) == ""
+
+
+def test_a_checkpoint_that_cannot_be_used_ends_the_run_before_it_begins(tmp_path: Path, network: str) -> None:
+    namespace(tmp_path / "args.pth")
+    done = run("--out", tmp_path / "new", "--architecture", network, "--checkpoint",
+               f"mine_small={tmp_path / 'args.pth'}")  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert f"--checkpoint mine_small={tmp_path / 'args.pth'}: args.pth cannot be read" in done.stderr
+    assert "argparse.Namespace" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_field_case_starts_from_a_prefixed_file(tmp_path: Path) -> None:
+    entry = own_networks.load(f"{FIELD}/ck_net.py:build")
+    state = entry.build(10).state_dict()
+    torch.save(prefixed("module.")(state), tmp_path / "parallel.pth")
+    network, about = started(tmp_path / "parallel.pth", entry)
+    assert torch.equal(network.state_dict()["0.weight"], state["0.weight"])
+    assert about["weights"].endswith("…, prefix module. removed")

@@ -1,0 +1,206 @@
+"""Networks as people name them: what they take, what they return, and what is reported before the first measurement."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from commands import run
+from torch import nn
+
+from reporter import own, store
+from reporter.measuring.trial import trial
+
+FIELD = Path(__file__).parent / "data" / "field_cases"
+NETS = """
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from reporter.types import Architecture
+
+
+class Net(nn.Module):
+    def __init__(self, channels=3, classes=4, pixels=None, forward=None):
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(channels, 4, 5), nn.Linear(4, classes)
+        self.fixed = nn.Linear(4 * (pixels - 4) ** 2, classes) if pixels else None
+
+    def forward(self, x):
+        x = F.relu(self.stem(x))
+        return self.fixed(x.flatten(1)) if self.fixed else self.head(x.mean((2, 3)))
+
+
+class NoArguments(Net):
+    def __init__(self):
+        super().__init__()
+
+
+class Flattening(nn.Module):
+    def __init__(self, channels, pixels):
+        super().__init__()
+        self.width = channels * pixels * pixels
+        self.head = nn.Linear(self.width, 5)
+
+    def forward(self, x):
+        return self.head(x.view(-1, self.width))
+
+
+class TwoInputs(Net):
+    def forward(self, image, mask):
+        return super().forward(image) + mask
+
+
+class Keyword(Net):
+    def forward(self, image, *, scale):
+        return super().forward(image) * scale
+
+
+class Reading(Net):
+    def forward(self, x):
+        return super().forward(x if float(x.max()) < 9 else x / 255)
+
+
+@dataclass
+class Features:
+    maps: object
+    pooled: object
+
+
+class Backbone(Net):
+    def forward(self, x):
+        x = self.stem(x)
+        return Features(x, x.mean((2, 3)))
+
+
+class Broken(Net):
+    def forward(self, x):
+        raise KeyError("width")
+
+
+class Slow(Net):
+    def forward(self, x):
+        time.sleep(60)
+
+
+model = Net()
+infrared = lambda classes: Net(4, classes)
+gray = lambda: Net(1)
+thumbnail = lambda: Net(pixels=48)
+both = lambda: Flattening(1, 28)
+viewing = lambda: Flattening(3, 96)
+two = lambda: TwoInputs()
+keyword = lambda: Keyword()
+reading = lambda: Reading()
+backbone = lambda classes: Backbone(classes=classes)
+broken = lambda: Broken()
+ENTRY = Architecture("thumb", "Own", None, "", lambda classes: Net(classes=classes, pixels=48), input_size=48)
+"""
+
+
+@pytest.fixture
+def nets(tmp_path: Path) -> Path:
+    path = tmp_path / "mine_nets.py"
+    path.write_text(NETS)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("gray", "it takes 1 channel, the images have 3"),
+        ("infrared", "it takes 4 channels, the images have 3"),
+        ("thumbnail", "tried with 224 px it fails, with 48 px it runs; name an Architecture with input_size=48"),
+        ("viewing", "tried with 224 px it fails, with 96 px it runs; name an Architecture with input_size=96"),
+        ("both", "it takes 1 channel and 28 px, the images have 3 channels"),
+        ("two", "its forward takes image, mask; a network is called with a batch of images alone"),
+        ("keyword", "its forward takes image, scale; a network is called with a batch of images alone"),
+    ],
+)
+def test_what_a_network_does_not_take(nets: Path, name: str, words: str) -> None:
+    assert trial(f"{nets}:{name}") == {"error": words}
+
+
+@pytest.mark.parametrize("name", ["model", "Net", "NoArguments", "reading", "broken", "ENTRY", "missing"])
+def test_what_runs_or_fails_otherwise_is_measured(nets: Path, name: str) -> None:
+    assert trial(f"{nets}:{name}") == {}
+
+
+def test_features_alone_are_noticed(nets: Path) -> None:
+    assert trial(f"{nets}:backbone") == {
+        "notice": "the network returns a Features with the keys maps (3 x 4 x 220 x 220), pooled (3 x 4); none is "
+        "N x 1000: return the class scores; it is not trained"
+    }
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
+        ("forms.py:grey", "it takes 1 channel, the images have 3"),
+        ("forms.py:LeNet32", "tried with 224 px it fails, with 32 px it runs"),
+        ("forms.py:two_inputs", "its forward takes x, position"),
+        ("forms.py:instance", ""),
+        ("forms.py:gives_dict", ""),
+        ("meta.py:normalise_in_forward", ""),
+        ("counts.py:autograd_function", ""),
+        ("counts.py:data_parallel", ""),
+        ("forms.py:scripted", ""),
+        ("forms.py:half", ""),
+        ("forms.py:lazy", ""),
+    ],
+)
+def test_field_cases_are_tried(reference: str, words: str) -> None:
+    assert words in trial(f"{FIELD}/{reference}").get("error", "")
+    assert bool(words) == ("error" in trial(f"{FIELD}/{reference}"))
+
+
+def test_a_network_that_is_built_already_is_copied(nets: Path) -> None:
+    entry = own.load(f"{nets}:model")
+    assert (entry.name, entry.classes, entry.variant) == ("model", 0, own.AS_BUILT)
+    first, second = entry.build(0), entry.build(0)
+    assert isinstance(first, nn.Module)
+    assert torch.equal(first.head.weight, second.head.weight)
+    assert first.head.weight is not second.head.weight
+    assert (entry.build(7).head.out_features, entry.build(0).head.out_features) == (7, 4)
+
+
+def test_a_class_without_arguments_is_taken(nets: Path) -> None:
+    entry = own.load(f"{nets}:NoArguments")
+    assert (entry.classes, entry.build(0).head.out_features, entry.build(7).head.out_features) == (0, 4, 7)
+
+
+def test_it_is_reported_before_the_first_measurement(nets: Path, tmp_path: Path) -> None:
+    done = run("--out", tmp_path / "new", "--architecture", f"{nets}:model", "--architecture", f"{nets}:gray")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr == f"reporter: --architecture {nets}:gray: it takes 1 channel, the images have 3\n"
+    assert not (tmp_path / "new").exists()
+
+
+def test_features_alone_are_measured_but_not_trained(nets: Path, tmp_path: Path) -> None:
+    done = run("--out", tmp_path / "new", "--architecture", f"{nets}:backbone", "--preset", "quick", "--metrics",
+               "parameters,finetune_top1,gradient_ratio")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("backbone: the network returns a Features with the keys maps")
+    (record,) = store.load_all(tmp_path / "new")[0]
+    assert record.value("parameters")
+    for key in ("finetune_top1", "gradient_ratio"):
+        reading = record.readings[key]
+        assert (reading.status, str(reading.reason)[:46]) == (
+            "unsupported",
+            "the network returns a Features with the keys m",
+        )
+
+
+def test_one_that_takes_long_is_left_to_the_measurement(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reporter import trials
+    from reporter.running.executor import LocalExecutor
+
+    monkeypatch.setattr(trials, "LONGEST", 2.0)
+    nets.write_text(NETS + "\nslow = lambda: Slow()\n")
+    reference = f"{nets}:slow"
+    entry = own.described(reference, own.answer(reference))
+    assert trials.check_networks([entry], LocalExecutor()) == []
