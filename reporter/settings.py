@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from reporter.catalog import nearest
 from reporter.durations import in_seconds
-from reporter.types import Metric, ReporterError
+from reporter.types import EFFORT, Metric, ReporterError
 
 Preset = Literal["quick", "standard", "thorough"]
 Weights = Literal["auto", "pretrained", "random"]
@@ -46,7 +46,8 @@ class Conditions(BaseModel):
     def of(self, metric: Metric, device: str) -> dict[str, Any]:
         """What a metric's readings depend on, as it is stored with each of them."""
         where = {} if metric.device == "none" else {"device": device}
-        return self.model_dump(mode="json", include=set(metric.depends), exclude_none=True) | where
+        named = set(metric.depends) - set(EFFORT if metric.timed else ())
+        return self.model_dump(mode="json", include=named, exclude_none=True) | where
 
 
 PRESETS: dict[Preset, dict[str, Any]] = {

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from reporter.fields import may_say
 from reporter.readings import (
     DISTURBING,
+    EFFORT,
     FOREIGN_LOAD,
     GROUPS,
     NOISY_SPREAD,
@@ -25,7 +26,9 @@ from reporter.readings import (
     ComparedRecord,
     Evidence,
     Group,
+    LostRound,
     Number,
+    Origin,
     Quantity,
     Reading,
     Record,
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DISTURBING",
+    "EFFORT",
     "FOREIGN_LOAD",
     "GROUPS",
     "NOISY_SPREAD",
@@ -56,8 +60,10 @@ __all__ = [
     "Dataset",
     "Evidence",
     "Group",
+    "LostRound",
     "Metric",
     "Number",
+    "Origin",
     "Quantity",
     "Reading",
     "Record",

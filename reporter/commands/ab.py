@@ -55,7 +55,12 @@ def ab_command(
     environments = [next(iter(book.values())).environment for book in books]
     told = verdicts.document(found, environments, (str(a), str(b)))
     click.echo(files.dumps(told).rstrip() if as_json else verdicts.in_words(found, environments))
-    broken = any(not reading.measured for book in books for made in book.values() for reading in made.readings.values())
+    broken = any(
+        not reading.measured or reading.lost
+        for book in books
+        for made in book.values()
+        for reading in made.readings.values()
+    )
     context.exit(REGRESSED if found.fails(fail_on) else FAILED if broken else 0)
 
 

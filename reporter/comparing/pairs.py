@@ -91,8 +91,8 @@ def gaps(paired: Iterable[Pair]) -> list[Gap]:
 
 
 def alike(base: Reading, new: Reading) -> bool:
-    """Whether both sides have a number, taken under the same settings."""
-    return base.measured and new.measured and base.settings == new.settings
+    """Whether both sides have a number, taken under the same settings, however much was sampled."""
+    return base.measured and new.measured and base.conditions == new.conditions
 
 
 def _kind(quantity: Quantity, base: Reading, new: Reading) -> Kind | None:
@@ -127,15 +127,15 @@ def _missing(pair: Pair) -> Iterator[tuple[Quantity | None, str]]:
         if not (is_exact(quantity) or (pair.one_machine and (is_time(quantity) or quantity.key == TOP1))):
             continue
         has = [reading is not None and reading.measured for reading in (base, new)]
-        if base and new and all(has) and base.settings != new.settings:
+        if base and new and all(has) and base.conditions != new.conditions:
             yield quantity, f"taken under other settings ({_settings(base, new)})"
         elif any(has) and not all(has) and not {r.status for r in (base, new) if r} & set(NO_NUMBER):
             yield quantity, f"only {'BASE' if has[0] else 'NEW'} has it"
 
 
 def _settings(base: Reading, new: Reading) -> str:
-    keys = sorted(base.settings.keys() | new.settings.keys())
-    both = ((key, base.settings.get(key), new.settings.get(key)) for key in keys)
+    keys = sorted(base.conditions.keys() | new.conditions.keys())
+    both = ((key, base.conditions.get(key), new.conditions.get(key)) for key in keys)
     return ", ".join(f"{key} {before}, then {after}" for key, before, after in both if before != after)
 
 

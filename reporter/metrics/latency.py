@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 Device = Literal["cpu", "cuda"]
 WHERE = {"cpu": "on the CPU with all threads", "cuda": "on the GPU"}
-EFFORT = ("rounds", "seconds", "goal")
 
 
 def _latency(key: str, title: str, where: str) -> Quantity:
@@ -129,7 +128,7 @@ def _entry(
         process=f"timing {device}",
         device=device,
         timed=True,
-        depends=(*EFFORT, *depends),
+        depends=depends,
     )
 
 

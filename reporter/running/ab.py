@@ -11,10 +11,10 @@ from time import monotonic
 from reporter import store
 from reporter.measuring.job import Job
 from reporter.running import turns
-from reporter.running.ledger import blank, joined
-from reporter.running.request import Progress, Request
+from reporter.running.ledger import blank, joined, with_loss
+from reporter.running.request import Progress, Request, moment
 from reporter.running.turns import Side
-from reporter.types import Metric, Reading, Record, ReporterError, Verdict, absent
+from reporter.types import LostRound, Metric, Origin, Reading, Record, ReporterError, Verdict, absent
 
 OPTIONS = ("--a", "--b")
 Book = dict[str, Record]
@@ -73,7 +73,7 @@ def sides(environments: Sequence[Path]) -> Iterator[list[Side]]:
 
 
 def _measure(job: Job, sides: Sequence[Side], books: Sequence[Book], request: Request, spent: float) -> None:
-    """One job on both sides; what failed in an earlier round is left as it is."""
+    """One job on both sides; what failed in its first round is left as it is."""
     quantity = request.metrics[job.metrics[0]].quantities[0]
     architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
     for book, side in zip(books, sides, strict=True):
@@ -83,18 +83,28 @@ def _measure(job: Job, sides: Sequence[Side], books: Sequence[Book], request: Re
         return
     limit = request.timeout or math.inf
     over = Verdict("timeout", f"not begun: the {limit:.0f} s for this architecture were over")
+    origin = Origin(run=request.run, started=moment())
     verdicts = [over] * 2 if spent >= limit else turns.measure(sides, (job, job), limit - spent)
-    for book, side, verdict, before in zip(books, sides, verdicts, earlier, strict=True):
+    found = []
+    for side, verdict in zip(sides, verdicts, strict=True):
         lost = absent((quantity,), verdict.status, verdict.reason or "")
-        reading = next(iter(side.readings if verdict.status == "ok" else lost)).model_copy(update={"detail": {}})
+        reading = next(iter(side.readings if verdict.status == "ok" else lost))
+        found.append(reading.model_copy(update={"detail": {}, "origins": (origin,) * len(reading.rounds)}))
+    for book, reading in zip(books, _joined(earlier, found, job.round, origin), strict=True):
         record = book[job.architecture]
-        book[job.architecture] = record.model_copy(
-            update={"readings": record.readings | {quantity.key: _joined(before, reading)}}
-        )
+        book[job.architecture] = record.model_copy(update={"readings": record.readings | {quantity.key: reading}})
 
 
-def _joined(before: Reading | None, now: Reading) -> Reading:
-    return joined(before, now) if before and now.measured else now
+def _joined(earlier: Sequence[Reading | None], found: Sequence[Reading], number: int, origin: Origin) -> list[Reading]:
+    """Both sides with another round, or with the note that it was lost: a round counts on both sides or on neither."""
+    there = [before for before in earlier if before and before.measured]
+    if len(there) < len(found):
+        return list(found)
+    failed = next((reading for reading in found if not reading.measured), None)
+    if failed is None:
+        return [joined(before, now) for before, now in zip(there, found, strict=True)]
+    lost = LostRound(number=number, status=failed.status, reason=failed.reason or "", origin=origin)
+    return [with_loss(before, lost) for before in there]
 
 
 def _keep(folder: Path, books: Sequence[Book], name: str) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from time import monotonic
-from uuid import uuid4
 
 from reporter import store
 from reporter.measuring.job import Job
 from reporter.running import budget, evidence
 from reporter.running.ledger import Ledger
-from reporter.running.request import Outcome, Progress, Request
+from reporter.running.request import Outcome, Progress, Request, moment
 from reporter.running.schedule import Schedule, Task
 from reporter.running.slots import Executor, Slot
 from reporter.running.work import Ledgers, Work
@@ -55,11 +53,12 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     finally:
         outcome.jobs += len(tasks)
         outcome.seconds = monotonic() - start
-        run, moment = uuid4().hex[:12], datetime.now(UTC).isoformat(timespec="seconds")
+        now = moment()
         measured = [ledger for ledger in ledgers.values() if ledger.spent]
-        if store.append_history(request.folder, (ledger.history(run, moment) for ledger in measured)):
+        if store.append_history(request.folder, (ledger.history(now) for ledger in measured)):
             progress.say(f"{request.folder / 'history.jsonl'}: the last line was cut short and does not count")
     outcome.failed += sum(ledger.failed() for ledger in ledgers.values())
+    outcome.lost += sum(ledger.lacking() for ledger in ledgers.values())
     return outcome
 
 

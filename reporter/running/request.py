@@ -6,8 +6,10 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
 from reporter.measuring import machine
 from reporter.measuring.job import Job
@@ -59,6 +61,8 @@ class Request:
     """Seconds for all measurements together."""
     gpus: Sequence[str] = ()
     about: Mapping[str, Any] = field(default_factory=machine.about)
+    run: str = field(default_factory=lambda: uuid4().hex[:12])
+    """The id of the run, in history.jsonl and in the origin of every round."""
 
     def conditions_of(self, architecture: str) -> Conditions:
         """The conditions under which one network is measured."""
@@ -76,6 +80,7 @@ class Request:
 class Outcome:
     """What a run did: seconds in all, inside measuring calls, on building networks; and what did not succeed.
 
+    `failed` counts readings without a number, `lost` those with fewer rounds than asked for because some failed;
     `slots` is how many jobs ran at a time.
     """
 
@@ -84,4 +89,10 @@ class Outcome:
     building: float = 0.0
     jobs: int = 0
     failed: int = 0
+    lost: int = 0
     slots: int = 1
+
+
+def moment() -> str:
+    """Now, ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
