@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from reporter import sources
 from reporter.fields import may_say
 from reporter.readings import (
     DISTURBING,
@@ -117,9 +118,23 @@ class Architecture:
 
     @property
     def definition(self) -> str:
-        """A digest of the file that builds it and of its recipe: a network that was changed is measured again."""
-        recipe = (self.input_size, self.weights, self.learning_rate, self.label_smoothing, self.auxiliary_loss)
-        return _digest(self.build, repr(recipe) + self.made_of)
+        """A digest of the source that builds it and of its recipe: an architecture that was changed is measured again.
+
+        With a `reference` the source is in `made_of`, because only workers import it.
+        """
+        source = "" if self.reference else sources.of_function(self.build)
+        digest = hashlib.sha256("\0".join((source, self._recipe, self.made_of)).encode()).hexdigest()
+        return sources.PREFIX + digest[:12]
+
+    def is_defined_by(self, definition: str) -> bool:
+        """Whether a record has the definition of this architecture, or that which reporter 0.1.0 would give it."""
+        if definition.startswith(sources.PREFIX):
+            return definition == self.definition
+        return definition == _digest(self.build, self._recipe + self.made_of)
+
+    @property
+    def _recipe(self) -> str:
+        return repr((self.input_size, self.weights, self.learning_rate, self.label_smoothing, self.auxiliary_loss))
 
 
 @dataclass(frozen=True)

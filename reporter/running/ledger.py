@@ -144,10 +144,11 @@ class Ledger:
         except ReporterError as error:
             self.notice = f"{error}; it is kept as {files.set_aside(path).name}"
             return None
-        same = (record.environment, record.definition) == (self.request.about["environment"], architecture.definition)
-        if self.request.fresh or not same:
+        same = record.environment == self.request.about["environment"]
+        if self.request.fresh or not same or not architecture.is_defined_by(record.definition):
             return None
-        return record.model_copy(update={"settings": settings_of(architecture, self.request)})
+        now = {"settings": settings_of(architecture, self.request), "definition": architecture.definition}
+        return record.model_copy(update=now)
 
     def _own_devices(self, number: int) -> Mapping[str, str]:
         """Of several GPUs the one that it was measured on before, else its share in turn."""
