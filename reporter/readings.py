@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Literal, NamedTuple, Self
 
@@ -212,6 +212,12 @@ class Reading(_Model):
         known = [share for share in shares if isinstance(share, int | float)] if isinstance(shares, list) else []
         worst = max(known, default=0.0)
         return f"other programs kept {worst:.0%} of the processors busy" if worst > DISTURBING else None
+
+
+def same_conditions(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    """Whether conditions are the same; images that only one side has a digest of are taken to be."""
+    unknown = {"data"} - (one.keys() & other.keys())
+    return all(one.get(key) == other.get(key) for key in (one.keys() | other.keys()) - unknown)
 
 
 class Record(_Model):

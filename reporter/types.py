@@ -141,7 +141,8 @@ class Architecture:
 class Dataset:
     """Labelled images. `load(root, size, train)` gives (float images N x 3 x size x size, normalised; int64 labels N).
 
-    `root` is the folder of --data-root; ValueError or OSError from `load` becomes the reason in the row.
+    `root` is the folder of --data-root, `folder` the one in it that has all files, where there is one: readings of
+    other files are measured again. ValueError or OSError from `load` becomes the reason in the row.
     """
 
     name: str
@@ -149,6 +150,7 @@ class Dataset:
     load: Callable[[Path, int, bool], tuple[Tensor, Tensor]]
     source: str
     classes: int | None = None
+    folder: str = ""
 
 
 @dataclass(frozen=True)

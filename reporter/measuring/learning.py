@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 from reporter.measuring.checkpoints import freeze, head, load_but_head, own_weights
 from reporter.measuring.subject import Subject, auxiliary_heads, drop_auxiliary
 from reporter.measuring.training import Images, Recipe, batches
-from reporter.selection import dataset
+from reporter.selection import DATA_ROOT, dataset
 from reporter.settings import Conditions
 from reporter.types import Way
 
@@ -37,7 +37,7 @@ def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, I
 
 def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, Images, int]:
     """Training and held-out images on the device, and the number of classes."""
-    root = Path(conditions.data_root or os.path.expanduser("~/.cache/reporter"))  # Path.home() raises without a home
+    root = Path(conditions.data_root or os.path.expanduser(DATA_ROOT))  # Path.home() raises without a home
     chosen = dataset(conditions.dataset)
     parts = []
     for train in (True, False):

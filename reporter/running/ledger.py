@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from reporter import files, store
 from reporter.measuring.job import Job
-from reporter.readings import UNKNOWN
+from reporter.readings import UNKNOWN, same_conditions
 from reporter.running.request import Progress, Request, moment
 from reporter.types import Architecture, LostRound, Metric, Origin, Reading, Record, ReporterError, Status, absent
 
@@ -111,11 +111,17 @@ class Ledger:
         else:
             reading = reading.model_copy(update={"origins": (origin,) * len(reading.rounds)})
             reading = joined(before, reading) if before and before.measured else reading
-        self._save({key: reading})
+        self._save({key: self._of_its_images(reading)})
         last = job.round + 1 == job.conditions.rounds
         if not reading.rounds or (key not in self._shown if self.request.budget else last):
             self._shown.add(key)
             progress.reading(self.record.architecture, reading)
+
+    def _of_its_images(self, reading: Reading) -> Reading:
+        """The reading with the digest of the images that it was made of, which may have been fetched only then."""
+        if "dataset" not in reading.settings or self.request.images.used is None:
+            return reading
+        return reading.model_copy(update={"settings": reading.settings | {"data": self.request.images.used}})
 
     def _lost_now(self, reading: Reading) -> int:
         return sum(lost.origin.run == self.request.run for lost in reading.lost)
@@ -131,7 +137,7 @@ class Ledger:
         reading = self.record.readings.get(key)
         device = self.devices.get(metric.device, "cpu")
         wanted = self.request.conditions_of(self.record.architecture).of(metric, device)
-        if reading is None or reading.status not in REUSED or reading.conditions != wanted:
+        if reading is None or reading.status not in REUSED or not same_conditions(reading.conditions, wanted):
             return 0
         return len(reading.rounds) if metric.timed else 1
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
+from reporter.fingerprints import Images
 from reporter.measuring import machine
 from reporter.measuring.job import Job
 from reporter.settings import Conditions
@@ -61,6 +62,8 @@ class Request:
     """Seconds for all measurements together."""
     gpus: Sequence[str] = ()
     about: Mapping[str, Any] = field(default_factory=machine.about)
+    images: Images = field(default_factory=Images)
+    """The files of the data set."""
     run: str = field(default_factory=lambda: uuid4().hex[:12])
     """The id of the run, in history.jsonl and in the origin of every round."""
 
@@ -71,7 +74,9 @@ class Request:
     @property
     def effort(self) -> str:
         """A digest of what decides how long a job takes, besides machine and network; the number of rounds does not."""
-        conditions = self.conditions.model_dump(mode="json", exclude={"rounds", "data_root", "weights"})
+        conditions = self.conditions.model_dump(
+            mode="json", exclude={"rounds", "data_root", "weights", "data", "variables"}
+        )
         told = json.dumps([conditions, dict(self.devices), sorted(self.metrics)], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
