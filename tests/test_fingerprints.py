@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,21 @@ def test_a_variable_makes_another_reading_but_not_another_count(tmp_path: Path) 
     [after], _ = store.load_all(tmp_path)
     why = {gap.why for gap in compare([before], [after]).gaps}
     assert why == {"taken under other settings (ONEDNN_MAX_CPU_ISA AVX2, then None)"}
+
+
+def test_a_node_measures_under_its_own_variables(tmp_path: Path) -> None:
+    def measured(*nodes: str) -> set[tuple[str, str]]:
+        slots = [replace(slot(node, machine=node), variables={"OMP_PROC_BIND": node}) for node in nodes]
+        metrics = {name: METRICS[name] for name in KEYS}
+        request = Request(tmp_path, [own()], metrics, {"cpu": "cpu", "any": "cpu"}, CONDITIONS)
+        executor = Simulated(slots)
+        experiment.run(request, executor, Lines(StringIO()))
+        return {(each.slot.node, name) for each in executor.done for name in each.job.metrics}
+
+    assert measured("a", "b") == {(node, name) for node in "ab" for name in KEYS}
+    assert measured("a", "b") == set()
+    found = {record.machine: record.readings["latency_cpu_1thread"].settings for record in store.load_all(tmp_path)[0]}
+    assert [found[node]["variables"] for node in "ab"] == [{"OMP_PROC_BIND": node} for node in "ab"]
 
 
 def test_the_kind_of_a_machine_does_not_depend_on_variables(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from commands import run
-from networks import CONDITIONS, own
+from networks import CONDITIONS, definition_of_0_1_0, own
 from simulated import METRICS, Simulated, slot
 
 from reporter import store
@@ -19,7 +19,9 @@ from reporter.readings import Origin
 from reporter.running import experiment
 from reporter.running.ledger import joined
 from reporter.running.request import Request
-from reporter.running.slots import Heard
+from reporter.running.slots import Heard, Slot
+from reporter.selection import known
+from reporter.settings import Settings
 from reporter.telling import report
 from reporter.types import Reading, Record, Verdict
 
@@ -226,3 +228,38 @@ def test_a_worker_that_crashes_in_the_second_round(fault: str, reason: str, tmp_
     assert (then.samples[: len(first.samples)], len(then.rounds), then.lost) == (first.samples, 3, ())
     quick = run(*options, "--preset", "quick")
     assert "nothing to measure" in quick.stderr
+
+
+OLD = Path(__file__).parent / "data" / "resnet18.0.1.0.json"
+
+
+def test_a_record_of_reporter_0_1_0_is_read_compared_and_reused(tmp_path: Path) -> None:
+    """It lists the effort, and no origins; rounds are added to those that it has."""
+    found = Record.model_validate_json(OLD.read_bytes())
+    old = found.model_copy(update={"definition": definition_of_0_1_0(known()["resnet18"])})
+    assert not any(reading.origins for reading in old.readings.values())
+    assert not compare([old], [old]).gaps
+    about = {"machine": old.machine, "machine_facts": old.machine_facts, "environment": old.environment}
+    names = [name for name, metric in METRICS.items() if all(q.key in old.readings for q in metric.quantities)]
+    store.save(tmp_path, old)
+
+    def again(rounds: int) -> Request:
+        conditions = Settings(preset="standard").conditions().model_copy(update={"rounds": rounds})
+        devices = {"cpu": "cpu", "any": "cpu"}
+        metrics = {name: METRICS[name] for name in names}
+        return Request(tmp_path, [known()["resnet18"]], metrics, devices, conditions, about=about, no_cuda="none")
+
+    executor = Simulated([Slot("", "", about)])
+    before = len(old.readings[KEY].rounds)
+    assert experiment.run(again(before), executor, Lines(StringIO())).jobs == 0
+    experiment.run(again(before + 1), executor, Lines(StringIO()))
+    assert {name for each in executor.done for name in each.job.metrics} == {n for n in names if METRICS[n].timed} - {
+        name for name in names if METRICS[name].device == "cuda"
+    }
+    new = record(tmp_path)
+    reading = new.readings[KEY]
+    assert [(run == "", len(parts)) for run, _, parts in reading.by_run()] == [(True, before), (False, 1)]
+    assert reading.samples[:-1] == old.readings[KEY].samples
+    assert new.readings["finetune_top1"] == old.readings["finetune_top1"]
+    assert not compare([old], [new]).gaps
+    report.write(tmp_path, ("en",))

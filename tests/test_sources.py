@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from commands import run
+from networks import definition_of_0_1_0
 
 from reporter import own, sources
 from reporter.selection import known
@@ -183,22 +184,12 @@ def test_the_architectures_of_one_file_are_apart_and_need_no_torch() -> None:
 def test_a_definition_of_reporter_0_1_0_is_that_of_the_whole_file() -> None:
     entry = known()["resnet18"]
     other = Architecture("resnet18", "ResNet", 2015, "", entry.build, learning_rate=1)
-    old = sources_of_0_1_0(entry)
+    old = definition_of_0_1_0(entry)
     assert entry.is_defined_by(entry.definition)
     assert entry.is_defined_by(old)
     assert not entry.is_defined_by("0" * 12)
     assert not other.is_defined_by(old)
     assert not other.is_defined_by(entry.definition)
-
-
-def sources_of_0_1_0(entry: Architecture) -> str:
-    """The first twelve digits of the SHA-256 of the file of its function and its recipe."""
-    import hashlib
-
-    from reporter.architectures import torchvision
-
-    recipe = (entry.input_size, entry.weights, entry.learning_rate, entry.label_smoothing, entry.auxiliary_loss)
-    return hashlib.sha256(_place(torchvision).read_bytes() + repr(recipe).encode()).hexdigest()[:12]
 
 
 def test_a_network_in_two_files_is_measured_again_when_either_changes(tmp_path: Path) -> None:

@@ -67,6 +67,9 @@ def kinds(request: Request, slots: Sequence[Slot]) -> dict[str, Request]:
     found: dict[str, Request] = {}
     for slot in sorted(slots, key=lambda slot: not slot.device):
         asked = replace(request, about=slot.about)
+        if slot.variables is not None:
+            there = request.conditions.model_copy(update={"variables": dict(slot.variables) or None})
+            asked = replace(asked, conditions=there)
         if "cuda" in request.devices and not slot.device:
             asked = replace(asked, devices={"cpu": "cpu", "any": "cpu"}, no_cuda="this machine has no CUDA device")
         found.setdefault(slot.machine, asked)
@@ -95,7 +98,7 @@ def plan(request: Request, ledgers: Mapping[str, Ledger]) -> list[Job]:
                             architecture=ledger.record.architecture,
                             metrics=names,
                             device=device,
-                            conditions=request.conditions_of(ledger.record.architecture),
+                            conditions=ledger.request.conditions_of(ledger.record.architecture),
                             process=process,
                             round=number,
                             reference=ledger.reference,
