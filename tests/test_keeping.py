@@ -16,7 +16,7 @@ from reporter import store
 from reporter.comparing.compare import compare
 from reporter.progress import Lines
 from reporter.readings import Origin
-from reporter.running import experiment
+from reporter.running import ab, experiment
 from reporter.running.ledger import joined
 from reporter.running.request import Request
 from reporter.running.slots import Heard, Slot
@@ -263,3 +263,15 @@ def test_a_record_of_reporter_0_1_0_is_read_compared_and_reused(tmp_path: Path) 
     assert new.readings["finetune_top1"] == old.readings["finetune_top1"]
     assert not compare([old], [new]).gaps
     report.write(tmp_path, ("en",))
+
+
+def test_a_round_of_two_environments_counts_on_both_sides_or_on_neither() -> None:
+    earlier, now, origin = [times(("1", 0.1)), times(("1", 0.2))], times(("1", 0.3)), Origin(run="1", started="")
+    failed = Reading(quantity=now.quantity, status="oom", reason="it was killed")
+    both = ab.together(earlier, [now, now], 1, origin)
+    assert [(reading.rounds, reading.loss) for reading in both] == [((2, 2), None)] * 2
+    for found in ([now, failed], [failed, now]):
+        both = ab.together(earlier, found, 1, origin)
+        assert [reading.samples for reading in both] == [reading.samples for reading in earlier]
+        assert [reading.loss for reading in both] == ["1 of 2 rounds lost (it was killed)"] * 2
+    assert ab.together([None, None], [now, failed], 0, origin) == [now, failed]

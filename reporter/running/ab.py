@@ -90,12 +90,12 @@ def _measure(job: Job, sides: Sequence[Side], books: Sequence[Book], request: Re
         lost = absent((quantity,), verdict.status, verdict.reason or "")
         reading = next(iter(side.readings if verdict.status == "ok" else lost))
         found.append(reading.model_copy(update={"detail": {}, "origins": (origin,) * len(reading.rounds)}))
-    for book, reading in zip(books, _joined(earlier, found, job.round, origin), strict=True):
+    for book, reading in zip(books, together(earlier, found, job.round, origin), strict=True):
         record = book[job.architecture]
         book[job.architecture] = record.model_copy(update={"readings": record.readings | {quantity.key: reading}})
 
 
-def _joined(earlier: Sequence[Reading | None], found: Sequence[Reading], number: int, origin: Origin) -> list[Reading]:
+def together(earlier: Sequence[Reading | None], found: Sequence[Reading], number: int, origin: Origin) -> list[Reading]:
     """Both sides with another round, or with the note that it was lost: a round counts on both sides or on neither."""
     there = [before for before in earlier if before and before.measured]
     if len(there) < len(found):

@@ -32,7 +32,7 @@ class Post:
             self._executor.preload(module)
 
     def about(self) -> dict[str, Any]:
-        """The machine, as a record says it, the code that measures on it, and variables that change what it measures."""
+        """The machine, as a record says it, the code that measures on it, and variables that change its kernels."""
         return {"code": code(), "machine": machine.about(), "variables": variables()}
 
     def answer(self, question: str, timeout: float | None, number: int | None) -> Iterator[Message | Verdict]:
