@@ -147,8 +147,6 @@ def _module(place: str) -> ModuleType:
 def _made_of(reference: str, entry: Architecture) -> str:
     """What the definition depends on, once the model was built: modules imported by a computed name, too."""
     place, _, name = reference.rpartition(":")
-    path = Path(place).absolute()
-    module = next((each for each in list(sys.modules.values()) if getattr(each, "__file__", "") == str(path)), None)
-    found = sources.loaded(path.parent)
-    more = sources.of_name(module, name, found) if module and len(found) > 1 else ""
-    return entry.made_of + more
+    module = sys.modules[f"{Path(place).stem}__own" if place.endswith(".py") else place]
+    found = sources.loaded(Path(str(module.__file__)).parent)
+    return entry.made_of + (sources.of_name(module, name, found) if len(found) > 1 else "")

@@ -147,6 +147,20 @@ def test_every_round_has_the_run_of_the_history(tmp_path: Path) -> None:
     assert all(origin.started >= record(tmp_path).started for origin in reading.origins)
 
 
+def test_the_history_has_the_value_of_each_run(tmp_path: Path) -> None:
+    """Not that of all rounds together, which would hide how far the machine moves from day to day."""
+    measured(tmp_path, 1)
+    found = record(tmp_path)
+    slow = found.readings[KEY].model_copy(update={"samples": (3,)})
+    store.save(tmp_path, found.model_copy(update={"readings": found.readings | {KEY: slow}}))
+    reading, *_ = measured(tmp_path, 4)
+    assert reading.samples == (3, 1, 1, 1)
+    measured(tmp_path, 4)
+    lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert [line["values"][KEY] for line in lines] == [1, 1]
+    assert record(tmp_path).readings[KEY].of_run(lines[0]["run"]).value == 3
+
+
 def times(*rounds: tuple[str, float], **more: Any) -> Reading:
     """Rounds of two samples, by run and value."""
     return Reading(

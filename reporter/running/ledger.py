@@ -75,14 +75,14 @@ class Ledger:
 
     def history(self, now: str) -> dict[str, Any]:
         """The line that history.jsonl gets; `now` is common to all lines of a run."""
-        readings = self.record.readings
+        values = {key: self._value(reading) for key, reading in self.record.readings.items()}
         return {
             "generated": now,
             "run": self.request.run,
             "architecture": self.record.architecture,
             "machine": self.record.machine,
             "environment": self.record.environment,
-            "values": {key: reading.value for key, reading in readings.items() if reading.value is not None},
+            "values": {key: value for key, value in values.items() if value is not None},
             "seconds": round(self.spent, 3),
             "effort": self.request.effort,
             "jobs": {process: round(sum(took) / len(took), 3) for process, took in self._took.items()},
@@ -119,9 +119,14 @@ class Ledger:
 
     def _of_its_images(self, reading: Reading) -> Reading:
         """The reading with the digest of the images that it was made of, which may have been fetched only then."""
-        if "dataset" not in reading.settings or self.request.images.used is None:
+        if not reading.measured or "dataset" not in reading.settings or self.request.images.used is None:
             return reading
         return reading.model_copy(update={"settings": reading.settings | {"data": self.request.images.used}})
+
+    def _value(self, reading: Reading) -> float | None:
+        """The value of the rounds of this run, where it has any; rounds of another day are another level."""
+        now = reading.of_run(self.request.run) if reading.origins else reading
+        return (now if now.measured else reading).value
 
     def _lost_now(self, reading: Reading) -> int:
         return sum(lost.origin.run == self.request.run for lost in reading.lost)
