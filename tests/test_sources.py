@@ -162,6 +162,25 @@ def test_a_file_that_is_imported_from_beside_it_counts(kind: str, tmp_path: Path
     assert definition(tmp_path / "net.py") == first
 
 
+def test_of_installed_packages_only_its_own_counts(tmp_path: Path) -> None:
+    """As for an architecture that an installed package offers."""
+    site = tmp_path / "site-packages"
+    for name in ("nets_of_mine", "others"):
+        (site / name).mkdir(parents=True)
+        (site / name / "__init__.py").write_text("")
+        (site / name / "blocks.py").write_text("WIDTH = 8\n")
+    (site / "nets_of_mine" / "nets.py").write_text(
+        "import others.blocks\nfrom . import blocks\n\n\ndef build(classes):\n    return blocks.WIDTH, others.blocks\n"
+    )
+    sys.path.append(str(site))
+    build = importlib.import_module("nets_of_mine.nets").build
+    first = Architecture("a", "f", None, "", build).definition
+    (site / "others" / "blocks.py").write_text("WIDTH = 9\n")
+    assert Architecture("a", "f", None, "", build).definition == first
+    (site / "nets_of_mine" / "blocks.py").write_text("WIDTH = 9\n")
+    assert Architecture("a", "f", None, "", build).definition != first
+
+
 def test_arguments_of_a_partial_and_of_an_enclosing_function_count() -> None:
     def made(width: int) -> object:
         return lambda classes: width
