@@ -119,7 +119,7 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     if outcome.foreign:
         _say(f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy")
     _say(f"{_spent(outcome, duration(outcome.seconds))}; {next(path for path in written if path.suffix == '.html')}")
-    return REGRESSED if regressed else FAILED if outcome.failed else 0
+    return REGRESSED if regressed else FAILED if outcome.failed or outcome.lost else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -158,6 +158,7 @@ def _spent(outcome: Outcome, words: str) -> str:
     if not outcome.jobs:
         return "nothing to measure: all readings are there already"
     failed = f", {outcome.failed} readings failed" if outcome.failed else ""
+    failed += f", {outcome.lost} readings lack rounds that failed" if outcome.lost else ""
     inside = outcome.busy / outcome.seconds / outcome.slots
     return f"measured for {words}, {inside:.0%} of it inside measured calls{failed}"
 

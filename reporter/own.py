@@ -5,7 +5,6 @@ Only the command line and a caller in Python can name one. Its code runs in work
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import json
 import os
@@ -20,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from reporter import sources
 from reporter.attempts import attempt
 from reporter.catalog import nearest
 from reporter.types import Architecture, ReporterError
@@ -49,7 +49,7 @@ def load(reference: str) -> Architecture:
         raise ReporterError(f"there is no {name!r} in {place}; {nearest(name, there)}")
     made = getattr(module, name)
     if isinstance(made, Architecture):
-        return replace(made, reference=reference, made_of=_digest(module) + made.definition)
+        return replace(made, reference=reference, made_of=sources.of_name(module, name) + made.definition)
     if not callable(made):
         raise ReporterError(f"{name!r} is neither an Architecture nor a function that builds a network")
     made = _copied(made)
@@ -61,7 +61,7 @@ def load(reference: str) -> Architecture:
         paper="",
         build=partial(_build, made),
         reference=reference,
-        made_of=_digest(module),
+        made_of=sources.of_name(module, name),
     )
     return entry if _takes(made) else replace(entry, classes=0, variant=AS_BUILT)
 
@@ -98,7 +98,7 @@ def _tell(reference: str) -> dict[str, Any]:
 
     if layers := packed(on_meta(build)):
         entry = replace(entry, caution=f"packed weights are not counted: {', '.join(layers)}")
-    told = {key: getattr(entry, key) for key in TOLD}
+    told = {key: getattr(entry, key) for key in TOLD} | {"made_of": _made_of(reference, entry)}
     json.dumps(told, allow_nan=False)
     return told
 
@@ -158,5 +158,9 @@ def _module(place: str) -> ModuleType:
     return module
 
 
-def _digest(module: ModuleType) -> str:
-    return hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
+def _made_of(reference: str, entry: Architecture) -> str:
+    """What the definition depends on, once the model was built: modules imported by a computed name, too."""
+    place, _, name = reference.rpartition(":")
+    module = sys.modules[f"{Path(place).stem}__own" if place.endswith(".py") else place]
+    found = sources.loaded(Path(str(module.__file__)).parent)
+    return entry.made_of + (sources.of_name(module, name, found) if len(found) > 1 else "")

@@ -12,13 +12,14 @@ from typing import get_args
 from reporter import files, plugins
 from reporter.catalog import collect, nearest
 from reporter.durations import in_seconds
+from reporter.fingerprints import variables
 from reporter.roster import chosen
 from reporter.running.ab import timed
 from reporter.running.executor import LocalExecutor
 from reporter.running.ledger import NOT_ASKED
 from reporter.running.request import Request
 from reporter.running.slots import Executor
-from reporter.selection import dataset, own_checkpoints, sets
+from reporter.selection import dataset, images, own_checkpoints, sets
 from reporter.settings import Settings
 from reporter.trials import check_checkpoints, check_networks
 from reporter.types import GROUPS, Architecture, Claim, Metric, ReporterError, Way
@@ -92,12 +93,16 @@ def _request(
     metrics: Mapping[str, Metric],
     devices: Mapping[str, str],
 ) -> Request:
+    data = images(settings.dataset, settings.data_root)
+    reads = any("dataset" in metric.depends for metric in metrics.values())
+    found = {"data": data.before if reads else None, "variables": variables() or None}
     return Request(
         folder=folder,
         architectures=architectures,
         metrics=metrics,
         devices=devices,
-        conditions=settings.conditions(),
+        conditions=settings.conditions().model_copy(update=found),
+        images=data,
         settings=settings.model_dump(mode="json", exclude={"ray_address", "keep_env"}),
         timeout=settings.timeout or TIMEOUTS[settings.preset],
         fresh=settings.fresh,

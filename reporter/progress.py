@@ -141,7 +141,7 @@ class Live(Lines):
 
 def in_words(reading: Reading) -> str:
     """A reading as one sees it pass by: its value and interval, or what went wrong."""
-    status, reason = reading.verdict
+    status, reason = reading.verdict.status, "; ".join(reading.notes)
     if reading.value is None:
         return f"{status}: {reason}"
     value = units.words(language("en"), reading.quantity, reading.value, reading.interval)

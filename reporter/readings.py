@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Literal, NamedTuple, Self
 
@@ -24,6 +25,8 @@ MOST_SAMPLES = 500_000
 """A reading has no more samples than this."""
 DISTURBING = 0.10
 """A foreign load above this share disturbs."""
+EFFORT = ("rounds", "seconds", "goal")
+"""Conditions that only say how much is sampled: more of it refines a time, it does not replace it."""
 
 Number = StrictInt | Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
@@ -65,6 +68,10 @@ class Origin(_Model):
 
     run: str = Field(max_length=64)
     started: str = Field(max_length=64)
+
+
+UNKNOWN = Origin(run="", started="")
+"""The origin of a round in a record of reporter 0.1.0."""
 
 
 class LostRound(_Model):
@@ -145,6 +152,57 @@ class Reading(_Model):
     def measured(self) -> bool:
         return self.status == "ok" and bool(self.samples)
 
+    @property
+    def conditions(self) -> dict[str, JsonValue]:
+        """The settings that make it another reading: all but how much was sampled, which old records list with them."""
+        timed = bool(self.rounds) or self.quantity.group == "latency"
+        return {key: value for key, value in self.settings.items() if not (timed and key in EFFORT)}
+
+    def by_run(self) -> list[tuple[str, str, list[Sequence[float]]]]:
+        """The samples of each round, by run: (run, start of its first round, rounds), the oldest run first.
+
+        Rounds of unknown origin, as in records of reporter 0.1.0, are of one run with the name "".
+        """
+        runs: dict[str, tuple[str, list[Sequence[float]]]] = {}
+        parts = statistics.split(self.samples, self.rounds) if self.samples else []
+        for origin, part in zip(self.origins or (UNKNOWN,) * len(parts), parts, strict=True):
+            runs.setdefault(origin.run, (origin.started, []))[1].append(part)
+        return sorted(((run, *found) for run, found in runs.items()), key=lambda found: found[1])
+
+    def of_run(self, run: str) -> Self:
+        """The reading with the rounds of one run only."""
+        origins = self.origins or (UNKNOWN,) * max(1, len(self.rounds))
+        parts = statistics.split(self.samples, self.rounds)
+        mine = [number for number, origin in enumerate(origins) if origin.run == run]
+        samples = tuple(sample for number in mine for sample in parts[number])
+        per_round = {
+            key: [value[number] for number in mine]
+            for key, value in self.detail.items()
+            if isinstance(value, list) and len(value) == len(self.rounds)
+        }
+        update = {
+            "samples": samples,
+            "rounds": tuple(self.rounds[number] for number in mine) if self.rounds else (),
+            "origins": tuple(self.origins[number] for number in mine) if self.origins else (),
+            "lost": tuple(lost for lost in self.lost if lost.origin.run == run),
+            "detail": self.detail | per_round,
+        }
+        return self.model_copy(update=update)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know about the value, or why there is none: the reason of the verdict, and what was lost."""
+        return tuple(note for note in (self.verdict.reason, self.loss) if note)
+
+    @property
+    def loss(self) -> str | None:
+        """How many rounds failed and why; None where none did."""
+        if not self.lost:
+            return None
+        reasons = dict.fromkeys(lost.reason or lost.status for lost in self.lost)
+        count = len(self.lost)
+        return f"{count} of {count + len(self.rounds)} rounds lost ({'; '.join(reasons)})"
+
     @cached_property
     def verdict(self) -> Verdict:
         """The status as it is told: `noisy` is derived from the samples, never stored."""
@@ -169,6 +227,12 @@ class Reading(_Model):
     def _disturbance(self) -> str | None:
         """The reason for a disturbed time: it precedes what the samples show, which is a consequence."""
         return f"other programs kept {self.foreign_load:.0%} of the processors busy" if self.disturbed else None
+
+
+def same_conditions(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    """Whether conditions are the same; images that only one side has a digest of are taken to be."""
+    unknown = {"data"} - (one.keys() & other.keys())
+    return all(one.get(key) == other.get(key) for key in (one.keys() | other.keys()) - unknown)
 
 
 class Record(_Model):

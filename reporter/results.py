@@ -115,7 +115,7 @@ def _told(record: Record, reading: Reading) -> dict[str, Any]:
     verdict, (low, high) = reading.verdict, reading.interval or (None, None)
     about = {"machine": record.machine, "architecture": record.architecture, "key": reading.quantity.key}
     numbers = {"value": reading.value, "low": low, "high": high, "unit": reading.quantity.unit}
-    return {**about, **numbers, "status": verdict.status, "reason": verdict.reason}
+    return {**about, **numbers, "status": verdict.status, "reason": "; ".join(reading.notes) or None}
 
 
 def _samples(record: Record, reading: Reading) -> Iterator[tuple[object, ...]]:

@@ -16,9 +16,12 @@ from reporter import plugins
 from reporter.architectures.timm import PREFIX, require
 from reporter.architectures.timm import find as in_timm
 from reporter.catalog import collect, nearest
+from reporter.fingerprints import Images
 from reporter.types import Architecture, Dataset, ReporterError
 
 GROUP = "reporter.architectures"
+DATA_ROOT = "~/.cache/reporter"
+"""Where data sets are put without --data-root."""
 Discover = Callable[[], Sequence[Architecture]]
 
 
@@ -75,14 +78,23 @@ def dataset(name: str) -> Dataset:
     plain, _, path = name.partition(":")
     if plain == "imagefolder" and path:
         entry = datasets()[plain]
-        folder = Path(os.path.expanduser(path))  # Path.expanduser raises without a home
-        return replace(entry, load=lambda _, size, train: entry.load(folder, size, train))
+        folder = Path(os.path.expanduser(path)).absolute()  # Path.expanduser raises without a home
+        return replace(entry, load=lambda _, size, train: entry.load(folder, size, train), folder=str(folder))
     if plain == "imagefolder":
         raise ReporterError("data set 'imagefolder' needs its folder: imagefolder:PATH")
     if name not in datasets():
         right = nearest(name, datasets()) + plugins.said("reporter.datasets")
         raise ReporterError(f"unknown data set {name!r}; {right}")
     return datasets()[name]
+
+
+def images(name: str, data_root: str | None) -> Images:
+    """The files of a data set, whether they are there or not."""
+    chosen = dataset(name)
+    if not chosen.folder:
+        return Images()
+    root = os.path.expanduser(data_root or DATA_ROOT)
+    return Images(Path(root) / chosen.folder, fetched=not Path(chosen.folder).is_absolute())
 
 
 def own_checkpoints(pairs: Sequence[str], architectures: Sequence[Architecture]) -> dict[str, dict[str, str]]:

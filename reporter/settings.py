@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from reporter.catalog import nearest
 from reporter.durations import in_seconds
-from reporter.types import Metric, ReporterError
+from reporter.types import EFFORT, Metric, ReporterError
 
 Preset = Literal["quick", "standard", "thorough"]
 Weights = Literal["auto", "pretrained", "random"]
@@ -42,11 +42,18 @@ class Conditions(BaseModel):
     checkpoint: str | None = None
     """The SHA-256 of the weights of one's own that the network starts from; they lie in `checkpoint_file`."""
     checkpoint_file: str | None = None
+    data: str | None = None
+    """A digest of the files of the data set."""
+    variables: dict[str, str] | None = None
+    """The variables that change which kernels run, where any is set."""
 
     def of(self, metric: Metric, device: str) -> dict[str, Any]:
         """What a metric's readings depend on, as it is stored with each of them."""
         where = {} if metric.device == "none" else {"device": device}
-        return self.model_dump(mode="json", include=set(metric.depends), exclude_none=True) | where
+        named = set(metric.depends) - set(EFFORT if metric.timed else ())
+        named |= {"data"} if "dataset" in named else set()
+        named |= {"variables"} if where else set()
+        return self.model_dump(mode="json", include=named, exclude_none=True) | where
 
 
 PRESETS: dict[Preset, dict[str, Any]] = {

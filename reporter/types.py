@@ -14,9 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from reporter import sources
 from reporter.fields import may_say
 from reporter.readings import (
     DISTURBING,
+    EFFORT,
     FOREIGN_LOAD,
     GROUPS,
     NOISY_SPREAD,
@@ -25,7 +27,9 @@ from reporter.readings import (
     ComparedRecord,
     Evidence,
     Group,
+    LostRound,
     Number,
+    Origin,
     Quantity,
     Reading,
     Record,
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DISTURBING",
+    "EFFORT",
     "FOREIGN_LOAD",
     "GROUPS",
     "NOISY_SPREAD",
@@ -57,8 +62,10 @@ __all__ = [
     "Dataset",
     "Evidence",
     "Group",
+    "LostRound",
     "Metric",
     "Number",
+    "Origin",
     "Quantity",
     "Reading",
     "Record",
@@ -115,16 +122,31 @@ class Architecture:
 
     @property
     def definition(self) -> str:
-        """A digest of the file that builds it and of its recipe: a network that was changed is measured again."""
-        recipe = (self.input_size, self.weights, self.learning_rate, self.label_smoothing, self.auxiliary_loss)
-        return _digest(self.build, repr(recipe) + self.made_of)
+        """A digest of the source that builds it and of its recipe: an architecture that was changed is measured again.
+
+        With a `reference` the source is in `made_of`, because only workers import it.
+        """
+        source = "" if self.reference else sources.of_function(self.build)
+        digest = hashlib.sha256("\0".join((source, self._recipe, self.made_of)).encode()).hexdigest()
+        return sources.PREFIX + digest[:12]
+
+    def is_defined_by(self, definition: str) -> bool:
+        """Whether a record has the definition of this architecture, or that which reporter 0.1.0 would give it."""
+        if definition.startswith(sources.PREFIX):
+            return definition == self.definition
+        return definition == _digest(self.build, self._recipe + self.made_of)
+
+    @property
+    def _recipe(self) -> str:
+        return repr((self.input_size, self.weights, self.learning_rate, self.label_smoothing, self.auxiliary_loss))
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Labelled images. `load(root, size, train)` gives (float images N x 3 x size x size, normalised; int64 labels N).
 
-    `root` is the folder of --data-root; ValueError or OSError from `load` becomes the reason in the row.
+    `root` is the folder of --data-root, `folder` the one in it that has all files, where there is one: readings of
+    other files are measured again. ValueError or OSError from `load` becomes the reason in the row.
     """
 
     name: str
@@ -132,6 +154,7 @@ class Dataset:
     load: Callable[[Path, int, bool], tuple[Tensor, Tensor]]
     source: str
     classes: int | None = None
+    folder: str = ""
 
 
 @dataclass(frozen=True)

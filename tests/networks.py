@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
+from functools import partial
+from pathlib import Path
+
 from torch import nn
 
 from reporter.measuring.subject import Subject
@@ -25,3 +30,11 @@ def own(build: object = small, **more: object) -> Architecture:
 def subject(architecture: str | Architecture, **changed: object) -> Subject:
     entry = find(architecture) if isinstance(architecture, str) else architecture
     return Subject(entry, "cpu", CONDITIONS.model_copy(update=changed))
+
+
+def definition_of_0_1_0(entry: Architecture) -> str:
+    """What records of reporter 0.1.0 have: a digest of the whole file of the function, and of the recipe."""
+    function = entry.build.func if isinstance(entry.build, partial) else entry.build
+    recipe = (entry.input_size, entry.weights, entry.learning_rate, entry.label_smoothing, entry.auxiliary_loss)
+    source = Path(str(inspect.getsourcefile(function))).read_bytes()
+    return hashlib.sha256(source + repr(recipe).encode()).hexdigest()[:12]

@@ -108,6 +108,8 @@ def test_the_definition_is_that_of_the_file(nets: Path) -> None:
     before = definition()
     assert before == definition()
     nets.write_text(NETS.format(more="# another"))
+    assert before == definition()
+    nets.write_text(NETS.format(more="print()"))
     assert before != definition()
 
 
@@ -245,7 +247,7 @@ def test_a_changed_file_is_measured_anew(nets: Path, tmp_path: Path) -> None:
     options = ("--out", tmp_path / "out", "--architecture", f"{nets}:ten", "--metrics", "size", *QUICK)
     assert "ten parameters" in run(*options).stderr
     assert "nothing to measure" in run(*options).stderr
-    nets.write_text(NETS.format(more="# changed"))
+    nets.write_text(NETS.format(more="print()"))
     assert "ten parameters" in run(*options).stderr
 
 

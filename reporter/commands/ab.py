@@ -57,7 +57,12 @@ def ab_command(
     found = paired.judge(*(list(book.values()) for book in books))
     document = verdicts.document(found, examined, (str(a), str(b)))
     click.echo(files.dumps(document).rstrip() if as_json else verdicts.in_words(found, examined))
-    broken = any(not reading.measured for book in books for made in book.values() for reading in made.readings.values())
+    broken = any(
+        not reading.measured or reading.lost
+        for book in books
+        for made in book.values()
+        for reading in made.readings.values()
+    )
     context.exit(REGRESSED if found.fails(fail_on) else FAILED if broken else 0)
 
 

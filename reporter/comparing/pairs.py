@@ -7,12 +7,13 @@ taken under the same settings, is a finding.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from reporter.comparing.differences import Change, Gap, Kind
 from reporter.fields import DEFAULT_MALLOC
+from reporter.readings import same_conditions
 from reporter.types import Quantity, Reading, Record
 
 EXACT_GROUPS = ("size", "compute")
@@ -92,8 +93,8 @@ def gaps(paired: Iterable[Pair]) -> list[Gap]:
 
 
 def alike(base: Reading, new: Reading) -> bool:
-    """Whether both sides have a number, taken under the same settings."""
-    return base.measured and new.measured and base.settings == new.settings
+    """Whether both sides have a number, taken under the same settings, however much was sampled."""
+    return base.measured and new.measured and same_conditions(base.conditions, new.conditions)
 
 
 def _kind(quantity: Quantity, base: Reading, new: Reading) -> Kind | None:
@@ -128,16 +129,23 @@ def _missing(pair: Pair) -> Iterator[tuple[Quantity | None, str]]:
         if not (is_exact(quantity) or (pair.one_machine and (is_time(quantity) or quantity.key == TOP1))):
             continue
         has = [reading is not None and reading.measured for reading in (base, new)]
-        if base and new and all(has) and base.settings != new.settings:
+        if base and new and all(has):
             yield quantity, f"taken under other settings ({_settings(base, new)})"
         elif any(has) and not all(has) and not {r.status for r in (base, new) if r} & set(NO_NUMBER):
             yield quantity, f"only {'BASE' if has[0] else 'NEW'} has it"
 
 
 def _settings(base: Reading, new: Reading) -> str:
-    keys = sorted(base.settings.keys() | new.settings.keys())
-    both = ((key, base.settings.get(key), new.settings.get(key)) for key in keys)
+    sides = [_flat(reading.conditions) for reading in (base, new)]
+    both = ((key, *(side.get(key) for side in sides)) for key in sorted({*sides[0], *sides[1]}))
     return ", ".join(f"{key} {before}, then {after}" for key, before, after in both if before != after)
+
+
+def _flat(conditions: Mapping[str, object]) -> dict[str, object]:
+    """Conditions with each variable of the environment by its own name."""
+    variables = conditions.get("variables")
+    named = variables if isinstance(variables, dict) else {}
+    return {key: value for key, value in conditions.items() if value is not variables or value is None} | named
 
 
 def _newest(records: Iterable[Record]) -> dict[str, Record]:

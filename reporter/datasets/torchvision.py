@@ -43,6 +43,11 @@ class _Kind(NamedTuple):
     hint: str = ""
     """How else its files can be had."""
 
+    @property
+    def folder(self) -> str:
+        """The folder that has all of its files."""
+        return self.files.partition("/")[0]
+
 
 FASHION_MNIST = _Kind(
     "FashionMNIST",
@@ -95,6 +100,7 @@ ENTRIES = (
         name="fashion-mnist",
         title="Fashion-MNIST",
         load=partial(load, FASHION_MNIST),
+        folder=FASHION_MNIST.folder,
         source="Xiao et al., Fashion-MNIST, arXiv 1708.07747",
         classes=10,
     ),
@@ -102,6 +108,7 @@ ENTRIES = (
         name="cifar10",
         title="CIFAR-10",
         load=partial(load, _CIFAR10),
+        folder=_CIFAR10.folder,
         source="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
         classes=10,
     ),
@@ -109,6 +116,7 @@ ENTRIES = (
         name="imagenette",
         title="Imagenette, 160 px",
         load=partial(load, _IMAGENETTE),
+        folder=_IMAGENETTE.folder,
         source="Howard, Imagenette, a subset of ten classes of ImageNet, github.com/fastai/imagenette",
         classes=10,
     ),
@@ -116,6 +124,7 @@ ENTRIES = (
         name="flowers102",
         title="Oxford Flowers 102",
         load=partial(load, _FLOWERS),
+        folder=_FLOWERS.folder,
         source="Nilsback & Zisserman, Automated Flower Classification over a Large Number of Classes, ICVGIP 2008",
         classes=102,
     ),
@@ -123,6 +132,7 @@ ENTRIES = (
         name="oxford-pets",
         title="Oxford-IIIT Pet",
         load=partial(load, _PETS),
+        folder=_PETS.folder,
         source="Parkhi et al., Cats and Dogs, CVPR 2012",
         classes=37,
     ),

@@ -28,7 +28,7 @@ from reporter.measuring.checkpoints import freeze, head, load_but_head, own_weig
 from reporter.measuring.forms import form
 from reporter.measuring.subject import Subject
 from reporter.measuring.training import Images, Recipe, batches, loss_of
-from reporter.selection import dataset
+from reporter.selection import DATA_ROOT, dataset
 from reporter.settings import Conditions
 from reporter.types import UnsupportedError, Way
 
@@ -48,7 +48,7 @@ def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, I
 
 def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, Images, int]:
     """Training and held-out images on the device, and the number of classes."""
-    root = Path(os.path.expanduser(conditions.data_root or "~/.cache/reporter"))  # Path.home() raises without a home
+    root = Path(os.path.expanduser(conditions.data_root or DATA_ROOT))  # Path.home() raises without a home
     chosen = dataset(conditions.dataset)
     parts = []
     for train in (True, False):

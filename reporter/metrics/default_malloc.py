@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reporter.fields import DEFAULT_MALLOC
-from reporter.metrics.latency import EFFORT, measure_latency, measure_throughput
+from reporter.metrics.latency import measure_latency, measure_throughput
 from reporter.types import Metric, Quantity, Reading, absent
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _entry(quantity: Quantity, timed: Callable[[Subject], Iterator[Reading]], *d
         process="timing cpu",
         device="cpu",
         timed=True,
-        depends=(*EFFORT, *depends),
+        depends=depends,
     )
 
 

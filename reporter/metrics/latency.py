@@ -19,7 +19,6 @@ ONE_AT_A_TIME = " From the call until the device is done, one call at a time."
 IN_A_ROW = f" The device is given {ROW} batches in a row and waited for once."
 KEEPING = "in a process that keeps freed memory"
 WHERE = {"cpu": f"on the CPU with all threads, {KEEPING}", "cuda": "on the GPU"}
-EFFORT = ("rounds", "seconds", "goal")
 
 
 def _latency(key: str, title: str, where: str) -> Quantity:
@@ -141,7 +140,7 @@ def _entry(
         process=f"timing {device}",
         device=device,
         timed=True,
-        depends=(*EFFORT, *depends),
+        depends=depends,
     )
 
 

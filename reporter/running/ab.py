@@ -15,10 +15,10 @@ from reporter.measuring.job import Job
 from reporter.progress import Lines
 from reporter.running import turns
 from reporter.running.imports import OPTIONS, About, check
-from reporter.running.ledger import blank, joined
-from reporter.running.request import Request
+from reporter.running.ledger import blank, joined, with_loss
+from reporter.running.request import Request, moment
 from reporter.running.turns import Side
-from reporter.types import Metric, Quantity, Reading, Record, ReporterError, Verdict, absent
+from reporter.types import LostRound, Metric, Origin, Quantity, Reading, Record, ReporterError, Verdict, absent
 
 Book = dict[str, Record]
 
@@ -110,25 +110,33 @@ def _measure(job: Job, sides: Sequence[Side], books: Sequence[Book], request: Re
         return []
     limit = request.timeout or math.inf
     over = Verdict("timeout", f"not begun: the {limit:.0f} s for this architecture were over")
+    origin = Origin(run=request.run, started=moment())
     verdicts = [over] * 2 if spent >= limit else turns.measure(sides, (job, job), limit - spent)
-    taken = [_reading(side, verdict, quantity) for side, verdict in zip(sides, verdicts, strict=True)]
-    for book, reading, before in zip(books, taken, earlier, strict=True):
+    taken = [_reading(side, verdict, quantity, origin) for side, verdict in zip(sides, verdicts, strict=True)]
+    for book, reading in zip(books, together(earlier, taken, job.round, origin), strict=True):
         record = book[job.architecture]
-        book[job.architecture] = record.model_copy(
-            update={"readings": record.readings | {quantity.key: _joined(before, reading)}}
-        )
+        book[job.architecture] = record.model_copy(update={"readings": record.readings | {quantity.key: reading}})
     return [book[job.architecture].readings[quantity.key] for book in books]
 
 
-def _reading(side: Side, verdict: Verdict, quantity: Quantity) -> Reading:
+def _reading(side: Side, verdict: Verdict, quantity: Quantity, origin: Origin) -> Reading:
     """What a side measured, or why there is nothing."""
     if verdict.status != "ok":
         return next(absent((quantity,), verdict.status, verdict.reason or ""))
-    return side.readings[0].model_copy(update={"detail": {}})
+    reading = side.readings[0]
+    return reading.model_copy(update={"detail": {}, "origins": (origin,) * len(reading.rounds)})
 
 
-def _joined(before: Reading | None, now: Reading) -> Reading:
-    return joined(before, now) if before and now.measured else now
+def together(earlier: Sequence[Reading | None], found: Sequence[Reading], number: int, origin: Origin) -> list[Reading]:
+    """Both sides with another round, or with the note that it was lost: a round counts on both sides or on neither."""
+    there = [before for before in earlier if before and before.measured]
+    if len(there) < len(found):
+        return list(found)
+    failed = next((reading for reading in found if not reading.measured), None)
+    if failed is None:
+        return [joined(before, now) for before, now in zip(there, found, strict=True)]
+    lost = LostRound(number=number, status=failed.status, reason=failed.reason or "", origin=origin)
+    return [with_loss(before, lost) for before in there]
 
 
 def _keep(folder: Path, books: Sequence[Book], name: str) -> None:

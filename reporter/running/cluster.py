@@ -198,7 +198,7 @@ class RayExecutor:
             self._notices.append(f"{place.node} takes no part: its reporter is not the same; install this one there")
             self._ray.kill(place.actor)
             return
-        slot = place.slot or Slot(place.node, place.device, told["machine"])
+        slot = place.slot or Slot(place.node, place.device, told["machine"], told["variables"])
         self._places[slot] = place._replace(slot=slot)
         self.slots.append(slot)
 

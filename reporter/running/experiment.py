@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from time import monotonic
-from uuid import uuid4
 
 from reporter import store
 from reporter.measuring.job import Job
 from reporter.running import budget, evidence
 from reporter.running.ledger import Ledger
-from reporter.running.request import Outcome, Progress, Request
+from reporter.running.request import Outcome, Progress, Request, moment
 from reporter.running.schedule import Schedule, Task
 from reporter.running.slots import NO_CUDA, Executor, Slot
 from reporter.running.work import Ledgers, Work
@@ -55,13 +53,14 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     finally:
         outcome.jobs += len(tasks)
         outcome.seconds = monotonic() - start
-        run, moment = uuid4().hex[:12], datetime.now(UTC).isoformat(timespec="seconds")
+        now = moment()
         measured = [ledger for ledger in ledgers.values() if ledger.spent]
-        if store.append_history(request.folder, (ledger.history(run, moment) for ledger in measured)):
+        if store.append_history(request.folder, (ledger.history(now) for ledger in measured)):
             progress.say(f"{request.folder / 'history.jsonl'}: the last line was cut short and does not count")
     outcome.failed += sum(ledger.failed() for ledger in ledgers.values())
     timed = (reading for ledger in ledgers.values() if ledger.spent for reading in ledger.record.readings.values())
     outcome.foreign = max((reading.foreign_load for reading in timed if reading.disturbed), default=0.0)
+    outcome.lost += sum(ledger.lacking() for ledger in ledgers.values())
     return outcome
 
 
@@ -70,6 +69,9 @@ def kinds(request: Request, slots: Sequence[Slot]) -> dict[str, Request]:
     found: dict[str, Request] = {}
     for slot in sorted(slots, key=lambda slot: not slot.device):
         asked = replace(request, about=slot.about)
+        if slot.variables is not None:
+            there = request.conditions.model_copy(update={"variables": dict(slot.variables) or None})
+            asked = replace(asked, conditions=there)
         if "cuda" in request.devices and not slot.device:
             asked = replace(asked, devices={"cpu": "cpu", "any": "cpu"}, no_cuda=NO_CUDA)
         found.setdefault(slot.machine, asked)
@@ -98,7 +100,7 @@ def plan(request: Request, ledgers: Mapping[str, Ledger]) -> list[Job]:
                             architecture=ledger.record.architecture,
                             metrics=names,
                             device=device,
-                            conditions=request.conditions_of(ledger.record.architecture),
+                            conditions=ledger.request.conditions_of(ledger.record.architecture),
                             process=process,
                             round=number,
                             reference=ledger.reference,

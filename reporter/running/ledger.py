@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from pydantic import JsonValue
 
 from reporter import files, store
 from reporter.measuring.job import Job
-from reporter.running.request import Progress, Request
-from reporter.types import Architecture, Metric, Reading, Record, ReporterError, Status, absent
+from reporter.readings import UNKNOWN, same_conditions
+from reporter.running.request import Progress, Request, moment
+from reporter.types import Architecture, LostRound, Metric, Origin, Reading, Record, ReporterError, Status, absent
 
 REUSED = ("ok", "unsupported", "skipped")
 NOT_ASKED = "not asked for by --device"
 CUT_OFF = "cut off: the budget was spent"
+MOST_LOST = 2
+"""A time that lost so many rounds in a run is not tried again in it."""
 
 
 class Ledger:
@@ -23,6 +27,7 @@ class Ledger:
         self.request = request
         self.spent = 0.0
         self._took: dict[str, list[float]] = {}
+        self._shown: set[str] = set()
         self.notice = ""
         self._lock = request.folder / ".lock"
         self._locked = self._lock.exists()  # that it is gone tells that the folder was, though somebody made it anew
@@ -61,35 +66,70 @@ class Ledger:
         readings = (self.record.readings.get(key) for key in keys)
         return sum(reading is not None and reading.status in ("failed", "oom", "timeout") for reading in readings)
 
-    def history(self, run: str, moment: str) -> dict[str, Any]:
-        """The line that history.jsonl gets; `run` and `moment` are common to all lines of a run."""
-        readings = self.record.readings
+    def lacking(self) -> int:
+        """How many of the times asked for have fewer rounds than asked for because rounds were lost."""
+        timed = (metric for metric in self.request.metrics.values() if metric.timed)
+        found = (self.record.readings.get(quantity.key) for metric in timed for quantity in metric.quantities)
+        rounds = self.request.conditions.rounds
+        return sum(bool(reading and reading.lost and len(reading.rounds) < rounds) for reading in found)
+
+    def history(self, now: str) -> dict[str, Any]:
+        """The line that history.jsonl gets; `now` is common to all lines of a run."""
+        values = {key: self._value(reading) for key, reading in self.record.readings.items()}
         return {
-            "generated": moment,
-            "run": run,
+            "generated": now,
+            "run": self.request.run,
             "architecture": self.record.architecture,
             "machine": self.record.machine,
             "environment": self.record.environment,
-            "values": {key: reading.value for key, reading in readings.items() if reading.value is not None},
+            "values": {key: value for key, value in values.items() if value is not None},
             "seconds": round(self.spent, 3),
             "effort": self.request.effort,
             "jobs": {process: round(sum(took) / len(took), 3) for process, took in self._took.items()},
         }
 
     def goes_on(self, name: str, number: int) -> bool:
-        """Whether a metric has not failed in an earlier round."""
+        """Whether a later round of a metric is tried: the first one succeeded, and few were lost in this run."""
         readings = (self.record.readings.get(quantity.key) for quantity in self.request.metrics[name].quantities)
-        return number == 0 or all(reading is not None and reading.status in REUSED for reading in readings)
+        return number == 0 or all(
+            reading is not None and reading.status in REUSED and self._lost_now(reading) < MOST_LOST
+            for reading in readings
+        )
 
-    def keep(self, reading: Reading, job: Job, progress: Progress) -> None:
-        """Takes a reading in and saves it; a later round of a time joins the earlier ones."""
-        before = self.record.readings.get(reading.quantity.key)
-        if job.round and before:
-            reading = joined(before, reading)
-        self._save({reading.quantity.key: reading})
-        seen = job.round == 0 if self.request.budget else job.round + 1 == job.conditions.rounds
-        if seen or not reading.rounds:
+    def keep(self, reading: Reading, job: Job, progress: Progress, started: str) -> None:
+        """Takes a reading in and saves it; a later round of a time, begun at `started`, joins the earlier ones.
+
+        One that failed takes nothing from them: the reading notes that it was lost.
+        """
+        key, origin = reading.quantity.key, Origin(run=self.request.run, started=started)
+        before = self.record.readings.get(key) if job.round else None
+        if before and before.measured and not reading.measured:
+            reason = reading.reason or ""
+            progress.say(f"{job.architecture} {key}: round {job.round + 1} was lost ({reading.status}: {reason})")
+            lost = LostRound(number=job.round, status=reading.status, reason=reason, origin=origin)
+            reading = with_loss(before, lost)
+        else:
+            reading = reading.model_copy(update={"origins": (origin,) * len(reading.rounds)})
+            reading = joined(before, reading) if before and before.measured else reading
+        self._save({key: self._of_its_images(reading)})
+        last = job.round + 1 == job.conditions.rounds
+        if not reading.rounds or (key not in self._shown if self.request.budget else last):
+            self._shown.add(key)
             progress.reading(self.record.architecture, reading)
+
+    def _of_its_images(self, reading: Reading) -> Reading:
+        """The reading with the digest of the images that it was made of, which may have been fetched only then."""
+        if not reading.measured or "dataset" not in reading.settings or self.request.images.used is None:
+            return reading
+        return reading.model_copy(update={"settings": reading.settings | {"data": self.request.images.used}})
+
+    def _value(self, reading: Reading) -> float | None:
+        """The value of the rounds of this run, where it has any; rounds of another day are another level."""
+        now = reading.of_run(self.request.run) if reading.origins else reading
+        return (now if now.measured else reading).value
+
+    def _lost_now(self, reading: Reading) -> int:
+        return sum(lost.origin.run == self.request.run for lost in reading.lost)
 
     def _save(self, readings: dict[str, Reading]) -> None:
         if not self.request.folder.is_dir() or (self._locked and not self._lock.exists()):
@@ -102,7 +142,7 @@ class Ledger:
         reading = self.record.readings.get(key)
         device = self.devices.get(metric.device, "cpu")
         wanted = self.request.conditions_of(self.record.architecture).of(metric, device)
-        if reading is None or reading.status not in REUSED or reading.settings != wanted:
+        if reading is None or reading.status not in REUSED or not same_conditions(reading.conditions, wanted):
             return 0
         return len(reading.rounds) if metric.timed else 1
 
@@ -115,10 +155,11 @@ class Ledger:
         except ReporterError as error:
             self.notice = f"{error}; it is kept as {files.set_aside(path).name}"
             return None
-        same = (record.environment, record.definition) == (self.request.about["environment"], architecture.definition)
-        if self.request.fresh or not same:
+        same = record.environment == self.request.about["environment"]
+        if self.request.fresh or not same or not architecture.is_defined_by(record.definition):
             return None
-        return record.model_copy(update={"settings": settings_of(architecture, self.request)})
+        now = {"settings": settings_of(architecture, self.request), "definition": architecture.definition}
+        return record.model_copy(update=now)
 
     def _own_devices(self, number: int) -> Mapping[str, str]:
         """Of several GPUs the one that it was measured on before, else its share in turn."""
@@ -144,14 +185,42 @@ class Ledger:
 
 
 def joined(before: Reading, now: Reading) -> Reading:
-    """A time with another round; what its detail lists is a list over the rounds."""
+    """A time with another round; what its detail lists is a list over the rounds, null where a round has no entry."""
     lists = {
-        key: [*before.detail[key], *value]  # type: ignore[misc]
-        for key, value in now.detail.items()
-        if isinstance(value, list) and isinstance(before.detail.get(key), list)
+        key: [*_of_rounds(before, key), *_of_rounds(now, key)]
+        for key, value in (before.detail | now.detail).items()
+        if isinstance(value, list)
     }
-    update = {"samples": before.samples + now.samples, "rounds": before.rounds + now.rounds}
-    return now.model_copy(update=update | {"detail": now.detail | lists})
+    update = {
+        "samples": before.samples + now.samples,
+        "rounds": before.rounds + now.rounds,
+        "origins": _origins(before) + _origins(now),
+        "lost": _still_lost(before, now.origins),
+        "detail": before.detail | now.detail | lists,
+    }
+    return now.model_copy(update=update)
+
+
+def with_loss(before: Reading, lost: LostRound) -> Reading:
+    """A time with the note that a later round failed."""
+    return before.model_copy(update={"lost": (*_still_lost(before, (lost.origin,)), lost)})
+
+
+def _still_lost(before: Reading, origins: Sequence[Origin]) -> tuple[LostRound, ...]:
+    """Every round that is tried in a later run takes the place of one that was lost."""
+    runs = [origin.run for origin in origins]
+    earlier = [lost for lost in before.lost if lost.origin.run not in runs]
+    replaced = earlier[: len(runs)]
+    return tuple(lost for lost in before.lost if lost not in replaced)
+
+
+def _origins(reading: Reading) -> tuple[Origin, ...]:
+    return reading.origins or (UNKNOWN,) * len(reading.rounds)
+
+
+def _of_rounds(reading: Reading, key: str) -> list[JsonValue]:
+    value = reading.detail.get(key)
+    return value if isinstance(value, list) else [None] * len(reading.rounds)
 
 
 def blank(architecture: Architecture, request: Request, about: Mapping[str, Any]) -> Record:
@@ -168,7 +237,7 @@ def blank(architecture: Architecture, request: Request, about: Mapping[str, Any]
         published=architecture.published,
         **about,
         settings=settings_of(architecture, request),
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        started=moment(),
     )
 
 

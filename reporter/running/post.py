@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import reporter
+from reporter.fingerprints import variables
 from reporter.measuring import machine
 from reporter.running.executor import LocalExecutor
 from reporter.running.slots import Heard, Message
@@ -31,8 +32,8 @@ class Post:
             self._executor.preload(module)
 
     def about(self) -> dict[str, Any]:
-        """The machine, as a record says it, and the code that measures on it."""
-        return {"code": code(), "machine": machine.about()}
+        """The machine, as a record says it, the code that measures on it, and variables that change its kernels."""
+        return {"code": code(), "machine": machine.about(), "variables": variables()}
 
     def answer(self, question: str, timeout: float | None, number: int | None) -> Iterator[Message | Verdict]:
         """What a fresh worker says, and last how it ended."""

@@ -6,9 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
+from reporter.fingerprints import Images
 from reporter.measuring import machine
 from reporter.measuring.job import Job
 from reporter.settings import Conditions
@@ -61,6 +64,10 @@ class Request:
     """Seconds for all measurements together."""
     gpus: Sequence[str] = ()
     about: Mapping[str, Any] = field(default_factory=machine.about)
+    images: Images = field(default_factory=Images)
+    """The files of the data set."""
+    run: str = field(default_factory=lambda: uuid4().hex[:12])
+    """The id of the run, in history.jsonl and in the origin of every round."""
 
     def conditions_of(self, architecture: str) -> Conditions:
         """The conditions under which one network is measured."""
@@ -69,7 +76,9 @@ class Request:
     @property
     def effort(self) -> str:
         """A digest of what decides how long a job takes, besides machine and network; the number of rounds does not."""
-        conditions = self.conditions.model_dump(mode="json", exclude={"rounds", "data_root", "weights"})
+        conditions = self.conditions.model_dump(
+            mode="json", exclude={"rounds", "data_root", "weights", "data", "variables"}
+        )
         told = json.dumps([conditions, dict(self.devices), sorted(self.metrics)], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
@@ -78,8 +87,9 @@ class Request:
 class Outcome:
     """What a run did: seconds in all, inside measuring calls, on building networks; and what did not succeed.
 
-    `slots` is how many jobs ran at a time, `foreign` the largest share of the processors that other programs kept busy
-    during a measurement that they disturbed.
+    `failed` counts readings without a number, `lost` those with fewer rounds than asked for because some failed; `slots`
+    is how many jobs ran at a time, `foreign` the largest share of the processors that other programs kept busy during a
+    measurement that they disturbed.
     """
 
     seconds: float = 0.0
@@ -87,5 +97,11 @@ class Outcome:
     building: float = 0.0
     jobs: int = 0
     failed: int = 0
+    lost: int = 0
     slots: int = 1
     foreign: float = 0.0
+
+
+def moment() -> str:
+    """Now, ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

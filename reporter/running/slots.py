@@ -22,12 +22,14 @@ GONE = "the node was lost, and there is no other of its kind"
 class Slot:
     """What one job at a time has to itself: a GPU, or the whole machine; `about` is what a record says of that.
 
-    A job on the CPU takes all slots of its node.
+    A job on the CPU takes all slots of its node. `variables` are those of its environment that change what is measured,
+    None where they are those of this process.
     """
 
     node: str
     device: str
     about: Mapping[str, Any]
+    variables: Mapping[str, str] | None = None
 
     @property
     def machine(self) -> str:

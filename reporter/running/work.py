@@ -7,7 +7,7 @@ from time import monotonic
 
 from reporter.measuring.job import Job
 from reporter.running.ledger import CUT_OFF, Ledger
-from reporter.running.request import Outcome, Progress
+from reporter.running.request import Outcome, Progress, moment
 from reporter.running.schedule import Schedule, Task
 from reporter.running.slots import GONE, LOST, MOST_LOSSES, Executor, Message, Slot
 from reporter.types import Reading, Verdict, absent
@@ -19,7 +19,7 @@ Ledgers = Mapping[tuple[str, str], Ledger]
 class Measurement:
     """One job from its first beginning to its end; begun anew on another slot, it measures only what is missing.
 
-    A metric that failed in one round is left out of the later ones.
+    A metric that failed in its first round, or in several, is left out of the later ones.
     """
 
     def __init__(self, job: Job, ledger: Ledger, progress: Progress, outcome: Outcome) -> None:
@@ -28,14 +28,14 @@ class Measurement:
         names = [name for name in job.metrics if ledger.goes_on(name, job.round)]
         self._missing = {q.key: (name, q) for name in names for q in ledger.request.metrics[name].quantities}
         self._delivered: set[str] = set()
-        self._begun = monotonic()
+        self._begun, self._started = monotonic(), moment()
 
     def begin(self, most: float | None = None) -> tuple[Job, float | None] | None:
         """What is to be measured, and in how many seconds; None where nothing is missing or the time is over.
 
         After `most` seconds it is cut off: that is no failure, and takes nothing from earlier rounds.
         """
-        self._begun = monotonic()
+        self._begun, self._started = monotonic(), moment()
         limit = self.ledger.request.timeout
         left = None if limit is None else limit - self.ledger.spent
         if left is not None and left <= 0:
@@ -55,7 +55,8 @@ class Measurement:
         self._missing.pop(reading.quantity.key, None)
         if reading.quantity.key not in self._delivered:
             self._delivered.add(reading.quantity.key)
-            self.ledger.keep(reading, self.job, self.progress)
+            self.ledger.keep(reading, self.job, self.progress, self._started)
+        self._started = moment()
 
     def pause(self, usual: bool = False) -> float:
         """The slot is lost or the job is over: the seconds that it took this time, and whether its like will, too."""
@@ -75,7 +76,7 @@ class Measurement:
             return
         quantities = [quantity for _, quantity in self._missing.values()]
         for reading in absent(quantities, verdict.status, verdict.reason or ""):
-            self.ledger.keep(reading, self.job, self.progress)
+            self.ledger.keep(reading, self.job, self.progress, self._started)
         self._missing.clear()
 
 

@@ -63,14 +63,21 @@ class Comparison:
 
     @cached_property
     def remarks(self) -> tuple[Remark, ...]:
-        """Everything that is not plainly a number, with its reason."""
+        """Everything that is not plainly a number, with its reason; and times that lack rounds because these failed."""
         pairs = ((record, reading) for record in self.records for reading in record.readings.values())
         told = ((record, reading, reading.verdict) for record, reading in pairs)
-        return tuple(
+        doubtful = [
             Remark(record, reading.quantity, verdict.status, verdict.reason or "")
             for record, reading, verdict in told
             if verdict.status != "ok"
-        )
+        ]
+        lacking = [
+            Remark(record, reading.quantity, reading.lost[-1].status, reading.loss)
+            for record in self.records
+            for reading in record.readings.values()
+            if reading.loss
+        ]
+        return (*doubtful, *lacking)
 
     @cached_property
     def _by_machine(self) -> dict[str, tuple[Record, ...]]:

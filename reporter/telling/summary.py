@@ -46,7 +46,7 @@ def _reading(reading: Reading, relative: float | None) -> dict[str, Any]:
         "value": reading.value,
         "unit": reading.quantity.unit,
         "status": verdict.status,
-        "reason": verdict.reason,
+        "reason": "; ".join(reading.notes) or None,
         "samples": list(reading.samples),
         "low": low,
         "high": high,

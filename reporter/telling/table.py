@@ -168,7 +168,7 @@ def told(reading: Reading | None, scale: units.Scale, language: Language, best: 
     if reading is None:
         return Cell("–", status="missing")
     verdict, value, interval = reading.verdict, reading.value, reading.interval
-    note = language.said(verdict.reason)
+    note = "; ".join(map(language.said, reading.notes))
     if verdict.status not in NUMBERS or value is None:
         return Cell(status_word(verdict.status, language), None, status=verdict.status, note=note)
     low, high = interval or (None, None)

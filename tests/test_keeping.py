@@ -1,0 +1,291 @@
+"""Rounds are kept: one that fails takes nothing from the others, and more sampling adds to those that there are."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import run
+from networks import CONDITIONS, definition_of_0_1_0, own
+from simulated import METRICS, Simulated, slot
+
+from reporter import store
+from reporter.comparing.compare import compare
+from reporter.progress import Lines
+from reporter.readings import Origin
+from reporter.running import ab, experiment
+from reporter.running.ledger import joined
+from reporter.running.request import Request
+from reporter.running.slots import Heard, Slot
+from reporter.selection import known
+from reporter.settings import Settings
+from reporter.telling import report
+from reporter.types import Reading, Record, Verdict
+
+KEY = "latency_cpu_1thread"
+NETWORK = """
+import os
+from pathlib import Path
+
+from torch import nn
+
+COUNTER = Path(__file__).with_suffix(".count")
+
+
+class Network(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 8, 3, stride=8), nn.Linear(8, classes)
+        self.fails = None
+
+    def forward(self, images):
+        if images.device.type != "meta" and self.fails is None:
+            number = int(COUNTER.read_text()) if COUNTER.exists() else 0
+            COUNTER.write_text(str(number + 1))
+            self.fails = str(number) in os.environ.get("FAILS", "").split(",")
+        if self.fails:
+            {fault}
+        return self.head(self.conv(images).mean((2, 3)))
+
+
+def build(classes):
+    return Network(classes)
+"""
+
+
+class Failing(Simulated):
+    """Rounds whose worker ends with a verdict of its own, by round; their readings never come."""
+
+    failing: dict[int, Verdict] = {}
+
+    def listen(self) -> Heard:
+        heard = super().listen()
+        job = self.done[-1].job if self.done else None
+        if heard and job and job.process == "timing cpu" and (verdict := self.failing.get(job.round)):
+            self._to_say = []
+            return heard[0], verdict
+        return heard
+
+
+def measured(folder: Path, rounds: int, failing: dict[int, Verdict] | None = None, **more: Any) -> tuple[Any, ...]:
+    """The reading after a run, what the run was, the rounds that it measured, and what it printed."""
+    folder.mkdir(exist_ok=True)
+    conditions = CONDITIONS.model_copy(update={"rounds": rounds})
+    request = Request(folder, [own()], {KEY: METRICS[KEY]}, {"cpu": "cpu", "any": "cpu"}, conditions, **more)
+    executor, told = Failing([slot("here")]), StringIO()
+    executor.failing = failing or {}
+    outcome = experiment.run(request, executor, Lines(told))
+    return record(folder).readings[KEY], outcome, [each.job.round for each in executor.done], told.getvalue()
+
+
+def record(folder: Path) -> Record:
+    return store.load_all(folder)[0][0]
+
+
+TIMEOUT = Verdict("timeout", "not done after 5 s")
+
+
+def test_a_lost_round_takes_nothing_from_the_others_and_alone_is_measured_again(tmp_path: Path) -> None:
+    reading, outcome, rounds, told = measured(tmp_path, 3, {1: TIMEOUT})
+    assert (reading.status, reading.rounds, rounds) == ("ok", (1, 1), [0, 1, 2])
+    assert [(lost.number, lost.status, lost.reason) for lost in reading.lost] == [(1, *TIMEOUT)]
+    assert reading.loss == "1 of 3 rounds lost (not done after 5 s)"
+    assert (outcome.failed, outcome.lost) == (0, 1)
+    assert f"small {KEY}: round 2 was lost (timeout: not done after 5 s)" in told
+
+    again, outcome, rounds, _ = measured(tmp_path, 3)
+    assert (again.status, again.rounds, again.lost, rounds) == ("ok", (1, 1, 1), (), [2])
+    assert (outcome.failed, outcome.lost, again.loss) == (0, 0, None)
+    assert [len(parts) for _, _, parts in again.by_run()] == [2, 1]
+    assert measured(tmp_path, 3)[1].jobs == 0
+
+
+def test_a_round_that_is_lost_again_is_noted_once(tmp_path: Path) -> None:
+    measured(tmp_path, 3, {2: TIMEOUT})
+    reading, outcome, rounds, _ = measured(tmp_path, 3, {2: Verdict("failed", "the worker crashed (SIGSEGV)")})
+    assert (reading.rounds, rounds, outcome.lost) == ((1, 1), [2], 1)
+    assert [lost.reason for lost in reading.lost] == ["the worker crashed (SIGSEGV)"]
+
+
+def test_rounds_that_fail_every_time_are_not_tried_for_ever(tmp_path: Path) -> None:
+    """Two lost rounds in a run are enough; a first round that fails is a failed reading, with no further try."""
+    reading, outcome, rounds, _ = measured(tmp_path / "later", 9, dict.fromkeys(range(1, 9), TIMEOUT))
+    assert (reading.rounds, len(reading.lost), rounds) == ((1,), 2, [0, 1, 2])
+    assert outcome.lost == 1
+    reading, outcome, rounds, _ = measured(tmp_path / "first", 9, dict.fromkeys(range(9), TIMEOUT))
+    assert (reading.status, rounds, outcome.failed) == ("timeout", [0], 1)
+
+
+def test_more_sampling_adds_rounds_and_less_measures_nothing(tmp_path: Path) -> None:
+    first, *_ = measured(tmp_path, 1)
+    more, _, rounds, _ = measured(tmp_path, 3)
+    assert (more.rounds, rounds) == ((1, 1, 1), [1, 2])
+    assert more.origins[0] == first.origins[0]
+    assert [len(parts) for _, _, parts in more.by_run()] == [1, 2]
+    for rounds in (1, 2, 3):
+        assert measured(tmp_path, rounds)[1].jobs == 0
+
+
+def test_seconds_and_goal_do_not_make_another_reading(tmp_path: Path) -> None:
+    measured(tmp_path, 2)
+    conditions = CONDITIONS.model_copy(update={"rounds": 2, "seconds": 3.0, "goal": 0.5})
+    request = Request(tmp_path, [own()], {KEY: METRICS[KEY]}, {"cpu": "cpu", "any": "cpu"}, conditions)
+    assert experiment.run(request, Simulated([slot("here")]), Lines(StringIO())).jobs == 0
+    before = Request(tmp_path, [own()], {KEY: METRICS[KEY]}, {"cpu": "cpu"}, CONDITIONS)
+    assert request.effort != before.effort  # what a job costs does depend on them
+
+
+def test_every_round_has_the_run_of_the_history(tmp_path: Path) -> None:
+    for rounds in (1, 3):
+        reading, *_ = measured(tmp_path, rounds)
+    lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert [run for run, _, _ in reading.by_run()] == [line["run"] for line in lines]
+    assert len(set(reading.origins)) >= 2
+    assert all(origin.started >= record(tmp_path).started for origin in reading.origins)
+
+
+def test_the_history_has_the_value_of_each_run(tmp_path: Path) -> None:
+    """Not that of all rounds together, which would hide how far the machine moves from day to day."""
+    measured(tmp_path, 1)
+    found = record(tmp_path)
+    slow = found.readings[KEY].model_copy(update={"samples": (3,)})
+    store.save(tmp_path, found.model_copy(update={"readings": found.readings | {KEY: slow}}))
+    reading, *_ = measured(tmp_path, 4)
+    assert reading.samples == (3, 1, 1, 1)
+    measured(tmp_path, 4)
+    lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert [line["values"][KEY] for line in lines] == [1, 1]
+    assert record(tmp_path).readings[KEY].of_run(lines[0]["run"]).value == 3
+
+
+def times(*rounds: tuple[str, float], **more: Any) -> Reading:
+    """Rounds of two samples, by run and value."""
+    return Reading(
+        quantity=METRICS[KEY].quantities[0],
+        samples=tuple(value for _, value in rounds for _ in range(2)),
+        rounds=(2,) * len(rounds),
+        origins=tuple(Origin(run=run, started=f"2026-01-0{run}T00:00:00+00:00") for run, _ in rounds if run),
+        **more,
+    )
+
+
+def test_the_rounds_of_a_run() -> None:
+    reading = times(("2", 0.3), ("1", 0.1), ("2", 0.4), detail={"share": [0.3, None, 0.4], "word": "a"})
+    assert [(run, [list(part) for part in parts]) for run, _, parts in reading.by_run()] == [
+        ("1", [[0.1, 0.1]]),
+        ("2", [[0.3, 0.3], [0.4, 0.4]]),
+    ]
+    of = reading.of_run("2")
+    assert (of.samples, of.rounds, of.value) == ((0.3, 0.3, 0.4, 0.4), (2, 2), pytest.approx(0.35))
+    assert of.detail == {"share": [0.3, 0.4], "word": "a"}
+    assert Reading.model_validate_json(of.model_dump_json()) == of
+
+
+def test_an_old_reading_is_of_one_run_and_stays_apart_from_new_rounds() -> None:
+    old = times(("", 0.1), ("", 0.2))
+    assert [(run, started, len(parts)) for run, started, parts in old.by_run()] == [("", "", 2)]
+    assert old.of_run("") == old
+    both = joined(old, times(("1", 0.3)))
+    assert [(run, len(parts)) for run, _, parts in both.by_run()] == [("", 2), ("1", 1)]
+    assert Reading.model_validate_json(both.model_dump_json()) == both
+
+
+def test_times_of_different_effort_are_compared() -> None:
+    def made(value: float, **settings: Any) -> Record:
+        rounds = [("1", value + number / 1e5) for number in range(3)]
+        reading = times(*rounds, settings={"device": "cpu", **settings})
+        about = {"machine": "m", "started": "2026-01-01T00:00:00+00:00"}
+        return Record(schema=1, architecture="a", family="f", year=None, paper="", variant="", input_size=32,
+                      readings={KEY: reading}, **about)  # fmt: skip
+
+    old = made(0.1, rounds=3, seconds=0.7, goal=0.02)
+    assert len(compare([old], [made(0.1)]).timings) == 1
+    assert len(compare([old], [made(0.1, rounds=10, seconds=3.0, goal=0.02)]).timings) == 1
+    other = compare([old], [made(0.1, throughput_batch=4)])
+    assert not other.timings
+    assert "throughput_batch" in other.gaps[0].why
+
+
+def test_the_report_lists_lost_rounds(tmp_path: Path) -> None:
+    measured(tmp_path, 3, {1: TIMEOUT})
+    report.write(tmp_path, ("en", "ru"))
+    text = (tmp_path / "report.md").read_text()
+    assert "1 of 3 rounds lost (not done after 5 s)" in text
+    assert "потеряно раундов: 1 из 3" in (tmp_path / "report.ru.md").read_text()
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert "1 of 3 rounds lost" in summary["records"][0]["readings"][KEY]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("os.abort()", "the worker crashed (SIGABRT)"),
+        pytest.param('raise ValueError("by chance")', "ValueError: by chance", marks=pytest.mark.slow),
+    ],
+)
+def test_a_worker_that_crashes_in_the_second_round(fault: str, reason: str, tmp_path: Path) -> None:
+    """A real run: exit code 3, the good rounds kept; the same command measures one round and ends with 0."""
+    path, folder = tmp_path / "net.py", tmp_path / "r"
+    path.write_text(NETWORK.replace("{fault}", fault))
+    options = ("--out", folder, "--architecture", f"{path}:build", "--metrics", KEY, "--timeout", "60")
+    done = run(*options, variables={"FAILS": "1"})
+    assert done.returncode == 3, done.stderr
+    assert f"net {KEY}: round 2 was lost (failed: {reason})" in done.stderr
+    first = record(folder).readings[KEY]
+    assert (first.status, len(first.rounds), len(first.lost)) == ("ok", 2, 1)
+    again = run(*options)
+    assert again.returncode == 0, again.stderr
+    then = record(folder).readings[KEY]
+    assert (then.samples[: len(first.samples)], len(then.rounds), then.lost) == (first.samples, 3, ())
+    quick = run(*options, "--preset", "quick")
+    assert "nothing to measure" in quick.stderr
+
+
+OLD = Path(__file__).parent / "data" / "resnet18.0.1.0.json"
+
+
+def test_a_record_of_reporter_0_1_0_is_read_compared_and_reused(tmp_path: Path) -> None:
+    """It lists the effort, and no origins; rounds are added to those that it has."""
+    found = Record.model_validate_json(OLD.read_bytes())
+    old = found.model_copy(update={"definition": definition_of_0_1_0(known()["resnet18"])})
+    assert not any(reading.origins for reading in old.readings.values())
+    assert not compare([old], [old]).gaps
+    about = {"machine": old.machine, "machine_facts": old.machine_facts, "environment": old.environment}
+    names = [name for name, metric in METRICS.items() if all(q.key in old.readings for q in metric.quantities)]
+    store.save(tmp_path, old)
+
+    def again(rounds: int) -> Request:
+        conditions = Settings(preset="standard").conditions().model_copy(update={"rounds": rounds})
+        devices = {"cpu": "cpu", "any": "cpu"}
+        metrics = {name: METRICS[name] for name in names}
+        return Request(tmp_path, [known()["resnet18"]], metrics, devices, conditions, about=about, no_cuda="none")
+
+    executor = Simulated([Slot("", "", about)])
+    before = len(old.readings[KEY].rounds)
+    assert experiment.run(again(before), executor, Lines(StringIO())).jobs == 0
+    experiment.run(again(before + 1), executor, Lines(StringIO()))
+    assert {name for each in executor.done for name in each.job.metrics} == {n for n in names if METRICS[n].timed} - {
+        name for name in names if METRICS[name].device == "cuda"
+    }
+    new = record(tmp_path)
+    reading = new.readings[KEY]
+    assert [(run == "", len(parts)) for run, _, parts in reading.by_run()] == [(True, before), (False, 1)]
+    assert reading.samples[:-1] == old.readings[KEY].samples
+    assert new.readings["finetune_top1"] == old.readings["finetune_top1"]
+    assert not compare([old], [new]).gaps
+    report.write(tmp_path, ("en",))
+
+
+def test_a_round_of_two_environments_counts_on_both_sides_or_on_neither() -> None:
+    earlier, now, origin = [times(("1", 0.1)), times(("1", 0.2))], times(("1", 0.3)), Origin(run="1", started="")
+    failed = Reading(quantity=now.quantity, status="oom", reason="it was killed")
+    both = ab.together(earlier, [now, now], 1, origin)
+    assert [(reading.rounds, reading.loss) for reading in both] == [((2, 2), None)] * 2
+    for found in ([now, failed], [failed, now]):
+        both = ab.together(earlier, found, 1, origin)
+        assert [reading.samples for reading in both] == [reading.samples for reading in earlier]
+        assert [reading.loss for reading in both] == ["1 of 2 rounds lost (it was killed)"] * 2
+    assert ab.together([None, None], [now, failed], 0, origin) == [now, failed]
