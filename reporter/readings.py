@@ -225,14 +225,15 @@ class Reading(_Model):
         if before is None:
             return None
         newest, older = runs[-1], next(run for run in runs if run[0] == before)
-        (new, now), (old, then) = (self._of(run) for run in (newest, older))
-        return f"the median was {new} in the run of {now} and {old} in that of {then}"
+        (old, then), (new, now) = (self._of(run) for run in (older, newest))
+        then, now = statistics.days(then, now)
+        return f"the median was {old} in the run of {then} and {new} in that of {now}"
 
     def _of(self, run: tuple[str, str, list[Sequence[float]]]) -> tuple[str, str]:
-        """The median of a run and its day in words."""
+        """The median of a run in words, and when the run started."""
         _, started, parts = run
         value = median(sample for part in parts for sample in part)
-        return statistics.in_words(value, self.quantity.unit), statistics.day(started)
+        return statistics.in_words(value, self.quantity.unit), started
 
     @property
     def _disturbance(self) -> str | None:

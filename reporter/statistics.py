@@ -71,13 +71,16 @@ def in_words(value: float, unit: str) -> str:
     return f"{value / factor:.3g} {word}"
 
 
-def day(moment: str) -> str:
-    """The day of a moment in ISO 8601, `25 Nov`; any other text as it is."""
+def days(*moments: str) -> tuple[str, ...]:
+    """The days of moments in ISO 8601, `25 Nov`, with the time where two are alike; any other text as it is."""
     try:
-        when = datetime.fromisoformat(moment)
+        whens = [datetime.fromisoformat(moment) for moment in moments]
     except ValueError:
-        return moment
-    return f"{when.day} {MONTHS[when.month - 1]}"
+        return moments
+    told = [f"{when.day} {MONTHS[when.month - 1]}" for when in whens]
+    if len(set(told)) == len(told):
+        return tuple(told)
+    return tuple(f"{day}, {when:%H:%M}" for day, when in zip(told, whens, strict=True))
 
 
 def percentile(samples: Sequence[float], share: float) -> float | None:
