@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cached_property
-from statistics import median
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, field_validator, model_validator, with_config
 from typing_extensions import TypedDict
 
-from reporter import statistics
+from reporter import runs, statistics
 from reporter.fields import FRACTIONS, MOST, UNITS, Facts, Name, Sample, are_numbers
 
 if TYPE_CHECKING:
@@ -129,7 +127,7 @@ class Reading(_Model):
     def __copy__(self) -> Self:
         """A copy without what was derived from the samples: `model_copy` may replace them."""
         copied = super().__copy__()
-        for derived in ("value", "interval", "verdict", "levels", "spread", "counted"):
+        for derived in ("value", "interval", "verdict", "levels", "spread"):
             copied.__dict__.pop(derived, None)
         return copied
 
@@ -144,7 +142,7 @@ class Reading(_Model):
         """The median (or mean) of the samples that count; an exact integer where there is only that one."""
         if not self.measured:
             return None
-        samples = [sample for part in self.counted for sample in part] if self.moved else self.samples
+        samples = [sample for part in self.counted for sample in part] if self.moved is not None else self.samples
         return statistics.centre(samples, self.quantity.centre)
 
     @cached_property
@@ -167,23 +165,23 @@ class Reading(_Model):
         """Whether it is a median of times or rates, whose rounds vary."""
         return self.measured and self.quantity.unit in ("s", "1/s") and self.quantity.centre == "median"
 
-    def by_run(self) -> list[tuple[str, str, list[Sequence[float]]]]:
+    def by_run(self) -> list[runs.Run]:
         """Each run, oldest first: its id, when its first round started, the samples of its rounds.
 
         Rounds without an origin belong to one run, "".
         """
         parts = statistics.split(self.samples, self.rounds)
-        origins = self.origins or (Origin(run="", started=""),) * len(parts)
+        if not self.origins:
+            return [("", "", parts)]
         found: dict[str, tuple[str, list[Sequence[float]]]] = {}
-        for origin, part in sorted(zip(origins, parts, strict=True), key=lambda pair: pair[0].started):
+        for origin, part in sorted(zip(self.origins, parts, strict=True), key=lambda pair: pair[0].started):
             found.setdefault(origin.run, (origin.started, []))[1].append(part)
         return [(run, started, parts) for run, (started, parts) in found.items()]
 
     @cached_property
-    def levels(self) -> tuple[tuple[str, tuple[float, ...]], ...]:
+    def levels(self) -> runs.Levels:
         """The logarithms of the medians of the rounds of a time, run by run, oldest first."""
-        runs = ((run, [part for part in parts if part]) for run, _, parts in self.by_run())
-        return tuple((run, tuple(math.log(median(part)) for part in parts)) for run, parts in runs if parts)
+        return runs.levels(self.by_run())
 
     @cached_property
     def spread(self) -> Spread:
@@ -192,10 +190,10 @@ class Reading(_Model):
 
         return intervals.alone([logs for _, logs in self.levels])
 
-    @cached_property
+    @property
     def counted(self) -> list[Sequence[float]]:
         """The samples of the rounds that count: of the newest run only where its level differs from an older one's."""
-        parts = self.by_run()[-1:] if self.moved else self.by_run()
+        parts = self.by_run()[-1:] if self.moved is not None else self.by_run()
         return [part for _, _, rounds in parts for part in rounds if part]
 
     @property
@@ -203,37 +201,19 @@ class Reading(_Model):
         """The latest older run of a time whose level differs from the newest run's by more than its rounds vary."""
         if len(self.origins) < 2 or not self.timed:
             return None
-        from reporter import intervals
-
-        *older, (_, newest) = self.levels
-        different = [run for run, logs in older if intervals.differ(newest, logs, self.spread)]
-        return different[-1] if different else None
+        return runs.moved(self.levels, self.spread)
 
     @cached_property
     def verdict(self) -> Verdict:
         """The status as it is reported: `noisy` is derived from the samples, never stored."""
         if not self.timed:
             return Verdict(self.status, self.reason)
-        doubt = self._change or statistics.doubt(self.counted, NOISY_SPREAD, self.interval) or self._disturbance
-        within = WITHIN if self.interval and len(self.counted) < statistics.FEWEST_ROUNDS else None
+        before = self.moved
+        change = runs.change(self.by_run(), before, self.quantity.unit) if before is not None else None
+        rounds = self.counted
+        doubt = change or statistics.doubt(rounds, NOISY_SPREAD, self.interval) or self._disturbance
+        within = WITHIN if self.interval and len(rounds) < statistics.FEWEST_ROUNDS else None
         return Verdict("noisy", doubt) if doubt else Verdict("ok", self.reason or within)
-
-    @property
-    def _change(self) -> str | None:
-        """How the levels of two runs differ, where they do."""
-        before, runs = self.moved, self.by_run()
-        if before is None:
-            return None
-        newest, older = runs[-1], next(run for run in runs if run[0] == before)
-        (old, then), (new, now) = (self._of(run) for run in (older, newest))
-        then, now = statistics.days(then, now)
-        return f"the median was {old} in the run of {then} and {new} in that of {now}"
-
-    def _of(self, run: tuple[str, str, list[Sequence[float]]]) -> tuple[str, str]:
-        """The median of a run in words, and when the run started."""
-        _, started, parts = run
-        value = median(sample for part in parts for sample in part)
-        return statistics.in_words(value, self.quantity.unit), started
 
     @property
     def _disturbance(self) -> str | None:

@@ -50,12 +50,17 @@ class Times:
 
     @cached_property
     def _spreads(self) -> list[Spread]:
-        return table(self._readings).spreads(interleaved=True)
+        return self._all.spreads(interleaved=True)
+
+    @cached_property
+    def _all(self) -> Rounds:
+        return table(self._readings)
 
     @cached_property
     def _comparable(self) -> Rounds:
         """The rounds that ratios are based on: where a level differs between runs, those of its newest run."""
-        return table(self._readings, newest=True)
+        moved = any(reading.moved is not None for reading in self._readings)
+        return table(self._readings, newest=True) if moved else self._all
 
 
 def table(readings: Sequence[Reading], newest: bool = False) -> Rounds:
@@ -66,7 +71,7 @@ def table(readings: Sequence[Reading], newest: bool = False) -> Rounds:
     columns: dict[tuple[str, int], int] = {}
     cells = []
     for row, reading in enumerate(readings):
-        for run, logs in reading.levels[-1:] if newest and reading.moved else reading.levels:
+        for run, logs in reading.levels[-1:] if newest and reading.moved is not None else reading.levels:
             cells += [(row, columns.setdefault((run, at), len(columns)), log) for at, log in enumerate(logs)]
     found = np.full((len(readings), len(columns)), np.nan)
     rows, places, values = zip(*cells, strict=True)
