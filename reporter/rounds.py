@@ -20,6 +20,7 @@ class Times:
         timed = {name: reading for name, reading in readings.items() if reading.timed}
         self.names = list(timed)
         self._readings = list(timed.values())
+        self._like: dict[str, set[str]] = {}
         self._rows = {name: row for row, name in enumerate(self.names)}
 
     def ratio(self, name: str, other: str) -> Ratio:
@@ -38,11 +39,13 @@ class Times:
         """The architectures that the run does not distinguish from one, itself included."""
         if name not in self._rows:
             return {name, *self.names}
-        row = self._rows[name]
-        logs, margins = self._against(row)
-        equal = np.abs(logs) <= margins
-        equal[row] = True
-        return {self.names[index] for index in np.flatnonzero(equal)}
+        if name not in self._like:
+            row = self._rows[name]
+            logs, margins = self._against(row)
+            equal = np.abs(logs) <= margins
+            equal[row] = True
+            self._like[name] = {self.names[index] for index in np.flatnonzero(equal)}
+        return self._like[name]
 
     def _against(self, row: int) -> tuple[Log, Log]:
         logs, margins = self._comparable.differences(self._spreads, [row])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from reporter.rounds import Times
 from reporter.telling import units
 from reporter.telling.comparison import Comparison, accuracy, number
 from reporter.telling.correlation import spearman
@@ -104,7 +103,7 @@ def not_time(comparison: Comparison, language: Language) -> str | None:
     rows = [(r, r.value("macs"), r.value(key)) for r in records if r.readings[key].verdict.status == "ok"]
     known = [(record, macs, time) for record, macs, time in rows if macs and time]
     times = comparison.times(comparison.machines[0], key)
-    if (pair := _farthest(known, times)) is None:
+    if (pair := _farthest(known, lambda few, many: times.differ(few.architecture, many.architecture))) is None:
         return None
     few, many = pair
     longer = times.ratio(few[0].architecture, many[0].architecture).ratio
@@ -116,8 +115,13 @@ def not_time(comparison: Comparison, language: Language) -> str | None:
     return message.format(few=few[0].architecture, many=many[0].architecture, how=how(key, language), **ratios)
 
 
-def _farthest(known: Sequence[Priced], times: Times) -> tuple[Priced, Priced] | None:
-    """The two that differ most in time for a MAC, of which the one with fewer MACs surely takes longer."""
+def _farthest(
+    known: Sequence[Priced], differ: Callable[[Record, Record], bool] = lambda few, many: True
+) -> tuple[Priced, Priced] | None:
+    """The two that differ most in time for a MAC, of which the one with fewer MACs takes a tenth longer or more.
+
+    Their times must differ beyond the noise of the run.
+    """
     dear = sorted(known, key=lambda row: row[1] / row[2])
     pair, best = None, 1.0
     for few in dear:
@@ -125,7 +129,7 @@ def _farthest(known: Sequence[Priced], times: Times) -> tuple[Priced, Priced] | 
             gain = (many[1] / few[1]) * (few[2] / many[2])
             if gain <= best:
                 break
-            if few[1] < many[1] and few[2] > many[2] and times.differ(few[0].architecture, many[0].architecture):
+            if few[1] < many[1] and few[2] > 1.1 * many[2] and differ(few[0], many[0]):
                 pair, best = (few, many), gain
                 break
     return pair
