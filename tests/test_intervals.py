@@ -22,6 +22,7 @@ from reporter.telling.findings import findings
 from reporter.telling.language import language
 from reporter.telling.ranks import ranks
 from reporter.telling.summary import summary
+from reporter.telling.table import Cell
 from reporter.telling.tables import groups, overview
 from reporter.types import Reading, Record
 
@@ -154,6 +155,27 @@ def test_what_is_faster_is_best() -> None:
     assert [record.architecture for record in comparison.records if comparison.is_best(record, KEY)] == ["one"]
     assert "one is the fastest: " in told(comparison)
     assert ranks(comparison, "quiet", KEY)["one"] == (1, 1, 1)
+
+
+def test_no_pareto_mark_is_due_to_noise() -> None:
+    """The less accurate of two that are equally fast is not on the front, though its median is a little lower."""
+    named = dict(zip(("alexnet", "resnet18", "resnet50", "vgg16"), (0.02, 0.0798, 0.08, 0.3), strict=True))
+    comparison = run(**named)
+    rows = {row[0]: row for row in samples.ROWS}
+    known = [
+        record.model_copy(
+            update={"readings": record.readings | {"imagenet_top1": samples.reading("imagenet_top1", rows[name][9])}}
+        )
+        for name in named
+        for record in comparison.records
+        if record.architecture == name
+    ]
+    signs = {record.architecture: overview.pareto(compare([record]))[0] for record in known}
+    assert all(isinstance(sign, Cell) for sign in signs.values()), "alone, each is on the front"
+    together = compare(known)
+    cells = zip(together.records, overview.pareto(together), strict=True)
+    found = {record.architecture: str(cell.value) if isinstance(cell, Cell) else cell for record, cell in cells}
+    assert {name for name, fronts in found.items() if "time" in fronts} == {"alexnet", "resnet50"}
 
 
 def test_a_run_that_resolves_nothing_has_no_headline() -> None:

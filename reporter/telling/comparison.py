@@ -123,6 +123,17 @@ class Comparison:
             self._times[machine, key] = Times({name: reading for name, reading in readings if reading})
         return self._times[machine, key]
 
+    def unmatched(self, records: Iterable[Record], key: str) -> tuple[Record, ...]:
+        """Those of a front in time for which the run finds no more accurate architecture that is as fast."""
+        kept = []
+        for record in records:
+            like = self.times(record.machine, key).like(record.architecture)
+            rivals = (accuracy(each) for each in self.of(record.machine) if each.architecture in like)
+            own = accuracy(record)
+            if own and not any(each and (each.top1 or 0) > (own.top1 or 0) for each in rivals):
+                kept.append(record)
+        return tuple(kept)
+
     @cached_property
     def _times(self) -> dict[tuple[str, str], Times]:
         return {}
