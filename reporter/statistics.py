@@ -77,10 +77,10 @@ def days(*moments: str) -> tuple[str, ...]:
         whens = [datetime.fromisoformat(moment) for moment in moments]
     except ValueError:
         return moments
-    told = [f"{when.day} {MONTHS[when.month - 1]}" for when in whens]
-    if len(set(told)) == len(told):
-        return tuple(told)
-    return tuple(f"{day}, {when:%H:%M}" for day, when in zip(told, whens, strict=True))
+    named = [f"{when.day} {MONTHS[when.month - 1]}" for when in whens]
+    if len(set(named)) == len(named):
+        return tuple(named)
+    return tuple(f"{day}, {when:%H:%M}" for day, when in zip(named, whens, strict=True))
 
 
 def percentile(samples: Sequence[float], share: float) -> float | None:

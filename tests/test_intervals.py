@@ -55,7 +55,7 @@ def others(count: int) -> dict[str, float]:
     return {f"other{number}": 0.2 * 1.3**number for number in range(count)}
 
 
-def told(comparison: Comparison) -> str:
+def sentences(comparison: Comparison) -> str:
     return " ".join(findings(comparison, ENGLISH)).replace("\u00a0", " ")
 
 
@@ -144,7 +144,7 @@ def test_what_is_equal_is_neither_best_nor_fastest() -> None:
     table = overview.make(comparison, ENGLISH)
     at = [column.key for column in table.columns].index(KEY)
     assert not any(row[at].best for row in table.rows)
-    assert "The fastest are one and two, which this run does not distinguish" in told(comparison)
+    assert "The fastest are one and two, which this run does not distinguish" in sentences(comparison)
     placed = ranks(comparison, "quiet", KEY)
     assert {placed[name][1:] for name in ("one", "two")} == {(1, 2)}
     assert placed["other3"] == (6, 6, 6)
@@ -153,7 +153,7 @@ def test_what_is_equal_is_neither_best_nor_fastest() -> None:
 def test_what_is_faster_is_best() -> None:
     comparison = run(one=0.1, two=0.12, **others(4))
     assert [record.architecture for record in comparison.records if comparison.is_best(record, KEY)] == ["one"]
-    assert "one is the fastest: " in told(comparison)
+    assert "one is the fastest: " in sentences(comparison)
     assert ranks(comparison, "quiet", KEY)["one"] == (1, 1, 1)
 
 
@@ -180,13 +180,13 @@ def test_no_pareto_mark_is_due_to_noise() -> None:
 
 def test_a_run_that_resolves_nothing_has_no_headline() -> None:
     comparison = run(one=0.1, two=0.1003, three=0.0998)
-    assert "does not distinguish the fastest from the slowest" in told(comparison)
-    assert "as long" not in told(comparison)
+    assert "does not distinguish the fastest from the slowest" in sentences(comparison)
+    assert "as long" not in sentences(comparison)
 
 
 @pytest.mark.parametrize(("ratio", "resolved"), [(1.004, False), (1.3, True)])
 def test_a_difference_that_includes_zero_is_a_bound(ratio: float, resolved: bool) -> None:
-    text = told(run(resnet50=0.08, se_resnet50=0.08 * ratio, **others(4)))
+    text = sentences(run(resnet50=0.08, se_resnet50=0.08 * ratio, **others(4)))
     assert bool(re.search(r"\+\d+ % time \(one CPU thread\)", text)) == resolved
     assert bool(re.search(r"no difference in time beyond [\d.]+ % \(one CPU thread\)", text)) != resolved
 
@@ -279,8 +279,8 @@ def test_noisy_times_are_marked_wherever_they_are_shown() -> None:
     row = next(row for row in table.rows if row[0].text == "noisy")
     cells = dict(zip([column.key for column in table.columns], row, strict=True))
     assert all(cells[key].text.endswith(" ≈") for key in (KEY, f"{KEY}_relative", f"rank_{KEY}"))
-    assert "noisy is the fastest: ≈ " in told(comparison)
-    assert re.search(r"takes ≈ [\d.]+ times", told(comparison))
+    assert "noisy is the fastest: ≈ " in sentences(comparison)
+    assert re.search(r"takes ≈ [\d.]+ times", sentences(comparison))
 
 
 def test_digits_follow_the_interval_of_rounds() -> None:

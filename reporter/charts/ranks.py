@@ -36,8 +36,8 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
 
 
 def _row(record: Record, key: str, rank: Rank, language: Language) -> Spec:
-    told = language._("rank {rank}, shared ranks: {span}").format(rank=rank.rank, span=rank.told(language))
-    words = about(record, told, reading(record, key, language))
+    shared = language._("rank {rank}, shared ranks: {span}").format(rank=rank.rank, span=rank.told(language))
+    words = about(record, shared, reading(record, key, language))
     text = rank.told(language) + mark(record.readings[key])
     places = {"value": rank.rank, "low": rank.low, "high": rank.high, "text": text}
     return {"name": record.architecture, "family": record.family, "about": words, **places}

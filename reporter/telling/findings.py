@@ -43,14 +43,14 @@ def fastest(comparison: Comparison, language: Language) -> str | None:
 def _end(first: Record, key: str, comparison: Comparison, language: Language) -> str:
     """The fastest architecture, or those that may be it."""
     rivals = _rivals(first, key, comparison)
-    told = {"time": _said(first, key, language), "how": how(key, language)}
+    blanks = {"time": _said(first, key, language), "how": how(key, language)}
     if len(rivals) == 1:
         message = language._("{first} is the fastest: {time} for one image ({how}).")
-        return message.format(first=first.architecture, **told)
+        return message.format(first=first.architecture, **blanks)
     message = language._(
         "The fastest are {names}, which this run does not distinguish: about {time} for one image ({how})."
     )
-    return message.format(names=language.listing(rivals), **told)
+    return message.format(names=language.listing(rivals), **blanks)
 
 
 def _last(last: Record, first: Record, key: str, comparison: Comparison, language: Language) -> str:
@@ -58,12 +58,12 @@ def _last(last: Record, first: Record, key: str, comparison: Comparison, languag
     rivals = _rivals(last, key, comparison)
     found = comparison.times(comparison.machines[0], key).ratio(last.architecture, first.architecture)
     doubt = doubted(units.ratio(language, found.ratio), first.readings[key], last.readings[key])
-    told = {"ratio": doubt, "slow": _said(last, key, language)}
+    blanks = {"ratio": doubt, "slow": _said(last, key, language)}
     if len(rivals) == 1:
         message = language._("{last} takes {ratio} times as long, {slow}.")
-        return message.format(last=last.architecture, **told)
+        return message.format(last=last.architecture, **blanks)
     message = language._("The slowest are {names}: about {ratio} times as long, {slow}.")
-    return message.format(names=language.listing(rivals), **told)
+    return message.format(names=language.listing(rivals), **blanks)
 
 
 def _rivals(record: Record, key: str, comparison: Comparison) -> list[str]:
