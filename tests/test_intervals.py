@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import re
 from io import StringIO
@@ -15,6 +16,8 @@ from commands import ROOT
 from intervals import ARCHITECTURES, SEED, coverage, distinguished, show_coverage, simulated
 
 from reporter import intervals, results
+from reporter.charts import bars, latency
+from reporter.charts import ranks as rank_chart
 from reporter.readings import Origin
 from reporter.telling.comparison import Comparison, compare
 from reporter.telling.export import to_csv
@@ -188,7 +191,7 @@ def test_a_run_that_resolves_nothing_has_no_headline() -> None:
 def test_a_difference_that_includes_zero_is_a_bound(ratio: float, resolved: bool) -> None:
     text = sentences(run(resnet50=0.08, se_resnet50=0.08 * ratio, **others(4)))
     assert bool(re.search(r"\+\d+ % time \(one CPU thread\)", text)) == resolved
-    assert bool(re.search(r"no difference in time beyond [\d.]+ % \(one CPU thread\)", text)) != resolved
+    assert bool(re.search(r"no difference beyond [\d.]+ % in time \(one CPU thread\)", text)) != resolved
 
 
 def test_a_ratio_takes_out_what_rounds_share() -> None:
@@ -281,6 +284,17 @@ def test_noisy_times_are_marked_wherever_they_are_shown() -> None:
     assert all(cells[key].text.endswith(" ≈") for key in (KEY, f"{KEY}_relative", f"rank_{KEY}"))
     assert "noisy is the fastest: ≈ " in sentences(comparison)
     assert re.search(r"takes ≈ [\d.]+ times", sentences(comparison))
+
+
+def test_noisy_times_are_marked_in_charts() -> None:
+    """The number beside each mark, of latency, ranks and throughput."""
+    noisy = with_rounds("noisy", 0.100, 0.125, 0.110)
+    rate = noisy.readings[KEY].model_copy(update={"quantity": samples.QUANTITIES["throughput_cpu"]})
+    noisy = noisy.model_copy(update={"readings": noisy.readings | {"throughput_cpu": rate}})
+    comparison = compare([noisy, *run(a=0.3, b=0.4).records])
+    for chart in (latency.draw, rank_chart.draw, bars.bars("throughput_cpu", per_machine=True)):
+        drawn = json.dumps(chart(comparison, ENGLISH), ensure_ascii=False)
+        assert re.search(r'"text": "[\d.–]+ ≈"', drawn)
 
 
 def test_digits_follow_the_interval_of_rounds() -> None:

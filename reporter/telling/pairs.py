@@ -48,7 +48,7 @@ def _slower(new: Record, old: Record, comparison: Comparison, language: Language
     if found.resolved:
         message, change = language._("{change} time ({how})"), units.change(language, found.ratio, 1)
     else:
-        message, change = language._("no difference in time beyond {change} ({how})"), _bound(found, language)
+        message, change = language._("no difference beyond {change} in time ({how})"), _bound(found, language)
     readings = (new.readings[key], old.readings[key])
     return [message.format(change=doubted(change, *readings), how=how(key, language))]
 
