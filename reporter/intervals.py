@@ -5,7 +5,7 @@ process of its own. All computation is on logarithms, where a difference is a ra
 
 The variance between the rounds of one architecture is known from few rounds only. It is pooled over the architectures
 of a run by the median, and an architecture that varies more gets more, weighed by degrees of freedom (`moderated`).
-Where a run has fewer than FEWEST_ARCHITECTURES with at least FEWEST_ROUNDS rounds, the PRIOR_DEVIATION takes part with
+Where fewer than FEWEST_ARCHITECTURES of a run have more than one degree of freedom, the PRIOR_DEVIATION takes part with
 PRIOR_FREEDOM degrees of freedom.
 """
 
@@ -137,9 +137,9 @@ class Rounds:
         left = self._within_runs(interleaved)
         has = ~np.isnan(left)
         freedom = (has.sum(axis=1) - self._runs_of_each(has)).astype(float)
-        own = np.nansum(left**2, axis=1) / np.maximum(freedom, 1)
-        if interleaved and len(own) > 1:
-            own *= len(own) / (len(own) - 1)
+        if interleaved and len(left) > 1:
+            freedom *= 1 - 1 / len(left)
+        own = np.nansum(left**2, axis=1) / np.where(freedom > 0, freedom, 1)
         variance, known = _with_prior(own, freedom)
         return [Spread(float(each), known) for each in variance]
 
@@ -213,7 +213,7 @@ def effective(sizes: Sequence[int]) -> float:
 def _with_prior(own: Log, freedom: Log) -> tuple[Log, float]:
     """The variance of each architecture, and the freedom with which it is known."""
     some = freedom > 0
-    if np.count_nonzero(freedom >= FEWEST_ROUNDS - 1) < FEWEST_ARCHITECTURES:
+    if np.count_nonzero(freedom > 1) < FEWEST_ARCHITECTURES:
         known = PRIOR_FREEDOM + float(freedom.sum())
         pooled = (PRIOR_FREEDOM * PRIOR_DEVIATION**2 + float(freedom @ own)) / known
     else:
