@@ -211,7 +211,7 @@ class Reading(_Model):
         before = self.moved
         change = runs.change(self.by_run(), before, self.quantity.unit) if before is not None else None
         rounds = self.counted
-        doubt = change or statistics.doubt(rounds, NOISY_SPREAD, self.interval) or self._disturbance
+        doubt = change or self._disturbance or statistics.doubt(rounds, NOISY_SPREAD, self.interval)
         within = WITHIN if self.interval and len(rounds) < statistics.FEWEST_ROUNDS else None
         return Verdict("noisy", doubt) if doubt else Verdict("ok", self.reason or within)
 
