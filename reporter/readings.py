@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, field_validator, model_validator, with_config
 from typing_extensions import TypedDict
 
-from reporter import statistics
+from reporter import runs, statistics
 from reporter.fields import FRACTIONS, MOST, UNITS, Facts, Name, Sample, are_numbers
+
+if TYPE_CHECKING:
+    from reporter.intervals import Spread
 
 Status = Literal["ok", "noisy", "failed", "oom", "timeout", "skipped", "unsupported"]
 Group = Literal["size", "compute", "memory", "latency", "finetune"]
@@ -18,7 +21,9 @@ Better = Literal["lower", "higher", "neither"]
 GROUPS: tuple[Group, ...] = ("size", "compute", "memory", "latency", "finetune")
 SCHEMA = 1
 NOISY_SPREAD = 0.10
-"""A time whose interval, or whose rounds, spread over more than this share of the median is called noisy."""
+"""A time whose rounds lie further apart than this share of the median is called noisy; `doubt` has the whole rule."""
+WITHIN = "interval within one process only"
+"""Why an interval of fewer than three rounds is narrow: it does not contain how far processes differ."""
 FOREIGN_LOAD = "foreign_load"
 """In a time's detail: the share of the processors that other programs kept busy, round by round."""
 MOST_SAMPLES = 500_000
@@ -132,21 +137,36 @@ class Reading(_Model):
         return self
 
     def __copy__(self) -> Self:
-        """A copy that works out anew what follows from its samples: `model_copy` may give it others."""
+        """A copy without what was derived from the samples: `model_copy` may replace them."""
         copied = super().__copy__()
-        for derived in ("value", "interval", "verdict"):
+        for derived in ("value", "interval", "verdict", "levels", "spread"):
             copied.__dict__.pop(derived, None)
+        return copied
+
+    def with_spread(self, spread: Spread) -> Self:
+        """A copy whose value, interval and verdict follow the spread of the run that it belongs to."""
+        copied = self.model_copy()
+        copied.__dict__["spread"] = spread
         return copied
 
     @cached_property
     def value(self) -> float | None:
-        """The median (or mean) of the samples; an exact integer where there is only that one."""
-        return statistics.centre(self.samples, self.quantity.centre) if self.measured else None
+        """The median (or mean) of the samples that count; an exact integer where there is only that one."""
+        if not self.measured:
+            return None
+        samples = [sample for part in self.counted for sample in part] if self.moved is not None else self.samples
+        return statistics.centre(samples, self.quantity.centre)
 
     @cached_property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of `value`, where the samples carry one."""
-        return statistics.interval(self.samples, self.quantity.centre) if self.measured else None
+        """The 95 % interval of `value`, where the samples carry one: of a time, at the level of rounds."""
+        if not self.measured or self.value is None:
+            return None
+        if not self.timed:
+            return statistics.interval(self.samples, self.quantity.centre)
+        from reporter import intervals
+
+        return intervals.bounds(self.value, self.counted, self.spread)
 
     @property
     def measured(self) -> bool:
@@ -203,13 +223,47 @@ class Reading(_Model):
         count = len(self.lost)
         return f"{count} of {count + len(self.rounds)} rounds lost ({'; '.join(reasons)})"
 
+    @property
+    def timed(self) -> bool:
+        """Whether it is a median of times or rates, whose rounds vary."""
+        return self.measured and self.quantity.unit in ("s", "1/s") and self.quantity.centre == "median"
+
+    @cached_property
+    def levels(self) -> runs.Levels:
+        """The logarithms of the medians of the rounds of a time, run by run, oldest first."""
+        return runs.levels(self.by_run())
+
+    @cached_property
+    def spread(self) -> Spread:
+        """How far the medians of its rounds vary, by these rounds alone; `with_spread` has that of its whole run."""
+        from reporter import intervals
+
+        return intervals.alone([logs for _, logs in self.levels])
+
+    @property
+    def counted(self) -> list[Sequence[float]]:
+        """The samples of the rounds that count: of the newest run only where its level differs from an older one's."""
+        parts = self.by_run()[-1:] if self.moved is not None else self.by_run()
+        return [part for _, _, rounds in parts for part in rounds if part]
+
+    @property
+    def moved(self) -> str | None:
+        """The latest older run of a time whose level differs from the newest run's by more than its rounds vary."""
+        if len(self.origins) < 2 or not self.timed:
+            return None
+        return runs.moved(self.levels, self.spread)
+
     @cached_property
     def verdict(self) -> Verdict:
-        """The status as it is told: `noisy` is derived from the samples, never stored."""
-        if not self.measured or self.quantity.unit not in ("s", "1/s") or self.quantity.centre == "mean":
+        """The status as it is reported: `noisy` is derived from the samples, never stored."""
+        if not self.timed:
             return Verdict(self.status, self.reason)
-        doubt = self._disturbance or statistics.doubt(self.samples, self.rounds, NOISY_SPREAD)
-        return Verdict("noisy", doubt) if doubt else Verdict("ok", self.reason)
+        before = self.moved
+        change = runs.change(self.by_run(), before, self.quantity.unit) if before is not None else None
+        rounds = self.counted
+        doubt = change or self._disturbance or statistics.doubt(rounds, NOISY_SPREAD, self.interval)
+        within = WITHIN if self.interval and len(rounds) < statistics.FEWEST_ROUNDS else None
+        return Verdict("noisy", doubt) if doubt else Verdict("ok", self.reason or within)
 
     @property
     def foreign_load(self) -> float:

@@ -9,6 +9,7 @@ from reporter.telling.comparison import Comparison
 from reporter.telling.drawing import INK, MUTED, PAPER, Spec, coloured, data, text
 from reporter.telling.language import Language
 from reporter.telling.pointing import about, pointed, reading
+from reporter.telling.table import mark
 from reporter.types import Chart, Record
 
 WIDTH, STEP = 860, 24
@@ -82,7 +83,7 @@ def _row(record: Record, key: str, scale: units.Scale, language: Language) -> Sp
     found = record.readings[key]
     value = found.value or 0
     low, high = found.interval or (value, value)
-    words = units.text(language, value, scale, found.interval)
+    words = units.text(language, value, scale, found.interval) + mark(found)
     bounds = {"low": low / scale.factor, "high": max(high, value) / scale.factor}
     return {
         "name": record.architecture,
@@ -117,14 +118,14 @@ ENTRIES = (
     Chart(
         name="throughput",
         title="Throughput",
-        caption="Images per second in a batch, with the 95 % interval of the median. Longer is better.",
+        caption="Images per second in a batch, with the 95 % interval. Longer is better; ≈ marks noisy values.",
         draw=bars("throughput_cpu", per_machine=True),
         order=62,
     ),
     Chart(
         name="throughput_cuda",
         title="Throughput on the GPU",
-        caption="Images per second in a batch, with the 95 % interval of the median. Longer is better.",
+        caption="Images per second in a batch, with the 95 % interval. Longer is better; ≈ marks noisy values.",
         draw=bars("throughput_cuda", per_machine=True),
         order=63,
     ),

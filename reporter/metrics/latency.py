@@ -30,7 +30,7 @@ def _latency(key: str, title: str, where: str) -> Quantity:
         group="latency",
         better="lower",
         definition=f"Seconds from one image of native size to the network's output, {where}: the median over all "
-        f"rounds, warmed up, with its 95 % interval by order statistics.{waited}",
+        f"rounds, warmed up, with its 95 % interval by how far rounds vary.{waited}",
     )
 
 

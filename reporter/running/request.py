@@ -87,9 +87,9 @@ class Request:
 class Outcome:
     """What a run did: seconds in all, inside measuring calls, on building networks; and what did not succeed.
 
-    `failed` counts readings without a number, `lost` those with fewer rounds than asked for because some failed; `slots`
-    is how many jobs ran at a time, `foreign` the largest share of the processors that other programs kept busy during a
-    measurement that they disturbed.
+    `failed` counts readings without a number, `lost` those with fewer rounds than asked for because some failed;
+    `slots` is how many jobs ran at a time, `foreign` the largest share of the processors that other programs kept busy
+    during a measurement that they disturbed.
     """
 
     seconds: float = 0.0

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from reporter.fields import MOST, are_numbers
 from reporter.history import PastRun
+from reporter.rounds import Times, with_intervals
 from reporter.types import GROUPS, Quantity, Reading, Record, ReporterError, Status
 
 NUMBERS = ("ok", "noisy")
@@ -116,8 +117,33 @@ class Comparison:
         return found
 
     def is_best(self, record: Record, key: str) -> bool:
+        """Whether a record has the best value of its machine, and the run distinguishes it from all others."""
         value = record.value(key)
-        return value is not None and value == self.winners.get((record.machine, key))
+        if value is None or value != self.winners.get((record.machine, key)):
+            return False
+        return not record.readings[key].timed or len(self.times(record.machine, key).like(record.architecture)) == 1
+
+    def times(self, machine: str, key: str) -> Times:
+        """The times of a machine, to ask which of them the run distinguishes."""
+        if (machine, key) not in self._times:
+            readings = ((record.architecture, record.readings.get(key)) for record in self.of(machine))
+            self._times[machine, key] = Times({name: reading for name, reading in readings if reading})
+        return self._times[machine, key]
+
+    def unmatched(self, records: Iterable[Record], key: str) -> tuple[Record, ...]:
+        """Those of a front in time for which the run finds no more accurate architecture that is as fast."""
+        kept = []
+        for record in records:
+            like = self.times(record.machine, key).like(record.architecture)
+            rivals = (accuracy(each) for each in self.of(record.machine) if each.architecture in like)
+            own = accuracy(record)
+            if own and not any(each and (each.top1 or 0) > (own.top1 or 0) for each in rivals):
+                kept.append(record)
+        return tuple(kept)
+
+    @cached_property
+    def _times(self) -> dict[tuple[str, str], Times]:
+        return {}
 
     @cached_property
     def front(self) -> tuple[Record, ...]:
@@ -126,9 +152,10 @@ class Comparison:
 
 
 def compare(records: Sequence[Record]) -> Comparison:
-    """Puts records side by side; raises ReporterError where there is none."""
+    """Puts records side by side, with the intervals of their run; raises ReporterError where there is none."""
     if not records:
         raise ReporterError("no records to report; measure first: reporter --out DIR")
+    records = with_intervals(records)
     newest = sorted(records, key=lambda record: (record.started, record.machine), reverse=True)
     machines = tuple(dict.fromkeys(record.machine for record in newest))
     ordered = sorted(records, key=lambda record: (*_order(record), machines.index(record.machine)))

@@ -80,7 +80,7 @@ class Table:
     @property
     def marked(self) -> bool:
         """Whether a cell has a reason to tell."""
-        return any(cell.note for row in self.rows for cell in row)
+        return any(cell.note and cell.status != "ok" for row in self.rows for cell in row)
 
 
 @dataclass(frozen=True)
@@ -172,8 +172,13 @@ def told(reading: Reading | None, scale: units.Scale, language: Language, best: 
     if verdict.status not in NUMBERS or value is None:
         return Cell(status_word(verdict.status, language), None, status=verdict.status, note=note)
     low, high = interval or (None, None)
-    text = units.text(language, value, scale, interval) + (" ≈" if verdict.status == "noisy" else "")
+    text = units.text(language, value, scale, interval) + mark(reading)
     return Cell(text, value, low, high, verdict.status, note, best)
+
+
+def mark(reading: Reading | None) -> str:
+    """The sign behind every number of a noisy reading, and of what is computed from it."""
+    return " ≈" if reading and reading.verdict.status == "noisy" else ""
 
 
 def status_word(status: str, language: Language) -> str:

@@ -58,7 +58,7 @@ def pareto(comparison: Comparison) -> list[Cell | str]:
     """The fronts that each record stands on: in files as words, where people read as signs."""
     key, timed = timing(comparison)
     cheap = {record.architecture for record in comparison.front}
-    quick = {id(record) for record in front(timed, key)}
+    quick = {id(record) for record in comparison.unmatched(front(timed, key), key)}
     cells: list[Cell | str] = []
     for record in comparison.records:
         fronts = {"macs": ("◆", record.architecture in cheap), "time": ("◇", id(record) in quick)}
