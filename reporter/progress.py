@@ -131,7 +131,7 @@ def in_words(reading: Reading) -> str:
     status, reason = reading.verdict
     if reading.value is None:
         return f"{status}: {reason}"
-    value = units.words(language("en"), reading.quantity, reading.value, reading.interval)
+    value = units.stated(language("en"), reading)
     return f"{value} ({status}: {reason})" if reason else value
 
 

@@ -172,8 +172,7 @@ def told(reading: Reading | None, scale: units.Scale, language: Language, best: 
     if verdict.status not in NUMBERS or value is None:
         return Cell(status_word(verdict.status, language), None, status=verdict.status, note=note)
     low, high = interval or (None, None)
-    text = units.text(language, value, scale, interval) + (" ≈" if verdict.status == "noisy" else "")
-    return Cell(text, value, low, high, verdict.status, note, best)
+    return Cell(units.figure(language, reading, scale), value, low, high, verdict.status, note, best)
 
 
 def status_word(status: str, language: Language) -> str:

@@ -11,6 +11,7 @@ from reporter.statistics import percentile
 from reporter.telling import units
 from reporter.telling.comparison import Comparison
 from reporter.telling.table import Builder, Cell, Column
+from reporter.types import Reading
 
 Place = tuple[str, str]
 PERCENTILES = (90, 99)
@@ -40,9 +41,16 @@ def add_percentiles(rows: Builder) -> None:
                 scale = units.scale(quantity, values)
                 title = f"p{share}: {_(quantity.title)}"
                 hint = _("The time that {share} % of the calls did not exceed.").format(share=share)
-                cells = [Cell(units.text(rows.language, v, scale), v) if v else Cell("") for v in values]
+                pairs = zip(readings, values, strict=True)
+                cells = [_percentile(rows, reading, value, scale) for reading, value in pairs]
                 column = Column(f"{key}_p{share}", title, _(scale.word), quantity.unit, hint, numeric=True)
                 rows.add(column, cells)
+
+
+def _percentile(rows: Builder, reading: Reading | None, value: float | None, scale: units.Scale) -> Cell:
+    if reading is None or value is None:
+        return Cell("")
+    return Cell(units.text(rows.language, value, scale) + " ≈" * units.is_doubtful(reading), value)
 
 
 def relative(comparison: Comparison, key: str) -> dict[Place, float]:

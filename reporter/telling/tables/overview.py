@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reporter.telling.comparison import Comparison, front
+from reporter.telling.comparison import Comparison, whole_front
 from reporter.telling.language import Language
 from reporter.telling.table import Builder, Cell, Table, Tabulation
 from reporter.telling.timing import how, timing
@@ -46,8 +46,9 @@ def make(comparison: Comparison, language: Language) -> Table:
             "Pareto: ◆ no other network of this table is more accurate for as few MACs, ◇ none for as little time "
             "({how}); the accuracy is the published one."
         ).format(how=how(key, language))
-        if comparison.front
+        if any(column.key == "pareto" for column in rows.columns)
         else "",
+        unmarked(comparison, language),
         weights_note(comparison, language),
         inception_note(comparison, language),
     )
@@ -57,14 +58,27 @@ def make(comparison: Comparison, language: Language) -> Table:
 def pareto(comparison: Comparison) -> list[Cell | str]:
     """The fronts that each record stands on: in files as words, where people read as signs."""
     key, timed = timing(comparison)
-    cheap = {record.architecture for record in comparison.front}
-    quick = {id(record) for record in front(timed, key)}
+    cheap = {record.architecture for record in whole_front(comparison.networks, "macs")}
+    everyone = len(timed) == len(comparison.networks)
+    quick = {id(record) for record in whole_front(timed, key)} if everyone else set()
     cells: list[Cell | str] = []
     for record in comparison.records:
         fronts = {"macs": ("◆", record.architecture in cheap), "time": ("◇", id(record) in quick)}
         signs = "".join(sign for sign, there in fronts.values() if there)
         cells.append(Cell(signs, " ".join(name for name, (_, there) in fronts.items() if there)) if signs else "")
     return cells
+
+
+def unmarked(comparison: Comparison, language: Language) -> str:
+    """Why no network is marked, where only some have the accuracy that the marks compare."""
+    known, _published, count = comparison.coverage
+    if known == count or not _published:
+        return ""
+    message = language._(
+        "No Pareto marks and no most accurate network: {known} of {count} have a published accuracy of weights; a "
+        "paper's own figure follows another protocol."
+    )
+    return message.format(known=known, count=count)
 
 
 def weights_note(comparison: Comparison, language: Language) -> str:
