@@ -50,7 +50,7 @@ class RayExecutor:
         try:
             import ray
         except ImportError:
-            raise ReporterError("--executor ray: Ray is not installed; pip install 'reporter[ray]'") from None
+            raise ReporterError("--executor ray: Ray is not installed; install it: pip install 'ray>=2.40'") from None
         self._ray: Any = ray
         self._preloaded: tuple[str, ...] = ()
         self._address = address or os.environ.get("RAY_ADDRESS") or "local"
