@@ -74,7 +74,8 @@ def _row(record: Record, key: str, factor: float, first: bool, language: Languag
     top1, paper = (found.top1 or 0, found.paper) if found else (0, False)
     source = language._("the paper's own figure") if paper else language._("torchvision's weights")
     told = f"{language._('ImageNet top-1')}: {units.share(language, top1)} % ({source})"
-    words = about(record, told, *(reading(record, each, language) for each in (key, "parameters")))
+    size = f"{record.input_size} px"
+    words = about(record, told, size, *(reading(record, each, language) for each in (key, "parameters")))
     low, high = record.readings[key].interval or (value, value)
     return {
         "name": record.architecture,

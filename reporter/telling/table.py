@@ -18,7 +18,8 @@ Value = int | float | str | None
 class Column:
     """`key` and `base` (the unit of the raw values) head the column in CSV, `title` and `unit` where people read.
 
-    `group` is the heading over columns that stand together, `short` the title where that heading is seen.
+    `group` is the heading over columns that stand together, `short` the title where that heading is seen. `bounded`:
+    low and high of its cells are what a limit is compared with, and the page has them.
     """
 
     key: str
@@ -30,6 +31,7 @@ class Column:
     interval: bool = False
     group: str = ""
     short: str = ""
+    bounded: bool = False
 
     @property
     def heading(self) -> str:
@@ -118,6 +120,11 @@ class Builder:
         """A column of words or small numbers; left out where all are empty."""
         if any(text not in ("", None) for text in texts):
             self.add(Column(key, title), [plain(text) for text in texts])
+
+    def sizes(self) -> None:
+        """The column of image sizes, which the costs of a network depend on."""
+        cells = [plain(record.input_size) for record in self.records]
+        self.add(Column("input_size", self.language._("Input, pixels")), cells)
 
     def quantity(self, key: str, whole: bool = False) -> None:
         """The column of a quantity, with all digits of counts if `whole`; left out where nobody has it."""

@@ -21,6 +21,10 @@ ELSEWHERE = ("imagenet_top1", "imagenet_top5")
 """Published, not measured: they stand in the table of accuracies."""
 
 
+COSTS: tuple[Group, ...] = ("compute", "memory", "latency")
+"""The groups whose values depend on the image size."""
+
+
 def group(name: Group) -> Callable[[Comparison, Language], Table | None]:
     def make(comparison: Comparison, language: Language) -> Table | None:
         shown = [quantity for quantity in comparison.measured(name) if quantity.key not in ELSEWHERE]
@@ -28,6 +32,8 @@ def group(name: Group) -> Callable[[Comparison, Language], Table | None]:
             return None
         rows = Builder(comparison, language, comparison.records)
         rows.names()
+        if name in COSTS:
+            rows.sizes()
         for quantity in shown:
             rows.quantity(quantity.key, whole=name == "size")
             if quantity.key in TIMES:

@@ -37,6 +37,7 @@ def make(comparison: Comparison, language: Language) -> Table:
     rows.text("family", _("Family"), [record.family for record in rows.records])
     rows.text("year", _("Year"), [record.year for record in rows.records])
     rows.text("pareto", _("Pareto"), pareto(comparison))
+    rows.sizes()
     for key in HEADLINES:
         rows.quantity(key)
     key, _timed = timing(comparison)
