@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
 import samples
 from commands import run
 
+from reporter import choosing, store
 from reporter.catalog import collect
 from reporter.preparation import choose_metrics
+from reporter.telling import report, units
 from reporter.telling.comparison import Comparison, compare
 from reporter.telling.findings import findings
 from reporter.telling.language import language
@@ -160,3 +165,102 @@ def test_no_winner_that_is_not_resolved(comparison: Comparison) -> None:
 def test_a_fine_tuning_that_hardly_began_is_no_finding(comparison: Comparison) -> None:
     assert "held-out" not in said(comparison)
     assert "hardly begun" not in said(comparison)
+
+
+HALVES = {
+    "alexnet": 0.7795,
+    "resnet18": 0.7765,
+    "resnet50": 0.8255,
+    "vgg16": 0.56522,
+    "vgg19": 0.6005,
+    "googlenet": 0.7,
+}
+"""Shares that binary arithmetic rounds one way as a fraction and another way in percent, and a whole one."""
+
+
+@pytest.fixture(scope="module")
+def halves(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A rendered folder of networks with these published accuracies."""
+    folder = tmp_path_factory.mktemp("halves")
+    for row in samples.ROWS:
+        if row[0] in HALVES:
+            record = samples.record(row)
+            top1 = record.readings["imagenet_top1"].model_copy(update={"samples": (HALVES[row[0]],)})
+            store.save(folder, record.model_copy(update={"readings": {**record.readings, "imagenet_top1": top1}}))
+    report.write(folder, ["en"])
+    return folder
+
+
+def rounded(share: float) -> str:
+    return str((100 * Decimal(repr(share))).quantize(Decimal("0.1"), ROUND_HALF_UP))
+
+
+def in_html(text: str) -> Iterator[tuple[str, str]]:
+    for table in re.findall(r"<table data-name[^>]*>(.*?)</table>", text, re.DOTALL):
+        heads = re.findall(r'<th scope="col" data-key="(\w+)"', table)
+        for row in re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.DOTALL):
+            cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
+            if "imagenet_top1" in heads and cells[0] in HALVES:
+                yield cells[0], cells[heads.index("imagenet_top1")]
+
+
+def in_rows(text: str, separator: str, title: str) -> Iterator[tuple[str, str]]:
+    """The cells of the column with that title in Markdown or LaTeX tables."""
+    at = None
+    for line in text.splitlines():
+        cells = [re.sub(r"^\\bfseries |[{}*\\]", "", cell.strip()) for cell in line.strip("| ").split(separator)]
+        if any(cell.startswith(title) for cell in cells) and len(cells) > 3:
+            at = next(rank for rank, cell in enumerate(cells) if cell.startswith(title))
+        elif cells[0] in HALVES and at is not None and len(cells) > at:
+            yield cells[0], cells[at].strip()
+        elif len(cells) < 3 and not line.startswith("\\midrule"):
+            at = None
+
+
+def test_a_published_accuracy_is_rounded_alike_everywhere(halves: Path) -> None:
+    """The page, Markdown, LaTeX, the text of `choose` and the tooltips of charts; CSV and JSON have it in full."""
+    title = "ImageNet top-1, published"
+    lines = choosing.in_words(choosing.chosen(halves, {})).splitlines()
+    seen = {
+        "html": list(in_html((halves / "report.html").read_text(encoding="utf-8"))),
+        "markdown": list(in_rows((halves / "report.md").read_text(encoding="utf-8"), " | ", title)),
+        "choose": [(parts[0], parts[1]) for line in lines if (parts := line.split()) and parts[0] in HALVES],
+        "chart": re.findall(
+            r"<title>(\w+) · ImageNet top-1: ([\d.]+) %", (halves / "figures/accuracy_macs.svg").read_text("utf-8")
+        ),
+    }
+    for table in ("overview", "accuracy", "choosing"):
+        text = (halves / f"tables/{table}.tex").read_text(encoding="utf-8")
+        seen[f"{table}.tex"] = list(in_rows(text.replace(r" \\", ""), " & ", title))
+    wanted = {(name, rounded(share)) for name, share in HALVES.items()}
+    assert rounded(HALVES["alexnet"]) == "78.0"
+    for place, cells in seen.items():
+        assert set(cells) == wanted, place
+    with (halves / "tables/overview.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert {row["architecture"]: float(row["imagenet_top1"]) for row in csv.DictReader(file)} == HALVES
+    found = choosing.chosen(halves, {})["fits"]
+    assert {row["architecture"]: row["imagenet_top1"] for row in found} == HALVES
+
+
+@pytest.mark.parametrize("share", [value / 2000 for value in range(1, 2000, 37)])
+def test_a_share_is_rounded_in_decimal(share: float) -> None:
+    assert units.share(ENGLISH, share) == rounded(share)
+    assert units.text(ENGLISH, share, units.PERCENT) == rounded(share)
+
+
+@pytest.mark.parametrize(
+    ("samples_", "printed"),
+    [
+        ((1.6481,), "≈ 1.6 s"),
+        ((0.107123, 0.1072, 0.107), "≈ 110 ms"),
+        ((0.0964, 0.0963), "≈ 96 ms"),
+        (samples.times(0.0181, 0.01), "18.1 ms"),
+    ],
+)
+def test_a_time_without_interval_has_two_digits_and_a_mark(samples_: tuple[float, ...], printed: str) -> None:
+    reading = samples.reading("latency_cpu", *samples_)
+    assert units.stated(ENGLISH, reading) == printed
+    scale = units.scale(reading.quantity, [reading.value])
+    assert units.figure(ENGLISH, reading, scale).startswith(printed.removeprefix("≈ ").split()[0])
+    assert units.figure(ENGLISH, reading, scale).endswith("≈") == printed.startswith("≈")
+    assert units.figure(ENGLISH, samples.reading("latency_cpu", 1.6481), units.SECONDS[1]) == "1,600 ≈"
