@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from reporter.durations import duration
 from reporter.telling import units
 from reporter.telling.language import language
-from reporter.types import Evidence, Reading
+from reporter.types import WITHIN, Evidence, Reading
 
 if TYPE_CHECKING:
     from reporter.measuring.job import Job
@@ -132,7 +132,7 @@ def in_words(reading: Reading) -> str:
     if reading.value is None:
         return f"{status}: {reason}"
     value = units.stated(language("en"), reading)
-    return f"{value} ({status}: {reason})" if reason else value
+    return f"{value} ({status}: {reason})" if reason and reason != WITHIN else value
 
 
 def progress(stream: TextIO) -> Lines:

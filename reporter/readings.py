@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, field_validator, model_validator, with_config
 from typing_extensions import TypedDict
 
-from reporter import statistics
+from reporter import runs, statistics
 from reporter.fields import FRACTIONS, MOST, UNITS, Facts, Name, Sample, are_numbers
+
+if TYPE_CHECKING:
+    from reporter.intervals import Spread
 
 Status = Literal["ok", "noisy", "failed", "oom", "timeout", "skipped", "unsupported"]
 Group = Literal["size", "compute", "memory", "latency", "finetune"]
@@ -17,7 +21,9 @@ Better = Literal["lower", "higher", "neither"]
 GROUPS: tuple[Group, ...] = ("size", "compute", "memory", "latency", "finetune")
 SCHEMA = 1
 NOISY_SPREAD = 0.10
-"""A time whose interval, or whose rounds, spread over more than this share of the median is called noisy."""
+"""A time whose rounds lie further apart than this share of the median is called noisy; `doubt` has the whole rule."""
+WITHIN = "interval within one process only"
+"""Why an interval of fewer than three rounds is narrow: it does not contain how far processes differ."""
 FOREIGN_LOAD = "foreign_load"
 """In a time's detail: the share of the processors that other programs kept busy, round by round."""
 DISTURBING = 0.10
@@ -54,16 +60,36 @@ class Verdict(NamedTuple):
     reason: str | None
 
 
+class Origin(_Model):
+    """The run in which a round was measured (its id in history.jsonl), and when the round started (ISO 8601, UTC)."""
+
+    run: str = Field(max_length=64)
+    started: str = Field(max_length=64)
+
+
+class LostRound(_Model):
+    """A round that was tried and gave no samples: its number from 0, the status, the reason and the run."""
+
+    number: int = Field(ge=0)
+    status: Status
+    reason: str
+    origin: Origin
+
+
 class Reading(_Model):
     """One quantity of one architecture: raw samples in base units, or the reason why there are none.
 
-    `rounds` says how many of the samples each round took; `settings` holds what the reading depends on besides the
-    machine; `detail` what the samples cannot say (a learning curve, a table of operators).
+    `rounds` has the number of samples of each round; `origins` the run and time of each round, in the same order, empty
+    in records of reporter 0.1.0, whose rounds all belong to one run; `lost` the rounds that failed after others had
+    succeeded. `settings` has what the reading depends on besides the machine; `detail` what the samples do not contain
+    (a learning curve, a table of operators).
     """
 
     quantity: Quantity
     samples: tuple[Sample, ...] = ()
     rounds: tuple[Annotated[int, Field(strict=True, ge=0)], ...] = ()
+    origins: tuple[Origin, ...] = ()
+    lost: tuple[LostRound, ...] = ()
     status: Status = "ok"
     reason: str | None = None
     settings: dict[str, JsonValue] = {}
@@ -87,6 +113,8 @@ class Reading(_Model):
             raise ValueError("the status is ok, but there are no samples")
         if self.rounds and sum(self.rounds) != len(self.samples):
             raise ValueError(f"the rounds took {sum(self.rounds)} samples, but there are {len(self.samples)}")
+        if self.origins and len(self.origins) != len(self.rounds):
+            raise ValueError(f"{len(self.origins)} origins for {len(self.rounds)} rounds")
         least = min(self.samples, default=1)
         if least <= 0 and unit in ("s", "1/s"):
             raise ValueError("a time is not positive")
@@ -97,33 +125,95 @@ class Reading(_Model):
         return self
 
     def __copy__(self) -> Self:
-        """A copy that works out anew what follows from its samples: `model_copy` may give it others."""
+        """A copy without what was derived from the samples: `model_copy` may replace them."""
         copied = super().__copy__()
-        for derived in ("value", "interval", "verdict"):
+        for derived in ("value", "interval", "verdict", "levels", "spread"):
             copied.__dict__.pop(derived, None)
+        return copied
+
+    def with_spread(self, spread: Spread) -> Self:
+        """A copy whose value, interval and verdict follow the spread of the run that it belongs to."""
+        copied = self.model_copy()
+        copied.__dict__["spread"] = spread
         return copied
 
     @cached_property
     def value(self) -> float | None:
-        """The median (or mean) of the samples; an exact integer where there is only that one."""
-        return statistics.centre(self.samples, self.quantity.centre) if self.measured else None
+        """The median (or mean) of the samples that count; an exact integer where there is only that one."""
+        if not self.measured:
+            return None
+        samples = [sample for part in self.counted for sample in part] if self.moved is not None else self.samples
+        return statistics.centre(samples, self.quantity.centre)
 
     @cached_property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of `value`, where the samples carry one."""
-        return statistics.interval(self.samples, self.quantity.centre) if self.measured else None
+        """The 95 % interval of `value`, where the samples carry one: of a time, at the level of rounds."""
+        if not self.measured or self.value is None:
+            return None
+        if not self.timed:
+            return statistics.interval(self.samples, self.quantity.centre)
+        from reporter import intervals
+
+        return intervals.bounds(self.value, self.counted, self.spread)
 
     @property
     def measured(self) -> bool:
         return self.status == "ok" and bool(self.samples)
 
+    @property
+    def timed(self) -> bool:
+        """Whether it is a median of times or rates, whose rounds vary."""
+        return self.measured and self.quantity.unit in ("s", "1/s") and self.quantity.centre == "median"
+
+    def by_run(self) -> list[runs.Run]:
+        """Each run, oldest first: its id, when its first round started, the samples of its rounds.
+
+        Rounds without an origin belong to one run, "".
+        """
+        parts = statistics.split(self.samples, self.rounds)
+        if not self.origins:
+            return [("", "", parts)]
+        found: dict[str, tuple[str, list[Sequence[float]]]] = {}
+        for origin, part in sorted(zip(self.origins, parts, strict=True), key=lambda pair: pair[0].started):
+            found.setdefault(origin.run, (origin.started, []))[1].append(part)
+        return [(run, started, parts) for run, (started, parts) in found.items()]
+
+    @cached_property
+    def levels(self) -> runs.Levels:
+        """The logarithms of the medians of the rounds of a time, run by run, oldest first."""
+        return runs.levels(self.by_run())
+
+    @cached_property
+    def spread(self) -> Spread:
+        """How far the medians of its rounds vary, by these rounds alone; `with_spread` has that of its whole run."""
+        from reporter import intervals
+
+        return intervals.alone([logs for _, logs in self.levels])
+
+    @property
+    def counted(self) -> list[Sequence[float]]:
+        """The samples of the rounds that count: of the newest run only where its level differs from an older one's."""
+        parts = self.by_run()[-1:] if self.moved is not None else self.by_run()
+        return [part for _, _, rounds in parts for part in rounds if part]
+
+    @property
+    def moved(self) -> str | None:
+        """The latest older run of a time whose level differs from the newest run's by more than its rounds vary."""
+        if len(self.origins) < 2 or not self.timed:
+            return None
+        return runs.moved(self.levels, self.spread)
+
     @cached_property
     def verdict(self) -> Verdict:
-        """The status as it is told: `noisy` is derived from the samples, never stored."""
-        if not self.measured or self.quantity.unit not in ("s", "1/s") or self.quantity.centre == "mean":
+        """The status as it is reported: `noisy` is derived from the samples, never stored."""
+        if not self.timed:
             return Verdict(self.status, self.reason)
-        doubt = statistics.doubt(self.samples, self.rounds, NOISY_SPREAD) or self._disturbance
-        return Verdict("noisy", doubt) if doubt else Verdict("ok", self.reason)
+        before = self.moved
+        change = runs.change(self.by_run(), before, self.quantity.unit) if before is not None else None
+        rounds = self.counted
+        doubt = change or statistics.doubt(rounds, NOISY_SPREAD, self.interval) or self._disturbance
+        within = WITHIN if self.interval and len(rounds) < statistics.FEWEST_ROUNDS else None
+        return Verdict("noisy", doubt) if doubt else Verdict("ok", self.reason or within)
 
     @property
     def _disturbance(self) -> str | None:

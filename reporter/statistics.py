@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from statistics import mean, median, stdev
 
 CONFIDENCE = 0.95
 FEWEST_BEYOND = 10
+FEWEST_ROUNDS = 3
+"""With fewer rounds, a disturbed one cannot be distinguished from the others."""
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def centre(samples: Sequence[float], kind: str) -> float:
@@ -39,20 +43,44 @@ def median_ranks(count: int, confidence: float = CONFIDENCE) -> tuple[int, int] 
     return (rank - 1, count - rank) if rank else None
 
 
-def doubt(samples: Sequence[float], rounds: Sequence[int], limit: float) -> str | None:
-    """Why a series of times is not to be trusted within `limit` (a share of the median), None where it is."""
-    middle = median(samples)
-    bounds = _median_interval(samples)
+def doubt(rounds: Sequence[Sequence[float]], limit: float, bounds: tuple[float, float] | None) -> str | None:
+    """Why the median of a series of times is not reliable within `limit` (a share of it), None where it is.
+
+    `bounds` is its 95 % interval. From FEWEST_ROUNDS rounds on it contains how far processes differ, and may extend to
+    `limit` on either side; that of fewer rounds, which does not, may span no more than `limit`.
+    """
+    samples = [sample for part in rounds for sample in part]
     if bounds is None:
         return f"only {len(samples)} samples, too few for a 95 % interval"
+    middle = median(samples)
     spread = (bounds[1] - bounds[0]) / middle
-    if spread > limit:
+    if spread > limit * (1 if len(rounds) < FEWEST_ROUNDS else 2):
         return f"the 95 % interval spans {spread:.0%} of the median"
-    medians = [median(part) for part in split(samples, rounds) if part]
-    apart = (max(medians) - min(medians)) / middle if medians else 0.0
+    medians = [median(part) for part in rounds]
+    apart = (max(medians) - min(medians)) / middle
     if apart > limit:
         return f"the medians of {len(medians)} rounds lie {apart:.0%} apart"
     return None
+
+
+def in_words(value: float, unit: str) -> str:
+    """A time or a rate with three digits, for the reasons in records: `71.3 ms`."""
+    if unit == "1/s":
+        return f"{value:.3g} images/s"
+    factor, word = next(((f, w) for f, w in ((1.0, "s"), (1e-3, "ms")) if value >= f), (1e-6, "µs"))
+    return f"{value / factor:.3g} {word}"
+
+
+def days(*moments: str) -> tuple[str, ...]:
+    """The days of moments in ISO 8601, `25 Nov`, with the time where two are alike; any other text as it is."""
+    try:
+        whens = [datetime.fromisoformat(moment) for moment in moments]
+    except ValueError:
+        return moments
+    told = [f"{when.day} {MONTHS[when.month - 1]}" for when in whens]
+    if len(set(told)) == len(told):
+        return tuple(told)
+    return tuple(f"{day}, {when:%H:%M}" for day, when in zip(told, whens, strict=True))
 
 
 def percentile(samples: Sequence[float], share: float) -> float | None:

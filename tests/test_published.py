@@ -57,8 +57,8 @@ def test_a_run_of_times_has_it(tmp_path: Path) -> None:
     options = ("--metrics", "latency_cpu_1thread", "--preset", "quick", "--device", "cpu")
     done = run("--out", tmp_path, "--architectures", "resnet18,se_resnet50", *options)
     assert done.returncode == 0, done.stderr
-    told = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))["records"]
-    found = {record["architecture"]: record["readings"] for record in told}
+    summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
+    found = {record["architecture"]: record["readings"] for record in summary["records"]}
     assert found["resnet18"]["imagenet_top1"]["value"] == 0.69758
     assert found["resnet18"]["imagenet_top5"]["status"] == "ok"
     assert found["se_resnet50"]["imagenet_top1"]["status"] == "unsupported"
@@ -264,3 +264,18 @@ def test_a_time_without_interval_has_two_digits_and_a_mark(samples_: tuple[float
     assert units.figure(ENGLISH, reading, scale).startswith(printed.removeprefix("≈ ").split()[0])
     assert units.figure(ENGLISH, reading, scale).endswith("≈") == printed.startswith("≈")
     assert units.figure(ENGLISH, samples.reading("latency_cpu", 1.6481), units.SECONDS[1]) == "1,600 ≈"
+
+
+def test_a_mark_of_time_needs_a_time_that_is_distinguished() -> None:
+    """A network that is as fast as a more accurate one, as far as the run resolves it, is not marked as faster."""
+
+    def marked(faster: float) -> str:
+        rows = {row[0]: samples.record(row) for row in samples.ROWS}
+        times = {"alexnet": samples.times(0.05 * faster), "resnet50": samples.times(0.05)}
+        key = "latency_cpu_1thread"
+        readings = {name: rows[name].readings | {key: samples.reading(key, *taken)} for name, taken in times.items()}
+        records = [rows[name].model_copy(update={"readings": found}) for name, found in readings.items()]
+        return marks(overview.make(compare(records), ENGLISH))["alexnet"]
+
+    assert marked(0.5) == "◆◇"
+    assert marked(0.995) == "◆"

@@ -116,14 +116,14 @@ ENTRIES = (
     Chart(
         name="throughput",
         title="Throughput",
-        caption="Images per second in a batch, with the 95 % interval of the median. Longer is better.",
+        caption="Images per second in a batch, with the 95 % interval. Longer is better; ≈ marks noisy values.",
         draw=bars("throughput_cpu", per_machine=True),
         order=62,
     ),
     Chart(
         name="throughput_cuda",
         title="Throughput on the GPU",
-        caption="Images per second in a batch, with the 95 % interval of the median. Longer is better.",
+        caption="Images per second in a batch, with the 95 % interval. Longer is better; ≈ marks noisy values.",
         draw=bars("throughput_cuda", per_machine=True),
         order=63,
     ),

@@ -10,6 +10,7 @@ from reporter.telling.comparison import Comparison
 from reporter.telling.drawing import Spec
 from reporter.telling.language import Language
 from reporter.telling.pointing import about, reading
+from reporter.telling.table import mark
 from reporter.types import Chart, Record
 
 DEVICES = (("latency_cpu_1thread", "latency_cpu", "throughput_cpu"), ("latency_cuda", "throughput_cuda"))
@@ -90,7 +91,7 @@ def _point(record: Record, key: str, language: Language) -> Spec | None:
         "low": low,
         "high": high,
         "spread": spread,
-        "doubtful": units.is_doubtful(found),
+        "mark": mark(found),
     }
 
 
@@ -98,7 +99,7 @@ def _told(row: Spec, scale: units.Scale, language: Language) -> Spec:
     """The point in the panel's unit with the words beside it."""
     rough = units.rough(language, row["value"], scale)
     words = units.text(language, row["value"], scale, row["spread"]) if row["spread"] else rough
-    words += " ≈" if row["doubtful"] else ""
+    words += row["mark"]
     places = {key: row[key] / scale.factor for key in ("value", "low", "high")}
     return {**{key: row[key] for key in ("name", "family", "about")}, **places, "text": words}
 

@@ -1,4 +1,4 @@
-"""The order of the networks in time, and how sure each place in it is."""
+"""The ranks of the networks in time, as far as the run resolves them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from reporter.telling.drawing import Spec
 from reporter.telling.language import Language
 from reporter.telling.pointing import about, reading
 from reporter.telling.ranks import Rank, ranks
+from reporter.telling.table import mark
 from reporter.telling.timing import TIMES
 from reporter.types import Chart, Record
 
@@ -35,9 +36,10 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
 
 
 def _row(record: Record, key: str, rank: Rank, language: Language) -> Spec:
-    told = language._("rank {rank}, 95 % of the resamples: {span}").format(rank=rank.rank, span=rank.told(language))
+    told = language._("rank {rank}, shared ranks: {span}").format(rank=rank.rank, span=rank.told(language))
     words = about(record, told, reading(record, key, language))
-    places = {"value": rank.rank, "low": rank.low, "high": rank.high, "text": rank.told(language)}
+    text = rank.told(language) + mark(record.readings[key])
+    places = {"value": rank.rank, "low": rank.low, "high": rank.high, "text": text}
     return {"name": record.architecture, "family": record.family, "about": words, **places}
 
 
@@ -58,9 +60,8 @@ ENTRIES = (
     Chart(
         name="ranks",
         title="Ranks in time, and how sure they are",
-        caption="Dot: the rank of the measured median. Line: where 95 % of 1,000 resamples put it, each of rounds "
-        "drawn anew and of samples drawn anew within them. Networks whose lines overlap are not told apart by "
-        "this run.",
+        caption="Dot: the rank of the measured median. Line: the ranks of all architectures that this run does not "
+        "distinguish from it, by the 95 % interval of their ratio round by round. ≈ marks a noisy time.",
         draw=draw,
         order=61,
     ),

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reporter.comparing.noise import NORMAL_MEDIAN, Log
+from reporter.comparing.noise import NORMAL_MEDIAN
 from reporter.comparing.times import ALPHA, MIN_EFFECT
 from reporter.history import PastRun
+from reporter.intervals import Log
 
 FEWEST_NIGHTS = 3
 """So many nights make a level."""

@@ -12,19 +12,12 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reporter.history import PastRun
-from reporter.statistics import split
+from reporter.intervals import Log, Noise, moderated, typical
+from reporter.statistics import FEWEST_ROUNDS, split
 from reporter.types import Reading
 
-Log = NDArray[np.float64]
-
-FEWEST_ROUNDS = 3
-"""With fewer rounds a side, one that was disturbed cannot be told from the others, and no time is judged."""
-FEWEST_NETWORKS = 3
-PRIOR_FREEDOM = 4
-"""How many degrees of freedom the networks' common variance weighs against a network's own."""
 FEWEST_FOR_SPREAD = 8
 """From so many networks on, the spread of their changes is itself an estimate of the noise: most have not changed."""
 HISTORY_RUNS = 5
@@ -44,14 +37,6 @@ class Run:
     @property
     def rounds(self) -> int:
         return int(self.medians.shape[1])
-
-
-@dataclass(frozen=True)
-class Noise:
-    """The standard deviation of each network's change when nothing changed, and how well it is known."""
-
-    deviation: Log
-    freedom: float
 
 
 def count_rounds(reading: Reading) -> int:
@@ -95,32 +80,15 @@ def noise(base: Run, new: Run, changes: Log, past: Log | None) -> Noise | None:
 
 
 def between_rounds(base: Run, new: Run) -> Noise:
-    """From how rounds of one side differ: all networks pooled by their median, more for those that are noisier.
-
-    The median of chi-squared with d degrees of freedom is d (1 - 2/9d)^3; pooled that way, half the freedom is left.
-    """
+    """From how rounds of one side differ: all networks pooled by their median, more for those that are noisier."""
     freedom = base.rounds + new.rounds - 2
     own = sum(((run.medians - run.medians.mean(axis=1, keepdims=True)) ** 2).sum(axis=1) for run in (base, new))
     own = own / freedom
-    pooled = np.median(own) / (1 - 2 / (9 * freedom)) ** 3
-    variance = _moderated(own, float(pooled), freedom)
+    variance = moderated(own, typical(own, freedom), freedom)
     networks = len(variance)
     centre = 1 + math.pi / (2 * networks) if networks > 1 else 1.0
     deviation = np.sqrt(variance * (1 / base.rounds + 1 / new.rounds) * centre)
     return Noise(deviation, max(1.0, networks * freedom / 2))
-
-
-def spread(rounds: Log) -> Noise:
-    """The noise of a network's mean over its rounds (networks x rounds), all networks' variance weighing in.
-
-    One or two networks have no typical one among them: their variances are averaged, and all freedom is left.
-    """
-    networks, freedom = len(rounds), rounds.shape[1] - 1
-    own = rounds.var(axis=1, ddof=1)
-    few = networks < FEWEST_NETWORKS
-    pooled = float(own.mean() if few else np.median(own) / (1 - 2 / (9 * freedom)) ** 3)
-    variance = _moderated(own, pooled, freedom)
-    return Noise(np.sqrt(variance / rounds.shape[1]), float(networks * freedom) / (1 if few else 2))
 
 
 def between_networks(changes: Log) -> Log:
@@ -144,9 +112,4 @@ def between_nights(past: Sequence[PastRun], machine: str, key: str, names: Seque
     logs = np.log(np.array(rows))
     steps = np.abs(np.diff(logs - logs.mean(axis=1, keepdims=True), axis=0))
     own, pooled = (NORMAL_MEDIAN * np.median(steps, axis=0)) ** 2, (NORMAL_MEDIAN * float(np.median(steps))) ** 2
-    return np.asarray(np.sqrt(_moderated(own, pooled, len(steps) / 2)))
-
-
-def _moderated(own: Log, pooled: float, freedom: float) -> Log:
-    """Each network's variance: the common one, or more where its own, so far as it is known, is larger."""
-    return np.maximum(pooled, (PRIOR_FREEDOM * pooled + freedom * own) / (PRIOR_FREEDOM + freedom))
+    return np.asarray(np.sqrt(moderated(own, pooled, len(steps) / 2)))

@@ -24,9 +24,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from reporter.comparing.differences import Basis, Change, Differences, Judgement, Timing
-from reporter.comparing.noise import FEWEST_ROUNDS, Log, Noise, parts, spread
+from reporter.comparing.noise import parts
 from reporter.comparing.pairs import NO_NUMBER, Pair, is_time
 from reporter.comparing.times import ALPHA, INTERVAL, MIN_EFFECT, RANK_ALPHA
+from reporter.intervals import Log, Noise, of_means
+from reporter.statistics import FEWEST_ROUNDS
 from reporter.types import Quantity, Reading, Record
 
 
@@ -42,11 +44,7 @@ class Column:
 
     def margins(self, alpha: float) -> Log | None:
         """How far each change may be off, at a significance of `alpha`."""
-        from scipy.special import stdtrit
-
-        if self.noise is None:
-            return None
-        return np.asarray(stdtrit(self.noise.freedom, 1 - alpha / 2) * self.noise.deviation)
+        return None if self.noise is None else self.noise.margins(alpha)
 
 
 def judge(a: Sequence[Record], b: Sequence[Record]) -> Differences:
@@ -83,7 +81,7 @@ def centre(values: Log) -> float:
 def _column(key: str, pairs: Sequence[Pair]) -> Column:
     rounds = [ratios(pair.base.readings[key], pair.new.readings[key]) for pair in pairs]
     enough = min(len(network) for network in rounds) >= FEWEST_ROUNDS
-    noise = spread(np.array([[centre(part) for part in network] for network in rounds])) if enough else None
+    noise = of_means(np.array([[centre(part) for part in network] for network in rounds])) if enough else None
     changes = np.array([centre(np.concatenate(network)) for network in rounds])
     return Column(pairs[0].new.readings[key].quantity, pairs, rounds, changes, noise)
 

@@ -30,9 +30,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from reporter.comparing.differences import Basis, Gap, Judgement, Timing
-from reporter.comparing.noise import FEWEST_ROUNDS, Log, Noise, Run, between_nights, count_rounds, noise, run, shift
+from reporter.comparing.noise import Run, between_nights, count_rounds, noise, run, shift
 from reporter.comparing.pairs import Pair, alike, is_time
 from reporter.history import PastRun
+from reporter.intervals import Log, Noise
+from reporter.statistics import FEWEST_ROUNDS
 from reporter.types import Quantity, Reading
 
 MIN_EFFECT = 0.03
@@ -150,11 +152,7 @@ def _floors(group: Group, rows: int) -> Log | None:
 
 
 def _margins(group: Group, alpha: float) -> Log | None:
-    from scipy.special import stdtrit
-
-    if group.noise is None:
-        return None
-    return np.asarray(stdtrit(group.noise.freedom, 1 - alpha / 2) * group.noise.deviation)
+    return None if group.noise is None else group.noise.margins(alpha)
 
 
 def _agreement(group: Group, index: int) -> float:

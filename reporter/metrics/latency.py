@@ -25,7 +25,7 @@ def _latency(key: str, title: str, where: str) -> Quantity:
         group="latency",
         better="lower",
         definition=f"Seconds from one image of native size to its 1,000 outputs, {where}: the median over all rounds, "
-        "warmed up, with its 95 % interval by order statistics.",
+        "warmed up, with its 95 % interval by how far rounds vary.",
     )
 
 

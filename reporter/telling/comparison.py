@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from reporter.fields import MOST, are_numbers
 from reporter.history import PastRun
+from reporter.rounds import Times, with_intervals
 from reporter.telling.shares import is_resolved
 from reporter.types import GROUPS, Quantity, Reading, Record, ReporterError, Status
 
@@ -124,8 +125,22 @@ class Comparison:
         return found
 
     def is_best(self, record: Record, key: str) -> bool:
+        """Whether a record has the best value of its machine, and the run distinguishes it from all others."""
         value = record.value(key)
-        return value is not None and value == self.winners.get((record.machine, key))
+        if value is None or value != self.winners.get((record.machine, key)):
+            return False
+        return not record.readings[key].timed or len(self.times(record.machine, key).like(record.architecture)) == 1
+
+    def times(self, machine: str, key: str) -> Times:
+        """The times of a machine, to ask which of them the run distinguishes."""
+        if (machine, key) not in self._times:
+            readings = ((record.architecture, record.readings.get(key)) for record in self.of(machine))
+            self._times[machine, key] = Times({name: reading for name, reading in readings if reading})
+        return self._times[machine, key]
+
+    @cached_property
+    def _times(self) -> dict[tuple[str, str], Times]:
+        return {}
 
     @cached_property
     def front(self) -> tuple[Record, ...]:
@@ -141,9 +156,10 @@ class Comparison:
 
 
 def compare(records: Sequence[Record]) -> Comparison:
-    """Puts records side by side; raises ReporterError where there is none."""
+    """Puts records side by side, with the intervals of their run; raises ReporterError where there is none."""
     if not records:
         raise ReporterError("no records to report; measure first: reporter --out DIR")
+    records = with_intervals(records)
     newest = sorted(records, key=lambda record: (record.started, record.machine), reverse=True)
     machines = tuple(dict.fromkeys(record.machine for record in newest))
     ordered = sorted(records, key=lambda record: (*_order(record), machines.index(record.machine)))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from reporter.rounds import Times
 from reporter.telling import units
 from reporter.telling.comparison import Comparison, accuracy
 from reporter.telling.correlation import spearman
 from reporter.telling.language import Language
-from reporter.telling.pairs import against
+from reporter.telling.pairs import against, doubted
 from reporter.telling.ranks import ranks
 from reporter.telling.shares import differ, guessing, interval, is_enough, steps_of
 from reporter.telling.starts import brought, probed
@@ -27,24 +28,48 @@ def findings(comparison: Comparison, language: Language) -> list[str]:
 
 
 def fastest(comparison: Comparison, language: Language) -> str | None:
-    """The fastest and the slowest network of the newest machine."""
+    """The fastest and the slowest architecture of the newest machine, as far as the run distinguishes them."""
     key, records = timing(comparison)
     if len(records) < 2:
         return None
     first, last = min(records, key=lambda r: r.value(key) or 0), max(records, key=lambda r: r.value(key) or 0)
-    times = [_said(record, key, language) for record in (first, last)]
-    ratio = units.ratio(language, (last.value(key) or 0) / (first.value(key) or 1))
+    times = comparison.times(comparison.machines[0], key)
+    if not times.differ(last.architecture, first.architecture):
+        message = language._("The run does not distinguish the fastest from the slowest architecture ({how}).")
+        return message.format(how=how(key, language))
+    return " ".join((_end(first, key, comparison, language), _last(last, first, key, comparison, language)))
+
+
+def _end(first: Record, key: str, comparison: Comparison, language: Language) -> str:
+    """The fastest architecture, or those that may be it."""
+    rivals = _rivals(first, key, comparison)
+    told = {"time": _said(first, key, language), "how": how(key, language)}
+    if len(rivals) == 1:
+        message = language._("{first} is the fastest: {time} for one image ({how}).")
+        return message.format(first=first.architecture, **told)
     message = language._(
-        "{first} is the fastest: {time} for one image ({how}). {last} takes {ratio} times as long, {slow}."
+        "The fastest are {names}, which this run does not distinguish: about {time} for one image ({how})."
     )
-    return message.format(
-        first=first.architecture,
-        time=times[0],
-        how=how(key, language),
-        last=last.architecture,
-        ratio=ratio,
-        slow=times[1],
-    )
+    return message.format(names=language.listing(rivals), **told)
+
+
+def _last(last: Record, first: Record, key: str, comparison: Comparison, language: Language) -> str:
+    """The slowest architecture, or those that may be it, and how many times as long as the fastest it takes."""
+    rivals = _rivals(last, key, comparison)
+    found = comparison.times(comparison.machines[0], key).ratio(last.architecture, first.architecture)
+    doubt = doubted(units.ratio(language, found.ratio), first.readings[key], last.readings[key])
+    told = {"ratio": doubt, "slow": _said(last, key, language)}
+    if len(rivals) == 1:
+        message = language._("{last} takes {ratio} times as long, {slow}.")
+        return message.format(last=last.architecture, **told)
+    message = language._("The slowest are {names}: about {ratio} times as long, {slow}.")
+    return message.format(names=language.listing(rivals), **told)
+
+
+def _rivals(record: Record, key: str, comparison: Comparison) -> list[str]:
+    """An architecture and those that the run does not distinguish from it, in the order of the records."""
+    like = comparison.times(record.machine, key).like(record.architecture)
+    return [each.architecture for each in comparison.of(record.machine) if each.architecture in like]
 
 
 def cheapest(comparison: Comparison, language: Language) -> str | None:
@@ -79,19 +104,21 @@ def not_time(comparison: Comparison, language: Language) -> str | None:
     key, records = timing(comparison)
     rows = [(r, r.value("macs"), r.value(key)) for r in records if r.readings[key].verdict.status == "ok"]
     known = [(record, macs, time) for record, macs, time in rows if macs and time]
-    if (pair := _farthest(known)) is None:
+    times = comparison.times(comparison.machines[0], key)
+    if (pair := _farthest(known, times)) is None:
         return None
     few, many = pair
+    longer = times.ratio(few[0].architecture, many[0].architecture).ratio
     message = language._(
         "Multiply-adds are not time: {few} needs {fewer} times fewer of them than {many}, "
         "yet takes {longer} times as long ({how})."
     )
-    ratios = {"fewer": units.ratio(language, many[1] / few[1]), "longer": units.ratio(language, few[2] / many[2])}
+    ratios = {"fewer": units.ratio(language, many[1] / few[1]), "longer": units.ratio(language, longer)}
     return message.format(few=few[0].architecture, many=many[0].architecture, how=how(key, language), **ratios)
 
 
-def _farthest(known: Sequence[Priced]) -> tuple[Priced, Priced] | None:
-    """The two that differ most in time for a MAC, of which the one with fewer MACs takes a tenth longer or more."""
+def _farthest(known: Sequence[Priced], times: Times) -> tuple[Priced, Priced] | None:
+    """The two that differ most in time for a MAC, of which the one with fewer MACs surely takes longer."""
     dear = sorted(known, key=lambda row: row[1] / row[2])
     pair, best = None, 1.0
     for few in dear:
@@ -99,7 +126,7 @@ def _farthest(known: Sequence[Priced]) -> tuple[Priced, Priced] | None:
             gain = (many[1] / few[1]) * (few[2] / many[2])
             if gain <= best:
                 break
-            if few[1] < many[1] and few[2] > 1.1 * many[2]:
+            if few[1] < many[1] and few[2] > many[2] and times.differ(few[0].architecture, many[0].architecture):
                 pair, best = (few, many), gain
                 break
     return pair
@@ -121,7 +148,7 @@ def correlated(comparison: Comparison, language: Language) -> str | None:
 
 
 def ordered(comparison: Comparison, language: Language) -> str | None:
-    """How sure the order in time is: who keeps the rank over resamples, and whose rank is the least sure."""
+    """How many ranks in time the run resolves, and which is the least certain."""
     key, _records = timing(comparison)
     placed = ranks(comparison, comparison.machines[0], key)
     if len(placed) < 3:
@@ -129,13 +156,11 @@ def ordered(comparison: Comparison, language: Language) -> str | None:
     sure = sum(rank.low == rank.high for rank in placed.values())
     name, widest = max(placed.items(), key=lambda item: item[1].high - item[1].low)
     if widest.low == widest.high:
-        message = language._(
-            "The order in time ({how}) is sure: in 95 % of the resamples every network keeps its rank."
-        )
-        return message.format(how=how(key, language))
+        message = language._("Ranking confidence ({how}): the run distinguishes all {count} architectures.")
+        return message.format(how=how(key, language), count=len(placed))
     message = language._(
-        "How sure the order in time is ({how}): {sure} of {count} networks keep their rank over resamples; "
-        "the least sure is {name}, whose rank may be {low} to {high}."
+        "Ranking confidence ({how}): the rank of {sure} of {count} architectures is certain; the least certain is that "
+        "of {name}, {low} to {high}."
     )
     spans = {"low": widest.low, "high": widest.high}
     return message.format(how=how(key, language), sure=sure, count=len(placed), name=name, **spans)

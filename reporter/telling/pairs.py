@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
+from reporter.intervals import Ratio
 from reporter.telling import units
 from reporter.telling.comparison import Comparison, published
 from reporter.telling.language import Language
@@ -18,24 +20,43 @@ def against(new: str, old: str, opening: str) -> Callable[[Comparison, Language]
         for machine in comparison.machines:
             named = {record.architecture: record for record in comparison.of(machine)}
             if new in named and old in named:
-                changes = _changes(named[new], named[old], language)
+                changes = _changes(named[new], named[old], comparison, language)
                 return f"{language._(opening)} {language.listing(changes)}." if changes else None
         return None
 
     return find
 
 
-def _changes(new: Record, old: Record, language: Language) -> list[str]:
+def _changes(new: Record, old: Record, comparison: Comparison, language: Language) -> list[str]:
     _ = language._
     words = {"parameters": _("{change} parameters"), "macs": _("{change} MACs")}
-    words |= {key: _("{change} time ({how})").replace("{how}", how(key, language)) for key in TIMES[:1]}
     found = []
     for key, message in words.items():
         now, before = new.value(key), old.value(key)
         if now and before:
             change = units.change(language, now, before)
-            found.append(message.format(change=doubted(change, new.readings[key], old.readings[key])))
-    return found + _gain(new, old, language)
+            found.append(message.format(change=change))
+    return found + _slower(new, old, comparison, language) + _gain(new, old, language)
+
+
+def _slower(new: Record, old: Record, comparison: Comparison, language: Language) -> list[str]:
+    """The difference in time, or how large one could be that the run does not resolve."""
+    key = TIMES[0]
+    if new.value(key) is None or old.value(key) is None:
+        return []
+    found = comparison.times(new.machine, key).ratio(new.architecture, old.architecture)
+    if found.resolved:
+        message, change = language._("{change} time ({how})"), units.change(language, found.ratio, 1)
+    else:
+        message, change = language._("no difference in time beyond {change} ({how})"), _bound(found, language)
+    readings = (new.readings[key], old.readings[key])
+    return [message.format(change=doubted(change, *readings), how=how(key, language))]
+
+
+def _bound(found: Ratio, language: Language) -> str:
+    """The largest difference that an interval includes, rounded up."""
+    digits = 0 if found.bound >= 0.1 else 1
+    return f"{language.number(math.ceil(found.bound * 100 * 10**digits) / 10**digits, digits)} %"
 
 
 def _gain(new: Record, old: Record, language: Language) -> list[str]:

@@ -138,9 +138,16 @@ def measured(comparison: Comparison, language: Language) -> Section:
         "either word for either number; where a published figure is quoted here it is in MACs."
     )
     times = _(
-        "Times are medians of repeated runs in a fresh process per network, after warm-up, with every sample kept; "
-        "intervals are 95 % order-statistic intervals of the median. The rounds go over all networks in turn, so that "
-        "a drift of the machine is shared. Compare ratios within a run, not times of two machines."
+        "Times are medians of repeated runs in a fresh process per network, after warm-up, with every sample kept. The "
+        "rounds go over all networks in turn, so that a drift of the machine is shared. Compare ratios within a run, "
+        "not times of two machines."
+    )
+    intervals = _(
+        "Intervals: the 95 % interval of a time follows from how far the medians of its rounds vary, each round a "
+        "process of its own; this variance is pooled over the architectures of the machine. Two architectures are "
+        "distinguished by their ratio in each round. With fewer than three rounds an interval is within one process "
+        "only (order statistics of its samples) and is too narrow for comparisons, which then assume a deviation of "
+        "3 % between processes."
     )
     memory = _(
         "A process that is timed keeps the memory that a call frees (where the C library is glibc). Otherwise many "
@@ -150,7 +157,9 @@ def measured(comparison: Comparison, language: Language) -> Section:
     quantities = comparison.quantities.values()
     shown = [q for q in quantities if any(value is not None for value in comparison.column(q.key))]
     terms = tuple((language._(q.title), language._(q.definition)) for q in shown)
-    return Section("measured", _("How each number was measured"), (Text(macs), Text(times), Text(memory), Terms(terms)))
+    return Section(
+        "measured", _("How each number was measured"), (*map(Text, (macs, times, intervals, memory)), Terms(terms))
+    )
 
 
 def failed(comparison: Comparison, complaints: Sequence[str], language: Language) -> Section:

@@ -82,7 +82,7 @@ class Table:
     @property
     def marked(self) -> bool:
         """Whether a cell has a reason to tell."""
-        return any(cell.note for row in self.rows for cell in row)
+        return any(cell.note and cell.status != "ok" for row in self.rows for cell in row)
 
 
 @dataclass(frozen=True)
@@ -180,6 +180,11 @@ def told(reading: Reading | None, scale: units.Scale, language: Language, best: 
         return Cell(status_word(verdict.status, language), None, status=verdict.status, note=note)
     low, high = interval or (None, None)
     return Cell(units.figure(language, reading, scale), value, low, high, verdict.status, note, best)
+
+
+def mark(reading: Reading | None) -> str:
+    """The sign behind every number of a doubtful reading, and of what is computed from it."""
+    return " ≈" if reading and units.is_doubtful(reading) else ""
 
 
 def status_word(status: str, language: Language) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
-from reporter.comparing.noise import parts, run
 from reporter.comparing.pairs import is_time
 from reporter.comparing.times import FEWEST
 from reporter.statistics import percentile
 from reporter.telling import units
 from reporter.telling.comparison import Comparison
-from reporter.telling.table import Builder, Cell, Column
+from reporter.telling.table import Builder, Cell, Column, mark
 from reporter.types import Reading
 
 Place = tuple[str, str]
@@ -24,10 +23,21 @@ def add_relative(rows: Builder) -> None:
         found = relative(rows.comparison, key) if quantity.unit == "s" and key.startswith("latency") else {}
         if found:
             title = _("Relative: {quantity}").format(quantity=_(quantity.title))
-            hint = _("Time over the geometric mean of all networks in the run; comparisons of runs use it.")
+            hint = _("Time over the geometric mean of the times of this column, machine by machine.")
             values = [found.get((record.machine, record.architecture)) for record in rows.records]
-            cells = [Cell(rows.language.number(v, 2), v) if v else Cell("–", status="missing") for v in values]
+            cells = [
+                _relative(record.readings.get(key), v, rows) for record, v in zip(rows.records, values, strict=True)
+            ]
             rows.add(Column(f"{key}_relative", title, "", "1", hint, numeric=True), cells)
+
+
+def _relative(reading: Reading | None, value: float | None, rows: Builder) -> Cell:
+    """A relative time with the digits and the doubt of the time itself."""
+    if reading is None or value is None or not reading.value:
+        return Cell("–", status="missing")
+    share = value / reading.value
+    interval = (reading.interval[0] * share, reading.interval[1] * share) if reading.interval else None
+    return Cell(f"{units.text(rows.language, value, interval=interval)}{mark(reading)}", value)
 
 
 def add_percentiles(rows: Builder) -> None:
@@ -41,33 +51,28 @@ def add_percentiles(rows: Builder) -> None:
                 scale = units.scale(quantity, values)
                 title = f"p{share}: {_(quantity.title)}"
                 hint = _("The time that {share} % of the calls did not exceed.").format(share=share)
-                pairs = zip(readings, values, strict=True)
-                cells = [_percentile(rows, reading, value, scale) for reading, value in pairs]
+                cells = [
+                    Cell(units.text(rows.language, v, scale) + mark(r), v) if v else Cell("")
+                    for r, v in zip(readings, values, strict=True)
+                ]
                 column = Column(f"{key}_p{share}", title, _(scale.word), quantity.unit, hint, numeric=True)
                 rows.add(column, cells)
 
 
-def _percentile(rows: Builder, reading: Reading | None, value: float | None, scale: units.Scale) -> Cell:
-    if reading is None or value is None:
-        return Cell("")
-    return Cell(units.text(rows.language, value, scale) + " ≈" * units.is_doubtful(reading), value)
-
-
 def relative(comparison: Comparison, key: str) -> dict[Place, float]:
-    """Each network's time over the geometric mean of those interleaved with it, by machine and architecture.
+    """Each architecture's time over the geometric mean of all times of its machine, by machine and architecture.
 
-    The median over rounds. Throughput counts as seconds per image. A network with fewer rounds than others has none.
+    Throughput counts as seconds per image. Of fewer than FEWEST times there are none.
     """
     quantity = comparison.quantities.get(key)
     found: dict[Place, float] = {}
     if quantity is None or not is_time(quantity):
         return found
+    sign = -1 if quantity.unit == "1/s" else 1
     for machine in comparison.machines:
-        readings = {record.architecture: record.readings.get(key) for record in comparison.of(machine)}
-        measured = {name: reading for name, reading in readings.items() if reading and reading.measured}
-        most = max((len(parts(reading)) for reading in measured.values()), default=0)
-        whole = {name: reading for name, reading in measured.items() if len(parts(reading)) == most}
-        if len(whole) >= FEWEST and min(min(reading.samples) for reading in whole.values()) > 0:
-            medians = np.exp(np.median(run(list(whole.values()), relative=True).medians, axis=1))
-            found |= {(machine, name): float(value) for name, value in zip(whole, medians, strict=True)}
+        values = {record.architecture: record.value(key) for record in comparison.of(machine)}
+        logs = {name: sign * math.log(value) for name, value in values.items() if value}
+        if len(logs) >= FEWEST:
+            mean = sum(logs.values()) / len(logs)
+            found |= {(machine, name): math.exp(log - mean) for name, log in logs.items()}
     return found

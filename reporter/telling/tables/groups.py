@@ -11,11 +11,11 @@ from reporter.telling.comparison import Comparison, number
 from reporter.telling.language import Language
 from reporter.telling.ranks import ranks
 from reporter.telling.recipes import add_recipes
-from reporter.telling.table import Builder, Cell, Column, Table, Tabulation
+from reporter.telling.table import Builder, Cell, Column, Table, Tabulation, mark
 from reporter.telling.tables.operators import verdict
 from reporter.telling.times import add_percentiles, add_relative
 from reporter.telling.timing import TIMES
-from reporter.types import Group
+from reporter.types import WITHIN, Group
 
 ELSEWHERE = ("imagenet_top1", "imagenet_top5")
 """Published, not measured: they stand in the table of accuracies."""
@@ -45,13 +45,17 @@ def group(name: Group) -> Callable[[Comparison, Language], Table | None]:
 
 
 def _rank(rows: Builder, key: str) -> None:
-    """The ranks of a time that 95 % of the resamples give each network, machine by machine."""
+    """The ranks of a time, machine by machine; architectures that the run does not distinguish share theirs."""
     _, language = rows.language._, rows.language
     placed = {machine: ranks(rows.comparison, machine, key) for machine in rows.comparison.machines}
     found = [placed[record.machine].get(record.architecture) for record in rows.records]
     if any(found):
         title = _("Rank: {what}").format(what=_(rows.comparison.quantities[key].title))
-        cells = [Cell(r.told(language), r.rank, r.low, r.high) if r else Cell("–", status="missing") for r in found]
+        signs = [mark(record.readings.get(key)) for record in rows.records]
+        cells = [
+            Cell(r.told(language) + sign, r.rank, r.low, r.high) if r else Cell("–", status="missing")
+            for r, sign in zip(found, signs, strict=True)
+        ]
         rows.add(Column(f"rank_{key}", title, numeric=True, interval=True), cells)
 
 
@@ -111,14 +115,25 @@ def _latency(rows: Builder, language: Language) -> Sequence[str]:
     apart = _("Machines stand side by side: times of two machines are not comparable.")
     ranked = any(column.key.startswith("rank_") for column in rows.columns)
     return (
-        _("Medians; digits follow the 95 % interval, which is in the CSV file. ≈: noisy, not to be relied on."),
+        _("Medians; digits follow the 95 % interval, which is in the CSV file. ≈: noisy or without an interval."),
         _(
-            "Ranks: where 95 % of 1,000 resamples put a network, each of rounds drawn anew and of samples drawn anew "
-            "within them. Networks whose ranks overlap are not told apart by this run."
+            "Ranks: the first and last rank of all architectures that this run does not distinguish from the row's, by "
+            "the 95 % interval of their ratio round by round."
         )
         if ranked
         else "",
+        within(rows.comparison, language),
         apart if len(rows.comparison.machines) > 1 else "",
+    )
+
+
+def within(comparison: Comparison, language: Language) -> str:
+    """A note where intervals of times do not include how far processes differ."""
+    readings = (reading for record in comparison.records for reading in record.readings.values())
+    if not any(reading.verdict.reason == WITHIN for reading in readings):
+        return ""
+    return language._(
+        "Fewer than three rounds: intervals are within one process only and do not include how far processes differ."
     )
 
 

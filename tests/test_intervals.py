@@ -1,0 +1,278 @@
+"""Intervals at the level of rounds: what they cover, what they distinguish, and what is printed by them."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from io import StringIO
+from statistics import geometric_mean, median
+
+import numpy as np
+import pytest
+import samples
+from commands import ROOT
+from intervals import ARCHITECTURES, SEED, coverage, distinguished, show_coverage, simulated
+
+from reporter import intervals, results
+from reporter.readings import Origin
+from reporter.telling.comparison import Comparison, compare
+from reporter.telling.export import to_csv
+from reporter.telling.findings import findings
+from reporter.telling.language import language
+from reporter.telling.ranks import ranks
+from reporter.telling.summary import summary
+from reporter.telling.tables import groups, overview
+from reporter.types import Reading, Record
+
+KEY, ENGLISH, ROUNDS = "latency_cpu_1thread", language("en"), 3
+DEVIATION = 0.015
+"""Between rounds, relative to the others of the round; results/reference has 0.023, an idle machine 0.01."""
+
+
+def with_rounds(name: str, *rounds: float, spread: float = 0.001, origins: tuple[Origin, ...] = ()) -> Record:
+    """A record whose rounds have these medians."""
+    parts = [samples.times(float(middle), spread, 9) for middle in rounds]
+    values = tuple(value for part in parts for value in part)
+    reading = samples.reading(KEY, *values).model_copy(update={"rounds": (9,) * len(rounds), "origins": origins})
+    record = samples.record((name, *samples.ROWS[9][1:]))
+    kept = {key: each for key, each in record.readings.items() if each.quantity.group != "latency"}
+    return record.model_copy(update={"readings": {**kept, KEY: reading}})
+
+
+def run(**levels: float) -> Comparison:
+    """Architectures of these levels, whose rounds vary by about 1 %."""
+    chance = np.random.default_rng(SEED)
+    drift = chance.normal(0, 0.02, ROUNDS)
+    names = levels.items()
+    return compare(
+        [with_rounds(name, *(level * np.exp(drift + chance.normal(0, 0.01, ROUNDS)))) for name, level in names]
+    )
+
+
+def others(count: int) -> dict[str, float]:
+    return {f"other{number}": 0.2 * 1.3**number for number in range(count)}
+
+
+def told(comparison: Comparison) -> str:
+    return " ".join(findings(comparison, ENGLISH)).replace("\u00a0", " ")
+
+
+def test_the_committed_run_is_covered() -> None:
+    """4 to 20 % of all medians of rounds lie outside, at most 26 % of any one time."""
+    rows = list(coverage(results.load(ROOT / "results" / "reference").comparison))
+    assert {KEY, "latency_cpu", "throughput_cpu", "train_step_cpu"} <= {row.key for row in rows}
+    assert 0.04 <= sum(row.outside for row in rows) / sum(row.rounds for row in rows) <= 0.20
+    assert max(row.outside / row.rounds for row in rows) <= 0.26
+
+
+def test_the_committed_table_is_that_of_the_committed_run(capsys: pytest.CaptureFixture[str]) -> None:
+    show_coverage(results.load(ROOT / "results" / "reference").comparison)
+    printed = capsys.readouterr().out
+    assert KEY in printed
+    text = (ROOT / "benchmarks" / "intervals.md").read_text(encoding="utf-8")
+    assert printed in text, "run python benchmarks/intervals.py > benchmarks/intervals.md"
+
+
+def test_intervals_cover_the_true_level() -> None:
+    """Of 40 simulated runs the 95 % intervals contain the level 90 to 98.5 times in 100."""
+    chance, inside = np.random.default_rng(SEED), []
+    for _ in range(40):
+        levels = chance.uniform(-4, -1, ARCHITECTURES)
+        readings = simulated(levels, 0.03, ROUNDS, chance)
+        records = [with_rounds(f"n{row}", 1.0) for row in range(ARCHITECTURES)]
+        pairs = zip(records, readings, strict=True)
+        found = compare([record.model_copy(update={"readings": {KEY: reading}}) for record, reading in pairs])
+        bounds = {record.architecture: record.readings[KEY].interval or (0.0, 0.0) for record in found.records}
+        inside += [bounds[f"n{row}"][0] <= math.exp(level) <= bounds[f"n{row}"][1] for row, level in enumerate(levels)]
+    assert 0.90 <= sum(inside) / len(inside) <= 0.985
+
+
+def test_five_percent_are_distinguished_and_equals_are_not() -> None:
+    assert distinguished(0.05, DEVIATION) >= 0.9
+    assert distinguished(0.0, DEVIATION) <= 0.05
+
+
+def test_an_interval_is_wider_than_that_of_pooled_samples_and_shared_by_the_run() -> None:
+    comparison = run(a=0.1, b=0.2, c=0.3, d=0.4)
+    widths = []
+    for record in comparison.records:
+        reading = record.readings[KEY]
+        low, high = reading.interval or pytest.fail("three rounds carry an interval")
+        assert sorted(reading.samples)[8] > low
+        assert low < (reading.value or 0) < high
+        widths.append(math.log(high / low))
+    assert max(widths) < 2 * min(widths)
+
+
+def test_a_reading_alone_takes_its_own_rounds_and_a_prior() -> None:
+    """Rounds equal to 0.1 % alone could be chance: 4 of 6 degrees of freedom are the prior's."""
+    reading = with_rounds("a", 1.0, 1.001, 0.999).readings[KEY]
+    low, high = reading.interval or pytest.fail("three rounds carry an interval")
+    half = 2.447 * math.sqrt(4 * intervals.PRIOR_DEVIATION**2 / 6 / 3)
+    assert math.log(high / low) / 2 == pytest.approx(half, rel=0.01)
+    wild = with_rounds("a", 1.0, 1.3, 0.8).readings[KEY]
+    assert wild.interval
+    assert wild.interval[0] < 0.8
+    assert wild.interval[1] > 1.25
+
+
+@pytest.mark.parametrize("rounds", [(1.0,), (1.0, 1.02)])
+def test_fewer_than_three_rounds_are_within_one_process(rounds: tuple[float, ...]) -> None:
+    comparison = compare(
+        [with_rounds(name, *(level * each for each in rounds)) for name, level in (("a", 1), ("b", 1.05))]
+    )
+    rows = {each["architecture"]: each["readings"][KEY] for each in summary(comparison)["records"]}
+    assert rows["a"]["status"] == "ok"
+    assert rows["a"]["reason"] == "interval within one process only"
+    assert rows["a"]["low"] <= min(rounds)
+    assert rows["a"]["high"] >= max(rounds)
+    table = groups.group("latency")(comparison, ENGLISH) or pytest.fail("times were measured")
+    assert any("within one process only" in note for note in table.notes)
+    assert not comparison.times("quiet", KEY).differ("a", "b"), "5 % may be the luck of two processes"
+
+
+def test_three_rounds_need_no_reason() -> None:
+    assert all(record.readings[KEY].verdict.reason is None for record in run(a=0.1, b=0.2, c=0.3).records)
+
+
+def test_what_is_equal_is_neither_best_nor_fastest() -> None:
+    comparison = run(one=0.1, two=0.1005, **others(4))
+    best = [record.architecture for record in comparison.records if comparison.is_best(record, KEY)]
+    assert best == []
+    table = overview.make(comparison, ENGLISH)
+    at = [column.key for column in table.columns].index(KEY)
+    assert not any(row[at].best for row in table.rows)
+    assert "The fastest are one and two, which this run does not distinguish" in told(comparison)
+    placed = ranks(comparison, "quiet", KEY)
+    assert {placed[name][1:] for name in ("one", "two")} == {(1, 2)}
+    assert placed["other3"] == (6, 6, 6)
+
+
+def test_what_is_faster_is_best() -> None:
+    comparison = run(one=0.1, two=0.12, **others(4))
+    assert [record.architecture for record in comparison.records if comparison.is_best(record, KEY)] == ["one"]
+    assert "one is the fastest: " in told(comparison)
+    assert ranks(comparison, "quiet", KEY)["one"] == (1, 1, 1)
+
+
+def test_a_run_that_resolves_nothing_has_no_headline() -> None:
+    comparison = run(one=0.1, two=0.1003, three=0.0998)
+    assert "does not distinguish the fastest from the slowest" in told(comparison)
+    assert "as long" not in told(comparison)
+
+
+@pytest.mark.parametrize(("ratio", "resolved"), [(1.004, False), (1.3, True)])
+def test_a_difference_that_includes_zero_is_a_bound(ratio: float, resolved: bool) -> None:
+    text = told(run(resnet50=0.08, se_resnet50=0.08 * ratio, **others(4)))
+    assert bool(re.search(r"\+\d+ % time \(one CPU thread\)", text)) == resolved
+    assert bool(re.search(r"no difference in time beyond [\d.]+ % \(one CPU thread\)", text)) != resolved
+
+
+def test_a_ratio_takes_out_what_rounds_share() -> None:
+    """A drift of 10 % from round to round leaves a difference of 4 % clear, which separate intervals do not show."""
+    drift = (1.0, 1.1, 1.21)
+    noise = np.random.default_rng(SEED).normal(0, 0.003, (8, ROUNDS))
+    levels = {"a": 1.0, "b": 1.04, **others(6)}
+    rows = [
+        with_rounds(name, *(level * each * math.exp(off) for each, off in zip(drift, offs, strict=True)))
+        for (name, level), offs in zip(levels.items(), noise, strict=True)
+    ]
+    comparison = compare(rows)
+    found = comparison.times("quiet", KEY).ratio("b", "a")
+    assert found.resolved
+    assert found.low < 1.04 < found.high
+    first, second = (next(r for r in comparison.records if r.architecture == name).readings[KEY] for name in ("a", "b"))
+    assert first.interval
+    assert second.interval
+    assert first.interval[1] > second.interval[0]
+
+
+def origins(*runs: str) -> tuple[Origin, ...]:
+    """Rounds of runs, each named by its day in November 2026."""
+    return tuple(Origin(run=day, started=f"2026-11-{day}T10:{at:02}:00+00:00") for at, day in enumerate(runs))
+
+
+def test_runs_whose_levels_agree_count_together() -> None:
+    rows = [
+        with_rounds(
+            name,
+            *(level * each for each in (1, 1.01, 0.99, 1.005, 1.0, 0.995)),
+            origins=origins(*["25"] * 3, *["28"] * 3),
+        )
+        for name, level in (("a", 1.0), ("b", 1.5), ("c", 2.0))
+    ]
+    reading = compare(rows).records[0].readings[KEY]
+    assert reading.moved is None
+    assert reading.value == median(reading.samples)
+    assert len(reading.counted) == 6
+    assert reading.verdict.status == "ok"
+
+
+def test_a_level_that_differs_between_runs_is_reported_not_averaged() -> None:
+    """The second day is a third faster: values are those of the newer run, ratios those of the rounds in common."""
+    days = origins(*["25"] * 3, *["28"] * 3)
+    before, after = (0.0710, 0.0715, 0.0705), (0.0480, 0.0484, 0.0477)
+    rows = [
+        with_rounds(n, *(level * each for each in (*before, *after)), origins=days) for n, level in others(4).items()
+    ]
+    only_old = with_rounds("only_old", *before, origins=days[:3])
+    comparison = compare([with_rounds("moved", *before, *after, origins=days), only_old, *rows])
+    moved = next(r for r in comparison.records if r.architecture == "moved").readings[KEY]
+    assert moved.value == pytest.approx(0.048, rel=0.01)
+    assert moved.interval
+    assert moved.interval[1] < 0.06
+    assert moved.verdict.status == "noisy"
+    assert moved.verdict.reason == "the median was 71 ms in the run of 25 Nov and 48 ms in that of 28 Nov"
+    assert "28 Nov" in language("ru").said(moved.verdict.reason)
+    assert "запуске" in language("ru").said(moved.verdict.reason)
+    times = comparison.times("quiet", KEY)
+    assert times.ratio("other1", "moved").ratio == pytest.approx(0.2 * 1.3, rel=0.02)
+    assert not times.differ("moved", "only_old"), "times of two days do not differ for that"
+
+
+def test_a_reading_is_split_by_run_in_the_order_of_time() -> None:
+    reading = with_rounds("a", 3.0, 1.0, 2.0, origins=(*origins("28"), *origins("25", "28"))).readings[KEY]
+    found = reading.by_run()
+    assert [(run, len(parts)) for run, _, parts in found] == [("25", 1), ("28", 2)]
+    assert with_rounds("a", 1.0, 2.0).readings[KEY].by_run()[0][:2] == ("", "")
+
+
+def test_relative_times_follow_from_the_csv() -> None:
+    """The column over the geometric mean of its times, also where rounds differ in number and samples."""
+    uneven = [with_rounds("uneven", 0.5, 0.6), with_rounds("single", 0.7)]
+    comparison = compare([*run(a=0.1, b=0.2, c=0.3).records, *uneven])
+    table = groups.group("latency")(comparison, ENGLISH) or pytest.fail("times were measured")
+    rows = list(csv.DictReader(StringIO(to_csv(table).removeprefix("\ufeff"))))
+    times = [float(row[f"{KEY} [s]"]) for row in rows]
+    assert len(times) == 5
+    for row, value in zip(rows, times, strict=True):
+        assert float(row[f"{KEY}_relative"]) == pytest.approx(value / geometric_mean(times))
+
+
+def test_noisy_times_are_marked_wherever_they_are_shown() -> None:
+    noisy = with_rounds("noisy", 0.100, 0.125, 0.110)
+    comparison = compare([noisy, *run(a=0.3, b=0.4, c=0.5).records])
+    table = groups.group("latency")(comparison, ENGLISH) or pytest.fail("times were measured")
+    row = next(row for row in table.rows if row[0].text == "noisy")
+    cells = dict(zip([column.key for column in table.columns], row, strict=True))
+    assert all(cells[key].text.endswith(" ≈") for key in (KEY, f"{KEY}_relative", f"rank_{KEY}"))
+    assert "noisy is the fastest: ≈ " in told(comparison)
+    assert re.search(r"takes ≈ [\d.]+ times", told(comparison))
+
+
+def test_digits_follow_the_interval_of_rounds() -> None:
+    """The interval of pooled samples would show four digits of each time."""
+    comparison = run(a=0.1, b=0.2, c=0.3, d=0.4)
+    table = groups.group("latency")(comparison, ENGLISH) or pytest.fail("times were measured")
+    at = [column.key for column in table.columns].index(KEY)
+    assert all(len(row[at].text.replace(".", "")) <= 3 for row in table.rows)
+
+
+def test_what_is_computed_is_not_kept_in_a_copy() -> None:
+    reading = run(a=0.1, b=0.2, c=0.3).records[0].readings[KEY]
+    changed = reading.model_copy(update={"samples": tuple(2 * each for each in reading.samples)})
+    assert reading.value
+    assert changed.value == 2 * reading.value
+    assert changed == Reading.model_validate(changed.model_dump())
+    assert set(changed.model_dump()) == set(Reading.model_fields)
