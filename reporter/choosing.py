@@ -10,65 +10,105 @@ from reporter import store
 from reporter.telling import units
 from reporter.telling.comparison import compare
 from reporter.telling.language import SOURCE, language
-from reporter.telling.limits import CRITERIA, Candidate, candidates, choose
+from reporter.telling.limits import CRITERIA, Candidate, Figure, candidates, choose, unreliable
 
 ORDER = "published single-crop ImageNet top-1 of the weights, else the paper's own (*), then networks without either"
 UNITS = {"parameters": "1", "macs": "1", "memory": "B"}
 """The unit of what is limited; latencies are in seconds."""
+ENGLISH = language(SOURCE)
 
 
 def chosen(folder: Path, limits: Mapping[str, float]) -> dict[str, Any]:
-    """Who fits, who cannot be judged and why, and who is above which limit, JSON-able."""
+    """Which networks fit, are undecided, lack a value or are above which limit, JSON-able."""
     records, complaints = store.load_all(folder)
     comparison = compare(records)
-    found = choose(candidates(comparison), limits)
+    known = candidates(comparison)
+    found = choose(known, limits)
     missing = [{k: why for k, why in each.reasons.items() if k in limits} for each in found.unknown]
-    above = [[key for key, limit in limits.items() if each.values.get(key, 0) > limit] for each in found.out]
     return {
         "machine": comparison.machines[0],
         "limits": dict(limits),
         "order": ORDER,
+        "coverage": comparison.coverage._asdict(),
+        "unreliable": unreliable(known, limits or CRITERIA),
         "fits": [_row(each) for each in found.fits],
+        "undecided": [{**_row(each), "straddles": each.straddling(limits)} for each in found.undecided],
         "unknown": [{**_row(each), "reasons": why} for each, why in zip(found.unknown, missing, strict=True)],
-        "out": [{**_row(each), "above": keys} for each, keys in zip(found.out, above, strict=True)],
+        "out": [{**_row(each), "above": each.above(limits)} for each in found.out],
         "unreadable": complaints,
     }
 
 
 def in_words(found: Mapping[str, Any]) -> str:
     """The same for people: a line per network that fits, then the others."""
-    fits, unknown, out = found["fits"], found["unknown"], found["out"]
-    lines = [f"{len(fits)} of {len(fits) + len(unknown) + len(out)} networks fit; times of {found['machine']}"]
-    lines += [f"best first: {found['order']}", "", *_columns([_told(row) for row in fits])] if fits else []
+    fits, undecided, unknown, out = (found[part] for part in ("fits", "undecided", "unknown", "out"))
+    count = sum(map(len, (fits, undecided, unknown, out)))
+    unsure = f", {len(undecided)} undecided" if undecided else ""
+    lines = [f"{len(fits)} of {count} networks fit{unsure}; times of {found['machine']}"]
+    lines += [f"no reliable {key}: all values are noisy or without an interval (≈)" for key in found["unreliable"]]
+    lines += [_order(found), "", *_columns([_printed(row) for row in fits])] if fits else []
+    if undecided:
+        lines += ["", "undecided, because the 95 % interval (or, without one, a factor of 2) includes the limit:"]
+        lines += _columns([[*_printed(row), f"limited: {', '.join(row['straddles'])}"] for row in undecided])
     if unknown:
         lines += ["", "cannot be judged, because a limited value is missing:"]
         lines += [f"  {row['architecture']}: {_why(row['reasons'])}" for row in unknown]
     if out:
-        names = [f"{row['architecture']} ({', '.join(row['above'])})" for row in out]
+        names = [f"{row['architecture']} ({', '.join(_above(row, key) for key in row['above'])})" for row in out]
         lines += ["", f"above a limit: {', '.join(names)}"]
     return "\n".join([*lines, *found["unreadable"]])
+
+
+def _order(found: Mapping[str, Any]) -> str:
+    """By what the networks are sorted; the first is called the best only where all have the same kind of accuracy."""
+    weights, _published, count = found["coverage"].values()
+    if weights == count:
+        return f"best first: {found['order']}"
+    return f"{weights} of {count} have a published accuracy of weights; in the order of: {found['order']}"
 
 
 def _row(each: Candidate) -> dict[str, Any]:
     source = None if each.accuracy.top1 is None else "paper" if each.accuracy.paper else "weights"
     about = {"architecture": each.record.architecture, "family": each.record.family, "year": each.record.year}
-    return {**about, "imagenet_top1": each.accuracy.top1, "source": source, "values": each.values}
+    figures = {key: _figure(figure) for key, figure in each.figures.items()}
+    known = {"input_size": each.record.input_size, "imagenet_top1": each.accuracy.top1, "source": source}
+    return {**about, **known, "values": each.values, "figures": figures}
 
 
-def _told(row: Mapping[str, Any]) -> list[str]:
-    """The name, the accuracy, and every value that there is."""
+def _figure(figure: Figure) -> dict[str, Any]:
+    low, high = figure.interval or (None, None)
+    return {"value": figure.value, "low": low, "high": high, "status": figure.status}
+
+
+def _printed(row: Mapping[str, Any]) -> list[str]:
+    """The name, the accuracy, the image size, and every value that there is."""
     top1 = row["imagenet_top1"]
-    share = "no top-1" if top1 is None else f"{100 * top1:.1f} %" + ("*" if row["source"] == "paper" else "")
-    return [row["architecture"], share, *(_value(key, row["values"].get(key)) for key in CRITERIA)]
+    share = (
+        "no top-1" if top1 is None else f"{units.share(ENGLISH, top1)} %" + ("*" if row["source"] == "paper" else "")
+    )
+    values = (_value(key, row["figures"].get(key)) for key in CRITERIA)
+    return [row["architecture"], share, f"{row['input_size']} px", *values]
 
 
-def _value(key: str, value: float | None) -> str:
-    if value is None:
+def _above(row: Mapping[str, Any], key: str) -> str:
+    """A limited value that is above its limit: only a doubtful one is printed, with its mark."""
+    return key if row["figures"][key]["status"] == "ok" else _value(key, row["figures"][key])
+
+
+def _value(key: str, figure: Mapping[str, Any] | None) -> str:
+    """A value with its unit, its mark and its interval."""
+    if figure is None:
         return ""
+    value, low, high = (figure[part] for part in ("value", "low", "high"))
     unit = UNITS.get(key, "s")
     scales: Sequence[units.Scale] = {"1": units.COUNTS, "B": (units.MEBIBYTES,), "s": units.SECONDS}[unit]
     scale = next((each for each in scales if value >= each.factor), scales[-1])
-    return f"{key} {units.text(language(SOURCE), value, scale)} {scale.word}".strip()
+    bounds = None if low is None else (low, high)
+    rough = bounds is None and unit == "s"
+    text = units.rough(ENGLISH, value, scale) if rough else units.text(ENGLISH, value, scale, bounds)
+    mark = "≈ " if figure["status"] == "noisy" else ""
+    span = f" [{' – '.join(units.text(ENGLISH, end, scale, bounds) for end in bounds)}]" if bounds else ""
+    return f"{key} {mark}{text} {scale.word}".strip() + span
 
 
 def _why(reasons: Mapping[str, str]) -> str:

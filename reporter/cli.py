@@ -89,11 +89,12 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     from reporter.preparation import choose_executor, prepare
     from reporter.progress import progress
     from reporter.running import experiment
-    from reporter.settings import settings
+    from reporter.settings import configured_out, settings
     from reporter.telling import report
     from reporter.telling.language import known
 
     chosen = settings(options, config)
+    out = out or configured_out(config)
     languages = known(chosen.lang)
     before = baseline(chosen)
     executor = choose_executor(chosen)

@@ -112,7 +112,8 @@ def _request(
 def choose_metrics(names: tuple[str, ...], ways: tuple[str, ...] = ("full",)) -> dict[str, Metric]:
     """The metrics that take the quantities of some groups or keys, or what claims need; all where none is named.
 
-    Of the ways of fine-tuning those that are asked for, and those whose keys are named.
+    Of the ways of fine-tuning those that are asked for, and those whose keys are named. What is only looked up is part
+    of every run.
     """
     catalogue = collect("reporter.metrics", Metric)
     keys = [quantity.key for metric in catalogue.values() for quantity in metric.quantities]
@@ -129,7 +130,8 @@ def choose_metrics(names: tuple[str, ...], ways: tuple[str, ...] = ("full",)) ->
     def asked(metric: Metric) -> bool:
         own = {quantity.key for quantity in metric.quantities}
         either = own | {quantity.group for quantity in metric.quantities}
-        return bool(own & set(names)) or (metric.way in (None, *ways) and (not names or bool(either & wanted)))
+        named = bool(own & set(names)) or (metric.way in (None, *ways) and (not names or bool(either & wanted)))
+        return named or metric.always
 
     return {metric.name: metric for metric in catalogue.values() if asked(metric)}
 

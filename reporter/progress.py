@@ -144,7 +144,7 @@ def in_words(reading: Reading) -> str:
     status, reason = reading.verdict.status, "; ".join(reading.notes)
     if reading.value is None:
         return f"{status}: {reason}"
-    value = units.words(language("en"), reading.quantity, reading.value, reading.interval)
+    value = units.stated(language("en"), reading)
     return f"{value} ({status}: {reason})" if reason and reason != WITHIN else value
 
 

@@ -123,11 +123,19 @@ class Settings(BaseModel):
         return Conditions(**PRESETS[self.preset] | asked | {key: value for key, value in given.items() if value})
 
 
-CONFIGURABLE = [name for name in Settings.model_fields if name != "architecture"]
+REFUSED = {
+    "architecture": "it names code, which a config file must not run; give --architecture on the command line",
+    "config": "a config file cannot name another one",
+}
+"""The options that a config file cannot set, and why."""
+CONFIGURABLE = ["out", *(name for name in Settings.model_fields if name not in REFUSED)]
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The options in a TOML file, dashes or underscores alike; ReporterError names the file and the line or key."""
+    """The options in a TOML file, dashes or underscores alike; ReporterError names the file and the line or key.
+
+    `out` is among them, which is no part of the settings that a record keeps.
+    """
     try:
         options = {key.replace("-", "_"): value for key, value in tomllib.loads(path.read_text("utf-8")).items()}
     except (OSError, UnicodeDecodeError) as error:
@@ -135,10 +143,20 @@ def read_config(path: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise ReporterError(f"--config {path}: not TOML: {error}") from None
     for key in options:
+        if key in REFUSED:
+            raise ReporterError(f"--config {path}: {key!r} is not allowed: {REFUSED[key]}")
         if key not in CONFIGURABLE:
             raise ReporterError(f"--config {path}: unknown key {key!r}; {nearest(key, CONFIGURABLE)}")
-    _check(options, f"--config {path}: ")
+    if not isinstance(out := options.get("out", "."), str) or not out:
+        raise ReporterError(f"--config {path}: invalid value {out!r} for out; it should be a folder's name in quotes")
+    _check({key: value for key, value in options.items() if key != "out"}, f"--config {path}: ")
     return options
+
+
+def configured_out(config: Path | None) -> Path | None:
+    """The folder for the results that a config file names, relative to the current one as on the command line."""
+    out = read_config(config).get("out") if config else None
+    return Path(out) if out else None
 
 
 def settings(given: Mapping[str, Any], config: Path | None = None) -> Settings:
@@ -147,6 +165,7 @@ def settings(given: Mapping[str, Any], config: Path | None = None) -> Settings:
     Where only networks of one's own are named, only they are meant.
     """
     options = read_config(config) if config else {}
+    options.pop("out", None)
     options |= {key: value for key, value in given.items() if value not in (None, ())}
     if options.get("architecture"):
         options.setdefault("architectures", ())

@@ -166,7 +166,8 @@ class Metric:
     Metrics with the same `process` share one fresh process; a `timed` one is repeated in rounds over all architectures.
     `device` is where it is taken: on the CPU, on a GPU, on the faster of those that were chosen (`any`), or on none,
     because it counts. `depends` names the conditions besides the machine that its readings depend on; `way` is the word
-    of --finetune that asks for it, where it needs one.
+    of --finetune that asks for it, where it needs one. `always`: taken in every run, whatever --metrics names, because
+    it is looked up and costs no measuring time.
     """
 
     name: str
@@ -177,6 +178,7 @@ class Metric:
     timed: bool = False
     depends: tuple[str, ...] = ()
     way: Way | None = None
+    always: bool = False
 
 
 @dataclass(frozen=True)

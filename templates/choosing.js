@@ -1,8 +1,8 @@
 // Choosing: limits leave the networks that fit, in the order in which they stand. The rule is that of `reporter choose`
-// (reporter/telling/limits.py); here numbers are only compared.
+// (reporter/telling/limits.py); here the bounds of each value, which the cells carry, are compared with the limits.
 for (const place of document.querySelectorAll(".choice")) {
   const form = place.querySelector("form"), said = form.querySelector("[data-said]");
-  const table = place.querySelector("table"), list = place.querySelector(".unknown"), names = list.querySelector("ul");
+  const table = place.querySelector("table");
   const heads = [...table.tHead.querySelectorAll("th[data-key]")];
   const sliders = [...form.querySelectorAll("input")].map((input) => {
     const column = heads.findIndex((head) => head.dataset.key === input.dataset.key);
@@ -22,24 +22,30 @@ for (const place of document.querySelectorAll(".choice")) {
       if (limit !== null) limits.push([column, limit]);
     }
     let fit = 0;
-    const unknown = document.createDocumentFragment();
+    const apart = { undecided: [], unknown: [] };
     for (const row of rows) {
-      const above = limits.some(([column, limit]) => value(row, column) !== "" && Number(value(row, column)) > limit);
-      const lacks = above ? [] : limits.filter(([column]) => value(row, column) === "");
-      row.classList.toggle("out", above || lacks.length > 0);
-      if (!above && !lacks.length) fit += 1;
-      if (lacks.length) {
+      const bound = (column, end) => Number(row.cells[column].dataset[end] ?? value(row, column));
+      const known = limits.filter(([column]) => value(row, column) !== "");
+      const above = known.some(([column, limit]) => bound(column, "low") > limit);
+      const lacks = limits.filter(([column]) => value(row, column) === "");
+      const unsure = known.filter(([column, limit]) => bound(column, "low") <= limit && limit < bound(column, "high"));
+      row.classList.toggle("out", above || lacks.length > 0 || unsure.length > 0);
+      if (!above && !lacks.length && !unsure.length) fit += 1;
+      if (!above && (lacks.length || unsure.length)) {
         const item = document.createElement("li");
-        const why = lacks.map(([column]) => {
+        const why = (lacks.length ? lacks : unsure).map(([column]) => {
           const cell = row.cells[column];
-          return `${heads[column].textContent}: ${cell.told ?? (cell.title || cell.textContent)}`;
+          return `${heads[column].textContent}: ${lacks.length ? cell.told ?? (cell.title || cell.textContent) : cell.textContent}`;
         });
         item.append(`${row.cells[0].textContent} (${why.join("; ")})`);
-        unknown.append(item);
+        apart[lacks.length ? "unknown" : "undecided"].push(item);
       }
     }
-    list.hidden = !unknown.childElementCount;
-    names.replaceChildren(unknown);
+    for (const [name, items] of Object.entries(apart)) {
+      const list = place.querySelector(`.${name}`);
+      list.hidden = !items.length;
+      list.querySelector("ul").replaceChildren(...items);
+    }
     said.textContent = said.dataset.said.replace("{count}", fit).replace("{all}", rows.length);
   };
   form.addEventListener("input", choose);

@@ -223,6 +223,8 @@ def test_choosing_on_the_page_is_choosing_on_the_command_line(browser: Any, fold
         apart = page.locator(".choice .unknown li").locator("visible=true").all_inner_texts()
         assert [line.split(" (")[0] for line in apart] == [each.record.architecture for each in wanted.unknown], limits
         assert all("took longer than 60 s" in line for line in apart)
+        unsure = page.locator(".choice .undecided li").locator("visible=true").all_inner_texts()
+        assert [line.split(" (")[0] for line in unsure] == [each.record.architecture for each in wanted.undecided]
         assert page.locator(".choice [role=status]").inner_text() == f"{len(wanted.fits)} of 20 networks fit."
         seen |= {len(wanted.fits), -len(wanted.unknown)}
     assert len(seen) > 5

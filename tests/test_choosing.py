@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import samples
 from commands import run
 
 from reporter import choosing, store
+from reporter.telling.choice import choice
 from reporter.telling.comparison import compare
+from reporter.telling.language import language
 from reporter.telling.limits import candidates, choose
 from reporter.types import Record, ReporterError
 
@@ -81,3 +84,83 @@ def test_the_command(folder: Path) -> None:
     wrong = run("choose", folder, "--max-macs", "many")
     assert wrong.returncode == 2
     assert "--max-macs" in wrong.stderr
+
+
+KEY = "latency_cpu"
+
+
+def timed(folder: Path, **times: tuple[float, ...]) -> Path:
+    """A folder of networks of the lecture with these samples of a latency."""
+    rows = {row[0]: row for row in samples.ROWS}
+    for name, taken in times.items():
+        record = samples.record(rows[name])
+        readings = {**record.readings, KEY: samples.reading(KEY, *taken)}
+        store.save(folder, record.model_copy(update={"readings": readings}))
+    return folder
+
+
+def names(found: dict[str, Any], part: str) -> list[str]:
+    return [row["architecture"] for row in found[part]]
+
+
+def test_what_the_interval_includes_is_undecided(tmp_path: Path) -> None:
+    wide, narrow = samples.times(0.05, 0.2), samples.times(0.05, 0.002)
+    timed(tmp_path, resnet50=wide, resnet18=samples.times(0.03, 0.2), alexnet=samples.times(0.09), vgg16=narrow)
+    limit = 0.0503
+    found = choosing.chosen(tmp_path, {KEY: limit})
+    assert [names(found, part) for part in ("fits", "undecided", "unknown", "out")] == [
+        ["vgg16", "resnet18"], ["resnet50"], [], ["alexnet"]]  # fmt: skip
+    (row,) = found["undecided"]
+    figure = row["figures"][KEY]
+    assert figure["low"] < limit < figure["high"]
+    assert figure["status"] == "noisy"
+    assert row["straddles"] == [KEY]
+    assert row["values"][KEY] == figure["value"]
+    text = choosing.in_words(found)
+    assert text.startswith("2 of 4 networks fit, 1 undecided")
+    assert "undecided, because the 95 % interval" in text
+    assert "latency_cpu ≈ 51 ms [" in next(line for line in text.splitlines() if line.startswith("  resnet50"))
+    assert "no reliable" not in text
+
+
+@pytest.mark.parametrize("factor", [1 / 3, 1 / 1.5, 1.5, 3])
+def test_a_time_without_interval_is_decided_only_from_afar(tmp_path: Path, factor: float) -> None:
+    found = choosing.chosen(timed(tmp_path, resnet50=(1.6481, 1.7, 1.6)), {KEY: 1.6481 * factor})
+    part = "out" if factor < 0.5 else "fits" if factor > 2 else "undecided"
+    assert names(found, part) == ["resnet50"]
+    assert found["unreliable"] == [KEY]
+    text = choosing.in_words(found)
+    assert f"no reliable {KEY}: all values are noisy or without an interval" in text
+    assert "≈ 1.6 s" in text
+    assert found[part][0]["figures"][KEY] == {"value": 1.6481, "low": None, "high": None, "status": "noisy"}
+
+
+def test_the_page_has_the_bounds_that_limits_are_compared_with(tmp_path: Path) -> None:
+    """Each stop of a slider leaves the network that it was taken from, and words have no more digits than are known."""
+    timed(tmp_path, resnet50=samples.times(0.05, 0.2), resnet18=(0.0165, 0.017, 0.016), alexnet=samples.times(0.09))
+    comparison = compare(store.load_all(tmp_path)[0])
+    made = choice(comparison, language("en"))
+    assert made is not None
+    (at,) = [rank for rank, column in enumerate(made.table.columns) if column.key == KEY]
+    known = {each.record.architecture: each for each in candidates(comparison)}
+    for row in made.table.rows:
+        assert (row[at].low, row[at].high) == known[row[0].text].figures[KEY].bounds
+    assert {row[0].text: row[at].text for row in made.table.rows}["resnet18"] == "17 ≈"
+    (slider,) = [slider for slider in made.sliders if slider.key == KEY]
+    for name, each in known.items():
+        limit = next(limit for limit, _ in slider.stops if limit == each.figures[KEY].bounds[1])
+        assert name in [kept.record.architecture for kept in choose(known.values(), {KEY: limit or 0}).fits]
+
+
+def test_it_names_a_best_only_where_all_have_the_accuracy_of_weights(folder: Path, tmp_path: Path) -> None:
+    assert "13 of 18 have a published accuracy of weights" in choosing.in_words(choosing.chosen(folder, {}))
+    assert "best first" not in choosing.in_words(choosing.chosen(folder, {}))
+    timed(tmp_path, resnet50=samples.times(0.05), alexnet=samples.times(0.02))
+    assert "best first: " in choosing.in_words(choosing.chosen(tmp_path, {}))
+
+
+def test_image_sizes_are_listed(folder: Path) -> None:
+    found = choosing.chosen(folder, {})
+    assert {row["architecture"]: row["input_size"] for row in found["fits"]}["inception_v3"] == 299
+    line = next(line for line in choosing.in_words(found).splitlines() if " inception_v3 " in line)
+    assert "299 px" in line

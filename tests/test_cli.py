@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from commands import ROOT, run
 
+from reporter.settings import settings
+from reporter.types import ReporterError
+
 LECTURE = [
     "alexnet", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "googlenet", "inception_v2", "bn_inception", "inception_v3",
     "densenet121", "densenet201", "resnet18", "resnet50", "resnet101", "se_resnet50", "se_resnet101",
@@ -23,7 +26,7 @@ KEYS = {
     "cuda_training_bytes", "finetune_top1", "finetune_seconds", "gradient_ratio", "imagenet_top1", "imagenet_top5",
 }  # fmt: skip
 CONFIGS = {
-    "unknown key 'architecture'; did you mean 'architectures'?": 'architecture = ["resnet18"]',
+    "'architecture' is not allowed: it names code": 'architecture = ["resnet18"]',
     "steps: 'many' will not do; it should be a valid integer": 'steps = "many"',
     "did you mean 'quick'?": 'preset = "quik"',
     "not TOML": "steps = = 3",
@@ -73,6 +76,36 @@ def test_bad_config_file_is_one_line(line: str, text: str, tmp_path: Path) -> No
     assert line in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("given", [(), ("--out", "{other}")])
+def test_a_config_file_names_the_folder_and_the_command_line_wins(given: tuple[str, ...], tmp_path: Path) -> None:
+    """Both folders belong to somebody else, so that the refusal shows which of them is meant."""
+    places = {"named": tmp_path / "named", "other": tmp_path / "other"}
+    for name, place in places.items():
+        place.mkdir()
+        (place / f"{name}.tex").write_text("mine")
+    (tmp_path / "run.toml").write_text(f'out = "{places["named"]}"\npreset = "quick"\n')
+    done = run("--config", tmp_path / "run.toml", *(part.format(**places) for part in given))
+    assert done.returncode == 2
+    assert f"holds something else ({'other' if given else 'named'}.tex)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('architecture = ["a.py:NET"]', "'architecture' is not allowed: it names code"),
+        ('config = "b.toml"', "'config' is not allowed: a config file cannot name another one"),
+        ("out = 3", "invalid value 3 for out"),
+        ('outt = "r"', "unknown key 'outt'; did you mean 'out'?"),
+    ],
+)
+def test_a_refused_key_has_its_reason(text: str, why: str, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(text)
+    with pytest.raises(ReporterError) as caught:
+        settings({}, tmp_path / "run.toml")
+    assert why in str(caught.value)
+    assert "architectures" not in str(caught.value)
 
 
 def test_a_folder_that_is_no_results_folder_is_left_alone(tmp_path: Path) -> None:

@@ -167,6 +167,25 @@ def test_few_rounds_are_not_judged() -> None:
     assert not found.changed
     assert verdicts(found)[SLOWED] == "noisy"
     assert "too few rounds" in in_words(found)
+    assert headline(found) == f"Not judged: {len(NETWORKS)} times of too few rounds. Nothing else changed."
+
+
+def test_a_headline_has_what_was_not_judged() -> None:
+    """Where nothing changed: noise, another machine, other settings; what is identical needs no verdict."""
+    few = simulated(1, Case(2, 50, 0.001))
+    assert headline(compare(few, few)) == "Nothing changed."
+    elsewhere = [record(row, machine="old") for row in ROWS]
+    assert headline(compare(lecture(), elsewhere)) == "Not judged: Times. Nothing else changed."
+    other = [changed(each, "macs", settings={"image_size": 96}) for each in lecture()]
+    assert headline(compare(lecture(), other)).startswith("Not judged: MACs.")
+    noisy = next(found for seed in range(1, 60) if (found := _unchanged(seed)) and found.judged("noisy"))
+    count = len(noisy.judged("noisy"))
+    assert re.fullmatch(rf"No change beyond [\d.]+ % detected; not judged: {count} noisy times?\.", headline(noisy))
+
+
+def _unchanged(seed: int) -> Differences | None:
+    found = compare(simulated(seed), simulated(seed + 1000))
+    return None if found.changed else found
 
 
 def test_two_networks_are_compared_by_absolute_time_and_it_says_so() -> None:

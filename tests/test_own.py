@@ -284,7 +284,7 @@ def test_two_environments_time_it_in_turns(nets: Path, tmp_path: Path) -> None:
 def test_only_the_command_line_names_code(nets: Path, tmp_path: Path) -> None:
     config = tmp_path / "run.toml"
     config.write_text(f'architecture = ["{nets}:build"]\n')
-    with pytest.raises(ReporterError, match="unknown key 'architecture'; did you mean 'architectures'"):
+    with pytest.raises(ReporterError, match="'architecture' is not allowed: it names code, "):
         settings({}, config)
     assert settings({"architecture": ("a.py:b",)}).architectures == ()
     assert settings({"architecture": ("a.py:b",), "architectures": "lecture"}).architectures == ("lecture",)

@@ -270,5 +270,5 @@ def test_a_budget_is_for_one_gpu(tmp_path: Path) -> None:
 
 def test_ray_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ReporterError, match=r"Ray is not installed; pip install 'reporter\[ray\]'"):
+    with pytest.raises(ReporterError, match=r"Ray is not installed; install it: pip install 'ray>=2\.40'"):
         choose_executor(Settings(executor="ray"))

@@ -80,7 +80,7 @@ def test_a_second_machine_changes_no_rank_and_wins_nothing_of_the_first() -> Non
 
 
 def test_different_weights_have_no_common_best() -> None:
-    records = samples.lecture()
+    records = [record for record in samples.lecture() if record.architecture in ("alexnet", "vgg19", "resnet18")]
     tuned = records[0].readings["finetune_top1"]
     other = tuned.model_copy(update={"detail": {**tuned.detail, "weights": "IMAGENET1K_V1"}})
     mixed = records[0].model_copy(update={"readings": {**records[0].readings, "finetune_top1": other}})
@@ -89,11 +89,14 @@ def test_different_weights_have_no_common_best() -> None:
 
 
 def test_nobody_beats_the_pareto_front(lecture: Comparison) -> None:
+    """Of those whose accuracy is that of weights: a paper's figure follows another protocol."""
+
     def point(record: Record) -> tuple[float, float]:
         found = accuracy(record)
-        return record.value("macs") or 0, (found and found.top1) or 0
+        return record.value("macs") or 0, (found and not found.paper and found.top1) or 0
 
     everyone = [point(record) for record in lecture.networks]
+    assert not any(found and found.paper for found in map(accuracy, lecture.front))
     for record in lecture.front:
         cost, gain = point(record)
         assert not any(macs <= cost and top1 > gain for macs, top1 in everyone)

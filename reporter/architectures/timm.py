@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 PREFIX = "timm:"
-MISSING = "timm is not installed; it is an extra: pip install 'reporter[timm]'"
+MISSING = "timm is not installed; install it: pip install 'timm>=1.0'"
 UNPUBLISHED = "timm ships neither weights nor accuracies in its package"
 About = tuple[str, str, int]
-"""What timm says of a network: its name, the module that builds it, the side of the images it is tested with."""
+"""What timm gives for a network: its name, the module that builds it, the side of its input images."""
 
 _SLOWLY = (
     *("vgg", "nfnet", "convnext", "edgenext", "mambaout", "metaformer", "mlp_mixer", "rdnet", "sequencer"),
@@ -73,14 +73,15 @@ def build(name: str, classes: int) -> nn.Module:
 def told() -> tuple[About, ...]:
     """All of timm's networks that take one image of three channels, as high as it is wide; imports timm.
 
-    The side is that of its own tables: the one for tests, where the weights name one besides that of training.
+    The side is `input_size` of its configuration, as timm's benchmark.py takes it by default. `test_input_size`, which
+    some weights name besides, is larger and would make a network look more expensive than the others.
     """
     import timm
 
     found = []
     for name in timm.list_models():
         known = timm.get_pretrained_cfg(name)
-        channels, height, width = (known.test_input_size or known.input_size) if known else (0, 0, 0)
+        channels, height, width = known.input_size if known else (0, 0, 0)
         if channels == 3 and height == width:
             found.append((name, timm.models.model_entrypoint(name).__module__.rpartition(".")[2], height))
     return tuple(found)

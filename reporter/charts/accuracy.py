@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from reporter.charts._plane import across, plane, upward
@@ -26,14 +26,36 @@ def against(key: str) -> Callable[[Comparison, Language], Spec | None]:
             return None
         quantity = comparison.quantities[key]
         scale = GIGA if key == "macs" else units.scale(quantity, [record.value(key) for record in known])
-        first = {record.architecture for record in front(known, key)}
+        first = {record.architecture for record in (front(known, key) if _complete(comparison, records, key) else ())}
         rows = [_row(record, key, scale.factor, record.architecture in first, language) for record in known]
         x = across([row["x"] for row in rows], _title(comparison, key, scale.word, language))
         y = upward([row["y"] for row in rows], language._("ImageNet top-1, single crop (%)"))
         families = list(dict.fromkeys(record.family for record in known))
-        return plane(rows, x, y, families, under=[_front([row for row in rows if row["front"]])])
+        lines = [_front([row for row in rows if row["front"]])] if first else []
+        return {**plane(rows, x, y, families, under=lines), **_judged(comparison, bool(first), language)}
 
     return draw
+
+
+def _complete(comparison: Comparison, records: Sequence[Record], key: str) -> bool:
+    """Whether every network has a published accuracy and the cost, so that none is missing from the front."""
+    _weights, published, count = comparison.coverage
+    costly = sum(bool(record.value(key)) for record in (*records, *comparison.hidden))
+    return published == count == costly
+
+
+def _judged(comparison: Comparison, drawn: bool, language: Language) -> Spec:
+    """A title that says of which networks the front is, or why there is none; nothing where it is of all."""
+    weights, published, count = comparison.coverage
+    if drawn and weights == count:
+        return {}
+    if drawn:
+        message = language._("Pareto front of the {known} of {count} networks with torchvision's weights")
+        return {"title": message.format(known=weights, count=count)}
+    if published == count:
+        return {"title": language._("No Pareto front: not every network has a measured cost")}
+    message = language._("No Pareto front: {known} of {count} networks have a published accuracy")
+    return {"title": message.format(known=published, count=count)}
 
 
 def _title(comparison: Comparison, key: str, word: str, language: Language) -> str:
@@ -51,8 +73,9 @@ def _row(record: Record, key: str, factor: float, first: bool, language: Languag
     found, value = accuracy(record), record.value(key) or 0
     top1, paper = (found.top1 or 0, found.paper) if found else (0, False)
     source = language._("the paper's own figure") if paper else language._("torchvision's weights")
-    told = f"{language._('ImageNet top-1')}: {language.number(100 * top1, 1)} % ({source})"
-    words = about(record, told, *(reading(record, each, language) for each in (key, "parameters")))
+    told = f"{language._('ImageNet top-1')}: {units.share(language, top1)} % ({source})"
+    size = f"{record.input_size} px"
+    words = about(record, told, size, *(reading(record, each, language) for each in (key, "parameters")))
     low, high = record.readings[key].interval or (value, value)
     return {
         "name": record.architecture,

@@ -9,7 +9,6 @@ from reporter.telling.comparison import Comparison
 from reporter.telling.drawing import INK, MUTED, PAPER, Spec, coloured, data, text
 from reporter.telling.language import Language
 from reporter.telling.pointing import about, pointed, reading
-from reporter.telling.table import mark
 from reporter.types import Chart, Record
 
 WIDTH, STEP = 860, 24
@@ -83,13 +82,12 @@ def _row(record: Record, key: str, scale: units.Scale, language: Language) -> Sp
     found = record.readings[key]
     value = found.value or 0
     low, high = found.interval or (value, value)
-    words = units.text(language, value, scale, found.interval) + mark(found)
     bounds = {"low": low / scale.factor, "high": max(high, value) / scale.factor}
     return {
         "name": record.architecture,
         "family": record.family,
         "about": about(record, reading(record, key, language)),
-        "text": words,
+        "text": units.figure(language, found, scale),
         "value": value / scale.factor,
         **bounds,
     }

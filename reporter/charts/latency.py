@@ -97,7 +97,9 @@ def _point(record: Record, key: str, language: Language) -> Spec | None:
 
 def _told(row: Spec, scale: units.Scale, language: Language) -> Spec:
     """The point in the panel's unit with the words beside it."""
-    words = units.text(language, row["value"], scale, row["spread"]) + row["mark"]
+    rough = units.rough(language, row["value"], scale)
+    words = units.text(language, row["value"], scale, row["spread"]) if row["spread"] else rough
+    words += row["mark"]
     places = {key: row[key] / scale.factor for key in ("value", "low", "high")}
     return {**{key: row[key] for key in ("name", "family", "about")}, **places, "text": words}
 

@@ -68,7 +68,7 @@ def _pair(case: Case, values: list[float]) -> str:
 
 
 def _shares(case: Case, values: list[float]) -> str:
-    return " / ".join(f"{case.language.number(100 * value, 1)} %" for value in values)
+    return " / ".join(f"{units.share(case.language, value)} %" for value in values)
 
 
 ENTRIES = (

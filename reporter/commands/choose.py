@@ -22,7 +22,8 @@ def choose_command(folder: Path, as_json: bool, **options: float | None) -> None
     """The networks in DIR that fit all limits, best first.
 
     Best by the published single-crop ImageNet top-1 of the weights, else the paper's own, which is marked; networks
-    without either come last. A network that lacks a limited value is listed apart with the reason.
+    without either come last. A network whose 95 % interval includes a limit is undecided; one that lacks a limited
+    value is listed with the reason. ≈ marks a value that is noisy or has no interval.
     """
     from reporter import choosing
 

@@ -73,12 +73,34 @@ class Words:
     language: Language
 
     def headline(self) -> str:
-        """Whether anything changed, and how much of what."""
+        """Whether anything changed, how much of what, and what has no verdict where nothing did."""
         _ = self.language._
         counts = {word: len(self.differences.of(kind)) for kind, word in COUNTED.items()}
         counts |= {SLOWER: len(self.differences.judged("regressed")), FASTER: len(self.differences.judged("improved"))}
         told = [_(word).format(count=count) for word, count in counts.items() if count]
-        return _("Changed: {what}").format(what=", ".join(told)) if told else _("Nothing changed.")
+        return _("Changed: {what}").format(what=", ".join(told)) if told else self._unchanged()
+
+    def _unchanged(self) -> str:
+        """That nothing changed, as far as it could be judged, and first what could not be where that is all."""
+        _, unjudged = self.language._, self.language.listing(self._unjudged())
+        floors = [timing.floor for timing in self.differences.timings if timing.floor is not None]
+        if not unjudged:
+            return _("Nothing changed.")
+        if not floors:
+            return _("Not judged: {what}. Nothing else changed.").format(what=unjudged)
+        message = _("No change beyond {floor} detected; not judged: {what}.")
+        return message.format(floor=self._share(max(floors)), what=unjudged)
+
+    def _unjudged(self) -> list[str]:
+        """What has no verdict: times of too few rounds, times that noise may have moved, what was not compared."""
+        found, ngettext = self.differences, self.language.ngettext
+        few = sum(timing.floor is None and timing.base != timing.new for timing in found.timings)
+        noisy = sum(timing.floor is not None for timing in found.judged("noisy"))
+        few_rounds = ngettext("{count} time of too few rounds", "{count} times of too few rounds", few)
+        noisy_times = ngettext("{count} noisy time", "{count} noisy times", noisy)
+        titles = [self.language._(gap.quantity.title if gap.quantity else "Times") for gap in found.gaps]
+        counted = [text.format(count=count) for text, count in ((few_rounds, few), (noisy_times, noisy)) if count]
+        return [*counted, *dict.fromkeys(titles)]
 
     def changes(self) -> Iterator[str]:
         """A line for each thing that changed, times last, the most slowed first."""

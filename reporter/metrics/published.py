@@ -1,4 +1,4 @@
-"""What does its publisher say? ImageNet accuracy of the weights named in the record, not measured here."""
+"""Published ImageNet accuracy of the weights named in the record, looked up in every run."""
 
 from __future__ import annotations
 
@@ -46,4 +46,4 @@ def measure(subject: Subject) -> Iterator[Reading]:
         yield Reading(quantity=quantity, samples=(round(accuracy[key] / 100, 7),), detail=detail)
 
 
-ENTRIES = (Metric("published", (TOP1, TOP5), measure, process="counting"),)
+ENTRIES = (Metric("published", (TOP1, TOP5), measure, process="counting", always=True),)

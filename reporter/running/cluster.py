@@ -53,7 +53,7 @@ class RayExecutor:
         try:
             import ray
         except ImportError:
-            raise ReporterError("--executor ray: Ray is not installed; pip install 'reporter[ray]'") from None
+            raise ReporterError("--executor ray: Ray is not installed; install it: pip install 'ray>=2.40'") from None
         self._ray: Any = ray
         self.no_cuda = "no node of the cluster has a GPU"
         self._preloaded: tuple[str, ...] = ()

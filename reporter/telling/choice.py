@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reporter.telling import units
 from reporter.telling.comparison import Comparison
 from reporter.telling.language import Language
-from reporter.telling.limits import CRITERIA, Candidate, candidates, limited
+from reporter.telling.limits import CRITERIA, Candidate, Figure, candidates, limited
 from reporter.telling.table import Builder, Cell, Column, Table, status_word
 
 STOPS = 40
@@ -49,16 +49,23 @@ def choice(comparison: Comparison, language: Language) -> Choice | None:
         Column("imagenet_top1", _("ImageNet top-1, published"), "%", "1", numeric=True),
         [_accuracy(each, language) for each in known],
     )
+    rows.sizes()
     sliders = []
     for key in keys:
         title, scale = _heading(comparison, key, [each.values.get(key) for each in known], language)
         unit = _(scale.word)
         base = comparison.quantities[CRITERIA[key][0]].unit
         cells = [_cell(each, key, scale, language) for each in known]
-        rows.add(Column(key, title, unit, base, numeric=True), cells)
-        sliders.append(Slider(key, title, _stops(cells, unit, language)))
+        rows.add(Column(key, title, unit, base, numeric=True, bounded=True), cells)
+        sliders.append(Slider(key, title, _stops([each.figures.get(key) for each in known], scale, language)))
+    first = (
+        _("Best first: by the published single-crop top-1 of the weights.")
+        if comparison.coverage.whole
+        else _("In the order of published single-crop top-1: of the weights, * else the paper's own; then the others.")
+    )
     notes = (
-        _("Best first: by the published single-crop top-1 of the weights, * else by the paper's own; then the others."),
+        first,
+        _("A network is undecided where a limit lies within its 95 % interval, or within a factor of 2 without one."),
         _("Memory: weights and peak activations of one inference of one image."),
         _("On the command line: reporter choose DIR --max-latency-cpu 0.05 --max-parameters 30e6"),
     )
@@ -78,19 +85,18 @@ def _accuracy(each: Candidate, language: Language) -> Cell:
     top1, paper = each.accuracy.top1, each.accuracy.paper
     if top1 is None:
         return Cell("–", status="missing")
-    return Cell(language.number(100 * top1, 1) + ("*" if paper else ""), top1)
+    return Cell(units.share(language, top1) + ("*" if paper else ""), top1)
 
 
 def _cell(each: Candidate, key: str, scale: units.Scale, language: Language) -> Cell:
-    """The value that is limited, or why there is none."""
-    value = each.values.get(key)
-    if value is None:
+    """The value that is limited with its bounds, or why there is none."""
+    found = each.figures.get(key)
+    if found is None:
         return _absent(each, key, language)
     reading = each.record.readings[CRITERIA[key][0]]
-    doubt = " ≈" if reading.verdict.status == "noisy" else ""
-    interval = reading.interval if len(CRITERIA[key]) == 1 else None
-    note = language.said(reading.verdict.reason)
-    return Cell(units.text(language, value, scale, interval) + doubt, value, status=reading.verdict.status, note=note)
+    one = len(CRITERIA[key]) == 1
+    text = units.figure(language, reading, scale) if one else units.text(language, found.value, scale)
+    return Cell(text, found.value, *found.bounds, status=found.status, note=language.said(reading.verdict.reason))
 
 
 def _absent(each: Candidate, key: str, language: Language) -> Cell:
@@ -104,10 +110,12 @@ def _absent(each: Candidate, key: str, language: Language) -> Cell:
     return Cell(status_word(reading.status, language), status=reading.status, note=language.said(reading.reason))
 
 
-def _stops(cells: Sequence[Cell], unit: str, language: Language) -> tuple[tuple[float | None, str], ...]:
-    """The distinct values from low to high, thinned where there are many, then the stop that limits nothing."""
-    told = {float(cell.value): cell.text.removesuffix(" ≈") for cell in cells if isinstance(cell.value, int | float)}
-    values = sorted(told)
+def _stops(
+    figures: Sequence[Figure | None], scale: units.Scale, language: Language
+) -> tuple[tuple[float | None, str], ...]:
+    """The limits that one network after the other keeps, thinned where there are many, then the stop without limit."""
+    texts = {each.bounds[1]: units.text(language, each.bounds[1], scale, each.interval) for each in figures if each}
+    values, unit = sorted(texts), language._(scale.word)
     chosen = values if len(values) <= STOPS else [values[i * (len(values) - 1) // (STOPS - 1)] for i in range(STOPS)]
-    stops = [(value, f"≤ {told[value]} {unit}".strip()) for value in dict.fromkeys(chosen)]
+    stops = [(value, f"≤ {texts[value]} {unit}".strip()) for value in dict.fromkeys(chosen)]
     return (*stops, (None, language._("any")))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from reporter.fields import MOST, are_numbers
 from reporter.history import PastRun
 from reporter.rounds import Times, with_intervals
+from reporter.telling.shares import is_resolved
 from reporter.types import GROUPS, Quantity, Reading, Record, ReporterError, Status
 
 NUMBERS = ("ok", "noisy")
@@ -22,6 +23,18 @@ class Accuracy(NamedTuple):
     top1: float | None
     top5: float | None
     paper: bool
+
+
+class Coverage(NamedTuple):
+    """How many networks have the published accuracy of weights, how many that or a paper's figure, and all."""
+
+    weights: int
+    published: int
+    networks: int
+
+    @property
+    def whole(self) -> bool:
+        return self.weights == self.networks
 
 
 class Remark(NamedTuple):
@@ -37,13 +50,14 @@ class Remark(NamedTuple):
 class Comparison:
     """All that was measured; machines side by side, newest first, and never ranked together.
 
-    `past` has earlier runs of the newest machine, oldest first.
+    `past` has earlier runs of the newest machine, oldest first; `hidden` the networks that a picture leaves out.
     """
 
     records: tuple[Record, ...]
     quantities: dict[str, Quantity]
     machines: tuple[str, ...]
     past: tuple[PastRun, ...] = ()
+    hidden: tuple[Record, ...] = ()
 
     @property
     def newest(self) -> Record:
@@ -111,7 +125,8 @@ class Comparison:
                 rivals = [record.readings[key] for record in self.of(machine) if key in record.readings]
                 values = [reading.value for reading in rivals if reading.value is not None]
                 alike = len({str(reading.detail.get("weights")) for reading in rivals if reading.measured}) == 1
-                equal = alike or quantity.group != "finetune"
+                whole = len(values) == len(self.of(machine)) and is_resolved(rivals)
+                equal = (alike and whole) or quantity.group != "finetune"
                 if quantity.better != "neither" and len(values) > 1 and equal:
                     found[machine, key] = min(values) if quantity.better == "lower" else max(values)
         return found
@@ -147,8 +162,15 @@ class Comparison:
 
     @cached_property
     def front(self) -> tuple[Record, ...]:
-        """The Pareto front of published top-1 against MACs."""
+        """The Pareto front of published top-1 against MACs, of the networks that have both."""
         return front(self.networks, "macs")
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """How many networks have a published accuracy, also of those that a picture leaves out."""
+        found = [accuracy(record) for record in (*self.networks, *self.hidden)]
+        known = [each for each in found if each and each.top1 is not None]
+        return Coverage(sum(not each.paper for each in known), len(known), len(found))
 
 
 def compare(records: Sequence[Record]) -> Comparison:
@@ -164,15 +186,24 @@ def compare(records: Sequence[Record]) -> Comparison:
 
 
 def front(records: Iterable[Record], key: str) -> tuple[Record, ...]:
-    """The Pareto front: records that no other beats in published top-1 at as low a price, cheapest first."""
+    """The Pareto front: records that no other beats in published top-1 at as low a cost, cheapest first.
+
+    Its accuracies are those of published weights; a figure from a paper follows another protocol.
+    """
     priced = ((record.value(key), accuracy(record), record) for record in records)
-    known = [(cost, -found.top1, record) for cost, found, record in priced if cost and found and found.top1]
+    known = [(cost, -a.top1, record) for cost, a, record in priced if cost and a and a.top1 and not a.paper]
     best, winners = 0.0, []
     for _, loss, record in sorted(known, key=lambda row: (*row[:2], row[2].architecture)):
         if loss < best:
             best = loss
             winners.append(record)
     return tuple(winners)
+
+
+def whole_front(records: Sequence[Record], key: str) -> tuple[Record, ...]:
+    """The same, empty where any of the records lacks the accuracy or the cost: it might beat those of the front."""
+    known = [record for record in records if record.value(key) and record.value("imagenet_top1") is not None]
+    return front(records, key) if len(known) == len(records) else ()
 
 
 def accuracy(record: Record) -> Accuracy | None:

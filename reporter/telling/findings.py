@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from reporter.telling import units
-from reporter.telling.comparison import Comparison, accuracy, number
+from reporter.telling.comparison import Comparison, accuracy
 from reporter.telling.correlation import spearman
 from reporter.telling.language import Language
 from reporter.telling.pairs import against, doubted
 from reporter.telling.quiet import slower_on_all_threads
 from reporter.telling.ranks import ranks
+from reporter.telling.shares import differ, guessing, interval, is_enough, steps_of
 from reporter.telling.starts import brought, probed
 from reporter.telling.timing import how, timing
-from reporter.types import Record
+from reporter.types import Reading, Record
 
 Priced = tuple[Record, float, float]
 """A network, its MACs and its time."""
-CHANCE = 2.0
-"""A network that recognises less than this many times what guessing would has not learned."""
 
 
 def findings(comparison: Comparison, language: Language) -> list[str]:
@@ -79,10 +78,12 @@ def cheapest(comparison: Comparison, language: Language) -> str | None:
     known = [(r, a.top1, macs) for r, a, macs in rows if a and a.top1 and not a.paper and macs]
     if len(known) < 2:
         return None
+    if not comparison.coverage.whole:
+        return _partly(comparison, language)
     best = max(known, key=lambda row: row[1])
     near = min((row for row in known if row[1] >= best[1] - 0.01), key=lambda row: row[2])
     price = units.words(language, comparison.quantities["macs"], near[2])
-    share = language.number(100 * near[1], 1)
+    share = units.share(language, near[1])
     if near is best:
         message = language._(
             "Of the networks with published weights {name} is the most accurate ({share} % ImageNet top-1), and "
@@ -94,7 +95,7 @@ def cheapest(comparison: Comparison, language: Language) -> str | None:
         "ImageNet top-1 for {price} MACs; {best}, the best, has {most} % for {dear} MACs."
     )
     dear = units.words(language, comparison.quantities["macs"], best[2])
-    top = {"best": best[0].architecture, "most": language.number(100 * best[1], 1), "dear": dear}
+    top = {"best": best[0].architecture, "most": units.share(language, best[1]), "dear": dear}
     return message.format(name=near[0].architecture, share=share, price=price, **top)
 
 
@@ -170,26 +171,50 @@ def ordered(comparison: Comparison, language: Language) -> str | None:
     return message.format(how=how(key, language), sure=sure, count=len(placed), name=name, **spans)
 
 
-def learned(comparison: Comparison, language: Language) -> str | None:
-    """Who learned best in the short fine-tuning, and who did not learn at all."""
-    records = [r for r in comparison.of(comparison.machines[0]) if r.value("finetune_top1") is not None]
-    scratch = [r for r in records if r.readings["finetune_top1"].detail.get("weights", "random") == "random"]
-    if len(scratch) < 2:
-        return None
-    best = max(scratch, key=lambda record: record.value("finetune_top1") or 0)
-    detail = best.readings["finetune_top1"].detail
-    recipe = detail.get("recipe")
-    steps = int(number(recipe.get("steps")) or 0) if isinstance(recipe, dict) else 0
-    share = language.number(100 * (best.value("finetune_top1") or 0), 1)
-    message = language.ngettext(
-        "After {steps} step from random weights, {name} recognises {share} % of the held-out images, the most.",
-        "After {steps} steps from random weights, {name} recognises {share} % of the held-out images, the most.",
-        steps,
+def _partly(comparison: Comparison, language: Language) -> str:
+    """Why no network is called the most accurate."""
+    known, _published, count = comparison.coverage
+    message = language._(
+        "{known} of {count} have a published accuracy of weights, so none is named the most accurate for its cost."
     )
-    text = message.format(steps=steps, name=best.architecture, share=share)
-    limit = CHANCE / (number(detail.get("classes")) or 10)
-    stuck = [record.architecture for record in scratch if (record.value("finetune_top1") or 0) < limit]
-    return f"{text} {_stuck(stuck, language)}".strip()
+    return message.format(known=known, count=count)
+
+
+def learned(comparison: Comparison, language: Language) -> str | None:
+    """Which network learned most in the short fine-tuning, where the run resolves that, and which did not learn."""
+    records = [r for r in comparison.of(comparison.machines[0]) if r.value("finetune_top1") is not None]
+    readings = {
+        r.architecture: r.readings["finetune_top1"]
+        for r in records
+        if r.readings["finetune_top1"].detail.get("weights", "random") == "random" and is_enough(r, "finetune_top1")
+    }
+    if len(readings) < 2:
+        return None
+    spans = {name: interval(reading) or (0.0, 1.0) for name, reading in readings.items()}
+    stuck = [name for name, reading in readings.items() if spans[name][1] < guessing(reading)]
+    return " ".join(part for part in (_most(readings, language), _stuck(stuck, language)) if part) or None
+
+
+def _most(readings: Mapping[str, Reading], language: Language) -> str:
+    """The highest share, or how many cannot be distinguished from it; nothing where it may be guessing."""
+    name, best = max(readings.items(), key=lambda item: item[1].value or 0)
+    low, _high = interval(best) or (0.0, 1.0)
+    if low <= guessing(best):
+        return ""
+    steps, share = steps_of(best), units.share(language, best.value or 0)
+    equal = sum(not differ(best, other) for other in readings.values())
+    if equal == 1:
+        message = language.ngettext(
+            "After {steps} step from random weights, {name} recognises {share} % of the held-out images, the most.",
+            "After {steps} steps from random weights, {name} recognises {share} % of the held-out images, the most.",
+            steps,
+        )
+        return message.format(steps=steps, name=name, share=share)
+    message = language._(
+        "After {steps} steps from random weights, no network leads: {equal} of {count} reach shares of the held-out "
+        "images that this run does not distinguish from the highest, {share} %."
+    )
+    return message.format(steps=steps, equal=equal, count=len(readings), share=share)
 
 
 def _stuck(names: Sequence[str], language: Language) -> str:
@@ -205,7 +230,7 @@ def _stuck(names: Sequence[str], language: Language) -> str:
 
 def _said(record: Record, key: str, language: Language) -> str:
     reading = record.readings[key]
-    return doubted(units.words(language, reading.quantity, reading.value or 0, reading.interval), reading)
+    return units.stated(language, reading)
 
 
 OPENINGS = (

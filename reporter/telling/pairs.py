@@ -78,4 +78,4 @@ def _paper(record: Record) -> float | None:
 
 def doubted(text: str, *readings: Reading) -> str:
     """The sign of the tables before what rests on a noisy reading."""
-    return f"≈ {text}" if any(reading.verdict.status == "noisy" for reading in readings) else text
+    return f"≈ {text}" if any(map(units.is_doubtful, readings)) else text

@@ -43,8 +43,7 @@ def reading(record: Record, key: str, language: Language) -> str:
     found = record.readings.get(key)
     if found is None or found.value is None:
         return ""
-    doubt = "≈ " if found.verdict.status == "noisy" else ""
-    told = doubt + units.words(language, found.quantity, found.value, found.interval)
+    told = units.stated(language, found)
     if found.interval:
         scale = units.scale(found.quantity, [found.value])
         low, high = (units.text(language, end, scale, found.interval) for end in found.interval)

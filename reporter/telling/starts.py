@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from reporter.telling import units
 from reporter.telling.comparison import Comparison
 from reporter.telling.language import Language
+from reporter.telling.shares import differ, is_enough
 from reporter.types import Record
 
 
@@ -16,11 +18,13 @@ def brought(comparison: Comparison, language: Language) -> str | None:
     if not trained:
         return None
     record, ready, scratch = max(trained, key=lambda row: row[1] - row[2])
+    if not _resolved(record, "finetune_top1", "scratch_top1"):
+        return None
     message = language._(
         "What trained weights bring: {name} recognises {ready} % of the held-out images after fine-tuning, and "
         "{scratch} % after as many steps from random weights."
     )
-    shares = {"ready": language.number(100 * ready, 1), "scratch": language.number(100 * scratch, 1)}
+    shares = {"ready": units.share(language, ready), "scratch": units.share(language, scratch)}
     return message.format(name=record.architecture, **shares)
 
 
@@ -32,12 +36,19 @@ def probed(comparison: Comparison, language: Language) -> str | None:
     if not both:
         return None
     record, probe, full = max(both, key=lambda row: row[1])
+    if not _resolved(record, "probe_top1", "finetune_top1"):
+        return None
     message = language._(
         "What the head alone does: with a linear probe {name} recognises {probe} % of the held-out images, trained as "
         "a whole {full} %."
     )
-    shares = {"probe": language.number(100 * probe, 1), "full": language.number(100 * full, 1)}
+    shares = {"probe": units.share(language, probe), "full": units.share(language, full)}
     return message.format(name=record.architecture, **shares)
+
+
+def _resolved(record: Record, first: str, second: str) -> bool:
+    """Whether the two shares differ, after a fine-tuning that is long enough to say."""
+    return is_enough(record, second) and differ(record.readings[first], record.readings[second])
 
 
 def _shares(record: Record, first: str, second: str) -> tuple[float | None, float | None]:

@@ -18,7 +18,8 @@ Value = int | float | str | None
 class Column:
     """`key` and `base` (the unit of the raw values) head the column in CSV, `title` and `unit` where people read.
 
-    `group` is the heading over columns that stand together, `short` the title where that heading is seen.
+    `group` is the heading over columns that stand together, `short` the title where that heading is seen. `bounded`:
+    low and high of its cells are what a limit is compared with, and the page has them.
     """
 
     key: str
@@ -30,6 +31,7 @@ class Column:
     interval: bool = False
     group: str = ""
     short: str = ""
+    bounded: bool = False
 
     @property
     def heading(self) -> str:
@@ -119,6 +121,11 @@ class Builder:
         if any(text not in ("", None) for text in texts):
             self.add(Column(key, title), [plain(text) for text in texts])
 
+    def sizes(self) -> None:
+        """The column of image sizes, which the costs of a network depend on."""
+        cells = [plain(record.input_size) for record in self.records]
+        self.add(Column("input_size", self.language._("Input, pixels")), cells)
+
     def quantity(self, key: str, whole: bool = False) -> None:
         """The column of a quantity, with all digits of counts if `whole`; left out where nobody has it."""
         quantity = self.comparison.quantities.get(key)
@@ -172,13 +179,12 @@ def told(reading: Reading | None, scale: units.Scale, language: Language, best: 
     if verdict.status not in NUMBERS or value is None:
         return Cell(status_word(verdict.status, language), None, status=verdict.status, note=note)
     low, high = interval or (None, None)
-    text = units.text(language, value, scale, interval) + mark(reading)
-    return Cell(text, value, low, high, verdict.status, note, best)
+    return Cell(units.figure(language, reading, scale), value, low, high, verdict.status, note, best)
 
 
 def mark(reading: Reading | None) -> str:
-    """The sign behind every number of a noisy reading, and of what is computed from it."""
-    return " ≈" if reading and reading.verdict.status == "noisy" else ""
+    """The sign behind every number of a doubtful reading, and of what is computed from it."""
+    return " ≈" if reading and units.is_doubtful(reading) else ""
 
 
 def status_word(status: str, language: Language) -> str:

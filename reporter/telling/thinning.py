@@ -31,7 +31,12 @@ def chosen(comparison: Comparison, most: int) -> Comparison:
         for record in comparison.networks
     }
     names = set(sorted(rank, key=rank.__getitem__)[:most])
-    return replace(comparison, records=tuple(each for each in comparison.records if each.architecture in names))
+    hidden = tuple(each for each in comparison.networks if each.architecture not in names)
+    return replace(
+        comparison,
+        records=tuple(each for each in comparison.records if each.architecture in names),
+        hidden=(*comparison.hidden, *hidden),
+    )
 
 
 def note(shown: Comparison, everything: Comparison, language: Language) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from statistics import median
 
 from reporter.telling.language import Language
-from reporter.types import Quantity
+from reporter.types import Quantity, Reading
 
 Interval = tuple[float, float] | None
 
@@ -60,6 +61,8 @@ def decimals(value: float, interval: Interval = None) -> int:
 
 def text(language: Language, value: float, scale: Scale = PLAIN, interval: Interval = None) -> str:
     """A value in a scale, without its word."""
+    if scale == PERCENT:
+        return share(language, value, interval)
     if scale.factor == 1:
         return language.number(value, decimals(value, interval))
     bounds = (interval[0] / scale.factor, interval[1] / scale.factor) if interval else None
@@ -71,6 +74,46 @@ def words(language: Language, quantity: Quantity, value: float, interval: Interv
     chosen = scale(quantity, [value])
     unit = language._(chosen.word)
     return f"{text(language, value, chosen, interval)} {unit}".strip()
+
+
+def share(language: Language, value: float, interval: Interval = None) -> str:
+    """A share of a whole in percent, without the sign: one decimal everywhere, none where its interval is that wide.
+
+    In decimal arithmetic, so that 0.7795 is rounded alike wherever it is printed.
+    """
+    coarse = interval is not None and interval[1] - interval[0] >= 0.2
+    return language.number(float(Decimal(repr(value)) * 100), 0 if coarse else 1)
+
+
+def is_doubtful(reading: Reading) -> bool:
+    """Whether a number is marked with ≈: a time that is noisy, or that has no interval."""
+    return reading.verdict.status == "noisy" or is_rough(reading)
+
+
+def is_rough(reading: Reading) -> bool:
+    """Whether it is a time without an interval, of which no more than two digits are printed."""
+    return reading.quantity.unit in ("s", "1/s") and reading.measured and reading.interval is None
+
+
+def rough(language: Language, value: float, scale: Scale = PLAIN) -> str:
+    """A value in a scale with at most two significant digits."""
+    scaled = value / scale.factor
+    return language.number(scaled, 1 - math.floor(math.log10(abs(scaled)))) if scaled else "0"
+
+
+def figure(language: Language, reading: Reading, scale: Scale) -> str:
+    """A reading's value in a scale as a table prints it: `1,600 ≈` where it is doubtful."""
+    value = reading.value or 0
+    number = rough(language, value, scale) if is_rough(reading) else text(language, value, scale, reading.interval)
+    return f"{number} ≈" if is_doubtful(reading) else number
+
+
+def stated(language: Language, reading: Reading) -> str:
+    """A reading's value with its unit, as a sentence prints it: `≈ 1.6 s` where it is doubtful."""
+    chosen = scale(reading.quantity, [reading.value])
+    number = figure(language, reading, chosen)
+    words = f"{number.removesuffix(' ≈')} {language._(chosen.word)}".strip()
+    return f"≈ {words}" if number.endswith("≈") else words
 
 
 def count(language: Language, value: float) -> str:

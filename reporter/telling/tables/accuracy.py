@@ -19,6 +19,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         return None
     rows = Builder(comparison, language, known)
     rows.names(machines=False)
+    rows.sizes()
     rows.quantity("imagenet_top1")
     rows.quantity("imagenet_top5")
     rows.text("weights", _("Weights"), [_weights(record) for record in known])

@@ -21,6 +21,10 @@ ELSEWHERE = ("imagenet_top1", "imagenet_top5")
 """Published, not measured: they stand in the table of accuracies."""
 
 
+COSTS: tuple[Group, ...] = ("compute", "memory", "latency")
+"""The groups whose values depend on the image size."""
+
+
 def group(name: Group) -> Callable[[Comparison, Language], Table | None]:
     def make(comparison: Comparison, language: Language) -> Table | None:
         shown = [quantity for quantity in comparison.measured(name) if quantity.key not in ELSEWHERE]
@@ -28,6 +32,8 @@ def group(name: Group) -> Callable[[Comparison, Language], Table | None]:
             return None
         rows = Builder(comparison, language, comparison.records)
         rows.names()
+        if name in COSTS:
+            rows.sizes()
         for quantity in shown:
             rows.quantity(quantity.key, whole=name == "size")
             if quantity.key in TIMES:
@@ -124,7 +130,7 @@ def _latency(rows: Builder, language: Language) -> Sequence[str]:
     apart = _("Machines stand side by side: times of two machines are not comparable.")
     ranked = any(column.key.startswith("rank_") for column in rows.columns)
     return (
-        _("Medians; digits follow the 95 % interval, which is in the CSV file. ≈: noisy, not to be relied on."),
+        _("Medians; digits follow the 95 % interval, which is in the CSV file. ≈: noisy or without an interval."),
         _(
             "Ranks: the first and last rank of all architectures that this run does not distinguish from the row's, by "
             "the 95 % interval of their ratio round by round."

@@ -19,6 +19,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         return None
     rows = Builder(comparison, language, records)
     rows.names(machines=False)
+    rows.sizes()
     rows.text("verdict", language._("Verdict"), [verdict(record, language) for record in records])
     for name in names:
         rows.add(

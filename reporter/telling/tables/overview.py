@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from reporter.telling.comparison import Comparison, front
+from reporter.telling.comparison import Comparison, whole_front
 from reporter.telling.language import Language
 from reporter.telling.table import Builder, Cell, Table, Tabulation
 from reporter.telling.timing import how, timing
+from reporter.types import Record
 
 MOST = 5000
 """The one table that is sorted and searched for a network has room for many."""
@@ -37,17 +39,19 @@ def make(comparison: Comparison, language: Language) -> Table:
     rows.text("family", _("Family"), [record.family for record in rows.records])
     rows.text("year", _("Year"), [record.year for record in rows.records])
     rows.text("pareto", _("Pareto"), pareto(comparison))
+    rows.sizes()
     for key in HEADLINES:
         rows.quantity(key)
     key, _timed = timing(comparison)
     notes = (
-        _("Bold: the best of a column. Digits follow the 95 % interval. ≈: noisy, not to be relied on."),
+        _("Bold: the best of a column. Digits follow the 95 % interval. ≈: noisy or without an interval."),
         _(
             "Pareto: ◆ no other network of this table is more accurate for as few MACs, ◇ none for as little time "
             "({how}); the accuracy is the published one."
         ).format(how=how(key, language))
-        if comparison.front
+        if any(column.key == "pareto" for column in rows.columns)
         else "",
+        unmarked(comparison, language),
         weights_note(comparison, language),
         inception_note(comparison, language),
     )
@@ -57,14 +61,35 @@ def make(comparison: Comparison, language: Language) -> Table:
 def pareto(comparison: Comparison) -> list[Cell | str]:
     """The fronts that each record stands on: in files as words, where people read as signs."""
     key, timed = timing(comparison)
-    cheap = {record.architecture for record in comparison.front}
-    quick = {id(record) for record in comparison.unmatched(front(timed, key), key)}
+    cheap = {record.architecture for record in whole_front(comparison.networks, "macs")}
+    everyone = len(timed) == len(comparison.networks)
+    fast = whole_front(timed, key) if everyone else ()
+    quick = {id(record) for record in fast if _is_ahead(record, timed, key, comparison)}
     cells: list[Cell | str] = []
     for record in comparison.records:
         fronts = {"macs": ("◆", record.architecture in cheap), "time": ("◇", id(record) in quick)}
         signs = "".join(sign for sign, there in fronts.values() if there)
         cells.append(Cell(signs, " ".join(name for name, (_, there) in fronts.items() if there)) if signs else "")
     return cells
+
+
+def _is_ahead(record: Record, timed: Sequence[Record], key: str, comparison: Comparison) -> bool:
+    """Whether the run distinguishes its time from that of every network that is more accurate."""
+    like = comparison.times(record.machine, key).like(record.architecture)
+    top1 = record.value("imagenet_top1") or 0
+    return not any((other.value("imagenet_top1") or 0) > top1 for other in timed if other.architecture in like)
+
+
+def unmarked(comparison: Comparison, language: Language) -> str:
+    """Why no network is marked, where only some have the accuracy that the marks compare."""
+    known, _published, count = comparison.coverage
+    if known == count or not _published:
+        return ""
+    message = language._(
+        "No Pareto marks and no most accurate network: {known} of {count} have a published accuracy of weights; a "
+        "paper's own figure follows another protocol."
+    )
+    return message.format(known=known, count=count)
 
 
 def weights_note(comparison: Comparison, language: Language) -> str:

@@ -26,6 +26,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         return None
     rows = Builder(comparison, language, records)
     rows.names()
+    rows.sizes()
     inference = [held_by_inference(record) for record in records]
     _add(rows, "exact_inference_bytes", _("Inference, exact, all included"), inference)
     for key in (RESIDENT, CUDA):

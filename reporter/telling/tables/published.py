@@ -21,6 +21,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         return None
     rows = Builder(comparison, language, known)
     rows.names(machines=False)
+    rows.sizes()
     for key in FACTS:
         _compared(rows, key)
     _quoted(rows, "macs_paper", "mult_adds_published", r"~?(\d+(?:\.\d+)?) G")
