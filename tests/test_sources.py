@@ -66,19 +66,19 @@ CHANGED = [
 
 
 @pytest.fixture(autouse=True)
-def _apart() -> Iterator[None]:
-    """Modules and places to look for them that a test adds do not outlive it."""
-    modules, path = set(sys.modules), list(sys.path)
+def _apart(tmp_path: Path) -> Iterator[None]:
+    """Modules of a test's own folder, and the places to look for them, do not outlive it."""
+    path = list(sys.path)
     yield
     sys.path[:] = path
-    for name in sys.modules.keys() - modules:
+    for name in [key for key, module in list(sys.modules.items()) if tmp_path in _place(module).parents]:
         del sys.modules[name]
     importlib.invalidate_caches()
 
 
 def definition(path: Path, name: str = "build") -> str:
     """What the parent makes of what a worker says, as for a module that nobody has loaded before."""
-    for each in [key for key, module in sys.modules.items() if path.parent in _place(module).parents]:
+    for each in [key for key, module in list(sys.modules.items()) if path.parent in _place(module).parents]:
         del sys.modules[each]
     importlib.invalidate_caches()
     reference = f"{path}:{name}"
