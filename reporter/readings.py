@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, field_validator, model_validator, with_config
-from typing_extensions import TypedDict
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, field_validator, model_validator
 
 from reporter import runs, statistics
-from reporter.fields import FRACTIONS, MOST, UNITS, Facts, Name, Sample, are_numbers
+from reporter.fields import FRACTIONS, UNITS, Name, Sample, are_numbers
 
 if TYPE_CHECKING:
     from reporter.intervals import Spread
@@ -44,11 +43,11 @@ class UnsupportedError(ReporterError):
     """A figure that a network does not have, with the reason: the status of its reading is `unsupported`."""
 
 
-class _Model(BaseModel):
+class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Quantity(_Model):
+class Quantity(Model):
     """What a column means: a key of the contract, its unit, and the sentence that defines it."""
 
     key: Name
@@ -68,7 +67,7 @@ class Verdict(NamedTuple):
     reason: str | None
 
 
-class Origin(_Model):
+class Origin(Model):
     """The run in which a round was measured (its id in history.jsonl), and when the round started (ISO 8601, UTC)."""
 
     run: str = Field(max_length=64)
@@ -79,7 +78,7 @@ UNKNOWN = Origin(run="", started="")
 """The origin of a round in a record of reporter 0.1.0."""
 
 
-class LostRound(_Model):
+class LostRound(Model):
     """A round that was tried and gave no samples: its number from 0, the status, the reason and the run."""
 
     number: int = Field(ge=0)
@@ -88,7 +87,7 @@ class LostRound(_Model):
     origin: Origin
 
 
-class Reading(_Model):
+class Reading(Model):
     """One quantity of one architecture: raw samples in base units, or the reason why there are none.
 
     `rounds` has the number of samples of each round; `origins` the run and time of each round, in the same order, empty
@@ -287,81 +286,3 @@ def same_conditions(one: Mapping[str, object], other: Mapping[str, object]) -> b
     """Whether conditions are the same; images that only one side has a digest of are taken to be."""
     unknown = {"data"} - (one.keys() & other.keys())
     return all(one.get(key) == other.get(key) for key in (one.keys() | other.keys()) - unknown)
-
-
-class Record(_Model):
-    """Everything known of one architecture on one machine; `definition` is the digest of what was built and trained.
-
-    `year` is None where nobody says.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_number: int = Field(SCHEMA, alias="schema", strict=True, ge=SCHEMA, le=SCHEMA)
-    architecture: Name
-    family: Name
-    year: int | None = Field(ge=1, le=MOST["year"])
-    paper: str
-    variant: str
-    input_size: int = Field(ge=1, le=MOST["input_size"])
-    published: dict[str, JsonValue] = {}
-    definition: str = ""
-    machine: Name
-    machine_facts: Facts = {}
-    environment: dict[str, str] = {}
-    settings: Facts = {}
-    started: str
-    readings: dict[str, Reading] = {}
-
-    @model_validator(mode="after")
-    def _is_in_order(self) -> Self:
-        for key, reading in self.readings.items():
-            if key != reading.quantity.key:
-                raise ValueError(f"under {key} there is a reading of {reading.quantity.key}")
-        return self
-
-    def value(self, key: str) -> float | None:
-        """The value of a reading, None where it is missing or failed."""
-        reading = self.readings.get(key)
-        return reading.value if reading else None
-
-
-@with_config(ConfigDict(extra="ignore"))
-class _Compared(TypedDict, total=False):
-    test_images: JsonValue
-
-
-@with_config(ConfigDict(extra="ignore"))
-class _Nothing(TypedDict):
-    """Whatever is there, it is not kept."""
-
-
-class ComparedReading(Reading):
-    detail: _Compared = {}  # type: ignore[assignment]
-
-
-class ComparedRecord(Record):
-    """A record with no more than comparing looks at: of very many, the rest takes most of the memory."""
-
-    published: _Nothing = {}  # type: ignore[assignment]
-    machine_facts: _Nothing = {}  # type: ignore[assignment]
-    settings: _Nothing = {}  # type: ignore[assignment]
-    readings: dict[str, ComparedReading] = {}  # type: ignore[assignment]
-
-
-class Evidence(_Model):
-    """What was measured for a claim: numbers by name, or the reason why there are none.
-
-    `definition` is the digest of the file that measured them.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_number: int = Field(SCHEMA, alias="schema", strict=True, ge=SCHEMA, le=SCHEMA)
-    claim: str
-    definition: str
-    machine: str
-    environment: dict[str, str] = {}
-    started: str
-    numbers: dict[str, Number] = {}
-    reason: str | None = None

@@ -1,7 +1,7 @@
 """The nouns of the project; everything else is a function between them.
 
 `Architecture`, `Dataset`, `Metric`, `Chart` and `Claim` are what one adds, a file each. What is measured and kept
-(`Quantity`, `Reading`, `Record`, `Evidence`) is written in readings.py and imported from here.
+(`Quantity`, `Reading`, `Record`, `Evidence`) is defined in readings.py and records.py and imported from here.
 """
 
 from __future__ import annotations
@@ -25,20 +25,18 @@ from reporter.readings import (
     SCHEMA,
     WITHIN,
     Better,
-    ComparedRecord,
-    Evidence,
     Group,
     LostRound,
     Number,
     Origin,
     Quantity,
     Reading,
-    Record,
     ReporterError,
     Status,
     UnsupportedError,
     Verdict,
 )
+from reporter.records import ComparedRecord, Evidence, Record
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
