@@ -222,7 +222,12 @@ FAULTS: dict[str, tuple[Any, str, str, str]] = {
     "peaks not reset": (Device, "peaks", "self.runtime.reset_peaks(self.index)", "pass"),
     "built in inference mode": (Subject, "fresh", "inference_mode(False)", "inference_mode(True)"),
     "moved in inference mode": (Subject, "_made", "inference_mode(False)", "inference_mode(True)"),
-    "trained after inference": (memory_measured, "_inference", "subject.take(subject.device)", "subject.network"),
+    "trained after inference": (
+        Subject,
+        "take",
+        "return self._made(device)",
+        "return vars(self).setdefault('used', self._made(device))",
+    ),
     "image kept": (
         memory_measured,
         "_inference",
