@@ -19,7 +19,7 @@ from test_run import FAULTY
 from reporter import store
 from reporter.comparing import paired, verdicts
 from reporter.comparing.differences import Basis, Change, Differences, Judgement, Timing
-from reporter.running.imports import About, Import
+from reporter.comparing.environments import About, Import
 from reporter.types import Reading, Record
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -16,9 +16,9 @@ from installed import Environment, environment, installed
 from test_plugins import COUNTS, DATA, NETS, POINTS, install
 
 from reporter import store
+from reporter.comparing.environments import About
 from reporter.comparing.verdicts import CONTROL
 from reporter.running import lent
-from reporter.running.imports import About
 
 NAMES = ("--architectures", "alexnet", "--metrics", "latency_cpu_1thread")
 NETWORKS = "alexnet,googlenet,mobilenet_v2,resnet18,resnet34,shufflenet_v2_x1_0,squeezenet1_0"

@@ -19,7 +19,7 @@ from simulated import METRICS, Simulated, slot
 from reporter import store
 from reporter.comparing.compare import compare
 from reporter.fingerprints import Images, files, variables
-from reporter.measuring import machine
+from reporter.measuring import gpus, machine
 from reporter.progress import Lines
 from reporter.running import experiment
 from reporter.running.request import Request
@@ -184,7 +184,7 @@ def test_the_kind_of_a_machine_does_not_depend_on_variables(monkeypatch: pytest.
     before = machine.key()
     for name in ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "OMP_NUM_THREADS", "MKL_ENABLE_INSTRUCTIONS"):
         monkeypatch.setenv(name, "1")
-    for function in (machine.facts, machine.usable_threads, machine.gpus):
+    for function in (machine.facts, machine.usable_threads, gpus.installed):
         function.cache_clear()
     assert machine.key() == before
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from reporter.comparing import words
 from reporter.comparing.differences import Basis, Differences, Judgement, Timing
+from reporter.comparing.environments import About, differing, is_control
 from reporter.comparing.times import MIN_EFFECT
-from reporter.running.imports import About, differing, is_control
 
 VERDICTS: dict[Judgement, str] = {
     "regressed": "B is slower",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
+from reporter.attempts import attempt
 from reporter.datasets._folders import Part, parts
 from reporter.datasets._images import SkippedImages, normalise, sample, split, square
 from reporter.types import Dataset
@@ -40,13 +42,14 @@ def _read(root: Path, part: Part, size: int, every: bool) -> tuple[Tensor, Tenso
 
     images, labels, broken = [], [], []
     for index in sample(len(part.files)):
-        try:
-            images.append(_open(part.files[index], size))
+        image, verdict = attempt(partial(_open, part.files[index], size))  # Pillow raises many kinds
+        if verdict.status == "oom":
+            raise MemoryError(verdict.reason)
+        if image is None:
+            broken.append((index, str(verdict.reason)))
+        else:
+            images.append(image)
             labels.append(part.labels[index])
-        except MemoryError:
-            raise
-        except Exception as error:  # Pillow raises many kinds over a damaged file
-            broken.append((index, " ".join(str(error).split()) or type(error).__name__))
     if broken:
         index, why = broken[0]
         gone = [part.labels[lost] for lost, _ in broken if part.labels[lost] not in labels]

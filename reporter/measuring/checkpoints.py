@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reporter.attempts import one_line
+from reporter.attempts import attempt, one_line
 from reporter.measuring.building import built, on_meta
 from reporter.measuring.state_dicts import Fit, fit, unwrapped
 from reporter.types import Architecture
@@ -96,9 +96,8 @@ def _difference(name: str, own: Mapping[str, Tensor], names: Mapping[str, Tensor
 
 def _in_the_way(path: Path, error: Exception) -> str:
     """Why a file is no state dict, in one line; nothing in it is run to find out."""
-    try:
-        kinds = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
-    except Exception:  # the file is damaged, or of an older or another format
+    kinds, _ = attempt(partial(torch.serialization.get_unsafe_globals_in_checkpoint, str(path)))
+    if kinds is None:  # the file is damaged, or of an older or another format
         kinds = UNSAFE.findall(str(error))
     whole = [kind for kind in kinds if kind.startswith("torch.nn.modules.")]
     if whole:

@@ -8,6 +8,7 @@ from statistics import median
 from time import perf_counter
 from typing import Protocol
 
+from reporter.fields import ROW
 from reporter.measuring.device import Device
 from reporter.statistics import interval
 
@@ -15,8 +16,6 @@ Call = Callable[[], object]
 AGREEMENT = 0.05
 """Two windows of warm-up agree when their medians differ by less than this share."""
 WINDOW_SECONDS = 0.05
-ROW = 8
-"""Calls in a row of `row_timer`: the device is busy throughout, and one sample is their mean."""
 
 
 class Timer(Protocol):

@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from reporter.attempts import attempt
+
 FIELDS = ("uuid", "name", "memory.total", "driver_version", "power.limit", "mig.mode.current")
 BASIC = FIELDS[:4]
 """What nvidia-smi gives in every version: it refuses a query with a field that it lacks."""
@@ -140,7 +142,7 @@ def visible_to_torch() -> dict[str, Any]:
         try:
             torch.cuda.init()
             reason = hidden() or "torch finds no CUDA device"
-        except Exception as error:  # AssertionError, RuntimeError, torch.AcceleratorError
+        except (AssertionError, RuntimeError) as error:  # torch.AcceleratorError is a RuntimeError
             reason = because(str(error), torch.__version__)
     return {"names": names, "uuids": [str(getattr(device, "uuid", "")) for device in devices], "reason": reason}
 
@@ -157,11 +159,8 @@ def because(error: str, torch_version: str) -> str:
 
 def _by_nvml() -> list[Gpu]:
     """By the package nvidia-ml-py, where it is installed."""
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-    except Exception:  # ImportError, or an NVMLError where there is no driver
+    pynvml, _ = attempt(_nvml)  # ImportError, or an NVMLError where there is no driver
+    if pynvml is None:
         return []
     try:
         driver = _text(pynvml.nvmlSystemGetDriverVersion())
@@ -171,6 +170,13 @@ def _by_nvml() -> list[Gpu]:
         return []
     finally:
         pynvml.nvmlShutdown()
+
+
+def _nvml() -> Any:
+    import pynvml
+
+    pynvml.nvmlInit()
+    return pynvml
 
 
 def _of_handle(pynvml: Any, handle: Any, driver: str) -> Gpu:

@@ -7,8 +7,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from reporter.fields import DEFAULT_MALLOC
-from reporter.measuring.clock import ROW
+from reporter.fields import DEFAULT_MALLOC, ROW
 from reporter.types import FOREIGN_LOAD, Metric, Quantity, Reading, ReporterError
 
 if TYPE_CHECKING:

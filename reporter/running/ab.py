@@ -7,20 +7,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from time import monotonic
+from typing import Protocol
 
 from reporter import store
 from reporter.architectures.timm import PREFIX
+from reporter.comparing.environments import About
 from reporter.fields import DEFAULT_MALLOC
 from reporter.measuring.job import Job
-from reporter.progress import Lines
 from reporter.running import turns
-from reporter.running.imports import OPTIONS, About, check
+from reporter.running.imports import OPTIONS, check
 from reporter.running.ledger import blank, joined, with_loss
-from reporter.running.request import Request, moment
+from reporter.running.request import Progress, Request, moment
 from reporter.running.turns import Side
 from reporter.types import LostRound, Metric, Origin, Quantity, Reading, Record, ReporterError, Verdict, absent
 
 Book = dict[str, Record]
+
+
+class PairProgress(Progress, Protocol):
+    def pair(self, job: Job, readings: Sequence[Reading]) -> None:
+        """A measurement on both sides is done: the readings of A and B so far."""
 
 
 def timed(metrics: dict[str, Metric], devices: dict[str, str]) -> dict[str, Metric]:
@@ -47,7 +53,7 @@ def needs(request: Request) -> tuple[str, ...]:
 
 
 def run(
-    request: Request, environments: Sequence[Path], examined: Sequence[About], keep: bool, progress: Lines
+    request: Request, environments: Sequence[Path], examined: Sequence[About], keep: bool, progress: PairProgress
 ) -> tuple[Book, Book]:
     """The records of both sides by architecture; in request.folder under a/ and b/ after every measurement, if kept."""
     books: tuple[Book, Book] = ({}, {})

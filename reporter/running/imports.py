@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from reporter.comparing.environments import About, Import
 from reporter.measuring import machine
 from reporter.types import ReporterError
 
@@ -20,41 +18,6 @@ IMPORTED = ("torch", "torchvision", "numpy", "timm")
 TUNING = ("ATEN_", "CUBLAS_", "CUDA_", "CUDNN_", "DNNL_", "GOMP_", "KMP_", "LD_", "MALLOC_", "MKL_", "NVIDIA_", "OMP_",
           "ONEDNN_", "PYTORCH_", "TORCH")  # fmt: skip
 """The beginnings of environment variables that decide which code runs, or how fast."""
-
-
-class Import(BaseModel):
-    """A package, or Python itself, that a process has loaded."""
-
-    model_config = ConfigDict(frozen=True)
-
-    version: str
-    file: str
-
-
-class About(BaseModel):
-    """What a side reports of itself: its machine, its versions, what it imported, and the variables it runs under."""
-
-    model_config = ConfigDict(frozen=True)
-
-    machine: str
-    machine_facts: dict[str, Any]
-    environment: dict[str, str]
-    imports: dict[str, Import]
-    places: tuple[str, ...]
-    """`sys.prefix` and `sys.path`: where this environment is, and where it imports from."""
-    variables: dict[str, str]
-
-    @property
-    def versions(self) -> dict[str, str]:
-        """The versions of what was imported."""
-        return {name: loaded.version for name, loaded in self.imports.items()}
-
-    @property
-    def recorded(self) -> dict[str, Any]:
-        """What a record says of where it was measured: the versions and files are those that were imported."""
-        files = {f"{name}_file": loaded.file for name, loaded in self.imports.items()}
-        environment = self.environment | self.versions | files
-        return {"machine": self.machine, "machine_facts": self.machine_facts, "environment": environment}
 
 
 def about() -> About:
@@ -83,13 +46,3 @@ def check(both: Sequence[About], environments: Sequence[Path]) -> None:
             f"--a and --b: {environments[0]} and {environments[1]} are two environments that import torch from the "
             f"same path, {files[0]}; install torch in each of them, or name one environment twice for an A/A control"
         )
-
-
-def is_control(a: About, b: About) -> bool:
-    """Whether both sides are the same environment, under the same variables."""
-    return (a.places, a.imports, a.variables) == (b.places, b.imports, b.variables)
-
-
-def differing(a: Mapping[str, str], b: Mapping[str, str]) -> dict[str, tuple[str | None, str | None]]:
-    """The variables that two sides do not share, with the value of each side."""
-    return {name: (a.get(name), b.get(name)) for name in sorted({*a, *b}) if a.get(name) != b.get(name)}

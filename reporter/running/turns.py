@@ -17,11 +17,11 @@ from tempfile import TemporaryFile
 from time import monotonic
 from typing import Any
 
+from reporter.comparing.environments import About
 from reporter.fields import legible
 from reporter.measuring.job import STOP, TURN, Job
 from reporter.running import lent
 from reporter.running.executor import ending
-from reporter.running.imports import About
 from reporter.statistics import interval
 from reporter.types import Reading, ReporterError, Verdict
 
