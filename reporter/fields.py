@@ -12,6 +12,8 @@ from pydantic import AfterValidator, Field, JsonValue, SkipValidation
 FRACTIONS = ("finetune_top1", "probe_top1", "scratch_top1", "imagenet_top1", "imagenet_top5")
 DEFAULT_MALLOC = ("latency_cpu_default_malloc", "throughput_cpu_default_malloc")
 """Times with the allocator's default settings: a second view of others, which no comparison of runs judges."""
+KEEPING = "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647"
+"""The environment variables with which glibc keeps freed memory, as a process that is timed does."""
 UNITS = {
     **dict.fromkeys(("parameters", "parameters_auxiliary", "macs", "macs_fvcore", "activations", "depth"), "1"),
     **dict.fromkeys((*FRACTIONS, "gradient_ratio"), "1"),

@@ -16,7 +16,7 @@ from networks import CONDITIONS, own, subject
 from reporter.catalog import collect
 from reporter.comparing.compare import compare as differences
 from reporter.comparing.pairs import is_time
-from reporter.fields import DEFAULT_MALLOC, UNITS
+from reporter.fields import DEFAULT_MALLOC, KEEPING, UNITS
 from reporter.measuring.job import Job
 from reporter.measuring.worker import measure
 from reporter.running import ab
@@ -27,7 +27,7 @@ from reporter.running.request import Request
 from reporter.telling.comparison import compare
 from reporter.telling.language import language
 from reporter.telling.limits import CRITERIA
-from reporter.telling.sections import KEEPING, Text, measured
+from reporter.telling.sections import Text, measured
 from reporter.telling.tables.groups import group
 from reporter.telling.tables.overview import HEADLINES
 from reporter.telling.timing import TIMES
@@ -163,8 +163,19 @@ def test_two_environments_are_not_compared_by_it() -> None:
         ab.timed({key: METRICS[key] for key in DEFAULT_MALLOC}, devices)
 
 
+def printed(records: list) -> str:
+    """The definitions of the report and the notes of its table of times."""
+    comparison, english = compare(records), language("en")
+    table = group("latency")(comparison, english)
+    assert table is not None
+    texts = (block.text for block in measured(comparison, english).blocks if isinstance(block, Text))
+    return "\n".join((*texts, *table.notes))
+
+
 def test_the_report_has_the_line_for_a_service() -> None:
-    texts = [
-        block.text for block in measured(compare(with_both(1.0)), language("en")).blocks if isinstance(block, Text)
-    ]
-    assert any(KEEPING in text for text in texts)
+    assert printed(with_both(1.0)).count(KEEPING) == 2
+
+
+def test_a_report_without_these_times_does_not_mention_them() -> None:
+    found = printed([samples.record(row) for row in samples.ROWS[8:12]])
+    assert "malloc" not in found.lower()
