@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from reporter.telling.comparison import Comparison, whole_front
 from reporter.telling.language import Language
 from reporter.telling.table import Builder, Cell, Table, Tabulation
 from reporter.telling.timing import how, timing
-from reporter.types import Record
 
 MOST = 5000
 """The one table that is sorted and searched for a network has room for many."""
@@ -64,20 +62,13 @@ def pareto(comparison: Comparison) -> list[Cell | str]:
     cheap = {record.architecture for record in whole_front(comparison.networks, "macs")}
     everyone = len(timed) == len(comparison.networks)
     fast = whole_front(timed, key) if everyone else ()
-    quick = {id(record) for record in fast if _is_ahead(record, timed, key, comparison)}
+    quick = {id(record) for record in comparison.unmatched(fast, key)}
     cells: list[Cell | str] = []
     for record in comparison.records:
         fronts = {"macs": ("◆", record.architecture in cheap), "time": ("◇", id(record) in quick)}
         signs = "".join(sign for sign, there in fronts.values() if there)
         cells.append(Cell(signs, " ".join(name for name, (_, there) in fronts.items() if there)) if signs else "")
     return cells
-
-
-def _is_ahead(record: Record, timed: Sequence[Record], key: str, comparison: Comparison) -> bool:
-    """Whether the run distinguishes its time from that of every network that is more accurate."""
-    like = comparison.times(record.machine, key).like(record.architecture)
-    top1 = record.value("imagenet_top1") or 0
-    return not any((other.value("imagenet_top1") or 0) > top1 for other in timed if other.architecture in like)
 
 
 def unmarked(comparison: Comparison, language: Language) -> str:
