@@ -45,7 +45,7 @@ def add_percentiles(rows: Builder) -> None:
     """The times that 90 % and 99 % of the calls kept to, where enough calls were timed to say."""
     _ = rows.language._
     for key, quantity in rows.comparison.quantities.items():
-        for share in PERCENTILES if quantity.unit == "s" and key.startswith("latency") else ():
+        for share in PERCENTILES if is_time(quantity) and key.startswith("latency") else ():
             readings = [record.readings.get(key) for record in rows.records]
             values = [percentile(_samples(r), share / 100) if r and r.measured else None for r in readings]
             if any(values):

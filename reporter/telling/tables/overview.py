@@ -74,13 +74,28 @@ def pareto(comparison: Comparison) -> list[Cell | str]:
 def unmarked(comparison: Comparison, language: Language) -> str:
     """Why no network is marked, where only some have the accuracy that the marks compare."""
     known, _published, count = comparison.coverage
-    if known == count or not _published:
+    if known == count:
+        return _costless(comparison, language)
+    if not _published:
         return ""
     message = language._(
         "No Pareto marks and no most accurate network: {known} of {count} have a published accuracy of weights; a "
         "paper's own figure follows another protocol."
     )
     return message.format(known=known, count=count)
+
+
+def _costless(comparison: Comparison, language: Language) -> str:
+    """By which cost no network is marked, where only some have it."""
+    key, timed = timing(comparison)
+    costs = {
+        language._("MACs"): sum(record.value("macs") is not None for record in comparison.networks),
+        language._("time ({how})").format(how=how(key, language)): len(timed),
+    }
+    count = len(comparison.networks)
+    message = language._("No Pareto marks by {cost}: {known} of {count} networks have it.")
+    lacking = ((cost, known) for cost, known in costs.items() if 0 < known < count)
+    return " ".join(message.format(cost=cost, known=known, count=count) for cost, known in lacking)
 
 
 def weights_note(comparison: Comparison, language: Language) -> str:
