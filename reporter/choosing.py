@@ -10,7 +10,8 @@ from reporter import store
 from reporter.telling import units
 from reporter.telling.comparison import compare
 from reporter.telling.language import SOURCE, language
-from reporter.telling.limits import CRITERIA, Candidate, Figure, candidates, choose, unreliable
+from reporter.telling.limits import CRITERIA, Candidate, Figure, candidates, choose, unreliable, within
+from reporter.types import WITHIN
 
 ORDER = "published single-crop ImageNet top-1 of the weights, else the paper's own (*), then networks without either"
 UNITS = {"parameters": "1", "macs": "1", "memory": "B"}
@@ -31,6 +32,7 @@ def chosen(folder: Path, limits: Mapping[str, float]) -> dict[str, Any]:
         "order": ORDER,
         "coverage": comparison.coverage._asdict(),
         "unreliable": unreliable(known, limits or CRITERIA),
+        "within_one_process": within(known, limits or CRITERIA),
         "fits": [_row(each) for each in found.fits],
         "undecided": [{**_row(each), "straddles": each.straddling(limits)} for each in found.undecided],
         "unknown": [{**_row(each), "reasons": why} for each, why in zip(found.unknown, missing, strict=True)],
@@ -46,6 +48,8 @@ def in_words(found: Mapping[str, Any]) -> str:
     unsure = f", {len(undecided)} undecided" if undecided else ""
     lines = [f"{len(fits)} of {count} networks fit{unsure}; times of {found['machine']}"]
     lines += [f"no reliable {key}: all values are noisy or without an interval (≈)" for key in found["unreliable"]]
+    if within := found["within_one_process"]:
+        lines.append(f"fewer than three rounds: {WITHIN} for {', '.join(within)}")
     lines += [_order(found), "", *_columns([_printed(row) for row in fits])] if fits else []
     if undecided:
         lines += ["", "undecided, because the 95 % interval (or, without one, a factor of 2) includes the limit:"]

@@ -135,6 +135,18 @@ def test_a_time_without_interval_is_decided_only_from_afar(tmp_path: Path, facto
     assert found[part][0]["figures"][KEY] == {"value": 1.6481, "low": None, "high": None, "status": "noisy"}
 
 
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_an_interval_within_one_process_is_named(tmp_path: Path, rounds: int) -> None:
+    record = samples.record(samples.ROWS[0])
+    reading = samples.reading(KEY, *samples.times(0.05, 0.002, 10) * rounds)
+    reading = reading.model_copy(update={"rounds": (10,) * rounds})
+    store.save(tmp_path, record.model_copy(update={"readings": record.readings | {KEY: reading}}))
+    found = choosing.chosen(tmp_path, {KEY: 1.0})
+    assert found["within_one_process"] == ([KEY] if rounds < 3 else [])
+    line = f"fewer than three rounds: interval within one process only for {KEY}"
+    assert (line in choosing.in_words(found)) == (rounds < 3)
+
+
 def test_the_page_has_the_bounds_that_limits_are_compared_with(tmp_path: Path) -> None:
     """Each stop of a slider leaves the network that it was taken from, and words have no more digits than are known."""
     timed(tmp_path, resnet50=samples.times(0.05, 0.2), resnet18=(0.0165, 0.017, 0.016), alexnet=samples.times(0.09))

@@ -24,6 +24,7 @@ from reporter.comparing import noise
 from reporter.comparing.compare import compare
 from reporter.comparing.differences import Differences
 from reporter.comparing.words import as_json, headline, in_words
+from reporter.readings import Origin
 from reporter.types import Reading, Record
 
 STANDARD = Case(rounds=3, samples=8, of_round=0.02)
@@ -143,6 +144,30 @@ def test_throughput_is_judged_as_time() -> None:
     assert verdicts(plain) == verdicts(rates)
     assert verdicts(rates)[SLOWED] == "regressed"
     assert [t.ratio for t in rates.timings] == pytest.approx([t.ratio for t in plain.timings], rel=1e-3)
+
+
+def two_runs(made: list[Record], older: float) -> list[Record]:
+    """The same rounds as the newest of two runs; the level of all networks was `older` times as high before."""
+    both = []
+    for each in made:
+        reading = each.readings[LATENCY.key]
+        runs = [
+            Origin(run=run, started=f"2026-11-2{day}T01:00:00+00:00")
+            for run, day in (("a", 4), ("b", 5))
+            for _ in reading.rounds
+        ]
+        samples = (*(older * sample for sample in reading.samples), *reading.samples)
+        both.append(changed(each, LATENCY.key, samples=samples, rounds=reading.rounds * 2, origins=tuple(runs)))
+    return both
+
+
+@pytest.mark.parametrize("older", [0.5, 2.0])
+def test_levels_of_two_runs_are_not_averaged(older: float) -> None:
+    made = simulated(1)
+    for base, new in ((two_runs(made, older), made), (made, two_runs(made, older))):
+        found = compare(base, new)
+        assert {timing.ratio for timing in found.timings} == {1.0}
+        assert [basis.common for basis in found.bases] == [pytest.approx(1.0)]
 
 
 def test_a_bad_round_is_noise() -> None:

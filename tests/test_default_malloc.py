@@ -16,7 +16,7 @@ from networks import CONDITIONS, own, subject
 from reporter.catalog import collect
 from reporter.comparing.compare import compare as differences
 from reporter.comparing.pairs import is_time
-from reporter.fields import DEFAULT_MALLOC, UNITS
+from reporter.fields import DEFAULT_MALLOC, KEEPING, UNITS
 from reporter.measuring.job import Job
 from reporter.measuring.worker import measure
 from reporter.running import ab
@@ -27,7 +27,7 @@ from reporter.running.request import Request
 from reporter.telling.comparison import compare
 from reporter.telling.language import language
 from reporter.telling.limits import CRITERIA
-from reporter.telling.sections import KEEPING, Text, measured
+from reporter.telling.sections import Text, measured
 from reporter.telling.tables.groups import group
 from reporter.telling.tables.overview import HEADLINES
 from reporter.telling.timing import TIMES
@@ -135,8 +135,8 @@ def with_both(factor: float) -> list:
         record = samples.record(row)
         more = {}
         for key, value in zip(DEFAULT_MALLOC, (row[7] / 900 * factor, 500 / row[7] / factor), strict=True):
-            parts = samples.times(value)
-            more[key] = Reading(quantity=METRICS[key].quantities[0], samples=parts, rounds=(8, 8, 8))
+            parts = samples.times(value, count=120)
+            more[key] = Reading(quantity=METRICS[key].quantities[0], samples=parts, rounds=(40, 40, 40))
         records.append(record.model_copy(update={"readings": record.readings | more}))
     return records
 
@@ -149,6 +149,7 @@ def test_it_is_shown_but_ranks_nothing_and_is_not_compared() -> None:
     assert set(DEFAULT_MALLOC) <= shown
     assert not {f"{key}_relative" for key in DEFAULT_MALLOC} & shown
     assert not {f"rank_{key}" for key in DEFAULT_MALLOC} & shown
+    assert not {f"{key}_p90" for key in DEFAULT_MALLOC} & shown
     assert not set(DEFAULT_MALLOC) & {*HEADLINES, *TIMES, *CRITERIA}
     assert not any(is_time(METRICS[key].quantities[0]) for key in DEFAULT_MALLOC)
     found = differences(with_both(1.0), with_both(2.0))
@@ -163,8 +164,19 @@ def test_two_environments_are_not_compared_by_it() -> None:
         ab.timed({key: METRICS[key] for key in DEFAULT_MALLOC}, devices)
 
 
+def printed(records: list) -> str:
+    """The definitions of the report and the notes of its table of times."""
+    comparison, english = compare(records), language("en")
+    table = group("latency")(comparison, english)
+    assert table is not None
+    texts = (block.text for block in measured(comparison, english).blocks if isinstance(block, Text))
+    return "\n".join((*texts, *table.notes))
+
+
 def test_the_report_has_the_line_for_a_service() -> None:
-    texts = [
-        block.text for block in measured(compare(with_both(1.0)), language("en")).blocks if isinstance(block, Text)
-    ]
-    assert any(KEEPING in text for text in texts)
+    assert printed(with_both(1.0)).count(KEEPING) == 2
+
+
+def test_a_report_without_these_times_does_not_mention_them() -> None:
+    found = printed([samples.record(row) for row in samples.ROWS[8:12]])
+    assert "malloc" not in found.lower()

@@ -16,7 +16,7 @@ from commands import ROOT
 from intervals import ARCHITECTURES, SEED, coverage, distinguished, show_coverage, simulated
 
 from reporter import intervals, results
-from reporter.charts import bars, latency
+from reporter.charts import accuracy, bars, latency, macs_latency
 from reporter.charts import ranks as rank_chart
 from reporter.readings import Origin
 from reporter.telling.comparison import Comparison, compare
@@ -153,6 +153,45 @@ def test_what_is_equal_is_neither_best_nor_fastest() -> None:
     assert placed["other3"] == (6, 6, 6)
 
 
+def lacking(comparison: Comparison, name: str, key: str) -> Comparison:
+    """The same, with one value missing because its measurement failed."""
+    records = []
+    for record in comparison.records:
+        failed = Reading(quantity=record.readings[key].quantity, status="failed", reason="it ended")
+        update = {"readings": record.readings | {key: failed}} if record.architecture == name else {}
+        records.append(record.model_copy(update=update))
+    return compare(records)
+
+
+@pytest.mark.parametrize("key", [KEY, "macs", "weights_bytes"])
+def test_nothing_is_best_where_a_value_is_missing(key: str) -> None:
+    whole = compare([samples.record(row) for row in samples.ROWS[9:13]])
+    assert any(whole.is_best(record, key) for record in whole.records)
+    comparison = lacking(whole, "resnet101", key)
+    assert not any(comparison.is_best(record, key) for record in comparison.records)
+
+
+def test_headlines_name_how_many_have_the_value() -> None:
+    whole = compare([samples.record(row) for row in samples.ROWS[9:13]])
+    assert " of 4 architectures)" not in sentences(whole)
+    assert re.search(
+        r"resnet18 is the fastest: \S+ ms for one image \(one CPU thread, 3 of 4 architectures\)\.",
+        sentences(lacking(whole, "resnet101", KEY)),
+    )
+    assert "3 of 4 have MACs, so none is named the most accurate" in sentences(lacking(whole, "densenet121", "macs"))
+
+
+@pytest.mark.parametrize("key", ["finetune_seconds", "rss_inference_bytes"])
+def test_what_is_measured_once_is_not_best(key: str) -> None:
+    quantity = samples.quantity(key, key, "s" if key.endswith("seconds") else "B", "memory", centre="mean")
+    records = [
+        record.model_copy(update={"readings": {key: Reading(quantity=quantity, samples=(value,))}})
+        for record, value in zip(run(a=0.1, b=0.2, c=0.3).records, (5.0, 6.0, 7.0), strict=True)
+    ]
+    comparison = compare(records)
+    assert not any(comparison.is_best(record, key) for record in comparison.records)
+
+
 def test_what_is_faster_is_best() -> None:
     comparison = run(one=0.1, two=0.12, **others(4))
     assert [record.architecture for record in comparison.records if comparison.is_best(record, KEY)] == ["one"]
@@ -179,6 +218,9 @@ def test_no_pareto_mark_is_due_to_noise() -> None:
     cells = zip(together.records, overview.pareto(together), strict=True)
     found = {record.architecture: str(cell.value) if isinstance(cell, Cell) else cell for record, cell in cells}
     assert {name for name, fronts in found.items() if "time" in fronts} == {"alexnet", "resnet50"}
+    drawn = accuracy.against(KEY)(together, ENGLISH) or pytest.fail("accuracies and times are known")
+    (line,) = [layer for layer in drawn["layer"] if layer["mark"].get("interpolate") == "step-after"]
+    assert {row["name"] for row in line["data"]["values"]} == {"alexnet", "resnet50"}, "the chart has the same front"
 
 
 def test_a_run_that_resolves_nothing_has_no_headline() -> None:
@@ -284,6 +326,46 @@ def test_noisy_times_are_marked_wherever_they_are_shown() -> None:
     assert all(cells[key].text.endswith(" ≈") for key in (KEY, f"{KEY}_relative", f"rank_{KEY}"))
     assert "noisy is the fastest: ≈ " in sentences(comparison)
     assert re.search(r"takes ≈ [\d.]+ times", sentences(comparison))
+
+
+def test_a_correlation_with_noisy_times_is_marked() -> None:
+    calm = [samples.record(row) for row in samples.ROWS[9:14]]
+    disturbed = calm[0].readings[KEY].model_copy(update={"detail": {"foreign_load": [0.48]}})
+    noisy = calm[0].model_copy(update={"readings": calm[0].readings | {KEY: disturbed}})
+    for records, mark in ((calm, ""), ([noisy, *calm[1:]], "≈ ")):
+        assert re.search(rf"have the rank correlation {mark}[\d.]+ \(", sentences(compare(records)))
+        title = json.dumps(macs_latency.against(KEY)(compare(records), ENGLISH), ensure_ascii=False)
+        assert re.search(rf"rank correlation {mark}[\d.]+,", title)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_relative_time_has_no_more_digits_than_the_time(count: int) -> None:
+    """Without an interval both have at most two."""
+    records = []
+    for row in samples.ROWS[9:13]:
+        record = samples.record(row)
+        rough = samples.reading(KEY, *(1.2345 * row[7] / 1000 for _ in range(count)))
+        records.append(record.model_copy(update={"readings": record.readings | {KEY: rough}}))
+    table = groups.group("latency")(compare(records), ENGLISH) or pytest.fail("times were measured")
+    keys = [column.key for column in table.columns]
+    for row in table.rows:
+        for key in (KEY, f"{KEY}_relative"):
+            digits = row[keys.index(key)].text.removesuffix(" ≈").replace(".", "").lstrip("0")
+            assert len(digits.rstrip("0") or "0") <= 2
+
+
+def test_percentiles_are_of_the_samples_that_count() -> None:
+    """Of a level that differs between two runs, the newest run's."""
+    origins = [Origin(run=run, started=f"2026-11-2{day}T01:00:00+00:00") for run, day in (("a", 4), ("b", 5))]
+    record = samples.record(samples.ROWS[9])
+    old, new = samples.times(0.2, 0.001, 330), samples.times(0.1, 0.001, 330)
+    reading = samples.reading(KEY, *old, *new).model_copy(
+        update={"rounds": (110,) * 6, "origins": (*origins[:1] * 3, *origins[1:] * 3)}
+    )
+    comparison = compare([record.model_copy(update={"readings": {KEY: reading}})])
+    table = groups.group("latency")(comparison, ENGLISH) or pytest.fail("times were measured")
+    (cell,) = [cell for cell, column in zip(table.rows[0], table.columns, strict=True) if column.key == f"{KEY}_p90"]
+    assert cell.value == pytest.approx(0.1, rel=0.02)
 
 
 def test_noisy_times_are_marked_in_charts() -> None:

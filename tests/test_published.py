@@ -94,6 +94,11 @@ def test_a_network_without_the_cost_takes_its_mark_from_all() -> None:
         "◇" in mark for mark in marks(overview.make(lacking(["vgg16"], "latency_cpu_1thread"), ENGLISH)).values()
     )
     assert not any("◆" in mark for mark in marks(overview.make(lacking(["vgg16"], "macs"), ENGLISH)).values())
+    count = len(WITH_WEIGHTS)
+    for key, cost in (("latency_cpu_1thread", "time (one CPU thread)"), ("macs", "MACs")):
+        note = f"No Pareto marks by {cost}: {count - 1} of {count} networks have it."
+        assert note in overview.make(lacking(["vgg16"], key), ENGLISH).notes
+    assert not any("No Pareto" in note for note in overview.make(lacking(()), ENGLISH).notes)
 
 
 def test_a_front_is_of_one_protocol() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import samples
 
-from reporter.readings import FOREIGN_LOAD
+from reporter.readings import FOREIGN_LOAD, Origin
 from reporter.telling.comparison import Comparison, compare
 from reporter.telling.findings import findings
 from reporter.telling.language import language
@@ -60,6 +60,17 @@ def test_the_first_screen_names_the_cause() -> None:
     assert "samples or rounds" in shown["wide"][0]
     both = compare([busy, changed(others[0], **{key: timed(key, 0.05, 0.05)}), *others[1:]])
     assert [text.split(":")[1].split()[0] for text in causes(both, ENGLISH)] == ["other", "the"]
+
+
+def test_levels_that_differ_between_runs_are_named() -> None:
+    key = "latency_cpu_1thread"
+    origins = [Origin(run=run, started=f"2026-11-2{day}T01:00:00+00:00") for run, day in (("a", 4), ("b", 5))]
+    moved = timed(key, *samples.times(0.04), *samples.times(0.02)).model_copy(
+        update={"rounds": (8,) * 6, "origins": (*origins[:1] * 3, *origins[1:] * 3)}
+    )
+    first, *others = steady()
+    shown = first_screen(compare([changed(first, **{key: moved}), *others]))
+    assert shown == ["≈ marks noisy times: their level differs between runs, and the newest run's is shown."]
 
 
 def test_all_threads_slower_than_one_is_a_warning_with_names() -> None:

@@ -26,7 +26,9 @@ def against(key: str) -> Callable[[Comparison, Language], Spec | None]:
             return None
         quantity = comparison.quantities[key]
         scale = GIGA if key == "macs" else units.scale(quantity, [record.value(key) for record in known])
-        first = {record.architecture for record in (front(known, key) if _complete(comparison, records, key) else ())}
+        ahead = front(known, key) if _complete(comparison, records, key) else ()
+        ahead = ahead if key == "macs" else comparison.unmatched(ahead, key)
+        first = {record.architecture for record in ahead}
         rows = [_row(record, key, scale.factor, record.architecture in first, language) for record in known]
         x = across([row["x"] for row in rows], _title(comparison, key, scale.word, language))
         y = upward([row["y"] for row in rows], language._("ImageNet top-1, single crop (%)"))

@@ -10,6 +10,7 @@ from reporter.telling.comparison import Comparison
 from reporter.telling.correlation import spearman
 from reporter.telling.drawing import Spec
 from reporter.telling.language import Language
+from reporter.telling.pairs import doubted
 from reporter.telling.pointing import about, reading
 from reporter.types import Chart, Record
 
@@ -41,6 +42,7 @@ def correlated(records: list[Record], key: str, language: Language) -> str:
     if found is None:
         return language._("too few networks for a correlation")
     numbers = {name: language.number(value, 2) for name, value in found._asdict().items()}
+    numbers["rho"] = doubted(numbers["rho"], *(record.readings[key] for record in records))
     return message.format(count=len(records), **numbers)
 
 

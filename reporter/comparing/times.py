@@ -79,7 +79,8 @@ def judge(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timing],
             if pair.one_machine and is_time(quantity) and base and new and alike(base, new):
                 columns[pair.new.machine, quantity.key][pair.new.architecture] = (base, new)
     groups, gaps = [], []
-    for (machine, _), networks in sorted(columns.items()):
+    for (machine, _), every_run in sorted(columns.items()):
+        networks = _of_one_level(every_run)
         most = [max(count_rounds(sides[side]) for sides in networks.values()) for side in (0, 1)]
         whole = {name: networks[name] for name in sorted(networks) if _usable(networks[name], most)}
         left = tuple(sorted(networks.keys() - whole.keys()))
@@ -88,6 +89,19 @@ def judge(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timing],
         groups += [_group(machine, quantity, whole, past)] if whole else []
     rows = sum(len(group.networks) for group in groups)
     return [row for group in groups for row in _rows(group, rows)], [_basis(group, rows) for group in groups], gaps
+
+
+def _of_one_level(networks: Mapping[str, Sides]) -> dict[str, Sides]:
+    """The same, with the newest run only of a side on which the level of a network differs between runs."""
+    moved = [any(sides[side].moved is not None for sides in networks.values()) for side in (0, 1)]
+    return {
+        name: (_newest(base) if moved[0] else base, _newest(new) if moved[1] else new)
+        for name, (base, new) in networks.items()
+    }
+
+
+def _newest(reading: Reading) -> Reading:
+    return reading.of_run(reading.by_run()[-1][0])
 
 
 def _usable(sides: Sides, most: Sequence[int]) -> bool:

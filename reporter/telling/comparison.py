@@ -15,6 +15,8 @@ from reporter.telling.shares import is_resolved
 from reporter.types import GROUPS, Quantity, Reading, Record, ReporterError, Status
 
 NUMBERS = ("ok", "noisy")
+SAMPLED = ("rss_inference_bytes",)
+"""Sizes that are measured once and vary from process to process; all others are exact."""
 
 
 class Accuracy(NamedTuple):
@@ -118,25 +120,31 @@ class Comparison:
 
     @cached_property
     def winners(self) -> dict[tuple[str, str], float]:
-        """The best value of each machine and quantity, where at least two networks compete on equal terms."""
+        """The best value of each machine and quantity, where at least two networks compete and none lacks the value."""
         found = {}
         for key, quantity in self.quantities.items():
             for machine in self.machines:
                 rivals = [record.readings[key] for record in self.of(machine) if key in record.readings]
                 values = [reading.value for reading in rivals if reading.value is not None]
                 alike = len({str(reading.detail.get("weights")) for reading in rivals if reading.measured}) == 1
-                whole = len(values) == len(self.of(machine)) and is_resolved(rivals)
-                equal = (alike and whole) or quantity.group != "finetune"
-                if quantity.better != "neither" and len(values) > 1 and equal:
+                whole = len(values) == len(self.of(machine))
+                equal = (alike and is_resolved(rivals)) or quantity.group != "finetune"
+                if quantity.better != "neither" and len(values) > 1 and whole and equal:
                     found[machine, key] = min(values) if quantity.better == "lower" else max(values)
         return found
 
     def is_best(self, record: Record, key: str) -> bool:
-        """Whether a record has the best value of its machine, and the run distinguishes it from all others."""
+        """Whether a record has the best value of its machine, and the run distinguishes it from all others.
+
+        Nothing is known of the noise of a duration that is measured once, or of resident memory.
+        """
         value = record.value(key)
         if value is None or value != self.winners.get((record.machine, key)):
             return False
-        return not record.readings[key].timed or len(self.times(record.machine, key).like(record.architecture)) == 1
+        reading = record.readings[key]
+        if reading.timed:
+            return len(self.times(record.machine, key).like(record.architecture)) == 1
+        return key not in SAMPLED and reading.quantity.unit not in ("s", "1/s")
 
     def times(self, machine: str, key: str) -> Times:
         """The times of a machine, to ask which of them the run distinguishes."""
@@ -146,13 +154,12 @@ class Comparison:
         return self._times[machine, key]
 
     def unmatched(self, records: Iterable[Record], key: str) -> tuple[Record, ...]:
-        """Those of a front in time for which the run finds no more accurate architecture that is as fast."""
+        """Those of a front in time for which the run finds no more accurate weights that are as fast."""
         kept = []
         for record in records:
             like = self.times(record.machine, key).like(record.architecture)
-            rivals = (accuracy(each) for each in self.of(record.machine) if each.architecture in like)
-            own = accuracy(record)
-            if own and not any(each and (each.top1 or 0) > (own.top1 or 0) for each in rivals):
+            rivals = [each.value("imagenet_top1") or 0 for each in self.of(record.machine) if each.architecture in like]
+            if max(rivals, default=0) <= (record.value("imagenet_top1") or 0):
                 kept.append(record)
         return tuple(kept)
 

@@ -36,25 +36,35 @@ def fastest(comparison: Comparison, language: Language) -> str | None:
     times = comparison.times(comparison.machines[0], key)
     if not times.differ(last.architecture, first.architecture):
         message = language._("The run does not distinguish the fastest from the slowest architecture ({how}).")
-        return message.format(how=how(key, language))
+        return message.format(how=_how(key, comparison, language))
     return " ".join((_end(first, key, comparison, language), _last(last, first, key, comparison, language)))
+
+
+def _how(key: str, comparison: Comparison, language: Language) -> str:
+    """A kind of latency in words, and how many of the newest machine have it where some do not."""
+    records = comparison.of(comparison.machines[0])
+    known, kind = sum(record.value(key) is not None for record in records), how(key, language)
+    if known == len(records):
+        return kind
+    message = language._("{how}, {known} of {count} architectures")
+    return message.format(how=kind, known=known, count=len(records))
 
 
 def _end(first: Record, key: str, comparison: Comparison, language: Language) -> str:
     """The fastest architecture, or those that may be it."""
     rivals = _rivals(first, key, comparison)
-    blanks = {"time": _said(first, key, language), "how": how(key, language)}
+    blanks = {"time": _said(first, key, language), "how": _how(key, comparison, language)}
     if len(rivals) == 1:
         message = language._("{first} is the fastest: {time} for one image ({how}).")
         return message.format(first=first.architecture, **blanks)
     message = language._(
-        "The fastest are {names}, which this run does not distinguish: about {time} for one image ({how})."
+        "The fastest are {names}, which this run does not distinguish: from {time} for one image ({how})."
     )
     return message.format(names=language.listing(rivals), **blanks)
 
 
 def _last(last: Record, first: Record, key: str, comparison: Comparison, language: Language) -> str:
-    """The slowest architecture, or those that may be it, and how many times as long as the fastest it takes."""
+    """The slowest architecture, or those that may be it, and how many times as long as the fastest the last takes."""
     rivals = _rivals(last, key, comparison)
     found = comparison.times(comparison.machines[0], key).ratio(last.architecture, first.architecture)
     doubt = doubted(units.ratio(language, found.ratio), first.readings[key], last.readings[key])
@@ -62,7 +72,7 @@ def _last(last: Record, first: Record, key: str, comparison: Comparison, languag
     if len(rivals) == 1:
         message = language._("{last} takes {ratio} times as long, {slow}.")
         return message.format(last=last.architecture, **blanks)
-    message = language._("The slowest are {names}: about {ratio} times as long, {slow}.")
+    message = language._("The slowest are {names}: up to {ratio} times as long, {slow}.")
     return message.format(names=language.listing(rivals), **blanks)
 
 
@@ -80,6 +90,9 @@ def cheapest(comparison: Comparison, language: Language) -> str | None:
         return None
     if not comparison.coverage.whole:
         return _partly(comparison, language)
+    if len(known) < len(rows):
+        message = language._("{known} of {count} have MACs, so none is named the most accurate for its cost.")
+        return message.format(known=len(known), count=len(rows))
     best = max(known, key=lambda row: row[1])
     near = min((row for row in known if row[1] >= best[1] - 0.01), key=lambda row: row[2])
     price = units.words(language, comparison.quantities["macs"], near[2])
@@ -149,12 +162,13 @@ def correlated(comparison: Comparison, language: Language) -> str | None:
         "Over {count} networks MACs and time ({how}) have the rank correlation {rho} (95 % interval {low} to {high})."
     )
     numbers = {name: language.number(value, 2) for name, value in found._asdict().items()}
+    numbers["rho"] = doubted(numbers["rho"], *(record.readings[key] for record in records))
     return message.format(count=len(known), how=how(key, language), **numbers)
 
 
 def ordered(comparison: Comparison, language: Language) -> str | None:
     """How many ranks in time the run resolves, and which is the least certain."""
-    key, _records = timing(comparison)
+    key, records = timing(comparison)
     placed = ranks(comparison, comparison.machines[0], key)
     if len(placed) < 3:
         return None
@@ -167,7 +181,8 @@ def ordered(comparison: Comparison, language: Language) -> str | None:
         "Ranking confidence ({how}): the rank of {sure} of {count} architectures is certain; the least certain is that "
         "of {name}, {low} to {high}."
     )
-    spans = {"low": widest.low, "high": widest.high}
+    reading = next(record.readings[key] for record in records if record.architecture == name)
+    spans = {"low": doubted(language.number(widest.low), reading), "high": widest.high}
     return message.format(how=how(key, language), sure=sure, count=len(placed), name=name, **spans)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from reporter.telling import units
 from reporter.telling.comparison import Accuracy, Comparison, accuracy
-from reporter.types import Reading, Record, ReporterError, Status
+from reporter.types import WITHIN, Reading, Record, ReporterError, Status
 
 CRITERIA = {
     "parameters": ("parameters",),
@@ -31,12 +31,16 @@ UNSURE = 2.0
 
 @dataclass(frozen=True)
 class Figure:
-    """A value to be limited, with its 95 % interval where there is one; `rough` is a time that has none."""
+    """A value to be limited, with its 95 % interval where there is one; `rough` is a time that has none.
+
+    `within` is whether the interval is within one process only.
+    """
 
     value: float
     interval: tuple[float, float] | None = None
     status: Status = "ok"
     rough: bool = False
+    within: bool = False
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -110,6 +114,12 @@ def unreliable(networks: Iterable[Candidate], keys: Iterable[str]) -> list[str]:
     return [key for key, statuses in found.items() if statuses and "ok" not in statuses]
 
 
+def within(networks: Iterable[Candidate], keys: Iterable[str]) -> list[str]:
+    """The criteria of which some interval does not include how far processes differ."""
+    known = list(networks)
+    return [key for key in keys if any(key in each.figures and each.figures[key].within for each in known)]
+
+
 def _candidate(record: Record, machine: str) -> Candidate:
     figures, reasons = {}, {}
     for key, parts in CRITERIA.items():
@@ -128,7 +138,9 @@ def _figure(readings: list[Reading]) -> Figure:
         return Figure(sum(reading.value or 0 for reading in readings))
     (reading,) = readings
     status: Status = "noisy" if units.is_doubtful(reading) else reading.verdict.status
-    return Figure(reading.value or 0, reading.interval, status, units.is_rough(reading))
+    return Figure(
+        reading.value or 0, reading.interval, status, units.is_rough(reading), reading.verdict.reason == WITHIN
+    )
 
 
 def _reason(record: Record, parts: Iterable[str]) -> str:

@@ -17,10 +17,12 @@ def causes(comparison: Comparison, language: Language) -> Iterator[str]:
     everything = (reading for record in comparison.records for reading in record.readings.values())
     noisy = [reading for reading in everything if reading.verdict.status == "noisy"]
     busy = max((reading.foreign_load for reading in noisy if reading.disturbed), default=0.0)
-    quiet = [reading for reading in noisy if not reading.disturbed]
+    quiet = [reading for reading in noisy if not reading.disturbed and reading.moved is None]
     if busy:
         message = _("≈ marks noisy times: other programs kept up to {share} of the processors busy meanwhile.")
         yield message.format(share=f"{busy:.0%}")
+    if any(reading.moved is not None for reading in noisy):
+        yield _("≈ marks noisy times: their level differs between runs, and the newest run's is shown.")
     if any(reading.interval is None for reading in quiet):
         preset = comparison.newest.settings.get("preset")
         if isinstance(preset, str):

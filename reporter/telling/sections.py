@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reporter.comparing.kept import Kept
 from reporter.comparing.words import Words
+from reporter.fields import DEFAULT_MALLOC, KEEPING
 from reporter.telling import quiet, thinning
 from reporter.telling.cards import Card, Index, cards
 from reporter.telling.choice import Choice
@@ -19,8 +20,6 @@ from reporter.telling.table import Table, status_word
 
 CARDS = 90
 """So many networks have cards at most: all of torchvision's and the lecture's, and a page that one can still open."""
-KEEPING = "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647"
-"""The environment variables with which glibc keeps freed memory, as a process that is timed does."""
 LINES = 200
 """Longer lists are cut off there."""
 
@@ -151,18 +150,19 @@ def measured(comparison: Comparison, language: Language) -> Section:
         "only (order statistics of its samples) and is too narrow for comparisons, which then assume a deviation of "
         "3 % between processes."
     )
+    quantities = comparison.quantities.values()
+    shown = [q for q in quantities if any(value is not None for value in comparison.column(q.key))]
     memory = _(
         "A process that is timed keeps the memory that a call frees (where the C library is glibc), so that its times "
         "repeat. With the allocator's default settings many networks request it again from the system in every call, "
         "and are slower by a share that differs from process to process: see the columns for default malloc. To run a "
         "service as it is timed here, set {variables} in its environment."
     ).format(variables=KEEPING)
-    quantities = comparison.quantities.values()
-    shown = [q for q in quantities if any(value is not None for value in comparison.column(q.key))]
-    terms = tuple((language._(q.title), language._(q.definition)) for q in shown)
-    return Section(
-        "measured", _("How each number was measured"), (*map(Text, (macs, times, intervals, memory)), Terms(terms))
+    texts = (
+        (macs, times, intervals, memory) if any(q.key in DEFAULT_MALLOC for q in shown) else (macs, times, intervals)
     )
+    terms = tuple((language._(q.title), language._(q.definition)) for q in shown)
+    return Section("measured", _("How each number was measured"), (*map(Text, texts), Terms(terms)))
 
 
 def failed(comparison: Comparison, complaints: Sequence[str], language: Language) -> Section:

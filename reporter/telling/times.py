@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 
 from reporter.comparing.pairs import is_time
 from reporter.comparing.times import FEWEST
@@ -36,17 +37,17 @@ def _relative(reading: Reading | None, value: float | None, rows: Builder) -> Ce
     if reading is None or value is None or not reading.value:
         return Cell("–", status="missing")
     share = value / reading.value
-    interval = (reading.interval[0] * share, reading.interval[1] * share) if reading.interval else None
-    return Cell(f"{units.text(rows.language, value, interval=interval)}{mark(reading)}", value)
+    scale = units.Scale(1 / share, "")
+    return Cell(units.figure(rows.language, reading, scale), value)
 
 
 def add_percentiles(rows: Builder) -> None:
     """The times that 90 % and 99 % of the calls kept to, where enough calls were timed to say."""
     _ = rows.language._
     for key, quantity in rows.comparison.quantities.items():
-        for share in PERCENTILES if quantity.unit == "s" and key.startswith("latency") else ():
+        for share in PERCENTILES if is_time(quantity) and key.startswith("latency") else ():
             readings = [record.readings.get(key) for record in rows.records]
-            values = [percentile(r.samples, share / 100) if r and r.measured else None for r in readings]
+            values = [percentile(_samples(r), share / 100) if r and r.measured else None for r in readings]
             if any(values):
                 scale = units.scale(quantity, values)
                 title = f"p{share}: {_(quantity.title)}"
@@ -57,6 +58,11 @@ def add_percentiles(rows: Builder) -> None:
                 ]
                 column = Column(f"{key}_p{share}", title, _(scale.word), quantity.unit, hint, numeric=True)
                 rows.add(column, cells)
+
+
+def _samples(reading: Reading) -> list[float]:
+    """The samples that its median is of."""
+    return list(chain.from_iterable(reading.counted))
 
 
 def relative(comparison: Comparison, key: str) -> dict[Place, float]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pydantic import JsonValue
 
+from reporter.fields import DEFAULT_MALLOC, KEEPING
 from reporter.telling import units
 from reporter.telling.comparison import Comparison, number
 from reporter.telling.language import Language
@@ -138,8 +139,19 @@ def _latency(rows: Builder, language: Language) -> Sequence[str]:
         if ranked
         else "",
         within(rows.comparison, language),
+        _default_malloc(rows, language),
         apart if len(rows.comparison.machines) > 1 else "",
     )
+
+
+def _default_malloc(rows: Builder, language: Language) -> str:
+    """How the columns for default malloc differ from the others, where the table has them."""
+    if not any(column.key in DEFAULT_MALLOC for column in rows.columns):
+        return ""
+    return language._(
+        "Default malloc: as in a service that is started without further settings. The other times on the CPU keep "
+        "freed memory, as with {variables} in the environment."
+    ).format(variables=KEEPING)
 
 
 def within(comparison: Comparison, language: Language) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from reporter.telling.comparison import Comparison, whole_front
 from reporter.telling.language import Language
 from reporter.telling.table import Builder, Cell, Table, Tabulation
 from reporter.telling.timing import how, timing
-from reporter.types import Record
 
 MOST = 5000
 """The one table that is sorted and searched for a network has room for many."""
@@ -64,7 +62,7 @@ def pareto(comparison: Comparison) -> list[Cell | str]:
     cheap = {record.architecture for record in whole_front(comparison.networks, "macs")}
     everyone = len(timed) == len(comparison.networks)
     fast = whole_front(timed, key) if everyone else ()
-    quick = {id(record) for record in fast if _is_ahead(record, timed, key, comparison)}
+    quick = {id(record) for record in comparison.unmatched(fast, key)}
     cells: list[Cell | str] = []
     for record in comparison.records:
         fronts = {"macs": ("◆", record.architecture in cheap), "time": ("◇", id(record) in quick)}
@@ -73,23 +71,31 @@ def pareto(comparison: Comparison) -> list[Cell | str]:
     return cells
 
 
-def _is_ahead(record: Record, timed: Sequence[Record], key: str, comparison: Comparison) -> bool:
-    """Whether the run distinguishes its time from that of every network that is more accurate."""
-    like = comparison.times(record.machine, key).like(record.architecture)
-    top1 = record.value("imagenet_top1") or 0
-    return not any((other.value("imagenet_top1") or 0) > top1 for other in timed if other.architecture in like)
-
-
 def unmarked(comparison: Comparison, language: Language) -> str:
     """Why no network is marked, where only some have the accuracy that the marks compare."""
     known, _published, count = comparison.coverage
-    if known == count or not _published:
+    if known == count:
+        return _costless(comparison, language)
+    if not _published:
         return ""
     message = language._(
         "No Pareto marks and no most accurate network: {known} of {count} have a published accuracy of weights; a "
         "paper's own figure follows another protocol."
     )
     return message.format(known=known, count=count)
+
+
+def _costless(comparison: Comparison, language: Language) -> str:
+    """By which cost no network is marked, where only some have it."""
+    key, timed = timing(comparison)
+    costs = {
+        language._("MACs"): sum(record.value("macs") is not None for record in comparison.networks),
+        language._("time ({how})").format(how=how(key, language)): len(timed),
+    }
+    count = len(comparison.networks)
+    message = language._("No Pareto marks by {cost}: {known} of {count} networks have it.")
+    lacking = ((cost, known) for cost, known in costs.items() if 0 < known < count)
+    return " ".join(message.format(cost=cost, known=known, count=count) for cost, known in lacking)
 
 
 def weights_note(comparison: Comparison, language: Language) -> str:
