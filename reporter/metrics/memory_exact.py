@@ -55,7 +55,7 @@ def _step(subject: Subject, device: str) -> dict[str, int]:
     from reporter.measuring.learning import exercise
     from reporter.measuring.training import loss_of
 
-    network, (images, labels), recipe = exercise(subject, "meta")
+    network, (images, labels), recipe = exercise(subject, device)
     weights, buffers = list(network.parameters()), list(network.buffers())
     known = [*weights, *buffers, images, labels]
     peak = peak_bytes(lambda: loss_of(network(images), labels, recipe, subject.classes).backward(), known)
