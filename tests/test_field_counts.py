@@ -331,6 +331,21 @@ def test_work_on_weights_alone_is_not_that_of_an_image() -> None:
     assert found["macs"].value == found["macs_fvcore"].value == BASE[1]
 
 
+@pytest.mark.parametrize("layer", ["stem", "head"])
+def test_work_of_a_parametrization_is_not_that_of_an_image(layer: str) -> None:
+    """An orthogonal weight is a product of matrices in each pass."""
+
+    def build(classes: int) -> nn.Module:
+        network = Body(classes)
+        nn.utils.parametrizations.orthogonal(getattr(network, layer))
+        return network
+
+    plain, orthogonal = (readings(built(made), "compute") for made in (Body, build))
+    for key in ("macs", "activations", "depth"):
+        assert orthogonal[key].value == plain[key].value
+    assert "uncounted" not in orthogonal["macs"].detail
+
+
 class Training(Body):
     """Heads of all kinds: in use or only in training or never, at the top, nested or in a list, by any name."""
 
@@ -385,7 +400,7 @@ def test_an_auxiliary_head_is_what_evaluation_does_not_run(heads: dict[str, str]
 
 def test_packed_weights_are_named_not_dropped() -> None:
     found = readings(case("more.py:quantised"))
-    for key in ("parameters", "weights_bytes"):
+    for key in ("parameters", "weights_bytes", "peak_training_bytes"):
         assert (found[key].status, found[key].reason) == ("unsupported", "packed weights are not counted: head")
     assert found["macs"].value == 677_376 + 80
     assert found["macs_fvcore"].status == "unsupported"

@@ -7,14 +7,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from reporter.measuring.formulas import Rule, rule
+from reporter.measuring.formulas import PLAIN, Rule, rule
 from reporter.measuring.shapes import Shapes, returned, tensors
 
 SHAPES = Shapes()
@@ -39,11 +41,22 @@ class Counts:
 def count(network: nn.Module, images: Tensor) -> Counts:
     """Counts one pass of images (N x 3 x H x W) through a network on their device; the caller sets its mode."""
     paths = Paths([*network.parameters(), *network.buffers()], images)
-    with unfused(network, images), torch.no_grad(), paths:
+    with unfused(network, images), torch.no_grad(), folded(network, paths), paths:
         output = network(images)
     depth = paths.depth(list(returned(output)))
     unread = frozenset(name for name, weight in network.named_parameters() if not paths.hold(weight).read)
     return Counts(paths.flops // 2, paths.activations, depth, paths.peak, dict(paths.uncounted), unread)
+
+
+@contextmanager
+def folded(network: nn.Module, paths: Paths) -> Iterator[None]:
+    """Leaves out what parametrizations compute from weights alone: deployed, the result is folded into the weight."""
+    with ExitStack() as stack:
+        for module in network.modules():
+            if isinstance(module, ParametrizationList):
+                for register, step in ((module.register_forward_pre_hook, 1), (module.register_forward_hook, -1)):
+                    stack.callback(register(partial(paths.fold, step)).remove)
+        yield
 
 
 @contextmanager
@@ -128,14 +141,18 @@ class Paths(LiveMemory):
     def __init__(self, known: Iterable[Tensor], images: Tensor) -> None:
         super().__init__([*known, images])
         self.hold(images).image = True
-        self.flops = self.activations = 0
+        self.flops = self.activations = self.folding = 0
         self.uncounted: Counter[str] = Counter()
+
+    def fold(self, step: int, *_: object) -> None:
+        """Enters (1) or leaves (-1) the computation of a parametrized weight."""
+        self.folding += step
 
     def depth(self, values: object) -> int:
         return max((held.depth for held in self._under(values)), default=0)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs, how = kwargs or {}, rule(func.overloadpacket)
+        kwargs, how = kwargs or {}, PLAIN if self.folding else rule(func.overloadpacket)
         before, image = 0, False
         for held in self._under((*args, *kwargs.values())):
             held.read = True

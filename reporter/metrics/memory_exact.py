@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reporter.types import Metric, Quantity, Reading, exact
+from reporter.types import Metric, Quantity, Reading, absent, exact
 
 if TYPE_CHECKING:
     from reporter.measuring.subject import Subject
@@ -43,8 +43,12 @@ def measure_inference(subject: Subject) -> Iterator[Reading]:
 
 def measure_training(subject: Subject) -> Iterator[Reading]:
     """Forward and backward among all that a step holds; the fused AdamW updates in place and adds nothing."""
+    from reporter.measuring.packing import packed
     from reporter.measuring.subject import marked
 
+    if missing := packed(subject.meta):
+        yield from absent((TRAINING,), "unsupported", f"packed weights are not counted: {', '.join(missing)}"[:500])
+        return
     shares, refusal = subject.counted(partial(_step, subject))
     yield marked(exact(TRAINING, sum(shares.values()), **shares), refusal)
 
