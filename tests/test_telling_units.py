@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 import samples
@@ -36,6 +37,14 @@ def test_round_trip(value: float, quantity: Quantity, tongue: Language, spread: 
     text = units.text(tongue, value, scale, interval)
     shown = len(text.partition(str(tongue.vega["decimal"]))[2])
     assert abs(number(text, tongue) - value / scale.factor) <= 0.5000001 * 10**-shown
+
+
+@pytest.mark.parametrize("value", [703687441777.3854, 0.7795, 0.77618, 0.05])
+def test_a_share_is_rounded_once(value: float) -> None:
+    shown = number(units.share(LANGUAGES[0], value), LANGUAGES[0])
+    assert abs(shown - value * 100) <= 0.0500001
+    if value < 1:
+        assert Decimal(str(shown)) == (Decimal(repr(value)) * 100).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
 
 @given(value=st.floats(min_value=1e-3, max_value=1e3), spread=st.floats(min_value=1e-6, max_value=0.4))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 from statistics import median
 
 from reporter.telling.language import Language
@@ -79,10 +78,10 @@ def words(language: Language, quantity: Quantity, value: float, interval: Interv
 def share(language: Language, value: float, interval: Interval = None) -> str:
     """A share of a whole in percent, without the sign: one decimal everywhere, none where its interval is that wide.
 
-    In decimal arithmetic, so that 0.7795 is rounded alike wherever it is printed.
+    Of nine decimals, so that the float of 0.7795 is rounded up wherever it is printed.
     """
     coarse = interval is not None and interval[1] - interval[0] >= 0.2
-    return language.number(float(Decimal(repr(value)) * 100), 0 if coarse else 1)
+    return language.number(round(value / PERCENT.factor, 9), 0 if coarse else 1)
 
 
 def is_doubtful(reading: Reading) -> bool:
