@@ -18,7 +18,7 @@ from reporter.attempts import one_line
 from reporter.catalog import collect
 from reporter.measuring import outputs
 from reporter.measuring.heads import with_classes
-from reporter.measuring.learning import gradient_ratio
+from reporter.measuring.learning import gradient_ratio, learner
 from reporter.measuring.training import Recipe, fine_tune, loss_of, optimizer_of, recalibrate, step_of, top1
 from reporter.measuring.worker import measure
 from reporter.own import load
@@ -206,6 +206,30 @@ def test_memory_on_the_cpu_is_that_on_meta() -> None:
     )
     assert ("counted_on" in plain.detail, "counted_on" in reads.detail) == (False, True)
     assert reads.value == pytest.approx(plain.value, rel=0.02)
+
+
+@pytest.mark.parametrize(("kernel", "fits"), [(3, True), (24, False)])
+def test_an_auxiliary_head_is_dropped_only_where_images_are_too_small_for_it(kernel: int, fits: bool) -> None:
+    """In a network that meta tensors do not support too; for 16 px, the head has no place for a kernel of 24."""
+
+    class Side(nn.Module):
+        def __init__(self, classes: int) -> None:
+            super().__init__()
+            self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Linear(8, classes)
+            self.aux = nn.Conv2d(8, classes, kernel)
+
+        def forward(self, images: Tensor) -> Any:
+            maps = self.stem(images * float(images.isfinite().all()))
+            scores = self.head(maps.mean((2, 3)))
+            return (scores, self.aux(maps).mean((2, 3))) if self.training else scores
+
+    made, numbers = subject(own(build=Side), weights="random", image_size=16), []
+    assert made.heads == ("aux",)
+    for seed in (0, 1):
+        _, about = learner(made, 4, seed)
+        numbers.append(torch.rand(1))
+        assert (about["auxiliary_dropped"] is None) == fits
+    assert numbers[0] != numbers[1]  # each seed has its own dropout
 
 
 def test_what_does_not_learn_has_neither_gradients_nor_moments() -> None:

@@ -9,7 +9,6 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import cache, partial
 from http.client import HTTPException
 from pathlib import Path
@@ -23,7 +22,6 @@ from reporter.attempts import one_line
 from reporter.datasets._images import SkippedImages
 from reporter.measuring import precision
 from reporter.measuring.auxiliary import drop_auxiliary
-from reporter.measuring.building import to_meta
 from reporter.measuring.checkpoints import freeze, head, load_but_head, own_weights
 from reporter.measuring.forms import form
 from reporter.measuring.subject import Subject
@@ -144,15 +142,10 @@ def _ends(used: list[tuple[str, Tensor]]) -> tuple[Tensor, Tensor]:
 def _fit(subject: Subject, network: nn.Module) -> tuple[nn.Module, str | None]:
     """Drops auxiliary heads that images of the fine-tuning's size are too small for, with the reason."""
     size, heads = subject.conditions.image_size, subject.heads
-    if not heads:
+    if not heads or subject.trains(size):
         return network, None
-    trial = to_meta(deepcopy(network)).train()
-    try:
-        trial(subject.input(2, "meta", size))
-    except RuntimeError:
-        drop_auxiliary(network, heads)
-        return network, f"images of {size} px are too small for the auxiliary head"
-    return network, None
+    drop_auxiliary(network, heads)
+    return network, f"images of {size} px are too small for the auxiliary head"
 
 
 def _begin(network: nn.Module, subject: Subject, classes: int) -> dict[str, Any]:

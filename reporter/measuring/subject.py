@@ -114,6 +114,12 @@ class Subject:
             return None
         return f"takes images of {native} pixels, not the {size} of the fine-tuning ({other.reason})"
 
+    def trains(self, size: int) -> bool:
+        """Whether images of a side go through the network while it trains, auxiliary heads included."""
+        kept = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(kept):  # the seed of a training stays in force
+            return attempt(partial(self.counted, partial(self._infer, size, training=True)))[1].status == "ok"
+
     def build(self) -> nn.Module:
         """A new network on the CPU, evaluating."""
         start = perf_counter()
@@ -141,8 +147,8 @@ class Subject:
         return scores(self.on(device), self.input(1, device)).shape[-1]
 
     @torch.no_grad()
-    def _infer(self, size: int, device: str) -> tuple[object]:
-        return (self._made(device)(self.input(2, device, size)),)
+    def _infer(self, size: int, device: str, training: bool = False) -> tuple[object]:
+        return (self._made(device).train(training)(self.input(2, device, size)),)
 
     def _made(self, device: str | torch.device) -> nn.Module:
         with torch.inference_mode(False):
