@@ -10,7 +10,7 @@ from commands import run
 from torch import nn
 
 from reporter import own, store
-from reporter.measuring.trial import trial
+from reporter.measuring.trial import _other_images, trial
 
 FIELD = Path(__file__).parent / "data" / "field_cases"
 NETS = """
@@ -204,3 +204,9 @@ def test_one_that_takes_long_is_left_to_the_measurement(nets: Path, monkeypatch:
     reference = f"{nets}:slow"
     entry = own.described(reference, own.answer(reference))
     assert trials.check_networks([entry], LocalExecutor()) == []
+
+
+@pytest.mark.parametrize("channels", [5, 13])
+def test_images_of_several_bands_are_named(channels: int) -> None:
+    network = nn.Sequential(nn.Conv2d(channels, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10))
+    assert _other_images(network.eval(), 32) == f"it takes {channels} channels, the images have 3"

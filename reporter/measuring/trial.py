@@ -16,7 +16,7 @@ from reporter.measuring.forms import form
 from reporter.selection import find
 
 IMAGES = 3
-CHANNELS = (1, 2, 4)
+CHANNELS = (1, 2, *range(4, 17))
 SIZES = (28, 32, 48, 64, 84, 96, 112, 128, 160, 192, 224, 227, 240, 256, 288, 299, 320, 384, 448, 512)
 
 
