@@ -336,7 +336,7 @@ def test_what_is_no_record_is_one_line(tmp_path: Path, content: bytes, line: str
 )
 def test_a_reading_that_cannot_be_is_refused(tmp_path: Path, key: str, fields: dict[str, Any], line: str) -> None:
     document = copy.deepcopy(originals()[0])
-    document["readings"][key] |= fields
+    document["readings"][key] |= {"origins": [], **fields}
     path = tmp_path / "x.json"
     path.write_text(json.dumps(document), "utf-8")
     with pytest.raises(ReporterError, match=line):
