@@ -10,7 +10,7 @@ from reporter import history, store
 from reporter.comparing import pairs, times
 from reporter.comparing.differences import Differences
 from reporter.history import PastRun
-from reporter.settings import Settings
+from reporter.settings import Settings, check_gate
 from reporter.types import ComparedRecord, Record, ReporterError
 
 
@@ -49,6 +49,7 @@ def compare_results(base: Results, new: Results) -> Differences:
 
 def baseline(settings: Settings) -> Results | None:
     """What --baseline names, read before anything is measured: it may be the folder of --out."""
+    check_gate(settings)
     if settings.baseline:
         return read(Path(settings.baseline), "--baseline")
     if settings.fail_on != "never":
