@@ -39,13 +39,19 @@ class Night:
 
 
 def headline(night: Night) -> str:
-    """In one line: what changed, what was not compared and why, what still fails, both versions, the baseline."""
-    parts = [_changed(night), *_not_compared(night), *_still_failing(night), *_without_baseline(night)]
+    """In one line: what changed, what still fails, what was not compared and why, both versions, the baseline."""
+    parts = [*_changed(night), *_still_failing(night)]
+    if not parts:
+        parts = ["nothing changed among what was compared" if _reasons(night) else "nothing changed"]
+    if accepted := len([each for each in night.findings if each.accepted]):
+        parts.append(f"{accepted} accepted")
+    parts += [*_not_compared(night), *_without_baseline(night)]
     if night.unfinished:
         parts.append(f"the run of {moment(night.unfinished)} did not finish")
     if night.base.newest:
         parts += [_versions(night), f"baseline: run of {moment(night.base.newest.started)}"]
-    return "; ".join(parts) + "."
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def lines(findings: Sequence[Finding], out: str) -> list[str]:
@@ -75,26 +81,31 @@ def day(started: str) -> str:
     return f"{when.day} {when:%B}"
 
 
-def _changed(night: Night) -> str:
+def _changed(night: Night) -> Iterator[str]:
     if not night.base.records and not night.substituted:
-        return f"First run: {_why_first(night.base)}"
-    unaccepted = [each for each in night.findings if not each.accepted]
-    counts = [
-        f"{count} {word}"
-        for kind, word in COUNTS.items()
-        if (count := len([each for each in unaccepted if each.kind == kind]))
-    ]
+        yield f"first run: {_why_first(night.base)}"
+        return
+    found = night.differences
     better = {
-        "recovered": len(night.differences.of("recovered")),
-        "new": len(night.differences.of("new")),
-        "for information": len(night.differences.of("information")),
-        "faster": len(night.differences.judged("improved")),
-        "accepted": len(night.findings) - len(unaccepted),
+        "recovered": len(found.of("recovered")),
+        "new": len(found.of("new")),
+        "for information": len(found.of("information")),
+        "faster": len(found.judged("improved")),
     }
-    counts += [f"{count} {word}" for word, count in better.items() if count]
+    counts = [*_counts(night), *(f"{count} {word}" for word, count in better.items() if count)]
     if counts:
-        return f"Changed: {', '.join(counts)}"
-    return "Nothing changed among what was compared" if _reasons(night) else "Nothing changed"
+        yield f"changed: {', '.join(counts)}"
+
+
+def _counts(night: Night) -> Iterator[str]:
+    """How many findings of each kind this run has, and how many an earlier one had; what still fails comes later."""
+    for kind, word in COUNTS.items():
+        group = [each for each in night.findings if each.kind == kind and not each.accepted]
+        first = [each for each in group if each.since == night.now]
+        if first:
+            yield f"{len(first)} {word}"
+        if len(group) > len(first) and kind != "failed":
+            yield f"{len(group) - len(first)} {word} since {day(min(each.since for each in group))}"
 
 
 def _why_first(base: Baseline) -> str:
