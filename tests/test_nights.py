@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from nights import NAMES, Nights, failed, killed, made, slower, with_reading
+from nights import NAMES, Change, Nights, failed, killed, made, slower, with_reading
 
 from reporter.nightly.folder import Folder
 from reporter.telling import report
@@ -211,6 +213,20 @@ def test_one_record_that_cannot_be_read(nights: Nights) -> None:
     assert nights.play(made(), MACS) == 1
     assert "no baseline for alexnet: its record cannot be read; compared with the last values" in nights.headline
     assert "alexnet 714,188,480 -> 714,188,481" in nights.lines[0]
+    assert nights.play(made(), MACS) == 1
+    assert "alexnet 714,188,480 -> 714,188,481" in nights.lines[0]
+    assert nights.play(made()) == 0
+
+
+@pytest.mark.parametrize("step", ["partial", "promoted"])
+def test_a_baseline_that_was_not_put_in_place(nights: Nights, step: str) -> None:
+    """A half-written one is removed; a complete one replaces the one that was removed for it."""
+    area = nights.out / ".nightly"
+    shutil.copytree(area / "base", area / step)
+    if step == "promoted":
+        shutil.rmtree(area / "base")
+    assert nights.play(made(), MACS) == 1
+    assert sorted(path.name for path in area.iterdir()) == ["base", "run.json"]
 
 
 def test_a_slowdown_stays_while_it_is_not_refuted(nights: Nights) -> None:
@@ -245,9 +261,10 @@ def test_a_regression_outranks_a_disk_that_is_full(nights: Nights) -> None:
     assert nights.play(made(), MACS) == 1
     assert nights.value("alexnet", "macs") == 714_188_480
     nights.report = report.write
-    assert nights.play(made(), MACS) == 1
+    assert nights.play(made(), MACS, lang="en,ru") == 1
     assert "did not finish" in nights.headline
     assert "714,188,480 → 714,188,481" in (nights.out / "report.md").read_text()
+    assert "Сравнение с последним принятым прогоном" in (nights.out / "report.ru.md").read_text()
 
 
 def test_times_that_cannot_be_judged(nights: Nights) -> None:
@@ -280,5 +297,62 @@ def test_a_first_run_with_nothing_to_measure_is_an_error(tmp_path: Path) -> None
 
 
 def test_the_records_of_the_main_job_are_the_first_baseline(nights: Nights) -> None:
+    """And they stay it after a run with findings, whose own records are in their place."""
     shutil.rmtree(nights.out / ".nightly")
-    assert nights.play(made(), MACS) == 1
+    for _ in range(2):
+        assert nights.play(made(), MACS) == 1
+        assert "baseline: run of 1 November 2026" in nights.headline
+
+
+def test_twenty_nights_in_a_row(nights: Nights) -> None:
+    """Exit code, headline and baseline of each; the first was played already."""
+    fewer = [name for name in NAMES if name != "vgg16"]
+    unreadable = ReporterError("out/records: cannot be written (No space left on device)")
+    played: list[tuple[int, str, int]] = []
+    base = 1
+
+    def night(code: int, headline: str, *changes: Change, names: Sequence[str] = NAMES, **more: Any) -> None:
+        assert nights.play(made(names, more.pop("machine", "quiet")), *changes, **more) == code
+        assert nights.headline.startswith(headline), (nights.count, nights.headline)
+        assert f"baseline: run of {nights.day(base)}" in nights.headline
+        played.append((code, headline, base))
+
+    night(0, "Nothing changed; same versions")
+    base = 2
+    night(1, "Changed: 1 exact;", MACS)
+    night(1, "Changed: 1 exact since 3 November;", MACS)
+    killed(nights, [MACS(each) for each in made()])
+    night(1, "Changed: 1 exact since 3 November; the run of 5 November 2026, 02:17 UTC did not finish;", MACS)
+    assert nights.accept() == 1
+    base = 6
+    night(0, "Nothing changed; same versions", MACS)
+    base = 7
+    night(1, "Changed: 1 removed;", MACS, names=fewer)
+    night(1, "Changed: 1 removed since 8 November;", MACS, names=fewer)
+    night(0, "Nothing changed;", MACS)
+    base = 10
+    night(2, "Nothing changed", MACS, after=unreadable)
+    night(1, "Changed: 4 newly failed;", MACS, failed("resnet18"))
+    night(1, "Still failing since 12 November: resnet18 (4 readings", MACS, failed("resnet18"))
+    night(0, "Nothing changed;", MACS)
+    base = 14
+    night(0, "Nothing changed among what was compared; not compared: times of", MACS, machine="other")
+    base = 15
+    night(1, "Changed: 1 exact;", machine="other")
+    assert nights.accept("alexnet") == 1
+    base = 16
+    night(0, "Nothing changed", machine="other")
+    base = 17
+    (path,) = nights.out.glob(".nightly/base/records/other/alexnet.json")
+    path.write_text("torn")
+    for older in nights.out.glob(".nightly/base/records/quiet/alexnet.json"):
+        older.unlink()
+    night(1, "Changed: 1 exact;", MACS, machine="other")
+    assert "no baseline for alexnet" in nights.headline
+    night(0, "Nothing changed", machine="other")
+    base = 19
+    shutil.rmtree(nights.out / ".nightly" / "base" / "records" / "quiet")
+    night(0, "Nothing changed; same versions", machine="other")
+    base = 20
+    night(1, "Changed: 1 exact;", with_reading("vgg16", "depth", samples=(17,)), machine="other")
+    assert len(played) + 2 == nights.count == 21

@@ -32,7 +32,8 @@ def read(folder: Folder, other: Path | None = None) -> Baseline:
 
     The records of the main job are the baseline of the first nightly run in its folder.
     """
-    place = other or (folder.base if folder.base.exists() else folder.out)
+    nightly = folder.base.exists() or folder.run_file.exists()
+    place = other or (folder.base if nightly else folder.out)
     records, complaints = store.load_all(place)
     readable = {store.record_path(place, record.machine, record.architecture).name for record in records}
     names = {path.name for path in place.glob("records/*/*.json")} - readable

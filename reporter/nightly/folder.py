@@ -42,6 +42,7 @@ class Folder:
         self.tonight, self.complete, self.base = (self.area / name for name in ("tonight", "complete", "base"))
         self.run_file, self.started_file = self.area / "run.json", self.area / "started.json"
         self.accepted_file = out / "accepted.json"
+        self.promoted = self.area / "promoted"
 
     def recover(self) -> str | None:
         """Puts a complete run in place and removes one that did not finish; gives the start of the latter."""
@@ -49,8 +50,10 @@ class Folder:
             self.place()
         unfinished = _or_none(self.started_file, Started)
         with files.writing(self.area):
-            shutil.rmtree(self.tonight, ignore_errors=True)
-            shutil.rmtree(self.area / "old", ignore_errors=True)
+            if self.promoted.exists() and not self.base.exists():
+                self.promoted.rename(self.base)
+            for name in ("tonight", "old", "partial", "promoted"):
+                shutil.rmtree(self.area / name, ignore_errors=True)
             self.started_file.unlink(missing_ok=True)
         return unfinished.started if unfinished else None
 
@@ -97,12 +100,14 @@ class Folder:
             shutil.rmtree(self.area / "old", ignore_errors=True)
 
     def promote(self, records: Sequence[Record]) -> None:
-        """Makes records the baseline."""
-        self.area.mkdir(exist_ok=True)
-        shutil.rmtree(self.area / "new", ignore_errors=True)
-        _save_records(self.area / "new", records)
+        """Makes records the baseline; if that is interrupted, the next run has the old one or the new one."""
+        partial = self.area / "partial"
         with files.writing(self.base):
-            self._move(self.area / "new", self.base)
+            for path in (partial, self.promoted):
+                shutil.rmtree(path, ignore_errors=True)
+            _save_records(partial, records)
+            partial.rename(self.promoted)
+            self._move(self.promoted, self.base)
 
     def last(self) -> Run | None:
         """The last complete run, None if there is none or its file cannot be read."""

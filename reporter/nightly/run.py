@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,8 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
         unfinished = folder.recover()
         settle(folder)
         base = baseline.read(folder, Path(work.chosen.baseline) if work.chosen.baseline else None)
+        if base.records and not folder.base.exists():
+            folder.promote(base.records)  # or the next run would be compared with this one, whatever it finds
         before = Before(base, folder.last(), _past(folder, base), unfinished)
         folder.begin(now)
         outcome, problem = _measured(work, base, progress, steps.measure)
@@ -132,6 +135,9 @@ def _judged(work: Plan, before: Before, now: str, partial: bool) -> Night:
     tonight, _ = store.load_all(work.request.folder)
     served = baseline.from_history(base, tonight, work.folder.out / "history.jsonl")
     compared = (*base.records, *served)
+    if served and not work.chosen.baseline:
+        with suppress(ReporterError):  # a full disk hides no finding of this run
+            work.folder.promote(compared)  # the history has the values of this run as soon as it is complete
     found = comparison.differences(compared, tonight, before.past) if compared else Differences()
     findings = comparison.findings(found, tonight, last, work.folder.acceptances().accepted, now)
     if partial:
