@@ -38,7 +38,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Course:
-    """A network over the nights: its time relative to the others', 1 at its median, and the changes of level.
+    """A network in all runs: its time relative to the others', 1 at its median, and the changes of level.
 
     None where it has no value in a night.
     """
