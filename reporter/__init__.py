@@ -8,6 +8,7 @@ measuring/                          torch, in fresh worker processes: an Archite
 store.py history.py files.py        Records, Evidence and past runs on disk: the only input of the telling side
 telling/                            Records become report.html, report.md, figures and tables; never imports torch
 comparing/                          two runs become what changed between them, and whether it is noise
+nightly/                            nightly runs, compared with the last accepted one
 cli.py commands/ settings.py        the command line: argv -> the three phases; a file for each sub-command
 progress.py interrupts.py exits.py  what is seen meanwhile, and how it ends
 single.py results.py                the Python API: `reporter.measure` and `reporter.load`, docs/api.md

@@ -15,6 +15,7 @@ import reporter
 from reporter import files, interrupts, plugins
 from reporter.catalog import collect
 from reporter.exits import FAILED, INTERRUPTED, REGRESSED, USAGE
+from reporter.options import main_options
 from reporter.types import ReporterError
 
 if TYPE_CHECKING:
@@ -28,45 +29,7 @@ COLLECTING = (100_000, 50, 100)
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(reporter.__version__, prog_name="reporter")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Where records and reports are written.")
-@click.option(
-    "--architectures", metavar="A,B,…", help="Names, families, globs, or sets: lecture (default), torchvision, all."
-)
-@click.option(
-    "--architecture", multiple=True, metavar="FILE.py:NAME", help="A network of one's own, also package.module:NAME."
-)
-@click.option(
-    "--metrics", metavar="M,…", help="Groups or keys: size, compute, memory, latency, finetune, claims (default: all)."
-)
-@click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
-@click.option("--device", metavar="D,…", help="auto (default: CPU, and CUDA where it is), cpu, cuda, cuda:0,cuda:1.")
-@click.option("--dataset", metavar="NAME", help="For the fine-tuning: digits (default), or see `reporter list`.")
-@click.option("--data-root", metavar="DIR", help="Where data sets lie or are put.")
-@click.option(
-    "--weights", metavar="W", help="auto (default: ImageNet weights where they can be had), pretrained, random."
-)
-@click.option(
-    "--checkpoint", metavar="NAME=FILE,…", help="Weights of your own that a network's fine-tuning starts from."
-)
-@click.option(
-    "--finetune", metavar="W,…", help="full (default), probe: only the head learns, scratch: from random weights."
-)
-@click.option("--steps", type=int, metavar="N", help="Steps of the fine-tuning.")
-@click.option("--seeds", type=int, metavar="N", help="How often the fine-tuning is repeated.")
-@click.option("--lang", metavar="L,…", help="Languages of the reports: en (default), ru.")
-@click.option("--timeout", type=float, metavar="SECONDS", help="For one architecture, all its measurements together.")
-@click.option("--budget", metavar="TIME", help="For all measurements together: 90s, 20m, 1h30m; tells its plan.")
-@click.option("--fresh", is_flag=True, default=None, help="Measure again what is there already.")
-@click.option(
-    "--config", type=click.Path(path_type=Path), metavar="FILE.toml", help="Any of these options from a file."
-)
-@click.option("--baseline", metavar="DIR", help="Compare with an earlier run at the end.")
-@click.option("--fail-on", metavar="KIND", help="exact, timing, any, never (default): what makes the exit code 1.")
-@click.option("--executor", metavar="NAME", help="Where the work runs: local (default), ray.")
-@click.option("--ray-address", metavar="HOST:PORT", help="The cluster (default: RAY_ADDRESS, else one started here).")
-@click.option(
-    "--keep-env", multiple=True, metavar="NAME", help="Pass this variable to workers although it may be a credential."
-)
+@main_options
 @click.pass_context
 def command(context: click.Context, /, out: Path | None, config: Path | None, **options: Any) -> None:
     """Measure convolutional networks and report on them.

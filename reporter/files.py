@@ -22,7 +22,8 @@ except ImportError:  # Windows, where two runs in one folder are the user's to a
     fcntl = None  # type: ignore[assignment]
 
 OURS = (
-    ".lock", "records", "evidence", "figures", "tables", "summary.json", "comparison.json", "history.jsonl", "report*"
+    ".lock", "records", "evidence", "figures", "tables", "summary.json", "comparison.json", "history.jsonl", "report*",
+    ".nightly", "accepted.json",
 )  # fmt: skip
 """What a run writes in a results folder, as patterns of names."""
 KINDS = (

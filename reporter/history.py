@@ -75,6 +75,21 @@ def recent(
     return sorted((run for group in whole for run in reversed(group)), key=lambda run: run.moment)
 
 
+def last_values(path: Path, names: Collection[str], most_bytes: int = MOST_BYTES) -> dict[str, dict[str, float]]:
+    """The last value of each key of some architectures, on any machine; none from a file that cannot be read."""
+    found: dict[str, dict[str, float]] = {}
+    try:
+        for line in _backwards(path, most_bytes) if names else ():
+            if line["architecture"] in names:
+                values = found.setdefault(line["architecture"], {})
+                for key, value in line["values"].items():
+                    if _is_number(value):
+                        values.setdefault(key, value)
+    except OSError:
+        return found
+    return found
+
+
 def costs(path: Path, machine: str, effort: str, most_bytes: int = MOST_BYTES) -> dict[tuple[str, str], float]:
     """Seconds that jobs of equal effort took on a machine, by architecture and process: the latest that are told."""
     found: dict[tuple[str, str], float] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -24,7 +24,9 @@ from reporter.settings import Settings
 from reporter.trials import check_checkpoints, check_networks
 from reporter.types import GROUPS, Architecture, Claim, Metric, ReporterError, Way
 
-OURS = ("records", "evidence", "summary.json", "history.jsonl", "figures", "tables")
+OURS = ("records", "evidence", "summary.json", "history.jsonl", "figures", "tables", "accepted.json")
+Choose = Callable[[Sequence[str], Sequence[str], Executor], tuple[Architecture, ...]]
+Check = Callable[[Sequence[Architecture], Executor], list[str]]
 WAYS: tuple[Way, ...] = get_args(Way)
 CLAIMS = "claims"
 """The word of --metrics for the evidence that the lecture's claims are judged by."""
@@ -46,19 +48,24 @@ def choose_executor(settings: Settings) -> Executor:
     return LocalExecutor(settings.keep_env)
 
 
-def prepare(out: Path | None, settings: Settings, executor: Executor) -> Request:
-    """What is to be measured; ReporterError, with the nearest right value, before anything is written."""
+def prepare(
+    out: Path | None, settings: Settings, executor: Executor, choose: Choose = chosen, check: Check = check_networks
+) -> Request:
+    """What is to be measured; ReporterError, with the nearest right value, before anything is written.
+
+    `choose` finds the architectures, and `check` tries those from elsewhere: a nightly run continues without some.
+    """
     if out is None:
         raise ReporterError("say where the results go: --out DIR")
     dataset(settings.dataset)
     metrics = choose_metrics(settings.metrics, settings.finetune)
-    architectures = chosen(settings.architectures, settings.architecture, executor)
+    architectures = choose(settings.architectures, settings.architecture, executor)
     check_folder(out)
     devices, gpus, no_cuda = choose_devices(settings.device, executor)
     if settings.budget and len(gpus) > 1:
         raise ReporterError(f"--budget: plans for one CUDA device at a time, not {','.join(gpus)}")
     request = _request(out, settings, architectures, metrics, devices)
-    notices = check_networks(architectures, executor)
+    notices = check(architectures, executor)
     checkpoints = own_checkpoints(settings.checkpoint, architectures)
     check_checkpoints(checkpoints, architectures, executor)
     return replace(

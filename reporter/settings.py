@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from reporter.catalog import nearest
 from reporter.durations import in_seconds
+from reporter.statistics import FEWEST_ROUNDS
 from reporter.types import EFFORT, Metric, ReporterError
 
 Preset = Literal["quick", "standard", "thorough"]
@@ -121,6 +122,14 @@ class Settings(BaseModel):
         asked = {"dataset": self.dataset, "data_root": self.data_root, "weights": self.weights}
         given = {"steps": self.steps, "seeds": self.seeds, "rounds": BUDGET_ROUNDS if self.budget else None}
         return Conditions(**PRESETS[self.preset] | asked | {key: value for key, value in given.items() if value})
+
+
+def check_gate(chosen: Settings) -> None:
+    """ReporterError if --fail-on is for times only, and too few rounds are measured to judge any."""
+    rounds = chosen.conditions().rounds
+    if chosen.fail_on == "timing" and rounds < FEWEST_ROUNDS:
+        why = f"--preset {chosen.preset} measures {rounds} of the {FEWEST_ROUNDS} rounds that a verdict on times needs"
+        raise ReporterError(f"--fail-on {chosen.fail_on}: {why}; use --preset standard")
 
 
 REFUSED = {

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from samples import ROWS, lecture, record
 
 from reporter import files, store
 from reporter.comparing import noise
-from reporter.comparing.compare import compare
+from reporter.comparing.compare import Results, compare, compare_results
 from reporter.comparing.differences import Differences
 from reporter.comparing.words import as_json, headline, in_words
 from reporter.readings import Origin
@@ -237,6 +237,69 @@ def test_history_of_the_same_readings_is_one_run() -> None:
     one = past(times(np.random.default_rng(3), STANDARD, {}), 0)
     nights = [replace(one, moment=f"2025-12-{night:02}T00:00:00+00:00") for night in range(1, 10)]
     assert noise.between_nights(nights, "made-up", LATENCY.key, NETWORKS) is None
+
+
+def test_the_run_that_is_compared_is_not_part_of_its_noise() -> None:
+    """NEW's history has it as its newest run: with it a step on the sixth run widens the noise of its own network."""
+    chance = np.random.default_rng(5)
+    calm = Case(10, 8, 0.01, of_run=0.005)
+    earlier = [past(times(chance, calm, {}), night) for night in range(6)]
+    step = times(np.random.default_rng(6), calm, {SLOWED: 2.0})
+    tonight = replace(past(step, 7), moment="2026-12-01T00:00:00+00:00")
+    base = Results(Path("base"), tuple(simulated(1, calm)), tuple(earlier))
+    new = Results(Path("new"), tuple(records(step)), (*earlier, tonight))
+    assert compare_results(base, new) == compare(base.records, new.records, earlier)
+    assert compare_results(base, new) != compare(base.records, new.records, new.history)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("longer", [1, 4, 17])
+def test_one_more_round_leaves_no_network_out(side: int, longer: int) -> None:
+    """A budget ends inside a round: the rounds that all networks have are compared, by relative times."""
+    sides = [simulated(1, Case(9, 8, 0.01)), simulated(2, Case(9, 8, 0.01), {SLOWED: 1.3})]
+    sides[side] = [
+        each if index < longer else _shortened(each, keep=range(8)) for index, each in enumerate(sides[side])
+    ]
+    found = compare(*sides)
+    assert found.gaps == ()
+    assert len(found.timings) == len(NETWORKS)
+    assert found.bases[0].relative
+    assert verdicts(found)[SLOWED] == "regressed"
+
+
+def test_a_lost_round_is_left_out_of_all_networks() -> None:
+    """The rounds are matched by their numbers, so that drift between rounds stays out of the ratios."""
+    base, new = simulated(1, Case(9, 8, 0.001)), simulated(1, Case(9, 8, 0.001))
+    drift = [1 + number for number in range(9)]
+    new = [_drifting(each, drift) for each in new]
+    new[0] = _shortened(new[0], keep=[number for number in range(9) if number != 4], lost=(4,))
+    found = compare(base, new)
+    assert len(found.timings) == len(NETWORKS)
+    assert found.timings[0].ratio == pytest.approx(1, rel=0.01)
+
+
+def test_a_network_with_few_of_the_rounds_is_left_out() -> None:
+    base, new = simulated(1, Case(9, 8, 0.01)), simulated(2, Case(9, 8, 0.01))
+    new[0] = _shortened(new[0], keep=range(3))
+    found = compare(base, new)
+    assert [(gap.architectures, gap.why) for gap in found.gaps] == [
+        ((new[0].architecture,), "rounds are missing, or times that are not positive")
+    ]
+    assert found.bases[0].networks == len(NETWORKS) - 1
+
+
+def _shortened(made: Record, keep: Sequence[int], lost: Sequence[int] = ()) -> Record:
+    reading = made.readings[LATENCY.key]
+    parts = [reading.samples[8 * number : 8 * number + 8] for number in keep]
+    losses = [{"number": n, "status": "failed", "reason": "x", "origin": {"run": "", "started": ""}} for n in lost]
+    samples = tuple(sample for part in parts for sample in part)
+    about = reading.model_dump() | {"samples": samples, "rounds": (8,) * len(parts), "lost": losses}
+    return made.model_copy(update={"readings": {LATENCY.key: Reading.model_validate(about)}})
+
+
+def _drifting(made: Record, factors: Sequence[float]) -> Record:
+    samples = made.readings[LATENCY.key].samples
+    return changed(made, LATENCY.key, samples=tuple(x * factors[index // 8] for index, x in enumerate(samples)))
 
 
 def test_counts_are_exact_on_any_machine() -> None:

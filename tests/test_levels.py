@@ -87,6 +87,32 @@ def test_too_few_nights_and_nights_read_again_say_nothing() -> None:
     assert nights(past(1), "another", KEY) is None
 
 
+@pytest.mark.parametrize("gap", [(SLOWED,), (NAMES[0],), NAMES[:6], NAMES[1:]])
+@pytest.mark.parametrize("night", [0, 10, 15])
+def test_a_gap_in_one_night_takes_no_network_out(gap: tuple[str, ...], night: int) -> None:
+    """A night without some networks, or of one network alone, changes neither the courses nor the steps."""
+    runs = past(1, count=16, step=1.2, at=8)
+    runs[night].values = {name: values for name, values in runs[night].values.items() if name not in gap}
+    seen = nights(runs, "quiet", KEY)
+    assert seen is not None
+    assert {course.architecture for course in seen.courses} == set(NAMES)
+    assert list(found(runs)) == [SLOWED]
+    kept = 15 if len(gap) > len(NAMES) / 2 else 16
+    assert len(seen.moments) == kept
+    course = next(course for course in seen.courses if course.architecture == gap[0])
+    assert (course.relative[min(night, kept - 1)] is None) == (kept == 16)
+
+
+def test_the_report_shows_a_gap() -> None:
+    made = with_history()
+    made.past[3].values.pop(SLOWED)
+    picture = collect("reporter.charts", Chart)["history"].draw(made, language("en"))
+    assert picture is not None
+    panel = next(panel for panel in picture["concat"] if panel["title"] == SLOWED)
+    assert 3 not in [row["x"] for row in panel["layer"][1]["data"]["values"]]
+    assert len(panel["layer"][1]["data"]["values"]) == len(made.past) - 1
+
+
 def with_history() -> Comparison:
     made = compare(lecture())
     return Comparison(made.records, made.quantities, made.machines, tuple(past(1, step=1.2)))

@@ -22,7 +22,7 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     if found is None:
         return None
     courses = sorted(found.courses, key=lambda course: not course.steps)[:MOST]
-    values = [value for course in courses for value in course.relative]
+    values = [value for course in courses for value in course.relative if value is not None]
     reach = max(0.05, *(abs(value - 1) for value in values)) * 1.15
     panels = [_panel(found, course, reach, comparison, language) for course in courses]
     return {"columns": COLUMNS, "spacing": 18, "concat": panels}
@@ -31,13 +31,14 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
 def _panel(found: Nights, course: Course, reach: float, comparison: Comparison, language: Language) -> Spec:
     record = comparison.network(course.architecture)
     colour = palette(comparison.families)[record.family] if record else MUTED
-    rows = [{"x": number, "y": 100 * (value - 1)} for number, value in enumerate(course.relative)]
+    count = len(course.relative)
+    rows = [{"x": number, "y": 100 * (value - 1)} for number, value in enumerate(course.relative) if value is not None]
     marks = [
         {
             "x": step.night - 0.5,
             "y": math.copysign(80 * reach, 1 - step.ratio),  # where the line is not
             "told": f"{language.signed(100 * (step.ratio - 1))} %",
-            "late": step.night > 0.75 * len(rows),
+            "late": step.night > 0.75 * count,
         }
         for step in course.steps
     ]
@@ -45,7 +46,7 @@ def _panel(found: Nights, course: Course, reach: float, comparison: Comparison, 
         "field": "x",
         "type": "quantitative",
         "title": None,
-        "scale": {"domain": [-0.5, len(rows) - 0.5], "nice": False},
+        "scale": {"domain": [-0.5, count - 0.5], "nice": False},
         "axis": {"grid": False, "tickMinStep": 1, "tickCount": 4, "labelExpr": _labels(found, language)},
     }
     y = {

@@ -10,7 +10,7 @@ from reporter import history, store
 from reporter.comparing import pairs, times
 from reporter.comparing.differences import Differences
 from reporter.history import PastRun
-from reporter.settings import Settings
+from reporter.settings import Settings, check_gate
 from reporter.types import ComparedRecord, Record, ReporterError
 
 
@@ -43,12 +43,19 @@ def compare(base: Sequence[Record], new: Sequence[Record], past: Sequence[PastRu
 
 def compare_results(base: Results, new: Results) -> Differences:
     """The same for two folders, with the history of both."""
+    return compare(base.records, new.records, _past(base, new))
+
+
+def _past(base: Results, new: Results) -> list[PastRun]:
+    """The runs of both histories, oldest first, without the newest of NEW on each machine, which is compared."""
+    compared = list({run.machine: run for run in new.history}.values())
     past = [*base.history, *(run for run in new.history if run not in base.history)]
-    return compare(base.records, new.records, sorted(past, key=lambda run: run.moment))
+    return sorted((run for run in past if run not in compared), key=lambda run: run.moment)
 
 
 def baseline(settings: Settings) -> Results | None:
     """What --baseline names, read before anything is measured: it may be the folder of --out."""
+    check_gate(settings)
     if settings.baseline:
         return read(Path(settings.baseline), "--baseline")
     if settings.fail_on != "never":

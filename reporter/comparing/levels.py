@@ -1,7 +1,7 @@
 """Over many nights: each network's time relative to the others, and where its level changed.
 
-Of the logarithms of all times each network's median is taken off, and then each night's, over the networks that all
-nights share (one step of Tukey's median polish): a slow night of the machine shows in none, and one network's change of
+Of the logarithms of all times each network's median is taken off, and then each night's, over the networks that it
+has (one step of Tukey's median polish): a slow night of the machine shows in none, and one network's change of
 level moves no other. A change of level is the split of a network's nights whose two medians leave the least sum
 of absolute deviations, told where the step between them is above MIN_EFFECT and above t x its noise: sigma
 sqrt(pi/2 (1/n + 1/m)), sigma from successive differences, which no change of level moves much, t Student's quantile at
@@ -12,6 +12,7 @@ Biometrics 30, 1974).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -37,10 +38,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Course:
-    """A network over the nights: its time relative to the others', 1 at its median, and the changes of level."""
+    """A network in all runs: its time relative to the others', 1 at its median, and the changes of level.
+
+    None where it has no value in a night.
+    """
 
     architecture: str
-    relative: tuple[float, ...]
+    relative: tuple[float | None, ...]
     steps: tuple[Step, ...]
 
 
@@ -62,15 +66,16 @@ def nights(past: Sequence[PastRun], machine: str, key: str) -> Nights | None:
         for run in past
         if run.machine == machine and any((values.get(key) or 0) > 0 for values in run.values.values())
     ]
-    runs = _measured_anew(runs, key)[-NIGHTS:]
-    names = _everywhere(runs, key)
+    runs = _of_most(_measured_anew(runs, key)[-NIGHTS:], key)
+    names = _often(runs, key)
+    runs = [run for run in runs if not set(names).isdisjoint(_measured(run, key))]
     if len(runs) < 2 * FEWEST_NIGHTS or not names:
         return None
-    logs = np.log(np.array([[run.value(name, key) for name in names] for run in runs], float))
-    logs = logs - np.median(logs, axis=0)
+    logs = np.array([[_log(run.value(name, key)) for name in names] for run in runs])
+    logs = logs - np.nanmedian(logs, axis=0)
     if len(names) > 1:
-        logs = logs - np.median(logs, axis=1, keepdims=True)
-        logs = logs - np.median(logs, axis=0)
+        logs = logs - np.nanmedian(logs, axis=1, keepdims=True)
+        logs = logs - np.nanmedian(logs, axis=0)
     tests = len(names) * len(runs)
     courses = tuple(_course(name, logs[:, index], tests) for index, name in enumerate(names))
     versions = tuple(str(run.environment.get("torch", "")) for run in runs)
@@ -108,7 +113,11 @@ def _deviations(values: Log) -> float:
 
 
 def _course(name: str, logs: Log, tests: int) -> Course:
-    return Course(name, tuple(float(value) for value in np.exp(logs)), tuple(steps(logs, tests)))
+    """A course from logarithms, NaN in a night without a value; steps are found among the others."""
+    there = np.flatnonzero(~np.isnan(logs))
+    relative = tuple(None if np.isnan(log) else math.exp(log) for log in logs)
+    found = (Step(int(there[step.night]), step.ratio) for step in steps(logs[there], tests))
+    return Course(name, relative, tuple(found))
 
 
 def _measured_anew(runs: Sequence[PastRun], key: str) -> list[PastRun]:
@@ -121,7 +130,23 @@ def _measured_anew(runs: Sequence[PastRun], key: str) -> list[PastRun]:
     return found
 
 
-def _everywhere(runs: Sequence[PastRun], key: str) -> list[str]:
-    """The networks that the newest run has and all others too, in its order."""
-    newest = runs[-1].values if runs else {}
-    return [name for name in newest if all((run.value(name, key) or 0) > 0 for run in runs)]
+def _of_most(runs: Sequence[PastRun], key: str) -> list[PastRun]:
+    """The runs that measured at least half of the networks that most runs have: a run of one network is no night."""
+    counts: Counter[str] = Counter(name for run in runs for name in _measured(run, key))
+    usual = {name for name, count in counts.items() if 2 * count >= len(runs)}
+    return [run for run in runs if 2 * len(usual & _measured(run, key).keys()) >= len(usual)]
+
+
+def _often(runs: Sequence[PastRun], key: str) -> list[str]:
+    """The networks with values in at least half of the runs, in the order of the newest run: a gap takes none out."""
+    counts: Counter[str] = Counter(name for run in reversed(runs) for name in _measured(run, key))
+    return [name for name, count in counts.items() if 2 * count >= len(runs)]
+
+
+def _measured(run: PastRun, key: str) -> dict[str, float]:
+    found = ((name, run.value(name, key)) for name in run.values)
+    return {name: value for name, value in found if value is not None and value > 0}
+
+
+def _log(value: float | None) -> float:
+    return math.log(value) if value is not None and value > 0 else math.nan

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from statistics import median
 
 import numpy as np
@@ -49,10 +50,19 @@ def parts(reading: Reading) -> list[Sequence[float]]:
     return [part for part in split(reading.samples, reading.rounds) if part]
 
 
-def run(readings: Sequence[Reading], relative: bool) -> Run:
-    """One side's times; throughput is turned into time. All readings have equally many rounds."""
+def by_number(reading: Reading) -> dict[int, Sequence[float]]:
+    """The samples of each round that has any, by its number; a lost round has none."""
+    lost = {each.number for each in reading.lost}
+    numbers = (number for number in count() if number not in lost)
+    found = zip(numbers, split(reading.samples, reading.rounds), strict=False)
+    return {number: part for number, part in found if part}
+
+
+def run(readings: Sequence[Reading], relative: bool, numbers: Sequence[int]) -> Run:
+    """One side's times in the rounds with these numbers, which all readings have; throughput is turned into time."""
     sign = -1.0 if readings[0].quantity.unit == "1/s" else 1.0
-    logs = [[[sign * math.log(sample) for sample in part] for part in parts(reading)] for reading in readings]
+    rounds = [by_number(reading) for reading in readings]
+    logs = [[[sign * math.log(sample) for sample in each[number]] for number in numbers] for each in rounds]
     medians = np.array([[median(part) for part in network] for network in logs])
     reference = medians.mean(axis=0) if relative else np.zeros(medians.shape[1])
     levels = [float(level) for level in reference]

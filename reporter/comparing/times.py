@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reporter.comparing.differences import Basis, Gap, Judgement, Timing
-from reporter.comparing.noise import Run, between_nights, count_rounds, noise, run, shift
+from reporter.comparing.noise import Run, between_nights, by_number, count_rounds, noise, run, shift
 from reporter.comparing.pairs import Pair, alike, is_time
 from reporter.history import PastRun
 from reporter.intervals import Log, Noise
@@ -40,6 +40,8 @@ from reporter.types import Quantity, Reading
 MIN_EFFECT = 0.03
 ABSOLUTE_EFFECT = 0.20
 FEWEST = 3
+MOST_ROUNDS = 0.75
+"""A network with at least this share of the rounds of the others is compared in the rounds that all have."""
 ALPHA = 0.01
 AGREEING = 0.9
 RANK_ALPHA = 0.01
@@ -81,8 +83,7 @@ def judge(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timing],
     groups, gaps = [], []
     for (machine, _), every_run in sorted(columns.items()):
         networks = _of_one_level(every_run)
-        most = [max(count_rounds(sides[side]) for sides in networks.values()) for side in (0, 1)]
-        whole = {name: networks[name] for name in sorted(networks) if _usable(networks[name], most)}
+        whole = _whole(networks)
         left = tuple(sorted(networks.keys() - whole.keys()))
         quantity = next(iter(networks.values()))[1].quantity
         gaps += [Gap("rounds are missing, or times that are not positive", quantity, left)] if left else []
@@ -104,14 +105,36 @@ def _newest(reading: Reading) -> Reading:
     return reading.of_run(reading.by_run()[-1][0])
 
 
-def _usable(sides: Sides, most: Sequence[int]) -> bool:
-    """Whether a network has as many rounds as the most that any has, and times that have a logarithm."""
-    return all(count_rounds(sides[side]) == most[side] and min(sides[side].samples) > 0 for side in (0, 1))
+def _whole(networks: Mapping[str, Sides]) -> dict[str, Sides]:
+    """The networks that are compared in the rounds that all of them have, in the order of their names.
+
+    A budget ends inside a round, and a round may be lost: one that has most of the rounds is not left out. Where that
+    would leave too few rounds, only those with all rounds are compared.
+    """
+    most = [max(count_rounds(sides[side]) for sides in networks.values()) for side in (0, 1)]
+    for share in (MOST_ROUNDS, 1.0):
+        least = [max(min(each, FEWEST_ROUNDS), share * each) for each in most]
+        whole = {name: networks[name] for name in sorted(networks) if _usable(networks[name], least)}
+        if not whole or all(len(_numbers(whole, side)) >= min(most[side], FEWEST_ROUNDS) for side in (0, 1)):
+            break
+    return whole
+
+
+def _usable(sides: Sides, least: Sequence[float]) -> bool:
+    """Whether a network has enough rounds, and times that have a logarithm."""
+    return all(count_rounds(sides[side]) >= least[side] and min(sides[side].samples) > 0 for side in (0, 1))
+
+
+def _numbers(networks: Mapping[str, Sides], side: int) -> list[int]:
+    """The numbers of the rounds that all networks have."""
+    return sorted(set.intersection(*(set(by_number(sides[side])) for sides in networks.values())))
 
 
 def _group(machine: str, quantity: Quantity, networks: Mapping[str, Sides], past: Sequence[PastRun]) -> Group:
     relative = len(networks) >= FEWEST
-    base, new = (run([sides[side] for sides in networks.values()], relative) for side in (0, 1))
+    base, new = (
+        run([sides[side] for sides in networks.values()], relative, _numbers(networks, side)) for side in (0, 1)
+    )
     shifts = shift(base.medians, new.medians)
     centre = float(np.median(shifts))
     nights = between_nights(past, machine, quantity.key, list(networks)) if relative else None

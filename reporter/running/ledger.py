@@ -86,6 +86,7 @@ class Ledger:
             "seconds": round(self.spent, 3),
             "effort": self.request.effort,
             "jobs": {process: round(sum(took) / len(took), 3) for process, took in self._took.items()},
+            **({"labels": dict(self.request.labels)} if self.request.labels else {}),
         }
 
     def goes_on(self, name: str, number: int) -> bool:

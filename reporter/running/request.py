@@ -68,6 +68,8 @@ class Request:
     """The files of the data set."""
     run: str = field(default_factory=lambda: uuid4().hex[:12])
     """The id of the run, in history.jsonl and in the origin of every round."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """What --label adds to the lines of history.jsonl."""
 
     def conditions_of(self, architecture: str) -> Conditions:
         """The conditions under which one network is measured."""

@@ -79,7 +79,7 @@ def changed(kept: Kept, language: Language) -> Section:
     """What changed since the baseline, and what the comparison rests on."""
     words = Words(kept.differences, language)
     against = language._("Compared with {base}, measured on {date}: {headline}")
-    told = against.format(base=kept.base, date=language.date(kept.measured), headline=words.headline())
+    told = against.format(base=language._(kept.base), date=language.date(kept.measured), headline=words.headline())
     blocks: list[Block] = [Text(told)]
     if lines := tuple(words.changes()):
         blocks.append(Items(lines))

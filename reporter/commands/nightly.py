@@ -1,0 +1,68 @@
+"""`reporter nightly --out DIR`: one night, compared with the last accepted one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reporter import plugins
+from reporter.exits import INTERRUPTED
+from reporter.options import main_options
+
+
+@click.command("nightly")
+@main_options
+@click.option("--label", multiple=True, metavar="KEY=VALUE", help="Added to this run's lines of history.jsonl.")
+@click.pass_context
+def nightly_command(
+    context: click.Context, /, *, out: Path | None, config: Path | None, label: tuple[str, ...], **options: Any
+) -> None:
+    """Measure everything and compare it with the last accepted run.
+
+    Takes all options of the main job; --fail-on is exact if it is not given. Exit codes: 0 nothing regressed; 1 a
+    regression that is not accepted; 2 usage, or the results cannot be written; 3 some measurement failed; 130
+    interrupted. The last complete run stays in DIR until this one is complete.
+    """
+    from reporter.nightly import run
+    from reporter.progress import progress
+
+    work = run.plan(out, config, options, _labels(label))
+    cautions = [f"{each.name}: {each.caution}" for each in work.request.architectures if each.caution]
+    for line in (*plugins.complaints(), *cautions, *work.request.notices):
+        _say(line)
+    seen = progress(sys.stderr)
+    try:
+        code = run.run(work, seen, run.Output(_say, _show))
+    except KeyboardInterrupt:
+        seen.close()
+        _say(f"interrupted; the last complete run stays in {work.folder.out}")
+        code = INTERRUPTED
+    finally:
+        seen.close()
+    context.exit(code)
+
+
+def _labels(pairs: tuple[str, ...]) -> dict[str, str]:
+    for pair in pairs:
+        if "=" not in pair.strip("="):
+            raise click.BadParameter(f"{pair!r}: it should be KEY=VALUE", param_hint="--label")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _show(line: str) -> None:
+    """Prints a line of the result; a closed pipe or a full disk behind standard output changes no exit code."""
+    try:
+        click.echo(line)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+ENTRIES = (nightly_command,)

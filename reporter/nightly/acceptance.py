@@ -1,0 +1,61 @@
+"""Accepting findings: accepted.json gets an entry for each; a run without any other finding is the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reporter import store
+from reporter.nightly import baseline, state
+from reporter.nightly.folder import Folder
+from reporter.nightly.state import Acceptance, Acceptances, Finding
+from reporter.types import ReporterError
+
+
+def accept(folder: Folder, architecture: str | None, metric: str | None, reason: str, now: str) -> list[Finding]:
+    """Accepts the findings of the last run, or those of an architecture or metric; ReporterError if there are none."""
+    last = folder.last()
+    if last is None:
+        raise ReporterError(f"{folder.out}: there is no nightly run; name a folder of reporter nightly --out")
+    unaccepted = [each for each in last.findings if not each.accepted]
+    meant = [
+        each
+        for each in unaccepted
+        if architecture in (None, each.architecture) and (metric is None or metric == each.metric)
+    ]
+    if not meant:
+        raise ReporterError(f"{folder.out}: nothing to accept; {_known(unaccepted)}")
+    entries = [_entry(each, reason, now) for each in meant]
+    before = folder.acceptances().accepted
+    state.save(folder.accepted_file, Acceptances(accepted=(*before, *entries)))
+    settle(folder)
+    return meant
+
+
+def settle(folder: Folder) -> None:
+    """Marks the findings of the last run that are accepted; if all are, the run becomes the baseline."""
+    last = folder.last()
+    if last is None or last.accepted:
+        return
+    entries = folder.acceptances().accepted
+    findings = tuple(
+        each.model_copy(update={"accepted": any(entry.covers(each) for entry in entries)}) for each in last.findings
+    )
+    settled = last.model_copy(update={"findings": findings})
+    if settled == last:
+        return
+    if settled.accepted:
+        base = baseline.read(folder)
+        folder.promote(baseline.merged(base.records, store.load_all(folder.out)[0]))
+    state.save(folder.run_file, settled)
+
+
+def _entry(finding: Finding, reason: str, now: str) -> Acceptance:
+    about = finding.model_dump(exclude={"accepted", "reason"})
+    return Acceptance.model_validate({**about, "accepted": now, "reason": reason})
+
+
+def _known(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return "the last run has no finding that is not accepted"
+    names = dict.fromkeys(f"{each.architecture} {each.metric}".strip() for each in findings)
+    return f"its findings are: {', '.join(list(names)[:20])}"

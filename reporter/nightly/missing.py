@@ -1,0 +1,108 @@
+"""Architectures that cannot be found or built: each is a row with the reason, and the run continues without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reporter import own
+from reporter.architectures.timm import PREFIX
+from reporter.fields import LONGEST_NAME, legible
+from reporter.roster import chosen, discovered, referred, timms
+from reporter.running.ledger import blank
+from reporter.running.request import Request
+from reporter.running.slots import Executor
+from reporter.selection import select
+from reporter.trials import check_networks
+from reporter.types import Architecture, Reading, Record, ReporterError, absent
+
+if TYPE_CHECKING:
+    from torch import nn
+
+UNKNOWN = "Unknown"
+"""The family of an architecture that no baseline describes."""
+
+
+class Roster:
+    """Finds the architectures of a run; `missing` has the reason for each word or reference without one."""
+
+    def __init__(self) -> None:
+        self.missing: dict[str, str] = {}
+
+    def choose(self, words: Sequence[str], references: Sequence[str], executor: Executor) -> tuple[Architecture, ...]:
+        """The architectures that are there, in the order asked for and each once."""
+        named = [word.strip() for word in words if word.strip()]
+        if not named and not references:
+            return chosen(words, references, executor)
+        ask, ask_timm = cache(partial(discovered, executor)), cache(partial(timms, executor))
+        found: dict[str, Architecture] = {}
+        for word in named:
+            try:
+                found |= {entry.name: entry for entry in select([word], ask, ask_timm) if entry.name not in found}
+            except ReporterError as error:
+                self.missing[word] = str(error)
+        for reference in dict.fromkeys(references):
+            try:
+                (entry,) = referred([reference], executor)
+                if found.setdefault(entry.name, entry) is not entry:
+                    raise ReporterError(f"--architecture {reference}: the name {entry.name!r} is taken")
+            except ReporterError as error:
+                self.missing[reference] = str(error).removeprefix(f"--architecture {reference}: ")
+        return tuple(found.values())
+
+    def check(self, architectures: Sequence[Architecture], executor: Executor) -> list[str]:
+        """A line for each architecture from elsewhere with a problem; its measurement gives the reason in its row."""
+        notices: list[str] = []
+        for entry in architectures:
+            try:
+                notices += check_networks([entry], executor)
+            except ReporterError as error:
+                notices.append(f"{entry.name}: {error}")
+        return notices
+
+
+def rows(missing: dict[str, str], base: Sequence[Record], request: Request) -> Iterator[Record]:
+    """A record for each architecture that is missing: every reading failed, with the reason."""
+    measured = {entry.name for entry in request.architectures}
+    for word, reason in missing.items():
+        known = known_as(word, base)
+        name = known.architecture if known else legible(_name(word))[:LONGEST_NAME]
+        if name in measured:
+            continue
+        reference = word if _is_reference(word) else ""
+        entry = Architecture(name=name, family=UNKNOWN, year=None, paper="", build=_unavailable, reference=reference)
+        record = blank(entry, request, request.about)
+        if known:
+            fields = ("family", "year", "paper", "variant", "input_size", "published")
+            record = record.model_copy(update={field: getattr(known, field) for field in fields})
+        yield record.model_copy(update={"readings": _failed(request, reason)})
+
+
+def known_as(word: str, base: Sequence[Record]) -> Record | None:
+    """The record of the baseline that a word or a reference stands for."""
+    named = [record for record in base if record.architecture == word or record.settings.get("architecture") == [word]]
+    return max(named, key=lambda record: record.started, default=None)
+
+
+def _unavailable(_: int) -> nn.Module:
+    raise ReporterError("this architecture cannot be built")
+
+
+def _failed(request: Request, reason: str) -> dict[str, Reading]:
+    metrics = [metric for metric in request.metrics.values() if metric.device in ("none", *request.devices)]
+    quantities = [quantity for metric in metrics for quantity in metric.quantities]
+    return {reading.quantity.key: reading for reading in absent(quantities, "failed", reason)}
+
+
+def _name(word: str) -> str:
+    """The name that own.py gives the architecture of a reference."""
+    if not _is_reference(word):
+        return word
+    place, _, name = word.rpartition(":")
+    return Path(place).stem if name == own.USUAL else name
+
+
+def _is_reference(word: str) -> bool:
+    return ":" in word and not word.lower().startswith(PREFIX)

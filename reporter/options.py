@@ -1,0 +1,71 @@
+"""The options of the main job, which `reporter nightly` takes, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import click
+
+Function = Callable[..., Any]
+OPTIONS: tuple[Callable[[Function], Function], ...] = (
+    click.option(
+        "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where records and reports are written."
+    ),
+    click.option(
+        "--architectures", metavar="A,B,…", help="Names, families, globs, or sets: lecture (default), torchvision, all."
+    ),
+    click.option(
+        "--architecture", multiple=True, metavar="FILE.py:NAME", help="A network of your own, also package.module:NAME."
+    ),
+    click.option(
+        "--metrics",
+        metavar="M,…",
+        help="Groups or keys: size, compute, memory, latency, finetune, claims (default: all).",
+    ),
+    click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough."),
+    click.option(
+        "--device", metavar="D,…", help="auto (default: CPU, and CUDA where it is), cpu, cuda, cuda:0,cuda:1."
+    ),
+    click.option("--dataset", metavar="NAME", help="For the fine-tuning: digits (default), or see `reporter list`."),
+    click.option("--data-root", metavar="DIR", help="Where data sets lie or are put."),
+    click.option(
+        "--weights", metavar="W", help="auto (default: ImageNet weights where available), pretrained, random."
+    ),
+    click.option(
+        "--checkpoint", metavar="NAME=FILE,…", help="Weights of your own that a network's fine-tuning starts from."
+    ),
+    click.option(
+        "--finetune", metavar="W,…", help="full (default), probe: only the head learns, scratch: from random weights."
+    ),
+    click.option("--steps", type=int, metavar="N", help="Steps of the fine-tuning."),
+    click.option("--seeds", type=int, metavar="N", help="How often the fine-tuning is repeated."),
+    click.option("--lang", metavar="L,…", help="Languages of the reports: en (default), ru."),
+    click.option(
+        "--timeout", type=float, metavar="SECONDS", help="For one architecture, all its measurements together."
+    ),
+    click.option("--budget", metavar="TIME", help="For all measurements together: 90s, 20m, 1h30m; prints its plan."),
+    click.option("--fresh", is_flag=True, default=None, help="Measure again instead of reusing earlier results."),
+    click.option(
+        "--config", type=click.Path(path_type=Path), metavar="FILE.toml", help="Any of these options from a file."
+    ),
+    click.option("--baseline", metavar="DIR", help="Compare with an earlier run at the end."),
+    click.option("--fail-on", metavar="KIND", help="exact, timing, any, never (default): what makes the exit code 1."),
+    click.option("--executor", metavar="NAME", help="Where the work runs: local (default), ray."),
+    click.option(
+        "--ray-address", metavar="HOST:PORT", help="The cluster (default: RAY_ADDRESS, else one started here)."
+    ),
+    click.option(
+        "--keep-env",
+        multiple=True,
+        metavar="NAME",
+        help="Pass this variable to workers although it may be a credential.",
+    ),
+)
+
+
+def main_options(function: Function) -> Function:
+    """Decorates a command with the options of the main job, in the order in which --help lists them."""
+    return reduce(lambda made, option: option(made), reversed(OPTIONS), function)

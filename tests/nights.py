@@ -1,0 +1,165 @@
+"""Nightly runs on made-up records: the command's own steps, with a measurement that only stores what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import reduce
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from samples import ROWS, record
+
+from reporter import files, store
+from reporter.nightly import acceptance, run, screen
+from reporter.nightly.folder import Folder
+from reporter.progress import Lines
+from reporter.running.request import Outcome, Progress, Request
+from reporter.running.slots import Executor
+from reporter.telling.comparison import compare
+from reporter.telling.summary import summary
+from reporter.types import Reading, Record
+
+NAMES = ("alexnet", "vgg16", "resnet18", "resnet50")
+FIRST = datetime.fromisoformat("2026-11-01T02:17:00+00:00")
+Change = Callable[[Record], Record]
+
+
+def made(names: Sequence[str] = NAMES, machine: str = "quiet", torch: str = "2.14.1") -> list[Record]:
+    """Records of the sample rows with their counts and their times in three rounds."""
+    rows = [row for row in ROWS if row[0] in names]
+    return [_trimmed(record(row, machine), torch) for row in rows]
+
+
+def with_reading(name: str, key: str, **fields: Any) -> Change:
+    """Changes a reading of one architecture, for example its samples."""
+
+    def change(each: Record) -> Record:
+        if each.architecture != name:
+            return each
+        reading = each.readings[key].model_copy(update=fields)
+        return each.model_copy(update={"readings": each.readings | {key: reading}})
+
+    return change
+
+
+def failed(name: str, reason: str = "RuntimeError: no kernel") -> Change:
+    """All readings of one architecture fail."""
+
+    def change(each: Record) -> Record:
+        if each.architecture != name:
+            return each
+        broken = {"status": "failed", "reason": reason, "samples": (), "rounds": ()}
+        readings = {key: reading.model_copy(update=broken) for key, reading in each.readings.items()}
+        return each.model_copy(update={"readings": readings})
+
+    return change
+
+
+def slower(name: str, factor: float) -> Change:
+    """One architecture takes longer."""
+
+    def change(each: Record) -> Record:
+        if each.architecture != name:
+            return each
+        reading = each.readings["latency_cpu_1thread"]
+        samples = tuple(sample * factor for sample in reading.samples)
+        return with_reading(name, reading.quantity.key, samples=samples)(each)
+
+    return change
+
+
+def summarize(folder: Path) -> None:
+    """The only file of the report that these tests read; drawing the others takes most of the time of a run."""
+    comparison = compare(store.load_all(folder)[0])
+    files.write(folder / "summary.json", files.dumps(summary(comparison)))
+
+
+@dataclass
+class Nights:
+    """A results folder and the nights that were played in it."""
+
+    out: Path
+    count: int = 0
+    shown: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    report: Callable[[Path, Sequence[str]], object] = lambda folder, _: summarize(folder)
+
+    def play(self, records: Sequence[Record], *changes: Change, after: Exception | None = None, **options: Any) -> int:
+        """One night; gives the exit code. `after` is raised when the records are stored."""
+        self.count += 1
+        self.shown, self.said = [], []
+        now = (FIRST + timedelta(days=self.count - 1)).isoformat()
+        asked = {"architectures": ",".join(NAMES), "metrics": "size,compute", "preset": "quick", "device": "cpu"}
+        work = run.plan(self.out, None, asked | options, {})
+
+        def measure(request: Request, _: Executor, __: Progress) -> Outcome:
+            lines = []
+            for number, each in enumerate(records):
+                changed = reduce(lambda made, change: change(made), changes, each)
+                stored = changed.model_copy(update={"started": f"{now[:17]}{number:02}+00:00"})
+                store.save(request.folder, stored)
+                lines.append(_line(stored, now, str(self.count)))
+            if after:
+                raise after
+            store.append_history(request.folder, lines)
+            return Outcome()
+
+        output = run.Output(self.said.append, self.shown.append)
+        return run.run(work, Lines(StringIO()), output, run.Steps(measure, self.report, lambda: now))
+
+    @property
+    def headline(self) -> str:
+        return self.shown[0]
+
+    @property
+    def lines(self) -> list[str]:
+        return [line for line in self.shown if line.startswith("- ")]
+
+    def accept(self, architecture: str | None = None, metric: str | None = None) -> int:
+        """Accepts findings; gives how many."""
+        return len(acceptance.accept(Folder(self.out), architecture, metric, "meant", FIRST.isoformat()))
+
+    def value(self, name: str, key: str, folder: str = "") -> float | None:
+        """The stored value of the only record of an architecture."""
+        (path,) = (self.out / folder).glob(f"records/*/{name}.json")
+        return store.load(path).value(key)
+
+    def day(self, count: int | None = None) -> str:
+        """The day of a night as it is printed."""
+        return screen.day((FIRST + timedelta(days=(count or self.count) - 1)).isoformat())
+
+
+def killed(nights: Nights, records: Sequence[Record]) -> None:
+    """Leaves the folder as a run that was killed after its records were stored."""
+    nights.count += 1
+    folder = Folder(nights.out)
+    folder.begin((FIRST + timedelta(days=nights.count - 1)).isoformat())
+    for each in records:
+        store.save(folder.tonight, each)
+
+
+def _trimmed(each: Record, torch: str) -> Record:
+    keys = ("parameters", "macs", "depth", "latency_cpu_1thread")
+    readings: Mapping[str, Reading] = {key: each.readings[key] for key in keys}
+    time = readings["latency_cpu_1thread"]
+    count = len(time.samples) // 3
+    rounds = {
+        "latency_cpu_1thread": time.model_copy(update={"samples": time.samples[: 3 * count], "rounds": (count,) * 3})
+    }
+    environment = each.environment | {"torch": torch}
+    return each.model_copy(update={"readings": {**readings, **rounds}, "environment": environment})
+
+
+def _line(each: Record, now: str, name: str) -> dict[str, Any]:
+    values = {key: reading.value for key, reading in each.readings.items() if reading.value is not None}
+    return {
+        "generated": now,
+        "run": name,
+        "architecture": each.architecture,
+        "machine": each.machine,
+        "environment": each.environment,
+        "values": values,
+    }

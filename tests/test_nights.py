@@ -1,0 +1,358 @@
+"""Nightly runs: what each prints, its exit code, and what it leaves in the folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nights import NAMES, Change, Nights, failed, killed, made, slower, with_reading
+
+from reporter.nightly.folder import Folder
+from reporter.telling import report
+from reporter.types import ReporterError
+
+MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Nights:
+    """A folder after its first night."""
+    played = Nights(tmp_path / "out")
+    assert played.play(made()) == 0
+    assert played.headline == "First run: there is no readable baseline to compare with."
+    return played
+
+
+def test_a_finding_stays_until_it_is_accepted(nights: Nights) -> None:
+    """Playing the same night again never makes it pass; accepting makes it the baseline."""
+    for since in ("", " since 2 November", " since 2 November"):
+        assert nights.play(made(torch="2.15.0"), MACS) == 1
+        assert nights.headline == (
+            f"Changed: 1 exact{since}; torch 2.14.1 -> 2.15.0; baseline: run of 1 November 2026, 02:17 UTC."
+        )
+        [line] = nights.lines
+        assert "alexnet 714,188,480 -> 714,188,481" in line
+        assert "since 2 November" in line
+        assert f"reporter accept {nights.out} --architecture alexnet --metric macs" in line
+    assert nights.value("alexnet", "macs") == 714_188_481
+    assert nights.value("alexnet", "macs", ".nightly/base") == 714_188_480
+    assert nights.accept() == 1
+    assert nights.play(made(torch="2.15.0"), MACS) == 0
+    assert nights.headline.startswith("Nothing changed; same versions (torch 2.15.0); baseline: run of 4 November")
+    assert nights.play(made(torch="2.15.0")) == 1
+    entries = json.loads((nights.out / "accepted.json").read_text())["accepted"]
+    assert [(entry["architecture"], entry["metric"], entry["reason"]) for entry in entries] == [
+        ("alexnet", "macs", "meant")
+    ]
+
+
+def test_a_finding_that_is_gone_needs_no_acceptance(nights: Nights) -> None:
+    assert nights.play(made(), MACS) == 1
+    assert nights.play(made()) == 0
+    with pytest.raises(ReporterError, match="nothing to accept"):
+        nights.accept()
+    assert nights.play(made(), MACS) == 1
+    assert "since 4 November" in nights.lines[0]
+
+
+def test_some_findings_are_accepted(nights: Nights) -> None:
+    """The others stay, and so does the baseline; an acceptance is of one change, not of all later ones."""
+    depth = with_reading("vgg16", "depth", samples=(17,))
+    assert nights.play(made(), MACS, depth) == 1
+    with pytest.raises(ReporterError, match="alexnet macs, vgg16 depth"):
+        nights.accept("resnet18")
+    assert nights.accept("alexnet", "macs") == 1
+    assert nights.play(made(), MACS, depth) == 1
+    assert nights.headline.startswith("Changed: 1 exact since 2 November; 1 accepted;")
+    assert [line for line in nights.lines if "alexnet" in line] == []
+    other = with_reading("alexnet", "macs", samples=(714_188_482,))
+    assert nights.play(made(), other, depth) == 1
+    assert nights.headline.startswith("Changed: 1 exact, 1 exact since 2 November;")
+    assert nights.accept() == 2
+    assert nights.play(made(), other, depth) == 0
+
+
+def test_a_committed_file_accepts_in_a_folder_that_has_none(nights: Nights, tmp_path: Path) -> None:
+    """As a job does whose folder comes from a cache: the file is put there before the next run."""
+    assert nights.play(made(), MACS) == 1
+    elsewhere = Nights(Path(shutil.copytree(nights.out, tmp_path / "copy")), nights.count)
+    assert elsewhere.accept() == 1
+    shutil.copy(elsewhere.out / "accepted.json", nights.out)
+    assert nights.play(made(), MACS) == 0
+
+
+def test_what_is_not_measured_is_not_compared_with_itself(nights: Nights) -> None:
+    """An architecture that is no longer asked for is removed, from the records too, and is never slower."""
+    fewer = [name for name in NAMES if name != "vgg16"]
+    for since in ("", " since 2 November"):
+        assert nights.play(made(fewer)) == 1
+        assert nights.headline.startswith(f"Changed: 1 removed{since};")
+        assert nights.lines[0].startswith("- not measured any more: vgg16; since 2 November; add it to --architectures")
+        assert not list(nights.out.glob("records/*/vgg16.json"))
+    document = json.loads((nights.out / "comparison.json").read_text())
+    assert {row["architecture"] for row in document["differences"]["timings"]} == set(fewer)
+    assert nights.accept() == 1
+    assert nights.play(made(fewer)) == 0
+    assert nights.play(made()) == 0
+    assert nights.headline.startswith("Changed: 1 new;")
+
+
+def test_another_machine(nights: Nights) -> None:
+    """Counts are compared with the newest record of any machine, times are not, and the headline gives the reason."""
+    assert nights.play(made(machine="other"), MACS) == 1
+    assert "not compared: times of alexnet, resnet18, resnet50, vgg16 (BASE was measured on quiet" in nights.headline
+    assert nights.accept() == 1
+    assert nights.play(made(), MACS) == 0
+    assert nights.headline.startswith("Nothing changed; same versions")
+    assert {path.name for path in nights.out.glob("records/*")} == {"quiet"}
+    assert nights.play(made()) == 1
+
+
+def test_a_run_that_was_killed(nights: Nights) -> None:
+    """The last complete run stays, the next one mentions the other, and no copy is left."""
+    killed(nights, [MACS(each) for each in made()])
+    assert nights.value("alexnet", "macs") == 714_188_480
+    assert nights.play(made(), MACS) == 1
+    assert nights.headline.startswith("Changed: 1 exact; the run of 2 November 2026, 02:17 UTC did not finish;")
+    assert sorted(path.name for path in Folder(nights.out).area.iterdir()) == ["base", "run.json"]
+    assert nights.play(made(), MACS) == 1
+    assert "did not finish" not in nights.headline
+
+
+@pytest.mark.parametrize("moves", range(1, 9))
+def test_a_run_killed_while_it_is_put_in_place(nights: Nights, moves: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next run finishes that first: everything in the folder is of one run."""
+    real, left = os.replace, iter(range(moves))
+
+    def replace(self: Path, target: Path) -> Path:
+        if self.parent.name == "complete" and next(left, None) is None:
+            raise KeyboardInterrupt
+        real(self, target)
+        return target
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", replace)
+        try:
+            nights.play(made(torch="2.15.0"), failed("vgg16"), MACS)
+        except KeyboardInterrupt:
+            assert Folder(nights.out).complete.exists()
+    folder = Folder(nights.out)
+    folder.recover()
+    assert not folder.complete.exists()
+    assert nights.value("alexnet", "macs") == 714_188_481
+    summary = json.loads((nights.out / "summary.json").read_text())
+    values = {each["architecture"]: each["readings"]["macs"]["value"] for each in summary["records"]}
+    assert (values["alexnet"], values["vgg16"]) == (714_188_481, None)
+    assert folder.last() is not None
+    assert {each.kind for each in folder.last().findings} == {"exact", "failed"}
+
+
+def test_a_failure_has_its_reason_and_its_first_day(nights: Nights) -> None:
+    """One line for all readings with one reason; a value that comes back is compared with the last one."""
+    for _ in range(2):
+        assert nights.play(made(), failed("resnet18")) == 1
+        [line] = nights.lines
+        assert line.startswith("- failed: 4 readings of resnet18: RuntimeError: no kernel; since 2 November;")
+    assert nights.headline.startswith("Still failing since 2 November: resnet18 (4 readings: RuntimeError: no kernel);")
+    doubled = with_reading("resnet18", "macs", samples=(2 * 1_814_073_344,))
+    assert nights.play(made(), doubled) == 1
+    assert "resnet18 1,814,073,344 -> 3,628,146,688 (+100.00%)" in nights.lines[0]
+
+
+def test_a_failure_that_was_accepted(nights: Nights) -> None:
+    """The exit code is 3, the headline has the first day, and the value of before is still the baseline."""
+    assert nights.play(made(), failed("resnet18")) == 1
+    nights.accept()
+    for _ in range(2):
+        assert nights.play(made(), failed("resnet18")) == 3
+        still = "Still failing since 2 November: resnet18 (4 readings: RuntimeError: no kernel); 3 accepted;"
+        assert nights.headline.startswith(still)
+    doubled = with_reading("resnet18", "macs", samples=(2 * 1_814_073_344,))
+    assert nights.play(made(), doubled) == 1
+
+
+def test_a_network_that_never_worked(tmp_path: Path) -> None:
+    played = Nights(tmp_path / "out")
+    assert played.play(made(), failed("resnet18")) == 3
+    assert "failing: resnet18 (4 readings: RuntimeError: no kernel)" in played.headline
+    assert played.play(made(), failed("resnet18")) == 3
+    assert played.headline.startswith("Still failing since 1 November: resnet18")
+
+
+def test_many_findings_are_one_screen(nights: Nights) -> None:
+    """386 readings with one reason are one line with a count."""
+    everything = [failed(name, "OSError: libtorch.so cannot be loaded") for name in NAMES]
+    assert nights.play(made(), *everything) == 1
+    [line] = nights.lines
+    assert line.startswith("- failed: 16 readings of alexnet, resnet18, resnet50, vgg16: OSError: libtorch.so")
+    each = [failed(name, f"OSError: {name}") for name in NAMES]
+    assert nights.play(made(), *each) == 1
+    assert len(nights.lines) == 4
+
+
+def test_no_readable_baseline_is_a_first_run(nights: Nights) -> None:
+    """It heals: the next run has a baseline again."""
+    for path in nights.out.glob(".nightly/base/records/*/*.json"):
+        path.write_text("{")
+    (nights.out / "history.jsonl").unlink()
+    assert nights.play(made(), MACS) == 0
+    assert nights.headline.startswith("First run: there is no readable baseline to compare with (")
+    assert nights.play(made()) == 1
+
+
+def test_one_record_that_cannot_be_read(nights: Nights) -> None:
+    """The last value of the history takes its place."""
+    (path,) = nights.out.glob(".nightly/base/records/*/alexnet.json")
+    whole = path.read_text()
+    path.write_text(whole[: len(whole) // 2])
+    assert nights.play(made(), MACS) == 1
+    assert "no baseline for alexnet: its record cannot be read; compared with the last values" in nights.headline
+    assert "alexnet 714,188,480 -> 714,188,481" in nights.lines[0]
+    assert nights.play(made(), MACS) == 1
+    assert "alexnet 714,188,480 -> 714,188,481" in nights.lines[0]
+    assert nights.play(made()) == 0
+
+
+@pytest.mark.parametrize("step", ["partial", "promoted"])
+def test_a_baseline_that_was_not_put_in_place(nights: Nights, step: str) -> None:
+    """A half-written one is removed; a complete one replaces the one that was removed for it."""
+    area = nights.out / ".nightly"
+    shutil.copytree(area / "base", area / step)
+    if step == "promoted":
+        shutil.rmtree(area / "base")
+    assert nights.play(made(), MACS) == 1
+    assert sorted(path.name for path in area.iterdir()) == ["base", "run.json"]
+
+
+def test_a_slowdown_stays_while_it_is_not_refuted(nights: Nights) -> None:
+    """Gated by --fail-on timing; a run on another machine says nothing about it."""
+    options = {"preset": "standard", "metrics": "size,latency", "fail_on": "timing"}
+    for _ in range(2):
+        assert nights.play(made(), slower("resnet50", 1.5), **options) == 1
+        assert "resnet50 +50.0% time" in nights.lines[0]
+        assert "since 2 November" in nights.lines[0]
+    assert nights.play(made(machine="other"), **options) == 1
+    assert "not compared in this run" in nights.lines[0]
+    assert nights.play(made(), slower("resnet50", 1.5), preset="standard", fail_on="exact") == 0
+    assert nights.accept() == 1
+    assert nights.play(made(), slower("resnet50", 1.5), **options) == 0
+    assert nights.play(made(), slower("resnet50", 2.0), **options) == 1
+
+
+def test_a_regression_outranks_a_disk_that_is_full(nights: Nights) -> None:
+    """While measuring and while the report is written: exit 1, the findings are printed, the last run stays."""
+    full = ReporterError("records: cannot be written (No space left on device)")
+    assert nights.play(made()[:2], MACS, after=full) == 1
+    assert nights.lines[0].startswith("- MACs changed: alexnet")
+    assert nights.headline.startswith("Changed: 1 exact;")
+    assert any("No space left" in line for line in nights.said)
+    assert nights.play(made()[:2], after=full) == 2
+    assert nights.value("resnet18", "macs") == 1_814_073_344
+
+    def refuse(*_: object) -> list[Path]:
+        raise full
+
+    nights.report = refuse
+    assert nights.play(made(), MACS) == 1
+    assert nights.value("alexnet", "macs") == 714_188_480
+    nights.report = report.write
+    assert nights.play(made(), MACS, lang="en,ru") == 1
+    assert "did not finish" in nights.headline
+    assert "714,188,480 → 714,188,481" in (nights.out / "report.md").read_text()
+    assert "Сравнение с последним принятым прогоном" in (nights.out / "report.ru.md").read_text()
+
+
+def test_times_that_cannot_be_judged(nights: Nights) -> None:
+    """One round is no verdict, and the headline has that instead of "Nothing changed"."""
+    few = [with_reading(name, "latency_cpu_1thread", rounds=(24,)) for name in NAMES]
+    assert nights.play(made(), *few, slower("alexnet", 1.01)) == 0
+    assert nights.headline.startswith(
+        "Nothing changed among what was compared; not compared: times of alexnet (too few"
+    )
+    with pytest.raises(ReporterError, match="--fail-on timing: --preset quick measures 1 of the 3 rounds"):
+        nights.play(made(), fail_on="timing")
+
+
+def test_names_that_are_unknown_are_rows(nights: Nights) -> None:
+    """The others are measured; exit 1 because the baseline had it."""
+    options = {"architectures": "alexnet,vgg16,resnet18,resnet_50"}
+    others = [name for name in NAMES if name != "resnet50"]
+    assert nights.play(made(others), **options) == 1
+    assert nights.headline.startswith("Changed: 1 removed, 1 new;")
+    assert "failing: resnet_50 (" in nights.headline
+    assert "unknown architecture 'resnet_50'; did you mean 'resnet50'?" in nights.headline
+    assert nights.value("resnet_50", "macs") is None
+
+
+@pytest.mark.slow
+def test_a_first_run_with_nothing_to_measure_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ReporterError, match="unknown architecture 'resnet51'"):
+        Nights(tmp_path / "out").play([], architectures="resnet51")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_records_of_the_main_job_are_the_first_baseline(nights: Nights) -> None:
+    """And they stay it after a run with findings, whose own records are in their place."""
+    shutil.rmtree(nights.out / ".nightly")
+    for _ in range(2):
+        assert nights.play(made(), MACS) == 1
+        assert "baseline: run of 1 November 2026" in nights.headline
+
+
+def test_twenty_nights_in_a_row(nights: Nights) -> None:
+    """Exit code, headline and baseline of each; the first was played already."""
+    fewer = [name for name in NAMES if name != "vgg16"]
+    unreadable = ReporterError("out/records: cannot be written (No space left on device)")
+    played: list[tuple[int, str, int]] = []
+    base = 1
+
+    def night(code: int, headline: str, *changes: Change, names: Sequence[str] = NAMES, **more: Any) -> None:
+        assert nights.play(made(names, more.pop("machine", "quiet")), *changes, **more) == code
+        assert nights.headline.startswith(headline), (nights.count, nights.headline)
+        assert f"baseline: run of {nights.day(base)}" in nights.headline
+        played.append((code, headline, base))
+
+    night(0, "Nothing changed; same versions")
+    base = 2
+    night(1, "Changed: 1 exact;", MACS)
+    night(1, "Changed: 1 exact since 3 November;", MACS)
+    killed(nights, [MACS(each) for each in made()])
+    night(1, "Changed: 1 exact since 3 November; the run of 5 November 2026, 02:17 UTC did not finish;", MACS)
+    assert nights.accept() == 1
+    base = 6
+    night(0, "Nothing changed; same versions", MACS)
+    base = 7
+    night(1, "Changed: 1 removed;", MACS, names=fewer)
+    night(1, "Changed: 1 removed since 8 November;", MACS, names=fewer)
+    night(0, "Nothing changed;", MACS)
+    base = 10
+    night(2, "Nothing changed", MACS, after=unreadable)
+    night(1, "Changed: 4 newly failed;", MACS, failed("resnet18"))
+    night(1, "Still failing since 12 November: resnet18 (4 readings", MACS, failed("resnet18"))
+    night(0, "Nothing changed;", MACS)
+    base = 14
+    night(0, "Nothing changed among what was compared; not compared: times of", MACS, machine="other")
+    base = 15
+    night(1, "Changed: 1 exact;", machine="other")
+    assert nights.accept("alexnet") == 1
+    base = 16
+    night(0, "Nothing changed", machine="other")
+    base = 17
+    (path,) = nights.out.glob(".nightly/base/records/other/alexnet.json")
+    path.write_text("torn")
+    for older in nights.out.glob(".nightly/base/records/quiet/alexnet.json"):
+        older.unlink()
+    night(1, "Changed: 1 exact;", MACS, machine="other")
+    assert "no baseline for alexnet" in nights.headline
+    night(0, "Nothing changed", machine="other")
+    base = 19
+    shutil.rmtree(nights.out / ".nightly" / "base" / "records" / "quiet")
+    night(0, "Nothing changed; same versions", machine="other")
+    base = 20
+    night(1, "Changed: 1 exact;", with_reading("vgg16", "depth", samples=(17,)), machine="other")
+    assert len(played) + 2 == nights.count == 21
