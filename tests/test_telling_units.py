@@ -77,3 +77,16 @@ def test_half_is_rounded_up_as_in_the_charts() -> None:
     assert LANGUAGES[0].number(2.25, 1) == "2.3"
     assert LANGUAGES[1].number(1234.5, 1).replace("\u00a0", " ") == "1 234,5"
     assert LANGUAGES[0].number(-2.0) == "−2"
+
+
+def test_a_correlation_is_1_only_where_it_is_exactly_1() -> None:
+    wanted = {
+        1.0: "1.00",
+        1 - 1e-12: "1.00",
+        0.998: "0.998",
+        0.9996: "0.9996",
+        -0.997: "−0.997",
+        0.994: "0.99",
+        0.0: "0.00",
+    }
+    assert {value: units.coefficient(LANGUAGES[0], value) for value in wanted} == wanted

@@ -41,7 +41,7 @@ def correlated(records: list[Record], key: str, language: Language) -> str:
     message = language._("Spearman's rank correlation {rho}, 95 % interval {low} to {high}, {count} networks")
     if found is None:
         return language._("too few networks for a correlation")
-    numbers = {name: language.number(value, 2) for name, value in found._asdict().items()}
+    numbers = {name: units.coefficient(language, value) for name, value in found._asdict().items()}
     numbers["rho"] = doubted(numbers["rho"], *(record.readings[key] for record in records))
     return message.format(count=len(records), **numbers)
 

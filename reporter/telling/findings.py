@@ -161,7 +161,7 @@ def correlated(comparison: Comparison, language: Language) -> str | None:
     message = language._(
         "Over {count} networks MACs and time ({how}) have the rank correlation {rho} (95 % interval {low} to {high})."
     )
-    numbers = {name: language.number(value, 2) for name, value in found._asdict().items()}
+    numbers = {name: units.coefficient(language, value) for name, value in found._asdict().items()}
     numbers["rho"] = doubted(numbers["rho"], *(record.readings[key] for record in records))
     return message.format(count=len(known), how=how(key, language), **numbers)
 

@@ -126,6 +126,13 @@ def ratio(language: Language, value: float) -> str:
     return language.number(value, max(0, 1 - math.floor(math.log10(value))))
 
 
+def coefficient(language: Language, value: float) -> str:
+    """A correlation with two decimals, or as many as show that it is not exactly 1 or -1: `0.998`."""
+    perfect = abs(value) > 1 - 1e-9
+    digits = next(digits for digits in (2, 3, 4, 5, 9) if perfect or abs(round(value, digits)) < 1)
+    return language.number(value, digits)
+
+
 def change(language: Language, new: float, old: float) -> str:
     """A relative change in percent with its sign."""
     return f"{language.signed(100 * (new / old - 1))} %"
