@@ -11,7 +11,7 @@ from typing import NamedTuple
 from reporter.fields import MOST, are_numbers
 from reporter.history import PastRun
 from reporter.rounds import Times, with_intervals
-from reporter.telling.shares import is_resolved
+from reporter.telling.shares import is_enough, is_resolved
 from reporter.types import GROUPS, Quantity, Reading, Record, ReporterError, Status
 
 NUMBERS = ("ok", "noisy")
@@ -136,12 +136,15 @@ class Comparison:
     def is_best(self, record: Record, key: str) -> bool:
         """Whether a record has the best value of its machine, and the run distinguishes it from all others.
 
-        Nothing is known of the noise of a duration that is measured once, or of resident memory.
+        Nothing is known of the noise of a duration that is measured once, or of resident memory; a fine-tuning of a few
+        steps or images has no best.
         """
         value = record.value(key)
         if value is None or value != self.winners.get((record.machine, key)):
             return False
         reading = record.readings[key]
+        if "test_images" in reading.detail and not is_enough(record, key):
+            return False
         if reading.timed:
             return len(self.times(record.machine, key).like(record.architecture)) == 1
         return key not in SAMPLED and reading.quantity.unit not in ("s", "1/s")
