@@ -62,6 +62,7 @@ def reading(each: Record, size: float, speed: float, chance: random.Random, nigh
         return each | {
             "status": "oom",
             "samples": [],
+            "origins": [],
             "rounds": [],
             "reason": f"needs {chance.randint(2, 99)} GiB (synthetic)",
         }
