@@ -9,13 +9,17 @@ store.py history.py files.py        Records, Evidence and past runs on disk: the
 telling/                            Records become report.html, report.md, figures and tables; never imports torch
 comparing/                          two runs become what changed between them, and whether it is noise
 nightly/                            nightly runs, compared with the last accepted one
-cli.py commands/ settings.py        the command line: argv -> the three phases; a file for each sub-command
+cli.py commands/                    the command line: argv -> the three phases; a file for each sub-command
+options.py settings.py trials.py    the options of the main job, their values, and what is tried before measuring
 progress.py interrupts.py exits.py  what is seen meanwhile, and how it ends
 single.py results.py                the Python API: `reporter.measure` and `reporter.load`, docs/api.md
-types.py fields.py catalog.py       the nouns, what they may hold, the one extension mechanism
-importing.py                        child processes import what is installed, never from the current folder
+types.py readings.py records.py     the nouns, and what of them is stored
+fields.py catalog.py                what a record may contain, the one extension mechanism
+sources.py syntax.py fingerprints.py  what a reading depends on: source files, images, environment variables
+importing.py captured.py            imports: installed modules only, and what they print goes to the log
 own.py plugins.py roster.py         networks from elsewhere: one's own files, installed packages, torchvision and timm
-statistics.py durations.py          what samples say; times as people write them
+statistics.py durations.py          centers and spreads of samples; durations as text
+intervals.py rounds.py runs.py      95 % intervals of times, from the rounds of all architectures of a run
 """
 
 from __future__ import annotations
