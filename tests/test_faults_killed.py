@@ -125,8 +125,9 @@ def check_records(folder: Path, run: Watched) -> None:
     found = {record.architecture: record for record in records}
     for line in run.lines:
         if line.startswith("["):
-            _, name, key, *_ = line.split()
-            assert found[name].readings[key].measured
+            _, name, key, *words = line.split()
+            status = found[name].readings[key].status
+            assert status == ("unsupported" if words[0] == "unsupported:" else "ok"), line
 
 
 def check_next_run(folder: Path, case: Undisturbed) -> None:
