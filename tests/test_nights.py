@@ -119,12 +119,12 @@ def test_a_run_that_was_killed(nights: Nights) -> None:
     assert nights.value("alexnet", "macs") == 714_188_480
     assert nights.play(made(), MACS) == 1
     assert nights.headline.startswith("Changed: 1 exact; the run of 2 November 2026, 02:17 UTC did not finish;")
-    assert sorted(path.name for path in Folder(nights.out).area.iterdir()) == ["base", "run.json"]
+    assert sorted(path.name for path in Folder(nights.out).area.iterdir()) == ["base", "recent.json", "run.json"]
     assert nights.play(made(), MACS) == 1
     assert "did not finish" not in nights.headline
 
 
-@pytest.mark.parametrize("moves", range(1, 9))
+@pytest.mark.parametrize("moves", range(1, 11))
 def test_a_run_killed_while_it_is_put_in_place(nights: Nights, moves: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next run finishes that first: everything in the folder is of one run."""
     real, left = os.replace, iter(range(moves))
@@ -226,7 +226,7 @@ def test_a_baseline_that_was_not_put_in_place(nights: Nights, step: str) -> None
     if step == "promoted":
         shutil.rmtree(area / "base")
     assert nights.play(made(), MACS) == 1
-    assert sorted(path.name for path in area.iterdir()) == ["base", "run.json"]
+    assert sorted(path.name for path in area.iterdir()) == ["base", "recent.json", "run.json"]
 
 
 def test_a_slowdown_stays_while_it_is_not_refuted(nights: Nights) -> None:

@@ -4,6 +4,7 @@
     .nightly/tonight/       what the run in progress has measured
     .nightly/complete/      a complete run, from the rename of tonight/ until all of it is in place
     .nightly/run.json       the last complete run: its findings
+    .nightly/recent.json    the headlines of recent runs
     .nightly/base/          the records of the last accepted run
     accepted.json           what users accepted
 
@@ -23,7 +24,7 @@ from reporter.nightly.state import Acceptances, Run
 from reporter.readings import Model
 from reporter.types import Record, ReporterError
 
-PARTS = ("records", "evidence", "figures", "tables", "summary.json", "comparison.json", "report.*")
+PARTS = ("records", "evidence", "figures", "tables", "summary.json", "comparison.json", "report.*", "index.html")
 """What belongs to one run, as patterns of names: it is replaced by the next complete run."""
 
 
@@ -41,7 +42,7 @@ class Folder:
         self.area = out / ".nightly"
         self.tonight, self.complete, self.base = (self.area / name for name in ("tonight", "complete", "base"))
         self.run_file, self.started_file = self.area / "run.json", self.area / "started.json"
-        self.accepted_file = out / "accepted.json"
+        self.accepted_file, self.recent_file = out / "accepted.json", self.area / "recent.json"
         self.promoted = self.area / "promoted"
 
     def recover(self) -> str | None:
@@ -93,8 +94,9 @@ class Folder:
                     self._move(self.complete / name, self.out / name)
             if (self.complete / ".base").exists():
                 self._move(self.complete / ".base", self.base)
-            if (self.complete / ".run.json").exists():
-                (self.complete / ".run.json").replace(self.run_file)
+            for name, target in ((".recent.json", self.recent_file), (".run.json", self.run_file)):
+                if (self.complete / name).exists():
+                    (self.complete / name).replace(target)
             self.started_file.unlink(missing_ok=True)
             shutil.rmtree(self.complete)
             shutil.rmtree(self.area / "old", ignore_errors=True)

@@ -14,7 +14,7 @@ from reporter.comparing.differences import Differences
 from reporter.comparing.pairs import is_time
 from reporter.exits import FAILED, REGRESSED, USAGE
 from reporter.history import PastRun
-from reporter.nightly import baseline, comparison, missing, screen
+from reporter.nightly import baseline, comparison, missing, recent, screen
 from reporter.nightly.acceptance import settle
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.folder import Folder
@@ -168,6 +168,9 @@ def _complete(work: Plan, night: Night, outcome: Outcome, write: Write) -> str |
     try:
         kept.keep(work.request.folder, before)
         write(work.request.folder, work.languages)
+        runs = _recent(work, night, code, screen.headline(night))
+        recent.write_page(work.request.folder, runs)
+        recent.save(work.request.folder / ".recent.json", runs)
         base = baseline.merged(night.base.records, night.tonight) if made.accepted else None
         work.folder.finish(made, base)
     except ReporterError as error:
@@ -184,9 +187,18 @@ def _printed(work: Plan, night: Night, code: int, problem: str | None, output: O
         output.say(complaint)
     if problem is not None:
         output.say(f"reporter: {problem}; the last complete run stays in {work.folder.out}")
-        return REGRESSED if code == REGRESSED else USAGE
+        code = REGRESSED if code == REGRESSED else USAGE
+        with suppress(ReporterError):  # the disk may be full
+            recent.save(work.folder.recent_file, _recent(work, night, code, f"{screen.headline(night)} {problem}"))
+        return code
     output.show(f"Report: {work.folder.out / 'report.html'}")
     return code
+
+
+def _recent(work: Plan, night: Night, code: int, headline: str) -> list[recent.Headline]:
+    """The headlines of recent runs with the one of this run, newest first."""
+    known = recent.load(work.folder.recent_file)
+    return recent.with_run(known, night.now, code, headline, night.unfinished)
 
 
 def _past(folder: Folder, base: Baseline) -> list[PastRun]:
