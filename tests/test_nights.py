@@ -283,7 +283,9 @@ def test_a_regression_outranks_a_disk_that_is_full(nights: Nights) -> None:
     assert nights.lines[0].startswith("- MACs changed: alexnet")
     assert nights.headline.startswith("Changed: 1 exact;")
     (line,) = nights.said
-    assert re.match(r"reporter: .*\.json: cannot be written \(File too large\); .* the last complete run stays in", line)
+    assert re.match(
+        r"reporter: .*\.json: cannot be written \(File too large\); .* the last complete run stays in", line
+    )
     assert nights.play(made(), room=2) == 2
     assert nights.headline.startswith("Nothing changed")
     assert nights.value("resnet18", "macs") == 1_814_073_344
@@ -321,6 +323,16 @@ def test_names_that_are_unknown_are_rows(nights: Nights, without_torchvision: No
     assert "failing: resnet_50 (" in nights.headline
     assert "unknown architecture 'resnet_50'; did you mean 'resnet50'?" in nights.headline
     assert nights.value("resnet_50", "macs") is None
+
+
+def test_a_name_like_no_other_has_a_short_reason(nights: Nights, site: Path) -> None:
+    """The plug-in that was left out is named, with its error, and not after all names there are."""
+    plug_in(site, first=BROKEN_LIBRARY)
+    reload_packages()
+    assert nights.play(made(), architectures=",".join((*NAMES, "qqqq"))) == 3
+    reason = next(part for part in nights.headline.split("; failing: ") if part.startswith("qqqq"))
+    assert len(reason) < 600
+    assert "'teamnet' of team-nets is left out: OSError: libteam.so" in reason
 
 
 @pytest.mark.slow
