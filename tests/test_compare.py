@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import resource
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -441,6 +442,23 @@ def test_a_run_is_compared_with_its_baseline(done: Path, tmp_path: Path) -> None
     assert again.returncode == 1, again.stderr
     assert "alexnet: Parameters 61,100,841 → 61,100,840" in again.stderr
     assert again.stdout == ""
+
+
+@pytest.mark.slow
+def test_a_finding_outweighs_a_report_that_cannot_be_written(done: Path, tmp_path: Path) -> None:
+    """The disk is full there: what changed is printed, and exit code 1; without a change it is exit code 2."""
+    folder = copied(done, tmp_path / "new", "parameters", samples=(61_100_841,))
+    (folder / "history.jsonl").unlink(missing_ok=True)
+    for name in ("comparison.json", "summary.json", "report.html"):
+        (folder / name).unlink(missing_ok=True)
+    largest = max(path.stat().st_size for path in folder.rglob("records/*/*"))
+    full = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2 * largest, 2 * largest))}
+    options = ("--out", folder, *OPTIONS, "--fail-on", "exact", "--baseline")
+    process = run(*options, done, **full)
+    assert process.returncode == 1, process.stderr
+    assert "alexnet: Parameters 61,100,840 → 61,100,841" in process.stderr
+    assert "cannot be written (File too large)" in process.stderr.splitlines()[-1]
+    assert run(*options, folder, **full).returncode == 2
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -355,77 +356,107 @@ def teamnet() -> list[Record]:
     return [each.model_copy(update={"architecture": "teamnet", "family": "Team"}) for each in made(["alexnet"])]
 
 
-def test_twenty_nights_in_a_row(nights: Nights, site: Path) -> None:
-    """Exit code, headline and baseline of each; the first was played already."""
-    fewer = [name for name in NAMES if name != "vgg16"]
-    played: list[tuple[int, str, int]] = []
-    base = 1
+@dataclass
+class Row:
+    """Nights in a row: of each the exit code, the begin of the headline and the baseline are checked."""
 
-    def night(code: int, headline: str, *changes: Change, names: Sequence[str] = NAMES, **more: Any) -> None:
-        records = [*made(names, more.pop("machine", "quiet")), *more.pop("also", [])]
-        assert nights.play(records, *changes, **more) == code
+    nights: Nights
+    base: int = 1
+    """The number of the night that is the baseline."""
+    played: int = 0
+
+    def night(
+        self, code: int, headline: str, *changes: Change, names: Sequence[str] = NAMES, machine: str = "quiet",
+        also: Sequence[Record] = (), **more: Any,
+    ) -> None:  # fmt: skip
+        """Plays one; it is the next baseline if it has no finding and is complete."""
+        nights = self.nights
+        assert nights.play([*made(names, machine), *also], *changes, **more) == code, nights.headline
         assert nights.headline.startswith(headline), (nights.count, nights.headline)
-        assert f"baseline: run of {nights.day(base)}" in nights.headline
-        played.append((code, headline, base))
+        assert f"baseline: run of {nights.day(self.base)}" in nights.headline
+        self.played += 1
+        self.base = self.base if code else nights.count
 
-    night(0, "Nothing changed; same versions")
-    base = 2
-    night(1, "Changed: 1 exact;", MACS)
-    night(1, "Changed: 1 exact since 3 November;", MACS)
-    killed(nights, [MACS(each) for each in made()])
-    night(1, "Changed: 1 exact since 3 November; the run of 5 November 2026, 02:17 UTC did not finish;", MACS)
-    assert nights.accept() == 1
-    base = 6
-    night(0, "Nothing changed; same versions", MACS)
-    base = 7
-    night(1, "Changed: 1 removed;", MACS, names=fewer)
-    night(1, "Changed: 1 removed since 8 November;", MACS, names=fewer)
-    night(0, "Nothing changed;", MACS)
-    base = 10
-    night(2, "Nothing changed", MACS, room=3)  # full while records are stored
-    night(2, "Nothing changed", MACS, room=len(NAMES))  # full while the report is written
-    night(1, "Changed: 1 exact;", room=len(NAMES))
-    night(0, "Nothing changed; the run of 13 November 2026, 02:17 UTC did not finish", MACS)
-    base = 14
-    night(1, "Changed: 4 newly failed;", MACS, failed("resnet18"))
-    night(1, "Still failing since 15 November: resnet18 (4 readings", MACS, failed("resnet18"))
-    night(0, "Nothing changed;", MACS)
-    base = 17
-    with_team = {"architectures": ",".join((*NAMES, "teamnet")), "also": teamnet()}
-    night(0, "Changed: 1 new;", MACS, **with_team)
-    base = 18
+    def accept(self, architecture: str | None = None) -> None:
+        """Accepts all findings of the last night, which are of one architecture."""
+        assert self.nights.accept(architecture) == 1
+        self.base = self.nights.count
+
+
+def test_thirty_nights_in_a_row(nights: Nights, site: Path) -> None:
+    row = Row(nights)
+    row.night(0, "Nothing changed; same versions")
+    _a_count_changes(row)
+    _the_disk_is_full(row)
+    _a_network_fails(row)
+    _a_plug_in_fails(row, site)
+    _another_machine(row)
+    _records_that_cannot_be_read(row)
+    row.night(1, "Changed: 1 exact;", with_reading("vgg16", "depth", samples=(17,)), machine="other")
+    row.night(0, "Nothing changed; same versions", machine="other")
+    assert row.played + 2 == nights.count == 30, "the first was not compared, and one was killed"
+
+
+def _a_count_changes(row: Row) -> None:
+    row.night(1, "Changed: 1 exact;", MACS)
+    row.night(1, "Changed: 1 exact since 3 November;", MACS)
+    killed(row.nights, [MACS(each) for each in made()])
+    unfinished = "the run of 5 November 2026, 02:17 UTC did not finish;"
+    row.night(1, f"Changed: 1 exact since 3 November; {unfinished}", MACS)
+    row.accept()
+    row.night(0, "Nothing changed; same versions", MACS)
+    fewer = [name for name in NAMES if name != "vgg16"]
+    row.night(1, "Changed: 1 removed;", MACS, names=fewer)
+    row.night(1, "Changed: 1 removed since 8 November;", MACS, names=fewer)
+    row.night(0, "Nothing changed;", MACS)
+
+
+def _the_disk_is_full(row: Row) -> None:
+    """While records are stored, then while the report is written."""
+    row.night(2, "Nothing changed", MACS, room=3)
+    row.night(2, "Nothing changed", MACS, room=len(NAMES))
+    row.night(1, "Changed: 1 exact;", room=len(NAMES))
+    row.night(0, "Nothing changed; the run of 13 November 2026, 02:17 UTC did not finish", MACS)
+
+
+def _a_network_fails(row: Row) -> None:
+    row.night(1, "Changed: 4 newly failed;", MACS, failed("resnet18"))
+    row.night(1, "Still failing since 15 November: resnet18 (4 readings", MACS, failed("resnet18"))
+    row.night(0, "Nothing changed;", MACS)
+
+
+def _a_plug_in_fails(row: Row, site: Path) -> None:
+    """When it is loaded, so that its architecture is unknown."""
+    architectures = ",".join((*NAMES, "teamnet"))
+    row.night(0, "Changed: 1 new;", MACS, architectures=architectures, also=teamnet())
     plug_in(site, first=BROKEN_LIBRARY)
-    for since in ("Changed: 3 newly failed;", "Still failing since 19 November: teamnet ("):
+    for headline in ("Changed: 3 newly failed;", "Still failing since 19 November: teamnet ("):
         reload_packages()
-        night(1, since, MACS, **{**with_team, "also": []})
-        (line,) = nights.lines
+        row.night(1, headline, MACS, architectures=architectures)
+        (line,) = row.nights.lines
         assert "OSError: libteam.so: cannot open shared object file" in line
-        assert len(line) < 400
     plug_in(site)
     reload_packages()
-    night(0, "Nothing changed;", MACS, **with_team)
-    base = 21
-    night(1, "Changed: 1 removed;", MACS)
-    assert nights.accept("teamnet") == 1
-    base = 22
-    night(0, "Nothing changed among what was compared; not compared: times of", MACS, machine="other")
-    base = 23
-    night(1, "Changed: 1 exact;", machine="other")
-    assert nights.accept("alexnet") == 1
-    base = 24
-    night(0, "Nothing changed", machine="other")
-    base = 25
-    (path,) = nights.out.glob(".nightly/base/records/other/alexnet.json")
+    row.night(0, "Nothing changed;", MACS, architectures=architectures, also=teamnet())
+    row.night(1, "Changed: 1 removed;", MACS)
+    row.accept("teamnet")
+
+
+def _another_machine(row: Row) -> None:
+    row.night(0, "Nothing changed among what was compared; not compared: times of", MACS, machine="other")
+    row.night(1, "Changed: 1 exact;", machine="other")
+    row.accept("alexnet")
+    row.night(0, "Nothing changed", machine="other")
+
+
+def _records_that_cannot_be_read(row: Row) -> None:
+    records = row.nights.out / ".nightly" / "base" / "records"
+    (path,) = records.glob("other/alexnet.json")
     path.write_text("torn")
-    for older in nights.out.glob(".nightly/base/records/quiet/alexnet.json"):
+    for older in records.glob("quiet/alexnet.json"):
         older.unlink()
-    night(1, "Changed: 1 exact;", MACS, machine="other")
-    assert "no baseline for alexnet" in nights.headline
-    night(0, "Nothing changed", machine="other")
-    base = 27
-    shutil.rmtree(nights.out / ".nightly" / "base" / "records" / "quiet")
-    night(0, "Nothing changed; same versions", machine="other")
-    base = 28
-    night(1, "Changed: 1 exact;", with_reading("vgg16", "depth", samples=(17,)), machine="other")
-    night(0, "Nothing changed; same versions", machine="other")
-    assert len(played) + 2 == nights.count == 30
+    row.night(1, "Changed: 1 exact;", MACS, machine="other")
+    assert "no baseline for alexnet" in row.nights.headline
+    row.night(0, "Nothing changed", machine="other")
+    shutil.rmtree(records / "quiet")
+    row.night(0, "Nothing changed; same versions", machine="other")
