@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from nights import Nights, made, with_reading
 
+from reporter.types import ReporterError
+
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
 
 
@@ -30,6 +32,13 @@ def test_a_named_baseline_decides_the_headline_and_the_exit_code(nights: Nights,
     assert "714,188,481 -> 714,188,480" in nights.lines[0]
     assert nights.play(made()) == 0
     assert nights.headline.endswith("baseline: run of 2 November 2026, 02:17 UTC.")
+
+
+def test_a_gate_that_is_mistyped(tmp_path: Path) -> None:
+    """An error also on the first run, which has nothing to compare with."""
+    with pytest.raises(ReporterError, match="exakt"):
+        Nights(tmp_path / "new").play(made(), fail_on="exakt")
+    assert not (tmp_path / "new").exists()
 
 
 def test_what_a_budget_left_out_is_in_the_headline(nights: Nights) -> None:
