@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -146,7 +147,12 @@ def _timms(word: str, timm: Discover) -> Iterable[Architecture]:
 
 
 def _unknown(word: str, names: Iterable[str]) -> ReporterError:
-    """The line for a word without an architecture; a plug-in that was left out may have had it."""
+    """The line for a word without an architecture, with names that begin like it first.
+
+    A plug-in that was left out may have had it.
+    """
+    begin = re.split(r"[*?[]", word.lower())[0] or word
+    names = sorted(names, key=lambda name: not name.lower().startswith(begin))
     return ReporterError(f"unknown architecture {word!r}; {nearest(word, names, FEW)}{plugins.said(GROUP)}")
 
 

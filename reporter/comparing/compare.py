@@ -75,6 +75,6 @@ def read(folder: Path, name: str) -> Results:
         past = history.recent(folder / "history.jsonl", machines, keys=keys)
     except ReporterError as error:
         return Results(folder, tuple(records), (), (*complaints, str(error)))
-    if not past and (why := history.problem(folder / "history.jsonl")):
-        complaints = [*complaints, why]
+    if not past and (unreadable := history.problem(folder / "history.jsonl")):
+        complaints = [*complaints, unreadable]
     return Results(folder, tuple(records), tuple(past), tuple(complaints))
