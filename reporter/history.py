@@ -76,14 +76,14 @@ def recent(
     return _in_order([group[:runs] if entire or len(group) > runs else group[:-1] for group in found.values()])
 
 
-def problem(path: Path) -> str | None:
-    """Why no earlier run can be read from a history, None if some can or there is none."""
+def complaint(path: Path, most_bytes: int = MOST_BYTES) -> str | None:
+    """A line about a history in which no line can be read, None if there is one, or no history."""
     try:
-        if not path.is_file() or path.stat().st_size == 0 or any(map(_is_json, _texts(path, MOST_BYTES))):
+        if not path.is_file() or not path.stat().st_size or next(_backwards(path, most_bytes), None):
             return None
     except OSError as error:
         return f"{path}: cannot be read: {error.strerror}; earlier runs are left out"
-    return f"{path}: none of its lines is JSON; earlier runs are left out"
+    return f"{path}: no line of it can be read; earlier runs are left out"
 
 
 def last_values(path: Path, names: Collection[str], most_bytes: int = MOST_BYTES) -> dict[str, dict[str, float]]:
@@ -153,14 +153,6 @@ def _apart(before: str, after: str) -> bool:
         return abs((datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()) > ONE_RUN_SECONDS
     except (ValueError, TypeError):
         return False
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        from_json(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_number(value: object) -> bool:

@@ -123,13 +123,13 @@ def test_the_order_of_a_machine_is_that_of_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\x80" * 5000, b"torn\n" * 3, b"\n"])
-def test_a_history_without_a_line_of_json_is_a_problem(content: bytes, tmp_path: Path) -> None:
+def test_a_history_without_a_readable_line(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
-    assert history.problem(path) is None
+    assert history.complaint(path) is None
     path.write_bytes(content)
-    assert history.problem(path) == f"{path}: none of its lines is JSON; earlier runs are left out"
+    assert history.complaint(path) == f"{path}: no line of it can be read; earlier runs are left out"
     written(tmp_path, night(1))
-    assert history.problem(path) is None
+    assert history.complaint(path) is None
 
 
 @given(st.binary(max_size=300), st.integers(1, 50))

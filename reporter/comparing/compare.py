@@ -75,6 +75,5 @@ def read(folder: Path, name: str) -> Results:
         past = history.recent(folder / "history.jsonl", machines, keys=keys)
     except ReporterError as error:
         return Results(folder, tuple(records), (), (*complaints, str(error)))
-    if not past and (unreadable := history.problem(folder / "history.jsonl")):
-        complaints = [*complaints, unreadable]
-    return Results(folder, tuple(records), tuple(past), tuple(complaints))
+    unreadable = history.complaint(folder / "history.jsonl")
+    return Results(folder, tuple(records), tuple(past), (*complaints, *([unreadable] if unreadable else [])))

@@ -50,7 +50,7 @@ RANK_ALPHA = 0.01
 INTERVAL = 0.05
 BEYOND = 600.0
 
-TAKEN_OVER = "not measured again: NEW has the samples of BASE"
+TAKEN_OVER = "not measured again since BASE"
 
 Sides = tuple[Reading, Reading]
 

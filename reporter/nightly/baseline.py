@@ -38,8 +38,6 @@ def read(folder: Folder, other: Path | None = None) -> Baseline:
     readable = {store.record_path(place, record.machine, record.architecture).name for record in records}
     names = {path.name for path in place.glob("records/*/*.json")} - readable
     unreadable = sorted(unquote(name.removesuffix(".json")) for name in names)
-    if why := history.problem(folder.out / "history.jsonl"):
-        complaints = [*complaints, why]
     return Baseline(tuple(records), tuple(unreadable), tuple(complaints))
 
 
