@@ -77,9 +77,9 @@ def recent(
 
 
 def complaint(path: Path, most_bytes: int = MOST_BYTES) -> str | None:
-    """A line about a history in which no line can be read, None if there is one, or no history."""
+    """Why no earlier run can be read from a history; None if it has a line of JSON, or there is no history."""
     try:
-        if not path.is_file() or not path.stat().st_size or next(_backwards(path, most_bytes), None):
+        if not path.is_file() or not path.stat().st_size or any(map(_is_json, _texts(path, most_bytes))):
             return None
     except OSError as error:
         return f"{path}: cannot be read: {error.strerror}; earlier runs are left out"
@@ -153,6 +153,14 @@ def _apart(before: str, after: str) -> bool:
         return abs((datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()) > ONE_RUN_SECONDS
     except (ValueError, TypeError):
         return False
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        from_json(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_number(value: object) -> bool:

@@ -67,7 +67,8 @@ def test_a_finding_stays_until_it_is_accepted(nights: Nights) -> None:
     for since in ("", " since 2 November", " since 2 November"):
         assert nights.play(made(torch="2.15.0"), MACS) == 1
         assert nights.headline == (
-            f"Changed: 1 exact{since}; torch 2.14.1 -> 2.15.0; baseline: run of 1 November 2026, 02:17 UTC."
+            f"Changed: 1 exact{since}; torch 2.14.1 -> 2.15.0; noise of times: 3%; "
+            "baseline: run of 1 November 2026, 02:17 UTC."
         )
         [line] = nights.lines
         assert "alexnet 714,188,480 -> 714,188,481" in line
@@ -77,7 +78,8 @@ def test_a_finding_stays_until_it_is_accepted(nights: Nights) -> None:
     assert nights.value("alexnet", "macs", ".nightly/base") == 714_188_480
     assert nights.accept() == 1
     assert nights.play(made(torch="2.15.0"), MACS) == 0
-    assert nights.headline.startswith("Nothing changed; same versions (torch 2.15.0); baseline: run of 4 November")
+    assert nights.headline.startswith("Nothing changed; same versions (torch 2.15.0); noise of times: 3%;")
+    assert nights.headline.endswith("baseline: run of 4 November 2026, 02:17 UTC.")
     assert nights.play(made(torch="2.15.0")) == 1
     entries = json.loads((nights.out / "accepted.json").read_text())["accepted"]
     assert [(entry["architecture"], entry["metric"], entry["reason"]) for entry in entries] == [

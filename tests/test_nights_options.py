@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,17 @@ def test_what_a_budget_left_out_is_in_the_headline(nights: Nights) -> None:
         "Nothing changed among what was compared; not compared: "
         "Latency, CPU, 1 thread of resnet18, resnet50 (only BASE has it);"
     )
+
+
+def test_the_headline_has_the_noise_of_times(nights: Nights) -> None:
+    """Without it, a run whose times vary by a third would read as one in which no time changed by more than 3 %."""
+    samples = made(["vgg16"])[0].readings["latency_cpu_1thread"].samples
+    third = len(samples) // 3
+    scattered = (*samples[:third], *(1.4 * each for each in samples[third:]))
+    assert nights.play(made(), with_reading("vgg16", "latency_cpu_1thread", samples=scattered)) == 0
+    found = re.search(r"; noise of times: (\d+)% to (\d+)%; baseline: ", nights.headline)
+    assert found, nights.headline
+    assert 3 < int(found[1]) < 20 < int(found[2])
 
 
 def test_a_history_of_random_bytes_is_one_line(nights: Nights) -> None:
