@@ -50,11 +50,11 @@ def modules(package: str) -> Iterator[ModuleType]:
         yield import_module(f"{package}.{info.name}")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of an error line: what was probably meant, else what there is."""
+def nearest(name: str, known: Iterable[str], most: int = MANY) -> str:
+    """The end of an error line: what was probably meant, else what there is, at most so many names."""
     names = list(known)
     close = get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
-    more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
-    return f"known: {', '.join(names[:MANY])}{more}"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"known: {', '.join(names[:most])}{more}"

@@ -20,8 +20,8 @@ from reporter.types import ReporterError
 
 if TYPE_CHECKING:
     from reporter.comparing.compare import Results
+    from reporter.comparing.kept import Kept
     from reporter.running.request import Outcome
-    from reporter.settings import FailOn
 
 COLLECTING = (100_000, 50, 100)
 """Thresholds of garbage collection: with Python's own, a report on thousands of records is searched over and over."""
@@ -47,6 +47,7 @@ for entry in collect("reporter.commands", click.Command).values():  # type: igno
 
 def measure_and_report(out: Path | None, config: Path | None, options: dict[str, Any]) -> int:
     """The main job; gives the exit code."""
+    from reporter.comparing import kept
     from reporter.comparing.compare import baseline
     from reporter.durations import duration
     from reporter.preparation import choose_executor, prepare
@@ -71,8 +72,16 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
         seen.close()
         if outcome.jobs:
             _say(seen.split())
-        regressed = _regressed(before, request.folder, chosen.fail_on)
-        written = report.write(request.folder, languages)
+        found = _compared(before, request.folder)
+        regressed = found is not None and found.differences.fails(chosen.fail_on)
+        try:
+            kept.keep(request.folder, found)
+            written = report.write(request.folder, languages)
+        except ReporterError as error:  # a full disk hides no regression
+            if not regressed:
+                raise
+            _say(f"reporter: {error}")
+            return REGRESSED
     except KeyboardInterrupt:
         seen.close()
         _say(f"interrupted; what is measured is kept in {request.folder}: the same command goes on from there")
@@ -104,18 +113,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code or 0)
 
 
-def _regressed(before: Results | None, folder: Path, fail_on: FailOn) -> bool:
-    """Tells what changed since the baseline, and keeps it for the report; whether it is what --fail-on fails on."""
+def _compared(before: Results | None, folder: Path) -> Kept | None:
+    """What changed since the baseline, which is printed; None if there is no baseline."""
     from reporter.comparing import compare, kept, words
 
     if before is None:
-        kept.keep(folder, None)
-        return False
+        return None
     now = compare.read(folder, "--out")
     found = compare.compare_results(before, now)
-    kept.keep(folder, kept.Kept(before.folder.name, before.measured, found))
     _say(f"compared with {before.folder}: {words.in_words(found, (*before.complaints, *now.complaints))}")
-    return found.fails(fail_on)
+    return kept.Kept(before.folder.name, before.measured, found)
 
 
 def _spent(outcome: Outcome, words: str) -> str:

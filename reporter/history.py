@@ -7,9 +7,11 @@ than ONE_RUN_SECONDS lie between two of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +73,17 @@ def recent(
                     break
     except OSError as error:
         raise ReporterError(f"{path}: cannot be read: {error.strerror}; earlier runs are left out") from None
-    whole = [group[:runs] if entire or len(group) > runs else group[:-1] for group in found.values()]
-    return sorted((run for group in whole for run in reversed(group)), key=lambda run: run.moment)
+    return _in_order([group[:runs] if entire or len(group) > runs else group[:-1] for group in found.values()])
+
+
+def complaint(path: Path, most_bytes: int = MOST_BYTES) -> str | None:
+    """Why no earlier run can be read from a history; None if it has a line of JSON, or there is no history."""
+    try:
+        if not path.is_file() or not path.stat().st_size or any(map(_is_json, _texts(path, most_bytes))):
+            return None
+    except OSError as error:
+        return f"{path}: cannot be read: {error.strerror}; earlier runs are left out"
+    return f"{path}: no line of it can be read; earlier runs are left out"
 
 
 def last_values(path: Path, names: Collection[str], most_bytes: int = MOST_BYTES) -> dict[str, dict[str, float]]:
@@ -105,6 +116,18 @@ def costs(path: Path, machine: str, effort: str, most_bytes: int = MOST_BYTES) -
     return found
 
 
+def _in_order(groups: Iterable[list[PastRun]]) -> list[PastRun]:
+    """The runs of some machines, oldest first; those of one machine as in the file, also where its clock was set back.
+
+    Each group has the newest run first.
+    """
+    dated: list[tuple[str, PastRun]] = []
+    for group in groups:
+        oldest_first = group[::-1]
+        dated += zip(accumulate((run.moment for run in oldest_first), max), oldest_first, strict=True)
+    return [run for _, run in sorted(dated, key=itemgetter(0))]
+
+
 def _take(line: dict[str, Any], group: list[PastRun], seen: dict[str, str], keys: Collection[str] | None) -> None:
     """Puts a line into the run it belongs to, the last of the group, or into one that it opens."""
     machine, name, moment = line["machine"], line["architecture"], str(line.get("generated"))
@@ -130,6 +153,14 @@ def _apart(before: str, after: str) -> bool:
         return abs((datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()) > ONE_RUN_SECONDS
     except (ValueError, TypeError):
         return False
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        from_json(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_number(value: object) -> bool:

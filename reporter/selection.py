@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -22,6 +23,8 @@ from reporter.types import Architecture, Dataset, ReporterError
 GROUP = "reporter.architectures"
 DATA_ROOT = "~/.cache/reporter"
 """Where data sets are put without --data-root."""
+FEW = 10
+"""Names of architectures in an error line, which is also a row's reason; `reporter list` prints all."""
 Discover = Callable[[], Sequence[Architecture]]
 
 
@@ -63,7 +66,7 @@ def find(name: str) -> Architecture:
 
     entries = known() if name in known() else {entry.name: entry for entry in discover()}
     if name not in entries:
-        raise ReporterError(f"unknown architecture {name!r}; {nearest(name, known() | entries)}{plugins.said(GROUP)}")
+        raise _unknown(name, known() | entries)
     return entries[name]
 
 
@@ -130,8 +133,7 @@ def _meant(word: str, discover: Discover, timm: Discover) -> Iterable[Architectu
     meant = [entry for entry in everything.values() if _fits(word, entry)]
     if not meant:
         families = dict.fromkeys(entry.family for entry in everything.values())
-        right = nearest(word, [*sets(), "torchvision", "all", *everything, *families])
-        raise ReporterError(f"unknown architecture {word!r}; {right}{plugins.said(GROUP)}")
+        raise _unknown(word, [*sets(), "torchvision", "all", *everything, *families])
     return meant
 
 
@@ -140,8 +142,18 @@ def _timms(word: str, timm: Discover) -> Iterable[Architecture]:
     found = {entry.name: entry for entry in timm()}
     meant = [entry for name, entry in found.items() if fnmatchcase(name, word.lower())]
     if not meant:
-        raise ReporterError(f"unknown architecture {word!r}; {nearest(word, found)}")
+        raise ReporterError(f"unknown architecture {word!r}; {nearest(word, found, FEW)}")
     return meant
+
+
+def _unknown(word: str, names: Iterable[str]) -> ReporterError:
+    """The line for a word without an architecture, with names that begin like it first.
+
+    A plug-in that was left out may have had it.
+    """
+    begin = re.split(r"[*?[]", word.lower())[0] or word
+    names = sorted(names, key=lambda name: not name.lower().startswith(begin))
+    return ReporterError(f"unknown architecture {word!r}; {nearest(word, names, FEW)}{plugins.said(GROUP)}")
 
 
 def _fits(word: str, entry: Architecture) -> bool:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import importlib
+import resource
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import reduce
 from io import StringIO
@@ -12,7 +16,7 @@ from typing import Any
 
 from samples import ROWS, record
 
-from reporter import files, store
+from reporter import files, plugins, selection, store
 from reporter.nightly import acceptance, run, screen
 from reporter.nightly.folder import Folder
 from reporter.progress import Lines
@@ -71,6 +75,17 @@ def slower(name: str, factor: float) -> Change:
     return change
 
 
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Every write beyond the first bytes of a file is refused by the system, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 def summarize(folder: Path) -> None:
     """The only file of the report that these tests read; drawing the others takes most of the time of a run."""
     comparison = compare(store.load_all(folder)[0])
@@ -87,28 +102,31 @@ class Nights:
     said: list[str] = field(default_factory=list)
     report: Callable[[Path, Sequence[str]], object] = lambda folder, _: summarize(folder)
 
-    def play(self, records: Sequence[Record], *changes: Change, after: Exception | None = None, **options: Any) -> int:
-        """One night; gives the exit code. `after` is raised when the records are stored."""
+    def play(self, records: Sequence[Record], *changes: Change, room: int | None = None, **options: Any) -> int:
+        """One run; gives the exit code. The disk has room for so many records, and then is full until the run ends."""
         self.count += 1
         self.shown, self.said = [], []
         now = (FIRST + timedelta(days=self.count - 1)).isoformat()
         asked = {"architectures": ",".join(NAMES), "metrics": "size,compute", "preset": "quick", "device": "cpu"}
-        work = run.plan(self.out, None, asked | options, {})
+        work = _on_the_machine_of(records, run.plan(self.out, None, asked | options, {}))
 
         def measure(request: Request, _: Executor, __: Progress) -> Outcome:
             lines = []
             for number, each in enumerate(records):
+                if number == room:
+                    disk.enter_context(full_disk())
                 changed = reduce(lambda made, change: change(made), changes, each)
                 stored = changed.model_copy(update={"started": f"{now[:17]}{number:02}+00:00"})
                 store.save(request.folder, stored)
                 lines.append(_line(stored, now, str(self.count)))
-            if after:
-                raise after
             store.append_history(request.folder, lines)
+            if room == len(records):
+                disk.enter_context(full_disk())
             return Outcome()
 
         output = run.Output(self.said.append, self.shown.append)
-        return run.run(work, Lines(StringIO()), output, run.Steps(measure, self.report, lambda: now))
+        with ExitStack() as disk:
+            return run.run(work, Lines(StringIO()), output, run.Steps(measure, self.report, lambda: now))
 
     @property
     def headline(self) -> str:
@@ -139,6 +157,49 @@ def killed(nights: Nights, records: Sequence[Record]) -> None:
     folder.begin((FIRST + timedelta(days=nights.count - 1)).isoformat())
     for each in records:
         store.save(folder.tonight, each)
+
+
+PLUG_IN = """
+from reporter.types import Architecture
+
+{first}
+
+
+def build(classes):
+    from torch import nn
+
+    {build}
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, classes))
+
+
+TEAMNET = Architecture("teamnet", "Team", 2026, "none", build, input_size=32)
+"""
+BROKEN_LIBRARY = "raise OSError('libteam.so: cannot open shared object file')"
+BROKEN_LAYER = "raise RuntimeError('no such layer')"
+
+
+def plug_in(site: Path, first: str = "", build: str = "") -> None:
+    """Installs a package that adds the architecture teamnet; `first` and `build` are lines of its code."""
+    about = site / "team_nets-1.0.dist-info"
+    about.mkdir(parents=True, exist_ok=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: team-nets\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[reporter.architectures]\nteamnet = team_nets:TEAMNET\n")
+    (site / "team_nets.py").write_text(PLUG_IN.format(first=first, build=build))
+
+
+def reload_packages() -> None:
+    """Makes this process load the installed packages again, as each run of the command does."""
+    sys.modules.pop("team_nets", None)
+    importlib.invalidate_caches()
+    for cached in (plugins.points, plugins._entries, selection.known):
+        cached.cache_clear()
+    plugins._complaints.clear()
+
+
+def _on_the_machine_of(records: Sequence[Record], work: run.Plan) -> run.Plan:
+    """The same run on the machine of these records: the rows of missing architectures are of it, too."""
+    here = {key: getattr(each, key) for each in records[:1] for key in ("machine", "environment")}
+    return replace(work, request=replace(work.request, about={**work.request.about, **here}))
 
 
 def _trimmed(each: Record, torch: str) -> Record:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import resource
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ from reporter import files, store
 from reporter.comparing import noise
 from reporter.comparing.compare import Results, compare, compare_results
 from reporter.comparing.differences import Differences
+from reporter.comparing.times import TAKEN_OVER
 from reporter.comparing.words import as_json, headline, in_words
 from reporter.readings import Origin
 from reporter.types import Reading, Record
@@ -118,6 +120,33 @@ def test_the_order_of_records_does_not_matter(seed: int, chance: Any) -> None:
     chance.shuffle(base)
     chance.shuffle(new)
     assert compare(base, new) == before
+
+
+def test_times_that_were_taken_over_are_not_compared() -> None:
+    """One network that is not measured again beside a machine that is 15 % faster is not 18 % slower."""
+    base = simulated(1)
+    new = [base[0], *scaled(base[1:], 0.85)]
+    found = compare(base, new)
+    assert not found.changed
+    assert verdicts(found) == dict.fromkeys(NETWORKS[1:], "unchanged")
+    assert [(gap.architectures, gap.why) for gap in found.gaps] == [(NETWORKS[:1], TAKEN_OVER)]
+    assert headline(found).endswith("not judged: Latency.")
+
+
+def test_some_networks_are_measured_again_in_a_later_run() -> None:
+    """Four on a machine that became 30 % slower: the others are of the run before, and say nothing about it."""
+
+    def of_run(made: list[Record], run: str) -> list[Record]:
+        origins = (Origin(run=run, started="2026-11-24T01:00:00+00:00"),) * STANDARD.rounds
+        return [changed(each, LATENCY.key, origins=origins) for each in made]
+
+    base, again = of_run(simulated(1), "a"), of_run(scaled(simulated(2), 1.3), "b")
+    found = compare(base, [*again[:4], *base[4:]])
+    assert set(verdicts(found)) == set(NETWORKS[:4])
+    assert not found.changed
+    assert found.gaps[0].architectures == NETWORKS[4:]
+    edited = compare(base, [*scaled(base[:1], 1.3), *base[1:]])
+    assert verdicts(edited) == {NETWORKS[0]: "regressed"} | dict.fromkeys(NETWORKS[1:], "unchanged")
 
 
 def test_no_false_alarm_in_200_comparisons_of_equal_runs() -> None:
@@ -441,6 +470,23 @@ def test_a_run_is_compared_with_its_baseline(done: Path, tmp_path: Path) -> None
     assert again.returncode == 1, again.stderr
     assert "alexnet: Parameters 61,100,841 → 61,100,840" in again.stderr
     assert again.stdout == ""
+
+
+@pytest.mark.slow
+def test_a_finding_outweighs_a_report_that_cannot_be_written(done: Path, tmp_path: Path) -> None:
+    """The disk is full there: what changed is printed, and exit code 1; without a change it is exit code 2."""
+    folder = copied(done, tmp_path / "new", "parameters", samples=(61_100_841,))
+    (folder / "history.jsonl").unlink(missing_ok=True)
+    for name in ("comparison.json", "summary.json", "report.html"):
+        (folder / name).unlink(missing_ok=True)
+    largest = max(path.stat().st_size for path in folder.rglob("records/*/*"))
+    full = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2 * largest, 2 * largest))}
+    options = ("--out", folder, *OPTIONS, "--fail-on", "exact", "--baseline")
+    process = run(*options, done, **full)
+    assert process.returncode == 1, process.stderr
+    assert "alexnet: Parameters 61,100,840 → 61,100,841" in process.stderr
+    assert "cannot be written (File too large)" in process.stderr.splitlines()[-1]
+    assert run(*options, folder, **full).returncode == 2
 
 
 @pytest.mark.slow

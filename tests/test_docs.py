@@ -107,6 +107,22 @@ def test_the_tests_that_reliability_names_exist() -> None:
     rows = [
         line
         for line in text.splitlines()
-        if line.startswith("| ") and not line.startswith(("| fault |", "| change |", "| ---"))
+        if line.startswith("| ")
+        and not line.startswith(("| fault |", "| change |", "| point |", "| situation |", "| ---"))
     ]
-    assert [row for row in rows if "`test_" not in row and "the same |" not in row] == []
+    shown = ("`test_", "the same |", "Not done:", "Not changed:")
+    assert [row for row in rows if not any(each in row for each in shown)] == []
+
+
+POINTS = {"W": 12, "N": 12, "H": 9, "J": 8, "S": 10, "D": 7, "R": 11}
+
+
+def test_every_point_of_the_trial_of_the_nightly_job_is_listed() -> None:
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    one = r"(?:[A-Z]\d+|[GM]-[a-h])"
+    listed = [
+        point for cell in re.findall(rf"^\| ({one}(?:, {one})*) \|", text, re.MULTILINE) for point in cell.split(", ")
+    ]
+    letters = [*(f"G-{letter}" for letter in "abcde"), *(f"M-{letter}" for letter in "abcdefgh")]
+    points = [f"{letter}{number}" for letter, count in POINTS.items() for number in range(1, count + 1)]
+    assert sorted(listed) == sorted([*points, *letters])

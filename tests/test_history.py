@@ -112,6 +112,26 @@ def test_a_history_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pyte
         recent(path, ["quiet"])
 
 
+def test_the_order_of_a_machine_is_that_of_the_file(tmp_path: Path) -> None:
+    """A clock that was ahead for one run does not make it the newest of all later ones."""
+    dates = ("2026-01-01", "2028-01-01", "2026-01-02", "2026-01-03")
+    lines = [line("alexnet", "quiet", f"{date}T00:00:00+00:00", number) for number, date in enumerate(dates)]
+    other = line("alexnet", "other", "2026-01-02T12:00:00+00:00", 9)
+    runs = recent(written(tmp_path, [*lines[:3], other, *lines[3:]]), ["quiet", "other"])
+    assert tuple(run.moment[:10] for run in runs if run.machine == "quiet") == dates
+    assert [run.machine for run in runs].count("other") == 1
+
+
+@pytest.mark.parametrize("content", [b"\x80" * 5000, b"torn\n" * 3, b"\n"])
+def test_a_history_without_a_readable_line(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    assert history.complaint(path) is None
+    path.write_bytes(content)
+    assert history.complaint(path) == f"{path}: no line of it can be read; earlier runs are left out"
+    written(tmp_path, night(1))
+    assert history.complaint(path) is None
+
+
 @given(st.binary(max_size=300), st.integers(1, 50))
 def test_any_bytes_are_read_without_error(tmp_path_factory: pytest.TempPathFactory, content: bytes, most: int) -> None:
     path = tmp_path_factory.mktemp("any") / "history.jsonl"

@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from nights import NAMES, Change, Nights, failed, killed, made, slower, with_reading
+from nights import (
+    BROKEN_LIBRARY,
+    NAMES,
+    Change,
+    Nights,
+    failed,
+    killed,
+    made,
+    plug_in,
+    reload_packages,
+    slower,
+    with_reading,
+)
 
+from reporter.nightly import missing
 from reporter.nightly.folder import Folder
 from reporter.telling import report
-from reporter.types import ReporterError
+from reporter.types import Record, ReporterError
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
 
@@ -28,12 +44,31 @@ def nights(tmp_path: Path) -> Nights:
     return played
 
 
+@pytest.fixture
+def without_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list of torchvision's architectures, for which a worker imports torch, is not asked for."""
+    monkeypatch.setattr(missing, "discovered", lambda _: ())
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_torchvision: None) -> Iterator[Path]:
+    """A folder of packages with a plug-in that adds the architecture teamnet."""
+    plug_in(tmp_path / "site")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    reload_packages()
+    yield tmp_path / "site"
+    monkeypatch.undo()
+    reload_packages()
+
+
 def test_a_finding_stays_until_it_is_accepted(nights: Nights) -> None:
     """Playing the same night again never makes it pass; accepting makes it the baseline."""
     for since in ("", " since 2 November", " since 2 November"):
         assert nights.play(made(torch="2.15.0"), MACS) == 1
         assert nights.headline == (
-            f"Changed: 1 exact{since}; torch 2.14.1 -> 2.15.0; baseline: run of 1 November 2026, 02:17 UTC."
+            f"Changed: 1 exact{since}; torch 2.14.1 -> 2.15.0; noise of times: 3%; "
+            "baseline: run of 1 November 2026, 02:17 UTC."
         )
         [line] = nights.lines
         assert "alexnet 714,188,480 -> 714,188,481" in line
@@ -43,7 +78,8 @@ def test_a_finding_stays_until_it_is_accepted(nights: Nights) -> None:
     assert nights.value("alexnet", "macs", ".nightly/base") == 714_188_480
     assert nights.accept() == 1
     assert nights.play(made(torch="2.15.0"), MACS) == 0
-    assert nights.headline.startswith("Nothing changed; same versions (torch 2.15.0); baseline: run of 4 November")
+    assert nights.headline.startswith("Nothing changed; same versions (torch 2.15.0); noise of times: 3%;")
+    assert nights.headline.endswith("baseline: run of 4 November 2026, 02:17 UTC.")
     assert nights.play(made(torch="2.15.0")) == 1
     entries = json.loads((nights.out / "accepted.json").read_text())["accepted"]
     assert [(entry["architecture"], entry["metric"], entry["reason"]) for entry in entries] == [
@@ -246,23 +282,26 @@ def test_a_slowdown_stays_while_it_is_not_refuted(nights: Nights) -> None:
 
 def test_a_regression_outranks_a_disk_that_is_full(nights: Nights) -> None:
     """While measuring and while the report is written: exit 1, the findings are printed, the last run stays."""
-    full = ReporterError("records: cannot be written (No space left on device)")
-    assert nights.play(made()[:2], MACS, after=full) == 1
+    assert nights.play(made(), MACS, room=2) == 1
     assert nights.lines[0].startswith("- MACs changed: alexnet")
     assert nights.headline.startswith("Changed: 1 exact;")
-    assert any("No space left" in line for line in nights.said)
-    assert nights.play(made()[:2], after=full) == 2
+    (line,) = nights.said
+    assert re.match(
+        r"reporter: .*\.json: cannot be written \(File too large\); .* the last complete run stays in", line
+    )
+    assert nights.play(made(), room=2) == 2
+    assert nights.headline.startswith("Nothing changed")
     assert nights.value("resnet18", "macs") == 1_814_073_344
-
-    def refuse(*_: object) -> list[Path]:
-        raise full
-
-    nights.report = refuse
-    assert nights.play(made(), MACS) == 1
+    assert nights.play(made(), MACS, room=len(NAMES)) == 1
     assert nights.value("alexnet", "macs") == 714_188_480
+    assert nights.play(made(), MACS) == 1
+    assert "did not finish" in nights.headline
+
+
+@pytest.mark.slow
+def test_the_report_has_the_comparison(nights: Nights) -> None:
     nights.report = report.write
     assert nights.play(made(), MACS, lang="en,ru") == 1
-    assert "did not finish" in nights.headline
     assert "714,188,480 → 714,188,481" in (nights.out / "report.md").read_text()
     assert "Сравнение с последним принятым прогоном" in (nights.out / "report.ru.md").read_text()
 
@@ -278,7 +317,7 @@ def test_times_that_cannot_be_judged(nights: Nights) -> None:
         nights.play(made(), fail_on="timing")
 
 
-def test_names_that_are_unknown_are_rows(nights: Nights) -> None:
+def test_names_that_are_unknown_are_rows(nights: Nights, without_torchvision: None) -> None:
     """The others are measured; exit 1 because the baseline had it."""
     options = {"architectures": "alexnet,vgg16,resnet18,resnet_50"}
     others = [name for name in NAMES if name != "resnet50"]
@@ -287,6 +326,16 @@ def test_names_that_are_unknown_are_rows(nights: Nights) -> None:
     assert "failing: resnet_50 (" in nights.headline
     assert "unknown architecture 'resnet_50'; did you mean 'resnet50'?" in nights.headline
     assert nights.value("resnet_50", "macs") is None
+
+
+def test_a_name_like_no_other_has_a_short_reason(nights: Nights, site: Path) -> None:
+    """The plug-in that was left out is named, with its error, and not after all names there are."""
+    plug_in(site, first=BROKEN_LIBRARY)
+    reload_packages()
+    assert nights.play(made(), architectures=",".join((*NAMES, "qqqq"))) == 3
+    reason = next(part for part in nights.headline.split("; failing: ") if part.startswith("qqqq"))
+    assert len(reason) < 600
+    assert "'teamnet' of team-nets is left out: OSError: libteam.so" in reason
 
 
 @pytest.mark.slow
@@ -304,55 +353,112 @@ def test_the_records_of_the_main_job_are_the_first_baseline(nights: Nights) -> N
         assert "baseline: run of 1 November 2026" in nights.headline
 
 
-def test_twenty_nights_in_a_row(nights: Nights) -> None:
-    """Exit code, headline and baseline of each; the first was played already."""
-    fewer = [name for name in NAMES if name != "vgg16"]
-    unreadable = ReporterError("out/records: cannot be written (No space left on device)")
-    played: list[tuple[int, str, int]] = []
-    base = 1
+def teamnet() -> list[Record]:
+    """The record of a plug-in's architecture."""
+    return [each.model_copy(update={"architecture": "teamnet", "family": "Team"}) for each in made(["alexnet"])]
 
-    def night(code: int, headline: str, *changes: Change, names: Sequence[str] = NAMES, **more: Any) -> None:
-        assert nights.play(made(names, more.pop("machine", "quiet")), *changes, **more) == code
+
+@dataclass
+class Row:
+    """Nights in a row: of each the exit code, the begin of the headline and the baseline are checked."""
+
+    nights: Nights
+    base: int = 1
+    """The number of the night that is the baseline."""
+    played: int = 0
+
+    def night(
+        self, code: int, headline: str, *changes: Change, names: Sequence[str] = NAMES, machine: str = "quiet",
+        also: Sequence[Record] = (), **more: Any,
+    ) -> None:  # fmt: skip
+        """Plays one; it is the next baseline if it has no finding and is complete."""
+        nights = self.nights
+        assert nights.play([*made(names, machine), *also], *changes, **more) == code, nights.headline
         assert nights.headline.startswith(headline), (nights.count, nights.headline)
-        assert f"baseline: run of {nights.day(base)}" in nights.headline
-        played.append((code, headline, base))
+        assert f"baseline: run of {nights.day(self.base)}" in nights.headline
+        self.played += 1
+        self.base = self.base if code else nights.count
 
-    night(0, "Nothing changed; same versions")
-    base = 2
-    night(1, "Changed: 1 exact;", MACS)
-    night(1, "Changed: 1 exact since 3 November;", MACS)
-    killed(nights, [MACS(each) for each in made()])
-    night(1, "Changed: 1 exact since 3 November; the run of 5 November 2026, 02:17 UTC did not finish;", MACS)
-    assert nights.accept() == 1
-    base = 6
-    night(0, "Nothing changed; same versions", MACS)
-    base = 7
-    night(1, "Changed: 1 removed;", MACS, names=fewer)
-    night(1, "Changed: 1 removed since 8 November;", MACS, names=fewer)
-    night(0, "Nothing changed;", MACS)
-    base = 10
-    night(2, "Nothing changed", MACS, after=unreadable)
-    night(1, "Changed: 4 newly failed;", MACS, failed("resnet18"))
-    night(1, "Still failing since 12 November: resnet18 (4 readings", MACS, failed("resnet18"))
-    night(0, "Nothing changed;", MACS)
-    base = 14
-    night(0, "Nothing changed among what was compared; not compared: times of", MACS, machine="other")
-    base = 15
-    night(1, "Changed: 1 exact;", machine="other")
-    assert nights.accept("alexnet") == 1
-    base = 16
-    night(0, "Nothing changed", machine="other")
-    base = 17
-    (path,) = nights.out.glob(".nightly/base/records/other/alexnet.json")
+    def accept(self, architecture: str | None = None) -> None:
+        """Accepts all findings of the last night, which are of one architecture."""
+        assert self.nights.accept(architecture) == 1
+        self.base = self.nights.count
+
+
+def test_thirty_nights_in_a_row(nights: Nights, site: Path) -> None:
+    row = Row(nights)
+    row.night(0, "Nothing changed; same versions")
+    _a_count_changes(row)
+    _the_disk_is_full(row)
+    _a_network_fails(row)
+    _a_plug_in_fails(row, site)
+    _another_machine(row)
+    _records_that_cannot_be_read(row)
+    row.night(1, "Changed: 1 exact;", with_reading("vgg16", "depth", samples=(17,)), machine="other")
+    row.night(0, "Nothing changed; same versions", machine="other")
+    assert row.played + 2 == nights.count == 30, "the first was not compared, and one was killed"
+
+
+def _a_count_changes(row: Row) -> None:
+    row.night(1, "Changed: 1 exact;", MACS)
+    row.night(1, "Changed: 1 exact since 3 November;", MACS)
+    killed(row.nights, [MACS(each) for each in made()])
+    unfinished = "the run of 5 November 2026, 02:17 UTC did not finish;"
+    row.night(1, f"Changed: 1 exact since 3 November; {unfinished}", MACS)
+    row.accept()
+    row.night(0, "Nothing changed; same versions", MACS)
+    fewer = [name for name in NAMES if name != "vgg16"]
+    row.night(1, "Changed: 1 removed;", MACS, names=fewer)
+    row.night(1, "Changed: 1 removed since 8 November;", MACS, names=fewer)
+    row.night(0, "Nothing changed;", MACS)
+
+
+def _the_disk_is_full(row: Row) -> None:
+    """While records are stored, then while the report is written."""
+    row.night(2, "Nothing changed", MACS, room=3)
+    row.night(2, "Nothing changed", MACS, room=len(NAMES))
+    row.night(1, "Changed: 1 exact;", room=len(NAMES))
+    row.night(0, "Nothing changed; the run of 13 November 2026, 02:17 UTC did not finish", MACS)
+
+
+def _a_network_fails(row: Row) -> None:
+    row.night(1, "Changed: 4 newly failed;", MACS, failed("resnet18"))
+    row.night(1, "Still failing since 15 November: resnet18 (4 readings", MACS, failed("resnet18"))
+    row.night(0, "Nothing changed;", MACS)
+
+
+def _a_plug_in_fails(row: Row, site: Path) -> None:
+    """When it is loaded, so that its architecture is unknown."""
+    architectures = ",".join((*NAMES, "teamnet"))
+    row.night(0, "Changed: 1 new;", MACS, architectures=architectures, also=teamnet())
+    plug_in(site, first=BROKEN_LIBRARY)
+    for headline in ("Changed: 3 newly failed;", "Still failing since 19 November: teamnet ("):
+        reload_packages()
+        row.night(1, headline, MACS, architectures=architectures)
+        (line,) = row.nights.lines
+        assert "OSError: libteam.so: cannot open shared object file" in line
+    plug_in(site)
+    reload_packages()
+    row.night(0, "Nothing changed;", MACS, architectures=architectures, also=teamnet())
+    row.night(1, "Changed: 1 removed;", MACS)
+    row.accept("teamnet")
+
+
+def _another_machine(row: Row) -> None:
+    row.night(0, "Nothing changed among what was compared; not compared: times of", MACS, machine="other")
+    row.night(1, "Changed: 1 exact;", machine="other")
+    row.accept("alexnet")
+    row.night(0, "Nothing changed", machine="other")
+
+
+def _records_that_cannot_be_read(row: Row) -> None:
+    records = row.nights.out / ".nightly" / "base" / "records"
+    (path,) = records.glob("other/alexnet.json")
     path.write_text("torn")
-    for older in nights.out.glob(".nightly/base/records/quiet/alexnet.json"):
+    for older in records.glob("quiet/alexnet.json"):
         older.unlink()
-    night(1, "Changed: 1 exact;", MACS, machine="other")
-    assert "no baseline for alexnet" in nights.headline
-    night(0, "Nothing changed", machine="other")
-    base = 19
-    shutil.rmtree(nights.out / ".nightly" / "base" / "records" / "quiet")
-    night(0, "Nothing changed; same versions", machine="other")
-    base = 20
-    night(1, "Changed: 1 exact;", with_reading("vgg16", "depth", samples=(17,)), machine="other")
-    assert len(played) + 2 == nights.count == 21
+    row.night(1, "Changed: 1 exact;", MACS, machine="other")
+    assert "no baseline for alexnet" in row.nights.headline
+    row.night(0, "Nothing changed", machine="other")
+    shutil.rmtree(records / "quiet")
+    row.night(0, "Nothing changed; same versions", machine="other")

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import subprocess
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from commands import run, start
+from commands import ROOT, run, start
+from nights import BROKEN_LAYER, BROKEN_LIBRARY, plug_in
 
 from reporter import store
+from reporter.nightly import screen
 
 pytestmark = pytest.mark.slow
 OPTIONS = ("--metrics", "size,compute", "--preset", "quick", "--device", "cpu")
@@ -30,6 +36,92 @@ def network(folder: Path, name: str, width: int = 4, first: str = "pass") -> tup
     path = folder / f"{name}.py"
     path.write_text(SMALL.format(name=name, width=width, first=first))
     return "--architecture", f"{path}:{name}"
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 20 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=20m", "reporter-test", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a file system")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(disk: Path, free: int) -> None:
+    """Leaves so many bytes of a file system free; the file system counts pages of 4 KiB."""
+    with (disk / "ballast").open("wb") as ballast:
+        while (more := os.statvfs(disk).f_bavail * 4096 - free) > 0:
+            ballast.write(b"\0" * min(more, 1 << 16))
+            ballast.flush()
+
+
+@dataclass
+class Command:
+    """Runs of the command in a folder, with the packages of `site`; the headline of the last one."""
+
+    out: Path
+    site: Path
+    base: str = ""
+    """The moment of the baseline as the headline has it."""
+    headline: str = ""
+
+    def night(self, code: int, headline: str, *options: str, names: str = "teamnet") -> str:
+        """One run, whose exit code, headline and baseline are checked; gives both streams."""
+        variables = {"PYTHONPATH": f"{ROOT}{os.pathsep}{self.site}", "PYTHONDONTWRITEBYTECODE": "1"}
+        words = ("nightly", "--out", self.out, "--architectures", names, *options, *OPTIONS)
+        done = run(*words, variables=variables)
+        assert done.returncode == code, done.stdout + done.stderr
+        self.headline = done.stdout.splitlines()[0]
+        assert self.headline.startswith(headline), self.headline
+        assert self.headline.endswith(f"{self.base}."), self.headline
+        assert "Traceback" not in done.stderr
+        if code == 0:
+            self.remember()
+        return done.stdout + done.stderr
+
+    def remember(self) -> None:
+        """The records of the last run are the baseline of the next one."""
+        newest = max(store.load(path).started for path in self.out.glob("records/*/*.json"))
+        self.base = f"baseline: run of {screen.moment(newest)}"
+
+
+def test_a_plug_in_that_fails_and_a_full_disk(disk: Path, tmp_path: Path) -> None:
+    """Fourteen runs in a row, on a file system that is really full in three of them."""
+    site, own = tmp_path / "site", network(tmp_path, "one")
+    plug_in(site)
+    command = Command(disk / "out", site, base="compare with")
+    command.night(0, "First run: there is no readable baseline to compare with.", *own)
+    command.night(0, "Nothing changed; same versions", *own)
+    plug_in(site, first=BROKEN_LIBRARY)
+    for headline in ("Changed: ", "Still failing since "):
+        assert BROKEN_LIBRARY[15:30] in command.night(1, headline, *own)
+    plug_in(site, build=BROKEN_LAYER)
+    assert "RuntimeError: no such layer" in command.night(1, "Still failing since ", *own)
+    plug_in(site)
+    command.night(0, "Nothing changed;", *own)
+    network(tmp_path, "one", width=8)
+    command.night(1, "Changed: ", *own)
+    fill(disk, 96 << 10)
+    printed = command.night(1, "Changed: ", *own)  # full while the report is written
+    assert "No space left on device" in printed
+    assert "one 5,112 -> 9,224" in printed
+    network(tmp_path, "one")
+    assert "No space left on device" in command.night(2, "Nothing changed", *own)
+    (disk / "ballast").unlink()
+    command.night(0, "Nothing changed; the run of ", *own)
+    network(tmp_path, "one", width=8)
+    command.night(1, "Changed: ", *own)
+    command.night(1, "Changed: ", *own)
+    assert run("accept", command.out, "--reason", "wider").returncode == 0
+    command.remember()
+    command.night(0, "Nothing changed; same versions", *own)
+    fill(disk, 0)
+    done = run("nightly", "--out", command.out, *own, *OPTIONS)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "No space left on device" in done.stderr
 
 
 def test_a_network_that_cannot_be_found_or_built(tmp_path: Path) -> None:

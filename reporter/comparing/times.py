@@ -6,6 +6,8 @@ Hodges-Lehmann shift between the rounds of both sides, less the median of these 
 networks share is drift, is told, and is not judged, and one network that changed does not drag the others. With fewer
 than FEWEST networks that takes out too much: absolute times are judged, and only a change above ABSOLUTE_EFFECT counts.
 
+A network whose samples NEW took over from BASE was not measured again: it is neither judged nor part of the drift.
+
 With fewer than FEWEST_ROUNDS rounds a side no time is judged. Else one is `regressed` or `improved` only if all hold:
 
 1. its change is above MIN_EFFECT, the least worth telling;
@@ -48,6 +50,8 @@ RANK_ALPHA = 0.01
 INTERVAL = 0.05
 BEYOND = 600.0
 
+TAKEN_OVER = "not measured again since BASE"
+
 Sides = tuple[Reading, Reading]
 
 
@@ -82,14 +86,32 @@ def judge(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timing],
                 columns[pair.new.machine, quantity.key][pair.new.architecture] = (base, new)
     groups, gaps = [], []
     for (machine, _), every_run in sorted(columns.items()):
-        networks = _of_one_level(every_run)
+        measured, taken = _measured_again(every_run)
+        networks = _of_one_level(measured)
         whole = _whole(networks)
         left = tuple(sorted(networks.keys() - whole.keys()))
         quantity = next(iter(networks.values()))[1].quantity
         gaps += [Gap("rounds are missing, or times that are not positive", quantity, left)] if left else []
+        gaps += [Gap(TAKEN_OVER, quantity, taken)] if taken else []
         groups += [_group(machine, quantity, whole, past)] if whole else []
     rows = sum(len(group.networks) for group in groups)
     return [row for group in groups for row in _rows(group, rows)], [_basis(group, rows) for group in groups], gaps
+
+
+def _measured_again(networks: Mapping[str, Sides]) -> tuple[Mapping[str, Sides], tuple[str, ...]]:
+    """The networks that NEW measured itself, and the names of those whose samples it took over from BASE.
+
+    Times that were taken over have no part in what all networks share: beside a machine that became faster, they would
+    be slower. Where nothing says that the others are of another run, most of them differ, or all are compared.
+    """
+    taken = tuple(sorted(name for name, (base, new) in networks.items() if base.samples == new.samples))
+    measured = {name: sides for name, sides in networks.items() if name not in taken}
+    later = any(_runs(new) - _runs(base) for base, new in measured.values())
+    return (measured, taken) if later or len(measured) > len(taken) else (networks, ())
+
+
+def _runs(reading: Reading) -> set[str]:
+    return {origin.run for origin in reading.origins}
 
 
 def _of_one_level(networks: Mapping[str, Sides]) -> dict[str, Sides]:

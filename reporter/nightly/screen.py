@@ -39,7 +39,7 @@ class Night:
 
 
 def headline(night: Night) -> str:
-    """In one line: what changed, what still fails, what was not compared and why, both versions, the baseline."""
+    """In one line: what changed, what still fails, what was not compared and why, versions, noise, the baseline."""
     parts = [*_changed(night), *_still_failing(night)]
     if not parts:
         parts = ["nothing changed among what was compared" if _reasons(night) else "nothing changed"]
@@ -49,7 +49,7 @@ def headline(night: Night) -> str:
     if night.unfinished:
         parts.append(f"the run of {moment(night.unfinished)} did not finish")
     if night.base.newest:
-        parts += [_versions(night), f"baseline: run of {moment(night.base.newest.started)}"]
+        parts += [_versions(night), *_noise_of_times(night), f"baseline: run of {moment(night.base.newest.started)}"]
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 
@@ -159,6 +159,14 @@ def _versions(night: Night) -> str:
         if before.get(name) != now.get(name)
     ]
     return _and_more(changed) if changed else f"same versions (torch {now.get('torch', 'unknown')})"
+
+
+def _noise_of_times(night: Night) -> Iterator[str]:
+    """The change that noise can reach, of the times that were compared: the smallest and the largest."""
+    floors = sorted(row.floor for row in night.differences.timings if row.floor is not None)
+    if floors:
+        least, most = f"{floors[0]:.0%}", f"{floors[-1]:.0%}"
+        yield f"noise of times: {least}" + (f" to {most}" if most != least else "")
 
 
 def _grouped(findings: Sequence[Finding], out: str) -> Iterator[str]:

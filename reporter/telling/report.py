@@ -62,6 +62,9 @@ def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
     tongues = [language(code) for code in languages or asked(comparison)]
     try:
         comparison = over_nights.remembered(comparison, folder)
+    except ReporterError as error:
+        complaints = [*complaints, str(error)]
+    try:
         changed = kept.kept(folder)
     except ReporterError as error:
         complaints, changed = [*complaints, str(error)], None

@@ -1,0 +1,73 @@
+"""Nightly runs: a named baseline, a budget that leaves readings out, and a history that cannot be read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from nights import Nights, made, with_reading
+
+from reporter.types import ReporterError
+
+MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Nights:
+    """A folder after its first run."""
+    played = Nights(tmp_path / "out")
+    assert played.play(made()) == 0
+    return played
+
+
+def test_a_named_baseline_decides_the_headline_and_the_exit_code(nights: Nights, tmp_path: Path) -> None:
+    """They are of one comparison; without the option the last accepted run is the baseline again."""
+    fixed = Nights(tmp_path / "fixed")
+    assert fixed.play(made(), MACS) == 0
+    assert nights.play(made()) == 0
+    assert nights.play(made(), baseline=str(fixed.out)) == 1
+    assert nights.headline.startswith("Changed: 1 exact;")
+    assert nights.headline.endswith("baseline: run of 1 November 2026, 02:17 UTC.")
+    assert "714,188,481 -> 714,188,480" in nights.lines[0]
+    assert nights.play(made()) == 0
+    assert nights.headline.endswith("baseline: run of 2 November 2026, 02:17 UTC.")
+
+
+def test_a_gate_that_is_mistyped(tmp_path: Path) -> None:
+    """An error also on the first run, which has nothing to compare with."""
+    with pytest.raises(ReporterError, match="exakt"):
+        Nights(tmp_path / "new").play(made(), fail_on="exakt")
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_a_budget_left_out_is_in_the_headline(nights: Nights) -> None:
+    """It is no failure, so the exit code is 0, but not everything was compared."""
+    left_out = {"status": "skipped", "reason": "not within the budget of 8 s", "samples": (), "rounds": ()}
+    changes = [with_reading(name, "latency_cpu_1thread", **left_out) for name in ("resnet18", "resnet50")]
+    assert nights.play(made(), *changes) == 0
+    assert nights.headline.startswith(
+        "Nothing changed among what was compared; not compared: "
+        "Latency, CPU, 1 thread of resnet18, resnet50 (only BASE has it);"
+    )
+
+
+def test_the_headline_has_the_noise_of_times(nights: Nights) -> None:
+    """Without it, a run whose times vary by a third would read as one in which no time changed by more than 3 %."""
+    samples = made(["vgg16"])[0].readings["latency_cpu_1thread"].samples
+    third = len(samples) // 3
+    scattered = (*samples[:third], *(1.4 * each for each in samples[third:]))
+    assert nights.play(made(), with_reading("vgg16", "latency_cpu_1thread", samples=scattered)) == 0
+    found = re.search(r"; noise of times: (\d+)% to (\d+)%; baseline: ", nights.headline)
+    assert found, nights.headline
+    assert 3 < int(found[1]) < 20 < int(found[2])
+
+
+def test_a_history_of_random_bytes_is_one_line(nights: Nights) -> None:
+    """Its runs are part of the noise that times are judged by."""
+    (nights.out / "history.jsonl").write_bytes(b"\x80\n" * 1000)
+    assert nights.play(made()) == 0
+    (line,) = nights.said
+    assert line.endswith("history.jsonl: no line of it can be read; earlier runs are left out")
+    assert nights.play(made()) == 0
+    assert nights.said == []
