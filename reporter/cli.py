@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import reporter
-from reporter import files, interrupts, plugins
+from reporter import files, interrupts, plugins, printing
 from reporter.catalog import collect
 from reporter.exits import FAILED, INTERRUPTED, REGRESSED, USAGE
 from reporter.options import main_options
@@ -64,25 +64,29 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     request = prepare(out, chosen, executor)
     cautions = [f"{each.name}: {each.caution}" for each in request.architectures if each.caution]
     for line in (*plugins.complaints(), *cautions, *request.notices):
-        _say(line)
+        printing.note(line)
     seen, held = progress(sys.stderr), files.hold(request.folder)
     try:
         outcome = experiment.run(request, executor, seen)
         seen.close()
         if outcome.jobs:
-            _say(seen.split())
+            printing.say(seen.split())
         regressed = _regressed(before, request.folder, chosen.fail_on)
         written = report.write(request.folder, languages)
     except KeyboardInterrupt:
         seen.close()
-        _say(f"interrupted; what is measured is kept in {request.folder}: the same command goes on from there")
+        printing.say(f"interrupted; what is measured is kept in {request.folder}: the same command goes on from there")
         return INTERRUPTED
     finally:
         seen.close()
         held.close()
     if outcome.foreign:
-        _say(f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy")
-    _say(f"{_spent(outcome, duration(outcome.seconds))}; {next(path for path in written if path.suffix == '.html')}")
+        printing.say(
+            f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy"
+        )
+    printing.say(
+        f"{_spent(outcome, duration(outcome.seconds))}; {next(path for path in written if path.suffix == '.html')}"
+    )
     return REGRESSED if regressed else FAILED if outcome.failed or outcome.lost else 0
 
 
@@ -114,7 +118,9 @@ def _regressed(before: Results | None, folder: Path, fail_on: FailOn) -> bool:
     now = compare.read(folder, "--out")
     found = compare.compare_results(before, now)
     kept.keep(folder, kept.Kept(before.folder.name, before.measured, found))
-    _say(f"compared with {before.folder}: {words.in_words(found, (*before.complaints, *now.complaints))}")
+    lines = words.in_words(found, (*before.complaints, *now.complaints)).split("\n")
+    for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
+        printing.say(line)
     return found.fails(fail_on)
 
 
@@ -128,12 +134,8 @@ def _spent(outcome: Outcome, words: str) -> str:
 
 
 def _usage(line: str) -> int:
-    _say("reporter: " + " ".join(line.split()))
+    printing.say("reporter: " + " ".join(line.split()))
     return USAGE
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
 
 
 def _open_streams() -> None:
