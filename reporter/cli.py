@@ -31,21 +31,21 @@ COLLECTING = (100_000, 50, 100)
 @click.version_option(reporter.__version__, prog_name="reporter")
 @main_options
 @click.pass_context
-def command(context: click.Context, /, out: Path | None, config: Path | None, **options: Any) -> None:
+def command(context: click.Context, /, out: Path | None, config: Path | None, quiet: bool, **options: Any) -> None:
     """Measure convolutional networks and report on them.
 
     Exit codes: 0 all measured; 1 a regression that --fail-on asks for, also where some measurement failed; 2 usage; 3
     some measurement failed; 130 interrupted.
     """
     if context.invoked_subcommand is None:
-        context.exit(measure_and_report(out, config, options))
+        context.exit(measure_and_report(out, config, options, quiet))
 
 
 for entry in collect("reporter.commands", click.Command).values():  # type: ignore[type-var]  # all have names
     command.add_command(entry)
 
 
-def measure_and_report(out: Path | None, config: Path | None, options: dict[str, Any]) -> int:
+def measure_and_report(out: Path | None, config: Path | None, options: dict[str, Any], quiet: bool = False) -> int:
     """The main job; gives the exit code."""
     from reporter.comparing.compare import baseline
     from reporter.durations import duration
@@ -65,11 +65,11 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     cautions = [f"{each.name}: {each.caution}" for each in request.architectures if each.caution]
     for line in (*plugins.complaints(), *cautions, *request.notices):
         printing.note(line)
-    seen, held = progress(sys.stderr), files.hold(request.folder)
+    seen, held = progress(sys.stderr, quiet), files.hold(request.folder)
     try:
         outcome = experiment.run(request, executor, seen)
         seen.close()
-        if outcome.jobs:
+        if outcome.jobs and not quiet:
             printing.say(seen.split())
         regressed = _regressed(before, request.folder, chosen.fail_on)
         written = report.write(request.folder, languages)

@@ -140,6 +140,22 @@ class Live(Lines):
         self._bar.stop()
 
 
+class Quiet(Lines):
+    """Without progress: messages, and what failed."""
+
+    def reading(self, architecture: str, reading: Reading) -> None:
+        if reading.value is None and reading.status not in ("unsupported", "skipped"):
+            super().reading(architecture, reading)
+
+    def pair(self, job: Job, readings: Sequence[Reading]) -> None:
+        if not all(reading.measured for reading in readings):
+            super().pair(job, readings)
+
+    def claim(self, evidence: Evidence) -> None:
+        if evidence.reason:
+            super().claim(evidence)
+
+
 def in_words(reading: Reading) -> str:
     """A reading as one sees it pass by: its value and interval, or what went wrong."""
     status, reason = reading.verdict.status, "; ".join(reading.notes)
@@ -156,6 +172,8 @@ def _short(reading: Reading) -> str:
     return units.words(language("en"), reading.quantity, reading.value)
 
 
-def progress(stream: TextIO) -> Lines:
+def progress(stream: TextIO, quiet: bool = False) -> Lines:
     """The one that suits the stream."""
+    if quiet:
+        return Quiet(stream)
     return Live(stream) if stream.isatty() else Lines(stream)

@@ -19,7 +19,14 @@ from reporter.options import main_options
 @click.option("--label", multiple=True, metavar="KEY=VALUE", help="Added to this run's lines of history.jsonl.")
 @click.pass_context
 def nightly_command(
-    context: click.Context, /, *, out: Path | None, config: Path | None, label: tuple[str, ...], **options: Any
+    context: click.Context,
+    /,
+    *,
+    out: Path | None,
+    config: Path | None,
+    quiet: bool,
+    label: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Measure everything and compare it with the last accepted run.
 
@@ -34,7 +41,7 @@ def nightly_command(
     cautions = [f"{each.name}: {each.caution}" for each in work.request.architectures if each.caution]
     for line in (*plugins.complaints(), *cautions, *work.request.notices):
         printing.note(line)
-    seen = progress(sys.stderr)
+    seen = progress(sys.stderr, quiet)
     try:
         code = run.run(work, seen, run.Output(printing.say, _show))
     except KeyboardInterrupt:
