@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from reporter.comparing import noise
 from reporter.comparing.compare import Results, compare, compare_results
 from reporter.comparing.differences import Differences
 from reporter.comparing.words import as_json, headline, in_words
+from reporter.progress import progress
 from reporter.readings import Origin
 from reporter.types import Reading, Record
 
@@ -399,8 +401,36 @@ def test_altered_parameters_exit_1(done: Path, tmp_path: Path) -> None:
     process = run("compare", done, altered, "--fail-on", "exact")
     assert process.returncode == 1
     assert "alexnet 61,100,840 → 61,100,841" in process.stdout
-    assert run("compare", done, altered, "--fail-on", "timing").returncode == 0
     assert run("compare", done, altered).returncode == 0
+
+
+def test_quiet_prints_no_progress(done: Path, tmp_path: Path) -> None:
+    """Only the comparison and the result; a measurement that failed is printed all the same."""
+    process = run("--out", tmp_path / "new", *OPTIONS, "--metrics", "size", "--baseline", done, "--quiet")
+    assert process.returncode == 0
+    lines = process.stderr.splitlines()
+    assert [line for line in lines if line.startswith(("[", "time by process"))] == []
+    assert lines[-1].startswith("measured for")
+    stream = StringIO()
+    quiet = progress(stream, quiet=True)
+    quiet.reading("a", record(ROWS[0]).readings["macs"])
+    assert stream.getvalue() == ""
+    quiet.reading("a", record(ROWS[0]).readings["macs"].model_copy(update={"status": "failed", "samples": ()}))
+    assert stream.getvalue().startswith("[0/0] a macs failed")
+
+
+def test_another_failure_is_not_unchanged() -> None:
+    """A value that no side has is unchanged only with the same reason on both."""
+    skipped, broken = (
+        [changed(each, "macs", status=status, reason=reason, samples=()) for each in lecture()]
+        for status, reason in (("skipped", "the budget was spent"), ("failed", "OSError: x"))
+    )
+    assert headline(compare(broken, broken)) == "Nothing changed."
+    found = compare(skipped, broken)
+    why = "failed in NEW and not measured in BASE: OSError: x"
+    assert headline(found) == f"Not judged: MACs of 18 networks ({why}). Nothing else changed."
+    unread = "Not judged: 1 file that cannot be read. Nothing else changed."
+    assert headline(compare(lecture(), lecture()), ["x.json: not a record"]) == unread
 
 
 def test_json_alone_goes_to_standard_output(done: Path, tmp_path: Path) -> None:
@@ -427,6 +457,13 @@ def test_json_alone_goes_to_standard_output(done: Path, tmp_path: Path) -> None:
         (("compare", "{done}", "{done}", "--fail-on", "slow"), "'slow' is not one of"),
         (("--out", "{new}", "--baseline", "{empty}"), "--baseline: {empty} cannot be compared with"),
         (("--out", "{new}", "--fail-on", "any"), "--fail-on: there is nothing to compare with"),
+        (("compare", "{done}", "{done}", "--json", "--markdown"), "--json and --markdown are two formats"),
+        (("compare", "{done}", "{done}", "--fail-on", "timing"), "its times have 1 of the 3 rounds that a verdict"),
+        (("--out", "{new}", "--baseline", "{done}", "--fail-on", "timing"), "--fail-on timing: {done}: its times have"),
+        (
+            ("--out", "{new}", "--baseline", "{done}", "--fail-on", "timing", "--preset", "quick"),
+            "--preset quick measures 1 of the 3 rounds that a verdict on times needs; use --preset standard",
+        ),
     ],
 )
 def test_nothing_to_compare_with_is_one_line(done: Path, tmp_path: Path, options: tuple[str, ...], line: str) -> None:
