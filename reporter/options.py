@@ -57,7 +57,7 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     click.option(
         "--ray-address", metavar="HOST:PORT", help="The cluster (default: RAY_ADDRESS, else one started here)."
     ),
-    click.option("--quiet", is_flag=True, help="No progress lines: only the result, warnings and what failed."),
+    click.option("--quiet", is_flag=True, help="No progress lines: only warnings, failures and the result."),
     click.option(
         "--keep-env",
         multiple=True,

@@ -141,7 +141,7 @@ class Live(Lines):
 
 
 class Quiet(Lines):
-    """Without progress: messages, and what failed."""
+    """Without progress: only messages and failures."""
 
     def reading(self, architecture: str, reading: Reading) -> None:
         if reading.value is None and reading.status not in ("unsupported", "skipped"):

@@ -404,13 +404,16 @@ def test_altered_parameters_exit_1(done: Path, tmp_path: Path) -> None:
     assert run("compare", done, altered).returncode == 0
 
 
-def test_quiet_prints_no_progress(done: Path, tmp_path: Path) -> None:
-    """Only the comparison and the result; a measurement that failed is printed all the same."""
+@pytest.mark.slow
+def test_a_quiet_run_prints_its_comparison_and_result(done: Path, tmp_path: Path) -> None:
     process = run("--out", tmp_path / "new", *OPTIONS, "--metrics", "size", "--baseline", done, "--quiet")
     assert process.returncode == 0
     lines = process.stderr.splitlines()
     assert [line for line in lines if line.startswith(("[", "time by process"))] == []
     assert lines[-1].startswith("measured for")
+
+
+def test_quiet_prints_only_what_failed() -> None:
     stream = StringIO()
     quiet = progress(stream, quiet=True)
     quiet.reading("a", record(ROWS[0]).readings["macs"])

@@ -35,7 +35,7 @@ SLOWER, FASTER = "{count} slower", "{count} faster"
 
 
 def in_words(differences: Differences, complaints: Sequence[str] = ()) -> str:
-    """A headline, a line for each group of changes, and what the comparison rests on."""
+    """A headline, a line for each group of changes, and what the comparison is based on."""
     words = Words(differences, ENGLISH, complaints)
     return printing.text([words.headline(), *(f"- {line}" for line in (*words.changes(), *words.grounds()))])
 
