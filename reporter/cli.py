@@ -31,14 +31,16 @@ COLLECTING = (100_000, 50, 100)
 @click.version_option(reporter.__version__, prog_name="reporter")
 @main_options
 @click.pass_context
-def command(context: click.Context, /, out: Path | None, config: Path | None, quiet: bool, **options: Any) -> None:
+def command(
+    context: click.Context, /, out: Path | None, config: Path | None, quiet: bool | None, **options: Any
+) -> None:
     """Measure convolutional networks and report on them.
 
     Exit codes: 0 all measured; 1 a regression that --fail-on asks for, also where some measurement failed; 2 usage; 3
     some measurement failed; 130 interrupted.
     """
     if context.invoked_subcommand is None:
-        context.exit(measure_and_report(out, config, options, quiet))
+        context.exit(measure_and_report(out, config, options, bool(quiet)))
 
 
 for entry in collect("reporter.commands", click.Command).values():  # type: ignore[type-var]  # all have names

@@ -24,7 +24,7 @@ def nightly_command(
     *,
     out: Path | None,
     config: Path | None,
-    quiet: bool,
+    quiet: bool | None,
     label: tuple[str, ...],
     **options: Any,
 ) -> None:
@@ -41,7 +41,7 @@ def nightly_command(
     cautions = [f"{each.name}: {each.caution}" for each in work.request.architectures if each.caution]
     for line in (*plugins.complaints(), *cautions, *work.request.notices):
         printing.note(line)
-    seen = progress(sys.stderr, quiet)
+    seen = progress(sys.stderr, bool(quiet))
     try:
         code = run.run(work, seen, run.Output(printing.say, _show))
     except KeyboardInterrupt:
