@@ -11,7 +11,8 @@ comparing/                          two runs become what changed between them, a
 nightly/                            nightly runs, compared with the last accepted one
 cli.py commands/                    the command line: argv -> the three phases; a file for each sub-command
 options.py settings.py trials.py    the options of the main job, their values, and what is tried before measuring
-progress.py interrupts.py exits.py  what is seen meanwhile, and how it ends
+printing.py progress.py             printed lines, in which no CI finds a command; the progress of a run
+interrupts.py exits.py              how it ends
 single.py results.py                the Python API: `reporter.measure` and `reporter.load`, docs/api.md
 types.py readings.py records.py     the nouns, and what of them is stored
 fields.py catalog.py                what a record may contain, the one extension mechanism

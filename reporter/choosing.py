@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reporter import store
+from reporter import printing, store
 from reporter.telling import units
 from reporter.telling.comparison import compare
 from reporter.telling.language import SOURCE, language
@@ -56,11 +56,11 @@ def in_words(found: Mapping[str, Any]) -> str:
         lines += _columns([[*_printed(row), f"limited: {', '.join(row['straddles'])}"] for row in undecided])
     if unknown:
         lines += ["", "cannot be judged, because a limited value is missing:"]
-        lines += [f"  {row['architecture']}: {_why(row['reasons'])}" for row in unknown]
+        lines += [f"- {row['architecture']}: {_why(row['reasons'])}" for row in unknown]
     if out:
         names = [f"{row['architecture']} ({', '.join(_above(row, key) for key in row['above'])})" for row in out]
         lines += ["", f"above a limit: {', '.join(names)}"]
-    return "\n".join([*lines, *found["unreadable"]])
+    return printing.text([*lines, *(f"note: {line}" for line in found["unreadable"])])
 
 
 def _order(found: Mapping[str, Any]) -> str:
@@ -124,4 +124,4 @@ def _columns(rows: Iterable[Sequence[str]]) -> list[str]:
     table = [[str(cell) for cell in row] for row in rows]
     widths = [max(len(row[index]) for row in table) for index in range(len(table[0]))]
     cells = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width] for row in table)
-    return [f"  {'  '.join(row)}".rstrip() for row in cells]
+    return [f"- {'  '.join(row)}".rstrip() for row in cells]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import reporter
-from reporter import files, interrupts, plugins
+from reporter import files, interrupts, plugins, printing
 from reporter.catalog import collect
 from reporter.exits import FAILED, INTERRUPTED, REGRESSED, USAGE
 from reporter.options import main_options
@@ -31,21 +31,23 @@ COLLECTING = (100_000, 50, 100)
 @click.version_option(reporter.__version__, prog_name="reporter")
 @main_options
 @click.pass_context
-def command(context: click.Context, /, out: Path | None, config: Path | None, **options: Any) -> None:
+def command(
+    context: click.Context, /, out: Path | None, config: Path | None, quiet: bool | None, **options: Any
+) -> None:
     """Measure convolutional networks and report on them.
 
     Exit codes: 0 all measured; 1 a regression that --fail-on asks for, also where some measurement failed; 2 usage; 3
     some measurement failed; 130 interrupted.
     """
     if context.invoked_subcommand is None:
-        context.exit(measure_and_report(out, config, options))
+        context.exit(measure_and_report(out, config, options, bool(quiet)))
 
 
 for entry in collect("reporter.commands", click.Command).values():  # type: ignore[type-var]  # all have names
     command.add_command(entry)
 
 
-def measure_and_report(out: Path | None, config: Path | None, options: dict[str, Any]) -> int:
+def measure_and_report(out: Path | None, config: Path | None, options: dict[str, Any], quiet: bool = False) -> int:
     """The main job; gives the exit code."""
     from reporter.comparing import kept
     from reporter.comparing.compare import baseline
@@ -65,13 +67,13 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     request = prepare(out, chosen, executor)
     cautions = [f"{each.name}: {each.caution}" for each in request.architectures if each.caution]
     for line in (*plugins.complaints(), *cautions, *request.notices):
-        _say(line)
-    seen, held = progress(sys.stderr), files.hold(request.folder)
+        printing.note(line)
+    seen, held = progress(sys.stderr, quiet), files.hold(request.folder)
     try:
         outcome = experiment.run(request, executor, seen)
         seen.close()
-        if outcome.jobs:
-            _say(seen.split())
+        if outcome.jobs and not quiet:
+            printing.say(seen.split())
         found = _compared(before, request.folder)
         regressed = found is not None and found.differences.fails(chosen.fail_on)
         try:
@@ -80,18 +82,22 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
         except ReporterError as error:  # a full disk hides no regression
             if not regressed:
                 raise
-            _say(f"reporter: {error}")
+            printing.say(f"reporter: {error}")
             return REGRESSED
     except KeyboardInterrupt:
         seen.close()
-        _say(f"interrupted; what is measured is kept in {request.folder}: the same command goes on from there")
+        printing.say(f"interrupted; what is measured is kept in {request.folder}: the same command goes on from there")
         return INTERRUPTED
     finally:
         seen.close()
         held.close()
     if outcome.foreign:
-        _say(f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy")
-    _say(f"{_spent(outcome, duration(outcome.seconds))}; {next(path for path in written if path.suffix == '.html')}")
+        printing.say(
+            f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy"
+        )
+    printing.say(
+        f"{_spent(outcome, duration(outcome.seconds))}; {next(path for path in written if path.suffix == '.html')}"
+    )
     return REGRESSED if regressed else FAILED if outcome.failed or outcome.lost else 0
 
 
@@ -121,7 +127,9 @@ def _compared(before: Results | None, folder: Path) -> Kept | None:
         return None
     now = compare.read(folder, "--out")
     found = compare.compare_results(before, now)
-    _say(f"compared with {before.folder}: {words.in_words(found, (*before.complaints, *now.complaints))}")
+    lines = words.in_words(found, (*before.complaints, *now.complaints)).split("\n")
+    for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
+        printing.say(line)
     return kept.Kept(before.folder.name, before.measured, found)
 
 
@@ -135,12 +143,8 @@ def _spent(outcome: Outcome, words: str) -> str:
 
 
 def _usage(line: str) -> int:
-    _say("reporter: " + " ".join(line.split()))
+    printing.say("reporter: " + " ".join(line.split()))
     return USAGE
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
 
 
 def _open_streams() -> None:

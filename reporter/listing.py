@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from reporter import printing
 from reporter.catalog import collect
 from reporter.roster import chosen
 from reporter.running.executor import LocalExecutor
@@ -36,4 +37,4 @@ def in_words(known: dict[str, Any]) -> str:
 def _columns(rows: list[dict[str, Any]]) -> str:
     table = [["" if cell is None else str(cell) for cell in row.values()] for row in rows]
     widths = [max(len(row[index]) for row in table) for index in range(len(table[0]))]
-    return "\n".join("  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
+    return printing.text("- " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in table)

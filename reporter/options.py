@@ -58,6 +58,9 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
         "--ray-address", metavar="HOST:PORT", help="The cluster (default: RAY_ADDRESS, else one started here)."
     ),
     click.option(
+        "--quiet", is_flag=True, default=None, help="No progress lines: only warnings, failures and the result."
+    ),
+    click.option(
         "--keep-env",
         multiple=True,
         metavar="NAME",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from reporter.durations import duration
+from reporter.printing import inert
 from reporter.telling import units
 from reporter.telling.language import language
 from reporter.types import WITHIN, Evidence, Reading
@@ -74,7 +75,7 @@ class Lines:
     def say(self, line: str) -> None:
         """Where nobody listens any more, or the log's disk is full, measuring goes on in silence."""
         try:
-            print(line, file=self.stream, flush=True)
+            print(inert(line), file=self.stream, flush=True)
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
@@ -95,7 +96,7 @@ class Live(Lines):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns: tuple[Any, ...] = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -114,11 +115,11 @@ class Live(Lines):
     def begin(self, job: Job) -> None:
         rounds = f", round {job.round + 1}" if job.process.startswith("timing") else ""
         text = f"{job.architecture}: {job.process}{rounds}"
-        self._bar.update(self._task, description=text, left=f"about {duration(self.left())} left")
+        self._bar.update(self._task, description=inert(text), left=f"about {duration(self.left())} left")
 
     def reading(self, architecture: str, reading: Reading) -> None:
         if not reading.measured and reading.status not in ("unsupported", "skipped"):
-            self.say(f"{architecture} {reading.quantity.key} {in_words(reading)}")
+            self.say(f"note: {architecture} {reading.quantity.key} {in_words(reading)}")
 
     def pair(self, job: Job, readings: Sequence[Reading]) -> None:
         if not all(reading.measured for reading in readings):
@@ -133,10 +134,26 @@ class Live(Lines):
         self._bar.advance(self._task)
 
     def say(self, line: str) -> None:
-        self._bar.console.print(line, markup=False, highlight=False)
+        self._bar.console.print(inert(line), markup=False, highlight=False)
 
     def close(self) -> None:
         self._bar.stop()
+
+
+class Quiet(Lines):
+    """Without progress: only messages and failures."""
+
+    def reading(self, architecture: str, reading: Reading) -> None:
+        if reading.value is None and reading.status not in ("unsupported", "skipped"):
+            super().reading(architecture, reading)
+
+    def pair(self, job: Job, readings: Sequence[Reading]) -> None:
+        if not all(reading.measured for reading in readings):
+            super().pair(job, readings)
+
+    def claim(self, evidence: Evidence) -> None:
+        if evidence.reason:
+            super().claim(evidence)
 
 
 def in_words(reading: Reading) -> str:
@@ -155,6 +172,8 @@ def _short(reading: Reading) -> str:
     return units.words(language("en"), reading.quantity, reading.value)
 
 
-def progress(stream: TextIO) -> Lines:
+def progress(stream: TextIO, quiet: bool = False) -> Lines:
     """The one that suits the stream."""
+    if quiet:
+        return Quiet(stream)
     return Live(stream) if stream.isatty() else Lines(stream)

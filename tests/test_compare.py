@@ -9,6 +9,7 @@ import resource
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from reporter.comparing.compare import Results, compare, compare_results
 from reporter.comparing.differences import Differences
 from reporter.comparing.times import TAKEN_OVER
 from reporter.comparing.words import as_json, headline, in_words
+from reporter.progress import progress
 from reporter.readings import Origin
 from reporter.types import Reading, Record
 
@@ -84,7 +86,7 @@ def test_a_change_is_told_beside_less_noise(ratio: float, told: str) -> None:
     timing = replace(found.timings[0], judgement=judgement, ratio=ratio, floor=0.25)
     text = in_words(replace(found, timings=(timing,)))
     beside = "25.0" if ratio > 1 else "20.0"
-    assert re.findall(r"([+−]\d+ %) time beside.*noise reaches ([\d.]+) %", text) == [(told, beside)]
+    assert re.findall(r"([+−]\d+ %) time relative to.*noise reaches ([\d.]+) %", text) == [(told, beside)]
 
 
 @given(SEEDS, SEEDS, st.floats(0.1, 10))
@@ -229,12 +231,18 @@ def test_a_headline_has_what_was_not_judged() -> None:
     few = simulated(1, Case(2, 50, 0.001))
     assert headline(compare(few, few)) == "Nothing changed."
     elsewhere = [record(row, machine="old") for row in ROWS]
-    assert headline(compare(lecture(), elsewhere)) == "Not judged: Times. Nothing else changed."
+    why = "BASE was measured on quiet, NEW on old"
+    assert headline(compare(lecture(), elsewhere)) == f"Not judged: Times of 18 networks ({why}). Nothing else changed."
     other = [changed(each, "macs", settings={"image_size": 96}) for each in lecture()]
-    assert headline(compare(lecture(), other)).startswith("Not judged: MACs.")
+    assert headline(compare(lecture(), other)).startswith(
+        "Not judged: MACs of 18 networks (taken under other settings (image_size None, then 96))."
+    )
     noisy = next(found for seed in range(1, 60) if (found := _unchanged(seed)) and found.judged("noisy"))
     count = len(noisy.judged("noisy"))
-    assert re.fullmatch(rf"No change beyond [\d.]+ % detected; not judged: {count} noisy times?\.", headline(noisy))
+    told = (
+        rf"No change beyond [\d.]+ % detected; not judged: {count} noisy times?(; [^;]+ a change that all share .*)?\."
+    )
+    assert re.fullmatch(told, headline(noisy))
 
 
 def _unchanged(seed: int) -> Differences | None:
@@ -343,7 +351,7 @@ def test_counts_are_exact_on_any_machine() -> None:
     ]
     assert (found.timings, found.fails("exact"), found.fails("timing")) == ((), True, False)
     text = in_words(found)
-    assert "  alexnet: Parameters 61,100,840 → 61,100,841\n" in text
+    assert "\n- Parameters changed: alexnet 61,100,840 → 61,100,841 (<0.05 %); if it is intended, make the new" in text
     assert "Times: not compared for 18 networks: BASE was measured on quiet, NEW on old." in text
 
 
@@ -421,9 +429,40 @@ def test_altered_parameters_exit_1(done: Path, tmp_path: Path) -> None:
     altered = copied(done, tmp_path / "altered", "parameters", samples=(61_100_841,))
     process = run("compare", done, altered, "--fail-on", "exact")
     assert process.returncode == 1
-    assert "alexnet: Parameters 61,100,840 → 61,100,841" in process.stdout
-    assert run("compare", done, altered, "--fail-on", "timing").returncode == 0
+    assert "alexnet 61,100,840 → 61,100,841" in process.stdout
     assert run("compare", done, altered).returncode == 0
+
+
+@pytest.mark.slow
+def test_a_quiet_run_prints_its_comparison_and_result(done: Path, tmp_path: Path) -> None:
+    process = run("--out", tmp_path / "new", *OPTIONS, "--metrics", "size", "--baseline", done, "--quiet")
+    assert process.returncode == 0
+    lines = process.stderr.splitlines()
+    assert [line for line in lines if line.startswith(("[", "time by process"))] == []
+    assert lines[-1].startswith("measured for")
+
+
+def test_quiet_prints_only_what_failed() -> None:
+    stream = StringIO()
+    quiet = progress(stream, quiet=True)
+    quiet.reading("a", record(ROWS[0]).readings["macs"])
+    assert stream.getvalue() == ""
+    quiet.reading("a", record(ROWS[0]).readings["macs"].model_copy(update={"status": "failed", "samples": ()}))
+    assert stream.getvalue().startswith("[0/0] a macs failed")
+
+
+def test_another_failure_is_not_unchanged() -> None:
+    """A value that no side has is unchanged only with the same reason on both."""
+    skipped, broken = (
+        [changed(each, "macs", status=status, reason=reason, samples=()) for each in lecture()]
+        for status, reason in (("skipped", "the budget was spent"), ("failed", "OSError: x"))
+    )
+    assert headline(compare(broken, broken)) == "Nothing changed."
+    found = compare(skipped, broken)
+    why = "failed in NEW and not measured in BASE: OSError: x"
+    assert headline(found) == f"Not judged: MACs of 18 networks ({why}). Nothing else changed."
+    unread = "Not judged: 1 file that cannot be read. Nothing else changed."
+    assert headline(compare(lecture(), lecture()), ["x.json: not a record"]) == unread
 
 
 def test_json_alone_goes_to_standard_output(done: Path, tmp_path: Path) -> None:
@@ -450,6 +489,13 @@ def test_json_alone_goes_to_standard_output(done: Path, tmp_path: Path) -> None:
         (("compare", "{done}", "{done}", "--fail-on", "slow"), "'slow' is not one of"),
         (("--out", "{new}", "--baseline", "{empty}"), "--baseline: {empty} cannot be compared with"),
         (("--out", "{new}", "--fail-on", "any"), "--fail-on: there is nothing to compare with"),
+        (("compare", "{done}", "{done}", "--json", "--markdown"), "--json and --markdown are two formats"),
+        (("compare", "{done}", "{done}", "--fail-on", "timing"), "its times have 1 of the 3 rounds that a verdict"),
+        (("--out", "{new}", "--baseline", "{done}", "--fail-on", "timing"), "--fail-on timing: {done}: its times have"),
+        (
+            ("--out", "{new}", "--baseline", "{done}", "--fail-on", "timing", "--preset", "quick"),
+            "--preset quick measures 1 of the 3 rounds that a verdict on times needs; use --preset standard",
+        ),
     ],
 )
 def test_nothing_to_compare_with_is_one_line(done: Path, tmp_path: Path, options: tuple[str, ...], line: str) -> None:
@@ -468,7 +514,7 @@ def test_a_run_is_compared_with_its_baseline(done: Path, tmp_path: Path) -> None
     assert f"compared with {folder}: Nothing changed." in same.stderr
     again = run("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "exact", "--fresh")
     assert again.returncode == 1, again.stderr
-    assert "alexnet: Parameters 61,100,841 → 61,100,840" in again.stderr
+    assert "alexnet 61,100,841 → 61,100,840" in again.stderr
     assert again.stdout == ""
 
 

@@ -184,7 +184,7 @@ def test_features_alone_are_measured_but_not_trained(nets: Path, tmp_path: Path)
     done = run("--out", tmp_path / "new", "--architecture", f"{nets}:backbone", "--preset", "quick", "--metrics",
                "parameters,finetune_top1,gradient_ratio")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("backbone: the network returns a Features with the keys maps")
+    assert done.stderr.startswith("note: backbone: the network returns a Features with the keys maps")
     (record,) = store.load_all(tmp_path / "new")[0]
     assert record.value("parameters")
     for key in ("finetune_top1", "gradient_ratio"):

@@ -212,9 +212,9 @@ def test_hostile_names_are_text_in_html(written: Path, name: str) -> None:
 def test_hostile_names_are_text_in_markdown(written: Path) -> None:
     text = (written / "report.md").read_text(encoding="utf-8")
     prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
-    assert "<" not in prose.replace("\\<", ""), "no raw HTML outside of code"
+    assert "<" not in re.sub("`[^`]*`", "", prose.replace("\\<", "")), "no raw HTML outside of code"
     assert len(re.findall("^```", text, re.MULTILINE)) == 10 * 4, "a diagram and a command for each network"
-    rows = [line for line in text.splitlines() if line.startswith("| a\\|b |")]
+    rows = [line for line in text.splitlines() if line.startswith("| `a\\|b` |")]
     assert rows
     widths = {len(re.findall(r"(?<!\\)\|", line)) for line in rows[:1]}
     head = next(line for line in text.splitlines() if line.startswith("| Network | Machine | Family"))

@@ -10,6 +10,7 @@ import pytest
 import samples
 
 from reporter import files, store
+from reporter.comparing import kept
 from reporter.readings import MOST_SAMPLES, Reading
 from reporter.telling import report
 from reporter.types import ReporterError
@@ -102,6 +103,12 @@ def test_a_file_beyond_the_limit_is_not_parsed(results: Path) -> None:
     records, complaints = store.load_all(results)
     assert not records
     assert complaints == [f"{path}: not a record: no file of at most 16 MiB"]
+
+
+def test_a_comparison_beyond_the_limit_is_not_parsed(results: Path) -> None:
+    (results / "comparison.json").write_bytes(b"[" * (store.LARGEST_FILE + 1))
+    with pytest.raises(ReporterError, match="larger than 16 MiB"):
+        kept.kept(results)
 
 
 def test_a_reading_has_a_bounded_number_of_samples() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reporter import files, plugins
+from reporter import files, plugins, printing
 from reporter.exits import FAILED, REGRESSED
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def ab_command(
 
     request = prepare_ab(out, settings(options))
     for line in plugins.complaints():
-        click.echo(line, err=True)
+        printing.note(line)
     environments = (a, b)
     examined = ab.examine(request, environments)
     seen, held = progress(sys.stderr), files.hold(out) if out else None
@@ -56,7 +56,7 @@ def ab_command(
             held.close()
     found = paired.judge(*(list(book.values()) for book in books))
     document = verdicts.document(found, examined, (str(a), str(b)))
-    click.echo(files.dumps(document).rstrip() if as_json else verdicts.in_words(found, examined))
+    click.echo(printing.document(files.dumps(document)) if as_json else verdicts.in_words(found, examined))
     broken = any(
         not reading.measured or reading.lost
         for book in books

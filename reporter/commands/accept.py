@@ -18,7 +18,7 @@ def accept_command(folder: Path, architecture: str | None, metric: str | None, r
     They are added to DIR/accepted.json, which can be committed. When all findings are accepted, the run is the
     baseline of the next one.
     """
-    from reporter import files
+    from reporter import files, printing
     from reporter.nightly.acceptance import accept
     from reporter.nightly.folder import Folder
     from reporter.running.request import moment
@@ -32,7 +32,7 @@ def accept_command(folder: Path, architecture: str | None, metric: str | None, r
             place.place()
         accepted = accept(place, architecture, metric, reason, moment())
     for each in accepted:
-        click.echo(f"accepted: {each.architecture} {each.title or 'not measured any more'}", err=True)
+        printing.say(f"accepted: {each.architecture} {each.title or 'not measured any more'}")
 
 
 ENTRIES = (accept_command,)

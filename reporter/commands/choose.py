@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reporter import files
+from reporter import files, printing
 
 
 @click.command("choose")
@@ -29,7 +29,7 @@ def choose_command(folder: Path, as_json: bool, **options: float | None) -> None
 
     limits = {name.removeprefix("max_"): limit for name, limit in options.items() if limit is not None}
     found = choosing.chosen(folder, limits)
-    click.echo(files.dumps(found).rstrip() if as_json else choosing.in_words(found))
+    click.echo(printing.document(files.dumps(found)) if as_json else choosing.in_words(found))
 
 
 ENTRIES = (choose_command,)

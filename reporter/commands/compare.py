@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reporter import files
+from reporter import files, printing
 from reporter.exits import REGRESSED
 
 if TYPE_CHECKING:
@@ -32,11 +32,14 @@ def compare_command(
     """What changed between two result folders, and whether it is noise."""
     from reporter.comparing import compare, words
 
+    if as_json and markdown:
+        raise click.UsageError("--json and --markdown are two formats; use one of them")
     sides = compare.read(base, "BASE"), compare.read(new, "NEW")
+    compare.check_rounds(fail_on, sides)
     found = compare.compare_results(*sides)
     complaints = [line for side in sides for line in side.complaints]
     if as_json:
-        click.echo(files.dumps(words.as_json(found, str(base), str(new), complaints)).rstrip())
+        click.echo(printing.document(files.dumps(words.as_json(found, str(base), str(new), complaints))))
     else:
         click.echo((words.in_markdown if markdown else words.in_words)(found, complaints))
     context.exit(REGRESSED if found.fails(fail_on) else 0)

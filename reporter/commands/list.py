@@ -13,13 +13,14 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def list_command(architectures: str | None, references: tuple[str, ...], as_json: bool) -> None:
     """Architectures, data sets and metrics."""
-    from reporter import listing, plugins
+    from reporter import listing, plugins, printing
 
     words = architectures.split(",") if architectures is not None else [] if references else ["lecture"]
     known = listing.known(words, references)
     for line in plugins.complaints():
-        click.echo(line, err=True)
-    click.echo(json.dumps(known, ensure_ascii=False, indent=1) if as_json else listing.in_words(known))
+        printing.note(line)
+    document = printing.document(json.dumps(known, ensure_ascii=False, indent=1))
+    click.echo(document if as_json else listing.in_words(known))
 
 
 ENTRIES = (list_command,)

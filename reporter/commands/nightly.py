@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from reporter import plugins
+from reporter import plugins, printing
 from reporter.exits import INTERRUPTED
 from reporter.options import main_options
 
@@ -19,7 +19,14 @@ from reporter.options import main_options
 @click.option("--label", multiple=True, metavar="KEY=VALUE", help="Added to this run's lines of history.jsonl.")
 @click.pass_context
 def nightly_command(
-    context: click.Context, /, *, out: Path | None, config: Path | None, label: tuple[str, ...], **options: Any
+    context: click.Context,
+    /,
+    *,
+    out: Path | None,
+    config: Path | None,
+    quiet: bool | None,
+    label: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Measure everything and compare it with the last accepted run.
 
@@ -33,13 +40,13 @@ def nightly_command(
     work = run.plan(out, config, options, _labels(label))
     cautions = [f"{each.name}: {each.caution}" for each in work.request.architectures if each.caution]
     for line in (*plugins.complaints(), *cautions, *work.request.notices):
-        _say(line)
-    seen = progress(sys.stderr)
+        printing.note(line)
+    seen = progress(sys.stderr, bool(quiet))
     try:
-        code = run.run(work, seen, run.Output(_say, _show))
+        code = run.run(work, seen, run.Output(printing.say, _show))
     except KeyboardInterrupt:
         seen.close()
-        _say(f"interrupted; the last complete run stays in {work.folder.out}")
+        printing.say(f"interrupted; the last complete run stays in {work.folder.out}")
         code = INTERRUPTED
     finally:
         seen.close()
@@ -53,14 +60,10 @@ def _labels(pairs: tuple[str, ...]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def _say(line: str) -> None:
-    click.echo(line, err=True)
-
-
 def _show(line: str) -> None:
     """Prints a line of the result; a closed pipe or a full disk behind standard output changes no exit code."""
     try:
-        click.echo(line)
+        click.echo(printing.inert(line))
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -12,11 +12,12 @@ import click
 @click.option("--lang", metavar="L,…", help="Languages of the reports (default: those that the records name, or en).")
 def render_command(folder: Path, lang: str | None) -> None:
     """Rebuild the reports from the records in DIR."""
+    from reporter import printing
     from reporter.telling import report
     from reporter.telling.language import known
 
     for path in report.write(folder, known(lang.split(",")) if lang else ()):
-        click.echo(path, err=True)
+        printing.say(f"wrote {path}")
 
 
 ENTRIES = (render_command,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from reporter import history, store
 from reporter.comparing import pairs, times
 from reporter.comparing.differences import Differences
 from reporter.history import PastRun
-from reporter.settings import Settings, check_gate
+from reporter.settings import FailOn, Settings, check_gate
+from reporter.statistics import FEWEST_ROUNDS
 from reporter.types import ComparedRecord, Record, ReporterError
 
 
@@ -57,10 +58,25 @@ def baseline(settings: Settings) -> Results | None:
     """What --baseline names, read before anything is measured: it may be the folder of --out."""
     check_gate(settings)
     if settings.baseline:
-        return read(Path(settings.baseline), "--baseline")
+        found = read(Path(settings.baseline), "--baseline")
+        check_rounds(settings.fail_on, [found])
+        return found
     if settings.fail_on != "never":
         raise ReporterError("--fail-on: there is nothing to compare with; name an earlier run: --baseline DIR")
     return None
+
+
+def check_rounds(fail_on: FailOn, sides: Iterable[Results]) -> None:
+    """ReporterError if --fail-on is for times only, and a side has no time with enough rounds for a verdict."""
+    for side in sides if fail_on == "timing" else ():
+        readings = [reading for record in side.records for reading in record.readings.values()]
+        rounds = max(
+            (len(each.rounds) for each in readings if each.measured and pairs.is_time(each.quantity)), default=0
+        )
+        if rounds < FEWEST_ROUNDS:
+            few = f"its times have {rounds} of the {FEWEST_ROUNDS} rounds that a verdict on times needs"
+            why = few if rounds else "it has no times"
+            raise ReporterError(f"--fail-on timing: {side.folder}: {why}; measure it with --preset standard")
 
 
 def read(folder: Path, name: str) -> Results:

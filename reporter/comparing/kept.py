@@ -11,6 +11,7 @@ from pydantic_core import from_json
 from reporter import files
 from reporter.comparing.differences import Differences
 from reporter.fields import plain
+from reporter.store import LARGEST_FILE
 from reporter.types import ReporterError
 
 NAME = "comparison.json"
@@ -42,6 +43,8 @@ def kept(folder: Path) -> Kept | None:
     if not path.exists():
         return None
     try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ReporterError(f"{path}: larger than {LARGEST_FILE >> 20} MiB; compare again with --baseline")
         return KEPT.validate_python(plain(from_json(path.read_bytes())))
     except (OSError, ValueError, ValidationError) as error:
         first = str(error).splitlines()[0]

@@ -133,6 +133,12 @@ def _missing(pair: Pair) -> Iterator[tuple[Quantity | None, str]]:
             yield quantity, f"taken under other settings ({_settings(base, new)})"
         elif any(has) and not all(has) and not {r.status for r in (base, new) if r} & set(NO_NUMBER):
             yield quantity, f"only {'BASE' if has[0] else 'NEW'} has it"
+        elif base and new and not any(has) and new.status in NO_NUMBER and _outcome(base) != _outcome(new):
+            yield quantity, f"failed in NEW and not measured in BASE: {new.reason or new.status}"
+
+
+def _outcome(reading: Reading) -> tuple[str, str | None]:
+    return reading.status, reading.reason
 
 
 def _settings(base: Reading, new: Reading) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from reporter import printing
 from reporter.comparing import words
 from reporter.comparing.differences import Basis, Differences, Judgement, Timing
 from reporter.comparing.environments import About, differing, is_control
@@ -28,12 +29,13 @@ def in_words(found: Differences, sides: Sequence[About]) -> str:
         rows = [timing for timing in found.timings if timing.quantity.key == basis.quantity.key]
         lines += ["", _basis(basis), *_table(rows)]
     lines += [
-        f"{c.architecture}: {c.quantity.title if c.quantity else ''} failed in B: {c.reason}" for c in found.changes
+        f"- {c.architecture}: {c.quantity.title if c.quantity else ''} failed in B: {c.reason}" for c in found.changes
     ]
     lines += [
-        f"{', '.join(gap.architectures)}: {gap.quantity.title if gap.quantity else ''} {gap.why}" for gap in found.gaps
+        f"- {', '.join(gap.architectures)}: {gap.quantity.title if gap.quantity else ''} {gap.why}"
+        for gap in found.gaps
     ]
-    return "\n".join(lines)
+    return printing.text(lines)
 
 
 def document(found: Differences, sides: Sequence[About], names: Sequence[str]) -> dict[str, Any]:
@@ -92,7 +94,7 @@ def _likeness(a: About, b: About) -> Iterator[str]:
 
 
 def _basis(basis: Basis) -> str:
-    column = f"{basis.quantity.title}, B against A, interleaved calls, {basis.networks} architectures:"
+    column = f"Verdicts on {basis.quantity.title}, B against A, interleaved calls, {basis.networks} architectures:"
     if basis.floor is None:
         return f"{column} {FEW_ROUNDS}."
     return f"{column} a difference of {basis.floor:.1%} would be detected."
@@ -103,7 +105,7 @@ def _table(rows: Sequence[Timing]) -> Iterator[str]:
     for row in sorted(rows, key=lambda row: -row.ratio):
         bounds = f"{_share(row.low)} … {_share(row.high)}" if row.low and row.high else "no interval"
         why = f": {row.reason}" if row.reason else ""
-        yield f"  {row.architecture:{width}}  {_share(row.ratio):>8}  ({bounds})  {VERDICTS[row.judgement]}{why}"
+        yield f"- {row.architecture:{width}}  {_share(row.ratio):>8}  ({bounds})  {VERDICTS[row.judgement]}{why}"
 
 
 def _share(ratio: float | None) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from reporter.comparing.differences import Basis, Change, Differences, Gap, Kind, Timing
+from reporter import printing
+from reporter.comparing.differences import Basis, Change, Differences, Gap, Timing
+from reporter.comparing.differences import Kind as Changed
+from reporter.comparing.grouped import NAMED, Kind, Row, and_more, by_reason, described, groups, most
 from reporter.comparing.times import MIN_EFFECT
 from reporter.telling import units
 from reporter.telling.language import SOURCE, Language, language
@@ -16,9 +19,11 @@ from reporter.types import SCHEMA, Quantity
 ENGLISH = language(SOURCE)
 SHARED = 0.05
 """What all networks share is told from so much on."""
+LITTLE = 0.0005
+"""A smaller share has no digits of its own."""
 SEVERAL = 3
 """From so many architectures on they are counted, not named."""
-COUNTED: dict[Kind, str] = {
+COUNTED: dict[Changed, str] = {
     "exact": "{count} exact",
     "failed": "{count} newly failed",
     "removed": "{count} removed",
@@ -30,23 +35,30 @@ SLOWER, FASTER = "{count} slower", "{count} faster"
 
 
 def in_words(differences: Differences, complaints: Sequence[str] = ()) -> str:
-    """A headline, a line for each thing that changed, and what the comparison rests on."""
-    words = Words(differences, ENGLISH)
-    return "\n".join([words.headline(), *(f"  {line}" for line in words.changes()), *words.grounds(), *complaints])
+    """A headline, a line for each group of changes, and what the comparison is based on."""
+    words = Words(differences, ENGLISH, complaints)
+    return printing.text([words.headline(), *(f"- {line}" for line in (*words.changes(), *words.grounds()))])
 
 
 def in_markdown(differences: Differences, complaints: Sequence[str] = ()) -> str:
     """The same for a step summary: only what changed stands open."""
-    words = Words(differences, ENGLISH)
-    lines = [f"**{escape(words.headline())}**", "", *(f"- {escape(line)}" for line in words.changes())]
-    grounds = [f"- {escape(line)}" for line in (*words.grounds(), *complaints)]
+    words, known = Words(differences, ENGLISH, complaints), names(differences)
+    lines = [f"**{escape(words.headline(), known)}**", "", *(f"- {escape(line, known)}" for line in words.changes())]
+    grounds = [f"- {escape(line, known)}" for line in words.grounds()]
     rests = ["", "<details><summary>What this rests on</summary>", "", *grounds, "", "</details>"] if grounds else []
     return "\n".join([*lines, *rests]).rstrip()
 
 
-def headline(differences: Differences) -> str:
+def names(differences: Differences) -> frozenset[str]:
+    """The architectures and machines of a comparison."""
+    rows: tuple[Change | Timing, ...] = (*differences.changes, *differences.timings)
+    compared = (name for gap in differences.gaps for name in gap.architectures)
+    return frozenset((*(row.architecture for row in rows), *(row.machine for row in rows), *compared))
+
+
+def headline(differences: Differences, complaints: Sequence[str] = ()) -> str:
     """Whether anything changed, and how much of what, in English."""
-    return Words(differences, ENGLISH).headline()
+    return Words(differences, ENGLISH, complaints).headline()
 
 
 def as_json(differences: Differences, base: str, new: str, complaints: Sequence[str] = ()) -> dict[str, Any]:
@@ -56,7 +68,7 @@ def as_json(differences: Differences, base: str, new: str, complaints: Sequence[
         "base": base,
         "new": new,
         "changed": differences.changed,
-        "headline": headline(differences),
+        "headline": headline(differences, complaints),
         "changes": [_plain(change) for change in differences.changes],
         "times": [_plain(timing) for timing in differences.timings],
         "bases": [_plain(basis) for basis in differences.bases],
@@ -71,6 +83,12 @@ class Words:
 
     differences: Differences
     language: Language
+    complaints: Sequence[str] = ()
+    """What could not be read."""
+
+    @property
+    def unread(self) -> int:
+        return len(self.complaints)
 
     def headline(self) -> str:
         """Whether anything changed, how much of what, and what has no verdict where nothing did."""
@@ -81,8 +99,8 @@ class Words:
         return _("Changed: {what}").format(what=", ".join(told)) if told else self._unchanged()
 
     def _unchanged(self) -> str:
-        """That nothing changed, as far as it could be judged, and first what could not be where that is all."""
-        _, unjudged = self.language._, self.language.listing(self._unjudged())
+        """That nothing changed, as far as it could be judged, and first what could not be and why."""
+        _, unjudged = self.language._, "; ".join(self._unjudged())
         floors = [timing.floor for timing in self.differences.timings if timing.floor is not None]
         if not unjudged:
             return _("Nothing changed.")
@@ -92,25 +110,65 @@ class Words:
         return message.format(floor=self._share(max(floors)), what=unjudged)
 
     def _unjudged(self) -> list[str]:
-        """What has no verdict: times of too few rounds, times that noise may have moved, what was not compared."""
-        found, ngettext = self.differences, self.language.ngettext
+        """What has no verdict: files, times of few rounds or in noise, shared drift, what was not compared."""
+        _, ngettext, found = self.language._, self.language.ngettext, self.differences
         few = sum(timing.floor is None and timing.base != timing.new for timing in found.timings)
         noisy = sum(timing.floor is not None for timing in found.judged("noisy"))
-        few_rounds = ngettext("{count} time of too few rounds", "{count} times of too few rounds", few)
-        noisy_times = ngettext("{count} noisy time", "{count} noisy times", noisy)
-        titles = [self.language._(gap.quantity.title if gap.quantity else "Times") for gap in found.gaps]
-        counted = [text.format(count=count) for text, count in ((few_rounds, few), (noisy_times, noisy)) if count]
-        return [*counted, *dict.fromkeys(titles)]
+        counts = (
+            (
+                ngettext("{count} file that cannot be read", "{count} files that cannot be read", self.unread),
+                self.unread,
+            ),
+            (ngettext("{count} time of too few rounds", "{count} times of too few rounds", few), few),
+            (ngettext("{count} noisy time", "{count} noisy times", noisy), noisy),
+        )
+        counted = [text.format(count=count) for text, count in counts if count]
+        shared = [basis for basis in found.bases if basis.relative and abs(basis.common - 1) > SHARED]
+        drift = _("{title}: a change that all share ({change} time)")
+        drifted = [
+            drift.format(title=_(each.quantity.title), change=units.change(self.language, each.common, 1.0))
+            for each in shared
+        ]
+        return [*counted, *drifted, *self._not_compared()]
 
-    def changes(self) -> Iterator[str]:
-        """A line for each thing that changed, times last, the most slowed first."""
+    def _not_compared(self) -> list[str]:
+        """Which metrics of which architectures, and why: the first reasons, and how many more there are."""
+        _, message = self.language._, self.language._("{titles} of {who} ({why})")
+        reasons = [
+            message.format(
+                titles=and_more([_(each.title) if each else _("Times") for each in quantities], self.language),
+                who=self._who(architectures),
+                why=self.language.said(why),
+            )
+            for (why, architectures), quantities in by_reason(self.differences.gaps).items()
+        ]
+        left = len(reasons) - NAMED
+        more = self.language.ngettext("{count} more reason", "{count} more reasons", left)
+        return [*reasons[:NAMED], *[more.format(count=left)] * (left > 0)]
+
+    def changes(self) -> list[str]:
+        """A line for each group of changes with what to do, times by how much they changed; MOST_LINES in all."""
+        lines = [f"{described(group, self.language)}; {self._action(group[0].kind)}" for group in groups(self._rows())]
+        more = self.language._("and {count} more groups of changes")
+        return most(lines, lambda count: more.format(count=count))
+
+    def _action(self, kind: Kind) -> str:
+        _ = self.language._
+        actions: dict[Kind, str] = {
+            "removed": _("measure it again, or make the new results the baseline"),
+            "failed": _("fix it, or make the new results the baseline"),
+            "exact": _("if it is intended, make the new results the baseline"),
+            "slower": _("confirm it with reporter ab, or make the new results the baseline"),
+        }
+        return actions.get(kind, _("no action needed"))
+
+    def _rows(self) -> Iterator[Row]:
         found = self.differences
         machines = {change.machine for change in found.changes} | {row.machine for row in found.timings}
-        for kind in COUNTED:
-            for change in found.of(kind):
-                yield self._line(change, self._change(change), machines)
+        for change in found.changes:
+            yield self._change(change, self._place(change, machines))
         for timing in sorted((*found.judged("regressed"), *found.judged("improved")), key=lambda row: -row.ratio):
-            yield self._line(timing, self._timing(timing), machines)
+            yield self._timing(timing, self._place(timing, machines))
 
     def grounds(self) -> list[str]:
         """What the comparison rests on, and what it could not say, a sentence for all quantities that share it."""
@@ -126,43 +184,40 @@ class Words:
         moved = _("{count} of {all} times moved by more than {share}, but not beyond noise.")
         if noisy:
             lines.append(moved.format(count=noisy, all=len(self.differences.timings), share=f"{MIN_EFFECT:.0%}"))
-        return lines
+        return [*lines, *self.complaints]
 
-    def _line(self, found: Change | Timing, told: str, machines: set[str]) -> str:
-        """The line of a finding; it names the machine where there are several."""
+    def _place(self, found: Change | Timing, machines: set[str]) -> str:
+        """The name in a line; with the machine where there are several."""
         place = self.language._("{name} on {machine}") if len(machines) > 1 else "{name}"
-        return f"{place.format(name=found.architecture, machine=found.machine)}: {told}"
+        return place.format(name=found.architecture, machine=found.machine)
 
-    def _change(self, change: Change) -> str:
-        _, quantity = self.language._, change.quantity
+    def _change(self, change: Change, name: str) -> Row:
+        quantity = change.quantity
         if quantity is None:
-            return _("not measured any more") if change.kind == "removed" else _("new")
-        title = _(quantity.title)
-        if change.kind == "failed":
-            return _("{title} failed: {reason}").format(title=title, reason=self.language.said(change.reason))
-        if change.kind == "recovered":
-            message = _("{title} can be had again, before: {reason}")
-            return message.format(title=title, reason=self.language.said(change.reason))
+            return Row(change.kind, name)
+        row = Row(change.kind, name, quantity.key, self.language._(quantity.title))
+        if change.kind in ("failed", "recovered"):
+            return replace(row, reason=self.language.said(change.reason) or self.language._("no reason was given"))
         old, now = change.base or 0, change.new or 0
         if change.kind == "exact":
-            return f"{title} {self._whole(quantity, old)} → {self._whole(quantity, now)}{self._percent(old, now)}"
-        told = f"{units.words(self.language, quantity, old)} → {units.words(self.language, quantity, now)}"
-        return _("{title} {told}, more than chance; not gated").format(title=title, told=told)
+            values = f"{self._whole(quantity, old)} → {self._whole(quantity, now)}{self._percent(old, now)}"
+        else:
+            values = f"{units.words(self.language, quantity, old)} → {units.words(self.language, quantity, now)}"
+        return replace(row, values=f"{name} {values}")
 
-    def _timing(self, timing: Timing) -> str:
+    def _timing(self, timing: Timing, name: str) -> Row:
         _, quantity = self.language._, timing.quantity
         old, new = (units.words(self.language, quantity, value) for value in (timing.base, timing.new))
         slower = timing.judgement == "regressed"
-        if timing.relative:
-            message = _("{title} slower: {change} time beside the others ({old} → {new}; noise reaches {floor})")
-            faster = _("{title} faster: {change} time beside the others ({old} → {new}; noise reaches {floor})")
-        else:
-            message = _("{title} slower: {change} time ({old} → {new}; noise reaches {floor})")
-            faster = _("{title} faster: {change} time ({old} → {new}; noise reaches {floor})")
+        message = (
+            _("{change} time relative to the others ({old} → {new}; noise reaches {floor})")
+            if timing.relative
+            else _("{change} time ({old} → {new}; noise reaches {floor})")
+        )
         change, noise = units.change(self.language, timing.ratio, 1.0), timing.floor or 0.0
-        floor = self._share(noise if slower else noise / (1 + noise))  # the same ratio, turned round
-        told = message if slower else faster
-        return told.format(title=_(quantity.title), change=change, old=old, new=new, floor=floor)
+        floor = self._share(noise if slower else noise / (1 + noise))  # the same ratio, inverted
+        values = message.format(change=change, old=old, new=new, floor=floor)
+        return Row("slower" if slower else "faster", name, quantity.key, _(quantity.title), f"{name} {values}")
 
     def _basis(self, basis: Basis) -> Iterator[str]:
         _, count = self.language._, basis.networks
@@ -180,9 +235,12 @@ class Words:
             yield message.format(count=count, floor=self._share(basis.floor))
 
     def _gap(self, gap: Gap) -> str:
-        many = self.language._("{count} networks").format(count=len(gap.architectures))
-        who = many if len(gap.architectures) > SEVERAL else self.language.listing(list(gap.architectures))
-        return self.language._("not compared for {who}: {why}.").format(who=who, why=self.language.said(gap.why))
+        message = self.language._("not compared for {who}: {why}.")
+        return message.format(who=self._who(gap.architectures), why=self.language.said(gap.why))
+
+    def _who(self, names: Sequence[str]) -> str:
+        many = self.language._("{count} networks").format(count=len(names))
+        return many if len(names) > SEVERAL else self.language.listing(list(names))
 
     def _whole(self, quantity: Quantity, value: float) -> str:
         if not isinstance(value, int):
@@ -190,8 +248,10 @@ class Words:
         return f"{self.language.number(value)}{' B' if quantity.unit == 'B' else ''}"
 
     def _percent(self, old: float, new: float) -> str:
-        if not old or abs(new / old - 1) < 0.0005:
+        if not old:
             return ""
+        if abs(new / old - 1) < LITTLE:
+            return f" (<{self.language.number(100 * LITTLE, 2)} %)"
         return f" ({units.change(self.language, new, old)})"
 
     def _share(self, value: float) -> str:

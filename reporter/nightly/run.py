@@ -186,7 +186,7 @@ def _printed(work: Plan, night: Night, code: int, problem: str | None, output: O
     for line in screen.lines(night.findings, str(work.folder.out)):
         output.show(line)
     for complaint in night.base.complaints:
-        output.say(complaint)
+        output.say(f"note: {complaint}")
     if problem is not None:
         output.say(f"reporter: {problem}; the last complete run stays in {work.folder.out}")
         code = REGRESSED if code == REGRESSED else USAGE

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 
 from reporter.comparing.differences import Differences
+from reporter.comparing.grouped import NAMED, Row, and_more, by_reason, described, groups, most
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.state import Failing, Finding, Kind
 from reporter.telling import units
 from reporter.telling.language import SOURCE, language
 from reporter.types import Quantity, Record
 
-MOST_LINES = 40
-"""Lines of findings; the rest is counted."""
-NAMED = 5
-"""Architectures named in a line; the rest is counted."""
 NAMED_REASONS = 3
 COUNTS: dict[Kind, str] = {"exact": "exact", "failed": "newly failed", "removed": "removed", "slower": "slower"}
 ENGLISH = language(SOURCE)
@@ -56,11 +54,9 @@ def headline(night: Night) -> str:
 
 def lines(findings: Sequence[Finding], out: str) -> list[str]:
     """A line for each group of findings that are not accepted, the accepted ones counted, MOST_LINES in all."""
-    unaccepted = [each for each in findings if not each.accepted]
-    made = [f"- {line}" for line in _grouped(unaccepted, out)]
-    if len(made) > MOST_LINES:
-        made = [*made[: MOST_LINES - 1], f"- and {len(made) - MOST_LINES + 1} more groups; see {out}/report.html"]
-    return made
+    unaccepted = sorted((each for each in findings if not each.accepted), key=lambda each: -(each.ratio or 0))
+    made = [f"- {described(group, ENGLISH)}; {_action(group, out)}" for group in groups(map(_row, unaccepted))]
+    return most(made, lambda count: f"- and {count} more groups; see {out}/report.html")
 
 
 def moment(started: str) -> str:
@@ -123,17 +119,17 @@ def _not_compared(night: Night) -> Iterator[str]:
 def _reasons(night: Night) -> list[str]:
     """What has no verdict, by its reason: which metrics, and of how many architectures."""
     found = night.differences
-    titles: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for gap in found.gaps:
-        titles.setdefault((gap.why, gap.architectures), []).append(gap.quantity.title if gap.quantity else "times")
-    made = [f"{_and_more(what)} of {_and_more(who)} ({why})" for (why, who), what in titles.items()]
+    made = [
+        f"{and_more([each.title if each else 'times' for each in what], ENGLISH)} of {and_more(who, ENGLISH)} ({why})"
+        for (why, who), what in by_reason(found.gaps).items()
+    ]
     unjudged: dict[str, set[str]] = {}
     for row in found.timings:
         if row.floor is None and row.base != row.new:
             unjudged.setdefault("too few rounds; --preset standard measures enough", set()).add(row.architecture)
         elif row.judgement == "noisy":
             unjudged.setdefault("moved, but within noise", set()).add(row.architecture)
-    return [*made, *(f"times of {_and_more(sorted(who))} ({why})" for why, who in unjudged.items())]
+    return [*made, *(f"times of {and_more(sorted(who), ENGLISH)} ({why})" for why, who in unjudged.items())]
 
 
 def _still_failing(night: Night) -> Iterator[str]:
@@ -158,7 +154,7 @@ def _versions(night: Night) -> str:
         for name in sorted({*before, *now}, key=lambda name: (not name.startswith("torch"), name))
         if before.get(name) != now.get(name)
     ]
-    return _and_more(changed) if changed else f"same versions (torch {now.get('torch', 'unknown')})"
+    return and_more(changed, ENGLISH) if changed else f"same versions (torch {now.get('torch', 'unknown')})"
 
 
 def _noise_of_times(night: Night) -> Iterator[str]:
@@ -169,55 +165,37 @@ def _noise_of_times(night: Night) -> Iterator[str]:
         yield f"noise of times: {least}" + (f" to {most}" if most != least else "")
 
 
-def _grouped(findings: Sequence[Finding], out: str) -> Iterator[str]:
-    """Failures with one reason are one line, and so are changes of one metric."""
-    for removed in _by(findings, "removed", lambda each: each.since):
-        yield _with_action(f"not measured any more: {_names(removed)}", removed, out)
-    for failed in _by(findings, "failed", lambda each: (each.reason, each.since)):
-        names = {each.architecture for each in failed}
-        what = f"{failed[0].title} of" if len({each.metric for each in failed}) == 1 else f"{len(failed)} readings of"
-        yield _with_action(f"failed: {what} {_and_more(sorted(names))}: {failed[0].reason}", failed, out)
-    for exact in _by(findings, "exact", lambda each: (each.metric, each.since)):
-        yield _with_action(f"{exact[0].title} changed: {_and_more([_value(each) for each in exact])}", exact, out)
-    for slower in _by(findings, "slower", lambda each: (each.metric, each.reason, each.since)):
-        slower.sort(key=lambda each: -(each.ratio or 0))
-        why = f" ({slower[0].reason})" if slower[0].reason else ""
-        yield _with_action(f"{slower[0].title} slower{why}: {_and_more([_time(each) for each in slower])}", slower, out)
+def _row(each: Finding) -> Row:
+    values = {"exact": _value, "slower": _time}.get(each.kind, lambda _: "")(each)
+    return Row(
+        kind=each.kind,
+        name=each.architecture,
+        metric=each.metric,
+        title=each.title,
+        values=values,
+        reason=each.reason or "",
+        since=each.since,
+    )
 
 
-def _by(findings: Iterable[Finding], kind: Kind, key: Callable[[Finding], object]) -> list[list[Finding]]:
-    groups: dict[object, list[Finding]] = {}
-    for each in findings:
-        if each.kind == kind:
-            groups.setdefault(key(each), []).append(each)
-    return list(groups.values())
-
-
-def _with_action(line: str, group: Sequence[Finding], out: str) -> str:
-    one = {each.architecture for each in group}, {each.metric for each in group}
+def _action(group: Sequence[Row], out: str) -> str:
+    """Since when, and what to do."""
     options = [
-        f" {option} {next(iter(names))}"
-        for option, names in (("--architecture", one[0]), ("--metric", one[1]))
+        f" {option} {quote(next(iter(names)))}"
+        for option, names in (
+            ("--architecture", {row.name for row in group}),
+            ("--metric", {row.metric for row in group}),
+        )
         if len(names) == 1 and "" not in names
     ]
-    accept = f"`reporter accept {out}{''.join(options)}`"
+    accept = f"`reporter accept {quote(out)}{''.join(options)}`"
     action = {
         "exact": f"if this is intended: {accept}",
         "failed": f"fix it, or {accept}",
         "removed": f"add it to --architectures again, or {accept}",
         "slower": f"confirm it with `reporter ab`, or {accept}",
     }[group[0].kind]
-    return f"{line}; since {day(group[0].since)}; {action}"
-
-
-def _names(group: Sequence[Finding]) -> str:
-    return _and_more(sorted({each.architecture for each in group}))
-
-
-def _and_more(items: Sequence[str]) -> str:
-    kept = list(dict.fromkeys(items))
-    more = f" and {len(kept) - NAMED} more" if len(kept) > NAMED else ""
-    return ", ".join(kept[:NAMED]) + more
+    return f"since {day(group[0].since)}; {action}"
 
 
 def _value(each: Finding) -> str:

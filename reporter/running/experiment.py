@@ -40,7 +40,7 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     if spending is None:
         progress.plan(jobs, outcome.slots)
     for notice in filter(None, (*notices, *(ledger.notice for ledger in ledgers.values()))):
-        progress.say(notice)
+        progress.say(f"note: {notice}")
     try:
         if spending:
             budget.gather(request, spending, executor, progress, outcome)
@@ -56,7 +56,7 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
         now = moment()
         measured = [ledger for ledger in ledgers.values() if ledger.spent]
         if store.append_history(request.folder, (ledger.history(now) for ledger in measured)):
-            progress.say(f"{request.folder / 'history.jsonl'}: the last line was cut short and does not count")
+            progress.say(f"note: {request.folder / 'history.jsonl'}: the last line was cut short and does not count")
     outcome.failed += sum(ledger.failed() for ledger in ledgers.values())
     timed = (reading for ledger in ledgers.values() if ledger.spent for reading in ledger.record.readings.values())
     outcome.foreign = max((reading.foreign_load for reading in timed if reading.disturbed), default=0.0)

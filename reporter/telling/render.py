@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 from reporter.telling import formula, markdown
 
@@ -30,6 +31,18 @@ def folder() -> Path:
     return inside if inside.is_dir() else PACKAGE.parent / "templates"
 
 
+@pass_context
+def _in_markdown(context: Context, value: object) -> markdown.Markdown:
+    """Everything that a Markdown template prints; the names of the report are code spans."""
+    return markdown.escape(value, context["report"].names)
+
+
+@pass_context
+def _in_table(context: Context, value: object) -> markdown.Markdown:
+    """The same in a cell of a table."""
+    return markdown.escape(value, context["report"].names, in_table=True)
+
+
 @cache
 def _environment(page: bool) -> Environment:
     """Everything is escaped unless a template says otherwise: as HTML for the page, as Markdown for the text."""
@@ -40,7 +53,8 @@ def _environment(page: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=page,
-        finalize=None if page else markdown.escape,
+        finalize=None if page else _in_markdown,
     )
+    environment.filters |= {"in_table": _in_table, "address": markdown.address}
     environment.filters["formula"] = formula.to_mathml if page else formula.to_dollars
     return environment

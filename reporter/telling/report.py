@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reporter import __version__, files, store
 from reporter.catalog import collect
-from reporter.comparing import kept
+from reporter.comparing import kept, words
 from reporter.comparing.kept import Kept
 from reporter.telling import drawing, export, latex, over_nights, render, sections, thinning
 from reporter.telling.choice import choice
@@ -30,6 +30,8 @@ class Report:
     subtitle: str
     language: Language
     sections: tuple[Section, ...]
+    names: frozenset[str] = frozenset()
+    """Architectures and machines: foreign text that sentences contain, code spans in Markdown."""
     version: str = __version__
 
     @property
@@ -138,7 +140,12 @@ def build(
             sections.failed(comparison, complaints, tongue),
             sections.environment(comparison, tongue),
         ),
+        names=_names(comparison) | (words.names(changed.differences) if changed else frozenset()),
     )
+
+
+def _names(comparison: Comparison) -> frozenset[str]:
+    return frozenset(name for record in comparison.records for name in (record.architecture, record.machine))
 
 
 def draw(comparison: Comparison, tongue: Language, charts: Iterable[Chart]) -> list[Picture]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reporter.telling import timeline
 from reporter.telling.comparison import Comparison
 from reporter.telling.language import Language
+from reporter.telling.markdown import Sourced
 from reporter.telling.table import Cell, Column, Table, Tabulation, plain
 from reporter.telling.timeline import Entry
 
@@ -34,7 +35,14 @@ def _row(entry: Entry, language: Language) -> tuple[Cell, ...]:
     before = (language.said(entry.year), entry.team, language.said(entry.what))
     said = language.said
     won = Cell("✓", "yes") if entry.winner else ""
-    after = (said(entry.depth), said(entry.make), won, said(entry.kind), entry.source, said(entry.note))
+    after = (
+        said(entry.depth),
+        said(entry.make),
+        won,
+        said(entry.kind),
+        Cell(Sourced(entry.source), entry.source),
+        said(entry.note),
+    )
     return (*map(plain, before), error, *map(plain, after))
 
 
