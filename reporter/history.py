@@ -41,6 +41,7 @@ class PastRun:
     name: str
     environment: dict[str, Any]
     values: dict[str, dict[str, float]] = field(default_factory=dict)
+    finished: bool = True
 
     def value(self, architecture: str, key: str) -> float | None:
         """A value of the run, None where it has none that is a number."""
@@ -113,6 +114,7 @@ def _take(line: dict[str, Any], group: list[PastRun], seen: dict[str, str], keys
         environment = line.get("environment")
         group.append(PastRun(machine, moment, run, environment if isinstance(environment, dict) else {}))
     seen[machine] = moment
+    group[-1].finished &= line.get("finished") is not False
     values = line["values"]
     wanted = values.keys() & keys if keys else values
     group[-1].values[name] = {key: values[key] for key in wanted if _is_number(values[key])}

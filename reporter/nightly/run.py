@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from reporter import files, history, store
-from reporter.comparing import kept
+from reporter.comparing import kept, recent
 from reporter.comparing.differences import Differences
 from reporter.comparing.pairs import is_time
 from reporter.exits import FAILED, REGRESSED, USAGE
 from reporter.history import PastRun
-from reporter.nightly import baseline, comparison, missing, screen
+from reporter.nightly import baseline, comparison, level, missing, screen
 from reporter.nightly.acceptance import settle
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.folder import Folder
@@ -28,7 +28,7 @@ from reporter.running.slots import Executor
 from reporter.settings import FailOn, Settings, check_gate, configured_out, settings
 from reporter.telling import report
 from reporter.telling.language import known
-from reporter.types import ReporterError
+from reporter.types import Record, ReporterError
 
 DEFAULT: FailOn = "exact"
 """What --fail-on is if it is not given."""
@@ -111,7 +111,7 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
         folder.begin(now)
         outcome, problem = _measured(work, base, progress, steps.measure)
         night = _judged(work, before, now, partial=problem is not None)
-        problem = problem or _complete(work, night, outcome, steps.report)
+        problem = problem or _complete(work, before, night, outcome, steps)
         return _printed(work, night, _code(work, night, outcome), problem, output)
     finally:
         folder.discard()
@@ -139,6 +139,8 @@ def _judged(work: Plan, before: Before, now: str, partial: bool) -> Night:
         with suppress(ReporterError):  # a full disk hides no finding of this run
             work.folder.promote(compared)  # the history has the values of this run as soon as it is complete
     found = comparison.differences(compared, tonight, before.past) if compared else Differences()
+    levels, without = recent.judge(tonight, _level(work, before, tonight))
+    found = replace(found, levels=tuple(levels), without_level=tuple(without))
     findings = comparison.findings(found, tonight, last, work.folder.acceptances().accepted, now)
     if partial:
         findings = tuple(each for each in findings if each.kind != "removed")
@@ -151,6 +153,7 @@ def _judged(work: Plan, before: Before, now: str, partial: bool) -> Night:
         substituted=tuple(each.architecture for each in served),
         unfinished=before.unfinished,
         now=now,
+        level=work.fail_on in ("level", "any"),
     )
 
 
@@ -160,14 +163,21 @@ def _code(work: Plan, night: Night, outcome: Outcome) -> int:
     return FAILED if night.failing or outcome.failed or outcome.lost else 0
 
 
-def _complete(work: Plan, night: Night, outcome: Outcome, write: Write) -> str | None:
+def _complete(work: Plan, before: Before, night: Night, outcome: Outcome, steps: Steps) -> str | None:
     """Writes everything that belongs to a complete run and puts it in place; gives what went wrong."""
     code, newest = _code(work, night, outcome), night.base.newest
-    made = Run(started=night.now, exit_code=code, findings=tuple(night.findings), failing=tuple(night.failing))
-    before = kept.Kept("the last accepted run", newest.started, night.differences) if newest else None
+    made = Run(
+        started=night.now,
+        ended=steps.clock(),
+        exit_code=code,
+        findings=tuple(night.findings),
+        failing=tuple(night.failing),
+        red=tuple(level.red(before.last)),
+    )
+    compared = kept.Kept("the last accepted run", newest.started, night.differences) if newest else None
     try:
-        kept.keep(work.request.folder, before)
-        write(work.request.folder, work.languages)
+        kept.keep(work.request.folder, compared)
+        steps.report(work.request.folder, work.languages)
         base = baseline.merged(night.base.records, night.tonight) if made.accepted else None
         work.folder.finish(made, base)
     except ReporterError as error:
@@ -196,3 +206,9 @@ def _past(folder: Folder, base: Baseline) -> list[PastRun]:
         return history.recent(folder.out / "history.jsonl", {each.machine for each in base.records}, keys=keys)
     except ReporterError:
         return []
+
+
+def _level(work: Plan, before: Before, tonight: Sequence[Record]) -> list[PastRun]:
+    """The accepted runs that the level of each time is made of."""
+    acceptances = work.folder.acceptances().accepted
+    return level.past(work.folder.out / "history.jsonl", tonight, before.last, acceptances)

@@ -18,7 +18,13 @@ MOST_LINES = 40
 NAMED = 5
 """Architectures named in a line; the rest is counted."""
 NAMED_REASONS = 3
-COUNTS: dict[Kind, str] = {"exact": "exact", "failed": "newly failed", "removed": "removed", "slower": "slower"}
+COUNTS: dict[Kind, str] = {
+    "exact": "exact",
+    "failed": "newly failed",
+    "removed": "removed",
+    "slower": "slower",
+    "level": "above the level of earlier runs",
+}
 ENGLISH = language(SOURCE)
 
 
@@ -36,6 +42,8 @@ class Night:
     unfinished: str | None = None
     """The start of a run that did not finish."""
     now: str = ""
+    level: bool = False
+    """Whether times that could not be compared with their level are reported."""
 
 
 def headline(night: Night) -> str:
@@ -124,7 +132,7 @@ def _reasons(night: Night) -> list[str]:
     """What has no verdict, by its reason: which metrics, and of how many architectures."""
     found = night.differences
     titles: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for gap in found.gaps:
+    for gap in (*found.gaps, *(found.without_level if night.level else ())):
         titles.setdefault((gap.why, gap.architectures), []).append(gap.quantity.title if gap.quantity else "times")
     made = [f"{_and_more(what)} of {_and_more(who)} ({why})" for (why, who), what in titles.items()]
     unjudged: dict[str, set[str]] = {}
@@ -175,6 +183,11 @@ def _grouped(findings: Sequence[Finding], out: str) -> Iterator[str]:
         slower.sort(key=lambda each: -(each.ratio or 0))
         why = f" ({slower[0].reason})" if slower[0].reason else ""
         yield _with_action(f"{slower[0].title} slower{why}: {_and_more([_time(each) for each in slower])}", slower, out)
+    for above in _by(findings, "level", lambda each: (each.metric, each.reason, each.since)):
+        above.sort(key=lambda each: -(each.ratio or 0))
+        why = f" ({above[0].reason})" if above[0].reason else ""
+        what = f"{above[0].title} above the level of earlier runs{why}"
+        yield _with_action(f"{what}: {_and_more([_time(each) for each in above])}", above, out)
 
 
 def _by(findings: Iterable[Finding], kind: Kind, key: Callable[[Finding], object]) -> list[list[Finding]]:
@@ -198,6 +211,7 @@ def _with_action(line: str, group: Sequence[Finding], out: str) -> str:
         "failed": f"fix it, or {accept}",
         "removed": f"add it to --architectures again, or {accept}",
         "slower": f"confirm it with `reporter ab`, or {accept}",
+        "level": f"confirm it with `reporter ab`, or start a new level: {accept}",
     }[group[0].kind]
     return f"{line}; since {day(group[0].since)}; {action}"
 
@@ -226,4 +240,5 @@ def _time(each: Finding) -> str:
     )  # fmt: skip
     values = [units.words(ENGLISH, quantity, value) for value in (each.base or 0.0, each.new or 0.0)]
     change = f"{(each.ratio or 1) - 1:+.1%} time"
-    return f"{each.architecture} {change} ({values[0]} -> {values[1]}; noise {each.floor or 0:.1%})"
+    level = f"level of {each.runs} runs; " if each.runs else ""
+    return f"{each.architecture} {change} ({values[0]} -> {values[1]}; {level}noise {each.floor or 0:.1%})"
