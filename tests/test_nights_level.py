@@ -14,8 +14,9 @@ from reporter.nightly.folder import Folder
 from reporter.types import Record
 
 KEY = "latency_cpu_1thread"
-OPTIONS: dict[str, Any] = {"metrics": "size,latency", "fail_on": "level"}
-DRIFT, OF_RUN, OF_ROUND = 0.1, 0.01, 0.03
+OPTIONS: dict[str, Any] = {"preset": "standard", "metrics": "size,latency", "fail_on": "level"}
+DRIFT, OF_RUN, OF_ROUND = 0.1, 0.01, 0.06
+"""Standard deviations: of all times of a run, of an architecture in a run, of its first and last round."""
 SLOWED = "resnet50"
 
 
@@ -31,7 +32,7 @@ class Noisy(Nights):
 
 def _varied(each: Record, drift: float, chance: np.random.Generator) -> Record:
     reading = each.readings[KEY]
-    own = np.exp(drift + chance.normal(0, OF_RUN) + chance.normal(0, OF_ROUND, 3) * (1, 0, -1))
+    own = np.exp(drift + chance.normal(0, OF_RUN) + chance.normal(0, OF_ROUND) * np.array([1, 0, -1]))
     samples = tuple(
         float(sample * factor)
         for part, factor in zip(np.array_split(reading.samples, 3), own, strict=True)
@@ -89,7 +90,7 @@ def test_a_slowdown_that_is_gone_needs_no_acceptance(nights: Noisy) -> None:
     assert [nights.night(slower(SLOWED, 1.15)) for _ in range(6)] == [1] * 6
     assert nights.night() == 0
     assert nights.night(slower(SLOWED, 1.15)) == 1
-    [line] = nights.lines
+    [line] = [line for line in nights.lines if "above the level" in line]
     assert f"since {nights.day()}" in line
     assert "level of 9 runs" in line
 
@@ -139,8 +140,7 @@ def test_findings_of_other_architectures_stay_in_the_level(nights: Noisy) -> Non
     [line] = [line for line in nights.lines if "above the level" in line]
     assert "resnet50" in line
     assert "level of 7 runs" in line
-    assert nights.night(macs, slower("alexnet", 1.3)) == 1
-    assert not [line for line in nights.lines if "above the level" in line and "alexnet" in line]
+    assert nights.night(macs, slower("alexnet", 1.3)) == 0
 
 
 def test_accepting_a_slower_time_starts_its_level(nights: Noisy) -> None:

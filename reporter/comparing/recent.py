@@ -12,8 +12,8 @@ Two changes are tested: that of this run alone, and the mean of this run and the
 2. above t x its noise, t being Student's quantile at ALPHA divided by the number of tests: two for each architecture,
    metric and machine. The standard deviation between runs is estimated robustly, from successive differences or from
    deviations from the level, whichever is larger, and pooled over the architectures;
-3. above the largest deviation from a level, in standard deviations, that any other architecture had in these runs:
-   single runs that are slow by chance are more frequent than in a normal distribution.
+3. above the largest deviation from a level, in standard deviations, that any other architecture had in these runs, and
+   by a quarter for this run alone: single runs that are slow by chance are more frequent than in a normal distribution.
 
 If not, it is `noisy` if the change of this run is above MIN_EFFECT, and `unchanged` below.
 """
@@ -28,7 +28,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from reporter.comparing.differences import Gap, Judgement, Level
-from reporter.comparing.noise import NORMAL_MEDIAN
 from reporter.comparing.pairs import is_time
 from reporter.comparing.times import ABSOLUTE_EFFECT, ALPHA, BEYOND, FEWEST, MIN_EFFECT
 from reporter.history import PastRun
@@ -41,10 +40,12 @@ FEWEST_RUNS = 5
 """Accepted runs of a machine that the noise between runs is estimated from."""
 FEWEST_OF_LEVEL = 3
 """Accepted runs of an architecture that make a level, for example after a change was accepted."""
+NORMAL = {0.5: 0.6745, 0.9: 1.6449}
+"""Quantiles of absolute deviations in a normal distribution: the pooled noise is the larger estimate of both."""
 MOST_PRECISE = 1e-4
 """No time is taken to vary less between runs, as a share."""
-WINDOWS = (1, 2)
-"""The last runs whose mean change is tested."""
+WINDOWS = {1: 1.25, 2: 1.0}
+"""The last runs whose mean change is tested: by what factor it is above the largest deviation of the others."""
 TOO_FEW = "fewer than {count} accepted runs on this machine"
 NO_LEVEL = "fewer than {count} accepted runs since its level changed, or no new value"
 
@@ -183,7 +184,7 @@ def _test(column: Column, times: Log, window: int, tests: int) -> Test:
     deviation, freedom = _noise(levels)
     reach = student(freedom, ALPHA / tests) * np.ones(len(levels))
     if column.relative:
-        reach = np.maximum(reach, _largest_of_others(levels, deviation))
+        reach = np.maximum(reach, WINDOWS[window] * _largest_of_others(levels, deviation))
     noise = reach * deviation * np.sqrt(1 / window + math.pi / 2 / np.array([max(1, len(level)) for level in levels]))
     change, floor = changes.mean(axis=0), np.maximum(noise, column.least)
     in_each_run = (np.sign(change) * changes > column.least).all(axis=0)
@@ -194,16 +195,18 @@ def _noise(levels: Sequence[Log]) -> tuple[Log, float]:
     """The standard deviation of each architecture between runs, and the degrees of freedom behind it."""
     steps = [np.diff(level) / math.sqrt(2) for level in levels]
     distances = [level - np.median(level) if len(level) else level for level in levels]
-    pooled = max(_variance(np.concatenate(each)) for each in (steps, distances))
+    pooled = max(_variance(np.concatenate(each), share) for each in (steps, distances) for share in NORMAL)
     own = np.array([max(_variance(step), _variance(far)) for step, far in zip(steps, distances, strict=True)])
     freedom = np.array([len(step) / 2 for step in steps])
     total = max(1.0, sum(len(step) for step in steps) / 4)
     return np.sqrt(moderated(own, pooled, freedom)), total
 
 
-def _variance(deviations: Log) -> float:
-    """From the median of absolute deviations; MOST_PRECISE at least, for times that do not vary at all."""
-    return max(MOST_PRECISE, NORMAL_MEDIAN * float(np.median(np.abs(deviations)))) ** 2 if len(deviations) else 0.0
+def _variance(deviations: Log, share: float = 0.5) -> float:
+    """From a quantile of absolute deviations; MOST_PRECISE at least, for times that do not vary at all."""
+    if not len(deviations):
+        return 0.0
+    return max(MOST_PRECISE, float(np.quantile(np.abs(deviations), share)) / NORMAL[share]) ** 2
 
 
 def _largest_of_others(levels: Sequence[Log], deviation: Log) -> Log:
