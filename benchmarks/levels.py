@@ -84,32 +84,39 @@ def row(judge: Judge, first: int, factor: float) -> str:
 
 def tables() -> Iterator[str]:
     """Both tables in Markdown."""
-    total = len(runs()[0])
-    titles = [f"run {number}" for number in range(1, NIGHTS + 1)]
-    head = " | ".join([f"timing: {titles[0]}", *titles[1:], "others", f"level: {titles[0]}", *titles[1:], "others"])
-    yield f"Architectures detected, of {total}, by the first, second and third run with the slowdown:\n"
-    yield f"| slowdown | accepted runs before | {head} |"
+    numbers = [f"run {number + 1}" for number in range(NIGHTS)]
+    yield f"Architectures detected, of {len(runs()[0])}, by each run with the slowdown, and others reported:\n"
+    yield _line(
+        ["slowdown", "accepted runs before"],
+        *([f"{gate}, {number}" for number in numbers] + ["others"] for gate in ("timing", "level")),
+    )
     yield "| ---: " * (2 + 2 * (NIGHTS + 1)) + "|"
     for factor in STEPS:
         for first in FIRST:
-            yield f"| {factor - 1:.0%} | {first - 1} | {row(by_timing, first, factor)} | {row(by_level, first, factor)} |"
-    nights = 2 * (len(runs()) - recent.FEWEST_RUNS)
-    counts = [sum(false_positives(judge, side) for side in "ab") for judge in (by_timing, by_level)]
-    yield f"\nRuns without a slowdown in which anything was reported: timing {counts[0]}, level {counts[1]} of {nights}.\n"
-    yield f"Levels of other lengths, {FIRST[-1] - 1} accepted runs before:\n"
-    yield (
-        "| runs in a level | "
-        + " | ".join(f"{factor - 1:.0%} by run {n + 1}" for factor in STEPS for n in range(NIGHTS))
-        + (" | runs without a slowdown reported |")
-    )
-    yield "| ---: " * (2 + NIGHTS * len(STEPS)) + "|"
-    usual = recent.LEVEL_RUNS
-    for length in LENGTHS:
-        recent.LEVEL_RUNS = length
+            cells = row(by_timing, first, factor), row(by_level, first, factor)
+            yield _line([f"{factor - 1:.0%}", str(first - 1)], cells)
+    timing, level = (sum(false_positives(judge, side) for side in "ab") for judge in (by_timing, by_level))
+    quiet = 2 * (len(runs()) - recent.FEWEST_RUNS)
+    yield f"\nOf {quiet} runs without a slowdown, timing reported something in {timing}, level in {level}.\n"
+    yield f"Levels of other lengths, with {FIRST[-1] - 1} accepted runs before:\n"
+    steps = [f"{factor - 1:.0%}, {number}" for factor in STEPS for number in numbers]
+    yield _line(["runs in a level"], steps, [f"reported without a slowdown, of {quiet}"])
+    yield "| ---: " * (2 + len(steps)) + "|"
+    yield from map(_of_length, LENGTHS)
+
+
+def _of_length(length: int) -> str:
+    """A row of the second table."""
+    usual, recent.LEVEL_RUNS = recent.LEVEL_RUNS, length
+    try:
         cells = [row(by_level, FIRST[-1], factor).rpartition(" | ")[0] for factor in STEPS]
-        alarms = sum(false_positives(by_level, side) for side in "ab")
-        yield f"| {length} | {' | '.join(cells)} | {alarms} of {nights} |"
-    recent.LEVEL_RUNS = usual
+        return _line([str(length)], cells, [str(sum(false_positives(by_level, side) for side in "ab"))])
+    finally:
+        recent.LEVEL_RUNS = usual
+
+
+def _line(*cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell for each in cells for cell in each)} |"
 
 
 if __name__ == "__main__":

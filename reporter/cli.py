@@ -107,12 +107,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _regressed(before: Results | None, folder: Path, fail_on: FailOn) -> bool:
     """Tells what changed since the baseline, and keeps it for the report; whether it is what --fail-on fails on."""
     from reporter.comparing import compare, kept, words
+    from reporter.nightly.level import of_folder
 
     if before is None:
         kept.keep(folder, None)
         return False
     now = compare.read(folder, "--out")
-    found = compare.compare_results(before, now)
+    found = compare.compare_results(of_folder(before), of_folder(now))
     kept.keep(folder, kept.Kept(before.folder.name, before.measured, found))
     _say(f"compared with {before.folder}: {words.in_words(found, (*before.complaints, *now.complaints))}")
     return found.fails(fail_on)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reporter.comparing.differences import Basis, Change, Differences, Gap, Kind, Timing
+from reporter.comparing.differences import Basis, Change, Differences, Gap, Kind, Level, Timing
 from reporter.comparing.times import MIN_EFFECT
 from reporter.telling import units
 from reporter.telling.language import SOURCE, Language, language
@@ -27,6 +27,7 @@ COUNTED: dict[Kind, str] = {
     "information": "{count} for information",
 }
 SLOWER, FASTER = "{count} slower", "{count} faster"
+ABOVE = "{count} above the level of earlier runs"
 
 
 def in_words(differences: Differences, complaints: Sequence[str] = ()) -> str:
@@ -59,6 +60,7 @@ def as_json(differences: Differences, base: str, new: str, complaints: Sequence[
         "headline": headline(differences),
         "changes": [_plain(change) for change in differences.changes],
         "times": [_plain(timing) for timing in differences.timings],
+        "levels": [_plain(level) for level in differences.levels],
         "bases": [_plain(basis) for basis in differences.bases],
         "not_compared": [_plain(gap) for gap in differences.gaps],
         "complaints": list(complaints),
@@ -77,6 +79,7 @@ class Words:
         _ = self.language._
         counts = {word: len(self.differences.of(kind)) for kind, word in COUNTED.items()}
         counts |= {SLOWER: len(self.differences.judged("regressed")), FASTER: len(self.differences.judged("improved"))}
+        counts |= {ABOVE: len(self.differences.above_level())}
         told = [_(word).format(count=count) for word, count in counts.items() if count]
         return _("Changed: {what}").format(what=", ".join(told)) if told else self._unchanged()
 
@@ -105,12 +108,15 @@ class Words:
     def changes(self) -> Iterator[str]:
         """A line for each thing that changed, times last, the most slowed first."""
         found = self.differences
-        machines = {change.machine for change in found.changes} | {row.machine for row in found.timings}
+        rows: list[Change | Timing | Level] = [*found.changes, *found.timings, *found.levels]
+        machines = {row.machine for row in rows}
         for kind in COUNTED:
             for change in found.of(kind):
                 yield self._line(change, self._change(change), machines)
         for timing in sorted((*found.judged("regressed"), *found.judged("improved")), key=lambda row: -row.ratio):
             yield self._line(timing, self._timing(timing), machines)
+        for level in sorted(found.above_level(), key=lambda row: -row.ratio):
+            yield self._line(level, self._level(level), machines)
 
     def grounds(self) -> list[str]:
         """What the comparison rests on, and what it could not say, a sentence for all quantities that share it."""
@@ -128,7 +134,7 @@ class Words:
             lines.append(moved.format(count=noisy, all=len(self.differences.timings), share=f"{MIN_EFFECT:.0%}"))
         return lines
 
-    def _line(self, found: Change | Timing, told: str, machines: set[str]) -> str:
+    def _line(self, found: Change | Timing | Level, told: str, machines: set[str]) -> str:
         """The line of a finding; it names the machine where there are several."""
         place = self.language._("{name} on {machine}") if len(machines) > 1 else "{name}"
         return f"{place.format(name=found.architecture, machine=found.machine)}: {told}"
@@ -164,6 +170,14 @@ class Words:
         told = message if slower else faster
         return told.format(title=_(quantity.title), change=change, old=old, new=new, floor=floor)
 
+    def _level(self, level: Level) -> str:
+        _, ngettext, quantity = self.language._, self.language.ngettext, level.quantity
+        base, new = (units.words(self.language, quantity, value) for value in (level.base, level.new))
+        runs = ngettext("the level of {count} run", "the level of {count} runs", level.runs).format(count=level.runs)
+        message = _("{title} above {runs}: {change} time ({base} → {new}; noise reaches {floor})")
+        change, floor = units.change(self.language, level.ratio, 1.0), self._share(level.floor)
+        return message.format(title=_(quantity.title), runs=runs, change=change, base=base, new=new, floor=floor)
+
     def _basis(self, basis: Basis) -> Iterator[str]:
         _, count = self.language._, basis.networks
         if not basis.relative:
@@ -198,6 +212,6 @@ class Words:
         return f"{self.language.number(100 * value, 1)} %"
 
 
-def _plain(noun: Change | Timing | Basis | Gap) -> dict[str, Any]:
+def _plain(noun: Change | Timing | Level | Basis | Gap) -> dict[str, Any]:
     fields = {name: value for name, value in vars(noun).items() if name != "quantity"}
     return {"key": noun.quantity.key if noun.quantity else None, "unit": noun.quantity and noun.quantity.unit, **fields}

@@ -12,9 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from reporter import history
+from reporter.comparing.compare import Results
 from reporter.comparing.levels import NIGHTS
 from reporter.comparing.pairs import is_time
 from reporter.history import PastRun
+from reporter.nightly.folder import Folder
 from reporter.nightly.state import Acceptance, Red, Run
 from reporter.types import Record, ReporterError
 
@@ -30,6 +32,16 @@ def past(path: Path, tonight: Sequence[Record], last: Run | None, acceptances: S
     except ReporterError:
         return []
     return accepted(runs, last, acceptances)
+
+
+def of_folder(side: Results) -> Results:
+    """A results folder with the times of its history that a level is made of."""
+    folder = Folder(side.folder)
+    try:
+        entries = folder.acceptances().accepted
+    except ReporterError:
+        entries = ()
+    return replace(side, accepted=tuple(accepted(side.history, folder.last(), entries)))
 
 
 def accepted(runs: Sequence[PastRun], last: Run | None, acceptances: Sequence[Acceptance]) -> list[PastRun]:
