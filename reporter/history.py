@@ -76,6 +76,16 @@ def recent(
     return sorted((run for group in whole for run in reversed(group)), key=lambda run: run.moment)
 
 
+def complaint(path: Path, most_bytes: int = MOST_BYTES) -> str | None:
+    """A line about a history in which no line can be read, None if there is one, or no history."""
+    try:
+        if not path.is_file() or not path.stat().st_size or next(_backwards(path, most_bytes), None):
+            return None
+    except OSError as error:
+        return f"{path}: cannot be read: {error.strerror}; earlier runs are left out"
+    return f"{path}: no line of it can be read; earlier runs are left out"
+
+
 def last_values(path: Path, names: Collection[str], most_bytes: int = MOST_BYTES) -> dict[str, dict[str, float]]:
     """The last value of each key of some architectures, on any machine; none from a file that cannot be read."""
     found: dict[str, dict[str, float]] = {}

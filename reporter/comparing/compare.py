@@ -99,4 +99,5 @@ def read(folder: Path, name: str) -> Results:
         past = history.recent(folder / "history.jsonl", machines, keys=keys)
     except ReporterError as error:
         return Results(folder, tuple(records), (), (*complaints, str(error)))
-    return Results(folder, tuple(records), tuple(past), tuple(complaints))
+    unreadable = history.complaint(folder / "history.jsonl")
+    return Results(folder, tuple(records), tuple(past), (*complaints, *([unreadable] if unreadable else [])))

@@ -108,6 +108,8 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
         if base.records and not folder.base.exists():
             folder.promote(base.records)  # or the next run would be compared with this one, whatever it finds
         before = Before(base, folder.last(), _past(folder, base), unfinished)
+        if unreadable := history.complaint(folder.out / "history.jsonl"):
+            output.say(unreadable)
         folder.begin(now)
         outcome, problem = _measured(work, base, progress, steps.measure)
         night = _judged(work, before, now, partial=problem is not None)
@@ -139,7 +141,7 @@ def _judged(work: Plan, before: Before, now: str, partial: bool) -> Night:
         with suppress(ReporterError):  # a full disk hides no finding of this run
             work.folder.promote(compared)  # the history has the values of this run as soon as it is complete
     found = comparison.differences(compared, tonight, before.past) if compared else Differences()
-    levels, without = recent.judge(tonight, _level(work, before, tonight))
+    levels, without = recent.judge(tonight, _level(work, before, tonight, now))
     found = replace(found, levels=tuple(levels), without_level=tuple(without))
     findings = comparison.findings(found, tonight, last, work.folder.acceptances().accepted, now)
     if partial:
@@ -153,7 +155,7 @@ def _judged(work: Plan, before: Before, now: str, partial: bool) -> Night:
         substituted=tuple(each.architecture for each in served),
         unfinished=before.unfinished,
         now=now,
-        level=work.fail_on in ("level", "any"),
+        fail_on=work.fail_on,
     )
 
 
@@ -173,6 +175,7 @@ def _complete(work: Plan, before: Before, night: Night, outcome: Outcome, steps:
         findings=tuple(night.findings),
         failing=tuple(night.failing),
         red=tuple(level.red(before.last)),
+        starts=level.restarted(night.base.records, night.tonight, before.last, night.now),
     )
     compared = kept.Kept("the last accepted run", newest.started, night.differences) if newest else None
     try:
@@ -208,7 +211,8 @@ def _past(folder: Folder, base: Baseline) -> list[PastRun]:
         return []
 
 
-def _level(work: Plan, before: Before, tonight: Sequence[Record]) -> list[PastRun]:
+def _level(work: Plan, before: Before, tonight: Sequence[Record], now: str) -> list[PastRun]:
     """The accepted runs that the level of each time is made of."""
-    acceptances = work.folder.acceptances().accepted
-    return level.past(work.folder.out / "history.jsonl", tonight, before.last, acceptances)
+    starts = level.starts(before.last, work.folder.acceptances().accepted)
+    starts += level.restarted(before.base.records, tonight, before.last, now)
+    return level.past(work.folder.out / "history.jsonl", tonight, starts, before.last)

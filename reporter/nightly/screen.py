@@ -9,6 +9,7 @@ from datetime import datetime
 from reporter.comparing.differences import Differences
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.state import Failing, Finding, Kind
+from reporter.settings import FailOn
 from reporter.telling import units
 from reporter.telling.language import SOURCE, language
 from reporter.types import Quantity, Record
@@ -25,6 +26,8 @@ COUNTS: dict[Kind, str] = {
     "slower": "slower",
     "level": "above the level of earlier runs",
 }
+TIMING: tuple[FailOn, ...] = ("timing", "any")
+LEVEL: tuple[FailOn, ...] = ("level", "any")
 ENGLISH = language(SOURCE)
 
 
@@ -42,8 +45,7 @@ class Night:
     unfinished: str | None = None
     """The start of a run that did not finish."""
     now: str = ""
-    level: bool = False
-    """Whether times that could not be compared with their level are reported."""
+    fail_on: FailOn = "never"
 
 
 def headline(night: Night) -> str:
@@ -58,7 +60,7 @@ def headline(night: Night) -> str:
         parts.append(f"the run of {moment(night.unfinished)} did not finish")
     if night.base.newest:
         parts += [_versions(night), f"baseline: run of {moment(night.base.newest.started)}"]
-    text = "; ".join(parts)
+    text = "; ".join([*parts, *_detectable(night)])
     return f"{text[:1].upper()}{text[1:]}."
 
 
@@ -132,7 +134,7 @@ def _reasons(night: Night) -> list[str]:
     """What has no verdict, by its reason: which metrics, and of how many architectures."""
     found = night.differences
     titles: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for gap in (*found.gaps, *(found.without_level if night.level else ())):
+    for gap in (*found.gaps, *(found.without_level if night.fail_on in LEVEL else ())):
         titles.setdefault((gap.why, gap.architectures), []).append(gap.quantity.title if gap.quantity else "times")
     made = [f"{_and_more(what)} of {_and_more(who)} ({why})" for (why, who), what in titles.items()]
     unjudged: dict[str, set[str]] = {}
@@ -155,6 +157,19 @@ def _without_baseline(night: Night) -> Iterator[str]:
     for name in night.base.unreadable[:NAMED]:
         served = "; compared with the last values of history.jsonl" if name in night.substituted else ""
         yield f"no baseline for {name}: its record cannot be read{served}"
+
+
+def _detectable(night: Night) -> Iterator[str]:
+    """From what slowdown on the rules that --fail-on asks for report one: the range over all times."""
+    timing = [row.floor for row in night.differences.timings if row.floor] if night.fail_on in TIMING else []
+    level = [row.floor for row in night.differences.levels] if night.fail_on in LEVEL else []
+    ranges = [
+        f"{min(floors):.1%} to {max(floors):.1%} by {rule}"
+        for rule, floors in (("timing", timing), ("level", level))
+        if floors
+    ]
+    if ranges:
+        yield f"slowdowns are detected from {', '.join(ranges)}"
 
 
 def _versions(night: Night) -> str:

@@ -21,6 +21,8 @@ SCHEMA = 1
 LARGEST = 2**24
 """Bytes of a file of this module."""
 Stored = TypeVar("Stored", bound=Model)
+Place = tuple[str, str, str]
+"""Architecture, metric, machine."""
 
 
 class Finding(Model):
@@ -77,6 +79,19 @@ class Red(Model):
     architectures: tuple[str, ...]
 
 
+class Start(Model):
+    """The level of a time starts with this run, because its settings changed."""
+
+    architecture: str
+    metric: str
+    machine: str
+    run: str
+
+    @property
+    def place(self) -> Place:
+        return self.architecture, self.metric, self.machine
+
+
 class Run(Model):
     """A complete nightly run: `parts` are the files and folders that it puts in place, `red` earlier runs."""
 
@@ -87,6 +102,7 @@ class Run(Model):
     findings: tuple[Finding, ...] = ()
     failing: tuple[Failing, ...] = ()
     red: tuple[Red, ...] = ()
+    starts: tuple[Start, ...] = ()
     parts: tuple[str, ...] = ()
 
     @property
