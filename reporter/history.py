@@ -41,7 +41,6 @@ class PastRun:
     name: str
     environment: dict[str, Any]
     values: dict[str, dict[str, float]] = field(default_factory=dict)
-    finished: bool = True
 
     def value(self, architecture: str, key: str) -> float | None:
         """A value of the run, None where it has none that is a number."""
@@ -74,16 +73,6 @@ def recent(
         raise ReporterError(f"{path}: cannot be read: {error.strerror}; earlier runs are left out") from None
     whole = [group[:runs] if entire or len(group) > runs else group[:-1] for group in found.values()]
     return sorted((run for group in whole for run in reversed(group)), key=lambda run: run.moment)
-
-
-def complaint(path: Path, most_bytes: int = MOST_BYTES) -> str | None:
-    """A line about a history in which no line can be read, None if there is one, or no history."""
-    try:
-        if not path.is_file() or not path.stat().st_size or next(_backwards(path, most_bytes), None):
-            return None
-    except OSError as error:
-        return f"{path}: cannot be read: {error.strerror}; earlier runs are left out"
-    return f"{path}: no line of it can be read; earlier runs are left out"
 
 
 def last_values(path: Path, names: Collection[str], most_bytes: int = MOST_BYTES) -> dict[str, dict[str, float]]:
@@ -124,7 +113,6 @@ def _take(line: dict[str, Any], group: list[PastRun], seen: dict[str, str], keys
         environment = line.get("environment")
         group.append(PastRun(machine, moment, run, environment if isinstance(environment, dict) else {}))
     seen[machine] = moment
-    group[-1].finished &= line.get("finished") is not False
     values = line["values"]
     wanted = values.keys() & keys if keys else values
     group[-1].values[name] = {key: values[key] for key in wanted if _is_number(values[key])}

@@ -11,11 +11,11 @@ import levels
 import numpy as np
 import pytest
 from commands import ROOT, run
-from compare_simulation import LATENCY, NETWORKS, past, records
+from compare_simulation import LATENCY, past, records
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nights import Nights, slower, with_reading
-from test_nights_level import KEY, SLOWED, Noisy
+from nights import Nights, slower
+from test_nights_level import SLOWED, Noisy
 
 from reporter import store
 from reporter.comparing import recent
@@ -25,8 +25,7 @@ from reporter.comparing.words import in_words
 from reporter.history import PastRun
 from reporter.intervals import Log
 from reporter.nightly.level import of_folder
-from reporter.readings import Origin
-from reporter.types import Reading, Record
+from reporter.types import Reading
 
 THROUGHPUT = LATENCY.model_copy(update={"key": "throughput_cpu", "unit": "1/s", "better": "higher"})
 OF_RUN, DRIFT = 0.012, 0.1
@@ -214,43 +213,6 @@ def test_a_folder_without_history_is_refused(folder: Path, tmp_path: Path) -> No
         assert "a level takes 5" in done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
-
-
-def test_what_was_not_measured_again_is_not_compared() -> None:
-    """Rounds of the same run on both sides: the architecture has no verdict, and takes no part in the drift."""
-    base, new = noisy_records(1), noisy_records(2)
-    faster = [with_reading(each.architecture, KEY, samples=scaled(each, 0.85))(each) for each in new]
-    stale = [base[0], *faster[1:]]
-    found = compare(base, stale)
-    assert [(gap.architectures, gap.why) for gap in found.gaps] == [
-        ((base[0].architecture,), "not measured again since BASE")
-    ]
-    assert base[0].architecture not in {row.architecture for row in found.timings}
-    assert not found.fails("timing")
-    assert found.bases[0].common == pytest.approx(0.85, rel=0.05)
-    assert not compare(base, base).gaps
-
-
-def noisy_records(seed: int) -> list[Record]:
-    """Records with rounds of a run of this number."""
-    chance = np.random.default_rng(seed)
-    rounds = {name: chance.normal(0, 0.01, 12) for name in NETWORKS}
-    quantity, origin = LATENCY, Origin(run=str(seed), started="2026-11-01T02:17:00+00:00")
-    return records(
-        {
-            name: Reading(
-                quantity=quantity,
-                samples=tuple(float(value) for value in np.exp(logs - 4)),
-                rounds=(4, 4, 4),
-                origins=(origin,) * 3,
-            )
-            for name, logs in rounds.items()
-        }
-    )
-
-
-def scaled(each: Record, factor: float) -> tuple[float, ...]:
-    return tuple(factor * float(sample) for sample in each.readings[KEY].samples)
 
 
 def test_the_text_has_the_number_of_runs() -> None:

@@ -38,7 +38,7 @@ def compare(
     """What changed from base to new; `past` has earlier runs, oldest first, `level` the accepted times of these."""
     paired = pairs.pairs(base, new)
     timings, bases, left = times.judge(paired, past)
-    levels, without = recent.judge(new, [run for run in (past if level is None else level) if run.finished])
+    levels, without = recent.judge(new, past if level is None else level)
     return Differences(
         changes=(*pairs.rows(base, new), *pairs.changes(paired)),
         timings=tuple(timings),
@@ -69,7 +69,7 @@ def _past(base: Sequence[PastRun], new: Sequence[PastRun]) -> list[PastRun]:
 
 def check_level(fail_on: FailOn, past: Sequence[PastRun], machines: Collection[str], where: str) -> None:
     """ReporterError if --fail-on is for levels only, and no machine has enough earlier runs to make one."""
-    most = max(Counter(run.machine for run in past if run.finished and run.machine in machines).values(), default=0)
+    most = max(Counter(run.machine for run in past if run.machine in machines).values(), default=0)
     if fail_on == "level" and most < recent.FEWEST_RUNS:
         why = f"history.jsonl of {where} has {most} earlier runs of the machine, and a level takes {recent.FEWEST_RUNS}"
         raise ReporterError(f"--fail-on level: {why}; compare within the folder of reporter nightly --out")
@@ -99,5 +99,4 @@ def read(folder: Path, name: str) -> Results:
         past = history.recent(folder / "history.jsonl", machines, keys=keys)
     except ReporterError as error:
         return Results(folder, tuple(records), (), (*complaints, str(error)))
-    unreadable = history.complaint(folder / "history.jsonl")
-    return Results(folder, tuple(records), tuple(past), (*complaints, *([unreadable] if unreadable else [])))
+    return Results(folder, tuple(records), tuple(past), tuple(complaints))

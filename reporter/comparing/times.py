@@ -82,10 +82,7 @@ def judge(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timing],
                 columns[pair.new.machine, quantity.key][pair.new.architecture] = (base, new)
     groups, gaps = [], []
     for (machine, _), every_run in sorted(columns.items()):
-        again = {name: sides for name, sides in every_run.items() if not _same_rounds(*sides)}
-        old = tuple(sorted(every_run.keys() - again.keys()))
-        gaps += [Gap("not measured again since BASE", again[min(again)][1].quantity, old)] if again and old else []
-        networks = _of_one_level(again or every_run)
+        networks = _of_one_level(every_run)
         whole = _whole(networks)
         left = tuple(sorted(networks.keys() - whole.keys()))
         quantity = next(iter(networks.values()))[1].quantity
@@ -93,11 +90,6 @@ def judge(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timing],
         groups += [_group(machine, quantity, whole, past)] if whole else []
     rows = sum(len(group.networks) for group in groups)
     return [row for group in groups for row in _rows(group, rows)], [_basis(group, rows) for group in groups], gaps
-
-
-def _same_rounds(base: Reading, new: Reading) -> bool:
-    """Whether both sides are the rounds of the same runs: NEW has taken them over instead of measuring again."""
-    return bool(base.origins) and base.origins == new.origins and base.samples == new.samples
 
 
 def _of_one_level(networks: Mapping[str, Sides]) -> dict[str, Sides]:

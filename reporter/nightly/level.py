@@ -1,6 +1,6 @@
 """The runs of the history that the level of a time is made of.
 
-A run is left out for the architectures that had findings that were not accepted, and completely if it did not finish.
+A run is left out for the architectures that had findings that were not accepted.
 When a slower time is accepted, its level starts with the accepted run; when it is measured under other settings than
 the baseline, with that run.
 """
@@ -49,7 +49,7 @@ def accepted(runs: Sequence[PastRun], starts: Iterable[Start], last: Run | None)
     nights, moments = list(red(last)), defaultdict[Place, str](str)
     for each in starts:
         moments[each.place] = max(moments[each.place], each.run)
-    return [_cut(run, nights, moments) for run in runs if run.finished]
+    return [_cut(run, nights, moments) for run in runs]
 
 
 def starts(last: Run | None, acceptances: Iterable[Acceptance]) -> list[Start]:

@@ -108,8 +108,6 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
         if base.records and not folder.base.exists():
             folder.promote(base.records)  # or the next run would be compared with this one, whatever it finds
         before = Before(base, folder.last(), _past(folder, base), unfinished)
-        if unreadable := history.complaint(folder.out / "history.jsonl"):
-            output.say(unreadable)
         folder.begin(now)
         outcome, problem = _measured(work, base, progress, steps.measure)
         night = _judged(work, before, now, partial=problem is not None)

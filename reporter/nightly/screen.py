@@ -26,7 +26,6 @@ COUNTS: dict[Kind, str] = {
     "slower": "slower",
     "level": "above the level of earlier runs",
 }
-TIMING: tuple[FailOn, ...] = ("timing", "any")
 LEVEL: tuple[FailOn, ...] = ("level", "any")
 ENGLISH = language(SOURCE)
 
@@ -60,7 +59,7 @@ def headline(night: Night) -> str:
         parts.append(f"the run of {moment(night.unfinished)} did not finish")
     if night.base.newest:
         parts += [_versions(night), f"baseline: run of {moment(night.base.newest.started)}"]
-    text = "; ".join([*parts, *_detectable(night)])
+    text = "; ".join([*parts, *_noise_of_levels(night)])
     return f"{text[:1].upper()}{text[1:]}."
 
 
@@ -159,17 +158,11 @@ def _without_baseline(night: Night) -> Iterator[str]:
         yield f"no baseline for {name}: its record cannot be read{served}"
 
 
-def _detectable(night: Night) -> Iterator[str]:
-    """From what slowdown on the rules that --fail-on asks for report one: the range over all times."""
-    timing = [row.floor for row in night.differences.timings if row.floor] if night.fail_on in TIMING else []
-    level = [row.floor for row in night.differences.levels] if night.fail_on in LEVEL else []
-    ranges = [
-        f"{min(floors):.1%} to {max(floors):.1%} by {rule}"
-        for rule, floors in (("timing", timing), ("level", level))
-        if floors
-    ]
-    if ranges:
-        yield f"slowdowns are detected from {', '.join(ranges)}"
+def _noise_of_levels(night: Night) -> Iterator[str]:
+    """The change that noise can reach in times that were compared with their level: the smallest and the largest."""
+    floors = sorted(row.floor for row in night.differences.levels)
+    if floors and night.fail_on in LEVEL:
+        yield f"noise of levels: {floors[0]:.0%} to {floors[-1]:.0%}"
 
 
 def _versions(night: Night) -> str:
