@@ -122,11 +122,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _compared(before: Results | None, folder: Path) -> Kept | None:
     """What changed since the baseline, which is printed; None if there is no baseline."""
     from reporter.comparing import compare, kept, words
+    from reporter.nightly.level import of_folder
 
     if before is None:
         return None
     now = compare.read(folder, "--out")
-    found = compare.compare_results(before, now)
+    found = compare.compare_results(of_folder(before), of_folder(now))
     lines = words.in_words(found, (*before.complaints, *now.complaints)).split("\n")
     for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
         printing.say(line)

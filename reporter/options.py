@@ -52,7 +52,9 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
         "--config", type=click.Path(path_type=Path), metavar="FILE.toml", help="Any of these options from a file."
     ),
     click.option("--baseline", metavar="DIR", help="Compare with an earlier run at the end."),
-    click.option("--fail-on", metavar="KIND", help="exact, timing, any, never (default): what makes the exit code 1."),
+    click.option(
+        "--fail-on", metavar="KIND", help="exact, timing, level, any, never (default): what makes the exit code 1."
+    ),
     click.option("--executor", metavar="NAME", help="Where the work runs: local (default), ray."),
     click.option(
         "--ray-address", metavar="HOST:PORT", help="The cluster (default: RAY_ADDRESS, else one started here)."

@@ -16,7 +16,7 @@ from reporter.types import EFFORT, Metric, ReporterError
 
 Preset = Literal["quick", "standard", "thorough"]
 Weights = Literal["auto", "pretrained", "random"]
-FailOn = Literal["exact", "timing", "any", "never"]
+FailOn = Literal["exact", "timing", "level", "any", "never"]
 Executor = Literal["local", "ray"]
 
 

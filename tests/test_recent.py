@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from nights import Nights, failed, killed, made, with_reading
 
-from reporter.nightly import recent
-from reporter.nightly.recent import Headline
+from reporter.nightly import headlines
+from reporter.nightly.headlines import Headline
 from reporter.types import ReporterError
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
@@ -83,14 +83,14 @@ def test_headlines_are_escaped(tmp_path: Path) -> None:
 def test_the_number_of_runs_and_their_length_are_bounded(tmp_path: Path) -> None:
     """Also where the stored ones are more and longer."""
     nights = Nights(tmp_path / "out")
-    long = failed("vgg16", "y" * 3 * recent.LONGEST)
+    long = failed("vgg16", "y" * 3 * headlines.LONGEST)
     assert nights.play(made(), long) == 3
     stored = nights.out / ".nightly" / "recent.json"
-    recent.save(stored, [Headline(started=f"{number}", exit_code=0, headline="x") for number in range(recent.MOST)])
+    headlines.save(stored, [Headline(started=f"{number}", exit_code=0, headline="x") for number in range(headlines.MOST)])
     assert nights.play(made(), long) == 3
-    assert len(listed(nights)) == len(json.loads(stored.read_text())["runs"]) == recent.MOST
-    assert len(listed(nights)[0][2]) == recent.LONGEST
-    assert listed(nights)[-1][0] == str(recent.MOST - 2)
+    assert len(listed(nights)) == len(json.loads(stored.read_text())["runs"]) == headlines.MOST
+    assert len(listed(nights)[0][2]) == headlines.LONGEST
+    assert listed(nights)[-1][0] == str(headlines.MOST - 2)
 
 
 @pytest.mark.parametrize("content", ["{", '{"schema": 1, "runs": [{"started": 7}]}'])

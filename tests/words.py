@@ -12,7 +12,7 @@ from babel.messages.extract import extract_from_dir
 import reporter
 from reporter import facts
 from reporter.catalog import collect
-from reporter.comparing.words import COUNTED, FASTER, SLOWER
+from reporter.comparing.words import ABOVE, COUNTED, FASTER, SLOWER
 from reporter.telling.findings import OPENINGS
 from reporter.telling.render import folder
 from reporter.types import Architecture, Chart, Claim, Metric
@@ -47,7 +47,7 @@ def _catalogues() -> Iterator[str]:
         for quantity in metric.quantities:
             yield from (quantity.title, quantity.definition)
     yield from OPENINGS
-    yield from (*COUNTED.values(), SLOWER, FASTER)
+    yield from (*COUNTED.values(), SLOWER, FASTER, ABOVE)
     for claim in collect("reporter.claims", Claim).values():
         yield claim.statement
     for architecture in collect("reporter.architectures", Architecture).values():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--markdown", is_flag=True, help="For the summary of a nightly job.")
 @click.option(
     "--fail-on",
-    type=click.Choice(["exact", "timing", "any", "never"]),
+    type=click.Choice(["exact", "timing", "level", "any", "never"]),
     default="never",
     help="What makes the exit code 1 (default: never).",
 )
@@ -31,11 +31,14 @@ def compare_command(
 ) -> None:
     """What changed between two result folders, and whether it is noise."""
     from reporter.comparing import compare, words
+    from reporter.nightly.level import of_folder
 
     if as_json and markdown:
         raise click.UsageError("--json and --markdown are two formats; use one of them")
-    sides = compare.read(base, "BASE"), compare.read(new, "NEW")
+    sides = of_folder(compare.read(base, "BASE")), of_folder(compare.read(new, "NEW"))
     compare.check_rounds(fail_on, sides)
+    machines = {record.machine for record in sides[1].records}
+    compare.check_level(fail_on, compare.past_level(*sides), machines, f"{base} and {new}")
     found = compare.compare_results(*sides)
     complaints = [line for side in sides for line in side.complaints]
     if as_json:

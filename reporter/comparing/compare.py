@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from reporter import history, store
-from reporter.comparing import pairs, times
+from reporter.comparing import pairs, recent, times
 from reporter.comparing.differences import Differences
 from reporter.history import PastRun
 from reporter.settings import FailOn, Settings, check_gate
@@ -23,6 +24,8 @@ class Results:
     records: tuple[Record, ...]
     history: tuple[PastRun, ...] = ()
     complaints: tuple[str, ...] = ()
+    accepted: tuple[PastRun, ...] | None = None
+    """The history with the times that a level is made of, None if that is all of it."""
 
     @property
     def measured(self) -> str:
@@ -30,37 +33,57 @@ class Results:
         return max(record.started for record in self.records)
 
 
-def compare(base: Sequence[Record], new: Sequence[Record], past: Sequence[PastRun] = ()) -> Differences:
-    """What changed from base to new; `past` has earlier runs, oldest first."""
+def compare(
+    base: Sequence[Record], new: Sequence[Record], past: Sequence[PastRun] = (), level: Sequence[PastRun] | None = None
+) -> Differences:
+    """What changed from base to new; `past` has earlier runs, oldest first, `level` the accepted times of these."""
     paired = pairs.pairs(base, new)
     timings, bases, left = times.judge(paired, past)
+    levels, without = recent.judge(new, past if level is None else level)
     return Differences(
         changes=(*pairs.rows(base, new), *pairs.changes(paired)),
         timings=tuple(timings),
         bases=tuple(bases),
         gaps=(*pairs.gaps(paired), *left),
+        levels=tuple(levels),
+        without_level=tuple(without),
     )
 
 
 def compare_results(base: Results, new: Results) -> Differences:
     """The same for two folders, with the history of both."""
-    return compare(base.records, new.records, _past(base, new))
+    return compare(base.records, new.records, _past(base.history, new.history), past_level(base, new))
 
 
-def _past(base: Results, new: Results) -> list[PastRun]:
+def past_level(base: Results, new: Results) -> list[PastRun]:
+    """The runs of both histories that the level of new's times is made of."""
+    return _past(*(side.history if side.accepted is None else side.accepted for side in (base, new)))
+
+
+def _past(base: Sequence[PastRun], new: Sequence[PastRun]) -> list[PastRun]:
     """The runs of both histories, oldest first, without the newest of NEW on each machine, which is compared."""
-    compared = list({run.machine: run for run in new.history}.values())
-    past = [*base.history, *(run for run in new.history if run not in base.history)]
-    return sorted((run for run in past if run not in compared), key=lambda run: run.moment)
+    runs = {(run.machine, run.moment, run.name): run for run in (*base, *new)}
+    for run in {run.machine: run for run in new}.values():
+        del runs[run.machine, run.moment, run.name]
+    return sorted(runs.values(), key=lambda run: run.moment)
+
+
+def check_level(fail_on: FailOn, past: Sequence[PastRun], machines: Collection[str], where: str) -> None:
+    """ReporterError if --fail-on is for levels only, and no machine has enough earlier runs to make one."""
+    most = max(Counter(run.machine for run in past if run.machine in machines).values(), default=0)
+    if fail_on == "level" and most < recent.FEWEST_RUNS:
+        why = f"history.jsonl of {where} has {most} earlier runs of the machine, and a level takes {recent.FEWEST_RUNS}"
+        raise ReporterError(f"--fail-on level: {why}; compare within the folder of reporter nightly --out")
 
 
 def baseline(settings: Settings) -> Results | None:
     """What --baseline names, read before anything is measured: it may be the folder of --out."""
     check_gate(settings)
     if settings.baseline:
-        found = read(Path(settings.baseline), "--baseline")
-        check_rounds(settings.fail_on, [found])
-        return found
+        before = read(Path(settings.baseline), "--baseline")
+        check_rounds(settings.fail_on, [before])
+        check_level(settings.fail_on, before.history, {run.machine for run in before.history}, settings.baseline)
+        return before
     if settings.fail_on != "never":
         raise ReporterError("--fail-on: there is nothing to compare with; name an earlier run: --baseline DIR")
     return None

@@ -51,6 +51,27 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class Level:
+    """The verdict on one time compared with its level: the median of the last accepted runs of the machine.
+
+    `ratio` is time over level, `relative` to the other architectures, and `floor` the change that noise can reach. The
+    level is that of so many `runs`, and the change the mean of the last `over` runs, this one included.
+    """
+
+    architecture: str
+    machine: str
+    quantity: Quantity
+    judgement: Judgement
+    base: float
+    new: float
+    relative: bool
+    ratio: float
+    floor: float
+    runs: int
+    over: int
+
+
+@dataclass(frozen=True)
 class Basis:
     """What the times of one quantity on one machine were judged by: `common` is what all networks share."""
 
@@ -79,6 +100,9 @@ class Differences:
     timings: tuple[Timing, ...] = ()
     bases: tuple[Basis, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    levels: tuple[Level, ...] = ()
+    without_level: tuple[Gap, ...] = ()
+    """What could not be compared with its level."""
 
     def of(self, kind: Kind) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.kind == kind)
@@ -86,12 +110,18 @@ class Differences:
     def judged(self, judgement: Judgement) -> tuple[Timing, ...]:
         return tuple(timing for timing in self.timings if timing.judgement == judgement)
 
+    def above_level(self) -> tuple[Level, ...]:
+        """The times that are slower than their level."""
+        return tuple(level for level in self.levels if level.judgement == "regressed")
+
     @property
     def changed(self) -> bool:
-        return bool(self.changes or self.judged("regressed") or self.judged("improved"))
+        times = self.judged("regressed") or self.judged("improved") or self.above_level()
+        return bool(self.changes or times)
 
     def fails(self, on: FailOn) -> bool:
         """Whether this is what `--fail-on` fails on; what got better never is."""
         broken = any(self.of(kind) for kind in BROKEN)
-        slower = bool(self.judged("regressed"))
-        return {"exact": broken, "timing": slower, "any": broken or slower, "never": False}[on]
+        slower, above = bool(self.judged("regressed")), bool(self.above_level())
+        some = broken or slower or above
+        return {"exact": broken, "timing": slower, "level": above, "any": some, "never": False}[on]

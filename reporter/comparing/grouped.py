@@ -10,8 +10,8 @@ from reporter.comparing.differences import Gap
 from reporter.telling.language import Language
 from reporter.types import Quantity
 
-Kind = Literal["removed", "failed", "exact", "slower", "recovered", "faster", "information", "new"]
-ORDER: tuple[Kind, ...] = ("removed", "failed", "exact", "slower", "recovered", "faster", "information", "new")
+Kind = Literal["removed", "failed", "exact", "slower", "level", "recovered", "faster", "information", "new"]
+ORDER: tuple[Kind, ...] = ("removed", "failed", "exact", "slower", "level", "recovered", "faster", "information", "new")
 MOST_LINES = 40
 """Lines of findings; the rest is counted."""
 NAMED = 5
@@ -49,6 +49,7 @@ def described(group: Sequence[Row], language: Language) -> str:
         "failed": _("failed: {what} of {names}: {reason}"),
         "exact": _("{title} changed: {values}"),
         "slower": _("{title} slower{why}: {values}"),
+        "level": _("{title} above the level of earlier runs{why}: {values}"),
         "recovered": _("recovered: {what} of {names}; before: {reason}"),
         "faster": _("{title} faster: {values}"),
         "information": _("{title} changed by more than chance, not gated: {values}"),

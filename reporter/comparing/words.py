@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reporter import printing
-from reporter.comparing.differences import Basis, Change, Differences, Gap, Timing
+from reporter.comparing.differences import Basis, Change, Differences, Gap, Level, Timing
 from reporter.comparing.differences import Kind as Changed
 from reporter.comparing.grouped import NAMED, Kind, Row, and_more, by_reason, described, groups, most
 from reporter.comparing.times import MIN_EFFECT
@@ -32,6 +32,7 @@ COUNTED: dict[Changed, str] = {
     "information": "{count} for information",
 }
 SLOWER, FASTER = "{count} slower", "{count} faster"
+ABOVE = "{count} above the level of earlier runs"
 
 
 def in_words(differences: Differences, complaints: Sequence[str] = ()) -> str:
@@ -71,6 +72,7 @@ def as_json(differences: Differences, base: str, new: str, complaints: Sequence[
         "headline": headline(differences, complaints),
         "changes": [_plain(change) for change in differences.changes],
         "times": [_plain(timing) for timing in differences.timings],
+        "levels": [_plain(level) for level in differences.levels],
         "bases": [_plain(basis) for basis in differences.bases],
         "not_compared": [_plain(gap) for gap in differences.gaps],
         "complaints": list(complaints),
@@ -95,6 +97,7 @@ class Words:
         _ = self.language._
         counts = {word: len(self.differences.of(kind)) for kind, word in COUNTED.items()}
         counts |= {SLOWER: len(self.differences.judged("regressed")), FASTER: len(self.differences.judged("improved"))}
+        counts |= {ABOVE: len(self.differences.above_level())}
         told = [_(word).format(count=count) for word, count in counts.items() if count]
         return _("Changed: {what}").format(what=", ".join(told)) if told else self._unchanged()
 
@@ -159,16 +162,20 @@ class Words:
             "failed": _("fix it, or make the new results the baseline"),
             "exact": _("if it is intended, make the new results the baseline"),
             "slower": _("confirm it with reporter ab, or make the new results the baseline"),
+            "level": _("confirm it with reporter ab, or make the new results the baseline"),
         }
         return actions.get(kind, _("no action needed"))
 
     def _rows(self) -> Iterator[Row]:
         found = self.differences
-        machines = {change.machine for change in found.changes} | {row.machine for row in found.timings}
+        rows: list[Change | Timing | Level] = [*found.changes, *found.timings, *found.levels]
+        machines = {row.machine for row in rows}
         for change in found.changes:
             yield self._change(change, self._place(change, machines))
         for timing in sorted((*found.judged("regressed"), *found.judged("improved")), key=lambda row: -row.ratio):
             yield self._timing(timing, self._place(timing, machines))
+        for level in sorted(found.above_level(), key=lambda row: -row.ratio):
+            yield self._level(level, self._place(level, machines))
 
     def grounds(self) -> list[str]:
         """What the comparison rests on, and what it could not say, a sentence for all quantities that share it."""
@@ -186,7 +193,7 @@ class Words:
             lines.append(moved.format(count=noisy, all=len(self.differences.timings), share=f"{MIN_EFFECT:.0%}"))
         return [*lines, *self.complaints]
 
-    def _place(self, found: Change | Timing, machines: set[str]) -> str:
+    def _place(self, found: Change | Timing | Level, machines: set[str]) -> str:
         """The name in a line; with the machine where there are several."""
         place = self.language._("{name} on {machine}") if len(machines) > 1 else "{name}"
         return place.format(name=found.architecture, machine=found.machine)
@@ -218,6 +225,15 @@ class Words:
         floor = self._share(noise if slower else noise / (1 + noise))  # the same ratio, inverted
         values = message.format(change=change, old=old, new=new, floor=floor)
         return Row("slower" if slower else "faster", name, quantity.key, _(quantity.title), f"{name} {values}")
+
+    def _level(self, level: Level, name: str) -> Row:
+        _, ngettext, quantity = self.language._, self.language.ngettext, level.quantity
+        base, new = (units.words(self.language, quantity, value) for value in (level.base, level.new))
+        runs = ngettext("the level of {count} run", "the level of {count} runs", level.runs).format(count=level.runs)
+        message = _("{change} time above {runs} ({base} → {new}; noise reaches {floor})")
+        change, floor = units.change(self.language, level.ratio, 1.0), self._share(level.floor)
+        values = message.format(runs=runs, change=change, base=base, new=new, floor=floor)
+        return Row("level", name, quantity.key, _(quantity.title), f"{name} {values}")
 
     def _basis(self, basis: Basis) -> Iterator[str]:
         _, count = self.language._, basis.networks
@@ -258,6 +274,6 @@ class Words:
         return f"{self.language.number(100 * value, 1)} %"
 
 
-def _plain(noun: Change | Timing | Basis | Gap) -> dict[str, Any]:
+def _plain(noun: Change | Timing | Level | Basis | Gap) -> dict[str, Any]:
     fields = {name: value for name, value in vars(noun).items() if name != "quantity"}
     return {"key": noun.quantity.key if noun.quantity else None, "unit": noun.quantity and noun.quantity.unit, **fields}

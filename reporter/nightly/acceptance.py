@@ -24,7 +24,7 @@ def accept(folder: Folder, architecture: str | None, metric: str | None, reason:
     ]
     if not meant:
         raise ReporterError(f"{folder.out}: nothing to accept; {_known(unaccepted)}")
-    entries = [_entry(each, reason, now) for each in meant]
+    entries = [_entry(each, reason, now, last.started) for each in meant]
     before = folder.acceptances().accepted
     state.save(folder.accepted_file, Acceptances(accepted=(*before, *entries)))
     settle(folder)
@@ -49,9 +49,9 @@ def settle(folder: Folder) -> None:
     state.save(folder.run_file, settled)
 
 
-def _entry(finding: Finding, reason: str, now: str) -> Acceptance:
+def _entry(finding: Finding, reason: str, now: str, run: str) -> Acceptance:
     about = finding.model_dump(exclude={"accepted", "reason"})
-    return Acceptance.model_validate({**about, "accepted": now, "reason": reason})
+    return Acceptance.model_validate({**about, "accepted": now, "run": run, "reason": reason})
 
 
 def _known(findings: Sequence[Finding]) -> str:

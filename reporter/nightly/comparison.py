@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from reporter.comparing import pairs, times
-from reporter.comparing.differences import Change, Differences, Gap, Timing
+from reporter.comparing.differences import Change, Differences, Gap, Level, Timing
 from reporter.comparing.pairs import Pair, is_exact
 from reporter.comparing.times import MIN_EFFECT
 from reporter.history import PastRun
 from reporter.nightly.baseline import newest
-from reporter.nightly.state import Acceptance, Failing, Finding, Run
+from reporter.nightly.state import TIMES, Acceptance, Failing, Finding, Kind, Run
 from reporter.types import Reading, Record
 
+Row = Timing | Level
 KINDS = {"exact": "exact", "failed": "failed", "removed": "removed"}
 """The kinds of change that are findings."""
 
@@ -40,9 +41,10 @@ def findings(
 ) -> tuple[Finding, ...]:
     """The regressions since the baseline, each with the start of the first run that had it and whether it is accepted.
 
-    A slowdown is gone when its time is judged as unchanged or faster; one that was not judged in this run remains.
+    A slower time is gone when it is judged as unchanged or faster; one that was not judged in this run remains. An
+    accepted one that is above its level is gone, because a new level starts.
     """
-    made = [*_changed(found, now), *(_slower(row, now) for row in found.judged("regressed"))]
+    made = [*_changed(found, now), *(_slower(row, now) for row in _above(found))]
     made += _remaining(found, tonight, last, {each.identity for each in made})
     known = {each.identity: each.since for each in (last.findings if last else ())}
     dated = [each.model_copy(update={"since": known.get(each.identity, now)}) for each in made]
@@ -105,9 +107,10 @@ def _changed(found: Differences, now: str) -> Iterator[Finding]:
             )
 
 
-def _slower(row: Timing, now: str) -> Finding:
+def _slower(row: Row, now: str) -> Finding:
     return Finding(
-        kind="slower",
+        kind=_kind(row),
+        runs=row.runs if isinstance(row, Level) else None,
         architecture=row.architecture,
         metric=row.quantity.key,
         title=row.quantity.title,
@@ -121,18 +124,31 @@ def _slower(row: Timing, now: str) -> Finding:
     )
 
 
+def _above(found: Differences) -> Iterator[Row]:
+    yield from found.judged("regressed")
+    yield from found.above_level()
+
+
+def _kind(row: Row) -> Kind:
+    return "level" if isinstance(row, Level) else "slower"
+
+
 def _remaining(
     found: Differences, tonight: Sequence[Record], last: Run | None, known: set[tuple[object, ...]]
 ) -> Iterator[Finding]:
     """Slowdowns of the last run that this one neither confirms nor refutes."""
-    rows = {(row.architecture, row.quantity.key, row.machine): row for row in found.timings}
+    judged: list[Row] = [*found.timings, *found.levels]
+    rows = {(_kind(row), row.architecture, row.quantity.key, row.machine): row for row in judged}
     measured = {record.architecture for record in tonight}
     for before in last.findings if last else ():
-        if before.kind != "slower" or before.identity in known or before.architecture not in measured:
+        if before.kind not in TIMES or before.identity in known or before.architecture not in measured:
             continue
-        row = rows.get((before.architecture, before.metric, before.machine))
+        if before.kind == "level" and before.accepted:
+            continue
+        row = rows.get((before.kind, before.architecture, before.metric, before.machine))
         if row is None:
             yield before.model_copy(update={"reason": "not compared in this run"})
         elif row.judgement == "noisy" and row.ratio > 1 + MIN_EFFECT:
-            reason = f"now within noise: {row.reason}" if row.reason else "now within noise"
+            why = row.reason if isinstance(row, Timing) else None
+            reason = f"now within noise: {why}" if why else "now within noise"
             yield _slower(row, before.since).model_copy(update={"reason": reason})

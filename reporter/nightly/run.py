@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from reporter import files, history, store
-from reporter.comparing import kept
+from reporter.comparing import kept, recent
 from reporter.comparing.differences import Differences
 from reporter.comparing.pairs import is_time
 from reporter.exits import FAILED, REGRESSED, USAGE
 from reporter.history import PastRun
-from reporter.nightly import baseline, comparison, missing, recent, screen
+from reporter.nightly import baseline, comparison, headlines, level, missing, screen
 from reporter.nightly.acceptance import settle
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.folder import Folder
@@ -28,7 +28,7 @@ from reporter.running.slots import Executor
 from reporter.settings import FailOn, Settings, check_gate, configured_out, settings
 from reporter.telling import report
 from reporter.telling.language import known
-from reporter.types import ReporterError
+from reporter.types import Record, ReporterError
 
 DEFAULT: FailOn = "exact"
 """What --fail-on is if it is not given."""
@@ -113,7 +113,7 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
         folder.begin(now)
         outcome, problem = _measured(work, base, progress, steps.measure)
         night = _judged(work, before, now, partial=problem is not None)
-        problem = problem or _complete(work, night, outcome, steps.report)
+        problem = problem or _complete(work, before, night, outcome, steps)
         return _printed(work, night, _code(work, night, outcome), problem, output)
     finally:
         folder.discard()
@@ -141,6 +141,8 @@ def _judged(work: Plan, before: Before, now: str, partial: bool) -> Night:
         with suppress(ReporterError):  # a full disk hides no finding of this run
             work.folder.promote(compared)  # the history has the values of this run as soon as it is complete
     found = comparison.differences(compared, tonight, before.past) if compared else Differences()
+    levels, without = recent.judge(tonight, _level(work, before, tonight, now))
+    found = replace(found, levels=tuple(levels), without_level=tuple(without))
     findings = comparison.findings(found, tonight, last, work.folder.acceptances().accepted, now)
     if partial:
         findings = tuple(each for each in findings if each.kind != "removed")
@@ -153,6 +155,7 @@ def _judged(work: Plan, before: Before, now: str, partial: bool) -> Night:
         substituted=tuple(each.architecture for each in served),
         unfinished=before.unfinished,
         now=now,
+        fail_on=work.fail_on,
     )
 
 
@@ -162,17 +165,25 @@ def _code(work: Plan, night: Night, outcome: Outcome) -> int:
     return FAILED if night.failing or outcome.failed or outcome.lost else 0
 
 
-def _complete(work: Plan, night: Night, outcome: Outcome, write: Write) -> str | None:
+def _complete(work: Plan, before: Before, night: Night, outcome: Outcome, steps: Steps) -> str | None:
     """Writes everything that belongs to a complete run and puts it in place; gives what went wrong."""
     code, newest = _code(work, night, outcome), night.base.newest
-    made = Run(started=night.now, exit_code=code, findings=tuple(night.findings), failing=tuple(night.failing))
-    before = kept.Kept("the last accepted run", newest.started, night.differences) if newest else None
+    made = Run(
+        started=night.now,
+        ended=steps.clock(),
+        exit_code=code,
+        findings=tuple(night.findings),
+        failing=tuple(night.failing),
+        red=tuple(level.red(before.last)),
+        starts=level.restarted(night.base.records, night.tonight, before.last, night.now),
+    )
+    compared = kept.Kept("the last accepted run", newest.started, night.differences) if newest else None
     try:
-        kept.keep(work.request.folder, before)
-        write(work.request.folder, work.languages)
+        kept.keep(work.request.folder, compared)
+        steps.report(work.request.folder, work.languages)
         runs = _recent(work, night, code, screen.headline(night))
-        recent.write_page(work.request.folder, runs)
-        recent.save(work.request.folder / ".recent.json", runs)
+        headlines.write_page(work.request.folder, runs)
+        headlines.save(work.request.folder / ".recent.json", runs)
         base = baseline.merged(night.base.records, night.tonight) if made.accepted else None
         work.folder.finish(made, base)
     except ReporterError as error:
@@ -191,16 +202,16 @@ def _printed(work: Plan, night: Night, code: int, problem: str | None, output: O
         output.say(f"reporter: {problem}; the last complete run stays in {work.folder.out}")
         code = REGRESSED if code == REGRESSED else USAGE
         with suppress(ReporterError):  # the disk may be full
-            recent.save(work.folder.recent_file, _recent(work, night, code, f"{screen.headline(night)} {problem}"))
+            headlines.save(work.folder.recent_file, _recent(work, night, code, f"{screen.headline(night)} {problem}"))
         return code
     output.show(f"Report: {work.folder.out / 'report.html'}")
     return code
 
 
-def _recent(work: Plan, night: Night, code: int, headline: str) -> list[recent.Headline]:
+def _recent(work: Plan, night: Night, code: int, headline: str) -> list[headlines.Headline]:
     """The headlines of recent runs with the one of this run, newest first."""
-    known = recent.load(work.folder.recent_file)
-    return recent.with_run(known, night.now, code, headline, night.unfinished)
+    known = headlines.load(work.folder.recent_file)
+    return headlines.with_run(known, night.now, code, headline, night.unfinished)
 
 
 def _past(folder: Folder, base: Baseline) -> list[PastRun]:
@@ -210,3 +221,10 @@ def _past(folder: Folder, base: Baseline) -> list[PastRun]:
         return history.recent(folder.out / "history.jsonl", {each.machine for each in base.records}, keys=keys)
     except ReporterError:
         return []
+
+
+def _level(work: Plan, before: Before, tonight: Sequence[Record], now: str) -> list[PastRun]:
+    """The accepted runs that the level of each time is made of."""
+    starts = level.starts(before.last, work.folder.acceptances().accepted)
+    starts += level.restarted(before.base.records, tonight, before.last, now)
+    return level.past(work.folder.out / "history.jsonl", tonight, starts, before.last)

@@ -11,12 +11,20 @@ from reporter.comparing.differences import Differences
 from reporter.comparing.grouped import NAMED, Row, and_more, by_reason, described, groups, most
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.state import Failing, Finding, Kind
+from reporter.settings import FailOn
 from reporter.telling import units
 from reporter.telling.language import SOURCE, language
 from reporter.types import Quantity, Record
 
 NAMED_REASONS = 3
-COUNTS: dict[Kind, str] = {"exact": "exact", "failed": "newly failed", "removed": "removed", "slower": "slower"}
+COUNTS: dict[Kind, str] = {
+    "exact": "exact",
+    "failed": "newly failed",
+    "removed": "removed",
+    "slower": "slower",
+    "level": "above the level of earlier runs",
+}
+LEVEL: tuple[FailOn, ...] = ("level", "any")
 ENGLISH = language(SOURCE)
 
 
@@ -34,6 +42,7 @@ class Night:
     unfinished: str | None = None
     """The start of a run that did not finish."""
     now: str = ""
+    fail_on: FailOn = "never"
 
 
 def headline(night: Night) -> str:
@@ -47,7 +56,8 @@ def headline(night: Night) -> str:
     if night.unfinished:
         parts.append(f"the run of {moment(night.unfinished)} did not finish")
     if night.base.newest:
-        parts += [_versions(night), *_noise_of_times(night), f"baseline: run of {moment(night.base.newest.started)}"]
+        noise = (*_noise_of_times(night), *_noise_of_levels(night))
+        parts += [_versions(night), *noise, f"baseline: run of {moment(night.base.newest.started)}"]
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 
@@ -119,9 +129,10 @@ def _not_compared(night: Night) -> Iterator[str]:
 def _reasons(night: Night) -> list[str]:
     """What has no verdict, by its reason: which metrics, and of how many architectures."""
     found = night.differences
+    gaps = (*found.gaps, *(found.without_level if night.fail_on in LEVEL else ()))
     made = [
         f"{and_more([each.title if each else 'times' for each in what], ENGLISH)} of {and_more(who, ENGLISH)} ({why})"
-        for (why, who), what in by_reason(found.gaps).items()
+        for (why, who), what in by_reason(gaps).items()
     ]
     unjudged: dict[str, set[str]] = {}
     for row in found.timings:
@@ -145,6 +156,13 @@ def _without_baseline(night: Night) -> Iterator[str]:
         yield f"no baseline for {name}: its record cannot be read{served}"
 
 
+def _noise_of_levels(night: Night) -> Iterator[str]:
+    """The change that noise can reach in times that were compared with their level: the smallest and the largest."""
+    floors = sorted(row.floor for row in night.differences.levels)
+    if floors and night.fail_on in LEVEL:
+        yield f"noise of levels: {floors[0]:.0%} to {floors[-1]:.0%}"
+
+
 def _versions(night: Night) -> str:
     before = night.base.newest.environment if night.base.newest else {}
     newest = max(night.tonight, key=lambda record: record.started, default=None)
@@ -166,7 +184,7 @@ def _noise_of_times(night: Night) -> Iterator[str]:
 
 
 def _row(each: Finding) -> Row:
-    values = {"exact": _value, "slower": _time}.get(each.kind, lambda _: "")(each)
+    values = {"exact": _value, "slower": _time, "level": _time}.get(each.kind, lambda _: "")(each)
     return Row(
         kind=each.kind,
         name=each.architecture,
@@ -194,6 +212,7 @@ def _action(group: Sequence[Row], out: str) -> str:
         "failed": f"fix it, or {accept}",
         "removed": f"add it to --architectures again, or {accept}",
         "slower": f"confirm it with `reporter ab`, or {accept}",
+        "level": f"confirm it with `reporter ab`, or start a new level: {accept}",
     }[group[0].kind]
     return f"since {day(group[0].since)}; {action}"
 
@@ -212,4 +231,5 @@ def _time(each: Finding) -> str:
     )  # fmt: skip
     values = [units.words(ENGLISH, quantity, value) for value in (each.base or 0.0, each.new or 0.0)]
     change = f"{(each.ratio or 1) - 1:+.1%} time"
-    return f"{each.architecture} {change} ({values[0]} -> {values[1]}; noise {each.floor or 0:.1%})"
+    level = f"level of {each.runs} runs; " if each.runs else ""
+    return f"{each.architecture} {change} ({values[0]} -> {values[1]}; {level}noise {each.floor or 0:.1%})"

@@ -14,19 +14,23 @@ from reporter.readings import Model, Number
 from reporter.settings import FailOn
 from reporter.types import ReporterError
 
-Kind = Literal["exact", "failed", "removed", "slower"]
+Kind = Literal["exact", "failed", "removed", "slower", "level"]
 EXACT: tuple[Kind, ...] = ("exact", "failed", "removed")
+TIMES: tuple[Kind, ...] = ("slower", "level")
 SCHEMA = 1
 LARGEST = 2**24
 """Bytes of a file of this module."""
 Stored = TypeVar("Stored", bound=Model)
+Place = tuple[str, str, str]
+"""Architecture, metric, machine."""
 
 
 class Finding(Model):
     """A difference from the baseline that is a regression until it is gone or accepted.
 
     `since` is the start of the first run that had it (ISO 8601, UTC). `metric` is empty for a removed architecture.
-    `ratio` is new time over old, and `floor` the change that noise can reach, both only for times.
+    `ratio` is new time over old, and `floor` the change that noise can reach, both only for times. `level` is a time
+    above its level, which is the median of so many accepted `runs`.
     """
 
     kind: Kind
@@ -39,6 +43,7 @@ class Finding(Model):
     new: Number | None = None
     ratio: float | None = None
     floor: float | None = None
+    runs: int | None = None
     reason: str | None = None
     since: str
     accepted: bool = False
@@ -47,13 +52,14 @@ class Finding(Model):
     def identity(self) -> tuple[object, ...]:
         """What two runs must share for a finding to be the same: of a count the new value, of a time the machine."""
         value = self.new if self.kind == "exact" else None
-        return self.kind, self.architecture, self.metric, value, self.machine if self.kind == "slower" else ""
+        return self.kind, self.architecture, self.metric, value, self.machine if self.kind in TIMES else ""
 
     def fails(self, on: FailOn) -> bool:
         """Whether `--fail-on` makes it a regression."""
         if self.accepted or on == "never":
             return False
-        return on == "any" or (self.kind in EXACT) == (on == "exact")
+        kinds: dict[FailOn, tuple[Kind, ...]] = {"exact": EXACT, "timing": ("slower",), "level": ("level",)}
+        return on == "any" or self.kind in kinds[on]
 
 
 class Failing(Model):
@@ -65,14 +71,38 @@ class Failing(Model):
     since: str
 
 
+class Red(Model):
+    """A run in which these architectures had findings that were not accepted."""
+
+    started: str
+    ended: str
+    architectures: tuple[str, ...]
+
+
+class Start(Model):
+    """The level of a time starts with this run, because its settings changed."""
+
+    architecture: str
+    metric: str
+    machine: str
+    run: str
+
+    @property
+    def place(self) -> Place:
+        return self.architecture, self.metric, self.machine
+
+
 class Run(Model):
-    """A complete nightly run: `parts` are the files and folders that it puts in place."""
+    """A complete nightly run: `parts` are the files and folders that it puts in place, `red` earlier runs."""
 
     schema_number: int = Field(SCHEMA, alias="schema")
     started: str
+    ended: str = ""
     exit_code: int
     findings: tuple[Finding, ...] = ()
     failing: tuple[Failing, ...] = ()
+    red: tuple[Red, ...] = ()
+    starts: tuple[Start, ...] = ()
     parts: tuple[str, ...] = ()
 
     @property
@@ -82,7 +112,7 @@ class Run(Model):
 
 
 class Acceptance(Model):
-    """A finding that a user accepted, with the reason and the moment."""
+    """A finding that a user accepted, with the reason and the moment; `run` is the start of the run that had it."""
 
     kind: Kind
     architecture: str
@@ -93,11 +123,12 @@ class Acceptance(Model):
     ratio: float | None = None
     since: str
     accepted: str
+    run: str = ""
     reason: str = ""
 
     def covers(self, finding: Finding) -> bool:
         """Whether it is this finding; of a time also whether it became no worse than noise explains."""
-        mine = Finding(**self.model_dump(exclude={"accepted", "reason"}))
+        mine = Finding(**self.model_dump(exclude={"accepted", "run", "reason"}))
         if mine.identity != finding.identity or mine.since != finding.since:
             return False
         return self.ratio is None or (finding.ratio or 0) <= self.ratio * (1 + (finding.floor or 0))

@@ -1,0 +1,98 @@
+"""The runs of the history that the level of a time is made of.
+
+A run is left out for the architectures that had findings that were not accepted.
+When a slower time is accepted, its level starts with the accepted run; when it is measured under other settings than
+the baseline, with that run.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from reporter import history
+from reporter.comparing.compare import Results
+from reporter.comparing.levels import NIGHTS
+from reporter.comparing.pairs import is_time
+from reporter.history import PastRun
+from reporter.nightly.folder import Folder
+from reporter.nightly.state import TIMES, Acceptance, Place, Red, Run, Start
+from reporter.readings import same_conditions
+from reporter.types import Record, ReporterError
+
+
+def past(path: Path, tonight: Sequence[Record], starts: Iterable[Start], last: Run | None) -> list[PastRun]:
+    """The earlier runs of the machines of this one, oldest first, with the times that are part of a level."""
+    keys = {key for each in tonight for key, reading in each.readings.items() if is_time(reading.quantity)}
+    try:
+        runs = history.recent(path, {each.machine for each in tonight}, NIGHTS, keys)
+    except ReporterError:
+        return []
+    return accepted(runs, starts, last)
+
+
+def of_folder(side: Results) -> Results:
+    """A results folder with the times of its history that a level is made of."""
+    folder = Folder(side.folder)
+    try:
+        entries = folder.acceptances().accepted
+    except ReporterError:
+        entries = ()
+    last = folder.last()
+    return replace(side, accepted=tuple(accepted(side.history, starts(last, entries), last)))
+
+
+def accepted(runs: Sequence[PastRun], starts: Iterable[Start], last: Run | None) -> list[PastRun]:
+    """The same runs with the times that are part of a level only."""
+    nights, moments = list(red(last)), defaultdict[Place, str](str)
+    for each in starts:
+        moments[each.place] = max(moments[each.place], each.run)
+    return [_cut(run, nights, moments) for run in runs]
+
+
+def starts(last: Run | None, acceptances: Iterable[Acceptance]) -> list[Start]:
+    """The starts of levels up to the last run."""
+    times = [each for each in acceptances if each.kind in TIMES]
+    return [
+        *(last.starts if last else ()),
+        *(
+            Start(architecture=each.architecture, metric=each.metric, machine=each.machine, run=each.run or each.since)
+            for each in times
+        ),
+    ]
+
+
+def restarted(base: Sequence[Record], tonight: Sequence[Record], last: Run | None, now: str) -> tuple[Start, ...]:
+    """The starts because of other settings, one for each time, with those of this run."""
+    found = {each.place: each for each in (last.starts if last else ())}
+    before = {(record.architecture, record.machine): record for record in base}
+    for record in tonight:
+        known = before.get((record.architecture, record.machine))
+        for key, reading in record.readings.items():
+            old = known.readings.get(key) if known else None
+            if old and old.measured and reading.measured and not same_conditions(old.conditions, reading.conditions):
+                start = Start(architecture=record.architecture, metric=key, machine=record.machine, run=now)
+                found[start.place] = start
+    return tuple(found.values())
+
+
+def red(last: Run | None) -> Iterator[Red]:
+    """The runs with findings that were not accepted, the last one included, oldest first; the latest NIGHTS of them."""
+    if last is None:
+        return
+    yield from last.red[-NIGHTS:]
+    names = dict.fromkeys(each.architecture for each in last.findings if not each.accepted)
+    if names:
+        yield Red(started=last.started, ended=last.ended or last.started, architectures=tuple(names))
+
+
+def _cut(run: PastRun, nights: Iterable[Red], starts: Mapping[Place, str]) -> PastRun:
+    out = {name for night in nights if night.started <= run.moment <= night.ended for name in night.architectures}
+    values = {
+        name: {key: value for key, value in each.items() if run.moment >= starts[name, key, run.machine]}
+        for name, each in run.values.items()
+        if name not in out
+    }
+    return replace(run, values=values)

@@ -1,0 +1,226 @@
+"""Times compared with their level over earlier runs: laws, false positives, the benchmark, and `reporter compare`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import levels
+import numpy as np
+import pytest
+from commands import ROOT, run
+from compare_simulation import LATENCY, past, records
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nights import Nights, slower
+from test_nights_level import SLOWED, Noisy
+
+from reporter import store
+from reporter.comparing import recent
+from reporter.comparing.compare import compare, compare_results, read
+from reporter.comparing.differences import Level
+from reporter.comparing.words import in_words
+from reporter.history import PastRun
+from reporter.intervals import Log
+from reporter.nightly.level import of_folder
+from reporter.types import Reading
+
+THROUGHPUT = LATENCY.model_copy(update={"key": "throughput_cpu", "unit": "1/s", "better": "higher"})
+OF_RUN, DRIFT = 0.012, 0.1
+Run = dict[str, Reading]
+
+
+def made(logs: Log, inverse: bool = False) -> list[Run]:
+    """A run for each row of logarithms of times, an architecture for each column; none where it is NaN."""
+    quantity = THROUGHPUT if inverse else LATENCY
+    return [
+        {
+            f"network{index:02}": Reading(quantity=quantity, samples=(math.exp(-log if inverse else log),), rounds=(1,))
+            for index, log in enumerate(row)
+            if math.isfinite(log)
+        }
+        for row in logs
+    ]
+
+
+def noise(seed: int, runs: int = 15, architectures: int = 18) -> Log:
+    chance = np.random.default_rng(seed)
+    return np.asarray(chance.normal(0, OF_RUN, (runs, architectures)) + chance.normal(0, DRIFT, (runs, 1)) - 4)
+
+
+def judged(runs: Sequence[Run]) -> dict[str, Level]:
+    rows, _ = recent.judge(records(runs[-1]), before(runs))
+    return {row.architecture: row for row in rows}
+
+
+def before(runs: Sequence[Run]) -> list[PastRun]:
+    """What history.jsonl has of all runs but the last."""
+    earlier = [past(readings, number) for number, readings in enumerate(runs[:-1])]
+    for each, readings in zip(earlier, runs, strict=False):
+        each.values = {name: {reading.quantity.key: reading.value or 0} for name, reading in readings.items()}
+    return earlier
+
+
+def slower_ones(found: dict[str, Level]) -> list[str]:
+    return [name for name, row in found.items() if row.judgement == "regressed"]
+
+
+@pytest.mark.parametrize("architectures", [4, 18])
+def test_noise_is_rarely_above_a_level(architectures: int) -> None:
+    """At most one run in a hundred, over all architectures: ALPHA."""
+    alarms = sum(bool(slower_ones(judged(made(noise(seed, 15, architectures))))) for seed in range(60))
+    assert alarms <= 2
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.5, 2), st.booleans())
+@settings(max_examples=15, deadline=None)
+def test_drift_that_all_share_changes_nothing(seed: int, factor: float, inverse: bool) -> None:
+    logs = noise(seed)
+    logs[-1, 3] += math.log(1.2)
+    plain = judged(made(logs, inverse))
+    logs[-1] += math.log(factor)
+    drifted = judged(made(logs, inverse))
+    assert slower_ones(plain) == slower_ones(drifted) == ["network03"]
+    for name, row in plain.items():
+        assert drifted[name].ratio == pytest.approx(row.ratio)
+        shown = row.base * factor ** (0 if inverse else 1)
+        assert row.base == pytest.approx(shown / (1 if inverse else factor))
+
+
+def test_a_slower_throughput_is_a_longer_time() -> None:
+    logs = noise(1)
+    logs[-1, 3] += math.log(1.2)
+    row = judged(made(logs, inverse=True))["network03"]
+    assert row.judgement == "regressed"
+    assert row.ratio == pytest.approx(1.2, rel=0.05)
+    assert row.new == pytest.approx(math.exp(-logs[-1, 3]))
+
+
+def test_two_runs_show_what_one_does_not() -> None:
+    """A change of 5 % is within the noise of one run."""
+    counts = {1: 0, 2: 0}
+    for seed in range(24):
+        for after in counts:
+            logs = noise(seed, 14 + after)
+            logs[14:, 3] += math.log(1.05)
+            counts[after] += "network03" in slower_ones(judged(made(logs)))
+    assert counts[1] < 9
+    assert counts[2] >= 12
+
+
+def test_one_run_that_was_slow_by_chance_is_no_level() -> None:
+    """Two runs count as one change only if both are above the smallest effect."""
+    logs = noise(1)
+    logs[-2, 3] += math.log(1.3)
+    assert slower_ones(judged(made(logs))) == []
+
+
+@pytest.mark.parametrize("gap", [slice(3, 4), slice(0, 2), slice(4, 18)])
+def test_gaps_take_no_architecture_out(gap: slice) -> None:
+    logs = noise(1)
+    logs[-1, 3] += math.log(1.2)
+    logs[7, gap] = math.nan
+    found = judged(made(logs))
+    assert len(found) == 18
+    assert slower_ones(found) == ["network03"]
+    assert found["network03"].runs == (13 if gap == slice(3, 4) else 14)
+
+
+def test_values_that_were_read_again_are_no_runs() -> None:
+    """Values equal to the ones before to the last bit are not compared, and are no part of a level."""
+    logs = noise(1, 6)
+    assert judged(made(np.vstack([logs, logs[-1:]]))) == {}
+    rows, gaps = recent.judge(records(made(logs)[-1]), before(made(np.vstack([logs[:4], logs[3:4], logs[-1:]]))))
+    assert rows == []
+    assert {gap.why for gap in gaps} == {"fewer than 5 accepted runs on this machine"}
+
+
+@pytest.mark.parametrize("architectures", [1, 2])
+def test_few_architectures_are_compared_by_absolute_times(architectures: int) -> None:
+    """Drift of the machine is part of their noise: only a large change is reported."""
+    logs = noise(1, 15, architectures)
+    logs[-1, 0] = np.median(logs[:-1, 0]) + math.log(1.18)
+    assert slower_ones(judged(made(logs))) == []
+    logs[-1, 0] += math.log(4)
+    found = judged(made(logs))
+    assert slower_ones(found) == ["network00"]
+    assert not found["network00"].relative
+
+
+def test_the_benchmark_shows_what_level_adds() -> None:
+    """A row of levels.md, computed again."""
+    text = (ROOT / "benchmarks" / "levels.md").read_text(encoding="utf-8")
+    [line] = [line for line in text.splitlines() if line.startswith("| 8% | 14 |")]
+    assert line.endswith(f"| {levels.row(levels.by_level, 15, 1.08)} |")
+
+
+@pytest.mark.slow
+def test_the_benchmark_is_reproducible() -> None:
+    text = (ROOT / "benchmarks" / "levels.md").read_text(encoding="utf-8")
+    assert "\n".join(levels.tables()) in text
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of nightly runs, and one more run, `tonight`, in which one architecture is slower."""
+    place = tmp_path_factory.mktemp("level")
+    nights = Noisy(place / "base")
+    for _ in range(9):
+        assert nights.night() == 0
+    again = Noisy(place / "new", nights.count)
+    (place / "new").mkdir()
+    (place / "new" / "history.jsonl").write_text((place / "base" / "history.jsonl").read_text())
+    again.night(slower(SLOWED, 1.2))
+    return place
+
+
+def test_compare_fails_on_the_level(folder: Path) -> None:
+    """With the reason as text and as JSON."""
+    base, new = folder / "base", folder / "new"
+    done = run("compare", base, new, "--fail-on", "level")
+    assert done.returncode == 1
+    assert "resnet50: Latency, CPU, 1 thread above the level of 9 runs: +" in done.stdout
+    assert "1 above the level of earlier runs" in done.stdout
+    done = run("compare", base, new, "--fail-on", "exact", "--json")
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    assert [row["architecture"] for row in document["levels"] if row["judgement"] == "regressed"] == [SLOWED]
+
+
+def test_runs_that_were_red_are_no_level_of_compare(tmp_path: Path) -> None:
+    """The folder's own state has which runs were accepted."""
+    nights = Noisy(tmp_path / "out")
+    for number in range(11):
+        nights.night(*[slower(SLOWED, 1.3)] * (number > 4))
+    side = of_folder(read(nights.out, "BASE"))
+    [row] = [row for row in compare_results(side, side).levels if row.architecture == SLOWED]
+    assert row.runs == 5
+    assert row.judgement == "regressed"
+
+
+def test_a_folder_without_history_is_refused(folder: Path, tmp_path: Path) -> None:
+    """By compare, and by the main job before it measures anything."""
+    nights = Nights(tmp_path / "one")
+    nights.play(store.load_all(folder / "base")[0])
+    for done in (
+        run("compare", nights.out, nights.out, "--fail-on", "level"),
+        run("--out", tmp_path / "out", "--baseline", nights.out, "--fail-on", "level"),
+    ):
+        assert done.returncode == 2
+        assert "--fail-on level: history.jsonl of" in done.stderr
+        assert "a level takes 5" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_text_has_the_number_of_runs() -> None:
+    logs = noise(1)
+    logs[-1, 3] += math.log(1.2)
+    runs = made(logs)
+    found = compare(records(runs[-2]), records(runs[-1]), before(runs))
+    assert "network03: Latency above the level of 14 runs: +" in in_words(found)
+    assert found.fails("level")
+    assert found.fails("any")
+    assert not found.fails("exact")
