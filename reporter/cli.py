@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -31,22 +32,27 @@ COLLECTING = (100_000, 50, 100)
 @click.version_option(reporter.__version__, prog_name="reporter")
 @main_options
 @click.pass_context
-def command(context: click.Context, /, out: Path | None, config: Path | None, **options: Any) -> None:
+def command(
+    context: click.Context, /, out: Path | None, config: Path | None, label: dict[str, str], **options: Any
+) -> None:
     """Measure convolutional networks and report on them.
 
     Exit codes: 0 all measured; 1 a regression that --fail-on asks for, also where some measurement failed; 2 usage; 3
     some measurement failed; 130 interrupted.
     """
     if context.invoked_subcommand is None:
-        context.exit(measure_and_report(out, config, options))
+        context.exit(measure_and_report(out, config, options, label))
 
 
 for entry in collect("reporter.commands", click.Command).values():  # type: ignore[type-var]  # all have names
     command.add_command(entry)
 
 
-def measure_and_report(out: Path | None, config: Path | None, options: dict[str, Any]) -> int:
+def measure_and_report(
+    out: Path | None, config: Path | None, options: dict[str, Any], labels: Mapping[str, str]
+) -> int:
     """The main job; gives the exit code."""
+    from reporter import store
     from reporter.comparing.compare import baseline
     from reporter.durations import duration
     from reporter.preparation import choose_executor, prepare
@@ -61,29 +67,34 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     languages = known(chosen.lang)
     before = baseline(chosen)
     executor = choose_executor(chosen)
-    request = prepare(out, chosen, executor)
+    request = replace(prepare(out, chosen, executor), labels=labels)
     cautions = [f"{each.name}: {each.caution}" for each in request.architectures if each.caution]
     for line in (*plugins.complaints(), *cautions, *request.notices):
         _say(line)
     seen, held = progress(sys.stderr), files.hold(request.folder)
+    code, start = USAGE, store.history_size(request.folder)
     try:
         outcome = experiment.run(request, executor, seen)
         seen.close()
         if outcome.jobs:
             _say(seen.split())
-        regressed = _regressed(before, request.folder, chosen.fail_on)
+        failed = bool(outcome.failed or outcome.lost)
+        found = _code(before, request.folder, chosen.fail_on, failed)
         written = report.write(request.folder, languages)
+        code = found
     except KeyboardInterrupt:
         seen.close()
         _say(f"interrupted; what is measured is kept in {request.folder}: the same command goes on from there")
-        return INTERRUPTED
+        code = INTERRUPTED
+        return code
     finally:
         seen.close()
+        store.add_to_history(request.folder, start, {"exit_code": code})
         held.close()
     if outcome.foreign:
         _say(f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy")
     _say(f"{_spent(outcome, duration(outcome.seconds))}; {next(path for path in written if path.suffix == '.html')}")
-    return REGRESSED if regressed else FAILED if outcome.failed or outcome.lost else 0
+    return code
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -104,18 +115,21 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code or 0)
 
 
-def _regressed(before: Results | None, folder: Path, fail_on: FailOn) -> bool:
-    """Tells what changed since the baseline, and keeps it for the report; whether it is what --fail-on fails on."""
+def _code(before: Results | None, folder: Path, fail_on: FailOn, failed: bool) -> int:
+    """Prints what changed since the baseline, and keeps it for the report; gives the exit code."""
     from reporter.comparing import compare, kept, words
 
+    code = FAILED if failed else 0
     if before is None:
         kept.keep(folder, None)
-        return False
+        return code
     now = compare.read(folder, "--out")
     found = compare.compare_results(before, now)
-    kept.keep(folder, kept.Kept(before.folder.name, before.measured, found))
+    code = REGRESSED if found.fails(fail_on) else code
+    document = compare.as_json(found, (before, now), (before.folder.name, folder.name), fail_on, code)
+    kept.keep(folder, kept.Kept(before.folder.name, before.measured, found), document)
     _say(f"compared with {before.folder}: {words.in_words(found, (*before.complaints, *now.complaints))}")
-    return found.fails(fail_on)
+    return code
 
 
 def _spent(outcome: Outcome, words: str) -> str:

@@ -55,15 +55,17 @@ def ab_command(
         if held:
             held.close()
     found = paired.judge(*(list(book.values()) for book in books))
-    document = verdicts.document(found, examined, (str(a), str(b)))
-    click.echo(files.dumps(document).rstrip() if as_json else verdicts.in_words(found, examined))
     broken = any(
         not reading.measured or reading.lost
         for book in books
         for made in book.values()
         for reading in made.readings.values()
     )
-    context.exit(REGRESSED if found.fails(fail_on) else FAILED if broken else 0)
+    code = REGRESSED if found.fails(fail_on) else FAILED if broken else 0
+    call = verdicts.Call(request.run, request.started, fail_on, code)
+    document = verdicts.document(found, examined, (str(a), str(b)), call)
+    click.echo(files.dumps(document).rstrip() if as_json else verdicts.in_words(found, examined))
+    context.exit(code)
 
 
 ENTRIES = (ab_command,)

@@ -32,14 +32,17 @@ def compare_command(
     """What changed between two result folders, and whether it is noise."""
     from reporter.comparing import compare, words
 
+    if as_json and markdown:
+        raise click.UsageError("--json and --markdown: choose one of them")
     sides = compare.read(base, "BASE"), compare.read(new, "NEW")
     found = compare.compare_results(*sides)
     complaints = [line for side in sides for line in side.complaints]
+    code = REGRESSED if found.fails(fail_on) else 0
     if as_json:
-        click.echo(files.dumps(words.as_json(found, str(base), str(new), complaints)).rstrip())
+        click.echo(files.dumps(compare.as_json(found, sides, (str(base), str(new)), fail_on, code)).rstrip())
     else:
         click.echo((words.in_markdown if markdown else words.in_words)(found, complaints))
-    context.exit(REGRESSED if found.fails(fail_on) else 0)
+    context.exit(code)
 
 
 ENTRIES = (compare_command,)

@@ -5,5 +5,6 @@ pairs.py         which record stands against which, and the exact gate
 times.py         the statistical gate: the rule for times stands there
 noise.py         how far times move by themselves: between rounds, between networks, between nights
 differences.py   the nouns, and what --fail-on makes of them
-words.py         Differences as text and as JSON
+words.py         Differences as text
+document.py      Differences as JSON
 """

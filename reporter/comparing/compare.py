@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from reporter import history, store
-from reporter.comparing import pairs, times
+from reporter.comparing import document, pairs, times, words
 from reporter.comparing.differences import Differences
+from reporter.comparing.document import Context
+from reporter.documents.comparison import Side
 from reporter.history import PastRun
-from reporter.settings import Settings, check_gate
+from reporter.settings import FailOn, Settings, check_gate
 from reporter.types import ComparedRecord, Record, ReporterError
 
 
@@ -28,6 +31,10 @@ class Results:
         """When its newest record was begun, ISO 8601."""
         return max(record.started for record in self.records)
 
+    def side(self, name: str) -> Side:
+        """What a document contains of it: its ids, times and versions."""
+        return document.side(name, self.records, self.history)
+
 
 def compare(base: Sequence[Record], new: Sequence[Record], past: Sequence[PastRun] = ()) -> Differences:
     """What changed from base to new; `past` has earlier runs, oldest first."""
@@ -44,6 +51,23 @@ def compare(base: Sequence[Record], new: Sequence[Record], past: Sequence[PastRu
 def compare_results(base: Results, new: Results) -> Differences:
     """The same for two folders, with the history of both."""
     return compare(base.records, new.records, _past(base, new))
+
+
+def as_json(
+    found: Differences, sides: tuple[Results, Results], names: tuple[str, str], fail_on: FailOn, code: int
+) -> dict[str, Any]:
+    """The document that programs read; `code` is the exit code."""
+    base, new = sides
+    context = Context(
+        base=base.side(names[0]),
+        new=new.side(names[1]),
+        headline=words.headline(found),
+        fail_on=fail_on,
+        exit_code=code,
+        still_failing=tuple(document.still_failing(base.records, new.records)),
+        complaints=(*base.complaints, *new.complaints),
+    )
+    return document.as_json(found, context)
 
 
 def _past(base: Results, new: Results) -> list[PastRun]:

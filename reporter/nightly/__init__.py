@@ -6,5 +6,6 @@ baseline.py     the records that a run is compared with
 comparison.py   from two lists of records to findings
 missing.py      architectures that cannot be found or built
 screen.py       what a run prints
+document.py     what a run gives to programs
 run.py          one run
 """

@@ -12,9 +12,9 @@ from reporter import files, history, store
 from reporter.comparing import kept
 from reporter.comparing.differences import Differences
 from reporter.comparing.pairs import is_time
-from reporter.exits import FAILED, REGRESSED, USAGE
+from reporter.exits import FAILED, INTERRUPTED, REGRESSED, USAGE
 from reporter.history import PastRun
-from reporter.nightly import baseline, comparison, missing, screen
+from reporter.nightly import baseline, comparison, document, missing, screen
 from reporter.nightly.acceptance import settle
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.folder import Folder
@@ -108,11 +108,17 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
         if base.records and not folder.base.exists():
             folder.promote(base.records)  # or the next run would be compared with this one, whatever it finds
         before = Before(base, folder.last(), _past(folder, base), unfinished)
-        folder.begin(now)
+        folder.begin(now, document.unfinished(work.request, now))
         outcome, problem = _measured(work, base, progress, steps.measure)
         night = _judged(work, before, now, partial=problem is not None)
         problem = problem or _complete(work, night, outcome, steps.report)
-        return _printed(work, night, _code(work, night, outcome), problem, output)
+        code = _printed(work, night, _code(work, night, outcome), problem, output)
+        if problem is not None:
+            folder.end(code)
+        return code
+    except KeyboardInterrupt:
+        folder.end(INTERRUPTED)
+        raise
     finally:
         folder.discard()
         held.close()
@@ -151,6 +157,7 @@ def _judged(work: Plan, before: Before, now: str, partial: bool) -> Night:
         substituted=tuple(each.architecture for each in served),
         unfinished=before.unfinished,
         now=now,
+        past=before.past,
     )
 
 
@@ -163,10 +170,18 @@ def _code(work: Plan, night: Night, outcome: Outcome) -> int:
 def _complete(work: Plan, night: Night, outcome: Outcome, write: Write) -> str | None:
     """Writes everything that belongs to a complete run and puts it in place; gives what went wrong."""
     code, newest = _code(work, night, outcome), night.base.newest
-    made = Run(started=night.now, exit_code=code, findings=tuple(night.findings), failing=tuple(night.failing))
-    before = kept.Kept("the last accepted run", newest.started, night.differences) if newest else None
+    made = Run(
+        started=night.now,
+        run=work.request.run,
+        exit_code=code,
+        findings=tuple(night.findings),
+        failing=tuple(night.failing),
+    )
+    before = kept.Kept(document.BASE, newest.started, night.differences) if newest else None
     try:
-        kept.keep(work.request.folder, before)
+        found = document.as_json(night, work.request, work.folder.out.name, work.fail_on, code)
+        kept.keep(work.request.folder, before, found, document.findings(night))
+        store.add_to_history(work.request.folder, store.history_size(work.folder.out), {"exit_code": code})
         write(work.request.folder, work.languages)
         base = baseline.merged(night.base.records, night.tonight) if made.accepted else None
         work.folder.finish(made, base)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reporter.comparing.differences import Differences
+from reporter.history import PastRun
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.state import Failing, Finding, Kind
 from reporter.telling import units
@@ -36,6 +37,7 @@ class Night:
     unfinished: str | None = None
     """The start of a run that did not finish."""
     now: str = ""
+    past: Sequence[PastRun] = ()
 
 
 def headline(night: Night) -> str:
