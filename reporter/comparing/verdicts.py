@@ -12,7 +12,7 @@ from reporter.comparing.document import Context, as_json
 from reporter.comparing.environments import About, differing, is_control
 from reporter.comparing.times import MIN_EFFECT
 from reporter.documents import AB
-from reporter.documents.comparison import Side
+from reporter.documents.comparison import Side, StillFailing
 from reporter.settings import FailOn
 
 VERDICTS: dict[Judgement, str] = {
@@ -43,12 +43,13 @@ def in_words(found: Differences, sides: Sequence[About]) -> str:
 
 @dataclass(frozen=True)
 class Call:
-    """What the document contains of a call besides its result: the run, when it was started, and how it ends."""
+    """What the document contains of a call besides its result: the run, when it was started, how it ends, and why."""
 
     run: str | None = None
     started: str | None = None
     fail_on: FailOn = "never"
     exit_code: int | None = None
+    still_failing: Sequence[StillFailing] = ()
 
 
 def document(
@@ -66,7 +67,7 @@ def document(
         )
         for name, about in zip(names, sides, strict=True)
     )
-    context = Context(base, new, headline(found), call.fail_on, call.exit_code)
+    context = Context(base, new, headline(found), call.fail_on, call.exit_code, call.still_failing)
     return as_json(found, context, AB) | {
         "control": is_control(a, b),
         "environments": {name: side.environment | side.versions for name, side in (("a", a), ("b", b))},
