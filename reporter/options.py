@@ -18,8 +18,8 @@ MOST_LABELS = 100
 def labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
     """The labels of a run by their keys."""
     for pair in pairs:
-        key, equals, _value = pair.partition("=")
-        if not (key and equals):
+        key, _equals, value = pair.partition("=")
+        if not (key and value):
             raise click.BadParameter(f"{pair[:LONGEST_LABEL]!r}: it should be KEY=VALUE")
         if len(pair) > LONGEST_LABEL:
             raise click.BadParameter(f"{key[:40]!r}: {len(pair)} characters; at most {LONGEST_LABEL} are stored")

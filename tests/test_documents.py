@@ -1,4 +1,4 @@
-"""The JSON for programs: one vocabulary in all of it; docs/files.md, whose examples are valid and whose snippets run."""
+"""The JSON for programs: one vocabulary in all of it; the examples and snippets of docs/files.md."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from click.testing import CliRunner
 from commands import ROOT, run
 from nights import Nights, failed, made, slower, with_reading
 from test_compare import LATENCY, NETWORKS, SLOWED, changed, copied, simulated
 
 from reporter import documents, files, store
+from reporter.commands.compare import compare_command
 from reporter.comparing import compare, kept, words
 from reporter.documents.comparison import Ab, Comparison, KeptComparison
 from reporter.documents.results import HistoryLine, Summary
@@ -194,10 +196,10 @@ def test_compare_has_both_sides_what_still_fails_and_the_exit_code(tmp_path: Pat
     base = saved(tmp_path / "base", [failed("vgg16")(each) for each in made()], "2.11.0")
     new = saved(tmp_path / "new", [failed("vgg16", "OSError: gone")(MACS(each)) for each in made()], "2.14.1")
     for gate, code in (("exact", 1), ("timing", 0), ("never", 0)):
-        done = run("compare", base, new, "--json", "--fail-on", gate)
+        done = CliRunner().invoke(compare_command, [str(base), str(new), "--json", "--fail-on", gate])
         found = json.loads(done.stdout, parse_constant=pytest.fail)
         Comparison.model_validate(found)
-        assert (done.returncode, found["exit_code"], found["fail_on"]) == (code, code, gate)
+        assert (done.exit_code, found["exit_code"], found["fail_on"]) == (code, code, gate)
         assert {"exact", "any"} <= set(found["fails"])
         assert "timing" not in found["fails"]
     assert [found["sides"][side]["environment"]["torch"] for side in ("base", "new")] == ["2.11.0", "2.14.1"]
@@ -209,9 +211,9 @@ def test_compare_has_both_sides_what_still_fails_and_the_exit_code(tmp_path: Pat
 
 def test_compare_refuses_two_formats(tmp_path: Path) -> None:
     base = saved(tmp_path / "base", made(), "2")
-    done = run("compare", base, base, "--json", "--markdown")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "--json and --markdown: choose one of them" in done.stderr
+    done = CliRunner().invoke(compare_command, [str(base), str(base), "--json", "--markdown"])
+    assert done.exit_code == 2
+    assert "--json and --markdown: choose one of them" in done.output
 
 
 def test_an_older_comparison_is_still_read(tmp_path: Path) -> None:
