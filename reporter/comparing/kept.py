@@ -34,7 +34,7 @@ KEPT = TypeAdapter(Kept)
 def keep(
     folder: Path, kept: Kept | None, document: Mapping[str, Any] | None = None, findings: Sequence[Finding] = ()
 ) -> None:
-    """Writes what was found, with the document for programs, or takes away what an earlier run had found."""
+    """Writes a comparison with the document for programs; None removes that of an earlier run."""
     if kept is None:
         (folder / NAME).unlink(missing_ok=True)
         return
