@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from reporter.comparing.compare import Results
     from reporter.comparing.kept import Kept
     from reporter.running.request import Outcome
+    from reporter.settings import FailOn
 
 COLLECTING = (100_000, 50, 100)
 """Thresholds of garbage collection: with Python's own, a report on thousands of records is searched over and over."""
@@ -32,7 +34,13 @@ COLLECTING = (100_000, 50, 100)
 @main_options
 @click.pass_context
 def command(
-    context: click.Context, /, out: Path | None, config: Path | None, quiet: bool | None, **options: Any
+    context: click.Context,
+    /,
+    out: Path | None,
+    config: Path | None,
+    label: dict[str, str],
+    quiet: bool | None,
+    **options: Any,
 ) -> None:
     """Measure convolutional networks and report on them.
 
@@ -40,15 +48,18 @@ def command(
     some measurement failed; 130 interrupted.
     """
     if context.invoked_subcommand is None:
-        context.exit(measure_and_report(out, config, options, bool(quiet)))
+        context.exit(measure_and_report(out, config, options, label, bool(quiet)))
 
 
 for entry in collect("reporter.commands", click.Command).values():  # type: ignore[type-var]  # all have names
     command.add_command(entry)
 
 
-def measure_and_report(out: Path | None, config: Path | None, options: dict[str, Any], quiet: bool = False) -> int:
+def measure_and_report(
+    out: Path | None, config: Path | None, options: dict[str, Any], labels: Mapping[str, str], quiet: bool = False
+) -> int:
     """The main job; gives the exit code."""
+    from reporter import store
     from reporter.comparing import kept
     from reporter.comparing.compare import baseline
     from reporter.durations import duration
@@ -64,32 +75,37 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     languages = known(chosen.lang)
     before = baseline(chosen)
     executor = choose_executor(chosen)
-    request = prepare(out, chosen, executor)
+    request = replace(prepare(out, chosen, executor), labels=labels)
     cautions = [f"{each.name}: {each.caution}" for each in request.architectures if each.caution]
     for line in (*plugins.complaints(), *cautions, *request.notices):
         printing.note(line)
     seen, held = progress(sys.stderr, quiet), files.hold(request.folder)
+    code, start = USAGE, store.history_size(request.folder)
     try:
         outcome = experiment.run(request, executor, seen)
         seen.close()
         if outcome.jobs and not quiet:
             printing.say(seen.split())
-        found = _compared(before, request.folder)
-        regressed = found is not None and found.differences.fails(chosen.fail_on)
+        failed = bool(outcome.failed or outcome.lost)
+        found, document, ended = _compared(before, request.folder, chosen.fail_on, failed)
         try:
-            kept.keep(request.folder, found)
+            kept.keep(request.folder, found, document)
             written = report.write(request.folder, languages)
         except ReporterError as error:  # a full disk hides no regression
-            if not regressed:
+            if ended != REGRESSED:
                 raise
             printing.say(f"reporter: {error}")
-            return REGRESSED
+            code = ended
+            return code
+        code = ended
     except KeyboardInterrupt:
         seen.close()
         printing.say(f"interrupted; what is measured is kept in {request.folder}: the same command goes on from there")
-        return INTERRUPTED
+        code = INTERRUPTED
+        return code
     finally:
         seen.close()
+        store.add_to_history(request.folder, start, {"exit_code": code})
         held.close()
     if outcome.foreign:
         printing.say(
@@ -98,7 +114,7 @@ def measure_and_report(out: Path | None, config: Path | None, options: dict[str,
     printing.say(
         f"{_spent(outcome, duration(outcome.seconds))}; {next(path for path in written if path.suffix == '.html')}"
     )
-    return REGRESSED if regressed else FAILED if outcome.failed or outcome.lost else 0
+    return code
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -119,19 +135,25 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code or 0)
 
 
-def _compared(before: Results | None, folder: Path) -> Kept | None:
-    """What changed since the baseline, which is printed; None if there is no baseline."""
+def _compared(
+    before: Results | None, folder: Path, fail_on: FailOn, failed: bool
+) -> tuple[Kept | None, dict[str, Any] | None, int]:
+    """What changed since the baseline, which is printed, as nouns and as a document; and the exit code."""
     from reporter.comparing import compare, kept, words
     from reporter.nightly.level import of_folder
 
+    code = FAILED if failed else 0
     if before is None:
-        return None
+        return None, None, code
     now = compare.read(folder, "--out")
-    found = compare.compare_results(of_folder(before), of_folder(now))
+    sides = of_folder(before), of_folder(now)
+    found = compare.compare_results(*sides)
+    code = REGRESSED if found.fails(fail_on) else code
+    document = compare.as_json(found, sides, (before.folder.name, folder.name), fail_on, code)
     lines = words.in_words(found, (*before.complaints, *now.complaints)).split("\n")
     for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
         printing.say(line)
-    return kept.Kept(before.folder.name, before.measured, found)
+    return kept.Kept(before.folder.name, before.measured, found), document, code
 
 
 def _spent(outcome: Outcome, words: str) -> str:

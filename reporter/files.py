@@ -82,13 +82,13 @@ def _refuse(path: Path) -> None:
         raise ReporterError(f"{path} is a {kind}, which is never followed or written to; remove it")
 
 
-def open_plain(path: Path, mode: Literal["a", "a+"]) -> IO[str]:
-    """Opens a file for appending, creating it if needed; ReporterError if the path is not a regular file."""
-    access = os.O_RDWR if mode == "a+" else os.O_WRONLY
+def open_plain(path: Path, mode: Literal["a", "a+", "r+"]) -> IO[str]:
+    """Opens a file for appending, creating it if needed, or for changes; ReporterError if it is not a regular file."""
+    access = {"a": os.O_WRONLY | os.O_APPEND | os.O_CREAT, "a+": os.O_RDWR | os.O_APPEND | os.O_CREAT, "r+": os.O_RDWR}
     nothing_special = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     if path.is_symlink() or path.exists():
         _refuse(path)
-    number = os.open(path, access | os.O_APPEND | os.O_CREAT | nothing_special, 0o666)
+    number = os.open(path, access[mode] | nothing_special, 0o666)
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
         raise ReporterError(f"{path} is not a regular file; remove it")

@@ -1,6 +1,7 @@
 """history.jsonl from its end: the latest runs of each machine, however long the file has grown.
 
-A line holds one architecture of one run; `append_history` in store.py writes it. Lines of one run and machine belong
+A line has one architecture of one run; `append_history` in store.py writes it. A run that did not finish has a line
+with `finished` false, which is skipped; a reading that failed has no value. Lines of one run and machine belong
 together: they share `run`; older lines, which have none, belong together until an architecture comes again or more
 than ONE_RUN_SECONDS lie between two of them.
 """
@@ -174,8 +175,13 @@ def _backwards(path: Path, most_bytes: int) -> Iterator[dict[str, Any]]:
             line = from_json(text, allow_inf_nan=False)
         except ValueError:
             continue
-        if isinstance(line, dict) and [type(line.get(key)) for key in NEEDED] == [str, str, dict]:
+        if isinstance(line, dict) and [type(line.get(key)) for key in NEEDED] == [str, str, dict] and _finished(line):
             yield line
+
+
+def _finished(line: dict[str, Any]) -> bool:
+    """Whether a line is of a run that finished: all lines of schema 1 are."""
+    return line.get("finished", True) is not False
 
 
 def _texts(path: Path, most_bytes: int) -> Iterator[bytes]:

@@ -10,6 +10,24 @@ from typing import Any
 import click
 
 Function = Callable[..., Any]
+LONGEST_LABEL = 1000
+"""Characters of KEY=VALUE."""
+MOST_LABELS = 100
+
+
+def labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
+    """The labels of a run by their keys."""
+    for pair in pairs:
+        key, _equals, value = pair.partition("=")
+        if not (key and value):
+            raise click.BadParameter(f"{pair[:LONGEST_LABEL]!r}: it should be KEY=VALUE")
+        if len(pair) > LONGEST_LABEL:
+            raise click.BadParameter(f"{key[:40]!r}: {len(pair)} characters; at most {LONGEST_LABEL} are stored")
+    if len(pairs) > MOST_LABELS:
+        raise click.BadParameter(f"{len(pairs)} labels; at most {MOST_LABELS} are stored")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
 OPTIONS: tuple[Callable[[Function], Function], ...] = (
     click.option(
         "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where records and reports are written."
@@ -54,6 +72,13 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     click.option("--baseline", metavar="DIR", help="Compare with an earlier run at the end."),
     click.option(
         "--fail-on", metavar="KIND", help="exact, timing, level, any, never (default): what makes the exit code 1."
+    ),
+    click.option(
+        "--label",
+        multiple=True,
+        metavar="KEY=VALUE",
+        callback=labels,
+        help="Added to this run's lines of history.jsonl; repeat it for several.",
     ),
     click.option("--executor", metavar="NAME", help="Where the work runs: local (default), ray."),
     click.option(

@@ -6,8 +6,8 @@ import gc
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -153,8 +153,45 @@ def append_history(folder: Path, lines: Iterable[dict[str, Any]]) -> bool:
         with open_plain(path, "a") as file:
             file.write("\n" * torn)
             for line in lines:
-                file.write(json.dumps(line, allow_nan=False, ensure_ascii=False) + "\n")
+                file.write(_line(line))
     return torn
+
+
+def history_size(folder: Path) -> int:
+    """The bytes of history.jsonl."""
+    path = folder / "history.jsonl"
+    return path.stat().st_size if path.exists() else 0
+
+
+def add_to_history(folder: Path, start: int, fields: Mapping[str, Any]) -> None:
+    """Adds fields to the lines that were appended to history.jsonl since it had `start` bytes; a full disk is no error.
+
+    The lines are on disk as soon as the measurement ends; how the run ends is known only later.
+    """
+    path = folder / "history.jsonl"
+    if history_size(folder) <= start:
+        return
+    with suppress(ReporterError), writing(path), open_plain(path, "r+") as file, path.open("rb") as reader:
+        reader.seek(start)
+        before = reader.read()
+        lines = (_line({**json.loads(line), **fields}) if line else "\n" for line in before.split(b"\n")[:-1])
+        try:
+            _overwrite(file.fileno(), start, "".join(lines).encode("utf-8"))
+        except OSError:
+            _overwrite(file.fileno(), start, before)
+
+
+def _overwrite(file: int, start: int, content: bytes) -> None:
+    """Writes the end of a file from `start` on, unbuffered: what does not fit can be undone."""
+    os.lseek(file, start, os.SEEK_SET)
+    rest = content
+    while rest:
+        rest = rest[os.write(file, rest) :]
+    os.ftruncate(file, start + len(content))
+
+
+def _line(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def _last_byte(path: Path) -> bytes:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click import BadParameter, Command, Context, Option
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reporter import history, store
+from reporter.comparing import levels, noise
 from reporter.history import PastRun, recent
+from reporter.options import labels
 from reporter.types import ReporterError
 
 NAMES = ("alexnet", "vgg16", "resnet50")
@@ -29,6 +33,7 @@ def night(day: int, machine: str = "quiet", names: Sequence[str] = NAMES, **more
 
 
 def written(folder: Path, lines: Iterable[dict[str, Any]]) -> Path:
+    folder.mkdir(exist_ok=True)
     store.append_history(folder, lines)
     return folder / "history.jsonl"
 
@@ -137,3 +142,111 @@ def test_any_bytes_are_read_without_error(tmp_path_factory: pytest.TempPathFacto
     path = tmp_path_factory.mktemp("any") / "history.jsonl"
     path.write_bytes(content)
     assert recent(path, ["quiet"], most_bytes=most) == []
+
+
+def unfinished(day: int, **more: Any) -> dict[str, Any]:
+    """The line of a nightly run that was killed."""
+    moment = f"2026-{1 + day // 28:02}-{1 + day % 28:02}T00:00:00+00:00"
+    about = {"schema": 2, "finished": False, "started": moment, "generated": moment, "run": f"killed {day}"}
+    return {**about, "architecture": None, "machine": "quiet", "environment": {}, "values": {}, **more}
+
+
+def failing(line: dict[str, Any]) -> dict[str, Any]:
+    """The line of an architecture whose readings failed."""
+    reasons = {key: {"status": "failed", "reason": "no kernel"} for key in line["values"]}
+    return {**line, "schema": 2, "finished": True, "exit_code": 3, "values": {}, "unmeasured": reasons}
+
+
+@pytest.mark.parametrize("more", [{}, {"architecture": "vgg16", "values": {"latency_cpu": 99.0, "macs": 99}}])
+def test_a_run_that_did_not_finish_is_no_run(tmp_path: Path, more: dict[str, Any]) -> None:
+    """Neither for the last runs, nor for the last values, nor for what a job costs."""
+    jobs = {"effort": "same", "jobs": {"timing cpu": 7.0}}
+    killed = [unfinished(day, **more, effort="same", jobs={"timing cpu": 99.0}) for day in (2, 3)]
+    lines = [*night(1, run="1", **jobs), *killed, *night(4, run="4", schema=2, finished=True)]
+    path = written(tmp_path, lines)
+    assert days(recent(path, ["quiet"], runs=1)) == [("quiet", 4, sorted(NAMES))]
+    assert days(recent(path, ["quiet"])) == [("quiet", day, sorted(NAMES)) for day in (1, 4)]
+    written(tmp_path, [unfinished(5, **more)])
+    assert history.last_values(path, ["vgg16"])["vgg16"] == {"latency_cpu": 4.1, "macs": 7}
+    assert history.costs(path, "quiet", "same")["vgg16", "timing cpu"] == 7.0
+
+
+def test_a_reading_that_failed_has_no_value(tmp_path: Path) -> None:
+    """The value before it is the last one, and the run has a gap."""
+    path = written(tmp_path, [*night(1, run="1"), *[failing(each) for each in night(2, run="2", names=NAMES[:1])]])
+    assert [run.value("alexnet", "latency_cpu") for run in recent(path, ["quiet"])] == [1.0, None]
+    assert history.last_values(path, ["alexnet"]) == {"alexnet": {"latency_cpu": 1.0, "macs": 7}}
+
+
+def test_levels_and_noise_are_those_without_failed_and_killed_runs(tmp_path: Path) -> None:
+    moves = [(1 + (day * 7 % 5) / 100, [1.3 if day > 9 else 1.0, 1.0, 1.0]) for day in range(20)]
+    good = [
+        [
+            {**each, "values": {"latency_cpu": (1 + rank) * drift * level[rank]}}
+            for rank, each in enumerate(night(day, run=f"{day}"))
+        ]
+        for day, (drift, level) in enumerate(moves)
+    ]
+    bad = [[unfinished(21)], [failing(each) for each in night(21, run="failed")]]
+    plain = recent(written(tmp_path / "plain", [line for lines in good for line in lines]), ["quiet"])
+    mixed_lines = [line for lines in (*good[:10], *bad, *good[10:], *bad) for line in lines]
+    mixed = recent(written(tmp_path / "mixed", mixed_lines), ["quiet"])
+    before, after = (levels.nights(past, "quiet", "latency_cpu") for past in (plain, mixed))
+    assert before is not None
+    assert {course.architecture for course in before.courses if course.steps} == {"alexnet"}
+    assert after == before
+    noises = [noise.between_nights(past, "quiet", "latency_cpu", NAMES) for past in (plain, mixed)]
+    assert noises[0] is not None
+    assert noises[1] == pytest.approx(noises[0])
+
+
+def test_fields_are_added_to_the_lines_of_this_run_only(tmp_path: Path) -> None:
+    """Also after a line that was cut short, and with line separators in a text."""
+    path = written(tmp_path, night(1))
+    with path.open("ab") as file:
+        file.write(b'{"torn": ')
+    before, start = path.read_bytes(), store.history_size(tmp_path)
+    written(tmp_path, night(2, labels={"text": "one\u2028two"}))
+    store.add_to_history(tmp_path, start, {"exit_code": 3})
+    assert path.read_bytes().startswith(before + b"\n")
+    added = [json.loads(line) for line in path.read_text("utf-8")[len(before.decode()) :].strip().split("\n")]
+    assert added == [{**each, "labels": {"text": "one\u2028two"}, "exit_code": 3} for each in night(2)]
+    whole = path.read_bytes()
+    store.add_to_history(tmp_path, store.history_size(tmp_path), {"exit_code": 1})
+    assert path.read_bytes() == whole
+    store.add_to_history(tmp_path / "none", 0, {"exit_code": 1})
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_full_disk_leaves_the_lines_as_they_were(tmp_path: Path) -> None:
+    path = written(tmp_path, night(1))
+    start = store.history_size(tmp_path)
+    written(tmp_path, night(2))
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for room in (start + 9, len(before), len(before) + 9):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+        try:
+            store.add_to_history(tmp_path, start, {"exit_code": 3})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert path.read_bytes() == before
+
+
+def test_no_link_is_followed_to_add_fields(tmp_path: Path) -> None:
+    other = written(tmp_path / "other", night(1))
+    before = other.read_bytes()
+    (tmp_path / "history.jsonl").symlink_to(other)
+    store.add_to_history(tmp_path, 0, {"exit_code": 3})
+    assert other.read_bytes() == before
+
+
+@pytest.mark.parametrize("pairs", [["commit"], ["=x"], ["commit="], [f"commit={'x' * 1000}"], ["a=b"] * 101])
+def test_labels_are_checked(pairs: list[str]) -> None:
+    with pytest.raises(BadParameter):
+        labels(Context(Command("any")), Option(["--label"]), tuple(pairs))
+
+
+def test_a_label_may_contain_an_equals_sign() -> None:
+    found = labels(Context(Command("any")), Option(["--label"]), ("url=https://x/?a=1", "run=7"))
+    assert found == {"url": "https://x/?a=1", "run": "7"}

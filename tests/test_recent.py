@@ -86,7 +86,9 @@ def test_the_number_of_runs_and_their_length_are_bounded(tmp_path: Path) -> None
     long = failed("vgg16", "y" * 3 * headlines.LONGEST)
     assert nights.play(made(), long) == 3
     stored = nights.out / ".nightly" / "recent.json"
-    headlines.save(stored, [Headline(started=f"{number}", exit_code=0, headline="x") for number in range(headlines.MOST)])
+    headlines.save(
+        stored, [Headline(started=f"{number}", exit_code=0, headline="x") for number in range(headlines.MOST)]
+    )
     assert nights.play(made(), long) == 3
     assert len(listed(nights)) == len(json.loads(stored.read_text())["runs"]) == headlines.MOST
     assert len(listed(nights)[0][2]) == headlines.LONGEST

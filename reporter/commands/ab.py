@@ -37,6 +37,7 @@ def ab_command(
     these it needs pydantic, but not this program. The same ENV on both sides is an A/A control.
     """
     from reporter.comparing import paired, verdicts
+    from reporter.comparing.document import still_failing
     from reporter.preparation import prepare_ab
     from reporter.progress import progress
     from reporter.running import ab
@@ -54,16 +55,19 @@ def ab_command(
         seen.close()
         if held:
             held.close()
-    found = paired.judge(*(list(book.values()) for book in books))
-    document = verdicts.document(found, examined, (str(a), str(b)))
-    click.echo(printing.document(files.dumps(document)) if as_json else verdicts.in_words(found, examined))
+    records = [list(book.values()) for book in books]
+    found, failing = paired.judge(*records), still_failing(*records)
     broken = any(
         not reading.measured or reading.lost
         for book in books
         for made in book.values()
         for reading in made.readings.values()
     )
-    context.exit(REGRESSED if found.fails(fail_on) else FAILED if broken else 0)
+    code = REGRESSED if found.fails(fail_on) else FAILED if broken else 0
+    call = verdicts.Call(request.run, request.started, fail_on, code, tuple(failing))
+    document = verdicts.document(found, examined, (str(a), str(b)), call)
+    click.echo(printing.document(files.dumps(document)) if as_json else verdicts.in_words(found, examined))
+    context.exit(code)
 
 
 ENTRIES = (ab_command,)

@@ -41,11 +41,13 @@ def compare_command(
     compare.check_level(fail_on, compare.past_level(*sides), machines, f"{base} and {new}")
     found = compare.compare_results(*sides)
     complaints = [line for side in sides for line in side.complaints]
+    code = REGRESSED if found.fails(fail_on) else 0
     if as_json:
-        click.echo(printing.document(files.dumps(words.as_json(found, str(base), str(new), complaints))))
+        document = compare.as_json(found, sides, (str(base), str(new)), fail_on, code)
+        click.echo(printing.document(files.dumps(document)))
     else:
         click.echo((words.in_markdown if markdown else words.in_words)(found, complaints))
-    context.exit(REGRESSED if found.fails(fail_on) else 0)
+    context.exit(code)
 
 
 ENTRIES = (compare_command,)

@@ -16,7 +16,6 @@ from reporter.options import main_options
 
 @click.command("nightly")
 @main_options
-@click.option("--label", multiple=True, metavar="KEY=VALUE", help="Added to this run's lines of history.jsonl.")
 @click.pass_context
 def nightly_command(
     context: click.Context,
@@ -25,7 +24,7 @@ def nightly_command(
     out: Path | None,
     config: Path | None,
     quiet: bool | None,
-    label: tuple[str, ...],
+    label: dict[str, str],
     **options: Any,
 ) -> None:
     """Measure everything and compare it with the last accepted run.
@@ -37,7 +36,7 @@ def nightly_command(
     from reporter.nightly import run
     from reporter.progress import progress
 
-    work = run.plan(out, config, options, _labels(label))
+    work = run.plan(out, config, options, label)
     cautions = [f"{each.name}: {each.caution}" for each in work.request.architectures if each.caution]
     for line in (*plugins.complaints(), *cautions, *work.request.notices):
         printing.note(line)
@@ -51,13 +50,6 @@ def nightly_command(
     finally:
         seen.close()
     context.exit(code)
-
-
-def _labels(pairs: tuple[str, ...]) -> dict[str, str]:
-    for pair in pairs:
-        if "=" not in pair.strip("="):
-            raise click.BadParameter(f"{pair!r}: it should be KEY=VALUE", param_hint="--label")
-    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def _show(line: str) -> None:

@@ -8,5 +8,6 @@ levels.py        changes of level in the history, for the report
 noise.py         how far times move by themselves: between rounds, between networks, between nights
 differences.py   the nouns, and what --fail-on makes of them
 grouped.py       findings of one reason or metric become one line
-words.py         Differences as text and as JSON
+words.py         Differences as text
+document.py      Differences as JSON
 """

@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from reporter import history, store
-from reporter.comparing import pairs, recent, times
+from reporter.comparing import document, pairs, recent, times, words
 from reporter.comparing.differences import Differences
+from reporter.comparing.document import Context
+from reporter.documents.comparison import Side
 from reporter.history import PastRun
 from reporter.settings import FailOn, Settings, check_gate
 from reporter.statistics import FEWEST_ROUNDS
@@ -31,6 +34,10 @@ class Results:
     def measured(self) -> str:
         """When its newest record was begun, ISO 8601."""
         return max(record.started for record in self.records)
+
+    def side(self, name: str) -> Side:
+        """What a document contains of it: its ids, times and versions."""
+        return document.side(name, self.records, self.history)
 
 
 def compare(
@@ -58,6 +65,24 @@ def compare_results(base: Results, new: Results) -> Differences:
 def past_level(base: Results, new: Results) -> list[PastRun]:
     """The runs of both histories that the level of new's times is made of."""
     return _past(*(side.history if side.accepted is None else side.accepted for side in (base, new)))
+
+
+def as_json(
+    found: Differences, sides: tuple[Results, Results], names: tuple[str, str], fail_on: FailOn, code: int
+) -> dict[str, Any]:
+    """The document that programs read; `code` is the exit code."""
+    base, new = sides
+    complaints = (*base.complaints, *new.complaints)
+    context = Context(
+        base=base.side(names[0]),
+        new=new.side(names[1]),
+        headline=words.headline(found, complaints),
+        fail_on=fail_on,
+        exit_code=code,
+        still_failing=tuple(document.still_failing(base.records, new.records)),
+        complaints=complaints,
+    )
+    return document.as_json(found, context)
 
 
 def _past(base: Sequence[PastRun], new: Sequence[PastRun]) -> list[PastRun]:

@@ -1,15 +1,18 @@
-"""What a run with --baseline found, kept in comparison.json beside its records, for the report."""
+"""What a run with --baseline found, kept in comparison.json beside its records, for programs and the report."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import from_json
 
-from reporter import files
+from reporter import documents, files
 from reporter.comparing.differences import Differences
+from reporter.documents.comparison import Finding
 from reporter.fields import plain
 from reporter.store import LARGEST_FILE
 from reporter.types import ReporterError
@@ -29,12 +32,15 @@ class Kept:
 KEPT = TypeAdapter(Kept)
 
 
-def keep(folder: Path, kept: Kept | None) -> None:
-    """Writes what was found, or takes away what an earlier run had found."""
+def keep(
+    folder: Path, kept: Kept | None, document: Mapping[str, Any] | None = None, findings: Sequence[Finding] = ()
+) -> None:
+    """Writes a comparison with the document for programs; None removes that of an earlier run."""
     if kept is None:
         (folder / NAME).unlink(missing_ok=True)
-    else:
-        files.write(folder / NAME, files.dumps(KEPT.dump_python(kept, mode="json")))
+        return
+    about = {"schema": documents.COMPARISON, "findings": [finding.model_dump() for finding in findings]}
+    files.write(folder / NAME, files.dumps({**(document or {}), **about, **KEPT.dump_python(kept, mode="json")}))
 
 
 def kept(folder: Path) -> Kept | None:

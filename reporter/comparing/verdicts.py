@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from reporter import printing
 from reporter.comparing import words
 from reporter.comparing.differences import Basis, Differences, Judgement, Timing
+from reporter.comparing.document import Context, as_json
 from reporter.comparing.environments import About, differing, is_control
 from reporter.comparing.times import MIN_EFFECT
+from reporter.documents import AB
+from reporter.documents.comparison import Side, StillFailing
+from reporter.settings import FailOn
 
 VERDICTS: dict[Judgement, str] = {
     "regressed": "B is slower",
@@ -38,11 +43,34 @@ def in_words(found: Differences, sides: Sequence[About]) -> str:
     return printing.text(lines)
 
 
-def document(found: Differences, sides: Sequence[About], names: Sequence[str]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Call:
+    """What the document contains of a call besides its result: the run, when it was started, how it ends, and why."""
+
+    run: str | None = None
+    started: str | None = None
+    fail_on: FailOn = "never"
+    exit_code: int | None = None
+    still_failing: Sequence[StillFailing] = ()
+
+
+def document(
+    found: Differences, sides: Sequence[About], names: Sequence[str], call: Call | None = None
+) -> dict[str, Any]:
     """The same as JSON; `imports` has the version and file of what each side imported, as that side reports it."""
-    a, b = sides
-    return words.as_json(found, *names) | {
-        "headline": headline(found),
+    (a, b), call = sides, call or Call()
+    base, new = (
+        Side(
+            name=name,
+            run=call.run,
+            started=call.started,
+            machines=(about.machine,),
+            environment=about.environment | about.versions,
+        )
+        for name, about in zip(names, sides, strict=True)
+    )
+    context = Context(base, new, headline(found), call.fail_on, call.exit_code, call.still_failing)
+    return as_json(found, context, AB) | {
         "control": is_control(a, b),
         "environments": {name: side.environment | side.versions for name, side in (("a", a), ("b", b))},
         "imports": {

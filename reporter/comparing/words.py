@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reporter import printing
+from reporter.comparing import document
 from reporter.comparing.differences import Basis, Change, Differences, Gap, Level, Timing
 from reporter.comparing.differences import Kind as Changed
+from reporter.comparing.document import Context
 from reporter.comparing.grouped import NAMED, Kind, Row, and_more, by_reason, described, groups, most
 from reporter.comparing.times import MIN_EFFECT
 from reporter.telling import units
 from reporter.telling.language import SOURCE, Language, language
 from reporter.telling.markdown import escape
-from reporter.types import SCHEMA, Quantity
+from reporter.types import Quantity
 
 ENGLISH = language(SOURCE)
 SHARED = 0.05
@@ -63,20 +65,10 @@ def headline(differences: Differences, complaints: Sequence[str] = ()) -> str:
 
 
 def as_json(differences: Differences, base: str, new: str, complaints: Sequence[str] = ()) -> dict[str, Any]:
-    """The same for programs; every time that was judged is there, changed or not."""
-    return {
-        "schema": SCHEMA,
-        "base": base,
-        "new": new,
-        "changed": differences.changed,
-        "headline": headline(differences, complaints),
-        "changes": [_plain(change) for change in differences.changes],
-        "times": [_plain(timing) for timing in differences.timings],
-        "levels": [_plain(level) for level in differences.levels],
-        "bases": [_plain(basis) for basis in differences.bases],
-        "not_compared": [_plain(gap) for gap in differences.gaps],
-        "complaints": list(complaints),
-    }
+    """The document for programs, of two sides of which only the names are known."""
+    sides = document.side(base, ()), document.side(new, ())
+    context = Context(*sides, headline(differences, complaints), complaints=complaints)
+    return document.as_json(differences, context)
 
 
 @dataclass(frozen=True)
@@ -272,8 +264,3 @@ class Words:
 
     def _share(self, value: float) -> str:
         return f"{self.language.number(100 * value, 1)} %"
-
-
-def _plain(noun: Change | Timing | Level | Basis | Gap) -> dict[str, Any]:
-    fields = {name: value for name, value in vars(noun).items() if name != "quantity"}
-    return {"key": noun.quantity.key if noun.quantity else None, "unit": noun.quantity and noun.quantity.unit, **fields}

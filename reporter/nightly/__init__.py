@@ -8,5 +8,6 @@ level.py        the accepted runs that the level of a time is made of
 missing.py      architectures that cannot be found or built
 screen.py       what a run prints
 headlines.py    the headlines of recent runs, and index.html
+document.py     what a run gives to programs
 run.py          one run
 """

@@ -14,9 +14,13 @@ One rename makes a run complete. Putting it in place takes several: if that is i
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
 
 from reporter import files, store
 from reporter.nightly import state
@@ -27,11 +31,15 @@ from reporter.types import Record, ReporterError
 PARTS = ("records", "evidence", "figures", "tables", "summary.json", "comparison.json", "report.*", "index.html")
 """What belongs to one run, as patterns of names: it is replaced by the next complete run."""
 
+UNFINISHED: dict[str, Any] = {"finished": False, "architecture": None, "values": {}}
+"""What marks the line of a run that did not finish in history.jsonl."""
+
 
 class Started(Model):
-    """When the run in progress started."""
+    """When the run in progress started, and the line that history.jsonl gets if it does not finish."""
 
     started: str
+    line: dict[str, JsonValue] | None = None
 
 
 class Folder:
@@ -46,10 +54,16 @@ class Folder:
         self.promoted = self.area / "promoted"
 
     def recover(self) -> str | None:
-        """Puts a complete run in place and removes one that did not finish; gives the start of the latter."""
+        """Puts a complete run in place and removes one that did not finish; gives the start of the latter.
+
+        The history gets a line for it.
+        """
         if self.complete.exists():
             self.place()
         unfinished = _or_none(self.started_file, Started)
+        if unfinished and unfinished.line:
+            with suppress(ReporterError):  # a full disk hides no finding of the next run
+                store.append_history(self.out, [{**unfinished.line, **UNFINISHED}])
         with files.writing(self.area):
             if self.promoted.exists() and not self.base.exists():
                 self.promoted.rename(self.base)
@@ -58,13 +72,21 @@ class Folder:
             self.started_file.unlink(missing_ok=True)
         return unfinished.started if unfinished else None
 
-    def begin(self, started: str) -> None:
-        """Creates the folder of the run in progress, with the history so far."""
+    def begin(self, started: str, line: Mapping[str, Any] | None = None) -> None:
+        """Creates the folder of the run in progress, with the history so far; `line` is for a run that is killed."""
         with files.writing(self.tonight):
             self.tonight.mkdir(parents=True, exist_ok=True)
-            state.save(self.started_file, Started(started=started))
+            state.save(self.started_file, Started(started=started, line=dict(line) if line else None))
             if (self.out / "history.jsonl").is_file():
                 shutil.copyfile(self.out / "history.jsonl", self.tonight / "history.jsonl")
+
+    def end(self, code: int) -> None:
+        """Adds the exit code to the line of a run that ends without being complete."""
+        unfinished = _or_none(self.started_file, Started)
+        if unfinished and unfinished.line:
+            line = {**unfinished.line, "exit_code": code}
+            with suppress(ReporterError):
+                state.save(self.started_file, unfinished.model_copy(update={"line": line}))
 
     def discard(self) -> None:
         """Removes what a run that ends without being complete has measured."""

@@ -12,9 +12,9 @@ from reporter import files, history, store
 from reporter.comparing import kept, recent
 from reporter.comparing.differences import Differences
 from reporter.comparing.pairs import is_time
-from reporter.exits import FAILED, REGRESSED, USAGE
+from reporter.exits import FAILED, INTERRUPTED, REGRESSED, USAGE
 from reporter.history import PastRun
-from reporter.nightly import baseline, comparison, headlines, level, missing, screen
+from reporter.nightly import baseline, comparison, document, headlines, level, missing, screen
 from reporter.nightly.acceptance import settle
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.folder import Folder
@@ -110,11 +110,17 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
         before = Before(base, folder.last(), _past(folder, base), unfinished)
         if unreadable := history.complaint(folder.out / "history.jsonl"):
             output.say(unreadable)
-        folder.begin(now)
+        folder.begin(now, document.unfinished(work.request, now))
         outcome, problem = _measured(work, base, progress, steps.measure)
         night = _judged(work, before, now, partial=problem is not None)
         problem = problem or _complete(work, before, night, outcome, steps)
-        return _printed(work, night, _code(work, night, outcome), problem, output)
+        code = _printed(work, night, _code(work, night, outcome), problem, output)
+        if problem is not None:
+            folder.end(code)
+        return code
+    except KeyboardInterrupt:
+        folder.end(INTERRUPTED)
+        raise
     finally:
         folder.discard()
         held.close()
@@ -156,6 +162,7 @@ def _judged(work: Plan, before: Before, now: str, partial: bool) -> Night:
         unfinished=before.unfinished,
         now=now,
         fail_on=work.fail_on,
+        past=before.past,
     )
 
 
@@ -171,15 +178,18 @@ def _complete(work: Plan, before: Before, night: Night, outcome: Outcome, steps:
     made = Run(
         started=night.now,
         ended=steps.clock(),
+        run=work.request.run,
         exit_code=code,
         findings=tuple(night.findings),
         failing=tuple(night.failing),
         red=tuple(level.red(before.last)),
         starts=level.restarted(night.base.records, night.tonight, before.last, night.now),
     )
-    compared = kept.Kept("the last accepted run", newest.started, night.differences) if newest else None
+    compared = kept.Kept(document.BASE, newest.started, night.differences) if newest else None
     try:
-        kept.keep(work.request.folder, compared)
+        found = document.as_json(night, work.request, work.folder.out.name, work.fail_on, code)
+        kept.keep(work.request.folder, compared, found, document.findings(night))
+        store.add_to_history(work.request.folder, store.history_size(work.folder.out), {"exit_code": code})
         steps.report(work.request.folder, work.languages)
         runs = _recent(work, night, code, screen.headline(night))
         headlines.write_page(work.request.folder, runs)

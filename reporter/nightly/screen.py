@@ -9,6 +9,7 @@ from shlex import quote
 
 from reporter.comparing.differences import Differences
 from reporter.comparing.grouped import NAMED, Row, and_more, by_reason, described, groups, most
+from reporter.history import PastRun
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.state import Failing, Finding, Kind
 from reporter.settings import FailOn
@@ -43,6 +44,7 @@ class Night:
     """The start of a run that did not finish."""
     now: str = ""
     fail_on: FailOn = "never"
+    past: Sequence[PastRun] = ()
 
 
 def headline(night: Night) -> str:

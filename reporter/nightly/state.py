@@ -98,6 +98,7 @@ class Run(Model):
     schema_number: int = Field(SCHEMA, alias="schema")
     started: str
     ended: str = ""
+    run: str = ""
     exit_code: int
     findings: tuple[Finding, ...] = ()
     failing: tuple[Failing, ...] = ()

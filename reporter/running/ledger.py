@@ -16,6 +16,8 @@ from reporter.types import Architecture, LostRound, Metric, Origin, Reading, Rec
 REUSED = ("ok", "unsupported", "skipped")
 NOT_ASKED = "not asked for by --device"
 CUT_OFF = "cut off: the budget was spent"
+LONGEST_REASON = 200
+"""Characters of a reason in history.jsonl."""
 MOST_LOST = 2
 """A time that lost so many rounds in a run is not tried again in it."""
 
@@ -77,16 +79,21 @@ class Ledger:
         """The line that history.jsonl gets; `now` is common to all lines of a run."""
         values = {key: self._value(reading) for key, reading in self.record.readings.items()}
         return {
+            **self.request.line,
+            "finished": True,
             "generated": now,
-            "run": self.request.run,
             "architecture": self.record.architecture,
             "machine": self.record.machine,
             "environment": self.record.environment,
             "values": {key: value for key, value in values.items() if value is not None},
+            "unmeasured": {
+                key: {"status": reading.status, "reason": (reading.reason or "")[:LONGEST_REASON] or None}
+                for key, reading in self.record.readings.items()
+                if values[key] is None
+            },
             "seconds": round(self.spent, 3),
             "effort": self.request.effort,
             "jobs": {process: round(sum(took) / len(took), 3) for process, took in self._took.items()},
-            **({"labels": dict(self.request.labels)} if self.request.labels else {}),
         }
 
     def goes_on(self, name: str, number: int) -> bool:

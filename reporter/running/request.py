@@ -11,11 +11,23 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
+from reporter.documents import HISTORY
 from reporter.fingerprints import Images
 from reporter.measuring import machine
 from reporter.measuring.job import Job
 from reporter.settings import Conditions
 from reporter.types import Architecture, Claim, Evidence, Metric, Reading
+
+RECORDED = (
+    "preset", "metrics", "device", "dataset", "weights", "finetune", "steps", "seeds", "first_seed", "budget", "modes",
+    "input_size", "threads", "executor", "against",
+)  # fmt: skip
+"""The settings that the lines of history.jsonl have."""
+
+
+def moment() -> str:
+    """Now, ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class Progress(Protocol):
@@ -71,6 +83,16 @@ class Request:
     labels: Mapping[str, str] = field(default_factory=dict)
     """What --label adds to the lines of history.jsonl."""
 
+    started: str = field(default_factory=moment)
+    """When the run started."""
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """What all lines of the run in history.jsonl have."""
+        settings = {key: value for key in RECORDED if (value := self.settings.get(key)) not in (None, [], ())}
+        labels = dict(self.labels)
+        return {"schema": HISTORY, "started": self.started, "run": self.run, "settings": settings, "labels": labels}
+
     def conditions_of(self, architecture: str) -> Conditions:
         """The conditions under which one network is measured."""
         return self.conditions.model_copy(update=self.checkpoints.get(architecture, {}))
@@ -102,8 +124,3 @@ class Outcome:
     lost: int = 0
     slots: int = 1
     foreign: float = 0.0
-
-
-def moment() -> str:
-    """Now, ISO 8601, UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

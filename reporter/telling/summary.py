@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from reporter import __version__
+from reporter.comparing.document import side
+from reporter.comparing.pairs import NO_NUMBER
+from reporter.documents import SUMMARY, better
 from reporter.telling.comparison import Comparison
 from reporter.telling.times import Place, relative
-from reporter.types import SCHEMA, Reading, Record
+from reporter.types import Reading, Record, Status
 
 
 def summary(comparison: Comparison) -> dict[str, Any]:
     """The outer surface of the contract; `generated` is the one value that differs from call to call."""
     beside = {key: relative(comparison, key) for key in comparison.quantities}
     machines = {machine: comparison.of(machine)[0].machine_facts for machine in comparison.machines}
+    newest = comparison.newest
+    readings = [(record, reading) for record in comparison.records for reading in record.readings.values()]
+    counts = Counter(reading.verdict.status for _, reading in readings)
     return {
-        "schema": SCHEMA,
+        "schema": SUMMARY,
         "reporter": __version__,
         "generated": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": comparison.newest.machine_facts,
+        "run": side("", comparison.records, comparison.past).run,
+        "started": newest.started,
+        "environment": newest.environment,
+        "machine": newest.machine_facts,
         "machines": machines,
-        "settings": comparison.newest.settings,
+        "settings": newest.settings,
+        "counts": {status: counts[status] for status in get_args(Status) if counts[status]},
+        "failed": [_failed(record, reading) for record, reading in readings if reading.status in NO_NUMBER],
         "records": [_record(record, beside) for record in comparison.records],
     }
 
@@ -34,8 +46,18 @@ def _record(record: Record, beside: Mapping[str, Mapping[Place, float]]) -> dict
         "family": record.family,
         "year": record.year,
         "machine": record.machine,
+        "started": record.started,
+        "environment": record.environment,
     }
     return {**about, "readings": {k: _reading(reading, beside[k].get(place)) for k, reading in record.readings.items()}}
+
+
+def _failed(record: Record, reading: Reading) -> dict[str, Any]:
+    quantity = reading.quantity
+    place = {"architecture": record.architecture, "machine": record.machine}
+    return {
+        **place, "metric": quantity.key, "title": quantity.title, "status": reading.status, "reason": reading.reason
+    }  # fmt: skip
 
 
 def _reading(reading: Reading, relative: float | None) -> dict[str, Any]:
@@ -43,8 +65,10 @@ def _reading(reading: Reading, relative: float | None) -> dict[str, Any]:
     verdict = reading.verdict
     low, high = reading.interval or (None, None)
     return {
+        "title": reading.quantity.title,
         "value": reading.value,
         "unit": reading.quantity.unit,
+        "better": better(reading.quantity),
         "status": verdict.status,
         "reason": "; ".join(reading.notes) or None,
         "samples": list(reading.samples),
