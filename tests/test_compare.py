@@ -132,7 +132,7 @@ def test_times_that_were_taken_over_are_not_compared() -> None:
     assert not found.changed
     assert verdicts(found) == dict.fromkeys(NETWORKS[1:], "unchanged")
     assert [(gap.architectures, gap.why) for gap in found.gaps] == [(NETWORKS[:1], TAKEN_OVER)]
-    assert headline(found).endswith("not judged: Latency.")
+    assert headline(found).endswith("; Latency of network00 (not measured again since BASE).")
 
 
 def test_some_networks_are_measured_again_in_a_later_run() -> None:

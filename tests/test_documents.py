@@ -213,7 +213,7 @@ def test_compare_refuses_two_formats(tmp_path: Path) -> None:
     base = saved(tmp_path / "base", made(), "2")
     done = CliRunner().invoke(compare_command, [str(base), str(base), "--json", "--markdown"])
     assert done.exit_code == 2
-    assert "--json and --markdown: choose one of them" in done.output
+    assert "--json and --markdown are two formats; use one of them" in done.output
 
 
 def test_an_older_comparison_is_still_read(tmp_path: Path) -> None:
