@@ -166,15 +166,21 @@ def _expressions(node: ast.AST) -> Iterator[ast.expr | ast.comprehension]:
         yield from _expressions(child)
 
 
-def _edits(source: Source, node: ast.expr | ast.comprehension) -> Iterator[tuple[str, tuple[int, int], str]]:
-    """Kinds, spans and texts that replace them."""
+Edit = tuple[str, tuple[int, int], str]
+"""A kind, a span and the text that replaces it."""
+
+
+def _edits(source: Source, node: ast.expr | ast.comprehension) -> Iterator[Edit]:
+    yield from _changed_operators(source, node)
+    yield from _changed_values(source, node)
+
+
+def _changed_operators(source: Source, node: ast.expr | ast.comprehension) -> Iterator[Edit]:
     match node:
         case ast.Compare(left=left, ops=[operator], comparators=[right]) if type(operator) in COMPARISONS:
             yield "comparison", *_between(source, left, right, *COMPARISONS[type(operator)])
         case ast.BinOp(left=left, op=operator, right=right) if type(operator) in ARITHMETIC:
-            if not any(
-                isinstance(part, ast.JoinedStr | ast.List | ast.Tuple) or _string(part) for part in (left, right)
-            ):
+            if not (_is_sequence(left) or _is_sequence(right)):
                 yield "arithmetic", *_between(source, left, right, *ARITHMETIC[type(operator)])
         case ast.BoolOp(op=operator, values=[left, right]):
             yield "boolean", *_between(source, left, right, *BOOLEAN[type(operator)])
@@ -186,25 +192,35 @@ def _edits(source: Source, node: ast.expr | ast.comprehension) -> Iterator[tuple
             yield "negation", source.span(test), f"(not ({source.text(test)}))"
         case ast.comprehension(ifs=[test]):
             yield "condition dropped", source.span(test), "True"
-        case ast.Constant(value=bool() as value):
-            yield "constant", source.span(node), str(not value)
-        case ast.Constant(value=int() as value):
-            yield "constant", source.span(node), str(value + 1)
-        case ast.Constant(value=float() as value):
-            yield "constant", source.span(node), repr(value * 2 if value else 1.0)
-        case ast.Subscript(slice=ast.Constant(value=str()) as key):
-            yield "key", source.span(key), repr(f"{key.value}_")
-        case ast.Call(
-            func=ast.Attribute(attr="get" | "pop" | "setdefault"), args=[ast.Constant(value=str()) as key, *_]
-        ):
-            yield "key", source.span(key), repr(f"{key.value}_")
-        case ast.Dict(keys=keys):
-            for key in keys:
-                if key is not None and _string(key):
-                    yield "key", source.span(key), repr(f"{key.value}_")  # type: ignore[attr-defined]
+
+
+def _changed_values(source: Source, node: ast.expr | ast.comprehension) -> Iterator[Edit]:
+    match node:
+        case ast.Constant(value=bool() | int() | float() as value):
+            yield "constant", source.span(node), repr(_other(value))
         case ast.Call(func=called, args=[first, second, *_]) if _swappable(called, first, second):
             span = source.span(first)[0], source.span(second)[1]
             yield "arguments", span, f"{source.text(second)}, {source.text(first)}"
+    for key in _keys(node):
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            yield "key", source.span(key), repr(f"{key.value}_")
+
+
+def _keys(node: ast.expr | ast.comprehension) -> list[ast.expr | None]:
+    match node:
+        case ast.Subscript(slice=key):
+            return [key]
+        case ast.Call(func=ast.Attribute(attr="get" | "pop" | "setdefault"), args=[key, *_]):
+            return [key]
+        case ast.Dict(keys=keys):
+            return keys
+    return []
+
+
+def _other(value: float) -> float:
+    if isinstance(value, bool):
+        return not value
+    return value + 1 if isinstance(value, int) else value * 2 or 1.0
 
 
 def _between(source: Source, left: ast.expr, right: ast.expr, old: str, new: str) -> tuple[tuple[int, int], str]:
@@ -212,8 +228,12 @@ def _between(source: Source, left: ast.expr, right: ast.expr, old: str, new: str
     return span, re.sub(old, new, source.data[slice(*span)].decode(), count=1)
 
 
-def _string(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+def _is_sequence(node: ast.expr) -> bool:
+    return isinstance(node, ast.JoinedStr | ast.List | ast.Tuple | ast.Constant) and not _is_number(node)
+
+
+def _is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
 
 
 def _swappable(called: ast.expr, *arguments: ast.expr) -> bool:
@@ -223,7 +243,10 @@ def _swappable(called: ast.expr, *arguments: ast.expr) -> bool:
 
 
 def draw(package: Path, number: int, seed: int) -> list[Fault]:
-    """Faults from as many modules, spread evenly over the package's lines in the order of its tree; kinds in balance."""
+    """Faults of as many modules, spread evenly over the lines of the package in the order of its tree.
+
+    Of the kinds that a module offers, the one drawn least often so far is taken.
+    """
     generator = random.Random(seed)
     sizes = {name: path.read_text(encoding="utf-8").count("\n") for name, path in modules(package).items()}
     step = sum(sizes.values()) / number

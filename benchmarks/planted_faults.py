@@ -1,44 +1,46 @@
-"""Does the default set of tests notice faults? Plants 30 drawn faults one at a time and runs the tests.
+"""Do the default tests detect faults? Plants 30 drawn faults, one at a time, and runs the tests against each.
 
-`python benchmarks/planted_faults.py draw` writes planted_faults.json: 40 faults with a fixed seed, of which the first 30
-that still exist and are not equivalent to the original are planted. `run --checkout DIR --python FILE` does so in another
-checkout, whose package that interpreter imports: `git worktree add --detach DIR`, then install it there, editable, in an
-environment of its own. First, every test file runs once with a probe at the place of each fault, which shows the tests
-whose processes reach it, and the seconds of each test. A test that never reaches a fault cannot notice it, so a fault runs
-against the tests that reach it, the quickest first, and then against the whole files of those tests. A failure
-counts if the same test fails again with the fault and passes without it. Everything is kept in a folder of that
-checkout; the same command resumes. The table is planted_faults.md.
+`python benchmarks/planted_faults.py draw` writes planted_faults.json: 40 faults drawn with a fixed seed. The first 30
+whose code still exists and that are not equivalent to the original are planted; `list` prints them and their modules.
+
+`run --checkout DIR --python FILE` plants them in a second checkout, which that interpreter has installed editable:
+
+    git worktree add --detach DIR
+    python -m venv DIR/.venv && DIR/.venv/bin/pip install -e 'DIR[test]'
+    python benchmarks/planted_faults.py run --checkout DIR --python DIR/.venv/bin/python
+
+The test files that are most relevant by their words and imports run first, until a test fails. A failure counts if the
+test fails again with the fault and passes without it. For the faults that are left, each test file runs once with
+a probe at the code of every fault, which shows the tests that execute it, in this process or in another. A test that never
+executes the code of a fault has the same outcome with and without it, so only the others run against the fault, and
+then the whole files that contain one.
+
+Results are kept in DIR/planted_faults, and the same command resumes. They are written to planted_faults.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import hashlib
 import json
-import os
-import signal
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mutations import Fault, Place, draw, locate
+from planted_checkout import ROOT, Checkout, failed
+from relevance import by_relevance
 
-ROOT = Path(__file__).resolve().parent.parent
 LIST, PAGE = (ROOT / "benchmarks" / f"planted_faults.{ending}" for ending in ("json", "md"))
 SEED, DRAWN, PLANTED, GOAL = 14, 40, 30, 27
-RUN_SECONDS = 3600
 SHOWN = 40
 """Characters around a change."""
-Line = dict[str, Any]
-TEST_SECONDS = 300
-"""A test that takes longer has failed: a fault may make a loop endless."""
+NEAR_FILES = 4
+"""The most relevant test files, which run first."""
 QUICK_SECONDS = 90
-"""A fault meets the quickest of the tests that reach it first, so many as take this long together."""
+"""Of the tests that execute the code of a fault, as many of the quickest as take this long together run before others."""
 PROBE = """
 def _planted_probe(number, _seen=set()):  # noqa
     import os
@@ -53,80 +55,6 @@ def _planted_probe(number, _seen=set()):  # noqa
             pass
 
 """
-
-
-class Checkout:
-    """Another checkout of the package, in which faults are planted and tests run."""
-
-    def __init__(self, root: Path, python: Path) -> None:
-        self.root, self.python = root.resolve(), python.absolute()
-        self.package = self.root / "reporter"
-        self.folder = self.root / "planted_faults"
-        """For the files of the run."""
-        self._check()
-        self.folder.mkdir(exist_ok=True)
-
-    def _check(self) -> None:
-        """Refuses a checkout that has changes, and an interpreter that imports another package."""
-        if self.root == ROOT:
-            sys.exit("faults are planted in another checkout: git worktree add --detach DIR")
-        status = subprocess.run(["git", "diff", "--quiet", "HEAD"], cwd=self.root, check=False)
-        if status.returncode:
-            sys.exit(f"{self.root} has changes, perhaps a fault that was left in it: git checkout -- reporter")
-        command = [self.python, "-c", "import reporter; print(reporter.__file__)"]
-        found = subprocess.run(command, cwd="/", capture_output=True, text=True, check=True).stdout.strip()
-        if Path(found).resolve().parent != self.package.resolve():
-            sys.exit(f"{self.python} imports {found}; install {self.root} editable in its environment")
-
-    def tests(self) -> dict[str, str]:
-        """The test files, and a digest of each."""
-        files = sorted((self.root / "tests").glob("test_*.py"))
-        return {f"tests/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-    @contextmanager
-    def changed(self, texts: Mapping[Path, str]) -> Iterator[None]:
-        """Puts texts in place of modules for a while."""
-        before = {path: path.read_text(encoding="utf-8") for path in texts}
-        try:
-            self._write(texts)
-            yield
-        finally:
-            self._write(before)
-
-    def _write(self, texts: Mapping[Path, str]) -> None:
-        for path, text in texts.items():
-            path.write_text(text, encoding="utf-8")
-            for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
-                compiled.unlink()  # a change within a second that keeps the size would not be seen
-
-    def pytest(self, *arguments: str, only: Sequence[str] = ()) -> list[Line]:
-        """Runs tests at low priority and returns what the plugin recorded."""
-        lines, wanted = self.folder / "tests.jsonl", self.folder / "wanted.json"
-        lines.write_text("")
-        given = os.environ | {"RECORDED_TESTS": str(lines)}
-        if only:
-            wanted.write_text(json.dumps(list(only)))
-            given["WANTED_TESTS"] = str(wanted)
-            arguments = (*arguments, *dict.fromkeys(test.partition("::")[0] for test in only))
-        options = ["-p", "benchmarks.recorded_tests", "-p", "no:cacheprovider", f"--timeout={TEST_SECONDS}"]
-        command = ["nice", "-n", "10", str(self.python), "-m", "pytest", *options, *arguments]
-        with (self.folder / "pytest.log").open("a", encoding="utf-8") as log:
-            pipes = {"stdout": log, "stderr": log, "stdin": subprocess.DEVNULL}
-            process = subprocess.Popen(command, cwd=self.root, env=given, start_new_session=True, **pipes)
-            try:
-                status = process.wait(RUN_SECONDS)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                status = process.wait()
-        found = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
-        if status not in (0, 1, 5) and not failed(found):  # such as a crash of the interpreter
-            name = found[-1]["test"] if found else arguments[-1]
-            found.append({"test": name, "when": "end", "outcome": "failed", "seconds": 0.0})
-        return found
-
-
-def failed(lines: Sequence[Line]) -> list[str]:
-    return list(dict.fromkeys(line["test"] for line in lines if line["outcome"] == "failed"))
 
 
 class State:
@@ -189,13 +117,13 @@ def probe(checkout: Checkout, state: State) -> None:
     inside: dict[Path, dict[int, Place]] = {}
     for fault, place in locate(checkout.package, faults).items():
         inside.setdefault(place.path, {})[faults.index(fault)] = place
-    texts = {path: _probed(places, log) for path, places in inside.items()}
+    texts = {path: probed(places, log) for path, places in inside.items()}
     for file, digest in checkout.tests().items():
         if state.probed.get(file) == digest:
             continue
         log.write_text("")
         with checkout.changed(texts):
-            lines = checkout.pytest(file)
+            lines = checkout.pytest(only=[file])
         for number, test in sorted({tuple(line.split("\t")) for line in log.read_text(encoding="utf-8").splitlines()}):
             tests = state.reached.setdefault(number, {}).setdefault(file, [])
             if test.startswith(file) and test not in tests:
@@ -209,7 +137,7 @@ def probe(checkout: Checkout, state: State) -> None:
         print(f"{file}: {state.file_seconds(file):.0f} s", *unclear, flush=True)
 
 
-def _probed(places: Mapping[int, Place], log: Path) -> str:
+def probed(places: Mapping[int, Place], log: Path) -> str:
     """A module with a call at each of some places, and the function that is called."""
     source = next(iter(places.values())).source
     head = [node for node in source.tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
@@ -226,57 +154,75 @@ def _probed(places: Mapping[int, Place], log: Path) -> str:
     return data.decode()
 
 
-def examine(checkout: Checkout, state: State, number: int, place: Place) -> dict[str, Any]:
-    """Plants a fault, runs the tests that reach it, and returns which of them notices it, if any."""
-    fault = read_list()[number]
-    planted = {place.path: place.planted(fault.after)}
+def near(checkout: Checkout, number: int, place: Place) -> dict[str, Any]:
+    """Runs the most relevant test files against a fault."""
+    spent = 0.0
+    for file in by_relevance(checkout.root, place.module, place.function)[:NEAR_FILES]:
+        test, seconds = detecting(checkout, number, place, [file], set())
+        spent += seconds
+        if test:
+            return {"caught": test, "seconds": round(spent, 1)}
+    return {"caught": ""}
+
+
+def far(checkout: Checkout, state: State, number: int, place: Place) -> dict[str, Any]:
+    """Runs all tests that execute the code of a fault, and the files that contain one."""
     reached = state.reached.get(str(number), {})
-    tests = sorted(
-        (test for tests in reached.values() for test in tests), key=lambda test: state.seconds.get(test, 0.0)
-    )
+    tests = [test for tests in reached.values() for test in tests]
     spent, quick = 0.0, list[str]()
-    for test in tests:
+    for test in sorted(tests, key=lambda test: state.seconds.get(test, 0.0)):
         spent += state.seconds.get(test, 0.0)
         quick += [test] if spent < QUICK_SECONDS else []
-    words = {place.function.split(".")[-1], place.module.split(".")[-1]}
-    files = sorted(reached, key=lambda file: (not _mentions(checkout.root / file, words), state.file_seconds(file)))
-    ignored = set(state.failing)
-    for selection in (quick, *([file] for file in files)):
-        while remaining := [test for test in _within(selection, state) if test not in ignored]:
-            with checkout.changed(planted):
-                lines = checkout.pytest("-x", only=remaining)
-                first = failed(lines)[:1]
-                again = failed(checkout.pytest(only=first)) if first else []
-            if not first:
-                break
-            if again and not failed(checkout.pytest(only=first)):
-                return {"caught": first[0], "seconds": round(sum(line["seconds"] for line in lines), 1)}
-            ignored |= set(first)  # fails with and without the fault, or not always
-    return {"caught": "", "tests": len(tests), "files": len(files)}
+    spent = 0.0
+    for selection in (quick, *([file] for file in sorted(reached, key=state.file_seconds))):
+        test, seconds = detecting(checkout, number, place, selection, set(state.failing)) if selection else ("", 0.0)
+        spent += seconds
+        if test:
+            return {"caught": test, "seconds": round(spent, 1)}
+    return {"caught": "", "tests": len(tests), "files": len(reached)}
 
 
-def _within(selection: Sequence[str], state: State) -> list[str]:
-    """Tests, or all tests of a file."""
-    if len(selection) == 1 and "::" not in selection[0]:
-        return [test for test in state.seconds if test.startswith(f"{selection[0]}::")]
-    return list(selection)
-
-
-def _mentions(file: Path, words: set[str]) -> bool:
-    text = file.read_text(encoding="utf-8")
-    return any(word in text for word in words)
+def detecting(
+    checkout: Checkout, number: int, place: Place, selection: Sequence[str], failing: set[str]
+) -> tuple[str, float]:
+    """Which of some tests or files detects a fault, and the seconds until its failure; an empty name if none does."""
+    planted = {place.path: place.planted(read_list()[number].after)}
+    ignored, spent = set(failing), 0.0
+    while True:
+        with checkout.changed(planted):
+            lines = checkout.pytest("-x", only=selection, without=ignored)
+            spent += sum(line["seconds"] for line in lines)
+            first = failed(lines)[:1]
+            again = failed(checkout.pytest(only=first)) if first else []
+        if not first:
+            return "", spent
+        if again and not failed(checkout.pytest(only=first)):
+            return first[0], spent
+        ignored |= set(first)  # fails with and without the fault, or not always
 
 
 def run(checkout: Checkout, only: Sequence[int]) -> None:
+    """Plants the faults that have no result yet, or those that are named."""
     state = State(checkout.folder / "state.json")
     places, excluded = chosen(checkout.package)
-    probe(checkout, state)
-    for number, place in places.items():
-        if number in only or (not only and str(number) not in state.results):
-            state.results[str(number)] = examine(checkout, state, number, place)
-            state.save()
-            print(number, place.module, place.function, state.results[str(number)], flush=True)
+    wanted = {number: place for number, place in places.items() if number in only or not only}
+    for number, place in wanted.items():
+        if only or str(number) not in state.results:
+            state.results[str(number)] = near(checkout, number, place)
+            _report(state, number, place)
+    left = {number: place for number, place in wanted.items() if not state.results[str(number)].get("caught")}
+    left = {number: place for number, place in left.items() if only or "files" not in state.results[str(number)]}
+    if left:
+        probe(checkout, state)
+    for number, place in left.items():
+        state.results[str(number)] = far(checkout, state, number, place)
+        _report(state, number, place)
     PAGE.write_text(page(state, places, excluded), encoding="utf-8")
+
+
+def _report(state: State, number: int, place: Place) -> None:
+    state.save()
+    print(number, place.module, place.function, state.results[str(number)], flush=True)
 
 
 def page(state: State, places: Mapping[int, Place], excluded: Mapping[int, str]) -> str:
@@ -313,13 +259,19 @@ def page(state: State, places: Mapping[int, Place], excluded: Mapping[int, str])
 
 def _difference(before: str, after: str) -> tuple[str, str]:
     """What differs between two texts, with some of what is common around it."""
-    start = len(os.path.commonprefix([before, after]))
-    end = min(len(os.path.commonprefix([before[start:][::-1], after[start:][::-1]])), SHOWN)
-    first = max(start - SHOWN, 0)
-    rest = len(os.path.commonprefix([before[start:][::-1], after[start:][::-1]])) - end
-    shown = (" ".join(text[first : len(text) - rest].split()) for text in (before, after))
-    one, two = (f"`{'…' * (first > 0)}{text}{'…' * (rest > 0)}`" for text in shown)
+    start = _common(before, after)
+    end = _common(before[start:][::-1], after[start:][::-1])
+    first, rest = max(start - SHOWN, 0), max(end - SHOWN, 0)
+    one, two = (
+        f"`{'…' * (first > 0)}{' '.join(text[first : len(text) - rest].split())}{'…' * (rest > 0)}`"
+        for text in (before, after)
+    )
     return one, two
+
+
+def _common(one: str, two: str) -> int:
+    """The length of the common start of two texts."""
+    return next((place for place, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
 
 
 def _row(*cells: str) -> str:

@@ -15,10 +15,14 @@ RECORDED, WANTED = os.environ.pop("RECORDED_TESTS", ""), os.environ.pop("WANTED_
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keeps the tests that are wanted, alone or with all of their file, in the order in which they are named."""
     if WANTED:
-        order = {name: place for place, name in enumerate(json.loads(Path(WANTED).read_text(encoding="utf-8")))}
-        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in order])
-        items[:] = sorted((item for item in items if item.nodeid in order), key=lambda item: order[item.nodeid])
+        wanted = json.loads(Path(WANTED).read_text(encoding="utf-8"))
+        order = {name: place for place, name in enumerate(wanted["only"])}
+        places = {item: order.get(item.nodeid, order.get(item.nodeid.partition("::")[0], -1)) for item in items}
+        kept = [item for item in items if places[item] >= 0 and item.nodeid not in wanted["without"]]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+        items[:] = sorted(kept, key=lambda item: places[item])
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
