@@ -10,7 +10,7 @@ import ast
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,9 +67,9 @@ class Source:
         start, end = self.span(node)
         return self.data[start:end].decode()
 
-    def replaced(self, span: tuple[int, int], text: str, within: ast.stmt | ast.expr | None = None) -> str:
-        """The module, or one node of it, with the bytes of a span replaced."""
-        first, last = self.span(within) if within else (0, len(self.data))
+    def replaced(self, span: tuple[int, int], text: str, within: ast.stmt | ast.expr) -> str:
+        """The text of a node with the bytes of a span replaced."""
+        first, last = self.span(within)
         return (self.data[first : span[0]] + text.encode() + self.data[span[1] : last]).decode()
 
 
@@ -270,7 +270,7 @@ def draw(package: Path, number: int, seed: int) -> list[Fault]:
     return drawn
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Place:
     """Where a fault's unit stands."""
 
@@ -280,8 +280,14 @@ class Place:
     source: Source
     node: ast.stmt | ast.expr
 
-    def planted(self, text: str) -> str:
-        return self.source.replaced(self.source.span(self.node), text)
+
+def changed(edits: Mapping[Place, str]) -> str:
+    """The text of a module with texts in the places of some of its units."""
+    source = next(iter(edits)).source
+    data = source.data
+    for (start, end), text in sorted(((source.span(place.node), text) for place, text in edits.items()), reverse=True):
+        data = data[:start] + text.encode() + data[end:]
+    return data.decode()
 
 
 def locate(package: Path, wanted: Sequence[Fault]) -> dict[Fault, Place]:

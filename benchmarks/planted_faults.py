@@ -9,11 +9,9 @@ whose code still exists and that are not equivalent to the original are planted;
     python -m venv DIR/.venv && DIR/.venv/bin/pip install -e 'DIR[test]'
     python benchmarks/planted_faults.py run --checkout DIR --python DIR/.venv/bin/python
 
-The test files that are most relevant by their words and imports run first, until a test fails. A failure counts if the
-test fails again with the fault and passes without it. For the faults that are left, each test file runs once with
-a probe at the code of every fault, which shows the tests that execute it, in this process or in another. A test that never
-executes the code of a fault has the same outcome with and without it, so only the others run against the fault, and
-then the whole files that contain one.
+The test files that are most relevant by their words and imports run first, until a test fails. The faults that are left
+are then planted all together and every file runs once; what fails there runs again with each of them alone.
+A failure counts only if the test fails twice with the fault and passes without it.
 
 Results are kept in DIR/planted_faults, and the same command resumes. They are written to planted_faults.md.
 """
@@ -21,7 +19,6 @@ Results are kept in DIR/planted_faults, and the same command resumes. They are w
 from __future__ import annotations
 
 import argparse
-import ast
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,7 +26,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mutations import Fault, Place, draw, locate
+from mutations import Fault, Place, changed, draw, locate
 from planted_checkout import ROOT, Checkout, failed
 from relevance import by_relevance
 
@@ -39,22 +36,6 @@ SHOWN = 40
 """Characters around a change."""
 NEAR_FILES = 4
 """The most relevant test files, which run first."""
-QUICK_SECONDS = 90
-"""Of the tests that execute the code of a fault, as many of the quickest as take this long together run before others."""
-PROBE = """
-def _planted_probe(number, _seen=set()):  # noqa
-    import os
-    test = os.environ.get("PYTEST_CURRENT_TEST", "?").rpartition(" ")[0]
-    if (number, test) not in _seen:
-        _seen.add((number, test))
-        try:
-            file = os.open({path!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-            os.write(file, f"{{number}}\\t{{test}}\\n".encode())
-            os.close(file)
-        except OSError:
-            pass
-
-"""
 
 
 class State:
@@ -63,21 +44,15 @@ class State:
     def __init__(self, path: Path) -> None:
         self._path = path
         kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        self.probed: dict[str, str] = kept.get("probed", {})
-        """Test files, and the digest of each."""
-        self.reached: dict[str, dict[str, list[str]]] = kept.get("reached", {})
-        """Of a fault, the files whose processes reach it, and which of their tests."""
-        self.seconds: dict[str, float] = kept.get("seconds", {})
-        self.failing: list[str] = kept.get("failing", [])
-        """Tests that fail without a fault."""
         self.results: dict[str, dict[str, Any]] = kept.get("results", {})
+        self.together: list[int] = kept.get("together", [])
+        """The faults that were planted together."""
+        self.files: dict[str, str] = kept.get("files", {})
+        """The test files that ran with these, and the digest of each."""
 
     def save(self) -> None:
         kept = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         self._path.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-
-    def file_seconds(self, file: str) -> float:
-        return sum(seconds for test, seconds in self.seconds.items() if test.startswith(f"{file}::"))
 
 
 def read_list() -> list[Fault]:
@@ -110,86 +85,55 @@ def chosen(package: Path) -> tuple[dict[int, Place], dict[int, str]]:
     return planted, excluded
 
 
-def probe(checkout: Checkout, state: State) -> None:
-    """Runs each new or changed test file once with probes at the faults."""
-    log = checkout.folder / "reached.tsv"
-    faults = read_list()
-    inside: dict[Path, dict[int, Place]] = {}
-    for fault, place in locate(checkout.package, faults).items():
-        inside.setdefault(place.path, {})[faults.index(fault)] = place
-    texts = {path: probed(places, log) for path, places in inside.items()}
-    for file, digest in checkout.tests().items():
-        if state.probed.get(file) == digest:
-            continue
-        log.write_text("")
-        with checkout.changed(texts):
-            lines = checkout.pytest(only=[file])
-        for number, test in sorted({tuple(line.split("\t")) for line in log.read_text(encoding="utf-8").splitlines()}):
-            tests = state.reached.setdefault(number, {}).setdefault(file, [])
-            if test.startswith(file) and test not in tests:
-                tests.append(test)
-        for name in {line["test"] for line in lines}:
-            state.seconds[name] = sum(line["seconds"] for line in lines if line["test"] == name)
-        unclear = failed(lines)  # a probe may be in the way
-        state.failing += failed(checkout.pytest(only=unclear)) if unclear else []
-        state.probed[file] = digest
-        state.save()
-        print(f"{file}: {state.file_seconds(file):.0f} s", *unclear, flush=True)
-
-
-def probed(places: Mapping[int, Place], log: Path) -> str:
-    """A module with a call at each of some places, and the function that is called."""
-    source = next(iter(places.values())).source
-    head = [node for node in source.tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
-    edits = [((end := source.span(head[-1])[1] if head else 0), end, PROBE.format(path=str(log)))]
-    for number, place in places.items():
-        start, end = source.span(place.node)
-        if isinstance(place.node, ast.stmt):
-            edits.append((start, start, f"_planted_probe({number}); "))
-        else:
-            edits += [(start, start, f"(_planted_probe({number}), ("), (end, end, "))[1]")]
-    data = source.data
-    for start, end, text in sorted(edits, reverse=True):
-        data = data[:start] + text.encode() + data[end:]
-    return data.decode()
-
-
 def near(checkout: Checkout, number: int, place: Place) -> dict[str, Any]:
     """Runs the most relevant test files against a fault."""
     spent = 0.0
     for file in by_relevance(checkout.root, place.module, place.function)[:NEAR_FILES]:
-        test, seconds = detecting(checkout, number, place, [file], set())
+        test, seconds = detecting(checkout, number, place, [file])
         spent += seconds
         if test:
             return {"caught": test, "seconds": round(spent, 1)}
     return {"caught": ""}
 
 
-def far(checkout: Checkout, state: State, number: int, place: Place) -> dict[str, Any]:
-    """Runs all tests that execute the code of a fault, and the files that contain one."""
-    reached = state.reached.get(str(number), {})
-    tests = [test for tests in reached.values() for test in tests]
-    spent, quick = 0.0, list[str]()
-    for test in sorted(tests, key=lambda test: state.seconds.get(test, 0.0)):
-        spent += state.seconds.get(test, 0.0)
-        quick += [test] if spent < QUICK_SECONDS else []
-    spent = 0.0
-    for selection in (quick, *([file] for file in sorted(reached, key=state.file_seconds))):
-        test, seconds = detecting(checkout, number, place, selection, set(state.failing)) if selection else ("", 0.0)
-        spent += seconds
-        if test:
-            return {"caught": test, "seconds": round(spent, 1)}
-    return {"caught": "", "tests": len(tests), "files": len(reached)}
+def all_together(checkout: Checkout, state: State, left: Mapping[int, Place]) -> None:
+    """Runs every new or changed test file against all faults that are left, and what fails against each alone."""
+    if not set(left) <= set(state.together):
+        state.together, state.files = sorted(left), {}
+    for file, digest in checkout.tests().items():
+        missed = {number: place for number, place in left.items() if not state.results[str(number)]["caught"]}
+        if state.files.get(file) == digest or not missed:
+            continue
+        with checkout.changed(planted(missed)):
+            suspects = failed(checkout.pytest(only=[file]))
+        for test in suspects:
+            for number, place in missed.items():
+                name, seconds = detecting(checkout, number, place, [test])
+                if name:
+                    state.results[str(number)] = {"caught": name, "seconds": round(seconds, 1)}
+                    _report(state, number, place)
+        state.files[file] = digest
+        state.save()
+        print(file, *suspects, flush=True)
+    for number in left:
+        state.results[str(number)].setdefault("complete", True)
 
 
-def detecting(
-    checkout: Checkout, number: int, place: Place, selection: Sequence[str], failing: set[str]
-) -> tuple[str, float]:
+def planted(places: Mapping[int, Place]) -> dict[Path, str]:
+    """The texts of the modules in which faults are planted."""
+    faults = read_list()
+    edits: dict[Path, dict[Place, str]] = {}
+    for number, place in places.items():
+        edits.setdefault(place.path, {})[place] = faults[number].after
+    return {path: changed(inside) for path, inside in edits.items()}
+
+
+def detecting(checkout: Checkout, number: int, place: Place, selection: Sequence[str]) -> tuple[str, float]:
     """Which of some tests or files detects a fault, and the seconds until its failure; an empty name if none does."""
-    planted = {place.path: place.planted(read_list()[number].after)}
-    ignored, spent = set(failing), 0.0
+    texts, spent = planted({number: place}), 0.0
+    ignored: set[str] = set()
     while True:
-        with checkout.changed(planted):
+        with checkout.changed(texts):
             lines = checkout.pytest("-x", only=selection, without=ignored)
             spent += sum(line["seconds"] for line in lines)
             first = failed(lines)[:1]
@@ -210,13 +154,9 @@ def run(checkout: Checkout, only: Sequence[int]) -> None:
         if only or str(number) not in state.results:
             state.results[str(number)] = near(checkout, number, place)
             _report(state, number, place)
-    left = {number: place for number, place in wanted.items() if not state.results[str(number)].get("caught")}
-    left = {number: place for number, place in left.items() if only or "files" not in state.results[str(number)]}
-    if left:
-        probe(checkout, state)
-    for number, place in left.items():
-        state.results[str(number)] = far(checkout, state, number, place)
-        _report(state, number, place)
+    missed = {number: place for number, place in wanted.items() if not state.results[str(number)]["caught"]}
+    all_together(checkout, state, missed)
+    state.save()
     PAGE.write_text(page(state, places, excluded), encoding="utf-8")
 
 

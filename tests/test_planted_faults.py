@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import planted_faults
-import pytest
-from mutations import Fault, Source, draw, faults, locate
+from mutations import Fault, Source, changed, draw, faults, locate
 
 SHAPES = '''"""Not `1 < 2`, as this is a docstring."""
 
@@ -74,7 +73,7 @@ def test_each_fault_is_found_again_where_its_code_went(tmp_path: Path) -> None:
     assert set(places) == set(every)
     for fault, place in places.items():
         assert place.module == "package.geometry.flat"
-        text = place.planted(fault.after)
+        text = changed({place: fault.after})
         assert text != moved
         compile(text, "flat", "exec")
 
@@ -83,8 +82,9 @@ def test_the_same_code_twice_in_a_function(tmp_path: Path) -> None:
     text = "def twice(x):\n    x += 1\n    print(x)\n    x += 1\n    return x\n"
     first, second = [each for each in faults("package.a", Source(text)) if each.after == "x += 2"]
     places = locate(package(tmp_path, a=text), [first, second])
-    assert places[first].planted(first.after) == text.replace("1", "2", 1)
-    assert places[second].planted(second.after) == text.replace("1", "2").replace("2", "1", 1)
+    assert changed({places[first]: first.after}) == text.replace("1", "2", 1)
+    assert changed({places[first]: first.after, places[second]: second.after}) == text.replace("1", "2")
+    assert changed({places[second]: second.after}) == text.replace("1", "2").replace("2", "1", 1)
 
 
 def test_code_that_is_gone_or_unclear_is_not_found(tmp_path: Path) -> None:
@@ -99,22 +99,6 @@ def test_a_draw_repeats_and_spreads(tmp_path: Path) -> None:
     drawn = draw(there, 6, seed=1)
     assert drawn == draw(there, 6, seed=1) != draw(there, 6, seed=2)
     assert len({fault.module for fault in drawn}) == len({fault.kind for fault in drawn}) == 6
-
-
-def test_probes_record_which_test_runs_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = tmp_path / "reached.tsv"
-    wanted = [each for each in faults("package.a", Source(SHAPES)) if each.kind in ("comparison", "arithmetic")]
-    there = package(tmp_path, a=SHAPES)
-    places = dict(enumerate(locate(there, wanted).values()))
-    scope: dict[str, object] = {}
-    exec(compile(planted_faults.probed(places, log), "a", "exec"), scope)
-    monkeypatch.setenv("PYTEST_CURRENT_TEST", "tests/test_a.py::test_b[c d] (call)")
-    area = scope["area"]
-    assert callable(area)
-    assert area(2, 3) == 6
-    reached = {number for number, place in places.items() if place.function == "area"}
-    assert 0 < len(reached) < len(places)
-    assert set(log.read_text().splitlines()) == {f"{number}\ttests/test_a.py::test_b[c d]" for number in reached}
 
 
 def test_the_list_has_faults_of_as_many_modules() -> None:
