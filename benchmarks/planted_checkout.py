@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-RUN_SECONDS, TEST_SECONDS = 3600, 300
+RUN_SECONDS, TEST_SECONDS = 3600, 120
 """Tests that take longer have failed: a fault may make a loop endless."""
 Line = dict[str, Any]
 """What the plugin recorded of a test: its identifier, the phase, the outcome and the seconds."""

@@ -100,7 +100,10 @@ def all_together(checkout: Checkout, state: State, left: Mapping[int, Place]) ->
     """Runs every new or changed test file against all faults that are left, and what fails against each alone."""
     if not set(left) <= set(state.together):
         state.together, state.files = sorted(left), {}
-    for file, digest in checkout.tests().items():
+    digests = checkout.tests()
+    orders = [by_relevance(checkout.root, place.module, place.function) for place in left.values()]
+    for file in sorted(digests, key=lambda file: min((order.index(file) for order in orders), default=0)):
+        digest = digests[file]
         missed = {number: place for number, place in left.items() if not state.results[str(number)]["caught"]}
         if state.files.get(file) == digest or not missed:
             continue
