@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,10 +18,14 @@ from hypothesis import strategies as st
 from test_run import FAULTY
 
 from reporter import store
+from reporter.catalog import collect
 from reporter.comparing import paired, verdicts
 from reporter.comparing.differences import Basis, Change, Differences, Judgement, Timing
 from reporter.comparing.environments import About, Import
-from reporter.types import Reading, Record
+from reporter.running import ab, turns
+from reporter.running.request import Request
+from reporter.settings import PRESETS, Conditions
+from reporter.types import Architecture, Metric, Reading, Record, Verdict
 
 SEEDS = st.integers(0, 2**32 - 1)
 QUICK = ("--preset", "quick", "--metrics", "latency_cpu_1thread")
@@ -220,6 +225,27 @@ def test_an_environment_against_itself(tmp_path: Path) -> None:
         a, b = (readings[name] for readings in kept)
         assert a.rounds == b.rounds
         assert len(a.samples) == len(b.samples) >= 2
+
+
+def test_a_job_has_the_time_that_earlier_jobs_left_to_its_architecture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 10 seconds: after 0, 4 and 10."""
+    limits: list[float] = []
+
+    def measure(sides: object, jobs: object, limit: float) -> list[Verdict]:
+        limits.append(limit)
+        return [Verdict("skipped", "not measured by this test")] * 2
+
+    monkeypatch.setattr(turns, "measure", measure)
+    name = "latency_cpu_1thread"
+    architecture = Architecture(name="small", family="Test", year=2026, paper="none", build=list, input_size=32)
+    metrics = {name: collect("reporter.metrics", Metric)[name]}
+    request = Request(tmp_path, [architecture], metrics, {"cpu": "cpu"}, Conditions(**PRESETS["quick"]), timeout=10)
+    here = SimpleNamespace(about=about(), readings=[])
+    readings = [ab._measure(next(ab.plan(request)), (here, here), ({}, {}), request, spent) for spent in (0, 4, 10)]
+    assert limits == [10, 6]
+    assert [(a.status, b.status) for a, b in readings] == [("skipped",) * 2, ("skipped",) * 2, ("timeout",) * 2]
 
 
 @pytest.mark.slow

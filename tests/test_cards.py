@@ -171,6 +171,7 @@ def test_any_graph_is_drawn_or_no_graph(graph: list[dict[str, Any]], mended: boo
     assert (found is not None) >= mended
     if found:
         drawn = layout.arrange(blocks.nodes(found.graph, ENGLISH))
+        assert not any(one.overlaps(other) for one, other in combinations(drawn.boxes, 2))
         assert diagrams.to_svg(drawn, "any", ENGLISH)
         assert diagrams.to_mermaid(drawn.nodes)
 
@@ -266,6 +267,15 @@ def test_no_box_overlaps_another_and_no_wire_crosses_a_box(name: str, tongue: An
         for (x, top), (_, bottom) in upright:
             assert not any(box.left < x < box.right and box.top < bottom and top < box.bottom for box in others), wire
     ElementTree.fromstring(diagrams.to_svg(diagram, name, tongue))
+
+
+def test_lines_at_the_side_have_a_color_each_where_more_than_two_boxes_have_some() -> None:
+    colors = {
+        name: set(re.findall(r'"wire bus ?(\w*)"', diagrams.to_svg(drawn(name), name, ENGLISH)))
+        for name in ("resnet50", "densenet121")
+    }
+    assert colors["resnet50"] == {""}
+    assert colors["densenet121"] >= {"bus0", "bus1", "bus2"}
 
 
 @pytest.mark.slow

@@ -62,6 +62,36 @@ def test_families_keep_their_colour() -> None:
     assert len(set(drawing.FAMILIES.values())) == len(drawing.FAMILIES) - 1, "GoogLeNet is an Inception"
 
 
+def test_the_numbers_of_stages_are_legible_on_their_bars() -> None:
+    """A contrast of at least 3, by the formula of WCAG 2."""
+    record = samples.lecture()[0]
+    shared = {"kind": "Conv2d", "output": "8×4×4", "parameters": 100, "macs": 100}
+    stages = [{"name": f"stage {level}", "level": level, **shared} for level in (*range(7), None)]
+    readings = record.readings | {"layers": samples.reading("layers", len(stages), stages=stages)}
+    panels = CHARTS["stages"].draw(compare([record.model_copy(update={"readings": readings})]), language("en"))
+    assert panels
+    pairs = {
+        (row["colour"], layer["mark"]["color"])
+        for panel in panels["hconcat"]
+        for layer in panel["layer"][1:]
+        for row in layer["data"]["values"]
+    }
+    assert len(pairs) == len(stages)
+    assert all(contrast(*pair) >= 3 for pair in pairs), pairs
+
+
+def contrast(*colors: str) -> float:
+    """The ratio of the luminances of two colors, each increased by 0.05."""
+    dark, light = sorted(map(luminance, colors))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(color: str) -> float:
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
 @given(seed=st.integers(0, 10**6))
 @settings(max_examples=40, deadline=None)
 def test_labels_overlap_nothing(seed: int) -> None:

@@ -9,8 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from commands import ROOT, run
 
+from reporter.cli import command
+from reporter.nightly import run as nightly
 from reporter.settings import settings
 from reporter.types import ReporterError
 
@@ -152,3 +155,18 @@ def test_version_and_console_script() -> None:
     import reporter
 
     assert reporter.__version__ in run("--version").stdout
+
+
+def test_nightly_prints_its_result_on_standard_output_and_messages_on_standard_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def once(work: nightly.Plan, seen: object, output: nightly.Output) -> int:
+        output.say("a message")
+        output.show("the result")
+        return 1
+
+    monkeypatch.setattr(nightly, "run", once)
+    options = ("--architectures", "alexnet", "--metrics", "size", "--device", "cpu")
+    done = CliRunner().invoke(command, ["nightly", "--out", str(tmp_path), *options])
+    assert (done.exit_code, done.stdout) == (1, "the result\n")
+    assert done.stderr.endswith("a message\n")

@@ -10,13 +10,14 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import marked, run, soon_none, start
+from commands import hearing, marked, run, soon_none, start
 from networks import CONDITIONS, own, subject
 from samples import lecture
 
@@ -304,6 +305,30 @@ def test_an_interrupt_at_the_start_ends_all_within_two_seconds(
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert soon_none(str(tmp_path), 2 - (time.monotonic() - sent))
+
+
+HELD = """
+import os, signal
+from reporter import interrupts
+
+interrupts.listen()
+try:
+    with interrupts.held_back():
+        with interrupts.held_back():
+            os.kill(os.getpid(), signal.SIGINT)
+        print("inside")
+    print("after")
+except KeyboardInterrupt:
+    print("interrupted")
+    interrupts.leave()
+"""
+
+
+def test_an_interrupt_that_was_held_back_is_raised_at_the_end_of_the_block() -> None:
+    process = subprocess.run(
+        [sys.executable, "-c", HELD], check=False, capture_output=True, text=True, timeout=60, preexec_fn=hearing
+    )
+    assert (process.stdout.split(), process.returncode) == (["inside", "interrupted"], 130), process.stderr
 
 
 def test_ctrl_c_on_a_narrow_terminal(tmp_path: Path) -> None:

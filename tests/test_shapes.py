@@ -80,3 +80,13 @@ def test_values_and_shared_memory_are_left_to_torch() -> None:
     for side in (3, 2):
         assert shapes(aten.t_.default, (blank,), {}) is blank
         assert blank.shape[0] == side
+
+
+def test_batch_norm_of_values_is_computed() -> None:
+    """The shortcut for batch norm is for tensors on meta only."""
+    images, normalize = torch.arange(24.0).reshape(2, 3, 2, 2), torch.ops.aten.native_batch_norm.default
+    arguments = (images, None, None, None, None, True, 0.1, 1e-5)
+    shapes, expected = Shapes(), normalize(*arguments)
+    for _ in range(2):
+        found = shapes(normalize, arguments, {})
+        assert all(map(torch.equal, found, expected))

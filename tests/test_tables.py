@@ -7,7 +7,7 @@ import samples
 from reporter.telling.comparison import compare
 from reporter.telling.language import language
 from reporter.telling.table import Table
-from reporter.telling.tables import groups, operators, peaks
+from reporter.telling.tables import groups, operators, overview, peaks
 from reporter.types import Reading, Record
 
 ENGLISH = language("en")
@@ -44,6 +44,24 @@ def test_every_row_has_its_verdict() -> None:
     in_full = groups.group("compute")(comparison, ENGLISH)
     assert in_full
     assert sorted(column(in_full, "counters")) == ["agree", "differ", "failed", "undercount"]
+
+
+def test_a_network_without_a_year_has_an_empty_cell() -> None:
+    first, second = samples.lecture()[:2]
+    table = overview.make(compare([first, second.model_copy(update={"year": None})]), ENGLISH)
+    assert sorted(column(table, "year")) == ["", str(first.year)]
+
+
+def test_the_note_on_weights_names_the_networks_of_each_start() -> None:
+    starts = ("IMAGENET1K_V1", "random", "IMAGENET1K_V1")
+    records = [
+        changed(record, samples.reading("finetune_top1", 0.9, weights=weights))
+        for record, weights in zip(samples.lecture()[:3], starts, strict=True)
+    ]
+    first, second, third = (record.architecture for record in records)
+    note = overview.weights_note(compare(records), ENGLISH)
+    assert f"ImageNet weights for {first} and {third}, from random weights for {second}" in note
+    assert overview.weights_note(compare(records[:1]), ENGLISH) != note
 
 
 def measured(record: Record) -> Record:

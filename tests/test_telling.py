@@ -18,7 +18,7 @@ import samples
 
 from reporter import store
 from reporter.catalog import collect
-from reporter.telling import export, latex, markdown, render, report
+from reporter.telling import export, latex, markdown, render, report, sections
 from reporter.telling.comparison import Comparison, accuracy, compare
 from reporter.telling.findings import findings
 from reporter.telling.language import language
@@ -125,6 +125,15 @@ def test_golden_report(few: Comparison, golden: Callable[[str, str], None]) -> N
     told = render.to_markdown(replace(whole, version="0"))
     golden("report.md", told)
     assert "The ImageNet timeline" in told
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_long_list_of_files_without_a_record_is_cut_off(more: int) -> None:
+    files = [f"{number}.json" for number in range(sections.LINES + more)]
+    (*_, items) = sections.failed(compare([samples.record(samples.ROWS[0])]), files, ENGLISH).blocks
+    assert isinstance(items, sections.Items)
+    rest = [f"and {more} more; summary.json has all"] if more else []
+    assert list(items.items) == files[: sections.LINES] + rest
 
 
 def test_rendering_is_deterministic(written: Path) -> None:
