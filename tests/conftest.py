@@ -7,12 +7,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from costs import Costs
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--accept", action="store_true", help="take what is written now over as the golden files")
+    parser.addoption("--costs", type=Path, metavar="FILE", help="append the processor and wall seconds of each test")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if path := config.getoption("--costs"):
+        config.pluginmanager.register(Costs(path.resolve()))
 
 
 @pytest.fixture(autouse=True)
