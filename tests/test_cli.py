@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import ROOT, run
+from commands import ROOT, call
 
 from reporter.settings import settings
 from reporter.types import ReporterError
@@ -59,7 +59,7 @@ BAD = [
 
 @pytest.mark.parametrize(("options", "line"), BAD)
 def test_bad_input_is_one_line_and_nothing_written(options: list[str], line: str, tmp_path: Path) -> None:
-    done = run("--out", tmp_path / "new", *options)
+    done = call("--out", tmp_path / "new", *options)
     assert done.returncode == 2
     assert done.stdout == ""
     assert line in done.stderr
@@ -70,7 +70,7 @@ def test_bad_input_is_one_line_and_nothing_written(options: list[str], line: str
 @pytest.mark.parametrize(("line", "text"), CONFIGS.items())
 def test_bad_config_file_is_one_line(line: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text(text)
-    done = run("--out", tmp_path / "new", "--config", tmp_path / "run.toml")
+    done = call("--out", tmp_path / "new", "--config", tmp_path / "run.toml")
     assert done.returncode == 2
     assert "run.toml" in done.stderr
     assert line in done.stderr
@@ -86,7 +86,7 @@ def test_a_config_file_names_the_folder_and_the_command_line_wins(given: tuple[s
         place.mkdir()
         (place / f"{name}.tex").write_text("mine")
     (tmp_path / "run.toml").write_text(f'out = "{places["named"]}"\npreset = "quick"\n')
-    done = run("--config", tmp_path / "run.toml", *(part.format(**places) for part in given))
+    done = call("--config", tmp_path / "run.toml", *(part.format(**places) for part in given))
     assert done.returncode == 2
     assert f"holds something else ({'other' if given else 'named'}.tex)" in done.stderr
 
@@ -110,21 +110,21 @@ def test_a_refused_key_has_its_reason(text: str, why: str, tmp_path: Path) -> No
 
 def test_a_folder_that_is_no_results_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
-    done = run("--out", tmp_path)
+    done = call("--out", tmp_path)
     assert (done.returncode, [path.name for path in tmp_path.iterdir()]) == (2, ["thesis.tex"])
     assert "holds something else (thesis.tex)" in done.stderr
 
 
 def test_unwritable_folders(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "is a file" in run("--out", tmp_path / "file").stderr
-    assert "is a file" in run("--out", tmp_path / "file" / "below").stderr
-    assert run("--out", "/proc/nowhere").returncode == 2
-    assert run().returncode == 2
+    assert "is a file" in call("--out", tmp_path / "file").stderr
+    assert "is a file" in call("--out", tmp_path / "file" / "below").stderr
+    assert call("--out", "/proc/nowhere").returncode == 2
+    assert call().returncode == 2
 
 
 def test_list_knows_the_contract() -> None:
-    known = json.loads(run("list", "--json").stdout)
+    known = json.loads(call("list", "--json").stdout)
     assert [entry["name"] for entry in known["architectures"]] == LECTURE
     assert {entry["key"] for entry in known["metrics"]} >= KEYS
     assert {"digits", "fashion-mnist", "cifar10", "imagenette", "flowers102", "oxford-pets", "imagefolder",
@@ -133,7 +133,7 @@ def test_list_knows_the_contract() -> None:
 
 def test_list_of_all_torchvision() -> None:
     names = [
-        entry["name"] for entry in json.loads(run("list", "--architectures", "all", "--json").stdout)["architectures"]
+        entry["name"] for entry in json.loads(call("list", "--architectures", "all", "--json").stdout)["architectures"]
     ]
     assert len(names) == len(set(names)) >= 85
     assert {*LECTURE, "vit_b_16", "regnet_y_400mf"} <= set(names)
@@ -151,4 +151,4 @@ def test_torch_is_not_imported(arguments: list[str], tmp_path: Path) -> None:
 def test_version_and_console_script() -> None:
     import reporter
 
-    assert reporter.__version__ in run("--version").stdout
+    assert reporter.__version__ in call("--version").stdout
