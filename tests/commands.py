@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
+from multiprocessing import forkserver
 from pathlib import Path
 from unittest import mock
 
@@ -58,8 +59,10 @@ def run(
     return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
 
-def call(*arguments: object, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """`reporter` with these arguments in this process, which saves the seconds that a new interpreter takes to start.
+def call(
+    *arguments: object, folder: Path = ROOT, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`reporter` with these arguments, from a folder, in this process: no new interpreter has to start.
 
     The workers of a measurement are real ones. `run` is for what depends on a process: interrupts, limits, imports,
     another copy of the package.
@@ -69,12 +72,16 @@ def call(*arguments: object, variables: Mapping[str, str] | None = None) -> subp
     out, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     handlers, thresholds = [(number, signal.getsignal(number)) for number in interrupts.SIGNALS], gc.get_threshold()
     code: object = None
+    if variables:
+        forkserver._forkserver._stop()  # workers have the environment of their fork server
     try:
-        with mock.patch.dict(os.environ, variables or {}), chdir(ROOT), redirect_stdout(out), redirect_stderr(errors):
+        with mock.patch.dict(os.environ, variables or {}), chdir(folder), redirect_stdout(out), redirect_stderr(errors):
             cli.main([str(argument) for argument in arguments])
     except SystemExit as end:
         code = end.code
     finally:
+        if variables:
+            forkserver._forkserver._stop()
         gc.set_threshold(*thresholds)
         for number, handler in handlers:
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""`pytest --costs FILE`: the processor and wall seconds of each test, child processes included, as tab-separated lines."""
+"""`pytest --costs FILE`: the processor and wall seconds of each test, with those of its child processes."""
 
 from __future__ import annotations
 

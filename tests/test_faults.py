@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import marked, run, soon_none, start
+from commands import QUICK, call, marked, run, soon_none, start
 from networks import CONDITIONS, own, subject
 from samples import lecture
 
@@ -30,7 +30,6 @@ from reporter.running.ledger import Ledger
 from reporter.running.request import Request
 from reporter.types import Claim, Metric
 
-QUICK = ("--preset", "quick", "--weights", "random")
 SMALL = ("--architectures", "alexnet,resnet18", "--metrics", "size", *QUICK)
 METRICS = collect("reporter.metrics", Metric)
 
@@ -103,7 +102,7 @@ def test_a_torn_record_is_one_line_and_the_rest_is_used(text: str, results: Path
 def test_only_torn_records_leave_nothing_to_render_and_the_line_says_why(results: Path) -> None:
     for path in (results / "records").glob("*/*.json"):
         path.write_bytes(path.read_bytes()[:500])
-    done = run("render", results)
+    done = call("render", results)
     assert done.returncode == 2
     assert "no records to report" in done.stderr
     assert "alexnet.json: not a record" in done.stderr

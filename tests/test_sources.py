@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from commands import run
+from commands import call
 from networks import definition_of_0_1_0
 
 from reporter import own, sources
@@ -218,8 +218,8 @@ def test_a_network_in_two_files_is_measured_again_when_either_changes(tmp_path: 
     main.write_text(f"from torch import nn\n\nfrom blocks_beside import body\n\n\ndef build(classes):\n"
                     f"    return {HEAD.format(body='body()')}\n")  # fmt: skip
     options = ("--out", folder, "--architecture", f"{main}:build", "--metrics", "parameters", "--preset", "quick")
-    assert "net parameters" in run(*options).stderr
+    assert "net parameters" in call(*options).stderr
     beside.write_text("# reformatted\n\n" + BESIDE.format(size=7))
-    assert "nothing to measure" in run(*options).stderr
+    assert "nothing to measure" in call(*options).stderr
     beside.write_text(BESIDE.format(size=3))
-    assert "net parameters" in run(*options).stderr
+    assert "net parameters" in call(*options).stderr
