@@ -108,10 +108,13 @@ VIEWS = [
     for width in (390, 1440)
 ]
 DAILY = {("report.html", "light", 1440), ("report.ru.html", "dark", 390), ("report.html without script", "light", 390)}
-"""Every language, scheme, width and way of reading is in one of these."""
+"""Every language, scheme, width and mode of reading is in one of these."""
 
 
-@pytest.mark.parametrize(("name", "scheme", "width"), sorted(DAILY))
+@pytest.mark.parametrize(
+    ("name", "scheme", "width"),
+    [pytest.param(*view, marks=[pytest.mark.slow] if "without" in view[0] else []) for view in sorted(DAILY)],
+)
 def test_page_of_a_few_networks(browser: Any, brief: Path, name: str, scheme: str, width: int) -> None:
     check_page(browser, brief, name, scheme, width)
 
@@ -292,9 +295,9 @@ def test_charts_answer(browser: Any, folder: Path) -> None:
     page.context.close()
 
 
-def test_the_keyboard_reaches_everything(browser: Any, folder: Path) -> None:
+def test_the_keyboard_reaches_everything(browser: Any, brief: Path) -> None:
     """Tab goes through every control in the order of the page, and what has the focus shows it."""
-    page = opened(browser, folder / "report.html", [], viewport={"width": 1440, "height": 900})
+    page = opened(browser, brief / "report.html", [], viewport={"width": 1440, "height": 900})
     wanted = page.evaluate(
         """() => { window.all = [...document.querySelectorAll(
         "a[href], button, input, select, summary, [tabindex='0']")].filter(
