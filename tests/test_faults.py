@@ -284,6 +284,7 @@ def await_handlers(process: subprocess.Popen[str]) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.xdist_group("timing")
 @pytest.mark.parametrize(
     ("number", "after", "times"),
     [(signal.SIGTERM, 0.0, 1), (signal.SIGINT, 0.1, 1), (signal.SIGTERM, 0.6, 2), (signal.SIGINT, 1.6, 3)],
@@ -305,6 +306,7 @@ def test_an_interrupt_at_the_start_ends_all_within_two_seconds(
     assert soon_none(str(tmp_path), 2 - (time.monotonic() - sent))
 
 
+@pytest.mark.xdist_group("timing")
 def test_ctrl_c_on_a_narrow_terminal(tmp_path: Path) -> None:
     """A terminal sends it to every process of the run, also to the fork server that loads torch."""
     near, far = pty.openpty()

@@ -32,6 +32,7 @@ from reporter.telling.times import relative
 from reporter.types import FOREIGN_LOAD, Metric, ReporterError
 
 KEY = "latency_cpu_1thread"
+pytestmark = pytest.mark.xdist_group("timing")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux tells how busy it is, and lets a process choose")
 
 
