@@ -1,6 +1,6 @@
 """Lint, types and the tests of what changed: `python .ci/quick.py [COMMIT]`, by default since the last commit.
 
-The tests of a module are the test files that import it. Where these are many, the first ones run and the others are
+The tests of a module are the test files that are named after it or its folder, and those that import it. Where these are many, the first ones run and the others are
 listed; the whole default set is `python -m pytest`.
 """
 
@@ -40,16 +40,14 @@ def imports(text: str, path: str) -> bool:
 
 
 def chosen(paths: Iterable[str], tests: dict[str, str]) -> list[str]:
-    """The test files to run, changed ones first, then those that bear the name of a changed module."""
-    modules = [path for path in paths if path.endswith(".py") and path not in tests]
+    """The test files to run: changed ones, those named after a changed module or its folder, those that import it."""
+    changed = set(paths)
+    modules = [path for path in changed if path.endswith(".py") and path not in tests]
     modules = [path.removeprefix("tests/").removeprefix("benchmarks/") for path in modules]
-    named = {f"tests/test_{Path(path).stem}.py" for path in modules}
+    names = {name for path in modules for name in (Path(path).stem, Path(path).parent.name)}
+    named = [test for test in tests if Path(test).stem.removeprefix("test_") in names]
     found = [test for test, text in tests.items() if any(imports(text, path) for path in modules)]
-    return list(
-        dict.fromkeys(
-            [*(test for test in tests if test in set(paths)), *sorted(found, key=lambda test: test not in named)]
-        )
-    )
+    return list(dict.fromkeys([*(test for test in tests if test in changed), *named, *found]))
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ def test_the_tests_of_a_change_import_what_changed(quick: ModuleType) -> None:
     assert quick.chosen(["reporter/measuring/job.py"], tests) == ["tests/test_job.py", "tests/test_b.py"]
     assert quick.chosen(["reporter/metrics/size.py"], tests) == ["tests/test_c.py"]
     assert quick.chosen(["tests/samples.py", "tests/test_b.py"], tests) == ["tests/test_b.py", "tests/test_d.py"]
+    assert quick.chosen(["reporter/job/parts.py"], tests) == ["tests/test_job.py"]
     assert quick.chosen(["README.md"], tests) == []
 
 
