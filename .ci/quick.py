@@ -1,7 +1,7 @@
 """Lint, types and the tests of what changed: `python .ci/quick.py [COMMIT]`, by default since the last commit.
 
-The tests of a module are the test files that are named after it or its folder, and those that import it. Where these are many, the first ones run and the others are
-listed; the whole default set is `python -m pytest`.
+The tests of a module are the test files that are named after it or its folder, and those that import it. Where these
+are many, the first ones run and the others are listed; the whole default set is `python -m pytest`.
 """
 
 from __future__ import annotations
