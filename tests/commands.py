@@ -1,7 +1,9 @@
-"""Running the command as a user does, in a process of its own."""
+"""Running the command: as a user does, in a process of its own (`run`), or by its `main` in this process (`call`)."""
 
 from __future__ import annotations
 
+import gc
+import io
 import os
 import shutil
 import signal
@@ -9,10 +11,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
+from multiprocessing import forkserver
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).parent.parent
+NETWORKS = ROOT / "tests" / "data" / "tiny.py"
+TINY, WIDE = (("--architecture", f"{NETWORKS}:{name}") for name in ("TINY", "WIDE"))
+"""Options for networks that are measured in seconds."""
+QUICK = ("--preset", "quick", "--weights", "random")
 
 
 def copy_of_the_checkout(folder: Path) -> Path:
@@ -49,6 +57,36 @@ def run(
         process.kill()
         raise
     return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
+
+
+def call(
+    *arguments: object, folder: Path = ROOT, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`reporter` with these arguments, from a folder, in this process: no new interpreter has to start.
+
+    The workers of a measurement are real ones. `run` is for what depends on a process: interrupts, limits, imports,
+    another copy of the package.
+    """
+    from reporter import cli, interrupts
+
+    out, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    handlers, thresholds = [(number, signal.getsignal(number)) for number in interrupts.SIGNALS], gc.get_threshold()
+    code: object = None
+    if variables:
+        forkserver._forkserver._stop()  # workers have the environment of their fork server
+    try:
+        with mock.patch.dict(os.environ, variables or {}), chdir(folder), redirect_stdout(out), redirect_stderr(errors):
+            cli.main([str(argument) for argument in arguments])
+    except SystemExit as end:
+        code = end.code
+    finally:
+        if variables:
+            forkserver._forkserver._stop()
+        gc.set_threshold(*thresholds)
+        for number, handler in handlers:
+            signal.signal(number, handler)
+    texts = [stream.buffer.getvalue().decode() for stream in (out, errors) if not stream.flush()]
+    return subprocess.CompletedProcess(["reporter", *map(str, arguments)], code, *texts)
 
 
 def marked(mark: str) -> list[int]:

@@ -2,25 +2,75 @@
 
 from __future__ import annotations
 
+import pickle
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from commands import QUICK, TINY, WIDE, run
+from costs import Costs
+from filelock import FileLock
+from hypothesis import settings
 
 GOLDEN = Path(__file__).parent / "golden"
+
+settings.register_profile("untimed", deadline=None)  # a test that has to import something takes seconds
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--accept", action="store_true", help="take what is written now over as the golden files")
+    parser.addoption("--costs", type=Path, metavar="FILE", help="append the processor and wall seconds of each test")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if path := config.getoption("--costs"):
+        config.pluginmanager.register(Costs(path.resolve()))
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps the tests of a file in one process, as they share fixtures, but for those of another group."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(autouse=True)
-def denormals() -> Iterator[None]:
-    """Gives back the small numbers that a measurement in this process flushes: hypothesis draws them."""
+def torch_state() -> Iterator[None]:
+    """One thread for torch in this process: on cores that other tests use, more of them mostly wait for each other.
+
+    And gives back the small numbers that a measurement in this process flushes: hypothesis draws them.
+    """
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
     yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
+
+
+@pytest.fixture(scope="session")
+def real_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A quick run of two networks, with everything in it, in two languages: one for all tests that only look at it.
+
+    A test that writes into the folder works on a copy.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if base.name.startswith("popen-") else base  # pytest-xdist gives each of its workers a part
+    folder, process = base / "real_run", base / "real_run.pickle"
+    with FileLock(base / "real_run.lock"):
+        if not process.exists():
+            process.write_bytes(pickle.dumps(run("--out", folder, *TINY, *WIDE, *QUICK, "--lang", "en,ru")))
+    return folder, pickle.loads(process.read_bytes())
+
+
+@pytest.fixture
+def copied_run(real_run: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path) -> Path:
+    """A copy of the folder of that run, which a test may change."""
+    return shutil.copytree(real_run[0], tmp_path / "copied_run")
 
 
 @pytest.fixture

@@ -60,6 +60,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def brief(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same parts of a page, for a few networks: axe takes a tenth of the time."""
+    folder = tmp_path_factory.mktemp("brief")
+    for record in [*samples.with_gradients(samples.few()), *(samples.record(row) for row in samples.HOSTILE)]:
+        store.save(folder, record)
+    for evidence in samples.evidence().values():
+        store.save_evidence(folder, evidence)
+    report.write(folder, ["en", "ru"])
+    return folder
+
+
 def late(record: Record) -> Record:
     """The same network, which took too long on all threads."""
     reading = samples.reading("latency_cpu", status="timeout", reason="took longer than 60 s")
@@ -85,6 +97,10 @@ def without_script(folder: Path, name: str) -> str:
     return copy.name
 
 
+both_languages = pytest.mark.parametrize(
+    "name", [pytest.param("report.html", marks=pytest.mark.slow), "report.ru.html"]
+)
+"""Russian words are the longer ones."""
 VIEWS = [
     (name, scheme, width)
     for name in ("report.html", "report.ru.html", "report.html without script")
@@ -92,14 +108,25 @@ VIEWS = [
     for width in (390, 1440)
 ]
 DAILY = {("report.html", "light", 1440), ("report.ru.html", "dark", 390), ("report.html without script", "light", 390)}
-"""Every language, scheme, width and way of reading is in one of these; the others take a minute and more."""
+"""Every language, scheme, width and mode of reading is in one of these."""
+FIRST = ("report.ru.html", "dark", 390)
 
 
 @pytest.mark.parametrize(
     ("name", "scheme", "width"),
-    [pytest.param(*view, marks=[] if view in DAILY else [pytest.mark.slow]) for view in VIEWS],
+    [pytest.param(*view, marks=[] if view == FIRST else [pytest.mark.slow]) for view in sorted(DAILY)],
 )
+def test_page_of_a_few_networks(browser: Any, brief: Path, name: str, scheme: str, width: int) -> None:
+    check_page(browser, brief, name, scheme, width)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "scheme", "width"), VIEWS)
 def test_page(browser: Any, folder: Path, name: str, scheme: str, width: int) -> None:
+    check_page(browser, folder, name, scheme, width)
+
+
+def check_page(browser: Any, folder: Path, name: str, scheme: str, width: int) -> None:
     """Silent, without a violation that axe finds, and never wider than the screen; only tables and formulas scroll."""
     from axe_playwright_python.sync_playwright import Axe
 
@@ -132,9 +159,14 @@ def test_page_without_script(browser: Any, folder: Path) -> None:
     page.context.close()
 
 
-def test_the_first_picture_comes_soon_and_the_page_is_small(browser: Any, folder: Path) -> None:
-    """1.5 s on two cores; 4 MB for the lecture's set, of which other parts of the page want their share."""
+def test_the_page_is_small(folder: Path) -> None:
+    """4 MB for the lecture's set, of which other parts of the page want their share."""
     assert (folder / "report.html").stat().st_size < 2_500_000
+
+
+@pytest.mark.slow
+def test_the_first_picture_comes_soon(browser: Any, folder: Path) -> None:
+    """1.5 s on two cores that do nothing else."""
     page = opened(browser, folder / "report.html", [], viewport={"width": 1440, "height": 900})
     page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
     painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
@@ -264,9 +296,9 @@ def test_charts_answer(browser: Any, folder: Path) -> None:
     page.context.close()
 
 
-def test_the_keyboard_reaches_everything(browser: Any, folder: Path) -> None:
+def test_the_keyboard_reaches_everything(browser: Any, brief: Path) -> None:
     """Tab goes through every control in the order of the page, and what has the focus shows it."""
-    page = opened(browser, folder / "report.html", [], viewport={"width": 1440, "height": 900})
+    page = opened(browser, brief / "report.html", [], viewport={"width": 1440, "height": 900})
     wanted = page.evaluate(
         """() => { window.all = [...document.querySelectorAll(
         "a[href], button, input, select, summary, [tabindex='0']")].filter(
@@ -286,7 +318,7 @@ def test_the_keyboard_reaches_everything(browser: Any, folder: Path) -> None:
     page.context.close()
 
 
-@pytest.mark.parametrize("name", ["report.html", "report.ru.html"])
+@both_languages
 def test_no_word_of_a_picture_is_cut_off(browser: Any, folder: Path, name: str) -> None:
     """Also in the fonts of this machine, which may be wider than those that places were worked out for."""
     page = opened(browser, folder / name, [], viewport={"width": 1440, "height": 900})
@@ -300,12 +332,12 @@ def test_no_word_of_a_picture_is_cut_off(browser: Any, folder: Path, name: str) 
     page.context.close()
 
 
-def test_labels_cover_neither_each_other_nor_a_bubble(browser: Any, folder: Path) -> None:
-    """In every chart, in both languages, as the browser measures the words."""
-    for name in ("report.html", "report.ru.html"):
-        page = opened(browser, folder / name, [], viewport={"width": 1440, "height": 900})
-        assert page.evaluate(OVERLAPS) == []
-        page.context.close()
+@both_languages
+def test_labels_cover_neither_each_other_nor_a_bubble(browser: Any, folder: Path, name: str) -> None:
+    """In every chart, as the browser measures the words."""
+    page = opened(browser, folder / name, [], viewport={"width": 1440, "height": 900})
+    assert page.evaluate(OVERLAPS) == []
+    page.context.close()
 
 
 OVERLAPS = r"""() => {
@@ -338,7 +370,7 @@ OVERLAPS = r"""() => {
 }"""
 
 
-@pytest.mark.parametrize("landscape", [True, False])
+@pytest.mark.parametrize("landscape", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_print_to_paper(browser: Any, folder: Path, landscape: bool, tmp_path: Path) -> None:
     """A4: every column and every network is on paper, no table is cut off, and no figure is torn over two pages."""
     width = 1123 if landscape else 794
@@ -367,7 +399,7 @@ def test_print_to_paper(browser: Any, folder: Path, landscape: bool, tmp_path: P
     page.context.close()
 
 
-@pytest.mark.parametrize("name", ["report.html", "report.ru.html"])
+@both_languages
 def test_words_stay_in_the_boxes_of_a_diagram(browser: Any, folder: Path, name: str) -> None:
     page = opened(browser, folder / name, [])
     beyond = page.evaluate("""() => [...document.querySelectorAll(".card-block g > text")].filter(text => {

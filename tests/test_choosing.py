@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import samples
-from commands import run
+from commands import call
 
 from reporter import choosing, store
 from reporter.telling.choice import choice
@@ -77,11 +77,11 @@ def test_a_limit_is_a_number_above_zero(folder: Path, limit: float) -> None:
 
 
 def test_the_command(folder: Path) -> None:
-    done = run("choose", folder, "--max-latency-cpu", "0.05", "--max-parameters", "30e6", "--json")
+    done = call("choose", folder, "--max-latency-cpu", "0.05", "--max-parameters", "30e6", "--json")
     found = json.loads(done.stdout)
     assert found["limits"] == {"parameters": 30e6, "latency_cpu": 0.05}
     assert [row["architecture"] for row in found["fits"]][:2] == ["se_resnext50_32x4d", "resnext50_32x4d"]
-    wrong = run("choose", folder, "--max-macs", "many")
+    wrong = call("choose", folder, "--max-macs", "many")
     assert wrong.returncode == 2
     assert "--max-macs" in wrong.stderr
 

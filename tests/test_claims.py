@@ -58,9 +58,9 @@ def numbers() -> dict[str, dict[str, float]]:
     """What the claims measure, in this process; that takes seconds."""
     import torchvision  # noqa: F401
 
-    start = time.perf_counter()
+    start = time.process_time()
     found = {name: dict(claim.measure()) for name, claim in MEASURED.items()}
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     return found
 
 

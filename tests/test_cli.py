@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from commands import ROOT, run
+from commands import ROOT, call
+from samples import lecture
 
+import reporter
+from reporter import store
 from reporter.cli import command
 from reporter.nightly import run as nightly
 from reporter.settings import settings
@@ -28,6 +31,8 @@ KEYS = {
     "throughput_cpu", "train_step_cpu", "latency_cuda", "throughput_cuda", "train_step_cuda", "cuda_inference_bytes",
     "cuda_training_bytes", "finetune_top1", "finetune_seconds", "gradient_ratio", "imagenet_top1", "imagenet_top5",
 }  # fmt: skip
+SCRIPT = Path(sysconfig.get_path("scripts"), "reporter")
+HEAVY = {"torch", "torchvision", "pandas", "altair"}
 CONFIGS = {
     "'architecture' is not allowed: it names code": 'architecture = ["resnet18"]',
     "steps: 'many' will not do; it should be a valid integer": 'steps = "many"',
@@ -62,7 +67,7 @@ BAD = [
 
 @pytest.mark.parametrize(("options", "line"), BAD)
 def test_bad_input_is_one_line_and_nothing_written(options: list[str], line: str, tmp_path: Path) -> None:
-    done = run("--out", tmp_path / "new", *options)
+    done = call("--out", tmp_path / "new", *options)
     assert done.returncode == 2
     assert done.stdout == ""
     assert line in done.stderr
@@ -73,7 +78,7 @@ def test_bad_input_is_one_line_and_nothing_written(options: list[str], line: str
 @pytest.mark.parametrize(("line", "text"), CONFIGS.items())
 def test_bad_config_file_is_one_line(line: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text(text)
-    done = run("--out", tmp_path / "new", "--config", tmp_path / "run.toml")
+    done = call("--out", tmp_path / "new", "--config", tmp_path / "run.toml")
     assert done.returncode == 2
     assert "run.toml" in done.stderr
     assert line in done.stderr
@@ -89,7 +94,7 @@ def test_a_config_file_names_the_folder_and_the_command_line_wins(given: tuple[s
         place.mkdir()
         (place / f"{name}.tex").write_text("mine")
     (tmp_path / "run.toml").write_text(f'out = "{places["named"]}"\npreset = "quick"\n')
-    done = run("--config", tmp_path / "run.toml", *(part.format(**places) for part in given))
+    done = call("--config", tmp_path / "run.toml", *(part.format(**places) for part in given))
     assert done.returncode == 2
     assert f"holds something else ({'other' if given else 'named'}.tex)" in done.stderr
 
@@ -113,21 +118,21 @@ def test_a_refused_key_has_its_reason(text: str, why: str, tmp_path: Path) -> No
 
 def test_a_folder_that_is_no_results_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
-    done = run("--out", tmp_path)
+    done = call("--out", tmp_path)
     assert (done.returncode, [path.name for path in tmp_path.iterdir()]) == (2, ["thesis.tex"])
     assert "holds something else (thesis.tex)" in done.stderr
 
 
 def test_unwritable_folders(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "is a file" in run("--out", tmp_path / "file").stderr
-    assert "is a file" in run("--out", tmp_path / "file" / "below").stderr
-    assert run("--out", "/proc/nowhere").returncode == 2
-    assert run().returncode == 2
+    assert "is a file" in call("--out", tmp_path / "file").stderr
+    assert "is a file" in call("--out", tmp_path / "file" / "below").stderr
+    assert call("--out", "/proc/nowhere").returncode == 2
+    assert call().returncode == 2
 
 
 def test_list_knows_the_contract() -> None:
-    known = json.loads(run("list", "--json").stdout)
+    known = json.loads(call("list", "--json").stdout)
     assert [entry["name"] for entry in known["architectures"]] == LECTURE
     assert {entry["key"] for entry in known["metrics"]} >= KEYS
     assert {"digits", "fashion-mnist", "cifar10", "imagenette", "flowers102", "oxford-pets", "imagefolder",
@@ -136,25 +141,23 @@ def test_list_knows_the_contract() -> None:
 
 def test_list_of_all_torchvision() -> None:
     names = [
-        entry["name"] for entry in json.loads(run("list", "--architectures", "all", "--json").stdout)["architectures"]
+        entry["name"] for entry in json.loads(call("list", "--architectures", "all", "--json").stdout)["architectures"]
     ]
     assert len(names) == len(set(names)) >= 85
     assert {*LECTURE, "vit_b_16", "regnet_y_400mf"} <= set(names)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--json"], ["render", "REFERENCE"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--json"], ["render", "FOLDER"]])
 def test_torch_is_not_imported(arguments: list[str], tmp_path: Path) -> None:
-    copy = shutil.copytree(ROOT / "results" / "reference", tmp_path / "copy")
-    code = "import sys; from reporter.cli import main\ntry: main(sys.argv[1:])\nfinally: print('torch' in sys.modules)"
-    command = [sys.executable, "-c", code, *(str(copy) if word == "REFERENCE" else word for word in arguments)]
+    for record in lecture()[:3]:
+        store.save(tmp_path, record)
+    code = (
+        "import sys; from reporter.cli import main\ntry: main(sys.argv[1:])\nfinally: print(HEAVY & set(sys.modules))"
+    )
+    code = f"HEAVY = {HEAVY}; {code}"
+    command = [sys.executable, "-c", code, *(str(tmp_path) if word == "FOLDER" else word for word in arguments)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "False")
-
-
-def test_version_and_console_script() -> None:
-    import reporter
-
-    assert reporter.__version__ in run("--version").stdout
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "set()")
 
 
 def test_nightly_prints_its_result_on_standard_output_and_messages_on_standard_error(
@@ -170,3 +173,9 @@ def test_nightly_prints_its_result_on_standard_output_and_messages_on_standard_e
     done = CliRunner().invoke(command, ["nightly", "--out", str(tmp_path), *options])
     assert (done.exit_code, done.stdout) == (1, "the result\n")
     assert done.stderr.endswith("a message\n")
+
+
+@pytest.mark.parametrize("command", [[str(SCRIPT)], [sys.executable, "-m", "reporter"]])
+def test_the_console_script_and_the_module_are_the_command(command: list[str]) -> None:
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"reporter, version {reporter.__version__}\n", "")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from time import perf_counter, sleep
 
+import pytest
+
 from reporter.measuring.clock import cpu_timer, known, sample, warm_up
+
+pytestmark = pytest.mark.xdist_group("timing")
 
 
 def test_a_sleep_takes_as_long_as_it_says() -> None:

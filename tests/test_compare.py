@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import run
+from commands import QUICK, TINY, WIDE, call, run
 from compare_simulation import LATENCY, NETWORKS, SLOWED, Case, past, records, simulate, times
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -397,40 +397,40 @@ def test_json_is_strict_and_has_every_time() -> None:
     assert math.isclose(row["ratio"], 2, rel_tol=0.1)
 
 
-OPTIONS = ("--metrics", "size,latency_cpu_1thread", "--preset", "quick", "--architectures", "alexnet,resnet18",
-           "--weights", "random")  # fmt: skip
+OPTIONS = ("--metrics", "size,latency_cpu_1thread", *TINY, *WIDE, *QUICK)
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny run."""
     folder = tmp_path_factory.mktemp("compare") / "base"
-    process = run("--out", folder, *OPTIONS)
+    process = call("--out", folder, *OPTIONS)
     assert process.returncode == 0, process.stderr
     return folder
 
 
 def copied(done: Path, folder: Path, key: str, **fields: Any) -> Path:
-    """The same results with a reading of alexnet's replaced."""
+    """The same results with a reading of one of them replaced."""
     shutil.copytree(done, folder)
-    (path,) = folder.glob("records/*/alexnet.json")
+    (path,) = folder.glob("records/*/tiny.json")
     made = store.load(path)
     store.save(folder, changed(made, key, **fields))
     return folder
 
 
 def test_a_real_run_does_not_differ_from_itself(done: Path) -> None:
-    process = run("compare", done, done, "--fail-on", "any")
+    process = call("compare", done, done, "--fail-on", "any")
     assert (process.returncode, process.stderr) == (0, "")
     assert process.stdout.startswith("Nothing changed.\n")
 
 
 def test_altered_parameters_exit_1(done: Path, tmp_path: Path) -> None:
-    altered = copied(done, tmp_path / "altered", "parameters", samples=(61_100_841,))
-    process = run("compare", done, altered, "--fail-on", "exact")
+    altered = copied(done, tmp_path / "altered", "parameters", samples=(9_233,))
+    process = call("compare", done, altered, "--fail-on", "exact")
     assert process.returncode == 1
-    assert "alexnet 61,100,840 → 61,100,841" in process.stdout
-    assert run("compare", done, altered).returncode == 0
+    assert "tiny 9,232 → 9,233" in process.stdout
+    assert call("compare", done, altered, "--fail-on", "timing").returncode == 0
+    assert call("compare", done, altered).returncode == 0
 
 
 @pytest.mark.slow
@@ -467,17 +467,17 @@ def test_another_failure_is_not_unchanged() -> None:
 
 def test_json_alone_goes_to_standard_output(done: Path, tmp_path: Path) -> None:
     altered = copied(done, tmp_path / "altered", "parameters", status="failed", reason="it broke", samples=())
-    process = run("compare", done, altered, "--json", "--fail-on", "any")
+    process = call("compare", done, altered, "--json", "--fail-on", "any")
     document = json.loads(process.stdout, parse_constant=pytest.fail)
     assert (process.returncode, process.stderr) == (1, "")
     assert {"schema", "base", "new", "changed", "headline", "changes", "times", "bases", "not_compared"} <= set(
         document
     )
     assert [(c["kind"], c["architecture"], c["key"], c["reason"]) for c in document["changes"]] == [
-        ("failed", "alexnet", "parameters", "it broke")
+        ("failed", "tiny", "parameters", "it broke")
     ]
     assert {(t["architecture"], t["key"]) for t in document["times"]} == {
-        ("alexnet", "latency_cpu_1thread"), ("resnet18", "latency_cpu_1thread"),
+        ("tiny", "latency_cpu_1thread"), ("wide", "latency_cpu_1thread"),
     }  # fmt: skip
 
 
@@ -500,7 +500,7 @@ def test_json_alone_goes_to_standard_output(done: Path, tmp_path: Path) -> None:
 )
 def test_nothing_to_compare_with_is_one_line(done: Path, tmp_path: Path, options: tuple[str, ...], line: str) -> None:
     places = {"done": done, "empty": tmp_path / "empty", "new": tmp_path / "new"}
-    process = run(*(option.format(**places) for option in options))
+    process = call(*(option.format(**places) for option in options))
     assert (process.returncode, process.stdout, process.stderr.count("\n")) == (2, "", 1)
     assert line.format(**places) in process.stderr
     assert not (tmp_path / "new").exists()
@@ -508,13 +508,13 @@ def test_nothing_to_compare_with_is_one_line(done: Path, tmp_path: Path, options
 
 def test_a_run_is_compared_with_its_baseline(done: Path, tmp_path: Path) -> None:
     """The baseline lies in the folder itself, and is read before it is written over."""
-    folder = copied(done, tmp_path / "altered", "parameters", samples=(61_100_841,))
-    same = run("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "any")
+    folder = copied(done, tmp_path / "altered", "parameters", samples=(9_233,))
+    same = call("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "any")
     assert same.returncode == 0, same.stderr
     assert f"compared with {folder}: Nothing changed." in same.stderr
-    again = run("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "exact", "--fresh")
+    again = call("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "exact", "--fresh")
     assert again.returncode == 1, again.stderr
-    assert "alexnet 61,100,841 → 61,100,840" in again.stderr
+    assert "tiny 9,233 → 9,232" in again.stderr
     assert again.stdout == ""
 
 
@@ -530,7 +530,7 @@ def test_a_finding_outweighs_a_report_that_cannot_be_written(done: Path, tmp_pat
     options = ("--out", folder, *OPTIONS, "--fail-on", "exact", "--baseline")
     process = run(*options, done, **full)
     assert process.returncode == 1, process.stderr
-    assert "alexnet: Parameters 61,100,840 → 61,100,841" in process.stderr
+    assert "tiny 9,232 → 9,233" in process.stderr
     assert "cannot be written (File too large)" in process.stderr.splitlines()[-1]
     assert run(*options, folder, **full).returncode == 2
 
@@ -538,8 +538,8 @@ def test_a_finding_outweighs_a_report_that_cannot_be_written(done: Path, tmp_pat
 @pytest.mark.slow
 def test_a_finding_outweighs_a_measurement_that_failed(done: Path, tmp_path: Path) -> None:
     options = ("--out", tmp_path / "new", *OPTIONS, "--timeout", "0.01", "--baseline", done)
-    assert run(*options).returncode == 3
-    assert run(*options, "--fail-on", "exact").returncode == 1
+    assert call(*options).returncode == 3
+    assert call(*options, "--fail-on", "exact").returncode == 1
 
 
 def test_a_reading_says_its_rounds_are_missing() -> None:

@@ -97,7 +97,16 @@ def test_the_ledger_of_auxiliary_heads() -> None:
     assert inception["parameters"] + inception["parameters_auxiliary"] == 27_161_264
 
 
-@pytest.mark.parametrize("name", ["resnet18", "densenet121", "inception_v3", "vgg16", "se_resnet50"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet18",
+        "se_resnet50",
+        pytest.param("densenet121", marks=pytest.mark.slow),
+        pytest.param("inception_v3", marks=pytest.mark.slow),
+        pytest.param("vgg16", marks=pytest.mark.slow),
+    ],
+)
 def test_activations_equal_fvcore(name: str) -> None:
     from fvcore.nn import ActivationCountAnalysis
 
@@ -109,7 +118,17 @@ def test_activations_equal_fvcore(name: str) -> None:
         assert made.counts.activations == analysis.total()
 
 
-@pytest.mark.parametrize("name", ["resnet18", "vgg16_bn", "googlenet", "densenet121", "se_resnet50", "vit_b_16"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet18",
+        "googlenet",
+        "vit_b_16",
+        pytest.param("vgg16_bn", marks=pytest.mark.slow),
+        pytest.param("densenet121", marks=pytest.mark.slow),
+        pytest.param("se_resnet50", marks=pytest.mark.slow),
+    ],
+)
 def test_fvcore_differs_by_named_operators_only(name: str) -> None:
     made = subject(name)
     (reading,) = fvcore_macs.measure(made)
@@ -192,7 +211,10 @@ def test_training_peaks_equal_torchs_memory_tracker(name: str) -> None:
     assert ours.value == tracker.get_tracker_snapshot("peak")[torch.device("meta")]["Total"]
 
 
-@pytest.mark.parametrize("name", ["resnet18", "alexnet", "se_resnet50"])
+@pytest.mark.parametrize(
+    "name",
+    ["resnet18", pytest.param("alexnet", marks=pytest.mark.slow), pytest.param("se_resnet50", marks=pytest.mark.slow)],
+)
 def test_training_peaks_are_those_of_a_real_step(name: str) -> None:
     """The second real step with the fused AdamW on the CPU, followed storage by storage."""
     made = subject(name, batch_size=2, image_size=96)

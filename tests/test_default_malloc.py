@@ -60,10 +60,12 @@ for name in ("latency_cpu_default_malloc", "throughput_cpu_default_malloc", "lat
 PAGES = 64 * 400 * 400 * 4 // os.sysconf("SC_PAGE_SIZE")
 """Of the output of the layer: more than glibc ever takes from the heap by itself."""
 
+TUNABLES = {"GLIBC_TUNABLES": "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=2147483647"}
+
 
 def python(code: str, **variables: str) -> list[str]:
     paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))
-    environment = os.environ | {"PYTHONPATH": paths} | variables
+    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"} | variables
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     return done.stdout.split()
 
@@ -81,10 +83,9 @@ def test_the_default_settings_are_those_of_a_plain_process() -> None:
 @pytest.mark.parametrize(
     "variables",
     [
-        dict(pair.split("=") for pair in KEEPING.split()),
-        {"GLIBC_TUNABLES": "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=2147483647"},
+        pytest.param(dict(pair.split("=") for pair in KEEPING.split()), id="variables"),
+        pytest.param(TUNABLES, id="tunables", marks=pytest.mark.slow),
     ],
-    ids=["variables", "tunables"],
 )
 def test_the_variables_of_the_report_have_the_same_effect(variables: dict[str, str]) -> None:
     show = FAULTS + "print(faults())"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import hearing, marked, run, soon_none, start
+from commands import QUICK, call, hearing, marked, run, soon_none, start
 from networks import CONDITIONS, own, subject
 from samples import lecture
 
@@ -31,7 +31,6 @@ from reporter.running.ledger import Ledger
 from reporter.running.request import Request
 from reporter.types import Claim, Metric
 
-QUICK = ("--preset", "quick", "--weights", "random")
 SMALL = ("--architectures", "alexnet,resnet18", "--metrics", "size", *QUICK)
 METRICS = collect("reporter.metrics", Metric)
 
@@ -104,7 +103,7 @@ def test_a_torn_record_is_one_line_and_the_rest_is_used(text: str, results: Path
 def test_only_torn_records_leave_nothing_to_render_and_the_line_says_why(results: Path) -> None:
     for path in (results / "records").glob("*/*.json"):
         path.write_bytes(path.read_bytes()[:500])
-    done = run("render", results)
+    done = call("render", results)
     assert done.returncode == 2
     assert "no records to report" in done.stderr
     assert "alexnet.json: not a record" in done.stderr
@@ -286,6 +285,7 @@ def await_handlers(process: subprocess.Popen[str]) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.xdist_group("timing")
 @pytest.mark.parametrize(
     ("number", "after", "times"),
     [(signal.SIGTERM, 0.0, 1), (signal.SIGINT, 0.1, 1), (signal.SIGTERM, 0.6, 2), (signal.SIGINT, 1.6, 3)],
@@ -331,6 +331,7 @@ def test_an_interrupt_that_was_held_back_is_raised_at_the_end_of_the_block() -> 
     assert (process.stdout.split(), process.returncode) == (["inside", "interrupted"], 130), process.stderr
 
 
+@pytest.mark.xdist_group("timing")
 def test_ctrl_c_on_a_narrow_terminal(tmp_path: Path) -> None:
     """A terminal sends it to every process of the run, also to the fork server that loads torch."""
     near, far = pty.openpty()

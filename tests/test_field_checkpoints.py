@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from commands import run
+from commands import call
 from networks import own, small, subject
 from torch import Tensor, nn
 
@@ -181,7 +181,7 @@ def test_what_fits_or_cannot_be_built_is_no_error(tmp_path: Path, network: str) 
 
 def test_a_checkpoint_that_cannot_be_used_ends_the_run_before_it_begins(tmp_path: Path, network: str) -> None:
     namespace(tmp_path / "args.pth")
-    done = run("--out", tmp_path / "new", "--architecture", network, "--checkpoint",
+    done = call("--out", tmp_path / "new", "--architecture", network, "--checkpoint",
                f"mine_small={tmp_path / 'args.pth'}")  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert f"--checkpoint mine_small={tmp_path / 'args.pth'}: args.pth cannot be read" in done.stderr

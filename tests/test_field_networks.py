@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import run
+from commands import call
 from torch import nn
 
 from reporter import own, store
@@ -174,14 +174,14 @@ def test_a_class_without_arguments_is_taken(nets: Path) -> None:
 
 
 def test_it_is_reported_before_the_first_measurement(nets: Path, tmp_path: Path) -> None:
-    done = run("--out", tmp_path / "new", "--architecture", f"{nets}:model", "--architecture", f"{nets}:gray")
+    done = call("--out", tmp_path / "new", "--architecture", f"{nets}:model", "--architecture", f"{nets}:gray")
     assert done.returncode == 2, done.stderr
     assert done.stderr == f"reporter: --architecture {nets}:gray: it takes 1 channel, the images have 3\n"
     assert not (tmp_path / "new").exists()
 
 
 def test_features_alone_are_measured_but_not_trained(nets: Path, tmp_path: Path) -> None:
-    done = run("--out", tmp_path / "new", "--architecture", f"{nets}:backbone", "--preset", "quick", "--metrics",
+    done = call("--out", tmp_path / "new", "--architecture", f"{nets}:backbone", "--preset", "quick", "--metrics",
                "parameters,finetune_top1,gradient_ratio")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith("note: backbone: the network returns a Features with the keys maps")

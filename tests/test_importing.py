@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import ROOT, copy_of_the_checkout
+from commands import ROOT, call, copy_of_the_checkout
 
-from reporter import importing
+from reporter import importing, store
 
 TRAPS = ("torch", "numpy", "json", "random", "typing", "signal", "pickle", "pydantic", "sklearn", "fvcore", "yaml")
 TRAP = """
@@ -87,11 +87,13 @@ def test_the_module_does_not_import_from_a_folder_that_it_is_not_in(folder: Path
     assert found["latency_cpu_1thread"]["status"] == "ok"
 
 
-def test_a_package_in_the_current_folder_can_be_named(folder: Path, script: Path) -> None:
+def test_a_package_in_the_current_folder_can_be_named(folder: Path) -> None:
     (folder / "nets").mkdir()
     (folder / "nets" / "tiny.py").write_text(NETWORK.replace("from width_beside import WIDTH", "WIDTH = 5"))
-    found = run(folder, str(script), "--architecture", "nets.tiny:build", "--metrics", "size", "--out", "results")
-    assert found["parameters"]["samples"] == [PARAMETERS]
+    done = call("--architecture", "nets.tiny:build", "--metrics", "size", "--out", "results", folder=folder)
+    assert done.returncode == 0, done.stderr
+    (record,) = store.load_all(folder / "results")[0]
+    assert record.value("parameters") == PARAMETERS
 
 
 def test_a_checkout_that_is_not_installed_measures_with_its_own_code(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import run
+from commands import call
 from networks import CONDITIONS, definition_of_0_1_0, own
 from simulated import METRICS, Simulated, slot
 
@@ -219,11 +219,12 @@ def test_the_report_lists_lost_rounds(tmp_path: Path) -> None:
     assert "1 of 3 rounds lost" in summary["records"][0]["readings"][KEY]["reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
         ("os.abort()", "the worker crashed (SIGABRT)"),
-        pytest.param('raise ValueError("by chance")', "ValueError: by chance", marks=pytest.mark.slow),
+        ('raise ValueError("by chance")', "ValueError: by chance"),
     ],
 )
 def test_a_worker_that_crashes_in_the_second_round(fault: str, reason: str, tmp_path: Path) -> None:
@@ -231,16 +232,16 @@ def test_a_worker_that_crashes_in_the_second_round(fault: str, reason: str, tmp_
     path, folder = tmp_path / "net.py", tmp_path / "r"
     path.write_text(NETWORK.replace("{fault}", fault))
     options = ("--out", folder, "--architecture", f"{path}:build", "--metrics", KEY, "--timeout", "60")
-    done = run(*options, variables={"FAILS": "1"})
+    done = call(*options, variables={"FAILS": "1"})
     assert done.returncode == 3, done.stderr
     assert f"net {KEY}: round 2 was lost (failed: {reason})" in done.stderr
     first = record(folder).readings[KEY]
     assert (first.status, len(first.rounds), len(first.lost)) == ("ok", 2, 1)
-    again = run(*options)
+    again = call(*options)
     assert again.returncode == 0, again.stderr
     then = record(folder).readings[KEY]
     assert (then.samples[: len(first.samples)], len(then.rounds), then.lost) == (first.samples, 3, ())
-    quick = run(*options, "--preset", "quick")
+    quick = call(*options, "--preset", "quick")
     assert "nothing to measure" in quick.stderr
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from commands import run
+from commands import QUICK, call, run
 from networks import CONDITIONS, subject
 from torch import nn
 
@@ -23,7 +23,6 @@ from reporter.selection import find
 from reporter.settings import settings
 from reporter.types import Architecture, Metric, ReporterError
 
-QUICK = ("--preset", "quick", "--weights", "random")
 NETS = """
 from torch import nn
 
@@ -188,7 +187,7 @@ def test_a_bad_reference_is_a_reason(reference: str, line: str, bad: Path, monke
     "reference", ["my_nets.py:buidl", "crashes.py:build", pytest.param("raises.py:build", marks=pytest.mark.slow)]
 )
 def test_a_bad_reference_is_one_line_and_nothing_is_measured(reference: str, bad: Path, tmp_path: Path) -> None:
-    done = run("--out", tmp_path / "new", "--architecture", f"{bad}/{reference}")
+    done = call("--out", tmp_path / "new", "--architecture", f"{bad}/{reference}")
     assert (done.returncode, done.stdout) == (2, "")
     assert BAD[reference].replace("my_nets.py", f"{bad}/my_nets.py") in done.stderr
     assert done.stderr.startswith(f"reporter: --architecture {bad}/{reference}: ")
@@ -201,7 +200,7 @@ def test_two_of_one_name_are_one_line(nets: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / "my_nets.py"
     other.parent.mkdir()
     other.write_text(nets.read_text())
-    done = run("list", "--architecture", f"{nets}:build", "--architecture", f"{other}:build")
+    done = call("list", "--architecture", f"{nets}:build", "--architecture", f"{other}:build")
     assert done.returncode == 2
     assert f"the name 'my_nets' is taken by {nets}:build" in done.stderr
 
@@ -228,7 +227,7 @@ def test_a_run_of_ones_own_network(nets: Path, tmp_path: Path) -> None:
     """Alone: every reading, and the command on its card measures it again."""
     out = tmp_path / "out"
     options = ("--out", out, "--architecture", f"{nets}:ten", *QUICK)
-    done = run(*options)
+    done = call(*options)
     assert done.returncode == 0, done.stderr
     (record,) = store.load_all(out)[0]
     assert (record.architecture, record.family, record.year) == ("ten", "Own", None)
@@ -239,21 +238,21 @@ def test_a_run_of_ones_own_network(nets: Path, tmp_path: Path) -> None:
 
     command = f"--out DIR --architecture {nets}:ten --preset quick --weights random"
     assert command in (out / "report.md").read_text().replace("\\", "")
-    assert "nothing to measure" in run(*options).stderr
+    assert "nothing to measure" in call(*options).stderr
 
 
 @pytest.mark.slow
 def test_a_changed_file_is_measured_anew(nets: Path, tmp_path: Path) -> None:
     options = ("--out", tmp_path / "out", "--architecture", f"{nets}:ten", "--metrics", "size", *QUICK)
-    assert "ten parameters" in run(*options).stderr
-    assert "nothing to measure" in run(*options).stderr
+    assert "ten parameters" in call(*options).stderr
+    assert "nothing to measure" in call(*options).stderr
     nets.write_text(NETS.format(more="print()"))
-    assert "ten parameters" in run(*options).stderr
+    assert "ten parameters" in call(*options).stderr
 
 
 @pytest.mark.slow
 def test_beside_others_and_a_head_that_cannot_be_replaced(nets: Path, tmp_path: Path) -> None:
-    done = run("--out", tmp_path / "out", "--architectures", "alexnet", "--architecture", f"{nets}:headless",
+    done = call("--out", tmp_path / "out", "--architectures", "alexnet", "--architecture", f"{nets}:headless",
                "--architecture", f"{nets}:SMALL", "--metrics", "parameters,gradient_ratio", *QUICK)  # fmt: skip
     assert done.returncode == 3, done.stderr
     records = {record.architecture: record for record in store.load_all(tmp_path / "out")[0]}
@@ -275,7 +274,7 @@ def test_it_is_listed_and_its_code_runs_in_no_parent(nets: Path) -> None:
 
 @pytest.mark.slow
 def test_two_environments_time_it_in_turns(nets: Path, tmp_path: Path) -> None:
-    done = run("ab", "--a", sys.executable, "--b", sys.executable, "--architecture", f"{nets}:SMALL",
+    done = call("ab", "--a", sys.executable, "--b", sys.executable, "--architecture", f"{nets}:SMALL",
                "--metrics", "latency_cpu_1thread", "--preset", "quick", "--json")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert [row["architecture"] for row in json.loads(done.stdout)["times"]] == ["small_one"]

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from commands import ROOT, run
+from commands import ROOT, call, run
 
 from reporter import plugins, selection, store
 from reporter.architectures.torchvision import discover
@@ -145,8 +145,7 @@ def test_an_installed_package_adds_its_network_data_set_and_metric(tiny: dict[st
     (record,) = store.load_all(tmp_path)[0]
     assert record.value("convolutions") == 1
     assert record.readings["finetune_top1"].detail["dataset"] == "grey"
-    assert "nothing to measure" in run(*options, variables=tiny).stderr
-    assert run("render", tmp_path).returncode == 0, "the package is gone; its records tell of themselves"
+    assert call("render", tmp_path).returncode == 0, "the package is gone; its records tell of themselves"
     assert "Convolutions" in (tmp_path / "report.md").read_text()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import copy_of_the_checkout, marked, run, start
+from commands import call, copy_of_the_checkout, marked, run, start
 from networks import CONDITIONS
 
 from reporter import store
@@ -118,6 +118,7 @@ def records(folder: Path) -> dict[str, Record]:
     return {record.architecture: record for record in found}
 
 
+@pytest.mark.slow
 def test_a_node_that_dies_gives_its_work_to_another(ours: Ours, tmp_path: Path) -> None:
     """All is done once, but for what died with the node; nothing is lost; Ray's own settings do not reach a worker."""
     together = Path(f"{ours.log}.together")  # a node that loads torch late would else find all done
@@ -255,8 +256,8 @@ def test_nodes_with_another_reporter_are_one_line(ours: Ours, tmp_path: Path, mo
     ],
 )
 def test_an_address_without_a_cluster_is_one_line(address: str, line: str, tmp_path: Path) -> None:
-    done = run("--out", tmp_path / "r", "--architectures", "alexnet", "--executor", "ray", "--ray-address", address,
-               variables={"RAY_AUTH_MODE": "disabled"})  # fmt: skip
+    done = call("--out", tmp_path / "r", "--architectures", "alexnet", "--executor", "ray", "--ray-address", address,
+                variables={"RAY_AUTH_MODE": "disabled"})  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert line in done.stderr
     assert done.stderr.count("\n") == 1

@@ -9,8 +9,11 @@ import sys
 
 import pytest
 from commands import ROOT
-from scaling_simulation import LOADED, Cost, costs, night
+from scaling_simulation import Cost, costs, night
 
+from reporter.settings import Settings
+
+NAMES = ("Settings: networks", "kinds", "overhead")
 PAGE = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
 
 
@@ -29,14 +32,14 @@ def test_the_page_shows_an_output_with_its_settings_and_says_what_is_simulated()
     assert len(heads) == len([line for line in small.splitlines() if line.startswith("| SIMULATED")]) == 3
 
 
-def test_what_is_simulated_is_fed_with_what_was_measured() -> None:
-    """The times of `render` and `compare`, and the overhead of a task, are those that the benchmarks' page shows."""
-    shown = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
-    for what in ("render", "compare"):
-        assert f"| `{what}` | {LOADED[f'{what}, s']} s |" in shown
-        assert f"| `{what}`, peak resident memory | {LOADED[f'{what}, MiB']} MiB |" in shown
-    (task,) = re.findall(r"a fresh worker on a node \| ([\d.]+) \|", shown)
-    assert f"overhead {float(task):g}," in PAGE
+def test_the_overhead_on_the_page_is_that_of_its_settings() -> None:
+    """Networks x kinds x tasks x seconds, by hand; and the simulation of the same settings prints it."""
+    networks, kinds, overhead = (float(re.findall(rf"{name} ([\d.]+)", PAGE)[0]) for name in NAMES)
+    tasks = 2 + Settings(preset="standard").conditions().rounds
+    hours = f"| Ray's overhead in all, node hours | {networks * kinds * tasks * overhead / 1000 / 3600:.2f} |"
+    assert hours in PAGE
+    small = simulation("--networks", "100", "--kinds", "2")
+    assert f"node hours | {100 * 2 * tasks * overhead / 1000 / 3600:.2f} |" in small
 
 
 def test_costs_are_those_of_the_reference_run() -> None:

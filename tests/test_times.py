@@ -13,7 +13,7 @@ from multiprocessing import forkserver
 
 import pytest
 from commands import ROOT
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import own, subject
 from samples import lecture, times
@@ -32,6 +32,7 @@ from reporter.telling.times import relative
 from reporter.types import FOREIGN_LOAD, Metric, ReporterError
 
 KEY = "latency_cpu_1thread"
+pytestmark = pytest.mark.xdist_group("timing")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux tells how busy it is, and lets a process choose")
 
 
@@ -178,6 +179,7 @@ def with_rounds(factor: float = 1.0, count: int = 24) -> Comparison:
 
 
 @given(st.floats(0.2, 5))
+@settings(max_examples=20)
 def test_relative_times_have_a_geometric_mean_of_one_and_no_drift(factor: float) -> None:
     plain, drifted = (relative(with_rounds(each), KEY) for each in (1.0, factor))
     assert math.fsum(math.log(value) for value in plain.values()) == pytest.approx(0, abs=1e-9)

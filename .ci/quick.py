@@ -1,0 +1,72 @@
+"""Lint, types and the tests of what changed: `python .ci/quick.py [COMMIT]`, by default since the last commit.
+
+The tests of a module are the test files that are named after it or its folder, and those that import it. Where these
+are many, the first ones run and the others are listed; the whole default set is `python -m pytest`.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+MOST = 6
+"""Test files in one call, so that it ends within 30 s."""
+
+
+def changed(commit: str) -> list[str]:
+    """The files that differ from a commit, and those that are new."""
+    commands = (["diff", "--name-only", "--diff-filter=d", commit], ["ls-files", "--others", "--exclude-standard"])
+    found = [
+        subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True, check=True) for command in commands
+    ]
+    return [line for each in found for line in each.stdout.splitlines()]
+
+
+def imports(text: str, path: str) -> bool:
+    """Whether a test file imports the module at a path, or collects all modules of its folder."""
+    module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    parent, _, name = module.rpartition(".")
+    forms = (
+        rf"\bimport {re.escape(module)}\b",
+        rf"\bfrom {re.escape(module)} import\b",
+        rf"\bfrom {re.escape(parent)} import \(?[^()]*?\b{name}\b" if parent else "(?!)",
+        rf"\bcollect\(\"{re.escape(parent)}\"",
+    )
+    return any(re.search(form, text) for form in forms)
+
+
+def chosen(paths: Iterable[str], tests: dict[str, str]) -> list[str]:
+    """The test files to run: changed ones, those named after a changed module or its folder, those that import it."""
+    changed = set(paths)
+    modules = [path for path in changed if path.endswith(".py") and path not in tests]
+    modules = [path.removeprefix("tests/").removeprefix("benchmarks/") for path in modules]
+    names = {name for path in modules for name in (Path(path).stem, Path(path).parent.name)}
+    named = [test for test in tests if Path(test).stem.removeprefix("test_") in names]
+    found = [test for test, text in tests.items() if any(imports(text, path) for path in modules)]
+    return list(dict.fromkeys([*(test for test in tests if test in changed), *named, *found]))
+
+
+def main() -> None:
+    paths = changed(*(sys.argv[1:] or ["HEAD"]))
+    tests = {
+        f"tests/{path.name}": path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").glob("test_*.py"))
+    }
+    run = chosen(paths, tests)
+    python = [sys.executable, "-m"]
+    commands = [[*python, "ruff", "check", "."], [*python, "ruff", "format", "--check", "."], [*python, "mypy"]]
+    if run:
+        commands.append([*python, "pytest", *run[:MOST]])
+    started = [subprocess.Popen(command, cwd=ROOT) for command in commands]
+    failed = [" ".join(process.args[2:]) for process in started if process.wait() not in (0, 5)]
+    if run[MOST:]:
+        print("not run:", *run[MOST:])
+    if failed:
+        sys.exit(f"failed: {'; '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""The scripts of .ci: which tests the quick check runs."""
+
+from __future__ import annotations
+
+from importlib import util
+from types import ModuleType
+
+import pytest
+from commands import ROOT
+
+
+@pytest.fixture(scope="module")
+def quick() -> ModuleType:
+    spec = util.spec_from_file_location("quick", ROOT / ".ci" / "quick.py")
+    assert spec
+    assert spec.loader
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_tests_of_a_change_import_what_changed(quick: ModuleType) -> None:
+    tests = {
+        "tests/test_a.py": "from reporter import files, store\n",
+        "tests/test_b.py": "from reporter.measuring.job import Job\n",
+        "tests/test_c.py": 'METRICS = collect("reporter.metrics", Metric)\n',
+        "tests/test_d.py": "import samples\n",
+        "tests/test_job.py": "from reporter.measuring import (\n    job,\n)\n",
+    }
+    assert quick.chosen(["reporter/store.py"], tests) == ["tests/test_a.py"]
+    assert quick.chosen(["reporter/measuring/job.py"], tests) == ["tests/test_job.py", "tests/test_b.py"]
+    assert quick.chosen(["reporter/metrics/size.py"], tests) == ["tests/test_c.py"]
+    assert quick.chosen(["tests/samples.py", "tests/test_b.py"], tests) == ["tests/test_b.py", "tests/test_d.py"]
+    assert quick.chosen(["reporter/job/parts.py"], tests) == ["tests/test_job.py"]
+    assert quick.chosen(["README.md"], tests) == []
+
+
+def test_every_test_file_imports_a_module_of_the_package_or_of_the_tests(quick: ModuleType) -> None:
+    """So that a change of any module finds some of them."""
+    tests = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py")}
+    found = quick.chosen(["reporter/store.py", "reporter/types.py", "tests/commands.py", "tests/samples.py"], tests)
+    assert len(found) > len(tests) / 2
