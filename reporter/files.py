@@ -119,11 +119,16 @@ def dumps(value: Any) -> str:
     return json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
 
 
-def lines(value: dict[str, Any], key: str) -> str:
-    """The same, with each item of the list under `key`, the last, on a line of its own: ten times as fast for many."""
-    items = [json.dumps(item, allow_nan=False, ensure_ascii=False) for item in value[key]]
-    head = dumps({name: part for name, part in value.items() if name != key} | {key: []})
-    return head.removesuffix("[]\n}\n") + "[\n" + ",\n".join(items) + "\n]\n}\n"
+def lines(value: dict[str, Any], *keys: str) -> str:
+    """The same, with each item of the lists under `keys` on a line of its own: ten times as fast for many items."""
+    parts = []
+    for name, part in value.items():
+        if name in keys:
+            items = ",\n".join(json.dumps(item, allow_nan=False, ensure_ascii=False) for item in part)
+            parts.append(f" {json.dumps(name)}: [\n{items}\n]")
+        else:
+            parts.append(dumps({name: part}).removeprefix("{\n").removesuffix("\n}\n"))
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def write(path: Path, content: str | bytes) -> None:

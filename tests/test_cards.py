@@ -333,7 +333,7 @@ def test_the_command_gives_the_same_settings_again() -> None:
     words = shlex.split(origin.command(record))
     assert words[:5] == ["python", "-m", "reporter", "--out", "DIR"]
     parsed = dict(program.make_context("reporter", words[3:]).params)
-    again = settings({key: value for key, value in parsed.items() if key not in ("out", "config")})
+    again = settings({key: value for key, value in parsed.items() if key not in ("out", "config", "label")})
     default = Settings()
     expected = {"architectures": ("resnet18",), "lang": default.lang, "fresh": False, "fail_on": default.fail_on}
     assert again == asked.model_copy(update=expected)

@@ -530,7 +530,7 @@ def test_the_report_names_what_was_counted_on_the_cpu_and_what_is_left_out(tmp_p
     call("--out", tmp_path, *options, "--metrics", "compute", "--lang", "en,ru")
     text = (tmp_path / "report.md").read_text().replace("\\", "")
     assert (
-        "Counted by a forward pass on the CPU, because meta tensors do not support the model: branch_on_data." in text
+        "Counted by a forward pass on the CPU, because meta tensors do not support the model: `branch_on_data`." in text
     )
-    assert "MACs leave out operators that have no formula: complex_weights (aten::_fft_c2r, aten::_fft_r2c)." in text
+    assert "MACs leave out operators that have no formula: `complex_weights` (aten::_fft_c2r, aten::_fft_r2c)." in text
     assert "Посчитаны прямым проходом на процессоре" in (tmp_path / "report.ru.md").read_text()

@@ -176,6 +176,8 @@ def test_summary_is_strict_json(written: Path) -> None:
     readings = {record["architecture"]: record["readings"] for record in told["records"]}
     assert readings["resnet50"]["parameters"]["value"] == 25557032
     assert readings["vgg16"]["peak_training_bytes"] | {"samples": []} == {
+        "title": "Peak training memory",
+        "better": "lower",
         "value": None,
         "unit": "B",
         "status": "oom",

@@ -70,7 +70,7 @@ def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
         changed = kept.kept(folder)
     except ReporterError as error:
         complaints, changed = [*complaints, str(error)], None
-    made: dict[str, str | bytes] = {"summary.json": files.lines(summary(comparison), "records")}
+    made: dict[str, str | bytes] = {"summary.json": files.lines(summary(comparison), "failed", "records")}
     for tongue in tongues:
         pictures = draw(comparison, tongue, collect("reporter.charts", Chart).values())
         tables = collect("reporter.telling.tables", Tabulation).values()
