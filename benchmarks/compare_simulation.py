@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reporter.comparing.compare import compare
-from reporter.comparing.differences import Differences
-from reporter.history import PastRun
-from reporter.types import Quantity, Reading, Record
+from reporter.compare.differences import Differences
+from reporter.compare.folders import compare
+from reporter.model import Quantity, Reading, Record
+from reporter.store.history import PastRun
 
 NETWORKS = tuple(f"network{number:02}" for number in range(18))
 SLOWED = NETWORKS[7]

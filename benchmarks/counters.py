@@ -17,8 +17,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from reporter.measuring.counting import count, unfused_attention
-from reporter.measuring.shapes import tensors
+from reporter.worker.counting import count, unfused_attention
+from reporter.worker.meta_shapes import tensors
 
 aten = torch.ops.aten
 Count = Callable[[nn.Module, Tensor], float]

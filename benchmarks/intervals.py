@@ -19,12 +19,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reporter import results
-from reporter.comparing.noise import parts
+from reporter.api import results
+from reporter.compare.noise import parts
+from reporter.compare.rounds import Times
 from reporter.metrics.latency import ONE_THREAD
-from reporter.rounds import Times
-from reporter.telling.comparison import Comparison
-from reporter.types import Reading
+from reporter.model import Reading
+from reporter.report.comparison import Comparison
 
 ROOT = Path(__file__).parents[1]
 ARCHITECTURES, CALLS, SEED = 18, 5, 20120930

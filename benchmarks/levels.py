@@ -15,8 +15,8 @@ from functools import cache
 from compare_simulation import past, records
 from repeatability import FILE, SLOWED, Book, book
 
-from reporter.comparing import recent, times
-from reporter.comparing.pairs import pairs
+from reporter.compare import recent_level, times
+from reporter.compare.matching import pairs
 
 NIGHTS = 3
 """Runs with the slowdown, until which it is detected or not."""
@@ -54,7 +54,7 @@ def by_timing(accepted: Sequence[Book]) -> set[str]:
 def by_level(accepted: Sequence[Book]) -> set[str]:
     """Compared with the level of all accepted runs."""
     *before, new = accepted
-    rows, _ = recent.judge(records(new), [past(each, number) for number, each in enumerate(before)])
+    rows, _ = recent_level.judge(records(new), [past(each, number) for number, each in enumerate(before)])
     return {row.architecture for row in rows if row.judgement == "regressed"}
 
 
@@ -72,7 +72,7 @@ def detected(judge: Judge, first: int, name: str, factor: float) -> tuple[list[b
 
 def false_positives(judge: Judge, side: str) -> int:
     """In how many runs without a slowdown, from the sixth on, anything is reported."""
-    return sum(bool(judge(runs(side)[:count])) for count in range(recent.FEWEST_RUNS + 1, len(runs(side)) + 1))
+    return sum(bool(judge(runs(side)[:count])) for count in range(recent_level.FEWEST_RUNS + 1, len(runs(side)) + 1))
 
 
 def row(judge: Judge, first: int, factor: float) -> str:
@@ -96,7 +96,7 @@ def tables() -> Iterator[str]:
             cells = row(by_timing, first, factor), row(by_level, first, factor)
             yield _line([f"{factor - 1:.0%}", str(first - 1)], cells)
     timing, level = (sum(false_positives(judge, side) for side in "ab") for judge in (by_timing, by_level))
-    quiet = 2 * (len(runs()) - recent.FEWEST_RUNS)
+    quiet = 2 * (len(runs()) - recent_level.FEWEST_RUNS)
     yield f"\nOf {quiet} runs without a slowdown, timing reported something in {timing}, level in {level}.\n"
     yield f"Levels of other lengths, with {FIRST[-1] - 1} accepted runs before:\n"
     steps = [f"{factor - 1:.0%}, {number}" for factor in STEPS for number in numbers]
@@ -107,12 +107,12 @@ def tables() -> Iterator[str]:
 
 def _of_length(length: int) -> str:
     """A row of the second table."""
-    usual, recent.LEVEL_RUNS = recent.LEVEL_RUNS, length
+    usual, recent_level.LEVEL_RUNS = recent_level.LEVEL_RUNS, length
     try:
         cells = [row(by_level, FIRST[-1], factor).rpartition(" | ")[0] for factor in STEPS]
         return _line([str(length)], cells, [str(sum(false_positives(by_level, side) for side in "ab"))])
     finally:
-        recent.LEVEL_RUNS = usual
+        recent_level.LEVEL_RUNS = usual
 
 
 def _line(*cells: Sequence[str]) -> str:

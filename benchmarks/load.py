@@ -77,7 +77,7 @@ def reading(each: Record, size: float, speed: float, chance: random.Random, nigh
 
 def lay(folder: Path, made: Iterator[Record]) -> None:
     """Writes records as `reporter` does."""
-    from reporter.store import record_path
+    from reporter.store.record_files import record_path
 
     for each in made:
         path = record_path(folder, each["machine"], each["architecture"])

@@ -40,8 +40,8 @@ def cluster(nodes: int) -> Iterator[str]:
 
 
 def request(glob: str, folder: Path, executor: Any) -> Any:
-    from reporter.preparation import prepare
-    from reporter.settings import Settings
+    from reporter.model.settings import Settings
+    from reporter.run.preparation import prepare
 
     asked = ("torchvision",) if glob == "*" else (glob,)
     return prepare(folder, Settings(architectures=asked, metrics=STATIC, device=("cpu",)), executor)
@@ -49,7 +49,7 @@ def request(glob: str, folder: Path, executor: Any) -> Any:
 
 def each(tasks: int, act: Callable[[], object]) -> list[float]:
     """Seconds of so many calls, one after the other, once it is warm."""
-    from reporter.measuring.clock import cpu_timer
+    from reporter.worker.timing import cpu_timer
 
     act()
     return cpu_timer(act, tasks)
@@ -59,13 +59,13 @@ def overhead(address: str, tasks: int) -> None:
     """Jobs without a metric: nothing is built, nothing measured."""
     import ray
 
-    from reporter.measuring.job import Job
-    from reporter.running.cluster import RayExecutor
-    from reporter.running.executor import LocalExecutor
-    from reporter.running.slots import Executor, free
+    from reporter.host.job import Job
+    from reporter.run.executors.local import LocalExecutor
+    from reporter.run.executors.ray import RayExecutor
+    from reporter.run.slots import Executor, free
 
     def empty(executor: Executor) -> Callable[[], object]:
-        from reporter.running.slots import converse
+        from reporter.run.slots import converse
 
         job = Job(architecture="alexnet", metrics=(), device="cpu", conditions=asked.conditions, process="empty")
         return lambda: converse(executor, free(executor), job.model_dump_json(), lambda message: None)
@@ -90,10 +90,10 @@ def overhead(address: str, tasks: int) -> None:
 
 def static_pass(glob: str, address: str | None) -> tuple[int, float, float, int]:
     """Jobs, wall seconds, seconds inside measuring calls, and failures; torch is loaded before the clock starts."""
-    from reporter.progress import Lines
-    from reporter.running import experiment
-    from reporter.running.cluster import RayExecutor
-    from reporter.running.executor import LocalExecutor
+    from reporter.cli.progress import Lines
+    from reporter.run import experiment
+    from reporter.run.executors.local import LocalExecutor
+    from reporter.run.executors.ray import RayExecutor
 
     executor: Any = RayExecutor(address) if address else LocalExecutor()
     with TemporaryDirectory() as folder:
@@ -118,8 +118,8 @@ class Warm:
 
 def warm(executor: Any, asked: Any) -> None:
     """Opens the slots and lets each of them load torch, all at a time."""
-    from reporter.measuring.job import Job
-    from reporter.types import Verdict
+    from reporter.host.job import Job
+    from reporter.model import Verdict
 
     executor.open(asked)
     job = Job(architecture="alexnet", metrics=(), device="cpu", conditions=asked.conditions, process="empty")

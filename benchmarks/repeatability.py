@@ -19,16 +19,16 @@ from typing import Any
 
 from compare_simulation import records
 
-from reporter import selection
-from reporter.comparing import paired
-from reporter.comparing.compare import compare
-from reporter.measuring import machine
-from reporter.measuring.job import Job
+from reporter.compare import paired
+from reporter.compare.folders import compare
+from reporter.host import machine
+from reporter.host.job import Job
 from reporter.metrics.latency import ONE_THREAD
-from reporter.running import ab, turns
-from reporter.settings import PRESETS, Conditions
-from reporter.statistics import interval
-from reporter.types import Reading
+from reporter.model import Reading
+from reporter.model.settings import PRESETS, Conditions
+from reporter.registry import selection
+from reporter.run.paired import ab, interleaving
+from reporter.stats.samples import interval
 
 CONDITIONS = Conditions(**PRESETS["standard"])
 KEY = "latency_cpu_1thread"
@@ -50,11 +50,11 @@ def collect(count: int, path: Path) -> None:
 def _round(number: int) -> Iterator[dict[str, Any]]:
     """All networks once, both sides loaded anew: of each network its samples on either side, in the order taken."""
     here = Path(__file__).parent
-    with ab.sides([turns.here()] * 2) as sides:
+    with ab.sides([interleaving.here()] * 2) as sides:
         for name in (*selection.sets()["lecture"], *SLOWED):
             own = name in SLOWED
             names = (name.rpartition("_")[0], f"{here / 'slowed.py'}:{name}") if own else (name, name)
-            verdicts = turns.measure(sides, [_job(side, number) for side in names], TIMEOUT)
+            verdicts = interleaving.measure(sides, [_job(side, number) for side in names], TIMEOUT)
             assert all(verdict.status == "ok" for verdict in verdicts), (name, verdicts)
             a, b = ([round(second, 6) for second in side.readings[0].samples] for side in sides)
             yield {"round": number, "network": name, "a": a, "b": b}

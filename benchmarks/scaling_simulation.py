@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from reporter.measuring.job import Job
-from reporter.running.schedule import Schedule, Task
-from reporter.running.slots import Slot
-from reporter.settings import PRESETS, Conditions
+from reporter.host.job import Job
+from reporter.model.settings import PRESETS, Conditions
+from reporter.run.schedule import Schedule, Task
+from reporter.run.slots import Slot
 
 REFERENCE = Path(__file__).parent.parent / "results" / "reference"
 CONDITIONS = Conditions(**PRESETS["standard"])

@@ -12,8 +12,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from reporter import selection
-from reporter.types import Architecture
+from reporter.model import Architecture
+from reporter.registry import selection
 
 
 class Slowed(nn.Module):

@@ -20,11 +20,11 @@ from counters import ALL, COUNTERS, habits, silence, tally
 from torchvision.models import get_model_weights
 
 from reporter.architectures.torchvision import discover
-from reporter.catalog import collect
-from reporter.measuring.subject import Subject
-from reporter.measuring.worker import measure
-from reporter.settings import PRESETS, Conditions
-from reporter.types import Architecture, Metric
+from reporter.model import Architecture, Metric
+from reporter.model.settings import PRESETS, Conditions
+from reporter.registry.catalog import collect
+from reporter.worker.main import measure
+from reporter.worker.subject import Subject
 
 METRICS = {"size": "size", "compute": "MACs, activations, depth, inference peak", "memory_inference": "",
            "memory_training": "peak of a training step"}  # fmt: skip

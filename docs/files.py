@@ -12,17 +12,19 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from reporter import documents, files
-from reporter.catalog import collect
-from reporter.comparing import compare, kept, verdicts
-from reporter.comparing.differences import Basis, Change, Differences, Gap, Timing
-from reporter.comparing.environments import About, Import
+from reporter import documents
+from reporter.compare import baseline_file, folders
+from reporter.compare.differences import Basis, Change, Differences, Gap, Timing
+from reporter.compare.environments import About, Import
 from reporter.documents import Document
-from reporter.documents.comparison import Ab, Comparison, Finding, KeptComparison
-from reporter.documents.results import HistoryLine, Summary
-from reporter.telling.comparison import compare as beside
-from reporter.telling.summary import summary
-from reporter.types import Metric, Reading, Record
+from reporter.documents.comparisons import Ab, Comparison, Finding, KeptComparison
+from reporter.documents.run_files import HistoryLine, Summary
+from reporter.host import files
+from reporter.model import Metric, Reading, Record
+from reporter.registry.catalog import collect
+from reporter.report import ab_verdicts
+from reporter.report.comparison import compare as beside
+from reporter.report.summary import summary
 
 PAGE = Path(__file__).with_suffix(".md")
 MACHINE = "linux-x86_64-2cpu-1a2b3c4d"
@@ -228,21 +230,21 @@ def differences() -> Differences:
     return Differences((change,), (slower,), (Basis(MACHINE, rate, 18, True, 1.02, 0.081),), (gap,))
 
 
-def results() -> tuple[compare.Results, compare.Results]:
+def results() -> tuple[folders.Results, folders.Results]:
     base, new = sides()
-    return compare.Results(Path("before"), (base,)), compare.Results(Path("after"), (new,))
+    return folders.Results(Path("before"), (base,)), folders.Results(Path("after"), (new,))
 
 
 def comparison_example() -> dict[str, Any]:
-    return dated(compare.as_json(differences(), results(), ("before", "after"), "exact", 1))
+    return dated(folders.as_json(differences(), results(), ("before", "after"), "exact", 1))
 
 
 def kept_example() -> dict[str, Any]:
     found, names = Differences(differences().changes), ("the last accepted run", "results")
-    document = dated(compare.as_json(found, results(), names, "exact", 1))
+    document = dated(folders.as_json(found, results(), names, "exact", 1))
     change = {key: value for key, value in document["changes"][0].items() if key in Finding.model_fields}
     finding = {**change, "slowdown": None, "floor": None, "since": NOW, "accepted": False}
-    kept_too = kept.KEPT.dump_python(kept.Kept(names[0], BEFORE, Differences()), mode="json")
+    kept_too = baseline_file.KEPT.dump_python(baseline_file.Kept(names[0], BEFORE, Differences()), mode="json")
     return {**document, "schema": documents.COMPARISON, "findings": [finding], **kept_too}
 
 
@@ -254,8 +256,8 @@ def ab_example() -> dict[str, Any]:
     )  # fmt: skip
     found = Differences((), (slower,), (Basis(MACHINE, rate, 1, False, 1.041, 0.052),))
     both = tuple(_about(name, VERSIONS[when]["torch"]) for name, when in (("a", BEFORE), ("b", NOW)))
-    call = verdicts.Call(RUNS[NOW], NOW, "timing", 0)
-    return dated(verdicts.document(found, both, ("venv-a", "venv-b"), call))
+    call = ab_verdicts.Call(RUNS[NOW], NOW, "timing", 0)
+    return dated(ab_verdicts.document(found, both, ("venv-a", "venv-b"), call))
 
 
 def _about(name: str, torch: str) -> About:

@@ -33,18 +33,18 @@ __all__ = ["load", "measure"]
 if TYPE_CHECKING:
     from typing import Any
 
-    from reporter.results import load
-    from reporter.single import measure
+    from reporter.api.results import load
+    from reporter.api.single import measure
 
 
 def __getattr__(name: str) -> Any:
     """The Python API, loaded when it is used: a command that needs none of it does not wait for it."""
     if name == "load":
-        from reporter.results import load
+        from reporter.api.results import load
 
         return load
     if name == "measure":
-        from reporter.single import measure
+        from reporter.api.single import measure
 
         return measure
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

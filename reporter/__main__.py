@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Listens for interrupts before the command line is loaded, which takes a moment."""
-    from reporter import interrupts
+    from reporter.host import interrupts
 
     interrupts.listen()
     try:
-        from reporter import cli
+        from reporter.cli import main as cli
 
         cli.main()
     except KeyboardInterrupt:
@@ -21,7 +21,7 @@ def main() -> NoReturn:
 
 
 if __name__ == "__main__":
-    from reporter.importing import leave_current_folder
+    from reporter.host.importing import leave_current_folder
 
     leave_current_folder()
     main()

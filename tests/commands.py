@@ -67,7 +67,8 @@ def call(
     The workers of a measurement are real ones. `run` is for what depends on a process: interrupts, limits, imports,
     another copy of the package.
     """
-    from reporter import cli, interrupts
+    from reporter.cli import main
+    from reporter.host import interrupts
 
     out, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     handlers, thresholds = [(number, signal.getsignal(number)) for number in interrupts.SIGNALS], gc.get_threshold()
@@ -76,7 +77,7 @@ def call(
         forkserver._forkserver._stop()  # workers have the environment of their fork server
     try:
         with mock.patch.dict(os.environ, variables or {}), chdir(folder), redirect_stdout(out), redirect_stderr(errors):
-            cli.main([str(argument) for argument in arguments])
+            main.main([str(argument) for argument in arguments])
     except SystemExit as end:
         code = end.code
     finally:

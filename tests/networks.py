@@ -9,10 +9,10 @@ from pathlib import Path
 
 from torch import nn
 
-from reporter.measuring.subject import Subject
-from reporter.selection import find
-from reporter.settings import PRESETS, Conditions
-from reporter.types import Architecture
+from reporter.model import Architecture
+from reporter.model.settings import PRESETS, Conditions
+from reporter.registry.selection import find
+from reporter.worker.subject import Subject
 
 CONDITIONS = Conditions(**{**PRESETS["quick"], "batch_size": 4, "weights": "random"})
 

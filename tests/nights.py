@@ -16,15 +16,17 @@ from typing import Any
 
 from samples import ROWS, record
 
-from reporter import files, plugins, selection, store
-from reporter.nightly import acceptance, run, screen
-from reporter.nightly.folder import Folder
-from reporter.progress import Lines
-from reporter.running.request import Outcome, Progress, Request
-from reporter.running.slots import Executor
-from reporter.telling.comparison import compare
-from reporter.telling.summary import summary
-from reporter.types import Reading, Record
+from reporter.cli.progress import Lines
+from reporter.host import files
+from reporter.model import Reading, Record
+from reporter.nightly import acceptance, one_run, screen
+from reporter.nightly.run_folder import Folder
+from reporter.registry import plugins, selection
+from reporter.report.comparison import compare
+from reporter.report.summary import summary
+from reporter.run.request import Outcome, Progress, Request
+from reporter.run.slots import Executor
+from reporter.store import record_files
 
 NAMES = ("alexnet", "vgg16", "resnet18", "resnet50")
 FIRST = datetime.fromisoformat("2026-11-01T02:17:00+00:00")
@@ -88,7 +90,7 @@ def full_disk() -> Iterator[None]:
 
 def summarize(folder: Path) -> None:
     """The only file of the report that these tests read; drawing the others takes most of the time of a run."""
-    comparison = compare(store.load_all(folder)[0])
+    comparison = compare(record_files.load_all(folder)[0])
     files.write(folder / "summary.json", files.dumps(summary(comparison)))
 
 
@@ -108,7 +110,7 @@ class Nights:
         self.shown, self.said = [], []
         now = (FIRST + timedelta(days=self.count - 1)).isoformat()
         asked = {"architectures": ",".join(NAMES), "metrics": "size,compute", "preset": "quick", "device": "cpu"}
-        work = _on_the_machine_of(records, run.plan(self.out, None, asked | options, {}))
+        work = _on_the_machine_of(records, one_run.plan(self.out, None, asked | options, {}))
 
         def measure(request: Request, _: Executor, __: Progress) -> Outcome:
             lines = []
@@ -117,16 +119,16 @@ class Nights:
                     disk.enter_context(full_disk())
                 changed = reduce(lambda made, change: change(made), changes, each)
                 stored = changed.model_copy(update={"started": f"{now[:17]}{number:02}+00:00"})
-                store.save(request.folder, stored)
+                record_files.save(request.folder, stored)
                 lines.append(_line(stored, now, str(self.count)))
-            store.append_history(request.folder, lines)
+            record_files.append_history(request.folder, lines)
             if room == len(records):
                 disk.enter_context(full_disk())
             return Outcome()
 
-        output = run.Output(self.said.append, self.shown.append)
+        output = one_run.Output(self.said.append, self.shown.append)
         with ExitStack() as disk:
-            return run.run(work, Lines(StringIO()), output, run.Steps(measure, self.report, lambda: now))
+            return one_run.run(work, Lines(StringIO()), output, one_run.Steps(measure, self.report, lambda: now))
 
     @property
     def headline(self) -> str:
@@ -143,7 +145,7 @@ class Nights:
     def value(self, name: str, key: str, folder: str = "") -> float | None:
         """The stored value of the only record of an architecture."""
         (path,) = (self.out / folder).glob(f"records/*/{name}.json")
-        return store.load(path).value(key)
+        return record_files.load(path).value(key)
 
     def day(self, count: int | None = None) -> str:
         """The day of a night as it is printed."""
@@ -156,11 +158,11 @@ def killed(nights: Nights, records: Sequence[Record]) -> None:
     folder = Folder(nights.out)
     folder.begin((FIRST + timedelta(days=nights.count - 1)).isoformat())
     for each in records:
-        store.save(folder.tonight, each)
+        record_files.save(folder.tonight, each)
 
 
 PLUG_IN = """
-from reporter.types import Architecture
+from reporter.model import Architecture
 
 {first}
 
@@ -196,7 +198,7 @@ def reload_packages() -> None:
     plugins._complaints.clear()
 
 
-def _on_the_machine_of(records: Sequence[Record], work: run.Plan) -> run.Plan:
+def _on_the_machine_of(records: Sequence[Record], work: one_run.Plan) -> one_run.Plan:
     """The same run on the machine of these records: the rows of missing architectures are of it, too."""
     here = {key: getattr(each, key) for each in records[:1] for key in ("machine", "environment")}
     return replace(work, request=replace(work.request, about={**work.request.about, **here}))

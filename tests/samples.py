@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import reporter
-from reporter.telling.structure import LAYER
-from reporter.types import Better, Evidence, Group, Quantity, Reading, Record, Status
+from reporter.model import Better, Evidence, Group, Quantity, Reading, Record, Status
+from reporter.report.record_structure import LAYER
 
 FACTS = Path(reporter.__file__).parent / "facts" / "architectures.csv"
 GPU = "this machine has no CUDA device"

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from reporter.catalog import collect
-from reporter.measuring.job import Job
-from reporter.running.request import Request
-from reporter.running.slots import Heard, Slot
-from reporter.types import Metric, Reading, Verdict
+from reporter.host.job import Job
+from reporter.model import Metric, Reading, Verdict
+from reporter.registry.catalog import collect
+from reporter.run.request import Request
+from reporter.run.slots import Heard, Slot
 
 METRICS = collect("reporter.metrics", Metric)
 

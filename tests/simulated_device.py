@@ -1,6 +1,6 @@
 """Simulated accelerators: real tensors on the CPU that belong to a device, and a queue that runs behind the caller.
 
-`Machine` is a second implementation of `reporter.measuring.device.Runtime`. While it is entered, `tensor.to("cuda:1")`
+`Machine` is a second implementation of `reporter.worker.device.Runtime`. While it is entered, `tensor.to("cuda:1")`
 and every operator on such a tensor run on the CPU, and the machine does what a real one would do besides: it queues the
 operator on the device that holds the tensor, lets the device's clock and the caller's advance, and counts the bytes of
 all live tensors of each device. Reading a value waits for the device, as in torch.
@@ -21,8 +21,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from reporter.measuring import clock
-from reporter.measuring.device import Device, Peaks
+from reporter.worker import timing
+from reporter.worker.device import Device, Peaks
 
 LAUNCH = 1e-3
 """Seconds that the caller spends on queueing one operator."""
@@ -81,7 +81,7 @@ class Machine:
 
     def __enter__(self) -> Machine:
         self._stack = ExitStack()
-        self._stack.enter_context(pytest.MonkeyPatch.context()).setattr(clock, "perf_counter", self.look)
+        self._stack.enter_context(pytest.MonkeyPatch.context()).setattr(timing, "perf_counter", self.look)
         self._stack.enter_context(_Queueing(self))
         self._stack.enter_context(_Placing(self))
         return self

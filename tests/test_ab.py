@@ -17,15 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_run import FAULTY
 
-from reporter import store
-from reporter.catalog import collect
-from reporter.comparing import paired, verdicts
-from reporter.comparing.differences import Basis, Change, Differences, Judgement, Timing
-from reporter.comparing.environments import About, Import
-from reporter.running import ab, turns
-from reporter.running.request import Request
-from reporter.settings import PRESETS, Conditions
-from reporter.types import Architecture, Metric, Reading, Record, Verdict
+from reporter.compare import paired
+from reporter.compare.differences import Basis, Change, Differences, Judgement, Timing
+from reporter.compare.environments import About, Import
+from reporter.model import Architecture, Metric, Reading, Record, Verdict
+from reporter.model.settings import PRESETS, Conditions
+from reporter.registry.catalog import collect
+from reporter.report import ab_verdicts
+from reporter.run.paired import ab, interleaving
+from reporter.run.request import Request
+from reporter.store import record_files
 
 SEEDS = st.integers(0, 2**32 - 1)
 QUICK = ("--preset", "quick", "--metrics", "latency_cpu_1thread")
@@ -166,21 +167,21 @@ FAILED = Change("failed", NAME, "m", LATENCY, reason="no memory")
     ],
 )
 def test_the_headline_claims_no_more_than_was_resolved(found: Differences, line: str) -> None:
-    assert verdicts.headline(found) == line
-    assert verdicts.document(found, (about(), about()), ("A", "B"))["headline"] == line
+    assert ab_verdicts.headline(found) == line
+    assert ab_verdicts.document(found, (about(), about()), ("A", "B"))["headline"] == line
 
 
 def test_versions_are_those_that_were_imported() -> None:
     a, b, capped = about(), about("9.9.9", "/b"), about(ONEDNN_MAX_CPU_ISA="SSE41")
-    assert not verdicts.document(Differences(), (a, b), "ab")["control"]
-    assert verdicts.document(Differences(), (a, b), "ab")["environments"]["b"]["torch"] == "9.9.9"
-    text = verdicts.in_words(Differences(), (a, b))
+    assert not ab_verdicts.document(Differences(), (a, b), "ab")["control"]
+    assert ab_verdicts.document(Differences(), (a, b), "ab")["environments"]["b"]["torch"] == "9.9.9"
+    text = ab_verdicts.in_words(Differences(), (a, b))
     assert "torch 9.9.9 (/b/torch/__init__.py)" in text
     assert "same" not in text
-    assert "Both sides imported the same versions" in verdicts.in_words(Differences(), (a, about(folder="/b")))
-    assert verdicts.CONTROL in verdicts.in_words(Differences(), (a, a))
-    text = verdicts.in_words(Differences(), (a, capped))
-    assert verdicts.CONTROL not in text
+    assert "Both sides imported the same versions" in ab_verdicts.in_words(Differences(), (a, about(folder="/b")))
+    assert ab_verdicts.CONTROL in ab_verdicts.in_words(Differences(), (a, a))
+    text = ab_verdicts.in_words(Differences(), (a, capped))
+    assert ab_verdicts.CONTROL not in text
     assert "ONEDNN_MAX_CPU_ISA: not set in A, SSE41 in B." in text
 
 
@@ -197,7 +198,7 @@ def test_what_fails_in_a_is_no_change_of_b() -> None:
         found = paired.judge(records({NAME: a}), records({NAME: b}))
         assert not found.changed
         assert [gap.why for gap in found.gaps] == [why]
-        assert why in verdicts.in_words(found, (about(), about()))
+        assert why in ab_verdicts.in_words(found, (about(), about()))
     assert paired.judge(records({NAME: skipped}), records({NAME: bad})).changes == (
         Change("failed", NAME, "made-up", LATENCY, reason="no memory"),
     )
@@ -220,7 +221,10 @@ def test_an_environment_against_itself(tmp_path: Path) -> None:
     assert answer["imports"]["a"] == answer["imports"]["b"]
     assert answer["control"]
     assert process.stderr.splitlines()[0].startswith("[1/1] tiny latency_cpu_1thread, round 1: A ")
-    kept = [{r.architecture: r.readings["latency_cpu_1thread"] for r in store.load_all(tmp_path / s)[0]} for s in "ab"]
+    kept = [
+        {r.architecture: r.readings["latency_cpu_1thread"] for r in record_files.load_all(tmp_path / s)[0]}
+        for s in "ab"
+    ]
     for name in names:
         a, b = (readings[name] for readings in kept)
         assert a.rounds == b.rounds
@@ -237,7 +241,7 @@ def test_a_job_has_the_time_that_earlier_jobs_left_to_its_architecture(
         limits.append(limit)
         return [Verdict("skipped", "not measured by this test")] * 2
 
-    monkeypatch.setattr(turns, "measure", measure)
+    monkeypatch.setattr(interleaving, "measure", measure)
     name = "latency_cpu_1thread"
     architecture = Architecture(name="small", family="Test", year=2026, paper="none", build=list, input_size=32)
     metrics = {name: collect("reporter.metrics", Metric)[name]}
@@ -259,7 +263,8 @@ def test_what_fails_in_turns_is_told_and_the_rest_goes_on(tmp_path: Path) -> Non
     told = json.loads(process.stdout)
     assert [row["architecture"] for row in told["times"]] == ["prints"]
     reasons = {
-        r.architecture: r.readings["latency_cpu_1thread"].reason for r in store.load_all(tmp_path / "out" / "b")[0]
+        r.architecture: r.readings["latency_cpu_1thread"].reason
+        for r in record_files.load_all(tmp_path / "out" / "b")[0]
     }
     assert "it does not like" in str(reasons["raises"])
     assert "exit code 7" in str(reasons["exits"])

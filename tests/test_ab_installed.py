@@ -15,10 +15,10 @@ import pytest
 from installed import Environment, environment, installed
 from test_plugins import COUNTS, DATA, NETS, POINTS, install
 
-from reporter import store
-from reporter.comparing.environments import About
-from reporter.comparing.verdicts import CONTROL
-from reporter.running import lent
+from reporter.compare.environments import About
+from reporter.report.ab_verdicts import CONTROL
+from reporter.run.paired import bootstrap
+from reporter.store import record_files
 
 NAMES = ("--architectures", "alexnet", "--metrics", "latency_cpu_1thread")
 NETWORKS = "alexnet,googlenet,mobilenet_v2,resnet18,resnet34,shufflenet_v2_x1_0,squeezenet1_0"
@@ -26,7 +26,7 @@ TIMED = ("--architectures", NETWORKS, "--metrics", "latency_cpu_1thread", "--fai
 HELLO = """
 import os, sys
 from pathlib import Path
-from reporter.running.turns import Side
+from reporter.run.paired.interleaving import Side
 os.environ["PYTHONPATH"] = sys.argv[2]
 side = Side("--b", Path(sys.argv[1]))
 side.hello()
@@ -184,7 +184,7 @@ def test_nothing_but_the_package_is_lent(tmp_path: Path) -> None:
     (tmp_path / "reporter" / "part.py").write_text("")
     code = f"""
 import importlib.util, sys
-spec = importlib.util.spec_from_file_location("lent", {str(lent.__file__)!r})
+spec = importlib.util.spec_from_file_location("lent", {str(bootstrap.__file__)!r})
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 path = list(sys.path)
@@ -223,7 +223,7 @@ def test_the_verdict_has_what_each_side_imported(lender: Environment, tmp_path: 
     for name, side in (("a", lender), ("b", other)):
         file = str(side.site / "torch" / "__init__.py")
         assert found["imports"][name]["torch"]["file"] == file
-        (record,) = store.load_all(empty / "out" / name)[0]
+        (record,) = record_files.load_all(empty / "out" / name)[0]
         assert record.environment["torch_file"] == file
         assert record.environment["torch"] == found["imports"][name]["torch"]["version"]
 

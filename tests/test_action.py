@@ -16,7 +16,7 @@ import pytest
 from actions import ACTION, Job, Service, step
 from commands import ROOT, run
 
-from reporter.exits import FAILED, INTERRUPTED, REGRESSED, USAGE
+from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
 
 KILLED = 128 + signal.SIGKILL
 PYTHON = """

@@ -15,8 +15,8 @@ from commands import ROOT
 from test_own import NETS
 
 import reporter
-from reporter import store
-from reporter.types import Record, ReporterError
+from reporter.model import Record, ReporterError
+from reporter.store import record_files
 
 DOCUMENTS = {
     name: re.findall(r"```python\n(?!# reporter/)(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL)
@@ -33,7 +33,7 @@ def python(code: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def results(tmp_path: Path):
     for record in samples.few():
-        store.save(tmp_path, record)
+        record_files.save(tmp_path, record)
     return reporter.load(tmp_path)
 
 
@@ -85,7 +85,7 @@ SEEDS = "(torch.initial_seed(), torch.get_num_threads(), torch.is_grad_enabled()
 @pytest.mark.parametrize("prepare", ["gc.disable()", "gc.set_threshold(5); warnings.simplefilter('error')"])
 def test_loading_changes_nothing_in_the_process_and_imports_no_torch(prepare: str, tmp_path: Path) -> None:
     for record in samples.few():
-        store.save(tmp_path, record)
+        record_files.save(tmp_path, record)
     use = f"r = reporter.load({str(tmp_path)!r}); r.values, r.samples, r.readings; r.charts()"
     use += "\nassert 'torch' not in sys.modules"
     done = python(STATE.format(libraries="jinja2", torch="'torch' in sys.modules", prepare=prepare, use=use))

@@ -20,8 +20,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from reporter import facts
 from reporter.architectures.torchvision import described, discover
 from reporter.metrics.size import measure as measure_size
-from reporter.selection import find, known
-from reporter.types import Architecture
+from reporter.model import Architecture
+from reporter.registry.selection import find, known
 
 HEADS = {"googlenet": 13_004_888 - 6_624_904, "inception_v3": 27_161_264 - 23_834_568}
 """Parameters of the auxiliary heads; GoogLeNet's published count leaves them out, Inception v3's has its one in."""
@@ -126,7 +126,7 @@ def highest_rate(network: nn.Module) -> float:
 
 
 def test_the_catalogue_is_known_without_torch() -> None:
-    code = "import sys; from reporter import selection, facts; selection.select('lecture', lambda: 1 / 0);"
+    code = "import sys; from reporter.registry import selection; from reporter import facts; selection.select('lecture', lambda: 1 / 0);"
     code += "selection.datasets(); facts.timeline(); sys.exit('torch' in sys.modules or 'torchvision' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 

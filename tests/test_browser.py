@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 import samples
 
-from reporter import store
-from reporter.telling import report
-from reporter.telling.comparison import compare
-from reporter.telling.limits import candidates, choose
-from reporter.types import Record
+from reporter.model import Record
+from reporter.report import build
+from reporter.report.comparison import compare
+from reporter.report.limits import candidates, choose
+from reporter.store import record_files
 
 BROWSER = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -53,10 +53,10 @@ def browser() -> Iterator[Any]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     for record in [*samples.with_gradients(samples.lecture()), *(samples.record(row) for row in samples.HOSTILE)]:
-        store.save(folder, late(record) if record.architecture == "vgg19" else record)
+        record_files.save(folder, late(record) if record.architecture == "vgg19" else record)
     for evidence in samples.evidence().values():
-        store.save_evidence(folder, evidence)
-    report.write(folder, ["en", "ru"])
+        record_files.save_evidence(folder, evidence)
+    build.write(folder, ["en", "ru"])
     return folder
 
 
@@ -65,10 +65,10 @@ def brief(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same parts of a page, for a few networks: axe takes a tenth of the time."""
     folder = tmp_path_factory.mktemp("brief")
     for record in [*samples.with_gradients(samples.few()), *(samples.record(row) for row in samples.HOSTILE)]:
-        store.save(folder, record)
+        record_files.save(folder, record)
     for evidence in samples.evidence().values():
-        store.save_evidence(folder, evidence)
-    report.write(folder, ["en", "ru"])
+        record_files.save_evidence(folder, evidence)
+    build.write(folder, ["en", "ru"])
     return folder
 
 
@@ -232,7 +232,7 @@ def test_the_download_is_the_csv_file(browser: Any, folder: Path) -> None:
 def test_choosing_on_the_page_is_choosing_on_the_command_line(browser: Any, folder: Path) -> None:
     """Every slider alone and all together at many places leave the same networks in the same order."""
     page = opened(browser, folder / "report.html", [])
-    known = candidates(compare(store.load_all(folder)[0]))
+    known = candidates(compare(record_files.load_all(folder)[0]))
     stops = {
         each.get_attribute("data-key"): json.loads(each.get_attribute("data-stops"))
         for each in page.locator(".choice input").all()

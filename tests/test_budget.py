@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import CONDITIONS
 
-from reporter import history, store
-from reporter.durations import duration, in_seconds
-from reporter.measuring.job import Job
-from reporter.running.allocation import allocate, place
-from reporter.running.costs import Costs
-from reporter.running.spending import TOLERANCE, Spending
-from reporter.types import Record
+from reporter.host.job import Job
+from reporter.model import Record
+from reporter.model.durations import duration, in_seconds
+from reporter.run.allocation import allocate, place
+from reporter.run.costs import Costs
+from reporter.run.spending import TOLERANCE, Spending
+from reporter.store import history, record_files
 
 PROCESSES = ("counting", "timing cpu", "fine-tuning")
 ROUNDS = 4
@@ -182,7 +182,7 @@ def test_costs_of_earlier_runs_are_read_from_the_history(tmp_path: Path) -> None
         return {**about, "values": {}, "effort": effort, "jobs": {"counting": seconds, "fvcore": 1}}
 
     lines = [line(1.0), line(2.0), line(9.0, effort="other"), line(9.0, machine="elsewhere"), line("x"), line(-1)]
-    store.append_history(tmp_path, lines)
+    record_files.append_history(tmp_path, lines)
     with (tmp_path / "history.jsonl").open("a") as file:
         file.write('{"torn')
     found = history.costs(tmp_path / "history.jsonl", "here", "same")

@@ -10,10 +10,10 @@ import torch
 from networks import own, subject
 from torch import Tensor, nn
 
-from reporter import own as own_networks
-from reporter.catalog import collect
-from reporter.measuring.worker import measure
-from reporter.types import Metric
+from reporter.model import Metric
+from reporter.registry import references as own_networks
+from reporter.registry.catalog import collect
+from reporter.worker.main import measure
 
 METRICS = {name: metric for name, metric in collect("reporter.metrics", Metric).items() if metric.device != "cuda"}
 KINDS = ("attribute", "buffer", "dictionary")

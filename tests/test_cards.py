@@ -16,18 +16,18 @@ from hypothesis import strategies as st
 from networks import own, subject
 
 from reporter import facts
-from reporter.cli import command as program
-from reporter.measuring.layers import call, layers, line, visits
-from reporter.measuring.stages import stages
-from reporter.measuring.subject import Subject
-from reporter.measuring.worker import measure
+from reporter.cli.main import command as program
 from reporter.metrics import structure as metric
-from reporter.selection import known
-from reporter.settings import Settings, settings
-from reporter.telling import blocks, cards, diagrams, layout, origin, render, report, structure
-from reporter.telling.comparison import compare
-from reporter.telling.language import language
-from reporter.types import Reading, Record
+from reporter.model import Reading, Record
+from reporter.model.settings import Settings, settings
+from reporter.registry.selection import known
+from reporter.report import block_boxes, build, cards, diagrams, layout, provenance, record_structure, render
+from reporter.report.comparison import compare
+from reporter.report.language import language
+from reporter.worker.layers import call, layers, line, visits
+from reporter.worker.main import measure
+from reporter.worker.stage_costs import stages
+from reporter.worker.subject import Subject
 
 ENGLISH, RUSSIAN = language("en"), language("ru")
 HOSTILE = '"]<b>`|#{x}'
@@ -49,14 +49,14 @@ def told(name: str) -> Record:
     return samples.record(samples.ROWS[0]).model_copy(update={"architecture": name, "readings": taken(name)})
 
 
-def stages_of(name: str) -> dict[str, structure.Stage]:
-    return {stage.name: stage for stage in structure.stages(told(name))}
+def stages_of(name: str) -> dict[str, record_structure.Stage]:
+    return {stage.name: stage for stage in record_structure.stages(told(name))}
 
 
 def drawn(name: str) -> layout.Diagram:
-    block = structure.block(told(name))
+    block = record_structure.block(told(name))
     assert block
-    return layout.arrange(blocks.nodes(block.graph, ENGLISH))
+    return layout.arrange(block_boxes.nodes(block.graph, ENGLISH))
 
 
 # What a network is made of
@@ -65,15 +65,15 @@ def drawn(name: str) -> layout.Diagram:
 @pytest.mark.parametrize("name", known())
 def test_stages_and_layers_sum_up_to_the_network(name: str) -> None:
     """Parameters by the facts' published count where there is one, multiply-adds to the third digit of G."""
-    parts, row = structure.stages(told(name)), known()[name].published
+    parts, row = record_structure.stages(told(name)), known()[name].published
     parameters, macs = sum(stage.parameters for stage in parts), sum(stage.macs for stage in parts)
     heads = {"inception_v3": 27_161_264 - 23_834_568}.get(name, 0)
     assert parameters == row.get("params_counted", parameters) - heads
     assert round(macs / 1e9, 3) == row.get("gmacs_measured", row.get("torchvision_ops_gmacs", round(macs / 1e9, 3)))
-    assert macs == made(name).counts.macs == sum(layer.macs for layer in structure.layers(told(name)))
-    assert parameters == sum(layer.parameters for layer in structure.layers(told(name)))
+    assert macs == made(name).counts.macs == sum(layer.macs for layer in record_structure.layers(told(name)))
+    assert parameters == sum(layer.parameters for layer in record_structure.layers(told(name)))
     assert len(parts) < 20
-    assert taken(name)["layers"].value == len(structure.layers(told(name)))
+    assert taken(name)["layers"].value == len(record_structure.layers(told(name)))
 
 
 def test_the_first_linear_layer_of_vgg16_holds_three_quarters_of_its_weights() -> None:
@@ -143,7 +143,7 @@ def test_layers_are_written_down_as_one_builds_them() -> None:
 def test_a_layer_is_read_as_it_was_written(name: str, count: int) -> None:
     """A record has it as a line, whatever the network calls it."""
     row = {"name": name, "kind": "Conv2d(3×3, stride=2)", "output": "8×30×30", "parameters": count, "macs": 3 * count}
-    assert structure.Layer.model_validate(line(row)).model_dump() == row
+    assert record_structure.Layer.model_validate(line(row)).model_dump() == row
 
 
 GRAPHS = st.lists(
@@ -167,10 +167,10 @@ def test_any_graph_is_drawn_or_no_graph(graph: list[dict[str, Any]], mended: boo
     record = samples.lecture()[0]
     block = record.readings["block_parameters"]
     reading = block.model_copy(update={"detail": block.detail | {"graph": graph}})
-    found = structure.block(record.model_copy(update={"readings": {"block_parameters": reading}}))
+    found = record_structure.block(record.model_copy(update={"readings": {"block_parameters": reading}}))
     assert (found is not None) >= mended
     if found:
-        drawn = layout.arrange(blocks.nodes(found.graph, ENGLISH))
+        drawn = layout.arrange(block_boxes.nodes(found.graph, ENGLISH))
         assert not any(one.overlaps(other) for one, other in combinations(drawn.boxes, 2))
         assert diagrams.to_svg(drawn, "any", ENGLISH)
         assert diagrams.to_mermaid(drawn.nodes)
@@ -181,8 +181,8 @@ def test_what_is_no_layer_is_none(told: object) -> None:
     record = samples.lecture()[0]
     reading = record.readings["layers"]
     broken = reading.model_copy(update={"detail": reading.detail | {"layers": [told]}})
-    assert not structure.layers(record.model_copy(update={"readings": {"layers": broken}}))
-    assert structure.layers(record)
+    assert not record_structure.layers(record.model_copy(update={"readings": {"layers": broken}}))
+    assert record_structure.layers(record)
 
 
 # The block
@@ -209,7 +209,7 @@ def test_blocks_have_the_weights_that_the_lecture_counts() -> None:
     ],
 )
 def test_the_typical_block(name: str, block: str, kind: str, repeats: int) -> None:
-    found = structure.block(told(name))
+    found = record_structure.block(told(name))
     assert found
     assert (found.name, found.kind, found.repeats) == (block, kind, repeats)
 
@@ -255,10 +255,10 @@ def test_branches_stand_side_by_side() -> None:
 @pytest.mark.parametrize("name", known())
 @pytest.mark.parametrize("tongue", [ENGLISH, RUSSIAN], ids=["en", "ru"])
 def test_no_box_overlaps_another_and_no_wire_crosses_a_box(name: str, tongue: Any) -> None:
-    block = structure.block(told(name))
+    block = record_structure.block(told(name))
     assert block
-    diagram = layout.arrange(blocks.nodes(block.graph, tongue))
-    assert 3 <= len(diagram.nodes) <= blocks.MANY
+    diagram = layout.arrange(block_boxes.nodes(block.graph, tongue))
+    assert 3 <= len(diagram.nodes) <= block_boxes.MANY
     assert not any(one.overlaps(other) for one, other in combinations(diagram.boxes, 2))
     assert all(box.left >= 0 and box.right <= diagram.width and box.bottom <= diagram.height for box in diagram.boxes)
     for wire in diagram.wires:
@@ -285,7 +285,7 @@ def test_every_network_of_torchvision_is_drawn() -> None:
     for entry in discover():
         diagram = drawn(entry.name)
         assert not any(one.overlaps(other) for one, other in combinations(diagram.boxes, 2)), entry.name
-        made = structure.stages(told(entry.name))
+        made = record_structure.stages(told(entry.name))
         assert sum(stage.macs for stage in made) == subject(entry.name).counts.macs, entry.name
 
 
@@ -309,17 +309,17 @@ def test_a_network_that_cannot_be_traced_says_so() -> None:
 # How it is told
 
 
-def graph(op: str) -> list[structure.Operator]:
+def graph(op: str) -> list[record_structure.Operator]:
     row = {"output": "8×4×4", "within": HOSTILE}
     made = [{"op": "input", "from": [], **row}, {"op": op, "from": [0], **row}]
-    return [structure.Operator.model_validate(each) for each in made]
+    return [record_structure.Operator.model_validate(each) for each in made]
 
 
 def test_mermaid_shows_whatever_a_label_holds_as_text() -> None:
-    text = diagrams.to_mermaid(blocks.nodes(graph(HOSTILE), ENGLISH))
+    text = diagrams.to_mermaid(block_boxes.nodes(graph(HOSTILE), ENGLISH))
     assert text.splitlines()[2] == '  n1["#34;#93;#60;b#62;#96;#124;#35;#123;x#125;"]'
     assert text.splitlines()[3] == "  n0 --> n1"
-    svg = diagrams.to_svg(layout.arrange(blocks.nodes(graph(HOSTILE), ENGLISH)), HOSTILE, ENGLISH)
+    svg = diagrams.to_svg(layout.arrange(block_boxes.nodes(graph(HOSTILE), ENGLISH)), HOSTILE, ENGLISH)
     assert "<b>" not in svg
     ElementTree.fromstring(svg)
 
@@ -330,7 +330,7 @@ def test_the_command_gives_the_same_settings_again() -> None:
         dataset="imagefolder:some folder", timeout=90.5, lang=("en", "ru"), fresh=True, fail_on="any",
     )  # fmt: skip
     record = told("resnet18").model_copy(update={"settings": asked.model_dump(mode="json")})
-    words = shlex.split(origin.command(record))
+    words = shlex.split(provenance.command(record))
     assert words[:5] == ["python", "-m", "reporter", "--out", "DIR"]
     parsed = dict(program.make_context("reporter", words[3:]).params)
     again = settings({key: value for key, value in parsed.items() if key not in ("out", "config", "label")})
@@ -338,7 +338,7 @@ def test_the_command_gives_the_same_settings_again() -> None:
     expected = {"architectures": ("resnet18",), "lang": default.lang, "fresh": False, "fail_on": default.fail_on}
     assert again == asked.model_copy(update=expected)
     plain = told("resnet18").model_copy(update={"settings": default.model_dump(mode="json")})
-    assert origin.command(plain) == "python -m reporter --out DIR --architectures resnet18"
+    assert provenance.command(plain) == "python -m reporter --out DIR --architectures resnet18"
 
 
 def test_a_stranger_gets_a_card_without_words_of_others() -> None:
@@ -366,7 +366,7 @@ def test_the_lecture_has_an_idea_and_a_paper_for_each(name: str) -> None:
 
 def test_a_page_holds_a_card_for_each_network_with_an_anchor_of_its_own() -> None:
     comparison = compare(samples.few())
-    whole = report.build(comparison, ENGLISH, [], [])
+    whole = build.build(comparison, ENGLISH, [], [])
     page, text = render.to_html(whole), render.to_markdown(whole)
     anchors = re.findall(r'<article class="card" id="([^"]+)"', page)
     assert len(anchors) == len(set(anchors)) == len(comparison.networks)

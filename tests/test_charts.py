@@ -11,12 +11,12 @@ import samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporter.catalog import collect
-from reporter.telling import drawing, timeline
-from reporter.telling.comparison import Comparison, compare
-from reporter.telling.language import language
-from reporter.telling.placing import Bubble, place, spread
-from reporter.types import Chart
+from reporter.model import Chart
+from reporter.registry.catalog import collect
+from reporter.report import challenge_entries, vega
+from reporter.report.comparison import Comparison, compare
+from reporter.report.label_placement import Bubble, place, spread
+from reporter.report.language import language
 
 CHARTS = collect("reporter.charts", Chart)
 WORLDS = {
@@ -49,19 +49,19 @@ def test_chart_keeps_its_contract(chart: Chart, code: str, world: tuple[str, Com
     assert (spec is None) == (chart.name in WITHOUT[name])
     if spec is None:
         return
-    svg = drawing.draw(spec, language(code))
+    svg = vega.draw(spec, language(code))
     assert "NaN" not in svg
     assert "undefined" not in svg
-    for told in (drawing.file(svg, chart.title), drawing.inline(svg, chart.name, chart.title)):
+    for told in (vega.file(svg, chart.title), vega.inline(svg, chart.name, chart.title)):
         ElementTree.fromstring(told)
         assert "#01020" not in told, "every sentinel colour is replaced"
-    assert drawing.png(drawing.file(svg, chart.title)).startswith(b"\x89PNG")
+    assert vega.png(vega.file(svg, chart.title)).startswith(b"\x89PNG")
 
 
 def test_families_keep_their_colour() -> None:
-    few, many = drawing.palette(["VGG", "Other"]), drawing.palette(["ResNet", "VGG", "Other"])
+    few, many = vega.palette(["VGG", "Other"]), vega.palette(["ResNet", "VGG", "Other"])
     assert few["VGG"] == many["VGG"]
-    assert len(set(drawing.FAMILIES.values())) == len(drawing.FAMILIES) - 1, "GoogLeNet is an Inception"
+    assert len(set(vega.FAMILIES.values())) == len(vega.FAMILIES) - 1, "GoogLeNet is an Inception"
 
 
 def test_the_numbers_of_stages_are_legible_on_their_bars() -> None:
@@ -119,11 +119,11 @@ def test_spread_keeps_order_and_distance(wanted: list[float]) -> None:
 
 
 def test_the_timeline_shows_official_values() -> None:
-    bars = {(bar.year, bar.label): bar for bar in timeline.bars()}
-    assert [bar.error for bar in timeline.bars() if bar.year == "2012"] == [16.422]
+    bars = {(bar.year, bar.label): bar for bar in challenge_entries.bars()}
+    assert [bar.error for bar in challenge_entries.bars() if bar.year == "2012"] == [16.422]
     assert bars["2013", "Clarifai"].layers is None, "its depth was never published"
     assert bars["2014", "VGG"].layers == 19
     assert bars["2016", "Trimps-Soushen"].layers is None
     assert bars["2017", "SENet"].layers == 154
     assert bars["2010", "NEC-UIUC"].handmade
-    assert [person.error for person in timeline.humans()] == [5.1, 12.0]
+    assert [person.error for person in challenge_entries.humans()] == [5.1, 12.0]

@@ -15,11 +15,11 @@ from commands import ROOT, run
 from networks import CONDITIONS, own, small, subject
 from torch import nn
 
-from reporter.measuring.checkpoints import freeze, head, load_but_head, own_weights
-from reporter.measuring.learning import learner, load_images
-from reporter.measuring.training import PROBE_RATE, Recipe, fine_tune
 from reporter.metrics import finetune
-from reporter.selection import find
+from reporter.registry.selection import find
+from reporter.worker.checkpoints import freeze, head, load_but_head, own_weights
+from reporter.worker.finetuning import PROBE_RATE, Recipe, fine_tune
+from reporter.worker.training_steps import learner, load_images
 
 BACKBONE = os.environ.get("REPORTER_BACKBONE", "")
 REFERENCE = ROOT / "results" / "reference-fashion-mnist"

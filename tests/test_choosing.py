@@ -10,19 +10,20 @@ import pytest
 import samples
 from commands import call
 
-from reporter import choosing, store
-from reporter.telling.choice import choice
-from reporter.telling.comparison import compare
-from reporter.telling.language import language
-from reporter.telling.limits import candidates, choose
-from reporter.types import Record, ReporterError
+from reporter.cli import choosing
+from reporter.model import Record, ReporterError
+from reporter.report.choice import choice
+from reporter.report.comparison import compare
+from reporter.report.language import language
+from reporter.report.limits import candidates, choose
+from reporter.store import record_files
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("choose")
     for record in samples.lecture():
-        store.save(folder, late(record) if record.architecture == "vgg19" else record)
+        record_files.save(folder, late(record) if record.architecture == "vgg19" else record)
     return folder
 
 
@@ -95,7 +96,7 @@ def timed(folder: Path, **times: tuple[float, ...]) -> Path:
     for name, taken in times.items():
         record = samples.record(rows[name])
         readings = {**record.readings, KEY: samples.reading(KEY, *taken)}
-        store.save(folder, record.model_copy(update={"readings": readings}))
+        record_files.save(folder, record.model_copy(update={"readings": readings}))
     return folder
 
 
@@ -140,7 +141,7 @@ def test_an_interval_within_one_process_is_named(tmp_path: Path, rounds: int) ->
     record = samples.record(samples.ROWS[0])
     reading = samples.reading(KEY, *samples.times(0.05, 0.002, 10) * rounds)
     reading = reading.model_copy(update={"rounds": (10,) * rounds})
-    store.save(tmp_path, record.model_copy(update={"readings": record.readings | {KEY: reading}}))
+    record_files.save(tmp_path, record.model_copy(update={"readings": record.readings | {KEY: reading}}))
     found = choosing.chosen(tmp_path, {KEY: 1.0})
     assert found["within_one_process"] == ([KEY] if rounds < 3 else [])
     line = f"fewer than three rounds: interval within one process only for {KEY}"
@@ -150,7 +151,7 @@ def test_an_interval_within_one_process_is_named(tmp_path: Path, rounds: int) ->
 def test_the_page_has_the_bounds_that_limits_are_compared_with(tmp_path: Path) -> None:
     """Each stop of a slider leaves the network that it was taken from, and words have no more digits than are known."""
     timed(tmp_path, resnet50=samples.times(0.05, 0.2), resnet18=(0.0165, 0.017, 0.016), alexnet=samples.times(0.09))
-    comparison = compare(store.load_all(tmp_path)[0])
+    comparison = compare(record_files.load_all(tmp_path)[0])
     made = choice(comparison, language("en"))
     assert made is not None
     (at,) = [rank for rank, column in enumerate(made.table.columns) if column.key == KEY]

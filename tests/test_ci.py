@@ -21,14 +21,14 @@ def quick() -> ModuleType:
 
 def test_the_tests_of_a_change_import_what_changed(quick: ModuleType) -> None:
     tests = {
-        "tests/test_a.py": "from reporter import files, store\n",
-        "tests/test_b.py": "from reporter.measuring.job import Job\n",
+        "tests/test_a.py": "from reporter.host import files; from reporter.store import record_files as store\n",
+        "tests/test_b.py": "from reporter.host.job import Job\n",
         "tests/test_c.py": 'METRICS = collect("reporter.metrics", Metric)\n',
         "tests/test_d.py": "import samples\n",
-        "tests/test_job.py": "from reporter.measuring import (\n    job,\n)\n",
+        "tests/test_job.py": "from reporter.worker import (\n    job,\n)\n",
     }
-    assert quick.chosen(["reporter/store.py"], tests) == ["tests/test_a.py"]
-    assert quick.chosen(["reporter/measuring/job.py"], tests) == ["tests/test_job.py", "tests/test_b.py"]
+    assert quick.chosen(["reporter/store/record_files.py"], tests) == ["tests/test_a.py"]
+    assert quick.chosen(["reporter/host/job.py"], tests) == ["tests/test_job.py", "tests/test_b.py"]
     assert quick.chosen(["reporter/metrics/size.py"], tests) == ["tests/test_c.py"]
     assert quick.chosen(["tests/samples.py", "tests/test_b.py"], tests) == ["tests/test_b.py", "tests/test_d.py"]
     assert quick.chosen(["reporter/job/parts.py"], tests) == ["tests/test_job.py"]
@@ -38,5 +38,8 @@ def test_the_tests_of_a_change_import_what_changed(quick: ModuleType) -> None:
 def test_every_test_file_imports_a_module_of_the_package_or_of_the_tests(quick: ModuleType) -> None:
     """So that a change of any module finds some of them."""
     tests = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py")}
-    found = quick.chosen(["reporter/store.py", "reporter/types.py", "tests/commands.py", "tests/samples.py"], tests)
+    found = quick.chosen(
+        ["reporter/store/record_files.py", "reporter/model/extensions.py", "tests/commands.py", "tests/samples.py"],
+        tests,
+    )
     assert len(found) > len(tests) / 2

@@ -14,20 +14,21 @@ import samples
 from commands import copy_of_the_checkout, run
 from networks import CONDITIONS
 
-from reporter import facts, store
-from reporter.catalog import collect
-from reporter.preparation import choose_claims, choose_metrics
-from reporter.progress import Lines
-from reporter.running.evidence import gather
-from reporter.running.executor import LocalExecutor
-from reporter.running.request import Outcome, Request
-from reporter.selection import known
-from reporter.telling import render, report
-from reporter.telling.claims import SYMBOLS, try_claims
-from reporter.telling.comparison import Comparison, compare
-from reporter.telling.judging import Answer
-from reporter.telling.language import language
-from reporter.types import Claim, Evidence, ReporterError
+from reporter import facts
+from reporter.cli.progress import Lines
+from reporter.model import Claim, Evidence, ReporterError
+from reporter.registry.catalog import collect
+from reporter.registry.selection import known
+from reporter.report import build, render
+from reporter.report.claim_sections import SYMBOLS, try_claims
+from reporter.report.claim_verdicts import Answer
+from reporter.report.comparison import Comparison, compare
+from reporter.report.language import language
+from reporter.run.evidence import gather
+from reporter.run.executors.local import LocalExecutor
+from reporter.run.preparation import choose_claims, choose_metrics
+from reporter.run.request import Outcome, Request
+from reporter.store import record_files
 
 CLAIMS = collect("reporter.claims", Claim)
 MEASURED = {name: claim for name, claim in CLAIMS.items() if claim.measure}
@@ -180,14 +181,14 @@ def test_missing_evidence_is_no_verdict(lecture: Comparison) -> None:
 
 def test_reasons_are_shown_as_text(lecture: Comparison) -> None:
     failed = samples.evidence()["squeeze"].model_copy(update={"numbers": {}, "reason": "RuntimeError: <b>no</b> | $"})
-    whole = report.build(lecture, ENGLISH, [], [], claims=[CLAIMS["squeeze"]], evidence={"squeeze": failed})
+    whole = build.build(lecture, ENGLISH, [], [], claims=[CLAIMS["squeeze"]], evidence={"squeeze": failed})
     assert "RuntimeError: &lt;b&gt;no&lt;/b&gt; | $." in render.to_html(whole)
     assert "RuntimeError: \\<b\\>no\\</b\\> \\| \\$." in render.to_markdown(whole)
 
 
 def test_golden_claims(lecture: Comparison, golden: Callable[[str, str], None]) -> None:
     """The whole section in Markdown, from hand-made records and the evidence as it is measured."""
-    whole = report.build(lecture, ENGLISH, [], [], claims=CLAIMS.values(), evidence=samples.evidence())
+    whole = build.build(lecture, ENGLISH, [], [], claims=CLAIMS.values(), evidence=samples.evidence())
     section = next(section for section in whole.sections if section.name == "claims")
     golden("claims.md", render.to_markdown(replace(whole, sections=(section,), version="0")))
     table = next(table for table in whole.tables if table.name == "claims")
@@ -215,7 +216,7 @@ def test_windows_by_arithmetic(numbers: Mapping[str, dict[str, float]]) -> None:
     """The window is 1 and the sum of (k - 1) times the strides before (Araujo et al., Distill 2019)."""
     from torch import nn
 
-    from reporter.measuring.probes import receptive_field
+    from reporter.worker.receptive_field import receptive_field
 
     for shapes in ([(3, 1)], [(3, 1), (3, 1)], [(3, 2), (3, 1)], [(5, 1), (3, 2), (3, 1)]):
         window, jump = 1, 1
@@ -262,9 +263,9 @@ def test_the_newest_evidence_counts_and_torn_files_are_told_of(tmp_path: Path) -
     (old,) = (each for each in samples.evidence().values() if each.claim == "squeeze")
     new = old.model_copy(update={"machine": "a", "started": "2026-02-01T00:00:00+00:00", "numbers": {"x": 1}})
     for each in (old, new):
-        store.save_evidence(tmp_path, each)
+        record_files.save_evidence(tmp_path, each)
     (tmp_path / "evidence" / "a" / "torn.json").write_text("{")
-    found, complaints = store.load_all_evidence(tmp_path)
+    found, complaints = record_files.load_all_evidence(tmp_path)
     assert found == {"squeeze": new}
     assert Evidence.model_validate_json(new.model_dump_json(by_alias=True)) == new
     assert len(complaints) == 1
@@ -272,7 +273,7 @@ def test_the_newest_evidence_counts_and_torn_files_are_told_of(tmp_path: Path) -
 
 
 TINY = """
-from reporter.types import Architecture
+from reporter.model import Architecture
 
 
 def build(classes):
@@ -284,8 +285,8 @@ def build(classes):
 ENTRIES = (Architecture("tiny", "Tiny", 2026, "none", build, input_size=32),)
 """
 FAULTY = """
-from reporter.telling.judging import Answer, Row
-from reporter.types import Claim
+from reporter.report.claim_verdicts import Answer, Row
+from reporter.model import Claim
 
 
 def raises():
@@ -326,7 +327,7 @@ def test_a_claim_is_one_new_file_and_its_faults_are_told(tmp_path: Path) -> None
     done = run("--out", tmp_path / "r", "--architectures", "tiny", "--metrics", "parameters,claims",
                "--preset", "quick", "--weights", "random", root=root)  # fmt: skip
     assert done.returncode == 3, done.stderr
-    evidence, _ = store.load_all_evidence(tmp_path / "r")
+    evidence, _ = record_files.load_all_evidence(tmp_path / "r")
     assert set(evidence) == {*MEASURED, "raises", "infinite", "aborts", "fine"}
     assert evidence["fine"].numbers == {"number": 1}
     assert evidence["raises"].reason == "ValueError: it does not like | this <claim>"
@@ -351,11 +352,13 @@ def test_evidence_is_used_again_while_it_is_good(tmp_path: Path) -> None:
 
     assert measured(request) == list(names)
     assert measured(request) == []
-    found, _ = store.load_all_evidence(tmp_path)
+    found, _ = record_files.load_all_evidence(tmp_path)
     key = found["split_kernel"].machine
-    store.evidence_path(tmp_path, key, "split_kernel").write_text("{")
-    store.save_evidence(tmp_path, found["block_weights"].model_copy(update={"reason": "no memory", "numbers": {}}))
-    store.save_evidence(tmp_path, found["label_smoothing"].model_copy(update={"definition": "of another file"}))
+    record_files.evidence_path(tmp_path, key, "split_kernel").write_text("{")
+    record_files.save_evidence(
+        tmp_path, found["block_weights"].model_copy(update={"reason": "no memory", "numbers": {}})
+    )
+    record_files.save_evidence(tmp_path, found["label_smoothing"].model_copy(update={"definition": "of another file"}))
     assert measured(request) == ["split_kernel", "block_weights", "label_smoothing"]
     assert measured(replace(request, fresh=True)) == list(names)
     assert (outcome.jobs, outcome.failed) == (3, 0)

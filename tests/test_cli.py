@@ -14,11 +14,11 @@ from commands import ROOT, call
 from samples import lecture
 
 import reporter
-from reporter import store
-from reporter.cli import command
-from reporter.nightly import run as nightly
-from reporter.settings import settings
-from reporter.types import ReporterError
+from reporter.cli.main import command
+from reporter.model import ReporterError
+from reporter.model.settings import settings
+from reporter.nightly import one_run as nightly
+from reporter.store import record_files
 
 LECTURE = [
     "alexnet", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "googlenet", "inception_v2", "bn_inception", "inception_v3",
@@ -150,10 +150,8 @@ def test_list_of_all_torchvision() -> None:
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--json"], ["render", "FOLDER"]])
 def test_torch_is_not_imported(arguments: list[str], tmp_path: Path) -> None:
     for record in lecture()[:3]:
-        store.save(tmp_path, record)
-    code = (
-        "import sys; from reporter.cli import main\ntry: main(sys.argv[1:])\nfinally: print(HEAVY & set(sys.modules))"
-    )
+        record_files.save(tmp_path, record)
+    code = "import sys; from reporter.cli.main import main\ntry: main(sys.argv[1:])\nfinally: print(HEAVY & set(sys.modules))"
     code = f"HEAVY = {HEAVY}; {code}"
     command = [sys.executable, "-c", code, *(str(tmp_path) if word == "FOLDER" else word for word in arguments)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)

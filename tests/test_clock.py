@@ -6,7 +6,7 @@ from time import perf_counter, sleep
 
 import pytest
 
-from reporter.measuring.clock import cpu_timer, known, sample, warm_up
+from reporter.worker.timing import cpu_timer, known, sample, warm_up
 
 pytestmark = pytest.mark.xdist_group("timing")
 

@@ -21,15 +21,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import ROWS, lecture, record
 
-from reporter import files, store
-from reporter.comparing import noise
-from reporter.comparing.compare import Results, compare, compare_results
-from reporter.comparing.differences import Differences
-from reporter.comparing.times import TAKEN_OVER
-from reporter.comparing.words import as_json, headline, in_words
-from reporter.progress import progress
-from reporter.readings import Origin
-from reporter.types import Reading, Record
+from reporter.cli.progress import progress
+from reporter.compare import noise
+from reporter.compare.differences import Differences
+from reporter.compare.folders import Results, compare, compare_results
+from reporter.compare.times import TAKEN_OVER
+from reporter.host import files
+from reporter.model import Reading, Record
+from reporter.model.readings import Origin
+from reporter.report.changes import as_json, headline, in_words
+from reporter.store import record_files
 
 STANDARD = Case(rounds=3, samples=8, of_round=0.02)
 THOROUGH = Case(rounds=10, samples=20, of_round=0.02)
@@ -413,8 +414,8 @@ def copied(done: Path, folder: Path, key: str, **fields: Any) -> Path:
     """The same results with a reading of one of them replaced."""
     shutil.copytree(done, folder)
     (path,) = folder.glob("records/*/tiny.json")
-    made = store.load(path)
-    store.save(folder, changed(made, key, **fields))
+    made = record_files.load(path)
+    record_files.save(folder, changed(made, key, **fields))
     return folder
 
 

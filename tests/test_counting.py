@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
-from reporter.measuring.counting import peak_bytes, storage_bytes
-from reporter.measuring.learning import exercise
-from reporter.measuring.training import loss_of
 from reporter.metrics import compute, fvcore_macs, memory_exact, memory_measured, size
+from reporter.worker.counting import peak_bytes, storage_bytes
+from reporter.worker.finetuning import loss_of
+from reporter.worker.training_steps import exercise
 
 MIB = 2**20
 DEPTHS = {

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from reporter.roster import referred
-from reporter.running.credentials import inherited, is_withheld, withheld
-from reporter.running.executor import LocalExecutor
-from reporter.types import ReporterError
+from reporter.host.credentials import inherited, is_withheld, withheld
+from reporter.model import ReporterError
+from reporter.run.executors.local import LocalExecutor
+from reporter.run.roster import referred
 
 WITHHELD = (
     "GITHUB_TOKEN", "HF_TOKEN", "CI_JOB_TOKEN", "DEPLOY_SECRET", "NPM_TOKEN", "AWS_ACCESS_KEY_ID",

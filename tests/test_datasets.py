@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from reporter.datasets import _images
 from reporter.datasets import torchvision as readers
-from reporter.selection import dataset, datasets
+from reporter.registry.selection import dataset, datasets
+from reporter.worker import images as _images
 
 SIZE = 24
 HERE = ("digits", "synthetic")

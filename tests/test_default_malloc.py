@@ -13,25 +13,25 @@ import samples
 from commands import ROOT
 from networks import CONDITIONS, own, subject
 
-from reporter.catalog import collect
-from reporter.comparing.compare import compare as differences
-from reporter.comparing.pairs import is_time
-from reporter.fields import DEFAULT_MALLOC, KEEPING, UNITS
-from reporter.measuring.job import Job
-from reporter.measuring.worker import measure
-from reporter.running import ab
-from reporter.running.costs import Costs
-from reporter.running.experiment import plan
-from reporter.running.ledger import Ledger
-from reporter.running.request import Request
-from reporter.telling.comparison import compare
-from reporter.telling.language import language
-from reporter.telling.limits import CRITERIA
-from reporter.telling.sections import Text, measured
-from reporter.telling.tables.groups import group
-from reporter.telling.tables.overview import HEADLINES
-from reporter.telling.timing import TIMES
-from reporter.types import Metric, Reading, ReporterError
+from reporter.compare.folders import compare as differences
+from reporter.compare.matching import is_time
+from reporter.host.job import Job
+from reporter.model import Metric, Reading, ReporterError
+from reporter.model.fields import DEFAULT_MALLOC, KEEPING, UNITS
+from reporter.registry.catalog import collect
+from reporter.report.comparison import compare
+from reporter.report.headline_latency import TIMES
+from reporter.report.language import language
+from reporter.report.limits import CRITERIA
+from reporter.report.sections import Text, measured
+from reporter.run.costs import Costs
+from reporter.run.experiment import plan
+from reporter.run.ledger import Ledger
+from reporter.run.paired import ab
+from reporter.run.request import Request
+from reporter.tables.groups import group
+from reporter.tables.overview import HEADLINES
+from reporter.worker.main import measure
 
 METRICS = collect("reporter.metrics", Metric)
 PAIRS = dict(zip(DEFAULT_MALLOC, ("latency_cpu", "throughput_cpu"), strict=True))
@@ -50,9 +50,9 @@ faults()
 MEASURE = """
 from functools import partial
 from networks import own, subject
-from reporter.catalog import collect
-from reporter.measuring.worker import measure
-from reporter.types import Metric
+from reporter.registry.catalog import collect
+from reporter.worker.main import measure
+from reporter.model import Metric
 metrics, network = collect("reporter.metrics", Metric), subject(own(), seconds=0.02)
 for name in ("latency_cpu_default_malloc", "throughput_cpu_default_malloc", "latency_cpu"):
     print(measure(metrics[name], network)[0].status, (faults(), faults())[1])

@@ -14,15 +14,15 @@ from networks import CONDITIONS
 from simulated_device import BLOCK, LAUNCH, Accelerator, Machine, SimulatedEvent
 from torch import Tensor, nn
 
-from reporter.catalog import collect
-from reporter.measuring import clock, device, worker
-from reporter.measuring.device import Device, TorchRuntime
-from reporter.measuring.job import Job
-from reporter.measuring.learning import exercise
-from reporter.measuring.subject import Subject
-from reporter.measuring.training import step_of
+from reporter.host.job import Job
 from reporter.metrics import latency, memory_measured
-from reporter.types import Architecture, Metric, Reading
+from reporter.model import Architecture, Metric, Reading
+from reporter.registry.catalog import collect
+from reporter.worker import device, main, timing
+from reporter.worker.device import Device, TorchRuntime
+from reporter.worker.finetuning import step_of
+from reporter.worker.subject import Subject
+from reporter.worker.training_steps import exercise
 
 SECONDS = 1e-2
 """What the measured device takes for one operator; the other one takes a third of it."""
@@ -57,9 +57,9 @@ ENTRY = Architecture("small", "Test", 2026, "none", small, input_size=SIZE)
 REMEMBERING = Architecture("remembering", "Test", 2026, "none", Remembering, input_size=SIZE)
 
 
-def in_turns(call: clock.Call, timer: clock.Timer, *, seconds: float, goal: float, least: int) -> tuple[float, ...]:
+def in_turns(call: timing.Call, timer: timing.Timer, *, seconds: float, goal: float, least: int) -> tuple[float, ...]:
     """As `ab` samples: warm, then single calls."""
-    clock.warm_up(call, timer, seconds)
+    timing.warm_up(call, timer, seconds)
     return tuple(timer(call, 1)[0] for _ in range(6))
 
 
@@ -92,33 +92,33 @@ class Bench:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, through_torch: bool = False) -> None:
         self.machine = Machine([Accelerator(SECONDS / 3), Accelerator(SECONDS)])
-        self.named: worker.Named = device.named if through_torch else self.machine.device
+        self.named: main.Named = device.named if through_torch else self.machine.device
         if through_torch:
             simulated_torch(self.machine, monkeypatch)
-        monkeypatch.setattr(worker, "limit_memory", lambda name: None)
+        monkeypatch.setattr(main, "limit_memory", lambda name: None)
         self.monkeypatch = monkeypatch
 
     def readings(
-        self, *metrics: str, entry: Architecture = ENTRY, sample: clock.Sampler = clock.sample
+        self, *metrics: str, entry: Architecture = ENTRY, sample: timing.Sampler = timing.sample
     ) -> dict[str, Reading]:
-        self.monkeypatch.setattr(worker, "find", lambda name: entry)
+        self.monkeypatch.setattr(main, "find", lambda name: entry)
         conditions = CONDITIONS.model_copy(update={"seconds": 0.1, "image_size": SIZE})
         job = Job(architecture="small", metrics=metrics, device="cuda:1", conditions=conditions, process="test")
         messages: list[dict[str, Any]] = []
         with self.machine:
-            worker.run(job, messages.append, sample, self.named)
+            main.run(job, messages.append, sample, self.named)
         found = [Reading.model_validate(message["reading"]) for message in messages if "reading" in message]
         assert [reading.reason for reading in found] == [None] * len(found)
         return {reading.quantity.key: reading for reading in found}
 
     def check_times(self) -> None:
         """Every time is that of cuda:1 from an empty queue to an empty one, in `ab` as in the main job."""
-        for sample in (clock.sample, in_turns):
+        for sample in (timing.sample, in_turns):
             found = self.readings(*METRICS[:3], sample=sample)
             call, step = LAUNCH + KERNELS * SECONDS, LAUNCH + self.kernels_of_a_step() * SECONDS
-            row = LAUNCH + clock.ROW * KERNELS * SECONDS
+            row = LAUNCH + timing.ROW * KERNELS * SECONDS
             assert found["latency_cuda"].samples == pytest.approx([call] * len(found["latency_cuda"].samples), 1e-4)
-            assert found["throughput_cuda"].value == pytest.approx(clock.ROW * CONDITIONS.throughput_batch / row, 1e-4)
+            assert found["throughput_cuda"].value == pytest.approx(timing.ROW * CONDITIONS.throughput_batch / row, 1e-4)
             assert found["train_step_cuda"].value == pytest.approx(step, 1e-4)
         self.check_other_device()
 
@@ -131,8 +131,8 @@ class Bench:
             for rows in (False, True):
                 for _ in range(50):
                     images.add_(1)
-                samples = clock.timer(place, rows)(lambda: images + 1, 3)
-                assert samples == pytest.approx([SECONDS + LAUNCH / (clock.ROW if rows else 1)] * 3, 1e-4)
+                samples = timing.timer(place, rows)(lambda: images + 1, 3)
+                assert samples == pytest.approx([SECONDS + LAUNCH / (timing.ROW if rows else 1)] * 3, 1e-4)
 
     def check_memory(self) -> None:
         """The peaks are what the allocator of cuda:1 holds: weights, images, activations, gradients, moments."""
@@ -155,7 +155,7 @@ class Bench:
     def counted(self, metric: str, entry: Architecture = ENTRY) -> int:
         """What the exact tracker on meta counts for the same, with weights and input."""
         subject = Subject(entry, "cpu", CONDITIONS.model_copy(update={"image_size": SIZE}))
-        (reading,) = worker.measure(CATALOG[metric], subject)
+        (reading,) = main.measure(CATALOG[metric], subject)
         assert reading.value is not None
         if metric == "memory_training":
             return int(reading.value)
@@ -203,17 +203,17 @@ CHECKS = (Bench.check_queue, Bench.check_memory, Bench.check_times)
 CALL = "        call()\n        device.synchronize()\n"
 TIMER = "row_timer if rows else waiting_timer"
 FAULTS: dict[str, tuple[Any, str, str, str]] = {
-    "latency not synchronized": (clock, "waiting_timer", CALL, "        call()\n"),
-    "queue not empty at first": (clock, "waiting_timer", "    device.synchronize()\n    for", "    for"),
-    "latency in rows": (clock, "timer", TIMER, "row_timer"),
-    "throughput call by call": (clock, "timer", TIMER, "waiting_timer"),
-    "rows not divided": (clock, "row_timer", " / ROW for", " for"),
+    "latency not synchronized": (timing, "waiting_timer", CALL, "        call()\n"),
+    "queue not empty at first": (timing, "waiting_timer", "    device.synchronize()\n    for", "    for"),
+    "latency in rows": (timing, "timer", TIMER, "row_timer"),
+    "throughput call by call": (timing, "timer", TIMER, "waiting_timer"),
+    "rows not divided": (timing, "row_timer", " / ROW for", " for"),
     "CPU timer": (latency, "_timed", "clock.timer(subject.place, rows)", "clock.cpu_timer"),
     "device 0 for all": (Device, "index", "int(", "0 * int("),
     "device 0 synchronized": (Device, "synchronize", "self.index", "0"),
     "nothing synchronized": (Device, "synchronize", "if self.runtime:", "if not self:"),
     "no current device": (Device, "select", "if self.runtime:", "if not self:"),
-    "device not selected": (worker, "_subject", "place.select()", "pass"),
+    "device not selected": (main, "_subject", "place.select()", "pass"),
     "events not synchronized": (Device, "elapsed", "self.synchronize()", "pass"),
     "events on device 0": (Device, "elapsed", "start.record()", "self.runtime.set_device(0); start.record()"),
     "end before the work": (Device, "elapsed", "work()\n    end.record()", "end.record()\n    work()"),

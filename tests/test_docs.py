@@ -33,7 +33,7 @@ def test_the_two_commands_stand_as_they_are(which: str) -> None:
 
 
 def test_every_option_and_exit_code_is_documented() -> None:
-    from reporter.cli import command
+    from reporter.cli.main import command
 
     options = {name for parameter in command.params for name in parameter.opts} - {"--version"}
     assert not [name for name in options if f"`{name}" not in README and f"reporter {name}" not in README]

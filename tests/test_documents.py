@@ -17,13 +17,16 @@ from commands import ROOT, run
 from nights import Nights, failed, made, slower, with_reading
 from test_compare import LATENCY, NETWORKS, SLOWED, changed, copied, simulated
 
-from reporter import documents, files, store
-from reporter.commands.compare import compare_command
-from reporter.comparing import compare, kept, words
-from reporter.documents.comparison import Ab, Comparison, KeptComparison
-from reporter.documents.results import HistoryLine, Summary
-from reporter.settings import FailOn
-from reporter.types import Record
+from reporter import documents
+from reporter.cli.commands.compare import compare_command
+from reporter.compare import baseline_file, folders
+from reporter.documents.comparisons import Ab, Comparison, KeptComparison
+from reporter.documents.run_files import HistoryLine, Summary
+from reporter.host import files
+from reporter.model import Record
+from reporter.model.settings import FailOn
+from reporter.report import changes as words
+from reporter.store import record_files
 
 PAGE = ROOT / "docs" / "files.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -44,7 +47,7 @@ def history(folder: Path) -> list[dict[str, Any]]:
 
 def saved(folder: Path, records: list[Record], torch: str) -> Path:
     for each in records:
-        store.save(folder, each.model_copy(update={"environment": {"torch": torch}}))
+        record_files.save(folder, each.model_copy(update={"environment": {"torch": torch}}))
     return folder
 
 
@@ -122,7 +125,7 @@ def test_the_snippets_run_on_real_output(nights: Nights, tmp_path: Path) -> None
 
 
 def test_a_nightly_run_for_programs(nights: Nights) -> None:
-    found = read(nights.out / kept.NAME)
+    found = read(nights.out / baseline_file.NAME)
     KeptComparison.model_validate(found)
     assert (found["exit_code"], found["fail_on"]) == (1, "exact")
     assert {"exact", "any"} <= set(found["fails"]) <= set(get_args(FailOn)) - {"never"}
@@ -173,7 +176,7 @@ def test_base_new_and_ratio_are_on_one_scale(drift: float, names: tuple[str, ...
     base, new = simulated(1), simulated(2, slower={name: drift * (2.0 if name == SLOWED else 1.0) for name in NETWORKS})
     base, new = ([each for each in side if each.architecture in {*names, SLOWED}] for side in (base, new))
     plain, rates = (
-        words.as_json(compare.compare(*sides), "a", "b")["times"]
+        words.as_json(folders.compare(*sides), "a", "b")["times"]
         for sides in ((base, new), (by_rate(base), by_rate(new)))
     )
     for row in (*plain, *rates):
@@ -217,12 +220,12 @@ def test_compare_refuses_two_formats(tmp_path: Path) -> None:
 
 
 def test_an_older_comparison_is_still_read(tmp_path: Path) -> None:
-    found = kept.Kept("base", "2026-01-01", compare.compare(made(), [MACS(each) for each in made()]))
-    files.write(tmp_path / kept.NAME, files.dumps(kept.KEPT.dump_python(found, mode="json")))
-    assert kept.kept(tmp_path) == found
-    kept.keep(tmp_path, found, words.as_json(found.differences, "base", "new"))
-    assert kept.kept(tmp_path) == found
-    KeptComparison.model_validate(read(tmp_path / kept.NAME))
+    found = baseline_file.Kept("base", "2026-01-01", folders.compare(made(), [MACS(each) for each in made()]))
+    files.write(tmp_path / baseline_file.NAME, files.dumps(baseline_file.KEPT.dump_python(found, mode="json")))
+    assert baseline_file.kept(tmp_path) == found
+    baseline_file.keep(tmp_path, found, words.as_json(found.differences, "base", "new"))
+    assert baseline_file.kept(tmp_path) == found
+    KeptComparison.model_validate(read(tmp_path / baseline_file.NAME))
 
 
 def test_every_document_has_its_own_number() -> None:

@@ -21,15 +21,15 @@ from commands import QUICK, call, hearing, marked, run, soon_none, start
 from networks import CONDITIONS, own, subject
 from samples import lecture
 
-from reporter import files, history, store
-from reporter.catalog import collect
-from reporter.measuring import confinement, machine
-from reporter.measuring.worker import measure
-from reporter.progress import Lines
-from reporter.running.evidence import _is_there
-from reporter.running.ledger import Ledger
-from reporter.running.request import Request
-from reporter.types import Claim, Metric
+from reporter.cli.progress import Lines
+from reporter.host import confinement, files, machine
+from reporter.model import Claim, Metric
+from reporter.registry.catalog import collect
+from reporter.run.evidence import _is_there
+from reporter.run.ledger import Ledger
+from reporter.run.request import Request
+from reporter.store import history, record_files
+from reporter.worker.main import measure
 
 SMALL = ("--architectures", "alexnet,resnet18", "--metrics", "size", *QUICK)
 METRICS = collect("reporter.metrics", Metric)
@@ -39,7 +39,7 @@ METRICS = collect("reporter.metrics", Metric)
 def results(tmp_path: Path) -> Path:
     """A folder with the records of two networks."""
     for record in lecture()[:2]:
-        store.save(tmp_path, record)
+        record_files.save(tmp_path, record)
     return tmp_path
 
 
@@ -86,7 +86,7 @@ def test_a_record_of_nonsense_is_one_line_and_the_rest_is_used(
     keys: tuple[str, ...], value: object, line: str, results: Path
 ) -> None:
     edit(one(results), *keys, value=value)
-    records, (complaint,) = store.load_all(results)
+    records, (complaint,) = record_files.load_all(results)
     assert [record.architecture for record in records] == ["vgg16"]
     assert str(one(results)) in complaint
     assert line in complaint
@@ -96,7 +96,7 @@ def test_a_record_of_nonsense_is_one_line_and_the_rest_is_used(
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, "\0", '"schema"'])
 def test_a_torn_record_is_one_line_and_the_rest_is_used(text: str, results: Path) -> None:
     one(results).write_text(text)
-    records, (complaint,) = store.load_all(results)
+    records, (complaint,) = record_files.load_all(results)
     assert (len(records), "\n" in complaint) == (1, False)
 
 
@@ -117,7 +117,7 @@ def request(folder: Path, **more: Any) -> Request:
 
 @pytest.mark.parametrize("fresh", [False, True])
 def test_what_cannot_be_read_is_set_aside_and_never_overwritten(fresh: bool, tmp_path: Path) -> None:
-    path = store.record_path(tmp_path, machine.key(), "small")
+    path = record_files.record_path(tmp_path, machine.key(), "small")
     for number, text in enumerate(('{"schema": 7, "gold": 1}', '{"torn')):
         files.write(path, text)
         ledger = Ledger(own(), request(tmp_path, fresh=fresh))
@@ -130,7 +130,7 @@ def test_what_cannot_be_read_is_set_aside_and_never_overwritten(fresh: bool, tmp
 
 def test_evidence_that_cannot_be_read_is_set_aside_too(tmp_path: Path) -> None:
     claim = next(claim for claim in collect("reporter.claims", Claim).values() if claim.measure)
-    path = store.evidence_path(tmp_path, machine.key(), claim.name)
+    path = record_files.evidence_path(tmp_path, machine.key(), claim.name)
     files.write(path, '{"schema": 7}')
     said = StringIO()
     assert not _is_there(request(tmp_path), claim, Lines(said))
@@ -146,10 +146,10 @@ def test_a_half_written_line_of_the_history_is_told_and_the_rest_counts(tmp_path
                 "environment": {}, "values": values}  # fmt: skip
 
     path = tmp_path / "history.jsonl"
-    assert not store.append_history(tmp_path, [line(1), line(2)])
+    assert not record_files.append_history(tmp_path, [line(1), line(2)])
     path.write_bytes(path.read_bytes()[:-20])
-    assert store.append_history(tmp_path, [line(3)])
-    assert not store.append_history(tmp_path, [line(4)])
+    assert record_files.append_history(tmp_path, [line(3)])
+    assert not record_files.append_history(tmp_path, [line(4)])
     assert [night.name for night in history.recent(path, {"m"})] == ["1", "3", "4"]
 
 
@@ -224,13 +224,13 @@ def test_a_disk_that_fills_up(disk: Any, taken: int, what: str) -> None:
     assert done.returncode == 2, done.stderr
     line = done.stderr.splitlines()[-1]
     assert "cannot be written (No space left on device)" in line
-    records, complaints = store.load_all(folder / "r")
+    records, complaints = record_files.load_all(folder / "r")
     assert not complaints
     before = {record.architecture: record.readings for record in records}
     assert change("size=20m") == 0
     again = run(*options)
     assert again.returncode == 0, again.stderr
-    after = {record.architecture: record.readings for record in store.load_all(folder / "r")[0]}
+    after = {record.architecture: record.readings for record in record_files.load_all(folder / "r")[0]}
     assert len(after) == 5
     for name, readings in before.items():
         assert readings.items() <= after[name].items()
@@ -309,7 +309,7 @@ def test_an_interrupt_at_the_start_ends_all_within_two_seconds(
 
 HELD = """
 import os, signal
-from reporter import interrupts
+from reporter.host import interrupts
 
 interrupts.listen()
 try:
@@ -381,12 +381,12 @@ def test_a_run_in_an_odd_place_at_an_odd_time(tmp_path: Path) -> None:
     """Locale C, no home, no terminal, 20 columns; and the clock was years ahead when the last run was here."""
     future = "2099-01-01T00:00:00+00:00"
     (earlier,) = lecture()[:1]
-    store.save(tmp_path, earlier.model_copy(update={"started": future, "machine": "ahead"}))
+    record_files.save(tmp_path, earlier.model_copy(update={"started": future, "machine": "ahead"}))
     before = {"generated": future, "run": "x", "architecture": "resnet18", "machine": machine.key(), "values": {}}
-    store.append_history(tmp_path, [before])
+    record_files.append_history(tmp_path, [before])
     with (tmp_path / "history.jsonl").open("a") as file:
         file.write('{"torn')
-    foreign = store.record_path(tmp_path, machine.key(), "alexnet")
+    foreign = record_files.record_path(tmp_path, machine.key(), "alexnet")
     files.write(foreign, '{"schema": 7}')
 
     done = run("--out", tmp_path, *SMALL, "--lang", "ru", "--metrics", "size,finetune_top1",
@@ -454,7 +454,7 @@ def test_the_memory_that_can_still_be_had_is_what_the_kernel_says() -> None:
 GREEDY = """
 from __future__ import annotations
 
-from reporter.types import Architecture
+from reporter.model import Architecture
 
 kept = []
 
@@ -493,14 +493,16 @@ def test_memory_that_runs_out_in_a_control_group(limited: bool, tmp_path: Path) 
     root = copy_of_the_checkout(tmp_path / "copy")
     (root / "reporter/architectures/greedy.py").write_text(GREEDY)
     if not limited:
-        file = root / "reporter/measuring/confinement.py"
+        file = root / "reporter/host/confinement.py"
         text = file.read_text().replace('if not device.startswith("cuda"):', "if False:")
         assert text != file.read_text()
         file.write_text(text)
     done = run("--out", tmp_path / "r", "--architectures", "greedy,alexnet", "--metrics", "size,latency_cpu", *QUICK,
                root=root, preexec_fn=lambda: (group / "cgroup.procs").write_text(str(os.getpid())))  # fmt: skip
     assert done.returncode == 3, done.stderr
-    readings = {record.architecture: record.readings["latency_cpu"] for record in store.load_all(tmp_path / "r")[0]}
+    readings = {
+        record.architecture: record.readings["latency_cpu"] for record in record_files.load_all(tmp_path / "r")[0]
+    }
     assert readings["greedy"].status == "oom"
     assert ("SIGKILL" in str(readings["greedy"].reason)) != limited
     assert readings["alexnet"].measured
@@ -541,7 +543,7 @@ def test_a_network_of_torchvision_that_does_not_fit_is_a_row_with_its_static_num
     done = run("--out", tmp_path, "--architectures", "regnet_y_128gf", "--metrics", "size,compute,memory,latency_cpu",
                *QUICK, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)))  # fmt: skip
     assert done.returncode == 3, done.stderr
-    (record,) = store.load_all(tmp_path)[0]
+    (record,) = record_files.load_all(tmp_path)[0]
     assert record.value("parameters") == 644_812_894
     assert all(record.value(key) for key in ("macs", "depth", "peak_activation_bytes", "peak_training_bytes"))
     assert {record.readings[key].status for key in ("rss_inference_bytes", "latency_cpu")} == {"oom"}
@@ -590,7 +592,7 @@ def test_a_data_file_that_was_tampered_with_is_refused_before_it_is_read(nowhere
         def __reduce__(self) -> Any:
             return (os.mkdir, (str(tmp_path / "sprung"),))
 
-    from reporter.selection import dataset
+    from reporter.registry.selection import dataset
 
     batches = tmp_path / "cifar-10-batches-py"
     batches.mkdir()

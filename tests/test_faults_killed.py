@@ -17,14 +17,14 @@ from commands import copy_of_the_checkout, run, soon_none, start
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from reporter import store
+from reporter.store import record_files
 
 TINY = """
 from __future__ import annotations
 
 from functools import partial
 
-from reporter.types import Architecture
+from reporter.model import Architecture
 
 
 def build(width, classes):
@@ -98,7 +98,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
 
 def deterministic(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """The readings of every record, and the summary but for its moment."""
-    records, complaints = store.load_all(folder)
+    records, complaints = record_files.load_all(folder)
     assert not complaints
     summary = json.loads((folder / "summary.json").read_text())
     summary.pop("generated")
@@ -120,7 +120,7 @@ def disturb(folder: Path, number: signal.Signals, chance: random.Random, case: U
 
 def check_records(folder: Path, run: Watched) -> None:
     """No record is torn, and what the run told is in them."""
-    records, complaints = store.load_all(folder)
+    records, complaints = record_files.load_all(folder)
     assert not complaints
     found = {record.architecture: record for record in records}
     for line in run.lines:

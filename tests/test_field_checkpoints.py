@@ -17,9 +17,9 @@ from commands import call
 from networks import own, small, subject
 from torch import Tensor, nn
 
-from reporter import own as own_networks
-from reporter.measuring.checking import checkpoint_error
-from reporter.measuring.learning import learner
+from reporter.registry import references as own_networks
+from reporter.worker.checkpoint_check import checkpoint_error
+from reporter.worker.training_steps import learner
 
 FIELD = Path(__file__).parent / "data" / "field_cases"
 State = dict[str, Tensor]

@@ -19,11 +19,11 @@ from networks import own as small_entry
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reporter import own
-from reporter.catalog import collect
-from reporter.measuring.subject import Subject
-from reporter.measuring.worker import measure
-from reporter.types import Metric, Reading
+from reporter.model import Metric, Reading
+from reporter.registry import references
+from reporter.registry.catalog import collect
+from reporter.worker.main import measure
+from reporter.worker.subject import Subject
 
 CASES = Path(__file__).parent / "data" / "field_cases"
 METRICS = collect("reporter.metrics", Metric)
@@ -33,7 +33,7 @@ BASE = (STEM[0] + HEAD[0], STEM[1] + HEAD[1])
 
 
 def case(reference: str) -> Subject:
-    return Subject(own.load(f"{CASES}/{reference}"), "cpu", CONDITIONS.model_copy(update={"image_size": 224}))
+    return Subject(references.load(f"{CASES}/{reference}"), "cpu", CONDITIONS.model_copy(update={"image_size": 224}))
 
 
 def built(build: Any, **more: Any) -> Subject:

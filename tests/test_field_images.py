@@ -12,10 +12,10 @@ from networks import own, subject
 from PIL import Image
 from torch import Tensor
 
-from reporter.datasets import _images
-from reporter.datasets._images import SkippedImages
 from reporter.metrics import finetune
-from reporter.selection import dataset
+from reporter.registry.selection import dataset
+from reporter.worker import images as _images
+from reporter.worker.images import SkippedImages
 
 LEVELS = {"dark": 60, "light": 190}
 Part = tuple[Tensor, Tensor]

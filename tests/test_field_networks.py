@@ -9,8 +9,9 @@ import torch
 from commands import call
 from torch import nn
 
-from reporter import own, store
-from reporter.measuring.trial import _other_images, trial
+from reporter.registry import references
+from reporter.store import record_files
+from reporter.worker.trial import _other_images, trial
 
 FIELD = Path(__file__).parent / "data" / "field_cases"
 NETS = """
@@ -21,7 +22,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from reporter.types import Architecture
+from reporter.model import Architecture
 
 
 class Net(nn.Module):
@@ -159,8 +160,8 @@ def test_field_cases_are_tried(reference: str, words: str) -> None:
 
 
 def test_a_network_that_is_built_already_is_copied(nets: Path) -> None:
-    entry = own.load(f"{nets}:model")
-    assert (entry.name, entry.classes, entry.variant) == ("model", 0, own.AS_BUILT)
+    entry = references.load(f"{nets}:model")
+    assert (entry.name, entry.classes, entry.variant) == ("model", 0, references.AS_BUILT)
     first, second = entry.build(0), entry.build(0)
     assert isinstance(first, nn.Module)
     assert torch.equal(first.head.weight, second.head.weight)
@@ -169,7 +170,7 @@ def test_a_network_that_is_built_already_is_copied(nets: Path) -> None:
 
 
 def test_a_class_without_arguments_is_taken(nets: Path) -> None:
-    entry = own.load(f"{nets}:NoArguments")
+    entry = references.load(f"{nets}:NoArguments")
     assert (entry.classes, entry.build(0).head.out_features, entry.build(7).head.out_features) == (0, 4, 7)
 
 
@@ -185,7 +186,7 @@ def test_features_alone_are_measured_but_not_trained(nets: Path, tmp_path: Path)
                "parameters,finetune_top1,gradient_ratio")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith("note: backbone: the network returns a Features with the keys maps")
-    (record,) = store.load_all(tmp_path / "new")[0]
+    (record,) = record_files.load_all(tmp_path / "new")[0]
     assert record.value("parameters")
     for key in ("finetune_top1", "gradient_ratio"):
         reading = record.readings[key]
@@ -196,13 +197,13 @@ def test_features_alone_are_measured_but_not_trained(nets: Path, tmp_path: Path)
 
 
 def test_one_that_takes_long_is_left_to_the_measurement(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reporter import trials
-    from reporter.running.executor import LocalExecutor
+    from reporter.run import trials
+    from reporter.run.executors.local import LocalExecutor
 
     monkeypatch.setattr(trials, "LONGEST", 2.0)
     nets.write_text(NETS + "\nslow = lambda: Slow()\n")
     reference = f"{nets}:slow"
-    entry = own.described(reference, own.answer(reference))
+    entry = references.described(reference, references.answer(reference))
     assert trials.check_networks([entry], LocalExecutor()) == []
 
 

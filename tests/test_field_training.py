@@ -14,15 +14,15 @@ from networks import own, small, subject
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
-from reporter.attempts import one_line
-from reporter.catalog import collect
-from reporter.measuring import outputs
-from reporter.measuring.heads import with_classes
-from reporter.measuring.learning import gradient_ratio, learner
-from reporter.measuring.training import Recipe, fine_tune, loss_of, optimizer_of, recalibrate, step_of, top1
-from reporter.measuring.worker import measure
-from reporter.own import load
-from reporter.types import Metric, Reading, ReporterError
+from reporter.model import Metric, Reading, ReporterError
+from reporter.model.attempts import one_line
+from reporter.registry.catalog import collect
+from reporter.registry.references import load
+from reporter.worker import outputs
+from reporter.worker.classifier_heads import with_classes
+from reporter.worker.finetuning import Recipe, fine_tune, loss_of, optimizer_of, recalibrate, step_of, top1
+from reporter.worker.main import measure
+from reporter.worker.training_steps import gradient_ratio, learner
 
 FIELD = Path(__file__).parent / "data" / "field_cases"
 METRICS = collect("reporter.metrics", Metric)

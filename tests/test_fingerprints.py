@@ -16,14 +16,14 @@ from networks import CONDITIONS, own
 from PIL import Image
 from simulated import METRICS, Simulated, slot
 
-from reporter import store
-from reporter.comparing.compare import compare
-from reporter.fingerprints import Images, files, variables
-from reporter.measuring import gpus, machine
-from reporter.progress import Lines
-from reporter.running import experiment
-from reporter.running.request import Request
-from reporter.selection import images
+from reporter.cli.progress import Lines
+from reporter.compare.folders import compare
+from reporter.host import gpus, machine
+from reporter.host.fingerprints import Images, files, variables
+from reporter.registry.selection import images
+from reporter.run import experiment
+from reporter.run.request import Request
+from reporter.store import record_files
 
 KEYS = ("size", "latency_cpu_1thread", "gradients")
 
@@ -157,10 +157,10 @@ def test_variables_that_change_what_is_measured() -> None:
 def test_a_variable_makes_another_reading_but_not_another_count(tmp_path: Path) -> None:
     capped = {"variables": {"ONEDNN_MAX_CPU_ISA": "AVX2"}}
     assert rounds(tmp_path, Images(), **capped) == list(KEYS)
-    [before], _ = store.load_all(tmp_path)
+    [before], _ = record_files.load_all(tmp_path)
     assert rounds(tmp_path, Images(), **capped) == []
     assert rounds(tmp_path, Images()) == list(KEYS[1:])
-    [after], _ = store.load_all(tmp_path)
+    [after], _ = record_files.load_all(tmp_path)
     why = {gap.why for gap in compare([before], [after]).gaps}
     assert why == {"taken under other settings (ONEDNN_MAX_CPU_ISA AVX2, then None)"}
 
@@ -176,7 +176,9 @@ def test_a_node_measures_under_its_own_variables(tmp_path: Path) -> None:
 
     assert measured("a", "b") == {(node, name) for node in "ab" for name in KEYS}
     assert measured("a", "b") == set()
-    found = {record.machine: record.readings["latency_cpu_1thread"].settings for record in store.load_all(tmp_path)[0]}
+    found = {
+        record.machine: record.readings["latency_cpu_1thread"].settings for record in record_files.load_all(tmp_path)[0]
+    }
     assert [found[node]["variables"] for node in "ab"] == [{"OMP_PROC_BIND": node} for node in "ab"]
 
 

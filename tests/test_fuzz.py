@@ -16,19 +16,20 @@ from hypothesis import strategies as st
 from pydantic_core import from_json
 from test_hostile import NASTY
 
-from reporter import files, store
-from reporter.catalog import collect
-from reporter.comparing import kept
-from reporter.comparing.compare import compare as differences
-from reporter.comparing.compare import compare_results, read
-from reporter.comparing.words import as_json, in_words
-from reporter.fields import plain
-from reporter.telling import export, latex, render, report
-from reporter.telling.comparison import compare
-from reporter.telling.language import language
-from reporter.telling.summary import summary
-from reporter.telling.table import Tabulation
-from reporter.types import Chart, Record, ReporterError
+from reporter.compare import baseline_file
+from reporter.compare.folders import compare as differences
+from reporter.compare.folders import compare_results, read
+from reporter.host import files
+from reporter.model import Chart, Record, ReporterError
+from reporter.model.fields import plain
+from reporter.registry.catalog import collect
+from reporter.report import build, csv_tables, latex, render
+from reporter.report.changes import as_json, in_words
+from reporter.report.comparison import compare
+from reporter.report.language import language
+from reporter.report.summary import summary
+from reporter.report.table import Tabulation
+from reporter.store import record_files
 
 REFERENCE = Path(__file__).parent.parent / "results" / "reference"
 SLOWEST = timedelta(seconds=20)
@@ -136,7 +137,7 @@ def laid(folder: Path, content: bytes, healthy: Sequence[int]) -> Path:
         earlier.unlink()
     for number in healthy:
         document = originals()[number]
-        path = store.record_path(folder, document["machine"], document["architecture"])
+        path = record_files.record_path(folder, document["machine"], document["architecture"])
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(document), "utf-8")
     place(folder, content, path.parent / "broken.json").write_bytes(content)
@@ -149,7 +150,7 @@ def place(folder: Path, content: bytes, otherwise: Path) -> Path:
         made = Record.model_validate(plain(from_json(content)))
     except ValueError:
         return otherwise
-    path = store.record_path(folder, made.machine, made.architecture)
+    path = record_files.record_path(folder, made.machine, made.architecture)
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -160,10 +161,10 @@ def told(records: list[Record], complaints: list[str], code: str) -> None:
     json.loads(files.dumps(summary(comparison)), parse_constant=pytest.fail)
     for chart in collect("reporter.charts", Chart).values():
         json.dumps(chart.draw(comparison, tongue), allow_nan=False)
-    tables = collect("reporter.telling.tables", Tabulation).values()
-    whole = report.build(comparison, tongue, [], tables, complaints=complaints)
+    tables = collect("reporter.tables", Tabulation).values()
+    whole = build.build(comparison, tongue, [], tables, complaints=complaints)
     for table in whole.tables:
-        export.to_csv(table).encode("utf-8")
+        csv_tables.to_csv(table).encode("utf-8")
         latex.to_tex(table, tongue).encode("utf-8")
     render.to_html(whole).encode("utf-8")
     render.to_markdown(whole).encode("utf-8")
@@ -177,7 +178,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fuzz_telling(folder: Path, number: int, edits: Any, damages: Any, code: str) -> None:
     content = broken(originals()[number], edits, damages)
     there = laid(folder / f"telling{number}", content, [(number + 1) % 4])
-    records, complaints = store.load_all(there)
+    records, complaints = record_files.load_all(there)
     assert len(records) + len(complaints) == len(list(there.rglob("*.json")))
     assert all("\n" not in line and len(line) < 2000 for line in complaints)
     told(records, complaints, code)
@@ -244,7 +245,7 @@ def whole(folder: Path, contents: Sequence[bytes], summary_json: bytes, compared
     (there / "summary.json").write_bytes(summary_json)
     (there / "comparison.json").write_bytes(compared)
     (there / "history.jsonl").write_bytes(contents[0])
-    for path in report.write(there, ["en"]):
+    for path in build.write(there, ["en"]):
         assert path.stat().st_size > 0
     json.loads((there / "summary.json").read_text("utf-8"), parse_constant=pytest.fail)
 
@@ -256,8 +257,10 @@ def comparison() -> dict[str, Any]:
     slower = copy.deepcopy(originals())
     for document in slower:
         document["readings"]["macs"]["samples"][0] += 1
-    found = kept.Kept("base", "2026-01-01", differences(base, [Record.model_validate(document) for document in slower]))
-    made: dict[str, Any] = kept.KEPT.dump_python(found, mode="json")
+    found = baseline_file.Kept(
+        "base", "2026-01-01", differences(base, [Record.model_validate(document) for document in slower])
+    )
+    made: dict[str, Any] = baseline_file.KEPT.dump_python(found, mode="json")
     return made
 
 
@@ -272,13 +275,13 @@ CONTENTS = st.lists(
 @given(COMPARISONS, CODES)
 @settings(max_examples=100, **CHECKS)
 def test_a_broken_comparison_is_told_or_left_out(folder: Path, compared: bytes, code: str) -> None:
-    (folder / kept.NAME).write_bytes(compared)
+    (folder / baseline_file.NAME).write_bytes(compared)
     try:
-        changed = kept.kept(folder)
+        changed = baseline_file.kept(folder)
     except ReporterError:
         return
     made = compare([Record.model_validate(document) for document in originals()])
-    report_of = report.build(made, language(code), [], [], changed=changed)
+    report_of = build.build(made, language(code), [], [], changed=changed)
     render.to_html(report_of).encode("utf-8")
     render.to_markdown(report_of).encode("utf-8")
 
@@ -315,7 +318,7 @@ def test_what_is_no_record_is_one_line(tmp_path: Path, content: bytes, line: str
     path = tmp_path / "x.json"
     path.write_bytes(content)
     with pytest.raises(ReporterError) as error:
-        store.load(path)
+        record_files.load(path)
     assert line in str(error.value)
     assert str(error.value).startswith(f"{path}: ")
 
@@ -340,4 +343,4 @@ def test_a_reading_that_cannot_be_is_refused(tmp_path: Path, key: str, fields: d
     path = tmp_path / "x.json"
     path.write_text(json.dumps(document), "utf-8")
     with pytest.raises(ReporterError, match=line):
-        store.load(path)
+        record_files.load(path)

@@ -13,14 +13,14 @@ import torch
 from networks import CONDITIONS, own
 from simulated import Simulated
 
-from reporter.attempts import attempt
-from reporter.catalog import collect
-from reporter.measuring import gpus, machine
-from reporter.preparation import choose_devices
-from reporter.running import executor
-from reporter.running.ledger import Ledger
-from reporter.running.request import Request
-from reporter.types import Metric, ReporterError
+from reporter.host import gpus, machine
+from reporter.model import Metric, ReporterError
+from reporter.model.attempts import attempt
+from reporter.registry.catalog import collect
+from reporter.run.executors import local as executor
+from reporter.run.ledger import Ledger
+from reporter.run.preparation import choose_devices
+from reporter.run.request import Request
 
 T4 = "GPU-11111111-aaaa-bbbb-cccc-dddddddddddd, Tesla T4, 15360, 570.86.10, 70.00, [N/A]"
 H100 = "GPU-22222222-aaaa-bbbb-cccc-dddddddddddd, NVIDIA H100 80GB HBM3, 81559, 570.86.10, 700.00, {mig}"

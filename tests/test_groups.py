@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reporter.measuring import confinement, groups, machine
+from reporter.host import cgroups, confinement, machine
 
 Tree = Callable[..., None]
 UNIFIED = "35 30 0:26 {root} {place} rw,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate"
@@ -30,8 +30,8 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
         other = "22 30 0:5 / /dev rw,nosuid - devtmpfs udev rw,size=10\n"
         mounted = mount.format(root=root, place=str(place).replace(" ", r"\040"))
         (tmp_path / "mountinfo").write_text(other + mounted + "\n")
-        monkeypatch.setattr(groups, "MEMBERSHIP", tmp_path / "cgroup")
-        monkeypatch.setattr(groups, "MOUNTS", tmp_path / "mountinfo")
+        monkeypatch.setattr(cgroups, "MEMBERSHIP", tmp_path / "cgroup")
+        monkeypatch.setattr(cgroups, "MOUNTS", tmp_path / "mountinfo")
         monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
 
     return make
@@ -103,8 +103,8 @@ def test_a_group_that_is_seen_from_another_namespace(
 
 
 def test_no_control_groups_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(groups, "MOUNTS", tmp_path / "missing")
-    assert groups.processors() == math.inf
+    monkeypatch.setattr(cgroups, "MOUNTS", tmp_path / "missing")
+    assert cgroups.processors() == math.inf
 
 
 def test_the_memory_limit_is_found_by_the_same_way(tree: Tree) -> None:

@@ -13,11 +13,11 @@ from click import BadParameter, Command, Context, Option
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporter import history, store
-from reporter.comparing import levels, noise
-from reporter.history import PastRun, recent
-from reporter.options import labels
-from reporter.types import ReporterError
+from reporter.cli.options import labels
+from reporter.compare import levels, noise
+from reporter.model import ReporterError
+from reporter.store import history, record_files
+from reporter.store.history import PastRun, recent
 
 NAMES = ("alexnet", "vgg16", "resnet50")
 
@@ -34,7 +34,7 @@ def night(day: int, machine: str = "quiet", names: Sequence[str] = NAMES, **more
 
 def written(folder: Path, lines: Iterable[dict[str, Any]]) -> Path:
     folder.mkdir(exist_ok=True)
-    store.append_history(folder, lines)
+    record_files.append_history(folder, lines)
     return folder / "history.jsonl"
 
 
@@ -75,7 +75,7 @@ def test_torn_lines_are_skipped(tmp_path: Path) -> None:
     path = written(tmp_path, night(1))
     with path.open("ab") as file:
         file.write(b'{"generated": "2026-\n\xff\xfe\n[]\n{"values": 1}\n{"values": {}, "machine": 1}\n' + b"[" * 9999)
-    store.append_history(tmp_path, night(2))
+    record_files.append_history(tmp_path, night(2))
     with path.open("ab") as file:
         file.write(json.dumps(night(3)[0]).encode()[:-9])
     assert [day for _, day, _ in days(recent(path, ["quiet"]))] == [1, 2]
@@ -205,29 +205,29 @@ def test_fields_are_added_to_the_lines_of_this_run_only(tmp_path: Path) -> None:
     path = written(tmp_path, night(1))
     with path.open("ab") as file:
         file.write(b'{"torn": ')
-    before, start = path.read_bytes(), store.history_size(tmp_path)
+    before, start = path.read_bytes(), record_files.history_size(tmp_path)
     written(tmp_path, night(2, labels={"text": "one\u2028two"}))
-    store.add_to_history(tmp_path, start, {"exit_code": 3})
+    record_files.add_to_history(tmp_path, start, {"exit_code": 3})
     assert path.read_bytes().startswith(before + b"\n")
     added = [json.loads(line) for line in path.read_text("utf-8")[len(before.decode()) :].strip().split("\n")]
     assert added == [{**each, "labels": {"text": "one\u2028two"}, "exit_code": 3} for each in night(2)]
     whole = path.read_bytes()
-    store.add_to_history(tmp_path, store.history_size(tmp_path), {"exit_code": 1})
+    record_files.add_to_history(tmp_path, record_files.history_size(tmp_path), {"exit_code": 1})
     assert path.read_bytes() == whole
-    store.add_to_history(tmp_path / "none", 0, {"exit_code": 1})
+    record_files.add_to_history(tmp_path / "none", 0, {"exit_code": 1})
     assert not (tmp_path / "none").exists()
 
 
 def test_a_full_disk_leaves_the_lines_as_they_were(tmp_path: Path) -> None:
     path = written(tmp_path, night(1))
-    start = store.history_size(tmp_path)
+    start = record_files.history_size(tmp_path)
     written(tmp_path, night(2))
     before = path.read_bytes()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     for room in (start + 9, len(before), len(before) + 9):
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
         try:
-            store.add_to_history(tmp_path, start, {"exit_code": 3})
+            record_files.add_to_history(tmp_path, start, {"exit_code": 3})
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert path.read_bytes() == before
@@ -237,7 +237,7 @@ def test_no_link_is_followed_to_add_fields(tmp_path: Path) -> None:
     other = written(tmp_path / "other", night(1))
     before = other.read_bytes()
     (tmp_path / "history.jsonl").symlink_to(other)
-    store.add_to_history(tmp_path, 0, {"exit_code": 3})
+    record_files.add_to_history(tmp_path, 0, {"exit_code": 3})
     assert other.read_bytes() == before
 
 

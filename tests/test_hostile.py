@@ -20,16 +20,17 @@ import samples
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from reporter import files, store
-from reporter.comparing.compare import compare_results, read
-from reporter.comparing.words import as_json, in_words
-from reporter.fields import legible
-from reporter.selection import dataset, select
-from reporter.settings import settings
-from reporter.telling import export, latex, report
-from reporter.types import Record, ReporterError
+from reporter.compare.folders import compare_results, read
+from reporter.host import files
+from reporter.model import Record, ReporterError
+from reporter.model.fields import legible
+from reporter.model.settings import settings
+from reporter.registry.selection import dataset, select
+from reporter.report import build, csv_tables, latex
+from reporter.report.changes import as_json, in_words
+from reporter.store import record_files
 
-PACKAGE = Path(store.__file__).parent
+PACKAGE = Path(record_files.__file__).parent
 NASTY = (
     "<script>alert(1)</script>", "</script><img src=x onerror=alert(1)>", "\"><svg onload=alert(1)>", "' onclick='x",
     "<!-- -->", "]]>", "&lt;b&gt;&amp;&#60;", "javascript:alert(1)", "a|b", "a\\|b", "../x", "..", ".hidden", "a/b\\c",
@@ -73,7 +74,7 @@ def folder_of(folder: Path, names: tuple[str, ...]) -> Path:
     rows = [samples.ROWS[rank % len(samples.ROWS)] for rank in range(len(names))]
     made = [dressed(row, name) for row, name in zip(rows, names, strict=True)]
     for record in (*made, made[0].model_copy(update={"machine": MACHINE})):
-        path = store.record_path(folder, record.machine, legible(record.architecture))
+        path = record_files.record_path(folder, record.machine, legible(record.architecture))
         files.write(path, files.dumps(record.model_dump(mode="json", by_alias=True)))
     return folder
 
@@ -81,7 +82,7 @@ def folder_of(folder: Path, names: tuple[str, ...]) -> Path:
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = folder_of(tmp_path_factory.mktemp("hostile") / "results", NASTY)
-    report.write(folder, ["en"])
+    build.write(folder, ["en"])
     return folder
 
 
@@ -89,7 +90,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def harmless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with names that mean no harm: whatever else stands in the hostile one came from a name."""
     folder = folder_of(tmp_path_factory.mktemp("harmless") / "results", ("one", "two", "three", "four"))
-    report.write(folder, ["en"])
+    build.write(folder, ["en"])
     return folder
 
 
@@ -227,7 +228,7 @@ def test_in_csv_no_name_is_a_formula(written: Path) -> None:
             assert not re.match(r"\s*[=+@＝＋－＠]|\s*-(?![\d.]+(e-?\d+)?$)", cell), (path.name, cell)
     with (written / "tables" / "overview.csv").open(encoding="utf-8-sig", newline="") as file:
         names = {row["architecture"] for row in csv.DictReader(file)}
-    assert names == {str(export.guard(seen)) for seen in SEEN.values()}
+    assert names == {str(csv_tables.guard(seen)) for seen in SEEN.values()}
 
 
 def test_in_pictures_a_name_is_text(written: Path, harmless: Path) -> None:
@@ -241,17 +242,17 @@ def test_in_pictures_a_name_is_text(written: Path, harmless: Path) -> None:
 
 def test_in_a_picture_the_name_is_whole(tmp_path: Path) -> None:
     """Each name once in a chart that names every network."""
-    from reporter.catalog import collect
-    from reporter.telling.comparison import compare
-    from reporter.telling.language import language
-    from reporter.types import Chart
+    from reporter.model import Chart
+    from reporter.registry.catalog import collect
+    from reporter.report.comparison import compare
+    from reporter.report.language import language
 
     short = [name for name in NASTY if len(name) < 40]
     bars = [collect("reporter.charts", Chart)["parameters"]]
     told: list[str] = []
     for names in (short[:30], short[30:]):
         store_of = folder_of(tmp_path / str(len(told)), tuple(names))
-        (picture,) = report.draw(compare(store.load_all(store_of)[0]), language("en"), bars)
+        (picture,) = build.draw(compare(record_files.load_all(store_of)[0]), language("en"), bars)
         told += [
             "".join(node.itertext())
             for node in ElementTree.fromstring(picture.file).iter()
@@ -274,7 +275,7 @@ def test_a_name_leads_to_no_file_elsewhere(written: Path, harmless: Path) -> Non
 
 @pytest.mark.parametrize("name", ["..", ".", "../../x", "/etc/passwd", "a/b", "", "x" * 9000, "🦊" * 200, "nul\x00"])
 def test_a_record_stays_in_its_folder(tmp_path: Path, name: str) -> None:
-    path = store.record_path(tmp_path, name, name)
+    path = record_files.record_path(tmp_path, name, name)
     assert path.parent.parent == tmp_path / "records" or not name
     assert path.resolve().is_relative_to(tmp_path / "records")
     assert all(len(part.encode()) < 256 and "\x00" not in part for part in path.parts)
@@ -348,7 +349,7 @@ def test_a_pickle_in_place_of_a_checkpoint_is_refused(tmp_path: Path, monkeypatc
     from test_training import subject
     from torchvision.models import get_model_weights
 
-    from reporter.measuring.learning import learner
+    from reporter.worker.training_steps import learner
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     url = get_model_weights("resnet18")["IMAGENET1K_V1"].url
@@ -373,11 +374,11 @@ def test_a_pickle_in_place_of_a_checkpoint_is_refused(tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize("field_name", ["__class__", "__reduce__", "py/object", "build", "module"])
 def test_a_record_can_name_no_code(tmp_path: Path, field_name: str) -> None:
-    store.save(tmp_path, samples.record(samples.ROWS[0]))
+    record_files.save(tmp_path, samples.record(samples.ROWS[0]))
     (path,) = tmp_path.rglob("*.json")
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {field_name: "os.system"}), "utf-8")
     with pytest.raises(ReporterError, match=rf"not a record: {re.escape(field_name)}: Extra inputs are not permitted"):
-        store.load(path)
+        record_files.load(path)
 
 
 @pytest.mark.parametrize(
@@ -387,8 +388,8 @@ def test_a_record_can_name_no_code(tmp_path: Path, field_name: str) -> None:
              'lang = "../../evil"', 'preset = "__class__"'],
 )  # fmt: skip
 def test_a_config_file_can_name_no_code(tmp_path: Path, line: str) -> None:
-    from reporter.preparation import choose_metrics
-    from reporter.telling.language import language
+    from reporter.report.language import language
+    from reporter.run.preparation import choose_metrics
 
     config = tmp_path / "config.toml"
     config.write_text(line + "\n", encoding="utf-8")

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from commands import ROOT, call, copy_of_the_checkout
 
-from reporter import importing, store
+from reporter.host import importing
+from reporter.store import record_files
 
 TRAPS = ("torch", "numpy", "json", "random", "typing", "signal", "pickle", "pydantic", "sklearn", "fvcore", "yaml")
 TRAP = """
@@ -92,7 +93,7 @@ def test_a_package_in_the_current_folder_can_be_named(folder: Path) -> None:
     (folder / "nets" / "tiny.py").write_text(NETWORK.replace("from width_beside import WIDTH", "WIDTH = 5"))
     done = call("--architecture", "nets.tiny:build", "--metrics", "size", "--out", "results", folder=folder)
     assert done.returncode == 0, done.stderr
-    (record,) = store.load_all(folder / "results")[0]
+    (record,) = record_files.load_all(folder / "results")[0]
     assert record.value("parameters") == PARAMETERS
 
 
@@ -112,7 +113,7 @@ def test_no_kind_of_child_process_has_the_current_folder_on_its_path(method: str
     """Where there is no fork server, workers are spawned; and either has a process that tracks its resources."""
     code = (
         "import multiprocessing, os, sys\n"
-        "from reporter import importing\n"
+        "from reporter.host import importing\n"
         "if __name__ == '__main__':\n"
         f"    context = multiprocessing.get_context({method!r})\n"
         "    with importing.Safely(), context.Pool(1) as pool:\n"

@@ -15,19 +15,20 @@ import samples
 from commands import ROOT
 from intervals import ARCHITECTURES, SEED, coverage, distinguished, show_coverage, simulated
 
-from reporter import intervals, results
-from reporter.charts import accuracy, bars, latency, macs_latency
-from reporter.charts import ranks as rank_chart
-from reporter.readings import Origin
-from reporter.telling.comparison import Comparison, compare
-from reporter.telling.export import to_csv
-from reporter.telling.findings import findings
-from reporter.telling.language import language
-from reporter.telling.ranks import ranks
-from reporter.telling.summary import summary
-from reporter.telling.table import Cell
-from reporter.telling.tables import groups, overview
-from reporter.types import Reading, Record
+from reporter.api import results
+from reporter.charts import accuracy_vs_cost, bars, latency, macs_latency
+from reporter.charts import latency_ranks as rank_chart
+from reporter.model import Reading, Record
+from reporter.model.readings import Origin
+from reporter.report.comparison import Comparison, compare
+from reporter.report.csv_tables import to_csv
+from reporter.report.findings import findings
+from reporter.report.language import language
+from reporter.report.rank_ranges import ranks
+from reporter.report.summary import summary
+from reporter.report.table import Cell
+from reporter.stats import intervals
+from reporter.tables import groups, overview
 
 KEY, ENGLISH, ROUNDS = "latency_cpu_1thread", language("en"), 3
 DEVIATION = 0.015
@@ -218,7 +219,7 @@ def test_no_pareto_mark_is_due_to_noise() -> None:
     cells = zip(together.records, overview.pareto(together), strict=True)
     found = {record.architecture: str(cell.value) if isinstance(cell, Cell) else cell for record, cell in cells}
     assert {name for name, fronts in found.items() if "time" in fronts} == {"alexnet", "resnet50"}
-    drawn = accuracy.against(KEY)(together, ENGLISH) or pytest.fail("accuracies and times are known")
+    drawn = accuracy_vs_cost.against(KEY)(together, ENGLISH) or pytest.fail("accuracies and times are known")
     (line,) = [layer for layer in drawn["layer"] if layer["mark"].get("interpolate") == "step-after"]
     assert {row["name"] for row in line["data"]["values"]} == {"alexnet", "resnet50"}, "the chart has the same front"
 

@@ -12,18 +12,19 @@ from commands import call
 from networks import CONDITIONS, definition_of_0_1_0, own
 from simulated import METRICS, Simulated, slot
 
-from reporter import store
-from reporter.comparing.compare import compare
-from reporter.progress import Lines
-from reporter.readings import Origin
-from reporter.running import ab, experiment
-from reporter.running.ledger import joined
-from reporter.running.request import Request
-from reporter.running.slots import Heard, Slot
-from reporter.selection import known
-from reporter.settings import Settings
-from reporter.telling import report
-from reporter.types import Reading, Record, Verdict
+from reporter.cli.progress import Lines
+from reporter.compare.folders import compare
+from reporter.model import Reading, Record, Verdict
+from reporter.model.readings import Origin
+from reporter.model.settings import Settings
+from reporter.registry.selection import known
+from reporter.report import build
+from reporter.run import experiment
+from reporter.run.ledger import joined
+from reporter.run.paired import ab
+from reporter.run.request import Request
+from reporter.run.slots import Heard, Slot
+from reporter.store import record_files
 
 KEY = "latency_cpu_1thread"
 NETWORK = """
@@ -82,7 +83,7 @@ def measured(folder: Path, rounds: int, failing: dict[int, Verdict] | None = Non
 
 
 def record(folder: Path) -> Record:
-    return store.load_all(folder)[0][0]
+    return record_files.load_all(folder)[0][0]
 
 
 TIMEOUT = Verdict("timeout", "not done after 5 s")
@@ -152,7 +153,7 @@ def test_the_history_has_the_value_of_each_run(tmp_path: Path) -> None:
     measured(tmp_path, 1)
     found = record(tmp_path)
     slow = found.readings[KEY].model_copy(update={"samples": (3,)})
-    store.save(tmp_path, found.model_copy(update={"readings": found.readings | {KEY: slow}}))
+    record_files.save(tmp_path, found.model_copy(update={"readings": found.readings | {KEY: slow}}))
     reading, *_ = measured(tmp_path, 4)
     assert reading.samples == (3, 1, 1, 1)
     measured(tmp_path, 4)
@@ -211,7 +212,7 @@ def test_times_of_different_effort_are_compared() -> None:
 
 def test_the_report_lists_lost_rounds(tmp_path: Path) -> None:
     measured(tmp_path, 3, {1: TIMEOUT})
-    report.write(tmp_path, ("en", "ru"))
+    build.write(tmp_path, ("en", "ru"))
     text = (tmp_path / "report.md").read_text()
     assert "1 of 3 rounds lost (not done after 5 s)" in text
     assert "потеряно раундов: 1 из 3" in (tmp_path / "report.ru.md").read_text()
@@ -256,7 +257,7 @@ def test_a_record_of_reporter_0_1_0_is_read_compared_and_reused(tmp_path: Path) 
     assert not compare([old], [old]).gaps
     about = {"machine": old.machine, "machine_facts": old.machine_facts, "environment": old.environment}
     names = [name for name, metric in METRICS.items() if all(q.key in old.readings for q in metric.quantities)]
-    store.save(tmp_path, old)
+    record_files.save(tmp_path, old)
 
     def again(rounds: int) -> Request:
         conditions = Settings(preset="standard").conditions().model_copy(update={"rounds": rounds})
@@ -277,7 +278,7 @@ def test_a_record_of_reporter_0_1_0_is_read_compared_and_reused(tmp_path: Path) 
     assert reading.samples[:-1] == old.readings[KEY].samples
     assert new.readings["finetune_top1"] == old.readings["finetune_top1"]
     assert not compare([old], [new]).gaps
-    report.write(tmp_path, ("en",))
+    build.write(tmp_path, ("en",))
 
 
 def test_a_round_of_two_environments_counts_on_both_sides_or_on_neither() -> None:

@@ -9,9 +9,9 @@ import pytest
 import words
 from babel.messages.pofile import read_po
 
-from reporter.catalog import collect
-from reporter.telling.language import FOLDER, available, language
-from reporter.types import ReporterError
+from reporter.model import ReporterError
+from reporter.registry.catalog import collect
+from reporter.report.language import FOLDER, available, language
 
 CATALOGUES = sorted(FOLDER.glob("*.po"))
 

@@ -105,14 +105,14 @@ def test_ray_is_imported_by_its_executor_only_and_late() -> None:
     """Without the extra, everything else works."""
     late = {name(path) for path in MODULES if any(m.split(".")[0] == "ray" for m in imported(path, everywhere=True))}
     early = {name(path) for path in MODULES if any(m.split(".")[0] == "ray" for m in imported(path, everywhere=False))}
-    assert (late, early) == ({"reporter.running.cluster"}, set())
+    assert (late, early) == ({"reporter.run.executors.ray"}, set())
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if TORCH_FREE & set(path.parts)], ids=name)
 def test_the_telling_side_knows_nothing_of_measuring(path: Path) -> None:
     wrong = (
-        "reporter.measuring",
-        "reporter.running",
+        "reporter.worker",
+        "reporter.run",
         "reporter.metrics",
         "reporter.architectures",
         "reporter.datasets",
@@ -124,10 +124,12 @@ def test_the_telling_side_knows_nothing_of_measuring(path: Path) -> None:
 def test_one_except_for_everything() -> None:
     """A network may raise anything; nothing else may swallow what it does not know."""
     broad = [name(path) for path in MODULES if "except Exception" in path.read_text()]
-    assert broad == ["reporter.attempts", "reporter.running.lent"], "the latter runs where no other module is yet"
+    assert broad == ["reporter.model.attempts", "reporter.run.paired.bootstrap"], (
+        "the latter runs where no other module is yet"
+    )
 
 
 def test_only_the_command_line_and_its_progress_print() -> None:
     speaking = {name(path) for path in MODULES if "print(" in path.read_text() or "click.echo(" in path.read_text()}
-    others = {module for module in speaking if not module.startswith("reporter.commands.")}
-    assert others <= {"reporter.cli", "reporter.progress", "reporter.printing"}
+    others = {module for module in speaking if not module.startswith("reporter.cli.commands.")}
+    assert others <= {"reporter.cli.main", "reporter.cli.progress", "reporter.host.printing"}

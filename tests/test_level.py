@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from nights import Nights, slower
 from test_nights_level import SLOWED, Noisy
 
-from reporter import store
-from reporter.comparing import recent
-from reporter.comparing.compare import compare, compare_results, read
-from reporter.comparing.differences import Level
-from reporter.comparing.words import in_words
-from reporter.history import PastRun
-from reporter.intervals import Log
+from reporter.compare import recent_level
+from reporter.compare.differences import Level
+from reporter.compare.folders import compare, compare_results, read
+from reporter.model import Reading
 from reporter.nightly.level import of_folder
-from reporter.types import Reading
+from reporter.report.changes import in_words
+from reporter.stats.intervals import Log
+from reporter.store import record_files
+from reporter.store.history import PastRun
 
 THROUGHPUT = LATENCY.model_copy(update={"key": "throughput_cpu", "unit": "1/s", "better": "higher"})
 OF_RUN, DRIFT = 0.012, 0.1
@@ -52,7 +52,7 @@ def noise(seed: int, runs: int = 15, architectures: int = 18) -> Log:
 
 
 def judged(runs: Sequence[Run]) -> dict[str, Level]:
-    rows, _ = recent.judge(records(runs[-1]), before(runs))
+    rows, _ = recent_level.judge(records(runs[-1]), before(runs))
     return {row.architecture: row for row in rows}
 
 
@@ -133,7 +133,7 @@ def test_values_that_were_read_again_are_no_runs() -> None:
     """Values equal to the ones before to the last bit are not compared, and are no part of a level."""
     logs = noise(1, 6)
     assert judged(made(np.vstack([logs, logs[-1:]]))) == {}
-    rows, gaps = recent.judge(records(made(logs)[-1]), before(made(np.vstack([logs[:4], logs[3:4], logs[-1:]]))))
+    rows, gaps = recent_level.judge(records(made(logs)[-1]), before(made(np.vstack([logs[:4], logs[3:4], logs[-1:]]))))
     assert rows == []
     assert {gap.why for gap in gaps} == {"fewer than 5 accepted runs on this machine"}
 
@@ -204,7 +204,7 @@ def test_runs_that_were_red_are_no_level_of_compare(tmp_path: Path) -> None:
 def test_a_folder_without_history_is_refused(folder: Path, tmp_path: Path) -> None:
     """By compare, and by the main job before it measures anything."""
     nights = Nights(tmp_path / "one")
-    nights.play(store.load_all(folder / "base")[0])
+    nights.play(record_files.load_all(folder / "base")[0])
     for done in (
         run("compare", nights.out, nights.out, "--fail-on", "level"),
         run("--out", tmp_path / "out", "--baseline", nights.out, "--fail-on", "level"),

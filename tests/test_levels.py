@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import ROWS, lecture
 
-from reporter.catalog import collect
-from reporter.comparing import levels
-from reporter.comparing.levels import nights, steps
-from reporter.history import PastRun
-from reporter.telling import report
-from reporter.telling.comparison import Comparison, compare
-from reporter.telling.language import language
-from reporter.telling.table import Tabulation
-from reporter.types import Chart
+from reporter.compare import levels
+from reporter.compare.levels import nights, steps
+from reporter.model import Chart
+from reporter.registry.catalog import collect
+from reporter.report import build
+from reporter.report.comparison import Comparison, compare
+from reporter.report.language import language
+from reporter.report.table import Tabulation
+from reporter.store.history import PastRun
 
 KEY = "latency_cpu_1thread"
 NAMES = tuple(row[0] for row in ROWS)
@@ -122,8 +122,8 @@ def with_history() -> Comparison:
 def test_the_report_shows_the_nights(code: str) -> None:
     tongue = language(code)
     charts = [chart for chart in collect("reporter.charts", Chart).values() if chart.name == "history"]
-    tables = [table for table in collect("reporter.telling.tables", Tabulation).values() if table.name == "history"]
-    made = report.build(with_history(), tongue, report.draw(with_history(), tongue, charts), tables)
+    tables = [table for table in collect("reporter.tables", Tabulation).values() if table.name == "history"]
+    made = build.build(with_history(), tongue, build.draw(with_history(), tongue, charts), tables)
     section = next(section for section in made.sections if section.name == "history")
     picture, table = section.blocks
     assert re.search(r"\+(19|2[0-2]) %", picture.svg)

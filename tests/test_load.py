@@ -13,19 +13,19 @@ from babel.numbers import format_decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporter import files
-from reporter.catalog import collect
-from reporter.comparing.compare import compare as differences
-from reporter.telling import export, report, thinning
-from reporter.telling.cards import Card
-from reporter.telling.comparison import Comparison, compare
-from reporter.telling.findings import Priced, _farthest
-from reporter.telling.language import language
-from reporter.telling.placing import Bubble, place
-from reporter.telling.sections import CARDS, Items, Text, architectures
-from reporter.telling.summary import summary
-from reporter.telling.table import Table, Tabulation
-from reporter.types import Chart, Record
+from reporter.compare.folders import compare as differences
+from reporter.host import files
+from reporter.model import Chart, Record
+from reporter.registry.catalog import collect
+from reporter.report import build, csv_tables, thinning
+from reporter.report.cards import Card
+from reporter.report.comparison import Comparison, compare
+from reporter.report.findings import Priced, _farthest
+from reporter.report.label_placement import Bubble, place
+from reporter.report.language import language
+from reporter.report.sections import CARDS, Items, Text, architectures
+from reporter.report.summary import summary
+from reporter.report.table import Table, Tabulation
 
 ENGLISH = language("en")
 
@@ -58,14 +58,14 @@ def test_a_crowd_is_told_in_part_and_it_says_so(comparison: Comparison) -> None:
     assert "40 of 600 networks" in thinning.note(shown, comparison, ENGLISH)
     one = replace(comparison, machines=comparison.machines[:1])
     assert thinning.note(one, comparison, ENGLISH) == "Shown: 1 of 2 machines, the newest."
-    tables = collect("reporter.telling.tables", Tabulation).values()
-    whole = report.build(comparison, ENGLISH, [], tables)
-    short = {table.name: table for table in report.abridged(whole).tables}
+    tables = collect("reporter.tables", Tabulation).values()
+    whole = build.build(comparison, ENGLISH, [], tables)
+    short = {table.name: table for table in build.abridged(whole).tables}
     seen = {block.name for section in whole.sections for block in section.blocks if isinstance(block, Table)}
     for table in whole.tables:
         bounded = table.name in seen - {"choosing"}  # sliders leave some of all; what no page shows is a file alone
         assert len(short[table.name].rows) == (min(len(table.rows), table.most) if bounded else len(table.rows))
-        assert export.to_csv(table).count("\n") == len(table.rows) + 1
+        assert csv_tables.to_csv(table).count("\n") == len(table.rows) + 1
     (cards,) = [section for section in whole.sections if section.name == "architectures"]
     texts = [block.text for block in cards.blocks if isinstance(block, Text)]
     assert len([block for block in cards.blocks if isinstance(block, Card)]) == CARDS
@@ -90,13 +90,13 @@ def test_few_are_told_whole() -> None:
     few = compare(samples.few())
     assert thinning.pictured(few, 40) is few
     assert thinning.note(few, few, ENGLISH) == ""
-    whole = report.build(few, ENGLISH, [], collect("reporter.telling.tables", Tabulation).values())
-    assert report.abridged(whole) == whole
+    whole = build.build(few, ENGLISH, [], collect("reporter.tables", Tabulation).values())
+    assert build.abridged(whole) == whole
 
 
 @pytest.mark.parametrize("chart", collect("reporter.charts", Chart).values(), ids=lambda chart: chart.name)
 def test_a_picture_of_a_crowd_fits_a_slide(chart: Chart, comparison: Comparison) -> None:
-    for picture in report.draw(comparison, ENGLISH, [chart]):
+    for picture in build.draw(comparison, ENGLISH, [chart]):
         assert len(picture.file) < 2_000_000
         assert "of 600 networks" in picture.file
         assert "of 600 networks" in picture.figure.caption

@@ -9,14 +9,14 @@ import pytest
 from networks import CONDITIONS, own, subject
 from torch import nn
 
-from reporter.catalog import collect
-from reporter.fields import DEFAULT_MALLOC
-from reporter.measuring.worker import measure
-from reporter.running.experiment import plan
-from reporter.running.ledger import Ledger
-from reporter.running.request import Request
-from reporter.settings import Conditions
-from reporter.types import GROUPS, Metric, Reading
+from reporter.model import GROUPS, Metric, Reading
+from reporter.model.fields import DEFAULT_MALLOC
+from reporter.model.settings import Conditions
+from reporter.registry.catalog import collect
+from reporter.run.experiment import plan
+from reporter.run.ledger import Ledger
+from reporter.run.request import Request
+from reporter.worker.main import measure
 
 METRICS = collect("reporter.metrics", Metric)
 UNSUPPORTED = {"published"} | (set() if platform.libc_ver()[0] == "glibc" else set(DEFAULT_MALLOC))

@@ -14,22 +14,23 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from test_ab import about
 
-from reporter import choosing, listing, printing, store
-from reporter.catalog import collect
-from reporter.comparing import verdicts
-from reporter.comparing.compare import compare
-from reporter.comparing.grouped import MOST_LINES
-from reporter.comparing.words import in_markdown, in_words
-from reporter.fields import legible
+from reporter.cli import choosing, listing
+from reporter.compare.folders import compare
+from reporter.host import printing
+from reporter.model import Record
+from reporter.model.fields import legible
 from reporter.nightly import screen
 from reporter.nightly.baseline import Baseline
-from reporter.nightly.comparison import failing, findings
-from reporter.telling import render, report
-from reporter.telling.comparison import compare as side_by_side
-from reporter.telling.language import language
-from reporter.telling.markdown import escape
-from reporter.telling.table import Tabulation
-from reporter.types import Record
+from reporter.nightly.findings import failing, findings
+from reporter.registry.catalog import collect
+from reporter.report import ab_verdicts, build, render
+from reporter.report.changes import in_markdown, in_words
+from reporter.report.comparison import compare as side_by_side
+from reporter.report.grouping import MOST_LINES
+from reporter.report.language import language
+from reporter.report.markdown import escape
+from reporter.report.table import Tabulation
+from reporter.store import record_files
 
 PARTS = (
     "::error file=a.py,line=1::owned", "::add-mask::e", "##[error]x", "##vso[task.setvariable]", "@everyone", "@a/b",
@@ -120,7 +121,7 @@ def test_comparisons(name: str, reason: str) -> None:
     )
     shown = [screen.headline(night), *screen.lines(night.findings, "results")]
     assert_inert(printing.text(shown), names)
-    assert_inert(verdicts.in_words(found, (about(), about(folder=name))), names)
+    assert_inert(ab_verdicts.in_words(found, (about(), about(folder=name))), names)
 
 
 @given(NAMES)
@@ -143,7 +144,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     places = [tmp_path_factory.mktemp("names") / side for side in ("base", "new")]
     for name in FEW:
         for place, records in zip(places, sides(name, f"RuntimeError: {name}"), strict=True):
-            store.save(place, records[0])
+            record_files.save(place, records[0])
     return places
 
 
@@ -167,9 +168,9 @@ def test_the_command_choose(folders: list[Path]) -> None:
 
 def test_the_report(folders: list[Path]) -> None:
     """Links of the report's own are links; nothing else is."""
-    comparison = side_by_side(store.load_all(folders[0])[0])
-    tables = collect("reporter.telling.tables", Tabulation).values()
-    told = report.build(comparison, language("en"), [], tables, complaints=[f"{FEW[0]}.json: not a record"])
+    comparison = side_by_side(record_files.load_all(folders[0])[0])
+    tables = collect("reporter.tables", Tabulation).values()
+    told = build.build(comparison, language("en"), [], tables, complaints=[f"{FEW[0]}.json: not a record"])
     tokens = PARSER.parse(render.to_markdown(told))
     inline = [child for token in tokens for child in token.children or ()]
     for child in inline:

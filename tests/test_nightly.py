@@ -14,8 +14,8 @@ import yaml
 from actions import ACTION
 from commands import ROOT
 
-from reporter.commands.nightly import nightly_command
-from reporter.exits import FAILED, INTERRUPTED, REGRESSED, USAGE
+from reporter.cli.commands.nightly import nightly_command
+from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 LINT = """

@@ -27,10 +27,10 @@ from nights import (
     with_reading,
 )
 
+from reporter.model import Record, ReporterError
 from reporter.nightly import missing
-from reporter.nightly.folder import Folder
-from reporter.telling import report
-from reporter.types import Record, ReporterError
+from reporter.nightly.run_folder import Folder
+from reporter.report import build
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
 
@@ -300,7 +300,7 @@ def test_a_regression_outranks_a_disk_that_is_full(nights: Nights) -> None:
 
 @pytest.mark.slow
 def test_the_report_has_the_comparison(nights: Nights) -> None:
-    nights.report = report.write
+    nights.report = build.write
     assert nights.play(made(), MACS, lang="en,ru") == 1
     assert "714,188,480 → 714,188,481" in (nights.out / "report.md").read_text()
     assert "Сравнение с последним принятым прогоном" in (nights.out / "report.ru.md").read_text()

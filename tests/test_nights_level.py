@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from nights import NAMES, Change, Nights, failed, made, slower, with_reading
 
-from reporter.nightly.folder import Folder
-from reporter.types import Record
+from reporter.model import Record
+from reporter.nightly.run_folder import Folder
 
 KEY = "latency_cpu_1thread"
 OPTIONS: dict[str, Any] = {"preset": "standard", "metrics": "size,latency", "fail_on": "level"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from nights import Nights, made, with_reading
 
-from reporter.types import ReporterError
+from reporter.model import ReporterError
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
 

@@ -16,8 +16,8 @@ import pytest
 from commands import ROOT, run, start
 from nights import BROKEN_LAYER, BROKEN_LIBRARY, plug_in
 
-from reporter import store
 from reporter.nightly import screen
+from reporter.store import record_files
 
 pytestmark = pytest.mark.slow
 OPTIONS = ("--metrics", "size,compute", "--preset", "quick", "--device", "cpu")
@@ -84,7 +84,7 @@ class Command:
 
     def remember(self) -> None:
         """The records of the last run are the baseline of the next one."""
-        newest = max(store.load(path).started for path in self.out.glob("records/*/*.json"))
+        newest = max(record_files.load(path).started for path in self.out.glob("records/*/*.json"))
         self.base = f"baseline: run of {screen.moment(newest)}"
 
 
@@ -139,9 +139,9 @@ def test_a_network_that_cannot_be_found_or_built(tmp_path: Path) -> None:
     assert gone.returncode == 1, gone.stderr
     assert "other.py: there is no such file" in gone.stdout
     (record,) = out.glob("records/*/other.json")
-    assert {reading.status for reading in store.load(record).readings.values()} == {"failed"}
+    assert {reading.status for reading in record_files.load(record).readings.values()} == {"failed"}
     (record,) = out.glob("records/*/one.json")
-    assert store.load(record).value("parameters") == 4 * 28 + 5 * 1000
+    assert record_files.load(record).value("parameters") == 4 * 28 + 5 * 1000
     network(tmp_path, "other", first="raise RuntimeError('no such layer')")
     broken = run(*nightly)
     assert broken.returncode == 1

@@ -14,19 +14,20 @@ from commands import QUICK, call, run
 from networks import CONDITIONS, subject
 from torch import nn
 
-from reporter import own, store
-from reporter.catalog import collect
-from reporter.measuring.heads import with_classes
-from reporter.measuring.job import Job
-from reporter.measuring.worker import run as work
-from reporter.selection import find
-from reporter.settings import settings
-from reporter.types import Architecture, Metric, ReporterError
+from reporter.host.job import Job
+from reporter.model import Architecture, Metric, ReporterError
+from reporter.model.settings import settings
+from reporter.registry import references
+from reporter.registry.catalog import collect
+from reporter.registry.selection import find
+from reporter.store import record_files
+from reporter.worker.classifier_heads import with_classes
+from reporter.worker.main import run as work
 
 NETS = """
 from torch import nn
 
-from reporter.types import Architecture
+from reporter.model import Architecture
 {more}
 
 def body():
@@ -62,12 +63,12 @@ def nets(tmp_path: Path) -> Path:
 
 
 def test_what_a_reference_names(nets: Path) -> None:
-    entries = {name: own.load(f"{nets}:{name}") for name in ("build", "ten", "Net", "SMALL")}
+    entries = {name: references.load(f"{nets}:{name}") for name in ("build", "ten", "Net", "SMALL")}
     assert [entry.name for entry in entries.values()] == ["my_nets", "ten", "Net", "small_one"]
     assert [entry.classes for entry in entries.values()] == [1000, 0, 1000, 1000]
     assert [entry.family for entry in entries.values()] == ["Own", "Own", "Own", "Mine"]
     assert (entries["build"].year, entries["SMALL"].input_size) == (None, 32)
-    assert entries["ten"].variant == own.AS_BUILT
+    assert entries["ten"].variant == references.AS_BUILT
     assert entries["Net"].build(10)[1].out_features == 10
 
 
@@ -77,7 +78,7 @@ def test_a_module_is_named_as_python_imports_it(nets: Path, monkeypatch: pytest.
     (package / "__init__.py").touch()
     nets.rename(package / "nets.py")
     monkeypatch.syspath_prepend(str(nets.parent))
-    entry = own.load("mine.nets:build")
+    entry = references.load("mine.nets:build")
     assert (entry.name, entry.build(3)[1].out_features) == ("nets", 3)
 
 
@@ -86,23 +87,25 @@ def test_files_beside_it_are_found_and_hide_nothing(nets: Path, monkeypatch: pyt
     (nets.parent / "beside_it.py").write_text("WIDTH = 8\n")
     (nets.parent / "json.py").write_text("1 / 0\n")
     nets.write_text(NETS.format(more="import json\nimport beside_it"))
-    assert own.load(f"{nets}:build").name == "my_nets"
+    assert references.load(f"{nets}:build").name == "my_nets"
 
 
 def test_the_parent_knows_it_from_what_a_worker_tells(nets: Path) -> None:
     for name in ("build", "ten", "SMALL"):
         reference = f"{nets}:{name}"
-        told = json.loads(json.dumps(own.answer(reference)))
-        entry = own.described(reference, told)
-        loaded = own.load(reference)
-        assert {key: getattr(entry, key) for key in own.TOLD} == {key: getattr(loaded, key) for key in own.TOLD}
+        told = json.loads(json.dumps(references.answer(reference)))
+        entry = references.described(reference, told)
+        loaded = references.load(reference)
+        assert {key: getattr(entry, key) for key in references.TOLD} == {
+            key: getattr(loaded, key) for key in references.TOLD
+        }
         assert entry.build(10).state_dict().keys() == loaded.build(10).state_dict().keys()
 
 
 def test_the_definition_is_that_of_the_file(nets: Path) -> None:
     def definition() -> str:
         reference = f"{nets}:build"
-        return own.described(reference, own.answer(reference)).definition
+        return references.described(reference, references.answer(reference)).definition
 
     before = definition()
     assert before == definition()
@@ -113,18 +116,18 @@ def test_the_definition_is_that_of_the_file(nets: Path) -> None:
 
 
 def test_another_number_of_classes_replaces_the_last_linear_layer(nets: Path) -> None:
-    build = own.load(f"{nets}:ten").build
+    build = references.load(f"{nets}:ten").build
     assert [build(0)[2].out_features, build(10)[2].out_features, build(4)[2].out_features] == [10, 10, 4]
     assert build(4)[2].bias is None
     assert build(4).training
     with pytest.raises(ValueError, match="not those of a linear layer; let it take the number of classes"):
-        own.load(f"{nets}:headless").build(4)
+        references.load(f"{nets}:headless").build(4)
     with pytest.raises(ValueError, match="no linear layer to replace"):
         with_classes(nn.Conv2d(3, 8, 3), 4, 32)
 
 
 def test_with_its_own_classes_it_is_measured_as_it_is(nets: Path) -> None:
-    made = subject(own.load(f"{nets}:ten"))
+    made = subject(references.load(f"{nets}:ten"))
     metrics = collect("reporter.metrics", Metric)
     assert made.classes == 10
     (parameters, *_) = metrics["size"].measure(made)
@@ -160,8 +163,8 @@ FILES = {
     "crashes.py": "import os\nos.abort()\n",
     "odd.py": "number = 3\ntext = lambda: 'no network'\ntwo = lambda a, b: a\nfails = lambda n: {}['width']\n"
     "resnet50 = vit_b_16 = text\n",
-    "strange.py": "from reporter.types import Architecture\nNET = Architecture('x', 'Y', 'long ago', '', print)\n",
-    "strange2.py": "from reporter.types import Architecture\nNET = Architecture('', 'Y', 2026, '', print)\n",
+    "strange.py": "from reporter.model import Architecture\nNET = Architecture('x', 'Y', 'long ago', '', print)\n",
+    "strange2.py": "from reporter.model import Architecture\nNET = Architecture('', 'Y', 2026, '', print)\n",
 }
 
 
@@ -177,7 +180,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("reference", "line"), [item for item in BAD.items() if "crashes" not in item[0]])
 def test_a_bad_reference_is_a_reason(reference: str, line: str, bad: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(bad)
-    told = own.answer(reference)
+    told = references.answer(reference)
     assert set(told) == {"error"}
     assert line in told["error"]
     assert "\n" not in told["error"]
@@ -229,7 +232,7 @@ def test_a_run_of_ones_own_network(nets: Path, tmp_path: Path) -> None:
     options = ("--out", out, "--architecture", f"{nets}:ten", *QUICK)
     done = call(*options)
     assert done.returncode == 0, done.stderr
-    (record,) = store.load_all(out)[0]
+    (record,) = record_files.load_all(out)[0]
     assert (record.architecture, record.family, record.year) == ("ten", "Own", None)
     assert record.value("parameters") == 8 * 28 + 16 + 16 * 9 + 160
     assert record.readings["finetune_top1"].detail["classes"] == 10
@@ -255,7 +258,7 @@ def test_beside_others_and_a_head_that_cannot_be_replaced(nets: Path, tmp_path: 
     done = call("--out", tmp_path / "out", "--architectures", "alexnet", "--architecture", f"{nets}:headless",
                "--architecture", f"{nets}:SMALL", "--metrics", "parameters,gradient_ratio", *QUICK)  # fmt: skip
     assert done.returncode == 3, done.stderr
-    records = {record.architecture: record for record in store.load_all(tmp_path / "out")[0]}
+    records = {record.architecture: record for record in record_files.load_all(tmp_path / "out")[0]}
     assert set(records) == {"alexnet", "headless", "small_one"}
     assert "let it take the number of classes" in str(records["headless"].readings["gradient_ratio"].reason)
     assert records["small_one"].value("gradient_ratio")
@@ -264,7 +267,7 @@ def test_beside_others_and_a_head_that_cannot_be_replaced(nets: Path, tmp_path: 
 
 
 def test_it_is_listed_and_its_code_runs_in_no_parent(nets: Path) -> None:
-    nets.write_text(NETS.format(more="import sys\nprint('noise')\nassert 'reporter.cli' not in sys.modules"))
+    nets.write_text(NETS.format(more="import sys\nprint('noise')\nassert 'reporter.cli.main' not in sys.modules"))
     done = run("list", "--architecture", f"{nets}:SMALL", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["architectures"] == [

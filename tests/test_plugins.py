@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 from commands import ROOT, call, run
 
-from reporter import plugins, selection, store
 from reporter.architectures.torchvision import discover
-from reporter.types import Architecture
+from reporter.model import Architecture
+from reporter.registry import plugins, selection
+from reporter.store import record_files
 
 QUICK = ("--preset", "quick", "--weights", "random")
 NETS = """
-from reporter.types import Architecture
+from reporter.model import Architecture
 
 
 def build(classes):
@@ -33,7 +34,7 @@ def build(classes):
 ENTRIES = (Architecture("tiny", "Tiny", 2026, "none", build, input_size=32),)
 """
 DATA = """
-from reporter.types import Dataset
+from reporter.model import Dataset
 
 
 def load(root, size, train):
@@ -46,7 +47,7 @@ def load(root, size, train):
 GREY = Dataset("grey", "Five greys", load, "made here", classes=5)
 """
 COUNTS = """
-from reporter.types import Metric, Quantity, exact
+from reporter.model import Metric, Quantity, exact
 
 COUNT = Quantity(key="convolutions", title="Convolutions", unit="1", group="size", better="lower", definition="Few.")
 
@@ -66,7 +67,7 @@ grey = tiny_nets.data:GREY
 convolutions = tiny_nets.counts
 """
 BROKEN = """
-from reporter.types import Architecture, Metric
+from reporter.model import Architecture, Metric
 
 TEXT = "no network"
 CLASH = Architecture("resnet18", "Tiny", 2026, "none", print)
@@ -142,7 +143,7 @@ def test_an_installed_package_adds_its_network_data_set_and_metric(tiny: dict[st
     options = ("--out", tmp_path, "--architectures", "tiny", "--metrics", "size,finetune", "--dataset", "grey", *QUICK)
     done = run(*options, variables=tiny)
     assert done.returncode == 0, done.stderr
-    (record,) = store.load_all(tmp_path)[0]
+    (record,) = record_files.load_all(tmp_path)[0]
     assert record.value("convolutions") == 1
     assert record.readings["finetune_top1"].detail["dataset"] == "grey"
     assert call("render", tmp_path).returncode == 0, "the package is gone; its records tell of themselves"
@@ -157,7 +158,7 @@ def test_broken_packages_are_a_line_each_and_harm_no_run_without_them(broken: di
         (line,) = [line for line in done.stderr.splitlines() if complaint in line]
         assert line.startswith("reporter.")
     assert "Traceback" not in done.stderr
-    assert store.load_all(tmp_path)[0][0].value("parameters") == 61_100_840
+    assert record_files.load_all(tmp_path)[0][0].value("parameters") == 61_100_840
 
 
 @pytest.mark.slow
@@ -191,7 +192,9 @@ def test_what_a_package_prints_when_it_is_loaded_reaches_no_stream(tmp_path: Pat
     done = run("list", "--architectures", "tiny", "--json", variables=path(site))
     assert [entry["name"] for entry in json.loads(done.stdout)["architectures"]] == ["tiny"]
     assert done.stderr == ""
-    code = "import logging, sys; logging.basicConfig(level='INFO'); from reporter.cli import main; main(sys.argv[1:])"
+    code = (
+        "import logging, sys; logging.basicConfig(level='INFO'); from reporter.cli.main import main; main(sys.argv[1:])"
+    )
     command = [sys.executable, "-c", code, "list"]
     logged = subprocess.run(command, capture_output=True, text=True, env=os.environ | path(site), check=True).stderr
     (line,) = logged.splitlines()
@@ -201,7 +204,9 @@ def test_what_a_package_prints_when_it_is_loaded_reaches_no_stream(tmp_path: Pat
 
 def test_nobody_looks_for_packages_that_no_command_needs() -> None:
     """Entry points are looked up in all that is installed, which takes a while."""
-    code = "import sys; from reporter import plugins; from reporter.cli import main\ntry: main(['--help'])\n"
+    code = (
+        "import sys; from reporter.registry import plugins; from reporter.cli.main import main\ntry: main(['--help'])\n"
+    )
     code += "finally: print(plugins.points.cache_info().misses)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.stdout.splitlines()[-1] == "0"

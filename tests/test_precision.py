@@ -9,11 +9,12 @@ import torch
 from networks import own, small, subject
 from torch import Tensor, nn
 
-from reporter.catalog import collect
-from reporter.measuring import machine, precision
-from reporter.measuring.learning import learner
-from reporter.measuring.worker import measure
-from reporter.types import Metric, ReporterError
+from reporter.host import machine
+from reporter.model import Metric, ReporterError
+from reporter.registry.catalog import collect
+from reporter.worker import precision
+from reporter.worker.main import measure
+from reporter.worker.training_steps import learner
 
 METRICS = collect("reporter.metrics", Metric)
 SWITCHES = {

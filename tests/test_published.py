@@ -13,16 +13,17 @@ import pytest
 import samples
 from commands import run
 
-from reporter import choosing, store
-from reporter.catalog import collect
-from reporter.preparation import choose_metrics
-from reporter.telling import report, units
-from reporter.telling.comparison import Comparison, compare
-from reporter.telling.findings import findings
-from reporter.telling.language import language
-from reporter.telling.table import Table
-from reporter.telling.tables import overview
-from reporter.types import GROUPS, Chart, Reading, Record
+from reporter.cli import choosing
+from reporter.model import GROUPS, Chart, Reading, Record
+from reporter.registry.catalog import collect
+from reporter.report import build, units
+from reporter.report.comparison import Comparison, compare
+from reporter.report.findings import findings
+from reporter.report.language import language
+from reporter.report.table import Table
+from reporter.run.preparation import choose_metrics
+from reporter.store import record_files
+from reporter.tables import overview
 
 ENGLISH = language("en")
 CHARTS = collect("reporter.charts", Chart)
@@ -112,7 +113,7 @@ def test_a_front_is_of_one_protocol() -> None:
 
 
 def test_what_a_picture_leaves_out_counts() -> None:
-    from reporter.telling.thinning import chosen
+    from reporter.report.thinning import chosen
 
     shown = chosen(lacking(["alexnet"]), 5)
     assert len(shown.networks) == 5
@@ -194,8 +195,10 @@ def halves(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if row[0] in HALVES:
             record = samples.record(row)
             top1 = record.readings["imagenet_top1"].model_copy(update={"samples": (HALVES[row[0]],)})
-            store.save(folder, record.model_copy(update={"readings": {**record.readings, "imagenet_top1": top1}}))
-    report.write(folder, ["en"])
+            record_files.save(
+                folder, record.model_copy(update={"readings": {**record.readings, "imagenet_top1": top1}})
+            )
+    build.write(folder, ["en"])
     return folder
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import samples
 
-from reporter.readings import FOREIGN_LOAD, Origin
-from reporter.telling.comparison import Comparison, compare
-from reporter.telling.findings import findings
-from reporter.telling.language import language
-from reporter.telling.quiet import causes, slower_on_all_threads
-from reporter.telling.sections import Items, found
-from reporter.types import Reading, Record
+from reporter.model import Reading, Record
+from reporter.model.readings import FOREIGN_LOAD, Origin
+from reporter.report.comparison import Comparison, compare
+from reporter.report.findings import findings
+from reporter.report.language import language
+from reporter.report.noise_reasons import causes, slower_on_all_threads
+from reporter.report.sections import Items, found
 
 ENGLISH = language("en")
 

@@ -16,11 +16,11 @@ import pytest
 from commands import call, copy_of_the_checkout, marked, run, start
 from networks import CONDITIONS
 
-from reporter import store
-from reporter.measuring import machine
-from reporter.running import cluster
-from reporter.running.request import Request
-from reporter.types import Record, ReporterError
+from reporter.host import machine
+from reporter.model import Record, ReporterError
+from reporter.run.executors import ray as cluster
+from reporter.run.request import Request
+from reporter.store import record_files
 
 pytest.importorskip("ray")
 
@@ -32,7 +32,7 @@ import os
 import time
 from functools import partial
 
-from reporter.types import Architecture
+from reporter.model import Architecture
 
 
 def build(number, classes):
@@ -113,7 +113,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ours]:
 
 
 def records(folder: Path) -> dict[str, Record]:
-    found, complaints = store.load_all(folder)
+    found, complaints = record_files.load_all(folder)
     assert not complaints
     return {record.architecture: record for record in found}
 

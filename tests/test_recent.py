@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from nights import Nights, failed, killed, made, with_reading
 
+from reporter.model import ReporterError
 from reporter.nightly import headlines
 from reporter.nightly.headlines import Headline
-from reporter.types import ReporterError
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
 

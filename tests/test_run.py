@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from commands import QUICK, TINY, WIDE, call, copy_of_the_checkout, marked, run, start
 
-from reporter import store
+from reporter.store import record_files
 
 FAULTY = """
 from __future__ import annotations
@@ -25,7 +25,7 @@ import sys
 import time
 from functools import partial
 
-from reporter.types import Architecture
+from reporter.model import Architecture
 
 
 calls = []
@@ -297,4 +297,4 @@ def test_a_torn_record_is_measured_again(tmp_path: Path) -> None:
     (path,) = (tmp_path / "records").glob("*/tiny.json")
     path.write_text(path.read_text()[:1000])
     assert call(*options).returncode == 0
-    assert store.load(path).value("parameters") == 9_232
+    assert record_files.load(path).value("parameters") == 9_232

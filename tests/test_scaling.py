@@ -11,7 +11,7 @@ import pytest
 from commands import ROOT
 from scaling_simulation import Cost, costs, night
 
-from reporter.settings import Settings
+from reporter.model.settings import Settings
 
 NAMES = ("Settings: networks", "kinds", "overhead")
 PAGE = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")

@@ -17,16 +17,16 @@ from hypothesis import strategies as st
 from networks import CONDITIONS, own
 from simulated import METRICS, Done, Simulated, slot
 
-from reporter import store
-from reporter.measuring import machine
-from reporter.preparation import choose_devices, choose_executor, prepare
-from reporter.progress import Lines
-from reporter.running import experiment
-from reporter.running.executor import LocalExecutor
-from reporter.running.request import Outcome, Request
-from reporter.running.slots import GONE, LOST, Slot
-from reporter.settings import Settings
-from reporter.types import Record, ReporterError, Verdict
+from reporter.cli.progress import Lines
+from reporter.host import machine
+from reporter.model import Record, ReporterError, Verdict
+from reporter.model.settings import Settings
+from reporter.run import experiment
+from reporter.run.executors.local import LocalExecutor
+from reporter.run.preparation import choose_devices, choose_executor, prepare
+from reporter.run.request import Outcome, Request
+from reporter.run.slots import GONE, LOST, Slot
+from reporter.store import record_files
 
 NAMES = ("size", "latency_cpu_1thread", "latency_cuda", "finetune")
 ROUNDS = 3
@@ -50,7 +50,7 @@ def measured(request: Request, executor: Simulated) -> tuple[dict[tuple[str, str
     """The records by machine and network, what the run says came of it, and what it said on the way."""
     told = StringIO()
     outcome = experiment.run(request, executor, Lines(told))
-    records = store.load_all(request.folder)[0]
+    records = record_files.load_all(request.folder)[0]
     return {(record.machine, record.architecture): record for record in records}, outcome, told.getvalue()
 
 

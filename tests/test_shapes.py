@@ -10,9 +10,9 @@ from networks import subject
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reporter.architectures.torchvision import discover
-from reporter.measuring.learning import exercise
-from reporter.measuring.shapes import Shapes, tensors
-from reporter.measuring.training import loss_of
+from reporter.worker.finetuning import loss_of
+from reporter.worker.meta_shapes import Shapes, tensors
+from reporter.worker.training_steps import exercise
 
 QUICK = ("resnet18", "mobilenet_v3_small", "swin_t", "se_resnet50")
 OTHERS = [entry.name for entry in discover() if entry.name not in QUICK]

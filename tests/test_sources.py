@@ -12,9 +12,9 @@ import pytest
 from commands import call
 from networks import definition_of_0_1_0
 
-from reporter import own, sources
-from reporter.selection import known
-from reporter.types import Architecture
+from reporter.model import Architecture, sources
+from reporter.registry import references
+from reporter.registry.selection import known
 
 MAIN = '''"""A network."""
 
@@ -82,7 +82,7 @@ def definition(path: Path, name: str = "build") -> str:
         del sys.modules[each]
     importlib.invalidate_caches()
     reference = f"{path}:{name}"
-    return own.described(reference, own.answer(reference)).definition
+    return references.described(reference, references.answer(reference)).definition
 
 
 def _lies_in(module: object, folder: Path) -> bool:

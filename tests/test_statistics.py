@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporter.statistics import centre, days, doubt, in_words, interval, median_ranks, split
+from reporter.stats.samples import centre, days, doubt, in_words, interval, median_ranks, split
 
 TIMES = st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=60)
 

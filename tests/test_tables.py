@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import samples
 
-from reporter.telling.comparison import compare
-from reporter.telling.language import language
-from reporter.telling.table import Table
-from reporter.telling.tables import groups, operators, overview, peaks
-from reporter.types import Reading, Record
+from reporter.model import Reading, Record
+from reporter.report.comparison import compare
+from reporter.report.language import language
+from reporter.report.table import Table
+from reporter.tables import groups, operators, overview, peaks
 
 ENGLISH = language("en")
 MIB = 2**20

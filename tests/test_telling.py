@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 import samples
 
-from reporter import store
-from reporter.catalog import collect
-from reporter.telling import export, latex, markdown, render, report, sections
-from reporter.telling.comparison import Comparison, accuracy, compare
-from reporter.telling.findings import findings
-from reporter.telling.language import language
-from reporter.telling.ranks import ranks
-from reporter.telling.table import Cell, Column, Table, Tabulation
-from reporter.types import Chart, Record, ReporterError
+from reporter.model import Chart, Record, ReporterError
+from reporter.registry.catalog import collect
+from reporter.report import build, csv_tables, latex, markdown, render, sections
+from reporter.report.comparison import Comparison, accuracy, compare
+from reporter.report.findings import findings
+from reporter.report.language import language
+from reporter.report.rank_ranges import ranks
+from reporter.report.table import Cell, Column, Table, Tabulation
+from reporter.store import record_files
 
 ENGLISH = language("en")
 HOSTILE = "<script>alert(1)</script>"
@@ -43,9 +43,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with records and everything that is told of them, in two languages."""
     folder = tmp_path_factory.mktemp("results")
     for record in samples.few():
-        store.save(folder, record)
+        record_files.save(folder, record)
     (folder / "records" / "quiet" / "torn.json").write_text("{", encoding="utf-8")
-    report.write(folder, ["en", "ru"])
+    build.write(folder, ["en", "ru"])
     return folder
 
 
@@ -112,14 +112,14 @@ def test_findings_are_computed(lecture: Comparison) -> None:
 def test_findings_need_their_data() -> None:
     one = compare([samples.record(samples.ROWS[0])])
     assert findings(one, ENGLISH) == []
-    assert report.build(one, ENGLISH, [], []).sections[0].blocks[0].kind == "items"
+    assert build.build(one, ENGLISH, [], []).sections[0].blocks[0].kind == "items"
 
 
 def test_golden_report(few: Comparison, golden: Callable[[str, str], None]) -> None:
     """The whole Markdown of hand-made records; the charts by name and caption."""
-    pictures = report.draw(few, ENGLISH, collect("reporter.charts", Chart).values())
-    tables = collect("reporter.telling.tables", Tabulation).values()
-    whole = report.build(few, ENGLISH, pictures, tables, complaints=["x.json: not a record"])
+    pictures = build.draw(few, ENGLISH, collect("reporter.charts", Chart).values())
+    tables = collect("reporter.tables", Tabulation).values()
+    whole = build.build(few, ENGLISH, pictures, tables, complaints=["x.json: not a record"])
     told = render.to_markdown(replace(whole, version="0"))
     golden("report.md", told)
     assert "The ImageNet timeline" in told
@@ -136,7 +136,7 @@ def test_a_long_list_of_files_without_a_record_is_cut_off(more: int) -> None:
 
 def test_rendering_is_deterministic(written: Path) -> None:
     before = {path: path.read_bytes() for path in written.rglob("*.*") if path.is_file()}
-    report.write(written, ["ru"])
+    build.write(written, ["ru"])
     changed = [path.name for path, content in before.items() if path.read_bytes() != content]
     assert set(changed) <= {"summary.json"}
 
@@ -159,9 +159,9 @@ def test_unreadable_records_are_told_of(written: Path) -> None:
 
 def test_no_records_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ReporterError, match="no records"):
-        report.write(tmp_path, ["en"])
+        build.write(tmp_path, ["en"])
     with pytest.raises(ReporterError, match="no language 'xx'"):
-        report.write(tmp_path, ["xx"])
+        build.write(tmp_path, ["xx"])
     assert not list(tmp_path.iterdir())
 
 
@@ -249,7 +249,7 @@ def test_markdown_is_shown_as_it_is(text: str, told: str) -> None:
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1"])
 def test_no_formula_gets_into_a_spreadsheet(text: str) -> None:
     table = Table("t", "T", (Column("a", "A"), Column("b", "B")), ((Cell(text, text), Cell("-1", -1)),))
-    row = list(csv.reader(StringIO(export.to_csv(table))))[1]
+    row = list(csv.reader(StringIO(csv_tables.to_csv(table))))[1]
     assert row == [f"'{text}", "-1"], "texts are guarded, numbers are not"
 
 

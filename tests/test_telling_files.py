@@ -13,12 +13,12 @@ import pytest
 import samples
 from markdown_it import MarkdownIt
 
-from reporter import store
-from reporter.catalog import collect
-from reporter.telling import export, latex, report
-from reporter.telling.comparison import Comparison, compare
-from reporter.telling.language import language
-from reporter.telling.table import Cell, Column, Table, Tabulation
+from reporter.registry.catalog import collect
+from reporter.report import build, csv_tables, latex
+from reporter.report.comparison import Comparison, compare
+from reporter.report.language import language
+from reporter.report.table import Cell, Column, Table, Tabulation
+from reporter.store import record_files
 
 HOSTILE = "\\input{x} [a] *b* =1+1 <b>&|$_^~#% \N{SNOWMAN} имя"
 
@@ -29,8 +29,8 @@ def comparison() -> Comparison:
 
 
 def tables(comparison: Comparison, code: str) -> list[Table]:
-    made = (each.make(comparison, language(code)) for each in collect("reporter.telling.tables", Tabulation).values())
-    built = report.build(comparison, language(code), [], collect("reporter.telling.tables", Tabulation).values())
+    made = (each.make(comparison, language(code)) for each in collect("reporter.tables", Tabulation).values())
+    built = build.build(comparison, language(code), [], collect("reporter.tables", Tabulation).values())
     return [*(table for table in made if table), *(table for table in built.tables if table.name == "choosing")]
 
 
@@ -76,7 +76,7 @@ def test_numbers_stand_in_columns_of_numbers() -> None:
 def test_csv_opens_in_a_spreadsheet(comparison: Comparison, code: str) -> None:
     """Rows of equal length, no cell that begins like a formula, a byte-order mark where a sign is not ASCII."""
     for table in tables(comparison, code):
-        text = export.to_csv(table)
+        text = csv_tables.to_csv(table)
         assert text.isascii() or text.startswith("\ufeff")
         head, *rows = csv.reader(text.removeprefix("\ufeff").splitlines(keepends=True))
         assert len(set(head)) == len(head), table.name
@@ -99,8 +99,8 @@ def test_markdown_reads_well(name: str, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.getbasetemp() / "markdown"
     if not folder.exists():
         for record in samples.few():
-            store.save(folder, record)
-        report.write(folder, ["en", "ru"])
+            record_files.save(folder, record)
+        build.write(folder, ["en", "ru"])
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse((folder / name).read_text("utf-8"))
     inline = [child for token in tokens for child in token.children or []]
     assert not [token.content for token in (*tokens, *inline) if token.type in ("html_block", "html_inline")]

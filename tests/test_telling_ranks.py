@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from reporter.telling.comparison import Comparison, compare
-from reporter.telling.correlation import spearman
-from reporter.telling.findings import findings
-from reporter.telling.language import language
-from reporter.telling.ranks import Rank, ranks
-from reporter.types import Record
+from reporter.model import Record
+from reporter.report.comparison import Comparison, compare
+from reporter.report.findings import findings
+from reporter.report.language import language
+from reporter.report.rank_ranges import Rank, ranks
+from reporter.stats.correlation import spearman
 
 KEY = "latency_cpu"
 

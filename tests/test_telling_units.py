@@ -10,9 +10,9 @@ import samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporter.telling import units
-from reporter.telling.language import Language, language
-from reporter.types import Quantity
+from reporter.model import Quantity
+from reporter.report import units
+from reporter.report.language import Language, language
 
 QUANTITIES = list(samples.QUANTITIES.values())
 LANGUAGES = [language("en"), language("ru")]

@@ -18,18 +18,18 @@ from hypothesis import strategies as st
 from networks import own, subject
 from samples import lecture, times
 
-from reporter import own as owned
-from reporter.catalog import collect
-from reporter.measuring import machine
-from reporter.measuring.worker import measure
-from reporter.running.ledger import joined
-from reporter.statistics import percentile
-from reporter.telling.comparison import Comparison, compare
-from reporter.telling.language import language
-from reporter.telling.summary import summary
-from reporter.telling.table import Tabulation
-from reporter.telling.times import relative
-from reporter.types import FOREIGN_LOAD, Metric, ReporterError
+from reporter.host import machine
+from reporter.model import FOREIGN_LOAD, Metric, ReporterError
+from reporter.registry import references as owned
+from reporter.registry.catalog import collect
+from reporter.report.comparison import Comparison, compare
+from reporter.report.language import language
+from reporter.report.summary import summary
+from reporter.report.table import Tabulation
+from reporter.report.tail_latency import relative
+from reporter.run.ledger import joined
+from reporter.stats.samples import percentile
+from reporter.worker.main import measure
 
 KEY = "latency_cpu_1thread"
 pytestmark = pytest.mark.xdist_group("timing")
@@ -101,7 +101,7 @@ def test_one_thread_stays_on_one_processor_another_each_round() -> None:
 
 FAULTS = """
 import resource, statistics, sys, torch
-from reporter.measuring import machine
+from reporter.host import machine
 
 kept = machine.keep_freed_memory() if sys.argv[1] == "kept" else True
 faults = []
@@ -130,11 +130,11 @@ def test_calls_do_not_ask_for_their_memory_anew() -> None:
 
 def test_every_round_has_a_fork_server_of_its_own() -> None:
     """All workers of one server lie in memory alike, which rounds could not tell from the network's own time."""
-    from reporter.measuring.job import Job
-    from reporter.running.executor import LocalExecutor
-    from reporter.running.slots import Message
-    from reporter.settings import PRESETS, Conditions
-    from reporter.types import Verdict
+    from reporter.host.job import Job
+    from reporter.model import Verdict
+    from reporter.model.settings import PRESETS, Conditions
+    from reporter.run.executors.local import LocalExecutor
+    from reporter.run.slots import Message
 
     executor = LocalExecutor()
     job = Job(architecture="resnet18", metrics=("size",), device="cpu", conditions=Conditions(**PRESETS["quick"]),
@@ -188,7 +188,7 @@ def test_relative_times_have_a_geometric_mean_of_one_and_no_drift(factor: float)
 
 def test_the_table_and_the_summary_tell_relative_times() -> None:
     comparison = with_rounds(count=60)
-    table = collect("reporter.telling.tables", Tabulation)["latency"].make(comparison, language("en"))
+    table = collect("reporter.tables", Tabulation)["latency"].make(comparison, language("en"))
     assert table is not None
     keys = [column.key for column in table.columns]
     assert f"{KEY}_relative" in keys

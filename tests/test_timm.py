@@ -14,12 +14,12 @@ from commands import ROOT, run
 from networks import subject
 from test_architectures import highest_rate
 
-from reporter import store
 from reporter.architectures import timm as ours
 from reporter.metrics import fvcore_macs
 from reporter.metrics.size import measure as measure_size
-from reporter.selection import find, select
-from reporter.types import ReporterError
+from reporter.model import ReporterError
+from reporter.registry.selection import find, select
+from reporter.store import record_files
 
 timm = pytest.importorskip("timm")
 
@@ -107,7 +107,7 @@ def test_without_timm_one_line_says_what_to_install(tmp_path: Path) -> None:
     """It is hidden from the command as if it were not there."""
     code = "import importlib.metadata as m; known = m.version\n"
     code += "def version(name):\n    if name == 'timm': raise m.PackageNotFoundError(name)\n    return known(name)\n"
-    code += "m.version = version\nfrom reporter.cli import main; main()"
+    code += "m.version = version\nfrom reporter.cli.main import main; main()"
     options = ["--out", str(tmp_path / "new"), "--architectures", "timm:resnet50"]
     done = subprocess.run([sys.executable, "-c", code, *options], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 2
@@ -121,7 +121,7 @@ def test_a_run_of_one(tmp_path: Path) -> None:
     options = ("--out", tmp_path, "--architectures", "timm:test_resnet", "--preset", "quick", "--device", "cpu")
     done = run(*options)
     assert done.returncode == 0, done.stderr
-    (record,) = store.load_all(tmp_path)[0]
+    (record,) = record_files.load_all(tmp_path)[0]
     assert record.architecture == "timm:test_resnet"
     assert all(record.value(key) for key in ("parameters", "macs", "latency_cpu", "finetune_top1", "gradient_ratio"))
     assert record.readings["imagenet_top1"].reason == ours.UNPUBLISHED
@@ -134,7 +134,7 @@ def test_a_run_of_one(tmp_path: Path) -> None:
 def test_they_are_listed_and_no_parent_imports_timm() -> None:
     done = run("list", "--architectures", "timm:test_*", "--json")
     assert "timm:test_resnet" in [entry["name"] for entry in json.loads(done.stdout)["architectures"]]
-    code = "import sys; from reporter.cli import main\ntry: main(['list', '--architectures', 'timm:test_vit'])\n"
+    code = "import sys; from reporter.cli.main import main\ntry: main(['list', '--architectures', 'timm:test_vit'])\n"
     code += "finally: print({'torch', 'timm'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.stdout.splitlines()[-1] == "set()"

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from networks import CONDITIONS, own, small, subject
 from torch import nn
 
-from reporter.measuring.learning import exercise, initial_gradient_ratio, learner, load_images
-from reporter.measuring.training import Recipe, batches, fine_tune, loss_of, pace, recalibrate, step_of, top1
 from reporter.metrics import finetune
+from reporter.worker.finetuning import Recipe, batches, fine_tune, loss_of, pace, recalibrate, step_of, top1
+from reporter.worker.training_steps import exercise, initial_gradient_ratio, learner, load_images
 
 RECIPE = Recipe(learning_rate=1e-2, label_smoothing=0.0, auxiliary_loss=0.3, steps=60, batch_size=16)
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import samples
 
-from reporter import files, store
-from reporter.comparing import kept
-from reporter.readings import MOST_SAMPLES, Reading
-from reporter.telling import report
-from reporter.types import ReporterError
+from reporter.compare import baseline_file
+from reporter.host import files
+from reporter.model import ReporterError
+from reporter.model.readings import MOST_SAMPLES, Reading
+from reporter.report import build
+from reporter.store import record_files
 
 PLACES = (
     ".lock", "history.jsonl", "summary.json", "comparison.json", "report.html", "report.ru.md", "figures", "tables",
@@ -50,7 +51,7 @@ def outside(tmp_path: Path) -> Path:
 def results(tmp_path: Path) -> Path:
     folder = tmp_path / "results"
     for record in samples.few()[:1]:
-        store.save(folder, record)
+        record_files.save(folder, record)
     return folder
 
 
@@ -64,7 +65,7 @@ def test_a_path_that_is_no_file_is_refused_and_nothing_outside_is_touched(
     if path.is_dir():
         path.rename(outside.parent / "moved")
     plant(path, outside)
-    for act in (lambda: files.hold(results), lambda: report.write(results)):
+    for act in (lambda: files.hold(results), lambda: build.write(results)):
         with pytest.raises(ReporterError, match="never followed or written to; remove it") as caught:
             act()
         assert str(path) in str(caught.value)
@@ -76,7 +77,7 @@ def test_a_path_that_is_no_file_is_refused_and_nothing_outside_is_touched(
 def test_a_link_planted_during_the_run_is_not_followed(results: Path, outside: Path) -> None:
     (results / "history.jsonl").symlink_to(outside / "key")
     with pytest.raises(ReporterError, match="symbolic link"):
-        store.append_history(results, [{"architecture": "a"}])
+        record_files.append_history(results, [{"architecture": "a"}])
     (results / f".summary.json.{os.getpid()}").symlink_to(outside / "key")
     files.write(results / "summary.json", "{}")
     assert (results / "summary.json").read_text() == "{}"
@@ -88,7 +89,7 @@ def test_the_folder_itself_may_be_a_link(results: Path, tmp_path: Path) -> None:
     link.symlink_to(results, target_is_directory=True)
     files.hold(link).close()
     files.refuse_links(link)
-    assert store.load_all(link)[0]
+    assert record_files.load_all(link)[0]
 
 
 def test_other_folders_inside_are_not_examined(results: Path, outside: Path) -> None:
@@ -99,16 +100,16 @@ def test_other_folders_inside_are_not_examined(results: Path, outside: Path) -> 
 
 def test_a_file_beyond_the_limit_is_not_parsed(results: Path) -> None:
     (path,) = (results / "records").glob("*/*.json")
-    path.write_bytes(b"[" * (store.LARGEST_FILE + 1))
-    records, complaints = store.load_all(results)
+    path.write_bytes(b"[" * (record_files.LARGEST_FILE + 1))
+    records, complaints = record_files.load_all(results)
     assert not records
     assert complaints == [f"{path}: not a record: no file of at most 16 MiB"]
 
 
 def test_a_comparison_beyond_the_limit_is_not_parsed(results: Path) -> None:
-    (results / "comparison.json").write_bytes(b"[" * (store.LARGEST_FILE + 1))
+    (results / "comparison.json").write_bytes(b"[" * (record_files.LARGEST_FILE + 1))
     with pytest.raises(ReporterError, match="larger than 16 MiB"):
-        kept.kept(results)
+        baseline_file.kept(results)
 
 
 def test_a_reading_has_a_bounded_number_of_samples() -> None:

@@ -11,11 +11,11 @@ from babel.messages.extract import extract_from_dir
 
 import reporter
 from reporter import facts
-from reporter.catalog import collect
-from reporter.comparing.words import ABOVE, COUNTED, FASTER, SLOWER
-from reporter.telling.findings import OPENINGS
-from reporter.telling.render import folder
-from reporter.types import Architecture, Chart, Claim, Metric
+from reporter.model import Architecture, Chart, Claim, Metric
+from reporter.registry.catalog import collect
+from reporter.report.changes import ABOVE, COUNTED, FASTER, SLOWER
+from reporter.report.findings import OPENINGS
+from reporter.report.render import folder
 
 PACKAGE = Path(reporter.__file__).parent
 KEYWORDS: dict[str, Any] = {"_": None, "ngettext": (1, 2)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reporter import facts
 from reporter.architectures.torchvision import INCEPTION_RATE
-from reporter.types import Architecture
+from reporter.model import Architecture
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,7 +9,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from reporter import facts
-from reporter.types import Architecture
+from reporter.model import Architecture
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from reporter import facts
-from reporter.types import Architecture, ReporterError
+from reporter.model import Architecture, ReporterError
 
 if TYPE_CHECKING:
     from torch import nn

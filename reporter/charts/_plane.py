@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reporter.telling.drawing import MUTED, PAPER, Spec, coloured, data, text
-from reporter.telling.placing import Box, Bubble, place
-from reporter.telling.pointing import pointed
+from reporter.report.label_placement import Box, Bubble, place
+from reporter.report.tooltips import pointed
+from reporter.report.vega import MUTED, PAPER, Spec, coloured, data, text
 
 WIDTH, HEIGHT, SIZE = 1080, 560, 14
 LARGEST = 28

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reporter.telling import units
-from reporter.telling.comparison import Comparison
-from reporter.telling.drawing import INK, MUTED, PAPER, Spec, coloured, data, text
-from reporter.telling.language import Language
-from reporter.telling.pointing import about, pointed, reading
-from reporter.types import Chart, Record
+from reporter.model import Chart, Record
+from reporter.report import units
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.tooltips import about, pointed, reading
+from reporter.report.vega import INK, MUTED, PAPER, Spec, coloured, data, text
 
 WIDTH, STEP = 860, 24
 

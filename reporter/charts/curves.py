@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from reporter.telling.comparison import Comparison, number
-from reporter.telling.drawing import GRID, Spec, data, palette, text
-from reporter.telling.language import Language
-from reporter.telling.placing import spread
-from reporter.telling.pointing import about, pointed
-from reporter.types import Chart, Record
+from reporter.model import Chart, Record
+from reporter.report.comparison import Comparison, number
+from reporter.report.label_placement import spread
+from reporter.report.language import Language
+from reporter.report.tooltips import about, pointed
+from reporter.report.vega import GRID, Spec, data, palette, text
 
 KEY = "finetune_top1"
 COLUMNS, WIDTH, HEIGHT = 3, 300, 170

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reporter.charts.bars import families, intervals, names_axis
-from reporter.telling import units
-from reporter.telling.comparison import Comparison
-from reporter.telling.drawing import Spec
-from reporter.telling.language import Language
-from reporter.telling.pointing import about, reading
-from reporter.telling.table import mark
-from reporter.types import Chart, Record
+from reporter.model import Chart, Record
+from reporter.report import units
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.table import mark
+from reporter.report.tooltips import about, reading
+from reporter.report.vega import Spec
 
 DEVICES = (("latency_cpu_1thread", "latency_cpu", "throughput_cpu"), ("latency_cuda", "throughput_cuda"))
 """What stands side by side on one axis; of a throughput the time that each image of the batch takes."""

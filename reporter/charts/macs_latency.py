@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reporter.charts._plane import across, plane, upward
-from reporter.telling import units
-from reporter.telling.comparison import Comparison
-from reporter.telling.correlation import spearman
-from reporter.telling.drawing import Spec
-from reporter.telling.language import Language
-from reporter.telling.pairs import doubted
-from reporter.telling.pointing import about, reading
-from reporter.types import Chart, Record
+from reporter.model import Chart, Record
+from reporter.report import units
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.pair_sentences import doubted
+from reporter.report.tooltips import about, reading
+from reporter.report.vega import Spec
+from reporter.stats.correlation import spearman
 
 
 def against(key: str) -> Callable[[Comparison, Language], Spec | None]:

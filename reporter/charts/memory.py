@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from reporter.charts.bars import WIDTH, names_axis
-from reporter.telling.comparison import Comparison, number
-from reporter.telling.drawing import PAPER, Spec, data, text
-from reporter.telling.language import Language
-from reporter.telling.pointing import about, pointed
-from reporter.telling.units import MEBIBYTES
-from reporter.types import Chart, Record
+from reporter.model import Chart, Record
+from reporter.report.comparison import Comparison, number
+from reporter.report.language import Language
+from reporter.report.tooltips import about, pointed
+from reporter.report.units import MEBIBYTES
+from reporter.report.vega import PAPER, Spec, data, text
 
 PARTS = {
     "weights": "#2a6fdb",

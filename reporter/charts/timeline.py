@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from reporter.telling import timeline
-from reporter.telling.comparison import Comparison, accuracy
-from reporter.telling.drawing import INK, MUTED, PAPER, Spec, data, literal, palette, text
-from reporter.telling.language import Language
-from reporter.telling.placing import spread
-from reporter.telling.pointing import about, pointed, reading
-from reporter.telling.timeline import Entry
-from reporter.types import Chart
+from reporter.model import Chart
+from reporter.report import challenge_entries
+from reporter.report.challenge_entries import Entry
+from reporter.report.comparison import Comparison, accuracy
+from reporter.report.label_placement import spread
+from reporter.report.language import Language
+from reporter.report.tooltips import about, pointed, reading
+from reporter.report.vega import INK, MUTED, PAPER, Spec, data, literal, palette, text
 
 WIDTH, ERRORS, DEPTHS = 1340, 420, 190
 HIGHEST, DEEPEST, SMALL = 32, 220, 12
@@ -36,7 +36,7 @@ class Bar(NamedTuple):
 
 
 def draw(comparison: Comparison, language: Language) -> Spec | None:
-    entries = timeline.bars()
+    entries = challenge_entries.bars()
     if not entries:
         return None
     _ = language._
@@ -77,7 +77,7 @@ def _error_bars(bars: list[Bar], language: Language) -> list[Spec]:
     rects, values = [], []
     for bar in bars:
         sheets = _sheets((bar.left, bar.right), 0, bar.entry.error, bar.colour, bar.entry.ensemble)
-        rects += [{**sheet, "about": about(None, *timeline.told(bar.entry, language))} for sheet in sheets]
+        rects += [{**sheet, "about": about(None, *challenge_entries.told(bar.entry, language))} for sheet in sheets]
         place = {"center": bar.middle, "right": bar.right, "left": bar.left}[bar.align]
         label = {"text": language.number(bar.entry.error, 1), "name": _name(bar.entry), "align": bar.align}
         values.append({"x": place, "y": bar.entry.error + 1.3, **label})
@@ -116,8 +116,8 @@ def _rects(rows: list[dict[str, Any]]) -> Spec:
 def _human(domain: list[float], language: Language) -> list[Spec]:
     ends = {"x": domain[0], "x2": domain[1]}
     rows = [
-        {**ends, "y": person.error, "about": about(None, *timeline.told(person, language))}
-        for person in timeline.humans()[:1]
+        {**ends, "y": person.error, "about": about(None, *challenge_entries.told(person, language))}
+        for person in challenge_entries.humans()[:1]
     ]
     return [pointed({"data": data(rows), "mark": _dashed(), "encoding": {"x2": {"field": "x2"}}})]
 
@@ -132,7 +132,7 @@ def _depth_bars(bars: list[Bar], language: Language) -> list[Spec]:
     for bar in bars:
         depth = bar.entry.layers
         sheets = _sheets((bar.left, bar.right), 0, depth or 0, bar.colour, False)
-        rects += [{**sheet, "about": about(None, *timeline.told(bar.entry, language))} for sheet in sheets]
+        rects += [{**sheet, "about": about(None, *challenge_entries.told(bar.entry, language))} for sheet in sheets]
         absent = _("shallow") if bar.entry.handmade else _("mixed") if bar.entry.depth.startswith("none") else "?"
         texts.append({"x": bar.middle, "y": depth or 0, "text": str(depth or absent)})
     return [pointed(_rects(rects)), *text(texts, "text", 14, dy=-10)]
@@ -201,7 +201,7 @@ def _legend(dots: bool, language: Language) -> list[Spec]:
 
 
 def _human_words(language: Language) -> str:
-    first, second = ([language.number(person.error, 1) for person in timeline.humans()] + ["?", "?"])[:2]
+    first, second = ([language.number(person.error, 1) for person in challenge_entries.humans()] + ["?", "?"])[:2]
     message = language._("human estimate {first} %: one trained person; a second one {second} %")
     return message.format(first=first, second=second)
 

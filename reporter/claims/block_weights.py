@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reporter.telling.judging import Answer, Case, Row
-from reporter.types import Claim
+from reporter.model import Claim
+from reporter.report.claim_verdicts import Answer, Case, Row
 
 SAID = {"resnet": 69_632, "resnext": 70_144}
 TITLES = {"resnet": "256-64-64-256", "resnext": "256-128-128-256, 32 × 4d"}
@@ -15,7 +15,7 @@ def measure() -> dict[str, int]:
     from torch.nn import Conv2d
     from torchvision.models.resnet import Bottleneck
 
-    from reporter.measuring.probes import weights
+    from reporter.worker.receptive_field import weights
 
     with torch.device("meta"):
         blocks = {"resnet": Bottleneck(256, 64), "resnext": Bottleneck(256, 64, groups=32, base_width=4)}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reporter.telling.judging import Answer, Case, Row
-from reporter.types import Claim
+from reporter.model import Claim
+from reporter.report.claim_verdicts import Answer, Case, Row
 
 SAID = (2015, 12)
 NETWORKS = {"resnet": "ResNet", "inception_v3": "Inception v3"}

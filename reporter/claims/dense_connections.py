@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from reporter.telling.judging import Answer, Case, Row, cell
-from reporter.types import Claim
+from reporter.model import Claim
+from reporter.report.claim_verdicts import Answer, Case, Row, cell
 
 BLOCKS = range(1, 5)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reporter.telling.judging import Answer, Case, Row, Ruling
-from reporter.types import Claim
+from reporter.model import Claim
+from reporter.report.claim_verdicts import Answer, Case, Row, Ruling
 
 RULINGS: dict[int, Ruling] = {0: "false", 1: "doubtful", 2: "true"}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reporter.telling.judging import Answer, Case, Row, sentences
-from reporter.types import Claim
+from reporter.model import Claim
+from reporter.report.claim_verdicts import Answer, Case, Row, sentences
 
 PLAIN, NORMED, SKIPS, DENSE, SHALLOW = "vgg19", "vgg19_bn", "resnet18", "densenet121", "alexnet"
 CLEAR = 10.0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reporter.telling import units
-from reporter.telling.judging import Answer, Case, Row
-from reporter.types import Claim
+from reporter.model import Claim
+from reporter.report import units
+from reporter.report.claim_verdicts import Answer, Case, Row
 
 STACKED, PARALLEL = "vgg16", "googlenet"
 LIKE = 0.03
@@ -18,7 +18,7 @@ def measure() -> dict[str, int]:
     import torch
     from torch.nn import Conv2d, ModuleList
 
-    from reporter.measuring.probes import weights
+    from reporter.worker.receptive_field import weights
 
     def branches(*shapes: tuple[int, int, int]) -> int:
         with torch.device("meta"):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reporter.telling.judging import Answer, Case, Row
-from reporter.types import Claim
+from reporter.model import Claim
+from reporter.report.claim_verdicts import Answer, Case, Row
 
 SOURCE = "Szegedy et al., arXiv 1512.00567, sect. 3.2"
 
@@ -12,7 +12,7 @@ def measure() -> dict[str, int]:
     """Weights for one channel, without bias, and the window of the pair."""
     from torch.nn import Conv2d, Sequential
 
-    from reporter.measuring.probes import receptive_field, weights
+    from reporter.worker.receptive_field import receptive_field, weights
 
     def pair(size: int) -> Sequential:
         return Sequential(Conv2d(1, 1, (1, size), bias=False), Conv2d(1, 1, (size, 1), bias=False))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reporter.telling.judging import Answer, Case, Row
-from reporter.types import Claim
+from reporter.model import Claim
+from reporter.report.claim_verdicts import Answer, Case, Row
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ def measure() -> dict[str, float]:
     """How far the gate's weights move when each channel's maximum changes alone, and when its average does."""
     import torch
 
-    from reporter.selection import find
+    from reporter.registry.selection import find
 
     torch.manual_seed(0)
     network: Any = find("se_resnet50").build(10)

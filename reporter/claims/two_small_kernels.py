@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reporter.telling.judging import Answer, Case, Row
-from reporter.types import Claim
+from reporter.model import Claim
+from reporter.report.claim_verdicts import Answer, Case, Row
 
 WIDENING = (16, 32)
 """Channels before and after the 5x5 of GoogLeNet's first module, 3a (arXiv 1409.4842, Table 1)."""
@@ -13,7 +13,7 @@ def measure() -> dict[str, int]:
     """Windows and weights for one channel, and weights where the layer widens."""
     from torch.nn import Conv2d, Sequential
 
-    from reporter.measuring.probes import receptive_field, weights
+    from reporter.worker.receptive_field import receptive_field, weights
 
     def two(before: int, after: int) -> Sequential:
         return Sequential(Conv2d(before, after, 3, bias=False), Conv2d(after, after, 3, bias=False))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reporter import facts
-from reporter.telling.judging import Answer, Case, Row, sentences
-from reporter.types import Claim
+from reporter.model import Claim
+from reporter.report.claim_verdicts import Answer, Case, Row, sentences
 
 ENTRIES_OF_THE_CHART = {"alexnet": "AlexNet, 5 CNNs, supplied data only", "vgg": "7 nets (C,D,E), dense evaluation"}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reporter.datasets._images import normalise, split
-from reporter.types import Dataset
+from reporter.model import Dataset
+from reporter.worker.images import normalise, split
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,10 +7,10 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reporter.attempts import attempt
-from reporter.datasets._folders import Part, parts
-from reporter.datasets._images import SkippedImages, normalise, sample, split, square
-from reporter.types import Dataset
+from reporter.model import Dataset
+from reporter.model.attempts import attempt
+from reporter.worker.image_folders import Part, parts
+from reporter.worker.images import SkippedImages, normalise, sample, split, square
 
 if TYPE_CHECKING:
     from pathlib import Path

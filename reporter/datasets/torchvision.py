@@ -10,9 +10,9 @@ from pickle import UnpicklingError
 from tarfile import TarError
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reporter import files
-from reporter.datasets._images import Samples, preload
-from reporter.types import Dataset
+from reporter.host import files
+from reporter.model import Dataset
+from reporter.worker.images import Samples, preload
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from reporter.readings import Quantity
+from reporter.model.readings import Quantity
 
 SUMMARY, COMPARE, COMPARISON, AB, HISTORY = 1, 2, 2, 2, 2
 """The schema numbers. A new key does not change a number. What has no number is of schema 1."""

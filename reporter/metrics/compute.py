@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from reporter.types import Metric, Quantity, Reading, exact
+from reporter.model import Metric, Quantity, Reading, exact
 
 if TYPE_CHECKING:
-    from reporter.measuring.subject import Subject
+    from reporter.worker.subject import Subject
 
 MACS = Quantity(
     key="macs",
@@ -42,7 +42,7 @@ DEPTH = Quantity(
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """Runs one image through the network, on meta where it can run there."""
-    from reporter.measuring.subject import marked
+    from reporter.worker.subject import marked
 
     counts, refusal = subject.counting
     macs = marked(exact(MACS, counts.macs), refusal)

@@ -11,12 +11,12 @@ from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reporter.fields import DEFAULT_MALLOC
 from reporter.metrics.latency import measure_latency, measure_throughput
-from reporter.types import Metric, Quantity, Reading, absent
+from reporter.model import Metric, Quantity, Reading, absent
+from reporter.model.fields import DEFAULT_MALLOC
 
 if TYPE_CHECKING:
-    from reporter.measuring.subject import Subject
+    from reporter.worker.subject import Subject
 
 SHARE = 0.15
 """Of the sampling time of other times: this is a second view of what they measure."""
@@ -48,7 +48,7 @@ LATENCY, THROUGHPUT = (
 
 def measure(quantity: Quantity, timed: Callable[[Subject], Iterator[Reading]], subject: Subject) -> Iterator[Reading]:
     """Takes a time for a share of the usual seconds; the network is the one that the other times use."""
-    from reporter.measuring.machine import has_glibc
+    from reporter.host.machine import has_glibc
 
     if not has_glibc():
         reason = "the C library is not glibc: the other times use its default allocator settings already"

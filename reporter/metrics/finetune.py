@@ -8,13 +8,13 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from reporter.attempts import attempt
-from reporter.types import Metric, Quantity, Reading, Verdict, Way, absent
+from reporter.model import Metric, Quantity, Reading, Verdict, Way, absent
+from reporter.model.attempts import attempt
 
 if TYPE_CHECKING:
-    from reporter.measuring.subject import Subject
-    from reporter.measuring.training import Course, Recipe
-    from reporter.settings import Conditions
+    from reporter.model.settings import Conditions
+    from reporter.worker.finetuning import Course, Recipe
+    from reporter.worker.subject import Subject
 
 
 def _top1(key: str, title: str, definition: str) -> Quantity:
@@ -84,9 +84,9 @@ WEIGHTS = ("weights", "checkpoint")
 
 def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
     """Trains one network per seed on preloaded images."""
-    from reporter.measuring.auxiliary import drop_auxiliary
-    from reporter.measuring.learning import gradient_ratio, learner, load_images, noting_skipped
-    from reporter.measuring.training import Recipe, fine_tune
+    from reporter.worker.auxiliary_heads import drop_auxiliary
+    from reporter.worker.finetuning import Recipe, fine_tune
+    from reporter.worker.training_steps import gradient_ratio, learner, load_images, noting_skipped
 
     conditions = subject.conditions
     with noting_skipped() as skipped:

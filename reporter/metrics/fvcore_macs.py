@@ -9,12 +9,12 @@ from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from reporter.types import Metric, Quantity, Reading, absent, exact
+from reporter.model import Metric, Quantity, Reading, absent, exact
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from reporter.measuring.subject import Subject
+    from reporter.worker.subject import Subject
 
 MACS_FVCORE = Quantity(
     key="macs_fvcore",
@@ -36,8 +36,8 @@ def measure(subject: Subject) -> Iterator[Reading]:
     import torch
     from fvcore.nn import FlopCountAnalysis
 
-    from reporter.measuring.counting import unfused_attention
-    from reporter.measuring.packing import packed
+    from reporter.worker.counting import unfused_attention
+    from reporter.worker.packed_weights import packed
 
     layers = packed(subject.real)
     if layers or any(isinstance(module, torch.jit.ScriptModule) for module in subject.real.modules()):
@@ -87,7 +87,7 @@ def _plain(network: nn.Module) -> nn.Module:
     """The network, not compiled, returning its tensors in a tuple: torch traces neither dicts nor dataclasses."""
     from torch import nn
 
-    from reporter.measuring.shapes import returned
+    from reporter.worker.meta_shapes import returned
 
     class Plain(nn.Module):
         def __init__(self) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from reporter.types import Metric, Quantity, Reading
+from reporter.model import Metric, Quantity, Reading
 
 if TYPE_CHECKING:
-    from reporter.measuring.subject import Subject
+    from reporter.worker.subject import Subject
 
 RATIO = Quantity(
     key="gradient_ratio",
@@ -24,7 +24,7 @@ RATIO = Quantity(
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """One backward pass per seed."""
-    from reporter.measuring.learning import initial_gradient_ratio, load_images
+    from reporter.worker.training_steps import initial_gradient_ratio, load_images
 
     train, _, classes = load_images(subject.conditions, subject.device)
     seeds = range(subject.conditions.seeds)

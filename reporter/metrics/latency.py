@@ -7,11 +7,11 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from reporter.fields import DEFAULT_MALLOC, ROW
-from reporter.types import FOREIGN_LOAD, Metric, Quantity, Reading, ReporterError
+from reporter.model import FOREIGN_LOAD, Metric, Quantity, Reading, ReporterError
+from reporter.model.fields import DEFAULT_MALLOC, ROW
 
 if TYPE_CHECKING:
-    from reporter.measuring.subject import Subject
+    from reporter.worker.subject import Subject
 
 Device = Literal["cpu", "cuda"]
 ONE_AT_A_TIME = " From the call until the device is done, one call at a time."
@@ -60,7 +60,7 @@ def _train_step(device: Device, title: str) -> Quantity:
 
 def measure_latency(quantity: Quantity, one_thread: bool, subject: Subject) -> Iterator[Reading]:
     """Times single images."""
-    from reporter.measuring.machine import one_core, threads, usable_threads
+    from reporter.host.machine import one_core, threads, usable_threads
 
     call = _inference(subject, 1)
     with threads(1 if one_thread else usable_threads()), one_core(subject.round) if one_thread else nullcontext():
@@ -76,8 +76,8 @@ def measure_throughput(quantity: Quantity, subject: Subject) -> Iterator[Reading
 
 def measure_train_step(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
     """Times training steps on one batch."""
-    from reporter.measuring.learning import exercise
-    from reporter.measuring.training import optimizer_of, step_of
+    from reporter.worker.finetuning import optimizer_of, step_of
+    from reporter.worker.training_steps import exercise
 
     network, batch, recipe = exercise(subject, subject.device)
     step = step_of(network, recipe, subject.classes)
@@ -98,12 +98,13 @@ def _inference(subject: Subject, batch: int) -> Callable[[], object]:
 
 
 def _timed(quantity: Quantity, subject: Subject, call: Callable[[], object], least: int, rows: bool = False) -> Reading:
-    from reporter.measuring import clock, machine
+    from reporter.host import machine
+    from reporter.worker import timing
 
     if quantity.key not in DEFAULT_MALLOC:
         machine.keep_freed_memory()
     conditions, before = subject.conditions, machine.load()
-    timer = clock.timer(subject.place, rows)
+    timer = timing.timer(subject.place, rows)
     samples = subject.sample(_watched(call), timer, seconds=conditions.seconds, goal=conditions.goal, least=least)
     after = machine.load()
     foreign = after.foreign_since(before) if before and after else None
@@ -113,7 +114,7 @@ def _timed(quantity: Quantity, subject: Subject, call: Callable[[], object], lea
 
 def _watched(call: Callable[[], object]) -> Callable[[], object]:
     """The same call, but ReporterError where its first output contains NaN; that one warms up and is never a sample."""
-    from reporter.measuring.outputs import has_nan
+    from reporter.worker.outputs import has_nan
 
     waiting = True
 

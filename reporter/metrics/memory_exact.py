@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reporter.types import Metric, Quantity, Reading, absent, exact
+from reporter.model import Metric, Quantity, Reading, absent, exact
 
 if TYPE_CHECKING:
-    from reporter.measuring.subject import Subject
+    from reporter.worker.subject import Subject
 
 INFERENCE = Quantity(
     key="peak_activation_bytes",
@@ -33,8 +33,8 @@ TRAINING = Quantity(
 
 def measure_inference(subject: Subject) -> Iterator[Reading]:
     """Follows one inference, the one that is counted."""
-    from reporter.measuring.counting import storage_bytes
-    from reporter.measuring.subject import marked
+    from reporter.worker.counting import storage_bytes
+    from reporter.worker.subject import marked
 
     counts, refusal = subject.counting
     state = [*subject.meta.parameters(), *subject.meta.buffers()]
@@ -43,8 +43,8 @@ def measure_inference(subject: Subject) -> Iterator[Reading]:
 
 def measure_training(subject: Subject) -> Iterator[Reading]:
     """Forward and backward among all that a step holds; the fused AdamW updates in place and adds nothing."""
-    from reporter.measuring.packing import packed
-    from reporter.measuring.subject import marked
+    from reporter.worker.packed_weights import packed
+    from reporter.worker.subject import marked
 
     if missing := packed(subject.meta):
         yield from absent((TRAINING,), "unsupported", f"packed weights are not counted: {', '.join(missing)}"[:500])
@@ -55,9 +55,9 @@ def measure_training(subject: Subject) -> Iterator[Reading]:
 
 def _step(subject: Subject, device: str) -> dict[str, int]:
     """The bytes of one training step by what they hold: gradients and moments only of what learns."""
-    from reporter.measuring.counting import peak_bytes, storage_bytes
-    from reporter.measuring.learning import exercise
-    from reporter.measuring.training import loss_of
+    from reporter.worker.counting import peak_bytes, storage_bytes
+    from reporter.worker.finetuning import loss_of
+    from reporter.worker.training_steps import exercise
 
     network, (images, labels), recipe = exercise(subject, device)
     weights, buffers = list(network.parameters()), list(network.buffers())

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reporter.types import Metric, Quantity, Reading, absent, exact
+from reporter.model import Metric, Quantity, Reading, absent, exact
 
 if TYPE_CHECKING:
-    from reporter.measuring.subject import Subject
+    from reporter.worker.subject import Subject
 
 RSS = Quantity(
     key="rss_inference_bytes",
@@ -58,8 +58,8 @@ def measure_rss(subject: Subject) -> Iterator[Reading]:
 
 def measure_cuda(subject: Subject) -> Iterator[Reading]:
     """Runs apart from all timing, in a process of its own; each peak is that of the device it ran on."""
-    from reporter.measuring.learning import exercise
-    from reporter.measuring.training import step_of
+    from reporter.worker.finetuning import step_of
+    from reporter.worker.training_steps import exercise
 
     yield _peak(CUDA_INFERENCE, subject, _inference(subject))
     network, batch, recipe = exercise(subject, subject.device)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from reporter.types import Metric, Quantity, Reading, exact
+from reporter.model import Metric, Quantity, Reading, exact
 
 if TYPE_CHECKING:
-    from reporter.measuring.subject import Subject
+    from reporter.worker.subject import Subject
 
 PARAMETERS = Quantity(
     key="parameters",
@@ -45,9 +45,9 @@ LONGEST = 500
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """Counts on meta; nothing is allocated."""
-    from reporter.measuring.auxiliary import modules
-    from reporter.measuring.counting import storage_bytes
-    from reporter.measuring.packing import packed
+    from reporter.worker.auxiliary_heads import modules
+    from reporter.worker.counting import storage_bytes
+    from reporter.worker.packed_weights import packed
 
     network, heads = subject.meta, modules(subject.meta, subject.heads)
     in_heads = {id(tensor) for head in heads for tensor in (*head.parameters(), *head.buffers())}

@@ -7,11 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reporter import facts
-from reporter.attempts import attempt
-from reporter.types import Metric, Quantity, Reading, absent, exact
+from reporter.model import Metric, Quantity, Reading, absent, exact
+from reporter.model.attempts import attempt
 
 if TYPE_CHECKING:
-    from reporter.measuring.subject import Subject
+    from reporter.worker.subject import Subject
 
 LAYERS = Quantity(
     key="layers",
@@ -37,24 +37,24 @@ BLOCK = Quantity(
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """Runs one image through the network, on meta where it can run there, and traces one block of it."""
-    from reporter.measuring import blocks
-    from reporter.measuring.auxiliary import modules
-    from reporter.measuring.layers import layers, line, visits
-    from reporter.measuring.packing import packed
-    from reporter.measuring.stages import stages
-    from reporter.measuring.subject import marked
+    from reporter.worker import block_graphs
+    from reporter.worker.auxiliary_heads import modules
+    from reporter.worker.layers import layers, line, visits
+    from reporter.worker.packed_weights import packed
+    from reporter.worker.stage_costs import stages
+    from reporter.worker.subject import marked
 
     met, refusal = subject.counted(lambda device: visits(subject.on(device), subject.input(1, device)))
     network = met[""].module
     parts, rows = stages(network, met, subject.architecture.input_size, subject.heads), layers(met)
     yield marked(exact(LAYERS, len(rows), stages=parts, layers=[line(row) for row in rows]), refusal)
-    block = blocks.typical(network, met, parts, facts.card(subject.architecture.name).get("block", ""))
+    block = block_graphs.typical(network, met, parts, facts.card(subject.architecture.name).get("block", ""))
     if hidden := packed(block.module):
         yield from absent((BLOCK,), "unsupported", f"packed weights are not counted: {', '.join(hidden)}")
         return
     in_heads = {id(weight) for head in modules(network, subject.heads) for weight in head.parameters()}
     size = sum(parameter.numel() for parameter in block.module.parameters() if id(parameter) not in in_heads)
-    graph, verdict = attempt(partial(blocks.graph, block))
+    graph, verdict = attempt(partial(block_graphs.graph, block))
     if graph is None:
         yield from absent((BLOCK,), "unsupported", f"torch.fx cannot trace it: {verdict.reason}")
         return

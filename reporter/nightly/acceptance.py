@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reporter import store
+from reporter.model import ReporterError
 from reporter.nightly import baseline, state
-from reporter.nightly.folder import Folder
+from reporter.nightly.run_folder import Folder
 from reporter.nightly.state import Acceptance, Acceptances, Finding
-from reporter.types import ReporterError
+from reporter.store import record_files
 
 
 def accept(folder: Folder, architecture: str | None, metric: str | None, reason: str, now: str) -> list[Finding]:
@@ -45,7 +45,7 @@ def settle(folder: Folder) -> None:
         return
     if settled.accepted:
         base = baseline.read(folder)
-        folder.promote(baseline.merged(base.records, store.load_all(folder.out)[0]))
+        folder.promote(baseline.merged(base.records, record_files.load_all(folder.out)[0]))
     state.save(folder.run_file, settled)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from reporter import history, store
-from reporter.comparing.pairs import is_exact
-from reporter.nightly.folder import Folder
-from reporter.types import Reading, Record
+from reporter.compare.matching import is_exact
+from reporter.model import Reading, Record
+from reporter.nightly.run_folder import Folder
+from reporter.store import history, record_files
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ def read(folder: Folder, other: Path | None = None) -> Baseline:
     """
     nightly = folder.base.exists() or folder.run_file.exists()
     place = other or (folder.base if nightly else folder.out)
-    records, complaints = store.load_all(place)
-    readable = {store.record_path(place, record.machine, record.architecture).name for record in records}
+    records, complaints = record_files.load_all(place)
+    readable = {record_files.record_path(place, record.machine, record.architecture).name for record in records}
     names = {path.name for path in place.glob("records/*/*.json")} - readable
     unreadable = sorted(unquote(name.removesuffix(".json")) for name in names)
     return Baseline(tuple(records), tuple(unreadable), tuple(complaints))

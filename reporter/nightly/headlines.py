@@ -8,13 +8,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import Field
 
-from reporter import files
-from reporter.exits import FAILED, REGRESSED, USAGE
+from reporter.host import files
+from reporter.host.exit_codes import FAILED, REGRESSED, USAGE
+from reporter.model import ReporterError
+from reporter.model.readings import Model
 from reporter.nightly import state
 from reporter.nightly.screen import moment
-from reporter.readings import Model
-from reporter.telling import render
-from reporter.types import ReporterError
+from reporter.report import render
 
 MOST = 60
 """Runs that are kept; older ones are dropped."""

@@ -12,15 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reporter import history
-from reporter.comparing.compare import Results
-from reporter.comparing.levels import NIGHTS
-from reporter.comparing.pairs import is_time
-from reporter.history import PastRun
-from reporter.nightly.folder import Folder
+from reporter.compare.folders import Results
+from reporter.compare.levels import NIGHTS
+from reporter.compare.matching import is_time
+from reporter.model import Record, ReporterError
+from reporter.model.readings import same_conditions
+from reporter.nightly.run_folder import Folder
 from reporter.nightly.state import TIMES, Acceptance, Place, Red, Run, Start
-from reporter.readings import same_conditions
-from reporter.types import Record, ReporterError
+from reporter.store import history
+from reporter.store.history import PastRun
 
 
 def past(path: Path, tonight: Sequence[Record], starts: Iterable[Start], last: Run | None) -> list[PastRun]:

@@ -7,16 +7,16 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reporter import own
 from reporter.architectures.timm import PREFIX
-from reporter.fields import LONGEST_NAME, legible
-from reporter.roster import chosen, discovered, referred, timms
-from reporter.running.ledger import blank
-from reporter.running.request import Request
-from reporter.running.slots import Executor
-from reporter.selection import select
-from reporter.trials import check_networks
-from reporter.types import Architecture, Reading, Record, ReporterError, absent
+from reporter.model import Architecture, Reading, Record, ReporterError, absent
+from reporter.model.fields import LONGEST_NAME, legible
+from reporter.registry import references as own
+from reporter.registry.selection import select
+from reporter.run.ledger import blank
+from reporter.run.request import Request
+from reporter.run.roster import chosen, discovered, referred, timms
+from reporter.run.slots import Executor
+from reporter.run.trials import check_networks
 
 if TYPE_CHECKING:
     from torch import nn

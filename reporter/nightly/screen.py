@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from shlex import quote
 
-from reporter.comparing.differences import Differences
-from reporter.comparing.grouped import NAMED, Row, and_more, by_reason, described, groups, most
-from reporter.history import PastRun
+from reporter.compare.differences import Differences
+from reporter.model import Quantity, Record
+from reporter.model.settings import FailOn
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.state import Failing, Finding, Kind
-from reporter.settings import FailOn
-from reporter.telling import units
-from reporter.telling.language import SOURCE, language
-from reporter.types import Quantity, Record
+from reporter.report import units
+from reporter.report.grouping import NAMED, Row, and_more, by_reason, described, groups, most
+from reporter.report.language import SOURCE, language
+from reporter.store.history import PastRun
 
 NAMED_REASONS = 3
 COUNTS: dict[Kind, str] = {

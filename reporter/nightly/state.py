@@ -8,11 +8,11 @@ from typing import Literal, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_core import from_json
 
-from reporter import files
-from reporter.fields import plain
-from reporter.readings import Model, Number
-from reporter.settings import FailOn
-from reporter.types import ReporterError
+from reporter.host import files
+from reporter.model import ReporterError
+from reporter.model.fields import plain
+from reporter.model.readings import Model, Number
+from reporter.model.settings import FailOn
 
 Kind = Literal["exact", "failed", "removed", "slower", "level"]
 EXACT: tuple[Kind, ...] = ("exact", "failed", "removed")

@@ -1,0 +1,111 @@
+"""One architecture measured for a caller in Python, by a process of its own: the caller's stays as it is.
+
+Options go to it as JSON on standard input, the place of the record comes back on standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypedDict, Unpack
+
+import reporter
+from reporter.host import files, interrupts
+from reporter.host.exit_codes import USAGE
+from reporter.model import Record, ReporterError
+from reporter.model.settings import Preset, Weights, settings
+from reporter.store import record_files
+
+
+class Options(TypedDict, total=False):
+    """The options of the main job that matter for one network, with its defaults."""
+
+    preset: Preset
+    device: str | Sequence[str]
+    dataset: str
+    data_root: str
+    weights: Weights
+    steps: int
+    seeds: int
+    timeout: float
+    fresh: bool
+
+
+def measure(
+    architecture: str,
+    metrics: str | Sequence[str] = (),
+    *,
+    out: str | os.PathLike[str] | None = None,
+    **options: Unpack[Options],
+) -> Record:
+    """Measures one network and gives its record; what failed is in it with the reason.
+
+    `architecture` is a name that the command line knows, or one's own as FILE.py:NAME; `metrics` are groups or keys,
+    all where none is named. With `out` the record is kept in that folder and used again. ReporterError says what is
+    wrong with what was asked for.
+    """
+    if unknown := sorted(set(options) - set(Options.__annotations__)):
+        raise TypeError(f"measure() has no option {unknown[0]!r}; it has {', '.join(Options.__annotations__)}")
+    own = ":" in architecture and not architecture.startswith("timm:")
+    asked = {"architecture" if own else "architectures": [architecture], "metrics": metrics, **options}
+    with TemporaryDirectory(prefix="reporter-", ignore_cleanup_errors=True) as temporary:
+        question = {"out": str(Path(out or temporary).absolute()), "settings": asked}
+        return record_files.load(Path(_ask(json.dumps(question))))
+
+
+def _ask(question: str) -> str:
+    """What the process answers; ReporterError with its last line where it has none."""
+    here = str(Path(reporter.__file__).parents[1])
+    path = os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH", "")) if part)
+    variables = os.environ | {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
+    command = [sys.executable, "-m", "reporter.api.single"]
+    done = subprocess.run(command, input=question, capture_output=True, text=True, check=False, env=variables)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"the measuring process ended with exit code {done.returncode}"]
+        raise ReporterError(lines[-1])
+    return done.stdout.strip()
+
+
+def serve() -> int:
+    """Measures what standard input asks for; the exit code, 2 where it cannot be measured."""
+    interrupts.listen()
+    asked = json.load(sys.stdin)
+    try:
+        sys.stdout.write(str(_measured(Path(asked["out"]), asked["settings"])))
+    except ReporterError as error:
+        sys.stderr.write(" ".join(str(error).split()) + "\n")
+        return USAGE
+    return 0
+
+
+def _measured(out: Path, asked: dict[str, object]) -> Path:
+    from reporter.cli.progress import Lines
+    from reporter.host import machine
+    from reporter.run import experiment
+    from reporter.run.executors.local import LocalExecutor
+    from reporter.run.preparation import prepare
+
+    own = asked.get("architecture")
+    chosen = settings({**asked, "architecture": tuple(own) if isinstance(own, list) else ()})
+    executor = LocalExecutor()
+    request = replace(prepare(out, chosen, executor), claims=())
+    if len(request.architectures) > 1:
+        names = ", ".join(entry.name for entry in request.architectures)
+        raise ReporterError(f"one architecture at a time, not {names}")
+    held = files.hold(out)
+    try:
+        experiment.run(request, executor, Lines(StringIO()))
+    finally:
+        held.close()
+    return record_files.record_path(out, machine.key(), request.architectures[0].name)
+
+
+if __name__ == "__main__":
+    sys.exit(serve())

@@ -1,0 +1,111 @@
+"""Accuracy against its price: a bubble per network, as large as its parameters, and the Pareto front."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from reporter.charts._plane import across, plane, upward
+from reporter.model import Chart, Record
+from reporter.report import units
+from reporter.report.comparison import Comparison, accuracy, front
+from reporter.report.language import Language
+from reporter.report.tooltips import about, reading
+from reporter.report.vega import FRONT, Spec, data
+
+GIGA = units.Scale(1e9, "G")
+
+
+def against(key: str) -> Callable[[Comparison, Language], Spec | None]:
+    """Draws published top-1 over a price; a time is that of the newest machine alone."""
+
+    def draw(comparison: Comparison, language: Language) -> Spec | None:
+        records = comparison.networks if key == "macs" else comparison.of(comparison.machines[0])
+        known = [record for record in records if record.value(key) and _top1(record) and record.value("parameters")]
+        if len(known) < 2:
+            return None
+        quantity = comparison.quantities[key]
+        scale = GIGA if key == "macs" else units.scale(quantity, [record.value(key) for record in known])
+        ahead = front(known, key) if _complete(comparison, records, key) else ()
+        ahead = ahead if key == "macs" else comparison.unmatched(ahead, key)
+        first = {record.architecture for record in ahead}
+        rows = [_row(record, key, scale.factor, record.architecture in first, language) for record in known]
+        x = across([row["x"] for row in rows], _title(comparison, key, scale.word, language))
+        y = upward([row["y"] for row in rows], language._("ImageNet top-1, single crop (%)"))
+        families = list(dict.fromkeys(record.family for record in known))
+        lines = [_front([row for row in rows if row["front"]])] if first else []
+        return {**plane(rows, x, y, families, under=lines), **_judged(comparison, bool(first), language)}
+
+    return draw
+
+
+def _complete(comparison: Comparison, records: Sequence[Record], key: str) -> bool:
+    """Whether every network has a published accuracy and the cost, so that none is missing from the front."""
+    _weights, published, count = comparison.coverage
+    costly = sum(bool(record.value(key)) for record in (*records, *comparison.hidden))
+    return published == count == costly
+
+
+def _judged(comparison: Comparison, drawn: bool, language: Language) -> Spec:
+    """A title that says of which networks the front is, or why there is none; nothing where it is of all."""
+    weights, published, count = comparison.coverage
+    if drawn and weights == count:
+        return {}
+    if drawn:
+        message = language._("Pareto front of the {known} of {count} networks with torchvision's weights")
+        return {"title": message.format(known=weights, count=count)}
+    if published == count:
+        return {"title": language._("No Pareto front: not every network has a measured cost")}
+    message = language._("No Pareto front: {known} of {count} networks have a published accuracy")
+    return {"title": message.format(known=published, count=count)}
+
+
+def _title(comparison: Comparison, key: str, word: str, language: Language) -> str:
+    if key == "macs":
+        return language._("MACs (G), one image; FLOPs = 2 × MACs")
+    return f"{language._(comparison.quantities[key].title)}, {language._(word)}"
+
+
+def _top1(record: Record) -> float | None:
+    found = accuracy(record)
+    return found.top1 if found else None
+
+
+def _row(record: Record, key: str, factor: float, first: bool, language: Language) -> dict[str, Any]:
+    found, value = accuracy(record), record.value(key) or 0
+    top1, paper = (found.top1 or 0, found.paper) if found else (0, False)
+    source = language._("the paper's own figure") if paper else language._("torchvision's weights")
+    told = f"{language._('ImageNet top-1')}: {units.share(language, top1)} % ({source})"
+    size = f"{record.input_size} px"
+    words = about(record, told, size, *(reading(record, each, language) for each in (key, "parameters")))
+    low, high = record.readings[key].interval or (value, value)
+    return {
+        "name": record.architecture,
+        "family": record.family,
+        "about": words,
+        "parameters": record.value("parameters"),
+        "x": value / factor,
+        "low": low / factor,
+        "high": high / factor,
+        "y": 100 * top1,
+        "hollow": paper,
+        "front": first,
+    }
+
+
+def _front(rows: list[dict[str, Any]]) -> Spec:
+    """Steps from each network of the front to the next that is dearer and better."""
+    mark = {"type": "line", "color": FRONT, "strokeDash": [6, 4], "strokeWidth": 2, "interpolate": "step-after"}
+    return {"data": data(rows), "mark": mark}
+
+
+CAPTION = (
+    "Published single-crop ImageNet accuracy; the area of a bubble is proportional to the parameters. "
+    "Hollow bubbles have no torchvision weights: the accuracy is the paper's own. "
+    "Dashed: the Pareto front, networks that no other beats at the same price."
+)
+ENTRIES = (
+    Chart("accuracy_macs", "Accuracy against multiply-adds", CAPTION, against("macs"), order=30),
+    Chart("accuracy_latency", "Accuracy against time", CAPTION, against("latency_cpu_1thread"), order=31),
+    Chart("accuracy_latency_cuda", "Accuracy against time on the GPU", CAPTION, against("latency_cuda"), order=32),
+)

@@ -1,0 +1,68 @@
+"""The ranks of the networks in time, as far as the run resolves them."""
+
+from __future__ import annotations
+
+from reporter.charts.bars import families, intervals, names_axis
+from reporter.model import Chart, Record
+from reporter.report.comparison import Comparison
+from reporter.report.headline_latency import TIMES
+from reporter.report.language import Language
+from reporter.report.rank_ranges import Rank, ranks
+from reporter.report.table import mark
+from reporter.report.tooltips import about, reading
+from reporter.report.vega import Spec
+
+STEP, WIDTH = 24, 980
+CROWD = 80
+"""Of more networks than this the picture has too many rows to be read."""
+
+
+def draw(comparison: Comparison, language: Language) -> Spec | None:
+    """A panel per kind of latency of the newest machine, the networks in the order of the first."""
+    machine = comparison.machines[0]
+    found = {key: ranks(comparison, machine, key) for key in TIMES if key in comparison.quantities}
+    known = {key: placed for key, placed in found.items() if placed}
+    if not known or max(len(placed) for placed in known.values()) > CROWD:
+        return None
+    records = {record.architecture: record for record in comparison.of(machine)}
+    names = list(dict.fromkeys(name for placed in known.values() for name in placed))
+    panels = []
+    for index, (key, placed) in enumerate(known.items()):
+        rows = [_row(records[name], key, rank, language) for name, rank in placed.items()]
+        title = language._("rank: {what}").format(what=language._(comparison.quantities[key].title))
+        shown = families([records[name] for name in placed])
+        panels.append(_panel(rows, title, (names, shown), WIDTH // len(known), index == 0))
+    return {"hconcat": panels, "spacing": 24}
+
+
+def _row(record: Record, key: str, rank: Rank, language: Language) -> Spec:
+    shared = language._("rank {rank}, shared ranks: {span}").format(rank=rank.rank, span=rank.told(language))
+    words = about(record, shared, reading(record, key, language))
+    text = rank.told(language) + mark(record.readings[key])
+    places = {"value": rank.rank, "low": rank.low, "high": rank.high, "text": text}
+    return {"name": record.architecture, "family": record.family, "about": words, **places}
+
+
+def _panel(rows: list[Spec], title: str, shown: tuple[list[str], list[str]], width: int, names: bool) -> Spec:
+    order, kinds = shown
+    y = {"field": "name", "type": "nominal", "sort": order, "scale": {"domain": order}, "title": None}
+    x = {"field": "value", "type": "quantitative", "title": title, "axis": {"tickMinStep": 1, "tickCount": 6}}
+    domain = {"domain": [0, len(order) * 1.12], "nice": False}
+    return {
+        "width": width,
+        "height": {"step": STEP},
+        "encoding": {"y": {**y, "axis": names_axis() if names else None}, "x": {**x, "scale": domain}},
+        "layer": intervals(rows, kinds),
+    }
+
+
+ENTRIES = (
+    Chart(
+        name="ranks",
+        title="Ranks in time, and how sure they are",
+        caption="Dot: the rank of the measured median. Line: the ranks of all architectures that this run does not "
+        "distinguish from it, by the 95 % interval of their ratio round by round. ≈ marks a noisy time.",
+        draw=draw,
+        order=61,
+    ),
+)

@@ -1,0 +1,89 @@
+"""Over the nights: each network's time relative to the others, a panel each, changes of level marked."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from reporter.compare.levels import Course, Nights
+from reporter.model import Chart
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.run_history import nights
+from reporter.report.vega import INK, MUTED, Spec, data, palette, text
+
+COLUMNS, WIDTH, HEIGHT = 3, 300, 90
+MOST = 30
+"""More panels than this are not looked at; those whose level changed come first."""
+
+
+def draw(comparison: Comparison, language: Language) -> Spec | None:
+    found = nights(comparison)
+    if found is None:
+        return None
+    courses = sorted(found.courses, key=lambda course: not course.steps)[:MOST]
+    values = [value for course in courses for value in course.relative if value is not None]
+    reach = max(0.05, *(abs(value - 1) for value in values)) * 1.15
+    panels = [_panel(found, course, reach, comparison, language) for course in courses]
+    return {"columns": COLUMNS, "spacing": 18, "concat": panels}
+
+
+def _panel(found: Nights, course: Course, reach: float, comparison: Comparison, language: Language) -> Spec:
+    record = comparison.network(course.architecture)
+    colour = palette(comparison.families)[record.family] if record else MUTED
+    count = len(course.relative)
+    rows = [{"x": number, "y": 100 * (value - 1)} for number, value in enumerate(course.relative) if value is not None]
+    marks = [
+        {
+            "x": step.night - 0.5,
+            "y": math.copysign(80 * reach, 1 - step.ratio),  # where the line is not
+            "told": f"{language.signed(100 * (step.ratio - 1))} %",
+            "late": step.night > 0.75 * count,
+        }
+        for step in course.steps
+    ]
+    x: dict[str, Any] = {
+        "field": "x",
+        "type": "quantitative",
+        "title": None,
+        "scale": {"domain": [-0.5, count - 0.5], "nice": False},
+        "axis": {"grid": False, "tickMinStep": 1, "tickCount": 4, "labelExpr": _labels(found, language)},
+    }
+    y = {
+        "field": "y",
+        "type": "quantitative",
+        "title": None,
+        "scale": {"domain": [-100 * reach, 100 * reach], "nice": False},
+        "axis": {"tickCount": 3, "labelExpr": "datum.label + ' %'"},
+    }
+    layers: list[Spec] = [
+        {"data": data([{"y": 0}]), "encoding": {"y": y},
+         "mark": {"type": "rule", "color": MUTED, "strokeDash": [2, 3]}},
+        {"data": data(rows), "mark": {"type": "line", "color": colour, "point": {"color": colour, "size": 24}},
+         "encoding": {"x": x, "y": y}},
+    ]  # fmt: skip
+    if marks:
+        rule = {"type": "rule", "color": INK, "strokeWidth": 1.5}
+        layers.append({"data": data(marks), "mark": rule, "encoding": {"x": x}})
+        for late, align, dx in ((False, "left", 5), (True, "right", -5)):
+            words = text([mark for mark in marks if mark["late"] is late], "told", align=align, dx=dx)
+            layers += [{**layer, "encoding": {**layer["encoding"], "x": x, "y": y}} for layer in words]
+    return {"title": course.architecture, "width": WIDTH, "height": HEIGHT, "layer": layers}
+
+
+def _labels(found: Nights, language: Language) -> str:
+    """Vega's expression for the axis: the day of each night."""
+    days = [language.day(moment) for moment in found.moments]
+    return f"{days!r}[datum.value] || ''"
+
+
+ENTRIES = (
+    Chart(
+        "history",
+        "Over the nights",
+        "Time of each network relative to what all share, night by night, as the deviation from its own "
+        "median. A line marks a night from which on the level is another, with the change.",
+        draw,
+        order=80,
+    ),
+)

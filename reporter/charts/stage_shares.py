@@ -1,0 +1,119 @@
+"""Where a network spends its parameters and its multiply-adds: shares by stage, from the image to the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reporter.charts.bars import names_axis
+from reporter.model import Chart, Record
+from reporter.report import record_structure
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.vega import PAPER, Spec, data
+
+GRIDS = ("#b5e3d3", "#7cccbb", "#46b0b0", "#2d8aa8", "#3a66a0", "#4b4690", "#3b2a68")
+"""From the full grid to the coarsest."""
+LAST = "#e08a00"
+DARK, BRIGHT = "#10151a", "#ffffff"
+WIDTH, STEP = 400, 24
+LEAST = 8
+"""A smaller share, in percent, has no room for its number."""
+
+
+def draw(comparison: Comparison, language: Language) -> Spec | None:
+    known = [record for record in comparison.networks if record_structure.stages(record)]
+    if not known:
+        return None
+    _ = language._
+    parameters = [row for record in known for row in _rows(record, "parameters", language)]
+    macs = [row for record in known for row in _rows(record, "macs", language)]
+    shown = {row["grid"]: row["colour"] for row in sorted(parameters + macs, key=lambda row: row["rank"])}
+    order = [record.architecture for record in known]
+    return {
+        "spacing": 24,
+        "hconcat": [
+            _panel(parameters, order, shown, _("share of the parameters (%)"), names_axis()),
+            _panel(macs, order, shown, _("share of the MACs (%)"), None),
+        ],
+    }
+
+
+def _panel(rows: list[Spec], order: list[str], shown: dict[str, str], title: str, names: Spec | None) -> Spec:
+    scale = {"domain": list(shown), "range": list(shown.values())}
+    legend = {"orient": "top", "title": None, "columns": 8, "symbolType": "square"}
+    wide = [row for row in rows if row["end"] - row["start"] >= LEAST]
+    colour = {"field": "grid", "type": "nominal", "scale": scale, "legend": legend}
+    bar = {"type": "bar", "height": 17, "stroke": PAPER, "strokeWidth": 1}
+    whole = {"scale": {"domain": [0, 100], "nice": False}, "axis": {"tickCount": 5, "grid": False}}
+    return {
+        "width": WIDTH,
+        "height": {"step": STEP},
+        "encoding": {
+            "y": {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": names},
+            "x": {"field": "start", "type": "quantitative", "title": title, **whole},
+        },
+        "layer": [
+            {"data": data(rows), "mark": bar, "encoding": {"x2": {"field": "end"}, "color": colour}},
+            *(_numbers([row for row in wide if row["ink"] == ink], ink) for ink in (DARK, BRIGHT)),
+        ],
+    }
+
+
+def _numbers(rows: list[Spec], ink: str) -> Spec:
+    middles = [{**row, "start": (row["start"] + row["end"]) / 2} for row in rows]
+    return {
+        "data": data(middles),
+        "mark": {"type": "text", "fontSize": 11.5, "color": ink},
+        "encoding": {"text": {"field": "text"}},
+    }
+
+
+def _rows(record: Record, price: str, language: Language) -> list[Spec]:
+    """The shares of a network from left to right: stages on one grid together, each fully connected layer apart."""
+    parts: list[tuple[int | None, int]] = []
+    for stage in record_structure.stages(record):
+        value = int(getattr(stage, price))
+        if parts and stage.level is not None and parts[-1][0] == stage.level:
+            parts[-1] = (stage.level, parts[-1][1] + value)
+        elif value:
+            parts.append((stage.level, value))
+    return _shares(record.architecture, parts, language)
+
+
+def _shares(name: str, parts: Sequence[tuple[int | None, int]], language: Language) -> list[Spec]:
+    whole, start, rows = sum(value for _, value in parts), 0.0, []
+    for level, value in parts:
+        end = start + 100 * value / whole
+        rank = len(GRIDS) if level is None else min(max(level, 0), len(GRIDS) - 1)
+        rows.append(
+            {
+                "name": name,
+                "start": round(start, 3),
+                "end": round(end, 3),
+                "text": language.number(end - start),
+                "rank": rank,
+                "grid": language._("no grid: fully connected") if level is None else _grid(rank, language),
+                "colour": (*GRIDS, LAST)[rank],
+                "ink": DARK if rank < 3 or level is None else BRIGHT,
+            }
+        )
+        start = end
+    return rows
+
+
+def _grid(rank: int, language: Language) -> str:
+    """The grid of a stage, as a fraction of the image's side."""
+    return language._("full grid") if rank == 0 else f"1/{2**rank}"
+
+
+ENTRIES = (
+    Chart(
+        name="stages",
+        title="Where a network spends its parameters and MACs",
+        caption="Shares of each network's parameters and MACs from the image to the classes: stages by the side of "
+        "their grid as a fraction of the image's, each fully connected layer apart. The first stages cost "
+        "multiply-adds, the last ones parameters.",
+        draw=draw,
+        order=43,
+    ),
+)

@@ -1,0 +1,75 @@
+"""`reporter ab --a ENV --b ENV`: two environments, timed in turns."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reporter.host import files, printing
+from reporter.host.exit_codes import FAILED, REGRESSED
+from reporter.registry import plugins
+
+if TYPE_CHECKING:
+    from reporter.model.settings import FailOn
+
+
+@click.command("ab")
+@click.option("--a", "a", type=click.Path(path_type=Path), required=True, metavar="ENV", help="The environment before.")
+@click.option("--b", "b", type=click.Path(path_type=Path), required=True, metavar="ENV", help="The environment after.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Keep the records of both in DIR/a, DIR/b.")
+@click.option("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
+@click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="A network of one's own.")
+@click.option("--metrics", metavar="M,…", default="latency", help="Which times (default: latency, all of them).")
+@click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
+@click.option("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="For one architecture, all its measurements together.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--fail-on", type=click.Choice(["timing", "never"]), default="never", help="What makes the exit code 1.")
+@click.pass_context
+def ab_command(
+    context: click.Context, /, *, a: Path, b: Path, out: Path | None, as_json: bool, fail_on: FailOn, **options: Any
+) -> None:
+    """Which of two Python environments is slower: every network timed in both in turns, in one job.
+
+    ENV is a virtual environment, or the path of its Python. Each side imports its own torch and torchvision; besides
+    these it needs pydantic, but not this program. The same ENV on both sides is an A/A control.
+    """
+    from reporter.cli.progress import progress
+    from reporter.compare import paired
+    from reporter.compare.document import still_failing
+    from reporter.model.settings import settings
+    from reporter.report import ab_verdicts
+    from reporter.run.paired import ab
+    from reporter.run.preparation import prepare_ab
+
+    request = prepare_ab(out, settings(options))
+    for line in plugins.complaints():
+        printing.note(line)
+    environments = (a, b)
+    examined = ab.examine(request, environments)
+    seen, held = progress(sys.stderr), files.hold(out) if out else None
+    try:
+        books = ab.run(request, environments, examined, out is not None, seen)
+    finally:
+        seen.close()
+        if held:
+            held.close()
+    records = [list(book.values()) for book in books]
+    found, failing = paired.judge(*records), still_failing(*records)
+    broken = any(
+        not reading.measured or reading.lost
+        for book in books
+        for made in book.values()
+        for reading in made.readings.values()
+    )
+    code = REGRESSED if found.fails(fail_on) else FAILED if broken else 0
+    call = ab_verdicts.Call(request.run, request.started, fail_on, code, tuple(failing))
+    document = ab_verdicts.document(found, examined, (str(a), str(b)), call)
+    click.echo(printing.document(files.dumps(document)) if as_json else ab_verdicts.in_words(found, examined))
+    context.exit(code)
+
+
+ENTRIES = (ab_command,)

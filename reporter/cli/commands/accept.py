@@ -1,0 +1,38 @@
+"""`reporter accept DIR`: the findings of the last nightly run become the new baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("accept")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--architecture", metavar="NAME", help="Only the findings of this architecture.")
+@click.option("--metric", metavar="KEY", help="Only the findings of this metric.")
+@click.option("--reason", metavar="TEXT", default="", help="Why the change is accepted; stored in accepted.json.")
+def accept_command(folder: Path, architecture: str | None, metric: str | None, reason: str) -> None:
+    """Accept the findings of the last nightly run in DIR.
+
+    They are added to DIR/accepted.json, which can be committed. When all findings are accepted, the run is the
+    baseline of the next one.
+    """
+    from reporter.host import files, printing
+    from reporter.model import ReporterError
+    from reporter.nightly.acceptance import accept
+    from reporter.nightly.run_folder import Folder
+    from reporter.run.request import moment
+
+    if not folder.is_dir():
+        raise ReporterError(f"{folder}: there is no such folder")
+    with files.hold(folder):
+        place = Folder(folder)
+        if place.complete.exists():
+            place.place()
+        accepted = accept(place, architecture, metric, reason, moment())
+    for each in accepted:
+        printing.say(f"accepted: {each.architecture} {each.title or 'not measured any more'}")
+
+
+ENTRIES = (accept_command,)

@@ -1,0 +1,54 @@
+"""`reporter compare BASE NEW`: what changed, and whether it is noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reporter.host import files, printing
+from reporter.host.exit_codes import REGRESSED
+
+if TYPE_CHECKING:
+    from reporter.model.settings import FailOn
+
+
+@click.command("compare")
+@click.argument("base", type=click.Path(path_type=Path), metavar="BASE")
+@click.argument("new", type=click.Path(path_type=Path), metavar="NEW")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--markdown", is_flag=True, help="For the summary of a nightly job.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["exact", "timing", "level", "any", "never"]),
+    default="never",
+    help="What makes the exit code 1 (default: never).",
+)
+@click.pass_context
+def compare_command(
+    context: click.Context, /, *, base: Path, new: Path, as_json: bool, markdown: bool, fail_on: FailOn
+) -> None:
+    """What changed between two result folders, and whether it is noise."""
+    from reporter.compare import folders
+    from reporter.nightly.level import of_folder
+    from reporter.report import changes
+
+    if as_json and markdown:
+        raise click.UsageError("--json and --markdown are two formats; use one of them")
+    sides = of_folder(folders.read(base, "BASE")), of_folder(folders.read(new, "NEW"))
+    folders.check_rounds(fail_on, sides)
+    machines = {record.machine for record in sides[1].records}
+    folders.check_level(fail_on, folders.past_level(*sides), machines, f"{base} and {new}")
+    found = folders.compare_results(*sides)
+    complaints = [line for side in sides for line in side.complaints]
+    code = REGRESSED if found.fails(fail_on) else 0
+    if as_json:
+        document = folders.as_json(found, sides, (str(base), str(new)), fail_on, code)
+        click.echo(printing.document(files.dumps(document)))
+    else:
+        click.echo((changes.in_markdown if markdown else changes.in_words)(found, complaints))
+    context.exit(code)
+
+
+ENTRIES = (compare_command,)

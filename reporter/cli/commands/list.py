@@ -1,0 +1,28 @@
+"""`reporter list`: what is known."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command("list")
+@click.option("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
+@click.option("--architecture", "references", multiple=True, metavar="FILE.py:NAME", help="A network of one's own.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def list_command(architectures: str | None, references: tuple[str, ...], as_json: bool) -> None:
+    """Architectures, data sets and metrics."""
+    from reporter.cli import listing
+    from reporter.host import printing
+    from reporter.registry import plugins
+
+    words = architectures.split(",") if architectures is not None else [] if references else ["lecture"]
+    known = listing.known(words, references)
+    for line in plugins.complaints():
+        printing.note(line)
+    document = printing.document(json.dumps(known, ensure_ascii=False, indent=1))
+    click.echo(document if as_json else listing.in_words(known))
+
+
+ENTRIES = (list_command,)

@@ -1,0 +1,64 @@
+"""`reporter nightly --out DIR`: one night, compared with the last accepted one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reporter.cli.options import main_options
+from reporter.host import printing
+from reporter.host.exit_codes import INTERRUPTED
+from reporter.registry import plugins
+
+
+@click.command("nightly")
+@main_options
+@click.pass_context
+def nightly_command(
+    context: click.Context,
+    /,
+    *,
+    out: Path | None,
+    config: Path | None,
+    quiet: bool | None,
+    label: dict[str, str],
+    **options: Any,
+) -> None:
+    """Measure everything and compare it with the last accepted run.
+
+    Takes all options of the main job; --fail-on is exact if it is not given. Exit codes: 0 nothing regressed; 1 a
+    regression that is not accepted; 2 usage, or the results cannot be written; 3 some measurement failed; 130
+    interrupted. The last complete run stays in DIR until this one is complete.
+    """
+    from reporter.cli.progress import progress
+    from reporter.nightly import one_run
+
+    work = one_run.plan(out, config, options, label)
+    cautions = [f"{each.name}: {each.caution}" for each in work.request.architectures if each.caution]
+    for line in (*plugins.complaints(), *cautions, *work.request.notices):
+        printing.note(line)
+    seen = progress(sys.stderr, bool(quiet))
+    try:
+        code = one_run.run(work, seen, one_run.Output(printing.say, _show))
+    except KeyboardInterrupt:
+        seen.close()
+        printing.say(f"interrupted; the last complete run stays in {work.folder.out}")
+        code = INTERRUPTED
+    finally:
+        seen.close()
+    context.exit(code)
+
+
+def _show(line: str) -> None:
+    """Prints a line of the result; a closed pipe or a full disk behind standard output changes no exit code."""
+    try:
+        click.echo(printing.inert(line))
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+ENTRIES = (nightly_command,)

@@ -1,0 +1,40 @@
+"""What `reporter list` knows: architectures, data sets, metrics; a worker is asked only where the question needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reporter.host import printing
+from reporter.model import Metric
+from reporter.registry.catalog import collect
+from reporter.registry.selection import datasets
+from reporter.run.executors.local import LocalExecutor
+from reporter.run.roster import chosen
+
+
+def known(words: Sequence[str], references: Sequence[str] = ()) -> dict[str, Any]:
+    """Everything there is, JSON-able; of one's own networks those that references name."""
+    metrics = collect("reporter.metrics", Metric).values()
+    return {
+        "architectures": [
+            {"name": entry.name, "family": entry.family, "year": entry.year, "input_size": entry.input_size}
+            for entry in chosen(words, references, LocalExecutor())
+        ],
+        "datasets": [{"name": entry.name, "title": entry.title} for entry in datasets().values()],
+        "metrics": [
+            {"key": q.key, "group": q.group, "unit": q.unit, "title": q.title} for m in metrics for q in m.quantities
+        ],
+    }
+
+
+def in_words(known: dict[str, Any]) -> str:
+    """The same as three aligned lists."""
+    blocks = [f"{title}\n{_columns(known[title])}" for title in ("architectures", "datasets", "metrics")]
+    return "\n\n".join(blocks)
+
+
+def _columns(rows: list[dict[str, Any]]) -> str:
+    table = [["" if cell is None else str(cell) for cell in row.values()] for row in rows]
+    widths = [max(len(row[index]) for row in table) for index in range(len(table[0]))]
+    return printing.text("- " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in table)

@@ -1,0 +1,180 @@
+"""The command line: argv -> measure, store, tell; the only module that prints or turns an error into an exit code."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+import reporter
+from reporter.cli.options import main_options
+from reporter.host import files, interrupts, printing
+from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
+from reporter.model import ReporterError
+from reporter.registry import plugins
+from reporter.registry.catalog import collect
+
+if TYPE_CHECKING:
+    from reporter.compare.baseline_file import Kept
+    from reporter.compare.folders import Results
+    from reporter.model.settings import FailOn
+    from reporter.run.request import Outcome
+
+COLLECTING = (100_000, 50, 100)
+"""Thresholds of garbage collection: with Python's own, a report on thousands of records is searched over and over."""
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(reporter.__version__, prog_name="reporter")
+@main_options
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    out: Path | None,
+    config: Path | None,
+    label: dict[str, str],
+    quiet: bool | None,
+    **options: Any,
+) -> None:
+    """Measure convolutional networks and report on them.
+
+    Exit codes: 0 all measured; 1 a regression that --fail-on asks for, also where some measurement failed; 2 usage; 3
+    some measurement failed; 130 interrupted.
+    """
+    if context.invoked_subcommand is None:
+        context.exit(measure_and_report(out, config, options, label, bool(quiet)))
+
+
+for entry in collect("reporter.cli.commands", click.Command).values():  # type: ignore[type-var]  # all have names
+    command.add_command(entry)
+
+
+def measure_and_report(
+    out: Path | None, config: Path | None, options: dict[str, Any], labels: Mapping[str, str], quiet: bool = False
+) -> int:
+    """The main job; gives the exit code."""
+    from reporter.cli.progress import progress
+    from reporter.compare import baseline_file
+    from reporter.compare.folders import baseline
+    from reporter.model.durations import duration
+    from reporter.model.settings import configured_out, settings
+    from reporter.report import build
+    from reporter.report.language import known
+    from reporter.run import experiment
+    from reporter.run.preparation import choose_executor, prepare
+    from reporter.store import record_files
+
+    chosen = settings(options, config)
+    out = out or configured_out(config)
+    languages = known(chosen.lang)
+    before = baseline(chosen)
+    executor = choose_executor(chosen)
+    request = replace(prepare(out, chosen, executor), labels=labels)
+    cautions = [f"{each.name}: {each.caution}" for each in request.architectures if each.caution]
+    for line in (*plugins.complaints(), *cautions, *request.notices):
+        printing.note(line)
+    seen, held = progress(sys.stderr, quiet), files.hold(request.folder)
+    code, start = USAGE, record_files.history_size(request.folder)
+    try:
+        outcome = experiment.run(request, executor, seen)
+        seen.close()
+        if outcome.jobs and not quiet:
+            printing.say(seen.split())
+        failed = bool(outcome.failed or outcome.lost)
+        found, document, ended = _compared(before, request.folder, chosen.fail_on, failed)
+        try:
+            baseline_file.keep(request.folder, found, document)
+            written = build.write(request.folder, languages)
+        except ReporterError as error:  # a full disk hides no regression
+            if ended != REGRESSED:
+                raise
+            printing.say(f"reporter: {error}")
+            code = ended
+            return code
+        code = ended
+    except KeyboardInterrupt:
+        seen.close()
+        printing.say(f"interrupted; what is measured is kept in {request.folder}: the same command goes on from there")
+        code = INTERRUPTED
+        return code
+    finally:
+        seen.close()
+        record_files.add_to_history(request.folder, start, {"exit_code": code})
+        held.close()
+    if outcome.foreign:
+        printing.say(
+            f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy"
+        )
+    printing.say(
+        f"{_spent(outcome, duration(outcome.seconds))}; {next(path for path in written if path.suffix == '.html')}"
+    )
+    return code
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """The console script: every error becomes one line and an exit code."""
+    interrupts.listen()
+    gc.set_threshold(*COLLECTING)
+    _open_streams()
+    try:
+        code = command.main(arguments, prog_name="reporter", standalone_mode=False)
+    except click.ClickException as error:
+        code = _usage(error.format_message())
+    except ReporterError as error:
+        code = _usage(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        interrupts.leave()
+    if code == INTERRUPTED:
+        interrupts.leave()
+    sys.exit(code or 0)
+
+
+def _compared(
+    before: Results | None, folder: Path, fail_on: FailOn, failed: bool
+) -> tuple[Kept | None, dict[str, Any] | None, int]:
+    """What changed since the baseline, which is printed, as nouns and as a document; and the exit code."""
+    from reporter.compare import baseline_file, folders
+    from reporter.nightly.level import of_folder
+    from reporter.report import changes as words
+
+    code = FAILED if failed else 0
+    if before is None:
+        return None, None, code
+    now = folders.read(folder, "--out")
+    sides = of_folder(before), of_folder(now)
+    found = folders.compare_results(*sides)
+    code = REGRESSED if found.fails(fail_on) else code
+    document = folders.as_json(found, sides, (before.folder.name, folder.name), fail_on, code)
+    lines = words.in_words(found, (*before.complaints, *now.complaints)).split("\n")
+    for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
+        printing.say(line)
+    return baseline_file.Kept(before.folder.name, before.measured, found), document, code
+
+
+def _spent(outcome: Outcome, words: str) -> str:
+    if not outcome.jobs:
+        return "nothing to measure: all readings are there already"
+    failed = f", {outcome.failed} readings failed" if outcome.failed else ""
+    failed += f", {outcome.lost} readings lack rounds that failed" if outcome.lost else ""
+    inside = outcome.busy / outcome.seconds / outcome.slots
+    return f"measured for {words}, {inside:.0%} of it inside measured calls{failed}"
+
+
+def _usage(line: str) -> int:
+    printing.say("reporter: " + " ".join(line.split()))
+    return USAGE
+
+
+def _open_streams() -> None:
+    """UTF-8 whatever the locale is; a stream that the caller has closed is written nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  it stays open to the end
+        getattr(sys, name).reconfigure(encoding="utf-8", errors="replace")

@@ -1,0 +1,179 @@
+"""What is seen while measuring: a live line on a terminal, one line per finished measurement in a pipe."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from reporter.host.printing import inert
+from reporter.model import WITHIN, Evidence, Reading
+from reporter.model.durations import duration
+from reporter.report import units
+from reporter.report.language import language
+
+if TYPE_CHECKING:
+    from reporter.host.job import Job
+
+GUESS = {"counting": 0.4, "fvcore": 1.2, "resident": 0.8, "gradients": 0.8, "fine-tuning": 25.0, "linear probe": 10.0}
+TIMING_GUESS = 5.0
+
+
+class Lines:
+    """For pipes and logs: one line per finished measurement, after the share of jobs done and the time left."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.jobs: Sequence[Job] = ()
+        self.done = 0
+        self.at_once = 1
+        self._seconds: dict[str, list[float]] = defaultdict(list)
+        self._loading = 0.0
+
+    def plan(self, jobs: Sequence[Job], at_once: int = 1) -> None:
+        self.jobs, self.at_once = jobs, at_once
+
+    def begin(self, job: Job) -> None:
+        """Nothing to say yet."""
+
+    def reading(self, architecture: str, reading: Reading) -> None:
+        self.say(f"[{self.done}/{len(self.jobs)}] {architecture} {reading.quantity.key} {in_words(reading)}")
+
+    def pair(self, job: Job, readings: Sequence[Reading]) -> None:
+        """A measurement of `reporter ab` is done: the readings of A and B so far."""
+        a, b = (_short(reading) for reading in readings)
+        left = f"; about {duration(self.left())} left" if self.done < len(self.jobs) else ""
+        self.say(
+            f"[{self.done}/{len(self.jobs)}] {job.architecture} {readings[0].quantity.key}, round {job.round + 1}: "
+            f"A {a}, B {b}{left}"
+        )
+
+    def end(self, job: Job, seconds: float) -> None:
+        if self.done < self.at_once:  # the first worker of a slot waits until the fork server has torch
+            loading = max(0.0, seconds - GUESS.get(job.process, TIMING_GUESS))
+            self._loading, seconds = self._loading + loading, seconds - loading
+        self.done += 1
+        self._seconds[job.process].append(seconds)
+
+    def claim(self, evidence: Evidence) -> None:
+        told = f"failed: {evidence.reason}" if evidence.reason else "its evidence is measured"
+        self.say(f"[{self.done}/{len(self.jobs)}] claim {evidence.claim} {told}")
+
+    def left(self) -> float:
+        """Seconds that the jobs ahead will take, by what their like took so far; guesses are scaled the same way."""
+        guessed = sum(GUESS.get(name, TIMING_GUESS) * len(took) for name, took in self._seconds.items())
+        took_all = sum(sum(took) for took in self._seconds.values())
+        scale = took_all / guessed if guessed else 1.0
+        return sum(self._expected(job.process, scale) for job in self.jobs[self.done :]) / self.at_once
+
+    def split(self) -> str:
+        """Where the time went, process by process."""
+        parts = (f"{name} {duration(sum(took))}" for name, took in self._seconds.items())
+        return ", ".join((f"time by process: loading torch {duration(self._loading)}", *parts))
+
+    def say(self, line: str) -> None:
+        """Where nobody listens any more, or the log's disk is full, measuring goes on in silence."""
+        try:
+            print(inert(line), file=self.stream, flush=True)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+    def _expected(self, process: str, scale: float) -> float:
+        took = self._seconds.get(process)
+        return sum(took) / len(took) if took else GUESS.get(process, TIMING_GUESS) * scale
+
+
+class Live(Lines):
+    """For terminals: the network in hand, what is done, the time left; failures stay on the screen."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns: tuple[Any, ...] = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+        )
+        self._bar = Progress(*columns, console=Console(file=stream))
+        self._task: Any = None
+
+    def plan(self, jobs: Sequence[Job], at_once: int = 1) -> None:
+        super().plan(jobs, at_once)
+        if self._task is None:
+            self._task = self._bar.add_task("starting", total=len(jobs), left="")
+            self._bar.start()
+        self._bar.update(self._task, total=len(jobs))
+
+    def begin(self, job: Job) -> None:
+        rounds = f", round {job.round + 1}" if job.process.startswith("timing") else ""
+        text = f"{job.architecture}: {job.process}{rounds}"
+        self._bar.update(self._task, description=inert(text), left=f"about {duration(self.left())} left")
+
+    def reading(self, architecture: str, reading: Reading) -> None:
+        if not reading.measured and reading.status not in ("unsupported", "skipped"):
+            self.say(f"note: {architecture} {reading.quantity.key} {in_words(reading)}")
+
+    def pair(self, job: Job, readings: Sequence[Reading]) -> None:
+        if not all(reading.measured for reading in readings):
+            super().pair(job, readings)
+
+    def claim(self, evidence: Evidence) -> None:
+        if evidence.reason:
+            super().claim(evidence)
+
+    def end(self, job: Job, seconds: float) -> None:
+        super().end(job, seconds)
+        self._bar.advance(self._task)
+
+    def say(self, line: str) -> None:
+        self._bar.console.print(inert(line), markup=False, highlight=False)
+
+    def close(self) -> None:
+        self._bar.stop()
+
+
+class Quiet(Lines):
+    """Without progress: only messages and failures."""
+
+    def reading(self, architecture: str, reading: Reading) -> None:
+        if reading.value is None and reading.status not in ("unsupported", "skipped"):
+            super().reading(architecture, reading)
+
+    def pair(self, job: Job, readings: Sequence[Reading]) -> None:
+        if not all(reading.measured for reading in readings):
+            super().pair(job, readings)
+
+    def claim(self, evidence: Evidence) -> None:
+        if evidence.reason:
+            super().claim(evidence)
+
+
+def in_words(reading: Reading) -> str:
+    """A reading as one sees it pass by: its value and interval, or what went wrong."""
+    status, reason = reading.verdict.status, "; ".join(reading.notes)
+    if reading.value is None:
+        return f"{status}: {reason}"
+    value = units.stated(language("en"), reading)
+    return f"{value} ({status}: {reason})" if reason and reason != WITHIN else value
+
+
+def _short(reading: Reading) -> str:
+    """The value alone, or what went wrong."""
+    if reading.value is None:
+        return in_words(reading)
+    return units.words(language("en"), reading.quantity, reading.value)
+
+
+def progress(stream: TextIO, quiet: bool = False) -> Lines:
+    """The one that suits the stream."""
+    if quiet:
+        return Quiet(stream)
+    return Live(stream) if stream.isatty() else Lines(stream)

@@ -1,0 +1,127 @@
+"""What a comparison finds, as plain nouns."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic.dataclasses import dataclass
+
+from reporter.model import Number, Quantity
+from reporter.model.settings import FailOn
+
+Kind = Literal["exact", "failed", "removed", "recovered", "new", "information"]
+Judgement = Literal["regressed", "improved", "unchanged", "noisy"]
+BROKEN: tuple[Kind, ...] = ("exact", "failed", "removed")
+"""What `--fail-on exact` fails on."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A number or status that is not what it was; `quantity` is None where the whole row came or went."""
+
+    kind: Kind
+    architecture: str
+    machine: str
+    quantity: Quantity | None = None
+    base: Number | None = None
+    new: Number | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The judgement on one time: `ratio` is new time over old with its 95 % interval, `relative` beside the others.
+
+    `floor` is the change that it takes to be told from noise, `rank` the p-value of the rank test where it was asked.
+    """
+
+    architecture: str
+    machine: str
+    quantity: Quantity
+    judgement: Judgement
+    base: float
+    new: float
+    relative: bool
+    ratio: float
+    low: float | None
+    high: float | None
+    floor: float | None
+    rank: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Level:
+    """The verdict on one time compared with its level: the median of the last accepted runs of the machine.
+
+    `ratio` is time over level, `relative` to the other architectures, and `floor` the change that noise can reach. The
+    level is that of so many `runs`, and the change the mean of the last `over` runs, this one included.
+    """
+
+    architecture: str
+    machine: str
+    quantity: Quantity
+    judgement: Judgement
+    base: float
+    new: float
+    relative: bool
+    ratio: float
+    floor: float
+    runs: int
+    over: int
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What the times of one quantity on one machine were judged by: `common` is what all networks share."""
+
+    machine: str
+    quantity: Quantity
+    networks: int
+    relative: bool
+    common: float
+    floor: float | None
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What could not be compared, and why; no quantity where it is all times."""
+
+    why: str
+    quantity: Quantity | None
+    architectures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Differences:
+    """All that a comparison found; every time that was judged is in `timings`, changed or not."""
+
+    changes: tuple[Change, ...] = ()
+    timings: tuple[Timing, ...] = ()
+    bases: tuple[Basis, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    levels: tuple[Level, ...] = ()
+    without_level: tuple[Gap, ...] = ()
+    """What could not be compared with its level."""
+
+    def of(self, kind: Kind) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.kind == kind)
+
+    def judged(self, judgement: Judgement) -> tuple[Timing, ...]:
+        return tuple(timing for timing in self.timings if timing.judgement == judgement)
+
+    def above_level(self) -> tuple[Level, ...]:
+        """The times that are slower than their level."""
+        return tuple(level for level in self.levels if level.judgement == "regressed")
+
+    @property
+    def changed(self) -> bool:
+        times = self.judged("regressed") or self.judged("improved") or self.above_level()
+        return bool(self.changes or times)
+
+    def fails(self, on: FailOn) -> bool:
+        """Whether this is what `--fail-on` fails on; what got better never is."""
+        broken = any(self.of(kind) for kind in BROKEN)
+        slower, above = bool(self.judged("regressed")), bool(self.above_level())
+        some = broken or slower or above
+        return {"exact": broken, "timing": slower, "level": above, "any": some, "never": False}[on]

@@ -1,0 +1,144 @@
+"""From two lists of records, or two folders, to what changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reporter.compare import document, matching, recent_level, times
+from reporter.compare.differences import Differences
+from reporter.compare.document import Context
+from reporter.documents.comparisons import Side
+from reporter.model import ComparedRecord, Record, ReporterError
+from reporter.model.settings import FailOn, Settings, check_gate
+from reporter.report import changes
+from reporter.stats.samples import FEWEST_ROUNDS
+from reporter.store import history, record_files
+from reporter.store.history import PastRun
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a results folder holds, read before anything is written to it."""
+
+    folder: Path
+    records: tuple[Record, ...]
+    history: tuple[PastRun, ...] = ()
+    complaints: tuple[str, ...] = ()
+    accepted: tuple[PastRun, ...] | None = None
+    """The history with the times that a level is made of, None if that is all of it."""
+
+    @property
+    def measured(self) -> str:
+        """When its newest record was begun, ISO 8601."""
+        return max(record.started for record in self.records)
+
+    def side(self, name: str) -> Side:
+        """What a document contains of it: its ids, times and versions."""
+        return document.side(name, self.records, self.history)
+
+
+def compare(
+    base: Sequence[Record], new: Sequence[Record], past: Sequence[PastRun] = (), level: Sequence[PastRun] | None = None
+) -> Differences:
+    """What changed from base to new; `past` has earlier runs, oldest first, `level` the accepted times of these."""
+    paired = matching.pairs(base, new)
+    timings, bases, left = times.judge(paired, past)
+    levels, without = recent_level.judge(new, past if level is None else level)
+    return Differences(
+        changes=(*matching.rows(base, new), *matching.changes(paired)),
+        timings=tuple(timings),
+        bases=tuple(bases),
+        gaps=(*matching.gaps(paired), *left),
+        levels=tuple(levels),
+        without_level=tuple(without),
+    )
+
+
+def compare_results(base: Results, new: Results) -> Differences:
+    """The same for two folders, with the history of both."""
+    return compare(base.records, new.records, _past(base.history, new.history), past_level(base, new))
+
+
+def past_level(base: Results, new: Results) -> list[PastRun]:
+    """The runs of both histories that the level of new's times is made of."""
+    return _past(*(side.history if side.accepted is None else side.accepted for side in (base, new)))
+
+
+def as_json(
+    found: Differences, sides: tuple[Results, Results], names: tuple[str, str], fail_on: FailOn, code: int
+) -> dict[str, Any]:
+    """The document that programs read; `code` is the exit code."""
+    base, new = sides
+    complaints = (*base.complaints, *new.complaints)
+    context = Context(
+        base=base.side(names[0]),
+        new=new.side(names[1]),
+        headline=changes.headline(found, complaints),
+        fail_on=fail_on,
+        exit_code=code,
+        still_failing=tuple(document.still_failing(base.records, new.records)),
+        complaints=complaints,
+    )
+    return document.as_json(found, context)
+
+
+def _past(base: Sequence[PastRun], new: Sequence[PastRun]) -> list[PastRun]:
+    """The runs of both histories, oldest first, without the newest of NEW on each machine, which is compared."""
+    runs = {(run.machine, run.moment, run.name): run for run in (*base, *new)}
+    for run in {run.machine: run for run in new}.values():
+        del runs[run.machine, run.moment, run.name]
+    return sorted(runs.values(), key=lambda run: run.moment)
+
+
+def check_level(fail_on: FailOn, past: Sequence[PastRun], machines: Collection[str], where: str) -> None:
+    """ReporterError if --fail-on is for levels only, and no machine has enough earlier runs to make one."""
+    most = max(Counter(run.machine for run in past if run.machine in machines).values(), default=0)
+    if fail_on == "level" and most < recent_level.FEWEST_RUNS:
+        why = f"history.jsonl of {where} has {most} earlier runs of the machine, and a level takes {recent_level.FEWEST_RUNS}"
+        raise ReporterError(f"--fail-on level: {why}; compare within the folder of reporter nightly --out")
+
+
+def baseline(settings: Settings) -> Results | None:
+    """What --baseline names, read before anything is measured: it may be the folder of --out."""
+    check_gate(settings)
+    if settings.baseline:
+        before = read(Path(settings.baseline), "--baseline")
+        check_rounds(settings.fail_on, [before])
+        check_level(settings.fail_on, before.history, {run.machine for run in before.history}, settings.baseline)
+        return before
+    if settings.fail_on != "never":
+        raise ReporterError("--fail-on: there is nothing to compare with; name an earlier run: --baseline DIR")
+    return None
+
+
+def check_rounds(fail_on: FailOn, sides: Iterable[Results]) -> None:
+    """ReporterError if --fail-on is for times only, and a side has no time with enough rounds for a verdict."""
+    for side in sides if fail_on == "timing" else ():
+        readings = [reading for record in side.records for reading in record.readings.values()]
+        rounds = max(
+            (len(each.rounds) for each in readings if each.measured and matching.is_time(each.quantity)), default=0
+        )
+        if rounds < FEWEST_ROUNDS:
+            few = f"its times have {rounds} of the {FEWEST_ROUNDS} rounds that a verdict on times needs"
+            why = few if rounds else "it has no times"
+            raise ReporterError(f"--fail-on timing: {side.folder}: {why}; measure it with --preset standard")
+
+
+def read(folder: Path, name: str) -> Results:
+    """A results folder; ReporterError, with the option's or argument's name, where it has no records."""
+    records, complaints = record_files.load_all(folder, ComparedRecord)
+    if not records:
+        why = complaints[0] if complaints else "there are no records in it"
+        raise ReporterError(f"{name}: {folder} cannot be compared with: {why}; name a folder of reporter --out")
+    machines = {record.machine for record in records}
+    keys = {key for record in records for key, reading in record.readings.items() if matching.is_time(reading.quantity)}
+    try:
+        past = history.recent(folder / "history.jsonl", machines, keys=keys)
+    except ReporterError as error:
+        return Results(folder, tuple(records), (), (*complaints, str(error)))
+    unreadable = history.complaint(folder / "history.jsonl")
+    return Results(folder, tuple(records), tuple(past), (*complaints, *([unreadable] if unreadable else [])))

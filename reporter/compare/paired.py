@@ -1,0 +1,150 @@
+"""The statistical gate for times that were taken in turns: which of two environments is slower, network by network.
+
+Every call in B has its partner in A right beside it, so the logarithm of their ratio holds no drift of the machine, and
+absolute ratios are judged. A network's change is the Hodges-Lehmann estimate over all its pairs. It is `regressed` or
+`improved` only if all hold:
+
+1. its change is above MIN_EFFECT, the least worth telling;
+2. it is above t x its noise: the standard error from how its rounds differ, each in processes of its own, with the
+   variance of all networks' rounds weighing in, and t Student's quantile at ALPHA divided by the number of all rows;
+3. its rounds all point the same way;
+4. Wilcoxon's signed-rank test over all pairs has p < RANK_ALPHA; pairs of one process are not independent, so this can
+   only take a verdict back, never give one.
+
+If not, it is `noisy`, with the reason, if its change is above MIN_EFFECT, and `unchanged` below.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reporter.compare.differences import Basis, Change, Differences, Gap, Judgement, Timing
+from reporter.compare.matching import NO_NUMBER, Pair, is_time
+from reporter.compare.noise import parts
+from reporter.compare.times import ALPHA, INTERVAL, MIN_EFFECT, RANK_ALPHA
+from reporter.model import Quantity, Reading, Record
+from reporter.stats.intervals import Log, Noise, of_means
+from reporter.stats.samples import FEWEST_ROUNDS
+
+
+@dataclass(frozen=True)
+class Column:
+    """The times of one quantity: networks in the order given, the log ratios of each of their rounds, their noise."""
+
+    quantity: Quantity
+    networks: Sequence[Pair]
+    rounds: Sequence[Sequence[Log]]
+    changes: Log
+    noise: Noise | None
+
+    def margins(self, alpha: float) -> Log | None:
+        """How far each change may be off, at a significance of `alpha`."""
+        return None if self.noise is None else self.noise.margins(alpha)
+
+
+def judge(a: Sequence[Record], b: Sequence[Record]) -> Differences:
+    """What differs between two environments whose records hold times that were taken in turns."""
+    others = {record.architecture: record for record in b}
+    together = [Pair(record, others[record.architecture]) for record in a if record.architecture in others]
+    found: dict[str, list[Pair]] = defaultdict(list)
+    changes, gaps = [], []
+    for pair in together:
+        for quantity, base, new in pair.readings:
+            if is_time(quantity) and base and new and base.measured and new.measured:
+                found[quantity.key].append(pair)
+            elif base and new and new.status in NO_NUMBER and base.status not in NO_NUMBER:
+                changes.append(Change("failed", pair.new.architecture, pair.new.machine, quantity, reason=new.reason))
+            elif base and new:
+                gaps.append(Gap(_lost(base, new), quantity, (pair.new.architecture,)))
+    columns = [_column(key, pairs) for key, pairs in sorted(found.items())]
+    rows = sum(len(column.networks) for column in columns)
+    timings = [row for column in columns for row in _rows(column, rows)]
+    bases = tuple(_basis(column, rows) for column in columns)
+    return Differences(tuple(changes), tuple(timings), bases, tuple(gaps))
+
+
+def _lost(a: Reading, b: Reading) -> str:
+    """Why there is no number on one side, or on both."""
+    if (a.status, a.reason) == (b.status, b.reason):
+        return f"{a.status} in A and B: {a.reason}"
+    lost = ((side, reading) for side, reading in (("A", a), ("B", b)) if not reading.measured)
+    return "; ".join(f"{reading.status} in {side}: {reading.reason}" for side, reading in lost)
+
+
+def ratios(a: Reading, b: Reading) -> list[Log]:
+    """The logarithms of B's seconds over A's, pair by pair, for each round; throughput is turned into time."""
+    sign = -1.0 if a.quantity.unit == "1/s" else 1.0
+    sides = zip(parts(a), parts(b), strict=True)
+    return [sign * np.log(np.asarray(new, float) / np.asarray(base, float)) for base, new in sides]
+
+
+def centre(values: Log) -> float:
+    """The Hodges-Lehmann estimate of the middle: the median of the means of all pairs of values."""
+    first, second = np.triu_indices(len(values))
+    return float(np.median((values[first] + values[second]) / 2))
+
+
+def _column(key: str, pairs: Sequence[Pair]) -> Column:
+    rounds = [ratios(pair.base.readings[key], pair.new.readings[key]) for pair in pairs]
+    enough = min(len(network) for network in rounds) >= FEWEST_ROUNDS
+    noise = of_means(np.array([[centre(part) for part in network] for network in rounds])) if enough else None
+    changes = np.array([centre(np.concatenate(network)) for network in rounds])
+    return Column(pairs[0].new.readings[key].quantity, pairs, rounds, changes, noise)
+
+
+def _rows(column: Column, rows: int) -> Iterable[Timing]:
+    margins, floors = column.margins(INTERVAL), column.margins(ALPHA / rows)
+    for index, pair in enumerate(column.networks):
+        change = float(column.changes[index])
+        floor = None if floors is None else max(math.log1p(MIN_EFFECT), float(floors[index]))
+        judgement, rank, reason = _judge(change, floor, column.rounds[index])
+        margin = None if margins is None else float(margins[index])
+        yield Timing(
+            architecture=pair.new.architecture,
+            machine=pair.new.machine,
+            quantity=column.quantity,
+            judgement=judgement,
+            base=pair.base.value(column.quantity.key) or 0.0,
+            new=pair.new.value(column.quantity.key) or 0.0,
+            relative=False,
+            ratio=math.exp(change),
+            low=None if margin is None else math.exp(change - margin),
+            high=None if margin is None else math.exp(change + margin),
+            floor=None if floor is None else math.expm1(floor),
+            rank=rank,
+            reason=reason,
+        )
+
+
+def _judge(change: float, floor: float | None, rounds: Sequence[Log]) -> tuple[Judgement, float | None, str | None]:
+    if abs(change) <= math.log1p(MIN_EFFECT):
+        return "unchanged", None, None
+    if floor is None:
+        return "noisy", None, f"fewer than {FEWEST_ROUNDS} rounds do not say how far times move by themselves"
+    if abs(change) <= floor:
+        return "noisy", None, f"noise alone reaches {math.expm1(floor):.0%}"
+    if any(np.sign(centre(part)) != np.sign(change) for part in rounds):
+        return "noisy", None, "the rounds do not all point the same way"
+    rank = signed_rank(np.concatenate(rounds))
+    if rank >= RANK_ALPHA:
+        return "noisy", rank, f"too few pairs point the same way (signed-rank test: p = {rank:.2g})"
+    return ("regressed" if change > 0 else "improved"), rank, None
+
+
+def signed_rank(values: Log) -> float:
+    """The p-value of Wilcoxon's signed-rank test that the ratios lie evenly about one."""
+    from scipy.stats import wilcoxon
+
+    return float(wilcoxon(values).pvalue) if np.any(values) else 1.0
+
+
+def _basis(column: Column, rows: int) -> Basis:
+    floors = column.margins(ALPHA / rows)
+    floor = None if floors is None else max(MIN_EFFECT, math.expm1(float(np.median(floors))))
+    common = math.exp(float(np.median(column.changes)))
+    return Basis(column.networks[0].new.machine, column.quantity, len(column.networks), False, common, floor)

@@ -1,0 +1,249 @@
+"""The statistical gate: which times changed, and which only moved.
+
+Seconds, and images per second turned into seconds, are compared between records of one machine. In every round a
+network's time is taken relative to the geometric mean of the networks interleaved with it. A network's change is the
+Hodges-Lehmann shift between the rounds of both sides, less the median of these shifts over the networks: what all
+networks share is drift, is told, and is not judged, and one network that changed does not drag the others. With fewer
+than FEWEST networks that takes out too much: absolute times are judged, and only a change above ABSOLUTE_EFFECT counts.
+
+A network whose samples NEW took over from BASE was not measured again: it is neither judged nor part of the drift.
+
+With fewer than FEWEST_ROUNDS rounds a side no time is judged. Else one is `regressed` or `improved` only if all hold:
+
+1. its change is above MIN_EFFECT, the least worth telling;
+2. it is above t x its noise (noise.py), t being Student's quantile at ALPHA divided by the number of all rows judged
+   together, networks x quantities x machines (Bonferroni: unlike Holm's it gives one floor that can be told). Noise is
+   the largest of: the spread between rounds, each a process of its own, pooled over the networks; and the spread
+   between runs, from history.jsonl where it has enough runs, else from the spread of all networks' changes;
+3. of all pairs of an old and a new round, the share AGREEING points the same way;
+4. the rank test (Mann-Whitney) on the raw samples has p < RANK_ALPHA. Samples within a process are not independent, so
+   this can only take a verdict back, never give one.
+
+If not, it is `noisy`, with the reason, if its change is above MIN_EFFECT, and `unchanged` below.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reporter.compare.differences import Basis, Gap, Judgement, Timing
+from reporter.compare.matching import Pair, alike, is_time
+from reporter.compare.noise import Run, between_nights, by_number, count_rounds, noise, run, shift
+from reporter.model import Quantity, Reading
+from reporter.stats.intervals import Log, Noise
+from reporter.stats.samples import FEWEST_ROUNDS
+from reporter.store.history import PastRun
+
+MIN_EFFECT = 0.03
+ABSOLUTE_EFFECT = 0.20
+FEWEST = 3
+MOST_ROUNDS = 0.75
+"""A network with at least this share of the rounds of the others is compared in the rounds that all have."""
+ALPHA = 0.01
+AGREEING = 0.9
+RANK_ALPHA = 0.01
+INTERVAL = 0.05
+BEYOND = 600.0
+
+TAKEN_OVER = "not measured again since BASE"
+
+Sides = tuple[Reading, Reading]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The times of one quantity on one machine: networks in the order of their names, and their changes."""
+
+    machine: str
+    quantity: Quantity
+    networks: Mapping[str, Sides]
+    base: Run
+    new: Run
+    changes: Log
+    common: float
+    noise: Noise | None
+
+    @property
+    def relative(self) -> bool:
+        return len(self.networks) >= FEWEST
+
+    @property
+    def least(self) -> float:
+        return math.log1p(MIN_EFFECT if self.relative else ABSOLUTE_EFFECT)
+
+
+def judge(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timing], list[Basis], list[Gap]]:
+    """All times of all pairs of one machine, judged together."""
+    columns: dict[tuple[str, str], dict[str, Sides]] = defaultdict(dict)
+    for pair in pairs:
+        for quantity, base, new in pair.readings:
+            if pair.one_machine and is_time(quantity) and base and new and alike(base, new):
+                columns[pair.new.machine, quantity.key][pair.new.architecture] = (base, new)
+    groups, gaps = [], []
+    for (machine, _), every_run in sorted(columns.items()):
+        measured, taken = _measured_again(every_run)
+        networks = _of_one_level(measured)
+        whole = _whole(networks)
+        left = tuple(sorted(networks.keys() - whole.keys()))
+        quantity = next(iter(networks.values()))[1].quantity
+        gaps += [Gap("rounds are missing, or times that are not positive", quantity, left)] if left else []
+        gaps += [Gap(TAKEN_OVER, quantity, taken)] if taken else []
+        groups += [_group(machine, quantity, whole, past)] if whole else []
+    rows = sum(len(group.networks) for group in groups)
+    return [row for group in groups for row in _rows(group, rows)], [_basis(group, rows) for group in groups], gaps
+
+
+def _measured_again(networks: Mapping[str, Sides]) -> tuple[Mapping[str, Sides], tuple[str, ...]]:
+    """The networks that NEW measured itself, and the names of those whose samples it took over from BASE.
+
+    Times that were taken over have no part in what all networks share: beside a machine that became faster, they would
+    be slower. Where nothing says that the others are of another run, most of them differ, or all are compared.
+    """
+    taken = tuple(sorted(name for name, (base, new) in networks.items() if base.samples == new.samples))
+    measured = {name: sides for name, sides in networks.items() if name not in taken}
+    later = any(_runs(new) - _runs(base) for base, new in measured.values())
+    return (measured, taken) if later or len(measured) > len(taken) else (networks, ())
+
+
+def _runs(reading: Reading) -> set[str]:
+    return {origin.run for origin in reading.origins}
+
+
+def _of_one_level(networks: Mapping[str, Sides]) -> dict[str, Sides]:
+    """The same, with the newest run only of a side on which the level of a network differs between runs."""
+    moved = [any(sides[side].moved is not None for sides in networks.values()) for side in (0, 1)]
+    return {
+        name: (_newest(base) if moved[0] else base, _newest(new) if moved[1] else new)
+        for name, (base, new) in networks.items()
+    }
+
+
+def _newest(reading: Reading) -> Reading:
+    return reading.of_run(reading.by_run()[-1][0])
+
+
+def _whole(networks: Mapping[str, Sides]) -> dict[str, Sides]:
+    """The networks that are compared in the rounds that all of them have, in the order of their names.
+
+    A budget ends inside a round, and a round may be lost: one that has most of the rounds is not left out. Where that
+    would leave too few rounds, only those with all rounds are compared.
+    """
+    most = [max(count_rounds(sides[side]) for sides in networks.values()) for side in (0, 1)]
+    for share in (MOST_ROUNDS, 1.0):
+        least = [max(min(each, FEWEST_ROUNDS), share * each) for each in most]
+        whole = {name: networks[name] for name in sorted(networks) if _usable(networks[name], least)}
+        if not whole or all(len(_numbers(whole, side)) >= min(most[side], FEWEST_ROUNDS) for side in (0, 1)):
+            break
+    return whole
+
+
+def _usable(sides: Sides, least: Sequence[float]) -> bool:
+    """Whether a network has enough rounds, and times that have a logarithm."""
+    return all(count_rounds(sides[side]) >= least[side] and min(sides[side].samples) > 0 for side in (0, 1))
+
+
+def _numbers(networks: Mapping[str, Sides], side: int) -> list[int]:
+    """The numbers of the rounds that all networks have."""
+    return sorted(set.intersection(*(set(by_number(sides[side])) for sides in networks.values())))
+
+
+def _group(machine: str, quantity: Quantity, networks: Mapping[str, Sides], past: Sequence[PastRun]) -> Group:
+    relative = len(networks) >= FEWEST
+    base, new = (
+        run([sides[side] for sides in networks.values()], relative, _numbers(networks, side)) for side in (0, 1)
+    )
+    shifts = shift(base.medians, new.medians)
+    centre = float(np.median(shifts))
+    nights = between_nights(past, machine, quantity.key, list(networks)) if relative else None
+    changes = shifts - centre if relative else shifts
+    common = centre + float(shift(base.reference, new.reference))
+    return Group(machine, quantity, networks, base, new, changes, common, noise(base, new, changes, nights))
+
+
+def _rows(group: Group, rows: int) -> Iterable[Timing]:
+    margins, floors = _margins(group, INTERVAL), _floors(group, rows)
+    for index, (name, (base, new)) in enumerate(group.networks.items()):
+        change = float(group.changes[index])
+        floor = None if floors is None else float(floors[index])
+        judgement, rank, reason = _judge(group, index, change, floor)
+        low, high = (None, None) if margins is None else (change - margins[index], change + margins[index])
+        yield Timing(
+            architecture=name,
+            machine=group.machine,
+            quantity=group.quantity,
+            judgement=judgement,
+            base=base.value or 0.0,
+            new=new.value or 0.0,
+            relative=group.relative,
+            ratio=_ratio(change),
+            low=None if low is None else _ratio(low),
+            high=None if high is None else _ratio(high),
+            floor=None if floor is None else _growth(floor),
+            rank=rank,
+            reason=reason,
+        )
+
+
+def _judge(group: Group, index: int, change: float, floor: float | None) -> tuple[Judgement, float | None, str | None]:
+    if abs(change) <= group.least:
+        return "unchanged", None, None
+    if floor is None:
+        return "noisy", None, f"fewer than {FEWEST_ROUNDS} rounds a side do not say how far times move by themselves"
+    if abs(change) <= floor:
+        return "noisy", None, f"noise alone reaches {_growth(floor):.0%}"
+    if _agreement(group, index) < AGREEING:
+        return "noisy", None, "the rounds of both sides overlap"
+    rank = _rank(group, index)
+    if rank >= RANK_ALPHA:
+        return "noisy", rank, f"the samples of both sides overlap (rank test: p = {rank:.2g})"
+    return ("regressed" if change > 0 else "improved"), rank, None
+
+
+def _floors(group: Group, rows: int) -> Log | None:
+    """The change of each network that it takes to be told from noise, by all rows together."""
+    margins = _margins(group, ALPHA / rows)
+    return None if margins is None else np.maximum(group.least, margins)
+
+
+def _margins(group: Group, alpha: float) -> Log | None:
+    return None if group.noise is None else group.noise.margins(alpha)
+
+
+def _agreement(group: Group, index: int) -> float:
+    """The share of all pairs of an old and a new round that differ in the direction of the change."""
+    steps = np.subtract.outer(group.new.medians[index] - _shared(group, index), group.base.medians[index])
+    return float(np.mean(np.sign(steps) == np.sign(group.changes[index])))
+
+
+def _shared(group: Group, index: int) -> float:
+    """What was taken off a network's shift because all networks share it."""
+    return float(shift(group.base.medians[index], group.new.medians[index])) - float(group.changes[index])
+
+
+def _rank(group: Group, index: int) -> float:
+    """The p-value of Mann and Whitney on all samples, each relative to its round and less what all networks share."""
+    from scipy.stats import mannwhitneyu
+
+    new = group.new.samples[index] - _shared(group, index)
+    return float(mannwhitneyu(group.base.samples[index], new).pvalue)
+
+
+def _ratio(change: float) -> float:
+    """How many times, from its logarithm; one beyond all measure stays a number."""
+    return math.exp(min(max(change, -BEYOND), BEYOND))
+
+
+def _growth(change: float) -> float:
+    """The same less one, as a share."""
+    return math.expm1(min(change, BEYOND))
+
+
+def _basis(group: Group, rows: int) -> Basis:
+    floors = _floors(group, rows)
+    floor = None if floors is None else _growth(float(np.median(floors)))
+    return Basis(group.machine, group.quantity, len(group.networks), group.relative, _ratio(group.common), floor)

@@ -1,0 +1,247 @@
+"""`compare --json`, `ab --json` and comparison.json: what changed from one run to another."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from reporter.documents import Document, MetricPart
+from reporter.model.readings import Number, Status
+
+Verdict = Literal["slower", "faster", "unchanged", "noisy"]
+
+
+class Row(MetricPart):
+    """A metric of an architecture on a machine."""
+
+    architecture: str
+    """The name of the architecture."""
+    machine: str
+    """The key of the machine, as in the path of the record."""
+
+
+class Change(Row):
+    """A value or status that differs: everything but times."""
+
+    kind: Literal["exact", "failed", "removed", "recovered", "new", "information"]
+    """`exact`: a count or exact memory changed; `failed`: it was measured before; `removed`, `new`: only one side has
+    the architecture; `recovered`: it failed before; `information`: an accuracy moved beyond chance, which fails no
+    run."""
+    base: Number | None
+    """The value before, null if there is none."""
+    new: Number | None
+    """The value now, null if there is none."""
+    ratio: float | None
+    """`new` divided by `base`; null if either is missing or `base` is 0."""
+    reason: str | None
+    """Why there is no value: now if `failed`, before if `recovered`."""
+
+
+class Time(Row):
+    """The verdict on a time or a throughput; every one that was compared has a row, changed or not."""
+
+    verdict: Verdict
+    """`noisy`: it moved, but noise explains it, or nothing is known about the noise."""
+    judgement: Literal["regressed", "improved", "unchanged", "noisy"]
+    """The same in the words of schema 1."""
+    base: float
+    """The median before, in `unit`."""
+    new: float
+    """The median now, in `unit`."""
+    ratio: float
+    """`new` divided by `base`: below 1 for a throughput that became slower."""
+    low: float | None
+    """The lower end of the 95 % interval of `ratio`, without the drift that all architectures share; null if there were
+    too few rounds."""
+    high: float | None
+    """The upper end of this interval."""
+    slowdown: float
+    """The change that the verdict is based on, as a factor of time: above 1 is slower, for times and throughputs alike.
+    If `relative`, what all architectures share (drift of the machine) is divided out."""
+    slowdown_low: float | None
+    """The lower end of the 95 % interval of `slowdown`."""
+    slowdown_high: float | None
+    """The upper end of this interval."""
+    floor: float | None
+    """The smallest `slowdown` above 1 that would be detected, for example 1.08; for a speedup it is 1 / `floor`."""
+    relative: bool
+    """Whether `slowdown` is relative to the other architectures."""
+    rank: float | None
+    """The p-value of the rank test, where it was needed."""
+    reason: str | None
+    """Why the verdict is `noisy`."""
+
+
+class Level(Row):
+    """The verdict on a time compared with its level: the median of the last accepted runs of the machine."""
+
+    verdict: Verdict
+    """`slower`: above the level beyond noise."""
+    base: float
+    """The level, in `unit`."""
+    new: float
+    """The median now, in `unit`."""
+    ratio: float
+    """`new` divided by `base`."""
+    slowdown: float
+    """The change that the verdict is based on, as in `times`: the mean of the last `over` runs."""
+    floor: float
+    """The smallest `slowdown` above 1 that would be detected."""
+    relative: bool
+    """Whether `slowdown` is relative to the other architectures."""
+    runs: int
+    """How many accepted runs the level is made of."""
+    over: int
+    """How many runs, this one included, the change is the mean of."""
+
+
+class Basis(MetricPart):
+    """What the times of one metric on one machine were compared by."""
+
+    machine: str
+    """The key of the machine."""
+    networks: int
+    """How many architectures were compared."""
+    relative: bool
+    """Whether they were compared relative to each other, which takes three."""
+    common: float
+    """The factor of time that all architectures share: drift of the machine, or a change of all; it has no verdict."""
+    floor: float | None
+    """The median of the floors of the architectures: the smallest slowdown that would be detected."""
+
+
+class NotCompared(MetricPart):
+    """What could not be compared."""
+
+    architectures: tuple[str, ...]
+    """The names of the architectures."""
+    reason: str
+    """Why not."""
+    why: str
+    """The same as `reason`."""
+
+
+class StillFailing(Row):
+    """A reading that has no value now and had none before."""
+
+    status: Status
+    """`failed`, `oom` or `timeout`."""
+    reason: str | None
+    """Why there is no value."""
+    since: str
+    """The start of the earliest run that is known to have failed (ISO 8601, UTC)."""
+
+
+class Finding(Row):
+    """A regression of a nightly run: it remains until it is gone or accepted."""
+
+    kind: Literal["exact", "failed", "removed", "slower", "level"]
+    """As in `changes`; `slower`: a time of `times`; `level`: a time compared with several earlier runs."""
+    base: Number | None
+    """The value before."""
+    new: Number | None
+    """The value now."""
+    ratio: float | None
+    """`new` divided by `base`."""
+    slowdown: float | None
+    """As in `times`; null if it is not about a time."""
+    floor: float | None
+    """As in `times`."""
+    reason: str | None
+    """Why there is no value, or why it remains although this run does not confirm it."""
+    since: str
+    """The start of the first run that had it (ISO 8601, UTC)."""
+    accepted: bool
+    """Whether it was accepted, so that it does not fail the run."""
+
+
+class Side(Document):
+    """One of the two runs that are compared."""
+
+    name: str
+    """The folder or environment as it was given."""
+    run: str | None
+    """The id of the newest run, as in history.jsonl; null if it is not known."""
+    started: str | None
+    """When its newest record was started (ISO 8601, UTC)."""
+    machines: tuple[str, ...]
+    """The keys of its machines."""
+    environment: dict[str, str]
+    """The versions in its newest record."""
+
+
+class Sides(Document):
+    """Both sides; of `ab`, A is `base` and B is `new`."""
+
+    base: Side
+    """Before."""
+    new: Side
+    """Now."""
+
+
+class Comparison(Document):
+    """What changed from one run to another."""
+
+    schema_number: int = Field(alias="schema")
+    """The schema number."""
+    reporter: str
+    """The version of reporter that wrote it."""
+    generated: str
+    """When it was written (ISO 8601, UTC)."""
+    base: str
+    """The name of the side before."""
+    new: str
+    """The name of the side now."""
+    sides: Sides
+    """Ids, times and versions of both sides."""
+    changed: bool
+    """Whether anything changed, for better or worse."""
+    headline: str
+    """What changed, in one line."""
+    fail_on: str
+    """`--fail-on` of this call."""
+    fails: tuple[str, ...]
+    """The values of `--fail-on` that give exit code 1 for this comparison."""
+    exit_code: int | None
+    """The exit code of this call; null if it was not known."""
+    counts: dict[str, int]
+    """How many rows there are of each kind of change, of each verdict, still failing, and not compared."""
+    changes: tuple[Change, ...]
+    """Counts, statuses and architectures that changed."""
+    times: tuple[Time, ...]
+    """All times that were compared."""
+    levels: tuple[Level, ...]
+    """All times that were compared with their level; empty without enough accepted runs."""
+    bases: tuple[Basis, ...]
+    """What these times were compared by, one entry for a metric on a machine."""
+    still_failing: tuple[StillFailing, ...]
+    """Readings that failed on both sides."""
+    not_compared: tuple[NotCompared, ...]
+    """What could not be compared, and why."""
+    complaints: tuple[str, ...]
+    """Files that could not be read."""
+
+
+class KeptComparison(Comparison):
+    """comparison.json: the same, kept by a run with `--baseline` or by `reporter nightly` for the report."""
+
+    measured: str
+    """The same as `sides.base.started`."""
+    findings: tuple[Finding, ...]
+    """The regressions of a nightly run; empty in other runs."""
+    differences: dict[str, JsonValue]
+    """What `reporter render` reads; not for other programs."""
+
+
+class Ab(Comparison):
+    """`reporter ab --json`: two environments, measured in interleaved calls."""
+
+    control: bool
+    """Whether both sides are the same environment (an A/A comparison)."""
+    environments: dict[Literal["a", "b"], dict[str, str]]
+    """The versions that each side imported."""
+    imports: dict[Literal["a", "b"], dict[str, dict[str, str]]]
+    """The version and the file of each package that was imported."""
+    variables: dict[str, dict[Literal["a", "b"], str | None]]
+    """The environment variables that differ between the sides."""

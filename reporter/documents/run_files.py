@@ -1,0 +1,146 @@
+"""summary.json and history.jsonl: what was measured."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from reporter.documents import Better, Document
+from reporter.model.readings import Number, Status
+
+
+class SummaryReading(Document):
+    """A metric of an architecture."""
+
+    title: str
+    """The metric in words."""
+    value: Number | None
+    """The value in `unit`; null unless the status is `ok` or `noisy`."""
+    unit: Literal["1", "s", "B", "1/s"]
+    """The unit of `value`; `1` for a count or a fraction."""
+    better: Better
+    """Which direction is better; null if neither is."""
+    status: Status
+    """Whether there is a value, and whether it varies too much (`noisy`)."""
+    reason: str | None
+    """Why there is no value, or what to know about it."""
+    samples: tuple[Number, ...]
+    """All samples that `value` is computed from, in `unit`."""
+    low: float | None
+    """The lower end of the 95 % interval of `value`, if it has one."""
+    high: float | None
+    """The upper end of this interval."""
+    relative: float | None = None
+    """A time divided by the geometric mean of the times of all architectures of its run; only for times."""
+
+
+class SummaryRecord(Document):
+    """An architecture on a machine."""
+
+    architecture: str
+    """The name of the architecture."""
+    family: str
+    """Its family."""
+    year: int | None
+    """The year of its paper, if known."""
+    machine: str
+    """The key of the machine."""
+    started: str
+    """When its measurement was started (ISO 8601, UTC)."""
+    environment: dict[str, str]
+    """The versions that it was measured with."""
+    readings: dict[str, SummaryReading]
+    """By metric."""
+
+
+class FailedReading(Document):
+    """A reading that failed."""
+
+    architecture: str
+    """The name of the architecture."""
+    machine: str
+    """The key of the machine."""
+    metric: str
+    """The key of the metric."""
+    title: str
+    """The metric in words."""
+    status: Status
+    """`failed`, `oom` or `timeout`."""
+    reason: str | None
+    """Why there is no value."""
+
+
+class Summary(Document):
+    """All records of the folder."""
+
+    schema_number: int = Field(alias="schema")
+    """The schema number."""
+    reporter: str
+    """The version of reporter that wrote it."""
+    generated: str
+    """When it was written (ISO 8601, UTC)."""
+    run: str | None
+    """The id of the newest run, as in history.jsonl; null if it is not known."""
+    started: str
+    """When the newest record was started (ISO 8601, UTC)."""
+    environment: dict[str, str]
+    """The versions in the newest record."""
+    machine: dict[str, JsonValue]
+    """The machine of the newest record."""
+    machines: dict[str, dict[str, JsonValue]]
+    """All machines by their keys."""
+    settings: dict[str, JsonValue]
+    """The options that the newest record was measured with."""
+    counts: dict[Status, int]
+    """How many readings have each status."""
+    failed: tuple[FailedReading, ...]
+    """All readings that failed."""
+    records: tuple[SummaryRecord, ...]
+    """The records."""
+
+
+class Unmeasured(Document):
+    """A reading without a value."""
+
+    status: Status
+    """Why there is no value, in a word."""
+    reason: str | None
+    """Why there is no value; long reasons are cut."""
+
+
+class HistoryLine(Document):
+    """An architecture in a run; or, with `finished` false, a nightly run that did not finish."""
+
+    schema_number: int = Field(alias="schema")
+    """The schema number; lines of schema 1 have none."""
+    finished: bool
+    """False for a run that was killed or interrupted: it has no architecture and no values."""
+    generated: str
+    """When the line was written, or when the run was started if it did not finish (ISO 8601, UTC)."""
+    started: str
+    """When the run was started (ISO 8601, UTC)."""
+    run: str
+    """The id of the run, the same in all of its lines."""
+    architecture: str | None
+    """The name of the architecture; null if the run did not finish."""
+    machine: str
+    """The key of the machine."""
+    environment: dict[str, str]
+    """The versions."""
+    values: dict[str, Number]
+    """By metric, in the units of summary.json."""
+    unmeasured: dict[str, Unmeasured]
+    """By metric: why there is no value."""
+    settings: dict[str, JsonValue]
+    """The options that decide what is measured and how, as far as they are set."""
+    labels: dict[str, str]
+    """What `--label` added."""
+    exit_code: int | None = None
+    """The exit code of the run; missing or null if it is not known, for example after SIGKILL."""
+    seconds: float | None = None
+    """How long the measurement of this architecture took."""
+    effort: str | None = None
+    """A digest of the options that decide how long a measurement takes."""
+    jobs: dict[str, float] = {}
+    """The average seconds of a job in each of the processes."""

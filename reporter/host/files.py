@@ -1,0 +1,163 @@
+"""Files of a results folder: written whole or not at all, held by one run at a time, set aside, never overwritten."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatch
+from itertools import count
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from reporter.model import ReporterError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where two runs in one folder are the user's to avoid
+    fcntl = None  # type: ignore[assignment]
+
+OURS = (
+    ".lock", "records", "evidence", "figures", "tables", "summary.json", "comparison.json", "history.jsonl", "report*",
+    ".nightly", "accepted.json",
+)  # fmt: skip
+"""What a run writes in a results folder, as patterns of names."""
+KINDS = (
+    (stat.S_ISLNK, "symbolic link"),
+    (stat.S_ISFIFO, "FIFO"),
+    (stat.S_ISSOCK, "socket"),
+    (stat.S_ISCHR, "device"),
+    (stat.S_ISBLK, "device"),
+)
+TEMPORARY = re.compile(r"\..+\.(\d+)")
+"""The name of a file that is being written, with the number of the process that writes it."""
+
+
+def hold(folder: Path) -> IO[str]:
+    """Holds a results folder for one run; the hold ends with the file, or with the process however it ends.
+
+    Raises ReporterError that says who holds it already.
+    """
+    refuse_links(folder)
+    with writing(folder / ".lock"):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = open_plain(folder / ".lock", "a+")
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read().strip() or "another run"
+                line = f"--out: {folder} is in use by {holder}; wait for it, or name another folder"
+                raise ReporterError(line) from None
+            _sweep(folder)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()}\n")
+        file.flush()
+    return file
+
+
+def refuse_links(folder: Path) -> None:
+    """Raises ReporterError if a path that a run writes below `folder` is a symbolic link, a FIFO or a device.
+
+    A results folder may come from a cache, an artifact or a pull request; a link in it would direct what is written
+    there to a file elsewhere. The folder itself may be a link. What other folders lie in it is not examined.
+    """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if any(fnmatch(path.name, pattern) for pattern in OURS):
+            _refuse(path)
+            for parent, folders, names in os.walk(path):
+                for name in (*folders, *names):
+                    _refuse(Path(parent, name))
+
+
+def _refuse(path: Path) -> None:
+    with writing(path):
+        mode = path.lstat().st_mode
+    if kind := next((kind for test, kind in KINDS if test(mode)), ""):
+        raise ReporterError(f"{path} is a {kind}, which is never followed or written to; remove it")
+
+
+def open_plain(path: Path, mode: Literal["a", "a+", "r+"]) -> IO[str]:
+    """Opens a file for appending, creating it if needed, or for changes; ReporterError if it is not a regular file."""
+    access = {"a": os.O_WRONLY | os.O_APPEND | os.O_CREAT, "a+": os.O_RDWR | os.O_APPEND | os.O_CREAT, "r+": os.O_RDWR}
+    nothing_special = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    if path.is_symlink() or path.exists():
+        _refuse(path)
+    number = os.open(path, access[mode] | nothing_special, 0o666)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise ReporterError(f"{path} is not a regular file; remove it")
+    return open(number, mode, encoding="utf-8")
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what killed processes left half-written."""
+    for place in (folder, folder / "figures", folder / "tables", *folder.glob("records/*"), *folder.glob("evidence/*")):
+        for path in place.glob(".*"):
+            if (found := TEMPORARY.fullmatch(path.name)) and not _is_alive(int(found[1])):
+                path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    """Whether there is another process of this number."""
+    try:
+        os.kill(process, 0)
+    except OverflowError:
+        return False
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return process != os.getpid()
+
+
+def dumps(value: Any) -> str:
+    """Strict JSON: no NaN, no Infinity."""
+    return json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+
+
+def lines(value: dict[str, Any], *keys: str) -> str:
+    """The same, with each item of the lists under `keys` on a line of its own: ten times as fast for many items."""
+    parts = []
+    for name, part in value.items():
+        if name in keys:
+            items = ",\n".join(json.dumps(item, allow_nan=False, ensure_ascii=False) for item in part)
+            parts.append(f" {json.dumps(name)}: [\n{items}\n]")
+        else:
+            parts.append(dumps({name: part}).removeprefix("{\n").removesuffix("\n}\n"))
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Replaces a file atomically: a reader, or a kill, sees the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.unlink(missing_ok=True)
+            with temporary.open("xb") as file:
+                file.write(content.encode("utf-8") if isinstance(content, str) else content)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what the disk refuses into one line."""
+    try:
+        yield
+    except OSError as error:
+        why = f"{path}: cannot be written ({error.strerror or error})"
+        raise ReporterError(f"{why}; mend that, and the same command goes on from what is there") from None
+
+
+def set_aside(path: Path) -> Path:
+    """Gives a file that is no record another name, so that no record is written over it; tells the name."""
+    names = (path.with_name(f"{path.name}.unreadable{number or ''}") for number in count())
+    free = next(name for name in names if not name.exists())
+    with writing(path):
+        return path.rename(free)

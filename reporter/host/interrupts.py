@@ -1,0 +1,74 @@
+"""What SIGINT, SIGTERM and SIGHUP mean: the run ends in order and soon, with exit code 130."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import NoReturn
+
+from reporter.host.exit_codes import INTERRUPTED
+
+PATIENCE = 1.5
+"""Seconds that an end in order may take. Files are whole at any moment, so that a sudden end harms nothing."""
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class _Hold:
+    """How many parts of the program must not be interrupted now, and whether somebody tried."""
+
+    depth = 0
+    asked = False
+
+
+def listen() -> None:
+    """From now on an interrupt raises KeyboardInterrupt, once; one that is ignored already (nohup) stays ignored."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Lets an interrupt wait until the block is done, as the starting and ending of processes demands."""
+    _Hold.depth += 1
+    try:
+        yield
+    finally:
+        _Hold.depth -= 1
+        if _Hold.asked and not _Hold.depth:
+            _Hold.asked = False
+            raise KeyboardInterrupt
+
+
+def leave() -> NoReturn:
+    """Ends the process after an interrupt, with its exit code.
+
+    Not by sys.exit: where the interrupt fell into code that is made of a text, as dataclasses are, the interpreter
+    would remember it to the last and end itself by SIGINT.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(INTERRUPTED)
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    """Further interrupts change nothing: a clock runs already, for an exception that is lost or comes too late."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    _thread.start_new_thread(_end_at_last, ())  # threading takes locks that the code interrupted may hold
+    if _Hold.depth:
+        _Hold.asked = True
+        return
+    raise KeyboardInterrupt
+
+
+def _end_at_last() -> None:
+    time.sleep(PATIENCE)
+    os._exit(INTERRUPTED)

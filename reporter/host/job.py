@@ -1,0 +1,35 @@
+"""What one worker process does, as JSON on its way to it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from reporter.model.settings import Conditions
+
+TURN, STOP = b"turn\n", b"stop\n"
+"""What a worker that is measured in turns with another is told, a line each."""
+CLAIMS = "claims "
+"""What the question to a worker begins with that asks for the evidence of some claims."""
+OWN = "own "
+"""The same for one that asks what a network of one's own is: its reference follows."""
+TRIAL = "trial "
+"""The same for one that asks what a network from a file takes and returns: its reference follows."""
+CHECKPOINT = "checkpoint "
+"""The same for one that asks whether a checkpoint fits: architecture, file and SHA-256 follow as JSON."""
+
+
+class Job(BaseModel):
+    """Some metrics of one architecture on one device, in one fresh process; `round` counts the rounds of timed ones.
+
+    `reference` is how the worker finds the architecture where its name does not tell, FILE.py:NAME.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    architecture: str
+    metrics: tuple[str, ...]
+    device: str
+    conditions: Conditions
+    process: str
+    round: int = 0
+    reference: str = ""

@@ -1,0 +1,208 @@
+"""Facts about the computer, and the state of it that a measurement holds fixed."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import math
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import reporter
+from reporter.host import cgroups
+from reporter.host.gpus import versions as gpu_versions
+from reporter.host.gpus import visible
+
+LEAST_SECONDS = 0.5
+"""The system counts in hundredths of a second: what others did in less time than this cannot be told."""
+M_TRIM_THRESHOLD, M_MMAP_MAX, NEVER = -1, -4, 2**31 - 1
+"""Of glibc's mallopt."""
+PACKAGES = ("torch", "torchvision", "fvcore", "numpy", "scikit-learn")
+GPU_KIND = ("name", "memory_mib", "mig_profile", "power_limit_w")
+FEATURES = ("avx2", "avx512f", "avx512_vnni", "amx_tile", "asimd", "sve")
+
+
+@cache
+def facts() -> dict[str, Any]:
+    """What the times depend on and does not change between runs, read without torch."""
+    processor, features = _processor()
+    return {
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "processor": processor,
+        "features": features,
+        "threads": usable_threads(),
+        "memory_gib": _memory_gib(),
+        "gpus": gpus(),
+        **({"gpu_details": visible()} if gpus() else {}),
+    }
+
+
+def key() -> str:
+    """The machine's name in records: readable, and different where any fact differs, but for which GPU of a kind."""
+    kind = {name: _kinds(fact) if name == "gpu_details" else fact for name, fact in facts().items()}
+    digest = hashlib.sha256(json.dumps(kind, sort_keys=True).encode()).hexdigest()[:8]
+    gpu = "-gpu" if facts()["gpus"] else ""
+    return f"{platform.system()}-{platform.machine()}-{usable_threads()}cpu{gpu}-{digest}".lower()
+
+
+def about() -> dict[str, Any]:
+    """What a record says of where it was measured."""
+    return {"machine": key(), "machine_facts": facts(), "environment": versions()}
+
+
+def versions() -> dict[str, str]:
+    """The versions that a reading depends on."""
+    found = {"python": platform.python_version(), "reporter": reporter.__version__}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found | gpu_versions()
+
+
+@cache
+def usable_threads() -> int:
+    """Processors that this process may use: its affinity, or fewer by the quota of a control group, rounded up."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(cores, cgroups.processors())))
+
+
+def gpus() -> list[str]:
+    """The names of the NVIDIA GPUs that this process may use; empty where there is none."""
+    return [str(gpu["name"]) for gpu in visible()]
+
+
+def _kinds(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """GPUs without what identifies a single one, and without the driver, which is among the versions."""
+    return [{key: value for key, value in gpu.items() if key in GPU_KIND} for gpu in details]
+
+
+@contextmanager
+def one_core(turn: int) -> Iterator[None]:
+    """Keeps this process on one processor for a while, another one each turn; does nothing where that cannot be had.
+
+    Where processors differ, as they do beside the neighbours of a virtual machine, one thread would have its time from
+    the processor it happens to be on: on one processor, networks of a round, and two sides in turns, share it.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(before)[turn % len(before)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def has_glibc() -> bool:
+    return platform.libc_ver()[0] == "glibc"
+
+
+def keep_freed_memory() -> bool:
+    """Lets the C library keep what is freed for the next call, in this process from now on; False where it cannot.
+
+    glibc otherwise hands memory back and asks for it again in every call, as often as it happens to lie at the end of
+    the heap: VGG-16 spent 10 % of its time so, and GoogLeNet between 0 and 8 %, another share in every process.
+    """
+    if not has_glibc():
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, NEVER))
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Torch's intra-operator threads, fixed for a while."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class Load:
+    """Seconds so far: passed, that processors were busy in all, and with this process; and how many processors."""
+
+    passed: float
+    busy: float
+    own: float
+    processors: int
+
+    def foreign_since(self, before: Load) -> float | None:
+        """The share of the processors that other programs kept busy; None where too little time passed to tell."""
+        passed = self.passed - before.passed
+        if passed < LEAST_SECONDS:
+            return None
+        others = (self.busy - before.busy) - (self.own - before.own)
+        return max(0.0, others / (passed * self.processors))
+
+
+def load() -> Load | None:
+    """How busy the machine is, by Linux's count of ticks, a hypervisor's share included; None elsewhere."""
+    try:
+        lines = Path("/proc/stat").read_text().splitlines()
+    except OSError:
+        return None
+    user, nice, system, _idle, _waiting, interrupts, soft, stolen = map(int, lines[0].split()[1:9])
+    busy = (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")
+    processors = sum(line.startswith("cpu") for line in lines) - 1
+    return Load(monotonic(), busy, sum(os.times()[:2]), processors)
+
+
+def speed() -> float:
+    """Seconds per multiply-add on all threads: of a 3 x 3 convolution of 128 channels, as networks have them."""
+    import torch
+
+    from reporter.worker.timing import cpu_timer
+
+    settle()
+    images, layer = torch.randn(1, 128, 56, 56), torch.nn.Conv2d(128, 128, 3, padding=1)
+    with torch.inference_mode():
+        seconds = min(cpu_timer(lambda: layer(images), 10))
+    return seconds / (56 * 56 * 128 * 128 * 9)
+
+
+def settle(seed: int = 0) -> None:
+    """Fixes what else a measurement depends on: seeds, denormals, threads, precision, cuDNN's choice of algorithms."""
+    import torch
+
+    from reporter.worker import precision
+
+    torch.manual_seed(seed)
+    torch.set_flush_denormal(True)
+    torch.set_num_threads(usable_threads())
+    precision.fix()
+
+
+def _processor() -> tuple[str, list[str]]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine(), []
+    fields = (line.partition(":") for line in lines)
+    named = {name.strip(): value.strip() for name, _, value in fields}
+    flags = named.get("flags", named.get("Features", "")).split()
+    return named.get("model name", platform.machine()), [flag for flag in FEATURES if flag in flags]
+
+
+def _memory_gib() -> int | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+    except (ValueError, OSError, AttributeError):
+        return None

@@ -1,0 +1,46 @@
+"""Printed lines: no CI system finds a command in a name or a reason, and no line begins with one.
+
+GitHub Actions runs a line that begins with `::`, GitHub and Azure Pipelines also `##[` and `##vso[` anywhere in a line;
+GitLab and terminals read escape sequences. Names, reasons and paths come from records, plug-ins and other foreign code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import click
+
+from reporter.model.fields import legible
+
+BETWEEN = "\u200b"
+"""A zero-width space."""
+PAIRS = re.compile(":(?=:)|#(?=#)")
+
+
+def inert(line: str) -> str:
+    """A line as it is printed: control characters escaped, a zero-width space between both characters of `::` and `##`.
+
+    The caller begins the line with a word or a mark of this program, not with a name.
+    """
+    return PAIRS.sub(lambda found: found[0] + BETWEEN, legible(line))
+
+
+def text(lines: Iterable[str]) -> str:
+    """Several lines, each inert."""
+    return "\n".join(map(inert, lines))
+
+
+def document(content: str) -> str:
+    """A JSON document as it is printed: the same values, `##` with an escape. Its lines never begin with a name."""
+    return content.rstrip().replace("##", "#\\u0023")
+
+
+def say(line: str) -> None:
+    """Prints a message to standard error."""
+    click.echo(inert(line), err=True)
+
+
+def note(line: str) -> None:
+    """Prints a message that begins with a name or a path."""
+    say(f"note: {line}")

@@ -1,7 +1,0 @@
-"""Loaded by the fork server before anything else: while torch is loading, too, it ends with the run."""
-
-from __future__ import annotations
-
-from reporter.measuring.confinement import die_with_parent
-
-die_with_parent()

@@ -1,0 +1,69 @@
+"""Work of others, which may raise anything: what came of it, or the reason in one line."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+from reporter.model.fields import legible
+from reporter.model.readings import ReporterError, Status, UnsupportedError, Verdict
+
+Result = TypeVar("Result")
+LACKING = re.compile(
+    r"out[ _]of[ _]((host|device|gpu)[ _])?memory|outofmemory|ALLOC(ATION)?_FAILED|MemoryAllocation"
+    r"|can't allocate memory|not enough memory|miopenStatusAllocFailed",
+    re.IGNORECASE,
+)
+"""How torch's CPU allocator, CUDA, HIP, XPU, MPS and their libraries report that memory ran out."""
+ESCAPES = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])?|[\x00-\x08\x0e-\x1a\x7f-\x9f]"
+)
+"""ANSI escape sequences (colors, cursor movements, window titles), and control characters that end no line."""
+TRACEBACK = re.compile(r"^Traceback ", re.MULTILINE)
+"""Python's, or that of TorchScript."""
+
+
+def attempt(work: Callable[[], Result]) -> tuple[Result | None, Verdict]:
+    """The result of some work, None and the reason where it raised."""
+    try:
+        return work(), Verdict("ok", None)
+    except SystemExit as error:
+        return None, Verdict("failed", f"it asked the interpreter to exit ({error.code})")
+    except Exception as error:  # a network may raise anything; the row says what
+        plain = isinstance(error, ReporterError) or _is_memory_error(error)
+        kind = "" if plain else f"{type(error).__name__}: "
+        lost: Status = "unsupported" if isinstance(error, UnsupportedError) else "failed"
+        return None, Verdict("oom" if _is_lack_of_memory(error) else lost, kind + first_line(error))
+
+
+def _is_memory_error(error: Exception) -> bool:
+    """Whether it is Python's, or torch's by its name: this module knows no torch."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    """Whether that is what an error means: torch's CPU allocator and the libraries of accelerators have no class."""
+    refused = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    lacking = isinstance(error, RuntimeError) and LACKING.search(str(error)) is not None
+    return refused or lacking or _is_memory_error(error)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says in one line."""
+    return one_line(str(error))
+
+
+def one_line(text: str, most: int = 300) -> str:
+    """The line of an error message that names the cause, without escape sequences and control characters.
+
+    That is the first line, or the last one where a traceback comes between; a first line that ends with a colon goes
+    with the next.
+    """
+    lines = [line for each in ESCAPES.sub("", text).splitlines() if (line := legible(" ".join(each.split())))]
+    if not lines:
+        return "no message"
+    if TRACEBACK.search(text):
+        return lines[-1][:most]
+    return (" ".join(lines[:2]) if lines[0].endswith(":") else lines[0])[:most]

@@ -1,0 +1,289 @@
+"""What is measured and kept: it turns into JSON and back, and explains itself without the code that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, field_validator, model_validator
+
+from reporter.model import run_medians as runs
+from reporter.model.fields import FRACTIONS, UNITS, Name, Sample, are_numbers
+from reporter.stats import samples as statistics
+
+if TYPE_CHECKING:
+    from reporter.stats.intervals import Spread
+
+Status = Literal["ok", "noisy", "failed", "oom", "timeout", "skipped", "unsupported"]
+Group = Literal["size", "compute", "memory", "latency", "finetune"]
+Better = Literal["lower", "higher", "neither"]
+GROUPS: tuple[Group, ...] = ("size", "compute", "memory", "latency", "finetune")
+SCHEMA = 1
+NOISY_SPREAD = 0.10
+"""A time whose rounds lie further apart than this share of the median is called noisy; `doubt` has the whole rule."""
+WITHIN = "interval within one process only"
+"""Why an interval of fewer than three rounds is narrow: it does not contain how far processes differ."""
+FOREIGN_LOAD = "foreign_load"
+"""In a time's detail: the share of the processors that other programs kept busy, round by round."""
+MOST_SAMPLES = 500_000
+"""A reading has no more samples than this."""
+DISTURBING = 0.10
+"""A foreign load above this share disturbs."""
+EFFORT = ("rounds", "seconds", "goal")
+"""Conditions that only say how much is sampled: more of it refines a time, it does not replace it."""
+
+Number = StrictInt | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+class ReporterError(Exception):
+    """Something the user can mend: one line that says what is wrong and what would be right."""
+
+
+class UnsupportedError(ReporterError):
+    """A figure that a network does not have, with the reason: the status of its reading is `unsupported`."""
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Quantity(Model):
+    """What a column means: a key of the contract, its unit, and the sentence that defines it."""
+
+    key: Name
+    title: Name
+    unit: Literal["1", "s", "B", "1/s"]
+    group: Group
+    better: Better
+    definition: str
+    centre: Literal["median", "mean"] = "median"
+
+
+_quantities: dict[Quantity, Quantity] = {}
+
+
+class Verdict(NamedTuple):
+    status: Status
+    reason: str | None
+
+
+class Origin(Model):
+    """The run in which a round was measured (its id in history.jsonl), and when the round started (ISO 8601, UTC)."""
+
+    run: str = Field(max_length=64)
+    started: str = Field(max_length=64)
+
+
+UNKNOWN = Origin(run="", started="")
+"""The origin of a round in a record of reporter 0.1.0."""
+
+
+class LostRound(Model):
+    """A round that was tried and gave no samples: its number from 0, the status, the reason and the run."""
+
+    number: int = Field(ge=0)
+    status: Status
+    reason: str
+    origin: Origin
+
+
+class Reading(Model):
+    """One quantity of one architecture: raw samples in base units, or the reason why there are none.
+
+    `rounds` has the number of samples of each round; `origins` the run and time of each round, in the same order, empty
+    in records of reporter 0.1.0, whose rounds all belong to one run; `lost` the rounds that failed after others had
+    succeeded. `settings` has what the reading depends on besides the machine; `detail` what the samples do not contain
+    (a learning curve, a table of operators).
+    """
+
+    quantity: Quantity
+    samples: Annotated[tuple[Sample, ...], Field(max_length=MOST_SAMPLES)] = ()
+    rounds: tuple[Annotated[int, Field(strict=True, ge=0)], ...] = ()
+    origins: tuple[Origin, ...] = ()
+    lost: tuple[LostRound, ...] = ()
+    status: Status = "ok"
+    reason: str | None = None
+    settings: dict[str, JsonValue] = {}
+    detail: dict[str, JsonValue] = {}
+
+    @field_validator("quantity")
+    @classmethod
+    def _is_shared(cls, quantity: Quantity) -> Quantity:
+        """One object for all readings of a quantity: of very many records they would be a third of the memory."""
+        return _quantities.setdefault(quantity, quantity)
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        """Refuses what no measurement gives and only a hand or a fault can have written."""
+        unit, key = self.quantity.unit, self.quantity.key
+        if not are_numbers(self.samples):
+            raise ValueError("samples should be numbers, finite and not out of all proportion")
+        if unit != UNITS.get(key, unit):
+            raise ValueError(f"{key} is told in {unit!r}, not in {UNITS[key]!r}")
+        if self.status == "ok" and not self.samples:
+            raise ValueError("the status is ok, but there are no samples")
+        if self.rounds and sum(self.rounds) != len(self.samples):
+            raise ValueError(f"the rounds took {sum(self.rounds)} samples, but there are {len(self.samples)}")
+        if self.origins and len(self.origins) != len(self.rounds):
+            raise ValueError(f"{len(self.origins)} origins for {len(self.rounds)} rounds")
+        least = min(self.samples, default=1)
+        if least <= 0 and unit in ("s", "1/s"):
+            raise ValueError("a time is not positive")
+        if least < 0 and (unit == "B" or key in UNITS):
+            raise ValueError("a size or a count is negative")
+        if key in FRACTIONS and max(self.samples, default=0) > 1:
+            raise ValueError("a share is more than 1")
+        return self
+
+    def __copy__(self) -> Self:
+        """A copy without what was derived from the samples: `model_copy` may replace them."""
+        copied = super().__copy__()
+        for derived in ("value", "interval", "verdict", "levels", "spread"):
+            copied.__dict__.pop(derived, None)
+        return copied
+
+    def with_spread(self, spread: Spread) -> Self:
+        """A copy whose value, interval and verdict follow the spread of the run that it belongs to."""
+        copied = self.model_copy()
+        copied.__dict__["spread"] = spread
+        return copied
+
+    @cached_property
+    def value(self) -> float | None:
+        """The median (or mean) of the samples that count; an exact integer where there is only that one."""
+        if not self.measured:
+            return None
+        samples = [sample for part in self.counted for sample in part] if self.moved is not None else self.samples
+        return statistics.centre(samples, self.quantity.centre)
+
+    @cached_property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of `value`, where the samples carry one: of a time, at the level of rounds."""
+        if not self.measured or self.value is None:
+            return None
+        if not self.timed:
+            return statistics.interval(self.samples, self.quantity.centre)
+        from reporter.stats import intervals
+
+        return intervals.bounds(self.value, self.counted, self.spread)
+
+    @property
+    def measured(self) -> bool:
+        return self.status == "ok" and bool(self.samples)
+
+    @property
+    def conditions(self) -> dict[str, JsonValue]:
+        """The settings that make it another reading: all but how much was sampled, which old records list with them."""
+        timed = bool(self.rounds) or self.quantity.group == "latency"
+        return {key: value for key, value in self.settings.items() if not (timed and key in EFFORT)}
+
+    def by_run(self) -> list[tuple[str, str, list[Sequence[float]]]]:
+        """The samples of each round, by run: (run, start of its first round, rounds), the oldest run first.
+
+        Rounds of unknown origin, as in records of reporter 0.1.0, are of one run with the name "".
+        """
+        runs: dict[str, tuple[str, list[Sequence[float]]]] = {}
+        parts = statistics.split(self.samples, self.rounds) if self.samples else []
+        for origin, part in zip(self.origins or (UNKNOWN,) * len(parts), parts, strict=True):
+            runs.setdefault(origin.run, (origin.started, []))[1].append(part)
+        return sorted(((run, *found) for run, found in runs.items()), key=lambda found: found[1])
+
+    def of_run(self, run: str) -> Self:
+        """The reading with the rounds of one run only."""
+        origins = self.origins or (UNKNOWN,) * max(1, len(self.rounds))
+        parts = statistics.split(self.samples, self.rounds)
+        mine = [number for number, origin in enumerate(origins) if origin.run == run]
+        samples = tuple(sample for number in mine for sample in parts[number])
+        per_round = {
+            key: [value[number] for number in mine]
+            for key, value in self.detail.items()
+            if isinstance(value, list) and len(value) == len(self.rounds)
+        }
+        update = {
+            "samples": samples,
+            "rounds": tuple(self.rounds[number] for number in mine) if self.rounds else (),
+            "origins": tuple(self.origins[number] for number in mine) if self.origins else (),
+            "lost": tuple(lost for lost in self.lost if lost.origin.run == run),
+            "detail": self.detail | per_round,
+        }
+        return self.model_copy(update=update)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know about the value, or why there is none: the reason of the verdict, and what was lost."""
+        return tuple(note for note in (self.verdict.reason, self.loss) if note)
+
+    @property
+    def loss(self) -> str | None:
+        """How many rounds failed and why; None where none did."""
+        if not self.lost:
+            return None
+        reasons = dict.fromkeys(lost.reason or lost.status for lost in self.lost)
+        count = len(self.lost)
+        return f"{count} of {count + len(self.rounds)} rounds lost ({'; '.join(reasons)})"
+
+    @property
+    def timed(self) -> bool:
+        """Whether it is a median of times or rates, whose rounds vary."""
+        return self.measured and self.quantity.unit in ("s", "1/s") and self.quantity.centre == "median"
+
+    @cached_property
+    def levels(self) -> runs.Levels:
+        """The logarithms of the medians of the rounds of a time, run by run, oldest first."""
+        return runs.levels(self.by_run())
+
+    @cached_property
+    def spread(self) -> Spread:
+        """How far the medians of its rounds vary, by these rounds alone; `with_spread` has that of its whole run."""
+        from reporter.stats import intervals
+
+        return intervals.alone([logs for _, logs in self.levels])
+
+    @property
+    def counted(self) -> list[Sequence[float]]:
+        """The samples of the rounds that count: of the newest run only where its level differs from an older one's."""
+        parts = self.by_run()[-1:] if self.moved is not None else self.by_run()
+        return [part for _, _, rounds in parts for part in rounds if part]
+
+    @property
+    def moved(self) -> str | None:
+        """The latest older run of a time whose level differs from the newest run's by more than its rounds vary."""
+        if len(self.origins) < 2 or not self.timed:
+            return None
+        return runs.moved(self.levels, self.spread)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """The status as it is reported: `noisy` is derived from the samples, never stored."""
+        if not self.timed:
+            return Verdict(self.status, self.reason)
+        before = self.moved
+        change = runs.change(self.by_run(), before, self.quantity.unit) if before is not None else None
+        rounds = self.counted
+        doubt = change or self._disturbance or statistics.doubt(rounds, NOISY_SPREAD, self.interval)
+        within = WITHIN if self.interval and len(rounds) < statistics.FEWEST_ROUNDS else None
+        return Verdict("noisy", doubt) if doubt else Verdict("ok", self.reason or within)
+
+    @property
+    def foreign_load(self) -> float:
+        """The share of the processors that other programs kept busy in the worst of the rounds, as far as known."""
+        shares = self.detail.get(FOREIGN_LOAD)
+        known = [share for share in shares if isinstance(share, int | float)] if isinstance(shares, list) else []
+        return max(known, default=0.0)
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether other programs made a time unreliable, whatever its samples show."""
+        return self.foreign_load > DISTURBING
+
+    @property
+    def _disturbance(self) -> str | None:
+        """The reason for a disturbed time: it precedes what the samples show, which is a consequence."""
+        return f"other programs kept {self.foreign_load:.0%} of the processors busy" if self.disturbed else None
+
+
+def same_conditions(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    """Whether conditions are the same; images that only one side has a digest of are taken to be."""
+    unknown = {"data"} - (one.keys() & other.keys())
+    return all(one.get(key) == other.get(key) for key in (one.keys() | other.keys()) - unknown)

@@ -1,0 +1,199 @@
+"""What the user asked for, checked: options, a config file, presets, and the conditions a measurement depends on."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from reporter.model import EFFORT, Metric, ReporterError
+from reporter.model.durations import in_seconds
+from reporter.registry.catalog import nearest
+from reporter.stats.samples import FEWEST_ROUNDS
+
+Preset = Literal["quick", "standard", "thorough"]
+Weights = Literal["auto", "pretrained", "random"]
+FailOn = Literal["exact", "timing", "level", "any", "never"]
+Executor = Literal["local", "ray"]
+
+
+class Conditions(BaseModel):
+    """Under which conditions numbers are taken; a metric names those that its readings depend on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rounds: int
+    """How often each network's times are taken, interleaved with the other networks."""
+    seconds: float
+    """How long one time is sampled in one round, at most, once it is warm."""
+    goal: float = 0.02
+    """Sampling stops early when the 95 % interval spans less than this share of the median."""
+    throughput_batch: int = 4
+    batch_size: int = 16
+    image_size: int = 80
+    steps: int
+    seeds: int
+    test_images: int
+    dataset: str = "digits"
+    data_root: str | None = None
+    weights: Weights = "auto"
+    checkpoint: str | None = None
+    """The SHA-256 of the weights of one's own that the network starts from; they lie in `checkpoint_file`."""
+    checkpoint_file: str | None = None
+    data: str | None = None
+    """A digest of the files of the data set."""
+    variables: dict[str, str] | None = None
+    """The variables that change which kernels run, where any is set."""
+
+    def of(self, metric: Metric, device: str) -> dict[str, Any]:
+        """What a metric's readings depend on, as it is stored with each of them."""
+        where = {} if metric.device == "none" else {"device": device}
+        named = set(metric.depends) - set(EFFORT if metric.timed else ())
+        named |= {"data"} if "dataset" in named else set()
+        named |= {"variables"} if where else set()
+        return self.model_dump(mode="json", include=named, exclude_none=True) | where
+
+
+PRESETS: dict[Preset, dict[str, Any]] = {
+    "quick": {"rounds": 1, "seconds": 0.15, "steps": 3, "seeds": 1, "test_images": 30, "batch_size": 4},
+    "standard": {"rounds": 3, "seconds": 0.7, "steps": 24, "seeds": 1, "test_images": 180},
+    "thorough": {"rounds": 10, "seconds": 3.0, "steps": 200, "seeds": 3, "test_images": 360},
+}
+
+
+BUDGET_ROUNDS = 30
+"""With a budget the times are taken in as many rounds as fit, but no more than these."""
+
+
+class Settings(BaseModel):
+    """The options of the main job, by the names that a config file uses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    architectures: tuple[str, ...] = ("lecture",)
+    architecture: tuple[str, ...] = ()
+    """References to one's own networks: code, so that no config file may name any."""
+    metrics: tuple[str, ...] = ()
+    preset: Preset = "standard"
+    device: tuple[str, ...] = ("auto",)
+    dataset: str = "digits"
+    data_root: str | None = None
+    weights: Weights = "auto"
+    checkpoint: tuple[str, ...] = ()
+    finetune: tuple[str, ...] = ("full",)
+    steps: int | None = Field(None, ge=1)
+    seeds: int | None = Field(None, ge=1)
+    lang: tuple[str, ...] = ("en",)
+    timeout: float | None = Field(None, gt=0, allow_inf_nan=False)
+    budget: str | None = None
+    fresh: bool = False
+    baseline: str | None = None
+    fail_on: FailOn = "never"
+    executor: Executor = "local"
+    ray_address: str | None = None
+    keep_env: tuple[str, ...] = ()
+    """Variables that workers inherit although their names look like credentials."""
+
+    @field_validator("architectures", "metrics", "device", "checkpoint", "finetune", "lang", "keep_env", mode="before")
+    @classmethod
+    def split(cls, value: object) -> object:
+        """A comma list, as on the command line, or a TOML array."""
+        if isinstance(value, str):
+            value = value.split(",")
+        return (
+            tuple(part.strip() if isinstance(part, str) else part for part in value if part)
+            if isinstance(value, list | tuple)
+            else value
+        )
+
+    @field_validator("budget")
+    @classmethod
+    def is_a_time(cls, value: str | None) -> str | None:
+        """Hours, minutes and seconds, as in 1h30m."""
+        if value is not None and not in_seconds(value):
+            raise ValueError("it should be a time like 90s, 20m or 1h30m")
+        return value
+
+    def conditions(self) -> Conditions:
+        """The preset's effort, with the options that were given in its place; with a budget, as many rounds as fit."""
+        asked = {"dataset": self.dataset, "data_root": self.data_root, "weights": self.weights}
+        given = {"steps": self.steps, "seeds": self.seeds, "rounds": BUDGET_ROUNDS if self.budget else None}
+        return Conditions(**PRESETS[self.preset] | asked | {key: value for key, value in given.items() if value})
+
+
+def check_gate(chosen: Settings) -> None:
+    """ReporterError if --fail-on is for times only, and too few rounds are measured to judge any."""
+    rounds = chosen.conditions().rounds
+    if chosen.fail_on == "timing" and rounds < FEWEST_ROUNDS:
+        why = f"--preset {chosen.preset} measures {rounds} of the {FEWEST_ROUNDS} rounds that a verdict on times needs"
+        raise ReporterError(f"--fail-on {chosen.fail_on}: {why}; use --preset standard")
+
+
+REFUSED = {
+    "architecture": "it names code, which a config file must not run; give --architecture on the command line",
+    "config": "a config file cannot name another one",
+}
+"""The options that a config file cannot set, and why."""
+CONFIGURABLE = ["out", *(name for name in Settings.model_fields if name not in REFUSED)]
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The options in a TOML file, dashes or underscores alike; ReporterError names the file and the line or key.
+
+    `out` is among them, which is no part of the settings that a record keeps.
+    """
+    try:
+        options = {key.replace("-", "_"): value for key, value in tomllib.loads(path.read_text("utf-8")).items()}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReporterError(f"--config {path}: cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ReporterError(f"--config {path}: not TOML: {error}") from None
+    for key in options:
+        if key in REFUSED:
+            raise ReporterError(f"--config {path}: {key!r} is not allowed: {REFUSED[key]}")
+        if key not in CONFIGURABLE:
+            raise ReporterError(f"--config {path}: unknown key {key!r}; {nearest(key, CONFIGURABLE)}")
+    if not isinstance(out := options.get("out", "."), str) or not out:
+        raise ReporterError(f"--config {path}: invalid value {out!r} for out; it should be a folder's name in quotes")
+    _check({key: value for key, value in options.items() if key != "out"}, f"--config {path}: ")
+    return options
+
+
+def configured_out(config: Path | None) -> Path | None:
+    """The folder for the results that a config file names, relative to the current one as on the command line."""
+    out = read_config(config).get("out") if config else None
+    return Path(out) if out else None
+
+
+def settings(given: Mapping[str, Any], config: Path | None = None) -> Settings:
+    """Defaults, then the config file, then what was given on the command line.
+
+    Where only networks of one's own are named, only they are meant.
+    """
+    options = read_config(config) if config else {}
+    options.pop("out", None)
+    options |= {key: value for key, value in given.items() if value not in (None, ())}
+    if options.get("architecture"):
+        options.setdefault("architectures", ())
+    return _check(options, "")
+
+
+def _check(options: dict[str, Any], where: str) -> Settings:
+    try:
+        return Settings(**options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        name = key if where else "--" + key.replace("_", "-")
+        raise ReporterError(f"{where}{name}: {first['input']!r} will not do; {_wanted(key, first)}") from None
+
+
+def _wanted(key: str, error: Mapping[str, Any]) -> str:
+    choices = get_args(Settings.model_fields[key].annotation)
+    if error["type"] == "literal_error":
+        return nearest(str(error["input"]), [str(choice) for choice in choices])
+    message: str = error["msg"].removeprefix("Value error, ")
+    return message.replace("Input should be", "it should be").replace("Input should", "it should")

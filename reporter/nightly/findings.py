@@ -1,0 +1,156 @@
+"""From the records of two runs to findings.
+
+Exact values are compared with the newest record of the architecture, whatever its machine. Times and readings that
+failed on a machine are compared with the record of the same machine only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from reporter.compare import matching, times
+from reporter.compare.differences import Change, Differences, Gap, Level, Timing
+from reporter.compare.matching import Pair, is_exact
+from reporter.compare.times import MIN_EFFECT
+from reporter.model import Reading, Record
+from reporter.nightly.baseline import newest
+from reporter.nightly.state import TIMES, Acceptance, Failing, Finding, Kind, Run
+from reporter.store.history import PastRun
+
+Row = Timing | Level
+KINDS = {"exact": "exact", "failed": "failed", "removed": "removed"}
+"""The kinds of change that are findings."""
+
+
+def differences(base: Sequence[Record], tonight: Sequence[Record], past: Sequence[PastRun]) -> Differences:
+    """What changed; `past` has earlier runs, oldest first, without this one."""
+    latest, same = newest(base), {(record.architecture, record.machine): record for record in base}
+    exact = [Pair(latest[record.architecture], record) for record in tonight if record.architecture in latest]
+    here = [Pair(same[place], record) for record in tonight if (place := (record.architecture, record.machine)) in same]
+    timings, bases, left = times.judge(here, past)
+    return Differences(
+        changes=(*matching.rows(base, tonight), *_changes(exact, here)),
+        timings=tuple(timings),
+        bases=tuple(bases),
+        gaps=(*_gaps(exact, here), *left),
+    )
+
+
+def findings(
+    found: Differences, tonight: Sequence[Record], last: Run | None, accepted: Sequence[Acceptance], now: str
+) -> tuple[Finding, ...]:
+    """The regressions since the baseline, each with the start of the first run that had it and whether it is accepted.
+
+    A slower time is gone when it is judged as unchanged or faster; one that was not judged in this run remains. An
+    accepted one that is above its level is gone, because a new level starts.
+    """
+    made = [*_changed(found, now), *(_slower(row, now) for row in _above(found))]
+    made += _remaining(found, tonight, last, {each.identity for each in made})
+    known = {each.identity: each.since for each in (last.findings if last else ())}
+    dated = [each.model_copy(update={"since": known.get(each.identity, now)}) for each in made]
+    return tuple(
+        each.model_copy(update={"accepted": any(acceptance.covers(each) for acceptance in accepted)}) for each in dated
+    )
+
+
+def failing(tonight: Iterable[Record], last: Run | None, now: str) -> tuple[Failing, ...]:
+    """The architectures with readings that failed in this run, and since when they fail."""
+    known = {each.architecture: each.since for each in (last.failing if last else ())}
+    found: dict[str, list[Reading]] = {}
+    for record in tonight:
+        broken = [
+            reading for reading in record.readings.values() if reading.status in matching.NO_NUMBER or reading.lost
+        ]
+        if broken:
+            found.setdefault(record.architecture, []).extend(broken)
+    return tuple(
+        Failing(
+            architecture=name,
+            readings=len(readings),
+            reason=readings[0].reason or readings[0].loss or readings[0].status,
+            since=known.get(name, now),
+        )
+        for name, readings in sorted(found.items())
+    )
+
+
+def _changes(exact: Iterable[Pair], here: Iterable[Pair]) -> Iterator[Change]:
+    for paired, of_exact in ((exact, True), (here, False)):
+        for change in matching.changes(paired):
+            if change.quantity and is_exact(change.quantity) == of_exact:
+                yield change
+
+
+def _gaps(exact: Sequence[Pair], here: Sequence[Pair]) -> Iterator[Gap]:
+    measured = {(pair.new.architecture, pair.new.machine) for pair in here}
+    elsewhere = [pair for pair in exact if (pair.new.architecture, pair.new.machine) not in measured]
+    yield from (gap for gap in matching.gaps(elsewhere) if gap.quantity is None)
+    yield from (gap for gap in matching.gaps(exact) if gap.quantity and is_exact(gap.quantity))
+    yield from (gap for gap in matching.gaps(here) if gap.quantity and not is_exact(gap.quantity))
+
+
+def _changed(found: Differences, now: str) -> Iterator[Finding]:
+    for change in found.changes:
+        if change.kind in KINDS:
+            quantity = change.quantity
+            yield Finding.model_validate(
+                {
+                    "kind": change.kind,
+                    "architecture": change.architecture,
+                    "metric": quantity.key if quantity else "",
+                    "title": quantity.title if quantity else "",
+                    "unit": quantity.unit if quantity else "1",
+                    "machine": change.machine,
+                    "base": change.base,
+                    "new": change.new,
+                    "reason": change.reason if change.kind == "failed" else None,
+                    "since": now,
+                }
+            )
+
+
+def _slower(row: Row, now: str) -> Finding:
+    return Finding(
+        kind=_kind(row),
+        runs=row.runs if isinstance(row, Level) else None,
+        architecture=row.architecture,
+        metric=row.quantity.key,
+        title=row.quantity.title,
+        unit=row.quantity.unit,
+        machine=row.machine,
+        base=row.base,
+        new=row.new,
+        ratio=row.ratio,
+        floor=row.floor,
+        since=now,
+    )
+
+
+def _above(found: Differences) -> Iterator[Row]:
+    yield from found.judged("regressed")
+    yield from found.above_level()
+
+
+def _kind(row: Row) -> Kind:
+    return "level" if isinstance(row, Level) else "slower"
+
+
+def _remaining(
+    found: Differences, tonight: Sequence[Record], last: Run | None, known: set[tuple[object, ...]]
+) -> Iterator[Finding]:
+    """Slowdowns of the last run that this one neither confirms nor refutes."""
+    judged: list[Row] = [*found.timings, *found.levels]
+    rows = {(_kind(row), row.architecture, row.quantity.key, row.machine): row for row in judged}
+    measured = {record.architecture for record in tonight}
+    for before in last.findings if last else ():
+        if before.kind not in TIMES or before.identity in known or before.architecture not in measured:
+            continue
+        if before.kind == "level" and before.accepted:
+            continue
+        row = rows.get((before.kind, before.architecture, before.metric, before.machine))
+        if row is None:
+            yield before.model_copy(update={"reason": "not compared in this run"})
+        elif row.judgement == "noisy" and row.ratio > 1 + MIN_EFFECT:
+            why = row.reason if isinstance(row, Timing) else None
+            reason = f"now within noise: {why}" if why else "now within noise"
+            yield _slower(row, before.since).model_copy(update={"reason": reason})

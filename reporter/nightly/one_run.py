@@ -1,0 +1,244 @@
+"""One nightly run: measure, compare with the last accepted run, put it in place, print one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from reporter.compare import baseline_file, recent_level
+from reporter.compare.differences import Differences
+from reporter.compare.matching import is_time
+from reporter.host import files
+from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
+from reporter.model import Record, ReporterError
+from reporter.model.settings import FailOn, Settings, check_gate, configured_out, settings
+from reporter.nightly import baseline, headlines, level, missing, run_document, screen
+from reporter.nightly import findings as comparison
+from reporter.nightly.acceptance import settle
+from reporter.nightly.baseline import Baseline
+from reporter.nightly.missing import Roster
+from reporter.nightly.run_folder import Folder
+from reporter.nightly.screen import Night
+from reporter.nightly.state import Run
+from reporter.report import build as report
+from reporter.report.language import known
+from reporter.run import experiment
+from reporter.run.preparation import check_folder, choose_executor, prepare
+from reporter.run.request import Outcome, Progress, Request, moment
+from reporter.run.slots import Executor
+from reporter.store import history, record_files
+from reporter.store.history import PastRun
+
+DEFAULT: FailOn = "exact"
+"""What --fail-on is if it is not given."""
+Say = Callable[[str], None]
+Measure = Callable[[Request, Executor, Progress], Outcome]
+Write = Callable[[Path, Sequence[str]], object]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to do, checked before anything is written."""
+
+    folder: Folder
+    chosen: Settings
+    fail_on: FailOn
+    languages: tuple[str, ...]
+    request: Request
+    executor: Executor
+    roster: Roster
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was there when a run started: the baseline, the last complete run, the history, a run that was killed."""
+
+    base: Baseline
+    last: Run | None
+    past: list[PastRun]
+    unfinished: str | None
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a run prints: `say` is for messages, `show` for its result."""
+
+    say: Say
+    show: Say
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What a run does outside of this package."""
+
+    measure: Measure = experiment.run
+    report: Write = report.write
+    clock: Callable[[], str] = moment
+
+
+STEPS = Steps()
+
+
+def plan(out: Path | None, config: Path | None, options: Mapping[str, Any], labels: Mapping[str, str]) -> Plan:
+    """Checks the options as the main job does; ReporterError before anything is written."""
+    chosen = settings({**options, "fresh": True}, config)
+    out = out or configured_out(config)
+    if out is None:
+        raise ReporterError("say where the results go: --out DIR")
+    fail_on = chosen.fail_on if "fail_on" in chosen.model_fields_set else DEFAULT
+    check_gate(chosen)
+    languages = tuple(known(chosen.lang))
+    check_folder(out)
+    folder, roster, executor = Folder(out), Roster(), choose_executor(chosen)
+    request = replace(prepare(folder.tonight, chosen, executor, roster.choose, roster.check), labels=labels)
+    if not request.architectures and not any(out.glob("records/*/*.json")):
+        raise ReporterError(next(iter(roster.missing.values())))
+    return Plan(folder, chosen, fail_on, languages, request, executor, roster)
+
+
+def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) -> int:
+    """The run itself; gives the exit code. What it measured is discarded unless it is complete."""
+    folder, now = work.folder, steps.clock()
+    held = files.hold(folder.out)
+    try:
+        unfinished = folder.recover()
+        settle(folder)
+        base = baseline.read(folder, Path(work.chosen.baseline) if work.chosen.baseline else None)
+        if base.records and not folder.base.exists():
+            folder.promote(base.records)  # or the next run would be compared with this one, whatever it finds
+        before = Before(base, folder.last(), _past(folder, base), unfinished)
+        if unreadable := history.complaint(folder.out / "history.jsonl"):
+            output.say(unreadable)
+        folder.begin(now, run_document.unfinished(work.request, now))
+        outcome, problem = _measured(work, base, progress, steps.measure)
+        night = _judged(work, before, now, partial=problem is not None)
+        problem = problem or _complete(work, before, night, outcome, steps)
+        code = _printed(work, night, _code(work, night, outcome), problem, output)
+        if problem is not None:
+            folder.end(code)
+        return code
+    except KeyboardInterrupt:
+        folder.end(INTERRUPTED)
+        raise
+    finally:
+        folder.discard()
+        held.close()
+
+
+def _measured(work: Plan, base: Baseline, progress: Progress, measure: Measure) -> tuple[Outcome, str | None]:
+    """What the measurement did, and why it ended early if it did."""
+    try:
+        outcome = measure(work.request, work.executor, progress)
+        for record in missing.rows(work.roster.missing, base.records, work.request):
+            record_files.save(work.request.folder, record)
+    except ReporterError as error:
+        return Outcome(), str(error)
+    return outcome, None
+
+
+def _judged(work: Plan, before: Before, now: str, partial: bool) -> Night:
+    """The findings; a run that ended early has not removed what it did not reach."""
+    base, last = before.base, before.last
+    tonight, _ = record_files.load_all(work.request.folder)
+    served = baseline.from_history(base, tonight, work.folder.out / "history.jsonl")
+    compared = (*base.records, *served)
+    if served and not work.chosen.baseline:
+        with suppress(ReporterError):  # a full disk hides no finding of this run
+            work.folder.promote(compared)  # the history has the values of this run as soon as it is complete
+    found = comparison.differences(compared, tonight, before.past) if compared else Differences()
+    levels, without = recent_level.judge(tonight, _level(work, before, tonight, now))
+    found = replace(found, levels=tuple(levels), without_level=tuple(without))
+    findings = comparison.findings(found, tonight, last, work.folder.acceptances().accepted, now)
+    if partial:
+        findings = tuple(each for each in findings if each.kind != "removed")
+    return Night(
+        tonight=tonight,
+        base=base,
+        differences=found,
+        findings=findings,
+        failing=comparison.failing(tonight, last, now),
+        substituted=tuple(each.architecture for each in served),
+        unfinished=before.unfinished,
+        now=now,
+        fail_on=work.fail_on,
+        past=before.past,
+    )
+
+
+def _code(work: Plan, night: Night, outcome: Outcome) -> int:
+    if any(each.fails(work.fail_on) for each in night.findings):
+        return REGRESSED
+    return FAILED if night.failing or outcome.failed or outcome.lost else 0
+
+
+def _complete(work: Plan, before: Before, night: Night, outcome: Outcome, steps: Steps) -> str | None:
+    """Writes everything that belongs to a complete run and puts it in place; gives what went wrong."""
+    code, newest = _code(work, night, outcome), night.base.newest
+    made = Run(
+        started=night.now,
+        ended=steps.clock(),
+        run=work.request.run,
+        exit_code=code,
+        findings=tuple(night.findings),
+        failing=tuple(night.failing),
+        red=tuple(level.red(before.last)),
+        starts=level.restarted(night.base.records, night.tonight, before.last, night.now),
+    )
+    compared = baseline_file.Kept(run_document.BASE, newest.started, night.differences) if newest else None
+    try:
+        found = run_document.as_json(night, work.request, work.folder.out.name, work.fail_on, code)
+        baseline_file.keep(work.request.folder, compared, found, run_document.findings(night))
+        record_files.add_to_history(
+            work.request.folder, record_files.history_size(work.folder.out), {"exit_code": code}
+        )
+        steps.report(work.request.folder, work.languages)
+        runs = _recent(work, night, code, screen.headline(night))
+        headlines.write_page(work.request.folder, runs)
+        headlines.save(work.request.folder / ".recent.json", runs)
+        base = baseline.merged(night.base.records, night.tonight) if made.accepted else None
+        work.folder.finish(made, base)
+    except ReporterError as error:
+        return str(error)
+    return None
+
+
+def _printed(work: Plan, night: Night, code: int, problem: str | None, output: Output) -> int:
+    """Prints the screen; a problem of the disk is exit code 2, but never instead of a regression."""
+    output.show(screen.headline(night))
+    for line in screen.lines(night.findings, str(work.folder.out)):
+        output.show(line)
+    for complaint in night.base.complaints:
+        output.say(f"note: {complaint}")
+    if problem is not None:
+        output.say(f"reporter: {problem}; the last complete run stays in {work.folder.out}")
+        code = REGRESSED if code == REGRESSED else USAGE
+        with suppress(ReporterError):  # the disk may be full
+            headlines.save(work.folder.recent_file, _recent(work, night, code, f"{screen.headline(night)} {problem}"))
+        return code
+    output.show(f"Report: {work.folder.out / 'report.html'}")
+    return code
+
+
+def _recent(work: Plan, night: Night, code: int, headline: str) -> list[headlines.Headline]:
+    """The headlines of recent runs with the one of this run, newest first."""
+    known = headlines.load(work.folder.recent_file)
+    return headlines.with_run(known, night.now, code, headline, night.unfinished)
+
+
+def _past(folder: Folder, base: Baseline) -> list[PastRun]:
+    """Earlier runs of the machines of the baseline, without the one that is about to start."""
+    keys = {key for each in base.records for key, reading in each.readings.items() if is_time(reading.quantity)}
+    try:
+        return history.recent(folder.out / "history.jsonl", {each.machine for each in base.records}, keys=keys)
+    except ReporterError:
+        return []
+
+
+def _level(work: Plan, before: Before, tonight: Sequence[Record], now: str) -> list[PastRun]:
+    """The accepted runs that the level of each time is made of."""
+    starts = level.starts(before.last, work.folder.acceptances().accepted)
+    starts += level.restarted(before.base.records, tonight, before.last, now)
+    return level.past(work.folder.out / "history.jsonl", tonight, starts, before.last)

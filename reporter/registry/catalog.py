@@ -1,0 +1,60 @@
+"""The one extension mechanism: a folder is a catalogue, and a file in it ends in `ENTRIES`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Protocol, TypeVar
+
+from reporter.model import ReporterError
+from reporter.registry import plugins
+
+
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+MANY = 60
+"""So many names are listed in a line at most."""
+Entry = TypeVar("Entry", bound=Named)
+
+
+def collect(package: str, kind: type[Entry]) -> dict[str, Entry]:
+    """Every entry of a folder by its name, file by file in alphabetical order, then what installed packages add.
+
+    Raises ReporterError where a file ends in something else, or a name is used twice; a package's is then left out.
+    """
+    entries: dict[str, Entry] = {}
+    for module in modules(package):
+        for entry in getattr(module, "ENTRIES", ()):
+            if not isinstance(entry, kind):
+                raise ReporterError(f"{module.__name__}.ENTRIES holds {entry!r}, which is no {kind.__name__}")
+            if entry.name in entries:
+                raise ReporterError(f"{module.__name__}.ENTRIES: the name {entry.name!r} is taken; choose another")
+            entries[entry.name] = entry
+    for point, entry in plugins.offered(package, kind):
+        if taken := plugins.taken(entry, entries.values()):
+            plugins.complain(point, f"the name {taken!r} is taken")
+        else:
+            entries[entry.name] = entry
+    return entries
+
+
+def modules(package: str) -> Iterator[ModuleType]:
+    """The files of a folder, imported."""
+    for info in iter_modules(import_module(package).__path__):
+        yield import_module(f"{package}.{info.name}")
+
+
+def nearest(name: str, known: Iterable[str], most: int = MANY) -> str:
+    """The end of an error line: what was probably meant, else what there is, at most so many names."""
+    names = list(known)
+    close = get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"known: {', '.join(names[:most])}{more}"

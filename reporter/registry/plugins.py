@@ -1,0 +1,87 @@
+"""What installed packages add: entry points of the group that is called like a catalogue's folder.
+
+An entry point names a module that ends in `ENTRIES`, as a file of the folder does, or what is in them. One that is
+broken is left out and complained of, and harms nobody who does not want what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, partial
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from reporter.host.captured import captured
+from reporter.model import Quantity, ReporterError
+from reporter.model.attempts import attempt
+
+GROUPS = ("reporter.architectures", "reporter.datasets", "reporter.metrics")
+_complaints: dict[str, dict[str, None]] = {}
+
+
+@cache
+def points() -> Mapping[str, tuple[EntryPoint, ...]]:
+    """The entry points of each group, looked up once: that takes longer than loading them."""
+    found = entry_points()
+    return {group: tuple(found.select(group=group)) for group in GROUPS}
+
+
+def offered(group: str, kind: type) -> Iterator[tuple[EntryPoint, Any]]:
+    """What packages add to a catalogue, each with its entry point."""
+    for point in points().get(group, ()) if group in GROUPS else ():
+        for entry in _entries(point, kind):
+            yield point, entry
+
+
+def taken(entry: Any, others: Iterable[Any]) -> str:
+    """A name of an entry that another has; of a metric the keys of its quantities count, too."""
+    return min(_names(entry) & {name for other in others for name in _names(other)}, default="")
+
+
+def complain(point: EntryPoint, why: str) -> None:
+    """Notes why something of an entry point is left out."""
+    package = point.dist.name if point.dist else "an unknown package"
+    line = f"{point.group}: {point.name!r} of {package} is left out: {why}"
+    _complaints.setdefault(point.group, {})[line] = None
+
+
+def complaints(*groups: str) -> list[str]:
+    """A line for all that was left out so far, of some groups or of all."""
+    return [line for group in groups or GROUPS for line in _complaints.get(group, {})]
+
+
+def said(group: str) -> str:
+    """The complaints as the end of an error line: what was not found may be in what was left out."""
+    return "".join(f"; {line}" for line in complaints(group))
+
+
+@cache
+def _entries(point: EntryPoint, kind: type) -> tuple[Any, ...]:
+    found, verdict = attempt(partial(_load, point, kind))
+    if found is None:
+        complain(point, str(verdict.reason))
+    return found or ()
+
+
+def _load(point: EntryPoint, kind: type) -> tuple[Any, ...]:
+    with captured(f"the plug-in {point.value}"):
+        made = point.load()
+    entries = getattr(made, "ENTRIES", made)
+    found = (entries,) if isinstance(entries, kind) else entries
+    if not isinstance(found, tuple | list) or not all(isinstance(entry, kind) for entry in found):
+        raise ReporterError(f"{point.value} is {made!r:.80}, no {kind.__name__} and no module with ENTRIES of them")
+    for entry in found:
+        if not _is_whole(entry):
+            raise ReporterError(f"{point.value}: {entry!r:.80} is not what a {kind.__name__} must be")
+    return tuple(found)
+
+
+def _is_whole(entry: Any) -> bool:
+    """Whether it has what everybody relies on; what else may be wrong with it, its row says."""
+    work = next((getattr(entry, name) for name in ("build", "load", "measure") if hasattr(entry, name)), None)
+    named = isinstance(entry.name, str) and bool(entry.name) and ":" not in entry.name
+    return named and callable(work) and all(isinstance(each, Quantity) for each in getattr(entry, "quantities", ()))
+
+
+def _names(entry: Any) -> set[str]:
+    return {entry.name, *(quantity.key for quantity in getattr(entry, "quantities", ()))}

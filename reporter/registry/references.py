@@ -1,0 +1,165 @@
+"""A network from elsewhere, FILE.py:NAME or package.module:NAME: an Architecture, a module, or what builds a module.
+
+Only the command line and a caller in Python can name one. Its code runs in workers.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from reporter.model import Architecture, ReporterError, sources
+from reporter.model.attempts import attempt
+from reporter.registry.catalog import nearest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FAMILY = "Own"
+AS_BUILT = "as many classes as its function gives it"
+USUAL = "build"
+"""A function of this name leaves it to its file to name the network."""
+NUMBERS = ("classes", "num_classes")
+"""The names of a parameter that takes the number of classes, also where it has a default."""
+TOLD = ("name", "family", "year", "paper", "input_size", "variant", "weights", "learning_rate", "label_smoothing",
+        "auxiliary_loss", "published", "classes", "made_of", "caution")  # fmt: skip
+"""What a worker tells of it, so that the parent knows it without running its code."""
+
+
+def load(reference: str) -> Architecture:
+    """The architecture a reference names; ReporterError, with what would be right, where there is none."""
+    place, _, name = reference.rpartition(":")
+    if not place or not name.isidentifier():
+        raise ReporterError("name it as FILE.py:NAME or package.module:NAME")
+    module = _module(place)
+    if not hasattr(module, name):
+        there = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise ReporterError(f"there is no {name!r} in {place}; {nearest(name, there)}")
+    made = getattr(module, name)
+    if isinstance(made, Architecture):
+        return replace(made, reference=reference, made_of=sources.of_name(module, name) + made.definition)
+    if not callable(made):
+        raise ReporterError(f"{name!r} is neither an Architecture nor a function that builds a network")
+    made = _copied(made)
+    title = Path(place).stem if place.endswith(".py") else place.rpartition(".")[2]
+    entry = Architecture(
+        name=title if name == USUAL else name,
+        family=FAMILY,
+        year=None,
+        paper="",
+        build=partial(_build, made),
+        reference=reference,
+        made_of=sources.of_name(module, name),
+    )
+    return entry if _takes(made) else replace(entry, classes=0, variant=AS_BUILT)
+
+
+def answer(reference: str) -> dict[str, Any]:
+    """What a worker says of a reference: what the network is, or the `error` in one line."""
+    told, verdict = attempt(partial(_tell, reference))
+    return {"error": verdict.reason} if told is None else told
+
+
+def described(reference: str, told: Mapping[str, Any]) -> Architecture:
+    """The entry of a network from what a worker told of it; runs none of its code until it is built."""
+    return Architecture(build=partial(_build_anew, reference), reference=reference, **{key: told[key] for key in TOLD})
+
+
+def _tell(reference: str) -> dict[str, Any]:
+    """Builds it once without memory, so that whoever names a function that gives no network hears of it at once."""
+    from torch import nn
+
+    from reporter.architectures.torchvision import discover
+    from reporter.registry.selection import known
+    from reporter.worker.building import on_meta
+    from reporter.worker.packed_weights import packed
+
+    entry = load(reference)
+    if entry.name in {*known(), *(other.name for other in discover())}:
+        raise ReporterError(f"the name {entry.name!r} is taken; give the function another, or its file if it is build")
+
+    def build() -> nn.Module:
+        made = entry.build(entry.classes)
+        if not isinstance(made, nn.Module):
+            raise ReporterError(f"it gives {made!r:.80}, which is no torch.nn.Module")
+        return made
+
+    if layers := packed(on_meta(build)):
+        entry = replace(entry, caution=f"packed weights are not counted: {', '.join(layers)}")
+    told = {key: getattr(entry, key) for key in TOLD} | {"made_of": _made_of(reference, entry)}
+    json.dumps(told, allow_nan=False)
+    return told
+
+
+def _build(function: Callable[..., Any], classes: int) -> nn.Module:
+    """Calls a function with the number of classes, or gives what it builds another head where other ones are asked."""
+    if parameter := _takes(function):
+        named = parameter in NUMBERS
+        made: nn.Module = function(**{parameter: classes}) if named else function(classes)
+        return made
+    made = function()
+    if not classes:
+        return made
+    from reporter.worker.classifier_heads import with_classes
+
+    return with_classes(made, classes, Architecture.input_size, trial=function())
+
+
+def _build_anew(reference: str, classes: int) -> nn.Module:
+    return load(reference).build(classes)
+
+
+def _copied(made: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that copies a network which is built already; any other function as it is."""
+    from torch import nn
+
+    return partial(deepcopy, made) if isinstance(made, nn.Module) else made
+
+
+def _takes(function: Callable[..., Any]) -> str:
+    """The parameter of a function that takes the number of classes; empty where none does."""
+    parameters = inspect.signature(function).parameters
+    named = next((name for name in NUMBERS if name in parameters), "")
+    wanting = [
+        name
+        for name, each in parameters.items()
+        if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+    ]
+    if len([name for name in wanting if name != named]) > (0 if named else 1):
+        raise ReporterError(f"its function wants {', '.join(wanting)}; it may want the number of classes, and no more")
+    return named or "".join(wanting)
+
+
+def _module(place: str) -> ModuleType:
+    if not place.endswith(".py"):
+        if find_spec(place.partition(".")[0]) is None:
+            sys.path.append(os.getcwd())  # only for a package that is found nowhere else
+        return import_module(place)
+    path = Path(place).absolute()
+    spec = spec_from_file_location(f"{path.stem}__own", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ReporterError(f"{place}: there is no such file")
+    sys.path.append(str(path.parent))  # for what lies beside it; last, so that it hides nothing
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _made_of(reference: str, entry: Architecture) -> str:
+    """What the definition depends on, once the model was built: modules imported by a computed name, too."""
+    place, _, name = reference.rpartition(":")
+    module = sys.modules[f"{Path(place).stem}__own" if place.endswith(".py") else place]
+    found = sources.loaded(Path(str(module.__file__)).parent)
+    return entry.made_of + (sources.of_name(module, name, found) if len(found) > 1 else "")

@@ -1,0 +1,160 @@
+"""What is chosen by name: architectures from words of the command line, data set, own checkpoints. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from reporter.architectures.timm import PREFIX, require
+from reporter.architectures.timm import find as in_timm
+from reporter.host.fingerprints import Images
+from reporter.model import Architecture, Dataset, ReporterError
+from reporter.registry import plugins
+from reporter.registry.catalog import collect, nearest
+
+GROUP = "reporter.architectures"
+DATA_ROOT = "~/.cache/reporter"
+"""Where data sets are put without --data-root."""
+FEW = 10
+"""Names of architectures in an error line, which is also a row's reason; `reporter list` prints all."""
+Discover = Callable[[], Sequence[Architecture]]
+
+
+@cache
+def known() -> dict[str, Architecture]:
+    """The architectures that are known without torch, by name."""
+    return collect(GROUP, Architecture)
+
+
+@cache
+def sets() -> dict[str, list[str]]:
+    """The sets of sets.toml: their architectures' names, in order."""
+    return tomllib.loads(files("reporter.architectures").joinpath("sets.toml").read_text(encoding="utf-8"))
+
+
+def select(spec: str | Sequence[str], discover: Discover, timm: Discover = tuple) -> tuple[Architecture, ...]:
+    """The architectures that names, families, globs and sets stand for, in the order asked for and each once.
+
+    `discover` gives what torchvision has besides; it is called for the sets `torchvision` and `all`, families, globs
+    and names that are not known without it. `timm` is called for what begins with `timm:`.
+    """
+    words = [word.strip() for word in (spec.split(",") if isinstance(spec, str) else spec)]
+    found = [architecture for word in words if word for architecture in _meant(word, discover, timm)]
+    if not found:
+        raise ReporterError("no architecture is named; try 'lecture', 'all', a name, a family or a glob")
+    return tuple({architecture.name: architecture for architecture in found}.values())
+
+
+def find(name: str) -> Architecture:
+    """One architecture by its name, or one's own by FILE.py:NAME; imports torchvision or timm where it must."""
+    from reporter.architectures.torchvision import discover
+
+    if name.startswith(PREFIX):
+        return in_timm(name)
+    if ":" in name:
+        from reporter.registry import references
+
+        return references.load(name)
+
+    entries = known() if name in known() else {entry.name: entry for entry in discover()}
+    if name not in entries:
+        raise _unknown(name, known() | entries)
+    return entries[name]
+
+
+@cache
+def datasets() -> dict[str, Dataset]:
+    """The data sets by name."""
+    return collect("reporter.datasets", Dataset)
+
+
+def dataset(name: str) -> Dataset:
+    """A data set by its name; `imagefolder:PATH` reads PATH wherever --data-root is."""
+    plain, _, path = name.partition(":")
+    if plain == "imagefolder" and path:
+        entry = datasets()[plain]
+        folder = Path(os.path.expanduser(path)).absolute()  # Path.expanduser raises without a home
+        return replace(entry, load=lambda _, size, train: entry.load(folder, size, train), folder=str(folder))
+    if plain == "imagefolder":
+        raise ReporterError("data set 'imagefolder' needs its folder: imagefolder:PATH")
+    if name not in datasets():
+        right = nearest(name, datasets()) + plugins.said("reporter.datasets")
+        raise ReporterError(f"unknown data set {name!r}; {right}")
+    return datasets()[name]
+
+
+def images(name: str, data_root: str | None) -> Images:
+    """The files of a data set, whether they are there or not."""
+    chosen = dataset(name)
+    if not chosen.folder:
+        return Images()
+    root = os.path.expanduser(data_root or DATA_ROOT)
+    return Images(Path(root) / chosen.folder, fetched=not Path(chosen.folder).is_absolute())
+
+
+def own_checkpoints(pairs: Sequence[str], architectures: Sequence[Architecture]) -> dict[str, dict[str, str]]:
+    """The files of --checkpoint by network, each with its SHA-256: another file is another start."""
+    names, found = [architecture.name for architecture in architectures], {}
+    for pair in pairs:
+        name, _, path = pair.partition("=")
+        if not path:
+            raise ReporterError(f"--checkpoint: {pair!r} will not do; it should be NAME=FILE")
+        if name not in names:
+            raise ReporterError(f"--checkpoint: {name!r} is none of the networks to measure; {nearest(name, names)}")
+        path = os.path.expanduser(path)
+        try:
+            with Path(path).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ReporterError(f"--checkpoint: {path} cannot be read: {error.strerror or error}") from None
+        found[name] = {"checkpoint": digest, "checkpoint_file": str(Path(path).absolute())}
+    return found
+
+
+def _meant(word: str, discover: Discover, timm: Discover) -> Iterable[Architecture]:
+    if word.lower().startswith(PREFIX):
+        return _timms(word, timm)
+    if word in sets():
+        return [known()[name] for name in sets()[word]]
+    if word in known():
+        return [known()[word]]
+    found = {entry.name: known().get(entry.name, entry) for entry in discover()}
+    everything = known() | found
+    if word == "torchvision":
+        return found.values()
+    meant = [entry for entry in everything.values() if _fits(word, entry)]
+    if not meant:
+        families = dict.fromkeys(entry.family for entry in everything.values())
+        raise _unknown(word, [*sets(), "torchvision", "all", *everything, *families])
+    return meant
+
+
+def _timms(word: str, timm: Discover) -> Iterable[Architecture]:
+    require()
+    found = {entry.name: entry for entry in timm()}
+    meant = [entry for name, entry in found.items() if fnmatchcase(name, word.lower())]
+    if not meant:
+        raise ReporterError(f"unknown architecture {word!r}; {nearest(word, found, FEW)}")
+    return meant
+
+
+def _unknown(word: str, names: Iterable[str]) -> ReporterError:
+    """The line for a word without an architecture, with names that begin like it first.
+
+    A plug-in that was left out may have had it.
+    """
+    begin = re.split(r"[*?[]", word.lower())[0] or word
+    names = sorted(names, key=lambda name: not name.lower().startswith(begin))
+    return ReporterError(f"unknown architecture {word!r}; {nearest(word, names, FEW)}{plugins.said(GROUP)}")
+
+
+def _fits(word: str, entry: Architecture) -> bool:
+    return word == "all" or word.lower() == entry.family.lower() or fnmatchcase(entry.name, word.lower())

@@ -1,0 +1,206 @@
+"""The report: from the records of a folder to every file that tells of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reporter import __version__
+from reporter.compare import baseline_file
+from reporter.compare.baseline_file import Kept
+from reporter.host import files
+from reporter.model import Chart, Claim, Evidence, Record, ReporterError
+from reporter.registry.catalog import collect
+from reporter.report import changes, csv_tables, latex, render, run_history, sections, thinning, vega
+from reporter.report.choice import choice
+from reporter.report.claim_sections import try_claims
+from reporter.report.comparison import Comparison, compare
+from reporter.report.language import SOURCE, Language, available, language
+from reporter.report.sections import Block, Figure, Section
+from reporter.report.summary import summary
+from reporter.report.table import Table, Tabulation
+from reporter.store import record_files
+
+CHOOSING = 25
+"""Where the choice stands among charts and tables."""
+
+
+@dataclass(frozen=True)
+class Report:
+    title: str
+    subtitle: str
+    language: Language
+    sections: tuple[Section, ...]
+    names: frozenset[str] = frozenset()
+    """Architectures and machines: foreign text that sentences contain, code spans in Markdown."""
+    version: str = __version__
+
+    @property
+    def tables(self) -> list[Table]:
+        blocks = (block for section in self.sections for block in section.blocks)
+        return [table for block in blocks for table in getattr(block, "tables", ())]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn chart: what the page shows, and the SVG of its file."""
+
+    figure: Figure
+    order: int
+    file: str
+
+
+def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
+    """Writes summary.json, and for each language the reports, figures and tables; gives the files.
+
+    Where no language is named it is those that the newest record was asked for. Raises ReporterError where there are no
+    records, or no such language.
+    """
+    for code in languages:
+        language(code)
+    files.refuse_links(folder)
+    records, complaints = _read(folder)
+    evidence, torn = record_files.load_all_evidence(folder)
+    comparison = compare(records)
+    tongues = [language(code) for code in languages or asked(comparison)]
+    try:
+        comparison = run_history.remembered(comparison, folder)
+    except ReporterError as error:
+        complaints = [*complaints, str(error)]
+    try:
+        changed = baseline_file.kept(folder)
+    except ReporterError as error:
+        complaints, changed = [*complaints, str(error)], None
+    made: dict[str, str | bytes] = {"summary.json": files.lines(summary(comparison), "failed", "records")}
+    for tongue in tongues:
+        pictures = draw(comparison, tongue, collect("reporter.charts", Chart).values())
+        tables = collect("reporter.tables", Tabulation).values()
+        claims = collect("reporter.claims", Claim).values()
+        told = build(
+            comparison,
+            tongue,
+            pictures,
+            tables,
+            complaints=[*complaints, *torn],
+            changed=changed,
+            claims=claims,
+            evidence=evidence,
+        )
+        made |= outputs(told, pictures)
+    for name, content in made.items():
+        files.write(folder / name, content)
+    return [folder / name for name in made]
+
+
+def asked(comparison: Comparison) -> Sequence[str]:
+    """The languages that the newest record was asked for, English where it says nothing."""
+    named = comparison.newest.settings.get("lang")
+    known = [code for code in named if code in available()] if isinstance(named, list) else []
+    return [str(code) for code in dict.fromkeys(map(str, known))] or [SOURCE]
+
+
+def _read(folder: Path) -> tuple[list[Record], list[str]]:
+    records, complaints = record_files.load_all(folder)
+    if complaints and not records:
+        raise ReporterError(f"no records to report; {complaints[0]}")
+    return records, complaints
+
+
+def build(
+    comparison: Comparison,
+    tongue: Language,
+    pictures: Iterable[Picture],
+    tables: Iterable[Tabulation],
+    *,
+    complaints: Sequence[str] = (),
+    changed: Kept | None = None,
+    claims: Iterable[Claim] = (),
+    evidence: Mapping[str, Evidence] | None = None,
+) -> Report:
+    """Puts the report together from the charts, tables and claims it is handed."""
+    _ = tongue._
+    blocks: list[tuple[int, Block]] = [(picture.order, picture.figure) for picture in pictures]
+    made = [(tabulation.order, tabulation.make(comparison, tongue)) for tabulation in tables]
+    blocks += [(order, table) for order, table in made if table]
+    trials = try_claims(claims, evidence or {}, comparison, tongue)
+    if chosen := choice(comparison, tongue):
+        blocks.append((CHOOSING, chosen))
+    count = len(comparison.networks)
+    message = tongue.ngettext("{count} network, measured on {date}", "{count} networks, measured on {date}", count)
+    return Report(
+        title=_("Architectures of convolutional networks, compared"),
+        subtitle=message.format(count=count, date=tongue.date(comparison.newest.started)),
+        language=tongue,
+        sections=(
+            sections.found(comparison, tongue),
+            *([sections.changed(changed, tongue)] if changed else []),
+            *sections.chapters(blocks, tongue),
+            sections.architectures(comparison, tongue),
+            *([sections.claimed(trials, tongue)] if trials.trials else []),
+            sections.measured(comparison, tongue),
+            sections.failed(comparison, complaints, tongue),
+            sections.environment(comparison, tongue),
+        ),
+        names=_names(comparison) | (changes.names(changed.differences) if changed else frozenset()),
+    )
+
+
+def _names(comparison: Comparison) -> frozenset[str]:
+    return frozenset(name for record in comparison.records for name in (record.architecture, record.machine))
+
+
+def draw(comparison: Comparison, tongue: Language, charts: Iterable[Chart]) -> list[Picture]:
+    """Draws every chart that has something to show."""
+    pictures = []
+    for chart in charts:
+        shown = thinning.pictured(comparison, chart.most)
+        spec = chart.draw(shown, tongue)
+        if spec is None:
+            continue
+        note = thinning.note(shown, comparison, tongue)
+        svg = vega.draw(_noted(spec, note) if note else spec, tongue)
+        title, file = tongue._(chart.title), chart.name + tongue.suffix
+        caption = f"{tongue._(chart.caption)} {note}".strip()
+        figure = Figure(chart.name, title, caption, vega.inline(svg, chart.name, title), file)
+        pictures.append(Picture(figure, chart.order, vega.file(svg, title)))
+    return pictures
+
+
+def _noted(spec: vega.Spec, note: str) -> vega.Spec:
+    """A chart that says what it leaves out, beneath its own title where it has one."""
+    return spec | {"title": {"text": spec["title"], "subtitle": note} if "title" in spec else note}
+
+
+def outputs(report: Report, pictures: Iterable[Picture]) -> dict[str, str | bytes]:
+    """The files of one language by name."""
+    suffix = report.language.suffix
+    made: dict[str, str | bytes] = {}
+    for picture in pictures:
+        made[f"figures/{picture.figure.file}.svg"] = picture.file
+        made[f"figures/{picture.figure.file}.png"] = vega.png(picture.file)
+    for table in report.tables:
+        made[f"tables/{table.name}{suffix}.csv"] = csv_tables.to_csv(table)
+        made[f"tables/{table.name}{suffix}.tex"] = latex.to_tex(table, report.language)
+    short = abridged(report)
+    made[f"report{suffix}.md"] = render.to_markdown(short)
+    made[f"report{suffix}.html"] = render.to_html(short)
+    return made
+
+
+def abridged(report: Report) -> Report:
+    """The same with so many rows of each table as a page can bear; the files of the tables have all."""
+    parts = [
+        replace(section, blocks=tuple(_abridged(block, report.language) for block in section.blocks))
+        for section in report.sections
+    ]
+    return replace(report, sections=tuple(parts))
+
+
+def _abridged(block: Block, tongue: Language) -> Block:
+    if not isinstance(block, Table) or len(block.rows) <= block.most:
+        return block
+    message = tongue._("The first {shown} of {count} rows; {file} has all.")
+    file = f"tables/{block.name}{tongue.suffix}.csv"
+    note = message.format(shown=block.most, count=len(block.rows), file=file)
+    return replace(block, rows=block.rows[: block.most], notes=(note, *block.notes))

@@ -1,0 +1,181 @@
+"""A card per architecture: its idea and paper, its block, what each stage costs, and where the numbers come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reporter import facts
+from reporter.model import Record
+from reporter.report import block_boxes, diagrams, layer_tables, layout, record_structure, units
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.markdown import Markdown
+from reporter.report.provenance import command, origin
+from reporter.report.record_structure import Stage
+from reporter.report.table import Table
+
+BROAD = 520
+"""A diagram wider than this, in its own pixels, has no room beside a text."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """A number with its share of the whole, as a text and in percent."""
+
+    text: str
+    share: str
+    percent: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    name: str
+    kind: str
+    output: str
+    parameters: Price
+    macs: Price
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A block as a picture for the page and as Mermaid."""
+
+    caption: str
+    svg: str
+    mermaid: Markdown
+    broad: bool
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a card says; a text that nobody wrote and a part that was not measured are empty.
+
+    `tables` holds the layer table, for the page and a file.
+    """
+
+    anchor: str
+    name: str
+    lead: str
+    paper: str
+    link: str
+    words: dict[str, str]
+    about: tuple[tuple[str, str], ...]
+    drawing: Drawing | None
+    costs: tuple[Cost, ...]
+    tables: tuple[Table, ...]
+    command: Markdown
+    origin: str
+    kind = "card"
+
+
+@dataclass(frozen=True)
+class Index:
+    """The way to each card of a page."""
+
+    cards: tuple[Card, ...]
+    kind = "index"
+
+
+def cards(comparison: Comparison, language: Language) -> tuple[Card, ...]:
+    """The cards in the order of the table, each with an anchor of its own."""
+    anchors: dict[str, str] = {}
+    for number, record in enumerate(comparison.networks):
+        plain = "card-" + re.sub(r"[^\w.-]+", "-", record.architecture, flags=re.ASCII)
+        anchors[record.architecture] = f"{plain}-{number}" if plain in anchors.values() else plain
+    return tuple(card(record, anchors[record.architecture], language) for record in comparison.networks)
+
+
+def card(record: Record, anchor: str, language: Language) -> Card:
+    _ = language._
+    words = text(record)
+    titles = {"changed": _("What it changed"), "source": _("Written in")}
+    about = [(title, _(words[key])) for key, title in titles.items() if words.get(key)]
+    variant = [(_("This variant"), language.said(record.variant))] if record.variant else []
+    return Card(
+        anchor=anchor,
+        name=record.architecture,
+        lead=lead(record, language),
+        paper=record.paper,
+        link=link(record),
+        words={"idea": _(words.get("idea", ""))},
+        about=(*about[:1], *variant, *about[1:]),
+        drawing=drawing(record, language),
+        costs=costs(record_structure.stages(record), language),
+        tables=layer_tables.layers(record, anchor.removeprefix("card-"), language),
+        command=Markdown(command(record)),
+        origin=origin(record, language),
+    )
+
+
+def text(record: Record) -> dict[str, str]:
+    """What is written on a network; nothing for one that is called like those of a family and is of another."""
+    family = facts.family(record.architecture)
+    return facts.card(record.architecture) if family is None or family["family"] == record.family else {}
+
+
+def lead(record: Record, language: Language) -> str:
+    """Family, year and the three numbers that one asks for first."""
+    told = [record.family, *([str(record.year)] if record.year else [])]
+    patterns = {"parameters": language._("{count} parameters"), "macs": language._("{count} MACs")}
+    for key, pattern in patterns.items():
+        if (value := record.value(key)) is not None:
+            told.append(pattern.format(count=units.count(language, value)))
+    if (depth := record.value("depth")) is not None:
+        told.append(language._("depth {count}").format(count=language.number(depth)))
+    return " · ".join(told)
+
+
+def link(record: Record) -> str:
+    """Where the paper is to be read: its arXiv page, else what the facts say."""
+    venue = f"{record.paper}, {record.published.get('arxiv_or_venue')}"
+    found = re.search(r"arXiv:? ?(\d{4}\.\d{4,5})", venue)
+    return f"https://arxiv.org/abs/{found[1]}" if found else text(record).get("link", "")
+
+
+def drawing(record: Record, language: Language) -> Drawing | None:
+    block = record_structure.block(record)
+    if block is None or not block.graph:
+        return None
+    size = units.text(language, record.value("block_parameters") or 0)
+    caption = _caption(block, language).format(name=block.name, kind=block.kind, count=block.repeats, parameters=size)
+    nodes = block_boxes.nodes(block.graph, language)
+    arranged = layout.arrange(nodes)
+    svg = diagrams.to_svg(arranged, f"{record.architecture}: {caption}", language)
+    return Drawing(caption, svg, Markdown(diagrams.to_mermaid(nodes)), arranged.width > BROAD)
+
+
+def _caption(block: record_structure.Block, language: Language) -> str:
+    _ = language._
+    if block.repeats:
+        return language.ngettext(
+            "Its block {kind}, {count} time in the network; here {name} with {parameters} parameters.",
+            "Its block {kind}, {count} times in the network; here {name} with {parameters} parameters.",
+            block.repeats,
+        )
+    if block.name:
+        return _("It repeats no block; here the stage with most MACs, {name}, with {parameters} parameters.")
+    return _("It repeats no block; here the whole network with {parameters} parameters.")
+
+
+def costs(stages: Sequence[Stage], language: Language) -> tuple[Cost, ...]:
+    """The stages with their shares of all parameters and MACs."""
+    parameters, macs = sum(stage.parameters for stage in stages), sum(stage.macs for stage in stages)
+    return tuple(
+        Cost(
+            stage.name,
+            stage.kind,
+            stage.output,
+            _price(stage.parameters, parameters, language),
+            _price(stage.macs, macs, language),
+        )
+        for stage in stages
+    )
+
+
+def _price(value: int, whole: int, language: Language) -> Price:
+    percent = 100 * value / whole if whole else 0.0
+    little = "<\u202f" * (0 < percent < 0.05)
+    share = language.number(max(percent, 0.1) if little else percent, 0 if percent >= 9.95 else 1)
+    return Price(units.count(language, value), f"{little}{share} %", percent)

@@ -1,0 +1,266 @@
+"""Differences in words, in any language of the reports, and in JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reporter.compare import document
+from reporter.compare.differences import Basis, Change, Differences, Gap, Level, Timing
+from reporter.compare.differences import Kind as Changed
+from reporter.compare.document import Context
+from reporter.compare.times import MIN_EFFECT
+from reporter.host import printing
+from reporter.model import Quantity
+from reporter.report import units
+from reporter.report.grouping import NAMED, Kind, Row, and_more, by_reason, described, groups, most
+from reporter.report.language import SOURCE, Language, language
+from reporter.report.markdown import escape
+
+ENGLISH = language(SOURCE)
+SHARED = 0.05
+"""What all networks share is told from so much on."""
+LITTLE = 0.0005
+"""A smaller share has no digits of its own."""
+SEVERAL = 3
+"""From so many architectures on they are counted, not named."""
+COUNTED: dict[Changed, str] = {
+    "exact": "{count} exact",
+    "failed": "{count} newly failed",
+    "removed": "{count} removed",
+    "recovered": "{count} recovered",
+    "new": "{count} new",
+    "information": "{count} for information",
+}
+SLOWER, FASTER = "{count} slower", "{count} faster"
+ABOVE = "{count} above the level of earlier runs"
+
+
+def in_words(differences: Differences, complaints: Sequence[str] = ()) -> str:
+    """A headline, a line for each group of changes, and what the comparison is based on."""
+    words = Words(differences, ENGLISH, complaints)
+    return printing.text([words.headline(), *(f"- {line}" for line in (*words.changes(), *words.grounds()))])
+
+
+def in_markdown(differences: Differences, complaints: Sequence[str] = ()) -> str:
+    """The same for a step summary: only what changed stands open."""
+    words, known = Words(differences, ENGLISH, complaints), names(differences)
+    lines = [f"**{escape(words.headline(), known)}**", "", *(f"- {escape(line, known)}" for line in words.changes())]
+    grounds = [f"- {escape(line, known)}" for line in words.grounds()]
+    rests = ["", "<details><summary>What this rests on</summary>", "", *grounds, "", "</details>"] if grounds else []
+    return "\n".join([*lines, *rests]).rstrip()
+
+
+def names(differences: Differences) -> frozenset[str]:
+    """The architectures and machines of a comparison."""
+    rows: tuple[Change | Timing, ...] = (*differences.changes, *differences.timings)
+    compared = (name for gap in differences.gaps for name in gap.architectures)
+    return frozenset((*(row.architecture for row in rows), *(row.machine for row in rows), *compared))
+
+
+def headline(differences: Differences, complaints: Sequence[str] = ()) -> str:
+    """Whether anything changed, and how much of what, in English."""
+    return Words(differences, ENGLISH, complaints).headline()
+
+
+def as_json(differences: Differences, base: str, new: str, complaints: Sequence[str] = ()) -> dict[str, Any]:
+    """The document for programs, of two sides of which only the names are known."""
+    sides = document.side(base, ()), document.side(new, ())
+    context = Context(*sides, headline(differences, complaints), complaints=complaints)
+    return document.as_json(differences, context)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a comparison found, in the words of a language."""
+
+    differences: Differences
+    language: Language
+    complaints: Sequence[str] = ()
+    """What could not be read."""
+
+    @property
+    def unread(self) -> int:
+        return len(self.complaints)
+
+    def headline(self) -> str:
+        """Whether anything changed, how much of what, and what has no verdict where nothing did."""
+        _ = self.language._
+        counts = {word: len(self.differences.of(kind)) for kind, word in COUNTED.items()}
+        counts |= {SLOWER: len(self.differences.judged("regressed")), FASTER: len(self.differences.judged("improved"))}
+        counts |= {ABOVE: len(self.differences.above_level())}
+        told = [_(word).format(count=count) for word, count in counts.items() if count]
+        return _("Changed: {what}").format(what=", ".join(told)) if told else self._unchanged()
+
+    def _unchanged(self) -> str:
+        """That nothing changed, as far as it could be judged, and first what could not be and why."""
+        _, unjudged = self.language._, "; ".join(self._unjudged())
+        floors = [timing.floor for timing in self.differences.timings if timing.floor is not None]
+        if not unjudged:
+            return _("Nothing changed.")
+        if not floors:
+            return _("Not judged: {what}. Nothing else changed.").format(what=unjudged)
+        message = _("No change beyond {floor} detected; not judged: {what}.")
+        return message.format(floor=self._share(max(floors)), what=unjudged)
+
+    def _unjudged(self) -> list[str]:
+        """What has no verdict: files, times of few rounds or in noise, shared drift, what was not compared."""
+        _, ngettext, found = self.language._, self.language.ngettext, self.differences
+        few = sum(timing.floor is None and timing.base != timing.new for timing in found.timings)
+        noisy = sum(timing.floor is not None for timing in found.judged("noisy"))
+        counts = (
+            (
+                ngettext("{count} file that cannot be read", "{count} files that cannot be read", self.unread),
+                self.unread,
+            ),
+            (ngettext("{count} time of too few rounds", "{count} times of too few rounds", few), few),
+            (ngettext("{count} noisy time", "{count} noisy times", noisy), noisy),
+        )
+        counted = [text.format(count=count) for text, count in counts if count]
+        shared = [basis for basis in found.bases if basis.relative and abs(basis.common - 1) > SHARED]
+        drift = _("{title}: a change that all share ({change} time)")
+        drifted = [
+            drift.format(title=_(each.quantity.title), change=units.change(self.language, each.common, 1.0))
+            for each in shared
+        ]
+        return [*counted, *drifted, *self._not_compared()]
+
+    def _not_compared(self) -> list[str]:
+        """Which metrics of which architectures, and why: the first reasons, and how many more there are."""
+        _, message = self.language._, self.language._("{titles} of {who} ({why})")
+        reasons = [
+            message.format(
+                titles=and_more([_(each.title) if each else _("Times") for each in quantities], self.language),
+                who=self._who(architectures),
+                why=self.language.said(why),
+            )
+            for (why, architectures), quantities in by_reason(self.differences.gaps).items()
+        ]
+        left = len(reasons) - NAMED
+        more = self.language.ngettext("{count} more reason", "{count} more reasons", left)
+        return [*reasons[:NAMED], *[more.format(count=left)] * (left > 0)]
+
+    def changes(self) -> list[str]:
+        """A line for each group of changes with what to do, times by how much they changed; MOST_LINES in all."""
+        lines = [f"{described(group, self.language)}; {self._action(group[0].kind)}" for group in groups(self._rows())]
+        more = self.language._("and {count} more groups of changes")
+        return most(lines, lambda count: more.format(count=count))
+
+    def _action(self, kind: Kind) -> str:
+        _ = self.language._
+        actions: dict[Kind, str] = {
+            "removed": _("measure it again, or make the new results the baseline"),
+            "failed": _("fix it, or make the new results the baseline"),
+            "exact": _("if it is intended, make the new results the baseline"),
+            "slower": _("confirm it with reporter ab, or make the new results the baseline"),
+            "level": _("confirm it with reporter ab, or make the new results the baseline"),
+        }
+        return actions.get(kind, _("no action needed"))
+
+    def _rows(self) -> Iterator[Row]:
+        found = self.differences
+        rows: list[Change | Timing | Level] = [*found.changes, *found.timings, *found.levels]
+        machines = {row.machine for row in rows}
+        for change in found.changes:
+            yield self._change(change, self._place(change, machines))
+        for timing in sorted((*found.judged("regressed"), *found.judged("improved")), key=lambda row: -row.ratio):
+            yield self._timing(timing, self._place(timing, machines))
+        for level in sorted(found.above_level(), key=lambda row: -row.ratio):
+            yield self._level(level, self._place(level, machines))
+
+    def grounds(self) -> list[str]:
+        """What the comparison rests on, and what it could not say, a sentence for all quantities that share it."""
+        _ = self.language._
+        told: dict[str, dict[str, None]] = {}
+        for basis in self.differences.bases:
+            for sentence in self._basis(basis):
+                told.setdefault(sentence, {})[_(basis.quantity.title)] = None
+        for gap in self.differences.gaps:
+            told.setdefault(self._gap(gap), {})[_(gap.quantity.title) if gap.quantity else _("Times")] = None
+        lines = [f"{'; '.join(titles)}: {sentence}" for sentence, titles in told.items()]
+        noisy = sum(timing.floor is not None for timing in self.differences.judged("noisy"))
+        moved = _("{count} of {all} times moved by more than {share}, but not beyond noise.")
+        if noisy:
+            lines.append(moved.format(count=noisy, all=len(self.differences.timings), share=f"{MIN_EFFECT:.0%}"))
+        return [*lines, *self.complaints]
+
+    def _place(self, found: Change | Timing | Level, machines: set[str]) -> str:
+        """The name in a line; with the machine where there are several."""
+        place = self.language._("{name} on {machine}") if len(machines) > 1 else "{name}"
+        return place.format(name=found.architecture, machine=found.machine)
+
+    def _change(self, change: Change, name: str) -> Row:
+        quantity = change.quantity
+        if quantity is None:
+            return Row(change.kind, name)
+        row = Row(change.kind, name, quantity.key, self.language._(quantity.title))
+        if change.kind in ("failed", "recovered"):
+            return replace(row, reason=self.language.said(change.reason) or self.language._("no reason was given"))
+        old, now = change.base or 0, change.new or 0
+        if change.kind == "exact":
+            values = f"{self._whole(quantity, old)} → {self._whole(quantity, now)}{self._percent(old, now)}"
+        else:
+            values = f"{units.words(self.language, quantity, old)} → {units.words(self.language, quantity, now)}"
+        return replace(row, values=f"{name} {values}")
+
+    def _timing(self, timing: Timing, name: str) -> Row:
+        _, quantity = self.language._, timing.quantity
+        old, new = (units.words(self.language, quantity, value) for value in (timing.base, timing.new))
+        slower = timing.judgement == "regressed"
+        message = (
+            _("{change} time relative to the others ({old} → {new}; noise reaches {floor})")
+            if timing.relative
+            else _("{change} time ({old} → {new}; noise reaches {floor})")
+        )
+        change, noise = units.change(self.language, timing.ratio, 1.0), timing.floor or 0.0
+        floor = self._share(noise if slower else noise / (1 + noise))  # the same ratio, inverted
+        values = message.format(change=change, old=old, new=new, floor=floor)
+        return Row("slower" if slower else "faster", name, quantity.key, _(quantity.title), f"{name} {values}")
+
+    def _level(self, level: Level, name: str) -> Row:
+        _, ngettext, quantity = self.language._, self.language.ngettext, level.quantity
+        base, new = (units.words(self.language, quantity, value) for value in (level.base, level.new))
+        runs = ngettext("the level of {count} run", "the level of {count} runs", level.runs).format(count=level.runs)
+        message = _("{change} time above {runs} ({base} → {new}; noise reaches {floor})")
+        change, floor = units.change(self.language, level.ratio, 1.0), self._share(level.floor)
+        values = message.format(runs=runs, change=change, base=base, new=new, floor=floor)
+        return Row("level", name, quantity.key, _(quantity.title), f"{name} {values}")
+
+    def _basis(self, basis: Basis) -> Iterator[str]:
+        _, count = self.language._, basis.networks
+        if not basis.relative:
+            few = self.language.ngettext("only {count} network", "only {count} networks", count).format(count=count)
+            message = _("{few} in common, so absolute times were compared, and drift of the machine is in them.")
+            yield message.format(few=few)
+        elif abs(basis.common - 1) > SHARED:
+            message = _("all networks together {change} time: drift, or a change they share; not judged.")
+            yield message.format(change=units.change(self.language, basis.common, 1.0))
+        if basis.floor is None:
+            yield _("too few rounds to know the noise, so no change is told; --preset standard takes enough.")
+        else:
+            message = _("{count} compared; a change of one by {floor} would be told from noise.")
+            yield message.format(count=count, floor=self._share(basis.floor))
+
+    def _gap(self, gap: Gap) -> str:
+        message = self.language._("not compared for {who}: {why}.")
+        return message.format(who=self._who(gap.architectures), why=self.language.said(gap.why))
+
+    def _who(self, names: Sequence[str]) -> str:
+        many = self.language._("{count} networks").format(count=len(names))
+        return many if len(names) > SEVERAL else self.language.listing(list(names))
+
+    def _whole(self, quantity: Quantity, value: float) -> str:
+        if not isinstance(value, int):
+            return repr(value)
+        return f"{self.language.number(value)}{' B' if quantity.unit == 'B' else ''}"
+
+    def _percent(self, old: float, new: float) -> str:
+        if not old:
+            return ""
+        if abs(new / old - 1) < LITTLE:
+            return f" (<{self.language.number(100 * LITTLE, 2)} %)"
+        return f" ({units.change(self.language, new, old)})"
+
+    def _share(self, value: float) -> str:
+        return f"{self.language.number(100 * value, 1)} %"

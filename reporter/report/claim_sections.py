@@ -1,0 +1,113 @@
+"""The lecture, put to the test: every claim with its verdict, the evidence and the formula."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from reporter.model import Claim, Evidence
+from reporter.report.claim_verdicts import Answer, Case, MissingError, Ruling
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.table import Column, Table, plain
+
+SYMBOLS: dict[Ruling, str] = {"true": "✓", "noted": "✓*", "doubtful": "*", "false": "✗", "open": "–"}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A claim with its verdict in words; `symbol` tells the verdicts apart without colour."""
+
+    name: str
+    statement: str
+    answer: Answer
+    symbol: str
+    verdict: str
+    formula: str
+    kind = "trial"
+
+
+@dataclass(frozen=True)
+class Trials:
+    """All claims of a report, and their evidence as one table, for the files."""
+
+    opening: str
+    trials: tuple[Trial, ...]
+    table: Table
+    kind = "trials"
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return (self.table,)
+
+
+def try_claims(
+    claims: Iterable[Claim], evidence: Mapping[str, Evidence], comparison: Comparison, language: Language
+) -> Trials:
+    """Judges every claim by its evidence, in the lecture's order."""
+    ordered = sorted(claims, key=lambda claim: (claim.order, claim.name))
+    trials = tuple(_try(claim, Case(claim.name, evidence.get(claim.name), comparison, language)) for claim in ordered)
+    return Trials(_opening(trials, language), trials, _table(trials, language))
+
+
+def _try(claim: Claim, case: Case) -> Trial:
+    """The claim's own judgement; where it lacks evidence, what is lacking."""
+    try:
+        answer = claim.judge(case)
+    except MissingError as lack:
+        answer = Answer("open", (str(lack),))
+    rows = tuple(replace(row, lecture=_unbroken(row.lecture), here=_unbroken(row.here)) for row in answer.rows)
+    answer = Answer(answer.ruling, tuple(map(_unbroken, answer.sentences)), rows)
+    words, statement = verdicts(case.language), case.language._(claim.statement)
+    return Trial(claim.name, statement, answer, SYMBOLS[answer.ruling], words[answer.ruling], claim.formula)
+
+
+def _unbroken(sentence: str) -> str:
+    """No line breaks inside `ρ = 0.1`, `5 × 5` and `33 %`."""
+    return re.sub(r" (?=[=×%])|(?<=[=×]) ", "\u00a0", sentence)
+
+
+def verdicts(language: Language) -> dict[Ruling, str]:
+    """What the verdicts are called."""
+    _ = language._
+    return {
+        "true": _("true"),
+        "noted": _("true, with a footnote"),
+        "doubtful": _("needs a footnote"),
+        "false": _("not so"),
+        "open": _("not put to the test"),
+    }
+
+
+def _opening(trials: Iterable[Trial], language: Language) -> str:
+    """How the lecture fared, in numbers."""
+    _ = language._
+    rulings = [trial.answer.ruling for trial in trials]
+    words = verdicts(language)
+    counted = [f"{words[ruling]}: {rulings.count(ruling)}" for ruling in words if ruling in rulings]
+    about = _(
+        "What the lecture says is checked here against networks that are built, counted and trained for this report, "
+        "and against the papers. Every verdict follows from the evidence beneath it."
+    )
+    summary = "; ".join(counted)
+    return f"{about} {summary[:1].upper()}{summary[1:]}."
+
+
+def _table(trials: Iterable[Trial], language: Language) -> Table:
+    """A row for each piece of evidence."""
+    _ = language._
+    columns = (
+        Column("claim", _("Claim")),
+        Column("verdict", _("Verdict")),
+        Column("what", _("Evidence")),
+        Column("lecture", _("The lecture says")),
+        Column("here", _("Found here")),
+        Column("source", _("Source")),
+    )
+    rows = [
+        tuple(plain(value) for value in (trial.statement, trial.verdict, row.what, row.lecture, row.here, row.source))
+        for trial in trials
+        for row in trial.answer.rows
+    ]
+    return Table("claims", _("The lecture, put to the test"), columns, tuple(rows))

@@ -1,0 +1,261 @@
+"""Records side by side: their order, the columns, the best of each, the Pareto front and what failed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from reporter.compare.rounds import Times, with_intervals
+from reporter.model import GROUPS, Quantity, Reading, Record, ReporterError, Status
+from reporter.model.fields import MOST, are_numbers
+from reporter.report.held_out_accuracy import is_enough, is_resolved
+from reporter.store.history import PastRun
+
+NUMBERS = ("ok", "noisy")
+SAMPLED = ("rss_inference_bytes",)
+"""Sizes that are measured once and vary from process to process; all others are exact."""
+
+
+class Accuracy(NamedTuple):
+    """Published single-crop ImageNet accuracy; `paper` where no weights stand behind it, only the paper's word."""
+
+    top1: float | None
+    top5: float | None
+    paper: bool
+
+
+class Coverage(NamedTuple):
+    """How many networks have the published accuracy of weights, how many that or a paper's figure, and all."""
+
+    weights: int
+    published: int
+    networks: int
+
+    @property
+    def whole(self) -> bool:
+        return self.weights == self.networks
+
+
+class Remark(NamedTuple):
+    """A reading that is no number, or one to be doubted."""
+
+    record: Record
+    quantity: Quantity
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """All that was measured; machines side by side, newest first, and never ranked together.
+
+    `past` has earlier runs of the newest machine, oldest first; `hidden` the networks that a picture leaves out.
+    """
+
+    records: tuple[Record, ...]
+    quantities: dict[str, Quantity]
+    machines: tuple[str, ...]
+    past: tuple[PastRun, ...] = ()
+    hidden: tuple[Record, ...] = ()
+
+    @property
+    def newest(self) -> Record:
+        return max(self.records, key=lambda record: record.started)
+
+    @cached_property
+    def networks(self) -> tuple[Record, ...]:
+        """One record per architecture, the newest machine's, for what does not depend on the machine."""
+        seen: dict[str, Record] = {}
+        for machine in self.machines:
+            for record in self.of(machine):
+                seen.setdefault(record.architecture, record)
+        return tuple(sorted(seen.values(), key=_order))
+
+    @cached_property
+    def families(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(record.family for record in self.records))
+
+    @cached_property
+    def remarks(self) -> tuple[Remark, ...]:
+        """Everything that is not plainly a number, with its reason; and times that lack rounds because these failed."""
+        pairs = ((record, reading) for record in self.records for reading in record.readings.values())
+        told = ((record, reading, reading.verdict) for record, reading in pairs)
+        doubtful = [
+            Remark(record, reading.quantity, verdict.status, verdict.reason or "")
+            for record, reading, verdict in told
+            if verdict.status != "ok"
+        ]
+        lacking = [
+            Remark(record, reading.quantity, reading.lost[-1].status, reading.loss)
+            for record in self.records
+            for reading in record.readings.values()
+            if reading.loss
+        ]
+        return (*doubtful, *lacking)
+
+    @cached_property
+    def _by_machine(self) -> dict[str, tuple[Record, ...]]:
+        found: dict[str, list[Record]] = {}
+        for record in self.records:
+            found.setdefault(record.machine, []).append(record)
+        return {machine: tuple(records) for machine, records in found.items()}
+
+    def of(self, machine: str) -> tuple[Record, ...]:
+        return self._by_machine.get(machine, ())
+
+    def network(self, name: str) -> Record | None:
+        return next((record for record in self.networks if record.architecture == name), None)
+
+    def column(self, key: str, machine: str | None = None) -> list[float | None]:
+        """The values of a quantity, of one machine or all."""
+        return [record.value(key) for record in self.records if machine in (None, record.machine)]
+
+    def measured(self, group: str) -> list[Quantity]:
+        """The quantities of a group that at least one record has a number for."""
+        rows = (quantity for quantity in self.quantities.values() if quantity.group == group)
+        return [quantity for quantity in rows if any(value is not None for value in self.column(quantity.key))]
+
+    @cached_property
+    def winners(self) -> dict[tuple[str, str], float]:
+        """The best value of each machine and quantity, where at least two networks compete and none lacks the value."""
+        found = {}
+        for key, quantity in self.quantities.items():
+            for machine in self.machines:
+                rivals = [record.readings[key] for record in self.of(machine) if key in record.readings]
+                values = [reading.value for reading in rivals if reading.value is not None]
+                alike = len({str(reading.detail.get("weights")) for reading in rivals if reading.measured}) == 1
+                whole = len(values) == len(self.of(machine))
+                equal = (alike and is_resolved(rivals)) or quantity.group != "finetune"
+                if quantity.better != "neither" and len(values) > 1 and whole and equal:
+                    found[machine, key] = min(values) if quantity.better == "lower" else max(values)
+        return found
+
+    def is_best(self, record: Record, key: str) -> bool:
+        """Whether a record has the best value of its machine, and the run distinguishes it from all others.
+
+        Nothing is known of the noise of a duration that is measured once, or of resident memory; a fine-tuning of a few
+        steps or images has no best.
+        """
+        value = record.value(key)
+        if value is None or value != self.winners.get((record.machine, key)):
+            return False
+        reading = record.readings[key]
+        if "test_images" in reading.detail and not is_enough(record, key):
+            return False
+        if reading.timed:
+            return len(self.times(record.machine, key).like(record.architecture)) == 1
+        return key not in SAMPLED and reading.quantity.unit not in ("s", "1/s")
+
+    def times(self, machine: str, key: str) -> Times:
+        """The times of a machine, to ask which of them the run distinguishes."""
+        if (machine, key) not in self._times:
+            readings = ((record.architecture, record.readings.get(key)) for record in self.of(machine))
+            self._times[machine, key] = Times({name: reading for name, reading in readings if reading})
+        return self._times[machine, key]
+
+    def unmatched(self, records: Iterable[Record], key: str) -> tuple[Record, ...]:
+        """Those of a front in time for which the run finds no more accurate weights that are as fast."""
+        kept = []
+        for record in records:
+            like = self.times(record.machine, key).like(record.architecture)
+            rivals = [each.value("imagenet_top1") or 0 for each in self.of(record.machine) if each.architecture in like]
+            if max(rivals, default=0) <= (record.value("imagenet_top1") or 0):
+                kept.append(record)
+        return tuple(kept)
+
+    @cached_property
+    def _times(self) -> dict[tuple[str, str], Times]:
+        return {}
+
+    @cached_property
+    def front(self) -> tuple[Record, ...]:
+        """The Pareto front of published top-1 against MACs, of the networks that have both."""
+        return front(self.networks, "macs")
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """How many networks have a published accuracy, also of those that a picture leaves out."""
+        found = [accuracy(record) for record in (*self.networks, *self.hidden)]
+        known = [each for each in found if each and each.top1 is not None]
+        return Coverage(sum(not each.paper for each in known), len(known), len(found))
+
+
+def compare(records: Sequence[Record]) -> Comparison:
+    """Puts records side by side, with the intervals of their run; raises ReporterError where there is none."""
+    if not records:
+        raise ReporterError("no records to report; measure first: reporter --out DIR")
+    records = with_intervals(records)
+    newest = sorted(records, key=lambda record: (record.started, record.machine), reverse=True)
+    machines = tuple(dict.fromkeys(record.machine for record in newest))
+    ordered = sorted(records, key=lambda record: (*_order(record), machines.index(record.machine)))
+    readings = [reading for record in newest for reading in record.readings.values()]
+    return Comparison(tuple(ordered), _quantities(readings), machines)
+
+
+def front(records: Iterable[Record], key: str) -> tuple[Record, ...]:
+    """The Pareto front: records that no other beats in published top-1 at as low a cost, cheapest first.
+
+    Its accuracies are those of published weights; a figure from a paper follows another protocol.
+    """
+    priced = ((record.value(key), accuracy(record), record) for record in records)
+    known = [(cost, -a.top1, record) for cost, a, record in priced if cost and a and a.top1 and not a.paper]
+    best, winners = 0.0, []
+    for _, loss, record in sorted(known, key=lambda row: (*row[:2], row[2].architecture)):
+        if loss < best:
+            best = loss
+            winners.append(record)
+    return tuple(winners)
+
+
+def whole_front(records: Sequence[Record], key: str) -> tuple[Record, ...]:
+    """The same, empty where any of the records lacks the accuracy or the cost: it might beat those of the front."""
+    known = [record for record in records if record.value(key) and record.value("imagenet_top1") is not None]
+    return front(records, key) if len(known) == len(records) else ()
+
+
+def accuracy(record: Record) -> Accuracy | None:
+    """The published single-crop accuracy: that of the weights, else what the paper says of its own."""
+    top1, top5 = record.value("imagenet_top1"), record.value("imagenet_top5")
+    if top1 is not None or top5 is not None:
+        return Accuracy(top1, top5, paper=False)
+    errors = [published(record, f"paper_1crop_{top}_err") for top in ("top1", "top5")]
+    if errors == [None, None]:
+        return None
+    first, fifth = (None if error is None else 1 - error / 100 for error in errors)
+    return Accuracy(first, fifth, paper=True)
+
+
+def published(record: Record, key: str) -> float | None:
+    """A published figure as a number, None where there is none."""
+    try:
+        figure = float(str(record.published.get(key) or ""))
+    except ValueError:
+        return None
+    return number(figure)
+
+
+def number(value: object) -> float | None:
+    """A number that a record's details hold, None where they hold something else."""
+    return value if isinstance(value, int | float) and are_numbers((value,)) else None
+
+
+def natural(name: str) -> tuple[tuple[int, int | str], ...]:
+    """A sort key that puts resnet50 before resnet101."""
+    parts = re.split(r"(\d+)", name.lower())
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts if part)
+
+
+def _order(record: Record) -> tuple[int, str, tuple[tuple[int, int | str], ...]]:
+    """By year, those without one last."""
+    return record.year or MOST["year"], record.family, natural(record.architecture)
+
+
+def _quantities(readings: Iterable[Reading]) -> dict[str, Quantity]:
+    """The quantities by key, group by group, in the order in which they were measured; the newest wording counts."""
+    found: dict[str, Quantity] = {}
+    for reading in readings:
+        found.setdefault(reading.quantity.key, reading.quantity)
+    return dict(sorted(found.items(), key=lambda item: GROUPS.index(item[1].group)))

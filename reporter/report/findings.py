@@ -1,0 +1,267 @@
+"""What was found, in sentences computed from the records; each appears only where its data is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from reporter.model import Reading, Record
+from reporter.report import units
+from reporter.report.comparison import Comparison, accuracy
+from reporter.report.headline_latency import how, timing
+from reporter.report.held_out_accuracy import differ, guessing, interval, is_enough, steps_of
+from reporter.report.language import Language
+from reporter.report.noise_reasons import slower_on_all_threads
+from reporter.report.pair_sentences import against, doubted
+from reporter.report.rank_ranges import ranks
+from reporter.report.transfer_findings import brought, probed
+from reporter.stats.correlation import spearman
+
+Priced = tuple[Record, float, float]
+"""A network, its MACs and its time."""
+
+
+def findings(comparison: Comparison, language: Language) -> list[str]:
+    """Sentences, each number kept on one line with the word after it."""
+    told = (find(comparison, language) for find in FINDINGS)
+    return [re.sub(r"(?<=\d) (?=[^\W\d]|%)", "\u00a0", sentence) for sentence in told if sentence]
+
+
+def fastest(comparison: Comparison, language: Language) -> str | None:
+    """The fastest and the slowest architecture of the newest machine, as far as the run distinguishes them."""
+    key, records = timing(comparison)
+    if len(records) < 2:
+        return None
+    first, last = min(records, key=lambda r: r.value(key) or 0), max(records, key=lambda r: r.value(key) or 0)
+    times = comparison.times(comparison.machines[0], key)
+    if not times.differ(last.architecture, first.architecture):
+        message = language._("The run does not distinguish the fastest from the slowest architecture ({how}).")
+        return message.format(how=_how(key, comparison, language))
+    return " ".join((_end(first, key, comparison, language), _last(last, first, key, comparison, language)))
+
+
+def _how(key: str, comparison: Comparison, language: Language) -> str:
+    """A kind of latency in words, and how many of the newest machine have it where some do not."""
+    records = comparison.of(comparison.machines[0])
+    known, kind = sum(record.value(key) is not None for record in records), how(key, language)
+    if known == len(records):
+        return kind
+    message = language._("{how}, {known} of {count} architectures")
+    return message.format(how=kind, known=known, count=len(records))
+
+
+def _end(first: Record, key: str, comparison: Comparison, language: Language) -> str:
+    """The fastest architecture, or those that may be it."""
+    rivals = _rivals(first, key, comparison)
+    blanks = {"time": _said(first, key, language), "how": _how(key, comparison, language)}
+    if len(rivals) == 1:
+        message = language._("{first} is the fastest: {time} for one image ({how}).")
+        return message.format(first=first.architecture, **blanks)
+    message = language._(
+        "The fastest are {names}, which this run does not distinguish: from {time} for one image ({how})."
+    )
+    return message.format(names=language.listing(rivals), **blanks)
+
+
+def _last(last: Record, first: Record, key: str, comparison: Comparison, language: Language) -> str:
+    """The slowest architecture, or those that may be it, and how many times as long as the fastest the last takes."""
+    rivals = _rivals(last, key, comparison)
+    found = comparison.times(comparison.machines[0], key).ratio(last.architecture, first.architecture)
+    doubt = doubted(units.ratio(language, found.ratio), first.readings[key], last.readings[key])
+    blanks = {"ratio": doubt, "slow": _said(last, key, language)}
+    if len(rivals) == 1:
+        message = language._("{last} takes {ratio} times as long, {slow}.")
+        return message.format(last=last.architecture, **blanks)
+    message = language._("The slowest are {names}: up to {ratio} times as long, {slow}.")
+    return message.format(names=language.listing(rivals), **blanks)
+
+
+def _rivals(record: Record, key: str, comparison: Comparison) -> list[str]:
+    """An architecture and those that the run does not distinguish from it, in the order of the records."""
+    like = comparison.times(record.machine, key).like(record.architecture)
+    return [each.architecture for each in comparison.of(record.machine) if each.architecture in like]
+
+
+def cheapest(comparison: Comparison, language: Language) -> str | None:
+    """The cheapest network within a point of the best published accuracy of weights that exist."""
+    rows = [(record, accuracy(record), record.value("macs")) for record in comparison.networks]
+    known = [(r, a.top1, macs) for r, a, macs in rows if a and a.top1 and not a.paper and macs]
+    if len(known) < 2:
+        return None
+    if not comparison.coverage.whole:
+        return _partly(comparison, language)
+    if len(known) < len(rows):
+        message = language._("{known} of {count} have MACs, so none is named the most accurate for its cost.")
+        return message.format(known=len(known), count=len(rows))
+    best = max(known, key=lambda row: row[1])
+    near = min((row for row in known if row[1] >= best[1] - 0.01), key=lambda row: row[2])
+    price = units.words(language, comparison.quantities["macs"], near[2])
+    share = units.share(language, near[1])
+    if near is best:
+        message = language._(
+            "Of the networks with published weights {name} is the most accurate ({share} % ImageNet top-1), and "
+            "nothing within one point of it is cheaper: {price} MACs."
+        )
+        return message.format(name=near[0].architecture, share=share, price=price)
+    message = language._(
+        "Of the networks with published weights {name} is the cheapest within one point of the best: {share} % "
+        "ImageNet top-1 for {price} MACs; {best}, the best, has {most} % for {dear} MACs."
+    )
+    dear = units.words(language, comparison.quantities["macs"], best[2])
+    top = {"best": best[0].architecture, "most": units.share(language, best[1]), "dear": dear}
+    return message.format(name=near[0].architecture, share=share, price=price, **top)
+
+
+def not_time(comparison: Comparison, language: Language) -> str | None:
+    """The pair that shows best that MACs are not time: fewer MACs, yet slower."""
+    key, records = timing(comparison)
+    rows = [(r, r.value("macs"), r.value(key)) for r in records if r.readings[key].verdict.status == "ok"]
+    known = [(record, macs, time) for record, macs, time in rows if macs and time]
+    times = comparison.times(comparison.machines[0], key)
+    if (pair := _farthest(known, lambda few, many: times.differ(few.architecture, many.architecture))) is None:
+        return None
+    few, many = pair
+    longer = times.ratio(few[0].architecture, many[0].architecture).ratio
+    message = language._(
+        "Multiply-adds are not time: {few} needs {fewer} times fewer of them than {many}, "
+        "yet takes {longer} times as long ({how})."
+    )
+    ratios = {"fewer": units.ratio(language, many[1] / few[1]), "longer": units.ratio(language, longer)}
+    return message.format(few=few[0].architecture, many=many[0].architecture, how=how(key, language), **ratios)
+
+
+def _farthest(
+    known: Sequence[Priced], differ: Callable[[Record, Record], bool] = lambda few, many: True
+) -> tuple[Priced, Priced] | None:
+    """The two that differ most in time for a MAC, of which the one with fewer MACs takes a tenth longer or more.
+
+    Their times must differ beyond the noise of the run.
+    """
+    dear = sorted(known, key=lambda row: row[1] / row[2])
+    pair, best = None, 1.0
+    for few in dear:
+        for many in reversed(dear):
+            gain = (many[1] / few[1]) * (few[2] / many[2])
+            if gain <= best:
+                break
+            if few[1] < many[1] and few[2] > 1.1 * many[2] and differ(few[0], many[0]):
+                pair, best = (few, many), gain
+                break
+    return pair
+
+
+def correlated(comparison: Comparison, language: Language) -> str | None:
+    """How far the count of multiply-adds orders the times."""
+    key, records = timing(comparison)
+    pairs = [(r.value("macs"), r.value(key)) for r in records]
+    known = [(macs, time) for macs, time in pairs if macs and time]
+    found = spearman([macs for macs, _ in known], [time for _, time in known])
+    if found is None:
+        return None
+    message = language._(
+        "Over {count} networks MACs and time ({how}) have the rank correlation {rho} (95 % interval {low} to {high})."
+    )
+    numbers = {name: units.coefficient(language, value) for name, value in found._asdict().items()}
+    numbers["rho"] = doubted(numbers["rho"], *(record.readings[key] for record in records))
+    return message.format(count=len(known), how=how(key, language), **numbers)
+
+
+def ordered(comparison: Comparison, language: Language) -> str | None:
+    """How many ranks in time the run resolves, and which is the least certain."""
+    key, records = timing(comparison)
+    placed = ranks(comparison, comparison.machines[0], key)
+    if len(placed) < 3:
+        return None
+    sure = sum(rank.low == rank.high for rank in placed.values())
+    name, widest = max(placed.items(), key=lambda item: item[1].high - item[1].low)
+    if widest.low == widest.high:
+        message = language._("Ranking confidence ({how}): the run distinguishes all {count} architectures.")
+        return message.format(how=how(key, language), count=len(placed))
+    message = language._(
+        "Ranking confidence ({how}): the rank of {sure} of {count} architectures is certain; the least certain is that "
+        "of {name}, {low} to {high}."
+    )
+    reading = next(record.readings[key] for record in records if record.architecture == name)
+    spans = {"low": doubted(language.number(widest.low), reading), "high": widest.high}
+    return message.format(how=how(key, language), sure=sure, count=len(placed), name=name, **spans)
+
+
+def _partly(comparison: Comparison, language: Language) -> str:
+    """Why no network is called the most accurate."""
+    known, _published, count = comparison.coverage
+    message = language._(
+        "{known} of {count} have a published accuracy of weights, so none is named the most accurate for its cost."
+    )
+    return message.format(known=known, count=count)
+
+
+def learned(comparison: Comparison, language: Language) -> str | None:
+    """Which network learned most in the short fine-tuning, where the run resolves that, and which did not learn."""
+    records = [r for r in comparison.of(comparison.machines[0]) if r.value("finetune_top1") is not None]
+    readings = {
+        r.architecture: r.readings["finetune_top1"]
+        for r in records
+        if r.readings["finetune_top1"].detail.get("weights", "random") == "random" and is_enough(r, "finetune_top1")
+    }
+    if len(readings) < 2:
+        return None
+    spans = {name: interval(reading) or (0.0, 1.0) for name, reading in readings.items()}
+    stuck = [name for name, reading in readings.items() if spans[name][1] < guessing(reading)]
+    return " ".join(part for part in (_most(readings, language), _stuck(stuck, language)) if part) or None
+
+
+def _most(readings: Mapping[str, Reading], language: Language) -> str:
+    """The highest share, or how many cannot be distinguished from it; nothing where it may be guessing."""
+    name, best = max(readings.items(), key=lambda item: item[1].value or 0)
+    low, _high = interval(best) or (0.0, 1.0)
+    if low <= guessing(best):
+        return ""
+    steps, share = steps_of(best), units.share(language, best.value or 0)
+    equal = sum(not differ(best, other) for other in readings.values())
+    if equal == 1:
+        message = language.ngettext(
+            "After {steps} step from random weights, {name} recognises {share} % of the held-out images, the most.",
+            "After {steps} steps from random weights, {name} recognises {share} % of the held-out images, the most.",
+            steps,
+        )
+        return message.format(steps=steps, name=name, share=share)
+    message = language._(
+        "After {steps} steps from random weights, no network leads: {equal} of {count} reach shares of the held-out "
+        "images that this run does not distinguish from the highest, {share} %."
+    )
+    return message.format(steps=steps, equal=equal, count=len(readings), share=share)
+
+
+def _stuck(names: Sequence[str], language: Language) -> str:
+    if not names:
+        return ""
+    message = language.ngettext(
+        "{names} has hardly begun to learn in that time.",
+        "{names} have hardly begun to learn in that time.",
+        len(names),
+    )
+    return message.format(names=language.listing(list(names)))
+
+
+def _said(record: Record, key: str, language: Language) -> str:
+    reading = record.readings[key]
+    return units.stated(language, reading)
+
+
+OPENINGS = (
+    "What squeeze-and-excitation costs and brings, se_resnet50 over resnet50:",
+    "What ResNeXt buys at the same depth, resnext50_32x4d over resnet50:",
+)
+FINDINGS: tuple[Callable[[Comparison, Language], str | None], ...] = (
+    fastest,
+    cheapest,
+    not_time,
+    correlated,
+    ordered,
+    slower_on_all_threads,
+    against("se_resnet50", "resnet50", OPENINGS[0]),
+    against("resnext50_32x4d", "resnet50", OPENINGS[1]),
+    learned,
+    brought,
+    probed,
+)

@@ -1,0 +1,88 @@
+"""Findings in groups: all with one reason, or of one metric, are one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from reporter.compare.differences import Gap
+from reporter.model import Quantity
+from reporter.report.language import Language
+
+Kind = Literal["removed", "failed", "exact", "slower", "level", "recovered", "faster", "information", "new"]
+ORDER: tuple[Kind, ...] = ("removed", "failed", "exact", "slower", "level", "recovered", "faster", "information", "new")
+MOST_LINES = 40
+"""Lines of findings; the rest is counted."""
+NAMED = 5
+"""Architectures named in a line; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A finding with its texts: `name` has the machine where there are several, `values` the name and both values."""
+
+    kind: Kind
+    name: str
+    metric: str = ""
+    title: str = ""
+    values: str = ""
+    reason: str = ""
+    since: str = ""
+
+
+def groups(rows: Iterable[Row]) -> list[list[Row]]:
+    """The rows of each line, in the order of ORDER."""
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for row in sorted(rows, key=lambda row: ORDER.index(row.kind)):
+        metric = "" if row.kind in ("removed", "failed", "recovered", "new") else row.metric
+        found.setdefault((row.kind, metric, row.reason, row.since), []).append(row)
+    return list(found.values())
+
+
+def described(group: Sequence[Row], language: Language) -> str:
+    """What a group has in common, and which architectures: `failed: 386 readings of a, b and 4 more: OSError: …`."""
+    _, first = language._, group[0]
+    readings = language.ngettext("{count} reading", "{count} readings", len(group)).format(count=len(group))
+    patterns: dict[Kind, str] = {
+        "removed": _("not measured any more: {names}"),
+        "failed": _("failed: {what} of {names}: {reason}"),
+        "exact": _("{title} changed: {values}"),
+        "slower": _("{title} slower{why}: {values}"),
+        "level": _("{title} above the level of earlier runs{why}: {values}"),
+        "recovered": _("recovered: {what} of {names}; before: {reason}"),
+        "faster": _("{title} faster: {values}"),
+        "information": _("{title} changed by more than chance, not gated: {values}"),
+        "new": _("new: {names}"),
+    }
+    return patterns[first.kind].format(
+        names=and_more(sorted({row.name for row in group}), language),
+        what=first.title if len({row.metric for row in group}) == 1 else readings,
+        reason=first.reason,
+        why=f" ({first.reason})" if first.reason else "",
+        title=first.title,
+        values=and_more([row.values for row in group], language),
+    )
+
+
+def and_more(items: Sequence[str], language: Language) -> str:
+    """The first NAMED of the items, and how many more there are."""
+    kept = list(dict.fromkeys(items))
+    if len(kept) <= NAMED:
+        return ", ".join(kept)
+    return language._("{items} and {count} more").format(items=", ".join(kept[:NAMED]), count=len(kept) - NAMED)
+
+
+def most(lines: Sequence[str], more: Callable[[int], str]) -> list[str]:
+    """MOST_LINES lines at most: the last is `more` of the count of the others."""
+    if len(lines) <= MOST_LINES:
+        return list(lines)
+    return [*lines[: MOST_LINES - 1], more(len(lines) - MOST_LINES + 1)]
+
+
+def by_reason(gaps: Iterable[Gap]) -> dict[tuple[str, tuple[str, ...]], list[Quantity | None]]:
+    """What was not compared, by its reason and the architectures; None is all times."""
+    found: dict[tuple[str, tuple[str, ...]], list[Quantity | None]] = {}
+    for gap in gaps:
+        found.setdefault((gap.why, gap.architectures), []).append(gap.quantity)
+    return found

@@ -1,0 +1,25 @@
+"""Which of the times speaks for a network: the first kind of latency that the newest machine has."""
+
+from __future__ import annotations
+
+from reporter.model import Record
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+
+TIMES = ("latency_cpu_1thread", "latency_cpu", "latency_cuda")
+
+
+def timing(comparison: Comparison) -> tuple[str, list[Record]]:
+    """Its key, and the records that have it."""
+    records = comparison.of(comparison.machines[0])
+    for key in TIMES:
+        known = [record for record in records if record.value(key)]
+        if known:
+            return key, known
+    return TIMES[0], []
+
+
+def how(key: str, language: Language) -> str:
+    """A kind of latency in words."""
+    _ = language._
+    return dict(zip(TIMES, (_("one CPU thread"), _("all CPU threads"), _("GPU")), strict=True))[key]

@@ -1,0 +1,134 @@
+"""Tables as LaTeX: booktabs, and numbers aligned at their decimal mark by siunitx."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from reporter.report.language import Language
+from reporter.report.table import Cell, Table
+
+ESCAPES = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",
+    '"': r"\textquotedbl{}",
+    "×": r"$\times$",
+    "−": r"$-$",
+    "≈": r"$\approx$",
+    "≤": r"$\leq$",
+    "→": r"$\to$",
+    "µ": r"$\mu$",
+    "¹": r"$^1$",
+    "◆": r"$\blacklozenge$",
+    "◇": r"$\lozenge$",
+    "✓": r"\checkmark{}",
+    "`": r"\textasciigrave{}",
+    "–": r"\textendash{}",
+    "—": r"\textemdash{}",
+    "…": r"\ldots{}",
+    "\u00a0": "~",
+    "\u202f": r"\,",
+}
+NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d+))?")
+LIGATURES = re.compile(r"([-',])(?=\1)|([?!])(?=\\textasciigrave)")
+"""Signs that TeX's fonts make one of, where they follow each other."""
+CYRILLIC = re.compile("[\u0400-\u04ff]")
+"""Letters that only the fonts of a Russian table have."""
+PROSE = 60
+"""A column with a text longer than this is a paragraph of fixed width."""
+HEAD = """\
+% \\usepackage[{encoding}]{{fontenc}} \\usepackage[{babel}]{{babel}} \\usepackage{{amssymb,array,booktabs,siunitx}}
+% too wide for the page: \\resizebox{{\\linewidth}}{{!}}{{\\input{{{name}}}}}, with the package graphicx
+"""
+
+
+def to_tex(table: Table, language: Language) -> str:
+    """A booktabs tabular with an S column for each column of numbers; its first lines say what it needs."""
+    columns: list[tuple[Cell, ...]] = [tuple(row[at] for row in table.rows) for at in range(len(table.columns))]
+    shapes = [
+        _numbers(cells, language) if column.numeric else _words(cells)
+        for column, cells in zip(table.columns, columns, strict=True)
+    ]
+    titles = (tex(f"{c.title}, {c.unit}" if c.unit else c.title) for c in table.columns)
+    head = " & ".join(f"{{{title}}}" for title in titles)
+    body = []
+    for row in table.rows:
+        cells = (_number(x, language) if c.numeric else _text(x) for x, c in zip(row, table.columns, strict=True))
+        body.append(" & ".join(cells) + r" \\")
+    encoding, babel = ("T2A", "russian") if language.code == "ru" else ("T1", "english")
+    opening = HEAD.format(encoding=encoding, babel=babel, name=f"{table.name}{language.suffix}.tex")
+    shape = "".join(shapes)
+    lines = [rf"\begin{{tabular}}{{{shape}}}", r"\toprule", head + r" \\", r"\midrule", *body]
+    text = opening + "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+    return text if encoding == "T2A" else CYRILLIC.sub("?", text)
+
+
+def _words(cells: tuple[Cell, ...]) -> str:
+    long = any(len(cell.text) > PROSE for cell in cells)
+    return r">{\raggedright\arraybackslash}p{6cm}" if long else "l"
+
+
+def _numbers(cells: tuple[Cell, ...], language: Language) -> str:
+    """An S column as wide as its longest number and sign, with room for a mark behind it."""
+    found = [match for cell in cells if (match := _parts(cell.text, language)[0])]
+    if not found:
+        return "r"
+    sign = "-" if any(match[1] for match in found) else ""
+    whole, after = (max(len(match[part] or "") for match in found) for part in (2, 3))
+    mark = r", decimal-marker={,}".replace("decimal", "output-decimal") if language.vega["decimal"] == "," else ""
+    marks = max((_parts(cell.text, language)[1] for cell in cells), key=len)
+    room = rf", table-space-text-post={{{_mark(marks)}}}" if marks else ""
+    return rf"S[table-format={sign}{whole}.{after}, detect-weight{mark}{room}]"
+
+
+def _number(cell: Cell, language: Language) -> str:
+    """The plain number and the mark behind it; anything else in braces, which siunitx leaves alone."""
+    found, mark = _parts(cell.text, language)
+    if found is None:
+        return f"{{{_text(cell)}}}"
+    return (r"\bfseries " if cell.best else "") + found[0] + (f"{{{_mark(mark)}}}" if mark else "")
+
+
+def _parts(text: str, language: Language) -> tuple[re.Match[str] | None, str]:
+    """The number in a cell as siunitx reads it, None where there is none, and the mark behind it."""
+    plain = text.rstrip("≈*¹ ")
+    mark = text[len(plain) :].strip()
+    symbols = language.vega
+    digits = plain.replace(str(symbols["thousands"]), "").replace(str(symbols["decimal"]), ".").replace("−", "-")
+    return NUMBER.fullmatch(digits), mark
+
+
+def _mark(mark: str) -> str:
+    return rf"\,{tex(mark)}"
+
+
+def _text(cell: Cell) -> str:
+    return rf"\textbf{{{tex(cell.text)}}}" if cell.best else tex(cell.text)
+
+
+def tex(text: str) -> str:
+    """A text with everything escaped that LaTeX would read as a command; a sign that its fonts lack becomes `?`."""
+    clean = re.sub(r"\s*[\r\n\t]\s*", " ", text)
+    escaped = "".join(ESCAPES.get(sign) or (sign if _known(sign) else "?") for sign in clean)
+    return LIGATURES.sub(r"\1\2{}", escaped)
+
+
+def _known(sign: str) -> bool:
+    """Latin and Cyrillic letters, and what stands on a keyboard."""
+    if ord(sign) < 127:
+        return ord(sign) >= 32
+    return unicodedata.name(sign, "").startswith(("LATIN", "CYRILLIC")) or sign in "«»“”‘’№§°±·"

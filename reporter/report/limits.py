@@ -1,0 +1,152 @@
+"""Which networks fit limits: the one rule behind `reporter choose` and the sliders of the page.
+
+A network fits if every limited value is known and not above its limit. It is out if a value is above a limit with its
+whole 95 % interval, and undecided if the interval includes a limit. One that is above no limit but lacks a limited
+value is listed separately with the reason. The order is that of published single-crop ImageNet top-1, of the weights,
+else of the paper; networks without either come last.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from reporter.model import WITHIN, Reading, Record, ReporterError, Status
+from reporter.report import units
+from reporter.report.comparison import Accuracy, Comparison, accuracy
+
+CRITERIA = {
+    "parameters": ("parameters",),
+    "macs": ("macs",),
+    "memory": ("weights_bytes", "peak_activation_bytes"),
+    "latency_cpu": ("latency_cpu",),
+    "latency_cpu_1thread": ("latency_cpu_1thread",),
+    "latency_cuda": ("latency_cuda",),
+}
+"""What can be limited, and the quantities that it is the sum of; memory is that of one inference of one image."""
+UNSURE = 2.0
+"""A time that has no interval may be wrong by this factor: so far apart are two days of a shared machine."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A value to be limited, with its 95 % interval where there is one; `rough` is a time that has none.
+
+    `within` is whether the interval is within one process only.
+    """
+
+    value: float
+    interval: tuple[float, float] | None = None
+    status: Status = "ok"
+    rough: bool = False
+    within: bool = False
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest and the highest value that a limit is compared with."""
+        if self.interval:
+            return self.interval
+        return (self.value / UNSURE, self.value * UNSURE) if self.rough else (self.value, self.value)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network with what is to be limited: the values that are there, and of the others why they are not."""
+
+    record: Record
+    accuracy: Accuracy
+    figures: dict[str, Figure]
+    reasons: dict[str, str]
+
+    @property
+    def values(self) -> dict[str, float]:
+        return {key: figure.value for key, figure in self.figures.items()}
+
+    def above(self, limits: Mapping[str, float]) -> list[str]:
+        """The limits that the network does not keep."""
+        return [key for key, limit in limits.items() if key in self.figures and self.figures[key].bounds[0] > limit]
+
+    def straddling(self, limits: Mapping[str, float]) -> list[str]:
+        """The limits that lie within the bounds of its value."""
+        inside = (key for key in limits if key in self.figures)
+        return [key for key in inside if self.figures[key].bounds[0] <= limits[key] < self.figures[key].bounds[1]]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """In the order of accuracy: `undecided` are those whose interval includes a limit, `unknown` those that lack a
+    limited value, `out` those above a limit."""
+
+    fits: list[Candidate] = field(default_factory=list)
+    undecided: list[Candidate] = field(default_factory=list)
+    unknown: list[Candidate] = field(default_factory=list)
+    out: list[Candidate] = field(default_factory=list)
+
+
+def candidates(comparison: Comparison) -> tuple[Candidate, ...]:
+    """Every network, best first; a time counts only where the newest machine took it."""
+    found = (_candidate(record, comparison.machines[0]) for record in comparison.networks)
+    return tuple(sorted(found, key=lambda each: -(each.accuracy.top1 or 0)))
+
+
+def limited(comparison: Comparison) -> list[str]:
+    """The criteria that at least one network has a value for."""
+    return [key for key in CRITERIA if any(key in each.figures for each in candidates(comparison))]
+
+
+def choose(networks: Iterable[Candidate], limits: Mapping[str, float]) -> Choice:
+    """Applies the rule; raises ReporterError where a limit is no number above zero."""
+    for key, limit in limits.items():
+        if not (math.isfinite(limit) and limit > 0):
+            raise ReporterError(f"--max-{key.replace('_', '-')}: {limit:g} is no limit; give a number above 0")
+    found = Choice()
+    for each in networks:
+        lacks = any(key not in each.figures for key in limits)
+        unsure = found.unknown if lacks else found.undecided if each.straddling(limits) else found.fits
+        (found.out if each.above(limits) else unsure).append(each)
+    return found
+
+
+def unreliable(networks: Iterable[Candidate], keys: Iterable[str]) -> list[str]:
+    """The criteria of which no network has a value to rely on, though some have one."""
+    found = {key: [each.figures[key].status for each in networks if key in each.figures] for key in keys}
+    return [key for key, statuses in found.items() if statuses and "ok" not in statuses]
+
+
+def within(networks: Iterable[Candidate], keys: Iterable[str]) -> list[str]:
+    """The criteria of which some interval does not include how far processes differ."""
+    known = list(networks)
+    return [key for key in keys if any(key in each.figures and each.figures[key].within for each in known)]
+
+
+def _candidate(record: Record, machine: str) -> Candidate:
+    figures, reasons = {}, {}
+    for key, parts in CRITERIA.items():
+        readings = [record.readings[part] for part in parts if record.value(part) is not None]
+        elsewhere = key.startswith("latency") and record.machine != machine
+        if len(readings) == len(parts) and not elsewhere:
+            figures[key] = _figure(readings)
+        else:
+            reasons[key] = f"measured on {record.machine}, not on {machine}" if elsewhere else _reason(record, parts)
+    return Candidate(record, accuracy(record) or Accuracy(None, None, paper=False), figures, reasons)
+
+
+def _figure(readings: list[Reading]) -> Figure:
+    """A reading, or the sum of several exact ones."""
+    if len(readings) > 1:
+        return Figure(sum(reading.value or 0 for reading in readings))
+    (reading,) = readings
+    status: Status = "noisy" if units.is_doubtful(reading) else reading.verdict.status
+    return Figure(
+        reading.value or 0, reading.interval, status, units.is_rough(reading), reading.verdict.reason == WITHIN
+    )
+
+
+def _reason(record: Record, parts: Iterable[str]) -> str:
+    """Why the first of the quantities that is not there is not."""
+    missing = next(part for part in parts if record.value(part) is None)
+    reading = record.readings.get(missing)
+    if reading is None:
+        return "not measured"
+    return f"{reading.status}: {reading.reason}" if reading.reason else reading.status

@@ -1,0 +1,67 @@
+"""Why times are noisy: other programs, too few samples or differing rounds; and all threads slower than one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reporter.model import Reading, Record
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+
+THREADS = ("latency_cpu_1thread", "latency_cpu")
+
+
+def causes(comparison: Comparison, language: Language) -> Iterator[str]:
+    """What `≈` marks in this report: a sentence for each reason that its noisy times have, other programs first."""
+    _ = language._
+    everything = (reading for record in comparison.records for reading in record.readings.values())
+    noisy = [reading for reading in everything if reading.verdict.status == "noisy"]
+    busy = max((reading.foreign_load for reading in noisy if reading.disturbed), default=0.0)
+    quiet = [reading for reading in noisy if not reading.disturbed and reading.moved is None]
+    if busy:
+        message = _("≈ marks noisy times: other programs kept up to {share} of the processors busy meanwhile.")
+        yield message.format(share=f"{busy:.0%}")
+    if any(reading.moved is not None for reading in noisy):
+        yield _("≈ marks noisy times: their level differs between runs, and the newest run's is shown.")
+    if any(reading.interval is None for reading in quiet):
+        preset = comparison.newest.settings.get("preset")
+        if isinstance(preset, str):
+            message = _("≈ marks noisy times: the preset {preset} takes too few samples for a 95 % interval.")
+            yield message.format(preset=preset)
+        else:
+            yield _("≈ marks noisy times: too few samples were taken for a 95 % interval.")
+    if any(reading.interval is not None for reading in quiet):
+        yield _("≈ marks noisy times: samples or rounds of the same measurement differ by more than a tenth.")
+
+
+def slower_on_all_threads(comparison: Comparison, language: Language) -> str | None:
+    """A warning that names the networks of the newest machine that take longer on all CPU threads than on one."""
+    records = [record for record in comparison.of(comparison.machines[0]) if _is_slower(record)]
+    if not records:
+        return None
+    threads = max((_threads(record) for record in records), default=0)
+    message = language.ngettext(
+        "{names} takes longer on all CPU threads ({threads}) than on one: other programs or a limit on processor time "
+        "may be the cause.",
+        "{names} take longer on all CPU threads ({threads}) than on one: other programs or a limit on processor time "
+        "may be the cause.",
+        len(records),
+    )
+    return message.format(names=language.listing([record.architecture for record in records]), threads=threads)
+
+
+def _is_slower(record: Record) -> bool:
+    one, all_threads = (record.readings.get(key) for key in THREADS)
+    if not one or not all_threads or not (one.measured and all_threads.measured):
+        return False
+    return _bounds(all_threads)[0] > _bounds(one)[1]
+
+
+def _bounds(reading: Reading) -> tuple[float, float]:
+    """The 95 % interval; where there are too few samples for one, the smallest and the largest sample."""
+    return reading.interval or (min(reading.samples), max(reading.samples))
+
+
+def _threads(record: Record) -> int:
+    threads = record.machine_facts.get("threads")
+    return threads if isinstance(threads, int) else 0

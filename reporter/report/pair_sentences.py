@@ -1,0 +1,81 @@
+"""Two networks side by side in a sentence: what one costs and brings over the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from reporter.model import Reading, Record
+from reporter.report import units
+from reporter.report.comparison import Comparison, published
+from reporter.report.headline_latency import TIMES, how
+from reporter.report.language import Language
+from reporter.stats.intervals import Ratio
+
+
+def against(new: str, old: str, opening: str) -> Callable[[Comparison, Language], str | None]:
+    """What one network costs and brings over another: parameters, MACs, time, published accuracy."""
+
+    def find(comparison: Comparison, language: Language) -> str | None:
+        for machine in comparison.machines:
+            named = {record.architecture: record for record in comparison.of(machine)}
+            if new in named and old in named:
+                changes = _changes(named[new], named[old], comparison, language)
+                return f"{language._(opening)} {language.listing(changes)}." if changes else None
+        return None
+
+    return find
+
+
+def _changes(new: Record, old: Record, comparison: Comparison, language: Language) -> list[str]:
+    _ = language._
+    words = {"parameters": _("{change} parameters"), "macs": _("{change} MACs")}
+    found = []
+    for key, message in words.items():
+        now, before = new.value(key), old.value(key)
+        if now and before:
+            change = units.change(language, now, before)
+            found.append(message.format(change=change))
+    return found + _slower(new, old, comparison, language) + _gain(new, old, language)
+
+
+def _slower(new: Record, old: Record, comparison: Comparison, language: Language) -> list[str]:
+    """The difference in time, or how large one could be that the run does not resolve."""
+    key = TIMES[0]
+    if new.value(key) is None or old.value(key) is None:
+        return []
+    found = comparison.times(new.machine, key).ratio(new.architecture, old.architecture)
+    if found.resolved:
+        message, change = language._("{change} time ({how})"), units.change(language, found.ratio, 1)
+    else:
+        message, change = language._("no difference beyond {change} in time ({how})"), _bound(found, language)
+    readings = (new.readings[key], old.readings[key])
+    return [message.format(change=doubted(change, *readings), how=how(key, language))]
+
+
+def _bound(found: Ratio, language: Language) -> str:
+    """The largest difference that an interval includes, rounded up."""
+    digits = 0 if found.bound >= 0.1 else 1
+    return f"{language.number(math.ceil(found.bound * 100 * 10**digits) / 10**digits, digits)} %"
+
+
+def _gain(new: Record, old: Record, language: Language) -> list[str]:
+    """The difference in published top-1 in points, from the same kind of source: weights, else the papers."""
+    pairs = [(new.value("imagenet_top1"), old.value("imagenet_top1")), (_paper(new), _paper(old))]
+    sources = [language._("{change} points of ImageNet top-1 (torchvision's weights)")]
+    sources += [language._("{change} points of ImageNet top-1 (the papers' own figures, one crop)")]
+    for (now, before), message in zip(pairs, sources, strict=True):
+        if now is not None and before is not None:
+            points = 100 * (now - before)
+            return [message.format(change=("+" if points > 0 else "") + language.number(points, 1))]
+    return []
+
+
+def _paper(record: Record) -> float | None:
+    error = published(record, "paper_1crop_top1_err")
+    return None if error is None else 1 - error / 100
+
+
+def doubted(text: str, *readings: Reading) -> str:
+    """The sign of the tables before what rests on a noisy reading."""
+    return f"≈ {text}" if any(map(units.is_doubtful, readings)) else text

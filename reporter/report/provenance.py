@@ -1,0 +1,60 @@
+"""Where a row comes from: the call that measures it again, the machine, the versions and the weights."""
+
+from __future__ import annotations
+
+import shlex
+
+from reporter.model import Record
+from reporter.model.settings import Settings
+from reporter.report.language import Language
+
+ELSEWHERE = {"architectures", "lang", "fresh", "baseline", "fail_on", "budget"}
+"""Settings that do not decide what is measured of one network."""
+
+
+def command(record: Record) -> str:
+    """The call that measures this row again: the settings of the run that are not the default."""
+    default = Settings().model_dump(mode="json")
+    asked = {key: record.settings[key] for key in default if key in record.settings and key not in ELSEWHERE}
+    if isinstance(pairs := asked.get("checkpoint"), list):
+        asked["checkpoint"] = [pair for pair in pairs if str(pair).startswith(f"{record.architecture}=")]
+    words = ["python", "-m", "reporter", "--out", "DIR"]
+    words += [] if record.settings.get("architecture") else ["--architectures", record.architecture]
+    for key, value in asked.items():
+        if value != default[key]:
+            words += [
+                f"--{key.replace('_', '-')}",
+                ",".join(map(str, value)) if isinstance(value, list) else str(value),
+            ]
+    return " ".join(shlex.join(words).split())
+
+
+def origin(record: Record, language: Language) -> str:
+    """Where the numbers come from: machine, day, versions, weights."""
+    _ = language._
+    machine, versions = record.machine_facts.get("processor"), record.environment
+    told = [
+        _("Measured on {date}, machine {machine}.").format(
+            date=language.date(record.started), machine=f"{record.machine} ({machine})" if machine else record.machine
+        ),
+        ", ".join(f"{name} {versions[name]}" for name in ("torch", "torchvision", "reporter") if name in versions)
+        + ".",
+        *_weights(record, language),
+    ]
+    return " ".join(part for part in told if part != ".")
+
+
+def _weights(record: Record, language: Language) -> list[str]:
+    """Of which weights the published accuracy is, and from which the fine-tuning started."""
+    _ = language._
+    published, tuned = record.readings.get("imagenet_top1"), record.readings.get("finetune_top1")
+    told = []
+    if published and published.measured:
+        message = _("Published accuracy: torchvision's weights {weights}.")
+        told.append(message.format(weights=published.detail.get("weights")))
+    if tuned and tuned.measured:
+        weights = str(tuned.detail.get("weights") or "random")
+        start = _("random weights") if weights == "random" else language.said(weights)
+        message = _("Fine-tuned on {dataset}, from {weights}.")
+        told.append(message.format(dataset=tuned.detail.get("dataset"), weights=start))
+    return told

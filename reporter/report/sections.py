@@ -1,0 +1,251 @@
+"""The sections of the report as data: paragraphs, lists, definitions, figures and tables, for any kind of output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from reporter.compare.baseline_file import Kept
+from reporter.model.fields import DEFAULT_MALLOC, KEEPING
+from reporter.report import noise_reasons, thinning
+from reporter.report.cards import Card, Index, cards
+from reporter.report.changes import Words
+from reporter.report.choice import Choice
+from reporter.report.claim_sections import Trials
+from reporter.report.comparison import Comparison, Remark
+from reporter.report.findings import findings
+from reporter.report.language import Language
+from reporter.report.layer_tables import Sheets, stages
+from reporter.report.table import Table, status_word
+
+CARDS = 90
+"""So many networks have cards at most: all of torchvision's and the lecture's, and a page that one can still open."""
+LINES = 200
+"""Longer lists are cut off there."""
+
+
+@dataclass(frozen=True)
+class Text:
+    text: str
+    kind = "text"
+
+
+@dataclass(frozen=True)
+class Items:
+    items: tuple[str, ...]
+    kind = "items"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Words and what they mean."""
+
+    terms: tuple[tuple[str, str], ...]
+    kind = "terms"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart: `svg` for the page, `file` the name of its files without ending."""
+
+    name: str
+    title: str
+    caption: str
+    svg: str
+    file: str
+    kind = "figure"
+
+
+Block = Text | Items | Terms | Figure | Table | Choice | Trials | Card | Index | Sheets
+
+
+@dataclass(frozen=True)
+class Section:
+    name: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+def found(comparison: Comparison, language: Language) -> Section:
+    """What was found, and how sure one can be of it."""
+    _ = language._
+    sentences = findings(comparison, language) or [_("Too little was measured to compare anything.")]
+    if any("≈" in sentence for sentence in sentences):
+        sentences += noise_reasons.causes(comparison, language)
+    return Section("found", _("What was found"), (Items(tuple(sentences)),))
+
+
+def changed(kept: Kept, language: Language) -> Section:
+    """What changed since the baseline, and what the comparison rests on."""
+    words = Words(kept.differences, language)
+    against = language._("Compared with {base}, measured on {date}: {headline}")
+    told = against.format(base=language._(kept.base), date=language.date(kept.measured), headline=words.headline())
+    blocks: list[Block] = [Text(told)]
+    if lines := tuple(words.changes()):
+        blocks.append(Items(lines))
+    if grounds := tuple(words.grounds()):
+        blocks += [Text(language._("What this rests on:")), Items(grounds)]
+    return Section("changed", language._("What changed"), tuple(blocks))
+
+
+def chapters(blocks: Iterable[tuple[int, Block]], language: Language) -> list[Section]:
+    """Figures and tables in their chapters: the tens of their order say which."""
+    _ = language._
+    titles = {
+        1: ("timeline", _("The ImageNet timeline")),
+        2: ("overview", _("The comparison")),
+        3: ("accuracy", _("Accuracy and its price")),
+        4: ("size", _("Size and compute")),
+        5: ("memory", _("Memory")),
+        6: ("time", _("Time")),
+        7: ("finetune", _("Fine-tuning")),
+        8: ("history", _("Over the nights")),
+    }
+    ordered = sorted(blocks, key=lambda pair: pair[0])
+    numbers = [min(order // 10, 10) if order // 10 in titles else 10 for order, _block in ordered]
+    sections = []
+    for number in sorted(set(numbers)):
+        name, title = titles.get(number, ("more", _("More")))
+        inside = tuple(block for at, (_order, block) in zip(numbers, ordered, strict=True) if at == number)
+        sections.append(Section(name, title, inside))
+    return sections
+
+
+def architectures(comparison: Comparison, language: Language) -> Section:
+    """A card for each network, of very many for some; and their stages and layers in files."""
+    _ = language._
+    shown = thinning.chosen(comparison, CARDS)
+    how = _(
+        "A card shows the block that its network is made of, traced from the real module, and what each stage costs: "
+        "neighbouring layers on one grid are a stage, a block or a fully connected layer is one of its own."
+    )
+    texts = (Text(text) for text in (how, thinning.note(shown, comparison, language)) if text)
+    made = cards(shown, language)
+    blocks: tuple[Block, ...] = (*texts, Index(made), *made, stages(comparison, language))
+    return Section("architectures", _("The architectures"), blocks)
+
+
+def claimed(trials: Trials, language: Language) -> Section:
+    """What the lecture says, each claim with its verdict and the evidence for it."""
+    return Section("claims", language._("The lecture, put to the test"), (trials,))
+
+
+def measured(comparison: Comparison, language: Language) -> Section:
+    """How each number was measured: the definitions of the quantities, and the words that confuse."""
+    _ = language._
+    macs = _(
+        "MACs and FLOPs: this report counts multiply-adds (MACs) of convolutions, linear layers and attention for one "
+        "image at the native input size. One MAC is two floating-point operations, so FLOPs = 2 × MACs. Papers write "
+        "either word for either number; where a published figure is quoted here it is in MACs."
+    )
+    times = _(
+        "Times are medians of repeated runs in a fresh process per network, after warm-up, with every sample kept. The "
+        "rounds go over all networks in turn, so that a drift of the machine is shared. Compare ratios within a run, "
+        "not times of two machines."
+    )
+    intervals = _(
+        "Intervals: the 95 % interval of a time follows from how far the medians of its rounds vary, each round a "
+        "process of its own; this variance is pooled over the architectures of the machine. Two architectures are "
+        "distinguished by their ratio in each round. With fewer than three rounds an interval is within one process "
+        "only (order statistics of its samples) and is too narrow for comparisons, which then assume a deviation of "
+        "3 % between processes."
+    )
+    quantities = comparison.quantities.values()
+    shown = [q for q in quantities if any(value is not None for value in comparison.column(q.key))]
+    memory = _(
+        "A process that is timed keeps the memory that a call frees (where the C library is glibc), so that its times "
+        "repeat. With the allocator's default settings many networks request it again from the system in every call, "
+        "and are slower by a share that differs from process to process: see the columns for default malloc. To run a "
+        "service as it is timed here, set {variables} in its environment."
+    ).format(variables=KEEPING)
+    texts = (
+        (macs, times, intervals, memory) if any(q.key in DEFAULT_MALLOC for q in shown) else (macs, times, intervals)
+    )
+    terms = tuple((language._(q.title), language._(q.definition)) for q in shown)
+    return Section("measured", _("How each number was measured"), (*map(Text, texts), Terms(terms)))
+
+
+def failed(comparison: Comparison, complaints: Sequence[str], language: Language) -> Section:
+    """What could not be measured, what is doubtful, and what could not be read."""
+    _ = language._
+    broken = [remark for remark in comparison.remarks if remark.status != "noisy"]
+    noisy = [remark for remark in comparison.remarks if remark.status == "noisy"]
+    blocks: list[Block] = [] if broken or complaints else [Text(_("Nothing failed."))]
+    if broken:
+        blocks.append(Items(tuple(_broken(broken, comparison, language))))
+    if noisy:
+        blocks += [Text(_("Too noisy to rely on:")), Items(tuple(_noisy(noisy, comparison, language)))]
+    if complaints:
+        left_out = _most(list(complaints), language)
+        blocks += [Text(_("Files that are no records and were left out:")), Items(tuple(left_out))]
+    return Section("failed", _("What failed, and why"), tuple(blocks))
+
+
+def _broken(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> list[str]:
+    """One line per reason: which quantities of which networks."""
+    titles: dict[tuple[str, str, str], list[str]] = {}
+    for remark in remarks:
+        titles.setdefault((remark.status, remark.reason, _who(remark, comparison)), []).append(remark.quantity.title)
+    names: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for (status, reason, name), missing in titles.items():
+        names.setdefault((status, reason, tuple(missing)), []).append(name)
+    lines = []
+    for (status, reason, lacking), who in names.items():
+        everybody = len(who) == len(comparison.records) > 1
+        networks = language._("all networks") if everybody else language.several(who)
+        what = "; ".join(language._(title) for title in lacking)
+        why = language.said(reason) or language._("no reason was given")
+        lines.append(f"{networks}: {what}: {status_word(status, language)}: {why}")
+    return _most(lines, language)
+
+
+def _noisy(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> list[str]:
+    """One line per quantity: which networks, and why each is doubted."""
+    lines: dict[str, list[str]] = {}
+    for remark in remarks:
+        told = f"{_who(remark, comparison)} ({language.said(remark.reason)})"
+        lines.setdefault(language._(remark.quantity.title), []).append(told)
+    return [f"{title}: {language.several(told)}" for title, told in lines.items()]
+
+
+def _most(lines: list[str], language: Language) -> list[str]:
+    """The first LINES of them, and how many more there are."""
+    if len(lines) <= LINES:
+        return lines
+    return [*lines[:LINES], language._("and {count} more; summary.json has all").format(count=len(lines) - LINES)]
+
+
+def _who(remark: Remark, comparison: Comparison) -> str:
+    several = len(comparison.machines) > 1
+    return remark.record.architecture + (f" ({remark.record.machine})" if several else "")
+
+
+def environment(comparison: Comparison, language: Language) -> Section:
+    """Machines, versions and settings, as the newest record of each machine has them."""
+    _ = language._
+    blocks: list[Block] = []
+    for machine in comparison.machines:
+        record = max(comparison.of(machine), key=lambda each: each.started)
+        facts: dict[str, object] = {_("Machine"): machine, _("Measured"): language.date(record.started)}
+        facts |= {**record.machine_facts, **record.environment}
+        blocks.append(Terms(_pairs(facts, language)))
+    settings = _pairs(dict(comparison.newest.settings), language)
+    if settings:
+        blocks += [Text(_("Settings of the run:")), Terms(settings)]
+    return Section("environment", _("The environment"), tuple(blocks))
+
+
+def _pairs(facts: dict[str, object], language: Language) -> tuple[tuple[str, str], ...]:
+    told = {language.said(key.replace("_", " ")): _flat(value, language) for key, value in facts.items()}
+    return tuple((key, value) for key, value in told.items() if value)
+
+
+def _flat(value: object, language: Language) -> str:
+    """A fact in one line; empty where there is none."""
+    if isinstance(value, bool):
+        return language._("yes") if value else language._("no")
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_flat(part, language)}" for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_flat(part, language) for part in value)
+    return "" if value is None else str(value)

@@ -1,0 +1,78 @@
+"""summary.json: everything measured, for programs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+from reporter import __version__
+from reporter.compare.document import side
+from reporter.compare.matching import NO_NUMBER
+from reporter.documents import SUMMARY, better
+from reporter.model import Reading, Record, Status
+from reporter.report.comparison import Comparison
+from reporter.report.tail_latency import Place, relative
+
+
+def summary(comparison: Comparison) -> dict[str, Any]:
+    """The outer surface of the contract; `generated` is the one value that differs from call to call."""
+    beside = {key: relative(comparison, key) for key in comparison.quantities}
+    machines = {machine: comparison.of(machine)[0].machine_facts for machine in comparison.machines}
+    newest = comparison.newest
+    readings = [(record, reading) for record in comparison.records for reading in record.readings.values()]
+    counts = Counter(reading.verdict.status for _, reading in readings)
+    return {
+        "schema": SUMMARY,
+        "reporter": __version__,
+        "generated": datetime.now(UTC).isoformat(timespec="seconds"),
+        "run": side("", comparison.records, comparison.past).run,
+        "started": newest.started,
+        "environment": newest.environment,
+        "machine": newest.machine_facts,
+        "machines": machines,
+        "settings": newest.settings,
+        "counts": {status: counts[status] for status in get_args(Status) if counts[status]},
+        "failed": [_failed(record, reading) for record, reading in readings if reading.status in NO_NUMBER],
+        "records": [_record(record, beside) for record in comparison.records],
+    }
+
+
+def _record(record: Record, beside: Mapping[str, Mapping[Place, float]]) -> dict[str, Any]:
+    place = (record.machine, record.architecture)
+    about = {
+        "architecture": record.architecture,
+        "family": record.family,
+        "year": record.year,
+        "machine": record.machine,
+        "started": record.started,
+        "environment": record.environment,
+    }
+    return {**about, "readings": {k: _reading(reading, beside[k].get(place)) for k, reading in record.readings.items()}}
+
+
+def _failed(record: Record, reading: Reading) -> dict[str, Any]:
+    quantity = reading.quantity
+    place = {"architecture": record.architecture, "machine": record.machine}
+    return {
+        **place, "metric": quantity.key, "title": quantity.title, "status": reading.status, "reason": reading.reason
+    }  # fmt: skip
+
+
+def _reading(reading: Reading, relative: float | None) -> dict[str, Any]:
+    """`relative`, where a time has one: beside the geometric mean of the networks in the run."""
+    verdict = reading.verdict
+    low, high = reading.interval or (None, None)
+    return {
+        "title": reading.quantity.title,
+        "value": reading.value,
+        "unit": reading.quantity.unit,
+        "better": better(reading.quantity),
+        "status": verdict.status,
+        "reason": "; ".join(reading.notes) or None,
+        "samples": list(reading.samples),
+        "low": low,
+        "high": high,
+        **({} if relative is None else {"relative": relative}),
+    }

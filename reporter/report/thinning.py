@@ -1,0 +1,52 @@
+"""What a picture shows of many networks: so many as can be read, and a line that says which."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reporter.report.comparison import Comparison, accuracy
+from reporter.report.language import Language
+
+MACHINES = 4
+"""So many machines have panels of their own: the newest."""
+
+
+def pictured(comparison: Comparison, most: int) -> Comparison:
+    """The same comparison for a picture: of many networks some, of many machines the newest."""
+    shown = chosen(comparison, most)
+    if len(shown.machines) <= MACHINES:
+        return shown
+    machines = shown.machines[:MACHINES]
+    records = tuple(record for record in shown.records if record.machine in machines)
+    return replace(shown, records=records, machines=machines)
+
+
+def chosen(comparison: Comparison, most: int) -> Comparison:
+    """The same comparison, of more than `most` networks only the Pareto front and the most accurate as published."""
+    if len(comparison.networks) <= most:
+        return comparison
+    front = {record.architecture for record in comparison.front}
+    rank = {
+        record.architecture: (record.architecture not in front, -(((found := accuracy(record)) and found.top1) or 0.0))
+        for record in comparison.networks
+    }
+    names = set(sorted(rank, key=rank.__getitem__)[:most])
+    hidden = tuple(each for each in comparison.networks if each.architecture not in names)
+    return replace(
+        comparison,
+        records=tuple(each for each in comparison.records if each.architecture in names),
+        hidden=(*comparison.hidden, *hidden),
+    )
+
+
+def note(shown: Comparison, everything: Comparison, language: Language) -> str:
+    """What is shown of everything, empty where that is everything."""
+    _ = language._
+    parts = []
+    if len(shown.networks) < len(everything.networks):
+        message = _("Shown: {shown} of {count} networks, the Pareto front and the most accurate as published.")
+        parts.append(message.format(shown=len(shown.networks), count=len(everything.networks)))
+    if len(shown.machines) < len(everything.machines):
+        message = _("Shown: {shown} of {count} machines, the newest.")
+        parts.append(message.format(shown=len(shown.machines), count=len(everything.machines)))
+    return " ".join(parts)

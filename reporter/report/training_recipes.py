@@ -1,0 +1,113 @@
+"""How networks were fine-tuned: from which weights, by which recipe, and what a share of held-out images is worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from reporter.model import Record
+from reporter.report.comparison import number
+from reporter.report.language import Language
+from reporter.report.table import Builder
+
+WAYS = ("finetune_top1", "probe_top1", "scratch_top1")
+"""The ways of fine-tuning, by the key of what they reach."""
+
+
+def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
+    """Columns with the recipe of each row; gives the notes on it."""
+    _ = language._
+    titles = {
+        "optimizer": _("Optimiser"),
+        "learning_rate": _("Learning rate"),
+        "steps": _("Steps"),
+        "batch_size": _("Batch"),
+        "image_size": _("Pixels"),
+        "label_smoothing": _("Label smoothing"),
+        "auxiliary_loss": _("Weight of auxiliary loss"),
+        "auxiliary_dropped": _("Auxiliary heads dropped"),
+    }
+    weights = [str(_detail(record, "weights") or "") for record in rows.records]
+    starts = [_("random weights") if name == "random" else language.said(name) for name in weights]
+    rows.text("weights", _("Started from"), starts)
+    rows.text("dataset", _("Data set"), [_detail(record, "dataset") or "" for record in rows.records])
+    for key, title in titles.items():
+        rows.text(key, title, [_recipe(record, key, language) for record in rows.records])
+    reasons = [str(_detail(record, "weights_reason") or "") for record in rows.records]
+    normed = any(_recipe(record, "batch_norm_recalibrated", language) for record in rows.records)
+    return (
+        *_reasons([reason for reason in dict.fromkeys(reasons) if reason], language),
+        *_sources(rows.records, language),
+        *_skipped(rows.records, language),
+        _luck(rows.records, language),
+        _("Batch-norm statistics were estimated anew before every evaluation, for every network alike.")
+        if normed
+        else "",
+        _probe(rows.records, language),
+    )
+
+
+def _sources(records: Sequence[Record], language: Language) -> list[str]:
+    """Where checkpoints of one's own are from, in the words that lay beside them."""
+    told = []
+    for record in records:
+        about = _detail(record, "checkpoint")
+        if isinstance(about, dict) and about.get("source"):
+            message = language._("The checkpoint of {name}, in its owner's words: {source}")
+            told.append(message.format(name=record.architecture, source=about["source"]))
+    return list(dict.fromkeys(told))
+
+
+def _skipped(records: Sequence[Record], language: Language) -> list[str]:
+    """Which images of the data set could not be read and were left out, once for each part."""
+    found = [_detail(record, "images_skipped") for record in records]
+    lines = dict.fromkeys(str(line) for each in found if isinstance(each, list) for line in each)
+    return [language._("Damaged images: {line}").format(line=language.said(line)) for line in lines]
+
+
+def _probe(records: Sequence[Record], language: Language) -> str:
+    """What a linear probe does otherwise."""
+    rates = {str(_recipe(record, "learning_rate", language, ("probe_top1",))) for record in records} - {""}
+    if not rates:
+        return ""
+    message = language._(
+        "Linear probe: only the head is trained, at the learning rate {rate}; all else, batch-norm statistics too, "
+        "stays as it was loaded. Steps, batches and images are those of the fine-tuning."
+    )
+    return message.format(rate=language.listing(sorted(rates)))
+
+
+def _luck(records: Sequence[Record], language: Language) -> str:
+    """How far chance in the choice of held-out images moves a share, at most: 1.96 binomial standard deviations."""
+    counts = (number(_detail(record, "test_images")) for record in records)
+    images = [int(count) for count in counts if count and count >= 1]
+    if not images:
+        return ""
+    message = language._("{count} held-out images: a share is known within {points} points or better (95 %).")
+    return message.format(count=min(images), points=language.number(98 / math.sqrt(min(images)), 1))
+
+
+def _reasons(reasons: list[str], language: Language) -> list[str]:
+    """Why weights could not be had; of many reasons of a kind only the first."""
+    opening = language._("Why random weights: {reason}")
+    if len(reasons) < 3:
+        return [opening.format(reason=language.said(reason)) for reason in reasons]
+    more = language.ngettext("and {count} more of the kind", "and {count} more of the kind", len(reasons) - 1)
+    return [f"{opening.format(reason=language.said(reasons[0]))} ({more.format(count=len(reasons) - 1)})"]
+
+
+def _detail(record: Record, key: str, ways: Sequence[str] = WAYS) -> object:
+    """What the first way of fine-tuning that was taken tells."""
+    taken = (record.readings.get(way) for way in ways)
+    return next((reading.detail.get(key) for reading in taken if reading and reading.detail), None)
+
+
+def _recipe(record: Record, key: str, language: Language, ways: Sequence[str] = WAYS) -> str | int:
+    """A part of the recipe as a word; what is switched off is empty."""
+    recipe = _detail(record, "recipe", ways)
+    value = recipe.get(key) if isinstance(recipe, dict) else None
+    if not value:
+        return ""
+    if isinstance(value, float):
+        return f"{value:g}".replace(".", str(language.vega["decimal"]))
+    return value if isinstance(value, int) else language.said(str(value))

@@ -1,0 +1,138 @@
+"""Base units become words: which prefix a column gets, and how many digits a value deserves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import median
+
+from reporter.model import Quantity, Reading
+from reporter.report.language import Language
+
+Interval = tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a column is divided by, and the word (English msgid) for it."""
+
+    factor: float
+    word: str
+
+
+PLAIN, PERCENT, MEBIBYTES, RATE = Scale(1, ""), Scale(0.01, "%"), Scale(2**20, "MiB"), Scale(1, "images/s")
+SECONDS = (Scale(1, "s"), Scale(1e-3, "ms"), Scale(1e-6, "µs"))
+COUNTS = (Scale(1e9, "G"), Scale(1e6, "M"), Scale(1, ""))
+
+
+def is_fraction(quantity: Quantity) -> bool:
+    """Whether a number without unit is a share of a whole, told in percent."""
+    return quantity.unit == "1" and quantity.key.endswith(("_top1", "_top5"))
+
+
+def scale(quantity: Quantity, values: Iterable[float | None]) -> Scale:
+    """The scale in which the middle value of a column reads best."""
+    if is_fraction(quantity):
+        return PERCENT
+    if quantity.unit in ("B", "1/s"):
+        return MEBIBYTES if quantity.unit == "B" else RATE
+    known = [abs(value) for value in values if value]
+    middle = median(known) if known else 1.0
+    choices = SECONDS if quantity.unit == "s" else COUNTS
+    return next((choice for choice in choices if middle >= choice.factor), choices[-1])
+
+
+def decimals(value: float, interval: Interval = None) -> int:
+    """Digits after the point: the last one shown is of the order of the interval's half width, 2 to 4 in all.
+
+    Without an interval three digits are shown; a whole number is shown whole.
+    """
+    if value == 0 or isinstance(value, int):
+        return 0
+    magnitude = math.floor(math.log10(abs(value)))
+    wanted = 2 - magnitude
+    if interval and interval[1] > interval[0]:
+        half = (interval[1] - interval[0]) / 2
+        wanted = min(max(-math.floor(math.log10(half)), 1 - magnitude), 3 - magnitude)
+    return max(wanted, 0)
+
+
+def text(language: Language, value: float, scale: Scale = PLAIN, interval: Interval = None) -> str:
+    """A value in a scale, without its word."""
+    if scale == PERCENT:
+        return share(language, value, interval)
+    if scale.factor == 1:
+        return language.number(value, decimals(value, interval))
+    bounds = (interval[0] / scale.factor, interval[1] / scale.factor) if interval else None
+    return language.number(value / scale.factor, decimals(value / scale.factor, bounds))
+
+
+def words(language: Language, quantity: Quantity, value: float, interval: Interval = None) -> str:
+    """A value with its unit, as it stands in a sentence."""
+    chosen = scale(quantity, [value])
+    unit = language._(chosen.word)
+    return f"{text(language, value, chosen, interval)} {unit}".strip()
+
+
+def share(language: Language, value: float, interval: Interval = None) -> str:
+    """A share of a whole in percent, without the sign: one decimal everywhere, none where its interval is that wide.
+
+    Of nine decimals, so that the float of 0.7795 is rounded up wherever it is printed.
+    """
+    coarse = interval is not None and interval[1] - interval[0] >= 0.2
+    return language.number(round(value / PERCENT.factor, 9), 0 if coarse else 1)
+
+
+def is_doubtful(reading: Reading) -> bool:
+    """Whether a number is marked with ≈: a time that is noisy, or that has no interval."""
+    return reading.verdict.status == "noisy" or is_rough(reading)
+
+
+def is_rough(reading: Reading) -> bool:
+    """Whether it is a time without an interval, of which no more than two digits are printed."""
+    return reading.quantity.unit in ("s", "1/s") and reading.measured and reading.interval is None
+
+
+def rough(language: Language, value: float, scale: Scale = PLAIN) -> str:
+    """A value in a scale with at most two significant digits."""
+    scaled = value / scale.factor
+    return language.number(scaled, 1 - math.floor(math.log10(abs(scaled)))) if scaled else "0"
+
+
+def figure(language: Language, reading: Reading, scale: Scale) -> str:
+    """A reading's value in a scale as a table prints it: `1,600 ≈` where it is doubtful."""
+    value = reading.value or 0
+    number = rough(language, value, scale) if is_rough(reading) else text(language, value, scale, reading.interval)
+    return f"{number} ≈" if is_doubtful(reading) else number
+
+
+def stated(language: Language, reading: Reading) -> str:
+    """A reading's value with its unit, as a sentence prints it: `≈ 1.6 s` where it is doubtful."""
+    chosen = scale(reading.quantity, [reading.value])
+    number = figure(language, reading, chosen)
+    words = f"{number.removesuffix(' ≈')} {language._(chosen.word)}".strip()
+    return f"≈ {words}" if number.endswith("≈") else words
+
+
+def count(language: Language, value: float) -> str:
+    """A count with its prefix: 11.1 M."""
+    chosen = next((scale for scale in COUNTS if abs(value) >= scale.factor), COUNTS[-1])
+    return f"{text(language, value, chosen)} {language._(chosen.word)}".strip()
+
+
+def ratio(language: Language, value: float) -> str:
+    """How many times: two digits, `1.3` or `13`."""
+    return language.number(value, max(0, 1 - math.floor(math.log10(value))))
+
+
+def coefficient(language: Language, value: float) -> str:
+    """A correlation with two decimals, or as many as show that it is not exactly 1 or -1: `0.998`."""
+    perfect = abs(value) > 1 - 1e-9
+    digits = next(digits for digits in (2, 3, 4, 5, 9) if perfect or abs(round(value, digits)) < 1)
+    return language.number(value, digits)
+
+
+def change(language: Language, new: float, old: float) -> str:
+    """A relative change in percent with its sign."""
+    return f"{language.signed(100 * (new / old - 1))} %"

@@ -1,0 +1,169 @@
+"""From a Vega-Lite specification to pictures: SVG files, SVG for the page, PNG; and what all charts share.
+
+Colours that depend on light or dark are drawn as sentinels and replaced afterwards: by CSS variables in the page, by
+the light colours on white in files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+from typing import Any
+
+import vl_convert
+
+from reporter.report import tooltips
+from reporter.report.language import Language
+
+Spec = dict[str, Any]
+INK, MUTED, GRID, PAPER, FRONT = "#010203", "#010204", "#010205", "#010206", "#010207"
+LIGHT = {INK: "#1b1f24", MUTED: "#57606a", GRID: "#dfe3e8", PAPER: "#ffffff", FRONT: "#6a737d"}
+VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid", PAPER: "--paper", FRONT: "--front"}
+
+FAMILIES = {
+    "AlexNet": "#8a8f98",
+    "VGG": "#e08a00",
+    "Inception": "#2f9fd8",
+    "GoogLeNet": "#2f9fd8",
+    "DenseNet": "#00916e",
+    "ResNet": "#2a6fdb",
+    "SE-ResNet": "#d55e00",
+    "ResNeXt": "#c2659b",
+    "SE-ResNeXt": "#97751a",
+}
+"""Colours that are told apart with every common colour vision, on white and on near black."""
+SPARE = ("#7b61c9", "#4f8f2f", "#b8433a", "#3f8f9a", "#a07cc5", "#7f8c3a")
+FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
+"""Fonts of the same widths: labels are placed before anybody knows which of them the reader has."""
+MARGIN = {"left": 44, "right": 28, "top": 8, "bottom": 8}
+"""Pixels around a chart: room for names where none of these fonts is there and a wider one is taken."""
+SIZE = 14
+WIDEST = 700
+"""How wide a text may become, in pixels, before it is cut off."""
+LEGEND = 24
+"""So many families a legend names at most."""
+OUTSIDE = r">[^<]+"
+"""What stands between the tags of an SVG: words, which are left as they are."""
+MARK = r'\bid="[^"]+"|url\(#[^)]+\)'
+VERSION = "6.4"
+LONG = re.compile(r"\d+\.\d{2,}")
+
+
+def palette(families: Sequence[str]) -> dict[str, str]:
+    """A colour for each family; one that the lecture does not know gets a spare one by its rank."""
+    others = [family for family in families if family not in FAMILIES]
+    spare = {family: SPARE[index % len(SPARE)] for index, family in enumerate(sorted(others))}
+    return {family: FAMILIES.get(family) or spare[family] for family in families}
+
+
+def coloured(families: Sequence[str], title: str | None = None, legend: bool = True) -> Spec:
+    """The colour channel: by family, the same in every chart."""
+    colours = palette(families)
+    scale = {"domain": list(colours), "range": list(colours.values())}
+    keys = {"title": title, "orient": "top", "columns": 8, "symbolType": "circle"}
+    return {
+        "field": "family",
+        "type": "nominal",
+        "scale": scale,
+        "legend": {**keys, "values": list(colours)[:LEGEND]} if legend else None,
+    }
+
+
+def config() -> Spec:
+    """The look that all charts share: large enough for a projector, nothing that does not carry information."""
+    axis = {
+        "labelColor": MUTED,
+        "titleColor": INK,
+        "domainColor": MUTED,
+        "tickColor": MUTED,
+        "gridColor": GRID,
+        "labelFontSize": SIZE,
+        "titleFontSize": SIZE,
+        "titleFontWeight": "normal",
+        "labelLimit": 320,
+        "titleLimit": 700,
+    }
+    legend = {"labelColor": INK, "titleColor": INK, "labelFontSize": SIZE, "titleFontSize": SIZE, "labelLimit": 400}
+    title = {"color": INK, "fontSize": SIZE + 1, "fontWeight": 600, "anchor": "start", "limit": 900}
+    return {
+        "aria": False,
+        "font": FONT,
+        "background": PAPER,
+        "view": {"stroke": None},
+        "axis": axis,
+        "legend": legend,
+        "title": title,
+        "header": {"labelColor": INK, "labelFontSize": SIZE, "titleColor": INK},
+        "text": {"color": INK, "fontSize": SIZE},
+    }
+
+
+def data(rows: Iterable[Spec]) -> Spec:
+    return {"values": list(rows)}
+
+
+def text(rows: Iterable[Spec], field: str, size: int = SIZE, colour: str = INK, **mark: Any) -> list[Spec]:
+    """Words at their places, on a halo of paper that keeps them legible where they cross a line."""
+    shared = {"type": "text", "fontSize": size, "limit": WIDEST, **mark}
+    layer = {"data": data(rows), "encoding": {"text": {"field": field}}}
+    halo = {**shared, "color": PAPER, "stroke": PAPER, "strokeWidth": 4, "strokeJoin": "round"}
+    return [{**layer, "mark": halo}, {**layer, "mark": {**shared, "color": colour}}]
+
+
+def literal(field: str = "colour") -> Spec:
+    """A colour that stands in the data."""
+    return {"field": field, "type": "nominal", "scale": None, "legend": None}
+
+
+def draw(spec: Spec, language: Language) -> str:
+    """An SVG with sentinel colours, one image without roles inside."""
+    whole = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "config": config(),
+        "padding": MARGIN,
+        **spec,
+    }
+    svg: str = vl_convert.vegalite_to_svg(whole, vl_version=VERSION, format_locale=language.vega)
+    return re.sub(r"<[^>]*>", _tidy, tooltips.legends(svg))
+
+
+def _tidy(tag: re.Match[str]) -> str:
+    """A tag without what a page does not need, places to a tenth of a pixel, and its mark's own attributes."""
+    bare = re.sub(r' (?:role|aria-hidden|aria-roledescription|class|pointer-events)="[^"]*"', "", tag[0])
+    places = r' (?:transform|d|x|y|[xy][12]|width|height|opacity)="[^"]*"'
+    tenths = re.sub(places, lambda found: LONG.sub(lambda n: f"{float(n[0]):.1f}", found[0]), bare)
+    return tooltips.told(tenths)
+
+
+def file(svg: str, title: str) -> str:
+    """The SVG as a file: light, on white, with its title."""
+    svg = _in_tags("|".join(LIGHT), LIGHT.__getitem__, svg)
+    return svg.replace("<svg ", '<svg role="img" ', 1).replace(">", f"><title>{escape(title)}</title>", 1)
+
+
+def inline(svg: str, name: str, title: str) -> str:
+    """The SVG as part of a page: colours by CSS variables, ids of its own, one image to a screen reader."""
+    svg = _in_tags("|".join(VARIABLES), lambda sentinel: f"var({VARIABLES[sentinel]})", svg)
+    ids: dict[str, str] = {}
+
+    def own(mark: str) -> str:
+        old = re.split('["#)]', mark)[1]
+        return mark[: mark.index(old, 4)] + ids.setdefault(old, f"{name}-{len(ids)}") + mark[-1]
+
+    svg = _in_tags(MARK, own, svg)
+    svg = _in_tags(r' (?:xmlns(?::xlink)?|version)="[^"]*"', lambda _: "", svg)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1)
+
+
+def _in_tags(pattern: str, replace: Callable[[str], str], svg: str) -> str:
+    """Replaces a pattern in the tags of an SVG; a network may be called what looks like one."""
+    return re.sub(
+        f"{OUTSIDE}|{pattern}", lambda found: found[0] if found[0].startswith(">") else replace(found[0]), svg
+    )
+
+
+def png(svg: str) -> bytes:
+    """A file's SVG as a PNG that fills a slide of 1920 x 1080 pixels; a chart taller than that keeps its size."""
+    width, height = (float(re.findall(rf'\b{side}="([\d.]+)"', svg)[0]) for side in ("width", "height"))
+    return bytes(vl_convert.svg_to_png(svg, scale=max(1.0, min(1920 / width, 1080 / height))))

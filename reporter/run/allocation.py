@@ -1,0 +1,45 @@
+"""Which jobs fit into a time: the law of --budget.
+
+First every job once, the cheapest first, until one does not fit: what a network costs decides how much of it is
+measured, and a larger budget measures all that a smaller one does. What is left then goes into further rounds of the
+times, round by round, the cheapest network first; one that no longer fits is passed over, so that the time is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from reporter.host.job import Job
+
+Cost = Callable[[Job], float]
+
+
+def allocate(jobs: Sequence[Job], cost: Cost, seconds: float, opening: float = 0.0, now: int = 0) -> list[Job]:
+    """The jobs that a time has room for, in the order to run them.
+
+    Every round but `now`, in which one is already, costs `opening` besides.
+    """
+    prices = {id(job): cost(job) for job in jobs}
+    taken: set[int] = set()
+    missing: set[tuple[str, str]] = set()
+    opened = {now}
+    for job in sorted(jobs, key=lambda job: (job.round, prices[id(job)])):
+        price = prices[id(job)] + (0.0 if job.round in opened else opening)
+        blocked = place(job) in missing if job.round else bool(missing)
+        if blocked or price > seconds:
+            missing.add(place(job))
+        else:
+            seconds -= price
+            taken.add(id(job))
+            opened.add(job.round)
+    return in_order(job for job in jobs if id(job) in taken)
+
+
+def in_order(jobs: Iterable[Job]) -> list[Job]:
+    """Jobs in the order to run them, which is the plan's in each round: what the law gives up first comes last."""
+    return sorted(jobs, key=lambda job: job.round)
+
+
+def place(job: Job) -> tuple[str, str]:
+    """What the rounds of one network's process have in common."""
+    return job.architecture, job.process

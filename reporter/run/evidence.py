@@ -1,0 +1,77 @@
+"""The evidence for claims: measured in one worker, each piece saved at once and used again while it is good."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from reporter.host import files
+from reporter.host.job import CLAIMS
+from reporter.model import Claim, Evidence, ReporterError, Verdict
+from reporter.run.request import Outcome, Progress, Request
+from reporter.run.slots import LOST, MOST_LOSSES, Executor, Message, Slot, converse, free
+from reporter.store import record_files
+
+
+def gather(request: Request, executor: Executor, progress: Progress, outcome: Outcome) -> None:
+    """Measures what is missing; a claim at which the worker ended gets the reason, and the others go on."""
+    request = _at(request, free(executor))
+    waiting = {
+        claim.name: claim for claim in request.claims if claim.measure and not _is_there(request, claim, progress)
+    }
+    outcome.jobs += bool(waiting)
+
+    def keep(claim: Claim, numbers: Mapping[str, Any], reason: str | None) -> None:
+        evidence = _evidence(request, claim, numbers, reason)
+        record_files.save_evidence(request.folder, evidence)
+        outcome.failed += reason is not None
+        progress.claim(evidence)
+
+    def receive(message: Message) -> None:
+        if "claim" in message:
+            keep(waiting.pop(message["claim"]), message["numbers"], message["reason"])
+        else:
+            outcome.busy += message["busy"]
+
+    losses = 0
+    while waiting:
+        slot = free(executor)
+        request = _at(request, slot)
+        verdict = converse(executor, slot, f"{CLAIMS}{','.join(waiting)}", receive, request.timeout)
+        losses += verdict is None
+        if waiting and (verdict or losses >= MOST_LOSSES):
+            reason = (verdict or Verdict("failed", LOST)).reason
+            keep(waiting.pop(next(iter(waiting))), {}, reason or "the worker left it out")
+
+
+def _at(request: Request, slot: Slot | None) -> Request:
+    return replace(request, about=slot.about) if slot else request
+
+
+def _evidence(request: Request, claim: Claim, numbers: Mapping[str, Any], reason: str | None) -> Evidence:
+    return Evidence(
+        schema=1,
+        claim=claim.name,
+        definition=claim.definition,
+        machine=request.about["machine"],
+        environment=request.about["environment"],
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        numbers=dict(numbers),
+        reason=reason,
+    )
+
+
+def _is_there(request: Request, claim: Claim, progress: Progress) -> bool:
+    """Whether there is evidence that the same code measured with the same versions; sets aside what is none."""
+    path = record_files.evidence_path(request.folder, request.about["machine"], claim.name)
+    if not path.exists():
+        return False
+    try:
+        earlier = record_files.load_evidence(path)
+    except ReporterError as error:
+        progress.say(f"note: {error}; it is kept as {files.set_aside(path).name}")
+        return False
+    same = (earlier.environment, earlier.definition) == (request.about["environment"], claim.definition)
+    return same and earlier.reason is None and not request.fresh

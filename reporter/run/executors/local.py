@@ -1,0 +1,199 @@
+"""Worker processes as the parent sees them: started fresh from a fork server, waited for, killed."""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import os
+import signal
+from collections.abc import Collection, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from time import monotonic
+from typing import Any
+
+from reporter.host import confinement, gpus, importing, interrupts, machine
+from reporter.host.credentials import withheld
+from reporter.model import Verdict
+from reporter.run.request import Request
+from reporter.run.slots import NO_CUDA, Heard, Message, Slot, converse
+
+LOADED = [f"reporter.worker.{name}" for name in ("forkserver", "worker", "preloaded")]
+"""What the fork server loads before the first worker."""
+FAREWELL = 5.0
+"""Seconds that a worker gets to end once it has said everything."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process that answers a question; `known` are the parent's children from before, `end` is its last moment."""
+
+    process: BaseProcess
+    reader: Connection
+    known: set[int]
+    timeout: float
+    end: float
+
+
+class LocalExecutor:
+    """Runs a job in each of its slots on this machine; meanwhile the parent sleeps and never imports torch."""
+
+    away: Sequence[Slot] = ()
+    no_cuda = NO_CUDA
+
+    def __init__(self, keep: Collection[str] = ()) -> None:
+        confinement.adopt()
+        self._keep = keep
+        self._round = 0
+        self._served = "forkserver" in multiprocessing.get_all_start_methods()
+        self._context: Any = multiprocessing.get_context("forkserver" if self._served else "spawn")
+        if self._served:
+            self._context.set_forkserver_preload(LOADED)
+        self._workers: dict[Slot, Worker] = {}
+        self.slots = [Slot("", "", machine.about())]
+
+    def preload(self, module: str) -> None:
+        """Has the fork server load a module besides, once and not in every worker; too late where it runs already."""
+        if self._served:
+            self._context.set_forkserver_preload([*LOADED, module])
+
+    def open(self, request: Request) -> Sequence[str]:
+        """A slot for each GPU that was asked for, else one."""
+        devices = request.gpus or (request.devices.get("cuda", ""),)
+        self.slots = [Slot("", device, request.about) for device in devices]
+        return ()
+
+    def gpus(self, asked: bool) -> Sequence[str]:
+        """What torch sees; it is not loaded for a machine without a driver."""
+        if not asked and not gpus.is_driver_there():
+            self.no_cuda = gpus.hidden() or NO_CUDA
+            return ()
+        answer = self.ask("cuda") or {"names": [], "uuids": [], "reason": "the worker that loads torch failed"}
+        self.no_cuda = answer["reason"]
+        gpus.IN_TORCHS_ORDER[:] = answer["uuids"]
+        machine.facts.cache_clear()
+        names: Sequence[str] = answer["names"]
+        return names
+
+    def ask(self, question: str, timeout: float | None = None) -> Any:
+        """What only torch knows: GPUs (`cuda`), classifiers (`architectures`, those of `timm`), its `speed` here."""
+        answers: Message = {}
+        try:
+            verdict = converse(self, self.slots[0], question, answers.update, timeout)
+        finally:
+            self.close()
+        return answers[question] if verdict and verdict.status == "ok" else []
+
+    def begin(self, slot: Slot, question: str, timeout: float | None = None, number: int | None = None) -> None:
+        """Starts a fresh worker that answers a question.
+
+        Every round, by its number, has a fork server of its own: all workers of one lie in memory alike, and that
+        decides of times too. A round that begins on one GPU while another still measures shares that one's.
+        """
+        if number not in (None, self._round) and not self._workers:
+            self._round = number
+            self.renew()
+        reader, writer = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=_enter, args=(question, writer))
+        if self._served:
+            _serve(self._keep)
+        seconds = math.inf if timeout is None else timeout
+        self._workers[slot] = Worker(process, reader, confinement.children(), seconds, monotonic() + seconds)
+        with importing.Safely(), nullcontext() if self._served else withheld(self._keep):
+            process.start()
+        writer.close()
+
+    def listen(self) -> Heard:
+        """A message of a worker; or how it ended: a child of the network may hold its side of the pipe open."""
+        while True:
+            workers = self._workers.items()
+            left = min(worker.end for _, worker in workers) - monotonic()
+            both = [(worker.reader, worker.process.sentinel) for _, worker in workers]
+            ready = wait([each for pair in both for each in pair], None if left == math.inf else max(0.0, left))
+            for slot, worker in workers:
+                if worker.reader in ready:
+                    try:
+                        return slot, json.loads(worker.reader.recv_bytes())
+                    except (EOFError, OSError):  # OSError: it ended in the middle of a message
+                        return slot, self._end(slot)
+                if worker.process.sentinel in ready:
+                    return slot, self._end(slot)
+                if monotonic() >= worker.end:
+                    return slot, self._end(slot, Verdict("timeout", f"not done after {worker.timeout:.0f} s"))
+
+    def renew(self) -> None:
+        """Ends the fork server; the next job starts another, which loads everything anew."""
+        if self._served:
+            with interrupts.held_back():
+                forkserver._forkserver._stop()  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        """Ends the workers that still run."""
+        for slot in list(self._workers):
+            self._end(slot, Verdict("skipped", "the run was ended"))
+
+    def _end(self, slot: Slot, verdict: Verdict | None = None) -> Verdict:
+        """How the worker ended, if it is not the verdict that ends it."""
+        worker = self._workers[slot]
+        try:
+            if verdict is None:
+                worker.process.join(FAREWELL)
+                verdict = ending(worker.process.exitcode)
+            return verdict
+        finally:
+            with interrupts.held_back():
+                _kill(worker.process, worker.known)
+                del self._workers[slot]
+            worker.reader.close()
+
+
+def _serve(keep: Collection[str]) -> None:
+    """Starts the fork server where there is none, deaf to Ctrl-C, which a terminal sends to all processes of a run.
+
+    Its workers inherit its environment, which has no credentials but those to `keep`.
+    """
+    with interrupts.held_back(), importing.Safely(), withheld(keep):
+        resource_tracker.ensure_running()  # first, because it lifts the mask
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        forkserver.ensure_running()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _enter(question: str, connection: Connection) -> None:
+    from reporter.worker import main as worker
+
+    worker.main(question, connection)
+
+
+def ending(code: int | None) -> Verdict:
+    """What the exit code of a worker says of how it ended."""
+    if code is None:
+        return Verdict("failed", "the worker did not end")
+    if code == 0:
+        return Verdict("ok", None)
+    if code == -signal.SIGKILL:
+        return Verdict("oom", "the worker was killed (SIGKILL), as happens when memory runs out")
+    if code < 0:
+        names = {number.value: number.name for number in signal.Signals}
+        return Verdict("failed", f"the worker crashed ({names.get(-code, f'signal {-code}')})")
+    return Verdict("failed", f"the worker ended with exit code {code}")
+
+
+def _kill(process: BaseProcess, known: set[int]) -> None:
+    """Ends the worker and everything it started, also what left its group: orphans become children of this process."""
+    if process.pid is None:
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join()
+    while orphans := confinement.children() - known:
+        known |= orphans
+        for orphan in orphans:
+            with suppress(OSError):  # it has become another user's
+                os.kill(orphan, signal.SIGKILL)
+                os.waitpid(orphan, 0)

@@ -1,0 +1,121 @@
+"""From architectures to records, and evidence for claims: plan the jobs, run them, keep every reading at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from time import monotonic
+
+from reporter.host.job import Job
+from reporter.model import Metric
+from reporter.run import budget, evidence
+from reporter.run.ledger import Ledger
+from reporter.run.request import Outcome, Progress, Request, moment
+from reporter.run.schedule import Schedule, Task
+from reporter.run.slots import NO_CUDA, Executor, Slot
+from reporter.run.work import Ledgers, Work
+from reporter.store import record_files
+
+
+def run(request: Request, executor: Executor, progress: Progress) -> Outcome:
+    """Measures what is missing, round by round over all architectures; every reading is on disk before the next."""
+    with closing(executor):
+        return _run(request, executor, progress)
+
+
+def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
+    outcome, start = Outcome(), monotonic()
+    notices = list(executor.open(request))
+    ledgers: Ledgers = {
+        (key, entry.name): Ledger(entry, asked, number)
+        for key, asked in kinds(request, executor.slots).items()
+        for number, entry in enumerate(request.architectures)
+    }
+    tasks = list(_tasks(request, ledgers))
+    jobs = [task.job for task in tasks]
+    outcome.slots = len(executor.slots)
+    named = {name: ledger for (_, name), ledger in ledgers.items()}  # a budget is for one machine
+    spending = budget.opened(request, jobs, named, executor, progress)
+    if spending is None:
+        progress.plan(jobs, outcome.slots)
+    for notice in filter(None, (*notices, *(ledger.notice for ledger in ledgers.values()))):
+        progress.say(f"note: {notice}")
+    try:
+        if spending:
+            budget.gather(request, spending, executor, progress, outcome)
+        schedule = budget.Rationed(tasks, spending) if spending else Schedule(tasks)
+        Work(schedule, ledgers, executor, progress, outcome).do()
+        if spending:
+            budget.close(request, spending, named, progress)
+        else:
+            evidence.gather(request, executor, progress, outcome)
+    finally:
+        outcome.jobs += len(tasks)
+        outcome.seconds = monotonic() - start
+        now = moment()
+        measured = [ledger for ledger in ledgers.values() if ledger.spent]
+        if record_files.append_history(request.folder, (ledger.history(now) for ledger in measured)):
+            progress.say(f"note: {request.folder / 'history.jsonl'}: the last line was cut short and does not count")
+    outcome.failed += sum(ledger.failed() for ledger in ledgers.values())
+    timed = (reading for ledger in ledgers.values() if ledger.spent for reading in ledger.record.readings.values())
+    outcome.foreign = max((reading.foreign_load for reading in timed if reading.disturbed), default=0.0)
+    outcome.lost += sum(ledger.lacking() for ledger in ledgers.values())
+    return outcome
+
+
+def kinds(request: Request, slots: Sequence[Slot]) -> dict[str, Request]:
+    """What is asked of each kind of machine: all of it, but nothing on CUDA where no slot has a GPU."""
+    found: dict[str, Request] = {}
+    for slot in sorted(slots, key=lambda slot: not slot.device):
+        asked = replace(request, about=slot.about)
+        if slot.variables is not None:
+            there = request.conditions.model_copy(update={"variables": dict(slot.variables) or None})
+            asked = replace(asked, conditions=there)
+        if "cuda" in request.devices and not slot.device:
+            asked = replace(asked, devices={"cpu": "cpu", "any": "cpu"}, no_cuda=NO_CUDA)
+        found.setdefault(slot.machine, asked)
+    return found
+
+
+def _tasks(request: Request, ledgers: Ledgers) -> Iterable[Task]:
+    """The jobs for each kind of machine, which has a schedule of its own."""
+    for key in dict.fromkeys(key for key, _ in ledgers):
+        for job in plan(request, {name: ledger for (machine, name), ledger in ledgers.items() if machine == key}):
+            yield Task(job, key, timed=request.metrics[job.metrics[0]].timed)
+
+
+def plan(request: Request, ledgers: Mapping[str, Ledger]) -> list[Job]:
+    """The jobs still to be done: each process once for every architecture, timed ones in rounds over all of them."""
+    jobs: list[Job] = []
+    for process, metrics in _by_process(request.metrics.values()).items():
+        rounds = request.conditions.rounds if metrics[0].timed else 1
+        for number in range(rounds):
+            for ledger in ledgers.values():
+                names = tuple(metric.name for metric in metrics if ledger.needs(metric, number))
+                if names:
+                    device = ledger.devices.get(metrics[0].device, "cpu")
+                    jobs.append(
+                        Job(
+                            architecture=ledger.record.architecture,
+                            metrics=names,
+                            device=device,
+                            conditions=ledger.request.conditions_of(ledger.record.architecture),
+                            process=process,
+                            round=number,
+                            reference=ledger.reference,
+                        )
+                    )
+    return jobs
+
+
+def _by_process(metrics: Iterable[Metric]) -> dict[str, list[Metric]]:
+    """Metrics that share a process, in an order that has counts first, then times, then training."""
+    groups: dict[str, list[Metric]] = {}
+    for metric in sorted(metrics, key=_turn):
+        groups.setdefault(metric.process, []).append(metric)
+    return groups
+
+
+def _turn(metric: Metric) -> tuple[bool, bool]:
+    return metric.device == "any", metric.timed

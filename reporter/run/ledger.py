@@ -1,0 +1,266 @@
+"""The record of one architecture while it grows: what is there, what is missing, every new reading saved at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import JsonValue
+
+from reporter.host import files
+from reporter.host.job import Job
+from reporter.model import (
+    Architecture,
+    LostRound,
+    Metric,
+    Origin,
+    Reading,
+    Record,
+    ReporterError,
+    Status,
+    absent,
+)
+from reporter.model.readings import UNKNOWN, same_conditions
+from reporter.run.request import Progress, Request, moment
+from reporter.store import record_files
+
+REUSED = ("ok", "unsupported", "skipped")
+NOT_ASKED = "not asked for by --device"
+CUT_OFF = "cut off: the budget was spent"
+LONGEST_REASON = 200
+"""Characters of a reason in history.jsonl."""
+MOST_LOST = 2
+"""A time that lost so many rounds in a run is not tried again in it."""
+
+
+class Ledger:
+    """The record of one architecture while it grows; `number` is its place among the architectures."""
+
+    def __init__(self, architecture: Architecture, request: Request, number: int = 0) -> None:
+        self.request = request
+        self.spent = 0.0
+        self._took: dict[str, list[float]] = {}
+        self._shown: set[str] = set()
+        self.notice = ""
+        self._lock = request.folder / ".lock"
+        self._locked = self._lock.exists()  # that it is gone tells that the folder was, though somebody made it anew
+        self.reference = architecture.reference
+        self.record = self._earlier(architecture) or blank(architecture, request, request.about)
+        self.devices = self._own_devices(number)
+        self._note_devices()
+
+    def needs(self, metric: Metric, number: int) -> bool:
+        """Whether a round of a metric is still to be measured; nothing is, of a device that was not chosen."""
+        if metric.device not in ("none", *self.devices):
+            return False
+        return number >= min(self._done(metric, quantity.key) for quantity in metric.quantities)
+
+    def leave_out(self, job: Job, reason: str) -> None:
+        """Says why the readings of a job are not there; those that are stay."""
+        wanted = (q for name in job.metrics for q in self.request.metrics[name].quantities)
+        there = {key for key, reading in self.record.readings.items() if reading.status != "skipped"}
+        missing = [quantity for quantity in wanted if quantity.key not in there]
+        if missing:
+            self._save({reading.quantity.key: reading for reading in absent(missing, "skipped", reason)})
+
+    def has(self, reason: str) -> bool:
+        """Whether a reading is missing for that reason."""
+        return any(reading.reason == reason for reading in self.record.readings.values())
+
+    def spend(self, process: str, seconds: float, usual: bool) -> None:
+        """Counts the time that a job took; not a usual one is of one in which torch was loaded, or that was lost."""
+        self.spent += seconds
+        if usual:
+            self._took.setdefault(process, []).append(seconds)
+
+    def failed(self) -> int:
+        """How many of the readings asked for did not succeed."""
+        keys = (quantity.key for metric in self.request.metrics.values() for quantity in metric.quantities)
+        readings = (self.record.readings.get(key) for key in keys)
+        return sum(reading is not None and reading.status in ("failed", "oom", "timeout") for reading in readings)
+
+    def lacking(self) -> int:
+        """How many of the times asked for have fewer rounds than asked for because rounds were lost."""
+        timed = (metric for metric in self.request.metrics.values() if metric.timed)
+        found = (self.record.readings.get(quantity.key) for metric in timed for quantity in metric.quantities)
+        rounds = self.request.conditions.rounds
+        return sum(bool(reading and reading.lost and len(reading.rounds) < rounds) for reading in found)
+
+    def history(self, now: str) -> dict[str, Any]:
+        """The line that history.jsonl gets; `now` is common to all lines of a run."""
+        values = {key: self._value(reading) for key, reading in self.record.readings.items()}
+        return {
+            **self.request.line,
+            "finished": True,
+            "generated": now,
+            "architecture": self.record.architecture,
+            "machine": self.record.machine,
+            "environment": self.record.environment,
+            "values": {key: value for key, value in values.items() if value is not None},
+            "unmeasured": {
+                key: {"status": reading.status, "reason": (reading.reason or "")[:LONGEST_REASON] or None}
+                for key, reading in self.record.readings.items()
+                if values[key] is None
+            },
+            "seconds": round(self.spent, 3),
+            "effort": self.request.effort,
+            "jobs": {process: round(sum(took) / len(took), 3) for process, took in self._took.items()},
+        }
+
+    def goes_on(self, name: str, number: int) -> bool:
+        """Whether a later round of a metric is tried: the first one succeeded, and few were lost in this run."""
+        readings = (self.record.readings.get(quantity.key) for quantity in self.request.metrics[name].quantities)
+        return number == 0 or all(
+            reading is not None and reading.status in REUSED and self._lost_now(reading) < MOST_LOST
+            for reading in readings
+        )
+
+    def keep(self, reading: Reading, job: Job, progress: Progress, started: str) -> None:
+        """Takes a reading in and saves it; a later round of a time, begun at `started`, joins the earlier ones.
+
+        One that failed takes nothing from them: the reading notes that it was lost.
+        """
+        key, origin = reading.quantity.key, Origin(run=self.request.run, started=started)
+        before = self.record.readings.get(key) if job.round else None
+        if before and before.measured and not reading.measured:
+            reason = reading.reason or ""
+            progress.say(f"note: {job.architecture} {key}: round {job.round + 1} was lost ({reading.status}: {reason})")
+            lost = LostRound(number=job.round, status=reading.status, reason=reason, origin=origin)
+            reading = with_loss(before, lost)
+        else:
+            reading = reading.model_copy(update={"origins": (origin,) * len(reading.rounds)})
+            reading = joined(before, reading) if before and before.measured else reading
+        self._save({key: self._of_its_images(reading)})
+        last = job.round + 1 == job.conditions.rounds
+        if not reading.rounds or (key not in self._shown if self.request.budget else last):
+            self._shown.add(key)
+            progress.reading(self.record.architecture, reading)
+
+    def _of_its_images(self, reading: Reading) -> Reading:
+        """The reading with the digest of the images that it was made of, which may have been fetched only then."""
+        if not reading.measured or "dataset" not in reading.settings or self.request.images.used is None:
+            return reading
+        return reading.model_copy(update={"settings": reading.settings | {"data": self.request.images.used}})
+
+    def _value(self, reading: Reading) -> float | None:
+        """The value of the rounds of this run, where it has any; rounds of another day are another level."""
+        now = reading.of_run(self.request.run) if reading.origins else reading
+        return (now if now.measured else reading).value
+
+    def _lost_now(self, reading: Reading) -> int:
+        return sum(lost.origin.run == self.request.run for lost in reading.lost)
+
+    def _save(self, readings: dict[str, Reading]) -> None:
+        if not self.request.folder.is_dir() or (self._locked and not self._lock.exists()):
+            raise ReporterError(f"--out: {self.request.folder} was removed during the run; call again to measure anew")
+        self.record = self.record.model_copy(update={"readings": self.record.readings | readings})
+        record_files.save(self.request.folder, self.record)
+
+    def _done(self, metric: Metric, key: str) -> int:
+        """How many rounds of a reading are there already, taken under the same conditions."""
+        reading = self.record.readings.get(key)
+        device = self.devices.get(metric.device, "cpu")
+        wanted = self.request.conditions_of(self.record.architecture).of(metric, device)
+        if reading is None or reading.status not in REUSED or not same_conditions(reading.conditions, wanted):
+            return 0
+        return len(reading.rounds) if metric.timed else 1
+
+    def _earlier(self, architecture: Architecture) -> Record | None:
+        path = record_files.record_path(self.request.folder, self.request.about["machine"], architecture.name)
+        if not path.exists():
+            return None
+        try:
+            record = record_files.load(path)
+        except ReporterError as error:
+            self.notice = f"{error}; it is kept as {files.set_aside(path).name}"
+            return None
+        same = record.environment == self.request.about["environment"]
+        if self.request.fresh or not same or not architecture.is_defined_by(record.definition):
+            return None
+        now = {"settings": settings_of(architecture, self.request), "definition": architecture.definition}
+        return record.model_copy(update=now)
+
+    def _own_devices(self, number: int) -> Mapping[str, str]:
+        """Of several GPUs the one that it was measured on before, else its share in turn."""
+        gpus = self.request.gpus
+        if len(gpus) < 2:
+            return self.request.devices
+        before = {reading.settings.get("device") for reading in self.record.readings.values()}
+        mine = next((gpu for gpu in gpus if gpu in before), gpus[number % len(gpus)])
+        return {**self.request.devices, "cuda": mine, "any": mine}
+
+    def _note_devices(self) -> None:
+        for metric in self.request.metrics.values():
+            if metric.device not in ("none", *self.devices):
+                status: Status = "unsupported" if metric.device == "cuda" else "skipped"
+                reason = self.request.no_cuda if metric.device == "cuda" else NOT_ASKED
+                missing = [q for q in metric.quantities if self._is_without(q.key, status, reason)]
+                self._save({reading.quantity.key: reading for reading in absent(missing, status, reason)})
+
+    def _is_without(self, key: str, status: Status, reason: str) -> bool:
+        """Whether a reading is missing, or was left out, never tried, for a reason that is no longer the right one."""
+        reading = self.record.readings.get(key)
+        return reading is None or (not reading.settings and reading.status == status and reading.reason != reason)
+
+
+def joined(before: Reading, now: Reading) -> Reading:
+    """A time with another round; what its detail lists is a list over the rounds, null where a round has no entry."""
+    lists = {
+        key: [*_of_rounds(before, key), *_of_rounds(now, key)]
+        for key, value in (before.detail | now.detail).items()
+        if isinstance(value, list)
+    }
+    update = {
+        "samples": before.samples + now.samples,
+        "rounds": before.rounds + now.rounds,
+        "origins": _origins(before) + _origins(now),
+        "lost": _still_lost(before, now.origins),
+        "detail": before.detail | now.detail | lists,
+    }
+    return now.model_copy(update=update)
+
+
+def with_loss(before: Reading, lost: LostRound) -> Reading:
+    """A time with the note that a later round failed."""
+    return before.model_copy(update={"lost": (*_still_lost(before, (lost.origin,)), lost)})
+
+
+def _still_lost(before: Reading, origins: Sequence[Origin]) -> tuple[LostRound, ...]:
+    """Every round that is tried in a later run takes the place of one that was lost."""
+    runs = [origin.run for origin in origins]
+    earlier = [lost for lost in before.lost if lost.origin.run not in runs]
+    replaced = earlier[: len(runs)]
+    return tuple(lost for lost in before.lost if lost not in replaced)
+
+
+def _origins(reading: Reading) -> tuple[Origin, ...]:
+    return reading.origins or (UNKNOWN,) * len(reading.rounds)
+
+
+def _of_rounds(reading: Reading, key: str) -> list[JsonValue]:
+    value = reading.detail.get(key)
+    return value if isinstance(value, list) else [None] * len(reading.rounds)
+
+
+def blank(architecture: Architecture, request: Request, about: Mapping[str, Any]) -> Record:
+    """A record without readings, of where `about` says."""
+    return Record(
+        schema=1,
+        architecture=architecture.name,
+        family=architecture.family,
+        year=architecture.year,
+        paper=architecture.paper,
+        variant=architecture.variant,
+        input_size=architecture.input_size,
+        definition=architecture.definition,
+        published=architecture.published,
+        **about,
+        settings=settings_of(architecture, request),
+        started=moment(),
+    )
+
+
+def settings_of(architecture: Architecture, request: Request) -> dict[str, Any]:
+    """What was asked for, as the record of one architecture keeps it: of one's own networks only its own."""
+    others = {key: value for key, value in request.settings.items() if key != "architecture"}
+    return {**others, **({"architecture": [architecture.reference]} if architecture.reference else {})}

@@ -1,0 +1,160 @@
+"""Two environments in one job: every network is timed in both in turns, round by round, in fresh processes each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Protocol
+
+from reporter.architectures.timm import PREFIX
+from reporter.compare.environments import About
+from reporter.host.job import Job
+from reporter.model import (
+    LostRound,
+    Metric,
+    Origin,
+    Quantity,
+    Reading,
+    Record,
+    ReporterError,
+    Verdict,
+    absent,
+)
+from reporter.model.fields import DEFAULT_MALLOC
+from reporter.run.ledger import blank, joined, with_loss
+from reporter.run.paired import interleaving
+from reporter.run.paired.imports import OPTIONS, check
+from reporter.run.paired.interleaving import Side
+from reporter.run.request import Progress, Request, moment
+from reporter.store import record_files
+
+Book = dict[str, Record]
+
+
+class PairProgress(Progress, Protocol):
+    def pair(self, job: Job, readings: Sequence[Reading]) -> None:
+        """A measurement on both sides is done: the readings of A and B so far."""
+
+
+def timed(metrics: dict[str, Metric], devices: dict[str, str]) -> dict[str, Metric]:
+    """The metrics that are times on a device that is there; ReporterError where there is none."""
+    times = {name: metric for name, metric in metrics.items() if metric.timed and metric.device in devices}
+    found = {name: metric for name, metric in times.items() if name not in DEFAULT_MALLOC}
+    if not found:
+        raise ReporterError("--metrics: only times are measured in turns; try latency, or latency_cpu_1thread")
+    return found
+
+
+def examine(request: Request, environments: Sequence[Path]) -> tuple[About, About]:
+    """What each side imports, by its own account; ReporterError, before anything is written, where they cannot measure.
+
+    Loads both once without measuring, which also brings their files into the page cache.
+    """
+    with sides(environments, needs(request)) as (a, b):
+        return a.about, b.about
+
+
+def needs(request: Request) -> tuple[str, ...]:
+    """The packages that the architectures need besides torch and torchvision."""
+    return ("timm",) if any(entry.name.startswith(PREFIX) for entry in request.architectures) else ()
+
+
+def run(
+    request: Request, environments: Sequence[Path], examined: Sequence[About], keep: bool, progress: PairProgress
+) -> tuple[Book, Book]:
+    """The records of both sides by architecture; in request.folder under a/ and b/ after every measurement, if kept."""
+    books: tuple[Book, Book] = ({}, {})
+    jobs = list(plan(request))
+    progress.plan(jobs)
+    spent: dict[str, float] = {}
+    for number in range(request.conditions.rounds):
+        with sides(environments, needs(request)) as both:
+            for side, before in zip(both, examined, strict=True):
+                if side.about.imports != before.imports:
+                    raise ReporterError(f"{side.name} was changed while it was measured; run the command again")
+            for job in (job for job in jobs if job.round == number):
+                begun = monotonic()
+                progress.begin(job)
+                measured = _measure(job, both, books, request, spent.get(job.architecture, 0.0))
+                if keep:
+                    _keep(request.folder, books, job.architecture)
+                spent[job.architecture] = spent.get(job.architecture, 0.0) + monotonic() - begun
+                progress.end(job, monotonic() - begun)
+                if measured:
+                    progress.pair(job, measured)
+    return books
+
+
+def plan(request: Request) -> Iterator[Job]:
+    """One metric of one network in one round: a job for either side."""
+    for number in range(request.conditions.rounds):
+        for name, metric in request.metrics.items():
+            for architecture in request.architectures:
+                yield Job(
+                    architecture=architecture.name,
+                    metrics=(name,),
+                    device=request.devices[metric.device],
+                    conditions=request.conditions,
+                    process=metric.process,
+                    round=number,
+                    reference=architecture.reference,
+                )
+
+
+@contextmanager
+def sides(environments: Sequence[Path], needs: Sequence[str] = ()) -> Iterator[list[Side]]:
+    """Both environments, loaded again: the memory layout of a process is part of the noise between rounds."""
+    first, second = zip(OPTIONS, environments, strict=True)
+    with closing(Side(*first, needs)) as a, closing(Side(*second, needs)) as b:
+        for side in (a, b):
+            side.hello()
+        check((a.about, b.about), environments)
+        yield [a, b]
+
+
+def _measure(job: Job, sides: Sequence[Side], books: Sequence[Book], request: Request, spent: float) -> list[Reading]:
+    """One job on both sides: the readings of A and B so far; none where an earlier round failed, which is kept."""
+    quantity = request.metrics[job.metrics[0]].quantities[0]
+    architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
+    for book, side in zip(books, sides, strict=True):
+        book.setdefault(job.architecture, blank(architecture, request, side.about.recorded))
+    earlier = [book[job.architecture].readings.get(quantity.key) for book in books]
+    if job.round and not all(reading and reading.measured for reading in earlier):
+        return []
+    limit = request.timeout or math.inf
+    over = Verdict("timeout", f"not begun: the {limit:.0f} s for this architecture were over")
+    origin = Origin(run=request.run, started=moment())
+    verdicts = [over] * 2 if spent >= limit else interleaving.measure(sides, (job, job), limit - spent)
+    taken = [_reading(side, verdict, quantity, origin) for side, verdict in zip(sides, verdicts, strict=True)]
+    for book, reading in zip(books, together(earlier, taken, job.round, origin), strict=True):
+        record = book[job.architecture]
+        book[job.architecture] = record.model_copy(update={"readings": record.readings | {quantity.key: reading}})
+    return [book[job.architecture].readings[quantity.key] for book in books]
+
+
+def _reading(side: Side, verdict: Verdict, quantity: Quantity, origin: Origin) -> Reading:
+    """What a side measured, or why there is nothing."""
+    if verdict.status != "ok":
+        return next(absent((quantity,), verdict.status, verdict.reason or ""))
+    reading = side.readings[0]
+    return reading.model_copy(update={"detail": {}, "origins": (origin,) * len(reading.rounds)})
+
+
+def together(earlier: Sequence[Reading | None], found: Sequence[Reading], number: int, origin: Origin) -> list[Reading]:
+    """Both sides with another round, or with the note that it was lost: a round counts on both sides or on neither."""
+    there = [before for before in earlier if before and before.measured]
+    if len(there) < len(found):
+        return list(found)
+    failed = next((reading for reading in found if not reading.measured), None)
+    if failed is None:
+        return [joined(before, now) for before, now in zip(there, found, strict=True)]
+    lost = LostRound(number=number, status=failed.status, reason=failed.reason or "", origin=origin)
+    return [with_loss(before, lost) for before in there]
+
+
+def _keep(folder: Path, books: Sequence[Book], name: str) -> None:
+    for side, book in zip("ab", books, strict=True):
+        record_files.save(folder / side, book[name])

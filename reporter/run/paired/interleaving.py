@@ -1,0 +1,224 @@
+"""Two environments measured in turns: of each pair of calls one is in either, so the machine's drift falls on both."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import select
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryFile
+from time import monotonic
+from typing import Any
+
+from reporter.compare.environments import About
+from reporter.host.job import STOP, TURN, Job
+from reporter.model import Reading, ReporterError, Verdict
+from reporter.model.fields import legible
+from reporter.run.executors.local import ending
+from reporter.run.paired import bootstrap
+from reporter.stats.samples import interval
+
+FEWEST_PAIRS = 2
+LOADING = 300.0
+"""Seconds that a side has to import torch."""
+NOT_TIMED = Verdict("skipped", "not timed, as the other environment failed")
+LEAKING = ("PYTHONPATH", "PYTHONHOME", "PYTHONEXECUTABLE", "PYTHONPLATLIBDIR", "PYTHONINSPECT", "__PYVENV_LAUNCHER__")
+"""Variables that would have another Python import from where this one does, or not end."""
+
+
+class Side:
+    """A Python environment with a process in it that measures; `about` describes it once `hello` has returned."""
+
+    about: About
+
+    def __init__(self, option: str, environment: Path, needs: Sequence[str] = ()) -> None:
+        self.name = f"{option}: {environment}"
+        interpreter = python(option, environment)
+        self._pip = f"{shlex.quote(str(interpreter))} -m pip install"
+        self._errors = TemporaryFile()  # noqa: SIM115  closed with the side
+        try:
+            self._process = subprocess.Popen(
+                [str(interpreter.absolute()), str(bootstrap.__file__), *needs],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env=variables(),
+            )
+        except OSError as error:
+            raise ReporterError(f"{self.name} cannot be started: {error.strerror}; name a Python") from None
+        self._buffer = b""
+        self._end = math.inf
+        self._worker = 0
+        self.ended: int | None = None
+        self.readings: list[Reading] = []
+
+    def hello(self) -> None:
+        """Waits until torch is loaded; ReporterError, with what would be right, where the side cannot measure."""
+        self._end = monotonic() + LOADING
+        try:
+            while not (message := self._first()):
+                pass
+        except EOFError:
+            raise ReporterError(f"{self.name} cannot measure: {self._last_words()}") from None
+        except TimeoutError:
+            raise ReporterError(f"{self.name} cannot measure: torch is not imported after {LOADING:.0f} s") from None
+        if "refused" in message:
+            remedy = f"; try {self._pip} {shlex.join(message['packages'])}" if message["packages"] else ""
+            raise ReporterError(f"{self.name} cannot measure: {legible(message['refused'])}{remedy}")
+        self.about = About.model_validate(message)
+
+    def begin(self, job: Job, end: float) -> None:
+        """Starts a fresh worker on a job that must be done at the time `end`."""
+        self.ended, self.readings, self._end, self._worker = None, [], end, 0
+        self.tell(job.model_dump_json().encode() + b"\n")
+
+    def until_ready(self) -> bool:
+        """Waits until the worker is warm; False where it ended before."""
+        while self.ended is None:
+            if "ready" in self._next():
+                return True
+        return False
+
+    def call(self) -> float | None:
+        """One call: its seconds; None where the worker is gone."""
+        self.tell(TURN)
+        return self._next().get("seconds")
+
+    def finish(self) -> Verdict:
+        """Waits until the worker ended; what it measured is in `readings`."""
+        while self.ended is None:
+            self._next()
+        verdict = ending(self.ended)
+        return verdict if self.readings or verdict.status != "ok" else Verdict("failed", "the worker ended before it")
+
+    def tell(self, line: bytes) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line)
+        self._process.stdin.flush()
+
+    def stop_worker(self) -> None:
+        """Ends the worker and all that it started; the side goes on."""
+        self._end = math.inf
+        while self.ended is None and not self._worker:
+            self._next()
+        self._kill()
+        self.finish()
+
+    def close(self) -> None:
+        """Ends it all."""
+        self._kill()
+        self._process.kill()
+        self._process.wait()
+        self._errors.close()
+
+    def _kill(self) -> None:
+        if self.ended is None and self._worker:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._worker, signal.SIGKILL)
+
+    def _next(self) -> dict[str, Any]:
+        message = self._answer()
+        self._worker = message.get("process", self._worker)
+        self.ended = message.get("ended", self.ended)
+        if "reading" in message:
+            self.readings.append(Reading.model_validate(message["reading"]))
+        return message
+
+    def _answer(self) -> dict[str, Any]:
+        """The next message; TimeoutError when the time is up, EOFError where the side is gone."""
+        assert self._process.stdout is not None
+        pipe = self._process.stdout.fileno()
+        while b"\n" not in self._buffer:
+            left = None if self._end == math.inf else max(0.0, self._end - monotonic())
+            if not select.select([pipe], [], [], left)[0]:
+                raise TimeoutError
+            part = os.read(pipe, 1 << 16)
+            if not part:
+                raise EOFError
+            self._buffer += part
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def _first(self) -> dict[str, Any]:
+        """The first message, empty for a line that is none: what a .pth file prints precedes it."""
+        try:
+            message = self._answer()
+        except ValueError:
+            return {}
+        return message if isinstance(message, dict) else {}
+
+    def _last_words(self) -> str:
+        """How a process ended that has not answered, with the last line it printed."""
+        code = self._process.wait()
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        printed = f" ({legible(lines[-1].strip())})" if lines else ""
+        return f"it ended with exit code {code} before it was ready{printed}; name a Python that can import torch"
+
+
+def python(option: str, environment: Path) -> Path:
+    """The interpreter of a virtual environment, or the interpreter itself."""
+    for path in (environment / "bin" / "python", environment / "bin" / "python3", environment):
+        if path.is_file() and os.access(path, os.X_OK):
+            return path
+    raise ReporterError(f"{option}: {environment} is no Python environment; name one that has bin/python")
+
+
+def variables() -> dict[str, str]:
+    """The variables a side runs under: none that would make it import from the environment or folder it is run from."""
+    kept = {name: value for name, value in os.environ.items() if name not in LEAKING}
+    return kept | {"PYTHONSAFEPATH": "1"}
+
+
+def measure(sides: Sequence[Side], jobs: Sequence[Job], timeout: float) -> list[Verdict]:
+    """One job on either side, their calls in turns; the readings are in the sides, with equally many samples each."""
+    end = monotonic() + timeout
+    try:
+        for side, job in zip(sides, jobs, strict=True):
+            side.begin(job, end)
+        ready = [side.until_ready() for side in sides]
+        if all(ready):
+            conditions = jobs[0].conditions
+            _alternate(sides, 2 * conditions.seconds, conditions.goal)
+        for side, warm in zip(sides, ready, strict=True):
+            if warm and side.ended is None:
+                side.tell(STOP)
+        ended = [side.finish() for side in sides]
+        return [NOT_TIMED if warm and not all(ready) else verdict for warm, verdict in zip(ready, ended, strict=True)]
+    except TimeoutError:
+        for side in sides:
+            side.stop_worker()
+        return [Verdict("timeout", f"not done after {timeout:.0f} s")] * len(sides)
+    except (EOFError, BrokenPipeError):
+        raise ReporterError("the process of an environment ended, as happens when memory runs out") from None
+
+
+def _alternate(sides: Sequence[Side], seconds: float, goal: float) -> None:
+    """Calls in pairs, the order turned around from pair to pair, until the ratio is known well or time is up."""
+    ratios: list[float] = []
+    end = monotonic() + seconds
+    while len(ratios) < FEWEST_PAIRS or (monotonic() < end and not _known(ratios, goal)):
+        order = sides if len(ratios) % 2 else sides[::-1]
+        taken = {id(side): side.call() for side in order}
+        first, second = (taken[id(side)] for side in sides)
+        if not first or not second:
+            return
+        ratios.append(math.log(second / first))
+
+
+def _known(ratios: Sequence[float], goal: float) -> bool:
+    bounds = interval(ratios, "median")
+    return bounds is not None and bounds[1] - bounds[0] <= goal
+
+
+def here() -> Path:
+    """The environment that this runs in."""
+    return Path(sys.executable)

@@ -1,0 +1,79 @@
+"""One of two environments that are measured in turns: a process that forks a fresh worker for every job.
+
+Jobs come as JSON, a line each, on standard input; answers go as JSON lines to standard output. A worker that is ready
+to be timed says so and calls once for every line `turn`, until another line comes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Mapping
+from functools import partial
+from typing import IO, Any
+
+from reporter.host import confinement
+from reporter.host.job import TURN, Job
+from reporter.registry import plugins
+from reporter.registry.catalog import modules
+from reporter.run.paired import imports
+from reporter.worker import main, timing
+
+plugins.points()  # looked up once, not in every worker
+for folder in ("reporter.metrics", "reporter.architectures"):
+    list(modules(folder))
+
+
+def serve(answers: int) -> None:
+    """Describes this environment, then answers jobs until standard input ends; `answers` is a file descriptor."""
+    commands: IO[bytes] = os.fdopen(0, "rb", buffering=0)  # unbuffered: what comes after a job is its worker's to read
+    confinement.silence()
+    confinement.die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    say = partial(_say, answers)
+    say(imports.about().model_dump(mode="json"))
+    for line in iter(commands.readline, b""):
+        child = os.fork()
+        if not child:
+            _work(line.decode(), commands, answers)
+        _, status = os.waitpid(child, 0)
+        say({"ended": os.waitstatus_to_exitcode(status)})
+
+
+def _work(question: str, commands: IO[bytes], answers: int) -> None:
+    """The worker: measures a job, each call in its turn, and never returns."""
+    try:
+        confinement.die_with_parent()
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        say = partial(_say, answers)
+        say({"process": os.getpid()})
+        main.run(Job.model_validate_json(question), say, partial(_in_turns, commands, answers))
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def _in_turns(
+    commands: IO[bytes],
+    answers: int,
+    call: timing.Call,
+    timer: timing.Timer,
+    *,
+    seconds: float,
+    goal: float,
+    least: int,
+) -> tuple[float, ...]:
+    """A sampler that leaves it to the other end when to call, and when there is enough."""
+    timing.warm_up(call, timer, seconds / 2)
+    _say(answers, {"ready": True})
+    samples: list[float] = []
+    while commands.readline() == TURN:
+        samples += timer(call, 1)
+        _say(answers, {"seconds": samples[-1]})
+    return tuple(samples)
+
+
+def _say(answers: int, message: Mapping[str, Any]) -> None:
+    os.write(answers, json.dumps(message).encode() + b"\n")

@@ -1,0 +1,198 @@
+"""From settings to a request: everything is checked before anything is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import get_args
+
+from reporter.host import files
+from reporter.host.fingerprints import variables
+from reporter.model import GROUPS, Architecture, Claim, Metric, ReporterError, Way
+from reporter.model.durations import in_seconds
+from reporter.model.settings import Settings
+from reporter.registry import plugins
+from reporter.registry.catalog import collect, nearest
+from reporter.registry.selection import dataset, images, own_checkpoints, sets
+from reporter.run.executors.local import LocalExecutor
+from reporter.run.ledger import NOT_ASKED
+from reporter.run.paired.ab import timed
+from reporter.run.request import Request
+from reporter.run.roster import chosen
+from reporter.run.slots import Executor
+from reporter.run.trials import check_checkpoints, check_networks
+
+OURS = ("records", "evidence", "summary.json", "history.jsonl", "figures", "tables", "accepted.json")
+Choose = Callable[[Sequence[str], Sequence[str], Executor], tuple[Architecture, ...]]
+Check = Callable[[Sequence[Architecture], Executor], list[str]]
+WAYS: tuple[Way, ...] = get_args(Way)
+CLAIMS = "claims"
+"""The word of --metrics for the evidence that the lecture's claims are judged by."""
+TIMEOUTS = {"quick": 300.0, "standard": 1200.0, "thorough": 7200.0}
+
+
+def choose_executor(settings: Settings) -> Executor:
+    """What runs the jobs; ReporterError where it cannot be had."""
+    if settings.executor == "ray":
+        if any(":" in name for name in settings.device):
+            raise ReporterError("--device: a cluster's GPUs are taken as they are free; use cuda")
+        if settings.budget:
+            raise ReporterError("--budget: plans for this machine only, not for a cluster's; use --timeout")
+        from reporter.run.executors.ray import RayExecutor
+
+        return RayExecutor(settings.ray_address)
+    if settings.ray_address is not None:
+        raise ReporterError("--ray-address: only --executor ray has an address")
+    return LocalExecutor(settings.keep_env)
+
+
+def prepare(
+    out: Path | None, settings: Settings, executor: Executor, choose: Choose = chosen, check: Check = check_networks
+) -> Request:
+    """What is to be measured; ReporterError, with the nearest right value, before anything is written.
+
+    `choose` finds the architectures, and `check` tries those from elsewhere: a nightly run continues without some.
+    """
+    if out is None:
+        raise ReporterError("say where the results go: --out DIR")
+    dataset(settings.dataset)
+    metrics = choose_metrics(settings.metrics, settings.finetune)
+    architectures = choose(settings.architectures, settings.architecture, executor)
+    check_folder(out)
+    devices, gpus, no_cuda = choose_devices(settings.device, executor)
+    if settings.budget and len(gpus) > 1:
+        raise ReporterError(f"--budget: plans for one CUDA device at a time, not {','.join(gpus)}")
+    request = _request(out, settings, architectures, metrics, devices)
+    notices = check(architectures, executor)
+    checkpoints = own_checkpoints(settings.checkpoint, architectures)
+    check_checkpoints(checkpoints, architectures, executor)
+    return replace(
+        request,
+        gpus=gpus,
+        no_cuda=no_cuda,
+        claims=choose_claims(settings.metrics, architectures),
+        checkpoints=checkpoints,
+        notices=tuple(notices),
+        budget=in_seconds(settings.budget) if settings.budget else None,
+    )
+
+
+def prepare_ab(out: Path | None, settings: Settings) -> Request:
+    """What is to be timed in turns; ReporterError before anything is written."""
+    executor = LocalExecutor()
+    devices, gpus, _ = choose_devices(settings.device, executor)
+    if len(gpus) > 1:
+        raise ReporterError(f"--device: ab times on one CUDA device at a time, not {','.join(gpus)}")
+    metrics = timed(choose_metrics(settings.metrics), devices)
+    architectures = chosen(settings.architectures, settings.architecture, executor)
+    for side in (out / "a", out / "b") if out else ():
+        check_folder(side)
+    check_networks(architectures, executor)
+    return _request(out or Path(), settings, architectures, metrics, devices)
+
+
+def _request(
+    folder: Path,
+    settings: Settings,
+    architectures: Sequence[Architecture],
+    metrics: Mapping[str, Metric],
+    devices: Mapping[str, str],
+) -> Request:
+    data = images(settings.dataset, settings.data_root)
+    reads = any("dataset" in metric.depends for metric in metrics.values())
+    found = {"data": data.before if reads else None, "variables": variables() or None}
+    return Request(
+        folder=folder,
+        architectures=architectures,
+        metrics=metrics,
+        devices=devices,
+        conditions=settings.conditions().model_copy(update=found),
+        images=data,
+        settings=settings.model_dump(mode="json", exclude={"ray_address", "keep_env"}),
+        timeout=settings.timeout or TIMEOUTS[settings.preset],
+        fresh=settings.fresh,
+    )
+
+
+def choose_metrics(names: tuple[str, ...], ways: tuple[str, ...] = ("full",)) -> dict[str, Metric]:
+    """The metrics that take the quantities of some groups or keys, or what claims need; all where none is named.
+
+    Of the ways of fine-tuning those that are asked for, and those whose keys are named. What is only looked up is part
+    of every run.
+    """
+    catalogue = collect("reporter.metrics", Metric)
+    keys = [quantity.key for metric in catalogue.values() for quantity in metric.quantities]
+    for name in names:
+        if name not in (*GROUPS, CLAIMS, *keys):
+            right = nearest(name, [*GROUPS, CLAIMS, *keys]) + plugins.said("reporter.metrics")
+            raise ReporterError(f"--metrics: unknown metric {name!r}; {right}")
+    for way in ways:
+        if way not in WAYS:
+            raise ReporterError(f"--finetune: unknown way {way!r}; {nearest(way, WAYS)}")
+    needed = [key for claim in collect("reporter.claims", Claim).values() for key in claim.needs]
+    wanted = {*names, *(needed if CLAIMS in names else ())}
+
+    def asked(metric: Metric) -> bool:
+        own = {quantity.key for quantity in metric.quantities}
+        either = own | {quantity.group for quantity in metric.quantities}
+        named = bool(own & set(names)) or (metric.way in (None, *ways) and (not names or bool(either & wanted)))
+        return named or metric.always
+
+    return {metric.name: metric for metric in catalogue.values() if asked(metric)}
+
+
+def choose_claims(names: tuple[str, ...], architectures: Sequence[Architecture]) -> tuple[Claim, ...]:
+    """All claims where they are asked for, or where nothing is and networks of the lecture are measured; else none."""
+    lecture = any(architecture.name in sets()["lecture"] for architecture in architectures)
+    asked = CLAIMS in names or (not names and lecture)
+    return tuple(collect("reporter.claims", Claim).values()) if asked else ()
+
+
+def choose_devices(names: tuple[str, ...], executor: Executor) -> tuple[dict[str, str], tuple[str, ...], str]:
+    """A device of each kind that is asked for, `any` the fastest; all CUDA devices; and why there is none of them."""
+    for name in names:
+        if name not in ("auto", "cpu", "cuda") and not (name.startswith("cuda:") and name[5:].isdecimal()):
+            raise ReporterError(
+                f"--device: unknown device {name!r}; {nearest(name, ['auto', 'cpu', 'cuda', 'cuda:1'])}"
+            )
+    asked = {name: int(name.partition(":")[2] or 0) for name in names if name.startswith("cuda")}
+    there = executor.gpus(bool(asked)) if asked or "auto" in names else ()
+    for name, index in asked.items():
+        if index >= len(there):
+            sees = f"{len(there)}: {', '.join(there)}" if there else f"no CUDA device: {executor.no_cuda}; use cpu"
+            raise ReporterError(f"--device: {name!r} is not there; torch sees {sees}")
+    chosen = list(dict.fromkeys(asked.values())) or [0] * bool(there)
+    if len({there[index] for index in chosen}) > 1:
+        unlike = " and ".join(f"{there[index]} (cuda:{index})" for index in chosen)
+        raise ReporterError(f"--device: {unlike} are no match for each other; measure them in runs of their own")
+    gpus = tuple(f"cuda:{index}" for index in chosen)
+    devices = {"cpu": "cpu"} if {"auto", "cpu"} & set(names) else {}
+    if gpus:
+        devices["cuda"] = gpus[0]
+    devices["any"] = devices.get("cuda", "cpu")
+    return devices, gpus, NOT_ASKED if gpus or "auto" not in names else executor.no_cuda
+
+
+def check_folder(folder: Path) -> None:
+    """That results can be written there, and that what lies there already is ours."""
+    there = folder if folder.exists() else next(parent for parent in folder.absolute().parents if parent.exists())
+    if not there.is_dir():
+        raise ReporterError(f"--out: {there} is a file; name a folder")
+    files.refuse_links(folder)
+    if folder.exists():
+        names = [path.name for path in folder.iterdir() if not path.name.startswith((".", "reference"))]
+        if names and not set(OURS) & set(names):
+            raise ReporterError(
+                f"--out: {folder} holds something else ({sorted(names)[0]}); name a new or an earlier folder"
+            )
+    try:
+        if not os.access(there, os.W_OK):
+            raise PermissionError("no permission")
+        TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise ReporterError(
+            f"--out: {folder} cannot be written to ({error.strerror or error}); name another folder"
+        ) from None

@@ -1,0 +1,126 @@
+"""What a run is asked to do, how it tells where it is, and what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+from reporter.documents import HISTORY
+from reporter.host import machine
+from reporter.host.fingerprints import Images
+from reporter.host.job import Job
+from reporter.model import Architecture, Claim, Evidence, Metric, Reading
+from reporter.model.settings import Conditions
+
+RECORDED = (
+    "preset", "metrics", "device", "dataset", "weights", "finetune", "steps", "seeds", "first_seed", "budget", "modes",
+    "input_size", "threads", "executor", "against",
+)  # fmt: skip
+"""The settings that the lines of history.jsonl have."""
+
+
+def moment() -> str:
+    """Now, ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Progress(Protocol):
+    def plan(self, jobs: Sequence[Job], at_once: int = 1) -> None:
+        """What is to be done in all, and how many jobs run at a time; told again where that changed."""
+
+    def begin(self, job: Job) -> None:
+        """A job starts."""
+
+    def reading(self, architecture: str, reading: Reading) -> None:
+        """A reading is complete and saved."""
+
+    def end(self, job: Job, seconds: float) -> None:
+        """The job is over."""
+
+    def say(self, line: str) -> None:
+        """Something happened that one should know."""
+
+    def claim(self, evidence: Evidence) -> None:
+        """The evidence for a claim is saved."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure, where, under which conditions.
+
+    `devices` maps a kind (cpu, cuda) to a device of that kind; `gpus` are those that may measure at the same time;
+    `about` is what records say of the machine.
+    """
+
+    folder: Path
+    architectures: Sequence[Architecture]
+    metrics: Mapping[str, Metric]
+    devices: Mapping[str, str]
+    conditions: Conditions
+    no_cuda: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    claims: Sequence[Claim] = ()
+    timeout: float | None = None
+    fresh: bool = False
+    checkpoints: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By network, the conditions that name its weights of one's own."""
+    notices: Sequence[str] = ()
+    """What is printed before the first measurement."""
+    budget: float | None = None
+    """Seconds for all measurements together."""
+    gpus: Sequence[str] = ()
+    about: Mapping[str, Any] = field(default_factory=machine.about)
+    images: Images = field(default_factory=Images)
+    """The files of the data set."""
+    run: str = field(default_factory=lambda: uuid4().hex[:12])
+    """The id of the run, in history.jsonl and in the origin of every round."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """What --label adds to the lines of history.jsonl."""
+
+    started: str = field(default_factory=moment)
+    """When the run started."""
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """What all lines of the run in history.jsonl have."""
+        settings = {key: value for key in RECORDED if (value := self.settings.get(key)) not in (None, [], ())}
+        labels = dict(self.labels)
+        return {"schema": HISTORY, "started": self.started, "run": self.run, "settings": settings, "labels": labels}
+
+    def conditions_of(self, architecture: str) -> Conditions:
+        """The conditions under which one network is measured."""
+        return self.conditions.model_copy(update=self.checkpoints.get(architecture, {}))
+
+    @property
+    def effort(self) -> str:
+        """A digest of what decides how long a job takes, besides machine and network; the number of rounds does not."""
+        conditions = self.conditions.model_dump(
+            mode="json", exclude={"rounds", "data_root", "weights", "data", "variables"}
+        )
+        told = json.dumps([conditions, dict(self.devices), sorted(self.metrics)], sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+@dataclass
+class Outcome:
+    """What a run did: seconds in all, inside measuring calls, on building networks; and what did not succeed.
+
+    `failed` counts readings without a number, `lost` those with fewer rounds than asked for because some failed;
+    `slots` is how many jobs ran at a time, `foreign` the largest share of the processors that other programs kept busy
+    during a measurement that they disturbed.
+    """
+
+    seconds: float = 0.0
+    busy: float = 0.0
+    building: float = 0.0
+    jobs: int = 0
+    failed: int = 0
+    lost: int = 0
+    slots: int = 1
+    foreign: float = 0.0

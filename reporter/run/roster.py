@@ -1,0 +1,51 @@
+"""Which architectures are meant; a worker is asked what only torch, timm or one's own code can say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache, partial
+
+from reporter.host.job import OWN
+from reporter.model import Architecture, ReporterError
+from reporter.registry import references as own
+from reporter.registry.selection import select
+from reporter.run.slots import Executor
+
+
+def chosen(words: Sequence[str], references: Sequence[str], executor: Executor) -> tuple[Architecture, ...]:
+    """Those that words stand for, and after them those of one's own; only these where there is no word."""
+    ask, ask_timm = cache(partial(discovered, executor)), cache(partial(timms, executor))
+    found = select(words, ask, ask_timm) if words or not references else ()
+    return (*found, *referred(references, executor))
+
+
+def discovered(executor: Executor) -> tuple[Architecture, ...]:
+    """All of torchvision's classifiers, asked for in a worker: the parent imports no torch."""
+    from reporter.architectures.torchvision import described
+
+    return tuple(described(*entry) for entry in executor.ask("architectures"))
+
+
+def timms(executor: Executor) -> tuple[Architecture, ...]:
+    """All of timm's networks, asked for in the same way; the workers of this run have timm loaded from now on."""
+    from reporter.architectures.timm import described
+
+    executor.preload("timm")
+    if not (found := executor.ask("timm")):
+        raise ReporterError("timm is installed and cannot be loaded: try python -c 'import timm'")
+    return tuple(described(*about) for about in found)
+
+
+def referred(references: Sequence[str], executor: Executor) -> tuple[Architecture, ...]:
+    """The networks of one's own, as a worker that built each once describes them; ReporterError where it could not."""
+    found: dict[str, Architecture] = {}
+    for reference in dict.fromkeys(references):
+        told = executor.ask(f"{OWN}{reference}") or {"error": "the worker that was to build it crashed"}
+        if "error" not in told:
+            entry = own.described(reference, told)
+            first = found.setdefault(entry.name, entry)
+            if first is entry:
+                continue
+            told = {"error": f"the name {entry.name!r} is taken by {first.reference}"}
+        raise ReporterError(f"--architecture {reference}: {told['error']}")
+    return tuple(found.values())

@@ -1,0 +1,93 @@
+"""Which job runs where and when: what is on the CPU has its machine to itself, the rounds of a time come from one slot.
+
+With one slot jobs run in the order in which they were planned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from reporter.host.job import Job
+from reporter.run.slots import Slot
+
+
+@dataclass(eq=False)
+class Task:
+    """A job for a kind of machine; `timed`: one of several rounds; `losses`: how many slots were lost under it."""
+
+    job: Job
+    machine: str
+    timed: bool = False
+    losses: int = 0
+
+    @property
+    def on_gpu(self) -> bool:
+        return self.job.device.startswith("cuda")
+
+    @property
+    def series(self) -> tuple[str, str, str]:
+        """What the rounds of a time have in common."""
+        return self.machine, self.job.architecture, self.job.process
+
+
+class Schedule:
+    """The tasks that wait and those that run."""
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self.waiting = list(tasks)
+        self.running: dict[Slot, Task] = {}
+        self._homes: dict[tuple[str, str, str], Slot] = {}
+
+    @property
+    def limit(self) -> float | None:
+        """Seconds until a job that begins now is cut off, where that is so."""
+        return None
+
+    def due(self, slots: Sequence[Slot]) -> tuple[Slot, Task] | None:
+        """A slot and what it is to begin now, which counts as running from here on; None where nothing can begin."""
+        for slot in slots:
+            task = None if slot in self.running else self._next(slot)
+            if task:
+                self.waiting.remove(task)
+                self.running[slot] = task
+                if task.timed:
+                    self._homes.setdefault(task.series, slot)
+                return slot, task
+        return None
+
+    def end(self, slot: Slot) -> Task:
+        """Frees a slot; gives what ran there."""
+        return self.running.pop(slot)
+
+    def lose(self, slot: Slot) -> Task:
+        """Puts what ran in a lost slot first among those that wait; the rounds it was to take go to other slots."""
+        task = self.running.pop(slot)
+        task.losses += 1
+        self.waiting.insert(0, task)
+        self._homes = {series: home for series, home in self._homes.items() if home is not slot}
+        return task
+
+    def drop(self, slots: Collection[Slot]) -> list[Task]:
+        """Takes out what waits in vain, because none of those slots could take it."""
+        dropped = [task for task in self.waiting if not any(_fits(task, slot) for slot in slots)]
+        self.waiting = [task for task in self.waiting if task not in dropped]
+        return dropped
+
+    def _next(self, slot: Slot) -> Task | None:
+        """The first in order; what is on another GPU may be overtaken, what waits for the whole machine may not."""
+        beside = [task for other, task in self.running.items() if other.node == slot.node]
+        if not all(task.on_gpu for task in beside):
+            return None
+        for task in self.waiting:
+            if _fits(task, slot) and self._is_at_home(task, slot):
+                return None if beside and not task.on_gpu else task
+        return None
+
+    def _is_at_home(self, task: Task, slot: Slot) -> bool:
+        home = self._homes.get(task.series, slot) if task.timed else slot
+        return home is slot or (home.node == slot.node and not task.on_gpu)
+
+
+def _fits(task: Task, slot: Slot) -> bool:
+    return task.machine == slot.machine and (not task.on_gpu or task.job.device == slot.device)

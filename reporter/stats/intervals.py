@@ -1,0 +1,228 @@
+"""Intervals of times at the level of rounds: how far the medians of rounds vary, and what differences that resolves.
+
+Calls of one process share its luck (memory layout, placement, neighbors), so the unit of repetition is the round, a
+process of its own. All computation is on logarithms, where a difference is a ratio.
+
+The variance between the rounds of one architecture is known from few rounds only. It is pooled over the architectures
+of a run by the median, and an architecture that varies more gets more, weighed by degrees of freedom (`moderated`).
+Where fewer than FEWEST_ARCHITECTURES of a run have more than one degree of freedom, the PRIOR_DEVIATION takes part with
+PRIOR_FREEDOM degrees of freedom.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reporter.stats import samples
+from reporter.stats.samples import FEWEST_ROUNDS
+
+Log = NDArray[np.float64]
+
+ALPHA = 0.05
+FEWEST_ARCHITECTURES = 3
+"""With fewer architectures, there is no typical one among them."""
+PRIOR_FREEDOM = 4
+"""Degrees of freedom that the common variance weighs against the variance of one architecture."""
+PRIOR_DEVIATION = 0.03
+"""The standard deviation between rounds where a run does not show it: results/reference has 0.025 to 0.05."""
+BETWEEN_RUNS = math.log(2)
+"""Times of two runs without a common one differ by chance up to a factor of 2: shared machines do, from day to day."""
+
+BEYOND = 300.0
+"""No logarithm of a ratio is larger, so that its exponential stays a number."""
+
+
+class Spread(NamedTuple):
+    """The variance between the rounds of one architecture (of log medians), and the degrees of freedom behind it."""
+
+    variance: float
+    freedom: float
+
+    def margin(self, effective: float) -> float:
+        """Half the width of the 95 % interval of a level from so many rounds of equal weight."""
+        return min(BEYOND, student(self.freedom) * math.sqrt(self.variance / effective))
+
+
+class Ratio(NamedTuple):
+    """One time over another with its 95 % interval."""
+
+    ratio: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, log: float, margin: float) -> Ratio:
+        """From its logarithm and half the width of the interval."""
+        return cls(*(math.exp(min(max(value, -BEYOND), BEYOND)) for value in (log, log - margin, log + margin)))
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the two differ: the interval does not include 1."""
+        return not self.low <= 1 <= self.high
+
+    @property
+    def bound(self) -> float:
+        """The largest relative difference that the interval includes."""
+        return max(self.high - 1, 1 - self.low)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The standard deviation of each architecture's change when nothing changed, and how well it is known."""
+
+    deviation: Log
+    freedom: float
+
+    def margins(self, alpha: float) -> Log:
+        """How far each change may be off by chance, at a significance of `alpha`."""
+        return student(self.freedom, alpha) * self.deviation
+
+
+@cache
+def student(freedom: float, alpha: float = ALPHA) -> float:
+    """The two-sided quantile of Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, 1 - alpha / 2))
+
+
+def moderated(own: Log, pooled: float, freedom: Log | float) -> Log:
+    """Each architecture's variance: the common one, or more where its own, so far as it is known, is larger."""
+    return np.maximum(pooled, (PRIOR_FREEDOM * pooled + freedom * own) / (PRIOR_FREEDOM + freedom))
+
+
+def typical(own: Log, freedom: Log | float) -> float:
+    """The common variance by the median, which a few disturbed architectures do not move.
+
+    The median of chi-squared with d degrees of freedom is d (1 - 2/9d)^3; half the freedom is left.
+    """
+    return float(np.median(own / (1 - 2 / (9 * freedom)) ** 3))
+
+
+def of_means(rounds: Log) -> Noise:
+    """The noise of each architecture's mean over its rounds (architectures x rounds), the common variance included.
+
+    The variances of one or two architectures are averaged, and all freedom is left.
+    """
+    count, freedom = len(rounds), rounds.shape[1] - 1
+    own = rounds.var(axis=1, ddof=1)
+    few = count < FEWEST_ARCHITECTURES
+    variance = moderated(own, float(own.mean()) if few else typical(own, freedom), freedom)
+    return Noise(np.sqrt(variance / rounds.shape[1]), float(count * freedom) / (1 if few else 2))
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Log medians, architectures x rounds, NaN where an architecture has none; `runs` has the run of each round.
+
+    `runs` are numbers that ascend with time.
+    """
+
+    logs: Log
+    runs: NDArray[np.int_]
+
+    def spreads(self, interleaved: bool) -> list[Spread]:
+        """How far the rounds of each architecture vary within a run.
+
+        With `interleaved`, what all architectures of a round share is taken out, as for ratios within a run.
+        """
+        left = self._within_runs(interleaved)
+        has = ~np.isnan(left)
+        freedom = (has.sum(axis=1) - self._runs_of_each(has)).astype(float)
+        if interleaved and len(left) > 1:
+            freedom *= 1 - 1 / len(left)
+        own = np.nansum(left**2, axis=1) / np.where(freedom > 0, freedom, 1)
+        variance, known = _with_prior(own, freedom)
+        return [Spread(float(each), known) for each in variance]
+
+    def differences(self, spreads: Sequence[Spread], rows: Sequence[int]) -> tuple[Log, Log]:
+        """Of `rows` against all architectures: log ratios over common rounds, and half the widths of their intervals.
+
+        Architectures without a common round are compared by their levels, within a factor that runs may differ by.
+        """
+        has = (~np.isnan(self.logs)).astype(float)
+        logs = np.nan_to_num(self.logs)
+        common = has[rows] @ has.T
+        levels = logs.sum(axis=1) / np.maximum(has.sum(axis=1), 1)
+        apart = np.subtract.outer(levels[rows], levels)
+        together = (logs[rows] @ has.T - has[rows] @ logs.T) / np.maximum(common, 1)
+        variance = np.array([spread.variance for spread in spreads])
+        chance = np.sqrt(np.add.outer(variance[rows], variance) / np.maximum(common, 1))
+        margins = student(spreads[0].freedom) * chance
+        return np.where(common > 0, together, apart), np.where(common > 0, margins, BETWEEN_RUNS)
+
+    def _within_runs(self, interleaved: bool) -> Log:
+        left = self.logs.copy()
+        for run in np.unique(self.runs):
+            columns = self.runs == run
+            left[:, columns] -= _mean(left[:, columns], 1)
+            if interleaved and len(left) > 1:
+                left[:, columns] -= _mean(left[:, columns], 0)
+        return left
+
+    def _runs_of_each(self, has: NDArray[np.bool_]) -> NDArray[np.int_]:
+        """In how many runs each architecture has rounds."""
+        present = [has[:, self.runs == run].any(axis=1) for run in np.unique(self.runs)]
+        return np.asarray(np.sum(present, axis=0, dtype=int))
+
+
+def bounds(value: float, rounds: Sequence[Sequence[float]], spread: Spread) -> tuple[float, float] | None:
+    """The 95 % interval of the median of all samples of some rounds.
+
+    From FEWEST_ROUNDS rounds on it follows from how far rounds vary. Of fewer it is that of the samples of these
+    processes, by order statistics, extended to the medians of both rounds; None from too few samples.
+    """
+    if len(rounds) >= FEWEST_ROUNDS:
+        factor = math.exp(spread.margin(effective([len(part) for part in rounds])))
+        return value / factor, value * factor
+    within = samples.interval([sample for part in rounds for sample in part], "median")
+    if within is None:
+        return None
+    medians = [median(part) for part in rounds]
+    return min(within[0], *medians), max(within[1], *medians)
+
+
+def alone(logs: Sequence[Sequence[float]]) -> Spread:
+    """The spread of one reading without the others of its run: its log medians, run by run, and the prior."""
+    left = [value - sum(run) / len(run) for run in logs for value in run]
+    freedom = len(left) - len(logs)
+    own = sum(value**2 for value in left) / max(freedom, 1)
+    variance, known = _with_prior(np.array([own]), np.array([float(freedom)]))
+    return Spread(float(variance[0]), known)
+
+
+def differ(first: Sequence[float], second: Sequence[float], spread: Spread) -> bool:
+    """Whether the levels of two runs, each given by its log medians, lie further apart than the rounds explain."""
+    apart = abs(sum(first) / len(first) - sum(second) / len(second))
+    return apart > spread.margin(1 / (1 / len(first) + 1 / len(second)))
+
+
+def effective(sizes: Sequence[int]) -> float:
+    """How many rounds of equal weight a median of all samples is worth: a round weighs by its samples."""
+    return sum(sizes) ** 2 / sum(size**2 for size in sizes)
+
+
+def _with_prior(own: Log, freedom: Log) -> tuple[Log, float]:
+    """The variance of each architecture, and the freedom with which it is known."""
+    some = freedom > 0
+    if np.count_nonzero(freedom > 1) < FEWEST_ARCHITECTURES:
+        known = PRIOR_FREEDOM + float(freedom.sum())
+        pooled = (PRIOR_FREEDOM * PRIOR_DEVIATION**2 + float(freedom @ own)) / known
+    else:
+        known = float(freedom.sum()) / 2
+        pooled = typical(own[some], freedom[some])
+    return moderated(own, pooled, freedom), known
+
+
+def _mean(values: Log, axis: int) -> Log:
+    """The mean of what is there, 0 where nothing is."""
+    count = (~np.isnan(values)).sum(axis=axis, keepdims=True)
+    return np.asarray(np.nansum(values, axis=axis, keepdims=True) / np.maximum(count, 1))

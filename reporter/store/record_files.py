@@ -1,0 +1,203 @@
+"""What was measured, on disk: a JSON file per machine and architecture or claim, written at once."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from reporter.host.files import dumps, open_plain, write, writing
+from reporter.model import SCHEMA, Evidence, Record, ReporterError
+from reporter.model.fields import is_plain, legible, plain
+
+LARGEST_FILE = 2**24
+"""Bytes of a record or of evidence; a thorough run's record takes less than a twentieth of this."""
+LONGEST_COMPLAINT = 300
+LONGEST_FILE_NAME = 180
+Kept = TypeVar("Kept", Record, Evidence)
+
+
+def record_path(folder: Path, machine: str, architecture: str) -> Path:
+    """Where the record lies."""
+    return folder / "records" / _file_name(machine) / f"{_file_name(architecture)}.json"
+
+
+def evidence_path(folder: Path, machine: str, claim: str) -> Path:
+    """Where the evidence for a claim lies."""
+    return folder / "evidence" / _file_name(machine) / f"{_file_name(claim)}.json"
+
+
+def _file_name(name: str) -> str:
+    """The name, percent-encoded, no path upwards, and with a digest for its end where it is too long for a file."""
+    from urllib.parse import quote
+
+    quoted = quote(name, safe="")
+    if len(quoted) > LONGEST_FILE_NAME:
+        quoted = f"{quoted[:LONGEST_FILE_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return quoted.replace(".", "%2E", 1) if quoted.startswith(".") else quoted
+
+
+def save(folder: Path, record: Record) -> None:
+    """Writes a record whole or not at all."""
+    path = record_path(folder, record.machine, record.architecture)
+    write(path, dumps(record.model_dump(mode="json", by_alias=True)))
+
+
+def save_evidence(folder: Path, evidence: Evidence) -> None:
+    """Writes the evidence for a claim whole or not at all."""
+    path = evidence_path(folder, evidence.machine, evidence.claim)
+    write(path, dumps(evidence.model_dump(mode="json", by_alias=True)))
+
+
+def load(path: Path, kind: type[Record] = Record) -> Record:
+    """Reads one record; raises ReporterError with the file's name where it is torn, of another schema or no record."""
+    record = _load(path, kind, "a record")
+    if path.parts[-2:] != record_path(Path(), record.machine, record.architecture).parts[-2:]:
+        raise ReporterError(f"{path}: not its record, but that of {record.architecture} on {record.machine}")
+    return record
+
+
+def load_evidence(path: Path) -> Evidence:
+    """Reads the evidence for one claim; raises ReporterError as for records."""
+    return _load(path, Evidence, "evidence")
+
+
+def load_all(folder: Path, kind: type[Record] = Record) -> tuple[list[Record], list[str]]:
+    """All records of a results folder, and a line for each file that is none."""
+    return _load_all(folder / "records", partial(load, kind=kind))
+
+
+def load_all_evidence(folder: Path) -> tuple[dict[str, Evidence], list[str]]:
+    """The newest evidence for each claim, and a line for each file that is none."""
+    found, complaints = _load_all(folder / "evidence", load_evidence)
+    return {each.claim: each for each in sorted(found, key=lambda each: each.started)}, complaints
+
+
+def _load_all(folder: Path, read: Callable[[Path], Kept]) -> tuple[list[Kept], list[str]]:
+    found, complaints = [], []
+    with _uncollected():
+        for path in sorted(folder.glob("*/*.json")):
+            try:
+                found.append(read(path))
+            except ReporterError as error:
+                complaints.append(str(error))
+    return found, complaints
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Disables garbage collection while many records are read, none of which is garbage; restores the former state."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _load(path: Path, kind: type[Kept], what: str) -> Kept:
+    try:
+        if not path.is_file() or path.stat().st_size > LARGEST_FILE:
+            raise ReporterError(f"{path}: not {what}: no file of at most {LARGEST_FILE >> 20} MiB")
+        content = path.read_bytes()
+        found = _validated(content, kind)
+    except ValidationError as error:
+        raise ReporterError(f"{path}: {_wrong(content, error, what)}") from None
+    except ValueError as error:
+        raise ReporterError(f"{path}: not {what}: {error}") from None
+    except OSError as error:
+        raise ReporterError(f"{path}: cannot be read: {error.strerror}") from None
+    if found.schema_number != SCHEMA:
+        raise ReporterError(f"{path}: {_other_schema(found.schema_number)}")
+    return found
+
+
+def _validated(content: bytes, kind: type[Kept]) -> Kept:
+    return kind.model_validate_json(content) if is_plain(content) else kind.model_validate(plain(from_json(content)))
+
+
+def _wrong(content: bytes, error: ValidationError, what: str) -> str:
+    """What is wrong with a file that is not what it should be, in one line."""
+    try:
+        found = from_json(content)
+    except ValueError:
+        found = None
+    number = found.get("schema") if isinstance(found, dict) else SCHEMA
+    if number != SCHEMA:
+        return _other_schema(number)
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    told = legible(": ".join(part for part in (f"not {what}", where, first["msg"]) if part))
+    return " ".join(told.split())[:LONGEST_COMPLAINT]
+
+
+def _other_schema(number: object) -> str:
+    return f"schema {repr(number)[:20]}, this reporter reads {SCHEMA}"
+
+
+def append_history(folder: Path, lines: Iterable[dict[str, Any]]) -> bool:
+    """Adds one line per run and architecture to history.jsonl; tells whether the line before was cut short."""
+    path = folder / "history.jsonl"
+    with writing(path):
+        torn = _last_byte(path) not in (b"", b"\n")
+        with open_plain(path, "a") as file:
+            file.write("\n" * torn)
+            for line in lines:
+                file.write(_line(line))
+    return torn
+
+
+def history_size(folder: Path) -> int:
+    """The bytes of history.jsonl."""
+    path = folder / "history.jsonl"
+    return path.stat().st_size if path.exists() else 0
+
+
+def add_to_history(folder: Path, start: int, fields: Mapping[str, Any]) -> None:
+    """Adds fields to the lines that were appended to history.jsonl since it had `start` bytes; a full disk is no error.
+
+    The lines are on disk as soon as the measurement ends; how the run ends is known only later.
+    """
+    path = folder / "history.jsonl"
+    if history_size(folder) <= start:
+        return
+    with suppress(ReporterError), writing(path), open_plain(path, "r+") as file, path.open("rb") as reader:
+        reader.seek(start)
+        before = reader.read()
+        lines = (_line({**json.loads(line), **fields}) if line else "\n" for line in before.split(b"\n")[:-1])
+        try:
+            _overwrite(file.fileno(), start, "".join(lines).encode("utf-8"))
+        except OSError:
+            _overwrite(file.fileno(), start, before)
+
+
+def _overwrite(file: int, start: int, content: bytes) -> None:
+    """Writes the end of a file from `start` on, unbuffered: what does not fit can be undone."""
+    os.lseek(file, start, os.SEEK_SET)
+    rest = content
+    while rest:
+        rest = rest[os.write(file, rest) :]
+    os.ftruncate(file, start + len(content))
+
+
+def _line(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def _last_byte(path: Path) -> bytes:
+    """The last byte of a file, none where there is none: the file itself may be a gigabyte."""
+    if not path.exists():
+        return b""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+        return file.read(1)

@@ -1,0 +1,180 @@
+"""A table for each group of quantities: whatever was measured has its column here, new metrics too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from pydantic import JsonValue
+
+from reporter.model import WITHIN, Group, Record
+from reporter.model.fields import DEFAULT_MALLOC, KEEPING
+from reporter.report import units
+from reporter.report.comparison import Comparison, number
+from reporter.report.headline_latency import TIMES
+from reporter.report.language import Language
+from reporter.report.rank_ranges import ranks
+from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark
+from reporter.report.tail_latency import add_percentiles, add_relative
+from reporter.report.training_recipes import add_recipes
+from reporter.tables.operators import verdict
+
+ELSEWHERE = ("imagenet_top1", "imagenet_top5")
+"""Published, not measured: they stand in the table of accuracies."""
+
+
+COSTS: tuple[Group, ...] = ("compute", "memory", "latency")
+"""The groups whose values depend on the image size."""
+
+
+def group(name: Group) -> Callable[[Comparison, Language], Table | None]:
+    def make(comparison: Comparison, language: Language) -> Table | None:
+        shown = [quantity for quantity in comparison.measured(name) if quantity.key not in ELSEWHERE]
+        if not shown:
+            return None
+        rows = Builder(comparison, language, comparison.records)
+        rows.names()
+        if name in COSTS:
+            rows.sizes()
+        for quantity in shown:
+            rows.quantity(quantity.key, whole=name == "size")
+            if quantity.key in TIMES:
+                _rank(rows, quantity.key)
+        notes = EXTRAS[name](rows, language) if name in EXTRAS else ()
+        return rows.table(name, titles(language)[name], notes)
+
+    return make
+
+
+def _rank(rows: Builder, key: str) -> None:
+    """The ranks of a time, machine by machine; architectures that the run does not distinguish share theirs."""
+    _, language = rows.language._, rows.language
+    placed = {machine: ranks(rows.comparison, machine, key) for machine in rows.comparison.machines}
+    found = [placed[record.machine].get(record.architecture) for record in rows.records]
+    if any(found):
+        title = _("Rank: {what}").format(what=_(rows.comparison.quantities[key].title))
+        signs = [mark(record.readings.get(key)) for record in rows.records]
+        cells = [
+            Cell(r.told(language) + sign, r.rank, r.low, r.high) if r else Cell("–", status="missing")
+            for r, sign in zip(found, signs, strict=True)
+        ]
+        rows.add(Column(f"rank_{key}", title, numeric=True, interval=True), cells)
+
+
+def titles(language: Language) -> dict[Group, str]:
+    _ = language._
+    return {
+        "size": _("Size in full"),
+        "compute": _("Compute in full"),
+        "memory": _("Memory in full"),
+        "latency": _("Times in full"),
+        "finetune": _("Fine-tuning in full"),
+    }
+
+
+def _size(rows: Builder, language: Language) -> Sequence[str]:
+    _ = language._
+    rows.text("input_size", _("Input, pixels"), [record.input_size for record in rows.records])
+    rows.text("variant", _("Variant"), [language.said(record.variant) for record in rows.records])
+    return (_("Auxiliary heads are used in training only and are counted apart."),)
+
+
+def _compute(rows: Builder, language: Language) -> Sequence[str]:
+    """The second counter's verdict and what it could not count."""
+    _ = language._
+    counted = [record.readings.get("macs_fvcore") for record in rows.records]
+    verdicts = [verdict(record, language) for record in rows.records]
+    reasons = [_because(reading.detail.get("because"), language) if reading else "" for reading in counted]
+    told = [f"{word}: {reason}" if reason else word for word, reason in zip(verdicts, reasons, strict=True)]
+    rows.text("counters", _("The two counters"), told)
+    return (
+        _("MACs: one multiply and one add are one. FLOPs, where the term means operations, are 2 × MACs."),
+        _(
+            "fvcore adds work for batch norm and pooling that the definition of MACs leaves out; "
+            "the column of the two counters says how much."
+        )
+        if any(verdicts)
+        else "",
+        *_limits(rows.records, language),
+    )
+
+
+def _limits(records: Sequence[Record], language: Language) -> Iterator[str]:
+    """Which networks were not counted on meta, and what the counts of which leave out."""
+    _ = language._
+    counted = [(record.architecture, record.readings["macs"].detail) for record in records if "macs" in record.readings]
+    if on_cpu := [name for name, detail in counted if detail.get("counted_on") == "cpu"]:
+        yield _("Counted by a forward pass on the CPU, because meta tensors do not support the model: {names}.").format(
+            names=", ".join(on_cpu)
+        )
+    left_out = [(name, operators) for name, detail in counted if isinstance(operators := detail.get("uncounted"), dict)]
+    if left_out:
+        listed = "; ".join(f"{name} ({', '.join(sorted(operators))})" for name, operators in left_out)
+        yield _("MACs leave out operators that have no formula: {names}.").format(names=listed)
+
+
+def _because(operators: JsonValue, language: Language) -> str:
+    """What the second counter counts beyond the first, operator by operator."""
+    if not isinstance(operators, dict):
+        return language.said(str(operators or ""))
+    counts = ((name, number(count)) for name, count in operators.items())
+    return ", ".join(f"{name} {units.count(language, count)}" for name, count in counts if count is not None)
+
+
+def _memory(rows: Builder, language: Language) -> Sequence[str]:
+    return (language._("1 MiB = 1,048,576 bytes. Peaks on the meta device are exact; resident memory is measured."),)
+
+
+def _latency(rows: Builder, language: Language) -> Sequence[str]:
+    _ = language._
+    add_relative(rows)
+    add_percentiles(rows)
+    apart = _("Machines stand side by side: times of two machines are not comparable.")
+    ranked = any(column.key.startswith("rank_") for column in rows.columns)
+    return (
+        _("Medians; digits follow the 95 % interval, which is in the CSV file. ≈: noisy or without an interval."),
+        _(
+            "Ranks: the first and last rank of all architectures that this run does not distinguish from the row's, by "
+            "the 95 % interval of their ratio round by round."
+        )
+        if ranked
+        else "",
+        within(rows.comparison, language),
+        _default_malloc(rows, language),
+        apart if len(rows.comparison.machines) > 1 else "",
+    )
+
+
+def _default_malloc(rows: Builder, language: Language) -> str:
+    """How the columns for default malloc differ from the others, where the table has them."""
+    if not any(column.key in DEFAULT_MALLOC for column in rows.columns):
+        return ""
+    return language._(
+        "Default malloc: as in a service that is started without further settings. The other times on the CPU keep "
+        "freed memory, as with {variables} in the environment."
+    ).format(variables=KEEPING)
+
+
+def within(comparison: Comparison, language: Language) -> str:
+    """A note where intervals of times do not include how far processes differ."""
+    readings = (reading for record in comparison.records for reading in record.readings.values())
+    if not any(reading.verdict.reason == WITHIN for reading in readings):
+        return ""
+    return language._(
+        "Fewer than three rounds: intervals are within one process only and do not include how far processes differ."
+    )
+
+
+EXTRAS: dict[str, Callable[[Builder, Language], Sequence[str]]] = {
+    "size": _size,
+    "compute": _compute,
+    "memory": _memory,
+    "latency": _latency,
+    "finetune": add_recipes,
+}
+ENTRIES = (
+    Tabulation("size", group("size"), 45),
+    Tabulation("compute", group("compute"), 46),
+    Tabulation("memory", group("memory"), 55),
+    Tabulation("latency", group("latency"), 65),
+    Tabulation("finetune", group("finetune"), 76),
+)

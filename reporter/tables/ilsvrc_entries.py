@@ -1,0 +1,73 @@
+"""The entries behind the timeline, each number with its kind and source, and what popular charts get wrong."""
+
+from __future__ import annotations
+
+from reporter.report import challenge_entries
+from reporter.report.challenge_entries import Entry
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.markdown import Sourced
+from reporter.report.table import Cell, Column, Table, Tabulation, plain
+
+
+def make(comparison: Comparison, language: Language) -> Table | None:
+    _ = language._
+    entries = sorted(challenge_entries.entries(), key=lambda entry: entry.year[:4])
+    columns = (
+        Column("year", _("Year")),
+        Column("team", _("Team")),
+        Column("entry", _("Entry")),
+        Column("top5_error_percent", _("Top-5 error"), "%", "%", numeric=True),
+        Column("depth", _("Depth")),
+        Column("make", _("Single or ensemble")),
+        Column("winner", _("Winner")),
+        Column("kind", _("Kind of number")),
+        Column("source", _("Source")),
+        Column("note", _("Remark")),
+    )
+    rows = tuple(_row(entry, language) for entry in entries)
+    return Table("timeline", _("The entries and their sources"), columns, rows, _slips(language))
+
+
+def _row(entry: Entry, language: Language) -> tuple[Cell, ...]:
+    digits = len(str(entry.error).partition(".")[2])
+    error = Cell(language.number(entry.error, digits), entry.error)
+    before = (language.said(entry.year), entry.team, language.said(entry.what))
+    said = language.said
+    won = Cell("✓", "yes") if entry.winner else ""
+    after = (
+        said(entry.depth),
+        said(entry.make),
+        won,
+        said(entry.kind),
+        Cell(Sourced(entry.source), entry.source),
+        said(entry.note),
+    )
+    return (*map(plain, before), error, *map(plain, after))
+
+
+def _slips(language: Language) -> tuple[str, ...]:
+    """Footnotes: where the chart that everyone knows is not what was published."""
+    _ = language._
+    return (
+        _("2010 and 2011 used test sets of their own; 2012 to 2017 shared one."),
+        _(
+            "2013: 11.7 is the entry of the company Clarifai, not of the ZFNet paper (14.8), "
+            "under whose name charts show it."
+        ),
+        _("2014: GoogLeNet won, VGG was second; VGG won localisation."),
+        _("2016: the winner is a mixed ensemble with no single depth; ResNeXt was second with 3.03."),
+        _("2017: the winning ensemble used SENet-154. Popular charts write 152 layers for 2016 and for 2017."),
+        _("Every winner of known make-up since 2012 is an ensemble, most of them on many crops."),
+        _(
+            "The human 5.1 % is one trained annotator on 1,500 images; a second one, with less training, had 12.0 % "
+            "on 258. It is an estimate of one person's practice, not of mankind."
+        ),
+        _(
+            "torchvision's GoogLeNet, the one measured here, has batch norm and a 3x3 convolution where the paper has "
+            "a 5x5: 6,624,904 parameters instead of 6,998,552."
+        ),
+    )
+
+
+ENTRIES = (Tabulation("timeline", make, 15),)

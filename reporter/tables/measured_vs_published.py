@@ -1,0 +1,116 @@
+"""Measured beside published: parameters, multiply-adds and depth, with the difference."""
+
+from __future__ import annotations
+
+import re
+
+from reporter.model import Record
+from reporter.report import units
+from reporter.report.comparison import Comparison, published
+from reporter.report.language import Language
+from reporter.report.table import Builder, Cell, Column, Table, Tabulation
+
+FACTS = {"parameters": ("params_counted", 1.0), "macs": ("torchvision_ops_gmacs", 1e9)}
+"""The column of facts/architectures.csv for a quantity, and its unit."""
+
+
+def make(comparison: Comparison, language: Language) -> Table | None:
+    _ = language._
+    known = [r for r in comparison.networks if any(_figure(r, key) for key in FACTS) or r.published.get("depth_paper")]
+    if not known:
+        return None
+    rows = Builder(comparison, language, known)
+    rows.names(machines=False)
+    rows.sizes()
+    for key in FACTS:
+        _compared(rows, key)
+    _quoted(rows, "macs_paper", "mult_adds_published", r"~?(\d+(?:\.\d+)?) G")
+    rows.quantity("depth")
+    _quoted(rows, "depth_paper", "depth_paper", r"(\d+)")
+    rows.text("source", _("Published count by"), [str(r.published.get("params_counted_by") or "") for r in known])
+    notes = (
+        _("Difference: measured over published. ¹ with the auxiliary heads, as the published count has them."),
+        _(
+            "Published MACs are torchvision's. A figure from a paper is quoted as it is printed: papers round, and "
+            "count variants of their own."
+        ),
+    )
+    return rows.table("published", _("Measured beside published"), notes)
+
+
+def _compared(rows: Builder, key: str) -> None:
+    """Three columns under one heading: what was counted here, what is published, and how far they are apart."""
+    _ = rows.language._
+    quantity = rows.comparison.quantities.get(key)
+    if quantity is None or not any(_figure(record, key) for record in rows.records):
+        return
+    title = _(quantity.title)
+    whole = [_whole(record, key) for record in rows.records]
+    scale = units.PLAIN if key == "parameters" else units.scale(quantity, whole)
+    unit = _(scale.word)
+
+    def column(kind: str, word: str, base: str = "1") -> Column:
+        name = f"{key}_{kind}" if kind else key
+        shown = unit if base == "1" else base
+        return Column(name, f"{title}, {word}", shown, base, numeric=True, group=title, short=word)
+
+    figures = [_figure(record, key) for record in rows.records]
+    heads = [value != record.value(key) for value, record in zip(whole, rows.records, strict=True)]
+    here = [_number(value, scale, rows.language, "¹" * more) for value, more in zip(whole, heads, strict=True)]
+    rows.add(column("", _("measured")), here)
+    rows.add(column("published", _("published")), [_number(value, scale, rows.language) for value in figures])
+    apart = [_apart(*pair, rows.language) for pair in zip(whole, figures, strict=True)]
+    rows.add(column("difference", _("difference"), "%"), apart)
+
+
+def _quoted(rows: Builder, key: str, fact: str, pattern: str) -> None:
+    """The figure with which a paper's statement begins, as it prints it."""
+    _ = rows.language._
+    column = {
+        "macs_paper": Column(key, _("MACs, a paper"), _("G"), "G", numeric=True, short=_("a paper"), group=_("MACs")),
+        "depth_paper": Column(key, _("Depth, the paper"), numeric=True),
+    }[key]
+    found = [re.match(pattern, str(record.published.get(fact) or "")) for record in rows.records]
+    if any(found):
+        rows.add(column, [_printed(match[1] if match else "", rows.language) for match in found])
+
+
+def _printed(figure: str, language: Language) -> Cell:
+    """A figure with the digits that it was printed with."""
+    if not figure:
+        return Cell("–", status="missing")
+    return Cell(language.number(float(figure), len(figure.partition(".")[2])), float(figure))
+
+
+def _figure(record: Record, key: str) -> float | None:
+    name, unit = FACTS[key]
+    own = name == "params_counted" and str(record.published.get("params_counted_by")).startswith("own")
+    figure = None if own else published(record, name)
+    return None if figure is None else figure * unit
+
+
+def _whole(record: Record, key: str) -> float | None:
+    """What was counted, with the auxiliary heads where the published number has them too."""
+    value, heads = record.value(key), record.value("parameters_auxiliary") or 0
+    return value + heads if value and key == "parameters" and value + heads == _figure(record, key) else value
+
+
+def _number(value: float | None, scale: units.Scale, language: Language, mark: str = "") -> Cell:
+    if value is None:
+        return Cell("–", status="missing")
+    value = int(value) if value == int(value) else value
+    return Cell(units.text(language, value, scale) + mark, value)
+
+
+def _apart(whole: float | None, figure: float | None, language: Language) -> Cell:
+    """The difference in percent; a plain 0 where not one unit differs."""
+    if whole is None or figure is None:
+        return Cell("–", status="missing")
+    percent = 100 * (whole / figure - 1)
+    if percent == 0:
+        return Cell("0", 0)
+    sign = "+" if percent > 0 else ""
+    return Cell(sign + language.number(percent, 2 if abs(percent) < 1 else 1), percent)
+
+
+ENTRIES = (Tabulation("published", make, 22),)

@@ -1,0 +1,61 @@
+"""What fvcore counted, operator by operator, how often it met operators that it does not count, and the verdict."""
+
+from __future__ import annotations
+
+from reporter.model import Record
+from reporter.report import units
+from reporter.report.comparison import Comparison, number
+from reporter.report.language import Language
+from reporter.report.table import Builder, Cell, Column, Table, Tabulation, status_word
+
+KEY = "macs_fvcore"
+
+
+def make(comparison: Comparison, language: Language) -> Table | None:
+    """A column for each operator that any network has: multiply-adds as fvcore counts them."""
+    records = [record for record in comparison.networks if KEY in record.readings]
+    names = sorted({name for record in records for name in _counted(record)})
+    if not names:
+        return None
+    rows = Builder(comparison, language, records)
+    rows.names(machines=False)
+    rows.sizes()
+    rows.text("verdict", language._("Verdict"), [verdict(record, language) for record in records])
+    for name in names:
+        rows.add(
+            Column(name, name.replace("_", " "), base="1", numeric=True),
+            [_cell(_counted(record), name, language) for record in records],
+        )
+    rows.text("unsupported", language._("Not counted by fvcore"), [_uncounted(record) for record in records])
+    return rows.table("operators", language._("fvcore, operator by operator"))
+
+
+def verdict(record: Record, language: Language) -> str:
+    """Whether the second counter agrees, in a word, or what became of it; empty where it was never asked."""
+    _ = language._
+    words = {"agree": _("agree"), "differ": _("differ"), "undercount": _("undercount")}
+    reading = record.readings.get(KEY)
+    if reading is None:
+        return ""
+    word = str(reading.detail.get("verdict", ""))
+    return words.get(word, word) or status_word(reading.verdict.status, language)
+
+
+def _counted(record: Record) -> dict[str, int]:
+    operators = record.readings[KEY].detail.get("operators")
+    counts = ((name, number(count)) for name, count in operators.items()) if isinstance(operators, dict) else ()
+    return {name: int(count) for name, count in counts if count is not None}
+
+
+def _uncounted(record: Record) -> str:
+    operators = record.readings[KEY].detail.get("unsupported")
+    return ", ".join(f"{name} × {count}" for name, count in operators.items()) if isinstance(operators, dict) else ""
+
+
+def _cell(counted: dict[str, int], name: str, language: Language) -> Cell:
+    """A count in full digits; a dash where the network has no such operator."""
+    count = counted.get(name)
+    return Cell("–", status="missing") if count is None else Cell(units.text(language, count), count)
+
+
+ENTRIES = (Tabulation("operators", make, order=47),)

@@ -1,0 +1,149 @@
+"""The comparison table: the numbers one looks at first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reporter.report.comparison import Comparison, whole_front
+from reporter.report.headline_latency import how, timing
+from reporter.report.language import Language
+from reporter.report.table import Builder, Cell, Table, Tabulation
+
+MOST = 5000
+"""The one table that is sorted and searched for a network has room for many."""
+HEADLINES = (
+    "parameters",
+    "depth",
+    "macs",
+    "peak_activation_bytes",
+    "latency_cpu_1thread",
+    "latency_cpu",
+    "throughput_cpu",
+    "latency_cuda",
+    "throughput_cuda",
+    "imagenet_top1",
+    "finetune_top1",
+    "probe_top1",
+    "scratch_top1",
+)
+OWN = "own checkpoint"
+"""How what the record says of weights begins where they are of one's own."""
+
+
+def make(comparison: Comparison, language: Language) -> Table:
+    _ = language._
+    rows = Builder(comparison, language, comparison.records, grouped=True)
+    rows.names()
+    rows.text("family", _("Family"), [record.family for record in rows.records])
+    rows.text("year", _("Year"), [record.year for record in rows.records])
+    rows.text("pareto", _("Pareto"), pareto(comparison))
+    rows.sizes()
+    for key in HEADLINES:
+        rows.quantity(key)
+    key, _timed = timing(comparison)
+    notes = (
+        _("Bold: the best of a column. Digits follow the 95 % interval. ≈: noisy or without an interval."),
+        _(
+            "Pareto: ◆ no other network of this table is more accurate for as few MACs, ◇ none for as little time "
+            "({how}); the accuracy is the published one."
+        ).format(how=how(key, language))
+        if any(column.key == "pareto" for column in rows.columns)
+        else "",
+        unmarked(comparison, language),
+        weights_note(comparison, language),
+        inception_note(comparison, language),
+    )
+    return replace(rows.table("overview", _("The networks side by side"), notes), most=MOST)
+
+
+def pareto(comparison: Comparison) -> list[Cell | str]:
+    """The fronts that each record stands on: in files as words, where people read as signs."""
+    key, timed = timing(comparison)
+    cheap = {record.architecture for record in whole_front(comparison.networks, "macs")}
+    everyone = len(timed) == len(comparison.networks)
+    fast = whole_front(timed, key) if everyone else ()
+    quick = {id(record) for record in comparison.unmatched(fast, key)}
+    cells: list[Cell | str] = []
+    for record in comparison.records:
+        fronts = {"macs": ("◆", record.architecture in cheap), "time": ("◇", id(record) in quick)}
+        signs = "".join(sign for sign, there in fronts.values() if there)
+        cells.append(Cell(signs, " ".join(name for name, (_, there) in fronts.items() if there)) if signs else "")
+    return cells
+
+
+def unmarked(comparison: Comparison, language: Language) -> str:
+    """Why no network is marked, where only some have the accuracy that the marks compare."""
+    known, _published, count = comparison.coverage
+    if known == count:
+        return _costless(comparison, language)
+    if not _published:
+        return ""
+    message = language._(
+        "No Pareto marks and no most accurate network: {known} of {count} have a published accuracy of weights; a "
+        "paper's own figure follows another protocol."
+    )
+    return message.format(known=known, count=count)
+
+
+def _costless(comparison: Comparison, language: Language) -> str:
+    """By which cost no network is marked, where only some have it."""
+    key, timed = timing(comparison)
+    costs = {
+        language._("MACs"): sum(record.value("macs") is not None for record in comparison.networks),
+        language._("time ({how})").format(how=how(key, language)): len(timed),
+    }
+    count = len(comparison.networks)
+    message = language._("No Pareto marks by {cost}: {known} of {count} networks have it.")
+    lacking = ((cost, known) for cost, known in costs.items() if 0 < known < count)
+    return " ".join(message.format(cost=cost, known=known, count=count) for cost, known in lacking)
+
+
+def weights_note(comparison: Comparison, language: Language) -> str:
+    """From which weights the fine-tuning started; which rows are which where they differ."""
+    _ = language._
+    readings = [(r.architecture, r.readings.get("finetune_top1")) for r in comparison.records]
+    tuned = [
+        (name, str(reading.detail.get("weights") or "random"))
+        for name, reading in readings
+        if reading and reading.measured
+    ]
+    scratch = list(dict.fromkeys(name for name, weights in tuned if weights == "random"))
+    own = list(dict.fromkeys(name for name, weights in tuned if weights.startswith(OWN)))
+    ready = list(dict.fromkeys(name for name, weights in tuned if weights != "random" and name not in own))
+    if own:
+        starts = {
+            _("a checkpoint of one's own ({names})"): own,
+            _("ImageNet weights ({names})"): ready,
+            _("random weights ({names})"): scratch,
+        }
+        told = [start.format(names=language.listing(names)) for start, names in starts.items() if names]
+        several, one = _("Fine-tuning started from {starts}: not one ranking."), _("Fine-tuning started from {starts}.")
+        return (several if len(told) > 1 else one).format(starts=language.listing(told))
+    return _published(scratch, ready, language)
+
+
+def _published(scratch: list[str], ready: list[str], language: Language) -> str:
+    """Which networks started from random weights and which from published ones."""
+    _ = language._
+    if not ready:
+        return _("Fine-tuning started from random weights for all networks.") if scratch else ""
+    if not scratch:
+        return _("Fine-tuning started from ImageNet weights for all networks.")
+    message = _(
+        "Fine-tuning started from ImageNet weights for {ready}, from random weights for {scratch}: not one ranking."
+    )
+    return message.format(ready=language.listing(ready), scratch=language.listing(scratch))
+
+
+def inception_note(comparison: Comparison, language: Language) -> str:
+    names = {record.architecture for record in comparison.networks}
+    if not names & {"inception_v2", "bn_inception"}:
+        return ""
+    return language._(
+        "Two networks are called Inception v2: inception_v2 is that of Rethinking the Inception Architecture (Table 1, "
+        "arXiv 1512.00567), which the lecture means; bn_inception is that of the batch-norm paper (arXiv 1502.03167). "
+        "The first paper prints no filter counts inside its modules; the row takes those of the released Inception v3."
+    )
+
+
+ENTRIES = (Tabulation("overview", make, 20),)

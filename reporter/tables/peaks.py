@@ -1,0 +1,91 @@
+"""Exact peaks of memory beside those that were measured, and why the two differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reporter.model import Record
+from reporter.report import units
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.table import Builder, Cell, Column, Table, Tabulation
+from reporter.report.units import MEBIBYTES
+
+RESIDENT, CUDA, CUDA_TRAINING = "rss_inference_bytes", "cuda_inference_bytes", "cuda_training_bytes"
+FLOAT = 4
+
+Sizes = list[float | None]
+
+
+def make(comparison: Comparison, language: Language) -> Table | None:
+    """A column for each measured peak, and how far it lies above the exact one."""
+    _ = language._
+    keys = (RESIDENT, CUDA, CUDA_TRAINING)
+    records = [record for record in comparison.records if any(record.value(key) is not None for key in keys)]
+    if not records:
+        return None
+    rows = Builder(comparison, language, records)
+    rows.names()
+    rows.sizes()
+    inference = [held_by_inference(record) for record in records]
+    _add(rows, "exact_inference_bytes", _("Inference, exact, all included"), inference)
+    for key in (RESIDENT, CUDA):
+        _compare(rows, key, inference)
+    training: Sizes = [record.value("peak_training_bytes") for record in records]
+    if any(record.value(CUDA_TRAINING) is not None for record in records):
+        rows.quantity("peak_training_bytes")
+        _compare(rows, CUDA_TRAINING, training)
+    return rows.table("peaks", _("Exact and measured peaks"), _notes(records, language))
+
+
+def held_by_inference(record: Record) -> float | None:
+    """Weights, one image and the peak of activations: the bytes that a process holds for one answer."""
+    reading = record.readings.get("peak_activation_bytes")
+    weights = reading.detail.get("weights") if reading else None
+    if reading is None or reading.value is None or not isinstance(weights, int):
+        return None
+    return reading.value + weights + 3 * record.input_size**2 * FLOAT
+
+
+def _compare(rows: Builder, key: str, exact: Sizes) -> None:
+    """The column of a measured peak, and that of its distance from the exact one; nothing where nobody has it."""
+    measured: Sizes = [record.value(key) for record in rows.records]
+    if all(value is None for value in measured):
+        return
+    rows.quantity(key)
+    pairs = zip(measured, exact, strict=True)
+    beyond: Sizes = [None if None in pair else (pair[0] or 0) - (pair[1] or 0) for pair in pairs]
+    _add(rows, f"{key}_beyond", rows.language._("beyond the exact"), beyond, sign="+")
+
+
+def _add(rows: Builder, key: str, title: str, sizes: Sizes, sign: str = "") -> None:
+    column = Column(key, title, unit=rows.language._(MEBIBYTES.word), base="B", numeric=True)
+    rows.add(column, [_cell(size, rows.language, sign) for size in sizes])
+
+
+def _cell(size: float | None, language: Language, sign: str) -> Cell:
+    if size is None:
+        return Cell("–", status="missing")
+    return Cell((sign if size > 0 else "") + units.text(language, size, MEBIBYTES), size)
+
+
+def _notes(records: Sequence[Record], language: Language) -> tuple[str, ...]:
+    """What a measured peak holds that no tensor of the network does."""
+    _ = language._
+    on_gpu = any(record.value(key) is not None for record in records for key in (CUDA, CUDA_TRAINING))
+    resident = _(
+        "Resident memory also has the libraries' code and tables, loaded on first use, their scratch memory and the "
+        "reordered weights of the layer at work, and what the allocator keeps for later."
+    )
+    cuda = _(
+        "CUDA's allocator counts blocks in full (multiples of 512 bytes), the work space that cuDNN takes while a "
+        "convolution runs, and that of cuBLAS, which stays once it is taken (8 to 32 MiB)."
+    )
+    return (
+        _("Exact peaks add up tensors alone: on the meta device there is no allocator and no library."),
+        resident if any(record.value(RESIDENT) is not None for record in records) else "",
+        cuda if on_gpu else "",
+    )
+
+
+ENTRIES = (Tabulation("peaks", make, order=56),)

@@ -1,0 +1,120 @@
+"""Models for counting: built on meta or moved there, with shared weights kept shared and lazy ones given a shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.overrides import TorchFunctionMode
+
+from reporter.model import Architecture
+from reporter.worker.input_format import form
+
+ALLOCATING = (torch.empty, torch.zeros, torch.ones)
+NEEDS_VALUES = (RuntimeError, TypeError, ValueError, AttributeError, LookupError, AssertionError, ArithmeticError)
+"""What a network raises that reads, while it is built, a tensor that has no values on meta."""
+_SUBCLASS = (RuntimeError, NotImplementedError, TypeError)
+"""What a tensor raises that has no storage to look at, such as a quantized or a sparse one."""
+
+
+def on_meta(build: Callable[[], nn.Module]) -> nn.Module:
+    """The model that `build` makes, without memory, so that one whose weights exceed the memory can be counted too.
+
+    A model that cannot be built on meta is built on the CPU and moved: initialized, because `build` may run a forward
+    pass itself. `build` has to give lazy modules their shape, which takes such a pass.
+    """
+    try:
+        with without_initialisation(), OnMeta():
+            network = build()
+    except NEEDS_VALUES:
+        network = build()
+    return to_meta(network)
+
+
+def to_meta(network: nn.Module) -> nn.Module:
+    """Moves a model to meta in place; what is shared stays shared, which `network.to("meta")` does not ensure.
+
+    Module by module, `to` makes a new parameter for each use of a shared one, and a new storage for each view of it.
+    """
+    uses = [
+        (module, name, tensor)
+        for module in network.modules()
+        for registry in (module._parameters, module._buffers)
+        for name, tensor in registry.items()
+        if tensor is not None
+    ]
+    storages: dict[int, torch.UntypedStorage] = {}
+
+    def twin(tensor: Tensor) -> Tensor:
+        return _twin(tensor, storages)
+
+    network._apply(twin)
+    moved: dict[int, Tensor] = {}
+    for module, name, tensor in uses:
+        first = moved.setdefault(id(tensor), getattr(module, name))
+        if getattr(module, name) is not first:
+            setattr(module, name, first)
+    return network
+
+
+def _twin(tensor: Tensor, storages: dict[int, torch.UntypedStorage]) -> Tensor:
+    """A tensor of the same shape on meta; of views of one storage, views of one storage."""
+    if tensor.is_meta:
+        return tensor
+    if is_lazy(tensor):
+        return tensor.to("meta")
+    try:
+        storage = tensor.untyped_storage()
+        shared = storages.setdefault(storage._cdata, torch.UntypedStorage(storage.nbytes(), device="meta"))
+        blank = torch.empty(0, dtype=tensor.dtype, device="meta")
+        return blank.set_(shared, tensor.storage_offset(), tensor.shape, tensor.stride())
+    except _SUBCLASS:
+        return tensor.to("meta")
+
+
+def built(architecture: Architecture, classes: int) -> nn.Module:
+    """A new model on the CPU, each of its weights with a shape."""
+    return completed(architecture.build(classes), architecture.input_size)
+
+
+def completed(network: nn.Module, size: int) -> nn.Module:
+    """Gives lazy modules their shape, by one forward pass on the CPU of one image of that side."""
+    if any(map(is_lazy, (*network.parameters(), *network.buffers()))):
+        training = network.training
+        with torch.no_grad():
+            network.eval()(form(network)(torch.ones(1, 3, size, size)))
+        network.train(training)
+    return network
+
+
+class OnMeta(TorchFunctionMode):
+    """Allocates weights on meta, and nothing else: RegNets read a tensor of numbers while they are built."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        place = {"device": "meta"} if func in ALLOCATING else {}
+        return func(*args, **{**(kwargs or {}), **place})
+
+
+@contextmanager
+def without_initialisation() -> Iterator[None]:
+    """Leaves new weights as they are allocated, which takes no time; only for weights on meta, which have no values."""
+    initialisers = {name for name in vars(nn.init) if name.endswith("_") and name[0] != "_"}
+    places = (nn.init, nn.modules.activation)  # attention takes its initialisers by name
+    made = [(place, name, vars(place)[name]) for place in places for name in initialisers & vars(place).keys()]
+    try:
+        for place, name, _ in made:
+            setattr(place, name, _as_it_is)
+        yield
+    finally:
+        for place, name, initialise in made:
+            setattr(place, name, initialise)
+
+
+def _as_it_is(tensor: Tensor, *_: object, **__: object) -> Tensor:
+    return tensor

@@ -1,0 +1,65 @@
+"""How many classes a network tells apart, and another number of them where its function gave it one."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reporter.worker import outputs
+from reporter.worker.input_format import form
+
+Met = tuple[str, nn.Linear, torch.Size]
+
+
+def scores(network: nn.Module, images: Tensor) -> Tensor:
+    """The class scores that a network returns for some images."""
+    with torch.no_grad():
+        return outputs.scores(network(images))
+
+
+def with_classes(network: nn.Module, classes: int, side: int, trial: nn.Module | None = None) -> nn.Module:
+    """The network with a new last linear layer, where it gives another number of scores; ValueError where it has none.
+
+    Which layer makes the scores is seen on an image of that side; `trial` is a second network of the same kind for
+    that, because a network may cache what it computes.
+    """
+    name, head, shape = _last_linear(trial or network, side)
+    if shape != (1, head.out_features):
+        raise ValueError(
+            f"its scores {tuple(shape)} are not those of a linear layer; let it take the number of classes"
+        )
+    if head.out_features != classes:
+        fresh = nn.Linear(head.in_features, classes, head.bias is not None)
+        parent, _, attribute = name.rpartition(".")
+        setattr(network.get_submodule(parent), attribute, fresh)
+    return network
+
+
+def _last_linear(network: nn.Module, side: int) -> Met:
+    """The linear layer whose output is the scores, else the one that runs last, with the shape of the scores."""
+    met: list[tuple[str, nn.Linear]] = []
+    given: list[Tensor] = []
+
+    def note(name: str, layer: Any, _: object, output: Tensor) -> None:
+        met.append((name, layer))
+        given.append(output)
+
+    layers = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
+    missing = "it has no linear layer to replace; let its function take the number of classes"
+    if not layers:
+        raise ValueError(missing)
+    hooks = [layer.register_forward_hook(partial(note, name)) for name, layer in layers]
+    training = network.training
+    try:
+        found = scores(network.eval(), form(network)(torch.zeros(1, 3, side, side)))
+    finally:
+        network.train(training)
+        for hook in hooks:
+            hook.remove()
+    if not met:
+        raise ValueError(missing)
+    made_by = next((index for index, output in enumerate(given) if output.data_ptr() == found.data_ptr()), -1)
+    return *met[made_by], found.shape

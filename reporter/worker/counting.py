@@ -1,0 +1,198 @@
+"""Exact counts of one pass, on meta where it can run there: multiply-adds, activations, depth, peak of live memory."""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.utils.parametrize import ParametrizationList
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from reporter.worker.mac_formulas import PLAIN, Rule, rule
+from reporter.worker.meta_shapes import Shapes, returned, tensors
+
+SHAPES = Shapes()
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Of one inference: multiply-adds, elements put out by the operators that make them, depth in weighted layers.
+
+    `peak` is the most bytes alive at once beyond weights and input. `uncounted` are the operators that compute and have
+    no formula, with how often they ran; `unread` are the names of the parameters that no operator read.
+    """
+
+    macs: int
+    activations: int
+    depth: int
+    peak: int
+    uncounted: dict[str, int]
+    unread: frozenset[str]
+
+
+def count(network: nn.Module, images: Tensor) -> Counts:
+    """Counts one pass of images (N x 3 x H x W) through a network on their device; the caller sets its mode."""
+    paths = Paths([*network.parameters(), *network.buffers()], images)
+    with unfused(network, images), torch.no_grad(), folded(network, paths), paths:
+        output = network(images)
+    depth = paths.depth(list(returned(output)))
+    unread = frozenset(name for name, weight in network.named_parameters() if not paths.hold(weight).read)
+    return Counts(paths.flops // 2, paths.activations, depth, paths.peak, dict(paths.uncounted), unread)
+
+
+@contextmanager
+def folded(network: nn.Module, paths: Paths) -> Iterator[None]:
+    """Leaves out what parametrizations compute from weights alone: deployed, the result is folded into the weight."""
+    with ExitStack() as stack:
+        for module in network.modules():
+            if isinstance(module, ParametrizationList):
+                for register, step in ((module.register_forward_pre_hook, 1), (module.register_forward_hook, -1)):
+                    stack.callback(register(partial(paths.fold, step)).remove)
+        yield
+
+
+@contextmanager
+def unfused(network: nn.Module, images: Tensor) -> Iterator[None]:
+    """Keeps operators visible to counters that torch would fuse on the CPU: attention and recurrent layers."""
+    with ExitStack() as stack:
+        stack.enter_context(unfused_attention())
+        if not images.is_meta:
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+            if any(isinstance(module, nn.RNNBase) for module in network.modules()):
+                stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
+        yield
+
+
+@contextmanager
+def unfused_attention() -> Iterator[None]:
+    """Keeps attention visible to counters: evaluating, torch would run it as one opaque operator."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+class Held(weakref.ref[torch.UntypedStorage]):
+    """A live storage: its key, the bytes that it counts for, and how deep in the network its values were made.
+
+    `read` is whether an operator read it, `image` whether its values depend on the image.
+    """
+
+    __slots__ = ("bytes", "depth", "image", "key", "read")
+
+    key: int
+    bytes: int
+    depth: int
+    image: bool
+    read: bool
+
+
+class LiveMemory(TorchDispatchMode):
+    """Adds up the bytes of live storages; `peak` is the most there were at once, beyond those known from the start.
+
+    Storages are counted once however many tensors view them, and leave the sum when the last of these is gone.
+    """
+
+    def __init__(self, known: Iterable[Tensor]) -> None:
+        super().__init__()
+        self.live = self.peak = 0
+        self._held: dict[int, Held] = {}
+        for tensor in known:
+            self.hold(tensor).bytes = 0
+        self.live = self.peak = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = SHAPES(func, args, kwargs or {})
+        for tensor in tensors(result):
+            self.hold(tensor)
+        return result
+
+    def hold(self, tensor: Tensor) -> Held:
+        """The storage under a tensor; met for the first time, it joins the sum."""
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        held = self._held.get(key)
+        if held is None:
+            held = self._held[key] = Held(storage, self._leave)
+            held.key, held.bytes, held.depth = key, storage.nbytes(), 0
+            held.image = held.read = False
+            self.live += held.bytes
+            self.peak = max(self.peak, self.live)
+        return held
+
+    def _leave(self, held: Held) -> None:
+        self.live -= held.bytes
+        del self._held[held.key]
+
+
+class Paths(LiveMemory):
+    """Follows the values too: a weighted operator's are a layer deeper than the deepest that it reads."""
+
+    def __init__(self, known: Iterable[Tensor], images: Tensor) -> None:
+        super().__init__([*known, images])
+        self.hold(images).image = True
+        self.flops = self.activations = self.folding = 0
+        self.uncounted: Counter[str] = Counter()
+
+    def fold(self, step: int, *_: object) -> None:
+        """Enters (1) or leaves (-1) the computation of a parametrized weight."""
+        self.folding += step
+
+    def depth(self, values: object) -> int:
+        return max((held.depth for held in self._under(values)), default=0)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs, how = kwargs or {}, PLAIN if self.folding else rule(func.overloadpacket)
+        before, image = 0, False
+        for held in self._under((*args, *kwargs.values())):
+            held.read = True
+            before, image = max(before, held.depth), image or held.image
+        layer = how.weighted or self._is_layer(how, args)
+        result = super().__torch_dispatch__(func, types, args, kwargs)
+        added = how.added if image else None  # what is made of weights alone is not done for each image
+        made = list(tensors(result))
+        for tensor in made:
+            held = self.hold(tensor)
+            held.depth, held.image = before + (layer or added is not None), image
+        if how.torchs:
+            self.flops += how.torchs(*args, **kwargs, out_val=result)
+        elif added:
+            self.flops += 2 * added(*args, out=result)
+        elif image and how.uncounted:
+            self.uncounted[how.uncounted] += 1
+        if added or how.weighted or how.factors:
+            self.activations += sum(tensor.numel() for tensor in made)
+        return result
+
+    def _under(self, values: object) -> Iterator[Held]:
+        for tensor in tensors(values):
+            held = self._held.get(tensor.untyped_storage()._cdata)
+            if held is not None:
+                yield held
+
+    def _is_layer(self, how: Rule, args: Any) -> bool:
+        """Whether a product of matrices is a layer: one of its factors depends on the image, and the other does not."""
+        return len({any(held.image for held in self._under(args[place])) for place in how.factors}) > 1
+
+
+def peak_bytes(run: Callable[[], object], known: Iterable[Tensor]) -> int:
+    """The most bytes that `run` holds at once on meta, beyond the tensors it is handed."""
+    memory = LiveMemory(known)
+    with unfused_attention(), memory:
+        run()
+    return memory.peak
+
+
+def storage_bytes(tensors: Iterable[Tensor]) -> int:
+    """Bytes of the storages under some tensors, each counted once."""
+    return sum({tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes() for tensor in tensors}.values())

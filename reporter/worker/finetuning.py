@@ -1,0 +1,192 @@
+"""The short fine-tuning: one recipe for every network, readable from top to bottom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from reporter.model import Architecture
+from reporter.worker.input_format import form
+from reporter.worker.outputs import scores, scores_and_heads
+
+WEIGHT_DECAY = 1e-4
+WARM_UP_SHARE = 0.2
+CALIBRATION_BATCHES = 6
+PROBE_RATE = 1e-2
+"""The learning rate of a linear probe, for every network: what a head is made of hardly differs between them."""
+
+Images = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; what the architecture decides of it comes from its catalogue entry."""
+
+    learning_rate: float
+    label_smoothing: float
+    auxiliary_loss: float
+    steps: int
+    batch_size: int
+    seed: int = 0
+    frozen: bool = False
+    """Whether all but the head stays as it is: no layer trains or updates its statistics, and none drops out."""
+
+    @classmethod
+    def of(cls, architecture: Architecture, steps: int, batch_size: int, seed: int = 0, frozen: bool = False) -> Recipe:
+        return cls(
+            PROBE_RATE if frozen else architecture.learning_rate,
+            architecture.label_smoothing,
+            architecture.auxiliary_loss,
+            steps,
+            batch_size,
+            seed,
+            frozen,
+        )
+
+
+@dataclass
+class Course:
+    """What happened: the loss of every step, and held-out top-1 with and without recalibrated batch norm."""
+
+    curve: list[dict[str, float]] = field(default_factory=list)
+    evaluations: list[dict[str, float]] = field(default_factory=list)
+    top1: float = 0.0
+    optimizer: str = ""
+
+
+def fine_tune(network: nn.Module, train: Images, test: Images, recipe: Recipe, classes: int | None = None) -> Course:
+    """Trains for some steps of AdamW and gives the top-1 on held-out images, a fraction.
+
+    Batch-norm statistics lag behind the weights in so short a run, hence they are estimated anew from training images
+    before the evaluation that counts (Wu & Johnson, arXiv 2105.07576, "precise BN"). The order of the images depends on
+    the seed alone and so is the same for every network. ValueError where the loss is not finite. The class scores are
+    found in what the network returns by their shape, images x `classes`.
+    """
+    train, test = ((form(network)(images), labels) for images, labels in (train, test))
+    course = Course(optimizer=optimizer_of(network, recipe)[1])
+    train_step = step_of(network, recipe, classes)
+    order = list(batches(train, recipe.batch_size, recipe.steps, recipe.seed))
+    network.train(not recipe.frozen)
+    for number, (images, labels) in enumerate(order, start=1):
+        loss = float(train_step(images, labels))
+        if not math.isfinite(loss):
+            raise ValueError(f"the loss of step {number} is {loss}{_narrow(images)}")
+        course.curve.append({"step": number, "loss": loss})
+    evaluation: dict[str, float] = {"step": recipe.steps}
+    if has_batch_norm(network) and not recipe.frozen:
+        evaluation["top1_uncalibrated"] = top1(network, test, classes=classes)
+        recalibrate(network, train, recipe.batch_size, recipe.seed)
+    evaluation["top1"] = course.top1 = top1(network, test, classes=classes)
+    course.evaluations.append(evaluation)
+    return course
+
+
+def step_of(network: nn.Module, recipe: Recipe, classes: int | None = None) -> Callable[[Tensor, Tensor], Tensor]:
+    """One training step as a function of images and labels: forward, loss, backward, update; gives the loss."""
+    optimizer, _ = optimizer_of(network, recipe)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: pace(step, recipe.steps))
+
+    def step(images: Tensor, labels: Tensor) -> Tensor:
+        optimizer.zero_grad(set_to_none=True)
+        loss = loss_of(network(images), labels, recipe, classes)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        return loss.detach()
+
+    return step
+
+
+def optimizer_of(network: nn.Module, recipe: Recipe) -> tuple[torch.optim.Optimizer, str]:
+    """AdamW for the weights that learn, and what the record calls it; ValueError where no weight learns.
+
+    The fused AdamW updates in one pass over the weights and allocates nothing; the plain one takes VGG-16 ten times as
+    long on a CPU, and holds copies of its largest layer. It is used where the fused one refuses the weights.
+    """
+    learning = [weight for weight in network.parameters() if weight.requires_grad]
+    if not learning:
+        raise ValueError("no weight requires a gradient, so there is nothing to train")
+    optimizer = partial(torch.optim.AdamW, learning, lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY)
+    refused = dict.fromkeys(str(weight.dtype)[6:] for weight in learning if not weight.is_floating_point())
+    if refused:
+        return optimizer(fused=False), f"AdamW, not fused ({', '.join(refused)} weights)"
+    return optimizer(fused=True), "AdamW"
+
+
+def pace(step: int, steps: int) -> float:
+    """The learning rate at a step as a share of the recipe's: linear warm-up, then linear decay to a twentieth."""
+    rise = max(1, round(WARM_UP_SHARE * steps))
+    if step < rise:
+        return (step + 1) / rise
+    return max(0.05, 1 - (step - rise) / max(1, steps - rise))
+
+
+def loss_of(output: Any, labels: Tensor, recipe: Recipe, classes: int | None = None) -> Tensor:
+    """Cross-entropy of the class scores, plus the weighted losses of the auxiliary heads that the recipe weighs.
+
+    GoogLeNet weighs its two heads by 0.3 (arXiv 1409.4842, sect. 5), Inception v3 its one by 0.4.
+    """
+    main, heads = scores_and_heads(output, classes)
+    loss = _loss(main, labels, recipe)
+    for head in heads if recipe.auxiliary_loss else ():
+        loss = loss + recipe.auxiliary_loss * _loss(head, labels, recipe)
+    return loss
+
+
+def _loss(scores: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+    """In single precision at least."""
+    wide = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    return cross_entropy(wide, labels, label_smoothing=recipe.label_smoothing)
+
+
+def _narrow(images: Tensor) -> str:
+    """Why a loss may not be finite: weights of less than single precision take no updates as small as AdamW's."""
+    return f"; it trains in {str(images.dtype)[6:]}" if images.element_size() < 4 else ""
+
+
+def batches(data: Images, size: int, count: int, seed: int) -> Iterator[Images]:
+    """`count` batches, reshuffled every epoch, on the device where the images lie."""
+    images, labels = data
+    generator = torch.Generator().manual_seed(seed)
+    waiting = torch.empty(0, dtype=torch.int64)
+    for _ in range(count):
+        while len(waiting) < size:
+            waiting = torch.cat([waiting, torch.randperm(len(labels), generator=generator)])
+        chosen, waiting = waiting[:size].to(labels.device), waiting[size:]
+        yield images[chosen], labels[chosen]
+
+
+def recalibrate(network: nn.Module, train: Images, size: int, seed: int) -> None:
+    """Estimates batch-norm means and variances as averages over six batches of training images, weights as they are."""
+    network.train()
+    images = (batch for batch, _ in batches(train, size, CALIBRATION_BATCHES, seed + 1))
+    torch.optim.swa_utils.update_bn(images, network)
+
+
+def has_batch_norm(network: nn.Module) -> bool:
+    """Whether a network keeps statistics of batches that can be estimated."""
+    return any(
+        isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None
+        for module in network.modules()
+    )
+
+
+@torch.no_grad()
+def top1(network: nn.Module, test: Images, batch: int = 32, classes: int | None = None) -> float:
+    """The share of test images whose largest score is their label.
+
+    Not under inference mode: the network is trained further, and may cache a tensor here.
+    """
+    network.eval()
+    right = 0
+    for start in range(0, len(test[1]), batch):
+        images, labels = (part[start : start + batch] for part in test)
+        right += int((scores(network(images), classes).argmax(1) == labels).sum())
+    return right / len(test[1])

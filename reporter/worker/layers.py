@@ -1,0 +1,135 @@
+"""What a network is made of: its layers, as one inference meets them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reporter.worker.counting import Paths, unfused
+from reporter.worker.meta_shapes import returned
+
+Shape = tuple[int, ...]
+Row = dict[str, Any]
+PASSING = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Sigmoid, nn.Hardswish, nn.Hardsigmoid, nn.Dropout, nn.Identity)
+"""Layers that hold no weights and leave the shape as it is."""
+
+
+@dataclass
+class Visit:
+    """What a module met in one inference: its first inputs, the first output's shape without the batch, all MACs."""
+
+    module: nn.Module
+    inputs: tuple[Any, ...] = ()
+    output: Shape = ()
+    macs: int = 0
+
+
+class Visits(dict[str, Visit]):
+    """Visits by the module's name; `spent` are the MACs by the names of the modules that were running, outermost first.
+
+    They separate what a module that is used in two places costs in each.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spent: Counter[tuple[str, ...]] = Counter()
+
+
+def visits(network: nn.Module, images: Tensor) -> Visits:
+    """The modules that one inference of the images runs, by name, in the order in which they finish."""
+    found, paths, handles = Visits(), Paths([*network.parameters(), *network.buffers()], images), []
+    running: list[tuple[str, int]] = []
+    charged = 0
+
+    def charge() -> None:
+        nonlocal charged
+        if paths.flops > charged:
+            found.spent[tuple(name for name, _ in running)] += (paths.flops - charged) // 2
+            charged = paths.flops
+
+    for name, module in network.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):  # takes no hooks; its costs are those of what is around it
+            continue
+
+        def enter(_: nn.Module, inputs: Any, name: str = name) -> None:
+            charge()
+            running.append((name, paths.flops))
+
+        def leave(module: nn.Module, inputs: Any, output: Any, name: str = name) -> None:
+            charge()
+            while running[-1][0] != name:  # a module that raised an error does not leave
+                running.pop()
+            visit = found.setdefault(name, Visit(module, inputs, _shape(output)))
+            visit.macs += (paths.flops - running.pop()[1]) // 2
+
+        handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
+    try:
+        with unfused(network, images), torch.no_grad(), paths:
+            output = network(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    charge()
+    found.setdefault("", Visit(network, (images,), _shape(output), paths.flops // 2))
+    return found
+
+
+def layers(met: dict[str, Visit]) -> list[Row]:
+    """The modules without submodules that hold weights or change the shape, in order."""
+    rows = []
+    for name, visit in met.items():
+        if name and not is_block(visit.module) and not isinstance(visit.module, PASSING):
+            weights = sum(parameter.numel() for parameter in visit.module.parameters())
+            what = {"name": name, "kind": call(visit.module), "output": told(visit.output)}
+            rows.append({**what, "parameters": weights, "macs": visit.macs})
+    return rows
+
+
+def line(row: Row) -> str:
+    """A layer as a record keeps it: a network may have a thousand, and very many records are read at once."""
+    return "; ".join(map(str, row.values()))
+
+
+def is_block(module: nn.Module) -> bool:
+    return any(True for _ in module.children())
+
+
+def call(module: nn.Module) -> str:
+    """A layer as one would write it down: Conv2d(3×3, stride=2, groups=32)."""
+    options = [str(value) if key == "kernel" else f"{key}={value}" for key, value in geometry(module).items()]
+    return class_name(module) + (f"({', '.join(options)})" if options else "")
+
+
+def class_name(module: nn.Module) -> str:
+    return type(module).__name__.lstrip("_")
+
+
+def geometry(module: nn.Module) -> dict[str, str | int]:
+    """Kernel (of an adaptive pooling: output), stride and groups of a layer, as far as they say something."""
+    found: dict[str, str | int] = {}
+    kernel, output = getattr(module, "kernel_size", None), getattr(module, "output_size", None)
+    if size := kernel or output:
+        found["kernel"] = told(_pair(size))
+    if kernel and (stride := _pair(getattr(module, "stride", 1))[0]) != 1:
+        found["stride"] = stride
+    if isinstance(groups := getattr(module, "groups", 1), int) and groups > 1:
+        found["groups"] = groups
+    return found
+
+
+def told(shape: Shape) -> str:
+    """A shape without the batch: 64×56×56."""
+    return "×".join(map(str, shape))
+
+
+def _pair(value: int | Shape) -> Shape:
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def _shape(output: Any) -> Shape:
+    first = next(returned(output), None)
+    return () if first is None else tuple(first.shape[1:])

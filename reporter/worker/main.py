@@ -1,0 +1,141 @@
+"""One job in one fresh process: a network and some metrics, or claims; what is measured goes back at once, as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import socket
+from collections.abc import Callable, Sequence
+from functools import partial
+from multiprocessing.connection import Connection
+from time import perf_counter
+from typing import Any
+
+import torchvision  # noqa: F401  loaded once in the fork server, not in every worker
+
+from reporter.architectures import timm
+from reporter.architectures.torchvision import discover
+from reporter.host import gpus, machine
+from reporter.host.confinement import confine, limit_memory
+from reporter.host.job import CHECKPOINT, CLAIMS, OWN, TRIAL, Job
+from reporter.model import Claim, Metric, Number, Reading, Verdict, absent
+from reporter.model.attempts import attempt
+from reporter.registry import references
+from reporter.registry.catalog import collect
+from reporter.registry.selection import find
+from reporter.worker import checkpoint_check, device, precision, timing, trial
+from reporter.worker.subject import Subject
+
+STALLED = 10.0
+"""Seconds without a byte after which a download is given up."""
+Send = Callable[[dict[str, Any]], None]
+Named = Callable[[str], device.Device]
+
+
+def main(question: str, connection: Connection) -> None:
+    """Entry point of the process: answers a question in JSON messages and closes the connection."""
+    confine(connection)
+    socket.setdefaulttimeout(STALLED)
+    with connection:
+
+        def send(message: dict[str, Any]) -> None:
+            connection.send_bytes(json.dumps(message).encode())
+
+        if question == "cuda":
+            send({"cuda": gpus.visible_to_torch()})
+        elif question == "architectures":
+            send({"architectures": [(entry.name, entry.weights, entry.input_size) for entry in discover()]})
+        elif question == "timm":
+            send({"timm": timm.told()})
+        elif question.startswith(OWN):
+            limit_memory("cpu")
+            send({question: references.answer(question.removeprefix(OWN))})
+        elif question.startswith(TRIAL):
+            limit_memory("cpu")
+            send({question: trial.trial(question.removeprefix(TRIAL))})
+        elif question.startswith(CHECKPOINT):
+            limit_memory("cpu")
+            send({question: checkpoint_check.checkpoint_error(question.removeprefix(CHECKPOINT))})
+        elif question == "speed":
+            send({"speed": machine.speed()})
+        elif question.startswith(CLAIMS):
+            gather(question.removeprefix(CLAIMS).split(","), send)
+        else:
+            run(Job.model_validate_json(question), send)
+
+
+def run(job: Job, send: Send, sample: timing.Sampler = timing.sample, named: Named = device.named) -> None:
+    """Measures the metrics of a job in turn; one that fails becomes a reason and the next goes on.
+
+    A network that cannot be found is the reason for all of them. Messages: {"reading": ...} for each, and at the end
+    {"busy": s, "building": s}, seconds inside measuring calls and seconds spent on building networks.
+    """
+    limit_memory(job.device)
+    machine.settle()
+    catalogue = collect("reporter.metrics", Metric)
+    subject, verdict = attempt(partial(_subject, job, sample, named))
+    if subject is None:
+        missing = [quantity for name in job.metrics for quantity in catalogue[name].quantities]
+        for reading in absent(missing, verdict.status, verdict.reason or ""):
+            send({"reading": reading.model_dump(mode="json")})
+        return
+    start = perf_counter()
+    for name in job.metrics:
+        for reading in measure(catalogue[name], subject):
+            send({"reading": reading.model_dump(mode="json")})
+    send({"busy": perf_counter() - start - subject.building, "building": subject.building})
+
+
+def _subject(job: Job, sample: timing.Sampler, named: Named) -> Subject:
+    """What is measured; its device is the current one before anything is built."""
+    place = named(job.device)
+    place.select()
+    return Subject(find(job.reference or job.architecture), place, job.conditions, job.round, sample)
+
+
+def gather(names: Sequence[str], send: Send) -> None:
+    """Measures the evidence for some claims in turn; that which fails becomes a reason.
+
+    Messages: {"claim": name, "numbers": ..., "reason": ...} for each, and at the end {"busy": s, "building": 0}.
+    """
+    machine.settle()
+    catalogue = collect("reporter.claims", Claim)
+    start = perf_counter()
+    for name in names:
+        numbers, verdict = attempt(partial(_numbers, catalogue[name]))
+        send({"claim": name, "numbers": numbers or {}, "reason": verdict.reason})
+    send({"busy": perf_counter() - start, "building": 0.0})
+
+
+def measure(metric: Metric, subject: Subject) -> list[Reading]:
+    """The readings of one metric, each with the conditions it depends on; never raises."""
+    found, verdict = attempt(partial(_readings, metric, subject))
+    if verdict.status == "failed" and "image_size" in metric.depends and (reason := subject.one_size()):
+        verdict = Verdict("unsupported", reason)
+    readings = found if found is not None else absent(metric.quantities, verdict.status, verdict.reason or "")
+    settings = subject.conditions.of(metric, subject.place.name)
+    return [reading.model_copy(update={"settings": settings}) for reading in readings]
+
+
+def _readings(metric: Metric, subject: Subject) -> list[Reading]:
+    """What a metric yields; ValueError where something in it is NaN or infinite, which no record takes.
+
+    Readings of an accelerator name it in their detail, and the precision that they were taken in.
+    """
+    readings = list(metric.measure(subject))
+    precision.check()
+    if metric.device != "none" and (identity := subject.place.identity()):
+        about = {"device": identity, "precision": precision.current()}
+        readings = [reading.model_copy(update={"detail": reading.detail | about}) for reading in readings]
+    for reading in readings:
+        json.dumps(reading.model_dump(mode="json"), allow_nan=False)
+    return readings
+
+
+def _numbers(claim: Claim) -> dict[str, Number]:
+    """What a claim measures; ValueError where something in it is no finite number."""
+    found = dict(claim.measure()) if claim.measure else {}
+    for name, number in found.items():
+        if not math.isfinite(number):
+            raise ValueError(f"{name} is {number}")
+    return found

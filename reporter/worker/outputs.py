@@ -1,0 +1,106 @@
+"""What a network returns: all tensors in it, and which of them are the class scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from torch import Tensor
+
+from reporter.model import UnsupportedError
+
+NAMES = ("logits", "scores", "out", "output", "outputs", "pred", "preds", "prediction", "predictions", "class_logits",
+         "cls_logits", "y_hat", "main")  # fmt: skip
+"""Names that class scores have in a dict, a dataclass or a named tuple, most usual first."""
+AUXILIARY = ("aux", "side", "deep")
+"""How names of further scores begin, those of heads that only help to train."""
+DEEPEST = 8
+"""Levels of nesting that are searched: an object may refer to itself."""
+
+
+def tensors(output: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, Tensor]]:
+    """Every tensor in what a network returns, each with its keys and positions joined by dots."""
+    if isinstance(output, Tensor):
+        yield name, output
+        return
+    for key, part in _parts(output) if depth < DEEPEST else ():
+        yield from tensors(part, f"{name}.{key}" if name else str(key), depth + 1)
+
+
+def scores(output: Any, classes: int | None = None) -> Tensor:
+    """The class scores, N x `classes` (any number where it is None); UnsupportedError where none can be recognized."""
+    return scores_and_heads(output, classes)[0]
+
+
+def scores_and_heads(output: Any, classes: int | None = None) -> tuple[Tensor, list[Tensor]]:
+    """The class scores, and the other tensors of the same shape: the scores of auxiliary heads, if there are any."""
+    found = [(name, flat) for name, tensor in tensors(output) if (flat := _as_scores(tensor, classes)) is not None]
+    if not found:
+        wanted = "N x classes" if classes is None else f"N x {classes}"
+        raise UnsupportedError(f"the network returns {describe(output)}; none is {wanted}: return the class scores")
+    chosen = _chosen([name for name, _ in found], isinstance(output, tuple | list) and not hasattr(output, "_fields"))
+    if chosen is None:
+        names = ", ".join(repr(name) for name, _ in found)
+        raise UnsupportedError(
+            f"the network returns {describe(output)}; {names} are all N x {found[0][1].shape[1]}: name the class "
+            "scores 'logits'"
+        )
+    main = found[chosen][1]
+    others = [tensor for index, (_, tensor) in enumerate(found) if index != chosen]
+    return main, [tensor for tensor in others if tensor.shape == main.shape]
+
+
+def describe(output: Any) -> str:
+    """What a network returns in a few words: a dict with the keys features (2 x 8), …."""
+    if isinstance(output, Tensor):
+        return f"a tensor of {_shape(output)}"
+    listed = [f"{name} ({_shape(tensor)})" for name, tensor in tensors(output)]
+    kind = type(output).__name__
+    if not listed:
+        return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind} without a tensor"
+    named = "items" if isinstance(output, tuple | list) and not hasattr(output, "_fields") else "keys"
+    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind} with the {named} {', '.join(listed[:8])}"
+
+
+def has_nan(output: Any) -> bool:
+    """Whether any number in what a network returns is NaN."""
+    return any(
+        bool(tensor.isnan().any()) for _, tensor in tensors(output) if tensor.is_floating_point() or tensor.is_complex()
+    )
+
+
+def _parts(output: Any) -> list[tuple[Any, Any]]:
+    """The keys and values of a container; empty for anything else."""
+    if isinstance(output, Mapping):
+        return list(output.items())
+    if isinstance(output, tuple) and hasattr(output, "_fields"):
+        return list(zip(output._fields, output, strict=False))
+    if isinstance(output, tuple | list):
+        return list(enumerate(output))
+    if is_dataclass(output):
+        return [(each.name, getattr(output, each.name, None)) for each in fields(output)]
+    return list(vars(output).items()) if hasattr(output, "__dict__") else []
+
+
+def _as_scores(tensor: Tensor, classes: int | None) -> Tensor | None:
+    """A tensor as N x classes, without trailing dimensions of 1; None where it is not of that shape."""
+    if not tensor.is_floating_point() or tensor.dim() < 2 or any(size != 1 for size in tensor.shape[2:]):
+        return None
+    return tensor.flatten(1) if classes is None or tensor.shape[1] == classes else None
+
+
+def _chosen(names: list[str], ordered: bool) -> int | None:
+    """Which of several candidates the scores are: by name, or the first of a sequence."""
+    last = [name.rpartition(".")[2].lower() for name in names]
+    for name in NAMES:
+        if name in last:
+            return last.index(name)
+    plain = [index for index, name in enumerate(last) if not name.startswith(AUXILIARY)]
+    if len(plain) == 1 or ordered:
+        return plain[0] if plain else 0
+    return 0 if len(names) == 1 else None
+
+
+def _shape(tensor: Tensor) -> str:
+    return " x ".join(map(str, tensor.shape)) or "no dimensions"

@@ -1,0 +1,51 @@
+"""Numerical settings of torch that decide which kernels run: full float32, and no search for cuDNN's algorithms."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any
+
+from reporter.model import ReporterError
+
+FP32 = "ieee"
+"""float32 computed in float32: neither TF32 nor bfloat16."""
+PLACES = (
+    "cuda.matmul", "cudnn", "cudnn.conv", "cudnn.rnn", "mkldnn", "mkldnn.conv", "mkldnn.matmul", "mkldnn.rnn"
+)  # fmt: skip
+"""Where torch.backends has a setting `fp32_precision`, besides its own."""
+FLAGS = {"cudnn.benchmark": False, "cudnn.deterministic": False}
+WANTED: dict[str, Any] = dict.fromkeys(("fp32_precision", *(f"{place}.fp32_precision" for place in PLACES)), FP32)
+WANTED |= FLAGS
+
+
+def fix() -> None:
+    """Set all of them.
+
+    The older switches come first: `cudnn.allow_tf32 = False` alone leaves fp32_precision at "none", which the setting
+    of torch.backends then overrides, and a switch that differs from fp32_precision makes torch raise an error.
+    """
+    import torch
+
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    for name, value in WANTED.items():
+        place, _, setting = name.rpartition(".")
+        setattr(attrgetter(place)(torch.backends) if place else torch.backends, setting, value)
+
+
+def current() -> dict[str, Any]:
+    """What they are now, by their names in torch.backends."""
+    import torch
+
+    return {name: attrgetter(name)(torch.backends) for name in WANTED}
+
+
+def check() -> None:
+    """ReporterError where one of them is not as `fix` left it: a model changed it while it ran."""
+    for name, value in current().items():
+        if value != WANTED[name]:
+            raise ReporterError(
+                f"the model set torch.backends.{name} to {value!r} while it ran; all models are measured with "
+                f"{WANTED[name]!r}: remove this from its code"
+            )

@@ -1,0 +1,140 @@
+"""What the parts of a network cost: its stages, whose parameters and multiply-adds sum up to those of the whole."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from torch import nn
+
+from reporter.worker.auxiliary_heads import modules
+from reporter.worker.layers import Row, Shape, Visit, Visits, call, class_name, is_block, told
+
+POOLING = (nn.MaxPool2d, nn.AvgPool2d)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A layer, or a block that is not taken apart; one `alone` shares its stage with no other that computes."""
+
+    name: str
+    kind: str
+    level: int | None
+    output: Shape
+    parameters: int
+    macs: int
+    alone: bool
+    pools: bool = False
+
+
+def stages(network: nn.Module, met: Visits, size: int, heads: Collection[str] = ()) -> list[Row]:
+    """The stages of a network whose images are `size` wide; their parameters and MACs sum up to the network's.
+
+    The auxiliary heads, by name, belong to none.
+
+    A block stands alone, and so does a linear layer; other layers join the stage before them unless they compute on
+    another grid.
+    """
+    groups: list[list[Part]] = []
+    for part in _parts(network, met, size, heads):
+        if groups and _joins(part, groups[-1]):
+            groups[-1].append(part)
+        else:
+            groups.append([part])
+    rows = [_row(group) for group in groups]
+    return [row for row in rows if row["parameters"] or row["macs"]]
+
+
+def _parts(network: nn.Module, met: Visits, size: int, heads: Collection[str]) -> Iterator[Part]:
+    """The network taken apart, each parameter in one part: what runs in its order, then what does not, then a rest."""
+    order = {name: rank for rank, name in enumerate(met)}
+    seen = {id(parameter) for head in modules(network, heads) for parameter in head.parameters()}
+    names = sorted(_closed(network, "", met, size, heads), key=lambda name: order.get(name, len(order)))
+    spent = _shares(met, set(names))
+    for name, module in zip(names, modules(network, names), strict=True):
+        visit = met.get(name, Visit(module))
+        fresh = [parameter for parameter in module.parameters() if id(parameter) not in seen]
+        seen |= {id(parameter) for parameter in fresh}
+        weights, alone = (
+            sum(parameter.numel() for parameter in fresh),
+            is_block(module) or isinstance(module, nn.Linear),
+        )
+        about = (_kind(module), level(visit.output, size), visit.output, weights, spent[name])
+        yield Part(name, *about, alone, isinstance(module, POOLING))
+    for name, parameter in network.named_parameters():
+        if id(parameter) not in seen:
+            yield Part(name, "Parameter", None, tuple(parameter.shape), parameter.numel(), 0, alone=True)
+    if rest := spent[""]:
+        yield Part("forward", type(network).__name__, None, (), 0, rest, alone=True)
+
+
+def _shares(met: Visits, names: Collection[str]) -> Counter[str]:
+    """The MACs of each part: those spent while it ran and no other part around it; under "" those of no part."""
+    shares: Counter[str] = Counter()
+    for running, macs in met.spent.items():
+        around = (outer for name in running for outer in _outer(name))
+        shares[next((name for name in around if name in names), "")] += macs
+    return shares
+
+
+def _outer(name: str) -> Iterator[str]:
+    """The modules that contain a module, outermost first, and itself; a list of modules among them never runs."""
+    parts = name.split(".")
+    return (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+
+
+def _closed(module: nn.Module, prefix: str, met: Visits, size: int, heads: Collection[str]) -> Iterator[str]:
+    """Names of the largest parts that need not be opened."""
+    for name, child in module.named_children():
+        if prefix + name in heads:
+            continue
+        if _opens(child, prefix + name, met, size) or any(head.startswith(f"{prefix}{name}.") for head in heads):
+            yield from _closed(child, f"{prefix}{name}.", met, size, heads)
+        else:
+            yield prefix + name
+
+
+def _opens(module: nn.Module, name: str, met: dict[str, Visit], size: int) -> bool:
+    """Whether a part is more than a block: its layers span more than one halving of the grid, or are a mere list."""
+    inside = [visit for key, visit in met.items() if key.startswith(f"{name}.") and not is_block(visit.module)]
+    levels = {found for visit in inside if (found := level(visit.output, size)) is not None}
+    plain = type(module) is nn.Sequential and not any(map(is_block, module))
+    return plain or bool(levels and max(levels) - min(levels) > 1)
+
+
+def _joins(part: Part, group: list[Part]) -> bool:
+    if part.alone:
+        return False
+    return not part.macs or (not group[0].alone and part.level == group[0].level)
+
+
+def _row(group: list[Part]) -> Row:
+    """A stage as it is stored: named after its first and last part that is more than a passing through."""
+    named = [part for part in group if part.parameters or part.macs or part.pools] or group[:1]
+    kinds = Counter(part.kind for part in named if part.macs or part.pools) or Counter([named[0].kind])
+    return {
+        "name": named[0].name if len(named) == 1 else f"{named[0].name} – {named[-1].name}",
+        "kind": ", ".join(kind if count == 1 else f"{count} × {kind}" for kind, count in kinds.items()),
+        "level": named[0].level,
+        "output": told(named[-1].output),
+        "parameters": sum(part.parameters for part in group),
+        "macs": sum(part.macs for part in group),
+    }
+
+
+def _kind(module: nn.Module) -> str:
+    """What a part is: a layer, a block, or so and so many blocks of a kind."""
+    kinds = Counter(class_name(child) for child in module.children())
+    if isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict) and len(kinds) == 1:
+        ((kind, count),) = kinds.items()
+        return f"{count} × {kind}"
+    return class_name(module) if kinds else call(module)
+
+
+def level(shape: Shape, size: int) -> int | None:
+    """How often a square grid was halved since the image, channels first or last; None for what is no such grid."""
+    if len(shape) != 3 or shape[1] not in (shape[0], shape[2]) or shape[1] < 2:
+        return None
+    return round(math.log2(size / shape[1]))

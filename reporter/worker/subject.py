@@ -1,0 +1,190 @@
+"""One network under measurement, with its inputs: each part is made once, on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+from time import perf_counter
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from reporter.model import Architecture, Reading
+from reporter.model.attempts import attempt
+from reporter.model.settings import Conditions
+from reporter.worker import precision, timing
+from reporter.worker.auxiliary_heads import auxiliary_heads
+from reporter.worker.building import built, on_meta
+from reporter.worker.classifier_heads import scores
+from reporter.worker.counting import Counts, count
+from reporter.worker.device import Device, named
+from reporter.worker.input_format import Form, form
+from reporter.worker.timing import Sampler
+
+Result = TypeVar("Result")
+Counted = tuple[Result, str | None]
+"""What a counting pass found, and why it did not run on meta; None where it did."""
+INPUTS = 4
+"""How many different inputs take turns, so that no cache learns one of them by heart."""
+
+
+class Subject:
+    """An architecture on a device under some conditions; `building` counts the seconds spent on making networks.
+
+    `place` is the device with its runtime, `device` is what tensors are moved to. `round` is which of the rounds this
+    is; `sample` is how times are taken: on their own, or in turns with another process.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        device: str | Device,
+        conditions: Conditions,
+        number: int = 0,
+        sample: Sampler = timing.sample,
+    ) -> None:
+        self.architecture = architecture
+        self.place = device if isinstance(device, Device) else named(device)
+        self.device = torch.device(self.place.name)
+        self.conditions = conditions
+        self.round = number
+        self.sample = sample
+        self.building = 0.0
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The real network on the device, evaluating, with random weights."""
+        return self._made(self.device)
+
+    @cached_property
+    def meta(self) -> nn.Module:
+        """The same network without memory: shapes only."""
+        return self._made("meta")
+
+    @cached_property
+    def real(self) -> nn.Module:
+        """An initialized one on the CPU, for passes that meta cannot run: values may decide where an operator reads."""
+        return self.build()
+
+    def take(self, device: str | torch.device) -> nn.Module:
+        """A new network on a device, to be changed or trained.
+
+        Never one that was used before: a tensor that it caches under inference mode, or for another image size, would
+        make training fail. The one used before is released first, so that memory holds one of them.
+        """
+        self.__dict__.pop("meta" if str(device) == "meta" else "network", None)
+        return self._made(device)
+
+    @property
+    def counts(self) -> Counts:
+        """What one inference of one native input costs, counted on meta, or on the CPU where it has to be."""
+        return self.counting[0]
+
+    @cached_property
+    def counting(self) -> Counted[Counts]:
+        """The counts, and why they were not taken on meta."""
+        return self.counted(lambda device: count(self.on(device), self.input(1, device)))
+
+    @cached_property
+    def heads(self) -> tuple[str, ...]:
+        """The names of the auxiliary heads; none where no inference can be run."""
+        counts, _ = attempt(lambda: self.counts)
+        if counts is None or not counts.unread:
+            return ()
+        training, _ = attempt(partial(self.counted, self._count_training))
+        learning = {name for name, _ in self.meta.named_parameters()} - training[0].unread if training else set()
+        return auxiliary_heads(self.meta, counts.unread, learning)
+
+    @cached_property
+    def classes(self) -> int:
+        """How many classes it is measured with: as many as the architecture says, or as it has."""
+        return self.architecture.classes or self.counted(self._count_classes)[0]
+
+    def counted(self, work: Callable[[str], Result]) -> Counted[Result]:
+        """What `work` gives on meta; where meta tensors do not support the model, on the CPU, with the reason."""
+        found, verdict = attempt(partial(work, "meta"))
+        return (work("cpu"), verdict.reason) if found is None else (found, None)
+
+    def one_size(self) -> str | None:
+        """Why no image of the data set goes through the network, though those of its native size do; else None."""
+        native, size = self.architecture.input_size, self.conditions.image_size
+        (_, own), (_, other) = (attempt(partial(self.counted, partial(self._infer, side))) for side in (native, size))
+        if own.status != "ok" or other.status == "ok":
+            return None
+        return f"takes images of {native} pixels, not the {size} of the fine-tuning ({other.reason})"
+
+    def trains(self, size: int) -> bool:
+        """Whether images of a side go through the network while it trains, auxiliary heads included."""
+        kept = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(kept):  # the seed of a training stays in force
+            return attempt(partial(self.counted, partial(self._infer, size, training=True)))[1].status == "ok"
+
+    def build(self) -> nn.Module:
+        """A new network on the CPU, evaluating."""
+        start = perf_counter()
+        torch.manual_seed(0)
+        with torch.inference_mode(False):  # its weights can be trained wherever it is first used
+            network = self.fresh(self.architecture.classes).eval()
+        self.building += perf_counter() - start
+        return network
+
+    def fresh(self, classes: int) -> nn.Module:
+        """A new one with a head for `classes`; its code changes no precision, and inference mode does not reach it."""
+        with torch.inference_mode(False):
+            network = built(self.architecture, classes)
+        precision.fix()
+        return network
+
+    def on(self, device: str) -> nn.Module:
+        """The network for a counting pass on `meta` or on the `cpu`."""
+        return self.meta if device == "meta" else self.real
+
+    def _count_training(self, device: str) -> Counts:
+        return count(self._made(device).train(), self.input(2, device))
+
+    def _count_classes(self, device: str) -> int:
+        return scores(self.on(device), self.input(1, device)).shape[-1]
+
+    @torch.no_grad()
+    def _infer(self, size: int, device: str, training: bool = False) -> tuple[object]:
+        return (self._made(device).train(training)(self.input(2, device, size)),)
+
+    def _made(self, device: str | torch.device) -> nn.Module:
+        with torch.inference_mode(False):
+            network = on_meta(self.build) if str(device) == "meta" else self.build().to(device)
+        self.form = form(network)
+        return network
+
+    @cached_property
+    def form(self) -> Form:
+        """The data type and memory format of its images."""
+        return form(self.meta)
+
+    def input(self, batch: int, device: str | torch.device | None = None, size: int | None = None) -> Tensor:
+        """Seeded normal images in the model's own form: batch x 3 x size x size; native size by default.
+
+        On meta they have no values.
+        """
+        side = size or self.architecture.input_size
+        if str(device) == "meta":
+            return self.form(torch.empty(batch, 3, side, side, device="meta"))
+        return self.form(torch.randn(batch, 3, side, side, generator=_seeded())).to(device or self.device)
+
+    def inputs(self, batch: int) -> Iterator[Tensor]:
+        """Several inputs on the device, in turn, without end."""
+        images = self.input(batch * INPUTS).split(batch)
+        while True:
+            yield from images
+
+
+def marked(reading: Reading, refusal: str | None) -> Reading:
+    """A counted reading, with the reason in its row where the pass did not run on meta."""
+    if refusal is None:
+        return reading
+    reason = f"counted by a forward pass on the CPU, because meta tensors do not support the model ({refusal})"
+    return reading.model_copy(update={"reason": reason, "detail": {**reading.detail, "counted_on": "cpu"}})
+
+
+def _seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)

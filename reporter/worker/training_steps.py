@@ -1,0 +1,206 @@
+"""What the training metrics share: images, networks that are ready to learn, single steps and gradients."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, partial
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from reporter.model import UnsupportedError, Way
+from reporter.model.attempts import one_line
+from reporter.model.settings import Conditions
+from reporter.registry.selection import DATA_ROOT, dataset
+from reporter.worker import precision
+from reporter.worker.auxiliary_heads import drop_auxiliary
+from reporter.worker.checkpoints import freeze, head, load_but_head, own_weights
+from reporter.worker.finetuning import Images, Recipe, batches, loss_of
+from reporter.worker.images import SkippedImages
+from reporter.worker.input_format import form
+from reporter.worker.subject import Subject
+
+WEIGHTED = (nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd)
+"""The layers whose gradients the gradient ratio compares."""
+
+
+def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, Images, Recipe]:
+    """What a step of the recipe takes: the network as it is measured, and a batch as the fine-tuning has them."""
+    conditions = subject.conditions
+    network, _ = _fit(subject, subject.take(device))
+    images = subject.input(conditions.batch_size, device, conditions.image_size)
+    labels = torch.arange(conditions.batch_size, device=device) % subject.classes
+    recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size)
+    return network.train(), (images, labels), recipe
+
+
+def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, Images, int]:
+    """Training and held-out images on the device, and the number of classes."""
+    root = Path(os.path.expanduser(conditions.data_root or DATA_ROOT))  # Path.home() raises without a home
+    chosen = dataset(conditions.dataset)
+    parts = []
+    for train in (True, False):
+        images, labels = chosen.load(root, conditions.image_size, train)
+        keep = slice(None) if train else slice(conditions.test_images)
+        parts.append((images[keep].to(device), labels[keep].to(device)))
+    return parts[0], parts[1], int(max(labels.max() for _, labels in parts)) + 1
+
+
+@contextmanager
+def noting_skipped() -> Iterator[list[str]]:
+    """Collects a line for each part of a data set with images that could not be read and were left out."""
+    lines: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SkippedImages)
+        yield lines
+    lines += [str(note.message) for note in caught if isinstance(note.message, SkippedImages)]
+
+
+def learner(subject: Subject, classes: int, seed: int, way: Way = "full") -> tuple[nn.Module, dict[str, Any]]:
+    """A network with a head for `classes`, from trained weights where they are asked for and can be had.
+
+    For a probe all but the head is frozen, and there are no auxiliary heads.
+    """
+    torch.manual_seed(seed)
+    network = subject.fresh(classes)
+    about: dict[str, Any] = {"weights": "random", "weights_reason": None}
+    if way != "scratch":
+        about = _begin(network, subject, classes)
+    if way == "probe" and subject.heads:
+        drop_auxiliary(network, subject.heads)
+        about |= {"auxiliary_dropped": "a linear probe trains the head alone"}
+    if way == "probe":
+        freeze(network, head(subject.architecture, classes))
+    precision.fix()  # a head is found by building the model again
+    network, dropped = _fit(subject, network.to(subject.device))
+    return network, {"auxiliary_dropped": dropped, **about}
+
+
+def initial_gradient_ratio(subject: Subject, train: Images, classes: int, seed: int) -> float:
+    """The gradient ratio of a new network, random weights before the first step."""
+    torch.manual_seed(seed)
+    network = subject.fresh(classes).to(subject.device)
+    drop_auxiliary(network, subject.heads)
+    return gradient_ratio(network, train, subject.conditions.batch_size, seed, classes)
+
+
+def gradient_ratio(network: nn.Module, train: Images, size: int, seed: int, classes: int | None = None) -> float:
+    """Norm of the gradient in the first layer's weights over that in the last's, on one batch; changes the network.
+
+    A weight that is computed from others (weight norm, pruning) counts as it is used.
+    `UnsupportedError` where one of the two has no gradient.
+    """
+    used: list[tuple[str, Tensor]] = []
+
+    def note(module: nn.Module, _: object, __: object, name: str) -> None:
+        weight = module.weight
+        assert isinstance(weight, Tensor)
+        if weight.requires_grad and not weight.is_leaf:
+            weight.retain_grad()
+        used.append((name, weight))
+
+    for name, module in network.named_modules():
+        if isinstance(module, WEIGHTED) and isinstance(getattr(module, "weight", None), Tensor):
+            module.register_forward_hook(partial(note, name=name))
+    network.zero_grad(set_to_none=True)
+    images, labels = next(batches(train, size, 1, seed))
+    with parametrize.cached():
+        output = network.train()(form(network)(images))
+        recipe = Recipe(0.0, 0.0, 0.0, 1, size)
+        loss_of(output, labels, recipe, classes).backward()
+    first, last = _ends(used)
+    if not last.norm():
+        raise UnsupportedError("no gradient reached the last layer")
+    ratio = float(first.norm() / last.norm())
+    if not math.isfinite(ratio):
+        raise ValueError(f"the ratio of the gradients is {ratio}")
+    return ratio
+
+
+def _ends(used: list[tuple[str, Tensor]]) -> tuple[Tensor, Tensor]:
+    """The gradients of the first layer's weights and of the last's that the loss depends on."""
+    if not used:
+        raise UnsupportedError("no convolution or linear layer holds its weights, so there is no ratio of gradients")
+    name, first = used[0]
+    reached = [weight.grad for _, weight in used if weight.grad is not None]
+    if first.grad is None:
+        why = "are not reached by the loss" if first.requires_grad else "are frozen"
+        raise UnsupportedError(f"the weights of the first layer, {name}, {why}, so they have no gradient")
+    return first.grad, reached[-1]
+
+
+def _fit(subject: Subject, network: nn.Module) -> tuple[nn.Module, str | None]:
+    """Drops auxiliary heads that images of the fine-tuning's size are too small for, with the reason."""
+    size, heads = subject.conditions.image_size, subject.heads
+    if not heads or subject.trains(size):
+        return network, None
+    drop_auxiliary(network, heads)
+    return network, f"images of {size} px are too small for the auxiliary head"
+
+
+def _begin(network: nn.Module, subject: Subject, classes: int) -> dict[str, Any]:
+    """Gives a network the weights that it starts from; tells which, and why random ones."""
+    conditions = subject.conditions
+    if conditions.checkpoint:
+        state, about = own_weights(Path(conditions.checkpoint_file or ""), conditions.checkpoint)
+        removed = load_but_head(network, state, head(subject.architecture, classes), subject.heads)
+        if removed:
+            about["weights"] += f", prefix {removed} removed"
+            about["checkpoint"] |= {"prefix_removed": removed}
+        return {**about, "weights_reason": None}
+    if conditions.weights == "random":
+        return {"weights": "random", "weights_reason": "asked for"}
+    weights, reason = _pretrain(network, subject, classes)
+    return {"weights": weights, "weights_reason": reason}
+
+
+def _pretrain(network: Any, subject: Subject, classes: int) -> tuple[str, str | None]:
+    name, weights = subject.architecture.name, subject.architecture.weights
+    if weights is None:
+        if subject.conditions.weights == "pretrained":
+            raise ValueError("no published ImageNet weights; use --weights auto or random")
+        return "random", subject.architecture.unpublished or "no published ImageNet weights"
+    try:
+        state = _checkpoint(name, weights)
+    except OSError as error:
+        if subject.conditions.weights == "pretrained":
+            raise
+        return "random", one_line(str(error))
+    load_but_head(network, state, head(subject.architecture, classes), subject.heads)
+    if hasattr(network, "transform_input"):
+        network.transform_input = True
+    return weights, None
+
+
+def _checkpoint(name: str, weights: str) -> Mapping[str, Tensor]:
+    """The checkpoint from torch hub's folder, or downloaded to it, its hash checked; OSError names the file wanted."""
+    from torchvision.models import get_model_weights
+
+    chosen = get_model_weights(name)[weights]
+    wanted = Path(torch.hub.get_dir()) / "checkpoints" / chosen.url.rsplit("/", 1)[-1]
+    if wanted.exists() and not is_genuine(wanted):
+        why = "in torch hub's checkpoints is not the published file, by its hash; delete it"
+        raise OSError(f"no {weights} weights: {wanted.name} {why}")
+    try:
+        state: Mapping[str, Tensor] = chosen.get_state_dict(progress=False, check_hash=True, weights_only=True)
+        return state
+    except (OSError, RuntimeError, HTTPException) as error:
+        raise OSError(f"no {weights} weights: {wanted.name} is not in torch hub's checkpoints and {error}") from None
+
+
+@cache
+def is_genuine(path: Path) -> bool:
+    """Whether a file's SHA-256 begins as its name says, NAME-HASH.pth; torch itself looks only when it downloads."""
+    found = re.search(r"-([a-f0-9]{8,})\.", path.name)
+    with path.open("rb") as file:
+        return found is None or hashlib.file_digest(file, "sha256").hexdigest().startswith(found[1])
