@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from reporter.model import Architecture
-from reporter.registry import selection
+from reporter.worker import lookup
 
 
 class Slowed(nn.Module):
@@ -33,11 +33,11 @@ class Slowed(nn.Module):
 
 
 def build(name: str, count: int, classes: int) -> nn.Module:
-    return Slowed(selection.find(name).build(classes), count)
+    return Slowed(lookup.find(name).build(classes), count)
 
 
 def slowed(name: str, percent: int, count: int) -> Architecture:
-    return replace(selection.find(name), name=f"{name}_{percent}", build=partial(build, name, count), weights=None)
+    return replace(lookup.find(name), name=f"{name}_{percent}", build=partial(build, name, count), weights=None)
 
 
 resnet18_5 = slowed("resnet18", 5, 13)

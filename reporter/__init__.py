@@ -25,10 +25,11 @@ intervals.py rounds.py runs.py      95 % intervals of times, from the rounds of 
 
 from __future__ import annotations
 
+from reporter.version import __version__
+
 TYPE_CHECKING = False  # as in typing, which is not imported while the current folder may be on sys.path
 
-__version__ = "0.1.0"
-__all__ = ["load", "measure"]
+__all__ = ["__version__", "load", "measure"]
 
 if TYPE_CHECKING:
     from typing import Any

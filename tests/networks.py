@@ -11,7 +11,7 @@ from torch import nn
 
 from reporter.model import Architecture
 from reporter.model.settings import PRESETS, Conditions
-from reporter.registry.selection import find
+from reporter.worker.lookup import find
 from reporter.worker.subject import Subject
 
 CONDITIONS = Conditions(**{**PRESETS["quick"], "batch_size": 4, "weights": "random"})

@@ -21,7 +21,8 @@ from reporter import facts
 from reporter.architectures.torchvision import described, discover
 from reporter.metrics.size import measure as measure_size
 from reporter.model import Architecture
-from reporter.registry.selection import find, known
+from reporter.registry.selection import known
+from reporter.worker.lookup import find
 
 HEADS = {"googlenet": 13_004_888 - 6_624_904, "inception_v3": 27_161_264 - 23_834_568}
 """Parameters of the auxiliary heads; GoogLeNet's published count leaves them out, Inception v3's has its one in."""

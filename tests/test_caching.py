@@ -11,8 +11,8 @@ from networks import own, subject
 from torch import Tensor, nn
 
 from reporter.model import Metric
-from reporter.registry import references as own_networks
 from reporter.registry.catalog import collect
+from reporter.worker import references as own_networks
 from reporter.worker.main import measure
 
 METRICS = {name: metric for name, metric in collect("reporter.metrics", Metric).items() if metric.device != "cuda"}

@@ -16,9 +16,9 @@ from networks import CONDITIONS, own, small, subject
 from torch import nn
 
 from reporter.metrics import finetune
-from reporter.registry.selection import find
 from reporter.worker.checkpoints import freeze, head, load_but_head, own_weights
 from reporter.worker.finetuning import PROBE_RATE, Recipe, fine_tune
+from reporter.worker.lookup import find
 from reporter.worker.training_steps import learner, load_images
 
 BACKBONE = os.environ.get("REPORTER_BACKBONE", "")

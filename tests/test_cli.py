@@ -151,8 +151,8 @@ def test_list_of_all_torchvision() -> None:
 def test_torch_is_not_imported(arguments: list[str], tmp_path: Path) -> None:
     for record in lecture()[:3]:
         record_files.save(tmp_path, record)
-    code = "import sys; from reporter.cli.main import main\ntry: main(sys.argv[1:])\nfinally: print(HEAVY & set(sys.modules))"
-    code = f"HEAVY = {HEAVY}; {code}"
+    lines = (f"HEAVY = {HEAVY}", "import sys; from reporter.cli.main import main", "try: main(sys.argv[1:])")
+    code = "\n".join((*lines, "finally: print(HEAVY & set(sys.modules))"))
     command = [sys.executable, "-c", code, *(str(tmp_path) if word == "FOLDER" else word for word in arguments)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "set()")

@@ -17,7 +17,7 @@ from commands import call
 from networks import own, small, subject
 from torch import Tensor, nn
 
-from reporter.registry import references as own_networks
+from reporter.worker import references as own_networks
 from reporter.worker.checkpoint_check import checkpoint_error
 from reporter.worker.training_steps import learner
 

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from reporter.model import Metric, Reading
-from reporter.registry import references
 from reporter.registry.catalog import collect
+from reporter.worker import references
 from reporter.worker.main import measure
 from reporter.worker.subject import Subject
 

@@ -9,8 +9,8 @@ import torch
 from commands import call
 from torch import nn
 
-from reporter.registry import references
 from reporter.store import record_files
+from reporter.worker import references
 from reporter.worker.trial import _other_images, trial
 
 FIELD = Path(__file__).parent / "data" / "field_cases"

@@ -17,11 +17,11 @@ from torch import nn
 from reporter.host.job import Job
 from reporter.model import Architecture, Metric, ReporterError
 from reporter.model.settings import settings
-from reporter.registry import references
 from reporter.registry.catalog import collect
-from reporter.registry.selection import find
 from reporter.store import record_files
+from reporter.worker import references
 from reporter.worker.classifier_heads import with_classes
+from reporter.worker.lookup import find
 from reporter.worker.main import run as work
 
 NETS = """

@@ -18,6 +18,7 @@ from reporter.architectures.torchvision import discover
 from reporter.model import Architecture
 from reporter.registry import plugins, selection
 from reporter.store import record_files
+from reporter.worker import lookup
 
 QUICK = ("--preset", "quick", "--weights", "random")
 NETS = """
@@ -228,4 +229,4 @@ def test_a_package_may_have_its_own_of_what_only_torchvision_has(monkeypatch: py
     for word in ("vit_b_16", "vit_b_*", "torchvision", "all"):
         found = {entry.name: entry for entry in selection.select(word, discover)}
         assert found["vit_b_16"] is mine
-    assert selection.find("vit_b_16") is mine
+    assert lookup.find("vit_b_16") is mine

@@ -9,10 +9,9 @@ import torch
 from networks import own, small, subject
 from torch import Tensor, nn
 
-from reporter.host import machine
 from reporter.model import Metric, ReporterError
 from reporter.registry.catalog import collect
-from reporter.worker import precision
+from reporter.worker import precision, torch_state
 from reporter.worker.main import measure
 from reporter.worker.training_steps import learner
 
@@ -44,7 +43,7 @@ def test_the_older_switch_alone_leaves_it_to_others() -> None:
     assert torch.backends.cudnn.conv.fp32_precision == "tf32"
     with pytest.raises(ReporterError, match=r"set torch.backends.fp32_precision to 'tf32' while it ran"):
         precision.check()
-    machine.settle()
+    torch_state.settle()
     precision.check()
     torch.backends.fp32_precision = "tf32"
     assert torch.backends.cudnn.conv.fp32_precision == "ieee"

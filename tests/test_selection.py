@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from reporter import facts
 from reporter.architectures.torchvision import discover
 from reporter.model import Architecture, ReporterError
-from reporter.registry.selection import dataset, datasets, find, known, select
+from reporter.registry.selection import dataset, datasets, known, select
+from reporter.worker.lookup import find
 
 LECTURE = [
     *("alexnet", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "googlenet", "inception_v2", "bn_inception", "inception_v3"),

@@ -13,8 +13,8 @@ from commands import call
 from networks import definition_of_0_1_0
 
 from reporter.model import Architecture, sources
-from reporter.registry import references
 from reporter.registry.selection import known
+from reporter.worker import references
 
 MAIN = '''"""A network."""
 

@@ -20,7 +20,6 @@ from samples import lecture, times
 
 from reporter.host import machine
 from reporter.model import FOREIGN_LOAD, Metric, ReporterError
-from reporter.registry import references as owned
 from reporter.registry.catalog import collect
 from reporter.report.comparison import Comparison, compare
 from reporter.report.language import language
@@ -29,6 +28,7 @@ from reporter.report.table import Tabulation
 from reporter.report.tail_latency import relative
 from reporter.run.ledger import joined
 from reporter.stats.samples import percentile
+from reporter.worker import references as owned
 from reporter.worker.main import measure
 
 KEY = "latency_cpu_1thread"

@@ -18,8 +18,9 @@ from reporter.architectures import timm as ours
 from reporter.metrics import fvcore_macs
 from reporter.metrics.size import measure as measure_size
 from reporter.model import ReporterError
-from reporter.registry.selection import find, select
+from reporter.registry.selection import select
 from reporter.store import record_files
+from reporter.worker.lookup import find
 
 timm = pytest.importorskip("timm")
 

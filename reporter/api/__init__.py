@@ -1,1 +1,1 @@
-"""TODO api"""
+"""The Python API: `reporter.measure` and `reporter.load`; see docs/api.md."""

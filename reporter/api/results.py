@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from reporter.model import Chart, Reading, Record, ReporterError
-from reporter.registry.catalog import collect, nearest
+from reporter.model.names import nearest
+from reporter.registry.catalog import collect
 from reporter.report import build, run_history
 from reporter.report.comparison import Comparison, compare
 from reporter.report.language import SOURCE, language

@@ -16,8 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypedDict, Unpack
 
-import reporter
-from reporter.host import files, interrupts
+from reporter.host import files, importing, interrupts
 from reporter.host.exit_codes import USAGE
 from reporter.model import Record, ReporterError
 from reporter.model.settings import Preset, Weights, settings
@@ -62,8 +61,7 @@ def measure(
 
 def _ask(question: str) -> str:
     """What the process answers; ReporterError with its last line where it has none."""
-    here = str(Path(reporter.__file__).parents[1])
-    path = os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH", "")) if part)
+    path = os.pathsep.join(part for part in (importing.ROOT, os.environ.get("PYTHONPATH", "")) if part)
     variables = os.environ | {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
     command = [sys.executable, "-m", "reporter.api.single"]
     done = subprocess.run(command, input=question, capture_output=True, text=True, check=False, env=variables)

@@ -18,7 +18,7 @@ def measure() -> dict[str, float]:
     """How far the gate's weights move when each channel's maximum changes alone, and when its average does."""
     import torch
 
-    from reporter.registry.selection import find
+    from reporter.worker.lookup import find
 
     torch.manual_seed(0)
     network: Any = find("se_resnet50").build(10)

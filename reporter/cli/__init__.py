@@ -1,1 +1,1 @@
-"""TODO cli"""
+"""The command line: options, progress, and a file for each subcommand."""

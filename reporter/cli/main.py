@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-import reporter
 from reporter.cli.options import main_options
 from reporter.host import files, interrupts, printing
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
 from reporter.model import ReporterError
 from reporter.registry import plugins
 from reporter.registry.catalog import collect
+from reporter.version import __version__
 
 if TYPE_CHECKING:
     from reporter.compare.baseline_file import Kept
@@ -31,7 +31,7 @@ COLLECTING = (100_000, 50, 100)
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(reporter.__version__, prog_name="reporter")
+@click.version_option(__version__, prog_name="reporter")
 @main_options
 @click.pass_context
 def command(

@@ -1,13 +1,12 @@
-"""Two runs become what changed between them, and whether it is noise; never imports torch.
+"""What changed between two runs, and whether it is noise. Never imports torch.
 
-compare.py       two lists of records -> Differences, and the folders they come from
-pairs.py         which record stands against which, and the exact gate
-times.py         the statistical gate: the rule for times stands there
-recent.py        the rule of --fail-on level: a run compared with the level of earlier ones
-levels.py        changes of level in the history, for the report
-noise.py         how far times move by themselves: between rounds, between networks, between nights
-differences.py   the nouns, and what --fail-on makes of them
-grouped.py       findings of one reason or metric become one line
-words.py         Differences as text
+folders.py       two lists of records -> Differences, and the folders that they come from
+matching.py      which record is compared with which, and the exact gate
+times.py         the statistical gate: the rule for times
+recent_level.py  the rule of --fail-on level: a run compared with the level of earlier ones
+levels.py        changes of level in the run history, for the report
+noise.py         how far times move by themselves: between rounds, architectures and runs
+paired.py        the statistical gate of `reporter ab`
+differences.py   what a comparison finds, and what --fail-on makes of it
 document.py      Differences as JSON
 """

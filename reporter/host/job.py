@@ -17,6 +17,12 @@ TRIAL = "trial "
 CHECKPOINT = "checkpoint "
 """The same for one that asks whether a checkpoint fits: architecture, file and SHA-256 follow as JSON."""
 
+USUAL = "build"
+"""A function of this name leaves it to its file to name the network."""
+TOLD = ("name", "family", "year", "paper", "input_size", "variant", "weights", "learning_rate", "label_smoothing",
+        "auxiliary_loss", "published", "classes", "made_of", "caution")  # fmt: skip
+"""What a worker tells of it, so that the parent knows it without running its code."""
+
 
 class Job(BaseModel):
     """Some metrics of one architecture on one device, in one fresh process; `round` counts the rounds of timed ones.

@@ -17,10 +17,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import reporter
 from reporter.host import cgroups
 from reporter.host.gpus import versions as gpu_versions
 from reporter.host.gpus import visible
+from reporter.version import __version__
 
 LEAST_SECONDS = 0.5
 """The system counts in hundredths of a second: what others did in less time than this cannot be told."""
@@ -62,7 +62,7 @@ def about() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """The versions that a reading depends on."""
-    found = {"python": platform.python_version(), "reporter": reporter.__version__}
+    found = {"python": platform.python_version(), "reporter": __version__}
     for package in PACKAGES:
         try:
             found[package] = version(package)
@@ -122,19 +122,6 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, NEVER))
 
 
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Torch's intra-operator threads, fixed for a while."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 @dataclass(frozen=True)
 class Load:
     """Seconds so far: passed, that processors were busy in all, and with this process; and how many processors."""
@@ -163,31 +150,6 @@ def load() -> Load | None:
     busy = (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")
     processors = sum(line.startswith("cpu") for line in lines) - 1
     return Load(monotonic(), busy, sum(os.times()[:2]), processors)
-
-
-def speed() -> float:
-    """Seconds per multiply-add on all threads: of a 3 x 3 convolution of 128 channels, as networks have them."""
-    import torch
-
-    from reporter.worker.timing import cpu_timer
-
-    settle()
-    images, layer = torch.randn(1, 128, 56, 56), torch.nn.Conv2d(128, 128, 3, padding=1)
-    with torch.inference_mode():
-        seconds = min(cpu_timer(lambda: layer(images), 10))
-    return seconds / (56 * 56 * 128 * 128 * 9)
-
-
-def settle(seed: int = 0) -> None:
-    """Fixes what else a measurement depends on: seeds, denormals, threads, precision, cuDNN's choice of algorithms."""
-    import torch
-
-    from reporter.worker import precision
-
-    torch.manual_seed(seed)
-    torch.set_flush_denormal(True)
-    torch.set_num_threads(usable_threads())
-    precision.fix()
 
 
 def _processor() -> tuple[str, list[str]]:

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING
 
 from reporter.metrics.latency import measure_latency, measure_throughput
 from reporter.model import Metric, Quantity, Reading, absent
-from reporter.model.fields import DEFAULT_MALLOC
+from reporter.model.fields import DEFAULT_MALLOC, DEFAULT_MALLOC_SHARE
 
 if TYPE_CHECKING:
     from reporter.worker.subject import Subject
 
-SHARE = 0.15
-"""Of the sampling time of other times: this is a second view of what they measure."""
 PLAINLY = (
     "with the default settings of the C library's allocator (glibc), which returns freed memory to the system, as in a "
     "service that is started plainly"
@@ -56,7 +54,9 @@ def measure(quantity: Quantity, timed: Callable[[Subject], Iterator[Reading]], s
         return
     _ = subject.network
     brief = copy(subject)
-    brief.conditions = subject.conditions.model_copy(update={"seconds": SHARE * subject.conditions.seconds})
+    seconds = DEFAULT_MALLOC_SHARE * subject.conditions.seconds
+    seconds = DEFAULT_MALLOC_SHARE * subject.conditions.seconds
+    brief.conditions = subject.conditions.model_copy(update={"seconds": seconds})
     yield from timed(brief)
 
 

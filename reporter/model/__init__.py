@@ -1,1 +1,60 @@
-"""TODO model"""
+"""The data model: what is compared and measured, and what of it is stored. Imports only `reporter.stats`.
+
+Extension files and plug-ins import these names from here.
+"""
+
+from reporter.model.architecture import Architecture, Way
+from reporter.model.extensions import Chart, Claim, Dataset, Metric, absent, exact
+from reporter.model.readings import (
+    DISTURBING,
+    EFFORT,
+    FOREIGN_LOAD,
+    GROUPS,
+    NOISY_SPREAD,
+    SCHEMA,
+    WITHIN,
+    Better,
+    Group,
+    LostRound,
+    Number,
+    Origin,
+    Quantity,
+    Reading,
+    ReporterError,
+    Status,
+    UnsupportedError,
+    Verdict,
+)
+from reporter.model.records import ComparedRecord, Evidence, Record
+
+__all__ = [
+    "DISTURBING",
+    "EFFORT",
+    "FOREIGN_LOAD",
+    "GROUPS",
+    "NOISY_SPREAD",
+    "SCHEMA",
+    "WITHIN",
+    "Architecture",
+    "Better",
+    "Chart",
+    "Claim",
+    "ComparedRecord",
+    "Dataset",
+    "Evidence",
+    "Group",
+    "LostRound",
+    "Metric",
+    "Number",
+    "Origin",
+    "Quantity",
+    "Reading",
+    "Record",
+    "ReporterError",
+    "Status",
+    "UnsupportedError",
+    "Verdict",
+    "Way",
+    "absent",
+    "exact",
+]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, field_validator, model_validator
 
-from reporter.model import run_medians as runs
+from reporter.model import run_medians
 from reporter.model.fields import FRACTIONS, UNITS, Name, Sample, are_numbers
-from reporter.stats import samples as statistics
+from reporter.stats import samples as sample_statistics
 
 if TYPE_CHECKING:
     from reporter.stats.intervals import Spread
@@ -155,7 +155,7 @@ class Reading(Model):
         if not self.measured:
             return None
         samples = [sample for part in self.counted for sample in part] if self.moved is not None else self.samples
-        return statistics.centre(samples, self.quantity.centre)
+        return sample_statistics.centre(samples, self.quantity.centre)
 
     @cached_property
     def interval(self) -> tuple[float, float] | None:
@@ -163,7 +163,7 @@ class Reading(Model):
         if not self.measured or self.value is None:
             return None
         if not self.timed:
-            return statistics.interval(self.samples, self.quantity.centre)
+            return sample_statistics.interval(self.samples, self.quantity.centre)
         from reporter.stats import intervals
 
         return intervals.bounds(self.value, self.counted, self.spread)
@@ -184,7 +184,7 @@ class Reading(Model):
         Rounds of unknown origin, as in records of reporter 0.1.0, are of one run with the name "".
         """
         runs: dict[str, tuple[str, list[Sequence[float]]]] = {}
-        parts = statistics.split(self.samples, self.rounds) if self.samples else []
+        parts = sample_statistics.split(self.samples, self.rounds) if self.samples else []
         for origin, part in zip(self.origins or (UNKNOWN,) * len(parts), parts, strict=True):
             runs.setdefault(origin.run, (origin.started, []))[1].append(part)
         return sorted(((run, *found) for run, found in runs.items()), key=lambda found: found[1])
@@ -192,7 +192,7 @@ class Reading(Model):
     def of_run(self, run: str) -> Self:
         """The reading with the rounds of one run only."""
         origins = self.origins or (UNKNOWN,) * max(1, len(self.rounds))
-        parts = statistics.split(self.samples, self.rounds)
+        parts = sample_statistics.split(self.samples, self.rounds)
         mine = [number for number, origin in enumerate(origins) if origin.run == run]
         samples = tuple(sample for number in mine for sample in parts[number])
         per_round = {
@@ -229,9 +229,9 @@ class Reading(Model):
         return self.measured and self.quantity.unit in ("s", "1/s") and self.quantity.centre == "median"
 
     @cached_property
-    def levels(self) -> runs.Levels:
+    def levels(self) -> run_medians.Levels:
         """The logarithms of the medians of the rounds of a time, run by run, oldest first."""
-        return runs.levels(self.by_run())
+        return run_medians.levels(self.by_run())
 
     @cached_property
     def spread(self) -> Spread:
@@ -251,7 +251,7 @@ class Reading(Model):
         """The latest older run of a time whose level differs from the newest run's by more than its rounds vary."""
         if len(self.origins) < 2 or not self.timed:
             return None
-        return runs.moved(self.levels, self.spread)
+        return run_medians.moved(self.levels, self.spread)
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -259,10 +259,10 @@ class Reading(Model):
         if not self.timed:
             return Verdict(self.status, self.reason)
         before = self.moved
-        change = runs.change(self.by_run(), before, self.quantity.unit) if before is not None else None
+        change = run_medians.change(self.by_run(), before, self.quantity.unit) if before is not None else None
         rounds = self.counted
-        doubt = change or self._disturbance or statistics.doubt(rounds, NOISY_SPREAD, self.interval)
-        within = WITHIN if self.interval and len(rounds) < statistics.FEWEST_ROUNDS else None
+        doubt = change or self._disturbance or sample_statistics.doubt(rounds, NOISY_SPREAD, self.interval)
+        within = WITHIN if self.interval and len(rounds) < sample_statistics.FEWEST_ROUNDS else None
         return Verdict("noisy", doubt) if doubt else Verdict("ok", self.reason or within)
 
     @property

@@ -9,9 +9,10 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from reporter.model import EFFORT, Metric, ReporterError
 from reporter.model.durations import in_seconds
-from reporter.registry.catalog import nearest
+from reporter.model.extensions import Metric
+from reporter.model.names import nearest
+from reporter.model.readings import EFFORT, ReporterError
 from reporter.stats.samples import FEWEST_ROUNDS
 
 Preset = Literal["quick", "standard", "thorough"]

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reporter.architectures.timm import PREFIX
+from reporter.host.job import USUAL
 from reporter.model import Architecture, Reading, Record, ReporterError, absent
 from reporter.model.fields import LONGEST_NAME, legible
-from reporter.registry import references as own
 from reporter.registry.selection import select
 from reporter.run.ledger import blank
 from reporter.run.request import Request
@@ -97,11 +97,11 @@ def _failed(request: Request, reason: str) -> dict[str, Reading]:
 
 
 def _name(word: str) -> str:
-    """The name that own.py gives the architecture of a reference."""
+    """The name that worker/references.py gives the architecture of a reference."""
     if not _is_reference(word):
         return word
     place, _, name = word.rpartition(":")
-    return Path(place).stem if name == own.USUAL else name
+    return Path(place).stem if name == USUAL else name
 
 
 def _is_reference(word: str) -> bool:

@@ -1,1 +1,1 @@
-"""TODO registry"""
+"""What can be named: catalogs of the extension folders, plug-ins and selections. Imports no torch."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -18,8 +17,6 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
-MANY = 60
-"""So many names are listed in a line at most."""
 Entry = TypeVar("Entry", bound=Named)
 
 
@@ -48,13 +45,3 @@ def modules(package: str) -> Iterator[ModuleType]:
     """The files of a folder, imported."""
     for info in iter_modules(import_module(package).__path__):
         yield import_module(f"{package}.{info.name}")
-
-
-def nearest(name: str, known: Iterable[str], most: int = MANY) -> str:
-    """The end of an error line: what was probably meant, else what there is, at most so many names."""
-    names = list(known)
-    close = get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"known: {', '.join(names[:most])}{more}"

@@ -14,11 +14,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from reporter.architectures.timm import PREFIX, require
-from reporter.architectures.timm import find as in_timm
 from reporter.host.fingerprints import Images
 from reporter.model import Architecture, Dataset, ReporterError
+from reporter.model.names import nearest
 from reporter.registry import plugins
-from reporter.registry.catalog import collect, nearest
+from reporter.registry.catalog import collect
 
 GROUP = "reporter.architectures"
 DATA_ROOT = "~/.cache/reporter"
@@ -51,23 +51,6 @@ def select(spec: str | Sequence[str], discover: Discover, timm: Discover = tuple
     if not found:
         raise ReporterError("no architecture is named; try 'lecture', 'all', a name, a family or a glob")
     return tuple({architecture.name: architecture for architecture in found}.values())
-
-
-def find(name: str) -> Architecture:
-    """One architecture by its name, or one's own by FILE.py:NAME; imports torchvision or timm where it must."""
-    from reporter.architectures.torchvision import discover
-
-    if name.startswith(PREFIX):
-        return in_timm(name)
-    if ":" in name:
-        from reporter.registry import references
-
-        return references.load(name)
-
-    entries = known() if name in known() else {entry.name: entry for entry in discover()}
-    if name not in entries:
-        raise _unknown(name, known() | entries)
-    return entries[name]
 
 
 @cache
@@ -133,7 +116,7 @@ def _meant(word: str, discover: Discover, timm: Discover) -> Iterable[Architectu
     meant = [entry for entry in everything.values() if _fits(word, entry)]
     if not meant:
         families = dict.fromkeys(entry.family for entry in everything.values())
-        raise _unknown(word, [*sets(), "torchvision", "all", *everything, *families])
+        raise unknown(word, [*sets(), "torchvision", "all", *everything, *families])
     return meant
 
 
@@ -146,7 +129,7 @@ def _timms(word: str, timm: Discover) -> Iterable[Architecture]:
     return meant
 
 
-def _unknown(word: str, names: Iterable[str]) -> ReporterError:
+def unknown(word: str, names: Iterable[str]) -> ReporterError:
     """The line for a word without an architecture, with names that begin like it first.
 
     A plug-in that was left out may have had it.

@@ -1,1 +1,1 @@
-"""The telling side: records become a comparison, a comparison becomes reports. No torch here."""
+"""Records become a comparison, and a comparison becomes the reports. Never imports torch."""

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reporter import __version__
 from reporter.compare import baseline_file
 from reporter.compare.baseline_file import Kept
 from reporter.host import files
@@ -16,30 +15,15 @@ from reporter.report import changes, csv_tables, latex, render, run_history, sec
 from reporter.report.choice import choice
 from reporter.report.claim_sections import try_claims
 from reporter.report.comparison import Comparison, compare
+from reporter.report.document import Report
 from reporter.report.language import SOURCE, Language, available, language
-from reporter.report.sections import Block, Figure, Section
+from reporter.report.sections import Block, Figure
 from reporter.report.summary import summary
 from reporter.report.table import Table, Tabulation
 from reporter.store import record_files
 
 CHOOSING = 25
 """Where the choice stands among charts and tables."""
-
-
-@dataclass(frozen=True)
-class Report:
-    title: str
-    subtitle: str
-    language: Language
-    sections: tuple[Section, ...]
-    names: frozenset[str] = frozenset()
-    """Architectures and machines: foreign text that sentences contain, code spans in Markdown."""
-    version: str = __version__
-
-    @property
-    def tables(self) -> list[Table]:
-        blocks = (block for section in self.sections for block in section.blocks)
-        return [table for block in blocks for table in getattr(block, "tables", ())]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import get_decimal_symbol, get_group_symbol
 
 from reporter.model import ReporterError
-from reporter.registry.catalog import nearest
+from reporter.model.names import nearest
 
 FOLDER = Path(__file__).parent.parent / "languages"
 RECORDED = "recorded"

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
 from reporter.report import formula, markdown
-
-if TYPE_CHECKING:
-    from reporter.report.build import Report
+from reporter.report.document import Report
 
 PACKAGE = Path(__file__).parent.parent
 

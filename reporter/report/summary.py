@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, get_args
 
-from reporter import __version__
 from reporter.compare.document import side
 from reporter.compare.matching import NO_NUMBER
 from reporter.documents import SUMMARY, better
 from reporter.model import Reading, Record, Status
 from reporter.report.comparison import Comparison
 from reporter.report.tail_latency import Place, relative
+from reporter.version import __version__
 
 
 def summary(comparison: Comparison) -> dict[str, Any]:

@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 from reporter.host.job import Job
-from reporter.metrics.default_malloc import SHARE
 from reporter.model import Record
-from reporter.model.fields import DEFAULT_MALLOC
+from reporter.model.fields import DEFAULT_MALLOC, DEFAULT_MALLOC_SHARE
 from reporter.run.allocation import place
 
 MACS, PARAMETERS = 4e9, 25e6
@@ -69,7 +68,8 @@ class Costs:
         if job.process.startswith("timing"):
             calls = {"latency_cpu_1thread": ONE_THREAD * image, "latency_cpu": image}
             calls |= {"throughput_cpu": conditions.throughput_batch * image, "train_step_cpu": step}
-            sampled = {name: conditions.seconds * (SHARE if name in DEFAULT_MALLOC else 1) for name in job.metrics}
+            shares = {name: DEFAULT_MALLOC_SHARE if name in DEFAULT_MALLOC else 1.0 for name in job.metrics}
+            sampled = {name: conditions.seconds * share for name, share in shares.items()}
             kinds = {name: calls.get(name.removesuffix(SUFFIX), image) for name in job.metrics}
             return overhead + sum(sampled[name] + PATIENCE * kinds[name] for name in job.metrics)
         evaluation = (2 * conditions.test_images + 6 * conditions.batch_size) * small

@@ -13,9 +13,10 @@ from reporter.host import files
 from reporter.host.fingerprints import variables
 from reporter.model import GROUPS, Architecture, Claim, Metric, ReporterError, Way
 from reporter.model.durations import in_seconds
+from reporter.model.names import nearest
 from reporter.model.settings import Settings
 from reporter.registry import plugins
-from reporter.registry.catalog import collect, nearest
+from reporter.registry.catalog import collect
 from reporter.registry.selection import dataset, images, own_checkpoints, sets
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.ledger import NOT_ASKED

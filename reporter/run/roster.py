@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
+from typing import Any, NoReturn
 
-from reporter.host.job import OWN
+from reporter.architectures import timm, torchvision
+from reporter.host.job import OWN, TOLD
 from reporter.model import Architecture, ReporterError
-from reporter.registry import references as own
 from reporter.registry.selection import select
 from reporter.run.slots import Executor
 
@@ -21,19 +22,15 @@ def chosen(words: Sequence[str], references: Sequence[str], executor: Executor) 
 
 def discovered(executor: Executor) -> tuple[Architecture, ...]:
     """All of torchvision's classifiers, asked for in a worker: the parent imports no torch."""
-    from reporter.architectures.torchvision import described
-
-    return tuple(described(*entry) for entry in executor.ask("architectures"))
+    return tuple(torchvision.described(*entry) for entry in executor.ask("architectures"))
 
 
 def timms(executor: Executor) -> tuple[Architecture, ...]:
     """All of timm's networks, asked for in the same way; the workers of this run have timm loaded from now on."""
-    from reporter.architectures.timm import described
-
     executor.preload("timm")
     if not (found := executor.ask("timm")):
         raise ReporterError("timm is installed and cannot be loaded: try python -c 'import timm'")
-    return tuple(described(*about) for about in found)
+    return tuple(timm.described(*about) for about in found)
 
 
 def referred(references: Sequence[str], executor: Executor) -> tuple[Architecture, ...]:
@@ -42,10 +39,19 @@ def referred(references: Sequence[str], executor: Executor) -> tuple[Architectur
     for reference in dict.fromkeys(references):
         told = executor.ask(f"{OWN}{reference}") or {"error": "the worker that was to build it crashed"}
         if "error" not in told:
-            entry = own.described(reference, told)
+            entry = described(reference, told)
             first = found.setdefault(entry.name, entry)
             if first is entry:
                 continue
             told = {"error": f"the name {entry.name!r} is taken by {first.reference}"}
         raise ReporterError(f"--architecture {reference}: {told['error']}")
     return tuple(found.values())
+
+
+def described(reference: str, told: Mapping[str, Any]) -> Architecture:
+    """The entry of a model from elsewhere, from what a worker reported of it; only a worker can build it."""
+    return Architecture(build=partial(_unbuilt, reference), reference=reference, **{key: told[key] for key in TOLD})
+
+
+def _unbuilt(reference: str, classes: int) -> NoReturn:
+    raise RuntimeError(f"{reference} is built in a worker only")

@@ -1,1 +1,1 @@
-"""TODO stats"""
+"""Statistics of samples and intervals. Knows nothing of architectures or reports; imports nothing of this package."""

@@ -1,1 +1,1 @@
-"""The measuring side: what happens in a worker process, where networks are built, counted, timed and trained."""
+"""Runs in worker processes, where torch is imported: models are built, counted, timed and trained."""

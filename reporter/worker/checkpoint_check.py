@@ -8,9 +8,9 @@ from pathlib import Path
 
 from reporter.model.attempts import attempt, one_line
 from reporter.model.settings import PRESETS, Conditions
-from reporter.registry.selection import find
 from reporter.worker.building import built, on_meta
 from reporter.worker.checkpoints import fitted, head, own_weights
+from reporter.worker.lookup import find
 from reporter.worker.subject import Subject
 
 CLASSES = 10

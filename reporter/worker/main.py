@@ -15,15 +15,14 @@ import torchvision  # noqa: F401  loaded once in the fork server, not in every w
 
 from reporter.architectures import timm
 from reporter.architectures.torchvision import discover
-from reporter.host import gpus, machine
+from reporter.host import gpus
 from reporter.host.confinement import confine, limit_memory
 from reporter.host.job import CHECKPOINT, CLAIMS, OWN, TRIAL, Job
 from reporter.model import Claim, Metric, Number, Reading, Verdict, absent
 from reporter.model.attempts import attempt
-from reporter.registry import references
 from reporter.registry.catalog import collect
-from reporter.registry.selection import find
-from reporter.worker import checkpoint_check, device, precision, timing, trial
+from reporter.worker import checkpoint_check, device, precision, references, timing, torch_state, trial
+from reporter.worker.lookup import find
 from reporter.worker.subject import Subject
 
 STALLED = 10.0
@@ -57,7 +56,7 @@ def main(question: str, connection: Connection) -> None:
             limit_memory("cpu")
             send({question: checkpoint_check.checkpoint_error(question.removeprefix(CHECKPOINT))})
         elif question == "speed":
-            send({"speed": machine.speed()})
+            send({"speed": torch_state.speed()})
         elif question.startswith(CLAIMS):
             gather(question.removeprefix(CLAIMS).split(","), send)
         else:
@@ -71,7 +70,7 @@ def run(job: Job, send: Send, sample: timing.Sampler = timing.sample, named: Nam
     {"busy": s, "building": s}, seconds inside measuring calls and seconds spent on building networks.
     """
     limit_memory(job.device)
-    machine.settle()
+    torch_state.settle()
     catalogue = collect("reporter.metrics", Metric)
     subject, verdict = attempt(partial(_subject, job, sample, named))
     if subject is None:
@@ -98,7 +97,7 @@ def gather(names: Sequence[str], send: Send) -> None:
 
     Messages: {"claim": name, "numbers": ..., "reason": ...} for each, and at the end {"busy": s, "building": 0}.
     """
-    machine.settle()
+    torch_state.settle()
     catalogue = collect("reporter.claims", Claim)
     start = perf_counter()
     for name in names:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from reporter.model.attempts import attempt
-from reporter.registry.selection import find
 from reporter.worker import outputs
 from reporter.worker.building import built, on_meta
 from reporter.worker.input_format import form
+from reporter.worker.lookup import find
 
 IMAGES = 3
 CHANNELS = (1, 2, *range(4, 17))

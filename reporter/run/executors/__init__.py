@@ -1,1 +1,1 @@
-"""TODO executors"""
+"""Where jobs run: worker processes on this machine, or the nodes of a Ray cluster."""

@@ -22,7 +22,7 @@ from reporter.model import Verdict
 from reporter.run.request import Request
 from reporter.run.slots import NO_CUDA, Heard, Message, Slot, converse
 
-LOADED = [f"reporter.worker.{name}" for name in ("forkserver", "worker", "preloaded")]
+LOADED = ["reporter.host.forkserver", "reporter.worker.main", "reporter.worker.preloaded"]
 """What the fork server loads before the first worker."""
 FAREWELL = 5.0
 """Seconds that a worker gets to end once it has said everything."""

@@ -10,8 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import reporter
-from reporter.host import machine
+from reporter.host import importing, machine
 from reporter.host.fingerprints import variables
 from reporter.model import Verdict
 from reporter.run.executors.local import LocalExecutor
@@ -48,5 +47,5 @@ class Post:
 
 def code() -> str:
     """A digest of this package: what other code measures does not belong in the same records."""
-    files = sorted(Path(reporter.__file__).parent.rglob("*.py"))
+    files = sorted((Path(importing.ROOT) / "reporter").rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

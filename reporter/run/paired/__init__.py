@@ -1,1 +1,1 @@
-"""TODO paired"""
+"""`reporter ab`: two environments measured in interleaved calls."""

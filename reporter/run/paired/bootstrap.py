@@ -58,7 +58,7 @@ def main() -> None:
         refuse(answers, "it does not have " + ", ".join(missing), missing)
     for name in ("torch", "torchvision", *sys.argv[1:]):
         load(answers, name)
-    lend(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    lend(os.path.abspath(__file__).rsplit(os.sep, 4)[0])
     try:
         from reporter.run.paired import side
     except Exception as error:

@@ -9,7 +9,7 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -17,24 +17,24 @@ from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from torch import nn
+
+from reporter.architectures.torchvision import discover
+from reporter.host.job import TOLD, USUAL
 from reporter.model import Architecture, ReporterError, sources
 from reporter.model.attempts import attempt
-from reporter.registry.catalog import nearest
-
-if TYPE_CHECKING:
-    from torch import nn
+from reporter.model.names import nearest
+from reporter.registry.selection import known
+from reporter.worker.building import on_meta
+from reporter.worker.classifier_heads import with_classes
+from reporter.worker.packed_weights import packed
 
 FAMILY = "Own"
 AS_BUILT = "as many classes as its function gives it"
-USUAL = "build"
-"""A function of this name leaves it to its file to name the network."""
 NUMBERS = ("classes", "num_classes")
 """The names of a parameter that takes the number of classes, also where it has a default."""
-TOLD = ("name", "family", "year", "paper", "input_size", "variant", "weights", "learning_rate", "label_smoothing",
-        "auxiliary_loss", "published", "classes", "made_of", "caution")  # fmt: skip
-"""What a worker tells of it, so that the parent knows it without running its code."""
 
 
 def load(reference: str) -> Architecture:
@@ -71,20 +71,8 @@ def answer(reference: str) -> dict[str, Any]:
     return {"error": verdict.reason} if told is None else told
 
 
-def described(reference: str, told: Mapping[str, Any]) -> Architecture:
-    """The entry of a network from what a worker told of it; runs none of its code until it is built."""
-    return Architecture(build=partial(_build_anew, reference), reference=reference, **{key: told[key] for key in TOLD})
-
-
 def _tell(reference: str) -> dict[str, Any]:
     """Builds it once without memory, so that whoever names a function that gives no network hears of it at once."""
-    from torch import nn
-
-    from reporter.architectures.torchvision import discover
-    from reporter.registry.selection import known
-    from reporter.worker.building import on_meta
-    from reporter.worker.packed_weights import packed
-
     entry = load(reference)
     if entry.name in {*known(), *(other.name for other in discover())}:
         raise ReporterError(f"the name {entry.name!r} is taken; give the function another, or its file if it is build")
@@ -111,19 +99,11 @@ def _build(function: Callable[..., Any], classes: int) -> nn.Module:
     made = function()
     if not classes:
         return made
-    from reporter.worker.classifier_heads import with_classes
-
     return with_classes(made, classes, Architecture.input_size, trial=function())
-
-
-def _build_anew(reference: str, classes: int) -> nn.Module:
-    return load(reference).build(classes)
 
 
 def _copied(made: Callable[..., Any]) -> Callable[..., Any]:
     """A function that copies a network which is built already; any other function as it is."""
-    from torch import nn
-
     return partial(deepcopy, made) if isinstance(made, nn.Module) else made
 
 

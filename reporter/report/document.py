@@ -1,0 +1,26 @@
+"""A report as data: its title and its sections, for any kind of output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reporter.report.language import Language
+from reporter.report.sections import Section
+from reporter.report.table import Table
+from reporter.version import __version__
+
+
+@dataclass(frozen=True)
+class Report:
+    title: str
+    subtitle: str
+    language: Language
+    sections: tuple[Section, ...]
+    names: frozenset[str] = frozenset()
+    """Architectures and machines: foreign text that sentences contain, code spans in Markdown."""
+    version: str = __version__
+
+    @property
+    def tables(self) -> list[Table]:
+        blocks = (block for section in self.sections for block in section.blocks)
+        return [table for block in blocks for table in getattr(block, "tables", ())]

@@ -1,0 +1,10 @@
+"""Deprecated since 0.2: import from `reporter.report.claim_verdicts`. This module will be removed in 0.3."""
+
+from __future__ import annotations
+
+import warnings
+
+from reporter.report.claim_verdicts import *  # noqa: F403
+
+NEW = "reporter.report.claim_verdicts"
+warnings.warn(f"reporter.telling.judging is deprecated, use {NEW}", DeprecationWarning, stacklevel=2)
