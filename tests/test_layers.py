@@ -1,135 +1,178 @@
-"""The house stays as it is drawn: who may import whom, and who may import torch."""
+"""The structure of the package: layers, circles, where torch is imported, and the size and names of modules."""
 
 from __future__ import annotations
 
 import ast
+import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "reporter"
-LAYERS = [
-    {
-        "types",
-        "readings",
-        "records",
-        "fields",
-        "files",
-        "statistics",
-        "intervals",
-        "runs",
-        "durations",
-        "interrupts",
-        "exits",
-        "attempts",
-        "captured",
-        "documents",
-        "printing",
-        "fingerprints",
-        "importing",
-        "sources",
-        "syntax",
-    },
-    {"catalog", "plugins", "store", "history", "facts", "settings", "rounds"},
-    {"architectures", "datasets", "metrics", "charts", "claims", "languages", "telling", "comparing"},
-    {"own", "selection"},
-    {"measuring"},
-    {"running"},
-    {"roster", "trials"},
-    {"preparation", "progress", "listing", "choosing", "results", "single", "options"},
-    {"nightly"},
-    {"commands"},
-    {"cli"},
-    {"__main__"},
-]
+LAYERS = (
+    ("version",),
+    ("stats",),
+    ("model",),
+    ("host",),
+    ("facts",),
+    ("architectures",),
+    ("registry",),
+    ("store",),
+    ("compare",),
+    ("worker",),
+    ("datasets", "metrics"),
+    ("report",),
+    ("charts", "tables", "claims", "languages"),
+    ("run",),
+    ("nightly",),
+    ("cli",),
+    ("api",),
+    ("__init__", "__main__"),
+)
+"""Lowest first: a module imports from its own folder and from lower layers."""
+PARENT = ("host", "registry", "store", "compare", "report", "run", "nightly", "cli", "api", "charts", "tables")
+"""Folders whose code runs in the parent process, or in both."""
+SHIMS = ("types", "telling", "telling.judging")
+"""Deprecated names of modules."""
 HEAVY = {"torch", "torchvision", "fvcore", "sklearn", "timm"}
-MAY_IMPORT_TORCH = {
-    "subject", "building", "heads", "probes", "shapes", "counting", "layers", "stages", "blocks", "training",
-    "learning", "checkpoints", "worker", "auxiliary", "formulas", "forms", "packing", "outputs", "preloaded",
-    "state_dicts", "trial",
-}  # fmt: skip
-"""Modules of the measuring side that are only ever imported in a worker."""
-TORCH_FREE = {"telling", "charts", "comparing"}
-MODULES = sorted(PACKAGE.rglob("*.py"))
+LONGEST = 300
 
 
-def imported(path: Path, everywhere: bool) -> set[str]:
-    """The modules that a file imports: when it is loaded, or everywhere in it; never what only a type checker sees."""
-    tree = ast.parse(path.read_text())
-    waiting: list[ast.AST] = [tree]
-    names: set[str] = set()
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+FILES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+MODULES = {name: path for name, path in FILES.items() if name not in SHIMS}
+TREES = {name: ast.parse(path.read_text()) for name, path in FILES.items()}
+
+
+def imported(name: str) -> set[str]:
+    """All modules of this package that a module imports: in functions, for type checkers and relatively, too."""
+    package = name.split(".") if FILES[name].name == "__init__.py" else name.split(".")[:-1]
+    found: set[str] = set()
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ["reporter", *package[: len(package) - node.level + 1]] if node.level else []
+            module = ".".join(filter(None, (*base, node.module)))
+            names = {f"{module}.{alias.name}" for alias in node.names}
+            found |= {each if each.removeprefix("reporter.") in FILES else module for each in names}
+    ours = {each.removeprefix("reporter.") for each in found if each.startswith("reporter.")}
+    return {each for each in ours if each in FILES and each != name}
+
+
+def when_loaded(name: str) -> set[str]:
+    """The packages that a module imports while it is loaded, outside of functions and `if TYPE_CHECKING`."""
+    waiting: list[ast.AST] = [TREES[name]]
+    found: set[str] = set()
     while waiting:
         node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             continue
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and not everywhere:
-            continue
+            found.add((node.module or "").split(".")[0])
         waiting += ast.iter_child_nodes(node)
-    return names
+    return found
 
 
-def layer(module: str) -> int | None:
-    """The layer of `reporter.<part>...`; None for the package itself and for other packages."""
-    parts = module.split(".")
-    if parts[0] != "reporter" or len(parts) < 2:
-        return None
-    return next((number for number, names in enumerate(LAYERS) if parts[1] in names), None)
+def layer(name: str) -> int:
+    return next(number for number, folders in enumerate(LAYERS) if name.partition(".")[0] in folders)
 
 
-def name(path: Path) -> str:
-    return ".".join(("reporter", *path.relative_to(PACKAGE).with_suffix("").parts))
+def test_every_module_is_in_a_layer() -> None:
+    known = {folder for folders in LAYERS for folder in folders}
+    assert not {name for name in MODULES if name.split(".")[0] not in known}
 
 
-def test_every_module_has_a_layer() -> None:
-    assert [name(path) for path in MODULES if layer(name(path)) is None] == ["reporter.__init__"]
+def test_modules_import_lower_layers_only() -> None:
+    arrows = [
+        f"{name} -> {other}"
+        for name in MODULES
+        for other in sorted(imported(name))
+        if other in SHIMS or (name.split(".")[0] != other.split(".")[0] and layer(other) >= layer(name))
+    ]
+    assert not arrows, "these imports point upward: " + ", ".join(arrows)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_a_module_imports_lower_layers_only(path: Path) -> None:
-    own = layer(name(path))
-    above = [module for module in imported(path, everywhere=False) if own is not None and (layer(module) or 0) > own]
-    assert not above
+def test_no_module_imports_itself_through_others() -> None:
+    graph = {name: imported(name) for name in MODULES}
+    reached: dict[str, set[str]] = defaultdict(set)
+    for name, others in graph.items():
+        waiting = list(others)
+        while waiting:
+            if (other := waiting.pop()) not in reached[name]:
+                reached[name].add(other)
+                waiting += graph.get(other, ())
+    circles = sorted(name for name in graph if name in reached[name])
+    assert not circles, "these modules import each other: " + ", ".join(circles)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_torch_is_imported_in_workers_only(path: Path) -> None:
-    heavy = {module for module in imported(path, everywhere=False) if module.split(".")[0] in HEAVY}
-    assert not heavy or (path.parent.name == "measuring" and path.stem in MAY_IMPORT_TORCH)
+def test_torch_is_imported_at_module_level_in_the_worker_folder_only() -> None:
+    heavy = {name for name in MODULES if when_loaded(name) & HEAVY}
+    assert not {name for name in heavy if not name.startswith("worker.")}
 
 
-def test_ray_is_imported_by_its_executor_only_and_late() -> None:
+def test_what_the_parent_loads_imports_no_worker_module() -> None:
+    """A worker module may load torch; `run.executors.local` and a side of `reporter ab` name one in a function."""
+    at_load = {name: {other for other in imported(name) if other.startswith("worker")} for name in MODULES}
+    wrong = {
+        f"{name} -> {other}"
+        for name, others in at_load.items()
+        for other in others
+        if name.split(".")[0] in PARENT and name not in ("run.executors.local", "run.paired.side")
+    }
+    assert not wrong, "these imports would load torch: " + ", ".join(sorted(wrong))
+
+
+def test_ray_is_imported_by_its_executor_only() -> None:
     """Without the extra, everything else works."""
-    late = {name(path) for path in MODULES if any(m.split(".")[0] == "ray" for m in imported(path, everywhere=True))}
-    early = {name(path) for path in MODULES if any(m.split(".")[0] == "ray" for m in imported(path, everywhere=False))}
-    assert (late, early) == ({"reporter.run.executors.ray"}, set())
+    users = {
+        name
+        for name in MODULES
+        for node in ast.walk(TREES[name])
+        if (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "ray" for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "ray")
+    }
+    assert users == {"run.executors.ray"}
+    assert "ray" not in when_loaded("run.executors.ray")
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if TORCH_FREE & set(path.parts)], ids=name)
-def test_the_telling_side_knows_nothing_of_measuring(path: Path) -> None:
-    wrong = (
-        "reporter.worker",
-        "reporter.run",
-        "reporter.metrics",
-        "reporter.architectures",
-        "reporter.datasets",
-        *HEAVY,
-    )
-    assert not [module for module in imported(path, everywhere=True) if module.startswith(wrong)]
+def test_few_modules_lie_beside_the_folders() -> None:
+    loose = {path.name for path in PACKAGE.glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert len(loose) <= 6, loose
+
+
+def test_modules_are_short() -> None:
+    long = {name: count for name, path in FILES.items() if (count := len(path.read_text().splitlines())) > LONGEST}
+    assert not long
+
+
+def test_no_module_has_the_name_of_one_in_the_standard_library() -> None:
+    ours = {name.rpartition(".")[2] for name in MODULES} - {"__init__", "__main__"}
+    assert not ours & set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in FILES.values()}), ids=lambda folder: folder.name)
+def test_every_folder_says_what_is_in_it(folder: Path) -> None:
+    assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
 
 
 def test_one_except_for_everything() -> None:
-    """A network may raise anything; nothing else may swallow what it does not know."""
-    broad = [name(path) for path in MODULES if "except Exception" in path.read_text()]
-    assert broad == ["reporter.model.attempts", "reporter.run.paired.bootstrap"], (
-        "the latter runs where no other module is yet"
-    )
+    """Any model may raise any exception; other code catches only what it expects."""
+    broad = [name for name in MODULES if "except Exception" in MODULES[name].read_text()]
+    assert broad == ["model.attempts", "run.paired.bootstrap"], "the latter runs where no other module is imported yet"
 
 
-def test_only_the_command_line_and_its_progress_print() -> None:
-    speaking = {name(path) for path in MODULES if "print(" in path.read_text() or "click.echo(" in path.read_text()}
-    others = {module for module in speaking if not module.startswith("reporter.cli.commands.")}
-    assert others <= {"reporter.cli.main", "reporter.cli.progress", "reporter.host.printing"}
+def test_only_the_command_line_prints() -> None:
+    printing = {
+        name for name, path in MODULES.items() if "print(" in path.read_text() or "click.echo(" in path.read_text()
+    }
+    assert {name.split(".")[0] for name in printing} <= {"cli"}

@@ -31,7 +31,7 @@ def messages() -> dict[str, str | tuple[str, ...]]:
 
 def _extracted() -> Iterator[Any]:
     sources = [
-        (PACKAGE, [(f"{name}/**.py", "python") for name in ("telling", "charts", "claims", "comparing")]),
+        (PACKAGE, [(f"{name}/**.py", "python") for name in ("report", "tables", "charts", "claims", "compare", "cli")]),
         (folder(), [("**.j2", "jinja2")]),
     ]
     for root, methods in sources:

@@ -15,6 +15,8 @@ HARMLESS = {"Architecture", "partial", "cache", "lru_cache", "dataclass", "tuple
 ENTRIES = "ENTRIES"
 """What a file offers, which changes nothing else either."""
 Body = list[ast.stmt]
+RENAMED = {"reporter.model": "reporter.types"}
+"""Modules of this package by the name in digests: records from before they were renamed stay valid."""
 
 
 def imported(tree: ast.AST, package: str) -> list[str]:
@@ -140,4 +142,5 @@ def _apart(node: ast.Import | ast.ImportFrom) -> Iterator[ast.stmt]:
         if isinstance(node, ast.Import):
             yield ast.Import(names=[alias])
         elif node.module != "__future__":
-            yield ast.ImportFrom(module=node.module, names=[alias], level=node.level)
+            module = RENAMED.get(node.module or "", node.module)
+            yield ast.ImportFrom(module=module, names=[alias], level=node.level)
