@@ -1,26 +1,33 @@
-"""Architecture comparison reports: measure -> store -> tell.
+"""Compares architectures of convolutional networks: measures them, stores records, renders reports.
 
-architectures/ datasets/ metrics/   what is compared, on what, by which numbers   } one file adds one;
-charts/ languages/ facts/           which pictures, words and published truth     } see each folder's docstring
-claims/                             which statements of the lecture are tested    }
-running/                            jobs are planned and handed to workers, here or on other machines; never torch
-measuring/                          torch, in fresh worker processes: an Architecture becomes a Record, a Claim Evidence
-store.py history.py files.py        Records, Evidence and past runs on disk: the only input of the telling side
-telling/                            Records become report.html, report.md, figures and tables; never imports torch
-comparing/                          two runs become what changed between them, and whether it is noise
-nightly/                            nightly runs, compared with the last accepted one
-cli.py commands/                    the command line: argv -> the three phases; a file for each sub-command
-options.py settings.py trials.py    the options of the main job, their values, and what is tried before measuring
-printing.py progress.py             printed lines, in which no CI finds a command; the progress of a run
-interrupts.py exits.py              how it ends
-single.py results.py                the Python API: `reporter.measure` and `reporter.load`, docs/api.md
-types.py readings.py records.py     the nouns, and what of them is stored
-fields.py catalog.py                what a record may contain, the one extension mechanism
-sources.py syntax.py fingerprints.py  what a reading depends on: source files, images, environment variables
-importing.py captured.py            imports: installed modules only, and what they print goes to the log
-own.py plugins.py roster.py         networks from elsewhere: one's own files, installed packages, torchvision and timm
-statistics.py durations.py          centers and spreads of samples; durations as text
-intervals.py rounds.py runs.py      95 % intervals of times, from the rounds of all architectures of a run
+The way of an architecture from its name to a row of the report:
+
+    cli/main.py             reads the command line; `reporter.measure` and `reporter.load` are in api/
+    run/preparation.py      resolves names by registry/ and checks everything: a `Request`
+    run/experiment.py       plans jobs (schedule.py, budget.py) and runs them (work.py) on an executor (executors/)
+    worker/main.py          a fresh process: builds the model, calls the collectors of metrics/, returns `Reading`s
+    run/ledger.py           saves each reading at once as part of a `Record`, by store/record_files.py
+    report/build.py         reads the records, compares them (comparison.py), and renders charts/, tables/ and claims/
+
+One file adds an architecture, a data set, a metric, a chart, a table, a claim or a language:
+
+    architectures/ datasets/ metrics/ charts/ tables/ claims/ languages/    see the docstring of each folder
+    facts/          published figures with their sources, as CSV and TOML
+
+Layers, lowest first; a module imports only from its own folder and from lower ones (tests/test_layers.py):
+
+    stats/          statistics of samples and intervals; knows nothing of architectures or reports
+    model/          the data model: Architecture, Metric, Reading, Record; settings
+    host/           the machine and its processes, for both sides; no torch at module level
+    registry/       what can be named: catalogs, plug-ins, selections
+    store/          records and the run history on disk: all that reports are made from
+    documents/      the JSON files and outputs for programs, as models; docs/files.md is generated from them
+    compare/        what changed between two runs, and whether it is noise
+    worker/         everything that imports torch; runs in worker processes only
+    report/         reports from records; never imports torch
+    run/            plans and runs jobs in the parent process; never imports torch
+    nightly/        nightly runs, compared with the last accepted one
+    cli/ api/       the command line and the Python API
 """
 
 from __future__ import annotations
@@ -39,7 +46,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """The Python API, loaded when it is used: a command that needs none of it does not wait for it."""
+    """Import the Python API on first use."""
     if name == "load":
         from reporter.api.results import load
 

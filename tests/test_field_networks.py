@@ -9,6 +9,7 @@ import torch
 from commands import call
 from torch import nn
 
+from reporter.run import roster
 from reporter.store import record_files
 from reporter.worker import references
 from reporter.worker.trial import _other_images, trial
@@ -203,7 +204,7 @@ def test_one_that_takes_long_is_left_to_the_measurement(nets: Path, monkeypatch:
     monkeypatch.setattr(trials, "LONGEST", 2.0)
     nets.write_text(NETS + "\nslow = lambda: Slow()\n")
     reference = f"{nets}:slow"
-    entry = references.described(reference, references.answer(reference))
+    entry = roster.described(reference, references.answer(reference))
     assert trials.check_networks([entry], LocalExecutor()) == []
 
 

@@ -145,6 +145,20 @@ def test_ray_is_imported_by_its_executor_only() -> None:
     assert "ray" not in when_loaded("run.executors.ray")
 
 
+def test_the_map_of_the_package_names_every_folder_and_no_file_that_is_not_there() -> None:
+    text = ast.get_docstring(TREES["__init__"]) or ""
+    lines = [line.lstrip().partition("  ")[0] for line in text.splitlines() if line.startswith("    ")]
+    named = {word for line in lines for word in line.split() if "/" in word}
+    assert not {word for word in named if not (PACKAGE / word).exists()}
+    folders = {path.name + "/" for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
+    assert folders - named == {"telling/"}, "a shim"
+    chain = [word for line in lines[:6] for word in line.split() if word.endswith(".py")]
+    modules = [word.removesuffix(".py").replace("/", ".") for word in chain]
+    assert modules == ["cli.main", "run.preparation", "run.experiment", "worker.main", "run.ledger", "report.build"]
+    assert {"run.preparation", "run.experiment", "report.build"} <= imported("cli.main")
+    assert "run.ledger" in {other for name in imported("run.experiment") for other in (name, *imported(name))}
+
+
 def test_few_modules_lie_beside_the_folders() -> None:
     loose = {path.name for path in PACKAGE.glob("*.py")} - {"__init__.py", "__main__.py"}
     assert len(loose) <= 6, loose

@@ -18,6 +18,7 @@ from reporter.host.job import Job
 from reporter.model import Architecture, Metric, ReporterError
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
+from reporter.run import roster
 from reporter.store import record_files
 from reporter.worker import references
 from reporter.worker.classifier_heads import with_classes
@@ -94,7 +95,7 @@ def test_the_parent_knows_it_from_what_a_worker_tells(nets: Path) -> None:
     for name in ("build", "ten", "SMALL"):
         reference = f"{nets}:{name}"
         told = json.loads(json.dumps(references.answer(reference)))
-        entry = references.described(reference, told)
+        entry = roster.described(reference, told)
         loaded = references.load(reference)
         assert {key: getattr(entry, key) for key in references.TOLD} == {
             key: getattr(loaded, key) for key in references.TOLD
@@ -105,7 +106,7 @@ def test_the_parent_knows_it_from_what_a_worker_tells(nets: Path) -> None:
 def test_the_definition_is_that_of_the_file(nets: Path) -> None:
     def definition() -> str:
         reference = f"{nets}:build"
-        return references.described(reference, references.answer(reference)).definition
+        return roster.described(reference, references.answer(reference)).definition
 
     before = definition()
     assert before == definition()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reporter import facts
@@ -40,6 +40,7 @@ def test_known_names_need_no_torchvision(words: list[str]) -> None:
     assert chosen == [entry.name for entry in select(", ".join(words) + ",", never)]
 
 
+@settings(deadline=None)  # the first call imports torchvision
 @given(st.lists(st.sampled_from(WORDS), min_size=1))
 def test_a_selection_is_its_parts_in_order_and_each_once(words: list[str]) -> None:
     assert names(*words) == list(dict.fromkeys(name for word in words for name in names(word)))

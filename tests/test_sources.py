@@ -14,6 +14,7 @@ from networks import definition_of_0_1_0
 
 from reporter.model import Architecture, sources
 from reporter.registry.selection import known
+from reporter.run import roster
 from reporter.worker import references
 
 MAIN = '''"""A network."""
@@ -82,7 +83,7 @@ def definition(path: Path, name: str = "build") -> str:
         del sys.modules[each]
     importlib.invalidate_caches()
     reference = f"{path}:{name}"
-    return references.described(reference, references.answer(reference)).definition
+    return roster.described(reference, references.answer(reference)).definition
 
 
 def _lies_in(module: object, folder: Path) -> bool:

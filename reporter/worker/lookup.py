@@ -7,19 +7,23 @@ from reporter.architectures.timm import PREFIX
 from reporter.architectures.torchvision import discover
 from reporter.model import Architecture, ReporterError
 from reporter.model.names import nearest
-from reporter.registry import plugins
-from reporter.registry.selection import GROUP, known
+from reporter.registry import plugins, selection
 from reporter.worker import references
 
 
 def find(name: str) -> Architecture:
-    """One architecture by its name, or one's own by FILE.py:NAME; imports torchvision or timm where it must."""
+    """One architecture by its name, or FILE.py:NAME; imports torchvision or timm if it must.
+
+    Raises ReporterError for a name that is unknown.
+    """
     if name.startswith(PREFIX):
         return timm.find(name)
     if ":" in name:
         return references.load(name)
-
-    entries = known() if name in known() else {entry.name: entry for entry in discover()}
+    entries = selection.known()
     if name not in entries:
-        raise ReporterError(f"unknown architecture {name!r}; {nearest(name, known() | entries)}{plugins.said(GROUP)}")
+        entries = entries | {entry.name: entry for entry in discover()}
+    if name not in entries:
+        more = plugins.said(selection.GROUP)
+        raise ReporterError(f"unknown architecture {name!r}; {nearest(name, entries)}{more}")
     return entries[name]
