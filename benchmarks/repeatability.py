@@ -27,7 +27,7 @@ from reporter.metrics.latency import ONE_THREAD
 from reporter.model import Reading
 from reporter.model.settings import PRESETS, Conditions
 from reporter.registry import selection
-from reporter.run.paired import ab, interleaving
+from reporter.run.paired import interleaving, paired_run
 from reporter.stats.samples import interval
 
 CONDITIONS = Conditions(**PRESETS["standard"])
@@ -50,7 +50,7 @@ def collect(count: int, path: Path) -> None:
 def _round(number: int) -> Iterator[dict[str, Any]]:
     """All networks once, both sides loaded anew: of each network its samples on either side, in the order taken."""
     here = Path(__file__).parent
-    with ab.sides([interleaving.here()] * 2) as sides:
+    with paired_run.sides([interleaving.here()] * 2) as sides:
         for name in (*selection.sets()["lecture"], *SLOWED):
             own = name in SLOWED
             names = (name.rpartition("_")[0], f"{here / 'slowed.py'}:{name}") if own else (name, name)

@@ -23,7 +23,7 @@ from reporter.architectures.torchvision import discover
 from reporter.model import Architecture, Metric
 from reporter.model.settings import PRESETS, Conditions
 from reporter.registry.catalog import collect
-from reporter.worker.main import measure
+from reporter.worker.entry import measure
 from reporter.worker.subject import Subject
 
 METRICS = {"size": "size", "compute": "MACs, activations, depth, inference peak", "memory_inference": "",

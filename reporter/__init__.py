@@ -5,7 +5,7 @@ The way of an architecture from its name to a row of the report:
     cli/main.py             reads the command line; `reporter.measure` and `reporter.load` are in api/
     run/preparation.py      resolves names by registry/ and checks everything: a `Request`
     run/experiment.py       plans jobs (schedule.py, budget.py) and runs them (work.py) on an executor (executors/)
-    worker/main.py          a fresh process: builds the model, calls the collectors of metrics/, returns `Reading`s
+    worker/entry.py         a fresh process: builds the model, calls the collectors of metrics/, returns `Reading`s
     run/ledger.py           saves each reading at once as part of a `Record`, by store/record_files.py
     report/build.py         reads the records, compares them (comparison.py), and renders charts/, tables/ and claims/
 

@@ -24,7 +24,7 @@ from reporter.model import Architecture, Metric, Reading, Record, Verdict
 from reporter.model.settings import PRESETS, Conditions
 from reporter.registry.catalog import collect
 from reporter.report import ab_verdicts
-from reporter.run.paired import ab, interleaving
+from reporter.run.paired import interleaving, paired_run
 from reporter.run.request import Request
 from reporter.store import record_files
 
@@ -247,7 +247,10 @@ def test_a_job_has_the_time_that_earlier_jobs_left_to_its_architecture(
     metrics = {name: collect("reporter.metrics", Metric)[name]}
     request = Request(tmp_path, [architecture], metrics, {"cpu": "cpu"}, Conditions(**PRESETS["quick"]), timeout=10)
     here = SimpleNamespace(about=about(), readings=[])
-    readings = [ab._measure(next(ab.plan(request)), (here, here), ({}, {}), request, spent) for spent in (0, 4, 10)]
+    readings = [
+        paired_run._measure(next(paired_run.plan(request)), (here, here), ({}, {}), request, spent)
+        for spent in (0, 4, 10)
+    ]
     assert limits == [10, 6]
     assert [(a.status, b.status) for a, b in readings] == [("skipped",) * 2, ("skipped",) * 2, ("timeout",) * 2]
 

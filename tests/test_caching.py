@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from reporter.model import Metric
 from reporter.registry.catalog import collect
 from reporter.worker import references as own_networks
-from reporter.worker.main import measure
+from reporter.worker.entry import measure
 
 METRICS = {name: metric for name, metric in collect("reporter.metrics", Metric).items() if metric.device != "cuda"}
 KINDS = ("attribute", "buffer", "dictionary")

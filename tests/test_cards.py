@@ -21,11 +21,11 @@ from reporter.metrics import structure as metric
 from reporter.model import Reading, Record
 from reporter.model.settings import Settings, settings
 from reporter.registry.selection import known
-from reporter.report import block_boxes, build, cards, diagrams, layout, provenance, record_structure, render
+from reporter.report import block_boxes, build, cards, diagrams, formats, layout, provenance, record_structure
 from reporter.report.comparison import compare
 from reporter.report.language import language
+from reporter.worker.entry import measure
 from reporter.worker.layers import call, layers, line, visits
-from reporter.worker.main import measure
 from reporter.worker.stage_costs import stages
 from reporter.worker.subject import Subject
 
@@ -367,7 +367,7 @@ def test_the_lecture_has_an_idea_and_a_paper_for_each(name: str) -> None:
 def test_a_page_holds_a_card_for_each_network_with_an_anchor_of_its_own() -> None:
     comparison = compare(samples.few())
     whole = build.build(comparison, ENGLISH, [], [])
-    page, text = render.to_html(whole), render.to_markdown(whole)
+    page, text = formats.to_html(whole), formats.to_markdown(whole)
     anchors = re.findall(r'<article class="card" id="([^"]+)"', page)
     assert len(anchors) == len(set(anchors)) == len(comparison.networks)
     assert text.count("```mermaid") == len(comparison.networks)

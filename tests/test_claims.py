@@ -19,7 +19,7 @@ from reporter.cli.progress import Lines
 from reporter.model import Claim, Evidence, ReporterError
 from reporter.registry.catalog import collect
 from reporter.registry.selection import known
-from reporter.report import build, render
+from reporter.report import build, formats
 from reporter.report.claim_sections import SYMBOLS, try_claims
 from reporter.report.claim_verdicts import Answer
 from reporter.report.comparison import Comparison, compare
@@ -79,7 +79,7 @@ def answer(name: str, comparison: Comparison, **changed: float) -> Answer:
 def test_a_claim_says_what_it_claims(claim: Claim) -> None:
     assert claim.statement.endswith(".")
     if claim.formula:
-        assert "merror" not in render.formula.to_mathml(claim.formula)
+        assert "merror" not in formats.formula.to_mathml(claim.formula)
         assert not re.search(r"<|\\[^A-Za-z]", claim.formula), "Markdown would read it as HTML, or as an escape"
 
 
@@ -182,18 +182,18 @@ def test_missing_evidence_is_no_verdict(lecture: Comparison) -> None:
 def test_reasons_are_shown_as_text(lecture: Comparison) -> None:
     failed = samples.evidence()["squeeze"].model_copy(update={"numbers": {}, "reason": "RuntimeError: <b>no</b> | $"})
     whole = build.build(lecture, ENGLISH, [], [], claims=[CLAIMS["squeeze"]], evidence={"squeeze": failed})
-    assert "RuntimeError: &lt;b&gt;no&lt;/b&gt; | $." in render.to_html(whole)
-    assert "RuntimeError: \\<b\\>no\\</b\\> \\| \\$." in render.to_markdown(whole)
+    assert "RuntimeError: &lt;b&gt;no&lt;/b&gt; | $." in formats.to_html(whole)
+    assert "RuntimeError: \\<b\\>no\\</b\\> \\| \\$." in formats.to_markdown(whole)
 
 
 def test_golden_claims(lecture: Comparison, golden: Callable[[str, str], None]) -> None:
     """The whole section in Markdown, from hand-made records and the evidence as it is measured."""
     whole = build.build(lecture, ENGLISH, [], [], claims=CLAIMS.values(), evidence=samples.evidence())
     section = next(section for section in whole.sections if section.name == "claims")
-    golden("claims.md", render.to_markdown(replace(whole, sections=(section,), version="0")))
+    golden("claims.md", formats.to_markdown(replace(whole, sections=(section,), version="0")))
     table = next(table for table in whole.tables if table.name == "claims")
     assert len(table.rows) == sum(len(trial.answer.rows) for trial in section.blocks[0].trials)
-    page = render.to_html(whole)
+    page = formats.to_html(whole)
     assert page.count('<article class="claim ') == len(CLAIMS)
     assert page.count("<math ") == sum(len(claim.formula.splitlines()) for claim in CLAIMS.values())
 

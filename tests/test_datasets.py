@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from reporter.datasets import torchvision as readers
+from reporter.datasets import torchvision_sets as readers
 from reporter.registry.selection import dataset, datasets
 from reporter.worker import images as _images
 

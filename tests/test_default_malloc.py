@@ -27,11 +27,11 @@ from reporter.report.sections import Text, measured
 from reporter.run.costs import Costs
 from reporter.run.experiment import plan
 from reporter.run.ledger import Ledger
-from reporter.run.paired import ab
+from reporter.run.paired import paired_run
 from reporter.run.request import Request
 from reporter.tables.groups import group
 from reporter.tables.overview import HEADLINES
-from reporter.worker.main import measure
+from reporter.worker.entry import measure
 
 METRICS = collect("reporter.metrics", Metric)
 PAIRS = dict(zip(DEFAULT_MALLOC, ("latency_cpu", "throughput_cpu"), strict=True))
@@ -51,7 +51,7 @@ MEASURE = """
 from functools import partial
 from networks import own, subject
 from reporter.registry.catalog import collect
-from reporter.worker.main import measure
+from reporter.worker.entry import measure
 from reporter.model import Metric
 metrics, network = collect("reporter.metrics", Metric), subject(own(), seconds=0.02)
 for name in ("latency_cpu_default_malloc", "throughput_cpu_default_malloc", "latency_cpu"):
@@ -160,9 +160,9 @@ def test_it_is_shown_but_ranks_nothing_and_is_not_compared() -> None:
 
 def test_two_environments_are_not_compared_by_it() -> None:
     devices = {"cpu": "cpu"}
-    assert not set(ab.timed(METRICS, devices)) & set(DEFAULT_MALLOC)
+    assert not set(paired_run.timed(METRICS, devices)) & set(DEFAULT_MALLOC)
     with pytest.raises(ReporterError, match="latency"):
-        ab.timed({key: METRICS[key] for key in DEFAULT_MALLOC}, devices)
+        paired_run.timed({key: METRICS[key] for key in DEFAULT_MALLOC}, devices)
 
 
 def printed(records: list) -> str:

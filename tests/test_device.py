@@ -18,7 +18,8 @@ from reporter.host.job import Job
 from reporter.metrics import latency, memory_measured
 from reporter.model import Architecture, Metric, Reading
 from reporter.registry.catalog import collect
-from reporter.worker import device, main, timing
+from reporter.worker import device, timing
+from reporter.worker import entry as main
 from reporter.worker.device import Device, TorchRuntime
 from reporter.worker.finetuning import step_of
 from reporter.worker.subject import Subject

@@ -29,7 +29,7 @@ from reporter.run.evidence import _is_there
 from reporter.run.ledger import Ledger
 from reporter.run.request import Request
 from reporter.store import history, record_files
-from reporter.worker.main import measure
+from reporter.worker.entry import measure
 
 SMALL = ("--architectures", "alexnet,resnet18", "--metrics", "size", *QUICK)
 METRICS = collect("reporter.metrics", Metric)

@@ -22,7 +22,7 @@ from torch.nn import functional
 from reporter.model import Metric, Reading
 from reporter.registry.catalog import collect
 from reporter.worker import references
-from reporter.worker.main import measure
+from reporter.worker.entry import measure
 from reporter.worker.subject import Subject
 
 CASES = Path(__file__).parent / "data" / "field_cases"

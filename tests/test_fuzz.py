@@ -23,7 +23,7 @@ from reporter.host import files
 from reporter.model import Chart, Record, ReporterError
 from reporter.model.fields import plain
 from reporter.registry.catalog import collect
-from reporter.report import build, csv_tables, latex, render
+from reporter.report import build, csv_tables, formats, latex
 from reporter.report.changes import as_json, in_words
 from reporter.report.comparison import compare
 from reporter.report.language import language
@@ -166,8 +166,8 @@ def told(records: list[Record], complaints: list[str], code: str) -> None:
     for table in whole.tables:
         csv_tables.to_csv(table).encode("utf-8")
         latex.to_tex(table, tongue).encode("utf-8")
-    render.to_html(whole).encode("utf-8")
-    render.to_markdown(whole).encode("utf-8")
+    formats.to_html(whole).encode("utf-8")
+    formats.to_markdown(whole).encode("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -282,8 +282,8 @@ def test_a_broken_comparison_is_told_or_left_out(folder: Path, compared: bytes, 
         return
     made = compare([Record.model_validate(document) for document in originals()])
     report_of = build.build(made, language(code), [], [], changed=changed)
-    render.to_html(report_of).encode("utf-8")
-    render.to_markdown(report_of).encode("utf-8")
+    formats.to_html(report_of).encode("utf-8")
+    formats.to_markdown(report_of).encode("utf-8")
 
 
 @given(CONTENTS, st.binary(max_size=99), COMPARISONS)

@@ -16,13 +16,13 @@ from commands import ROOT
 from intervals import ARCHITECTURES, SEED, coverage, distinguished, show_coverage, simulated
 
 from reporter.api import results
-from reporter.charts import accuracy_vs_cost, bars, latency, macs_latency
+from reporter.charts import accuracy_vs_cost, bars, latency_bars, macs_latency
 from reporter.charts import latency_ranks as rank_chart
 from reporter.model import Reading, Record
 from reporter.model.readings import Origin
 from reporter.report.comparison import Comparison, compare
 from reporter.report.csv_tables import to_csv
-from reporter.report.findings import findings
+from reporter.report.key_findings import findings
 from reporter.report.language import language
 from reporter.report.rank_ranges import ranks
 from reporter.report.summary import summary
@@ -375,7 +375,7 @@ def test_noisy_times_are_marked_in_charts() -> None:
     rate = noisy.readings[KEY].model_copy(update={"quantity": samples.QUANTITIES["throughput_cpu"]})
     noisy = noisy.model_copy(update={"readings": noisy.readings | {"throughput_cpu": rate}})
     comparison = compare([noisy, *run(a=0.3, b=0.4).records])
-    for chart in (latency.draw, rank_chart.draw, bars.bars("throughput_cpu", per_machine=True)):
+    for chart in (latency_bars.draw, rank_chart.draw, bars.bars("throughput_cpu", per_machine=True)):
         drawn = json.dumps(chart(comparison, ENGLISH), ensure_ascii=False)
         assert re.search(r'"text": "[\d.–]+ ≈"', drawn)
 

@@ -21,7 +21,7 @@ from reporter.registry.selection import known
 from reporter.report import build
 from reporter.run import experiment
 from reporter.run.ledger import joined
-from reporter.run.paired import ab
+from reporter.run.paired import paired_run
 from reporter.run.request import Request
 from reporter.run.slots import Heard, Slot
 from reporter.store import record_files
@@ -284,10 +284,10 @@ def test_a_record_of_reporter_0_1_0_is_read_compared_and_reused(tmp_path: Path) 
 def test_a_round_of_two_environments_counts_on_both_sides_or_on_neither() -> None:
     earlier, now, origin = [times(("1", 0.1)), times(("1", 0.2))], times(("1", 0.3)), Origin(run="1", started="")
     failed = Reading(quantity=now.quantity, status="oom", reason="it was killed")
-    both = ab.together(earlier, [now, now], 1, origin)
+    both = paired_run.together(earlier, [now, now], 1, origin)
     assert [(reading.rounds, reading.loss) for reading in both] == [((2, 2), None)] * 2
     for found in ([now, failed], [failed, now]):
-        both = ab.together(earlier, found, 1, origin)
+        both = paired_run.together(earlier, found, 1, origin)
         assert [reading.samples for reading in both] == [reading.samples for reading in earlier]
         assert [reading.loss for reading in both] == ["1 of 2 rounds lost (it was killed)"] * 2
-    assert ab.together([None, None], [now, failed], 0, origin) == [now, failed]
+    assert paired_run.together([None, None], [now, failed], 0, origin) == [now, failed]

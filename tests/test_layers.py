@@ -19,6 +19,7 @@ LAYERS = (
     ("architectures",),
     ("registry",),
     ("store",),
+    ("documents",),
     ("compare",),
     ("worker",),
     ("datasets", "metrics"),
@@ -154,7 +155,7 @@ def test_the_map_of_the_package_names_every_folder_and_no_file_that_is_not_there
     assert folders - named == {"telling/"}, "a shim"
     chain = [word for line in lines[:6] for word in line.split() if word.endswith(".py")]
     modules = [word.removesuffix(".py").replace("/", ".") for word in chain]
-    assert modules == ["cli.main", "run.preparation", "run.experiment", "worker.main", "run.ledger", "report.build"]
+    assert modules == ["cli.main", "run.preparation", "run.experiment", "worker.entry", "run.ledger", "report.build"]
     assert {"run.preparation", "run.experiment", "report.build"} <= imported("cli.main")
     assert "run.ledger" in {other for name in imported("run.experiment") for other in (name, *imported(name))}
 

@@ -16,7 +16,7 @@ from reporter.registry.catalog import collect
 from reporter.run.experiment import plan
 from reporter.run.ledger import Ledger
 from reporter.run.request import Request
-from reporter.worker.main import measure
+from reporter.worker.entry import measure
 
 METRICS = collect("reporter.metrics", Metric)
 UNSUPPORTED = {"published"} | (set() if platform.libc_ver()[0] == "glibc" else set(DEFAULT_MALLOC))

@@ -23,7 +23,7 @@ from reporter.nightly import screen
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.findings import failing, findings
 from reporter.registry.catalog import collect
-from reporter.report import ab_verdicts, build, render
+from reporter.report import ab_verdicts, build, formats
 from reporter.report.changes import in_markdown, in_words
 from reporter.report.comparison import compare as side_by_side
 from reporter.report.grouping import MOST_LINES
@@ -171,7 +171,7 @@ def test_the_report(folders: list[Path]) -> None:
     comparison = side_by_side(record_files.load_all(folders[0])[0])
     tables = collect("reporter.tables", Tabulation).values()
     told = build.build(comparison, language("en"), [], tables, complaints=[f"{FEW[0]}.json: not a record"])
-    tokens = PARSER.parse(render.to_markdown(told))
+    tokens = PARSER.parse(formats.to_markdown(told))
     inline = [child for token in tokens for child in token.children or ()]
     for child in inline:
         foreign = child.type == "text" and "image-net.org" not in child.content  # that is a source of the timeline

@@ -22,8 +22,8 @@ from reporter.run import roster
 from reporter.store import record_files
 from reporter.worker import references
 from reporter.worker.classifier_heads import with_classes
+from reporter.worker.entry import run as work
 from reporter.worker.lookup import find
-from reporter.worker.main import run as work
 
 NETS = """
 from torch import nn

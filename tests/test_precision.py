@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from reporter.model import Metric, ReporterError
 from reporter.registry.catalog import collect
 from reporter.worker import precision, torch_state
-from reporter.worker.main import measure
+from reporter.worker.entry import measure
 from reporter.worker.training_steps import learner
 
 METRICS = collect("reporter.metrics", Metric)

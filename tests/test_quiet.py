@@ -8,7 +8,7 @@ import samples
 from reporter.model import Reading, Record
 from reporter.model.readings import FOREIGN_LOAD, Origin
 from reporter.report.comparison import Comparison, compare
-from reporter.report.findings import findings
+from reporter.report.key_findings import findings
 from reporter.report.language import language
 from reporter.report.noise_reasons import causes, slower_on_all_threads
 from reporter.report.sections import Items, found

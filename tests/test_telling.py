@@ -16,9 +16,9 @@ import samples
 
 from reporter.model import Chart, Record, ReporterError
 from reporter.registry.catalog import collect
-from reporter.report import build, csv_tables, latex, markdown, render, sections
+from reporter.report import build, csv_tables, formats, latex, markdown, sections
 from reporter.report.comparison import Comparison, accuracy, compare
-from reporter.report.findings import findings
+from reporter.report.key_findings import findings
 from reporter.report.language import language
 from reporter.report.rank_ranges import ranks
 from reporter.report.table import Cell, Column, Table, Tabulation
@@ -120,7 +120,7 @@ def test_golden_report(few: Comparison, golden: Callable[[str, str], None]) -> N
     pictures = build.draw(few, ENGLISH, collect("reporter.charts", Chart).values())
     tables = collect("reporter.tables", Tabulation).values()
     whole = build.build(few, ENGLISH, pictures, tables, complaints=["x.json: not a record"])
-    told = render.to_markdown(replace(whole, version="0"))
+    told = formats.to_markdown(replace(whole, version="0"))
     golden("report.md", told)
     assert "The ImageNet timeline" in told
 

@@ -29,7 +29,7 @@ from reporter.report.tail_latency import relative
 from reporter.run.ledger import joined
 from reporter.stats.samples import percentile
 from reporter.worker import references as owned
-from reporter.worker.main import measure
+from reporter.worker.entry import measure
 
 KEY = "latency_cpu_1thread"
 pytestmark = pytest.mark.xdist_group("timing")

@@ -14,8 +14,8 @@ from reporter import facts
 from reporter.model import Architecture, Chart, Claim, Metric
 from reporter.registry.catalog import collect
 from reporter.report.changes import ABOVE, COUNTED, FASTER, SLOWER
-from reporter.report.findings import OPENINGS
-from reporter.report.render import folder
+from reporter.report.formats import folder
+from reporter.report.key_findings import OPENINGS
 
 PACKAGE = Path(reporter.__file__).parent
 KEYWORDS: dict[str, Any] = {"_": None, "ngettext": (1, 2)}

@@ -14,7 +14,7 @@ from reporter.model import ReporterError
 from reporter.model.readings import Model
 from reporter.nightly import state
 from reporter.nightly.screen import moment
-from reporter.report import render
+from reporter.report import formats
 
 MOST = 60
 """Runs that are kept; older ones are dropped."""
@@ -75,7 +75,7 @@ def save(path: Path, runs: Sequence[Headline]) -> None:
 def write_page(folder: Path, runs: Sequence[Headline]) -> None:
     """Writes index.html: links to the reports of the folder, and the newest runs."""
     environment = Environment(
-        loader=FileSystemLoader(render.folder()),
+        loader=FileSystemLoader(formats.folder()),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -11,7 +11,7 @@ from reporter.compare.baseline_file import Kept
 from reporter.host import files
 from reporter.model import Chart, Claim, Evidence, Record, ReporterError
 from reporter.registry.catalog import collect
-from reporter.report import changes, csv_tables, latex, render, run_history, sections, thinning, vega
+from reporter.report import changes, csv_tables, formats, latex, run_history, sections, thinning, vega
 from reporter.report.choice import choice
 from reporter.report.claim_sections import try_claims
 from reporter.report.comparison import Comparison, compare
@@ -167,8 +167,8 @@ def outputs(report: Report, pictures: Iterable[Picture]) -> dict[str, str | byte
         made[f"tables/{table.name}{suffix}.csv"] = csv_tables.to_csv(table)
         made[f"tables/{table.name}{suffix}.tex"] = latex.to_tex(table, report.language)
     short = abridged(report)
-    made[f"report{suffix}.md"] = render.to_markdown(short)
-    made[f"report{suffix}.html"] = render.to_html(short)
+    made[f"report{suffix}.md"] = formats.to_markdown(short)
+    made[f"report{suffix}.html"] = formats.to_html(short)
     return made
 
 

@@ -13,7 +13,7 @@ from reporter.report.changes import Words
 from reporter.report.choice import Choice
 from reporter.report.claim_sections import Trials
 from reporter.report.comparison import Comparison, Remark
-from reporter.report.findings import findings
+from reporter.report.key_findings import findings
 from reporter.report.language import Language
 from reporter.report.layer_tables import Sheets, stages
 from reporter.report.table import Table, status_word

@@ -9,17 +9,7 @@ from pydantic import JsonValue
 
 from reporter.host import files
 from reporter.host.job import Job
-from reporter.model import (
-    Architecture,
-    LostRound,
-    Metric,
-    Origin,
-    Reading,
-    Record,
-    ReporterError,
-    Status,
-    absent,
-)
+from reporter.model import Architecture, LostRound, Metric, Origin, Reading, Record, ReporterError, Status, absent
 from reporter.model.readings import UNKNOWN, same_conditions
 from reporter.run.request import Progress, Request, moment
 from reporter.store import record_files

@@ -20,7 +20,7 @@ from reporter.registry.catalog import collect
 from reporter.registry.selection import dataset, images, own_checkpoints, sets
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.ledger import NOT_ASKED
-from reporter.run.paired.ab import timed
+from reporter.run.paired.paired_run import timed
 from reporter.run.request import Request
 from reporter.run.roster import chosen
 from reporter.run.slots import Executor

@@ -42,17 +42,17 @@ def ab_command(
     from reporter.compare.document import still_failing
     from reporter.model.settings import settings
     from reporter.report import ab_verdicts
-    from reporter.run.paired import ab
+    from reporter.run.paired import paired_run
     from reporter.run.preparation import prepare_ab
 
     request = prepare_ab(out, settings(options))
     for line in plugins.complaints():
         printing.note(line)
     environments = (a, b)
-    examined = ab.examine(request, environments)
+    examined = paired_run.examine(request, environments)
     seen, held = progress(sys.stderr), files.hold(out) if out else None
     try:
-        books = ab.run(request, environments, examined, out is not None, seen)
+        books = paired_run.run(request, environments, examined, out is not None, seen)
     finally:
         seen.close()
         if held:

@@ -22,7 +22,7 @@ from reporter.model import Verdict
 from reporter.run.request import Request
 from reporter.run.slots import NO_CUDA, Heard, Message, Slot, converse
 
-LOADED = ["reporter.host.forkserver", "reporter.worker.main", "reporter.worker.preloaded"]
+LOADED = ["reporter.host.forkserver", "reporter.worker.entry", "reporter.worker.preloaded"]
 """What the fork server loads before the first worker."""
 FAREWELL = 5.0
 """Seconds that a worker gets to end once it has said everything."""
@@ -164,9 +164,9 @@ def _serve(keep: Collection[str]) -> None:
 
 
 def _enter(question: str, connection: Connection) -> None:
-    from reporter.worker import main as worker
+    from reporter.worker import entry
 
-    worker.main(question, connection)
+    entry.main(question, connection)
 
 
 def ending(code: int | None) -> Verdict:

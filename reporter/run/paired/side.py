@@ -18,7 +18,7 @@ from reporter.host.job import TURN, Job
 from reporter.registry import plugins
 from reporter.registry.catalog import modules
 from reporter.run.paired import imports
-from reporter.worker import main, timing
+from reporter.worker import entry, timing
 
 plugins.points()  # looked up once, not in every worker
 for folder in ("reporter.metrics", "reporter.architectures"):
@@ -49,7 +49,7 @@ def _work(question: str, commands: IO[bytes], answers: int) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         say = partial(_say, answers)
         say({"process": os.getpid()})
-        main.run(Job.model_validate_json(question), say, partial(_in_turns, commands, answers))
+        entry.run(Job.model_validate_json(question), say, partial(_in_turns, commands, answers))
         os._exit(0)
     finally:
         os._exit(1)

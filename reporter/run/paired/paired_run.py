@@ -12,17 +12,7 @@ from typing import Protocol
 from reporter.architectures.timm import PREFIX
 from reporter.compare.environments import About
 from reporter.host.job import Job
-from reporter.model import (
-    LostRound,
-    Metric,
-    Origin,
-    Quantity,
-    Reading,
-    Record,
-    ReporterError,
-    Verdict,
-    absent,
-)
+from reporter.model import LostRound, Metric, Origin, Quantity, Reading, Record, ReporterError, Verdict, absent
 from reporter.model.fields import DEFAULT_MALLOC
 from reporter.run.ledger import blank, joined, with_loss
 from reporter.run.paired import interleaving
