@@ -17,7 +17,8 @@ from pathlib import Path
 
 from commands import ROOT
 
-OWN = "reporter"
+OWN = ("reporter", "architecture_reporter", "_architecture_reporter")
+"""The package, the metadata of its distribution, and the link of an editable installation."""
 SITE = Path("lib", f"python{sys.version_info.major}.{sys.version_info.minor}", "site-packages")
 RUNNING = Path(sysconfig.get_path("purelib"))
 
@@ -70,7 +71,7 @@ def environment(folder: Path, without: Collection[str] = (), hard_links: bool = 
     made = Environment(folder)
     for source in RUNNING.iterdir():
         name = source.name.partition("-")[0].lower()
-        if name.startswith((OWN, "_" + OWN)) or name in without or source.suffix == ".pth":
+        if name.startswith(OWN) or name in without or source.suffix == ".pth":
             continue
         if hard_links and source.is_dir():
             shutil.copytree(source, made.site / source.name, copy_function=os.link)

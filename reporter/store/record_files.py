@@ -6,6 +6,7 @@ import gc
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -18,11 +19,13 @@ from pydantic_core import from_json
 from reporter.host.files import dumps, open_plain, write, writing
 from reporter.model import SCHEMA, Evidence, Record, ReporterError
 from reporter.model.fields import is_plain, legible, plain
+from reporter.version import __version__
 
 LARGEST_FILE = 2**24
 """Bytes of a record or of evidence; a thorough run's record takes less than a twentieth of this."""
 LONGEST_COMPLAINT = 300
 LONGEST_FILE_NAME = 180
+LONGEST_VERSION = 40
 Kept = TypeVar("Kept", Record, Evidence)
 
 
@@ -132,6 +135,8 @@ def _wrong(content: bytes, error: ValidationError, what: str) -> str:
         found = from_json(content)
     except ValueError:
         found = None
+    if newer := _newer_version(found):
+        return f"written by reporter {newer}, which is newer than {__version__}; upgrade reporter"
     number = found.get("schema") if isinstance(found, dict) else SCHEMA
     if number != SCHEMA:
         return _other_schema(number)
@@ -139,6 +144,21 @@ def _wrong(content: bytes, error: ValidationError, what: str) -> str:
     where = ".".join(str(part) for part in first["loc"])
     told = legible(": ".join(part for part in (f"not {what}", where, first["msg"]) if part))
     return " ".join(told.split())[:LONGEST_COMPLAINT]
+
+
+def _newer_version(found: Any) -> str:
+    """The version of the reporter that wrote a file, if it is newer than this one."""
+    environment = found.get("environment") if isinstance(found, dict) else None
+    version = environment.get("reporter") if isinstance(environment, dict) else None
+    if not isinstance(version, str) or len(version) > LONGEST_VERSION or not _numbers(version):
+        return ""
+    return legible(version) if _numbers(version) > _numbers(__version__) else ""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The numbers that a version begins with: (1, 0) of 1.0rc1."""
+    found = re.match(r"\d+(\.\d+)*", version)
+    return tuple(map(int, found[0].split("."))) if found else ()
 
 
 def _other_schema(number: object) -> str:

@@ -1,1 +1,1 @@
-"""Deprecated since 0.2: renamed to `reporter.report`. This package will be removed in 0.3."""
+"""Deprecated: renamed to `reporter.report`. This package is removed in the next release."""

@@ -1,4 +1,4 @@
-"""Deprecated since 0.2: import from `reporter.report.claim_verdicts`. This module will be removed in 0.3."""
+"""Deprecated: import from `reporter.report.claim_verdicts`. This module is removed in the next release."""
 
 from __future__ import annotations
 

@@ -1,0 +1,122 @@
+"""What was written for, or by, earlier versions still works: names of modules, and records."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from simulated import METRICS, Simulated
+
+from reporter import model
+from reporter.cli.progress import Lines
+from reporter.compare.folders import compare
+from reporter.host.files import dumps
+from reporter.model import Architecture, ReporterError
+from reporter.model.settings import Settings
+from reporter.registry.selection import known
+from reporter.report import build, claim_verdicts
+from reporter.run import experiment
+from reporter.run.request import Request
+from reporter.run.slots import Slot
+from reporter.store import record_files
+from reporter.version import __version__
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = sorted((ROOT / "results" / "reference" / "records").glob("*/*.json"))
+RENAMED = {
+    "reporter.types": (model, ("Architecture", "Chart", "Claim", "Dataset", "Metric", "Quantity", "exact", "absent")),
+    "reporter.telling.judging": (claim_verdicts, ("Answer", "Row", "Case", "MissingError")),
+}
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_a_renamed_module_still_works_and_warns(name: str) -> None:
+    sys.modules.pop(name, None)
+    with pytest.warns(DeprecationWarning, match=rf"{name} is deprecated"):
+        old = importlib.import_module(name)
+    new, names = RENAMED[name]
+    assert all(getattr(old, each) is getattr(new, each) for each in names)
+
+
+def test_the_warning_names_the_line_that_imports() -> None:
+    code = "import reporter.types\n"
+    done = subprocess.run(
+        [sys.executable, "-W", "always::DeprecationWarning", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "reporter.types is deprecated, use reporter.model" in done.stderr
+
+
+@pytest.mark.parametrize("path", REFERENCE, ids=lambda path: path.stem)
+def test_records_from_before_the_move_have_the_definitions_of_today(path: Path) -> None:
+    record = record_files.load(path)
+    assert known()[record.architecture].is_defined_by(record.definition)
+    changed = record.definition[:-1] + ("0" if record.definition[-1] != "0" else "1")
+    assert not known()[record.architecture].is_defined_by(changed)
+
+
+@pytest.mark.parametrize("path", REFERENCE, ids=lambda path: path.stem)
+def test_readings_from_before_the_move_are_reused(path: Path, tmp_path: Path) -> None:
+    record = record_files.load(path)
+    record_files.save(tmp_path, record)
+    about = {"machine": record.machine, "machine_facts": record.machine_facts, "environment": record.environment}
+    names = [name for name, metric in METRICS.items() if all(q.key in record.readings for q in metric.quantities)]
+    metrics = {name: METRICS[name] for name in names}
+
+    def request(architecture: Architecture) -> Request:
+        conditions = Settings(preset="standard").conditions()
+        devices = {"cpu": "cpu", "any": "cpu"}
+        return Request(tmp_path, [architecture], metrics, devices, conditions, about=about, no_cuda="none")
+
+    executor = Simulated([Slot("", "", about)])
+    entry = known()[record.architecture]
+    assert experiment.run(request(entry), executor, Lines(StringIO())).jobs == 0
+    again = record_files.load(record_files.record_path(tmp_path, record.machine, record.architecture))
+    measured = {key: reading for key, reading in record.readings.items() if reading.measured}
+    assert {key: reading for key, reading in again.readings.items() if reading.measured} == measured
+    changed = replace(entry, learning_rate=entry.learning_rate / 2)
+    assert experiment.run(request(changed), executor, Lines(StringIO())).jobs > 0
+
+
+def test_records_from_before_the_move_are_compared_and_rendered(tmp_path: Path) -> None:
+    records = [record_files.load(path) for path in REFERENCE]
+    found = compare(records, records)
+    assert not found.gaps
+    assert not found.changed
+    for record in records:
+        record_files.save(tmp_path, record)
+    build.write(tmp_path, ("en",))
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    committed = json.loads((ROOT / "results" / "reference" / "summary.json").read_text())
+    assert summary["records"] == committed["records"]
+
+
+@pytest.mark.parametrize("version", ["99.0", "0.10.0", "1.0.0rc1"])
+@pytest.mark.parametrize("more", [{"schema": 2}, {"modes": {}}, {"schema": 2, "modes": {}}], ids=str)
+def test_a_record_of_a_newer_reporter_says_to_upgrade(version: str, more: dict[str, object], tmp_path: Path) -> None:
+    found = json.loads(REFERENCE[0].read_text())
+    found["environment"]["reporter"] = version
+    path = tmp_path / "records" / found["machine"] / REFERENCE[0].name
+    path.parent.mkdir(parents=True)
+    path.write_text(dumps(found | more))
+    with pytest.raises(ReporterError) as error:
+        record_files.load(path)
+    assert (
+        str(error.value)
+        == f"{path}: written by reporter {version}, which is newer than {__version__}; upgrade reporter"
+    )
+
+
+@pytest.mark.parametrize("version", [__version__, "0.0.9", "not a version", 3, None])
+def test_a_wrong_record_of_this_or_an_older_reporter_says_what_is_wrong(version: object, tmp_path: Path) -> None:
+    found = json.loads(REFERENCE[0].read_text())
+    found["environment"]["reporter"] = version
+    path = tmp_path / REFERENCE[0].name
+    path.write_text(json.dumps(found | {"modes": {}}))
+    with pytest.raises(ReporterError, match=r"modes|environment"):
+        record_files.load(path)
