@@ -165,7 +165,7 @@ def network(tmp_path: Path) -> str:
 def test_what_is_in_the_way_is_one_line(tmp_path: Path, network: str, make: Callable[[Path], None]) -> None:
     path = tmp_path / "bad.pth"
     make(path)
-    line = checkpoint_error(json.dumps([network, str(path), sha256(path.read_bytes()).hexdigest()]))
+    line = checkpoint_error(network, path, sha256(path.read_bytes()).hexdigest())
     assert WRONG[make] in line
     assert line.isprintable()
     assert len(line) <= 300
@@ -175,8 +175,8 @@ def test_what_fits_or_cannot_be_built_is_no_error(tmp_path: Path, network: str) 
     path = tmp_path / "mine.pth"
     torch.save(small(37).state_dict(), path)
     digest = sha256(path.read_bytes()).hexdigest()
-    assert checkpoint_error(json.dumps([network, str(path), digest])) == ""
-    assert checkpoint_error(json.dumps([f"{tmp_path}/gone.py:build", str(path), digest])) == ""
+    assert checkpoint_error(network, path, digest) == ""
+    assert checkpoint_error(f"{tmp_path}/gone.py:build", path, digest) == ""
 
 
 def test_a_checkpoint_that_cannot_be_used_ends_the_run_before_it_begins(tmp_path: Path, network: str) -> None:

@@ -204,7 +204,7 @@ def test_one_that_takes_long_is_left_to_the_measurement(nets: Path, monkeypatch:
     monkeypatch.setattr(trials, "LONGEST", 2.0)
     nets.write_text(NETS + "\nslow = lambda: Slow()\n")
     reference = f"{nets}:slow"
-    entry = roster.described(reference, references.answer(reference))
+    entry = roster.described(reference, references.described(reference))
     assert trials.check_networks([entry], LocalExecutor()) == []
 
 

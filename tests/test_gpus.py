@@ -181,17 +181,17 @@ def test_torchs_reason_reaches_the_row_and_the_usage_error(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(torch.cuda, "init", fail)
     answer = gpus.visible_to_torch()
-    assert answer["names"] == answer["uuids"] == []
-    assert answer["reason"].startswith(reason)
+    assert answer.names == answer.uuids == []
+    assert answer.reason.startswith(reason)
     local = executor.LocalExecutor()
     monkeypatch.setattr(local, "ask", lambda question: answer)
     monkeypatch.setattr(gpus, "is_driver_there", lambda: True)
     with pytest.raises(ReporterError) as refused:
         choose_devices(("cuda",), local)
-    line = f"--device: 'cuda' is not there; torch sees no CUDA device: {answer['reason']}; use cpu"
+    line = f"--device: 'cuda' is not there; torch sees no CUDA device: {answer.reason}; use cpu"
     assert str(refused.value) == line
     devices, found, why = choose_devices(("auto",), local)
-    assert (devices, found, why) == ({"cpu": "cpu", "any": "cpu"}, (), answer["reason"])
+    assert (devices, found, why) == ({"cpu": "cpu", "any": "cpu"}, (), answer.reason)
     metrics = collect("reporter.metrics", Metric)
     assert reason_in_the_row(tmp_path, metrics, NONE) == NONE
     assert reason_in_the_row(tmp_path, metrics, why) == why, "an earlier reason is replaced"

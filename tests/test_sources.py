@@ -83,7 +83,7 @@ def definition(path: Path, name: str = "build") -> str:
         del sys.modules[each]
     importlib.invalidate_caches()
     reference = f"{path}:{name}"
-    return roster.described(reference, references.answer(reference)).definition
+    return roster.described(reference, references.described(reference)).definition
 
 
 def _lies_in(module: object, folder: Path) -> bool:

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from reporter.host.questions import VisibleGpus
 from reporter.model.attempts import attempt
 
 FIELDS = ("uuid", "name", "memory.total", "driver_version", "power.limit", "mig.mode.current")
@@ -131,7 +132,7 @@ def described(uuid: str, installed: Sequence[Gpu]) -> Gpu:
     return {"uuid": uuid} if uuid else {}
 
 
-def visible_to_torch() -> dict[str, Any]:
+def visible_to_torch() -> VisibleGpus:
     """The names and UUIDs of torch's CUDA devices, or torch's own reason why there are none."""
     import torch
 
@@ -144,7 +145,8 @@ def visible_to_torch() -> dict[str, Any]:
             reason = hidden() or "torch finds no CUDA device"
         except (AssertionError, RuntimeError) as error:  # torch.AcceleratorError is a RuntimeError
             reason = because(str(error), torch.__version__)
-    return {"names": names, "uuids": [str(getattr(device, "uuid", "")) for device in devices], "reason": reason}
+    uuids = [str(getattr(device, "uuid", "")) for device in devices]
+    return VisibleGpus(names=names, uuids=uuids, reason=reason)
 
 
 def because(error: str, torch_version: str) -> str:

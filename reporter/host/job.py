@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 from reporter.model.settings import Conditions
 
 TURN, STOP = b"turn\n", b"stop\n"
 """What a worker that is measured in turns with another is told, a line each."""
-CLAIMS = "claims "
-"""What the question to a worker begins with that asks for the evidence of some claims."""
-OWN = "own "
-"""The same for one that asks what a network of one's own is: its reference follows."""
-TRIAL = "trial "
-"""The same for one that asks what a network from a file takes and returns: its reference follows."""
-CHECKPOINT = "checkpoint "
-"""The same for one that asks whether a checkpoint fits: architecture, file and SHA-256 follow as JSON."""
-
 USUAL = "build"
 """A function of this name leaves it to its file to name the network."""
 TOLD = ("name", "family", "year", "paper", "input_size", "variant", "weights", "learning_rate", "label_smoothing",
@@ -32,6 +25,7 @@ class Job(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    kind: Literal["job"] = "job"
     architecture: str
     metrics: tuple[str, ...]
     device: str

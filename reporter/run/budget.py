@@ -8,6 +8,7 @@ from time import monotonic
 
 from reporter.host import machine
 from reporter.host.job import Job
+from reporter.host.questions import MeasureSpeed, WorkerError
 from reporter.model.durations import duration
 from reporter.run import evidence
 from reporter.run.costs import Costs
@@ -60,7 +61,10 @@ def opened(
         return None
     start = monotonic()
     known = history.costs(request.folder / "history.jsonl", machine.key(), request.effort)
-    speed = executor.ask("speed") or USUAL_SPEED
+    try:
+        speed = executor.ask(MeasureSpeed())
+    except WorkerError:
+        speed = USUAL_SPEED
     costs = Costs(known, speed, lambda name: ledgers[name].record)
     spending = Spending(request.budget, jobs, costs, opening=monotonic() - start, replanned=progress.plan)
     spending.plan(CLAIMS_SECONDS if _affords_claims(request) else 0.0)

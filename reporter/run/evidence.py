@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reporter.host import files
-from reporter.host.job import CLAIMS
+from reporter.host.questions import MeasureClaims
 from reporter.model import Claim, Evidence, ReporterError, Verdict
 from reporter.run.request import Outcome, Progress, Request
 from reporter.run.slots import LOST, MOST_LOSSES, Executor, Message, Slot, converse, free
@@ -39,7 +39,8 @@ def gather(request: Request, executor: Executor, progress: Progress, outcome: Ou
     while waiting:
         slot = free(executor)
         request = _at(request, slot)
-        verdict = converse(executor, slot, f"{CLAIMS}{','.join(waiting)}", receive, request.timeout)
+        task = MeasureClaims(names=tuple(waiting)).model_dump_json()
+        verdict = converse(executor, slot, task, receive, request.timeout)
         losses += verdict is None
         if waiting and (verdict or losses >= MOST_LOSSES):
             reason = (verdict or Verdict("failed", LOST)).reason

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any, NoReturn
 
 from reporter.architectures import timm, torchvision
-from reporter.host.job import OWN, TOLD
+from reporter.host.job import TOLD
+from reporter.host.questions import Describe, ListTimm, ListTorchvision, WorkerError
 from reporter.model import Architecture, ReporterError
 from reporter.registry.selection import select
 from reporter.run.slots import Executor
@@ -22,33 +23,36 @@ def chosen(words: Sequence[str], references: Sequence[str], executor: Executor) 
 
 def discovered(executor: Executor) -> tuple[Architecture, ...]:
     """All of torchvision's classifiers, asked for in a worker: the parent imports no torch."""
-    return tuple(torchvision.described(*entry) for entry in executor.ask("architectures"))
+    return tuple(
+        torchvision.described(each.name, each.weights, each.input_size) for each in executor.ask(ListTorchvision())
+    )
 
 
 def timms(executor: Executor) -> tuple[Architecture, ...]:
     """All of timm's networks, asked for in the same way; the workers of this run have timm loaded from now on."""
     executor.preload("timm")
-    if not (found := executor.ask("timm")):
-        raise ReporterError("timm is installed and cannot be loaded: try python -c 'import timm'")
-    return tuple(timm.described(*about) for about in found)
+    try:
+        found = executor.ask(ListTimm())
+    except WorkerError as error:
+        raise ReporterError(f"timm is installed but cannot be loaded: {error}") from None
+    return tuple(timm.described(each.name, each.module, each.input_size) for each in found)
 
 
 def referred(references: Sequence[str], executor: Executor) -> tuple[Architecture, ...]:
     """The networks of one's own, as a worker that built each once describes them; ReporterError where it could not."""
     found: dict[str, Architecture] = {}
     for reference in dict.fromkeys(references):
-        told = executor.ask(f"{OWN}{reference}") or {"error": "the worker that was to build it crashed"}
-        if "error" not in told:
-            entry = described(reference, told)
-            first = found.setdefault(entry.name, entry)
-            if first is entry:
-                continue
-            told = {"error": f"the name {entry.name!r} is taken by {first.reference}"}
-        raise ReporterError(f"--architecture {reference}: {told['error']}")
+        try:
+            entry = described(reference, executor.ask(Describe(reference=reference)))
+        except WorkerError as error:
+            raise ReporterError(f"--architecture {reference}: {error}") from None
+        first = found.setdefault(entry.name, entry)
+        if first is not entry:
+            raise ReporterError(f"--architecture {reference}: the name {entry.name!r} is taken by {first.reference}")
     return tuple(found.values())
 
 
-def described(reference: str, told: Mapping[str, Any]) -> Architecture:
+def described(reference: str, told: dict[str, Any]) -> Architecture:
     """The entry of a model from elsewhere, from what a worker reported of it; only a worker can build it."""
     return Architecture(build=partial(_unbuilt, reference), reference=reference, **{key: told[key] for key in TOLD})
 

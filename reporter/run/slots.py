@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from reporter.host.questions import Answer, Question
 from reporter.model import Verdict
 from reporter.run.request import Request
 
@@ -58,8 +59,8 @@ class Executor(Protocol):
     def preload(self, module: str) -> None:
         """Has the workers to come load a module besides, once and not each for itself."""
 
-    def ask(self, question: str, timeout: float | None = None) -> Any:
-        """What only torch knows, asked on this machine; empty where no answer came in time."""
+    def ask(self, question: Question[Answer], timeout: float | None = None) -> Answer:
+        """What only a process with torch knows, asked on this machine; WorkerError with the reason if it fails."""
 
     def open(self, request: Request) -> Sequence[str]:
         """Makes the slots that a request needs; tells in lines what takes no part."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
-from reporter.host.job import CHECKPOINT, TRIAL
+from reporter.host.questions import Answer, CheckCheckpoint, Question, TryModel, WorkerError
 from reporter.model import Architecture, ReporterError
 from reporter.run.slots import Executor
 
@@ -19,8 +18,9 @@ def check_checkpoints(
     """ReporterError, with the file and what is wrong with it, where a checkpoint does not fit its architecture."""
     references = {entry.name: entry.reference or entry.name for entry in architectures}
     for name, about in checkpoints.items():
-        asked = json.dumps([references[name], about["checkpoint_file"], about["checkpoint"]])
-        if error := executor.ask(CHECKPOINT + asked):
+        file, sha256 = about["checkpoint_file"], about["checkpoint"]
+        question = CheckCheckpoint(architecture=references[name], file=file, sha256=sha256)
+        if error := _answer(executor, question, None):
             raise ReporterError(f"--checkpoint {name}={about['checkpoint_file']}: {error}")
 
 
@@ -31,8 +31,17 @@ def check_networks(architectures: Sequence[Architecture], executor: Executor) ->
     """
     notices = []
     for entry in architectures:
-        found = (executor.ask(TRIAL + entry.reference, LONGEST) or {}) if entry.reference else {}
+        found = _answer(executor, TryModel(reference=entry.reference), LONGEST) if entry.reference else None
+        found = found or {}
         if "error" in found:
             raise ReporterError(f"--architecture {entry.reference}: {found['error']}")
         notices += [f"{entry.name}: {found['notice']}"] if "notice" in found else []
     return notices
+
+
+def _answer(executor: Executor, question: Question[Answer], timeout: float | None) -> Answer | None:
+    """The answer, None if the worker failed: what is wrong then shows in the rows."""
+    try:
+        return executor.ask(question, timeout)
+    except WorkerError:
+        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -17,12 +16,11 @@ CLASSES = 10
 """A head for any number of classes will do: the data set decides its shape."""
 
 
-def checkpoint_error(question: str) -> str:
-    """Why a checkpoint cannot be used, empty where it can; the question is JSON: architecture, file, SHA-256.
+def checkpoint_error(reference: str, path: Path, sha256: str) -> str:
+    """Why a checkpoint file cannot be used for the architecture of a name or reference; empty if it can.
 
     What is wrong with the architecture itself is left to the rows.
     """
-    reference, path, sha256 = json.loads(question)
     entry, _ = attempt(partial(find, reference))
     if entry is None:
         return ""
@@ -31,7 +29,7 @@ def checkpoint_error(question: str) -> str:
     if made is None:
         return ""
     try:
-        state, _ = own_weights(Path(path), sha256)
+        state, _ = own_weights(path, sha256)
         fitted(made[0], state, *made[1:])
     except (ValueError, OSError) as error:
         return one_line(str(error))

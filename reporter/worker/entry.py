@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -15,9 +16,10 @@ import torchvision  # noqa: F401  loaded once in the fork server, not in every w
 
 from reporter.architectures import timm
 from reporter.architectures.torchvision import discover
-from reporter.host import gpus
+from reporter.host import gpus, questions
 from reporter.host.confinement import confine, limit_memory
-from reporter.host.job import CHECKPOINT, CLAIMS, OWN, TRIAL, Job
+from reporter.host.job import Job
+from reporter.host.questions import TASKS, MeasureClaims, TimmModel, TorchvisionModel
 from reporter.model import Claim, Metric, Number, Reading, Verdict, absent
 from reporter.model.attempts import attempt
 from reporter.registry.catalog import collect
@@ -31,8 +33,8 @@ Send = Callable[[dict[str, Any]], None]
 Named = Callable[[str], device.Device]
 
 
-def main(question: str, connection: Connection) -> None:
-    """Entry point of the process: answers a question in JSON messages and closes the connection."""
+def main(task: str, connection: Connection) -> None:
+    """Entry point of the process: does what it is sent, answers in JSON messages and closes the connection."""
     confine(connection)
     socket.setdefaulttimeout(STALLED)
     with connection:
@@ -40,27 +42,40 @@ def main(question: str, connection: Connection) -> None:
         def send(message: dict[str, Any]) -> None:
             connection.send_bytes(json.dumps(message).encode())
 
-        if question == "cuda":
-            send({"cuda": gpus.visible_to_torch()})
-        elif question == "architectures":
-            send({"architectures": [(entry.name, entry.weights, entry.input_size) for entry in discover()]})
-        elif question == "timm":
-            send({"timm": timm.told()})
-        elif question.startswith(OWN):
-            limit_memory("cpu")
-            send({question: references.answer(question.removeprefix(OWN))})
-        elif question.startswith(TRIAL):
-            limit_memory("cpu")
-            send({question: trial.trial(question.removeprefix(TRIAL))})
-        elif question.startswith(CHECKPOINT):
-            limit_memory("cpu")
-            send({question: checkpoint_check.checkpoint_error(question.removeprefix(CHECKPOINT))})
-        elif question == "speed":
-            send({"speed": torch_state.speed()})
-        elif question.startswith(CLAIMS):
-            gather(question.removeprefix(CLAIMS).split(","), send)
+        asked = TASKS.validate_json(task)
+        if isinstance(asked, Job):
+            run(asked, send)
+        elif isinstance(asked, MeasureClaims):
+            gather(asked.names, send)
         else:
-            run(Job.model_validate_json(question), send)
+            found, verdict = attempt(partial(answer, asked))
+            failed = verdict.status != "ok"
+            send({"error": verdict.reason} if failed else {"answer": asked.answer.dump_python(found, mode="json")})
+
+
+def answer(question: questions.Question[Any]) -> object:
+    """The answer to a question, of the type that it names."""
+    if isinstance(question, questions.ListGpus):
+        return gpus.visible_to_torch()
+    if isinstance(question, questions.ListTorchvision):
+        return [TorchvisionModel(entry.name, str(entry.weights), entry.input_size) for entry in discover()]
+    if isinstance(question, questions.ListTimm):
+        return [TimmModel(*about) for about in timm.told()]
+    if isinstance(question, questions.MeasureSpeed):
+        return torch_state.speed()
+    return about_model(question)
+
+
+def about_model(question: questions.Question[Any]) -> object:
+    """The answer to a question about one model, whose code runs in limited memory."""
+    limit_memory("cpu")
+    if isinstance(question, questions.Describe):
+        return references.described(question.reference)
+    if isinstance(question, questions.TryModel):
+        return trial.trial(question.reference)
+    if isinstance(question, questions.CheckCheckpoint):
+        return checkpoint_check.checkpoint_error(question.architecture, Path(question.file), question.sha256)
+    raise TypeError(f"unknown question {question!r}")
 
 
 def run(job: Job, send: Send, sample: timing.Sampler = timing.sample, named: Named = device.named) -> None:

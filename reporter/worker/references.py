@@ -24,7 +24,6 @@ from torch import nn
 from reporter.architectures.torchvision import discover
 from reporter.host.job import TOLD, USUAL
 from reporter.model import Architecture, ReporterError, sources
-from reporter.model.attempts import attempt
 from reporter.model.names import nearest
 from reporter.registry.selection import known
 from reporter.worker.building import on_meta
@@ -65,14 +64,11 @@ def load(reference: str) -> Architecture:
     return entry if _takes(made) else replace(entry, classes=0, variant=AS_BUILT)
 
 
-def answer(reference: str) -> dict[str, Any]:
-    """What a worker says of a reference: what the network is, or the `error` in one line."""
-    told, verdict = attempt(partial(_tell, reference))
-    return {"error": verdict.reason} if told is None else told
+def described(reference: str) -> dict[str, Any]:
+    """The fields of its architecture that the parent needs; builds the model once on the meta device.
 
-
-def _tell(reference: str) -> dict[str, Any]:
-    """Builds it once without memory, so that whoever names a function that gives no network hears of it at once."""
+    Raises ReporterError, with what would be right, if the reference does not name a model.
+    """
     entry = load(reference)
     if entry.name in {*known(), *(other.name for other in discover())}:
         raise ReporterError(f"the name {entry.name!r} is taken; give the function another, or its file if it is build")

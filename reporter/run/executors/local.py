@@ -10,6 +10,8 @@ import signal
 from collections.abc import Collection, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -18,11 +20,14 @@ from typing import Any
 
 from reporter.host import confinement, gpus, importing, interrupts, machine
 from reporter.host.credentials import withheld
+from reporter.host.questions import Answer, ListGpus, Question, WorkerError
 from reporter.model import Verdict
+from reporter.model.attempts import attempt
 from reporter.run.request import Request
 from reporter.run.slots import NO_CUDA, Heard, Message, Slot, converse
 
-LOADED = ["reporter.host.forkserver", "reporter.worker.entry", "reporter.worker.preloaded"]
+WORKER = "reporter.worker.entry"
+LOADED = ["reporter.host.forkserver", WORKER, "reporter.worker.preloaded"]
 """What the fork server loads before the first worker."""
 FAREWELL = 5.0
 """Seconds that a worker gets to end once it has said everything."""
@@ -72,21 +77,27 @@ class LocalExecutor:
         if not asked and not gpus.is_driver_there():
             self.no_cuda = gpus.hidden() or NO_CUDA
             return ()
-        answer = self.ask("cuda") or {"names": [], "uuids": [], "reason": "the worker that loads torch failed"}
-        self.no_cuda = answer["reason"]
-        gpus.IN_TORCHS_ORDER[:] = answer["uuids"]
-        machine.facts.cache_clear()
-        names: Sequence[str] = answer["names"]
-        return names
-
-    def ask(self, question: str, timeout: float | None = None) -> Any:
-        """What only torch knows: GPUs (`cuda`), classifiers (`architectures`, those of `timm`), its `speed` here."""
-        answers: Message = {}
         try:
-            verdict = converse(self, self.slots[0], question, answers.update, timeout)
+            seen = self.ask(ListGpus())
+        except WorkerError as error:
+            self.no_cuda = f"a worker cannot load torch: {error}"
+            return ()
+        self.no_cuda = seen.reason
+        gpus.IN_TORCHS_ORDER[:] = seen.uuids
+        machine.facts.cache_clear()
+        return seen.names
+
+    def ask(self, question: Question[Answer], timeout: float | None = None) -> Answer:
+        """The answer of a fresh worker; WorkerError with the reason if there is none."""
+        heard: Message = {}
+        try:
+            verdict = converse(self, self.slots[0], question.model_dump_json(), heard.update, timeout)
         finally:
             self.close()
-        return answers[question] if verdict and verdict.status == "ok" else []
+        if verdict and verdict.status == "ok" and "answer" in heard:
+            answer: Answer = question.answer.validate_python(heard["answer"])
+            return answer
+        raise WorkerError(heard.get("error") or (verdict and verdict.reason) or "the worker ended without an answer")
 
     def begin(self, slot: Slot, question: str, timeout: float | None = None, number: int | None = None) -> None:
         """Starts a fresh worker that answers a question.
@@ -117,9 +128,12 @@ class LocalExecutor:
             for slot, worker in workers:
                 if worker.reader in ready:
                     try:
-                        return slot, json.loads(worker.reader.recv_bytes())
+                        message = json.loads(worker.reader.recv_bytes())
                     except (EOFError, OSError):  # OSError: it ended in the middle of a message
                         return slot, self._end(slot)
+                    if "unusable" in message:
+                        return slot, self._end(slot, Verdict("failed", message["unusable"]))
+                    return slot, message
                 if worker.process.sentinel in ready:
                     return slot, self._end(slot)
                 if monotonic() >= worker.end:
@@ -163,10 +177,13 @@ def _serve(keep: Collection[str]) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _enter(question: str, connection: Connection) -> None:
-    from reporter.worker import entry
-
-    entry.main(question, connection)
+def _enter(task: str, connection: Connection) -> None:
+    """Entry point of a worker; if it cannot load torch, that is its only message."""
+    entry, verdict = attempt(partial(import_module, WORKER))
+    if entry is None:
+        connection.send_bytes(json.dumps({"unusable": verdict.reason}).encode())
+        return
+    entry.main(task, connection)
 
 
 def ending(code: int | None) -> Verdict:

@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from reporter.host import importing
+from reporter.host.questions import Answer, Question
 from reporter.model import ReporterError, Verdict
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.executors.ray_node import Post, code
@@ -74,7 +75,7 @@ class RayExecutor:
         self._preloaded = (module,)
         self._here.preload(module)
 
-    def ask(self, question: str, timeout: float | None = None) -> Any:
+    def ask(self, question: Question[Answer], timeout: float | None = None) -> Answer:
         """What only torch knows, asked on this machine."""
         return self._here.ask(question, timeout)
 

@@ -1,0 +1,122 @@
+"""What the parent asks a worker process: each question with the type of its answer.
+
+A question is sent as JSON; its answer comes back as JSON and is validated against the type.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+
+from reporter.host.job import Job
+from reporter.model import ReporterError
+
+Answer = TypeVar("Answer")
+
+
+class WorkerError(ReporterError):
+    """A worker gave no answer; the text is the reason."""
+
+
+class VisibleGpus(BaseModel):
+    """The names and UUIDs of torch's CUDA devices in its order, or torch's reason why there are none."""
+
+    names: list[str]
+    uuids: list[str]
+    reason: str
+
+
+class TorchvisionModel(NamedTuple):
+    """A classifier of torchvision: its name, its first weights, the side of its input in pixels."""
+
+    name: str
+    weights: str
+    input_size: int
+
+
+class TimmModel(NamedTuple):
+    """A model of timm: its name, the module that builds it, the side of its input in pixels."""
+
+    name: str
+    module: str
+    input_size: int
+
+
+class Question(BaseModel, Generic[Answer]):
+    """Something that only a process with torch can answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    answer: ClassVar[TypeAdapter[Any]]
+
+
+class ListGpus(Question[VisibleGpus]):
+    """Which CUDA devices torch sees."""
+
+    kind: Literal["gpus"] = "gpus"
+    answer = TypeAdapter(VisibleGpus)
+
+
+class ListTorchvision(Question[list[TorchvisionModel]]):
+    """All classifiers of the installed torchvision."""
+
+    kind: Literal["torchvision"] = "torchvision"
+    answer = TypeAdapter(list[TorchvisionModel])
+
+
+class ListTimm(Question[list[TimmModel]]):
+    """All models of the installed timm that take square images of three channels."""
+
+    kind: Literal["timm"] = "timm"
+    answer = TypeAdapter(list[TimmModel])
+
+
+class Describe(Question[dict[str, Any]]):
+    """The fields of the `Architecture` that FILE.py:NAME or package.module:NAME refers to."""
+
+    kind: Literal["describe"] = "describe"
+    reference: str
+    answer = TypeAdapter(dict[str, JsonValue])
+
+
+class TryModel(Question[dict[str, str]]):
+    """What is wrong with the model of a reference before it is measured: `error`, `notice`, or neither."""
+
+    kind: Literal["try"] = "try"
+    reference: str
+    answer = TypeAdapter(dict[str, str])
+
+
+class CheckCheckpoint(Question[str]):
+    """Why a checkpoint file does not fit an architecture; empty if it does."""
+
+    kind: Literal["checkpoint"] = "checkpoint"
+    architecture: str
+    file: str
+    sha256: str
+    answer = TypeAdapter(str)
+
+
+class MeasureSpeed(Question[float]):
+    """Seconds per multiply-accumulate of a convolution on all threads."""
+
+    kind: Literal["speed"] = "speed"
+    answer = TypeAdapter(float)
+
+
+class MeasureClaims(BaseModel):
+    """The evidence for claims, by name; each arrives in a message of its own."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["claims"] = "claims"
+    names: tuple[str, ...]
+
+
+Task = Annotated[
+    Job | MeasureClaims | ListGpus | ListTorchvision | ListTimm | Describe | TryModel | CheckCheckpoint | MeasureSpeed,
+    Field(discriminator="kind"),
+]
+TASKS: TypeAdapter[Any] = TypeAdapter(Task)
+"""Parses what a worker is sent."""
