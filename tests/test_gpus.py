@@ -14,6 +14,7 @@ from networks import CONDITIONS, own
 from simulated import Simulated
 
 from reporter.host import gpus, machine
+from reporter.host.questions import VisibleGpus
 from reporter.model import Metric, ReporterError
 from reporter.model.attempts import attempt
 from reporter.registry.catalog import collect
@@ -144,7 +145,7 @@ def test_the_machine_has_its_gpus_in_torchs_order(driver, monkeypatch: pytest.Mo
     monkeypatch.setattr(gpus, "IN_TORCHS_ORDER", [])
     local = executor.LocalExecutor()
     uuid = "22222222-aaaa-bbbb-cccc-dddddddddddd"
-    monkeypatch.setattr(local, "ask", lambda question: {"names": ["H100"], "uuids": [uuid], "reason": ""})
+    monkeypatch.setattr(local, "ask", lambda question: VisibleGpus(names=["H100"], uuids=[uuid], reason=""))
     assert list(local.gpus(True)) == ["H100"]
     assert machine.facts()["gpus"] == ["NVIDIA H100 80GB HBM3"]
 

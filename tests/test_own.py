@@ -149,7 +149,7 @@ BAD = {
     "torn.py:build": "SyntaxError: invalid syntax (torn.py, line 1)",
     "raises.py:build": "ZeroDivisionError: division by zero",
     "leaves.py:build": "it asked the interpreter to exit (3)",
-    "crashes.py:build": "the worker that was to build it crashed",
+    "crashes.py:build": "the worker crashed (SIGABRT)",
     "odd.py:number": "'number' is neither an Architecture nor a function",
     "odd.py:text": "it gives 'no network', which is no torch.nn.Module",
     "odd.py:two": "its function wants a, b; it may want the number of classes, and no more",

@@ -105,7 +105,28 @@ CAPTION = (
     "Dashed: the Pareto front, networks that no other beats at the same price."
 )
 ENTRIES = (
-    Chart("accuracy_macs", "Accuracy against multiply-adds", CAPTION, against("macs"), order=30),
-    Chart("accuracy_latency", "Accuracy against time", CAPTION, against("latency_cpu_1thread"), order=31),
-    Chart("accuracy_latency_cuda", "Accuracy against time on the GPU", CAPTION, against("latency_cuda"), order=32),
+    Chart(
+        "accuracy_macs",
+        "Accuracy against multiply-adds",
+        CAPTION,
+        against("macs"),
+        chapter="accuracy",
+        order=0,
+    ),
+    Chart(
+        "accuracy_latency",
+        "Accuracy against time",
+        CAPTION,
+        against("latency_cpu_1thread"),
+        chapter="accuracy",
+        order=1,
+    ),
+    Chart(
+        "accuracy_latency_cuda",
+        "Accuracy against time on the GPU",
+        CAPTION,
+        against("latency_cuda"),
+        chapter="accuracy",
+        order=2,
+    ),
 )

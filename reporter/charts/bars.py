@@ -111,21 +111,24 @@ ENTRIES = (
         title="Parameters",
         caption="Learnable weights without auxiliary heads.",
         draw=bars("parameters", per_machine=False),
-        order=40,
+        chapter="size",
+        order=0,
     ),
     Chart(
         name="throughput",
         title="Throughput",
         caption="Images per second in a batch, with the 95 % interval. Longer is better; ≈ marks noisy values.",
         draw=bars("throughput_cpu", per_machine=True),
-        order=62,
+        chapter="time",
+        order=2,
     ),
     Chart(
         name="throughput_cuda",
         title="Throughput on the GPU",
         caption="Images per second in a batch, with the 95 % interval. Longer is better; ≈ marks noisy values.",
         draw=bars("throughput_cuda", per_machine=True),
-        order=63,
+        chapter="time",
+        order=3,
     ),
     Chart(
         name="finetune",
@@ -133,7 +136,8 @@ ENTRIES = (
         caption="Share of held-out images that were recognised. The same short recipe for all: it shows how fast a "
         "network starts to learn, not how good it can become.",
         draw=bars("finetune_top1", per_machine=True),
-        order=70,
+        chapter="finetune",
+        order=0,
     ),
     Chart(
         name="probe",
@@ -141,6 +145,7 @@ ENTRIES = (
         caption="Share of held-out images that were recognised after only the head was trained, at one learning rate "
         "for all networks: what the weights that it was loaded with know already.",
         draw=bars("probe_top1", per_machine=True),
-        order=71,
+        chapter="finetune",
+        order=1,
     ),
 )

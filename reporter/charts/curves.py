@@ -139,13 +139,15 @@ ENTRIES = (
         title="Learning curves",
         caption="Training loss step by step, cut off above 8; a panel per family with all the others pale behind it.",
         draw=loss,
-        order=72,
+        chapter="finetune",
+        order=2,
     ),
     Chart(
         name="learning_accuracy",
         title="Accuracy while learning",
         caption="Held-out accuracy at each evaluation, after the batch-norm statistics were estimated anew.",
         draw=top1,
-        order=74,
+        chapter="finetune",
+        order=4,
     ),
 )

@@ -111,6 +111,7 @@ ENTRIES = (
         caption="Median of the samples as a dot, its 95 % interval as a line; logarithmic axes, one for each device. "
         "In a batch: the time of the batch over its images. ≈ marks a time that is too noisy to rely on.",
         draw=draw,
-        order=60,
+        chapter="time",
+        order=0,
     ),
 )

@@ -63,6 +63,7 @@ ENTRIES = (
         caption="Dot: the rank of the measured median. Line: the ranks of all architectures that this run does not "
         "distinguish from it, by the 95 % interval of their ratio round by round. ≈ marks a noisy time.",
         draw=draw,
-        order=61,
+        chapter="time",
+        order=1,
     ),
 )

@@ -65,6 +65,15 @@ CAPTION = (
     "much memory for their multiply-adds. The correlation compares ranks; its interval is Bonett and Wright's (2000)."
 )
 ENTRIES = (
-    Chart("macs_latency", "Multiply-adds against time", CAPTION, against("latency_cpu_1thread"), order=66),
-    Chart("macs_latency_cuda", "Multiply-adds against time on the GPU", CAPTION, against("latency_cuda"), order=67),
+    Chart(
+        "macs_latency", "Multiply-adds against time", CAPTION, against("latency_cpu_1thread"), chapter="time", order=6
+    ),
+    Chart(
+        "macs_latency_cuda",
+        "Multiply-adds against time on the GPU",
+        CAPTION,
+        against("latency_cuda"),
+        chapter="time",
+        order=7,
+    ),
 )

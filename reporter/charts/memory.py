@@ -93,6 +93,7 @@ ENTRIES = (
         title="Memory of a training step",
         caption="The peak of one training step at the batch and image size of the fine-tuning, and what it is made of.",
         draw=draw,
-        order=50,
+        chapter="memory",
+        order=0,
     ),
 )

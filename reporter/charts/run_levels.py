@@ -84,6 +84,7 @@ ENTRIES = (
         "Time of each network relative to what all share, night by night, as the deviation from its own "
         "median. A line marks a night from which on the level is another, with the change.",
         draw,
-        order=80,
+        chapter="history",
+        order=0,
     ),
 )

@@ -114,6 +114,7 @@ ENTRIES = (
         "their grid as a fraction of the image's, each fully connected layer apart. The first stages cost "
         "multiply-adds, the last ones parameters.",
         draw=draw,
-        order=43,
+        chapter="size",
+        order=3,
     ),
 )

@@ -214,6 +214,7 @@ ENTRIES = (
         "ensemble, grey is hand-made features. Dots: the networks of this report, one network and one crop on the "
         "validation set. The two series are not measured alike: a dot says nothing about the bar beside it.",
         draw=draw,
-        order=10,
+        chapter="timeline",
+        order=0,
     ),
 )

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+Chapter = Literal["timeline", "overview", "accuracy", "size", "memory", "time", "finetune", "history", "more"]
+"""The chapters of the report that contain charts and tables, in their order."""
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Labelled images. `load(root, size, train)` gives (float images N x 3 x size x size, normalised; int64 labels N).
@@ -59,13 +63,14 @@ class Chart:
     """One figure: `draw(comparison, language)` returns a Vega-Lite specification, None if there is nothing to show.
 
     `comparison` is a `reporter.report.comparison.Comparison`, `language` a `reporter.report.language.Language`.
-    Of more than `most` networks it is handed a choice.
+    `order` is its place in its `chapter`, smallest first. Of more than `most` architectures it is given a selection.
     """
 
     name: str
     title: str
     caption: str
     draw: Callable[[Any, Any], dict[str, Any] | None]
+    chapter: Chapter = "more"
     order: int = 100
     most: int = 40
 

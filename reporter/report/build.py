@@ -10,6 +10,7 @@ from reporter.compare import baseline_file
 from reporter.compare.baseline_file import Kept
 from reporter.host import files
 from reporter.model import Chart, Claim, Evidence, Record, ReporterError
+from reporter.model.extensions import Chapter
 from reporter.registry.catalog import collect
 from reporter.report import changes, csv_tables, formats, latex, run_history, sections, thinning, vega
 from reporter.report.choice import choice
@@ -17,13 +18,13 @@ from reporter.report.claim_sections import try_claims
 from reporter.report.comparison import Comparison, compare
 from reporter.report.document import Report
 from reporter.report.language import SOURCE, Language, available, language
-from reporter.report.sections import Block, Figure
+from reporter.report.sections import Block, Figure, Placed
 from reporter.report.summary import summary
 from reporter.report.table import Table, Tabulation
 from reporter.store import record_files
 
-CHOOSING = 25
-"""Where the choice stands among charts and tables."""
+CHOICE_ORDER = 5
+"""The place of the choice in its chapter."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Picture:
     """A drawn chart: what the page shows, and the SVG of its file."""
 
     figure: Figure
+    chapter: Chapter
     order: int
     file: str
 
@@ -104,12 +106,12 @@ def build(
 ) -> Report:
     """Puts the report together from the charts, tables and claims it is handed."""
     _ = tongue._
-    blocks: list[tuple[int, Block]] = [(picture.order, picture.figure) for picture in pictures]
-    made = [(tabulation.order, tabulation.make(comparison, tongue)) for tabulation in tables]
-    blocks += [(order, table) for order, table in made if table]
+    placed = [Placed(picture.chapter, picture.order, picture.figure) for picture in pictures]
+    made = [(tabulation, tabulation.make(comparison, tongue)) for tabulation in tables]
+    placed += [Placed(each.chapter, each.order, table) for each, table in made if table]
     trials = try_claims(claims, evidence or {}, comparison, tongue)
     if chosen := choice(comparison, tongue):
-        blocks.append((CHOOSING, chosen))
+        placed.append(Placed("overview", CHOICE_ORDER, chosen))
     count = len(comparison.networks)
     message = tongue.ngettext("{count} network, measured on {date}", "{count} networks, measured on {date}", count)
     return Report(
@@ -119,7 +121,7 @@ def build(
         sections=(
             sections.found(comparison, tongue),
             *([sections.changed(changed, tongue)] if changed else []),
-            *sections.chapters(blocks, tongue),
+            *sections.chapters(placed, tongue),
             sections.architectures(comparison, tongue),
             *([sections.claimed(trials, tongue)] if trials.trials else []),
             sections.measured(comparison, tongue),
@@ -147,7 +149,7 @@ def draw(comparison: Comparison, tongue: Language, charts: Iterable[Chart]) -> l
         title, file = tongue._(chart.title), chart.name + tongue.suffix
         caption = f"{tongue._(chart.caption)} {note}".strip()
         figure = Figure(chart.name, title, caption, vega.inline(svg, chart.name, title), file)
-        pictures.append(Picture(figure, chart.order, vega.file(svg, title)))
+        pictures.append(Picture(figure, chart.chapter, chart.order, vega.file(svg, title)))
     return pictures
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reporter.compare.baseline_file import Kept
+from reporter.model.extensions import Chapter
 from reporter.model.fields import DEFAULT_MALLOC, KEEPING
 from reporter.report import noise_reasons, thinning
 from reporter.report.cards import Card, Index, cards
@@ -88,27 +89,33 @@ def changed(kept: Kept, language: Language) -> Section:
     return Section("changed", language._("What changed"), tuple(blocks))
 
 
-def chapters(blocks: Iterable[tuple[int, Block]], language: Language) -> list[Section]:
-    """Figures and tables in their chapters: the tens of their order say which."""
+@dataclass(frozen=True)
+class Placed:
+    """A figure or table with its chapter, and its place in it."""
+
+    chapter: Chapter
+    order: int
+    block: Block
+
+
+def chapters(placed: Iterable[Placed], language: Language) -> list[Section]:
+    """Figures and tables in the chapters that they name; a chapter without any is left out."""
     _ = language._
-    titles = {
-        1: ("timeline", _("The ImageNet timeline")),
-        2: ("overview", _("The comparison")),
-        3: ("accuracy", _("Accuracy and its price")),
-        4: ("size", _("Size and compute")),
-        5: ("memory", _("Memory")),
-        6: ("time", _("Time")),
-        7: ("finetune", _("Fine-tuning")),
-        8: ("history", _("Over the nights")),
+    titles: dict[Chapter, str] = {
+        "timeline": _("The ImageNet timeline"),
+        "overview": _("The comparison"),
+        "accuracy": _("Accuracy and its price"),
+        "size": _("Size and compute"),
+        "memory": _("Memory"),
+        "time": _("Time"),
+        "finetune": _("Fine-tuning"),
+        "history": _("Over the nights"),
+        "more": _("More"),
     }
-    ordered = sorted(blocks, key=lambda pair: pair[0])
-    numbers = [min(order // 10, 10) if order // 10 in titles else 10 for order, _block in ordered]
-    sections = []
-    for number in sorted(set(numbers)):
-        name, title = titles.get(number, ("more", _("More")))
-        inside = tuple(block for at, (_order, block) in zip(numbers, ordered, strict=True) if at == number)
-        sections.append(Section(name, title, inside))
-    return sections
+    inside: dict[Chapter, list[Block]] = {name: [] for name in titles}
+    for each in sorted(placed, key=lambda each: each.order):
+        inside[each.chapter].append(each.block)
+    return [Section(name, titles[name], tuple(blocks)) for name, blocks in inside.items() if blocks]
 
 
 def architectures(comparison: Comparison, language: Language) -> Section:

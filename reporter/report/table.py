@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from reporter.model import Group, Reading, Record
+from reporter.model.extensions import Chapter
 from reporter.report import units
 from reporter.report.comparison import NUMBERS, Comparison
 from reporter.report.language import Language
@@ -87,10 +88,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Tabulation:
-    """One table of the report: `make` gives None where there is nothing to show; `order` places it as for charts."""
+    """One table of the report: `make` returns None if there is nothing to show.
+
+    It is placed in its `chapter` by `order`, as a chart.
+    """
 
     name: str
     make: Callable[[Comparison, Language], Table | None]
+    chapter: Chapter = "more"
     order: int = 100
 
 

@@ -172,9 +172,9 @@ EXTRAS: dict[str, Callable[[Builder, Language], Sequence[str]]] = {
     "finetune": add_recipes,
 }
 ENTRIES = (
-    Tabulation("size", group("size"), 45),
-    Tabulation("compute", group("compute"), 46),
-    Tabulation("memory", group("memory"), 55),
-    Tabulation("latency", group("latency"), 65),
-    Tabulation("finetune", group("finetune"), 76),
+    Tabulation("size", group("size"), chapter="size", order=5),
+    Tabulation("compute", group("compute"), chapter="size", order=6),
+    Tabulation("memory", group("memory"), chapter="memory", order=5),
+    Tabulation("latency", group("latency"), chapter="time", order=5),
+    Tabulation("finetune", group("finetune"), chapter="finetune", order=6),
 )

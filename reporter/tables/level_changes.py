@@ -43,4 +43,4 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     )
 
 
-ENTRIES = (Tabulation("history", make, order=81),)
+ENTRIES = (Tabulation("history", make, chapter="history", order=1),)

@@ -113,4 +113,4 @@ def _apart(whole: float | None, figure: float | None, language: Language) -> Cel
     return Cell(sign + language.number(percent, 2 if abs(percent) < 1 else 1), percent)
 
 
-ENTRIES = (Tabulation("published", make, 22),)
+ENTRIES = (Tabulation("published", make, chapter="overview", order=2),)

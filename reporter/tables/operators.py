@@ -58,4 +58,4 @@ def _cell(counted: dict[str, int], name: str, language: Language) -> Cell:
     return Cell("–", status="missing") if count is None else Cell(units.text(language, count), count)
 
 
-ENTRIES = (Tabulation("operators", make, order=47),)
+ENTRIES = (Tabulation("operators", make, chapter="size", order=7),)

@@ -146,4 +146,4 @@ def inception_note(comparison: Comparison, language: Language) -> str:
     )
 
 
-ENTRIES = (Tabulation("overview", make, 20),)
+ENTRIES = (Tabulation("overview", make, chapter="overview", order=0),)

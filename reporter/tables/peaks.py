@@ -88,4 +88,4 @@ def _notes(records: Sequence[Record], language: Language) -> tuple[str, ...]:
     )
 
 
-ENTRIES = (Tabulation("peaks", make, order=56),)
+ENTRIES = (Tabulation("peaks", make, chapter="memory", order=6),)
