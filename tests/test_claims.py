@@ -97,13 +97,13 @@ def test_what_is_measured_is_what_the_samples_have(numbers: Mapping[str, dict[st
 @pytest.mark.parametrize("name", CLAIMS)
 def test_the_verdicts_on_the_lecture(name: str, lecture: Comparison) -> None:
     found = answer(name, lecture)
-    assert found.ruling == VERDICTS[name]
+    assert found.verdict == VERDICTS[name]
     assert found.rows
     assert all(row.here and (row.source or row.lecture) for row in found.rows)
 
 
 @pytest.mark.parametrize(
-    ("name", "changed", "ruling"),
+    ("name", "changed", "verdict"),
     [
         ("two_small_kernels", {"window_one": 7}, "false"),
         ("two_small_kernels", {"weights_two": 19}, "false"),
@@ -119,13 +119,13 @@ def test_the_verdicts_on_the_lecture(name: str, lecture: Comparison) -> None:
     ],
 )
 def test_a_verdict_follows_what_was_measured(
-    name: str, changed: dict[str, float], ruling: str, lecture: Comparison
+    name: str, changed: dict[str, float], verdict: str, lecture: Comparison
 ) -> None:
-    assert answer(name, lecture, **changed).ruling == ruling
+    assert answer(name, lecture, **changed).verdict == verdict
 
 
 @pytest.mark.parametrize(
-    ("name", "key", "values", "ruling"),
+    ("name", "key", "values", "verdict"),
     [
         ("gradient_flow", "gradient_ratio", {"vgg19": 3.0}, "false"),
         ("gradient_flow", "gradient_ratio", {"vgg19_bn": 0.1, "alexnet": 2.0}, "true"),
@@ -133,12 +133,12 @@ def test_a_verdict_follows_what_was_measured(
         ("parallel_kernels", "imagenet_top1", {"googlenet": 0.5}, "doubtful"),
     ],
 )
-def test_a_verdict_follows_the_records(name: str, key: str, values: dict[str, float], ruling: str) -> None:
+def test_a_verdict_follows_the_records(name: str, key: str, values: dict[str, float], verdict: str) -> None:
     records = {record.architecture: record for record in samples.with_gradients(samples.lecture())}
     for network, value in values.items():
         readings = records[network].readings | {key: samples.reading(key, value)}
         records[network] = records[network].model_copy(update={"readings": readings})
-    assert answer(name, compare(list(records.values()))).ruling == ruling
+    assert answer(name, compare(list(records.values()))).verdict == verdict
 
 
 def _changed(rows: tuple[facts.Row, ...], entry: str, **cells: str) -> tuple[facts.Row, ...]:
@@ -150,23 +150,23 @@ def test_a_verdict_follows_what_is_published(lecture: Comparison, monkeypatch: p
     alexnet, vgg = "AlexNet, 5 CNNs, supplied data only", "7 nets (C,D,E), dense evaluation"
     close = _changed(rows, vgg, top5_error_percent="9.0")
     monkeypatch.setattr(facts, "timeline", lambda: close)
-    assert answer("vgg_and_alexnet", lecture).ruling == "false"
+    assert answer("vgg_and_alexnet", lecture).verdict == "false"
     alone = _changed(_changed(rows, alexnet, single_or_ensemble="single"), vgg, is_winner="yes")
     alone = tuple(row | {"is_winner": "no"} if row["team"].startswith("GoogLeNet") else row for row in alone)
     monkeypatch.setattr(facts, "timeline", lambda: alone)
-    assert answer("vgg_and_alexnet", lecture).ruling == "true"
+    assert answer("vgg_and_alexnet", lecture).verdict == "true"
     papers = {name: facts.claim(name) for name in ("december_2015", "first_deep")}
     papers["december_2015"] = papers["december_2015"] | {"resnet": facts.Fact("1601.00001v1", "nobody")}
     papers["first_deep"] = papers["first_deep"] | {"highway_layers": facts.Fact(50, "nobody")}
     monkeypatch.setattr(facts, "claim", papers.__getitem__)
-    assert answer("december_2015", lecture).ruling == "false"
-    assert answer("first_deep", lecture).ruling == "true"
+    assert answer("december_2015", lecture).verdict == "false"
+    assert answer("first_deep", lecture).verdict == "true"
 
 
 def test_missing_evidence_is_no_verdict(lecture: Comparison) -> None:
     """An old folder, a run of few networks, a measurement that failed: each says what is missing."""
     without = {trial.name: trial for trial in try_claims(CLAIMS.values(), {}, lecture, ENGLISH).trials}
-    assert {name for name, trial in without.items() if trial.answer.ruling == "open"} == set(MEASURED)
+    assert {name for name, trial in without.items() if trial.answer.verdict == "open"} == set(MEASURED)
     assert without["squeeze"].answer.sentences[0].startswith("Its evidence was not measured in this run")
     assert without["squeeze"].symbol == SYMBOLS["open"]
 

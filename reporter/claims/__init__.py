@@ -1,5 +1,5 @@
-"""Which statements of the lecture are put to the test: one file each, ending in `ENTRIES`, a tuple of `Claim`.
+"""The statements of the lecture that are tested: one file each, ending in `ENTRIES`, a tuple of `Claim`.
 
-A file has two halves: `measure` runs in a worker, where alone torch is imported, and gives numbers; `judge` is part of
-the telling side and makes a verdict of them, of the records and of what is published.
+A file has two halves: `measure` runs in a worker and returns numbers; `verdict` runs where the report is made and
+compares them, the records and published figures with the statement.
 """

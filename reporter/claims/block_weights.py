@@ -23,7 +23,7 @@ def measure() -> dict[str, int]:
     return counted | {f"{name}_normed": weights(block) for name, block in blocks.items()}
 
 
-def judge(case: Case) -> Answer:
+def verdict(case: Case) -> Answer:
     """True where both numbers are those of the convolutions."""
     _, number, count = case.language._, case.language.number, case.count
     titles = {name: f"{family}, {TITLES[name]}" for name, family in (("resnet", "ResNet"), ("resnext", "ResNeXt"))}
@@ -45,7 +45,7 @@ ENTRIES = (
     Claim(
         "block_weights",
         "A bottleneck 256-64-64-256 has 69,632 weights, and the ResNeXt block of 32 paths that takes its place 70,144.",
-        judge,
+        verdict,
         measure,
         formula=r"256 \cdot 64 + 3^2 \cdot 64 \cdot 64 + 64 \cdot 256 = 69632"
         "\n"

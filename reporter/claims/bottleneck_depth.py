@@ -26,7 +26,7 @@ def measure() -> dict[str, int]:
     return numbers
 
 
-def judge(case: Case) -> Answer:
+def verdict(case: Case) -> Answer:
     """True where no network up to the border has bottlenecks and all beyond have."""
     _, number = case.language._, case.language.number
     has = {depth: case[f"bottlenecks_{depth}"] > 0 for depth in DEPTHS}
@@ -57,7 +57,7 @@ ENTRIES = (
     Claim(
         "bottleneck_depth",
         "ResNets up to “resnet52” do without bottlenecks; from resnet101 on they have them.",
-        judge,
+        verdict,
         measure,
         formula=r"34 = 2 + 2 \cdot 16"
         "\n"

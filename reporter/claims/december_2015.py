@@ -14,7 +14,7 @@ def month(paper: str) -> tuple[int, int]:
     return 2000 + int(paper[:2]), int(paper[2:4])
 
 
-def judge(case: Case) -> Answer:
+def verdict(case: Case) -> Answer:
     """True where both papers are of December 2015."""
     _ = case.language._
     papers = {name: case.fact(name) for name in NETWORKS}
@@ -34,4 +34,4 @@ def judge(case: Case) -> Answer:
     return Answer("true" if right else "false", (told.format(numbers=numbers),), rows)
 
 
-ENTRIES = (Claim("december_2015", "ResNet and Inception v3 both appeared in December 2015.", judge, order=90),)
+ENTRIES = (Claim("december_2015", "ResNet and Inception v3 both appeared in December 2015.", verdict, order=90),)

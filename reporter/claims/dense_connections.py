@@ -34,7 +34,7 @@ def measure() -> dict[str, int]:
     return numbers
 
 
-def judge(case: Case) -> Answer:
+def verdict(case: Case) -> Answer:
     """True where every block has as many as the formula says; the footnote is for the network as a whole."""
     _, number = case.language._, case.language.number
     layers = [int(case[f"layers_{block}"]) for block in BLOCKS]
@@ -68,7 +68,7 @@ ENTRIES = (
     Claim(
         "dense_connections",
         "A dense block of L layers has L(L + 1)/2 connections.",
-        judge,
+        verdict,
         measure,
         formula=r"1 + 2 + \dots + L = \sum_{l=1}^{L} l = \frac{L(L+1)}{2}",
         order=40,

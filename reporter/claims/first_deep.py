@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from reporter.model import Claim
-from reporter.report.claim_verdicts import Answer, Case, Row, Ruling
+from reporter.report.claim_verdicts import Answer, Case, ClaimVerdict, Row
 
-RULINGS: dict[int, Ruling] = {0: "false", 1: "doubtful", 2: "true"}
+VERDICTS: dict[int, ClaimVerdict] = {0: "false", 1: "doubtful", 2: "true"}
 
 
-def judge(case: Case) -> Answer:
+def verdict(case: Case) -> Answer:
     """ResNet must be the first with hundreds and the first with a thousand; one of the two is half the truth."""
     _, number = case.language._, case.language.number
     entries = sorted((str(case.fact(f"{name}_paper").value), name) for name in ("highway", "resnet"))
     layers = {"highway": _layers(case, "highway_layers"), "resnet": _layers(case, "cifar_layers")}
     firsts = [next((name for _paper, name in entries if layers[name] >= limit), "") for limit in (100, 1000)]
-    ruling = RULINGS[firsts.count("resnet")]
+    found = VERDICTS[firsts.count("resnet")]
     deep, shallower = (f"{number(float(case.fact(f'cifar_{key}error').value), 2)} %" for key in ("", "best_"))
     depths = {key: number(_layers(case, f"{key}_layers")) for key in ("imagenet", "cifar", "cifar_best")}
     error = _("CIFAR-10 error with {layers} layers")
@@ -36,7 +36,7 @@ def judge(case: Case) -> Answer:
         "Networks of hundreds of layers had been trained half a year before, with gates in place of plain shortcuts: "
         "Highway Networks. A thousand was new."
     )
-    return Answer(ruling, (told, earlier) if ruling == "doubtful" else (told,), tuple(rows))
+    return Answer(found, (told, earlier) if found == "doubtful" else (told,), tuple(rows))
 
 
 def _layers(case: Case, key: str) -> int:
@@ -55,7 +55,7 @@ ENTRIES = (
     Claim(
         "first_deep",
         "ResNet was the first network of hundreds, even thousands, of layers that was trained.",
-        judge,
+        verdict,
         formula=r"6n + 2 = 1202 \quad (n = 200)",
         order=100,
     ),

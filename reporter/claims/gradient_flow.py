@@ -10,7 +10,7 @@ CLEAR = 10.0
 """Ratios less than this many times apart are called alike: they change with initialisation and images."""
 
 
-def judge(case: Case) -> Answer:
+def verdict(case: Case) -> Answer:
     """True where skips and dense links are clearly ahead of the plain network; the footnotes are for batch norm and
     for depth.
     """
@@ -83,7 +83,7 @@ ENTRIES = (
     Claim(
         "gradient_flow",
         "Gradients flow worse through deep plain networks; skip connections and dense links ease that.",
-        judge,
+        verdict,
         formula=r"\rho = \frac{\lVert \partial L / \partial W_1 \rVert}{\lVert \partial L / \partial W_N \rVert}"
         "\n"
         r"\frac{\partial L}{\partial W_1} = \frac{\partial L}{\partial F_N} "

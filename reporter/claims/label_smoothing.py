@@ -26,7 +26,7 @@ def measure() -> dict[str, float]:
     return {"difference": max(abs(float(each)) for each in differences), "loss": min(float(loss) for loss in losses)}
 
 
-def judge(case: Case) -> Answer:
+def verdict(case: Case) -> Answer:
     """True where the two agree to the last digits."""
     _ = case.language._
     difference, loss = case["difference"], case.language.number(case["loss"], 2)
@@ -47,7 +47,7 @@ ENTRIES = (
     Claim(
         "label_smoothing",
         "Label smoothing trains on (1 − α) · one-hot + α/C in place of the one-hot answer.",
-        judge,
+        verdict,
         measure,
         formula=r"y_{\mathrm{smooth}} = (1 - \alpha) y_{\mathrm{onehot}} + \frac{\alpha}{C}",
         order=80,

@@ -31,7 +31,7 @@ def measure() -> dict[str, int]:
     }
 
 
-def judge(case: Case) -> Answer:
+def verdict(case: Case) -> Answer:
     """True where GoogLeNet is cheaper at like accuracy; the footnote is for the 1x1 convolutions."""
     _ = case.language._
     macs, parameters, top1 = (case.values(key, STACKED, PARALLEL) for key in ("macs", "parameters", "imagenet_top1"))
@@ -75,7 +75,7 @@ ENTRIES = (
     Claim(
         "parallel_kernels",
         "Stacking ever more convolutions is expensive; Inception's kernels side by side are cheaper.",
-        judge,
+        verdict,
         measure,
         formula=r"192 \cdot 64 + 3^2 \cdot 192 \cdot 128 + 5^2 \cdot 192 \cdot 32 = 387072"
         "\n"

@@ -30,7 +30,7 @@ def measure() -> dict[str, int]:
     }
 
 
-def judge(case: Case) -> Answer:
+def verdict(case: Case) -> Answer:
     """True where the pair has 6 weights and what it replaces 18."""
     _, count = case.language._, case.count
     rows = (
@@ -58,7 +58,7 @@ ENTRIES = (
     Claim(
         "split_kernel",
         "Splitting a 3×3 convolution into a 1×3 and a 3×1 leaves 6 weights out of 18.",
-        judge,
+        verdict,
         measure,
         formula=r"3 \cdot 3 = 9 \to 1 \cdot 3 + 3 \cdot 1 = 6"
         "\n"

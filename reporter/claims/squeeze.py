@@ -42,7 +42,7 @@ def measure() -> dict[str, float]:
         }
 
 
-def judge(case: Case) -> Answer:
+def verdict(case: Case) -> Answer:
     """True where the gate answers to the maximum and not to the average."""
     _ = case.language._
     to_maximum, to_average = (case[f"moved_by_{what}"] > ROUNDING for what in ("maximum", "average"))
@@ -83,7 +83,7 @@ ENTRIES = (
     Claim(
         "squeeze",
         "Squeeze-and-excitation takes the maximum of each channel.",
-        judge,
+        verdict,
         measure,
         formula=r"z_c = \frac{1}{H W} \sum_{i=1}^{H} \sum_{j=1}^{W} u_c(i, j)",
         order=60,

@@ -28,7 +28,7 @@ def measure() -> dict[str, int]:
     }
 
 
-def judge(case: Case) -> Answer:
+def verdict(case: Case) -> Answer:
     """True where window and weights are as said; the footnote is for layers that widen."""
     _, count = case.language._, case.count
     rows = (
@@ -57,7 +57,7 @@ ENTRIES = (
     Claim(
         "two_small_kernels",
         "Two 3×3 convolutions in a row see what one 5×5 sees, with 18 weights instead of 25.",
-        judge,
+        verdict,
         measure,
         formula=r"2 \cdot 3^2 = 18 \lt 25 = 5^2",
         order=20,

@@ -9,7 +9,7 @@ from reporter.report.claim_verdicts import Answer, Case, Row, sentences
 ENTRIES_OF_THE_CHART = {"alexnet": "AlexNet, 5 CNNs, supplied data only", "vgg": "7 nets (C,D,E), dense evaluation"}
 
 
-def judge(case: Case) -> Answer:
+def verdict(case: Case) -> Answer:
     """By the rows of the timeline; the footnote is for ensembles and for the second place."""
     _, number = case.language._, case.language.number
     alexnet, vgg = (_entry(name) for name in ENTRIES_OF_THE_CHART.values())
@@ -52,7 +52,7 @@ ENTRIES = (
     Claim(
         "vgg_and_alexnet",
         "On the ImageNet chart, VGG of 2014 is more than twice as good as AlexNet of 2012.",
-        judge,
+        verdict,
         formula=r"\frac{\varepsilon_{\mathrm{AlexNet}}}{\varepsilon_{\mathrm{VGG}}} \gt 2",
         needs=("imagenet_top5",),
         order=10,

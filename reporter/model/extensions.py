@@ -77,16 +77,16 @@ class Chart:
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement of the lecture: `judge(case)` returns the verdict on what was measured.
+    """A statement of the lecture: `verdict(case)` compares it with what was measured.
 
-    `case` is a `reporter.report.claim_verdicts.Case`, the verdict an `Answer` of that module.
-    `measure()` runs in a worker and gives numbers by name, which `judge` finds in the case; `needs` names the
-    quantities of records that it wants besides. `formula` is TeX, without words, each line a formula of its own.
+    `case` is a `reporter.report.claim_verdicts.Case`, the result an `Answer` of that module.
+    `measure()` runs in a worker and returns numbers by name, which the case contains; `needs` names the
+    metrics of records that it needs besides. `formula` is TeX, without words, each line a formula of its own.
     """
 
     name: str
     statement: str
-    judge: Callable[[Any], Any]
+    verdict: Callable[[Any], Any]
     measure: Callable[[], Mapping[str, Number]] | None = None
     formula: str = ""
     needs: tuple[str, ...] = ()

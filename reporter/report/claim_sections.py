@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from reporter.model import Claim, Evidence
-from reporter.report.claim_verdicts import Answer, Case, MissingError, Ruling
+from reporter.report.claim_verdicts import Answer, Case, ClaimVerdict, MissingError
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 from reporter.report.table import Column, Table, plain
 
-SYMBOLS: dict[Ruling, str] = {"true": "✓", "noted": "✓*", "doubtful": "*", "false": "✗", "open": "–"}
+SYMBOLS: dict[ClaimVerdict, str] = {"true": "✓", "noted": "✓*", "doubtful": "*", "false": "✗", "open": "–"}
 
 
 @dataclass(frozen=True)
@@ -45,22 +45,22 @@ class Trials:
 def try_claims(
     claims: Iterable[Claim], evidence: Mapping[str, Evidence], comparison: Comparison, language: Language
 ) -> Trials:
-    """Judges every claim by its evidence, in the lecture's order."""
+    """The verdict on every claim, in the order of the lecture."""
     ordered = sorted(claims, key=lambda claim: (claim.order, claim.name))
     trials = tuple(_try(claim, Case(claim.name, evidence.get(claim.name), comparison, language)) for claim in ordered)
     return Trials(_opening(trials, language), trials, _table(trials, language))
 
 
 def _try(claim: Claim, case: Case) -> Trial:
-    """The claim's own judgement; where it lacks evidence, what is lacking."""
+    """The verdict of a claim; if evidence is missing, which."""
     try:
-        answer = claim.judge(case)
+        answer = claim.verdict(case)
     except MissingError as lack:
         answer = Answer("open", (str(lack),))
     rows = tuple(replace(row, lecture=_unbroken(row.lecture), here=_unbroken(row.here)) for row in answer.rows)
-    answer = Answer(answer.ruling, tuple(map(_unbroken, answer.sentences)), rows)
+    answer = Answer(answer.verdict, tuple(map(_unbroken, answer.sentences)), rows)
     words, statement = verdicts(case.language), case.language._(claim.statement)
-    return Trial(claim.name, statement, answer, SYMBOLS[answer.ruling], words[answer.ruling], claim.formula)
+    return Trial(claim.name, statement, answer, SYMBOLS[answer.verdict], words[answer.verdict], claim.formula)
 
 
 def _unbroken(sentence: str) -> str:
@@ -68,7 +68,7 @@ def _unbroken(sentence: str) -> str:
     return re.sub(r" (?=[=×%])|(?<=[=×]) ", "\u00a0", sentence)
 
 
-def verdicts(language: Language) -> dict[Ruling, str]:
+def verdicts(language: Language) -> dict[ClaimVerdict, str]:
     """What the verdicts are called."""
     _ = language._
     return {
@@ -83,9 +83,9 @@ def verdicts(language: Language) -> dict[Ruling, str]:
 def _opening(trials: Iterable[Trial], language: Language) -> str:
     """How the lecture fared, in numbers."""
     _ = language._
-    rulings = [trial.answer.ruling for trial in trials]
+    found = [trial.answer.verdict for trial in trials]
     words = verdicts(language)
-    counted = [f"{words[ruling]}: {rulings.count(ruling)}" for ruling in words if ruling in rulings]
+    counted = [f"{words[verdict]}: {found.count(verdict)}" for verdict in words if verdict in found]
     about = _(
         "What the lecture says is checked here against networks that are built, counted and trained for this report, "
         "and against the papers. Every verdict follows from the evidence beneath it."

@@ -1,4 +1,4 @@
-"""What a claim is judged by, and what comes of it."""
+"""What a claim is compared with, and its verdict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 
-Ruling = Literal["true", "noted", "doubtful", "false", "open"]
+ClaimVerdict = Literal["true", "noted", "doubtful", "false", "open"]
 """True; true, with a footnote; in need of a footnote; false; not put to the test for want of evidence."""
 
 
@@ -34,14 +34,14 @@ class Row:
 class Answer:
     """The verdict, the sentences that explain it, and the evidence that it rests on."""
 
-    ruling: Ruling
+    verdict: ClaimVerdict
     sentences: tuple[str, ...]
     rows: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True)
 class Case:
-    """All that a claim is judged by: numbers measured for it, the records, what is published; and the words."""
+    """What a claim is compared with: the numbers measured for it, the records, published figures; and the language."""
 
     claim: str
     evidence: Evidence | None

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-
 FEWEST = 4
 """Pairs; the variance of Fisher's z needs more than three."""
 NORMAL = 1.959964
