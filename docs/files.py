@@ -22,7 +22,7 @@ from reporter.documents.run_files import HistoryLine, Summary
 from reporter.host import files
 from reporter.model import Metric, Reading, Record
 from reporter.registry.catalog import collect
-from reporter.report import ab_verdicts
+from reporter.report import ab_verdicts, changes
 from reporter.report.comparison import compare as beside
 from reporter.report.summary import summary
 
@@ -236,12 +236,12 @@ def results() -> tuple[folders.Results, folders.Results]:
 
 
 def comparison_example() -> dict[str, Any]:
-    return dated(folders.as_json(differences(), results(), ("before", "after"), "exact", 1))
+    return dated(changes.folders_document(differences(), results(), ("before", "after"), "exact", 1))
 
 
 def kept_example() -> dict[str, Any]:
     found, names = Differences(differences().changes), ("the last accepted run", "results")
-    document = dated(folders.as_json(found, results(), names, "exact", 1))
+    document = dated(changes.folders_document(found, results(), names, "exact", 1))
     change = {key: value for key, value in document["changes"][0].items() if key in Finding.model_fields}
     finding = {**change, "slowdown": None, "floor": None, "since": NOW, "accepted": False}
     kept_too = baseline_file.KEPT.dump_python(baseline_file.Kept(names[0], BEFORE, Differences()), mode="json")

@@ -91,9 +91,16 @@ def test_records_from_before_the_move_are_compared_and_rendered(tmp_path: Path) 
     for record in records:
         record_files.save(tmp_path, record)
     build.write(tmp_path, ("en",))
-    summary = json.loads((tmp_path / "summary.json").read_text())
-    committed = json.loads((ROOT / "results" / "reference" / "summary.json").read_text())
-    assert summary["records"] == committed["records"]
+    kept = ("value", "unit", "status", "reason", "samples", "low", "high")
+    rendered, committed = (
+        [
+            (record["architecture"], key, [reading[each] for each in kept])
+            for record in json.loads((folder / "summary.json").read_text())["records"]
+            for key, reading in record["readings"].items()
+        ]
+        for folder in (tmp_path, ROOT / "results" / "reference")
+    )
+    assert rendered == committed
 
 
 @pytest.mark.parametrize("version", ["99.0", "0.10.0", "1.0.0rc1"])

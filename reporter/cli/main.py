@@ -151,7 +151,7 @@ def _compared(
     sides = of_folder(before), of_folder(now)
     found = folders.compare_results(*sides)
     code = REGRESSED if found.fails(fail_on) else code
-    document = folders.as_json(found, sides, (before.folder.name, folder.name), fail_on, code)
+    document = words.folders_document(found, sides, (before.folder.name, folder.name), fail_on, code)
     lines = words.in_words(found, (*before.complaints, *now.complaints)).split("\n")
     for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
         printing.say(line)

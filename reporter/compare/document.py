@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, get_args
 
-from reporter import __version__, documents
+from reporter import documents
 from reporter.compare.differences import Basis, Change, Differences, Gap, Judgement, Kind, Level, Timing
 from reporter.compare.matching import NO_NUMBER, pairs
 from reporter.documents import comparisons, metric_part
@@ -16,6 +16,7 @@ from reporter.documents.comparisons import Side, Sides, StillFailing, Verdict
 from reporter.model import Number, Reading, Record
 from reporter.model.settings import FailOn
 from reporter.store.history import PastRun
+from reporter.version import __version__
 
 VERDICTS: dict[Judgement, Verdict] = {
     "regressed": "slower",

@@ -6,15 +6,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from reporter.compare import document, matching, recent_level, times
 from reporter.compare.differences import Differences
-from reporter.compare.document import Context
 from reporter.documents.comparisons import Side
 from reporter.model import ComparedRecord, Record, ReporterError
 from reporter.model.settings import FailOn, Settings, check_gate
-from reporter.report import changes
 from reporter.stats.samples import FEWEST_ROUNDS
 from reporter.store import history, record_files
 from reporter.store.history import PastRun
@@ -68,24 +65,6 @@ def past_level(base: Results, new: Results) -> list[PastRun]:
     return _past(*(side.history if side.accepted is None else side.accepted for side in (base, new)))
 
 
-def as_json(
-    found: Differences, sides: tuple[Results, Results], names: tuple[str, str], fail_on: FailOn, code: int
-) -> dict[str, Any]:
-    """The document that programs read; `code` is the exit code."""
-    base, new = sides
-    complaints = (*base.complaints, *new.complaints)
-    context = Context(
-        base=base.side(names[0]),
-        new=new.side(names[1]),
-        headline=changes.headline(found, complaints),
-        fail_on=fail_on,
-        exit_code=code,
-        still_failing=tuple(document.still_failing(base.records, new.records)),
-        complaints=complaints,
-    )
-    return document.as_json(found, context)
-
-
 def _past(base: Sequence[PastRun], new: Sequence[PastRun]) -> list[PastRun]:
     """The runs of both histories, oldest first, without the newest of NEW on each machine, which is compared."""
     runs = {(run.machine, run.moment, run.name): run for run in (*base, *new)}
@@ -98,7 +77,8 @@ def check_level(fail_on: FailOn, past: Sequence[PastRun], machines: Collection[s
     """ReporterError if --fail-on is for levels only, and no machine has enough earlier runs to make one."""
     most = max(Counter(run.machine for run in past if run.machine in machines).values(), default=0)
     if fail_on == "level" and most < recent_level.FEWEST_RUNS:
-        why = f"history.jsonl of {where} has {most} earlier runs of the machine, and a level takes {recent_level.FEWEST_RUNS}"
+        least = recent_level.FEWEST_RUNS
+        why = f"history.jsonl of {where} has {most} earlier runs of the machine, and a level takes {least}"
         raise ReporterError(f"--fail-on level: {why}; compare within the folder of reporter nightly --out")
 
 

@@ -16,7 +16,7 @@ from reporter.report import changes, csv_tables, formats, latex, run_history, se
 from reporter.report.choice import choice
 from reporter.report.claim_sections import try_claims
 from reporter.report.comparison import Comparison, compare
-from reporter.report.document import Report
+from reporter.report.contents import Report
 from reporter.report.language import SOURCE, Language, available, language
 from reporter.report.sections import Block, Figure, Placed
 from reporter.report.summary import summary

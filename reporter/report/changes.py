@@ -10,9 +10,11 @@ from reporter.compare import document
 from reporter.compare.differences import Basis, Change, Differences, Gap, Level, Timing
 from reporter.compare.differences import Kind as Changed
 from reporter.compare.document import Context
+from reporter.compare.folders import Results
 from reporter.compare.times import MIN_EFFECT
 from reporter.host import printing
 from reporter.model import Quantity
+from reporter.model.settings import FailOn
 from reporter.report import units
 from reporter.report.grouping import NAMED, Kind, Row, and_more, by_reason, described, groups, most
 from reporter.report.language import SOURCE, Language, language
@@ -62,6 +64,24 @@ def names(differences: Differences) -> frozenset[str]:
 def headline(differences: Differences, complaints: Sequence[str] = ()) -> str:
     """Whether anything changed, and how much of what, in English."""
     return Words(differences, ENGLISH, complaints).headline()
+
+
+def folders_document(
+    found: Differences, sides: tuple[Results, Results], names: tuple[str, str], fail_on: FailOn, code: int
+) -> dict[str, Any]:
+    """The document that programs read; `code` is the exit code."""
+    base, new = sides
+    complaints = (*base.complaints, *new.complaints)
+    context = Context(
+        base=base.side(names[0]),
+        new=new.side(names[1]),
+        headline=headline(found, complaints),
+        fail_on=fail_on,
+        exit_code=code,
+        still_failing=tuple(document.still_failing(base.records, new.records)),
+        complaints=complaints,
+    )
+    return document.as_json(found, context)
 
 
 def as_json(differences: Differences, base: str, new: str, complaints: Sequence[str] = ()) -> dict[str, Any]:

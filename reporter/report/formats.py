@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
 from reporter.report import formula, markdown
-from reporter.report.document import Report
+from reporter.report.contents import Report
 
 PACKAGE = Path(__file__).parent.parent
 

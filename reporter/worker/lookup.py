@@ -5,9 +5,8 @@ from __future__ import annotations
 from reporter.architectures import timm
 from reporter.architectures.timm import PREFIX
 from reporter.architectures.torchvision import discover
-from reporter.model import Architecture, ReporterError
-from reporter.model.names import nearest
-from reporter.registry import plugins, selection
+from reporter.model import Architecture
+from reporter.registry import selection
 from reporter.worker import references
 
 
@@ -24,6 +23,5 @@ def find(name: str) -> Architecture:
     if name not in entries:
         entries = entries | {entry.name: entry for entry in discover()}
     if name not in entries:
-        more = plugins.said(selection.GROUP)
-        raise ReporterError(f"unknown architecture {name!r}; {nearest(name, entries)}{more}")
+        raise selection.unknown(name, entries)
     return entries[name]

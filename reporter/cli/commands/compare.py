@@ -44,7 +44,7 @@ def compare_command(
     complaints = [line for side in sides for line in side.complaints]
     code = REGRESSED if found.fails(fail_on) else 0
     if as_json:
-        document = folders.as_json(found, sides, (str(base), str(new)), fail_on, code)
+        document = changes.folders_document(found, sides, (str(base), str(new)), fail_on, code)
         click.echo(printing.document(files.dumps(document)))
     else:
         click.echo((changes.in_markdown if markdown else changes.in_words)(found, complaints))
