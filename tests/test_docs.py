@@ -1,18 +1,23 @@
-"""The README is true: its commands, options, exit codes and examples."""
+"""The documentation is true: commands, options, exit codes, examples, links and names."""
 
 from __future__ import annotations
 
 import json
+import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 from commands import ROOT, copy_of_the_checkout, run
 from test_cli import LECTURE
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONTRACT = {
     "job": "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/python -m reporter --out results/",
     "tests": "python3 -m venv .venv && .venv/bin/pip install '.[test]' && .venv/bin/python -m pytest",
@@ -126,3 +131,64 @@ def test_every_point_of_the_trial_of_the_nightly_job_is_listed() -> None:
     letters = [*(f"G-{letter}" for letter in "abcde"), *(f"M-{letter}" for letter in "abcdefgh")]
     points = [f"{letter}{number}" for letter, count in POINTS.items() for number in range(1, count + 1)]
     assert sorted(listed) == sorted([*points, *letters])
+
+
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", "tests/*.md", "tests/data/*.md")
+    for path in sorted(ROOT.glob(pattern))
+}
+OLD = ("CHANGELOG.md",)
+"""Pages that may name what was renamed since."""
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors of the headings of a page, as GitHub and GitLab make them."""
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_a_page_lead_to_files_and_headings(page: str) -> None:
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]):
+        place, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / place if place else ROOT / page
+        if "://" in link:
+            continue
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text(encoding="utf-8"))):
+            broken.append(link)
+    assert not broken
+
+
+@pytest.mark.parametrize("page", sorted(set(PAGES) - set(OLD)))
+def test_paths_and_modules_that_a_page_names_exist(page: str) -> None:
+    paths = set(re.findall(r"(?<![\w./-])((?:reporter|tests|benchmarks|docs|templates|\.ci)/[\w./-]*\w)", PAGES[page]))
+    assert not {path for path in paths - set(EXAMPLES) if not (ROOT / path).exists()}
+    names = set(re.findall(r"(?<![\w./-])reporter(?:\.[a-z_]\w*)+", PAGES[page], re.IGNORECASE))
+    assert not {name for name in names if not resolves(name)}
+
+
+def resolves(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+def test_the_citation_is_complete_and_of_this_version() -> None:
+    """The keys that the Citation File Format 1.2.0 requires, and the version of the package."""
+    from reporter.version import __version__
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert citation["cff-version"] == "1.2.0"
+    assert all(isinstance(citation[key], str) and citation[key] for key in ("message", "title"))
+    assert citation["authors"]
+    assert all(set(author) & {"name", "family-names", "given-names", "alias"} for author in citation["authors"])
+    assert citation["version"] == __version__
+    assert citation["license"] == PROJECT["license"]
+    assert citation["type"] == "software"
+    assert isinstance(citation["date-released"], date)

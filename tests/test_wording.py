@@ -5,10 +5,8 @@ from __future__ import annotations
 import ast
 import io
 import re
-import subprocess
 import tokenize
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from commands import ROOT
@@ -21,29 +19,16 @@ WORDS = [
     for line in (DATA / "private_words.txt").read_text(encoding="utf-8").splitlines()
     if line and not line.startswith("#")
 ]
-PYTHON = ("reporter/", "benchmarks/", "docs/", ".ci/")
-TEXTS = (".md", ".yml", ".j2", "cards.toml", "CITATION.cff")
-RENDERED = ("results/", "tests/golden/", "tests/data/")
-"""Output of the program, whose messages are checked where they are written, and data."""
-
-
-def tracked() -> list[str]:
-    """The files of the checkout, or all files of a copy without git."""
-    done = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True)
-    if done.returncode == 0:
-        return [path for path in done.stdout.decode().split("\0") if path and (ROOT / path).is_file()]
-    files = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
-    return [path.as_posix() for path in files if ".venv" not in path.parts]
+PATTERNS = (
+    *("*.md", "*.yml", "CITATION.cff", "docs/*.md", "docs/*.py", "benchmarks/*.md", "benchmarks/*.py", "tests/*.md"),
+    *("reporter/**/*.py", "reporter/facts/cards.toml", "templates/**/*.j2", ".ci/*.py", ".github/**/*.yml"),
+)
+"""Not results/ and tests/golden/: messages of the program are checked where they are written."""
 
 
 def checked() -> list[str]:
     """The files whose wording is checked."""
-    return sorted(
-        path
-        for path in tracked()
-        if (path.endswith(".py") and path.startswith(PYTHON))
-        or (path.endswith(TEXTS) and not path.startswith(RENDERED))
-    )
+    return sorted(path.relative_to(ROOT).as_posix() for pattern in PATTERNS for path in ROOT.glob(pattern))
 
 
 def prose(path: str, text: str) -> Iterator[str]:
