@@ -49,12 +49,12 @@ def test_every_option_and_exit_code_is_documented() -> None:
 
 def test_the_examples_are_short_and_one_of_each_kind() -> None:
     kinds = sorted(path.split("/")[1] for path in EXAMPLES)
-    assert kinds == ["architectures", "charts", "claims", "datasets", "languages", "metrics"]
+    assert kinds == ["architectures", "charts", "claims", "datasets", "languages", "metrics", "tables"]
     assert all(len([line for line in text.splitlines() if line.strip()]) <= 13 for text in EXAMPLES.values())
 
 
 def test_the_examples_work_each_as_one_new_file(tmp_path: Path) -> None:
-    """One network, metric, chart, claim, data set and language more, and the report shows all six."""
+    """One network, metric, chart, table, claim, data set and language more, and the report shows all seven."""
     root = copy_of_the_checkout(tmp_path / "copy")
     for path, text in EXAMPLES.items():
         assert not (root / path).exists()
@@ -68,6 +68,7 @@ def test_the_examples_work_each_as_one_new_file(tmp_path: Path) -> None:
     assert record["readings"]["depth"]["value"] == 5
     assert record["readings"]["finetune_top1"]["value"] is not None
     assert (tmp_path / "out" / "figures" / "depth.svg").exists()
+    assert "lenet5,5" in (tmp_path / "out" / "tables" / "depths.csv").read_text()
     assert "Max-pooling learns nothing.\n\n**✓ true**" in (tmp_path / "out" / "report.md").read_text()
     assert "Parameter" in (tmp_path / "out" / "report.de.md").read_text().replace("Parameters", "")
 
