@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pkgutil
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -193,3 +195,76 @@ def test_the_citation_is_complete_and_of_this_version() -> None:
     assert citation["license"] == PROJECT["license"]
     assert citation["type"] == "software"
     assert isinstance(citation["date-released"], date)
+
+
+CONTRIBUTING = PAGES["CONTRIBUTING.md"]
+BLOCKS = [line for block in re.findall(r"```\n(.*?)```", CONTRIBUTING, re.DOTALL) for line in block.splitlines()]
+COMMANDS = sorted({*BLOCKS, *re.findall(r"`((?:python|\.ci/run)[^`]*)`", CONTRIBUTING)})
+"""Every command of CONTRIBUTING.md."""
+SET_UP = (
+    "git clone https://github.com/OWNER/reporter && cd reporter",
+    "python3 -m venv .venv && .venv/bin/pip install -e '.[test,dev]'",
+    ". .venv/bin/activate",
+)
+"""The tests clone and install in the same way."""
+
+
+def test_the_files_that_contributing_names_exist() -> None:
+    """Beside its links and paths, each file named in a code span; what it ends in is that of a file in that folder."""
+    names = re.findall(r"`([\w./-]+\.(?:py|md|toml|txt|csv|po))`", CONTRIBUTING)
+    assert "pyproject.toml" in names
+    assert not [name for name in names if not (ROOT / name).exists() and name != "CODE.po"]
+    recipes = re.findall(r"^\| [^|]+ \| `(reporter/\w+/)` \| (?:`ENTRIES`.* `(\w+)`|.*) \| .*\]\((.*)\) \|$",
+                         CONTRIBUTING, re.MULTILINE)  # fmt: skip
+    assert {folder.split("/")[1] for folder, _, _ in recipes} == {path.split("/")[1] for path in EXAMPLES} | {"facts"}
+    for folder, kind, example in recipes:
+        assert example.startswith(folder)
+        if kind:
+            entries = pkgutil.resolve_name(example.removesuffix(".py").replace("/", ".") + ":ENTRIES")
+            assert {type(entry).__name__ for entry in entries} == {kind}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_contributing_is_one_that_exists(command: str, request: pytest.FixtureRequest) -> None:
+    """Its script and its options; a slow test runs it."""
+    if command in SET_UP:
+        return
+    program, *words = shlex.split(command)
+    if program == ".ci/run":
+        assert os.access(ROOT / program, os.X_OK)
+        assert words in ([], ["slow"])
+        subprocess.run(["bash", "-n", program], cwd=ROOT, check=True)
+        other = subprocess.run([program, "other"], cwd=ROOT, check=False, capture_output=True, text=True)
+        assert (other.returncode, other.stderr) == (2, "usage: .ci/run [slow]\n")
+    elif words[:2] == ["-m", "pytest"]:
+        for word in words[2:]:
+            assert not word.startswith("--") or request.config.getoption(word) is not None or word == "--costs"
+            assert not word.startswith("tests/") or (ROOT / word).is_file()
+        assert "slow" not in words or "slow:" in "".join(request.config.getini("markers"))
+    else:
+        assert program == "python"
+        assert (ROOT / words[0]).is_file()
+
+
+@pytest.mark.slow
+def test_the_commands_of_contributing_work_in_a_clone(tmp_path: Path) -> None:
+    """After a change, whose tests the quick check runs; pytest only collects a file, and .ci/run is CI itself."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is not a Git checkout")
+    root, path = tmp_path / "reporter", "reporter/stats/correlation.py"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(root)], check=True)
+    with (root / path).open("a", encoding="utf-8") as module:
+        module.write("\n\n# A change.\n")
+    variables = os.environ | {"PYTHONPATH": str(root)}
+    for command in COMMANDS:
+        program, *words = shlex.split(command)
+        if program != "python" or "COMMIT" in words:
+            continue
+        more = ["--collect-only", "-p", "no:cacheprovider"] if "pytest" in words else []
+        more += ["tests/test_install.py"] if more and "tests/" not in command else []
+        done = subprocess.run([sys.executable, *words, *more], cwd=root, env=variables, check=False,
+                              capture_output=True, text=True, timeout=500)  # fmt: skip
+        assert done.returncode == 0, (command, done.stdout[-2000:], done.stderr[-2000:])
+        assert ".ci/quick.py" not in command or "[100%]" in done.stdout
+    changed = subprocess.run(["git", "status", "--porcelain"], cwd=root, check=True, capture_output=True, text=True)
+    assert changed.stdout == f" M {path}\n"
