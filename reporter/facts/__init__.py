@@ -1,10 +1,10 @@
-"""Published figures with their sources, as CSV and TOML; code reads them from here and contains no copy.
+"""Published truth with its sources, as CSV and TOML: never retyped in code.
 
-architectures.csv     what papers and checkpoints state about a network, by its name in this package
-families.csv          family, year and paper, by the prefix of a network's name
-claims.csv            the figures that claims of the lecture are compared with, by claim and key
+architectures.csv     what papers and checkpoints state of a network, by our name of it
+families.csv          family, year and paper by the beginning of a network's name
+claims.csv            what claims of the lecture are held against, by claim and key
 ilsvrc_timeline.csv   the entries of the ImageNet challenge, each number with its kind and source
-cards.toml            the idea of each network and what it changed, by glob of names
+cards.toml            the idea of each network, and what it changed, by globs of names
 """
 
 from __future__ import annotations

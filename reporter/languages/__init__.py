@@ -1,1 +1,1 @@
-"""Translations of the report: one gettext catalog per language, `<code>.po`; the messages in the code are English."""
+"""Which words: one gettext catalogue per language, `<code>.po`; English stands in the code itself."""
