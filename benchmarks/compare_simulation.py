@@ -1,4 +1,4 @@
-"""How often `reporter compare` cries without a cause, and what it finds: `python benchmarks/compare_simulation.py`.
+"""False alarms and detection rate of `reporter compare`, simulated: `python benchmarks/compare_simulation.py`.
 
 Times are made up, so that the truth is known: 18 networks, each run 10 % apart from the other by drift that all share,
 rounds that drift by 3 %, a network's own offset in a round (heavy-tailed: Student's t with 4 degrees of freedom) and

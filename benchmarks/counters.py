@@ -153,7 +153,7 @@ KINDS: dict[Any, str] = {
 
 
 class Einsum(TorchFunctionMode):
-    """Tells when einsum is called, of which only the products that it makes are seen below."""
+    """Detects calls of einsum, of which only the resulting products are recorded below."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -194,7 +194,7 @@ class Tally(TorchDispatchMode):
         return result
 
     def name(self, kind: str) -> str:
-        """The kind, told apart where an operator that is also a module is called as a function."""
+        """The kind; an operator that is also a module has another one if it is called as a function."""
         if kind == "product of activations" and self.einsum.inside:
             return f"{kind} by einsum"
         called = f"{kind}{AS_FUNCTION}"

@@ -104,7 +104,7 @@ def static_pass(glob: str, address: str | None) -> tuple[int, float, float, int]
 
 
 class Warm:
-    """An executor whose slots are there already."""
+    """An executor with existing slots."""
 
     def __init__(self, executor: Any) -> None:
         self._executor = executor

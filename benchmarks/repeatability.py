@@ -2,7 +2,7 @@
 
 collect measures the lecture's latency at one thread in turns, as `reporter ab` does, with the same environment on both
 sides, and beside it networks with a known amount of work added (slowed.py); every sample goes to FILE as it comes, one
-comparison after the other, so that the command can be stopped and goes on. judge prints what comparisons say of it.
+comparison after the other, so that an interrupted command resumes. judge prints what comparisons say of it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def collect(count: int, path: Path) -> None:
 
 
 def _round(number: int) -> Iterator[dict[str, Any]]:
-    """All networks once, both sides loaded anew: of each network its samples on either side, in the order taken."""
+    """All networks once, both sides loaded again: of each network its samples on either side, in the order taken."""
     here = Path(__file__).parent
     with paired_run.sides([interleaving.here()] * 2) as sides:
         for name in (*selection.sets()["lecture"], *SLOWED):

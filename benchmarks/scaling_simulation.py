@@ -30,7 +30,7 @@ LOADED = {"render, s": 18.11, "render, MiB": 885.34, "compare, s": 4.64, "compar
 """Of load.py with 1,300 networks on 3 machines, as benchmarks/README.md has them."""
 NODES = (1, 2, 4, 8, 16, 32)
 SAVES = 26
-"""Readings of a network: its record is written anew for each, and for each round of a time."""
+"""Readings of a network: its record is rewritten for each, and for each round of a time."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def main() -> None:
     for name, number, text in (
         ("overhead", 46.0, "milliseconds that Ray and a fresh process add to a task (ray_overhead.py)"),
         ("static", 0.11, "seconds per network of counts only (static_pass.py)"),
-        ("save", 1.2, "milliseconds to write a record anew"),
+        ("save", 1.2, "milliseconds to rewrite a record"),
         ("record", 108.0, "KiB that a record takes in memory"),
         ("days", 2.0, "days that a node lives on average, as machines do that others may take back"),
     ):

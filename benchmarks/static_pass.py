@@ -3,7 +3,7 @@
 In this one process and for each network: size, compute and exact memory, by the metrics' own code as in a run; then
 fvcore, ptflops and torchinfo, each as its documentation says, on a real network and a real image of native size. Prints
 the seconds of every part, and where each of the others is wrong: by how much, and by which operator's fault. Needs
-`pip install ptflops torchinfo`, without which it says so and goes on, and 16 GiB of memory for the largest networks.
+`pip install ptflops torchinfo`, whose columns are left out otherwise, and 16 GiB of memory for the largest networks.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CONDITIONS = Conditions(**PRESETS["standard"])
 SHOWN = 0.05
 """Operators are named from this share of what a counter gets wrong on."""
 SEEN = 0.0005
-"""Differences are told in tenths of a percent: what is left over below that is not looked into."""
+"""Differences are printed in tenths of a percent; a remainder below that is not examined."""
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Row:
 
 
 def ours(entry: Architecture, row: Row, seconds: Counter[str]) -> None:
-    """Takes the readings of one network as a worker does; building is told apart."""
+    """Takes the readings of one network as a worker does; building is timed separately."""
     subject = Subject(entry, "cpu", CONDITIONS)
     for name, part in METRICS.items():
         before, start = subject.building, perf_counter()

@@ -1,18 +1,25 @@
-"""The README is true: its commands, options, exit codes and examples."""
+"""The documentation is true: commands, options, exit codes, examples, links and names."""
 
 from __future__ import annotations
 
 import json
+import os
+import pkgutil
 import re
+import shlex
 import subprocess
 import sys
+import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 from commands import ROOT, copy_of_the_checkout, run
 from test_cli import LECTURE
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONTRACT = {
     "job": "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/python -m reporter --out results/",
     "tests": "python3 -m venv .venv && .venv/bin/pip install '.[test]' && .venv/bin/python -m pytest",
@@ -44,12 +51,12 @@ def test_every_option_and_exit_code_is_documented() -> None:
 
 def test_the_examples_are_short_and_one_of_each_kind() -> None:
     kinds = sorted(path.split("/")[1] for path in EXAMPLES)
-    assert kinds == ["architectures", "charts", "claims", "datasets", "languages", "metrics"]
+    assert kinds == ["architectures", "charts", "claims", "datasets", "languages", "metrics", "tables"]
     assert all(len([line for line in text.splitlines() if line.strip()]) <= 13 for text in EXAMPLES.values())
 
 
 def test_the_examples_work_each_as_one_new_file(tmp_path: Path) -> None:
-    """One network, metric, chart, claim, data set and language more, and the report shows all six."""
+    """One network, metric, chart, table, claim, data set and language more, and the report shows all seven."""
     root = copy_of_the_checkout(tmp_path / "copy")
     for path, text in EXAMPLES.items():
         assert not (root / path).exists()
@@ -63,6 +70,7 @@ def test_the_examples_work_each_as_one_new_file(tmp_path: Path) -> None:
     assert record["readings"]["depth"]["value"] == 5
     assert record["readings"]["finetune_top1"]["value"] is not None
     assert (tmp_path / "out" / "figures" / "depth.svg").exists()
+    assert "lenet5,5" in (tmp_path / "out" / "tables" / "depths.csv").read_text()
     assert "Max-pooling learns nothing.\n\n**✓ true**" in (tmp_path / "out" / "report.md").read_text()
     assert "Parameter" in (tmp_path / "out" / "report.de.md").read_text().replace("Parameters", "")
 
@@ -126,3 +134,137 @@ def test_every_point_of_the_trial_of_the_nightly_job_is_listed() -> None:
     letters = [*(f"G-{letter}" for letter in "abcde"), *(f"M-{letter}" for letter in "abcdefgh")]
     points = [f"{letter}{number}" for letter, count in POINTS.items() for number in range(1, count + 1)]
     assert sorted(listed) == sorted([*points, *letters])
+
+
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", "tests/*.md", "tests/data/*.md")
+    for path in sorted(ROOT.glob(pattern))
+}
+OLD = ("CHANGELOG.md",)
+"""Pages that may name what was renamed since."""
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors of the headings of a page, as GitHub and GitLab make them."""
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_a_page_lead_to_files_and_headings(page: str) -> None:
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]):
+        place, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / place if place else ROOT / page
+        if "://" in link:
+            continue
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text(encoding="utf-8"))):
+            broken.append(link)
+    assert not broken
+
+
+@pytest.mark.parametrize("page", sorted(set(PAGES) - set(OLD)))
+def test_paths_and_modules_that_a_page_names_exist(page: str) -> None:
+    paths = set(re.findall(r"(?<![\w./-])((?:reporter|tests|benchmarks|docs|templates|\.ci)/[\w./-]*\w)", PAGES[page]))
+    assert not {path for path in paths - set(EXAMPLES) if not (ROOT / path).exists()}
+    names = set(re.findall(r"(?<![\w./-])reporter(?:\.[a-z_]\w*)+", PAGES[page], re.IGNORECASE))
+    assert not {name for name in names if not resolves(name)}
+
+
+def resolves(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+def test_the_citation_is_complete_and_of_this_version() -> None:
+    """The keys that the Citation File Format 1.2.0 requires, and the version of the package."""
+    from reporter.version import __version__
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert citation["cff-version"] == "1.2.0"
+    assert all(isinstance(citation[key], str) and citation[key] for key in ("message", "title"))
+    assert citation["authors"]
+    assert all(set(author) & {"name", "family-names", "given-names", "alias"} for author in citation["authors"])
+    assert citation["version"] == __version__
+    assert citation["license"] == PROJECT["license"]
+    assert citation["type"] == "software"
+    assert isinstance(citation["date-released"], date)
+
+
+CONTRIBUTING = PAGES["CONTRIBUTING.md"]
+BLOCKS = [line for block in re.findall(r"```\n(.*?)```", CONTRIBUTING, re.DOTALL) for line in block.splitlines()]
+COMMANDS = sorted({*BLOCKS, *re.findall(r"`((?:python|\.ci/run)[^`]*)`", CONTRIBUTING)})
+"""Every command of CONTRIBUTING.md."""
+SET_UP = (
+    "git clone https://github.com/OWNER/reporter && cd reporter",
+    "python3 -m venv .venv && .venv/bin/pip install -e '.[test,dev]'",
+    ". .venv/bin/activate",
+)
+"""The tests clone and install in the same way."""
+
+
+def test_the_files_that_contributing_names_exist() -> None:
+    """Beside its links and paths, each file named in a code span; what it ends in is that of a file in that folder."""
+    names = re.findall(r"`([\w./-]+\.(?:py|md|toml|txt|csv|po))`", CONTRIBUTING)
+    assert "pyproject.toml" in names
+    assert not [name for name in names if not (ROOT / name).exists() and name != "CODE.po"]
+    recipes = re.findall(r"^\| [^|]+ \| `(reporter/\w+/)` \| (?:`ENTRIES`.* `(\w+)`|.*) \| .*\]\((.*)\) \|$",
+                         CONTRIBUTING, re.MULTILINE)  # fmt: skip
+    assert {folder.split("/")[1] for folder, _, _ in recipes} == {path.split("/")[1] for path in EXAMPLES} | {"facts"}
+    for folder, kind, example in recipes:
+        assert example.startswith(folder)
+        if kind:
+            entries = pkgutil.resolve_name(example.removesuffix(".py").replace("/", ".") + ":ENTRIES")
+            assert {type(entry).__name__ for entry in entries} == {kind}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_contributing_is_one_that_exists(command: str, request: pytest.FixtureRequest) -> None:
+    """Its script and its options; a slow test runs it."""
+    if command in SET_UP:
+        return
+    program, *words = shlex.split(command)
+    if program == ".ci/run":
+        assert os.access(ROOT / program, os.X_OK)
+        assert words in ([], ["slow"])
+        subprocess.run(["bash", "-n", program], cwd=ROOT, check=True)
+        other = subprocess.run([program, "other"], cwd=ROOT, check=False, capture_output=True, text=True)
+        assert (other.returncode, other.stderr) == (2, "usage: .ci/run [slow]\n")
+    elif words[:2] == ["-m", "pytest"]:
+        for word in words[2:]:
+            assert not word.startswith("--") or request.config.getoption(word) is not None or word == "--costs"
+            assert not word.startswith("tests/") or (ROOT / word).is_file()
+        assert "slow" not in words or "slow:" in "".join(request.config.getini("markers"))
+    else:
+        assert program == "python"
+        assert (ROOT / words[0]).is_file()
+
+
+@pytest.mark.slow
+def test_the_commands_of_contributing_work_in_a_clone(tmp_path: Path) -> None:
+    """After a change, whose tests the quick check runs; pytest only collects a file, and .ci/run is CI itself."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is not a Git checkout")
+    root, path = tmp_path / "reporter", "reporter/stats/correlation.py"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(root)], check=True)
+    with (root / path).open("a", encoding="utf-8") as module:
+        module.write("\n\n# A change.\n")
+    variables = os.environ | {"PYTHONPATH": str(root)}
+    for command in COMMANDS:
+        program, *words = shlex.split(command)
+        if program != "python" or "COMMIT" in words:
+            continue
+        more = ["--collect-only", "-p", "no:cacheprovider"] if "pytest" in words else []
+        more += ["tests/test_install.py"] if more and "tests/" not in command else []
+        done = subprocess.run([sys.executable, *words, *more], cwd=root, env=variables, check=False,
+                              capture_output=True, text=True, timeout=500)  # fmt: skip
+        assert done.returncode == 0, (command, done.stdout[-2000:], done.stderr[-2000:])
+        assert ".ci/quick.py" not in command or "[100%]" in done.stdout
+    changed = subprocess.run(["git", "status", "--porcelain"], cwd=root, check=True, capture_output=True, text=True)
+    assert changed.stdout == f" M {path}\n"

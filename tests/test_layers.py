@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -158,6 +159,17 @@ def test_the_map_of_the_package_names_every_folder_and_no_file_that_is_not_there
     assert modules == ["cli.main", "run.preparation", "run.experiment", "worker.entry", "run.ledger", "report.build"]
     assert {"run.preparation", "run.experiment", "report.build"} <= imported("cli.main")
     assert "run.ledger" in {other for name in imported("run.experiment") for other in (name, *imported(name))}
+
+
+LISTED = re.compile(r"^(\w+\.(?:py|csv|toml|po)) ", re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [name for name in TREES if FILES[name].name == "__init__.py"])
+def test_a_list_of_the_files_of_a_folder_is_complete(name: str) -> None:
+    """Where the docstring of a folder lists files, it lists all of them and no other."""
+    if listed := LISTED.findall(ast.get_docstring(TREES[name]) or ""):
+        there = {path.name for path in FILES[name].parent.iterdir() if path.is_file() and path != FILES[name]}
+        assert sorted(listed) == sorted(there)
 
 
 def test_few_modules_lie_beside_the_folders() -> None:

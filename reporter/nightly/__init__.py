@@ -1,13 +1,14 @@
 """Nightly runs: measured in a folder of their own, compared with the last accepted run, put in place when complete.
 
-state.py        what is stored of a run: findings, failures, acceptances
-folder.py       the files: the run in progress, the complete run, the baseline
-baseline.py     the records that a run is compared with
-comparison.py   from two lists of records to findings
-level.py        the accepted runs that the level of a time is made of
-missing.py      architectures that cannot be found or built
-screen.py       what a run prints
-headlines.py    the headlines of recent runs, and index.html
-document.py     what a run gives to programs
-run.py          one run
+one_run.py       one run: measure, compare, put it in place, print one screen
+state.py         what is stored of a run: findings, failures, acceptances
+run_folder.py    the files: the run in progress, the complete run, the baseline
+baseline.py      the records that a run is compared with
+findings.py      from two lists of records to findings
+acceptance.py    `reporter accept`: entries of accepted.json
+level.py         the accepted runs that define the level of a time
+missing.py       architectures that cannot be found or built
+screen.py        what a run prints
+headlines.py     the headlines of recent runs, and index.html
+run_document.py  the JSON of a run, and its lines in history.jsonl
 """
