@@ -23,14 +23,16 @@ def chosen(words: Sequence[str], references: Sequence[str], executor: Executor) 
 
 def discovered(executor: Executor) -> tuple[Architecture, ...]:
     """All of torchvision's classifiers, asked for in a worker: the parent imports no torch."""
-    return tuple(
-        torchvision.described(each.name, each.weights, each.input_size) for each in executor.ask(ListTorchvision())
-    )
+    try:
+        found = executor.ask(ListTorchvision())
+    except WorkerError as error:
+        raise ReporterError(f"torchvision cannot be loaded: {error}") from None
+    return tuple(torchvision.described(each.name, each.weights, each.input_size) for each in found)
 
 
 def timms(executor: Executor) -> tuple[Architecture, ...]:
     """All of timm's networks, asked for in the same way; the workers of this run have timm loaded from now on."""
-    executor.preload("timm")
+    executor.preload("reporter.worker.preloaded_timm")
     try:
         found = executor.ask(ListTimm())
     except WorkerError as error:
