@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from simulated import METRICS as CATALOG
 from simulated import Simulated, slot
+from test_ab import about
 from test_schedule import request
 
 from reporter.cli.progress import Lines
 from reporter.facts import published
 from reporter.host.job import Job
-from reporter.model import Reading, Record
+from reporter.model import Reading, Record, Verdict
 from reporter.model.settings import settings
 from reporter.run import experiment
 from reporter.run.costs import USUAL_SPEED, Costs
+from reporter.run.paired import interleaving, paired_run
 from reporter.run.request import Estimate
 
 RECORDED = list(csv.DictReader((Path(__file__).parent / "data" / "job_seconds.csv").open()))
@@ -167,5 +172,24 @@ def test_every_finished_job_is_learned_without_a_budget(tmp_path: Path, nodes: i
     slots = [slot(f"node{number}") for number in range(nodes)]
     experiment.run(request(tmp_path), Simulated(slots), watched)
     assert len(watched.expected) == len(watched.jobs) > 0
+    assert min(watched.guesses) > 0.2
+    assert all(expected == pytest.approx(seconds, abs=0.05) for seconds, expected in watched.expected)
+
+
+def test_jobs_of_ab_are_learned_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = SimpleNamespace(about=about(), readings=[])
+
+    @contextmanager
+    def sides(environments: Sequence[Path], needs: Sequence[str] = ()) -> Iterator[list[SimpleNamespace]]:
+        yield [here, here]
+
+    monkeypatch.setattr(paired_run, "sides", sides)
+    monkeypatch.setattr(interleaving, "measure", lambda sides, jobs, limit: [Verdict("failed", "not measured")] * 2)
+    asked = request(tmp_path)
+    name = "latency_cpu_1thread"
+    asked = replace(asked, metrics={name: asked.metrics[name]})
+    watched = Watched()
+    paired_run.run(asked, [tmp_path, tmp_path], [about(), about()], keep=False, progress=watched)
+    assert len(watched.expected) == len(watched.jobs) > len(asked.architectures)
     assert min(watched.guesses) > 0.2
     assert all(expected == pytest.approx(seconds, abs=0.05) for seconds, expected in watched.expected)

@@ -24,7 +24,8 @@ from reporter.model import Record, ReporterError, Verdict
 from reporter.model.settings import Settings
 from reporter.run import experiment
 from reporter.run.executors.local import LocalExecutor
-from reporter.run.preparation import choose_devices, choose_executor, prepare
+from reporter.run.executors.registry import choose_executor
+from reporter.run.preparation import choose_devices, prepare
 from reporter.run.request import Outcome, Request
 from reporter.run.slots import GONE, LOST, Slot
 from reporter.store import record_files
@@ -254,7 +255,8 @@ def test_two_gpus_where_there_is_none_are_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ({"ray_address": "10.0.0.1:6379"}, "--ray-address: only --executor ray has an address"),
+        ({"executor": "dask"}, "--executor: unknown executor 'dask'; known: local, ray"),
+        ({"ray_address": "10.0.0.1:6379"}, "--ray-address: only for --executor ray"),
         ({"executor": "ray", "budget": "20m"}, "--budget: plans for this machine only, not for a cluster's"),
         ({"executor": "ray", "device": ("cuda:1",)}, "a cluster's GPUs are taken as they are free; use cuda"),
     ],

@@ -22,6 +22,7 @@ from reporter.host.credentials import withheld
 from reporter.host.questions import Answer, ListGpus, Question, WorkerError
 from reporter.model import Verdict
 from reporter.model.attempts import attempt
+from reporter.model.settings import Settings
 from reporter.run.request import Request
 from reporter.run.slots import NO_CUDA, Heard, Message, Slot, converse
 
@@ -60,6 +61,11 @@ class LocalExecutor:
             self._context.set_forkserver_preload(LOADED)
         self._workers: dict[Slot, Worker] = {}
         self.slots = [Slot("", "", machine.about())]
+
+    @classmethod
+    def chosen(cls, settings: Settings) -> LocalExecutor:
+        """The executor that settings ask for."""
+        return cls(settings.keep_env)
 
     def preload(self, module: str) -> None:
         """Has the fork server load a module besides, once and not in every worker; too late where it runs already."""
