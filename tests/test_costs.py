@@ -138,6 +138,16 @@ def test_failures_and_openings_are_no_measure_for_other_jobs() -> None:
     assert costs.total([first]) == pytest.approx(expected)
 
 
+def test_an_opening_is_that_of_other_rounds_where_the_job_was_not_done_before() -> None:
+    costs = Costs({}, USUAL_SPEED, blank)
+    first, again, tuning = job("vgg16", "timing cpu"), job("vgg16", "timing cpu", 1), job("vgg16", "fine-tuning")
+    costs.learn(first, 7.0)
+    assert costs.learn(again, 10.0, opens=True) == pytest.approx(3)
+    assert costs.learn(tuning, 500.0, opens=True) == pytest.approx(3)
+    assert costs(tuning) == pytest.approx(497)
+    assert costs.opening == pytest.approx(3)
+
+
 def job(name: str, process: str, number: int = 0) -> Job:
     conditions = settings({}).conditions()
     names = METRICS[process]

@@ -105,13 +105,10 @@ class Costs:
     def learn(self, job: Job, seconds: float, *, opens: bool = False, failed: bool = False) -> float:
         """Takes in a finished job; gives the seconds that the opening of its round took.
 
-        Where it `opens` a round, the opening is what it took longer than expected; in round 0 torch may have been
-        loaded before. The seconds of such a job, or of one that `failed`, are no measure for other jobs.
+        The seconds of a job that `opens` a round, or of one that `failed`, are no measure for other jobs.
         """
-        opening = max(0.0, seconds - self(job)) if opens else 0.0
-        if opens:
-            self.opening = opening if job.round else max(opening, self.opening)
-        elif not failed:
+        opening = self._opening_of(job, seconds) if opens else 0.0
+        if not opens and not failed:
             self._by_macs.learn(job.process, seconds, self._guess(job, timed=False))
             if self._has_times(job):
                 self._by_times.learn(job.process, seconds, self._guess(job, timed=True))
@@ -119,6 +116,16 @@ class Costs:
         self._seen[_identity(job)] = seconds - opening
         self._guesses.pop(job.architecture, None)
         return opening
+
+    def _opening_of(self, job: Job, seconds: float) -> float:
+        """What of the seconds was the opening: the excess over the same job before, else as much as in other rounds.
+
+        Before any other round it is the excess over the guess.
+        """
+        if _identity(job) not in self._seen and self.opening:
+            return min(self.opening, seconds)
+        self.opening = max(0.0, seconds - self(job))
+        return self.opening
 
     def _has_times(self, job: Job) -> bool:
         return self._record(job.architecture).value(f"latency_{_kind(job)}") is not None
