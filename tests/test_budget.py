@@ -13,13 +13,15 @@ from commands import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import CONDITIONS
+from simulated import slot
 
 from reporter.host.job import Job
 from reporter.model import Record
 from reporter.model.durations import duration, in_seconds
 from reporter.run.allocation import allocate, place
+from reporter.run.budget_schedule import TOLERANCE, BudgetSchedule
 from reporter.run.costs import Costs
-from reporter.run.spending import TOLERANCE, Spending
+from reporter.run.schedule import Task
 from reporter.store import history, record_files
 
 PROCESSES = ("counting", "timing cpu", "fine-tuning")
@@ -110,28 +112,31 @@ class Clock:
 
 
 class Priced(Costs):
-    """Estimates that are learned, of jobs whose first guess is known."""
+    """Estimates that are learned, of jobs whose first guess is given."""
 
     def __init__(self, guesses: dict[tuple[str, str], float]) -> None:
-        super().__init__({}, 1.0, lambda name: pytest.fail("nothing is looked up"))
-        self._guesses = guesses
+        super().__init__({}, 1.0, record)
+        self._given = guesses
 
-    def _guess(self, job: Job) -> float:
-        return self._guesses[place(job)]
+    def _guess(self, job: Job, timed: bool) -> float:
+        return self._given[place(job)]
 
 
 def spend(
     jobs: list[Job], guesses: dict, truth: dict, seconds: float, opening: float = 0
-) -> tuple[Spending, list[Job], float]:
-    """A run in which every job takes what it does in truth, or until it is cut off."""
-    clock, done, now = Clock(), [], 0
-    spending = Spending(seconds, jobs, Priced(guesses), opening=0, clock=clock)
-    while each := spending.take():
-        clock.now += min(truth[place(each)] + opening * (each.round != now), spending.limit)
-        now = each.round
+) -> tuple[list[Job], list[Job], float]:
+    """A run in which every job takes its true seconds, or until it is cut off: what waits, what is done, seconds."""
+    clock, done, costs, here = Clock(), [], Priced(guesses), slot("here")
+    schedule = BudgetSchedule([Task(each, "kind") for each in jobs], seconds, costs, clock=clock)
+    while due := schedule.due([here]):
+        each, opens = due[1].job, due[1].job.round != (done[-1].round if done else 0)
+        took = min(truth[place(each)] + opening * opens, schedule.limit)
+        clock.now += took
         done.append(each)
-        spending.end()
-    return spending, done, clock.now
+        schedule.finish(here)
+        costs.learn(each, took, opens=opens)
+    assert schedule.is_over
+    return [task.job for task in schedule.waiting], done, clock.now
 
 
 @settings(deadline=None)
@@ -139,10 +144,10 @@ def spend(
 def test_a_run_keeps_to_its_budget_however_wrong_the_guesses_were(case, seconds, opening, data) -> None:
     jobs, truth = case
     wrong = {key: price * data.draw(st.floats(0.2, 5)) for key, price in truth.items()}
-    spending, done, took = spend(jobs, wrong, truth, seconds, opening)
+    waiting, done, took = spend(jobs, wrong, truth, seconds, opening)
     assert took <= seconds * (1 + TOLERANCE) + 1e-6
-    assert {id(each) for each in done} | {id(each) for each in spending.waiting} == set(map(id, jobs))
-    if spending.waiting and not any(each.round == 0 for each in spending.waiting):
+    assert {id(each) for each in done} | {id(each) for each in waiting} == set(map(id, jobs))
+    if waiting and not any(each.round == 0 for each in waiting):
         assert seconds - took <= max(truth.values()) + opening
 
 

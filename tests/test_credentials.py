@@ -63,7 +63,7 @@ def test_a_worker_sees_no_credentials(tmp_path: Path, monkeypatch: pytest.Monkey
     executor.renew()
     try:
         with pytest.raises(ReporterError, match="DEPLOY_TOKEN=None KEPT_TOKEN=t0k3n GITHUB_OUTPUT=None"):
-            referred([f"{tmp_path / 'probe.py'}:build"], executor)
+            referred(f"{tmp_path / 'probe.py'}:build", executor)
     finally:
         executor.close()
         executor.renew()

@@ -147,6 +147,12 @@ def test_ray_is_imported_by_its_executor_only() -> None:
     assert "ray" not in when_loaded("run.executors.ray")
 
 
+def test_no_executor_but_the_local_one_is_named_outside_their_folder() -> None:
+    """The options of the command line and the settings of the same name are all that mentions another."""
+    named = {name for name in MODULES if re.search(r"(?<![a-z])ray(?![a-z])", MODULES[name].read_text(), re.IGNORECASE)}
+    assert {name for name in named if not name.startswith("run.executors")} == {"cli.options", "model.settings"}
+
+
 def test_the_map_of_the_package_names_every_folder_and_no_file_that_is_not_there() -> None:
     text = ast.get_docstring(TREES["__init__"]) or ""
     lines = [line.lstrip().partition("  ")[0] for line in text.splitlines() if line.startswith("    ")]

@@ -28,9 +28,9 @@ from nights import (
 )
 
 from reporter.model import Record, ReporterError
-from reporter.nightly import missing
 from reporter.nightly.run_folder import Folder
 from reporter.report import build
+from reporter.run import roster
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
 
@@ -47,7 +47,7 @@ def nights(tmp_path: Path) -> Nights:
 @pytest.fixture
 def without_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
     """The list of torchvision's architectures, for which a worker imports torch, is not asked for."""
-    monkeypatch.setattr(missing, "discovered", lambda _: ())
+    monkeypatch.setattr(roster, "discovered", lambda _: ())
 
 
 @pytest.fixture

@@ -19,11 +19,13 @@ from simulated import METRICS, Done, Simulated, slot
 
 from reporter.cli.progress import Lines
 from reporter.host import machine
+from reporter.host.questions import MeasureClaims
 from reporter.model import Record, ReporterError, Verdict
 from reporter.model.settings import Settings
 from reporter.run import experiment
 from reporter.run.executors.local import LocalExecutor
-from reporter.run.preparation import choose_devices, choose_executor, prepare
+from reporter.run.executors.registry import choose_executor
+from reporter.run.preparation import choose_devices, prepare
 from reporter.run.request import Outcome, Request
 from reporter.run.slots import GONE, LOST, Slot
 from reporter.store import record_files
@@ -210,7 +212,7 @@ def test_two_workers_of_this_machine_at_a_time(tmp_path: Path) -> None:
     executor = LocalExecutor()
     executor.slots = [Slot("", device, machine.about()) for device in GPUS]
     for number, each in enumerate(executor.slots):
-        executor.begin(each, "claims split_kernel,block_weights", 60.0, number)
+        executor.begin(each, MeasureClaims(names=("split_kernel", "block_weights")).model_dump_json(), 60.0, number)
     heard: dict[Slot, list] = {each: [] for each in executor.slots}
     while not all(said and isinstance(said[-1], Verdict) for said in heard.values()):
         where, said = executor.listen()
@@ -218,7 +220,7 @@ def test_two_workers_of_this_machine_at_a_time(tmp_path: Path) -> None:
     for said in heard.values():
         assert [message.get("claim") for message in said[:-1]] == ["split_kernel", "block_weights", None]
         assert said[-1] == Verdict("ok", None)
-    executor.begin(executor.slots[1], "claims split_kernel", 0.01)
+    executor.begin(executor.slots[1], MeasureClaims(names=("split_kernel",)).model_dump_json(), 0.01)
     assert executor.listen() == (executor.slots[1], Verdict("timeout", "not done after 0 s"))
     executor.close()
 
@@ -253,7 +255,8 @@ def test_two_gpus_where_there_is_none_are_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ({"ray_address": "10.0.0.1:6379"}, "--ray-address: only --executor ray has an address"),
+        ({"executor": "dask"}, "--executor: unknown executor 'dask'; known: local, ray"),
+        ({"ray_address": "10.0.0.1:6379"}, "--ray-address: only for --executor ray"),
         ({"executor": "ray", "budget": "20m"}, "--budget: plans for this machine only, not for a cluster's"),
         ({"executor": "ray", "device": ("cuda:1",)}, "a cluster's GPUs are taken as they are free; use cuda"),
     ],

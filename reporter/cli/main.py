@@ -68,7 +68,8 @@ def measure_and_report(
     from reporter.report import build
     from reporter.report.language import known
     from reporter.run import experiment
-    from reporter.run.preparation import choose_executor, prepare
+    from reporter.run.executors.registry import choose_executor
+    from reporter.run.preparation import prepare
     from reporter.store import record_files
 
     chosen = settings(options, config)

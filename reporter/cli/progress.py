@@ -15,9 +15,7 @@ from reporter.report.language import language
 
 if TYPE_CHECKING:
     from reporter.host.job import Job
-
-GUESS = {"counting": 0.4, "fvcore": 1.2, "resident": 0.8, "gradients": 0.8, "fine-tuning": 25.0, "linear probe": 10.0}
-TIMING_GUESS = 5.0
+    from reporter.run.request import Estimate
 
 
 class Lines:
@@ -28,11 +26,12 @@ class Lines:
         self.jobs: Sequence[Job] = ()
         self.done = 0
         self.at_once = 1
-        self._seconds: dict[str, list[float]] = defaultdict(list)
+        self._estimate: Estimate | None = None
+        self._seconds: dict[str, float] = defaultdict(float)
         self._loading = 0.0
 
-    def plan(self, jobs: Sequence[Job], at_once: int = 1) -> None:
-        self.jobs, self.at_once = jobs, at_once
+    def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
+        self.jobs, self.at_once, self._estimate = jobs, at_once, estimate
 
     def begin(self, job: Job) -> None:
         """Nothing to say yet."""
@@ -49,27 +48,22 @@ class Lines:
             f"A {a}, B {b}{left}"
         )
 
-    def end(self, job: Job, seconds: float) -> None:
-        if self.done < self.at_once:  # the first worker of a slot waits until the fork server has torch
-            loading = max(0.0, seconds - GUESS.get(job.process, TIMING_GUESS))
-            self._loading, seconds = self._loading + loading, seconds - loading
+    def end(self, job: Job, seconds: float, opening: float = 0.0) -> None:
         self.done += 1
-        self._seconds[job.process].append(seconds)
+        self._loading += opening
+        self._seconds[job.process] += seconds - opening
 
     def claim(self, evidence: Evidence) -> None:
         told = f"failed: {evidence.reason}" if evidence.reason else "its evidence is measured"
         self.say(f"[{self.done}/{len(self.jobs)}] claim {evidence.claim} {told}")
 
     def left(self) -> float:
-        """Seconds that the jobs ahead will take, by what their like took so far; guesses are scaled the same way."""
-        guessed = sum(GUESS.get(name, TIMING_GUESS) * len(took) for name, took in self._seconds.items())
-        took_all = sum(sum(took) for took in self._seconds.values())
-        scale = took_all / guessed if guessed else 1.0
-        return sum(self._expected(job.process, scale) for job in self.jobs[self.done :]) / self.at_once
+        """Seconds that the jobs ahead will take, by the cost model of the run."""
+        return self._estimate(self.jobs[self.done :]) / self.at_once if self._estimate else 0.0
 
     def split(self) -> str:
         """Where the time went, process by process."""
-        parts = (f"{name} {duration(sum(took))}" for name, took in self._seconds.items())
+        parts = (f"{name} {duration(took)}" for name, took in self._seconds.items())
         return ", ".join((f"time by process: loading torch {duration(self._loading)}", *parts))
 
     def say(self, line: str) -> None:
@@ -81,10 +75,6 @@ class Lines:
 
     def close(self) -> None:
         """Nothing is left open."""
-
-    def _expected(self, process: str, scale: float) -> float:
-        took = self._seconds.get(process)
-        return sum(took) / len(took) if took else GUESS.get(process, TIMING_GUESS) * scale
 
 
 class Live(Lines):
@@ -105,8 +95,8 @@ class Live(Lines):
         self._bar = Progress(*columns, console=Console(file=stream))
         self._task: Any = None
 
-    def plan(self, jobs: Sequence[Job], at_once: int = 1) -> None:
-        super().plan(jobs, at_once)
+    def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
+        super().plan(jobs, at_once, estimate)
         if self._task is None:
             self._task = self._bar.add_task("starting", total=len(jobs), left="")
             self._bar.start()
@@ -129,8 +119,8 @@ class Live(Lines):
         if evidence.reason:
             super().claim(evidence)
 
-    def end(self, job: Job, seconds: float) -> None:
-        super().end(job, seconds)
+    def end(self, job: Job, seconds: float, opening: float = 0.0) -> None:
+        super().end(job, seconds, opening)
         self._bar.advance(self._task)
 
     def say(self, line: str) -> None:

@@ -18,7 +18,8 @@ from reporter.stats.samples import FEWEST_ROUNDS
 Preset = Literal["quick", "standard", "thorough"]
 Weights = Literal["auto", "pretrained", "random"]
 FailOn = Literal["exact", "timing", "level", "any", "never"]
-Executor = Literal["local", "ray"]
+UNRECORDED = {"ray_address", "keep_env"}
+"""Settings that no record keeps: they are about the machines of a run, not about what is measured."""
 
 
 class Conditions(BaseModel):
@@ -93,7 +94,7 @@ class Settings(BaseModel):
     fresh: bool = False
     baseline: str | None = None
     fail_on: FailOn = "never"
-    executor: Executor = "local"
+    executor: str = "local"
     ray_address: str | None = None
     keep_env: tuple[str, ...] = ()
     """Variables that workers inherit although their names look like credentials."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +10,9 @@ from reporter.architectures.timm import PREFIX
 from reporter.host.job import USUAL
 from reporter.model import Architecture, Reading, Record, ReporterError, absent
 from reporter.model.fields import LONGEST_NAME, legible
-from reporter.registry.selection import select
 from reporter.run.ledger import blank
 from reporter.run.request import Request
-from reporter.run.roster import chosen, discovered, referred, timms
+from reporter.run.roster import chosen
 from reporter.run.slots import Executor
 from reporter.run.trials import check_networks
 
@@ -33,24 +31,7 @@ class Roster:
 
     def choose(self, words: Sequence[str], references: Sequence[str], executor: Executor) -> tuple[Architecture, ...]:
         """The architectures that are there, in the order asked for and each once."""
-        named = [word.strip() for word in words if word.strip()]
-        if not named and not references:
-            return chosen(words, references, executor)
-        ask, ask_timm = cache(partial(discovered, executor)), cache(partial(timms, executor))
-        found: dict[str, Architecture] = {}
-        for word in named:
-            try:
-                found |= {entry.name: entry for entry in select([word], ask, ask_timm) if entry.name not in found}
-            except ReporterError as error:
-                self.missing[word] = str(error)
-        for reference in dict.fromkeys(references):
-            try:
-                (entry,) = referred([reference], executor)
-                if found.setdefault(entry.name, entry) is not entry:
-                    raise ReporterError(f"--architecture {reference}: the name {entry.name!r} is taken")
-            except ReporterError as error:
-                self.missing[reference] = str(error).removeprefix(f"--architecture {reference}: ")
-        return tuple(found.values())
+        return chosen(words, references, executor, self.missing)
 
     def check(self, architectures: Sequence[Architecture], executor: Executor) -> list[str]:
         """A line for each architecture from elsewhere with a problem; its measurement gives the reason in its row."""

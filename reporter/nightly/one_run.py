@@ -26,7 +26,8 @@ from reporter.nightly.state import Run
 from reporter.report import build as report
 from reporter.report.language import known
 from reporter.run import experiment
-from reporter.run.preparation import check_folder, choose_executor, prepare
+from reporter.run.executors.registry import choose_executor
+from reporter.run.preparation import check_folder, prepare
 from reporter.run.request import Outcome, Progress, Request, moment
 from reporter.run.slots import Executor
 from reporter.store import history, record_files

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from reporter.host.job import Job
 
 Cost = Callable[[Job], float]
+Identity = tuple[str, str, int]
 
 
 def allocate(jobs: Sequence[Job], cost: Cost, seconds: float, opening: float = 0.0, now: int = 0) -> list[Job]:
@@ -19,20 +20,20 @@ def allocate(jobs: Sequence[Job], cost: Cost, seconds: float, opening: float = 0
 
     Every round but `now`, in which one is already, costs `opening` besides.
     """
-    prices = {id(job): cost(job) for job in jobs}
-    taken: set[int] = set()
+    prices = {identity(job): cost(job) for job in jobs}
+    taken: set[Identity] = set()
     missing: set[tuple[str, str]] = set()
     opened = {now}
-    for job in sorted(jobs, key=lambda job: (job.round, prices[id(job)])):
-        price = prices[id(job)] + (0.0 if job.round in opened else opening)
+    for job in sorted(jobs, key=lambda job: (job.round, prices[identity(job)])):
+        price = prices[identity(job)] + (0.0 if job.round in opened else opening)
         blocked = place(job) in missing if job.round else bool(missing)
         if blocked or price > seconds:
             missing.add(place(job))
         else:
             seconds -= price
-            taken.add(id(job))
+            taken.add(identity(job))
             opened.add(job.round)
-    return in_order(job for job in jobs if id(job) in taken)
+    return in_order(job for job in jobs if identity(job) in taken)
 
 
 def in_order(jobs: Iterable[Job]) -> list[Job]:
@@ -43,3 +44,8 @@ def in_order(jobs: Iterable[Job]) -> list[Job]:
 def place(job: Job) -> tuple[str, str]:
     """What the rounds of one network's process have in common."""
     return job.architecture, job.process
+
+
+def identity(job: Job) -> Identity:
+    """What makes a job unique among those of one machine: its architecture, process and round."""
+    return job.architecture, job.process, job.round

@@ -1,9 +1,15 @@
-"""What a job will take: as long as its like took before, else by multiply-adds and the speed of this machine."""
+"""The cost model of a run, for its budget and for the time left: the seconds that each job will take.
+
+A job takes as long as the same one took before. Otherwise it is guessed from the times that were measured of the
+architecture, or from its multiply-adds and the speed of the machine. The guess is scaled by how far such guesses were
+off so far: those of the same process, or all of them where no job of that process is finished.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 
 from reporter.host.job import Job
 from reporter.model import Record
@@ -11,7 +17,7 @@ from reporter.model.fields import DEFAULT_MALLOC, DEFAULT_MALLOC_SHARE
 from reporter.run.allocation import place
 
 MACS, PARAMETERS = 4e9, 25e6
-"""What a network is taken for of which nothing is known yet."""
+"""What an architecture is assumed to have before anything is known of it."""
 BUILDING = 1.2e-8
 """Seconds that a parameter takes to be initialised."""
 UPDATING = 3e-9
@@ -26,44 +32,115 @@ ONE_THREAD = 1.7
 AROUND = 1.3
 """What a network's other layers take, as a factor on its multiply-adds."""
 SUFFIX = "_default_malloc"
+USUAL_SPEED = 1e-11
+"""Seconds per multiply-add where the speed of the machine is not measured; corrected by the first jobs."""
 GPU = 20
 """How much faster a GPU is, until one has been seen."""
 
 
-class Costs:
-    """Seconds of jobs, estimated; every job that is done makes it a better estimate.
+class Ratio:
+    """How far the guesses of each process were off: seconds taken over seconds guessed."""
 
-    `known` has what jobs took in earlier runs by network and process, `speed` is seconds per multiply-add on the CPU,
-    `record` gives what is counted or published of a network.
-    """
-
-    def __init__(self, known: Mapping[tuple[str, str], float], speed: float, record: Callable[[str], Record]) -> None:
-        self._known = dict(known)
-        self._speed = speed
-        self._record = record
+    def __init__(self) -> None:
         self._took: dict[str, float] = defaultdict(float)
         self._guessed: dict[str, float] = defaultdict(float)
 
+    def learn(self, process: str, seconds: float, guess: float) -> None:
+        """Takes in a finished job."""
+        self._took[process] += seconds
+        self._guessed[process] += guess
+
+    def __call__(self, process: str) -> float:
+        """The factor for a process, as if one second of it had been guessed as well as all processes were so far."""
+        overall = (sum(self._took.values()) + 1) / (sum(self._guessed.values()) + 1)
+        return (self._took.get(process, 0.0) + overall) / (self._guessed.get(process, 0.0) + 1)
+
+
+class Costs:
+    """Seconds of jobs; every finished job improves the estimate.
+
+    `earlier` has the seconds of jobs in earlier runs by architecture and process, `speed` is seconds per multiply-add
+    on the CPU, `record` gives what was counted, measured or published of an architecture. `opening` is what a round
+    takes besides its jobs, because torch is loaded again for it; `round` is that of the job that finished last.
+    """
+
+    def __init__(
+        self,
+        earlier: Mapping[tuple[str, str], float],
+        speed: float,
+        record: Callable[[str], Record],
+        opening: float = 0.0,
+    ) -> None:
+        self.speed, self.opening = speed, opening
+        self.round = 0
+        self._earlier = dict(earlier)
+        self._record = record
+        self._seen: dict[tuple[str, str, tuple[str, ...]], float] = {}
+        self._by_times, self._by_macs = Ratio(), Ratio()
+        self._guesses: dict[str, dict[tuple[str, tuple[str, ...], bool], float]] = defaultdict(dict)
+
     def __call__(self, job: Job) -> float:
-        known = self._known.get(place(job))
-        return self._scale(job.process) * self._guess(job) if known is None else known
+        """The seconds that a job will take, without the opening of its round."""
+        took = self._seen.get(_identity(job), self._earlier.get(place(job)))
+        if took is not None:
+            return took
+        timed = self._has_times(job)
+        guesses, key = self._guesses[job.architecture], (job.process, job.metrics, timed)
+        if key not in guesses:
+            guesses[key] = self._guess(job, timed)
+        return (self._by_times if timed else self._by_macs)(job.process) * guesses[key]
 
-    def learn(self, job: Job, seconds: float) -> None:
-        """Takes in what a job took: the next of the kind will, and other networks' will deviate in the same way."""
-        self._known[place(job)] = seconds
-        self._took[job.process] += seconds
-        self._guessed[job.process] += self._guess(job)
+    @property
+    def has_earlier(self) -> bool:
+        """Whether seconds of earlier runs are among what the estimates are based on."""
+        return bool(self._earlier)
 
-    def _scale(self, process: str) -> float:
-        """How far the guesses of a process were off so far, as if one second of it had been guessed rightly."""
-        return (self._took[process] + 1) / (self._guessed[process] + 1)
+    def total(self, jobs: Iterable[Job]) -> float:
+        """The seconds that some jobs will take one after the other, the openings of their rounds included."""
+        listed = list(jobs)
+        rounds = [self.round, *(job.round for job in listed)]
+        openings = sum(before != after for before, after in pairwise(rounds))
+        return sum(map(self, listed)) + self.opening * openings
 
-    def _guess(self, job: Job) -> float:
-        macs, parameters, size = self._network(job.architecture)
-        conditions, building = job.conditions, BUILDING * parameters
-        image = macs * self._speed * AROUND / (GPU if job.device.startswith("cuda") else 1)
-        small = image * (conditions.image_size / size) ** 2
-        step = 3 * conditions.batch_size * small + UPDATING * parameters
+    def learn(self, job: Job, seconds: float, *, opens: bool = False, failed: bool = False) -> float:
+        """Takes in a finished job; gives the seconds that the opening of its round took.
+
+        The seconds of a job that `opens` a round, or of one that `failed`, are no measure for other jobs.
+        """
+        opening = self._opening_of(job, seconds) if opens else 0.0
+        if not opens and not failed:
+            self._by_macs.learn(job.process, seconds, self._guess(job, timed=False))
+            if self._has_times(job):
+                self._by_times.learn(job.process, seconds, self._guess(job, timed=True))
+        self.round = job.round
+        self._seen[_identity(job)] = seconds - opening
+        self._guesses.pop(job.architecture, None)
+        return opening
+
+    def _opening_of(self, job: Job, seconds: float) -> float:
+        """What of the seconds was the opening: the excess over the same job before, else as much as in other rounds.
+
+        Before any other round it is the excess over the guess.
+        """
+        if _identity(job) not in self._seen and self.opening:
+            return min(self.opening, seconds)
+        self.opening = max(0.0, seconds - self(job))
+        return self.opening
+
+    def _has_times(self, job: Job) -> bool:
+        return self._record(job.architecture).value(f"latency_{_kind(job)}") is not None
+
+    def _guess(self, job: Job, timed: bool) -> float:
+        """The seconds of a job from the times measured of its architecture, or from its multiply-adds alone."""
+        record, conditions = self._record(job.architecture), job.conditions
+        macs, parameters = _counts(record)
+        building = BUILDING * parameters
+        latency, train_step = (
+            record.value(f"{key}_{_kind(job)}") if timed else None for key in ("latency", "train_step")
+        )
+        image = latency or macs * self.speed * AROUND / (GPU if _kind(job) == "cuda" else 1)
+        small = image * (conditions.image_size / record.input_size) ** 2
+        step = train_step or 3 * conditions.batch_size * small + UPDATING * parameters
         overhead = OVERHEAD.get(job.process, OTHER) + building
         if job.process.startswith("timing"):
             calls = {"latency_cpu_1thread": ONE_THREAD * image, "latency_cpu": image}
@@ -86,13 +163,22 @@ class Costs:
         }
         return overhead + more.get(job.process, image)
 
-    def _network(self, name: str) -> tuple[float, float, int]:
-        """Multiply-adds, parameters and input of a network: counted, else published, else a usual one's."""
-        record = self._record(name)
-        told = record.published
-        macs = record.value("macs") or _number(told.get("torchvision_ops_gmacs") or told.get("gmacs_measured")) * 1e9
-        parameters = record.value("parameters") or _number(told.get("params_counted"))
-        return macs or MACS, parameters or PARAMETERS, record.input_size
+
+def _identity(job: Job) -> tuple[str, str, tuple[str, ...]]:
+    """What the rounds of a job have in common."""
+    return job.architecture, job.process, job.metrics
+
+
+def _kind(job: Job) -> str:
+    return job.device.partition(":")[0]
+
+
+def _counts(record: Record) -> tuple[float, float]:
+    """Multiply-adds and parameters of an architecture: counted, else published, else usual ones."""
+    published = record.published
+    gmacs = _number(published.get("torchvision_ops_gmacs") or published.get("gmacs_measured"))
+    parameters = _number(published.get("params_counted"))
+    return record.value("macs") or gmacs * 1e9 or MACS, record.value("parameters") or parameters or PARAMETERS
 
 
 def _number(value: object) -> float:

@@ -10,12 +10,13 @@ from time import monotonic
 from reporter.host.job import Job
 from reporter.model import Metric
 from reporter.run import budget, evidence
+from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.ledger import Ledger
 from reporter.run.request import Outcome, Progress, Request, moment
 from reporter.run.schedule import Schedule, Task
 from reporter.run.slots import NO_CUDA, Executor, Slot
 from reporter.run.work import Ledgers, Work
-from reporter.store import record_files
+from reporter.store import history, record_files
 
 
 def run(request: Request, executor: Executor, progress: Progress) -> Outcome:
@@ -36,18 +37,18 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     jobs = [task.job for task in tasks]
     outcome.slots = len(executor.slots)
     named = {name: ledger for (_, name), ledger in ledgers.items()}  # a budget is for one machine
-    spending = budget.opened(request, jobs, named, executor, progress)
-    if spending is None:
-        progress.plan(jobs, outcome.slots)
+    costs = _costs(request, ledgers)
+    planned = budget.schedule(request, tasks, costs, executor, progress)
+    if planned is None:
+        progress.plan(jobs, outcome.slots, costs.total)
     for notice in filter(None, (*notices, *(ledger.notice for ledger in ledgers.values()))):
         progress.say(f"note: {notice}")
     try:
-        if spending:
-            budget.gather(request, spending, executor, progress, outcome)
-        schedule = budget.Rationed(tasks, spending) if spending else Schedule(tasks)
-        Work(schedule, ledgers, executor, progress, outcome).do()
-        if spending:
-            budget.close(request, spending, named, progress)
+        if planned:
+            budget.gather(request, planned, executor, progress, outcome)
+        Work(planned or Schedule(tasks), ledgers, executor, costs, progress=progress, outcome=outcome).run()
+        if planned:
+            budget.close(request, planned, named, progress)
         else:
             evidence.gather(request, executor, progress, outcome)
     finally:
@@ -62,6 +63,14 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     outcome.foreign = max((reading.foreign_load for reading in timed if reading.disturbed), default=0.0)
     outcome.lost += sum(ledger.lacking() for ledger in ledgers.values())
     return outcome
+
+
+def _costs(request: Request, ledgers: Ledgers) -> Costs:
+    """The cost model, from what the jobs took in earlier runs; of several kinds of machines, the first one's."""
+    kind = next((machine for machine, _ in ledgers), "")
+    records = {name: ledger for (machine, name), ledger in ledgers.items() if machine == kind}
+    earlier = history.costs(request.folder / "history.jsonl", kind, request.effort)
+    return Costs(earlier, USUAL_SPEED, lambda name: records[name].record)
 
 
 def kinds(request: Request, slots: Sequence[Slot]) -> dict[str, Request]:

@@ -14,7 +14,7 @@ from reporter.host.fingerprints import variables
 from reporter.model import GROUPS, Architecture, Claim, Metric, ReporterError, Way
 from reporter.model.durations import in_seconds
 from reporter.model.names import nearest
-from reporter.model.settings import Settings
+from reporter.model.settings import UNRECORDED, Settings
 from reporter.registry import plugins
 from reporter.registry.catalog import collect
 from reporter.registry.selection import dataset, images, own_checkpoints, sets
@@ -33,21 +33,6 @@ WAYS: tuple[Way, ...] = get_args(Way)
 CLAIMS = "claims"
 """The word of --metrics for the evidence that the lecture's claims are judged by."""
 TIMEOUTS = {"quick": 300.0, "standard": 1200.0, "thorough": 7200.0}
-
-
-def choose_executor(settings: Settings) -> Executor:
-    """What runs the jobs; ReporterError where it cannot be had."""
-    if settings.executor == "ray":
-        if any(":" in name for name in settings.device):
-            raise ReporterError("--device: a cluster's GPUs are taken as they are free; use cuda")
-        if settings.budget:
-            raise ReporterError("--budget: plans for this machine only, not for a cluster's; use --timeout")
-        from reporter.run.executors.ray import RayExecutor
-
-        return RayExecutor(settings.ray_address)
-    if settings.ray_address is not None:
-        raise ReporterError("--ray-address: only --executor ray has an address")
-    return LocalExecutor(settings.keep_env)
 
 
 def prepare(
@@ -112,7 +97,7 @@ def _request(
         devices=devices,
         conditions=settings.conditions().model_copy(update=found),
         images=data,
-        settings=settings.model_dump(mode="json", exclude={"ray_address", "keep_env"}),
+        settings=settings.model_dump(mode="json", exclude=UNRECORDED),
         timeout=settings.timeout or TIMEOUTS[settings.preset],
         fresh=settings.fresh,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,9 +30,13 @@ def moment() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+Estimate = Callable[[Sequence[Job]], float]
+"""The seconds that jobs will take one after the other."""
+
+
 class Progress(Protocol):
-    def plan(self, jobs: Sequence[Job], at_once: int = 1) -> None:
-        """What is to be done in all, and how many jobs run at a time; told again where that changed."""
+    def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
+        """All jobs of the run and how many run at a time, again where that changed; `estimate` is for those left."""
 
     def begin(self, job: Job) -> None:
         """A job starts."""
@@ -40,8 +44,8 @@ class Progress(Protocol):
     def reading(self, architecture: str, reading: Reading) -> None:
         """A reading is complete and saved."""
 
-    def end(self, job: Job, seconds: float) -> None:
-        """The job is over."""
+    def end(self, job: Job, seconds: float, opening: float = 0.0) -> None:
+        """The job is over; of its seconds those of the opening were spent on loading torch for its round."""
 
     def say(self, line: str) -> None:
         """Something happened that one should know."""

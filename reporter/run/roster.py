@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, NoReturn
 
@@ -14,23 +15,53 @@ from reporter.registry.selection import select
 from reporter.run.slots import Executor
 
 
-def chosen(words: Sequence[str], references: Sequence[str], executor: Executor) -> tuple[Architecture, ...]:
-    """Those that words stand for, and after them those of one's own; only these where there is no word."""
+def chosen(
+    words: Sequence[str], references: Sequence[str], executor: Executor, missing: dict[str, str] | None = None
+) -> tuple[Architecture, ...]:
+    """The architectures that words and then references stand for, each once: the only resolution in the parent process.
+
+    One that cannot be found is a ReporterError, or, where `missing` is given, an entry there with the reason.
+    """
+    named = [word.strip() for word in words if word.strip()]
     ask, ask_timm = cache(partial(discovered, executor)), cache(partial(timms, executor))
-    found = select(words, ask, ask_timm) if words or not references else ()
-    return (*found, *referred(references, executor))
+    if not named and not references:
+        return select((), ask)  # raises
+    found: dict[str, Architecture] = {}
+    for word in named:
+        with _collected(word, missing):
+            found |= {entry.name: entry for entry in select([word], ask, ask_timm) if entry.name not in found}
+    for reference in dict.fromkeys(references):
+        with _collected(reference, missing):
+            entry = referred(reference, executor)
+            first = found.setdefault(entry.name, entry)
+            if first is not entry:
+                taken = f"the name {entry.name!r} is taken by {first.reference or first.name}"
+                raise ReporterError(f"--architecture {reference}: {taken}")
+    return tuple(found.values())
+
+
+@contextmanager
+def _collected(word: str, missing: dict[str, str] | None) -> Iterator[None]:
+    try:
+        yield
+    except ReporterError as error:
+        if missing is None:
+            raise
+        missing[word] = str(error).removeprefix(f"--architecture {word}: ")
 
 
 def discovered(executor: Executor) -> tuple[Architecture, ...]:
     """All of torchvision's classifiers, asked for in a worker: the parent imports no torch."""
-    return tuple(
-        torchvision.described(each.name, each.weights, each.input_size) for each in executor.ask(ListTorchvision())
-    )
+    try:
+        found = executor.ask(ListTorchvision())
+    except WorkerError as error:
+        raise ReporterError(f"torchvision cannot be loaded: {error}") from None
+    return tuple(torchvision.described(each.name, each.weights, each.input_size) for each in found)
 
 
 def timms(executor: Executor) -> tuple[Architecture, ...]:
     """All of timm's networks, asked for in the same way; the workers of this run have timm loaded from now on."""
-    executor.preload("timm")
+    executor.preload("reporter.worker.preloaded_timm")
     try:
         found = executor.ask(ListTimm())
     except WorkerError as error:
@@ -38,18 +69,12 @@ def timms(executor: Executor) -> tuple[Architecture, ...]:
     return tuple(timm.described(each.name, each.module, each.input_size) for each in found)
 
 
-def referred(references: Sequence[str], executor: Executor) -> tuple[Architecture, ...]:
-    """The networks of one's own, as a worker that built each once describes them; ReporterError where it could not."""
-    found: dict[str, Architecture] = {}
-    for reference in dict.fromkeys(references):
-        try:
-            entry = described(reference, executor.ask(Describe(reference=reference)))
-        except WorkerError as error:
-            raise ReporterError(f"--architecture {reference}: {error}") from None
-        first = found.setdefault(entry.name, entry)
-        if first is not entry:
-            raise ReporterError(f"--architecture {reference}: the name {entry.name!r} is taken by {first.reference}")
-    return tuple(found.values())
+def referred(reference: str, executor: Executor) -> Architecture:
+    """The architecture of a reference, as a worker that built it once describes it; ReporterError if it could not."""
+    try:
+        return described(reference, executor.ask(Describe(reference=reference)))
+    except WorkerError as error:
+        raise ReporterError(f"--architecture {reference}: {error}") from None
 
 
 def described(reference: str, told: dict[str, Any]) -> Architecture:

@@ -32,7 +32,7 @@ class Task:
 
 
 class Schedule:
-    """The tasks that wait and those that run."""
+    """The tasks that wait and those that run; a task is due where a slot is free for it."""
 
     def __init__(self, tasks: Iterable[Task]) -> None:
         self.waiting = list(tasks)
@@ -44,19 +44,21 @@ class Schedule:
         """Seconds until a job that begins now is cut off, where that is so."""
         return None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing runs, and nothing that waits will."""
+        return not self.running and not self.waiting
+
     def due(self, slots: Sequence[Slot]) -> tuple[Slot, Task] | None:
         """A slot and what it is to begin now, which counts as running from here on; None where nothing can begin."""
         for slot in slots:
             task = None if slot in self.running else self._next(slot)
             if task:
-                self.waiting.remove(task)
-                self.running[slot] = task
-                if task.timed:
-                    self._homes.setdefault(task.series, slot)
+                self._start(task, slot)
                 return slot, task
         return None
 
-    def end(self, slot: Slot) -> Task:
+    def finish(self, slot: Slot) -> Task:
         """Frees a slot; gives what ran there."""
         return self.running.pop(slot)
 
@@ -73,6 +75,12 @@ class Schedule:
         dropped = [task for task in self.waiting if not any(_fits(task, slot) for slot in slots)]
         self.waiting = [task for task in self.waiting if task not in dropped]
         return dropped
+
+    def _start(self, task: Task, slot: Slot) -> None:
+        self.waiting.remove(task)
+        self.running[slot] = task
+        if task.timed:
+            self._homes.setdefault(task.series, slot)
 
     def _next(self, slot: Slot) -> Task | None:
         """The first in order; what is on another GPU may be overtaken, what waits for the whole machine may not."""

@@ -1,4 +1,4 @@
-"""The jobs of a run, each begun when a slot is free for it, its readings saved as they come, until none is left."""
+"""The jobs of a run: each starts when a slot is free for it, and its readings are saved as they come."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from time import monotonic
 
 from reporter.host.job import Job
 from reporter.model import Reading, Verdict, absent
+from reporter.run.costs import Costs
 from reporter.run.ledger import CUT_OFF, Ledger
 from reporter.run.request import Outcome, Progress, moment
 from reporter.run.schedule import Schedule, Task
@@ -17,35 +18,41 @@ Ledgers = Mapping[tuple[str, str], Ledger]
 
 
 class Measurement:
-    """One job from its first beginning to its end; begun anew on another slot, it measures only what is missing.
+    """One job from its first start to its end; started again on another slot, it measures only what is missing.
 
     A metric that failed in its first round, or in several, is left out of the later ones.
     """
 
     def __init__(self, job: Job, ledger: Ledger, progress: Progress, outcome: Outcome) -> None:
         self.job, self.ledger, self.progress, self.outcome = job, ledger, progress, outcome
+        self.limit: float | None = None
+        """Seconds after which its worker is ended."""
         self._cut = False
         names = [name for name in job.metrics if ledger.goes_on(name, job.round)]
         self._missing = {q.key: (name, q) for name in names for q in ledger.request.metrics[name].quantities}
         self._delivered: set[str] = set()
         self._begun, self._started = monotonic(), moment()
 
-    def begin(self, most: float | None = None) -> tuple[Job, float | None] | None:
-        """What is to be measured, and in how many seconds; None where nothing is missing or the time is over.
+    def start(self, budget: float | None = None) -> None:
+        """Sets the clock and the limit; where the time for the architecture is over, nothing remains.
 
-        After `most` seconds it is cut off: that is no failure, and takes nothing from earlier rounds.
+        A job that the `budget` of seconds cuts off has not failed, and keeps the rounds that were measured before.
         """
         self._begun, self._started = monotonic(), moment()
-        limit = self.ledger.request.timeout
-        left = None if limit is None else limit - self.ledger.spent
+        timeout = self.ledger.request.timeout
+        left = None if timeout is None else timeout - self.ledger.spent
         if left is not None and left <= 0:
-            self._give_up(Verdict("timeout", f"not begun: the {limit:.0f} s for this architecture were over"))
-        self._cut = most is not None and (left is None or most < left)
-        left = most if self._cut else left
-        names = tuple(dict.fromkeys(name for name, _ in self._missing.values()))
-        return (self.job.model_copy(update={"metrics": names}), left) if names else None
+            self._give_up(Verdict("timeout", f"not begun: the {timeout:.0f} s for this architecture were over"))
+        self._cut = budget is not None and (left is None or budget < left)
+        self.limit = budget if self._cut else left
 
-    def hear(self, message: Message) -> None:
+    @property
+    def remaining(self) -> Job | None:
+        """The job with the metrics that are still to be measured; None where there are none."""
+        names = tuple(dict.fromkeys(name for name, _ in self._missing.values()))
+        return self.job.model_copy(update={"metrics": names}) if names else None
+
+    def receive(self, message: Message) -> None:
         """Takes in a reading, at once, or how long the worker was busy."""
         if "reading" not in message:
             self.outcome.busy += message["busy"]
@@ -58,18 +65,23 @@ class Measurement:
             self.ledger.keep(reading, self.job, self.progress, self._started)
         self._started = moment()
 
-    def pause(self, usual: bool = False) -> float:
-        """The slot is lost or the job is over: the seconds that it took this time, and whether its like will, too."""
-        seconds = monotonic() - self._begun
-        self.ledger.spend(self.job.process, seconds, usual)
-        return seconds
+    def interrupt(self) -> None:
+        """Counts the seconds of a slot that was lost."""
+        self.ledger.spend(self.job.process, monotonic() - self._begun, usual=False)
 
-    def end(self, verdict: Verdict, usual: bool = False) -> None:
-        """How the worker ended, as the status of what it did not deliver."""
+    def finish(self, verdict: Verdict, costs: Costs, opens: bool = False) -> None:
+        """Stores how the worker ended as the status of what is missing; `opens`: the job waited for torch to load."""
+        seconds, failed = monotonic() - self._begun, verdict.status != "ok"
         if self._cut and verdict.status == "timeout":
             verdict = Verdict("skipped", CUT_OFF)
-        self._give_up(verdict if verdict.status != "ok" else Verdict("failed", "the worker ended before it"))
-        self.progress.end(self.job, self.pause(usual and verdict.status == "ok"))
+        self._give_up(verdict if failed else Verdict("failed", "the worker ended before it"))
+        self.ledger.spend(self.job.process, seconds, usual=not (opens or failed))
+        self.progress.end(self.job, seconds, costs.learn(self.job, seconds, opens=opens, failed=failed))
+
+    def skip(self, costs: Costs) -> None:
+        """Ends a job of which nothing remains; nothing will of its later rounds."""
+        costs.learn(self.job, 0.0, failed=True)
+        self.progress.end(self.job, 0.0)
 
     def _give_up(self, verdict: Verdict) -> None:
         if verdict.status == "skipped" and self.job.round:
@@ -81,47 +93,59 @@ class Measurement:
 
 
 class Work:
-    """What is measured at the moment, and what is to follow."""
+    """What is measured at the moment, and what is to follow; every finished job improves the cost model."""
 
     def __init__(
-        self, schedule: Schedule, ledgers: Ledgers, executor: Executor, progress: Progress, outcome: Outcome
+        self,
+        schedule: Schedule,
+        ledgers: Ledgers,
+        executor: Executor,
+        costs: Costs,
+        *,
+        progress: Progress,
+        outcome: Outcome,
     ) -> None:
-        self.schedule, self.ledgers, self.executor = schedule, ledgers, executor
+        self.schedule, self.ledgers, self.executor, self.costs = schedule, ledgers, executor, costs
         self.progress, self.outcome = progress, outcome
-        self._hand: dict[Task, Measurement] = {}
-        self._opened: dict[Slot, int] = {}
+        self._running: dict[Task, Measurement] = {}
+        self._rounds: dict[Slot, int] = {}
 
-    def do(self) -> None:
-        """All of it: sleeps until there is something to hear, and begins what can begin then."""
-        self._begin()
-        while self.schedule.running or self.schedule.waiting:
+    def run(self) -> None:
+        """Runs all of it: sleeps until a worker sends something, and starts what can start then."""
+        self._start_due()
+        while not self.schedule.is_over:
             heard = self.executor.listen()
             if heard is None:
-                self._look_around()
+                self._check_slots()
             elif isinstance(heard[1], Verdict):
-                self._end(heard[0], heard[1])
+                self._finish(heard[0], heard[1])
             else:
-                self._hand[self.schedule.running[heard[0]]].hear(heard[1])
-            self._begin()
+                self._running[self.schedule.running[heard[0]]].receive(heard[1])
+            self._start_due()
 
-    def _begin(self) -> None:
+    def _start_due(self) -> None:
         while due := self.schedule.due(self.executor.slots):
             slot, task = due
             self.progress.begin(task.job)
-            measurement = self._of(task)
-            if begun := measurement.begin(self.schedule.limit):
-                self.executor.begin(slot, begun[0].model_dump_json(), begun[1], task.job.round)
+            measurement = self._measurement(task)
+            measurement.start(self.schedule.limit)
+            if job := measurement.remaining:
+                self.executor.begin(slot, job.model_dump_json(), measurement.limit, job.round)
             else:
-                self._end(slot, Verdict("ok", None))
+                self._skip(slot)
 
-    def _end(self, slot: Slot, verdict: Verdict) -> None:
-        """A job is over; the first one of a round on a slot waited until torch was loaded."""
-        task = self.schedule.end(slot)
-        usual = self._opened.get(slot) == task.job.round
-        self._opened[slot] = task.job.round
-        self._hand.pop(task).end(verdict, usual)
+    def _finish(self, slot: Slot, verdict: Verdict) -> None:
+        """A worker ended; the first one of a round on a slot waited until torch was loaded."""
+        task = self.schedule.finish(slot)
+        opens = self._rounds.get(slot) != task.job.round
+        self._rounds[slot] = task.job.round
+        self._running.pop(task).finish(verdict, self.costs, opens)
 
-    def _look_around(self) -> None:
+    def _skip(self, slot: Slot) -> None:
+        """Nothing remains of a job: no worker is started for it."""
+        self._running.pop(self.schedule.finish(slot)).skip(self.costs)
+
+    def _check_slots(self) -> None:
         """Slots were lost or came back: what ran in a lost one waits for another, if there can be one."""
         for slot in [slot for slot in self.schedule.running if slot not in self.executor.slots]:
             self._lose(slot)
@@ -131,18 +155,18 @@ class Work:
     def _lose(self, slot: Slot) -> None:
         task = self.schedule.lose(slot)
         self.progress.say(f"note: {task.job.architecture}: {slot.node} was lost, {task.job.process} is begun anew")
-        self._hand[task].pause()
+        self._running[task].interrupt()
         if task.losses == MOST_LOSSES:
             self.schedule.waiting.remove(task)
             self._fail(task, LOST)
 
     def _fail(self, task: Task, reason: str) -> None:
-        measurement = self._of(task)
-        measurement.begin()
-        self._hand.pop(task).end(Verdict("failed", reason))
+        measurement = self._measurement(task)
+        measurement.start()
+        self._running.pop(task).finish(Verdict("failed", reason), self.costs)
 
-    def _of(self, task: Task) -> Measurement:
-        if task not in self._hand:
+    def _measurement(self, task: Task) -> Measurement:
+        if task not in self._running:
             ledger = self.ledgers[task.machine, task.job.architecture]
-            self._hand[task] = Measurement(task.job, ledger, self.progress, self.outcome)
-        return self._hand[task]
+            self._running[task] = Measurement(task.job, ledger, self.progress, self.outcome)
+        return self._running[task]

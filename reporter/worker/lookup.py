@@ -1,4 +1,8 @@
-"""One architecture by its name, where torch may be imported."""
+"""One architecture by its name, where torch may be imported.
+
+The parent resolved what the user asked for (run/roster.py) and sends a name or a reference: what builds a model cannot
+be sent to another process, so a worker imports it by that name.
+"""
 
 from __future__ import annotations
 

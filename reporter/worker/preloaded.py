@@ -1,13 +1,20 @@
-"""What the fork server imports besides the worker, once instead of in every worker."""
+"""What the fork server imports, once instead of in every worker; no exception ends it."""
 
 from __future__ import annotations
 
-import sklearn.datasets
-import sklearn.model_selection  # noqa: F401
-
+from reporter.host.preloading import WORKER, preload
+from reporter.model.attempts import attempt
 from reporter.registry import plugins
 from reporter.registry.catalog import modules
 
-plugins.points()
-for folder in ("reporter.metrics", "reporter.architectures", "reporter.claims"):
-    list(modules(folder))
+
+def _extensions() -> None:
+    plugins.points()
+    for folder in ("reporter.metrics", "reporter.architectures", "reporter.claims"):
+        list(modules(folder))
+
+
+preload(WORKER)
+for library in ("sklearn.datasets", "sklearn.model_selection"):
+    preload(library)
+attempt(_extensions)

@@ -1,1 +1,1 @@
-"""Where jobs run: worker processes on this machine, or the nodes of a Ray cluster."""
+"""Executors: where jobs run. `registry` names them; other folders import none of them but `local`."""

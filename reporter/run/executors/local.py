@@ -11,23 +11,24 @@ from collections.abc import Collection, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Any
 
-from reporter.host import confinement, gpus, importing, interrupts, machine
+from reporter.host import confinement, gpus, importing, interrupts, machine, preloading
 from reporter.host.credentials import withheld
 from reporter.host.questions import Answer, ListGpus, Question, WorkerError
 from reporter.model import Verdict
 from reporter.model.attempts import attempt
+from reporter.model.settings import Settings
 from reporter.run.request import Request
 from reporter.run.slots import NO_CUDA, Heard, Message, Slot, converse
 
-WORKER = "reporter.worker.entry"
-LOADED = ["reporter.host.forkserver", WORKER, "reporter.worker.preloaded"]
+WATCHED = ["reporter.host.forkserver"]
+"""What the fork server loads first, so that it ends with the run."""
+LOADED = [*WATCHED, "reporter.worker.preloaded"]
 """What the fork server loads before the first worker."""
 FAREWELL = 5.0
 """Seconds that a worker gets to end once it has said everything."""
@@ -60,6 +61,11 @@ class LocalExecutor:
             self._context.set_forkserver_preload(LOADED)
         self._workers: dict[Slot, Worker] = {}
         self.slots = [Slot("", "", machine.about())]
+
+    @classmethod
+    def chosen(cls, settings: Settings) -> LocalExecutor:
+        """The executor that settings ask for."""
+        return cls(settings.keep_env)
 
     def preload(self, module: str) -> None:
         """Has the fork server load a module besides, once and not in every worker; too late where it runs already."""
@@ -115,7 +121,7 @@ class LocalExecutor:
         seconds = math.inf if timeout is None else timeout
         self._workers[slot] = Worker(process, reader, confinement.children(), seconds, monotonic() + seconds)
         with importing.Safely(), nullcontext() if self._served else withheld(self._keep):
-            process.start()
+            self._start(process)
         writer.close()
 
     def listen(self) -> Heard:
@@ -150,6 +156,18 @@ class LocalExecutor:
         for slot in list(self._workers):
             self._end(slot, Verdict("skipped", "the run was ended"))
 
+    def _start(self, process: BaseProcess) -> None:
+        """Starts a worker; where loading torch ends the fork server, the workers load it, and their end is reported."""
+        try:
+            process.start()
+        except (EOFError, OSError):
+            if not self._served:
+                raise
+            self._context.set_forkserver_preload(WATCHED)
+            self.renew()
+            _serve(self._keep)
+            process.start()
+
     def _end(self, slot: Slot, verdict: Verdict | None = None) -> Verdict:
         """How the worker ended, if it is not the verdict that ends it."""
         worker = self._workers[slot]
@@ -179,7 +197,7 @@ def _serve(keep: Collection[str]) -> None:
 
 def _enter(task: str, connection: Connection) -> None:
     """Entry point of a worker; if it cannot load torch, that is its only message."""
-    entry, verdict = attempt(partial(import_module, WORKER))
+    entry, verdict = attempt(partial(preloading.load, preloading.WORKER))
     if entry is None:
         connection.send_bytes(json.dumps({"unusable": verdict.reason}).encode())
         return

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from reporter.host import importing
 from reporter.host.questions import Answer, Question
 from reporter.model import ReporterError, Verdict
+from reporter.model.settings import Settings
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.executors.ray_node import Post, code
 from reporter.run.request import Request
@@ -64,6 +65,15 @@ class RayExecutor:
         self._streams: dict[Any, Slot] = {}
         self._notices: list[str] = []
         self.slots: list[Slot] = []
+
+    @classmethod
+    def chosen(cls, settings: Settings) -> RayExecutor:
+        """The executor that settings ask for; ReporterError for what a cluster cannot do."""
+        if any(":" in name for name in settings.device):
+            raise ReporterError("--device: a cluster's GPUs are taken as they are free; use cuda")
+        if settings.budget:
+            raise ReporterError("--budget: plans for this machine only, not for a cluster's; use --timeout")
+        return cls(settings.ray_address)
 
     @property
     def away(self) -> Sequence[Slot]:

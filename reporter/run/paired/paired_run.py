@@ -14,6 +14,7 @@ from reporter.compare.environments import About
 from reporter.host.job import Job
 from reporter.model import LostRound, Metric, Origin, Quantity, Reading, Record, ReporterError, Verdict, absent
 from reporter.model.fields import DEFAULT_MALLOC
+from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.ledger import blank, joined, with_loss
 from reporter.run.paired import interleaving
 from reporter.run.paired.imports import OPTIONS, check
@@ -58,24 +59,35 @@ def run(
     """The records of both sides by architecture; in request.folder under a/ and b/ after every measurement, if kept."""
     books: tuple[Book, Book] = ({}, {})
     jobs = list(plan(request))
-    progress.plan(jobs)
+    costs = _costs(request, books)
+    progress.plan(jobs, 1, costs.total)
     spent: dict[str, float] = {}
     for number in range(request.conditions.rounds):
+        start = monotonic()
         with sides(environments, needs(request)) as both:
             for side, before in zip(both, examined, strict=True):
                 if side.about.imports != before.imports:
                     raise ReporterError(f"{side.name} was changed while it was measured; run the command again")
+            costs.opening = monotonic() - start
             for job in (job for job in jobs if job.round == number):
                 begun = monotonic()
                 progress.begin(job)
                 measured = _measure(job, both, books, request, spent.get(job.architecture, 0.0))
                 if keep:
                     _keep(request.folder, books, job.architecture)
-                spent[job.architecture] = spent.get(job.architecture, 0.0) + monotonic() - begun
-                progress.end(job, monotonic() - begun)
+                seconds = monotonic() - begun
+                spent[job.architecture] = spent.get(job.architecture, 0.0) + seconds
+                costs.learn(job, seconds, failed=not (measured and all(reading.measured for reading in measured)))
+                progress.end(job, seconds)
                 if measured:
                     progress.pair(job, measured)
     return books
+
+
+def _costs(request: Request, books: Sequence[Book]) -> Costs:
+    """The cost model; of the multiply-adds of an architecture it has only what is published."""
+    blanks = {entry.name: blank(entry, request, request.about) for entry in request.architectures}
+    return Costs({}, USUAL_SPEED, lambda name: books[0].get(name, blanks[name]))
 
 
 def plan(request: Request) -> Iterator[Job]:

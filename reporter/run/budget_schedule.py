@@ -1,0 +1,78 @@
+"""The schedule of a run with a budget: one job at a time, planned again whenever jobs take longer or shorter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from time import monotonic
+
+from reporter.host.job import Job
+from reporter.run.allocation import allocate, identity
+from reporter.run.costs import Costs
+from reporter.run.schedule import Schedule, Task
+from reporter.run.slots import Slot
+
+TOLERANCE = 0.05
+"""A job may run over the end by this share of the budget before it is cut off."""
+Replanned = Callable[[Sequence[Job]], None]
+
+
+class BudgetSchedule(Schedule):
+    """Starts the planned jobs in order; what does not fit into the budget stays in `waiting`.
+
+    `spent` seconds of the budget are over already. `replanned` is called with all jobs that are started or planned.
+    """
+
+    def __init__(
+        self,
+        tasks: Iterable[Task],
+        seconds: float,
+        costs: Costs,
+        *,
+        spent: float = 0.0,
+        replanned: Replanned = lambda jobs: None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        super().__init__(tasks)
+        self.seconds = seconds
+        self.planned: list[Job] = []
+        self._costs, self._replanned, self._clock = costs, replanned, clock
+        self._end = clock() + seconds - spent
+        self._tasks = {identity(task.job): task for task in self.waiting}
+        self._started: list[Job] = []
+
+    @property
+    def left(self) -> float:
+        """Seconds to the end of the budget."""
+        return self._end - self._clock()
+
+    @property
+    def limit(self) -> float:
+        """Seconds until a job that starts now is cut off."""
+        return max(0.0, self.left + TOLERANCE * self.seconds)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing runs, and the time has room for nothing that waits."""
+        return not self.running and not self._has_plan()
+
+    def plan(self, reserved: float = 0.0) -> None:
+        """Fills the time that is left, less what is reserved for something else."""
+        jobs, costs = [task.job for task in self.waiting], self._costs
+        self.planned = allocate(jobs, costs, self.left - reserved, costs.opening, costs.round)
+        self._replanned([*self._started, *self.planned])
+
+    def _next(self, slot: Slot) -> Task | None:
+        """The first job of the plan, once the slot of the run is free."""
+        if self.running or not self._has_plan():
+            return None
+        return self._tasks[identity(self.planned[0])]
+
+    def _start(self, task: Task, slot: Slot) -> None:
+        super()._start(task, slot)
+        self._started.append(self.planned.pop(0))
+
+    def _has_plan(self) -> bool:
+        """Whether there is a next job; plans again where the plan has become too long or is done."""
+        if not self.planned or self._costs.total(self.planned) > self.left:
+            self.plan()
+        return bool(self.planned)

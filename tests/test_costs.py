@@ -1,0 +1,205 @@
+"""The cost model and the time left: accurate on recorded runs, and improved by every finished job of any executor."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from simulated import METRICS as CATALOG
+from simulated import Simulated, slot
+from test_ab import about
+from test_schedule import request
+
+from reporter.cli.progress import Lines
+from reporter.facts import published
+from reporter.host.job import Job
+from reporter.model import Reading, Record, Verdict
+from reporter.model.settings import settings
+from reporter.run import experiment
+from reporter.run.costs import USUAL_SPEED, Costs
+from reporter.run.paired import interleaving, paired_run
+from reporter.run.request import Estimate
+
+RECORDED = list(csv.DictReader((Path(__file__).parent / "data" / "job_seconds.csv").open()))
+"""Seconds of the jobs of two whole runs, with what was counted and timed of each architecture."""
+RUNS = sorted({row["run"] for row in RECORDED})
+METRICS = {
+    "counting": ("counting",),
+    "fvcore": ("fvcore",),
+    "resident": ("resident",),
+    "timing cpu": ("latency_cpu_1thread", "latency_cpu", "throughput_cpu", "train_step_cpu"),
+    "fine-tuning": ("finetune",),
+    "gradients": ("gradients",),
+}
+KEYS = {"counting": ("macs", "parameters"), "timing cpu": ("latency_cpu", "train_step_cpu")}
+"""What a process adds to a record that the cost model reads."""
+
+
+class Replay:
+    """A recorded run: its jobs in order, and the records as they grow."""
+
+    def __init__(self, run: str) -> None:
+        rows = {row["architecture"]: row for row in RECORDED if row["run"] == run}
+        conditions = settings({}).conditions()
+        self.rows = rows
+        self.records = {name: blank(name) for name in rows}
+        self.jobs = [
+            Job(architecture=name, metrics=names, device="cpu", conditions=conditions, process=process, round=number)
+            for process, names in METRICS.items()
+            for number in range(conditions.rounds if process == "timing cpu" else 1)
+            for name, row in rows.items()
+            if row[process]
+        ]
+
+    def seconds(self, job: Job) -> float:
+        return float(self.rows[job.architecture][job.process])
+
+    def measured(self, job: Job) -> None:
+        """Adds to the record what a job measures."""
+        record, row = self.records[job.architecture], self.rows[job.architecture]
+        added = {key: reading(key, float(row[key])) for key in KEYS.get(job.process, ())}
+        self.records[job.architecture] = record.model_copy(update={"readings": record.readings | added})
+
+
+def reading(key: str, value: float) -> Reading:
+    quantities = (quantity for metric in CATALOG.values() for quantity in metric.quantities)
+    return Reading(quantity=next(quantity for quantity in quantities if quantity.key == key), samples=(value,))
+
+
+def blank(name: str) -> Record:
+    size = 299 if name.startswith("inception_v") else 224
+    about = {"family": "Made up", "year": 2026, "paper": "none", "variant": "", "input_size": size}
+    moment = "2026-01-01T00:00:00+00:00"
+    return Record(schema=1, architecture=name, machine="here", started=moment, published=published(name), **about)
+
+
+def errors_of(run: str, speed: float, shares: Sequence[float]) -> list[float]:
+    """The relative errors of the time left once these shares of the time are over."""
+    replay = Replay(run)
+    costs = Costs({}, speed, lambda name: replay.records[name])
+    progress = Lines(StringIO())
+    progress.plan(replay.jobs, 1, costs.total)
+    left, total = sum(map(replay.seconds, replay.jobs)), sum(map(replay.seconds, replay.jobs))
+    errors: list[float] = []
+    for job in replay.jobs:
+        if len(errors) < len(shares) and total - left >= shares[len(errors)] * total:
+            errors.append(progress.left() / left - 1)
+        seconds = replay.seconds(job)
+        replay.measured(job)
+        progress.end(job, seconds, costs.learn(job, seconds))
+        left -= seconds
+    return errors
+
+
+@pytest.mark.parametrize("factor", [0.25, 1, 4])
+@pytest.mark.parametrize("run", RUNS)
+def test_the_time_left_of_a_recorded_run_is_off_by_a_fifth_at_most(run: str, factor: float) -> None:
+    """However wrong the speed was at the start. A table of seconds for each process was off by up to three quarters."""
+    errors = errors_of(run, factor * USUAL_SPEED, (0.1, 0.3, 0.5, 0.8))
+    assert max(map(abs, errors)) <= 0.21, errors
+
+
+def test_a_process_without_a_finished_job_is_scaled_by_all_others() -> None:
+    costs = Costs({}, USUAL_SPEED, blank)
+    tuning, other = job("resnet18", "fine-tuning"), job("resnet18", "counting")
+    before = costs(tuning)
+    for name in ("resnet50", "vgg16", "alexnet"):
+        guess = costs(job(name, "gradients"))
+        costs.learn(job(name, "gradients"), 3 * guess)
+    assert costs(tuning) > 1.5 * before
+    assert costs(tuning) / before == pytest.approx(costs(other) / Costs({}, USUAL_SPEED, blank)(other))
+
+
+def test_times_of_an_architecture_take_the_place_of_its_multiply_adds() -> None:
+    records = {"vgg16": blank("vgg16")}
+    costs = Costs({}, USUAL_SPEED, records.__getitem__)
+    tuning = job("vgg16", "fine-tuning")
+    before = costs(tuning)
+    times = {key: reading(key, seconds) for key, seconds in (("latency_cpu", 0.01), ("train_step_cpu", 0.05))}
+    records["vgg16"] = records["vgg16"].model_copy(update={"readings": times})
+    assert costs(tuning) < before / 4
+
+
+def test_failures_and_openings_are_no_measure_for_other_jobs() -> None:
+    costs = Costs({}, USUAL_SPEED, blank)
+    first, later, other = job("resnet18", "counting"), job("resnet18", "counting", 1), job("resnet50", "counting")
+    expected, before = costs(first), costs(other)
+    opening = costs.learn(first, expected + 4, opens=True)
+    assert opening == pytest.approx(4)
+    costs.learn(job("vgg16", "counting"), 900.0, failed=True)
+    assert costs(other) == before
+    assert costs.total([later]) == pytest.approx(expected + 4)  # torch is loaded again for its round
+    assert costs.total([first]) == pytest.approx(expected)
+
+
+def test_an_opening_is_that_of_other_rounds_where_the_job_was_not_done_before() -> None:
+    costs = Costs({}, USUAL_SPEED, blank)
+    first, again, tuning = job("vgg16", "timing cpu"), job("vgg16", "timing cpu", 1), job("vgg16", "fine-tuning")
+    costs.learn(first, 7.0)
+    assert costs.learn(again, 10.0, opens=True) == pytest.approx(3)
+    assert costs.learn(tuning, 500.0, opens=True) == pytest.approx(3)
+    assert costs(tuning) == pytest.approx(497)
+    assert costs.opening == pytest.approx(3)
+
+
+def job(name: str, process: str, number: int = 0) -> Job:
+    conditions = settings({}).conditions()
+    names = METRICS[process]
+    return Job(architecture=name, metrics=names, device="cpu", conditions=conditions, process=process, round=number)
+
+
+class Watched(Lines):
+    """Keeps what the cost model expects of each job before it starts and after it is over."""
+
+    def __init__(self) -> None:
+        super().__init__(StringIO())
+        self.expected: list[tuple[float, float]] = []
+        self._before = 0.0
+
+    def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
+        super().plan(jobs, at_once, estimate)
+        self.cost: Callable[[Sequence[Job]], float] = estimate
+        self.guesses = [estimate([each]) for each in jobs]
+
+    def end(self, job: Job, seconds: float, opening: float = 0.0) -> None:
+        super().end(job, seconds, opening)
+        self.expected.append((seconds - opening, self.cost([job])))
+
+    def reading(self, architecture: str, reading: Reading) -> None:
+        """Not printed."""
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_every_finished_job_is_learned_without_a_budget(tmp_path: Path, nodes: int) -> None:
+    """On one machine and on the nodes of a cluster alike; these jobs take no time, which no guess expects."""
+    watched = Watched()
+    slots = [slot(f"node{number}") for number in range(nodes)]
+    experiment.run(request(tmp_path), Simulated(slots), watched)
+    assert len(watched.expected) == len(watched.jobs) > 0
+    assert min(watched.guesses) > 0.2
+    assert all(expected == pytest.approx(seconds, abs=0.05) for seconds, expected in watched.expected)
+
+
+def test_jobs_of_ab_are_learned_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = SimpleNamespace(about=about(), readings=[])
+
+    @contextmanager
+    def sides(environments: Sequence[Path], needs: Sequence[str] = ()) -> Iterator[list[SimpleNamespace]]:
+        yield [here, here]
+
+    monkeypatch.setattr(paired_run, "sides", sides)
+    monkeypatch.setattr(interleaving, "measure", lambda sides, jobs, limit: [Verdict("failed", "not measured")] * 2)
+    asked = request(tmp_path)
+    name = "latency_cpu_1thread"
+    asked = replace(asked, metrics={name: asked.metrics[name]})
+    watched = Watched()
+    paired_run.run(asked, [tmp_path, tmp_path], [about(), about()], keep=False, progress=watched)
+    assert len(watched.expected) == len(watched.jobs) > len(asked.architectures)
+    assert min(watched.guesses) > 0.2
+    assert all(expected == pytest.approx(seconds, abs=0.05) for seconds, expected in watched.expected)

@@ -1,0 +1,58 @@
+"""A torch that cannot be imported: the command gives the reason, whatever was asked of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from commands import ROOT, run
+
+MISSING_LIBRARY = 'raise OSError("libtorch_cpu.so: cannot open shared object file")'
+REASONS = {
+    MISSING_LIBRARY: "OSError: libtorch_cpu.so: cannot open shared object file",
+    "raise SystemExit(7)": "it asked the interpreter to exit (7)",
+    "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)": "the worker crashed (SIGSEGV)",
+}
+"""What torch/__init__.py does, and the reason that is reported."""
+
+
+@pytest.fixture(params=(MISSING_LIBRARY,), ids=("exception",))
+def broken(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[dict[str, str], str]:
+    """The variables under which that torch is imported; and the reason."""
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text(request.param)
+    return {"PYTHONPATH": os.pathsep.join((str(ROOT), str(tmp_path)))}, REASONS[request.param]
+
+
+@pytest.mark.parametrize("broken", REASONS, ids=("exception", "exit", "crash"), indirect=True)
+def test_list_gives_the_reason_in_one_line(broken: tuple[dict[str, str], str]) -> None:
+    variables, reason = broken
+    done = run("list", "--architectures", "torchvision", variables=variables)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"reporter: torchvision cannot be loaded: {reason}\n"
+
+
+def test_a_requested_gpu_is_refused_with_the_reason_in_one_line(
+    broken: tuple[dict[str, str], str], tmp_path: Path
+) -> None:
+    variables, reason = broken
+    done = run("--device", "cuda", "--out", tmp_path / "results", variables=variables)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("reporter: --device: ")
+    assert reason in line
+    assert not (tmp_path / "results").exists()
+
+
+def test_rows_of_the_main_job_have_the_reason(broken: tuple[dict[str, str], str], tmp_path: Path) -> None:
+    variables, reason = broken
+    options = ("--architectures", "alexnet", "--metrics", "size", "--device", "cpu")
+    done = run("--out", tmp_path / "results", *options, variables=variables)
+    assert done.returncode == 3, done.stderr
+    (path,) = (tmp_path / "results").glob("records/*/alexnet.json")
+    readings = json.loads(path.read_text())["readings"]
+    assert readings["parameters"]["status"] == "failed"
+    assert {reading["reason"] for reading in readings.values()} == {reason}
+    assert "Traceback" not in done.stderr
