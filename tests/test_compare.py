@@ -24,7 +24,7 @@ from samples import ROWS, lecture, record
 from reporter.cli.progress import progress
 from reporter.compare import noise
 from reporter.compare.differences import Differences
-from reporter.compare.folders import Results, compare, compare_results
+from reporter.compare.folders import ResultsFolder, compare, compare_results
 from reporter.compare.times import TAKEN_OVER
 from reporter.host import files
 from reporter.model import Reading, Record
@@ -284,8 +284,8 @@ def test_the_run_that_is_compared_is_not_part_of_its_noise() -> None:
     earlier = [past(times(chance, calm, {}), night) for night in range(6)]
     step = times(np.random.default_rng(6), calm, {SLOWED: 2.0})
     tonight = replace(past(step, 7), moment="2026-12-01T00:00:00+00:00")
-    base = Results(Path("base"), tuple(simulated(1, calm)), tuple(earlier))
-    new = Results(Path("new"), tuple(records(step)), (*earlier, tonight))
+    base = ResultsFolder(Path("base"), tuple(simulated(1, calm)), tuple(earlier))
+    new = ResultsFolder(Path("new"), tuple(records(step)), (*earlier, tonight))
     assert compare_results(base, new) == compare(base.records, new.records, earlier)
     assert compare_results(base, new) != compare(base.records, new.records, new.history)
 

@@ -23,7 +23,7 @@ from reporter.run import experiment
 from reporter.run.ledger import joined
 from reporter.run.paired import paired_run
 from reporter.run.request import Request
-from reporter.run.slots import Heard, Slot
+from reporter.run.slots import Event, Slot
 from reporter.store import record_files
 
 KEY = "latency_cpu_1thread"
@@ -62,7 +62,7 @@ class Failing(Simulated):
 
     failing: dict[int, Verdict] = {}
 
-    def listen(self) -> Heard:
+    def listen(self) -> Event:
         heard = super().listen()
         job = self.done[-1].job if self.done else None
         if heard and job and job.process == "timing cpu" and (verdict := self.failing.get(job.round)):

@@ -19,6 +19,7 @@ from simulated import METRICS, Done, Simulated, slot
 
 from reporter.cli.progress import Lines
 from reporter.host import machine
+from reporter.host.questions import MeasureClaims
 from reporter.model import Record, ReporterError, Verdict
 from reporter.model.settings import Settings
 from reporter.run import experiment
@@ -210,7 +211,7 @@ def test_two_workers_of_this_machine_at_a_time(tmp_path: Path) -> None:
     executor = LocalExecutor()
     executor.slots = [Slot("", device, machine.about()) for device in GPUS]
     for number, each in enumerate(executor.slots):
-        executor.begin(each, "claims split_kernel,block_weights", 60.0, number)
+        executor.start(each, MeasureClaims(names=("split_kernel", "block_weights")).model_dump_json(), 60.0, number)
     heard: dict[Slot, list] = {each: [] for each in executor.slots}
     while not all(said and isinstance(said[-1], Verdict) for said in heard.values()):
         where, said = executor.listen()
@@ -218,7 +219,7 @@ def test_two_workers_of_this_machine_at_a_time(tmp_path: Path) -> None:
     for said in heard.values():
         assert [message.get("claim") for message in said[:-1]] == ["split_kernel", "block_weights", None]
         assert said[-1] == Verdict("ok", None)
-    executor.begin(executor.slots[1], "claims split_kernel", 0.01)
+    executor.start(executor.slots[1], MeasureClaims(names=("split_kernel",)).model_dump_json(), 0.01)
     assert executor.listen() == (executor.slots[1], Verdict("timeout", "not done after 0 s"))
     executor.close()
 

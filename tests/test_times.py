@@ -141,7 +141,7 @@ def test_every_round_has_a_fork_server_of_its_own() -> None:
               process="counting")  # fmt: skip
     servers = []
     for number in (0, 0, 1):
-        executor.begin(executor.slots[0], job.model_dump_json(), None, number)
+        executor.start(executor.slots[0], job.model_dump_json(), None, number)
         said: Message | Verdict = {}
         while not isinstance(said, Verdict):
             _, said = executor.listen() or pytest.fail("this machine is not lost")

@@ -21,8 +21,8 @@ from reporter.registry.catalog import collect
 from reporter.version import __version__
 
 if TYPE_CHECKING:
-    from reporter.compare.baseline_file import Kept
-    from reporter.compare.folders import Results
+    from reporter.compare.baseline_file import BaselineComparison
+    from reporter.compare.folders import ResultsFolder
     from reporter.model.settings import FailOn
     from reporter.run.request import Outcome
 
@@ -80,7 +80,7 @@ def measure_and_report(
     cautions = [f"{each.name}: {each.caution}" for each in request.architectures if each.caution]
     for line in (*plugins.complaints(), *cautions, *request.notices):
         printing.note(line)
-    seen, held = progress(sys.stderr, quiet), files.hold(request.folder)
+    seen, lock = progress(sys.stderr, quiet), files.lock(request.folder)
     code, start = USAGE, record_files.history_size(request.folder)
     try:
         outcome = experiment.run(request, executor, seen)
@@ -90,7 +90,7 @@ def measure_and_report(
         failed = bool(outcome.failed or outcome.lost)
         found, document, ended = _compared(before, request.folder, chosen.fail_on, failed)
         try:
-            baseline_file.keep(request.folder, found, document)
+            baseline_file.save(request.folder, found, document)
             written = build.write(request.folder, languages)
         except ReporterError as error:  # a full disk hides no regression
             if ended != REGRESSED:
@@ -107,7 +107,7 @@ def measure_and_report(
     finally:
         seen.close()
         record_files.add_to_history(request.folder, start, {"exit_code": code})
-        held.close()
+        lock.close()
     if outcome.foreign:
         printing.say(
             f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy"
@@ -137,8 +137,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _compared(
-    before: Results | None, folder: Path, fail_on: FailOn, failed: bool
-) -> tuple[Kept | None, dict[str, Any] | None, int]:
+    before: ResultsFolder | None, folder: Path, fail_on: FailOn, failed: bool
+) -> tuple[BaselineComparison | None, dict[str, Any] | None, int]:
     """What changed since the baseline, which is printed, as nouns and as a document; and the exit code."""
     from reporter.compare import baseline_file, folders
     from reporter.nightly.level import of_folder
@@ -155,7 +155,7 @@ def _compared(
     lines = words.in_words(found, (*before.complaints, *now.complaints)).split("\n")
     for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
         printing.say(line)
-    return baseline_file.Kept(before.folder.name, before.measured, found), document, code
+    return baseline_file.BaselineComparison(before.folder.name, before.measured, found), document, code
 
 
 def _spent(outcome: Outcome, words: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reporter.model import Dataset
 from reporter.model.attempts import attempt
-from reporter.worker.image_folders import Part, parts
+from reporter.worker.image_folders import ImageSplit, parts
 from reporter.worker.images import SkippedImages, normalise, sample, split, square
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def load(root: Path, size: int, train: bool) -> tuple[Tensor, Tensor]:
     _check_split(root, first)
     chosen = split(first.labels, train)
     files, labels = [first.files[index] for index in chosen], [first.labels[index] for index in chosen]
-    return _read(root, Part(files, labels, first.classes), size, every=train)
+    return _read(root, ImageSplit(files, labels, first.classes), size, every=train)
 
 
-def _read(root: Path, part: Part, size: int, every: bool) -> tuple[Tensor, Tensor]:
+def _read(root: Path, part: ImageSplit, size: int, every: bool) -> tuple[Tensor, Tensor]:
     """A sample of the images of a part, without those that cannot be read; whether `every` class must be left."""
     import torch
 
@@ -68,7 +68,7 @@ def _open(path: Path, size: int) -> Tensor:
         return square(image, size)
 
 
-def _check_split(root: Path, part: Part) -> None:
+def _check_split(root: Path, part: ImageSplit) -> None:
     """ValueError, with the smallest class by name, where a fifth of the images is less than one for each class."""
     counts = Counter(part.labels)
     label, count = min(counts.items(), key=lambda item: item[1])

@@ -1,7 +1,7 @@
-"""The JSON that programs read, as models: one name has one meaning in all of it.
+"""The JSON that programs read, as models: a name has the same meaning in all documents.
 
 comparison.py   `compare --json`, `ab --json`, comparison.json
-results.py      summary.json, history.jsonl
+run_files.py    summary.json, history.jsonl
 
 docs/files.md is generated from these models by docs/files.py.
 """

@@ -13,7 +13,7 @@ from reporter.model.attempts import attempt
 
 if TYPE_CHECKING:
     from reporter.model.settings import Conditions
-    from reporter.worker.finetuning import Course, Recipe
+    from reporter.worker.finetuning import Recipe, TrainingHistory
     from reporter.worker.subject import Subject
 
 
@@ -118,7 +118,7 @@ def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
         yield from absent(rest, missing.status, missing.reason or "")
 
 
-def _told(conditions: Conditions, recipe: Recipe, course: Course, about: dict[str, Any]) -> dict[str, Any]:
+def _told(conditions: Conditions, recipe: Recipe, course: TrainingHistory, about: dict[str, Any]) -> dict[str, Any]:
     """What the samples cannot say: from where it started, by which recipe, and how the first seed went."""
     told = {
         "optimizer": course.optimizer,

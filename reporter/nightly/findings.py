@@ -14,7 +14,7 @@ from reporter.compare.matching import Pair, is_exact
 from reporter.compare.times import MIN_EFFECT
 from reporter.model import Reading, Record
 from reporter.nightly.baseline import newest
-from reporter.nightly.state import TIMES, Acceptance, Failing, Finding, Kind, Run
+from reporter.nightly.state import TIMES, Acceptance, Failing, Finding, Kind, NightlyRun
 from reporter.store.history import PastRun
 
 Row = Timing | Level
@@ -37,7 +37,7 @@ def differences(base: Sequence[Record], tonight: Sequence[Record], past: Sequenc
 
 
 def findings(
-    found: Differences, tonight: Sequence[Record], last: Run | None, accepted: Sequence[Acceptance], now: str
+    found: Differences, tonight: Sequence[Record], last: NightlyRun | None, accepted: Sequence[Acceptance], now: str
 ) -> tuple[Finding, ...]:
     """The regressions since the baseline, each with the start of the first run that had it and whether it is accepted.
 
@@ -53,7 +53,7 @@ def findings(
     )
 
 
-def failing(tonight: Iterable[Record], last: Run | None, now: str) -> tuple[Failing, ...]:
+def failing(tonight: Iterable[Record], last: NightlyRun | None, now: str) -> tuple[Failing, ...]:
     """The architectures with readings that failed in this run, and since when they fail."""
     known = {each.architecture: each.since for each in (last.failing if last else ())}
     found: dict[str, list[Reading]] = {}
@@ -136,7 +136,7 @@ def _kind(row: Row) -> Kind:
 
 
 def _remaining(
-    found: Differences, tonight: Sequence[Record], last: Run | None, known: set[tuple[object, ...]]
+    found: Differences, tonight: Sequence[Record], last: NightlyRun | None, known: set[tuple[object, ...]]
 ) -> Iterator[Finding]:
     """Slowdowns of the last run that this one neither confirms nor refutes."""
     judged: list[Row] = [*found.timings, *found.levels]

@@ -22,7 +22,7 @@ from reporter.nightly.baseline import Baseline
 from reporter.nightly.missing import Roster
 from reporter.nightly.run_folder import Folder
 from reporter.nightly.screen import Night
-from reporter.nightly.state import Run
+from reporter.nightly.state import NightlyRun
 from reporter.report import build as report
 from reporter.report.language import known
 from reporter.run import experiment
@@ -57,7 +57,7 @@ class Before:
     """What was there when a run started: the baseline, the last complete run, the history, a run that was killed."""
 
     base: Baseline
-    last: Run | None
+    last: NightlyRun | None
     past: list[PastRun]
     unfinished: str | None
 
@@ -102,7 +102,7 @@ def plan(out: Path | None, config: Path | None, options: Mapping[str, Any], labe
 def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) -> int:
     """The run itself; gives the exit code. What it measured is discarded unless it is complete."""
     folder, now = work.folder, steps.clock()
-    held = files.hold(folder.out)
+    lock = files.lock(folder.out)
     try:
         unfinished = folder.recover()
         settle(folder)
@@ -125,7 +125,7 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
         raise
     finally:
         folder.discard()
-        held.close()
+        lock.close()
 
 
 def _measured(work: Plan, base: Baseline, progress: Progress, measure: Measure) -> tuple[Outcome, str | None]:
@@ -177,7 +177,7 @@ def _code(work: Plan, night: Night, outcome: Outcome) -> int:
 def _complete(work: Plan, before: Before, night: Night, outcome: Outcome, steps: Steps) -> str | None:
     """Writes everything that belongs to a complete run and puts it in place; gives what went wrong."""
     code, newest = _code(work, night, outcome), night.base.newest
-    made = Run(
+    made = NightlyRun(
         started=night.now,
         ended=steps.clock(),
         run=work.request.run,
@@ -187,10 +187,12 @@ def _complete(work: Plan, before: Before, night: Night, outcome: Outcome, steps:
         red=tuple(level.red(before.last)),
         starts=level.restarted(night.base.records, night.tonight, before.last, night.now),
     )
-    compared = baseline_file.Kept(run_document.BASE, newest.started, night.differences) if newest else None
+    compared = (
+        baseline_file.BaselineComparison(run_document.BASE, newest.started, night.differences) if newest else None
+    )
     try:
         found = run_document.as_json(night, work.request, work.folder.out.name, work.fail_on, code)
-        baseline_file.keep(work.request.folder, compared, found, run_document.findings(night))
+        baseline_file.save(work.request.folder, compared, found, run_document.findings(night))
         record_files.add_to_history(
             work.request.folder, record_files.history_size(work.folder.out), {"exit_code": code}
         )

@@ -37,7 +37,7 @@ def as_json(night: Night, request: Request, name: str, fail_on: FailOn, code: in
     return document.as_json(night.differences, context, documents.COMPARISON)
 
 
-def findings(night: Night) -> list[comparisons.Finding]:
+def findings(night: Night) -> list[comparisons.FindingRow]:
     """The findings with what programs need to know of their metrics."""
     readings = (reading for record in (*night.base.records, *night.tonight) for reading in record.readings.values())
     quantities = {reading.quantity.key: reading.quantity for reading in readings}
@@ -61,8 +61,8 @@ def _still_failing(night: Night) -> Iterator[StillFailing]:
                 yield document.failure(record, reading, since)
 
 
-def _finding(finding: Finding, quantity: Quantity | None) -> comparisons.Finding:
-    return comparisons.Finding(
+def _finding(finding: Finding, quantity: Quantity | None) -> comparisons.FindingRow:
+    return comparisons.FindingRow(
         **documents.metric_part(quantity),
         kind=finding.kind,
         architecture=finding.architecture,

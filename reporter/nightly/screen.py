@@ -13,7 +13,7 @@ from reporter.model.settings import FailOn
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.state import Failing, Finding, Kind
 from reporter.report import units
-from reporter.report.grouping import NAMED, Row, and_more, by_reason, described, groups, most
+from reporter.report.grouping import NAMED, FindingLine, and_more, by_reason, described, groups, most
 from reporter.report.language import SOURCE, language
 from reporter.store.history import PastRun
 
@@ -185,9 +185,9 @@ def _noise_of_times(night: Night) -> Iterator[str]:
         yield f"noise of times: {least}" + (f" to {most}" if most != least else "")
 
 
-def _row(each: Finding) -> Row:
+def _row(each: Finding) -> FindingLine:
     values = {"exact": _value, "slower": _time, "level": _time}.get(each.kind, lambda _: "")(each)
-    return Row(
+    return FindingLine(
         kind=each.kind,
         name=each.architecture,
         metric=each.metric,
@@ -198,7 +198,7 @@ def _row(each: Finding) -> Row:
     )
 
 
-def _action(group: Sequence[Row], out: str) -> str:
+def _action(group: Sequence[FindingLine], out: str) -> str:
     """Since when, and what to do."""
     options = [
         f" {option} {quote(next(iter(names)))}"

@@ -92,7 +92,7 @@ class Start(Model):
         return self.architecture, self.metric, self.machine
 
 
-class Run(Model):
+class NightlyRun(Model):
     """A complete nightly run: `parts` are the files and folders that it puts in place, `red` earlier runs."""
 
     schema_number: int = Field(SCHEMA, alias="schema")

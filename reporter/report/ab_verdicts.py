@@ -11,7 +11,7 @@ from reporter.compare.document import Context, as_json
 from reporter.compare.environments import About, differing, is_control
 from reporter.compare.times import MIN_EFFECT
 from reporter.documents import AB
-from reporter.documents.comparisons import Side, StillFailing
+from reporter.documents.comparisons import ComparedRun, StillFailing
 from reporter.host import printing
 from reporter.model.settings import FailOn
 from reporter.report import changes
@@ -60,7 +60,7 @@ def document(
     """The same as JSON; `imports` has the version and file of what each side imported, as that side reports it."""
     (a, b), call = sides, call or Call()
     base, new = (
-        Side(
+        ComparedRun(
             name=name,
             run=call.run,
             started=call.started,

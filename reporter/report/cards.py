@@ -146,7 +146,7 @@ def drawing(record: Record, language: Language) -> Drawing | None:
     return Drawing(caption, svg, Markdown(diagrams.to_mermaid(nodes)), arranged.width > BROAD)
 
 
-def _caption(block: record_structure.Block, language: Language) -> str:
+def _caption(block: record_structure.RecordedBlock, language: Language) -> str:
     _ = language._
     if block.repeats:
         return language.ngettext(

@@ -10,13 +10,13 @@ from reporter.compare import document
 from reporter.compare.differences import Basis, Change, Differences, Gap, Level, Timing
 from reporter.compare.differences import Kind as Changed
 from reporter.compare.document import Context
-from reporter.compare.folders import Results
+from reporter.compare.folders import ResultsFolder
 from reporter.compare.times import MIN_EFFECT
 from reporter.host import printing
 from reporter.model import Quantity
 from reporter.model.settings import FailOn
 from reporter.report import units
-from reporter.report.grouping import NAMED, Kind, Row, and_more, by_reason, described, groups, most
+from reporter.report.grouping import NAMED, FindingLine, Kind, and_more, by_reason, described, groups, most
 from reporter.report.language import SOURCE, Language, language
 from reporter.report.markdown import escape
 
@@ -67,7 +67,7 @@ def headline(differences: Differences, complaints: Sequence[str] = ()) -> str:
 
 
 def folders_document(
-    found: Differences, sides: tuple[Results, Results], names: tuple[str, str], fail_on: FailOn, code: int
+    found: Differences, sides: tuple[ResultsFolder, ResultsFolder], names: tuple[str, str], fail_on: FailOn, code: int
 ) -> dict[str, Any]:
     """The document that programs read; `code` is the exit code."""
     base, new = sides
@@ -178,7 +178,7 @@ class Words:
         }
         return actions.get(kind, _("no action needed"))
 
-    def _rows(self) -> Iterator[Row]:
+    def _rows(self) -> Iterator[FindingLine]:
         found = self.differences
         rows: list[Change | Timing | Level] = [*found.changes, *found.timings, *found.levels]
         machines = {row.machine for row in rows}
@@ -210,11 +210,11 @@ class Words:
         place = self.language._("{name} on {machine}") if len(machines) > 1 else "{name}"
         return place.format(name=found.architecture, machine=found.machine)
 
-    def _change(self, change: Change, name: str) -> Row:
+    def _change(self, change: Change, name: str) -> FindingLine:
         quantity = change.quantity
         if quantity is None:
-            return Row(change.kind, name)
-        row = Row(change.kind, name, quantity.key, self.language._(quantity.title))
+            return FindingLine(change.kind, name)
+        row = FindingLine(change.kind, name, quantity.key, self.language._(quantity.title))
         if change.kind in ("failed", "recovered"):
             return replace(row, reason=self.language.said(change.reason) or self.language._("no reason was given"))
         old, now = change.base or 0, change.new or 0
@@ -224,7 +224,7 @@ class Words:
             values = f"{units.words(self.language, quantity, old)} → {units.words(self.language, quantity, now)}"
         return replace(row, values=f"{name} {values}")
 
-    def _timing(self, timing: Timing, name: str) -> Row:
+    def _timing(self, timing: Timing, name: str) -> FindingLine:
         _, quantity = self.language._, timing.quantity
         old, new = (units.words(self.language, quantity, value) for value in (timing.base, timing.new))
         slower = timing.judgement == "regressed"
@@ -236,16 +236,16 @@ class Words:
         change, noise = units.change(self.language, timing.ratio, 1.0), timing.floor or 0.0
         floor = self._share(noise if slower else noise / (1 + noise))  # the same ratio, inverted
         values = message.format(change=change, old=old, new=new, floor=floor)
-        return Row("slower" if slower else "faster", name, quantity.key, _(quantity.title), f"{name} {values}")
+        return FindingLine("slower" if slower else "faster", name, quantity.key, _(quantity.title), f"{name} {values}")
 
-    def _level(self, level: Level, name: str) -> Row:
+    def _level(self, level: Level, name: str) -> FindingLine:
         _, ngettext, quantity = self.language._, self.language.ngettext, level.quantity
         base, new = (units.words(self.language, quantity, value) for value in (level.base, level.new))
         runs = ngettext("the level of {count} run", "the level of {count} runs", level.runs).format(count=level.runs)
         message = _("{change} time above {runs} ({base} → {new}; noise reaches {floor})")
         change, floor = units.change(self.language, level.ratio, 1.0), self._share(level.floor)
         values = message.format(runs=runs, change=change, base=base, new=new, floor=floor)
-        return Row("level", name, quantity.key, _(quantity.title), f"{name} {values}")
+        return FindingLine("level", name, quantity.key, _(quantity.title), f"{name} {values}")
 
     def _basis(self, basis: Basis) -> Iterator[str]:
         _, count = self.language._, basis.networks

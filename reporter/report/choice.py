@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.limits import CRITERIA, Candidate, Figure, candidates, limited
+from reporter.report.limits import CRITERIA, Candidate, LimitedValue, candidates, limited
 from reporter.report.table import Builder, Cell, Column, Table, status_word
 
 STOPS = 40
@@ -25,7 +25,7 @@ class Slider:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChoiceSection:
     title: str
     table: Table
     sliders: tuple[Slider, ...]
@@ -36,7 +36,7 @@ class Choice:
         return (self.table,)
 
 
-def choice(comparison: Comparison, language: Language) -> Choice | None:
+def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
     """None where there is nothing to choose between, or nothing to limit."""
     known, keys = candidates(comparison), limited(comparison)
     if len(known) < 2 or not keys:
@@ -70,7 +70,7 @@ def choice(comparison: Comparison, language: Language) -> Choice | None:
         _("On the command line: reporter choose DIR --max-latency-cpu 0.05 --max-parameters 30e6"),
     )
     title = _("Which network fits")
-    return Choice(title, rows.table("choosing", title, notes), tuple(sliders))
+    return ChoiceSection(title, rows.table("choosing", title, notes), tuple(sliders))
 
 
 def _heading(
@@ -111,7 +111,7 @@ def _absent(each: Candidate, key: str, language: Language) -> Cell:
 
 
 def _stops(
-    figures: Sequence[Figure | None], scale: units.Scale, language: Language
+    figures: Sequence[LimitedValue | None], scale: units.Scale, language: Language
 ) -> tuple[tuple[float | None, str], ...]:
     """The limits that one network after the other keeps, thinned where there are many, then the stop without limit."""
     texts = {each.bounds[1]: units.text(language, each.bounds[1], scale, each.interval) for each in figures if each}

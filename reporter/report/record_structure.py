@@ -50,7 +50,7 @@ class Operator(_Row):
     groups: int = 1
 
 
-class Block(_Row):
+class RecordedBlock(_Row):
     """The part of the network that is drawn; `repeats` counts the parts of its kind, 0 where it is the only one."""
 
     name: str
@@ -77,8 +77,8 @@ def layers(record: Record) -> Sequence[Layer]:
     return _detail(record, "layers", "layers", list[Layer]) or []
 
 
-def block(record: Record) -> Block | None:
-    return _detail(record, "block_parameters", None, Block)
+def block(record: Record) -> RecordedBlock | None:
+    return _detail(record, "block_parameters", None, RecordedBlock)
 
 
 def _detail(record: Record, key: str, part: str | None, kind: type[Kind]) -> Kind | None:

@@ -26,7 +26,7 @@ LARGEST_FILE = 2**24
 LONGEST_COMPLAINT = 300
 LONGEST_FILE_NAME = 180
 LONGEST_VERSION = 40
-Kept = TypeVar("Kept", Record, Evidence)
+Stored = TypeVar("Stored", Record, Evidence)
 
 
 def record_path(folder: Path, machine: str, architecture: str) -> Path:
@@ -85,7 +85,7 @@ def load_all_evidence(folder: Path) -> tuple[dict[str, Evidence], list[str]]:
     return {each.claim: each for each in sorted(found, key=lambda each: each.started)}, complaints
 
 
-def _load_all(folder: Path, read: Callable[[Path], Kept]) -> tuple[list[Kept], list[str]]:
+def _load_all(folder: Path, read: Callable[[Path], Stored]) -> tuple[list[Stored], list[str]]:
     found, complaints = [], []
     with _uncollected():
         for path in sorted(folder.glob("*/*.json")):
@@ -108,7 +108,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _load(path: Path, kind: type[Kept], what: str) -> Kept:
+def _load(path: Path, kind: type[Stored], what: str) -> Stored:
     try:
         if not path.is_file() or path.stat().st_size > LARGEST_FILE:
             raise ReporterError(f"{path}: not {what}: no file of at most {LARGEST_FILE >> 20} MiB")
@@ -125,7 +125,7 @@ def _load(path: Path, kind: type[Kept], what: str) -> Kept:
     return found
 
 
-def _validated(content: bytes, kind: type[Kept]) -> Kept:
+def _validated(content: bytes, kind: type[Stored]) -> Stored:
     return kind.model_validate_json(content) if is_plain(content) else kind.model_validate(plain(from_json(content)))
 
 

@@ -52,7 +52,7 @@ class Recipe:
 
 
 @dataclass
-class Course:
+class TrainingHistory:
     """What happened: the loss of every step, and held-out top-1 with and without recalibrated batch norm."""
 
     curve: list[dict[str, float]] = field(default_factory=list)
@@ -61,7 +61,9 @@ class Course:
     optimizer: str = ""
 
 
-def fine_tune(network: nn.Module, train: Images, test: Images, recipe: Recipe, classes: int | None = None) -> Course:
+def fine_tune(
+    network: nn.Module, train: Images, test: Images, recipe: Recipe, classes: int | None = None
+) -> TrainingHistory:
     """Trains for some steps of AdamW and gives the top-1 on held-out images, a fraction.
 
     Batch-norm statistics lag behind the weights in so short a run, hence they are estimated anew from training images
@@ -70,7 +72,7 @@ def fine_tune(network: nn.Module, train: Images, test: Images, recipe: Recipe, c
     found in what the network returns by their shape, images x `classes`.
     """
     train, test = ((form(network)(images), labels) for images, labels in (train, test))
-    course = Course(optimizer=optimizer_of(network, recipe)[1])
+    course = TrainingHistory(optimizer=optimizer_of(network, recipe)[1])
     train_step = step_of(network, recipe, classes)
     order = list(batches(train, recipe.batch_size, recipe.steps, recipe.seed))
     network.train(not recipe.frozen)

@@ -50,13 +50,13 @@ def ab_command(
         printing.note(line)
     environments = (a, b)
     examined = paired_run.examine(request, environments)
-    seen, held = progress(sys.stderr), files.hold(out) if out else None
+    seen, lock = progress(sys.stderr), files.lock(out) if out else None
     try:
         books = paired_run.run(request, environments, examined, out is not None, seen)
     finally:
         seen.close()
-        if held:
-            held.close()
+        if lock:
+            lock.close()
     records = [list(book.values()) for book in books]
     found, failing = paired.judge(*records), still_failing(*records)
     broken = any(

@@ -26,7 +26,7 @@ def accept_command(folder: Path, architecture: str | None, metric: str | None, r
 
     if not folder.is_dir():
         raise ReporterError(f"{folder}: there is no such folder")
-    with files.hold(folder):
+    with files.lock(folder):
         place = Folder(folder)
         if place.complete.exists():
             place.place()
