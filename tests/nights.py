@@ -193,7 +193,7 @@ def reload_packages() -> None:
     """Makes this process load the installed packages again, as each run of the command does."""
     sys.modules.pop("team_nets", None)
     importlib.invalidate_caches()
-    for cached in (plugins.points, plugins._entries, selection.known):
+    for cached in (plugins.points, plugins._entries, selection.catalog_entries):
         cached.cache_clear()
     plugins._complaints.clear()
 

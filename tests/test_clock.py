@@ -6,7 +6,7 @@ from time import perf_counter, sleep
 
 import pytest
 
-from reporter.worker.timing import cpu_timer, known, sample, warm_up
+from reporter.worker.timing import cpu_timer, is_precise, sample, warm_up
 
 pytestmark = pytest.mark.xdist_group("timing")
 
@@ -38,6 +38,6 @@ def test_warm_up_goes_on_until_two_windows_agree() -> None:
 
 
 def test_known_needs_six_samples_and_a_narrow_interval() -> None:
-    assert not known([1.0] * 5, 0.02)
-    assert known([1.0] * 6, 0.02)
-    assert not known([1.0, 1.2] * 5, 0.02)
+    assert not is_precise([1.0] * 5, 0.02)
+    assert is_precise([1.0] * 6, 0.02)
+    assert not is_precise([1.0, 1.2] * 5, 0.02)

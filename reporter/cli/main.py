@@ -66,14 +66,14 @@ def measure_and_report(
     from reporter.model.durations import duration
     from reporter.model.settings import configured_out, settings
     from reporter.report import build
-    from reporter.report.language import known
+    from reporter.report.language import checked_codes
     from reporter.run import experiment
     from reporter.run.preparation import choose_executor, prepare
     from reporter.store import record_files
 
     chosen = settings(options, config)
     out = out or configured_out(config)
-    languages = known(chosen.lang)
+    languages = checked_codes(chosen.lang)
     before = baseline(chosen)
     executor = choose_executor(chosen)
     request = replace(prepare(out, chosen, executor), labels=labels)
@@ -86,7 +86,7 @@ def measure_and_report(
         outcome = experiment.run(request, executor, seen)
         seen.close()
         if outcome.jobs and not quiet:
-            printing.say(seen.split())
+            printing.message(seen.split())
         failed = bool(outcome.failed or outcome.lost)
         found, document, ended = _compared(before, request.folder, chosen.fail_on, failed)
         try:
@@ -95,13 +95,15 @@ def measure_and_report(
         except ReporterError as error:  # a full disk hides no regression
             if ended != REGRESSED:
                 raise
-            printing.say(f"reporter: {error}")
+            printing.message(f"reporter: {error}")
             code = ended
             return code
         code = ended
     except KeyboardInterrupt:
         seen.close()
-        printing.say(f"interrupted; what is measured is kept in {request.folder}: the same command goes on from there")
+        printing.message(
+            f"interrupted; what is measured is kept in {request.folder}: the same command goes on from there"
+        )
         code = INTERRUPTED
         return code
     finally:
@@ -109,10 +111,10 @@ def measure_and_report(
         record_files.add_to_history(request.folder, start, {"exit_code": code})
         lock.close()
     if outcome.foreign:
-        printing.say(
+        printing.message(
             f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy"
         )
-    printing.say(
+    printing.message(
         f"{_spent(outcome, duration(outcome.seconds))}; {next(path for path in written if path.suffix == '.html')}"
     )
     return code
@@ -154,7 +156,7 @@ def _compared(
     document = words.folders_document(found, sides, (before.folder.name, folder.name), fail_on, code)
     lines = words.in_words(found, (*before.complaints, *now.complaints)).split("\n")
     for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
-        printing.say(line)
+        printing.message(line)
     return baseline_file.BaselineComparison(before.folder.name, before.measured, found), document, code
 
 
@@ -168,7 +170,7 @@ def _spent(outcome: Outcome, words: str) -> str:
 
 
 def _usage(line: str) -> int:
-    printing.say("reporter: " + " ".join(line.split()))
+    printing.message("reporter: " + " ".join(line.split()))
     return USAGE
 
 

@@ -36,11 +36,11 @@ def document(content: str) -> str:
     return content.rstrip().replace("##", "#\\u0023")
 
 
-def say(line: str) -> None:
+def message(line: str) -> None:
     """Prints a message to standard error."""
     click.echo(inert(line), err=True)
 
 
 def note(line: str) -> None:
     """Prints a message that begins with a name or a path."""
-    say(f"note: {line}")
+    message(f"note: {line}")

@@ -106,7 +106,7 @@ def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
     top1, spent, *rest = QUANTITIES[way]
     images = {"classes": classes, "train_images": len(train[1]), "test_images": len(test[1])}
     detail = {
-        **_told(conditions, recipe, courses[0], about),
+        **_details(conditions, recipe, courses[0], about),
         **images,
         **({"images_skipped": skipped} if skipped else {}),
     }
@@ -118,9 +118,9 @@ def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
         yield from absent(rest, missing.status, missing.reason or "")
 
 
-def _told(conditions: Conditions, recipe: Recipe, course: TrainingHistory, about: dict[str, Any]) -> dict[str, Any]:
+def _details(conditions: Conditions, recipe: Recipe, course: TrainingHistory, about: dict[str, Any]) -> dict[str, Any]:
     """What the samples cannot say: from where it started, by which recipe, and how the first seed went."""
-    told = {
+    recipe_detail = {
         "optimizer": course.optimizer,
         **asdict(recipe),
         "seeds": conditions.seeds,
@@ -133,7 +133,7 @@ def _told(conditions: Conditions, recipe: Recipe, course: TrainingHistory, about
         "dataset": conditions.dataset,
         "curve": course.curve,
         "evaluations": course.evaluations,
-        "recipe": told,
+        "recipe": recipe_detail,
     }
 
 

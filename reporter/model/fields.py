@@ -79,7 +79,7 @@ def are_numbers(values: Sequence[Any]) -> bool:
     return len([size for size in map(abs, values) if not size or SMALLEST <= size <= LARGEST]) == len(values)
 
 
-def may_say(key: str, value: object) -> bool:
+def is_allowed(key: str, value: object) -> bool:
     """Whether an architecture may say that of itself: what a record can hold, and a recipe can use."""
     if key in ("name", "family"):
         return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value == legible(value)

@@ -24,7 +24,7 @@ from reporter.nightly.run_folder import Folder
 from reporter.nightly.screen import Night
 from reporter.nightly.state import NightlyRun
 from reporter.report import build as report
-from reporter.report.language import known
+from reporter.report.language import checked_codes
 from reporter.run import experiment
 from reporter.run.preparation import check_folder, choose_executor, prepare
 from reporter.run.request import Outcome, Progress, Request, moment
@@ -34,7 +34,7 @@ from reporter.store.history import PastRun
 
 DEFAULT: FailOn = "exact"
 """What --fail-on is if it is not given."""
-Say = Callable[[str], None]
+Print = Callable[[str], None]
 Measure = Callable[[Request, Executor, Progress], Outcome]
 Write = Callable[[Path, Sequence[str]], object]
 
@@ -66,8 +66,8 @@ class Before:
 class Output:
     """Where a run prints: `say` is for messages, `show` for its result."""
 
-    say: Say
-    show: Say
+    say: Print
+    show: Print
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def plan(out: Path | None, config: Path | None, options: Mapping[str, Any], labe
         raise ReporterError("say where the results go: --out DIR")
     fail_on = chosen.fail_on if "fail_on" in chosen.model_fields_set else DEFAULT
     check_gate(chosen)
-    languages = tuple(known(chosen.lang))
+    languages = tuple(checked_codes(chosen.lang))
     check_folder(out)
     folder, roster, executor = Folder(out), Roster(), choose_executor(chosen)
     request = replace(prepare(folder.tonight, chosen, executor, roster.choose, roster.check), labels=labels)
@@ -226,8 +226,8 @@ def _printed(work: Plan, night: Night, code: int, problem: str | None, output: O
 
 def _recent(work: Plan, night: Night, code: int, headline: str) -> list[headlines.Headline]:
     """The headlines of recent runs with the one of this run, newest first."""
-    known = headlines.load(work.folder.recent_file)
-    return headlines.with_run(known, night.now, code, headline, night.unfinished)
+    earlier = headlines.load(work.folder.recent_file)
+    return headlines.with_run(earlier, night.now, code, headline, night.unfinished)
 
 
 def _past(folder: Folder, base: Baseline) -> list[PastRun]:

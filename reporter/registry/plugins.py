@@ -50,7 +50,7 @@ def complaints(*groups: str) -> list[str]:
     return [line for group in groups or GROUPS for line in _complaints.get(group, {})]
 
 
-def said(group: str) -> str:
+def complaint_suffix(group: str) -> str:
     """The complaints as the end of an error line: what was not found may be in what was left out."""
     return "".join(f"; {line}" for line in complaints(group))
 

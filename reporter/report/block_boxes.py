@@ -65,10 +65,10 @@ def nodes(graph: Sequence[Operator], language: Language) -> list[Node]:
     if len(boxes) > MANY:
         _gather(boxes)
     places = {old: new for new, old in enumerate(boxes)}
-    told = [_node(box, language) for box in boxes.values()]
+    nodes = [_node(box, language) for box in boxes.values()]
     return [
         replace(node, sources=tuple(dict.fromkeys(places[source] for source in box.sources)))
-        for node, box in zip(told, boxes.values(), strict=True)
+        for node, box in zip(nodes, boxes.values(), strict=True)
     ]
 
 

@@ -63,7 +63,7 @@ def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
         pictures = draw(comparison, tongue, collect("reporter.charts", Chart).values())
         tables = collect("reporter.tables", Tabulation).values()
         claims = collect("reporter.claims", Claim).values()
-        told = build(
+        built = build(
             comparison,
             tongue,
             pictures,
@@ -73,7 +73,7 @@ def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
             claims=claims,
             evidence=evidence,
         )
-        made |= outputs(told, pictures)
+        made |= outputs(built, pictures)
     for name, content in made.items():
         files.write(folder / name, content)
     return [folder / name for name in made]

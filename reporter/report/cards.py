@@ -92,7 +92,7 @@ def card(record: Record, anchor: str, language: Language) -> Card:
     words = text(record)
     titles = {"changed": _("What it changed"), "source": _("Written in")}
     about = [(title, _(words[key])) for key, title in titles.items() if words.get(key)]
-    variant = [(_("This variant"), language.said(record.variant))] if record.variant else []
+    variant = [(_("This variant"), language.translate(record.variant))] if record.variant else []
     return Card(
         anchor=anchor,
         name=record.architecture,
@@ -117,14 +117,14 @@ def text(record: Record) -> dict[str, str]:
 
 def lead(record: Record, language: Language) -> str:
     """Family, year and the three numbers that one asks for first."""
-    told = [record.family, *([str(record.year)] if record.year else [])]
+    parts = [record.family, *([str(record.year)] if record.year else [])]
     patterns = {"parameters": language._("{count} parameters"), "macs": language._("{count} MACs")}
     for key, pattern in patterns.items():
         if (value := record.value(key)) is not None:
-            told.append(pattern.format(count=units.count(language, value)))
+            parts.append(pattern.format(count=units.count(language, value)))
     if (depth := record.value("depth")) is not None:
-        told.append(language._("depth {count}").format(count=language.number(depth)))
-    return " · ".join(told)
+        parts.append(language._("depth {count}").format(count=language.number(depth)))
+    return " · ".join(parts)
 
 
 def link(record: Record) -> str:

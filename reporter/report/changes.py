@@ -110,8 +110,8 @@ class Words:
         counts = {word: len(self.differences.of(kind)) for kind, word in COUNTED.items()}
         counts |= {SLOWER: len(self.differences.judged("regressed")), FASTER: len(self.differences.judged("improved"))}
         counts |= {ABOVE: len(self.differences.above_level())}
-        told = [_(word).format(count=count) for word, count in counts.items() if count]
-        return _("Changed: {what}").format(what=", ".join(told)) if told else self._unchanged()
+        parts = [_(word).format(count=count) for word, count in counts.items() if count]
+        return _("Changed: {what}").format(what=", ".join(parts)) if parts else self._unchanged()
 
     def _unchanged(self) -> str:
         """That nothing changed, as far as it could be judged, and first what could not be and why."""
@@ -153,7 +153,7 @@ class Words:
             message.format(
                 titles=and_more([_(each.title) if each else _("Times") for each in quantities], self.language),
                 who=self._who(architectures),
-                why=self.language.said(why),
+                why=self.language.translate(why),
             )
             for (why, architectures), quantities in by_reason(self.differences.gaps).items()
         ]
@@ -192,13 +192,13 @@ class Words:
     def grounds(self) -> list[str]:
         """What the comparison rests on, and what it could not say, a sentence for all quantities that share it."""
         _ = self.language._
-        told: dict[str, dict[str, None]] = {}
+        parts: dict[str, dict[str, None]] = {}
         for basis in self.differences.bases:
             for sentence in self._basis(basis):
-                told.setdefault(sentence, {})[_(basis.quantity.title)] = None
+                parts.setdefault(sentence, {})[_(basis.quantity.title)] = None
         for gap in self.differences.gaps:
-            told.setdefault(self._gap(gap), {})[_(gap.quantity.title) if gap.quantity else _("Times")] = None
-        lines = [f"{'; '.join(titles)}: {sentence}" for sentence, titles in told.items()]
+            parts.setdefault(self._gap(gap), {})[_(gap.quantity.title) if gap.quantity else _("Times")] = None
+        lines = [f"{'; '.join(titles)}: {sentence}" for sentence, titles in parts.items()]
         noisy = sum(timing.floor is not None for timing in self.differences.judged("noisy"))
         moved = _("{count} of {all} times moved by more than {share}, but not beyond noise.")
         if noisy:
@@ -216,7 +216,7 @@ class Words:
             return FindingLine(change.kind, name)
         row = FindingLine(change.kind, name, quantity.key, self.language._(quantity.title))
         if change.kind in ("failed", "recovered"):
-            return replace(row, reason=self.language.said(change.reason) or self.language._("no reason was given"))
+            return replace(row, reason=self.language.translate(change.reason) or self.language._("no reason was given"))
         old, now = change.base or 0, change.new or 0
         if change.kind == "exact":
             values = f"{self._whole(quantity, old)} → {self._whole(quantity, now)}{self._percent(old, now)}"
@@ -264,7 +264,7 @@ class Words:
 
     def _gap(self, gap: Gap) -> str:
         message = self.language._("not compared for {who}: {why}.")
-        return message.format(who=self._who(gap.architectures), why=self.language.said(gap.why))
+        return message.format(who=self._who(gap.architectures), why=self.language.translate(gap.why))
 
     def _who(self, names: Sequence[str]) -> str:
         many = self.language._("{count} networks").format(count=len(names))

@@ -96,7 +96,7 @@ def _cell(each: Candidate, key: str, scale: units.Scale, language: Language) -> 
     reading = each.record.readings[CRITERIA[key][0]]
     one = len(CRITERIA[key]) == 1
     text = units.figure(language, reading, scale) if one else units.text(language, found.value, scale)
-    return Cell(text, found.value, *found.bounds, status=found.status, note=language.said(reading.verdict.reason))
+    return Cell(text, found.value, *found.bounds, status=found.status, note=language.translate(reading.verdict.reason))
 
 
 def _absent(each: Candidate, key: str, language: Language) -> Cell:
@@ -107,7 +107,7 @@ def _absent(each: Candidate, key: str, language: Language) -> Cell:
     reading = each.record.readings.get(missing)
     if reading is None:
         return Cell("–", status="missing", note=language._("not measured"))
-    return Cell(status_word(reading.status, language), status=reading.status, note=language.said(reading.reason))
+    return Cell(status_word(reading.status, language), status=reading.status, note=language.translate(reading.reason))
 
 
 def _stops(

@@ -123,11 +123,11 @@ def _text(cell: Cell) -> str:
 def tex(text: str) -> str:
     """A text with everything escaped that LaTeX would read as a command; a sign that its fonts lack becomes `?`."""
     clean = re.sub(r"\s*[\r\n\t]\s*", " ", text)
-    escaped = "".join(ESCAPES.get(sign) or (sign if _known(sign) else "?") for sign in clean)
+    escaped = "".join(ESCAPES.get(sign) or (sign if _is_supported(sign) else "?") for sign in clean)
     return LIGATURES.sub(r"\1\2{}", escaped)
 
 
-def _known(sign: str) -> bool:
+def _is_supported(sign: str) -> bool:
     """Latin and Cyrillic letters, and what stands on a keyboard."""
     if ord(sign) < 127:
         return ord(sign) >= 32

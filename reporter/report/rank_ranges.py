@@ -19,7 +19,7 @@ class Rank(NamedTuple):
     low: int
     high: int
 
-    def told(self, language: Language) -> str:
+    def text(self, language: Language) -> str:
         bounds = [language.number(end) for end in (self.low, self.high)]
         return bounds[0] if self.low == self.high else "–".join(bounds)
 

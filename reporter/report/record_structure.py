@@ -27,9 +27,9 @@ class Layer(_Row):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_line(cls, told: Any) -> Any:
+    def _from_line(cls, line: Any) -> Any:
         """Split from the right: a name may have semicolons of its own."""
-        return dict(zip(LAYER, told.rsplit("; ", 4), strict=False)) if isinstance(told, str) else told
+        return dict(zip(LAYER, line.rsplit("; ", 4), strict=False)) if isinstance(line, str) else line
 
 
 class Stage(Layer):

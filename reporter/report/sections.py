@@ -203,7 +203,7 @@ def _broken(remarks: Sequence[Remark], comparison: Comparison, language: Languag
         everybody = len(who) == len(comparison.records) > 1
         networks = language._("all networks") if everybody else language.several(who)
         what = "; ".join(language._(title) for title in lacking)
-        why = language.said(reason) or language._("no reason was given")
+        why = language.translate(reason) or language._("no reason was given")
         lines.append(f"{networks}: {what}: {status_word(status, language)}: {why}")
     return _most(lines, language)
 
@@ -212,9 +212,9 @@ def _noisy(remarks: Sequence[Remark], comparison: Comparison, language: Language
     """One line per quantity: which networks, and why each is doubted."""
     lines: dict[str, list[str]] = {}
     for remark in remarks:
-        told = f"{_who(remark, comparison)} ({language.said(remark.reason)})"
-        lines.setdefault(language._(remark.quantity.title), []).append(told)
-    return [f"{title}: {language.several(told)}" for title, told in lines.items()]
+        entry = f"{_who(remark, comparison)} ({language.translate(remark.reason)})"
+        lines.setdefault(language._(remark.quantity.title), []).append(entry)
+    return [f"{title}: {language.several(entries)}" for title, entries in lines.items()]
 
 
 def _most(lines: list[str], language: Language) -> list[str]:
@@ -245,8 +245,8 @@ def environment(comparison: Comparison, language: Language) -> Section:
 
 
 def _pairs(facts: dict[str, object], language: Language) -> tuple[tuple[str, str], ...]:
-    told = {language.said(key.replace("_", " ")): _flat(value, language) for key, value in facts.items()}
-    return tuple((key, value) for key, value in told.items() if value)
+    entries = {language.translate(key.replace("_", " ")): _flat(value, language) for key, value in facts.items()}
+    return tuple((key, value) for key, value in entries.items() if value)
 
 
 def _flat(value: object, language: Language) -> str:

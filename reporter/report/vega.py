@@ -133,7 +133,7 @@ def _tidy(tag: re.Match[str]) -> str:
     bare = re.sub(r' (?:role|aria-hidden|aria-roledescription|class|pointer-events)="[^"]*"', "", tag[0])
     places = r' (?:transform|d|x|y|[xy][12]|width|height|opacity)="[^"]*"'
     tenths = re.sub(places, lambda found: LONG.sub(lambda n: f"{float(n[0]):.1f}", found[0]), bare)
-    return tooltips.told(tenths)
+    return tooltips.with_attributes(tenths)
 
 
 def file(svg: str, title: str) -> str:

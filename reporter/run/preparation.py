@@ -128,7 +128,7 @@ def choose_metrics(names: tuple[str, ...], ways: tuple[str, ...] = ("full",)) ->
     keys = [quantity.key for metric in catalogue.values() for quantity in metric.quantities]
     for name in names:
         if name not in (*GROUPS, CLAIMS, *keys):
-            right = nearest(name, [*GROUPS, CLAIMS, *keys]) + plugins.said("reporter.metrics")
+            right = nearest(name, [*GROUPS, CLAIMS, *keys]) + plugins.complaint_suffix("reporter.metrics")
             raise ReporterError(f"--metrics: unknown metric {name!r}; {right}")
     for way in ways:
         if way not in WAYS:

@@ -52,9 +52,11 @@ def referred(references: Sequence[str], executor: Executor) -> tuple[Architectur
     return tuple(found.values())
 
 
-def described(reference: str, told: dict[str, Any]) -> Architecture:
+def described(reference: str, description: dict[str, Any]) -> Architecture:
     """The entry of a model from elsewhere, from what a worker reported of it; only a worker can build it."""
-    return Architecture(build=partial(_unbuilt, reference), reference=reference, **{key: told[key] for key in TOLD})
+    return Architecture(
+        build=partial(_unbuilt, reference), reference=reference, **{key: description[key] for key in TOLD}
+    )
 
 
 def _unbuilt(reference: str, classes: int) -> NoReturn:

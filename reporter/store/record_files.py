@@ -142,8 +142,8 @@ def _wrong(content: bytes, error: ValidationError, what: str) -> str:
         return _other_schema(number)
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    told = legible(": ".join(part for part in (f"not {what}", where, first["msg"]) if part))
-    return " ".join(told.split())[:LONGEST_COMPLAINT]
+    message = legible(": ".join(part for part in (f"not {what}", where, first["msg"]) if part))
+    return " ".join(message.split())[:LONGEST_COMPLAINT]
 
 
 def _newer_version(found: Any) -> str:

@@ -60,7 +60,7 @@ def answer(question: questions.Question[Any]) -> object:
     if isinstance(question, questions.ListTorchvision):
         return [TorchvisionModel(entry.name, str(entry.weights), entry.input_size) for entry in discover()]
     if isinstance(question, questions.ListTimm):
-        return [TimmModel(*about) for about in timm.told()]
+        return [TimmModel(*about) for about in timm.model_list()]
     if isinstance(question, questions.MeasureSpeed):
         return torch_state.speed()
     return about_model(question)

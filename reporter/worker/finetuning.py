@@ -93,7 +93,7 @@ def fine_tune(
 def step_of(network: nn.Module, recipe: Recipe, classes: int | None = None) -> Callable[[Tensor, Tensor], Tensor]:
     """One training step as a function of images and labels: forward, loss, backward, update; gives the loss."""
     optimizer, _ = optimizer_of(network, recipe)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: pace(step, recipe.steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: lr_factor(step, recipe.steps))
 
     def step(images: Tensor, labels: Tensor) -> Tensor:
         optimizer.zero_grad(set_to_none=True)
@@ -122,7 +122,7 @@ def optimizer_of(network: nn.Module, recipe: Recipe) -> tuple[torch.optim.Optimi
     return optimizer(fused=True), "AdamW"
 
 
-def pace(step: int, steps: int) -> float:
+def lr_factor(step: int, steps: int) -> float:
     """The learning rate at a step as a share of the recipe's: linear warm-up, then linear decay to a twentieth."""
     rise = max(1, round(WARM_UP_SHARE * steps))
     if step < rise:

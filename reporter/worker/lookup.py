@@ -19,7 +19,7 @@ def find(name: str) -> Architecture:
         return timm.find(name)
     if ":" in name:
         return references.load(name)
-    entries = selection.known()
+    entries = selection.catalog_entries()
     if name not in entries:
         entries = entries | {entry.name: entry for entry in discover()}
     if name not in entries:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from reporter.worker.auxiliary_heads import modules
-from reporter.worker.layers import Row, Shape, Visit, Visits, call, class_name, is_block, told
+from reporter.worker.layers import Row, Shape, Visit, Visits, call, class_name, is_block, shape_text
 
 POOLING = (nn.MaxPool2d, nn.AvgPool2d)
 
@@ -118,7 +118,7 @@ def _row(group: list[CostUnit]) -> Row:
         "name": named[0].name if len(named) == 1 else f"{named[0].name} – {named[-1].name}",
         "kind": ", ".join(kind if count == 1 else f"{count} × {kind}" for kind, count in kinds.items()),
         "level": named[0].level,
-        "output": told(named[-1].output),
+        "output": shape_text(named[-1].output),
         "parameters": sum(part.parameters for part in group),
         "macs": sum(part.macs for part in group),
     }

@@ -74,7 +74,7 @@ def sample(call: Call, timer: Timer, *, seconds: float, goal: float, least: int)
     block = max(1, min(50, round(WINDOW_SECONDS / first)))
     samples: list[float] = []
     end = perf_counter() + seconds
-    while len(samples) < least or (perf_counter() < end and not known(samples, goal)):
+    while len(samples) < least or (perf_counter() < end and not is_precise(samples, goal)):
         samples += timer(call, block)
     return tuple(samples)
 
@@ -91,7 +91,7 @@ def warm_up(call: Call, timer: Timer, seconds: float) -> float:
     return before
 
 
-def known(samples: list[float], goal: float) -> bool:
+def is_precise(samples: list[float], goal: float) -> bool:
     """Whether the 95 % interval of the median spans no more than `goal` of it."""
     bounds = interval(samples, "median")
     return bounds is not None and bounds[1] - bounds[0] <= goal * median(samples)

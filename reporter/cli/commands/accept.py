@@ -32,7 +32,7 @@ def accept_command(folder: Path, architecture: str | None, metric: str | None, r
             place.place()
         accepted = accept(place, architecture, metric, reason, moment())
     for each in accepted:
-        printing.say(f"accepted: {each.architecture} {each.title or 'not measured any more'}")
+        printing.message(f"accepted: {each.architecture} {each.title or 'not measured any more'}")
 
 
 ENTRIES = (accept_command,)
