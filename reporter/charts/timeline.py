@@ -187,7 +187,8 @@ def _legend(dots: bool, language: Language) -> list[Spec]:
     left, right = 2013.42, 2013.6
     words = [_("hand-made features, official test error"), _("network, official test error")]
     words += [_("ensemble of several networks: a stack"), _human_words(language)]
-    words += [_("network of this report: one network, one crop, validation set")] * dots
+    if dots:
+        words.append(_("network of this report: one network, one crop, validation set"))
     lines = [30.2 - 2.15 * rank for rank in range(len(words))]
     kinds = ((HANDMADE, False), (NETWORK, False), (NETWORK, True))
     rects = [

@@ -50,9 +50,12 @@ def verdict(case: Case) -> Answer:
     )
     same = _("ResNet-34 and ResNet-50 have {blocks} blocks each; the third convolution in each block makes 50 of 34.")
     none = _("There is no ResNet-{depth} in torchvision or in the paper.").format(depth=BORDER)
-    alike = case["blocks_34"] == case["blocks_50"]
-    more = [same.format(blocks=number(case["blocks_50"]))] * alike + [none] * (not case[f"resnet{BORDER}"])
-    return Answer("false", (explanation, *more), rows)
+    sentences = [explanation]
+    if case["blocks_34"] == case["blocks_50"]:
+        sentences.append(same.format(blocks=number(case["blocks_50"])))
+    if not case[f"resnet{BORDER}"]:
+        sentences.append(none)
+    return Answer("false", tuple(sentences), rows)
 
 
 ENTRIES = (

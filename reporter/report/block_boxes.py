@@ -131,10 +131,11 @@ def _node(box: _Box, language: Language) -> Node:
         titles = (box.within, *(_title(operator, language) for operator in main))
         return Node(titles, tuple(follows), last.output, (), "part")
     look = "join" if first.op in SIGNS or first.op == "cat" else "input" if first.op == "input" else _look(first)
-    groups = language.ngettext("{count} group", "{count} groups", first.groups).format(count=first.groups)
-    parted = [groups] * (first.groups > 1 and not _depthwise(first))
-    small = (*parted, *(_small(operator, language) for operator in box.extra))
-    return Node((_title(first, language),), small, last.output, (), look)
+    small = [_small(operator, language) for operator in box.extra]
+    if first.groups > 1 and not _depthwise(first):
+        groups = language.ngettext("{count} group", "{count} groups", first.groups)
+        small.insert(0, groups.format(count=first.groups))
+    return Node((_title(first, language),), tuple(small), last.output, (), look)
 
 
 def _look(operator: Operator) -> str:

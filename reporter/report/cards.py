@@ -176,6 +176,8 @@ def costs(stages: Sequence[Stage], language: Language) -> tuple[Cost, ...]:
 
 def _price(value: int, whole: int, language: Language) -> Price:
     percent = 100 * value / whole if whole else 0.0
-    little = "<\u202f" * (0 < percent < 0.05)
-    share = language.number(max(percent, 0.1) if little else percent, 0 if percent >= 9.95 else 1)
-    return Price(units.count(language, value), f"{little}{share} %", percent)
+    if 0 < percent < 0.05:
+        share = f"<\u202f{language.number(0.1, 1)}"
+    else:
+        share = language.number(percent, 0 if percent >= 9.95 else 1)
+    return Price(units.count(language, value), f"{share} %", percent)

@@ -158,8 +158,10 @@ class Words:
             for (why, architectures), quantities in by_reason(self.differences.gaps).items()
         ]
         left = len(reasons) - NAMED
+        if left <= 0:
+            return reasons
         more = self.language.ngettext("{count} more reason", "{count} more reasons", left)
-        return [*reasons[:NAMED], *[more.format(count=left)] * (left > 0)]
+        return [*reasons[:NAMED], more.format(count=left)]
 
     def changes(self) -> list[str]:
         """A line for each group of changes with what to do, times by how much they changed; MOST_LINES in all."""

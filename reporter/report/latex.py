@@ -89,7 +89,7 @@ def _numbers(cells: tuple[Cell, ...], language: Language) -> str:
         return "r"
     sign = "-" if any(match[1] for match in found) else ""
     whole, after = (max(len(match[part] or "") for match in found) for part in (2, 3))
-    mark = r", decimal-marker={,}".replace("decimal", "output-decimal") if language.vega["decimal"] == "," else ""
+    mark = ", output-decimal-marker={,}" if language.vega["decimal"] == "," else ""
     marks = max((_parts(cell.text, language)[1] for cell in cells), key=len)
     room = rf", table-space-text-post={{{_mark(marks)}}}" if marks else ""
     return rf"S[table-format={sign}{whole}.{after}, detect-weight{mark}{room}]"

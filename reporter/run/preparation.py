@@ -165,7 +165,9 @@ def choose_devices(names: tuple[str, ...], executor: Executor) -> tuple[dict[str
         if index >= len(there):
             sees = f"{len(there)}: {', '.join(there)}" if there else f"no CUDA device: {executor.no_cuda}; use cpu"
             raise ReporterError(f"--device: {name!r} is not there; torch sees {sees}")
-    chosen = list(dict.fromkeys(asked.values())) or [0] * bool(there)
+    chosen = list(dict.fromkeys(asked.values()))
+    if there and not chosen:
+        chosen = [0]
     if len({there[index] for index in chosen}) > 1:
         unlike = " and ".join(f"{there[index]} (cuda:{index})" for index in chosen)
         raise ReporterError(f"--device: {unlike} are no match for each other; measure them in runs of their own")

@@ -171,7 +171,8 @@ def append_history(folder: Path, lines: Iterable[dict[str, Any]]) -> bool:
     with writing(path):
         torn = _last_byte(path) not in (b"", b"\n")
         with open_plain(path, "a") as file:
-            file.write("\n" * torn)
+            if torn:
+                file.write("\n")
             for line in lines:
                 file.write(_line(line))
     return torn
