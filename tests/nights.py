@@ -156,7 +156,7 @@ def killed(nights: Nights, records: Sequence[Record]) -> None:
     """Leaves the folder as a run that was killed after its records were stored."""
     nights.count += 1
     folder = Folder(nights.out)
-    folder.begin((FIRST + timedelta(days=nights.count - 1)).isoformat())
+    folder.mark_started((FIRST + timedelta(days=nights.count - 1)).isoformat())
     for each in records:
         record_files.save(folder.tonight, each)
 

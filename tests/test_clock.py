@@ -12,14 +12,14 @@ pytestmark = pytest.mark.xdist_group("timing")
 
 
 def test_a_sleep_takes_as_long_as_it_says() -> None:
-    samples = sample(lambda: sleep(0.01), cpu_timer, seconds=0.3, goal=0.0, least=3)
+    samples = sample(lambda: sleep(0.01), cpu_timer, seconds=0.3, goal=0.0, min_samples=3)
     assert len(samples) >= 6
     assert all(0.01 <= seconds < 0.1 for seconds in samples)
 
 
 def test_time_is_up_but_the_least_is_taken() -> None:
     start = perf_counter()
-    samples = sample(lambda: sleep(0.05), cpu_timer, seconds=0.01, goal=0.0, least=3)
+    samples = sample(lambda: sleep(0.05), cpu_timer, seconds=0.01, goal=0.0, min_samples=3)
     assert len(samples) == 3
     assert perf_counter() - start < 2
 

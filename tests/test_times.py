@@ -82,9 +82,9 @@ def test_rounds_join_their_samples_and_their_lists() -> None:
 
 def test_too_short_a_time_says_nothing_of_others() -> None:
     before = machine.Load(0.0, 0.0, 0.0, 2)
-    assert machine.Load(0.4, 0.8, 0.0, 2).foreign_since(before) is None
-    assert machine.Load(1.0, 1.5, 0.5, 2).foreign_since(before) == pytest.approx(0.5)
-    assert machine.Load(1.0, 0.4, 0.5, 2).foreign_since(before) == 0.0
+    assert machine.Load(0.4, 0.8, 0.0, 2).background_load_since(before) is None
+    assert machine.Load(1.0, 1.5, 0.5, 2).background_load_since(before) == pytest.approx(0.5)
+    assert machine.Load(1.0, 0.4, 0.5, 2).background_load_since(before) == 0.0
 
 
 @linux

@@ -74,11 +74,11 @@ def _check_split(root: Path, part: ImageSplit) -> None:
     label, count = min(counts.items(), key=lambda item: item[1])
     classes = len(part.classes)
     enough = -(-len(part.labels) // 5) >= classes
-    least = LEAST if enough else max(LEAST, 5 * (classes - 1) // classes + 1)
-    if count < least:
+    min_files = LEAST if enough else max(LEAST, 5 * (classes - 1) // classes + 1)
+    if count < min_files:
         raise ValueError(
             f"{root}: the class {part.classes[label]!r} has {count} {'image' if count == 1 else 'images'}; to be split "
-            f"into training and held-out images each class needs at least {least}"
+            f"into training and held-out images each class needs at least {min_files}"
         )
 
 

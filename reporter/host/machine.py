@@ -131,7 +131,7 @@ class Load:
     own: float
     processors: int
 
-    def foreign_since(self, before: Load) -> float | None:
+    def background_load_since(self, before: Load) -> float | None:
         """The share of the processors that other programs kept busy; None where too little time passed to tell."""
         passed = self.passed - before.passed
         if passed < LEAST_SECONDS:

@@ -110,7 +110,7 @@ def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
         **images,
         **({"images_skipped": skipped} if skipped else {}),
     }
-    yield Reading(quantity=top1, samples=tuple(course.top1 for course in courses), detail=detail)
+    yield Reading(quantity=top1, samples=tuple(history.top1 for history in courses), detail=detail)
     yield Reading(quantity=spent, samples=tuple(seconds))
     if missing.status == "ok":
         yield from (Reading(quantity=quantity, samples=tuple(ratios)) for quantity in rest)
@@ -118,21 +118,21 @@ def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
         yield from absent(rest, missing.status, missing.reason or "")
 
 
-def _details(conditions: Conditions, recipe: Recipe, course: TrainingHistory, about: dict[str, Any]) -> dict[str, Any]:
+def _details(conditions: Conditions, recipe: Recipe, history: TrainingHistory, about: dict[str, Any]) -> dict[str, Any]:
     """What the samples cannot say: from where it started, by which recipe, and how the first seed went."""
     recipe_detail = {
-        "optimizer": course.optimizer,
+        "optimizer": history.optimizer,
         **asdict(recipe),
         "seeds": conditions.seeds,
         "image_size": conditions.image_size,
         "auxiliary_dropped": about.pop("auxiliary_dropped"),
-        "batch_norm_recalibrated": "top1_uncalibrated" in course.evaluations[-1],
+        "batch_norm_recalibrated": "top1_uncalibrated" in history.evaluations[-1],
     }
     return {
         **about,
         "dataset": conditions.dataset,
-        "curve": course.curve,
-        "evaluations": course.evaluations,
+        "curve": history.curve,
+        "evaluations": history.evaluations,
         "recipe": recipe_detail,
     }
 

@@ -84,8 +84,8 @@ def is_allowed(key: str, value: object) -> bool:
     if key in ("name", "family"):
         return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value == legible(value)
     if key in MOST:
-        least = key != "classes"
-        return (key == "year" and value is None) or (isinstance(value, int) and least <= value <= MOST[key])
+        lowest = key != "classes"
+        return (key == "year" and value is None) or (isinstance(value, int) and lowest <= value <= MOST[key])
     if key in ("learning_rate", "label_smoothing", "auxiliary_loss"):
         return isinstance(value, int | float) and 0 <= value <= LARGEST
     if key in ("build", "published"):

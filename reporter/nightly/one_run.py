@@ -21,7 +21,7 @@ from reporter.nightly.acceptance import settle
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.missing import Roster
 from reporter.nightly.run_folder import Folder
-from reporter.nightly.screen import Night
+from reporter.nightly.screen import NightlyComparison
 from reporter.nightly.state import NightlyRun
 from reporter.report import build as report
 from reporter.report.language import checked_codes
@@ -64,10 +64,10 @@ class Before:
 
 @dataclass(frozen=True)
 class Output:
-    """Where a run prints: `say` is for messages, `show` for its result."""
+    """Where a run prints: `message` is for messages, `result` for its result."""
 
-    say: Print
-    show: Print
+    message: Print
+    result: Print
 
 
 @dataclass(frozen=True)
@@ -111,17 +111,17 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
             folder.promote(base.records)  # or the next run would be compared with this one, whatever it finds
         before = Before(base, folder.last(), _past(folder, base), unfinished)
         if unreadable := history.complaint(folder.out / "history.jsonl"):
-            output.say(unreadable)
-        folder.begin(now, run_document.unfinished(work.request, now))
+            output.message(unreadable)
+        folder.mark_started(now, run_document.unfinished(work.request, now))
         outcome, problem = _measured(work, base, progress, steps.measure)
-        night = _judged(work, before, now, partial=problem is not None)
+        night = _compared(work, before, now, partial=problem is not None)
         problem = problem or _complete(work, before, night, outcome, steps)
         code = _printed(work, night, _code(work, night, outcome), problem, output)
         if problem is not None:
-            folder.end(code)
+            folder.mark_failed(code)
         return code
     except KeyboardInterrupt:
-        folder.end(INTERRUPTED)
+        folder.mark_failed(INTERRUPTED)
         raise
     finally:
         folder.discard()
@@ -139,7 +139,7 @@ def _measured(work: Plan, base: Baseline, progress: Progress, measure: Measure) 
     return outcome, None
 
 
-def _judged(work: Plan, before: Before, now: str, partial: bool) -> Night:
+def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyComparison:
     """The findings; a run that ended early has not removed what it did not reach."""
     base, last = before.base, before.last
     tonight, _ = record_files.load_all(work.request.folder)
@@ -154,7 +154,7 @@ def _judged(work: Plan, before: Before, now: str, partial: bool) -> Night:
     findings = comparison.findings(found, tonight, last, work.folder.acceptances().accepted, now)
     if partial:
         findings = tuple(each for each in findings if each.kind != "removed")
-    return Night(
+    return NightlyComparison(
         tonight=tonight,
         base=base,
         differences=found,
@@ -168,13 +168,13 @@ def _judged(work: Plan, before: Before, now: str, partial: bool) -> Night:
     )
 
 
-def _code(work: Plan, night: Night, outcome: Outcome) -> int:
+def _code(work: Plan, night: NightlyComparison, outcome: Outcome) -> int:
     if any(each.fails(work.fail_on) for each in night.findings):
         return REGRESSED
     return FAILED if night.failing or outcome.failed or outcome.lost else 0
 
 
-def _complete(work: Plan, before: Before, night: Night, outcome: Outcome, steps: Steps) -> str | None:
+def _complete(work: Plan, before: Before, night: NightlyComparison, outcome: Outcome, steps: Steps) -> str | None:
     """Writes everything that belongs to a complete run and puts it in place; gives what went wrong."""
     code, newest = _code(work, night, outcome), night.base.newest
     made = NightlyRun(
@@ -207,24 +207,24 @@ def _complete(work: Plan, before: Before, night: Night, outcome: Outcome, steps:
     return None
 
 
-def _printed(work: Plan, night: Night, code: int, problem: str | None, output: Output) -> int:
+def _printed(work: Plan, night: NightlyComparison, code: int, problem: str | None, output: Output) -> int:
     """Prints the screen; a problem of the disk is exit code 2, but never instead of a regression."""
-    output.show(screen.headline(night))
+    output.result(screen.headline(night))
     for line in screen.lines(night.findings, str(work.folder.out)):
-        output.show(line)
+        output.result(line)
     for complaint in night.base.complaints:
-        output.say(f"note: {complaint}")
+        output.message(f"note: {complaint}")
     if problem is not None:
-        output.say(f"reporter: {problem}; the last complete run stays in {work.folder.out}")
+        output.message(f"reporter: {problem}; the last complete run stays in {work.folder.out}")
         code = REGRESSED if code == REGRESSED else USAGE
         with suppress(ReporterError):  # the disk may be full
             headlines.save(work.folder.recent_file, _recent(work, night, code, f"{screen.headline(night)} {problem}"))
         return code
-    output.show(f"Report: {work.folder.out / 'report.html'}")
+    output.result(f"Report: {work.folder.out / 'report.html'}")
     return code
 
 
-def _recent(work: Plan, night: Night, code: int, headline: str) -> list[headlines.Headline]:
+def _recent(work: Plan, night: NightlyComparison, code: int, headline: str) -> list[headlines.Headline]:
     """The headlines of recent runs with the one of this run, newest first."""
     earlier = headlines.load(work.folder.recent_file)
     return headlines.with_run(earlier, night.now, code, headline, night.unfinished)

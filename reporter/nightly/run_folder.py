@@ -73,7 +73,7 @@ class Folder:
             self.started_file.unlink(missing_ok=True)
         return unfinished.started if unfinished else None
 
-    def begin(self, started: str, line: Mapping[str, Any] | None = None) -> None:
+    def mark_started(self, started: str, line: Mapping[str, Any] | None = None) -> None:
         """Creates the folder of the run in progress, with the history so far; `line` is for a run that is killed."""
         with files.writing(self.tonight):
             self.tonight.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ class Folder:
             if (self.out / "history.jsonl").is_file():
                 shutil.copyfile(self.out / "history.jsonl", self.tonight / "history.jsonl")
 
-    def end(self, code: int) -> None:
+    def mark_failed(self, code: int) -> None:
         """Adds the exit code to the line of a run that ends without being complete."""
         unfinished = _or_none(self.started_file, Started)
         if unfinished and unfinished.line:

@@ -30,7 +30,7 @@ ENGLISH = language(SOURCE)
 
 
 @dataclass(frozen=True)
-class Night:
+class NightlyComparison:
     """What a run found, and what it was compared with."""
 
     tonight: Sequence[Record]
@@ -47,7 +47,7 @@ class Night:
     past: Sequence[PastRun] = ()
 
 
-def headline(night: Night) -> str:
+def headline(night: NightlyComparison) -> str:
     """In one line: what changed, what still fails, what was not compared and why, versions, noise, the baseline."""
     parts = [*_changed(night), *_still_failing(night)]
     if not parts:
@@ -89,7 +89,7 @@ def day(started: str) -> str:
     return f"{when.day} {when:%B}"
 
 
-def _changed(night: Night) -> Iterator[str]:
+def _changed(night: NightlyComparison) -> Iterator[str]:
     if not night.base.records and not night.substituted:
         yield f"first run: {_why_first(night.base)}"
         return
@@ -105,7 +105,7 @@ def _changed(night: Night) -> Iterator[str]:
         yield f"changed: {', '.join(counts)}"
 
 
-def _counts(night: Night) -> Iterator[str]:
+def _counts(night: NightlyComparison) -> Iterator[str]:
     """How many findings of each kind this run has, and how many an earlier one had; what still fails comes later."""
     for kind, word in COUNTS.items():
         group = [each for each in night.findings if each.kind == kind and not each.accepted]
@@ -121,14 +121,14 @@ def _why_first(base: Baseline) -> str:
     return f"there is no readable baseline to compare with{why}"
 
 
-def _not_compared(night: Night) -> Iterator[str]:
+def _not_compared(night: NightlyComparison) -> Iterator[str]:
     reasons = _reasons(night) if night.base.records else []
     if reasons:
         more = f" and {len(reasons) - NAMED_REASONS} more reasons" if len(reasons) > NAMED_REASONS else ""
         yield f"not compared: {'; '.join(reasons[:NAMED_REASONS])}{more}"
 
 
-def _reasons(night: Night) -> list[str]:
+def _reasons(night: NightlyComparison) -> list[str]:
     """What has no verdict, by its reason: which metrics, and of how many architectures."""
     found = night.differences
     gaps = (*found.gaps, *(found.without_level if night.fail_on in LEVEL else ()))
@@ -145,27 +145,27 @@ def _reasons(night: Night) -> list[str]:
     return [*made, *(f"times of {and_more(sorted(who), ENGLISH)} ({why})" for why, who in unjudged.items())]
 
 
-def _still_failing(night: Night) -> Iterator[str]:
+def _still_failing(night: NightlyComparison) -> Iterator[str]:
     newly = {each.architecture for each in night.findings if each.kind == "failed" and each.since == night.now}
     for each in [each for each in night.failing if each.architecture not in newly][:NAMED]:
         word = "failing" if each.since == night.now else f"still failing since {day(each.since)}"
         yield f"{word}: {each.architecture} ({each.readings} readings: {each.reason})"
 
 
-def _without_baseline(night: Night) -> Iterator[str]:
+def _without_baseline(night: NightlyComparison) -> Iterator[str]:
     for name in night.base.unreadable[:NAMED]:
         served = "; compared with the last values of history.jsonl" if name in night.substituted else ""
         yield f"no baseline for {name}: its record cannot be read{served}"
 
 
-def _noise_of_levels(night: Night) -> Iterator[str]:
+def _noise_of_levels(night: NightlyComparison) -> Iterator[str]:
     """The change that noise can reach in times that were compared with their level: the smallest and the largest."""
     floors = sorted(row.floor for row in night.differences.levels)
     if floors and night.fail_on in LEVEL:
         yield f"noise of levels: {floors[0]:.0%} to {floors[-1]:.0%}"
 
 
-def _versions(night: Night) -> str:
+def _versions(night: NightlyComparison) -> str:
     before = night.base.newest.environment if night.base.newest else {}
     newest = max(night.tonight, key=lambda record: record.started, default=None)
     now = newest.environment if newest else {}
@@ -177,12 +177,12 @@ def _versions(night: Night) -> str:
     return and_more(changed, ENGLISH) if changed else f"same versions (torch {now.get('torch', 'unknown')})"
 
 
-def _noise_of_times(night: Night) -> Iterator[str]:
+def _noise_of_times(night: NightlyComparison) -> Iterator[str]:
     """The change that noise can reach, of the times that were compared: the smallest and the largest."""
     floors = sorted(row.floor for row in night.differences.timings if row.floor is not None)
     if floors:
-        least, most = f"{floors[0]:.0%}", f"{floors[-1]:.0%}"
-        yield f"noise of times: {least}" + (f" to {most}" if most != least else "")
+        lowest, most = f"{floors[0]:.0%}", f"{floors[-1]:.0%}"
+        yield f"noise of times: {lowest}" + (f" to {most}" if most != lowest else "")
 
 
 def _row(each: Finding) -> FindingLine:

@@ -1,4 +1,4 @@
-"""Execution of the jobs of a run: each starts when a slot is free, and its readings are saved as they arrive."""
+"""The jobs of a run, each begun when a slot is free for it, its readings saved as they come, until none is left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Ledgers = Mapping[tuple[str, str], Ledger]
 
 
 class Measurement:
-    """One job from start to end; restarted on another slot, it measures only what is missing.
+    """One job from its first beginning to its end; begun anew on another slot, it measures only what is missing.
 
     A metric that failed in its first round, or in several, is left out of the later ones.
     """
@@ -30,10 +30,10 @@ class Measurement:
         self._delivered: set[str] = set()
         self._begun, self._started = monotonic(), moment()
 
-    def next_job(self, most: float | None = None) -> tuple[Job, float | None] | None:
-        """Return the job that measures what is missing, and its time limit; None if nothing is left to do.
+    def begin(self, most: float | None = None) -> tuple[Job, float | None] | None:
+        """What is to be measured, and in how many seconds; None where nothing is missing or the time is over.
 
-        After `most` seconds the job is cut off: that is no failure, and does not affect earlier rounds.
+        After `most` seconds it is cut off: that is no failure, and takes nothing from earlier rounds.
         """
         self._begun, self._started = monotonic(), moment()
         limit = self.ledger.request.timeout
@@ -45,8 +45,8 @@ class Measurement:
         names = tuple(dict.fromkeys(name for name, _ in self._missing.values()))
         return (self.job.model_copy(update={"metrics": names}), left) if names else None
 
-    def receive(self, message: Message) -> None:
-        """Save a reading at once, or add up how long the worker was busy."""
+    def hear(self, message: Message) -> None:
+        """Takes in a reading, at once, or how long the worker was busy."""
         if "reading" not in message:
             self.outcome.busy += message["busy"]
             self.outcome.building += message["building"]
@@ -59,13 +59,13 @@ class Measurement:
         self._started = moment()
 
     def pause(self, usual: bool = False) -> float:
-        """Record the time that the job took so far; `usual` if similar jobs will take as long."""
+        """The slot is lost or the job is over: the seconds that it took this time, and whether its like will, too."""
         seconds = monotonic() - self._begun
         self.ledger.spend(self.job.process, seconds, usual)
         return seconds
 
-    def finish(self, verdict: Verdict, usual: bool = False) -> None:
-        """End the job: how the worker ended is the status of what it did not deliver."""
+    def end(self, verdict: Verdict, usual: bool = False) -> None:
+        """How the worker ended, as the status of what it did not deliver."""
         if self._cut and verdict.status == "timeout":
             verdict = Verdict("skipped", CUT_OFF)
         self._give_up(verdict if verdict.status != "ok" else Verdict("failed", "the worker ended before it"))
@@ -81,48 +81,48 @@ class Measurement:
 
 
 class Work:
-    """The jobs that are running and those that are waiting."""
+    """What is measured at the moment, and what is to follow."""
 
     def __init__(
         self, schedule: Schedule, ledgers: Ledgers, executor: Executor, progress: Progress, outcome: Outcome
     ) -> None:
         self.schedule, self.ledgers, self.executor = schedule, ledgers, executor
         self.progress, self.outcome = progress, outcome
-        self._measurements: dict[Task, Measurement] = {}
+        self._hand: dict[Task, Measurement] = {}
         self._opened: dict[Slot, int] = {}
 
     def do(self) -> None:
-        """Run all jobs: wait for events, and start what can start after each."""
-        self._start_due()
+        """All of it: sleeps until there is something to hear, and begins what can begin then."""
+        self._begin()
         while self.schedule.running or self.schedule.waiting:
-            event = self.executor.listen()
-            if event is None:
-                self._update_slots()
-            elif isinstance(event[1], Verdict):
-                self._finish(event[0], event[1])
+            heard = self.executor.listen()
+            if heard is None:
+                self._look_around()
+            elif isinstance(heard[1], Verdict):
+                self._end(heard[0], heard[1])
             else:
-                self._measurements[self.schedule.running[event[0]]].receive(event[1])
-            self._start_due()
+                self._hand[self.schedule.running[heard[0]]].hear(heard[1])
+            self._begin()
 
-    def _start_due(self) -> None:
+    def _begin(self) -> None:
         while due := self.schedule.due(self.executor.slots):
             slot, task = due
             self.progress.begin(task.job)
             measurement = self._of(task)
-            if job := measurement.next_job(self.schedule.limit):
-                self.executor.start(slot, job[0].model_dump_json(), job[1], task.job.round)
+            if begun := measurement.begin(self.schedule.limit):
+                self.executor.start(slot, begun[0].model_dump_json(), begun[1], task.job.round)
             else:
-                self._finish(slot, Verdict("ok", None))
+                self._end(slot, Verdict("ok", None))
 
-    def _finish(self, slot: Slot, verdict: Verdict) -> None:
-        """End a job; the first one of a round on a slot includes the import of torch."""
+    def _end(self, slot: Slot, verdict: Verdict) -> None:
+        """A job is over; the first one of a round on a slot waited until torch was loaded."""
         task = self.schedule.end(slot)
         usual = self._opened.get(slot) == task.job.round
         self._opened[slot] = task.job.round
-        self._measurements.pop(task).finish(verdict, usual)
+        self._hand.pop(task).end(verdict, usual)
 
-    def _update_slots(self) -> None:
-        """Update after slots were lost or came back: jobs of a lost slot wait for another, if there can be one."""
+    def _look_around(self) -> None:
+        """Slots were lost or came back: what ran in a lost one waits for another, if there can be one."""
         for slot in [slot for slot in self.schedule.running if slot not in self.executor.slots]:
             self._lose(slot)
         for task in self.schedule.drop([*self.executor.slots, *self.executor.away]):
@@ -131,18 +131,18 @@ class Work:
     def _lose(self, slot: Slot) -> None:
         task = self.schedule.lose(slot)
         self.progress.say(f"note: {task.job.architecture}: {slot.node} was lost, {task.job.process} is begun anew")
-        self._measurements[task].pause()
+        self._hand[task].pause()
         if task.losses == MOST_LOSSES:
             self.schedule.waiting.remove(task)
             self._fail(task, LOST)
 
     def _fail(self, task: Task, reason: str) -> None:
         measurement = self._of(task)
-        measurement.next_job()
-        self._measurements.pop(task).finish(Verdict("failed", reason))
+        measurement.begin()
+        self._hand.pop(task).end(Verdict("failed", reason))
 
     def _of(self, task: Task) -> Measurement:
-        if task not in self._measurements:
+        if task not in self._hand:
             ledger = self.ledgers[task.machine, task.job.architecture]
-            self._measurements[task] = Measurement(task.job, ledger, self.progress, self.outcome)
-        return self._measurements[task]
+            self._hand[task] = Measurement(task.job, ledger, self.progress, self.outcome)
+        return self._hand[task]

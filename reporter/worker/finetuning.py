@@ -72,7 +72,7 @@ def fine_tune(
     found in what the network returns by their shape, images x `classes`.
     """
     train, test = ((form(network)(images), labels) for images, labels in (train, test))
-    course = TrainingHistory(optimizer=optimizer_of(network, recipe)[1])
+    history = TrainingHistory(optimizer=optimizer_of(network, recipe)[1])
     train_step = step_of(network, recipe, classes)
     order = list(batches(train, recipe.batch_size, recipe.steps, recipe.seed))
     network.train(not recipe.frozen)
@@ -80,14 +80,14 @@ def fine_tune(
         loss = float(train_step(images, labels))
         if not math.isfinite(loss):
             raise ValueError(f"the loss of step {number} is {loss}{_narrow(images)}")
-        course.curve.append({"step": number, "loss": loss})
+        history.curve.append({"step": number, "loss": loss})
     evaluation: dict[str, float] = {"step": recipe.steps}
     if has_batch_norm(network) and not recipe.frozen:
         evaluation["top1_uncalibrated"] = top1(network, test, classes=classes)
         recalibrate(network, train, recipe.batch_size, recipe.seed)
-    evaluation["top1"] = course.top1 = top1(network, test, classes=classes)
-    course.evaluations.append(evaluation)
-    return course
+    evaluation["top1"] = history.top1 = top1(network, test, classes=classes)
+    history.evaluations.append(evaluation)
+    return history
 
 
 def step_of(network: nn.Module, recipe: Recipe, classes: int | None = None) -> Callable[[Tensor, Tensor], Tensor]:

@@ -24,7 +24,7 @@ class Timer(Protocol):
 
 
 class Sampler(Protocol):
-    def __call__(self, call: Call, timer: Timer, *, seconds: float, goal: float, least: int) -> tuple[float, ...]:
+    def __call__(self, call: Call, timer: Timer, *, seconds: float, goal: float, min_samples: int) -> tuple[float, ...]:
         """Seconds per call once warm: how many, and when, is for the sampler to say."""
 
 
@@ -68,13 +68,13 @@ def timer(device: Device, rows: bool = False) -> Timer:
     return partial(row_timer if rows else waiting_timer, device)
 
 
-def sample(call: Call, timer: Timer, *, seconds: float, goal: float, least: int) -> tuple[float, ...]:
-    """Seconds per call once warm: at least `least` samples, more until the interval meets the goal or time is up."""
+def sample(call: Call, timer: Timer, *, seconds: float, goal: float, min_samples: int) -> tuple[float, ...]:
+    """Seconds per call once warm: at least `min_samples`, more until the interval meets the goal or time is up."""
     first = warm_up(call, timer, seconds)
     block = max(1, min(50, round(WINDOW_SECONDS / first)))
     samples: list[float] = []
     end = perf_counter() + seconds
-    while len(samples) < least or (perf_counter() < end and not is_precise(samples, goal)):
+    while len(samples) < min_samples or (perf_counter() < end and not is_precise(samples, goal)):
         samples += timer(call, block)
     return tuple(samples)
 

@@ -50,9 +50,9 @@ class LocalExecutor:
     away: Sequence[Slot] = ()
     no_cuda = NO_CUDA
 
-    def __init__(self, credentials: Collection[str] = ()) -> None:
+    def __init__(self, keep: Collection[str] = ()) -> None:
         confinement.adopt()
-        self._credentials = credentials
+        self._keep = keep
         self._round = 0
         self._served = "forkserver" in multiprocessing.get_all_start_methods()
         self._context: Any = multiprocessing.get_context("forkserver" if self._served else "spawn")
@@ -111,10 +111,10 @@ class LocalExecutor:
         reader, writer = self._context.Pipe(duplex=False)
         process = self._context.Process(target=_enter, args=(question, writer))
         if self._served:
-            _serve(self._credentials)
+            _serve(self._keep)
         seconds = math.inf if timeout is None else timeout
         self._workers[slot] = Worker(process, reader, confinement.children(), seconds, monotonic() + seconds)
-        with importing.Safely(), nullcontext() if self._served else withheld(self._credentials):
+        with importing.Safely(), nullcontext() if self._served else withheld(self._keep):
             process.start()
         writer.close()
 
@@ -165,12 +165,12 @@ class LocalExecutor:
             worker.reader.close()
 
 
-def _serve(credentials: Collection[str]) -> None:
+def _serve(keep: Collection[str]) -> None:
     """Starts the fork server where there is none, deaf to Ctrl-C, which a terminal sends to all processes of a run.
 
-    Its workers inherit its environment, which has no credentials except the variables `credentials`.
+    Its workers inherit its environment, which has no credentials except the variables to `keep`.
     """
-    with interrupts.deferred(), importing.Safely(), withheld(credentials):
+    with interrupts.deferred(), importing.Safely(), withheld(keep):
         resource_tracker.ensure_running()  # first, because it lifts the mask
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         forkserver.ensure_running()

@@ -63,7 +63,7 @@ def _sample_on_request(
     *,
     seconds: float,
     goal: float,
-    least: int,
+    min_samples: int,
 ) -> tuple[float, ...]:
     """A sampler that leaves it to the other end when to call, and when there is enough."""
     timing.warm_up(call, timer, seconds / 2)
