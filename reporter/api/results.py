@@ -1,4 +1,4 @@
-"""A results folder as data, for Python and notebooks: pandas frames, charts that show themselves. Needs no torch."""
+"""A results folder in Python and notebooks: pandas frames and charts. Does not import torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One architecture measured for a caller in Python, by a process of its own: the caller's stays as it is.
+"""Measuring one architecture from Python, in a separate process: the state of the caller does not change.
 
 Options go to it as JSON on standard input, the place of the record comes back on standard output.
 """

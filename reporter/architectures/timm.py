@@ -1,4 +1,4 @@
-"""timm's networks, `timm:NAME`: a worker is asked for them; without timm, an extra, there are none."""
+"""Architectures of timm, `timm:NAME`, an optional dependency; they are listed by a worker."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Which pictures: one file each, ending in `ENTRIES`, a tuple of `Chart`."""
+"""Charts of the report: one file each, ending in `ENTRIES`, a tuple of `Chart`."""

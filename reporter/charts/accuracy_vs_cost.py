@@ -1,4 +1,4 @@
-"""Accuracy against its price: a bubble per network, as large as its parameters, and the Pareto front."""
+"""Accuracy vs. cost: a bubble per architecture, sized by its parameters, and the Pareto front."""
 
 from __future__ import annotations
 

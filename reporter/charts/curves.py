@@ -1,4 +1,4 @@
-"""Learning curves: one panel per family, the others pale behind it."""
+"""Learning curves: one panel per family, with the other families in the background."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time for one image with its interval, by device and batch: one thread, all threads, in a batch, the GPU."""
+"""Latency of one image with its interval, by device and batch size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ranks of the networks in time, as far as the run resolves them."""
+"""Ranks by latency, as far as the run resolves them."""
 
 from __future__ import annotations
 

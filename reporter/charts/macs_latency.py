@@ -1,4 +1,4 @@
-"""Multiply-adds against time: how far the count tells the clock, as a picture and as a rank correlation."""
+"""Multiply-adds vs. latency: a scatter plot with the rank correlation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the memory of a training step goes: weights, gradients, optimiser, activations and temporaries."""
+"""Memory of a training step by part: weights, gradients, optimizer, activations and temporaries."""
 
 from __future__ import annotations
 

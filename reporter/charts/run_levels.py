@@ -1,4 +1,4 @@
-"""Over the nights: each network's time relative to the others, a panel each, changes of level marked."""
+"""Run history: the relative time of each architecture in its own panel, with changes of level marked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ImageNet chart of 2010-2017: error and depth of the entries, and this report's networks beside them."""
+"""The ImageNet timeline of 2010-2017: error and depth of the entries, and the architectures of this report."""
 
 from __future__ import annotations
 

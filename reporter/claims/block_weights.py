@@ -1,4 +1,4 @@
-"""How many weights have a ResNet bottleneck and a ResNeXt block? Counted on torchvision's blocks."""
+"""Claim about the weights of a ResNet bottleneck and a ResNeXt block, counted on torchvision's blocks."""
 
 from __future__ import annotations
 

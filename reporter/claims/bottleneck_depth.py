@@ -1,4 +1,4 @@
-"""From which depth on have ResNets bottlenecks? Blocks counted on torchvision's networks."""
+"""Claim about the depth at which ResNets have bottlenecks, counted on torchvision's models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Did ResNet and Inception v3 appear in the same month? The numbers of arXiv begin with year and month."""
+"""Claim about the month of ResNet and Inception v3, which is part of their arXiv numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many connections has a dense block? Counted on torchvision's DenseNet while an image passes through it."""
+"""Claim about the connections of a dense block, counted in a forward pass of torchvision's DenseNet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Was ResNet the first network of hundreds, even thousands of layers? What the papers say, and when."""
+"""Claim about the first network of hundreds of layers, compared with the published papers."""
 
 from __future__ import annotations
 

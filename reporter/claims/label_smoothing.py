@@ -1,4 +1,4 @@
-"""Is label smoothing what the formula says? Cross-entropy by the formula against torch's own."""
+"""Claim about the formula of label smoothing, compared with torch's cross-entropy."""
 
 from __future__ import annotations
 

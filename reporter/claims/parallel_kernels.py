@@ -1,4 +1,4 @@
-"""Are kernels side by side cheaper than stacked convolutions? VGG-16 against GoogLeNet, and one module weighed."""
+"""Claim about the cost of parallel kernels: VGG-16 and GoogLeNet, and the weights of one module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does splitting a 3x3 convolution into 1x3 and 3x1 save? Weights counted on the layers."""
+"""Claim about the savings of a 3x3 convolution split into 1x3 and 3x1, counted on the layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does squeeze-and-excitation look at the maximum of a channel or at its average? The gate of se_resnet50 is asked."""
+"""Claim about the pooling of squeeze-and-excitation, measured on the gate of se_resnet50."""
 
 from __future__ import annotations
 

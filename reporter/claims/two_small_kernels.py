@@ -1,4 +1,4 @@
-"""Do two 3x3 convolutions see what one 5x5 sees, with fewer weights? Gradients say what they see."""
+"""Claim about two 3x3 convolutions instead of a 5x5 one: receptive fields by gradients, and weights."""
 
 from __future__ import annotations
 

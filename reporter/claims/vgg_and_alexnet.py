@@ -1,4 +1,4 @@
-"""Is VGG more than twice as good as AlexNet on the chart? The official errors, and one network each on one crop."""
+"""Claim about the errors of VGG and AlexNet: official errors, and those of single networks on one crop."""
 
 from __future__ import annotations
 

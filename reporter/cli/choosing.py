@@ -1,4 +1,4 @@
-"""`reporter choose`: the networks of a results folder that fit limits, as data and in words."""
+"""Output of `reporter choose` as JSON and text: the architectures that fit limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `reporter list` knows: architectures, data sets, metrics; a worker is asked only where the question needs it."""
+"""Output of `reporter list`: architectures, data sets and metrics; torch is imported only if it is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: argv -> measure, store, tell; the only module that prints or turns an error into an exit code."""
+"""The main command: parses options, measures and reports. Only this module prints or sets an exit code."""
 
 from __future__ import annotations
 

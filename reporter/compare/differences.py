@@ -1,4 +1,4 @@
-"""What a comparison finds, as plain nouns."""
+"""The results of a comparison, as dataclasses."""
 
 from __future__ import annotations
 

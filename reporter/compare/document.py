@@ -1,4 +1,4 @@
-"""Differences as the document that programs read (reporter/documents/comparisons.py)."""
+"""Differences as the documents for programs (reporter/documents/comparisons.py)."""
 
 from __future__ import annotations
 

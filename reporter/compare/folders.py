@@ -1,4 +1,4 @@
-"""From two lists of records, or two folders, to what changed."""
+"""Comparison of two lists of records, or two folders."""
 
 from __future__ import annotations
 

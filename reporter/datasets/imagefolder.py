@@ -1,4 +1,4 @@
-"""Your own images: a folder for each class."""
+"""Images of the user: a folder for each class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published truth with its sources, as CSV and TOML: never retyped in code.
+"""Published values with their sources, as CSV and TOML.
 
 architectures.csv     what papers and checkpoints state of a network, by our name of it
 families.csv          family, year and paper by the beginning of a network's name

@@ -1,4 +1,4 @@
-"""Linux control groups: the groups that this process is in, and how many processors they allow it."""
+"""Linux control groups: those of this process, and how many processors they allow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts about the computer, and the state of it that a measurement holds fixed."""
+"""Facts about the computer, and settings of it that are fixed during a measurement."""
 
 from __future__ import annotations
 

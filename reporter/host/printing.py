@@ -1,4 +1,4 @@
-"""Printed lines: no CI system finds a command in a name or a reason, and no line begins with one.
+"""Printing of untrusted text: no name or reason is a command for a CI system.
 
 GitHub Actions runs a line that begins with `::`, GitHub and Azure Pipelines also `##[` and `##vso[` anywhere in a line;
 GitLab and terminals read escape sequences. Names, reasons and paths come from records, plug-ins and other foreign code.

@@ -1,4 +1,4 @@
-"""What does a second counter say? fvcore's, operator by operator, and why the two differ."""
+"""Multiply-adds counted by fvcore, by operator, and why they differ from those of the other counter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long does it take? One image at one thread and at all, many images, and a training step; on CPU and CUDA."""
+"""Latency and throughput: inference with one and all threads and in batches, and training steps; CPU and CUDA."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a record may hold: texts that can be seen, numbers that can be computed with, and the units of the contract."""
+"""Checks of the fields of a record: printable text, finite numbers, and the units of the contract."""
 
 from __future__ import annotations
 

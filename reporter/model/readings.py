@@ -1,4 +1,4 @@
-"""What is measured and kept: it turns into JSON and back, and explains itself without the code that made it."""
+"""Readings: a measured metric as it is stored, with its samples, status and reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nightly runs: measured in a folder of their own, compared with the last accepted run, put in place when complete.
+"""Nightly runs: measured in a separate folder, compared with the last accepted run, and moved when complete.
 
 state.py        what is stored of a run: findings, failures, acceptances
 folder.py       the files: the run in progress, the complete run, the baseline

@@ -1,4 +1,4 @@
-"""Accepting findings: accepted.json gets an entry for each; a run without any other finding is the baseline."""
+"""Acceptance of findings: accepted.json gets an entry for each; a run without other findings is the baseline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the records of two runs to findings.
+"""Findings from the records of two runs.
 
 Exact values are compared with the newest record of the architecture, whatever its machine. Times and readings that
 failed on a machine are compared with the record of the same machine only.

@@ -1,4 +1,4 @@
-"""The runs of the history that the level of a time is made of.
+"""The runs of the history that form the level of a time.
 
 A run is left out for the architectures that had findings that were not accepted.
 When a slower time is accepted, its level starts with the accepted run; when it is measured under other settings than

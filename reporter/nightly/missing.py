@@ -1,4 +1,4 @@
-"""Architectures that cannot be found or built: each is a row with the reason, and the run continues without it."""
+"""Architectures that cannot be found or built: each has a row with the reason, and the run continues."""
 
 from __future__ import annotations
 

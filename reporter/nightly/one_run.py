@@ -1,4 +1,4 @@
-"""One nightly run: measure, compare with the last accepted run, put it in place, print one screen."""
+"""One nightly run: measure, compare with the last accepted run, move it into place, print the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a nightly run prints: a headline, the findings in groups, and what to do about each."""
+"""Output of a nightly run: a headline, the findings in groups, and what to do about each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is stored of a nightly run: findings, failures and acceptances, and their files."""
+"""Stored state of nightly runs: findings, failures and acceptances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is chosen by name: architectures from words of the command line, data set, own checkpoints. Imports no torch."""
+"""Selection by name: architectures from the words of the command line, data set and checkpoints."""
 
 from __future__ import annotations
 

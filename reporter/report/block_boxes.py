@@ -1,4 +1,4 @@
-"""From the graph of a block to a few boxes: small operators are folded into the ones that they follow."""
+"""Boxes of a diagram from the graph of a block: small operators are merged into the preceding ones."""
 
 from __future__ import annotations
 

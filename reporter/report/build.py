@@ -1,4 +1,4 @@
-"""The report: from the records of a folder to every file that tells of them."""
+"""Building a report: from the records of a folder to all files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A card per architecture: its idea and paper, its block, what each stage costs, and where the numbers come from."""
+"""Cards of architectures: idea and paper, block, cost of each stage, and the source of the numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Differences in words, in any language of the reports, and in JSON for programs."""
+"""Descriptions of differences, in any language of the reports and as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's table of what can be limited, best network first, with a slider for each limit."""
+"""The table that can be filtered by limits, best architecture first, with a slider for each limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a claim is compared with, and its verdict."""
+"""Verdicts of claims, and the numbers that they are compared with."""
 
 from __future__ import annotations
 

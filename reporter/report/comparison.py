@@ -1,4 +1,4 @@
-"""Records side by side: their order, the columns, the best of each, the Pareto front and what failed."""
+"""The comparison of records: order, columns, best values, the Pareto front and failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings in groups: all with one reason, or of one metric, are one line."""
+"""Grouping of findings: those with the same reason or metric share a line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shares of held-out images: their 95 % intervals, and whether two of them differ."""
+"""Held-out accuracy: 95 % intervals, and whether two accuracies differ."""
 
 from __future__ import annotations
 

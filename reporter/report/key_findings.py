@@ -1,4 +1,4 @@
-"""What was found, in sentences computed from the records; each appears only where its data is there."""
+"""Key findings: sentences computed from the records, each only if its data is available."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words: gettext catalogues compiled in memory, and numbers and dates as the language writes them."""
+"""Languages of a report: gettext catalogs compiled in memory, and formats of numbers and dates."""
 
 from __future__ import annotations
 

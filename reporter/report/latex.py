@@ -1,4 +1,4 @@
-"""Tables as LaTeX: booktabs, and numbers aligned at their decimal mark by siunitx."""
+"""Tables as LaTeX: booktabs, and numbers aligned at the decimal marker by siunitx."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the boxes of a block's graph stand and how the wires between them run: from top to bottom, branches abreast."""
+"""Layout of the boxes and wires of a block's graph: from top to bottom, with parallel branches."""
 
 from __future__ import annotations
 

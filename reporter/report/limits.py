@@ -1,4 +1,4 @@
-"""Which networks fit limits: the one rule behind `reporter choose` and the sliders of the page.
+"""Filtering architectures by limits, for `reporter choose` and the sliders of the page.
 
 A network fits if every limited value is known and not above its limit. It is out if a value is above a limit with its
 whole 95 % interval, and undecided if the interval includes a limit. One that is above no limit but lacks a limited

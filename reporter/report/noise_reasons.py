@@ -1,4 +1,4 @@
-"""Why times are noisy: other programs, too few samples or differing rounds; and all threads slower than one."""
+"""Reasons for noisy times: other programs, few samples or differing rounds; and slower multithreading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a row comes from: the call that measures it again, the machine, the versions and the weights."""
+"""Provenance of a row: the command that measures it again, the machine, the versions and the weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ranks in time as ranges: architectures whose times a run does not distinguish share their ranks."""
+"""Ranks by time as ranges: architectures whose times a run does not distinguish share their ranks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a record says of the make of its network: stages, layers, and the graph of the block it repeats."""
+"""The structure of a model as stored in a record: stages, layers, and the graph of the repeated block."""
 
 from __future__ import annotations
 

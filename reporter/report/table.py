@@ -1,4 +1,4 @@
-"""A table as data: one source for HTML, Markdown, CSV and LaTeX."""
+"""Tables as data: one source for HTML, Markdown, CSV and LaTeX."""
 
 from __future__ import annotations
 

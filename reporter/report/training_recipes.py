@@ -1,4 +1,4 @@
-"""How networks were fine-tuned: from which weights, by which recipe, and what a share of held-out images is worth."""
+"""How models were fine-tuned: initial weights, recipe, and the precision of the accuracy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a Vega-Lite specification to pictures: SVG files, SVG for the page, PNG; and what all charts share.
+"""Vega-Lite charts as SVG files, SVG in the page and PNG, and what all charts share.
 
 Colours that depend on light or dark are drawn as sentinels and replaced afterwards: by CSS variables in the page, by
 the light colours on white in files.

@@ -1,4 +1,4 @@
-"""The evidence for claims: measured in one worker, each piece saved at once and used again while it is good."""
+"""Evidence for claims: measured in one worker, saved at once, and reused while it is valid."""
 
 from __future__ import annotations
 

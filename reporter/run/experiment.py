@@ -1,4 +1,4 @@
-"""From architectures to records, and evidence for claims: plan the jobs, run them, keep every reading at once."""
+"""A run: plans and runs the jobs for architectures and claims, and saves every reading at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which architectures are meant; a worker is asked what only torch, timm or one's own code can say."""
+"""Resolving of architectures; a worker is asked for those that need torch, timm or code of the user."""
 
 from __future__ import annotations
 

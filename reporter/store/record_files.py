@@ -1,4 +1,4 @@
-"""What was measured, on disk: a JSON file per machine and architecture or claim, written at once."""
+"""Files of records: a JSON file per machine and architecture or claim, written at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table for each group of quantities: whatever was measured has its column here, new metrics too."""
+"""A table for each group of metrics, with a column for each metric that was measured."""
 
 from __future__ import annotations
 

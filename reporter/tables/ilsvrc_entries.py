@@ -1,4 +1,4 @@
-"""The entries behind the timeline, each number with its kind and source, and what popular charts get wrong."""
+"""The entries of the timeline with the kind and source of each number, and errors in popular charts."""
 
 from __future__ import annotations
 

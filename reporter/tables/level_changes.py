@@ -1,4 +1,4 @@
-"""Over the nights: every change of level, since when, and with which torch."""
+"""Run history: every change of level, its date and the version of torch."""
 
 from __future__ import annotations
 

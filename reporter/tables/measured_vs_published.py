@@ -1,4 +1,4 @@
-"""Measured beside published: parameters, multiply-adds and depth, with the difference."""
+"""Measured vs. published: parameters, multiply-adds and depth, with the difference."""
 
 from __future__ import annotations
 

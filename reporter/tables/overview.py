@@ -1,4 +1,4 @@
-"""The comparison table: the numbers one looks at first."""
+"""The comparison table with the most important metrics."""
 
 from __future__ import annotations
 

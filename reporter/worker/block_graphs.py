@@ -1,4 +1,4 @@
-"""The block that a network repeats, and its graph as torch.fx traces it from the real module."""
+"""The repeated block of a model, and its graph as traced by torch.fx."""
 
 from __future__ import annotations
 

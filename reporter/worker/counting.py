@@ -1,4 +1,4 @@
-"""Exact counts of one pass, on meta where it can run there: multiply-adds, activations, depth, peak of live memory."""
+"""Exact counts of a forward pass, on meta if possible: multiply-adds, activations, depth, peak memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One job in one fresh process: a network and some metrics, or claims; what is measured goes back at once, as JSON."""
+"""Entry point of a worker: measures metrics of one architecture, or claims, and sends results as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The short fine-tuning: one recipe for every network, readable from top to bottom."""
+"""Fine-tuning: one short recipe for all models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders of images as people have them: which are the two parts, which the classes, and which files are images."""
+"""Image folders: the names of their splits, their classes, and which files are images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network is made of: its layers, as one inference meets them."""
+"""The layers of a model, in the order of one inference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One architecture by its name, where torch may be imported."""
+"""Lookup of an architecture by name, with torchvision and timm."""
 
 from __future__ import annotations
 

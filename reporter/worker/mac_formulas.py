@@ -1,4 +1,4 @@
-"""Multiply-adds of single operators: torch's formulas, those it lacks, and the operators that have none."""
+"""Multiply-adds of operators: the formulas of torch, added ones, and operators without one."""
 
 from __future__ import annotations
 

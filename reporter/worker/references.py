@@ -1,4 +1,4 @@
-"""A network from elsewhere, FILE.py:NAME or package.module:NAME: an Architecture, a module, or what builds a module.
+"""Architectures by reference, FILE.py:NAME or package.module:NAME: an Architecture, a module or a function.
 
 Only the command line and a caller in Python can name one. Its code runs in workers.
 """

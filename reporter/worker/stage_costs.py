@@ -1,4 +1,4 @@
-"""What the parts of a network cost: its stages, whose parameters and multiply-adds sum up to those of the whole."""
+"""Costs of stages: their parameters and multiply-adds add up to those of the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Timing one call: warm up until it has settled, sample until it is known well enough or the time is up."""
+"""Timing of a call: warm up until it is stable, then sample until it is precise or time is up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`reporter ab --a ENV --b ENV`: two environments, timed in turns."""
+"""`reporter ab --a ENV --b ENV`: compares two environments by interleaved measurements."""
 
 from __future__ import annotations
 

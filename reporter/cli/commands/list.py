@@ -1,4 +1,4 @@
-"""`reporter list`: what is known."""
+"""`reporter list`: the available architectures, data sets and metrics."""
 
 from __future__ import annotations
 

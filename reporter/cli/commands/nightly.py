@@ -1,4 +1,4 @@
-"""`reporter nightly --out DIR`: one night, compared with the last accepted one."""
+"""`reporter nightly --out DIR`: a nightly run, compared with the last accepted one."""
 
 from __future__ import annotations
 

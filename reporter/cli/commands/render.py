@@ -1,4 +1,4 @@
-"""`reporter render DIR`: the reports, from the records."""
+"""`reporter render DIR`: rebuilds the reports from the records."""
 
 from __future__ import annotations
 

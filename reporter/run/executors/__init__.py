@@ -1,1 +1,1 @@
-"""Where jobs run: worker processes on this machine, or the nodes of a Ray cluster."""
+"""Executors: worker processes on this machine, or the nodes of a Ray cluster."""

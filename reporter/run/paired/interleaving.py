@@ -1,4 +1,4 @@
-"""Two environments measured in turns: of each pair of calls one is in either, so the machine's drift falls on both."""
+"""Interleaved measurement of two environments: each pair of calls has one in either environment."""
 
 from __future__ import annotations
 

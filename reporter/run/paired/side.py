@@ -1,4 +1,4 @@
-"""One of two environments that are measured in turns: a process that forks a fresh worker for every job.
+"""One of two environments under measurement: a process that forks a fresh worker for every job.
 
 Jobs come as JSON, a line each, on standard input; answers go as JSON lines to standard output. A worker that is ready
 to be timed says so and calls once for every line `turn`, until another line comes.
