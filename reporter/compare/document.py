@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from reporter import documents
-from reporter.compare.differences import Basis, Change, Differences, Gap, Judgement, Kind, Level, Timing
+from reporter.compare.differences import Basis, Change, Differences, Gap, Kind, Level, TimeVerdict, Timing
 from reporter.compare.matching import NO_NUMBER, pairs
 from reporter.documents import comparisons, metric_part
 from reporter.documents.comparisons import ComparedRun, Sides, StillFailing, Verdict
@@ -18,7 +18,7 @@ from reporter.model.settings import FailOn
 from reporter.store.history import PastRun
 from reporter.version import __version__
 
-VERDICTS: dict[Judgement, Verdict] = {
+VERDICTS: dict[TimeVerdict, Verdict] = {
     "regressed": "slower",
     "improved": "faster",
     "unchanged": "unchanged",

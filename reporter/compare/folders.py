@@ -43,8 +43,8 @@ def compare(
 ) -> Differences:
     """What changed from base to new; `past` has earlier runs, oldest first, `level` the accepted times of these."""
     paired = matching.pairs(base, new)
-    timings, bases, left = times.judge(paired, past)
-    levels, without = recent_level.judge(new, past if level is None else level)
+    timings, bases, left = times.verdicts(paired, past)
+    levels, without = recent_level.verdicts(new, past if level is None else level)
     return Differences(
         changes=(*matching.rows(base, new), *matching.changes(paired)),
         timings=tuple(timings),

@@ -27,7 +27,7 @@ def differences(base: Sequence[Record], tonight: Sequence[Record], past: Sequenc
     latest, same = newest(base), {(record.architecture, record.machine): record for record in base}
     exact = [Pair(latest[record.architecture], record) for record in tonight if record.architecture in latest]
     here = [Pair(same[place], record) for record in tonight if (place := (record.architecture, record.machine)) in same]
-    timings, bases, left = times.judge(here, past)
+    timings, bases, left = times.verdicts(here, past)
     return Differences(
         changes=(*matching.rows(base, tonight), *_changes(exact, here)),
         timings=tuple(timings),
@@ -127,7 +127,7 @@ def _slower(row: Row, now: str) -> Finding:
 
 
 def _above(found: Differences) -> Iterator[Row]:
-    yield from found.judged("regressed")
+    yield from found.with_verdict("regressed")
     yield from found.above_level()
 
 
@@ -139,8 +139,8 @@ def _remaining(
     found: Differences, tonight: Sequence[Record], last: NightlyRun | None, known: set[tuple[object, ...]]
 ) -> Iterator[Finding]:
     """Slowdowns of the last run that this one neither confirms nor refutes."""
-    judged: list[Row] = [*found.timings, *found.levels]
-    rows = {(_kind(row), row.architecture, row.quantity.key, row.machine): row for row in judged}
+    compared: list[Row] = [*found.timings, *found.levels]
+    rows = {(_kind(row), row.architecture, row.quantity.key, row.machine): row for row in compared}
     measured = {record.architecture for record in tonight}
     for before in last.findings if last else ():
         if before.kind not in TIMES or before.identity in known or before.architecture not in measured:

@@ -149,7 +149,7 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
         with suppress(ReporterError):  # a full disk hides no finding of this run
             work.folder.promote(compared)  # the history has the values of this run as soon as it is complete
     found = comparison.differences(compared, tonight, before.past) if compared else Differences()
-    levels, without = recent_level.judge(tonight, _level(work, before, tonight, now))
+    levels, without = recent_level.verdicts(tonight, _level(work, before, tonight, now))
     found = replace(found, levels=tuple(levels), without_level=tuple(without))
     findings = comparison.findings(found, tonight, last, work.folder.acceptances().accepted, now)
     if partial:

@@ -98,7 +98,7 @@ def _changed(night: NightlyComparison) -> Iterator[str]:
         "recovered": len(found.of("recovered")),
         "new": len(found.of("new")),
         "for information": len(found.of("information")),
-        "faster": len(found.judged("improved")),
+        "faster": len(found.with_verdict("improved")),
     }
     counts = [*_counts(night), *(f"{count} {word}" for word, count in better.items() if count)]
     if counts:
@@ -136,13 +136,13 @@ def _reasons(night: NightlyComparison) -> list[str]:
         f"{and_more([each.title if each else 'times' for each in what], ENGLISH)} of {and_more(who, ENGLISH)} ({why})"
         for (why, who), what in by_reason(gaps).items()
     ]
-    unjudged: dict[str, set[str]] = {}
+    without_verdict: dict[str, set[str]] = {}
     for row in found.timings:
         if row.floor is None and row.base != row.new:
-            unjudged.setdefault("too few rounds; --preset standard measures enough", set()).add(row.architecture)
+            without_verdict.setdefault("too few rounds; --preset standard measures enough", set()).add(row.architecture)
         elif row.judgement == "noisy":
-            unjudged.setdefault("moved, but within noise", set()).add(row.architecture)
-    return [*made, *(f"times of {and_more(sorted(who), ENGLISH)} ({why})" for why, who in unjudged.items())]
+            without_verdict.setdefault("moved, but within noise", set()).add(row.architecture)
+    return [*made, *(f"times of {and_more(sorted(who), ENGLISH)} ({why})" for why, who in without_verdict.items())]
 
 
 def _still_failing(night: NightlyComparison) -> Iterator[str]:

@@ -108,27 +108,30 @@ class Words:
         """Whether anything changed, how much of what, and what has no verdict where nothing did."""
         _ = self.language._
         counts = {word: len(self.differences.of(kind)) for kind, word in COUNTED.items()}
-        counts |= {SLOWER: len(self.differences.judged("regressed")), FASTER: len(self.differences.judged("improved"))}
+        counts |= {
+            SLOWER: len(self.differences.with_verdict("regressed")),
+            FASTER: len(self.differences.with_verdict("improved")),
+        }
         counts |= {ABOVE: len(self.differences.above_level())}
         parts = [_(word).format(count=count) for word, count in counts.items() if count]
         return _("Changed: {what}").format(what=", ".join(parts)) if parts else self._unchanged()
 
     def _unchanged(self) -> str:
         """That nothing changed, as far as it could be judged, and first what could not be and why."""
-        _, unjudged = self.language._, "; ".join(self._unjudged())
+        _, left_out = self.language._, "; ".join(self._without_verdict())
         floors = [timing.floor for timing in self.differences.timings if timing.floor is not None]
-        if not unjudged:
+        if not left_out:
             return _("Nothing changed.")
         if not floors:
-            return _("Not judged: {what}. Nothing else changed.").format(what=unjudged)
+            return _("Not judged: {what}. Nothing else changed.").format(what=left_out)
         message = _("No change beyond {floor} detected; not judged: {what}.")
-        return message.format(floor=self._share(max(floors)), what=unjudged)
+        return message.format(floor=self._share(max(floors)), what=left_out)
 
-    def _unjudged(self) -> list[str]:
+    def _without_verdict(self) -> list[str]:
         """What has no verdict: files, times of few rounds or in noise, shared drift, what was not compared."""
         _, ngettext, found = self.language._, self.language.ngettext, self.differences
         few = sum(timing.floor is None and timing.base != timing.new for timing in found.timings)
-        noisy = sum(timing.floor is not None for timing in found.judged("noisy"))
+        noisy = sum(timing.floor is not None for timing in found.with_verdict("noisy"))
         counts = (
             (
                 ngettext("{count} file that cannot be read", "{count} files that cannot be read", self.unread),
@@ -186,7 +189,9 @@ class Words:
         machines = {row.machine for row in rows}
         for change in found.changes:
             yield self._change(change, self._place(change, machines))
-        for timing in sorted((*found.judged("regressed"), *found.judged("improved")), key=lambda row: -row.ratio):
+        for timing in sorted(
+            (*found.with_verdict("regressed"), *found.with_verdict("improved")), key=lambda row: -row.ratio
+        ):
             yield self._timing(timing, self._place(timing, machines))
         for level in sorted(found.above_level(), key=lambda row: -row.ratio):
             yield self._level(level, self._place(level, machines))
@@ -201,7 +206,7 @@ class Words:
         for gap in self.differences.gaps:
             parts.setdefault(self._gap(gap), {})[_(gap.quantity.title) if gap.quantity else _("Times")] = None
         lines = [f"{'; '.join(titles)}: {sentence}" for sentence, titles in parts.items()]
-        noisy = sum(timing.floor is not None for timing in self.differences.judged("noisy"))
+        noisy = sum(timing.floor is not None for timing in self.differences.with_verdict("noisy"))
         moved = _("{count} of {all} times moved by more than {share}, but not beyond noise.")
         if noisy:
             lines.append(moved.format(count=noisy, all=len(self.differences.timings), share=f"{MIN_EFFECT:.0%}"))

@@ -1,4 +1,4 @@
-"""Held-out accuracy: 95 % intervals, and whether two accuracies differ."""
+"""Shares of held-out images: their 95 % intervals, and whether two of them differ."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def differ(one: Reading, other: Reading) -> bool:
     if spans[0] is None or spans[1] is None or one.value is None or other.value is None:
         return False
     apart = spans[0][0] > spans[1][1] or spans[1][0] > spans[0][1]
-    min_difference = ONE_SEED if min(len(one.samples), len(other.samples)) < 2 else 0.0
-    return apart and abs(one.value - other.value) > min_difference
+    least = ONE_SEED if min(len(one.samples), len(other.samples)) < 2 else 0.0
+    return apart and abs(one.value - other.value) > least
 
 
 def leader(readings: Sequence[Reading]) -> Reading | None:

@@ -58,7 +58,7 @@ def ab_command(
         if lock:
             lock.close()
     records = [list(book.values()) for book in books]
-    found, failing = paired.judge(*records), still_failing(*records)
+    found, failing = paired.compare_sides(*records), still_failing(*records)
     broken = any(
         not reading.measured or reading.lost
         for book in books

@@ -1,1 +1,1 @@
-"""Executors: worker processes on this machine, or the nodes of a Ray cluster."""
+"""Where jobs run: worker processes on this machine, or the nodes of a Ray cluster."""
