@@ -1,1 +1,1 @@
-"""Charts of the report: one file each, ending in `ENTRIES`, a tuple of `Chart`."""
+"""Which pictures: one file each, ending in `ENTRIES`, a tuple of `Chart`."""

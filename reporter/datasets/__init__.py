@@ -1,1 +1,1 @@
-"""Data sets for fine-tuning: one file each, ending in `ENTRIES`, a tuple of `Dataset`."""
+"""On what networks are fine-tuned: one file per data set, each ending in `ENTRIES`, a tuple of `Dataset`."""

@@ -1,6 +1,6 @@
 """The JSON that programs read, as models: a name has the same meaning in all documents.
 
-comparison.py   `compare --json`, `ab --json`, comparison.json
+comparisons.py  `compare --json`, `ab --json`, comparison.json
 run_files.py    summary.json, history.jsonl
 
 docs/files.md is generated from these models by docs/files.py.

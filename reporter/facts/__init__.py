@@ -1,4 +1,4 @@
-"""Published values with their sources, as CSV and TOML.
+"""Published truth with its sources, as CSV and TOML: never retyped in code.
 
 architectures.csv     what papers and checkpoints state of a network, by our name of it
 families.csv          family, year and paper by the beginning of a network's name

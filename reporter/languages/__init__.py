@@ -1,1 +1,1 @@
-"""Languages: one gettext catalog per language, `<code>.po`; the English texts are in the code."""
+"""Which words: one gettext catalogue per language, `<code>.po`; English stands in the code itself."""
