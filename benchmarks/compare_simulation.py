@@ -101,7 +101,7 @@ def row(case: Case, count: int) -> str:
     cells = [f"{sum(found.changed for found in quiet)} of {count}"]
     for factor in (1.05, 1.10):
         slowed = [simulate(seed, case, factor) for seed in range(count, 2 * count)]
-        hits = sum(SLOWED in {timing.architecture for timing in found.judged("regressed")} for found in slowed)
+        hits = sum(SLOWED in {timing.architecture for timing in found.with_verdict("regressed")} for found in slowed)
         cells.append(f"{hits} of {count}")
     about = f"{case.rounds} | {case.samples} | {case.of_round:.1%} | {case.of_run:.1%} | {case.nights}"
     return f"| {about} | {floor:.1%} | {' | '.join(cells)} |"

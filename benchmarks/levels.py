@@ -47,14 +47,14 @@ def by_timing(accepted: Sequence[Book]) -> set[str]:
     """Compared with the last accepted run, all earlier ones being the history."""
     *before, base, new = accepted
     earlier = [past(each, number) for number, each in enumerate((*before, base))]
-    rows, _, _ = times.judge(pairs(records(base), records(new)), earlier)
+    rows, _, _ = times.verdicts(pairs(records(base), records(new)), earlier)
     return {row.architecture for row in rows if row.judgement == "regressed"}
 
 
 def by_level(accepted: Sequence[Book]) -> set[str]:
     """Compared with the level of all accepted runs."""
     *before, new = accepted
-    rows, _ = recent_level.judge(records(new), [past(each, number) for number, each in enumerate(before)])
+    rows, _ = recent_level.verdicts(records(new), [past(each, number) for number, each in enumerate(before)])
     return {row.architecture for row in rows if row.judgement == "regressed"}
 
 

@@ -125,7 +125,7 @@ def warm(executor: Any, asked: Any) -> None:
     job = Job(architecture="alexnet", metrics=(), device="cpu", conditions=asked.conditions, process="empty")
     waiting = list(executor.slots)
     for slot in waiting:
-        executor.begin(slot, job.model_dump_json(), None)
+        executor.start(slot, job.model_dump_json(), None)
     while waiting:
         heard = executor.listen()
         if heard and isinstance(heard[1], Verdict):

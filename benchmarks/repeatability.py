@@ -139,11 +139,13 @@ def book(comparison: Any, side: str, rounds: int) -> Book:
 
 
 def by_reporter_ab(base: Book, new: Book) -> set[str]:
-    return {timing.architecture for timing in paired.judge(records(base), records(new)).judged("regressed")}
+    return {
+        timing.architecture for timing in paired.compare_sides(records(base), records(new)).with_verdict("regressed")
+    }
 
 
 def by_reporter_compare(base: Book, new: Book) -> set[str]:
-    return {timing.architecture for timing in compare(records(base), records(new)).judged("regressed")}
+    return {timing.architecture for timing in compare(records(base), records(new)).with_verdict("regressed")}
 
 
 def by_threshold(statistic: Callable[[Sequence[float]], float], limit: float, base: Book, new: Book) -> set[str]:

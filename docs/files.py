@@ -17,7 +17,7 @@ from reporter.compare import baseline_file, folders
 from reporter.compare.differences import Basis, Change, Differences, Gap, Timing
 from reporter.compare.environments import About, Import
 from reporter.documents import Document
-from reporter.documents.comparisons import Ab, Comparison, Finding, KeptComparison
+from reporter.documents.comparisons import Ab, ComparisonDocument, FindingRow, StoredComparison
 from reporter.documents.run_files import HistoryLine, Summary
 from reporter.host import files
 from reporter.model import Metric, Reading, Record
@@ -94,14 +94,15 @@ def sections() -> Iterator[tuple[str, int, type[Document], str, Sequence[str], s
         [files.dumps(summary_example())], SNIPPETS["summary"],
     )  # fmt: skip
     yield (
-        "`reporter compare --json`", documents.COMPARE, Comparison, "What changed from one results folder to another.",
+        "`reporter compare --json`", documents.COMPARE, ComparisonDocument,
+        "What changed from one results folder to another.",
         [files.dumps(comparison_example())], SNIPPETS["compare"],
     )  # fmt: skip
     yield (
-        "`comparison.json`", documents.COMPARISON, KeptComparison,
+        "`comparison.json`", documents.COMPARISON, StoredComparison,
         "Written by `reporter nightly` and by runs with `--baseline`: the same keys as `reporter compare --json`, and "
         "those that are listed last.",
-        [files.dumps(kept_example())], SNIPPETS["comparison"],
+        [files.dumps(stored_example())], SNIPPETS["comparison"],
     )  # fmt: skip
     yield (
         "`reporter ab --json`", documents.AB, Ab,
@@ -159,7 +160,7 @@ PLAIN = {str: "text", int: "number", float: "number", bool: "true or false", typ
 def described(model: type[Document]) -> list[str]:
     """A table of the keys of a model, or those that it adds to its base."""
     base = model.__mro__[1]
-    known = base.model_fields if issubclass(base, Comparison) else {}
+    known = base.model_fields if issubclass(base, ComparisonDocument) else {}
     rows = [row(name, field) for name, field in model.model_fields.items() if name not in known]
     return ["| key | value | meaning |", "| --- | --- | --- |", *rows, ""]
 
@@ -230,22 +231,23 @@ def differences() -> Differences:
     return Differences((change,), (slower,), (Basis(MACHINE, rate, 18, True, 1.02, 0.081),), (gap,))
 
 
-def results() -> tuple[folders.Results, folders.Results]:
+def results() -> tuple[folders.ResultsFolder, folders.ResultsFolder]:
     base, new = sides()
-    return folders.Results(Path("before"), (base,)), folders.Results(Path("after"), (new,))
+    return folders.ResultsFolder(Path("before"), (base,)), folders.ResultsFolder(Path("after"), (new,))
 
 
 def comparison_example() -> dict[str, Any]:
     return dated(changes.folders_document(differences(), results(), ("before", "after"), "exact", 1))
 
 
-def kept_example() -> dict[str, Any]:
+def stored_example() -> dict[str, Any]:
     found, names = Differences(differences().changes), ("the last accepted run", "results")
     document = dated(changes.folders_document(found, results(), names, "exact", 1))
-    change = {key: value for key, value in document["changes"][0].items() if key in Finding.model_fields}
+    change = {key: value for key, value in document["changes"][0].items() if key in FindingRow.model_fields}
     finding = {**change, "slowdown": None, "floor": None, "since": NOW, "accepted": False}
-    kept_too = baseline_file.KEPT.dump_python(baseline_file.Kept(names[0], BEFORE, Differences()), mode="json")
-    return {**document, "schema": documents.COMPARISON, "findings": [finding], **kept_too}
+    baseline = baseline_file.BaselineComparison(names[0], BEFORE, Differences())
+    stored = baseline_file.ADAPTER.dump_python(baseline, mode="json")
+    return {**document, "schema": documents.COMPARISON, "findings": [finding], **stored}
 
 
 def ab_example() -> dict[str, Any]:

@@ -156,7 +156,7 @@ def killed(nights: Nights, records: Sequence[Record]) -> None:
     """Leaves the folder as a run that was killed after its records were stored."""
     nights.count += 1
     folder = Folder(nights.out)
-    folder.begin((FIRST + timedelta(days=nights.count - 1)).isoformat())
+    folder.mark_started((FIRST + timedelta(days=nights.count - 1)).isoformat())
     for each in records:
         record_files.save(folder.tonight, each)
 
@@ -193,7 +193,7 @@ def reload_packages() -> None:
     """Makes this process load the installed packages again, as each run of the command does."""
     sys.modules.pop("team_nets", None)
     importlib.invalidate_caches()
-    for cached in (plugins.points, plugins._entries, selection.known):
+    for cached in (plugins.points, plugins._entries, selection.catalog_entries):
         cached.cache_clear()
     plugins._complaints.clear()
 

@@ -10,7 +10,7 @@ from reporter.host.job import Job
 from reporter.model import Metric, Reading, Verdict
 from reporter.registry.catalog import collect
 from reporter.run.request import Request
-from reporter.run.slots import Heard, Slot
+from reporter.run.slots import Event, Slot
 
 METRICS = collect("reporter.metrics", Metric)
 
@@ -63,11 +63,11 @@ class Simulated:
     def gpus(self, asked: bool) -> Sequence[str]:
         return sorted({slot.device for slot in self.slots if slot.device})
 
-    def begin(self, slot: Slot, question: str, timeout: float | None, number: int | None = None) -> None:
+    def start(self, slot: Slot, question: str, timeout: float | None, number: int | None = None) -> None:
         assert slot not in self._running
         self._running[slot] = (Job.model_validate_json(question), self.now)
 
-    def listen(self) -> Heard:
+    def listen(self) -> Event:
         if self._to_say:
             return self._to_say.pop(0)
         if self.away:
@@ -86,7 +86,7 @@ class Simulated:
     def close(self) -> None:
         assert not self._running
 
-    def _die(self, moment: float, node: str) -> Heard:
+    def _die(self, moment: float, node: str) -> Event:
         """What ran there is lost, but for its first reading where half of it was said already."""
         self.now = max(self.now, moment)
         lost = [slot for slot in self.slots if slot.node == node]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from test_run import FAULTY
 
 from reporter.compare import paired
-from reporter.compare.differences import Basis, Change, Differences, Judgement, Timing
+from reporter.compare.differences import Basis, Change, Differences, TimeVerdict, Timing
 from reporter.compare.environments import About, Import
 from reporter.model import Architecture, Metric, Reading, Record, Verdict
 from reporter.model.settings import PRESETS, Conditions
@@ -53,18 +53,18 @@ def sides(seed: int, rounds: int = 10, calls: int = 20, factor: float = 1.0) -> 
 
 def judged(seed: int, rounds: int = 10, calls: int = 20, factor: float = 1.0) -> Differences:
     a, b = sides(seed, rounds, calls, factor)
-    return paired.judge(side(a), side(b))
+    return paired.compare_sides(side(a), side(b))
 
 
 def slower(found: Differences) -> Sequence[str]:
-    return [timing.architecture for timing in found.judged("regressed")]
+    return [timing.architecture for timing in found.with_verdict("regressed")]
 
 
 @given(SEEDS)
 @settings(max_examples=10, deadline=None)
 def test_an_environment_does_not_differ_from_itself(seed: int) -> None:
     a, _ = sides(seed)
-    found = paired.judge(side(a), side(a))
+    found = paired.compare_sides(side(a), side(a))
     assert not found.changed
     assert {timing.ratio for timing in found.timings} == {1.0}
 
@@ -73,7 +73,7 @@ def test_an_environment_does_not_differ_from_itself(seed: int) -> None:
 @settings(max_examples=10, deadline=None)
 def test_swapping_the_sides_swaps_the_judgement(seed: int, factor: float) -> None:
     a, b = sides(seed, factor=factor)
-    there, back = paired.judge(side(a), side(b)), paired.judge(side(b), side(a))
+    there, back = paired.compare_sides(side(a), side(b)), paired.compare_sides(side(b), side(a))
     opposite = {"regressed": "improved", "improved": "regressed"}
     assert [opposite.get(t.judgement, t.judgement) for t in there.timings] == [t.judgement for t in back.timings]
     assert [t.ratio * u.ratio for t, u in zip(there.timings, back.timings, strict=True)] == pytest.approx([1] * 18)
@@ -84,7 +84,7 @@ def test_swapping_the_sides_swaps_the_judgement(seed: int, factor: float) -> Non
 def test_drift_that_falls_on_both_calls_of_a_pair_changes_nothing(seed: int, other: int) -> None:
     a, b = sides(seed)
     drift = np.exp(np.random.default_rng(other).normal(0, 0.5, a.shape))
-    plain, drifted = paired.judge(side(a), side(b)), paired.judge(side(a * drift), side(b * drift))
+    plain, drifted = paired.compare_sides(side(a), side(b)), paired.compare_sides(side(a * drift), side(b * drift))
     assert [t.ratio for t in drifted.timings] == pytest.approx([t.ratio for t in plain.timings])
     assert [t.judgement for t in drifted.timings] == [t.judgement for t in plain.timings]
 
@@ -123,7 +123,7 @@ def about(torch: str = "2.14.1", folder: str = "/a", **variables: str) -> About:
     )  # fmt: skip
 
 
-def row(judgement: Judgement, low: float | None, high: float | None) -> Timing:
+def row(judgement: TimeVerdict, low: float | None, high: float | None) -> Timing:
     ratio = (low * high) ** 0.5 if low and high else 1.04
     floor = 0.081 if low else None
     return Timing(NAME, "m", LATENCY, judgement, 1.0, ratio, False, ratio, low, high, floor, None, None)
@@ -195,11 +195,11 @@ def test_what_fails_in_a_is_no_change_of_b() -> None:
         (bad, bad, "failed in A and B: no memory"),
         (good, skipped, "skipped in B: not timed"),
     ):
-        found = paired.judge(records({NAME: a}), records({NAME: b}))
+        found = paired.compare_sides(records({NAME: a}), records({NAME: b}))
         assert not found.changed
         assert [gap.why for gap in found.gaps] == [why]
         assert why in ab_verdicts.in_words(found, (about(), about()))
-    assert paired.judge(records({NAME: skipped}), records({NAME: bad})).changes == (
+    assert paired.compare_sides(records({NAME: skipped}), records({NAME: bad})).changes == (
         Change("failed", NAME, "made-up", LATENCY, reason="no memory"),
     )
 

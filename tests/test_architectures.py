@@ -21,7 +21,7 @@ from reporter import facts
 from reporter.architectures.torchvision import described, discover
 from reporter.metrics.size import measure as measure_size
 from reporter.model import Architecture
-from reporter.registry.selection import known
+from reporter.registry.selection import catalog_entries
 from reporter.worker.lookup import find
 
 HEADS = {"googlenet": 13_004_888 - 6_624_904, "inception_v3": 27_161_264 - 23_834_568}
@@ -31,7 +31,7 @@ STAGES = {"se_resnet50": (3, 4, 6, 3), "se_resnet101": (3, 4, 23, 3), "se_resnex
 PLAIN = {"se_resnet50": "resnet50", "se_resnet101": "resnet101", "se_resnext50_32x4d": "resnext50_32x4d"}
 TIMM = {"se_resnet50": "seresnet50", "se_resnet101": "seresnet101", "se_resnext50_32x4d": "seresnext50_32x4d"}
 
-every = pytest.mark.parametrize("name", known())
+every = pytest.mark.parametrize("name", catalog_entries())
 
 
 class OnMeta(TorchFunctionMode):
@@ -108,7 +108,7 @@ def test_multiply_adds_are_the_published_count(name: str) -> None:
 
 @every
 def test_says_what_is_to_be_known_of_it(name: str) -> None:
-    entry = known()[name]
+    entry = catalog_entries()[name]
     assert entry.paper.endswith(entry.published["arxiv_or_venue"])
     assert entry.published["paper_title"] in entry.paper
     assert entry.year == entry.published["year"]
@@ -248,8 +248,8 @@ def test_all_classifiers_of_torchvision_are_found() -> None:
 
 
 def test_what_the_lecture_has_is_the_same_entry() -> None:
-    assert [entry.name for entry in discover() if known().get(entry.name) is entry] == sorted(
-        name for name, entry in known().items() if entry.weights
+    assert [entry.name for entry in discover() if catalog_entries().get(entry.name) is entry] == sorted(
+        name for name, entry in catalog_entries().items() if entry.weights
     )
 
 

@@ -20,7 +20,7 @@ from reporter.cli.main import command as program
 from reporter.metrics import structure as metric
 from reporter.model import Reading, Record
 from reporter.model.settings import Settings, settings
-from reporter.registry.selection import known
+from reporter.registry.selection import catalog_entries
 from reporter.report import block_boxes, build, cards, diagrams, formats, layout, provenance, record_structure
 from reporter.report.comparison import compare
 from reporter.report.language import language
@@ -62,10 +62,10 @@ def drawn(name: str) -> layout.Diagram:
 # What a network is made of
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", catalog_entries())
 def test_stages_and_layers_sum_up_to_the_network(name: str) -> None:
     """Parameters by the facts' published count where there is one, multiply-adds to the third digit of G."""
-    parts, row = record_structure.stages(told(name)), known()[name].published
+    parts, row = record_structure.stages(told(name)), catalog_entries()[name].published
     parameters, macs = sum(stage.parameters for stage in parts), sum(stage.macs for stage in parts)
     heads = {"inception_v3": 27_161_264 - 23_834_568}.get(name, 0)
     assert parameters == row.get("params_counted", parameters) - heads
@@ -252,7 +252,7 @@ def test_branches_stand_side_by_side() -> None:
     assert len({round(box.left + box.right) for box in diagram.boxes[1:-1]}) >= 6
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", catalog_entries())
 @pytest.mark.parametrize("tongue", [ENGLISH, RUSSIAN], ids=["en", "ru"])
 def test_no_box_overlaps_another_and_no_wire_crosses_a_box(name: str, tongue: Any) -> None:
     block = record_structure.block(told(name))
@@ -303,7 +303,7 @@ def test_a_network_that_cannot_be_traced_says_so() -> None:
     readings = measure(metric.ENTRIES[0], subject(own(build=lambda classes: Moody())))
     (reason,) = (reading.reason for reading in readings if reading.status == "unsupported")
     assert reason.startswith("torch.fx cannot trace it: ")
-    assert RUSSIAN.said(reason).startswith("torch.fx не может")
+    assert RUSSIAN.translate(reason).startswith("torch.fx не может")
 
 
 # How it is told
@@ -353,13 +353,13 @@ def test_a_stranger_gets_a_card_without_words_of_others() -> None:
     assert (bare.drawing, bare.costs, bare.tables) == (None, (), ())
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", catalog_entries())
 def test_the_lecture_has_an_idea_and_a_paper_for_each(name: str) -> None:
     row = facts.card(name)
     assert len(re.findall(r"\.(?: |$)", row["idea"])) == 2, "two sentences"
     assert row["changed"].endswith(".")
     assert RUSSIAN._(row["idea"]) != row["idea"]
-    entry = known()[name]
+    entry = catalog_entries()[name]
     record = told(name).model_copy(update={"family": entry.family, "paper": entry.paper})
     assert cards.link(record).startswith("https://")
 

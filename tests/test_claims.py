@@ -18,7 +18,7 @@ from reporter import facts
 from reporter.cli.progress import Lines
 from reporter.model import Claim, Evidence, ReporterError
 from reporter.registry.catalog import collect
-from reporter.registry.selection import known
+from reporter.registry.selection import catalog_entries
 from reporter.report import build, formats
 from reporter.report.claim_sections import SYMBOLS, try_claims
 from reporter.report.claim_verdicts import Answer
@@ -249,7 +249,7 @@ def test_bottlenecks_by_depth(numbers: Mapping[str, dict[str, float]]) -> None:
 
 def test_when_evidence_is_measured() -> None:
     """In runs without --metrics that measure networks of the lecture, and where it is asked for."""
-    ours, lenet = [known()["resnet18"]], [replace(known()["resnet18"], name="lenet5")]
+    ours, lenet = [catalog_entries()["resnet18"]], [replace(catalog_entries()["resnet18"], name="lenet5")]
     assert choose_claims((), ours) == choose_claims(("size", "claims"), lenet) == tuple(CLAIMS.values())
     assert choose_claims((), lenet) == choose_claims(("size",), ours) == ()
     metrics = choose_metrics(("claims",))

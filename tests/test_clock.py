@@ -6,20 +6,20 @@ from time import perf_counter, sleep
 
 import pytest
 
-from reporter.worker.timing import cpu_timer, known, sample, warm_up
+from reporter.worker.timing import cpu_timer, is_precise, sample, warm_up
 
 pytestmark = pytest.mark.xdist_group("timing")
 
 
 def test_a_sleep_takes_as_long_as_it_says() -> None:
-    samples = sample(lambda: sleep(0.01), cpu_timer, seconds=0.3, goal=0.0, least=3)
+    samples = sample(lambda: sleep(0.01), cpu_timer, seconds=0.3, goal=0.0, min_samples=3)
     assert len(samples) >= 6
     assert all(0.01 <= seconds < 0.1 for seconds in samples)
 
 
 def test_time_is_up_but_the_least_is_taken() -> None:
     start = perf_counter()
-    samples = sample(lambda: sleep(0.05), cpu_timer, seconds=0.01, goal=0.0, least=3)
+    samples = sample(lambda: sleep(0.05), cpu_timer, seconds=0.01, goal=0.0, min_samples=3)
     assert len(samples) == 3
     assert perf_counter() - start < 2
 
@@ -38,6 +38,6 @@ def test_warm_up_goes_on_until_two_windows_agree() -> None:
 
 
 def test_known_needs_six_samples_and_a_narrow_interval() -> None:
-    assert not known([1.0] * 5, 0.02)
-    assert known([1.0] * 6, 0.02)
-    assert not known([1.0, 1.2] * 5, 0.02)
+    assert not is_precise([1.0] * 5, 0.02)
+    assert is_precise([1.0] * 6, 0.02)
+    assert not is_precise([1.0, 1.2] * 5, 0.02)

@@ -24,7 +24,7 @@ from samples import ROWS, lecture, record
 from reporter.cli.progress import progress
 from reporter.compare import noise
 from reporter.compare.differences import Differences
-from reporter.compare.folders import Results, compare, compare_results
+from reporter.compare.folders import ResultsFolder, compare, compare_results
 from reporter.compare.times import TAKEN_OVER
 from reporter.host import files
 from reporter.model import Reading, Record
@@ -110,9 +110,9 @@ def test_one_network_that_is_slower_in_all_rounds_is_found_and_no_other(
     base = [r for r in simulated(seed, case) if r.architecture in names]
     new = [r for r in simulated(seed + 1, case, {name: factor}) if r.architecture in names]
     found = compare(base, new)
-    assert {t.architecture for t in found.judged("regressed")} == {name}
-    assert not found.judged("improved")
-    assert found.judged("regressed")[0].ratio == pytest.approx(factor, rel=0.05)
+    assert {t.architecture for t in found.with_verdict("regressed")} == {name}
+    assert not found.with_verdict("improved")
+    assert found.with_verdict("regressed")[0].ratio == pytest.approx(factor, rel=0.05)
 
 
 @given(SEEDS, st.randoms(use_true_random=False))
@@ -160,7 +160,7 @@ def test_no_false_alarm_in_200_comparisons_of_equal_runs() -> None:
 @pytest.mark.parametrize(("case", "factor", "least"), [(STANDARD, 1.10, 80), (THOROUGH, 1.05, 75), (THOROUGH, 1.1, 95)])
 def test_a_slower_network_is_found(case: Case, factor: float, least: int) -> None:
     found = [simulate(seed, case, factor) for seed in range(1000, 1100)]
-    assert sum(SLOWED in {t.architecture for t in each.judged("regressed")} for each in found) >= least
+    assert sum(SLOWED in {t.architecture for t in each.with_verdict("regressed")} for each in found) >= least
 
 
 def test_throughput_is_judged_as_time() -> None:
@@ -215,8 +215,8 @@ def test_the_rank_test_alone_gives_no_verdict() -> None:
     case = Case(rounds=3, samples=300, of_round=0.05)
     found = [compare(simulated(seed, case), simulated(seed + 100, case)) for seed in range(10)]
     assert not any(each.changed for each in found)
-    assert sum(len(each.judged("noisy")) for each in found) > 10
-    assert all(timing.reason for each in found for timing in each.judged("noisy"))
+    assert sum(len(each.with_verdict("noisy")) for each in found) > 10
+    assert all(timing.reason for each in found for timing in each.with_verdict("noisy"))
 
 
 def test_few_rounds_are_not_judged() -> None:
@@ -238,8 +238,8 @@ def test_a_headline_has_what_was_not_judged() -> None:
     assert headline(compare(lecture(), other)).startswith(
         "Not judged: MACs of 18 networks (taken under other settings (image_size None, then 96))."
     )
-    noisy = next(found for seed in range(1, 60) if (found := _unchanged(seed)) and found.judged("noisy"))
-    count = len(noisy.judged("noisy"))
+    noisy = next(found for seed in range(1, 60) if (found := _unchanged(seed)) and found.with_verdict("noisy"))
+    count = len(noisy.with_verdict("noisy"))
     told = (
         rf"No change beyond [\d.]+ % detected; not judged: {count} noisy times?(; [^;]+ a change that all share .*)?\."
     )
@@ -284,8 +284,8 @@ def test_the_run_that_is_compared_is_not_part_of_its_noise() -> None:
     earlier = [past(times(chance, calm, {}), night) for night in range(6)]
     step = times(np.random.default_rng(6), calm, {SLOWED: 2.0})
     tonight = replace(past(step, 7), moment="2026-12-01T00:00:00+00:00")
-    base = Results(Path("base"), tuple(simulated(1, calm)), tuple(earlier))
-    new = Results(Path("new"), tuple(records(step)), (*earlier, tonight))
+    base = ResultsFolder(Path("base"), tuple(simulated(1, calm)), tuple(earlier))
+    new = ResultsFolder(Path("new"), tuple(records(step)), (*earlier, tonight))
     assert compare_results(base, new) == compare(base.records, new.records, earlier)
     assert compare_results(base, new) != compare(base.records, new.records, new.history)
 

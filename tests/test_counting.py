@@ -173,10 +173,10 @@ def test_each_verdict_is_given_to_a_network_that_deserves_it(verdict: str) -> No
 
 
 def test_verdicts_of_two_counters() -> None:
-    assert fvcore_macs.judge(100, {"conv": 100}, {}) == ("agree", {})
-    assert fvcore_macs.judge(100, {"conv": 100, "batch_norm": 7}, {}) == ("differ", {"batch_norm": 7})
-    assert fvcore_macs.judge(100, {"conv": 60}, {"aten::fft": 1}) == ("undercount", {"aten::fft": 1, "missing": 40})
-    assert fvcore_macs.judge(100, {"conv": 120}, {}) == ("differ", {"unexplained": 20})
+    assert fvcore_macs.agreement(100, {"conv": 100}, {}) == ("agree", {})
+    assert fvcore_macs.agreement(100, {"conv": 100, "batch_norm": 7}, {}) == ("differ", {"batch_norm": 7})
+    assert fvcore_macs.agreement(100, {"conv": 60}, {"aten::fft": 1}) == ("undercount", {"aten::fft": 1, "missing": 40})
+    assert fvcore_macs.agreement(100, {"conv": 120}, {}) == ("differ", {"unexplained": 20})
 
 
 @different

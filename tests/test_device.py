@@ -58,7 +58,9 @@ ENTRY = Architecture("small", "Test", 2026, "none", small, input_size=SIZE)
 REMEMBERING = Architecture("remembering", "Test", 2026, "none", Remembering, input_size=SIZE)
 
 
-def in_turns(call: timing.Call, timer: timing.Timer, *, seconds: float, goal: float, least: int) -> tuple[float, ...]:
+def in_turns(
+    call: timing.Call, timer: timing.Timer, *, seconds: float, goal: float, min_samples: int
+) -> tuple[float, ...]:
     """As `ab` samples: warm, then single calls."""
     timing.warm_up(call, timer, seconds)
     return tuple(timer(call, 1)[0] for _ in range(6))
@@ -209,7 +211,7 @@ FAULTS: dict[str, tuple[Any, str, str, str]] = {
     "latency in rows": (timing, "timer", TIMER, "row_timer"),
     "throughput call by call": (timing, "timer", TIMER, "waiting_timer"),
     "rows not divided": (timing, "row_timer", " / ROW for", " for"),
-    "CPU timer": (latency, "_timed", "clock.timer(subject.place, rows)", "clock.cpu_timer"),
+    "CPU timer": (latency, "_timed", "timing.timer(subject.place, rows)", "timing.cpu_timer"),
     "device 0 for all": (Device, "index", "int(", "0 * int("),
     "device 0 synchronized": (Device, "synchronize", "self.index", "0"),
     "nothing synchronized": (Device, "synchronize", "if self.runtime:", "if not self:"),

@@ -20,7 +20,7 @@ from test_compare import LATENCY, NETWORKS, SLOWED, changed, copied, simulated
 from reporter import documents
 from reporter.cli.commands.compare import compare_command
 from reporter.compare import baseline_file, folders
-from reporter.documents.comparisons import Ab, Comparison, KeptComparison
+from reporter.documents.comparisons import Ab, ComparisonDocument, StoredComparison
 from reporter.documents.run_files import HistoryLine, Summary
 from reporter.host import files
 from reporter.model import Record
@@ -30,7 +30,7 @@ from reporter.store import record_files
 
 PAGE = ROOT / "docs" / "files.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-MODELS = {model.__name__: model for model in (Summary, Comparison, KeptComparison, Ab, HistoryLine)}
+MODELS = {model.__name__: model for model in (Summary, ComparisonDocument, StoredComparison, Ab, HistoryLine)}
 EXAMPLES = re.findall(r"<!-- example: (\w+) -->\n```json\n(.*?)\n```", TEXT, re.DOTALL)
 SNIPPETS = re.findall(r"```python\n(.*?)\n```", TEXT, re.DOTALL)
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
@@ -66,7 +66,7 @@ def test_the_examples_are_valid() -> None:
         MODELS[name].model_validate_json(text)
     assert {name for name, _ in EXAMPLES} == set(MODELS)
     with pytest.raises(ValueError, match="extra"):
-        Comparison.model_validate({**json.loads(dict(EXAMPLES)["Comparison"]), "unknown": 1})
+        ComparisonDocument.model_validate({**json.loads(dict(EXAMPLES)["ComparisonDocument"]), "unknown": 1})
 
 
 class Killed(BaseException):
@@ -126,7 +126,7 @@ def test_the_snippets_run_on_real_output(nights: Nights, tmp_path: Path) -> None
 
 def test_a_nightly_run_for_programs(nights: Nights) -> None:
     found = read(nights.out / baseline_file.NAME)
-    KeptComparison.model_validate(found)
+    StoredComparison.model_validate(found)
     assert (found["exit_code"], found["fail_on"]) == (1, "exact")
     assert {"exact", "any"} <= set(found["fails"]) <= set(get_args(FailOn)) - {"never"}
     base, new = (found["sides"][side] for side in ("base", "new"))
@@ -201,7 +201,7 @@ def test_compare_has_both_sides_what_still_fails_and_the_exit_code(tmp_path: Pat
     for gate, code in (("exact", 1), ("timing", 0), ("never", 0)):
         done = CliRunner().invoke(compare_command, [str(base), str(new), "--json", "--fail-on", gate])
         found = json.loads(done.stdout, parse_constant=pytest.fail)
-        Comparison.model_validate(found)
+        ComparisonDocument.model_validate(found)
         assert (done.exit_code, found["exit_code"], found["fail_on"]) == (code, code, gate)
         assert {"exact", "any"} <= set(found["fails"])
         assert "timing" not in found["fails"]
@@ -220,19 +220,21 @@ def test_compare_refuses_two_formats(tmp_path: Path) -> None:
 
 
 def test_an_older_comparison_is_still_read(tmp_path: Path) -> None:
-    found = baseline_file.Kept("base", "2026-01-01", folders.compare(made(), [MACS(each) for each in made()]))
-    files.write(tmp_path / baseline_file.NAME, files.dumps(baseline_file.KEPT.dump_python(found, mode="json")))
-    assert baseline_file.kept(tmp_path) == found
-    baseline_file.keep(tmp_path, found, words.as_json(found.differences, "base", "new"))
-    assert baseline_file.kept(tmp_path) == found
-    KeptComparison.model_validate(read(tmp_path / baseline_file.NAME))
+    found = baseline_file.BaselineComparison(
+        "base", "2026-01-01", folders.compare(made(), [MACS(each) for each in made()])
+    )
+    files.write(tmp_path / baseline_file.NAME, files.dumps(baseline_file.ADAPTER.dump_python(found, mode="json")))
+    assert baseline_file.load(tmp_path) == found
+    baseline_file.save(tmp_path, found, words.as_json(found.differences, "base", "new"))
+    assert baseline_file.load(tmp_path) == found
+    StoredComparison.model_validate(read(tmp_path / baseline_file.NAME))
 
 
 def test_every_document_has_its_own_number() -> None:
     numbers = {name: getattr(documents, name) for name in ("SUMMARY", "COMPARE", "COMPARISON", "AB", "HISTORY")}
     assert json.loads(dict(EXAMPLES)["Summary"])["schema"] == numbers["SUMMARY"] == 1
     for name, number in zip(
-        ("Comparison", "KeptComparison", "Ab", "HistoryLine"), list(numbers.values())[1:], strict=True
+        ("ComparisonDocument", "StoredComparison", "Ab", "HistoryLine"), list(numbers.values())[1:], strict=True
     ):
         assert json.loads(dict(EXAMPLES)[name])["schema"] == number
 
@@ -247,7 +249,7 @@ def test_the_command_itself(tmp_path: Path) -> None:
     base = copied(out, tmp_path / "base", "parameters", samples=(7,))
     done = run("--out", out, *options, "--fresh", "--baseline", base, "--fail-on", "exact")
     assert done.returncode == 1
-    KeptComparison.model_validate(found := read(out / "comparison.json"))
+    StoredComparison.model_validate(found := read(out / "comparison.json"))
     assert (found["exit_code"], found["sides"]["base"]["run"] != found["sides"]["new"]["run"]) == (1, True)
     lines = history(out)
     for line in lines:

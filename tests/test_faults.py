@@ -162,7 +162,7 @@ def test_what_a_killed_run_left_half_written_is_removed_by_the_next(results: Pat
         (place / f".alexnet.json.{ended.pid}").write_text("half")
         (place / f".alexnet.json.{os.getppid()}").write_text("another process writes it now")
         (place / ".mine").write_text("not ours")
-    files.hold(results).close()
+    files.lock(results).close()
     for place in places:
         names = {path.name for path in place.glob(".*")} - {".lock"}
         assert names == {f".alexnet.json.{os.getppid()}", ".mine"}
@@ -313,8 +313,8 @@ from reporter.host import interrupts
 
 interrupts.listen()
 try:
-    with interrupts.held_back():
-        with interrupts.held_back():
+    with interrupts.deferred():
+        with interrupts.deferred():
             os.kill(os.getpid(), signal.SIGINT)
         print("inside")
     print("after")

@@ -257,10 +257,10 @@ def comparison() -> dict[str, Any]:
     slower = copy.deepcopy(originals())
     for document in slower:
         document["readings"]["macs"]["samples"][0] += 1
-    found = baseline_file.Kept(
+    found = baseline_file.BaselineComparison(
         "base", "2026-01-01", differences(base, [Record.model_validate(document) for document in slower])
     )
-    made: dict[str, Any] = baseline_file.KEPT.dump_python(found, mode="json")
+    made: dict[str, Any] = baseline_file.ADAPTER.dump_python(found, mode="json")
     return made
 
 
@@ -277,7 +277,7 @@ CONTENTS = st.lists(
 def test_a_broken_comparison_is_told_or_left_out(folder: Path, compared: bytes, code: str) -> None:
     (folder / baseline_file.NAME).write_bytes(compared)
     try:
-        changed = baseline_file.kept(folder)
+        changed = baseline_file.load(folder)
     except ReporterError:
         return
     made = compare([Record.model_validate(document) for document in originals()])

@@ -292,8 +292,8 @@ def test_a_level_that_differs_between_runs_is_reported_not_averaged() -> None:
     assert moved.interval[1] < 0.06
     assert moved.verdict.status == "noisy"
     assert moved.verdict.reason == "the median was 71 ms in the run of 25 Nov and 48 ms in that of 28 Nov"
-    assert "28 Nov" in language("ru").said(moved.verdict.reason)
-    assert "запуске" in language("ru").said(moved.verdict.reason)
+    assert "28 Nov" in language("ru").translate(moved.verdict.reason)
+    assert "запуске" in language("ru").translate(moved.verdict.reason)
     times = comparison.times("quiet", KEY)
     assert times.ratio("other1", "moved").ratio == pytest.approx(0.2 * 1.3, rel=0.02)
     assert not times.differ("moved", "only_old"), "times of two days do not differ for that"

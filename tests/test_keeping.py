@@ -17,13 +17,13 @@ from reporter.compare.folders import compare
 from reporter.model import Reading, Record, Verdict
 from reporter.model.readings import Origin
 from reporter.model.settings import Settings
-from reporter.registry.selection import known
+from reporter.registry.selection import catalog_entries
 from reporter.report import build
 from reporter.run import experiment
 from reporter.run.ledger import joined
 from reporter.run.paired import paired_run
 from reporter.run.request import Request
-from reporter.run.slots import Heard, Slot
+from reporter.run.slots import Event, Slot
 from reporter.store import record_files
 
 KEY = "latency_cpu_1thread"
@@ -62,7 +62,7 @@ class Failing(Simulated):
 
     failing: dict[int, Verdict] = {}
 
-    def listen(self) -> Heard:
+    def listen(self) -> Event:
         heard = super().listen()
         job = self.done[-1].job if self.done else None
         if heard and job and job.process == "timing cpu" and (verdict := self.failing.get(job.round)):
@@ -252,7 +252,7 @@ OLD = Path(__file__).parent / "data" / "resnet18.0.1.0.json"
 def test_a_record_of_reporter_0_1_0_is_read_compared_and_reused(tmp_path: Path) -> None:
     """It lists the effort, and no origins; rounds are added to those that it has."""
     found = Record.model_validate_json(OLD.read_bytes())
-    old = found.model_copy(update={"definition": definition_of_0_1_0(known()["resnet18"])})
+    old = found.model_copy(update={"definition": definition_of_0_1_0(catalog_entries()["resnet18"])})
     assert not any(reading.origins for reading in old.readings.values())
     assert not compare([old], [old]).gaps
     about = {"machine": old.machine, "machine_facts": old.machine_facts, "environment": old.environment}
@@ -263,7 +263,9 @@ def test_a_record_of_reporter_0_1_0_is_read_compared_and_reused(tmp_path: Path) 
         conditions = Settings(preset="standard").conditions().model_copy(update={"rounds": rounds})
         devices = {"cpu": "cpu", "any": "cpu"}
         metrics = {name: METRICS[name] for name in names}
-        return Request(tmp_path, [known()["resnet18"]], metrics, devices, conditions, about=about, no_cuda="none")
+        return Request(
+            tmp_path, [catalog_entries()["resnet18"]], metrics, devices, conditions, about=about, no_cuda="none"
+        )
 
     executor = Simulated([Slot("", "", about)])
     before = len(old.readings[KEY].rounds)

@@ -47,11 +47,11 @@ def test_plurals() -> None:
 
 
 def test_sentences_of_records_are_translated() -> None:
-    said = language("ru").said
-    assert said("the 95 % interval spans 48% of the median") == "95-процентный интервал занимает 48% медианы"
-    assert said("no such sentence and nothing else") == "no such sentence and nothing else"
-    assert said(None) == ""
-    assert language("en").said("anything") == "anything"
+    translate = language("ru").translate
+    assert translate("the 95 % interval spans 48% of the median") == "95-процентный интервал занимает 48% медианы"
+    assert translate("no such sentence and nothing else") == "no such sentence and nothing else"
+    assert translate(None) == ""
+    assert language("en").translate("anything") == "anything"
 
 
 def test_names_dates_and_numbers() -> None:

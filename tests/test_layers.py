@@ -209,3 +209,21 @@ def test_only_the_command_line_prints() -> None:
         name for name, path in MODULES.items() if "print(" in path.read_text() or "click.echo(" in path.read_text()
     }
     assert {name for name in printing if name.split(".")[0] != "cli"} <= {"host.printing"}
+
+
+def test_no_two_classes_have_one_name() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for name in MODULES:
+        for node in ast.walk(TREES[name]):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(name)
+    assert not {name: modules for name, modules in places.items() if len(modules) > 1}
+
+
+def test_no_two_modules_have_one_name() -> None:
+    """Modules of cli/commands have the names of their commands."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for name, path in MODULES.items():
+        if path.name not in ("__init__.py", "__main__.py") and not name.startswith("cli.commands."):
+            places[name.rpartition(".")[2]].append(name)
+    assert not {name: modules for name, modules in places.items() if len(modules) > 1}

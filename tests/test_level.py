@@ -52,7 +52,7 @@ def noise(seed: int, runs: int = 15, architectures: int = 18) -> Log:
 
 
 def judged(runs: Sequence[Run]) -> dict[str, Level]:
-    rows, _ = recent_level.judge(records(runs[-1]), before(runs))
+    rows, _ = recent_level.verdicts(records(runs[-1]), before(runs))
     return {row.architecture: row for row in rows}
 
 
@@ -133,7 +133,9 @@ def test_values_that_were_read_again_are_no_runs() -> None:
     """Values equal to the ones before to the last bit are not compared, and are no part of a level."""
     logs = noise(1, 6)
     assert judged(made(np.vstack([logs, logs[-1:]]))) == {}
-    rows, gaps = recent_level.judge(records(made(logs)[-1]), before(made(np.vstack([logs[:4], logs[3:4], logs[-1:]]))))
+    rows, gaps = recent_level.verdicts(
+        records(made(logs)[-1]), before(made(np.vstack([logs[:4], logs[3:4], logs[-1:]])))
+    )
     assert rows == []
     assert {gap.why for gap in gaps} == {"fewer than 5 accepted runs on this machine"}
 

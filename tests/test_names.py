@@ -116,7 +116,7 @@ def test_comparisons(name: str, reason: str) -> None:
     assert_unlinked(in_markdown(found, [legible(f"{name}: not a record")]))
     assert f"`{legible(name)}`" in in_markdown(found) or "`" in name or "|" in name or " " in name
     now = "2026-11-02T02:17:00+00:00"
-    night = screen.Night(
+    night = screen.NightlyComparison(
         new, Baseline(tuple(base)), found, findings(found, new, None, (), now), failing(new, None, now), now=now
     )
     shown = [screen.headline(night), *screen.lines(night.findings, "results")]

@@ -225,7 +225,7 @@ def test_an_entry_point_may_name_a_module_an_entry_or_several(monkeypatch: pytes
 def test_a_package_may_have_its_own_of_what_only_torchvision_has(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then it is meant by the name, in globs and in sets alike, as a worker finds it."""
     mine = Architecture("vit_b_16", "ViT", 2026, "none", print)
-    monkeypatch.setattr(selection, "known", lambda: {"vit_b_16": mine})
+    monkeypatch.setattr(selection, "catalog_entries", lambda: {"vit_b_16": mine})
     for word in ("vit_b_16", "vit_b_*", "torchvision", "all"):
         found = {entry.name: entry for entry in selection.select(word, discover)}
         assert found["vit_b_16"] is mine

@@ -19,7 +19,7 @@ from reporter.compare.folders import compare
 from reporter.host.files import dumps
 from reporter.model import Architecture, ReporterError
 from reporter.model.settings import Settings
-from reporter.registry.selection import known
+from reporter.registry.selection import catalog_entries
 from reporter.report import build, claim_verdicts
 from reporter.run import experiment
 from reporter.run.request import Request
@@ -55,9 +55,9 @@ def test_the_warning_names_the_line_that_imports() -> None:
 @pytest.mark.parametrize("path", REFERENCE, ids=lambda path: path.stem)
 def test_records_from_before_the_move_have_the_definitions_of_today(path: Path) -> None:
     record = record_files.load(path)
-    assert known()[record.architecture].is_defined_by(record.definition)
+    assert catalog_entries()[record.architecture].is_defined_by(record.definition)
     changed = record.definition[:-1] + ("0" if record.definition[-1] != "0" else "1")
-    assert not known()[record.architecture].is_defined_by(changed)
+    assert not catalog_entries()[record.architecture].is_defined_by(changed)
 
 
 @pytest.mark.parametrize("path", REFERENCE, ids=lambda path: path.stem)
@@ -74,7 +74,7 @@ def test_readings_from_before_the_move_are_reused(path: Path, tmp_path: Path) ->
         return Request(tmp_path, [architecture], metrics, devices, conditions, about=about, no_cuda="none")
 
     executor = Simulated([Slot("", "", about)])
-    entry = known()[record.architecture]
+    entry = catalog_entries()[record.architecture]
     assert experiment.run(request(entry), executor, Lines(StringIO())).jobs == 0
     again = record_files.load(record_files.record_path(tmp_path, record.machine, record.architecture))
     measured = {key: reading for key, reading in record.readings.items() if reading.measured}

@@ -212,7 +212,7 @@ def test_two_workers_of_this_machine_at_a_time(tmp_path: Path) -> None:
     executor = LocalExecutor()
     executor.slots = [Slot("", device, machine.about()) for device in GPUS]
     for number, each in enumerate(executor.slots):
-        executor.begin(each, MeasureClaims(names=("split_kernel", "block_weights")).model_dump_json(), 60.0, number)
+        executor.start(each, MeasureClaims(names=("split_kernel", "block_weights")).model_dump_json(), 60.0, number)
     heard: dict[Slot, list] = {each: [] for each in executor.slots}
     while not all(said and isinstance(said[-1], Verdict) for said in heard.values()):
         where, said = executor.listen()
@@ -220,7 +220,7 @@ def test_two_workers_of_this_machine_at_a_time(tmp_path: Path) -> None:
     for said in heard.values():
         assert [message.get("claim") for message in said[:-1]] == ["split_kernel", "block_weights", None]
         assert said[-1] == Verdict("ok", None)
-    executor.begin(executor.slots[1], MeasureClaims(names=("split_kernel",)).model_dump_json(), 0.01)
+    executor.start(executor.slots[1], MeasureClaims(names=("split_kernel",)).model_dump_json(), 0.01)
     assert executor.listen() == (executor.slots[1], Verdict("timeout", "not done after 0 s"))
     executor.close()
 

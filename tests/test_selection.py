@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reporter import facts
 from reporter.architectures.torchvision import discover
 from reporter.model import Architecture, ReporterError
-from reporter.registry.selection import dataset, datasets, known, select
+from reporter.registry.selection import catalog_entries, dataset, datasets, select
 from reporter.worker.lookup import find
 
 LECTURE = [
@@ -30,7 +30,7 @@ def names(*words: str) -> list[str]:
 
 def test_the_lecture_comes_in_its_order_without_torchvision() -> None:
     assert [entry.name for entry in select("lecture", never)] == LECTURE
-    assert set(known()) == set(LECTURE)
+    assert set(catalog_entries()) == set(LECTURE)
 
 
 @given(st.lists(st.sampled_from(LECTURE), min_size=1))

@@ -13,7 +13,7 @@ from commands import call
 from networks import definition_of_0_1_0
 
 from reporter.model import Architecture, sources
-from reporter.registry.selection import known
+from reporter.registry.selection import catalog_entries
 from reporter.run import roster
 from reporter.worker import references
 
@@ -197,14 +197,14 @@ def test_arguments_of_a_partial_and_of_an_enclosing_function_count() -> None:
 
 
 def test_the_architectures_of_one_file_are_apart_and_need_no_torch() -> None:
-    entries = known()
+    entries = catalog_entries()
     digests = {name: entry.definition for name, entry in entries.items()}
     assert len(set(digests.values())) == len(digests)
     assert all(digest.startswith(sources.PREFIX) for digest in digests.values())
 
 
 def test_a_definition_of_reporter_0_1_0_is_that_of_the_whole_file() -> None:
-    entry = known()["resnet18"]
+    entry = catalog_entries()["resnet18"]
     other = Architecture("resnet18", "ResNet", 2015, "", entry.build, learning_rate=1)
     old = definition_of_0_1_0(entry)
     assert entry.is_defined_by(entry.definition)

@@ -68,7 +68,7 @@ def test_a_disturbed_round_makes_a_time_noisy_and_says_why() -> None:
     assert steady.verdict.status == "ok"
     disturbed = steady.model_copy(update={"detail": {FOREIGN_LOAD: [0.01, 0.38]}})
     assert disturbed.verdict == ("noisy", "other programs kept 38% of the processors busy")
-    assert "38%" in language("ru").said(disturbed.verdict.reason) != disturbed.verdict.reason
+    assert "38%" in language("ru").translate(disturbed.verdict.reason) != disturbed.verdict.reason
     quiet = steady.model_copy(update={"detail": {FOREIGN_LOAD: [0.01, 0.02]}})
     assert quiet.verdict.status == "ok"
 
@@ -82,9 +82,9 @@ def test_rounds_join_their_samples_and_their_lists() -> None:
 
 def test_too_short_a_time_says_nothing_of_others() -> None:
     before = machine.Load(0.0, 0.0, 0.0, 2)
-    assert machine.Load(0.4, 0.8, 0.0, 2).foreign_since(before) is None
-    assert machine.Load(1.0, 1.5, 0.5, 2).foreign_since(before) == pytest.approx(0.5)
-    assert machine.Load(1.0, 0.4, 0.5, 2).foreign_since(before) == 0.0
+    assert machine.Load(0.4, 0.8, 0.0, 2).background_load_since(before) is None
+    assert machine.Load(1.0, 1.5, 0.5, 2).background_load_since(before) == pytest.approx(0.5)
+    assert machine.Load(1.0, 0.4, 0.5, 2).background_load_since(before) == 0.0
 
 
 @linux
@@ -141,7 +141,7 @@ def test_every_round_has_a_fork_server_of_its_own() -> None:
               process="counting")  # fmt: skip
     servers = []
     for number in (0, 0, 1):
-        executor.begin(executor.slots[0], job.model_dump_json(), None, number)
+        executor.start(executor.slots[0], job.model_dump_json(), None, number)
         said: Message | Verdict = {}
         while not isinstance(said, Verdict):
             _, said = executor.listen() or pytest.fail("this machine is not lost")

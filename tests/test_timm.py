@@ -35,7 +35,9 @@ some = pytest.mark.parametrize(
 
 
 def names(*words: str) -> list[str]:
-    return [entry.name for entry in select(words, list, lambda: tuple(ours.described(*each) for each in ours.told()))]
+    return [
+        entry.name for entry in select(words, list, lambda: tuple(ours.described(*each) for each in ours.model_list()))
+    ]
 
 
 def test_names_and_globs() -> None:
@@ -99,7 +101,7 @@ def test_learns_slower_without_batch_norm(name: str) -> None:
 
 
 def test_the_table_has_fifty_networks_of_different_kinds() -> None:
-    modules = {module for name, module, _ in ours.told() if name in TABLE}
+    modules = {module for name, module, _ in ours.model_list() if name in TABLE}
     assert len(TABLE) > 100
     assert len(modules) > 50
 

@@ -13,7 +13,7 @@ from networks import CONDITIONS, own, small, subject
 from torch import nn
 
 from reporter.metrics import finetune
-from reporter.worker.finetuning import Recipe, batches, fine_tune, loss_of, pace, recalibrate, step_of, top1
+from reporter.worker.finetuning import Recipe, batches, fine_tune, loss_of, lr_factor, recalibrate, step_of, top1
 from reporter.worker.training_steps import exercise, initial_gradient_ratio, learner, load_images
 
 RECIPE = Recipe(learning_rate=1e-2, label_smoothing=0.0, auxiliary_loss=0.3, steps=60, batch_size=16)
@@ -21,7 +21,7 @@ RECIPE = Recipe(learning_rate=1e-2, label_smoothing=0.0, auxiliary_loss=0.3, ste
 
 @given(st.integers(1, 500))
 def test_pace_rises_to_one_and_falls(steps: int) -> None:
-    paces = [pace(step, steps) for step in range(steps + 1)]
+    paces = [lr_factor(step, steps) for step in range(steps + 1)]
     assert all(0 < share <= 1 for share in paces)
     assert max(paces) == 1
     peak = paces.index(1)

@@ -65,7 +65,7 @@ def test_a_path_that_is_no_file_is_refused_and_nothing_outside_is_touched(
     if path.is_dir():
         path.rename(outside.parent / "moved")
     plant(path, outside)
-    for act in (lambda: files.hold(results), lambda: build.write(results)):
+    for act in (lambda: files.lock(results), lambda: build.write(results)):
         with pytest.raises(ReporterError, match="never followed or written to; remove it") as caught:
             act()
         assert str(path) in str(caught.value)
@@ -87,7 +87,7 @@ def test_a_link_planted_during_the_run_is_not_followed(results: Path, outside: P
 def test_the_folder_itself_may_be_a_link(results: Path, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(results, target_is_directory=True)
-    files.hold(link).close()
+    files.lock(link).close()
     files.refuse_links(link)
     assert record_files.load_all(link)[0]
 
@@ -95,7 +95,7 @@ def test_the_folder_itself_may_be_a_link(results: Path, tmp_path: Path) -> None:
 def test_other_folders_inside_are_not_examined(results: Path, outside: Path) -> None:
     (results / "reference").mkdir()
     (results / "reference" / "latest").symlink_to(outside)
-    files.hold(results).close()
+    files.lock(results).close()
 
 
 def test_a_file_beyond_the_limit_is_not_parsed(results: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_file_beyond_the_limit_is_not_parsed(results: Path) -> None:
 def test_a_comparison_beyond_the_limit_is_not_parsed(results: Path) -> None:
     (results / "comparison.json").write_bytes(b"[" * (record_files.LARGEST_FILE + 1))
     with pytest.raises(ReporterError, match="larger than 16 MiB"):
-        baseline_file.kept(results)
+        baseline_file.load(results)
 
 
 def test_a_reading_has_a_bounded_number_of_samples() -> None:

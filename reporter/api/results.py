@@ -1,4 +1,4 @@
-"""A results folder as data, for Python and notebooks: pandas frames, charts that show themselves. Needs no torch."""
+"""A results folder in Python and notebooks: pandas frames and charts. Does not import torch."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Results:
     @cached_property
     def readings(self) -> pd.DataFrame:
         """A row per network and quantity: value and 95 % interval, or status and reason."""
-        return pd.DataFrame([_told(record, reading) for record, reading in self._readings()])
+        return pd.DataFrame([_row_values(record, reading) for record, reading in self._readings()])
 
     @cached_property
     def samples(self) -> pd.DataFrame:
@@ -112,7 +112,7 @@ def _about(record: Record) -> dict[str, Any]:
     return {key: getattr(record, key) for key in keys}
 
 
-def _told(record: Record, reading: Reading) -> dict[str, Any]:
+def _row_values(record: Record, reading: Reading) -> dict[str, Any]:
     verdict, (low, high) = reading.verdict, reading.interval or (None, None)
     about = {"machine": record.machine, "architecture": record.architecture, "key": reading.quantity.key}
     numbers = {"value": reading.value, "low": low, "high": high, "unit": reading.quantity.unit}

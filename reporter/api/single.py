@@ -1,4 +1,4 @@
-"""One architecture measured for a caller in Python, by a process of its own: the caller's stays as it is.
+"""Measuring one architecture from Python, in a separate process: the state of the caller does not change.
 
 Options go to it as JSON on standard input, the place of the record comes back on standard output.
 """
@@ -97,11 +97,11 @@ def _measured(out: Path, asked: dict[str, object]) -> Path:
     if len(request.architectures) > 1:
         names = ", ".join(entry.name for entry in request.architectures)
         raise ReporterError(f"one architecture at a time, not {names}")
-    held = files.hold(out)
+    lock = files.lock(out)
     try:
         experiment.run(request, executor, Lines(StringIO()))
     finally:
-        held.close()
+        lock.close()
     return record_files.record_path(out, machine.key(), request.architectures[0].name)
 
 

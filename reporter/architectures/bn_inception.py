@@ -1,4 +1,4 @@
-"""BN-Inception, the network of the batch normalisation paper; TF-slim's `inception_v2` is a variant of it."""
+"""BN-Inception, the architecture of the batch normalization paper; TF-slim's `inception_v2` is a variant of it."""
 
 from __future__ import annotations
 

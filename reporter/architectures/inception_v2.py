@@ -1,4 +1,4 @@
-"""Inception v2 as "Rethinking the Inception Architecture" lays it out; the lecture's v2, and not in torchvision."""
+"""Inception v2 as described in "Rethinking the Inception Architecture", which torchvision does not have."""
 
 from __future__ import annotations
 

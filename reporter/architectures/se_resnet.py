@@ -1,4 +1,4 @@
-"""Squeeze-and-Excitation networks (arXiv 1709.01507), which torchvision does not have: its ResNet with a gated block.
+"""Squeeze-and-Excitation networks (arXiv 1709.01507): torchvision's ResNet with a gated block.
 
 The state dicts have timm's keys and shapes (`seresnet50`, `seresnet101`, `seresnext50_32x4d`).
 """

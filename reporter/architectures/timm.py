@@ -1,4 +1,4 @@
-"""timm's networks, `timm:NAME`: a worker is asked for them; without timm, an extra, there are none."""
+"""Architectures of timm, `timm:NAME`, an optional dependency; they are listed by a worker."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def build(name: str, classes: int) -> nn.Module:
 
 
 @cache
-def told() -> tuple[About, ...]:
+def model_list() -> tuple[About, ...]:
     """All of timm's networks that take one image of three channels, as high as it is wide; imports timm.
 
     The side is `input_size` of its configuration, as timm's benchmark.py takes it by default. `test_input_size`, which
@@ -111,7 +111,7 @@ def described(name: str, module: str, side: int) -> Architecture:
 def find(name: str) -> Architecture:
     """A network by its name with the prefix, for a worker; imports timm."""
     require()
-    known = {PREFIX + about[0]: about for about in told()}
+    known = {PREFIX + about[0]: about for about in model_list()}
     if name not in known:
         raise ReporterError(f"timm has no network {name.removeprefix(PREFIX)!r}")
     return described(*known[name])

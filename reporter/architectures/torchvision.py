@@ -1,4 +1,4 @@
-"""The networks that torchvision has: a table of those in the lecture, and `discover` for all the others."""
+"""Architectures of torchvision: a table of those in the lecture, and `discover` for all others."""
 
 from __future__ import annotations
 

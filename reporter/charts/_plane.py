@@ -1,4 +1,4 @@
-"""A plane of bubbles, one a network, whose labels cover neither each other nor a bubble."""
+"""Bubble charts: a bubble per architecture, with labels that overlap neither each other nor a bubble."""
 
 from __future__ import annotations
 

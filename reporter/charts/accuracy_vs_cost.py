@@ -1,4 +1,4 @@
-"""Accuracy against its price: a bubble per network, as large as its parameters, and the Pareto front."""
+"""Accuracy vs. cost: a bubble per architecture, sized by its parameters, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def against(key: str) -> Callable[[Comparison, Language], Spec | None]:
         y = upward([row["y"] for row in rows], language._("ImageNet top-1, single crop (%)"))
         families = list(dict.fromkeys(record.family for record in known))
         lines = [_front([row for row in rows if row["front"]])] if first else []
-        return {**plane(rows, x, y, families, under=lines), **_judged(comparison, bool(first), language)}
+        return {**plane(rows, x, y, families, under=lines), **_front_title(comparison, bool(first), language)}
 
     return draw
 
@@ -46,7 +46,7 @@ def _complete(comparison: Comparison, records: Sequence[Record], key: str) -> bo
     return published == count == costly
 
 
-def _judged(comparison: Comparison, drawn: bool, language: Language) -> Spec:
+def _front_title(comparison: Comparison, drawn: bool, language: Language) -> Spec:
     """A title that says of which networks the front is, or why there is none; nothing where it is of all."""
     weights, published, count = comparison.coverage
     if drawn and weights == count:
@@ -75,9 +75,9 @@ def _row(record: Record, key: str, factor: float, first: bool, language: Languag
     found, value = accuracy(record), record.value(key) or 0
     top1, paper = (found.top1 or 0, found.paper) if found else (0, False)
     source = language._("the paper's own figure") if paper else language._("torchvision's weights")
-    told = f"{language._('ImageNet top-1')}: {units.share(language, top1)} % ({source})"
+    top1_text = f"{language._('ImageNet top-1')}: {units.share(language, top1)} % ({source})"
     size = f"{record.input_size} px"
-    words = about(record, told, size, *(reading(record, each, language) for each in (key, "parameters")))
+    words = about(record, top1_text, size, *(reading(record, each, language) for each in (key, "parameters")))
     low, high = record.readings[key].interval or (value, value)
     return {
         "name": record.architecture,

@@ -1,4 +1,4 @@
-"""One bar per network: parameters, throughput, accuracy after fine-tuning."""
+"""Bar charts of one metric: parameters, throughput, accuracy after fine-tuning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learning curves: one panel per family, the others pale behind it."""
+"""Learning curves: one panel per family, with the other families in the background."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _panels(comparison: Comparison, curve: str, field: str, title: str, language
     highest = max(point["y"] for record in known for point in lines[record.architecture])
     top = 100 if field == "top1" else min(highest, CUT) * 1.05
     last = max(point["x"] for record in known for point in lines[record.architecture])
-    capped = [_said(record, lines[record.architecture], top, (title, language)) for record in known]
+    capped = [_cut_off_line(record, lines[record.architecture], top, (title, language)) for record in known]
     everything = [point for line in capped for point in line]
     behind = [point for line in capped for point in _thin(line)] if len(known) <= CROWD else []
     families = [family for family in comparison.families if any(record.family == family for record in known)]
@@ -97,12 +97,12 @@ def _panel(
     }
 
 
-def _said(record: Record, line: list[Spec], top: float, words: tuple[str, Language]) -> list[Spec]:
+def _cut_off_line(record: Record, line: list[Spec], top: float, words: tuple[str, Language]) -> list[Spec]:
     """A line cut off at the top, whose every point says where the line begins and ends."""
     title, language = words
     ends = (f"{language.number(p['y'], 2)} ({language._('step')} {p['x']})" for p in (line[0], line[-1]))
-    told = about(record, f"{title}: {' → '.join(ends)}")
-    return [{**point, "y": min(point["y"], top), "about": told} for point in line]
+    label = about(record, f"{title}: {' → '.join(ends)}")
+    return [{**point, "y": min(point["y"], top), "about": label} for point in line]
 
 
 def _thin(line: list[Spec]) -> list[Spec]:
@@ -124,8 +124,8 @@ def _points(record: Record, curve: str, field: str) -> list[Spec]:
     points = reading.detail.get(curve) if reading else None
     factor = 100 if field == "top1" else 1
     rows = [point for point in points if isinstance(point, dict)] if isinstance(points, list) else []
-    told = [(point.get("step"), point.get(field)) for point in rows]
-    numbers = [(number(x), number(y)) for x, y in told]
+    values = [(point.get("step"), point.get(field)) for point in rows]
+    numbers = [(number(x), number(y)) for x, y in values]
     return [
         {"name": record.architecture, "x": x, "y": y * factor}
         for x, y in numbers

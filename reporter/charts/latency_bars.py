@@ -1,4 +1,4 @@
-"""Time for one image with its interval, by device and batch: one thread, all threads, in a batch, the GPU."""
+"""Latency of one image with its interval, by device and batch size."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def _row(comparison: Comparison, machine: str, keys: Sequence[str], language: La
     panels = []
     for rank, (key, rows) in enumerate(measured.items()):
         title = f"{_title(comparison, records, key, language)}, {language._(scale.word)}"
-        told = [_told(row, scale, language) for row in rows]
-        panels.append(_panel(told, (title, domain), order, WIDTH // len(measured), rank == 0))
+        labeled = [_labeled(row, scale, language) for row in rows]
+        panels.append(_panel(labeled, (title, domain), order, WIDTH // len(measured), rank == 0))
         panels[-1]["layer"] = intervals(
-            told, families([r for r in records if r.architecture in {p["name"] for p in rows}])
+            labeled, families([r for r in records if r.architecture in {p["name"] for p in rows}])
         )
     named = {"title": machine} if len(comparison.machines) > 1 else {}
     return {"hconcat": panels, "spacing": 24, **named}
@@ -95,7 +95,7 @@ def _point(record: Record, key: str, language: Language) -> Spec | None:
     }
 
 
-def _told(row: Spec, scale: units.Scale, language: Language) -> Spec:
+def _labeled(row: Spec, scale: units.Scale, language: Language) -> Spec:
     """The point in the panel's unit with the words beside it."""
     rough = units.rough(language, row["value"], scale)
     words = units.text(language, row["value"], scale, row["spread"]) if row["spread"] else rough

@@ -1,4 +1,4 @@
-"""The ranks of the networks in time, as far as the run resolves them."""
+"""Ranks by latency, as far as the run resolves them."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
 
 
 def _row(record: Record, key: str, rank: Rank, language: Language) -> Spec:
-    shared = language._("rank {rank}, shared ranks: {span}").format(rank=rank.rank, span=rank.told(language))
+    shared = language._("rank {rank}, shared ranks: {span}").format(rank=rank.rank, span=rank.text(language))
     words = about(record, shared, reading(record, key, language))
-    text = rank.told(language) + mark(record.readings[key])
+    text = rank.text(language) + mark(record.readings[key])
     places = {"value": rank.rank, "low": rank.low, "high": rank.high, "text": text}
     return {"name": record.architecture, "family": record.family, "about": words, **places}
 

@@ -1,4 +1,4 @@
-"""Multiply-adds against time: how far the count tells the clock, as a picture and as a rank correlation."""
+"""Multiply-adds vs. latency: a scatter plot with the rank correlation."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def correlated(records: list[Record], key: str, language: Language) -> str:
 
 
 def _row(record: Record, key: str, scales: list[units.Scale], language: Language) -> Spec:
-    told = (reading(record, each, language) for each in ("macs", key))
+    texts = (reading(record, each, language) for each in ("macs", key))
     return {
         "name": record.architecture,
         "family": record.family,
-        "about": about(record, f"{record.input_size} px", *told),
+        "about": about(record, f"{record.input_size} px", *texts),
         "parameters": record.value("parameters"),
         "x": (record.value("macs") or 0) / scales[0].factor,
         "y": (record.value(key) or 0) / scales[1].factor,

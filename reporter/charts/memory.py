@@ -1,4 +1,4 @@
-"""Where the memory of a training step goes: weights, gradients, optimiser, activations and temporaries."""
+"""Memory of a training step by part: weights, gradients, optimizer, activations and temporaries."""
 
 from __future__ import annotations
 
@@ -80,9 +80,11 @@ def _parts(record: Record, words: dict[str, str], language: Language) -> list[Sp
     for part, size in sizes.items():
         if size > total / 1000:
             ends = {"start": start / MEBIBYTES.factor, "end": (start + size) / MEBIBYTES.factor}
-            told = f"{words[part]}: {language.number(size / MEBIBYTES.factor, 1)} {language._('MiB')}"
+            size_text = f"{words[part]}: {language.number(size / MEBIBYTES.factor, 1)} {language._('MiB')}"
             share = f"{language.number(100 * size / total)} %"
-            rows.append({"name": record.architecture, "part": words[part], "about": about(record, told, share), **ends})
+            rows.append(
+                {"name": record.architecture, "part": words[part], "about": about(record, size_text, share), **ends}
+            )
             start += size
     return rows
 

@@ -1,4 +1,4 @@
-"""Over the nights: each network's time relative to the others, a panel each, changes of level marked."""
+"""Run history: the relative time of each architecture in its own panel, with changes of level marked."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _panel(found: Nights, course: Course, reach: float, comparison: Comparison, 
         {
             "x": step.night - 0.5,
             "y": math.copysign(80 * reach, 1 - step.ratio),  # where the line is not
-            "told": f"{language.signed(100 * (step.ratio - 1))} %",
+            "change": f"{language.signed(100 * (step.ratio - 1))} %",
             "late": step.night > 0.75 * count,
         }
         for step in course.steps
@@ -66,7 +66,7 @@ def _panel(found: Nights, course: Course, reach: float, comparison: Comparison, 
         rule = {"type": "rule", "color": INK, "strokeWidth": 1.5}
         layers.append({"data": data(marks), "mark": rule, "encoding": {"x": x}})
         for late, align, dx in ((False, "left", 5), (True, "right", -5)):
-            words = text([mark for mark in marks if mark["late"] is late], "told", align=align, dx=dx)
+            words = text([mark for mark in marks if mark["late"] is late], "change", align=align, dx=dx)
             layers += [{**layer, "encoding": {**layer["encoding"], "x": x, "y": y}} for layer in words]
     return {"title": course.architecture, "width": WIDTH, "height": HEIGHT, "layer": layers}
 

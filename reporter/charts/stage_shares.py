@@ -1,4 +1,4 @@
-"""Where a network spends its parameters and its multiply-adds: shares by stage, from the image to the classes."""
+"""Shares of parameters and multiply-adds by stage, from the image to the classifier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ImageNet chart of 2010-2017: error and depth of the entries, and this report's networks beside them."""
+"""The ImageNet timeline of 2010-2017: error and depth of the entries, and the architectures of this report."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ def _error_bars(bars: list[Bar], language: Language) -> list[Spec]:
     rects, values = [], []
     for bar in bars:
         sheets = _sheets((bar.left, bar.right), 0, bar.entry.error, bar.colour, bar.entry.ensemble)
-        rects += [{**sheet, "about": about(None, *challenge_entries.told(bar.entry, language))} for sheet in sheets]
+        rects += [
+            {**sheet, "about": about(None, *challenge_entries.tooltip_lines(bar.entry, language))} for sheet in sheets
+        ]
         place = {"center": bar.middle, "right": bar.right, "left": bar.left}[bar.align]
         label = {"text": language.number(bar.entry.error, 1), "name": _name(bar.entry), "align": bar.align}
         values.append({"x": place, "y": bar.entry.error + 1.3, **label})
@@ -116,7 +118,7 @@ def _rects(rows: list[dict[str, Any]]) -> Spec:
 def _human(domain: list[float], language: Language) -> list[Spec]:
     ends = {"x": domain[0], "x2": domain[1]}
     rows = [
-        {**ends, "y": person.error, "about": about(None, *challenge_entries.told(person, language))}
+        {**ends, "y": person.error, "about": about(None, *challenge_entries.tooltip_lines(person, language))}
         for person in challenge_entries.humans()[:1]
     ]
     return [pointed({"data": data(rows), "mark": _dashed(), "encoding": {"x2": {"field": "x2"}}})]
@@ -132,7 +134,9 @@ def _depth_bars(bars: list[Bar], language: Language) -> list[Spec]:
     for bar in bars:
         depth = bar.entry.layers
         sheets = _sheets((bar.left, bar.right), 0, depth or 0, bar.colour, False)
-        rects += [{**sheet, "about": about(None, *challenge_entries.told(bar.entry, language))} for sheet in sheets]
+        rects += [
+            {**sheet, "about": about(None, *challenge_entries.tooltip_lines(bar.entry, language))} for sheet in sheets
+        ]
         absent = _("shallow") if bar.entry.handmade else _("mixed") if bar.entry.depth.startswith("none") else "?"
         texts.append({"x": bar.middle, "y": depth or 0, "text": str(depth or absent)})
     return [pointed(_rects(rects)), *text(texts, "text", 14, dy=-10)]
@@ -147,13 +151,13 @@ def _points(comparison: Comparison, language: Language) -> list[dict[str, Any]]:
         found = accuracy(record)
         error = 100 * (1 - found.top5) if found and found.top5 else None
         row = {"name": record.architecture, "colour": colours[record.family], "year": record.year}
-        told = [f"{language._('top-5 error')} {language.number(error, 1)} %"] if error else []
+        error_text = [f"{language._('top-5 error')} {language.number(error, 1)} %"] if error else []
         source = (
             [language._("the paper's own figure") if found.paper else language._("torchvision's weights")]
             if found
             else []
         )
-        words = about(record, str(record.year), *told, *source, reading(record, "depth", language))
+        words = about(record, str(record.year), *error_text, *source, reading(record, "depth", language))
         rows.append({**row, "error": error, "depth": record.value("depth"), "about": words})
     return rows
 
@@ -183,7 +187,8 @@ def _legend(dots: bool, language: Language) -> list[Spec]:
     left, right = 2013.42, 2013.6
     words = [_("hand-made features, official test error"), _("network, official test error")]
     words += [_("ensemble of several networks: a stack"), _human_words(language)]
-    words += [_("network of this report: one network, one crop, validation set")] * dots
+    if dots:
+        words.append(_("network of this report: one network, one crop, validation set"))
     lines = [30.2 - 2.15 * rank for rank in range(len(words))]
     kinds = ((HANDMADE, False), (NETWORK, False), (NETWORK, True))
     rects = [

@@ -1,4 +1,4 @@
-"""How many weights have a ResNet bottleneck and a ResNeXt block? Counted on torchvision's blocks."""
+"""Claim about the weights of a ResNet bottleneck and a ResNeXt block, counted on torchvision's blocks."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def verdict(case: Case) -> Answer:
     rows += [
         Row(_("{block}: with batch norm").format(block=titles[n]), "", count(f"{n}_normed"), case.counted) for n in SAID
     ]
-    if any(case[name] != said for name, said in SAID.items()):
-        told = _("Counted on torchvision's blocks, they have {resnet} and {resnext}.")
-        return Answer("false", (told.format(resnet=count("resnet"), resnext=count("resnext")),), tuple(rows))
-    told = _(
+    if any(case[name] != stated for name, stated in SAID.items()):
+        explanation = _("Counted on torchvision's blocks, they have {resnet} and {resnext}.")
+        return Answer("false", (explanation.format(resnet=count("resnet"), resnext=count("resnext")),), tuple(rows))
+    explanation = _(
         "Counted on torchvision's blocks, both numbers are right: ResNeXt has twice the width inside for the same "
         "price. Batch norm adds a scale and a shift per channel: {resnet} and {resnext}."
     ).format(resnet=count("resnet_normed"), resnext=count("resnext_normed"))
-    return Answer("true", (told,), tuple(rows))
+    return Answer("true", (explanation,), tuple(rows))
 
 
 ENTRIES = (

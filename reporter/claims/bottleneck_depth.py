@@ -1,4 +1,4 @@
-"""From which depth on have ResNets bottlenecks? Blocks counted on torchvision's networks."""
+"""Claim about the depth at which ResNets have bottlenecks, counted on torchvision's models."""
 
 from __future__ import annotations
 
@@ -42,15 +42,20 @@ def verdict(case: Case) -> Answer:
     if all(has[depth] == (depth > BORDER) for depth in DEPTHS):
         return Answer("true", (_("The border is where the lecture draws it."),), rows)
     basic = [f"ResNet-{depth}" for depth in DEPTHS if not has[depth]]
-    told = _("The border lies lower: {basic} are built of pairs of 3×3, {first} and all deeper ones of bottlenecks.")
-    told = told.format(
+    explanation = _(
+        "The border lies lower: {basic} are built of pairs of 3×3, {first} and all deeper ones of bottlenecks."
+    )
+    explanation = explanation.format(
         basic=case.language.listing(basic), first=f"ResNet-{next(depth for depth in DEPTHS if has[depth])}"
     )
     same = _("ResNet-34 and ResNet-50 have {blocks} blocks each; the third convolution in each block makes 50 of 34.")
     none = _("There is no ResNet-{depth} in torchvision or in the paper.").format(depth=BORDER)
-    alike = case["blocks_34"] == case["blocks_50"]
-    more = [same.format(blocks=number(case["blocks_50"]))] * alike + [none] * (not case[f"resnet{BORDER}"])
-    return Answer("false", (told, *more), rows)
+    sentences = [explanation]
+    if case["blocks_34"] == case["blocks_50"]:
+        sentences.append(same.format(blocks=number(case["blocks_50"])))
+    if not case[f"resnet{BORDER}"]:
+        sentences.append(none)
+    return Answer("false", tuple(sentences), rows)
 
 
 ENTRIES = (

@@ -1,4 +1,4 @@
-"""Did ResNet and Inception v3 appear in the same month? The numbers of arXiv begin with year and month."""
+"""Claim about the month of ResNet and Inception v3, which is part of their arXiv numbers."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def verdict(case: Case) -> Answer:
         )
         for name, title in NETWORKS.items()
     )
-    told = _("Both papers bear year and month in their arXiv numbers: {numbers}.")
+    explanation = _("Both papers bear year and month in their arXiv numbers: {numbers}.")
     numbers = case.language.listing([str(paper.value).partition("v")[0] for paper in papers.values()])
     right = all(found == SAID for found in months.values())
-    return Answer("true" if right else "false", (told.format(numbers=numbers),), rows)
+    return Answer("true" if right else "false", (explanation.format(numbers=numbers),), rows)
 
 
 ENTRIES = (Claim("december_2015", "ResNet and Inception v3 both appeared in December 2015.", verdict, order=90),)

@@ -1,4 +1,4 @@
-"""How many connections has a dense block? Counted on torchvision's DenseNet while an image passes through it."""
+"""Claim about the connections of a dense block, counted in a forward pass of torchvision's DenseNet."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ def verdict(case: Case) -> Answer:
     expected = [_formula(length) for length in layers]
     source = f"{case.counted}; Huang et al., arXiv 1608.06993, sect. 1"
     rows = [
-        Row(_("Block of {count} layers").format(count=length), number(said), number(counted), source)
-        for length, said, counted in zip(layers, expected, found, strict=True)
+        Row(_("Block of {count} layers").format(count=length), number(stated), number(counted), source)
+        for length, stated, counted in zip(layers, expected, found, strict=True)
     ]
-    told = _(
+    explanation = _(
         "In DenseNet-121 every layer of a block is handed all the maps made before it in that block; counted while an "
         "image passes through, the blocks of {layers} layers have {found} connections."
     ).format(layers=cell([number(length) for length in layers]), found=cell([number(count) for count in found]))
     if found != expected:
-        return Answer("false", (told,), tuple(rows))
+        return Answer("false", (explanation,), tuple(rows))
     if sum(found) == _formula(sum(layers)):
-        return Answer("true", (told,), tuple(rows))
+        return Answer("true", (explanation,), tuple(rows))
     footnote = _(
         "L counts the layers of one block (the lecture says blocks): between blocks there is a single connection. "
         "DenseNet-121 has {layers} such layers and {found} connections, not the {expected} of one large block."
     ).format(layers=number(sum(layers)), found=number(sum(found)), expected=number(_formula(sum(layers))))
-    return Answer("noted", (told, footnote), tuple(rows))
+    return Answer("noted", (explanation, footnote), tuple(rows))
 
 
 def _formula(layers: int) -> int:

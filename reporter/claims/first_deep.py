@@ -1,4 +1,4 @@
-"""Was ResNet the first network of hundreds, even thousands of layers? What the papers say, and when."""
+"""Claim about the first network of hundreds of layers, compared with the published papers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def verdict(case: Case) -> Answer:
         Row(_("First with 100 layers or more"), "ResNet", _title(firsts[0]), _source(case, firsts[0])),
         Row(_("First with 1,000 layers or more"), "ResNet", _title(firsts[1]), _source(case, firsts[1])),
     ]
-    told = _(
+    explanation = _(
         "On ImageNet, ResNet had {imagenet} layers; the network of {cifar} was trained on CIFAR-10 and did worse there "
         "than the one of {best}: {deep} against {shallower} error."
     ).format(
@@ -36,7 +36,7 @@ def verdict(case: Case) -> Answer:
         "Networks of hundreds of layers had been trained half a year before, with gates in place of plain shortcuts: "
         "Highway Networks. A thousand was new."
     )
-    return Answer(found, (told, earlier) if found == "doubtful" else (told,), tuple(rows))
+    return Answer(found, (explanation, earlier) if found == "doubtful" else (explanation,), tuple(rows))
 
 
 def _layers(case: Case, key: str) -> int:

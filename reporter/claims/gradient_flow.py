@@ -1,4 +1,4 @@
-"""Does the gradient flow worse through plain networks, and do skips and dense links ease it? The records say."""
+"""Claim about the gradients of plain, residual and dense networks, compared with the records."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def verdict(case: Case) -> Answer:
     _ = case.language._
     plain, normed, skips, dense = case.values("gradient_ratio", PLAIN, NORMED, SKIPS, DENSE)
     rows = _rows(case)
-    told = _(
+    explanation = _(
         "The gradient of the first layer has ρ times the norm of the last layer's. Before the first step of training, "
         "ρ is {small} in {plain}, {first} in {skips} and {second} in {dense}."
     ).format(
@@ -29,9 +29,9 @@ def verdict(case: Case) -> Answer:
         second=case.ratio(dense),
     )
     if min(skips, dense) <= CLEAR * plain:
-        return Answer("false", (told, _("That is no clear difference.")), rows)
+        return Answer("false", (explanation, _("That is no clear difference.")), rows)
     footnotes = sentences(_norm(case, plain, normed), _depth(case, plain))
-    return Answer("noted" if footnotes else "true", (told, *footnotes), rows)
+    return Answer("noted" if footnotes else "true", (explanation, *footnotes), rows)
 
 
 def _norm(case: Case, plain: float, normed: float) -> str | None:
@@ -62,20 +62,22 @@ def _rows(case: Case) -> tuple[Row, ...]:
         DENSE: (_("well"), _("dense links, batch norm")),
     }
     rows = []
-    for network, (said, kind) in kinds.items():
+    for network, (stated, kind) in kinds.items():
         before, after = (case.value(key, network) for key in ("gradient_ratio", "gradient_ratio_trained"))
         depth = case.value("depth", network)
         layers = "" if depth is None else ", " + _("{count} layers").format(count=case.language.number(depth))
         if before is not None:
             here = case.ratio(before)
-            told = (
-                here if after is None else _("{before}; trained: {after}").format(before=here, after=_told(after, case))
+            explanation = (
+                here
+                if after is None
+                else _("{before}; trained: {after}").format(before=here, after=_ratio_text(after, case))
             )
-            rows.append(Row(f"{network} ({kind}{layers})", said, told, case.measured))
+            rows.append(Row(f"{network} ({kind}{layers})", stated, explanation, case.measured))
     return tuple(rows)
 
 
-def _told(ratio: float, case: Case) -> str:
+def _ratio_text(ratio: float, case: Case) -> str:
     return case.ratio(ratio) if ratio else "0"
 
 

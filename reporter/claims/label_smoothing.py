@@ -1,4 +1,4 @@
-"""Is label smoothing what the formula says? Cross-entropy by the formula against torch's own."""
+"""Claim about the formula of label smoothing, compared with torch's cross-entropy."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def verdict(case: Case) -> Answer:
     amount = f"{difference:.0e}" if difference else "0"
     rows = (Row(_("Largest difference between the formula and torch"), "0", amount, case.measured),)
     if difference > ROUNDING * case["loss"]:
-        told = _("The formula and torch differ by {amount} at a loss of {loss}.")
-        return Answer("false", (told.format(amount=amount, loss=loss),), rows)
-    told = _(
+        explanation = _("The formula and torch differ by {amount} at a loss of {loss}.")
+        return Answer("false", (explanation.format(amount=amount, loss=loss),), rows)
+    explanation = _(
         "With these targets, cross-entropy equals torch's label_smoothing = α in all the digits that a computer keeps, "
         "for α = 0, 0.1, 0.5 and 1, on 64 random outputs for 1,000 classes (loss {loss})."
     ).format(loss=loss)
     more = _("At α = 0 it is the plain cross-entropy, at α = 1 all classes are equal: as the lecture says.")
-    return Answer("true", (told, more), rows)
+    return Answer("true", (explanation, more), rows)
 
 
 ENTRIES = (

@@ -1,4 +1,4 @@
-"""Are kernels side by side cheaper than stacked convolutions? VGG-16 against GoogLeNet, and one module weighed."""
+"""Claim about the cost of parallel kernels: VGG-16 and GoogLeNet, and the weights of one module."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def verdict(case: Case) -> Answer:
         Row(_("One 3×3 with as many maps"), _("many"), case.count("one_kernel"), case.counted),
     )
     cheaper = macs[1] < macs[0] and parameters[1] < parameters[0]
-    told = _("{parallel} needs {macs} times fewer MACs than {stacked} and {parameters} times fewer parameters.").format(
+    explanation = _(
+        "{parallel} needs {macs} times fewer MACs than {stacked} and {parameters} times fewer parameters."
+    ).format(
         parallel=PARALLEL,
         stacked=STACKED,
         macs=case.ratio(macs[0] / macs[1]),
@@ -54,13 +56,13 @@ def verdict(case: Case) -> Answer:
     if not cheaper:
         return Answer("false", (_("{parallel} is not cheaper here.").format(parallel=PARALLEL), near), rows)
     if abs(top1[0] - top1[1]) > LIKE:
-        return Answer("doubtful", (told, near, _("That is no like accuracy.")), rows)
+        return Answer("doubtful", (explanation, near, _("That is no like accuracy.")), rows)
     alone = case["kernels"] < HALF * case["one_kernel"]
     footnote = _(
         "The parallel kernels alone are not what saves: in its first module they need {kernels} weights where one 3×3 "
         "needs {one}. The 1×1 convolutions before them bring that down to {reduced}."
     ).format(kernels=case.count("kernels"), one=case.count("one_kernel"), reduced=case.count("reduced"))
-    return Answer("true" if alone else "noted", (told, near) if alone else (told, near, footnote), rows)
+    return Answer("true" if alone else "noted", (explanation, near) if alone else (explanation, near, footnote), rows)
 
 
 def _pair(case: Case, values: list[float]) -> str:

@@ -1,4 +1,4 @@
-"""What does splitting a 3x3 convolution into 1x3 and 3x1 save? Weights counted on the layers."""
+"""Claim about the savings of a 3x3 convolution split into 1x3 and 3x1, counted on the layers."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def verdict(case: Case) -> Answer:
     )
     if (case["pair"], case["whole"]) == (6, 18):
         return Answer("true", (_("The numbers are as the lecture has them."),), rows)
-    told = _(
+    explanation = _(
         "The pair has {pair} weights, as the lecture says, but the one 3×3 that it replaces has {whole}: {two} is what "
         "the two 3×3 of the step before have together."
     ).format(pair=count("pair"), whole=count("whole"), two=count("two_whole"))
     more = _("What is saved is {share}, as the paper has it, and more for larger kernels.").format(share=_share(case))
-    return Answer("false", (told, more), rows)
+    return Answer("false", (explanation, more), rows)
 
 
 def _share(case: Case) -> str:

@@ -1,4 +1,4 @@
-"""Does squeeze-and-excitation look at the maximum of a channel or at its average? The gate of se_resnet50 is asked."""
+"""Claim about the pooling of squeeze-and-excitation, measured on the gate of se_resnet50."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def verdict(case: Case) -> Answer:
         return Answer("true", (_("The gate answers to the maximum alone."),), rows)
     if to_maximum:
         return Answer("doubtful", (_("The gate answers to the maximum and to the average."),), rows)
-    told = _(
+    explanation = _(
         "It takes the average (eq. 2 of the paper). The gate of se_resnet50 was asked: raise the maximum of every "
         "channel and keep its average, and its weights stay as they are; change the average and they move."
     )
     tried = _("The authors tried the maximum too, and found it slightly worse: {maximum} against {average}.")
-    return Answer("false", (told, tried.format(maximum=maximum, average=average)), rows)
+    return Answer("false", (explanation, tried.format(maximum=maximum, average=average)), rows)
 
 
 def _answer(case: Case, what: str) -> str:

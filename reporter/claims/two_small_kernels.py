@@ -1,4 +1,4 @@
-"""Do two 3x3 convolutions see what one 5x5 sees, with fewer weights? Gradients say what they see."""
+"""Claim about two 3x3 convolutions instead of a 5x5 one: receptive fields by gradients, and weights."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def verdict(case: Case) -> Answer:
     )
     if case["window_two"] != case["window_one"] or (case["weights_two"], case["weights_one"]) != (18, 25):
         return Answer("false", (_("Window and weights are not as the lecture has them."),), rows)
-    told = _(
+    explanation = _(
         "Followed back from one output pixel, the gradient reaches a window of {window} × {window} pixels in both, and "
         "the weights are as said."
     ).format(window=count("window_two"))
@@ -50,7 +50,7 @@ def verdict(case: Case) -> Answer:
         "The weights are those of one pair of channels, without bias, in layers of equal width. Where a layer widens, "
         "as in GoogLeNet's first module from 16 channels to 32, the two 3×3 need {two} weights and the 5×5 {one}."
     ).format(two=count("widening_two"), one=count("widening_one"))
-    return Answer("true" if always else "noted", (told,) if always else (told, footnote), rows)
+    return Answer("true" if always else "noted", (explanation,) if always else (explanation, footnote), rows)
 
 
 ENTRIES = (

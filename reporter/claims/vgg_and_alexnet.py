@@ -1,4 +1,4 @@
-"""Is VGG more than twice as good as AlexNet on the chart? The official errors, and one network each on one crop."""
+"""Claim about the errors of VGG and AlexNet: official errors, and those of single networks on one crop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def verdict(case: Case) -> Answer:
     ratio = errors[0] / errors[1]
     ensembles = all(row["single_or_ensemble"].startswith("ensemble") for row in (alexnet, vgg))
     first = next(row for row in facts.timeline() if row["year"] == vgg["year"] and row["is_winner"] == "yes")
-    told = _("The official top-5 error of AlexNet is {ratio} times that of VGG.").format(ratio=number(ratio, 2))
+    explanation = _("The official top-5 error of AlexNet is {ratio} times that of VGG.").format(ratio=number(ratio, 2))
     many = _("Both bars are ensembles, AlexNet of five networks and VGG of seven.") if ensembles else None
     second = _("VGG came second in {year}: {winner} won.").format(
         year=vgg["year"], winner=first["team"].partition(" (")[0]
@@ -28,9 +28,9 @@ def verdict(case: Case) -> Answer:
     ]
     rows.append(Row(_("AlexNet's error over VGG's"), _("more than {number}").format(number=2), number(ratio, 2)))
     if not ratio > 2:
-        return Answer("false", (told,), tuple(rows))
+        return Answer("false", (explanation,), tuple(rows))
     footnotes = sentences(many, None if first is vgg else second)
-    return Answer("noted" if footnotes else "true", (told, *footnotes), (*rows, *_alike(case)))
+    return Answer("noted" if footnotes else "true", (explanation, *footnotes), (*rows, *_alike(case)))
 
 
 def _alike(case: Case) -> list[Row]:

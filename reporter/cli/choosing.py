@@ -1,4 +1,4 @@
-"""`reporter choose`: the networks of a results folder that fit limits, as data and in words."""
+"""Output of `reporter choose` as JSON and text: the architectures that fit limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reporter.model import WITHIN
 from reporter.report import units
 from reporter.report.comparison import compare
 from reporter.report.language import SOURCE, language
-from reporter.report.limits import CRITERIA, Candidate, Figure, candidates, choose, unreliable, within
+from reporter.report.limits import CRITERIA, Candidate, LimitedValue, candidates, choose, unreliable, within
 from reporter.store import record_files
 
 ORDER = "published single-crop ImageNet top-1 of the weights, else the paper's own (*), then networks without either"
@@ -80,7 +80,7 @@ def _row(each: Candidate) -> dict[str, Any]:
     return {**about, **known, "values": each.values, "figures": figures}
 
 
-def _figure(figure: Figure) -> dict[str, Any]:
+def _figure(figure: LimitedValue) -> dict[str, Any]:
     low, high = figure.interval or (None, None)
     return {"value": figure.value, "low": low, "high": high, "status": figure.status}
 

@@ -1,4 +1,4 @@
-"""What `reporter list` knows: architectures, data sets, metrics; a worker is asked only where the question needs it."""
+"""Output of `reporter list`: architectures, data sets and metrics; torch is imported only if it is needed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reporter.run.executors.local import LocalExecutor
 from reporter.run.roster import chosen
 
 
-def known(words: Sequence[str], references: Sequence[str] = ()) -> dict[str, Any]:
+def as_dict(words: Sequence[str], references: Sequence[str] = ()) -> dict[str, Any]:
     """Everything there is, JSON-able; of one's own networks those that references name."""
     metrics = collect("reporter.metrics", Metric).values()
     return {
@@ -28,9 +28,9 @@ def known(words: Sequence[str], references: Sequence[str] = ()) -> dict[str, Any
     }
 
 
-def in_words(known: dict[str, Any]) -> str:
+def in_words(listed: dict[str, Any]) -> str:
     """The same as three aligned lists."""
-    blocks = [f"{title}\n{_columns(known[title])}" for title in ("architectures", "datasets", "metrics")]
+    blocks = [f"{title}\n{_columns(listed[title])}" for title in ("architectures", "datasets", "metrics")]
     return "\n\n".join(blocks)
 
 

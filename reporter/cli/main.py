@@ -1,4 +1,4 @@
-"""The command line: argv -> measure, store, tell; the only module that prints or turns an error into an exit code."""
+"""The main command: parses options, measures and reports. Only this module prints or sets an exit code."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from reporter.registry.catalog import collect
 from reporter.version import __version__
 
 if TYPE_CHECKING:
-    from reporter.compare.baseline_file import Kept
-    from reporter.compare.folders import Results
+    from reporter.compare.baseline_file import BaselineComparison
+    from reporter.compare.folders import ResultsFolder
     from reporter.model.settings import FailOn
     from reporter.run.request import Outcome
 
@@ -66,7 +66,7 @@ def measure_and_report(
     from reporter.model.durations import duration
     from reporter.model.settings import configured_out, settings
     from reporter.report import build
-    from reporter.report.language import known
+    from reporter.report.language import checked_codes
     from reporter.run import experiment
     from reporter.run.executors.registry import choose_executor
     from reporter.run.preparation import prepare
@@ -74,46 +74,48 @@ def measure_and_report(
 
     chosen = settings(options, config)
     out = out or configured_out(config)
-    languages = known(chosen.lang)
+    languages = checked_codes(chosen.lang)
     before = baseline(chosen)
     executor = choose_executor(chosen)
     request = replace(prepare(out, chosen, executor), labels=labels)
     cautions = [f"{each.name}: {each.caution}" for each in request.architectures if each.caution]
     for line in (*plugins.complaints(), *cautions, *request.notices):
         printing.note(line)
-    seen, held = progress(sys.stderr, quiet), files.hold(request.folder)
+    seen, lock = progress(sys.stderr, quiet), files.lock(request.folder)
     code, start = USAGE, record_files.history_size(request.folder)
     try:
         outcome = experiment.run(request, executor, seen)
         seen.close()
         if outcome.jobs and not quiet:
-            printing.say(seen.split())
+            printing.message(seen.split())
         failed = bool(outcome.failed or outcome.lost)
         found, document, ended = _compared(before, request.folder, chosen.fail_on, failed)
         try:
-            baseline_file.keep(request.folder, found, document)
+            baseline_file.save(request.folder, found, document)
             written = build.write(request.folder, languages)
         except ReporterError as error:  # a full disk hides no regression
             if ended != REGRESSED:
                 raise
-            printing.say(f"reporter: {error}")
+            printing.message(f"reporter: {error}")
             code = ended
             return code
         code = ended
     except KeyboardInterrupt:
         seen.close()
-        printing.say(f"interrupted; what is measured is kept in {request.folder}: the same command goes on from there")
+        printing.message(
+            f"interrupted; what is measured is kept in {request.folder}: the same command goes on from there"
+        )
         code = INTERRUPTED
         return code
     finally:
         seen.close()
         record_files.add_to_history(request.folder, start, {"exit_code": code})
-        held.close()
+        lock.close()
     if outcome.foreign:
-        printing.say(
+        printing.message(
             f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy"
         )
-    printing.say(
+    printing.message(
         f"{_spent(outcome, duration(outcome.seconds))}; {next(path for path in written if path.suffix == '.html')}"
     )
     return code
@@ -138,8 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _compared(
-    before: Results | None, folder: Path, fail_on: FailOn, failed: bool
-) -> tuple[Kept | None, dict[str, Any] | None, int]:
+    before: ResultsFolder | None, folder: Path, fail_on: FailOn, failed: bool
+) -> tuple[BaselineComparison | None, dict[str, Any] | None, int]:
     """What changed since the baseline, which is printed, as nouns and as a document; and the exit code."""
     from reporter.compare import baseline_file, folders
     from reporter.nightly.level import of_folder
@@ -155,8 +157,8 @@ def _compared(
     document = words.folders_document(found, sides, (before.folder.name, folder.name), fail_on, code)
     lines = words.in_words(found, (*before.complaints, *now.complaints)).split("\n")
     for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
-        printing.say(line)
-    return baseline_file.Kept(before.folder.name, before.measured, found), document, code
+        printing.message(line)
+    return baseline_file.BaselineComparison(before.folder.name, before.measured, found), document, code
 
 
 def _spent(outcome: Outcome, words: str) -> str:
@@ -169,7 +171,7 @@ def _spent(outcome: Outcome, words: str) -> str:
 
 
 def _usage(line: str) -> int:
-    printing.say("reporter: " + " ".join(line.split()))
+    printing.message("reporter: " + " ".join(line.split()))
     return USAGE
 
 

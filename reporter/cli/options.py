@@ -1,4 +1,4 @@
-"""The options of the main job, which `reporter nightly` takes, too."""
+"""The options of the main command, which `reporter nightly` has, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run with --baseline found, kept in comparison.json beside its records, for programs and the report."""
+"""comparison.json: the comparison that a run with --baseline makes, for programs and the report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from reporter import documents
 from reporter.compare.differences import Differences
-from reporter.documents.comparisons import Finding
+from reporter.documents.comparisons import FindingRow
 from reporter.host import files
 from reporter.model import ReporterError
 from reporter.model.fields import plain
@@ -22,37 +22,42 @@ NAME = "comparison.json"
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A comparison and what it was with: the folder's name, when its newest record was measured."""
+class BaselineComparison:
+    """A comparison with a baseline: the name of its folder, and when its newest record was measured."""
 
     base: str
     measured: str
     differences: Differences
 
 
-KEPT = TypeAdapter(Kept)
+ADAPTER = TypeAdapter(BaselineComparison)
 
 
-def keep(
-    folder: Path, kept: Kept | None, document: Mapping[str, Any] | None = None, findings: Sequence[Finding] = ()
+def save(
+    folder: Path,
+    comparison: BaselineComparison | None,
+    document: Mapping[str, Any] | None = None,
+    findings: Sequence[FindingRow] = (),
 ) -> None:
-    """Writes a comparison with the document for programs; None removes that of an earlier run."""
-    if kept is None:
+    """Write a comparison with the document for programs; None removes that of an earlier run."""
+    if comparison is None:
         (folder / NAME).unlink(missing_ok=True)
         return
     about = {"schema": documents.COMPARISON, "findings": [finding.model_dump() for finding in findings]}
-    files.write(folder / NAME, files.dumps({**(document or {}), **about, **KEPT.dump_python(kept, mode="json")}))
+    files.write(
+        folder / NAME, files.dumps({**(document or {}), **about, **ADAPTER.dump_python(comparison, mode="json")})
+    )
 
 
-def kept(folder: Path) -> Kept | None:
-    """What was found, None where nothing was compared; ReporterError where the file does not say."""
+def load(folder: Path) -> BaselineComparison | None:
+    """Read the comparison, None if there is no file; raises ReporterError if the file is not valid."""
     path = folder / NAME
     if not path.exists():
         return None
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise ReporterError(f"{path}: larger than {LARGEST_FILE >> 20} MiB; compare again with --baseline")
-        return KEPT.validate_python(plain(from_json(path.read_bytes())))
+        return ADAPTER.validate_python(plain(from_json(path.read_bytes())))
     except (OSError, ValueError, ValidationError) as error:
         first = str(error).splitlines()[0]
         raise ReporterError(f"{path}: not a comparison: {first}; compare again with --baseline") from None

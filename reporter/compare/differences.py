@@ -1,4 +1,4 @@
-"""What a comparison finds, as plain nouns."""
+"""The results of a comparison, as dataclasses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reporter.model import Number, Quantity
 from reporter.model.settings import FailOn
 
 Kind = Literal["exact", "failed", "removed", "recovered", "new", "information"]
-Judgement = Literal["regressed", "improved", "unchanged", "noisy"]
+TimeVerdict = Literal["regressed", "improved", "unchanged", "noisy"]
 BROKEN: tuple[Kind, ...] = ("exact", "failed", "removed")
 """What `--fail-on exact` fails on."""
 
@@ -38,7 +38,7 @@ class Timing:
     architecture: str
     machine: str
     quantity: Quantity
-    judgement: Judgement
+    judgement: TimeVerdict
     base: float
     new: float
     relative: bool
@@ -61,7 +61,7 @@ class Level:
     architecture: str
     machine: str
     quantity: Quantity
-    judgement: Judgement
+    judgement: TimeVerdict
     base: float
     new: float
     relative: bool
@@ -107,7 +107,7 @@ class Differences:
     def of(self, kind: Kind) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.kind == kind)
 
-    def judged(self, judgement: Judgement) -> tuple[Timing, ...]:
+    def with_verdict(self, judgement: TimeVerdict) -> tuple[Timing, ...]:
         return tuple(timing for timing in self.timings if timing.judgement == judgement)
 
     def above_level(self) -> tuple[Level, ...]:
@@ -116,12 +116,12 @@ class Differences:
 
     @property
     def changed(self) -> bool:
-        times = self.judged("regressed") or self.judged("improved") or self.above_level()
+        times = self.with_verdict("regressed") or self.with_verdict("improved") or self.above_level()
         return bool(self.changes or times)
 
     def fails(self, on: FailOn) -> bool:
         """Whether this is what `--fail-on` fails on; what got better never is."""
         broken = any(self.of(kind) for kind in BROKEN)
-        slower, above = bool(self.judged("regressed")), bool(self.above_level())
+        slower, above = bool(self.with_verdict("regressed")), bool(self.above_level())
         some = broken or slower or above
         return {"exact": broken, "timing": slower, "level": above, "any": some, "never": False}[on]

@@ -1,4 +1,4 @@
-"""Differences as the document that programs read (reporter/documents/comparisons.py)."""
+"""Differences as the documents for programs (reporter/documents/comparisons.py)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from reporter import documents
-from reporter.compare.differences import Basis, Change, Differences, Gap, Judgement, Kind, Level, Timing
+from reporter.compare.differences import Basis, Change, Differences, Gap, Kind, Level, TimeVerdict, Timing
 from reporter.compare.matching import NO_NUMBER, pairs
 from reporter.documents import comparisons, metric_part
-from reporter.documents.comparisons import Side, Sides, StillFailing, Verdict
+from reporter.documents.comparisons import ComparedRun, Sides, StillFailing, Verdict
 from reporter.model import Number, Reading, Record
 from reporter.model.settings import FailOn
 from reporter.store.history import PastRun
 from reporter.version import __version__
 
-VERDICTS: dict[Judgement, Verdict] = {
+VERDICTS: dict[TimeVerdict, Verdict] = {
     "regressed": "slower",
     "improved": "faster",
     "unchanged": "unchanged",
@@ -32,8 +32,8 @@ LARGEST = 1e300
 class Context:
     """What a document contains besides the differences."""
 
-    base: Side
-    new: Side
+    base: ComparedRun
+    new: ComparedRun
     headline: str
     fail_on: FailOn = "never"
     exit_code: int | None = None
@@ -46,7 +46,7 @@ class Context:
 def as_json(found: Differences, context: Context, schema: int = documents.COMPARE) -> dict[str, Any]:
     """The whole document."""
     fails = context.fails or found.fails
-    document = comparisons.Comparison(
+    document = comparisons.ComparisonDocument(
         schema=schema,
         reporter=__version__,
         generated=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -70,14 +70,14 @@ def as_json(found: Differences, context: Context, schema: int = documents.COMPAR
     return document.model_dump(by_alias=True)
 
 
-def side(name: str, records: Sequence[Record], past: Sequence[PastRun] = (), run: str | None = None) -> Side:
+def side(name: str, records: Sequence[Record], past: Sequence[PastRun] = (), run: str | None = None) -> ComparedRun:
     """The ids, times and versions of one side.
 
     The id is that of the newest round, if it is not given. Only times have rounds: without any it is that of the first
     run in the history whose lines were written after the newest record was started.
     """
     newest = max(records, key=lambda record: record.started, default=None)
-    return Side(
+    return ComparedRun(
         name=name,
         run=run or newest_run(records) or (_run_of(newest, past) if newest else None),
         started=newest.started if newest else None,
@@ -140,8 +140,8 @@ def _counts(found: Differences, failing: Sequence[StillFailing]) -> dict[str, in
     )
 
 
-def _change(change: Change) -> comparisons.Change:
-    return comparisons.Change(
+def _change(change: Change) -> comparisons.ChangeRow:
+    return comparisons.ChangeRow(
         **metric_part(change.quantity),
         kind=change.kind,
         architecture=change.architecture,
@@ -178,8 +178,8 @@ def _time(row: Timing) -> comparisons.Time:
     )
 
 
-def _level(row: Level) -> comparisons.Level:
-    return comparisons.Level(
+def _level(row: Level) -> comparisons.LevelRow:
+    return comparisons.LevelRow(
         **metric_part(row.quantity),
         architecture=row.architecture,
         machine=row.machine,
@@ -195,8 +195,8 @@ def _level(row: Level) -> comparisons.Level:
     )
 
 
-def _basis(basis: Basis) -> comparisons.Basis:
-    return comparisons.Basis(
+def _basis(basis: Basis) -> comparisons.BasisRow:
+    return comparisons.BasisRow(
         **metric_part(basis.quantity),
         machine=basis.machine,
         networks=basis.networks,

@@ -1,4 +1,4 @@
-"""From two lists of records, or two folders, to what changed."""
+"""Comparison of two lists of records, or two folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reporter.compare import document, matching, recent_level, times
 from reporter.compare.differences import Differences
-from reporter.documents.comparisons import Side
+from reporter.documents.comparisons import ComparedRun
 from reporter.model import ComparedRecord, Record, ReporterError
 from reporter.model.settings import FailOn, Settings, check_gate
 from reporter.stats.samples import FEWEST_ROUNDS
@@ -18,7 +18,7 @@ from reporter.store.history import PastRun
 
 
 @dataclass(frozen=True)
-class Results:
+class ResultsFolder:
     """What a results folder holds, read before anything is written to it."""
 
     folder: Path
@@ -33,7 +33,7 @@ class Results:
         """When its newest record was begun, ISO 8601."""
         return max(record.started for record in self.records)
 
-    def side(self, name: str) -> Side:
+    def side(self, name: str) -> ComparedRun:
         """What a document contains of it: its ids, times and versions."""
         return document.side(name, self.records, self.history)
 
@@ -43,8 +43,8 @@ def compare(
 ) -> Differences:
     """What changed from base to new; `past` has earlier runs, oldest first, `level` the accepted times of these."""
     paired = matching.pairs(base, new)
-    timings, bases, left = times.judge(paired, past)
-    levels, without = recent_level.judge(new, past if level is None else level)
+    timings, bases, left = times.verdicts(paired, past)
+    levels, without = recent_level.verdicts(new, past if level is None else level)
     return Differences(
         changes=(*matching.rows(base, new), *matching.changes(paired)),
         timings=tuple(timings),
@@ -55,12 +55,12 @@ def compare(
     )
 
 
-def compare_results(base: Results, new: Results) -> Differences:
+def compare_results(base: ResultsFolder, new: ResultsFolder) -> Differences:
     """The same for two folders, with the history of both."""
     return compare(base.records, new.records, _past(base.history, new.history), past_level(base, new))
 
 
-def past_level(base: Results, new: Results) -> list[PastRun]:
+def past_level(base: ResultsFolder, new: ResultsFolder) -> list[PastRun]:
     """The runs of both histories that the level of new's times is made of."""
     return _past(*(side.history if side.accepted is None else side.accepted for side in (base, new)))
 
@@ -82,7 +82,7 @@ def check_level(fail_on: FailOn, past: Sequence[PastRun], machines: Collection[s
         raise ReporterError(f"--fail-on level: {why}; compare within the folder of reporter nightly --out")
 
 
-def baseline(settings: Settings) -> Results | None:
+def baseline(settings: Settings) -> ResultsFolder | None:
     """What --baseline names, read before anything is measured: it may be the folder of --out."""
     check_gate(settings)
     if settings.baseline:
@@ -95,7 +95,7 @@ def baseline(settings: Settings) -> Results | None:
     return None
 
 
-def check_rounds(fail_on: FailOn, sides: Iterable[Results]) -> None:
+def check_rounds(fail_on: FailOn, sides: Iterable[ResultsFolder]) -> None:
     """ReporterError if --fail-on is for times only, and a side has no time with enough rounds for a verdict."""
     for side in sides if fail_on == "timing" else ():
         readings = [reading for record in side.records for reading in record.readings.values()]
@@ -108,7 +108,7 @@ def check_rounds(fail_on: FailOn, sides: Iterable[Results]) -> None:
             raise ReporterError(f"--fail-on timing: {side.folder}: {why}; measure it with --preset standard")
 
 
-def read(folder: Path, name: str) -> Results:
+def read(folder: Path, name: str) -> ResultsFolder:
     """A results folder; ReporterError, with the option's or argument's name, where it has no records."""
     records, complaints = record_files.load_all(folder, ComparedRecord)
     if not records:
@@ -119,6 +119,6 @@ def read(folder: Path, name: str) -> Results:
     try:
         past = history.recent(folder / "history.jsonl", machines, keys=keys)
     except ReporterError as error:
-        return Results(folder, tuple(records), (), (*complaints, str(error)))
+        return ResultsFolder(folder, tuple(records), (), (*complaints, str(error)))
     unreadable = history.complaint(folder / "history.jsonl")
-    return Results(folder, tuple(records), tuple(past), (*complaints, *([unreadable] if unreadable else [])))
+    return ResultsFolder(folder, tuple(records), tuple(past), (*complaints, *([unreadable] if unreadable else [])))

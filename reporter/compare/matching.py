@@ -1,4 +1,4 @@
-"""Which record stands against which, and what needs no statistics: counts, statuses, rows.
+"""Matching of records, and differences that need no statistics: counts, statuses and rows.
 
 The exact gate: counts, exact memory and published values have no noise, so any change of one that both sides have,
 taken under the same settings, is a finding.

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reporter.compare.differences import Basis, Change, Differences, Gap, Judgement, Timing
+from reporter.compare.differences import Basis, Change, Differences, Gap, TimeVerdict, Timing
 from reporter.compare.matching import NO_NUMBER, Pair, is_time
 from reporter.compare.noise import parts
 from reporter.compare.times import ALPHA, INTERVAL, MIN_EFFECT, RANK_ALPHA
@@ -33,7 +33,7 @@ from reporter.stats.samples import FEWEST_ROUNDS
 
 
 @dataclass(frozen=True)
-class Column:
+class PairedColumn:
     """The times of one quantity: networks in the order given, the log ratios of each of their rounds, their noise."""
 
     quantity: Quantity
@@ -47,7 +47,7 @@ class Column:
         return None if self.noise is None else self.noise.margins(alpha)
 
 
-def judge(a: Sequence[Record], b: Sequence[Record]) -> Differences:
+def compare_sides(a: Sequence[Record], b: Sequence[Record]) -> Differences:
     """What differs between two environments whose records hold times that were taken in turns."""
     others = {record.architecture: record for record in b}
     together = [Pair(record, others[record.architecture]) for record in a if record.architecture in others]
@@ -89,20 +89,20 @@ def centre(values: Log) -> float:
     return float(np.median((values[first] + values[second]) / 2))
 
 
-def _column(key: str, pairs: Sequence[Pair]) -> Column:
+def _column(key: str, pairs: Sequence[Pair]) -> PairedColumn:
     rounds = [ratios(pair.base.readings[key], pair.new.readings[key]) for pair in pairs]
     enough = min(len(network) for network in rounds) >= FEWEST_ROUNDS
     noise = of_means(np.array([[centre(part) for part in network] for network in rounds])) if enough else None
     changes = np.array([centre(np.concatenate(network)) for network in rounds])
-    return Column(pairs[0].new.readings[key].quantity, pairs, rounds, changes, noise)
+    return PairedColumn(pairs[0].new.readings[key].quantity, pairs, rounds, changes, noise)
 
 
-def _rows(column: Column, rows: int) -> Iterable[Timing]:
+def _rows(column: PairedColumn, rows: int) -> Iterable[Timing]:
     margins, floors = column.margins(INTERVAL), column.margins(ALPHA / rows)
     for index, pair in enumerate(column.networks):
         change = float(column.changes[index])
         floor = None if floors is None else max(math.log1p(MIN_EFFECT), float(floors[index]))
-        judgement, rank, reason = _judge(change, floor, column.rounds[index])
+        judgement, rank, reason = _verdict(change, floor, column.rounds[index])
         margin = None if margins is None else float(margins[index])
         yield Timing(
             architecture=pair.new.architecture,
@@ -121,7 +121,7 @@ def _rows(column: Column, rows: int) -> Iterable[Timing]:
         )
 
 
-def _judge(change: float, floor: float | None, rounds: Sequence[Log]) -> tuple[Judgement, float | None, str | None]:
+def _verdict(change: float, floor: float | None, rounds: Sequence[Log]) -> tuple[TimeVerdict, float | None, str | None]:
     if abs(change) <= math.log1p(MIN_EFFECT):
         return "unchanged", None, None
     if floor is None:
@@ -143,7 +143,7 @@ def signed_rank(values: Log) -> float:
     return float(wilcoxon(values).pvalue) if np.any(values) else 1.0
 
 
-def _basis(column: Column, rows: int) -> Basis:
+def _basis(column: PairedColumn, rows: int) -> Basis:
     floors = column.margins(ALPHA / rows)
     floor = None if floors is None else max(MIN_EFFECT, math.expm1(float(np.median(floors))))
     common = math.exp(float(np.median(column.changes)))

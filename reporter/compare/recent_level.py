@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reporter.compare.differences import Gap, Judgement, Level
+from reporter.compare.differences import Gap, Level, TimeVerdict
 from reporter.compare.matching import is_time
 from reporter.compare.times import ABSOLUTE_EFFECT, ALPHA, BEYOND, FEWEST, MIN_EFFECT
 from reporter.model import Quantity, Reading, Record
@@ -51,7 +51,7 @@ NO_LEVEL = "fewer than {count} accepted runs since its level changed, or no new 
 
 
 @dataclass(frozen=True)
-class Column:
+class LevelColumn:
     """One metric on one machine: logarithms of times, runs x architectures, the run that is compared last."""
 
     machine: str
@@ -88,7 +88,7 @@ class Test:
     runs: int
 
 
-def judge(records: Sequence[Record], past: Sequence[PastRun]) -> tuple[list[Level], list[Gap]]:
+def verdicts(records: Sequence[Record], past: Sequence[PastRun]) -> tuple[list[Level], list[Gap]]:
     """The times of a run compared with earlier accepted runs, oldest first; and what has no level to compare with."""
     columns, gaps = [], []
     for column in _columns(records, past):
@@ -107,7 +107,7 @@ def judge(records: Sequence[Record], past: Sequence[PastRun]) -> tuple[list[Leve
     return levels, gaps
 
 
-def _columns(records: Sequence[Record], past: Sequence[PastRun]) -> Iterator[Column]:
+def _columns(records: Sequence[Record], past: Sequence[PastRun]) -> Iterator[LevelColumn]:
     """The times of all machines and metrics, in the order of their names."""
     now: dict[tuple[str, str], dict[str, Reading]] = defaultdict(dict)
     for record in records:
@@ -122,7 +122,7 @@ def _columns(records: Sequence[Record], past: Sequence[PastRun]) -> Iterator[Col
         quantity = readings[names[0]].quantity
         logs = _measured_again(np.array([[_log(value) for value in row] for row in rows]))
         kept = np.isfinite(logs).any(axis=1) | (np.arange(len(logs)) == len(logs) - 1)
-        yield Column(machine, quantity, names, logs[kept] * (-1 if quantity.unit == "1/s" else 1))
+        yield LevelColumn(machine, quantity, names, logs[kept] * (-1 if quantity.unit == "1/s" else 1))
 
 
 def _measured_again(times: Log) -> Log:
@@ -134,7 +134,7 @@ def _measured_again(times: Log) -> Log:
     return found
 
 
-def _levels(column: Column, tests: int) -> Iterator[Level]:
+def _levels(column: LevelColumn, tests: int) -> Iterator[Level]:
     """A row for each architecture that has a level and a value in this run."""
     relative = _without_drift(column)
     made = [_test(column, relative, window, tests) for window in WINDOWS]
@@ -149,7 +149,7 @@ def _levels(column: Column, tests: int) -> Iterator[Level]:
             architecture=name,
             machine=column.machine,
             quantity=column.quantity,
-            judgement=_judgement(change, bool(test.significant[index]), column.least),
+            judgement=_verdict(change, bool(test.significant[index]), column.least),
             base=1 / values[0] if column.inverse else values[0],
             new=1 / values[1] if column.inverse else values[1],
             relative=column.relative,
@@ -160,13 +160,13 @@ def _levels(column: Column, tests: int) -> Iterator[Level]:
         )
 
 
-def _judgement(change: float, significant: bool, least: float) -> Judgement:
+def _verdict(change: float, significant: bool, least: float) -> TimeVerdict:
     if not significant:
         return "noisy" if abs(change) > least else "unchanged"
     return "regressed" if change > 0 else "improved"
 
 
-def _without_drift(column: Column) -> Log:
+def _without_drift(column: LevelColumn) -> Log:
     """Times relative to the other architectures of the same run; absolute times if there are too few of them."""
     if not column.relative:
         return column.times
@@ -174,7 +174,7 @@ def _without_drift(column: Column) -> Log:
     return np.asarray(column.times - drift[:, None])
 
 
-def _test(column: Column, times: Log, window: int, tests: int) -> Test:
+def _test(column: LevelColumn, times: Log, window: int, tests: int) -> Test:
     """The mean change of the last `window` runs from the level of the runs before them."""
     levels = [_last(values) for values in times[:-window].T]
     centers = np.array([np.median(level) if len(level) >= FEWEST_OF_LEVEL else math.nan for level in levels])

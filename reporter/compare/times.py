@@ -31,7 +31,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reporter.compare.differences import Basis, Gap, Judgement, Timing
+from reporter.compare.differences import Basis, Gap, TimeVerdict, Timing
 from reporter.compare.matching import Pair, alike, is_time
 from reporter.compare.noise import Run, between_nights, by_number, count_rounds, noise, run, shift
 from reporter.model import Quantity, Reading
@@ -77,7 +77,7 @@ class Group:
         return math.log1p(MIN_EFFECT if self.relative else ABSOLUTE_EFFECT)
 
 
-def judge(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timing], list[Basis], list[Gap]]:
+def verdicts(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timing], list[Basis], list[Gap]]:
     """All times of all pairs of one machine, judged together."""
     columns: dict[tuple[str, str], dict[str, Sides]] = defaultdict(dict)
     for pair in pairs:
@@ -170,7 +170,7 @@ def _rows(group: Group, rows: int) -> Iterable[Timing]:
     for index, (name, (base, new)) in enumerate(group.networks.items()):
         change = float(group.changes[index])
         floor = None if floors is None else float(floors[index])
-        judgement, rank, reason = _judge(group, index, change, floor)
+        judgement, rank, reason = _verdict(group, index, change, floor)
         low, high = (None, None) if margins is None else (change - margins[index], change + margins[index])
         yield Timing(
             architecture=name,
@@ -189,7 +189,9 @@ def _rows(group: Group, rows: int) -> Iterable[Timing]:
         )
 
 
-def _judge(group: Group, index: int, change: float, floor: float | None) -> tuple[Judgement, float | None, str | None]:
+def _verdict(
+    group: Group, index: int, change: float, floor: float | None
+) -> tuple[TimeVerdict, float | None, str | None]:
     if abs(change) <= group.least:
         return "unchanged", None, None
     if floor is None:

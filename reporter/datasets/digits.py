@@ -1,4 +1,4 @@
-"""Handwritten digits that ship with scikit-learn: no network, no files, seconds to learn."""
+"""Handwritten digits that are part of scikit-learn: no download, and seconds to learn."""
 
 from __future__ import annotations
 

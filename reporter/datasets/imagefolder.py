@@ -1,4 +1,4 @@
-"""Your own images: a folder for each class."""
+"""Images of the user: a folder for each class."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reporter.model import Dataset
 from reporter.model.attempts import attempt
-from reporter.worker.image_folders import Part, parts
+from reporter.worker.image_folders import ImageSplit, parts
 from reporter.worker.images import SkippedImages, normalise, sample, split, square
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def load(root: Path, size: int, train: bool) -> tuple[Tensor, Tensor]:
     _check_split(root, first)
     chosen = split(first.labels, train)
     files, labels = [first.files[index] for index in chosen], [first.labels[index] for index in chosen]
-    return _read(root, Part(files, labels, first.classes), size, every=train)
+    return _read(root, ImageSplit(files, labels, first.classes), size, every=train)
 
 
-def _read(root: Path, part: Part, size: int, every: bool) -> tuple[Tensor, Tensor]:
+def _read(root: Path, part: ImageSplit, size: int, every: bool) -> tuple[Tensor, Tensor]:
     """A sample of the images of a part, without those that cannot be read; whether `every` class must be left."""
     import torch
 
@@ -68,17 +68,17 @@ def _open(path: Path, size: int) -> Tensor:
         return square(image, size)
 
 
-def _check_split(root: Path, part: Part) -> None:
+def _check_split(root: Path, part: ImageSplit) -> None:
     """ValueError, with the smallest class by name, where a fifth of the images is less than one for each class."""
     counts = Counter(part.labels)
     label, count = min(counts.items(), key=lambda item: item[1])
     classes = len(part.classes)
     enough = -(-len(part.labels) // 5) >= classes
-    least = LEAST if enough else max(LEAST, 5 * (classes - 1) // classes + 1)
-    if count < least:
+    min_files = LEAST if enough else max(LEAST, 5 * (classes - 1) // classes + 1)
+    if count < min_files:
         raise ValueError(
             f"{root}: the class {part.classes[label]!r} has {count} {'image' if count == 1 else 'images'}; to be split "
-            f"into training and held-out images each class needs at least {least}"
+            f"into training and held-out images each class needs at least {min_files}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Striped images made on the spot: the class is the direction of the stripes, all else is chance."""
+"""Generated images of stripes: the class is their direction, everything else is random."""
 
 from __future__ import annotations
 

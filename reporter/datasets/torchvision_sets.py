@@ -1,4 +1,4 @@
-"""Data sets that torchvision knows how to read, and to fetch where they are missing."""
+"""Data sets that torchvision reads, and downloads if they are missing."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from reporter.model.readings import Number, Status
 Verdict = Literal["slower", "faster", "unchanged", "noisy"]
 
 
-class Row(MetricPart):
+class MetricRow(MetricPart):
     """A metric of an architecture on a machine."""
 
     architecture: str
@@ -21,7 +21,7 @@ class Row(MetricPart):
     """The key of the machine, as in the path of the record."""
 
 
-class Change(Row):
+class ChangeRow(MetricRow):
     """A value or status that differs: everything but times."""
 
     kind: Literal["exact", "failed", "removed", "recovered", "new", "information"]
@@ -38,7 +38,7 @@ class Change(Row):
     """Why there is no value: now if `failed`, before if `recovered`."""
 
 
-class Time(Row):
+class Time(MetricRow):
     """The verdict on a time or a throughput; every one that was compared has a row, changed or not."""
 
     verdict: Verdict
@@ -73,7 +73,7 @@ class Time(Row):
     """Why the verdict is `noisy`."""
 
 
-class Level(Row):
+class LevelRow(MetricRow):
     """The verdict on a time compared with its level: the median of the last accepted runs of the machine."""
 
     verdict: Verdict
@@ -96,7 +96,7 @@ class Level(Row):
     """How many runs, this one included, the change is the mean of."""
 
 
-class Basis(MetricPart):
+class BasisRow(MetricPart):
     """What the times of one metric on one machine were compared by."""
 
     machine: str
@@ -122,7 +122,7 @@ class NotCompared(MetricPart):
     """The same as `reason`."""
 
 
-class StillFailing(Row):
+class StillFailing(MetricRow):
     """A reading that has no value now and had none before."""
 
     status: Status
@@ -133,7 +133,7 @@ class StillFailing(Row):
     """The start of the earliest run that is known to have failed (ISO 8601, UTC)."""
 
 
-class Finding(Row):
+class FindingRow(MetricRow):
     """A regression of a nightly run: it remains until it is gone or accepted."""
 
     kind: Literal["exact", "failed", "removed", "slower", "level"]
@@ -156,7 +156,7 @@ class Finding(Row):
     """Whether it was accepted, so that it does not fail the run."""
 
 
-class Side(Document):
+class ComparedRun(Document):
     """One of the two runs that are compared."""
 
     name: str
@@ -174,13 +174,13 @@ class Side(Document):
 class Sides(Document):
     """Both sides; of `ab`, A is `base` and B is `new`."""
 
-    base: Side
+    base: ComparedRun
     """Before."""
-    new: Side
+    new: ComparedRun
     """Now."""
 
 
-class Comparison(Document):
+class ComparisonDocument(Document):
     """What changed from one run to another."""
 
     schema_number: int = Field(alias="schema")
@@ -207,13 +207,13 @@ class Comparison(Document):
     """The exit code of this call; null if it was not known."""
     counts: dict[str, int]
     """How many rows there are of each kind of change, of each verdict, still failing, and not compared."""
-    changes: tuple[Change, ...]
+    changes: tuple[ChangeRow, ...]
     """Counts, statuses and architectures that changed."""
     times: tuple[Time, ...]
     """All times that were compared."""
-    levels: tuple[Level, ...]
+    levels: tuple[LevelRow, ...]
     """All times that were compared with their level; empty without enough accepted runs."""
-    bases: tuple[Basis, ...]
+    bases: tuple[BasisRow, ...]
     """What these times were compared by, one entry for a metric on a machine."""
     still_failing: tuple[StillFailing, ...]
     """Readings that failed on both sides."""
@@ -223,18 +223,18 @@ class Comparison(Document):
     """Files that could not be read."""
 
 
-class KeptComparison(Comparison):
+class StoredComparison(ComparisonDocument):
     """comparison.json: the same, kept by a run with `--baseline` or by `reporter nightly` for the report."""
 
     measured: str
     """The same as `sides.base.started`."""
-    findings: tuple[Finding, ...]
+    findings: tuple[FindingRow, ...]
     """The regressions of a nightly run; empty in other runs."""
     differences: dict[str, JsonValue]
     """What `reporter render` reads; not for other programs."""
 
 
-class Ab(Comparison):
+class Ab(ComparisonDocument):
     """`reporter ab --json`: two environments, measured in interleaved calls."""
 
     control: bool

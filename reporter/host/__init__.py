@@ -1,1 +1,1 @@
-"""The machine and the processes on it, for the parent and the workers. Imports no torch at module level."""
+"""The machine and its processes, for the parent and the workers. Does not import torch at module level."""

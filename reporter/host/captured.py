@@ -1,4 +1,4 @@
-"""What foreign code prints while it is imported, kept from the streams of a command and written to the log."""
+"""Capture of what third-party code prints while it is imported; it is written to the log instead."""
 
 from __future__ import annotations
 

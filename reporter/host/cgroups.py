@@ -1,4 +1,4 @@
-"""Linux control groups: the groups that this process is in, and how many processors they allow it."""
+"""Linux control groups: those of this process, and how many processors they allow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MEMBERSHIP = Path("/proc/self/cgroup")
 MOUNTS = Path("/proc/self/mountinfo")
 
 
-class Group(NamedTuple):
+class ControlGroup(NamedTuple):
     """The folder of a group, in the unified hierarchy (version 2) or in that of one controller (version 1)."""
 
     folder: Path
@@ -28,7 +28,7 @@ class _Mount(NamedTuple):
     place: Path
 
 
-def groups(controller: str) -> Iterator[Group]:
+def groups(controller: str) -> Iterator[ControlGroup]:
     """Every group of a controller that this process is in, the innermost first, as far up as they are mounted."""
     with suppress(OSError, ValueError):
         mounts = list(_mounts())
@@ -41,7 +41,7 @@ def groups(controller: str) -> Iterator[Group]:
                 if mount.controllers >= controllers and bool(mount.controllers) == bool(controllers):
                     inside = _below(PurePosixPath(path), mount.root)
                     for part in (inside, *inside.parents):
-                        yield Group(mount.place / part, unified=not controllers)
+                        yield ControlGroup(mount.place / part, unified=not controllers)
 
 
 def processors() -> float:
@@ -65,7 +65,7 @@ def _below(path: PurePosixPath, root: PurePosixPath) -> PurePosixPath:
     return PurePosixPath() if ".." in below.parts else below
 
 
-def _quota(group: Group) -> float:
+def _quota(group: ControlGroup) -> float:
     try:
         if group.unified:
             quota, period = (group.folder / "cpu.max").read_text().split()

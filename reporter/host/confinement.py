@@ -1,4 +1,4 @@
-"""What keeps a network to itself: a worker that ends with the run, cannot fill the memory, and is not heard."""
+"""Confinement of a worker: it ends with the run, has a memory limit, and its output is discarded."""
 
 from __future__ import annotations
 

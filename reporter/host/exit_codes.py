@@ -1,4 +1,4 @@
-"""The exit codes that are no plain success: what a caller may rely on."""
+"""Exit codes other than 0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of a results folder: written whole or not at all, held by one run at a time, set aside, never overwritten."""
+"""Files of a results folder: atomic writes, a lock for one run at a time, and renaming of unreadable files."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ TEMPORARY = re.compile(r"\..+\.(\d+)")
 """The name of a file that is being written, with the number of the process that writes it."""
 
 
-def hold(folder: Path) -> IO[str]:
-    """Holds a results folder for one run; the hold ends with the file, or with the process however it ends.
+def lock(folder: Path) -> IO[str]:
+    """Lock a results folder for one run; the lock ends when the file is closed, or when the process ends.
 
-    Raises ReporterError that says who holds it already.
+    Raises ReporterError that names the process if another one has locked it.
     """
     refuse_links(folder)
     with writing(folder / ".lock"):

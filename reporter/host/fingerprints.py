@@ -1,4 +1,4 @@
-"""What readings depend on besides the code: the files of a data set, and variables of the environment."""
+"""Fingerprints of inputs other than code: files of a data set, and environment variables."""
 
 from __future__ import annotations
 

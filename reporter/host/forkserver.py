@@ -1,4 +1,4 @@
-"""Loaded by the fork server before anything else: while torch is loading, too, it ends with the run."""
+"""The first module that the fork server imports, so that it ends with the run, even while it imports torch."""
 
 from __future__ import annotations
 

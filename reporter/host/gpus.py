@@ -1,4 +1,4 @@
-"""NVIDIA GPUs: which of them this process may use, in CUDA's order, and what identifies each."""
+"""NVIDIA GPUs: those that this process may use, in CUDA's order, and their identity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where this program and its child processes import from: what is installed, never the current folder."""
+"""Import path of this program and its child processes: installed packages, never the current folder."""
 
 from __future__ import annotations
 

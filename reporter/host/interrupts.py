@@ -1,4 +1,4 @@
-"""What SIGINT, SIGTERM and SIGHUP mean: the run ends in order and soon, with exit code 130."""
+"""Handling of SIGINT, SIGTERM and SIGHUP: the run ends in order and soon, with exit code 130."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ PATIENCE = 1.5
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-class _Hold:
-    """How many parts of the program must not be interrupted now, and whether somebody tried."""
+class _Deferral:
+    """How many blocks defer interrupts now, and whether an interrupt is pending."""
 
     depth = 0
-    asked = False
+    pending = False
 
 
 def listen() -> None:
@@ -34,15 +34,15 @@ def listen() -> None:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
-    """Lets an interrupt wait until the block is done, as the starting and ending of processes demands."""
-    _Hold.depth += 1
+def deferred() -> Iterator[None]:
+    """Defer an interrupt until the block is done; used while processes are started and ended."""
+    _Deferral.depth += 1
     try:
         yield
     finally:
-        _Hold.depth -= 1
-        if _Hold.asked and not _Hold.depth:
-            _Hold.asked = False
+        _Deferral.depth -= 1
+        if _Deferral.pending and not _Deferral.depth:
+            _Deferral.pending = False
             raise KeyboardInterrupt
 
 
@@ -63,8 +63,8 @@ def _interrupt(_: int, __: FrameType | None) -> None:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     _thread.start_new_thread(_end_at_last, ())  # threading takes locks that the code interrupted may hold
-    if _Hold.depth:
-        _Hold.asked = True
+    if _Deferral.depth:
+        _Deferral.pending = True
         return
     raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""What one worker process does, as JSON on its way to it."""
+"""The job of a worker process, as JSON."""
 
 from __future__ import annotations
 

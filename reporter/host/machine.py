@@ -1,4 +1,4 @@
-"""Facts about the computer, and the state of it that a measurement holds fixed."""
+"""Facts about the computer, and settings of it that are fixed during a measurement."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Load:
     own: float
     processors: int
 
-    def foreign_since(self, before: Load) -> float | None:
+    def background_load_since(self, before: Load) -> float | None:
         """The share of the processors that other programs kept busy; None where too little time passed to tell."""
         passed = self.passed - before.passed
         if passed < LEAST_SECONDS:

@@ -1,4 +1,4 @@
-"""Printed lines: no CI system finds a command in a name or a reason, and no line begins with one.
+"""Printing of untrusted text: no name or reason is a command for a CI system.
 
 GitHub Actions runs a line that begins with `::`, GitHub and Azure Pipelines also `##[` and `##vso[` anywhere in a line;
 GitLab and terminals read escape sequences. Names, reasons and paths come from records, plug-ins and other foreign code.
@@ -36,11 +36,11 @@ def document(content: str) -> str:
     return content.rstrip().replace("##", "#\\u0023")
 
 
-def say(line: str) -> None:
+def message(line: str) -> None:
     """Prints a message to standard error."""
     click.echo(inert(line), err=True)
 
 
 def note(line: str) -> None:
     """Prints a message that begins with a name or a path."""
-    say(f"note: {line}")
+    message(f"note: {line}")

@@ -1,4 +1,4 @@
-"""What the parent asks a worker process: each question with the type of its answer.
+"""Questions of the parent to a worker process, each with the type of its answer.
 
 A question is sent as JSON; its answer comes back as JSON and is validated against the type.
 """

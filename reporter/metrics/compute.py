@@ -1,4 +1,4 @@
-"""How much does one inference compute? Multiply-adds, activations and depth, counted on meta where it is possible."""
+"""Compute of one inference: multiply-adds, activations and depth, counted on meta where possible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does it learn in a short time? Held-out top-1 after one short recipe, the same for all, in three ways."""
+"""Held-out top-1 after a short fine-tuning, in three modes: full, linear probe and from scratch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reporter.model.attempts import attempt
 
 if TYPE_CHECKING:
     from reporter.model.settings import Conditions
-    from reporter.worker.finetuning import Course, Recipe
+    from reporter.worker.finetuning import Recipe, TrainingHistory
     from reporter.worker.subject import Subject
 
 
@@ -106,11 +106,11 @@ def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
     top1, spent, *rest = QUANTITIES[way]
     images = {"classes": classes, "train_images": len(train[1]), "test_images": len(test[1])}
     detail = {
-        **_told(conditions, recipe, courses[0], about),
+        **_details(conditions, recipe, courses[0], about),
         **images,
         **({"images_skipped": skipped} if skipped else {}),
     }
-    yield Reading(quantity=top1, samples=tuple(course.top1 for course in courses), detail=detail)
+    yield Reading(quantity=top1, samples=tuple(history.top1 for history in courses), detail=detail)
     yield Reading(quantity=spent, samples=tuple(seconds))
     if missing.status == "ok":
         yield from (Reading(quantity=quantity, samples=tuple(ratios)) for quantity in rest)
@@ -118,22 +118,22 @@ def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
         yield from absent(rest, missing.status, missing.reason or "")
 
 
-def _told(conditions: Conditions, recipe: Recipe, course: Course, about: dict[str, Any]) -> dict[str, Any]:
+def _details(conditions: Conditions, recipe: Recipe, history: TrainingHistory, about: dict[str, Any]) -> dict[str, Any]:
     """What the samples cannot say: from where it started, by which recipe, and how the first seed went."""
-    told = {
-        "optimizer": course.optimizer,
+    recipe_detail = {
+        "optimizer": history.optimizer,
         **asdict(recipe),
         "seeds": conditions.seeds,
         "image_size": conditions.image_size,
         "auxiliary_dropped": about.pop("auxiliary_dropped"),
-        "batch_norm_recalibrated": "top1_uncalibrated" in course.evaluations[-1],
+        "batch_norm_recalibrated": "top1_uncalibrated" in history.evaluations[-1],
     }
     return {
         **about,
         "dataset": conditions.dataset,
-        "curve": course.curve,
-        "evaluations": course.evaluations,
-        "recipe": told,
+        "curve": history.curve,
+        "evaluations": history.evaluations,
+        "recipe": recipe_detail,
     }
 
 

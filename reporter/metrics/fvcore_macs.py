@@ -1,4 +1,4 @@
-"""What does a second counter say? fvcore's, operator by operator, and why the two differ."""
+"""Multiply-adds counted by fvcore, by operator, and why they differ from those of the other counter."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def measure(subject: Subject) -> Iterator[Reading]:
         operators = {name: int(number) for name, number in sorted(analysis.by_operator().items())}
         unsupported = {name: int(number) for name, number in sorted(analysis.unsupported_ops().items())}
     counts = subject.counts
-    verdict, because = judge(counts.macs, operators, unsupported, counts.uncounted)
+    verdict, because = agreement(counts.macs, operators, unsupported, counts.uncounted)
     yield exact(
         MACS_FVCORE,
         sum(operators.values()),
@@ -65,7 +65,7 @@ def measure(subject: Subject) -> Iterator[Reading]:
     )
 
 
-def judge(
+def agreement(
     macs: int, operators: dict[str, int], unsupported: dict[str, int], uncounted: Mapping[str, int] = NOTHING
 ) -> tuple[str, dict[str, int]]:
     """Whether fvcore agrees with `macs`, else by which operators it differs or what it leaves out.

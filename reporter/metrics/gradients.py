@@ -1,4 +1,4 @@
-"""How well does the gradient reach the first layer? Its norm there over its norm in the last, at initialisation."""
+"""Gradient ratio: the norm of the gradient in the first layer over that in the last, at initialization."""
 
 from __future__ import annotations
 

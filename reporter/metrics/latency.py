@@ -1,4 +1,4 @@
-"""How long does it take? One image at one thread and at all, many images, and a training step; on CPU and CUDA."""
+"""Latency and throughput: inference with one and all threads and in batches, and training steps; CPU and CUDA."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def measure_latency(quantity: Quantity, one_thread: bool, subject: Subject) -> I
 
     call = _inference(subject, 1)
     with threads(1 if one_thread else usable_threads()), one_core(subject.round) if one_thread else nullcontext():
-        yield _timed(quantity, subject, call, least=3)
+        yield _timed(quantity, subject, call, min_samples=3)
 
 
 def measure_throughput(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
     """Times batches and turns seconds per batch into images per second."""
     batch = subject.conditions.throughput_batch
-    timed = _timed(quantity, subject, _inference(subject, batch), least=2, rows=True)
+    timed = _timed(quantity, subject, _inference(subject, batch), min_samples=2, rows=True)
     yield timed.model_copy(update={"samples": tuple(batch / seconds for seconds in timed.samples)})
 
 
@@ -82,7 +82,7 @@ def measure_train_step(quantity: Quantity, subject: Subject) -> Iterator[Reading
 
     network, batch, recipe = exercise(subject, subject.device)
     step = step_of(network, recipe, subject.classes)
-    timed = _timed(quantity, subject, lambda: step(*batch), least=2)
+    timed = _timed(quantity, subject, lambda: step(*batch), min_samples=2)
     yield timed.model_copy(update={"detail": {**timed.detail, "optimizer": optimizer_of(network, recipe)[1]}})
 
 
@@ -98,7 +98,9 @@ def _inference(subject: Subject, batch: int) -> Callable[[], object]:
     return infer
 
 
-def _timed(quantity: Quantity, subject: Subject, call: Callable[[], object], least: int, rows: bool = False) -> Reading:
+def _timed(
+    quantity: Quantity, subject: Subject, call: Callable[[], object], min_samples: int, rows: bool = False
+) -> Reading:
     from reporter.host import machine
     from reporter.worker import timing
 
@@ -106,10 +108,12 @@ def _timed(quantity: Quantity, subject: Subject, call: Callable[[], object], lea
         machine.keep_freed_memory()
     conditions, before = subject.conditions, machine.load()
     timer = timing.timer(subject.place, rows)
-    samples = subject.sample(_watched(call), timer, seconds=conditions.seconds, goal=conditions.goal, least=least)
+    samples = subject.sample(
+        _watched(call), timer, seconds=conditions.seconds, goal=conditions.goal, min_samples=min_samples
+    )
     after = machine.load()
-    foreign = after.foreign_since(before) if before and after else None
-    detail = {} if foreign is None else {FOREIGN_LOAD: [round(foreign, 3)]}
+    background_load = after.background_load_since(before) if before and after else None
+    detail = {} if background_load is None else {FOREIGN_LOAD: [round(background_load, 3)]}
     return Reading(quantity=quantity, samples=samples, rounds=(len(samples),), detail=detail)
 
 

@@ -1,4 +1,4 @@
-"""How much memory does it need? Exact peaks, followed storage by storage."""
+"""Exact peaks of memory, computed from the live storages."""
 
 from __future__ import annotations
 

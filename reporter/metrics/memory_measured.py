@@ -1,4 +1,4 @@
-"""How much memory does the process really take? Its resident set, and the CUDA allocator's peaks."""
+"""Measured memory: the resident set of the process, and the peaks of the CUDA allocator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large is it? Parameters, with auxiliary heads apart, and the bytes that weights take."""
+"""Size of a model: parameters, auxiliary heads separately, and the bytes of its weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is it made of? Its layers, what each stage of it costs, and the graph of the block that it repeats."""
+"""Structure of a model: its layers, the cost of each stage, and the graph of its repeated block."""
 
 from __future__ import annotations
 

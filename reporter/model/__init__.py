@@ -1,4 +1,4 @@
-"""The data model: what is compared and measured, and what of it is stored. Imports only `reporter.stats`.
+"""The data model: what is compared, measured and stored. Imports only `reporter.stats`.
 
 Extension files and plug-ins import these names from here.
 """

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from reporter.model import sources
-from reporter.model.fields import may_say
+from reporter.model.fields import is_allowed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,7 +51,7 @@ class Architecture:
     def __post_init__(self) -> None:
         """Tells whoever adds a network what is wrong with it, before a record would refuse it."""
         for key in self.__dataclass_fields__:
-            if not may_say(key, getattr(self, key)):
+            if not is_allowed(key, getattr(self, key)):
                 raise ValueError(f"Architecture {self.name!r}: {key} must not be {getattr(self, key)!r}")
 
     @property

@@ -1,4 +1,4 @@
-"""Work of others, which may raise anything: what came of it, or the reason in one line."""
+"""Calls of third-party code that may raise anything: the result, or the reason in one line."""
 
 from __future__ import annotations
 

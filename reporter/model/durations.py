@@ -1,4 +1,4 @@
-"""Times as people write and read them: 90s and 1h30m on the command line, 42 s and 1 h 20 min in messages."""
+"""Durations as text: 90s and 1h30m on the command line, 42 s and 1 h 20 min in messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a record may hold: texts that can be seen, numbers that can be computed with, and the units of the contract."""
+"""Checks of the fields of a record: printable text, finite numbers, and the units of the contract."""
 
 from __future__ import annotations
 
@@ -79,13 +79,13 @@ def are_numbers(values: Sequence[Any]) -> bool:
     return len([size for size in map(abs, values) if not size or SMALLEST <= size <= LARGEST]) == len(values)
 
 
-def may_say(key: str, value: object) -> bool:
+def is_allowed(key: str, value: object) -> bool:
     """Whether an architecture may say that of itself: what a record can hold, and a recipe can use."""
     if key in ("name", "family"):
         return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value == legible(value)
     if key in MOST:
-        least = key != "classes"
-        return (key == "year" and value is None) or (isinstance(value, int) and least <= value <= MOST[key])
+        lowest = key != "classes"
+        return (key == "year" and value is None) or (isinstance(value, int) and lowest <= value <= MOST[key])
     if key in ("learning_rate", "label_smoothing", "auxiliary_loss"):
         return isinstance(value, int | float) and 0 <= value <= LARGEST
     if key in ("build", "published"):

@@ -1,4 +1,4 @@
-"""Names as an error message lists them."""
+"""Lists of names in error messages."""
 
 from __future__ import annotations
 

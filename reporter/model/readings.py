@@ -1,4 +1,4 @@
-"""What is measured and kept: it turns into JSON and back, and explains itself without the code that made it."""
+"""Readings: a measured metric as it is stored, with its samples, status and reason."""
 
 from __future__ import annotations
 
@@ -127,10 +127,10 @@ class Reading(Model):
             raise ValueError(f"the rounds took {sum(self.rounds)} samples, but there are {len(self.samples)}")
         if self.origins and len(self.origins) != len(self.rounds):
             raise ValueError(f"{len(self.origins)} origins for {len(self.rounds)} rounds")
-        least = min(self.samples, default=1)
-        if least <= 0 and unit in ("s", "1/s"):
+        lowest = min(self.samples, default=1)
+        if lowest <= 0 and unit in ("s", "1/s"):
             raise ValueError("a time is not positive")
-        if least < 0 and (unit == "B" or key in UNITS):
+        if lowest < 0 and (unit == "B" or key in UNITS):
             raise ValueError("a size or a count is negative")
         if key in FRACTIONS and max(self.samples, default=0) > 1:
             raise ValueError("a share is more than 1")
@@ -266,7 +266,7 @@ class Reading(Model):
         return Verdict("noisy", doubt) if doubt else Verdict("ok", self.reason or within)
 
     @property
-    def foreign_load(self) -> float:
+    def background_load(self) -> float:
         """The share of the processors that other programs kept busy in the worst of the rounds, as far as known."""
         shares = self.detail.get(FOREIGN_LOAD)
         known = [share for share in shares if isinstance(share, int | float)] if isinstance(shares, list) else []
@@ -275,12 +275,12 @@ class Reading(Model):
     @property
     def disturbed(self) -> bool:
         """Whether other programs made a time unreliable, whatever its samples show."""
-        return self.foreign_load > DISTURBING
+        return self.background_load > DISTURBING
 
     @property
     def _disturbance(self) -> str | None:
         """The reason for a disturbed time: it precedes what the samples show, which is a consequence."""
-        return f"other programs kept {self.foreign_load:.0%} of the processors busy" if self.disturbed else None
+        return f"other programs kept {self.background_load:.0%} of the processors busy" if self.disturbed else None
 
 
 def same_conditions(one: Mapping[str, object], other: Mapping[str, object]) -> bool:

@@ -1,4 +1,4 @@
-"""Records and evidence: what is stored in a file of its own for each machine and architecture, or claim."""
+"""Records and evidence: a file for each machine and architecture, or claim."""
 
 from __future__ import annotations
 

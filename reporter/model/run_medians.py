@@ -1,4 +1,4 @@
-"""The runs that a reading's rounds belong to: their levels, and how levels that differ are described."""
+"""Levels of the runs that the rounds of a reading belong to, and descriptions of different levels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the user asked for, checked: options, a config file, presets, and the conditions a measurement depends on."""
+"""Settings: options, a config file, presets, and the conditions that a measurement depends on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source that builds an architecture, as a digest: the file of its function, and the files that this one imports.
+"""Digest of the source that builds an architecture: the file of its function and the files it imports.
 
 Site packages and the standard library are left out, because their versions are in the record. Comments, formatting,
 docstrings and the order of imports have no effect; in the file of the function neither do definitions that it does not

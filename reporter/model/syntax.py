@@ -1,4 +1,4 @@
-"""Python source as a syntax tree: its imports, the statements that a name needs, and its text without the rest."""
+"""Python source as a syntax tree: imports, and the statements that a name depends on."""
 
 from __future__ import annotations
 

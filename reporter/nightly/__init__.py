@@ -1,4 +1,4 @@
-"""Nightly runs: measured in a folder of their own, compared with the last accepted run, put in place when complete.
+"""Nightly runs: measured in a separate folder, compared with the last accepted run, and moved when complete.
 
 one_run.py       one run: measure, compare, put it in place, print one screen
 state.py         what is stored of a run: findings, failures, acceptances

@@ -1,4 +1,4 @@
-"""Accepting findings: accepted.json gets an entry for each; a run without any other finding is the baseline."""
+"""Acceptance of findings: accepted.json gets an entry for each; a run without other findings is the baseline."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def accept(folder: Folder, architecture: str | None, metric: str | None, reason:
         if architecture in (None, each.architecture) and (metric is None or metric == each.metric)
     ]
     if not meant:
-        raise ReporterError(f"{folder.out}: nothing to accept; {_known(unaccepted)}")
+        raise ReporterError(f"{folder.out}: nothing to accept; {_open_findings(unaccepted)}")
     entries = [_entry(each, reason, now, last.started) for each in meant]
     before = folder.acceptances().accepted
     state.save(folder.accepted_file, Acceptances(accepted=(*before, *entries)))
@@ -54,7 +54,7 @@ def _entry(finding: Finding, reason: str, now: str, run: str) -> Acceptance:
     return Acceptance.model_validate({**about, "accepted": now, "run": run, "reason": reason})
 
 
-def _known(findings: Sequence[Finding]) -> str:
+def _open_findings(findings: Sequence[Finding]) -> str:
     if not findings:
         return "the last run has no finding that is not accepted"
     names = dict.fromkeys(f"{each.architecture} {each.metric}".strip() for each in findings)

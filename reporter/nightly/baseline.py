@@ -1,4 +1,4 @@
-"""The records that a nightly run is compared with, and the ones that the next run is compared with."""
+"""The records that a nightly run is compared with, and those that the next run is compared with."""
 
 from __future__ import annotations
 

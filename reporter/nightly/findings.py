@@ -1,4 +1,4 @@
-"""From the records of two runs to findings.
+"""Findings from the records of two runs.
 
 Exact values are compared with the newest record of the architecture, whatever its machine. Times and readings that
 failed on a machine are compared with the record of the same machine only.
@@ -14,7 +14,7 @@ from reporter.compare.matching import Pair, is_exact
 from reporter.compare.times import MIN_EFFECT
 from reporter.model import Reading, Record
 from reporter.nightly.baseline import newest
-from reporter.nightly.state import TIMES, Acceptance, Failing, Finding, Kind, Run
+from reporter.nightly.state import TIMES, Acceptance, Failing, Finding, Kind, NightlyRun
 from reporter.store.history import PastRun
 
 Row = Timing | Level
@@ -27,7 +27,7 @@ def differences(base: Sequence[Record], tonight: Sequence[Record], past: Sequenc
     latest, same = newest(base), {(record.architecture, record.machine): record for record in base}
     exact = [Pair(latest[record.architecture], record) for record in tonight if record.architecture in latest]
     here = [Pair(same[place], record) for record in tonight if (place := (record.architecture, record.machine)) in same]
-    timings, bases, left = times.judge(here, past)
+    timings, bases, left = times.verdicts(here, past)
     return Differences(
         changes=(*matching.rows(base, tonight), *_changes(exact, here)),
         timings=tuple(timings),
@@ -37,7 +37,7 @@ def differences(base: Sequence[Record], tonight: Sequence[Record], past: Sequenc
 
 
 def findings(
-    found: Differences, tonight: Sequence[Record], last: Run | None, accepted: Sequence[Acceptance], now: str
+    found: Differences, tonight: Sequence[Record], last: NightlyRun | None, accepted: Sequence[Acceptance], now: str
 ) -> tuple[Finding, ...]:
     """The regressions since the baseline, each with the start of the first run that had it and whether it is accepted.
 
@@ -53,7 +53,7 @@ def findings(
     )
 
 
-def failing(tonight: Iterable[Record], last: Run | None, now: str) -> tuple[Failing, ...]:
+def failing(tonight: Iterable[Record], last: NightlyRun | None, now: str) -> tuple[Failing, ...]:
     """The architectures with readings that failed in this run, and since when they fail."""
     known = {each.architecture: each.since for each in (last.failing if last else ())}
     found: dict[str, list[Reading]] = {}
@@ -127,7 +127,7 @@ def _slower(row: Row, now: str) -> Finding:
 
 
 def _above(found: Differences) -> Iterator[Row]:
-    yield from found.judged("regressed")
+    yield from found.with_verdict("regressed")
     yield from found.above_level()
 
 
@@ -136,11 +136,11 @@ def _kind(row: Row) -> Kind:
 
 
 def _remaining(
-    found: Differences, tonight: Sequence[Record], last: Run | None, known: set[tuple[object, ...]]
+    found: Differences, tonight: Sequence[Record], last: NightlyRun | None, known: set[tuple[object, ...]]
 ) -> Iterator[Finding]:
     """Slowdowns of the last run that this one neither confirms nor refutes."""
-    judged: list[Row] = [*found.timings, *found.levels]
-    rows = {(_kind(row), row.architecture, row.quantity.key, row.machine): row for row in judged}
+    compared: list[Row] = [*found.timings, *found.levels]
+    rows = {(_kind(row), row.architecture, row.quantity.key, row.machine): row for row in compared}
     measured = {record.architecture for record in tonight}
     for before in last.findings if last else ():
         if before.kind not in TIMES or before.identity in known or before.architecture not in measured:

@@ -1,4 +1,4 @@
-"""The runs of the history that the level of a time is made of.
+"""The runs of the history that form the level of a time.
 
 A run is left out for the architectures that had findings that were not accepted.
 When a slower time is accepted, its level starts with the accepted run; when it is measured under other settings than
@@ -12,18 +12,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reporter.compare.folders import Results
+from reporter.compare.folders import ResultsFolder
 from reporter.compare.levels import NIGHTS
 from reporter.compare.matching import is_time
 from reporter.model import Record, ReporterError
 from reporter.model.readings import same_conditions
 from reporter.nightly.run_folder import Folder
-from reporter.nightly.state import TIMES, Acceptance, Place, Red, Run, Start
+from reporter.nightly.state import TIMES, Acceptance, NightlyRun, Place, Red, Start
 from reporter.store import history
 from reporter.store.history import PastRun
 
 
-def past(path: Path, tonight: Sequence[Record], starts: Iterable[Start], last: Run | None) -> list[PastRun]:
+def past(path: Path, tonight: Sequence[Record], starts: Iterable[Start], last: NightlyRun | None) -> list[PastRun]:
     """The earlier runs of the machines of this one, oldest first, with the times that are part of a level."""
     keys = {key for each in tonight for key, reading in each.readings.items() if is_time(reading.quantity)}
     try:
@@ -33,7 +33,7 @@ def past(path: Path, tonight: Sequence[Record], starts: Iterable[Start], last: R
     return accepted(runs, starts, last)
 
 
-def of_folder(side: Results) -> Results:
+def of_folder(side: ResultsFolder) -> ResultsFolder:
     """A results folder with the times of its history that a level is made of."""
     folder = Folder(side.folder)
     try:
@@ -44,7 +44,7 @@ def of_folder(side: Results) -> Results:
     return replace(side, accepted=tuple(accepted(side.history, starts(last, entries), last)))
 
 
-def accepted(runs: Sequence[PastRun], starts: Iterable[Start], last: Run | None) -> list[PastRun]:
+def accepted(runs: Sequence[PastRun], starts: Iterable[Start], last: NightlyRun | None) -> list[PastRun]:
     """The same runs with the times that are part of a level only."""
     nights, moments = list(red(last)), defaultdict[Place, str](str)
     for each in starts:
@@ -52,7 +52,7 @@ def accepted(runs: Sequence[PastRun], starts: Iterable[Start], last: Run | None)
     return [_cut(run, nights, moments) for run in runs]
 
 
-def starts(last: Run | None, acceptances: Iterable[Acceptance]) -> list[Start]:
+def starts(last: NightlyRun | None, acceptances: Iterable[Acceptance]) -> list[Start]:
     """The starts of levels up to the last run."""
     times = [each for each in acceptances if each.kind in TIMES]
     return [
@@ -64,7 +64,9 @@ def starts(last: Run | None, acceptances: Iterable[Acceptance]) -> list[Start]:
     ]
 
 
-def restarted(base: Sequence[Record], tonight: Sequence[Record], last: Run | None, now: str) -> tuple[Start, ...]:
+def restarted(
+    base: Sequence[Record], tonight: Sequence[Record], last: NightlyRun | None, now: str
+) -> tuple[Start, ...]:
     """The starts because of other settings, one for each time, with those of this run."""
     found = {each.place: each for each in (last.starts if last else ())}
     before = {(record.architecture, record.machine): record for record in base}
@@ -78,7 +80,7 @@ def restarted(base: Sequence[Record], tonight: Sequence[Record], last: Run | Non
     return tuple(found.values())
 
 
-def red(last: Run | None) -> Iterator[Red]:
+def red(last: NightlyRun | None) -> Iterator[Red]:
     """The runs with findings that were not accepted, the last one included, oldest first; the latest NIGHTS of them."""
     if last is None:
         return

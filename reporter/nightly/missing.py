@@ -1,4 +1,4 @@
-"""Architectures that cannot be found or built: each is a row with the reason, and the run continues without it."""
+"""Architectures that cannot be found or built: each has a row with the reason, and the run continues."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def rows(missing: dict[str, str], base: Sequence[Record], request: Request) -> I
     """A record for each architecture that is missing: every reading failed, with the reason."""
     measured = {entry.name for entry in request.architectures}
     for word, reason in missing.items():
-        known = known_as(word, base)
+        known = baseline_record(word, base)
         name = known.architecture if known else legible(_name(word))[:LONGEST_NAME]
         if name in measured:
             continue
@@ -61,7 +61,7 @@ def rows(missing: dict[str, str], base: Sequence[Record], request: Request) -> I
         yield record.model_copy(update={"readings": _failed(request, reason)})
 
 
-def known_as(word: str, base: Sequence[Record]) -> Record | None:
+def baseline_record(word: str, base: Sequence[Record]) -> Record | None:
     """The record of the baseline that a word or a reference stands for."""
     named = [record for record in base if record.architecture == word or record.settings.get("architecture") == [word]]
     return max(named, key=lambda record: record.started, default=None)

@@ -1,4 +1,4 @@
-"""One nightly run: measure, compare with the last accepted run, put it in place, print one screen."""
+"""One nightly run: measure, compare with the last accepted run, move it into place, print the result."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from reporter.nightly.acceptance import settle
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.missing import Roster
 from reporter.nightly.run_folder import Folder
-from reporter.nightly.screen import Night
-from reporter.nightly.state import Run
+from reporter.nightly.screen import NightlyComparison
+from reporter.nightly.state import NightlyRun
 from reporter.report import build as report
-from reporter.report.language import known
+from reporter.report.language import checked_codes
 from reporter.run import experiment
 from reporter.run.executors.registry import choose_executor
 from reporter.run.preparation import check_folder, prepare
@@ -35,7 +35,7 @@ from reporter.store.history import PastRun
 
 DEFAULT: FailOn = "exact"
 """What --fail-on is if it is not given."""
-Say = Callable[[str], None]
+Print = Callable[[str], None]
 Measure = Callable[[Request, Executor, Progress], Outcome]
 Write = Callable[[Path, Sequence[str]], object]
 
@@ -58,17 +58,17 @@ class Before:
     """What was there when a run started: the baseline, the last complete run, the history, a run that was killed."""
 
     base: Baseline
-    last: Run | None
+    last: NightlyRun | None
     past: list[PastRun]
     unfinished: str | None
 
 
 @dataclass(frozen=True)
 class Output:
-    """Where a run prints: `say` is for messages, `show` for its result."""
+    """Where a run prints: `message` is for messages, `result` for its result."""
 
-    say: Say
-    show: Say
+    message: Print
+    result: Print
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def plan(out: Path | None, config: Path | None, options: Mapping[str, Any], labe
         raise ReporterError("say where the results go: --out DIR")
     fail_on = chosen.fail_on if "fail_on" in chosen.model_fields_set else DEFAULT
     check_gate(chosen)
-    languages = tuple(known(chosen.lang))
+    languages = tuple(checked_codes(chosen.lang))
     check_folder(out)
     folder, roster, executor = Folder(out), Roster(), choose_executor(chosen)
     request = replace(prepare(folder.tonight, chosen, executor, roster.choose, roster.check), labels=labels)
@@ -103,7 +103,7 @@ def plan(out: Path | None, config: Path | None, options: Mapping[str, Any], labe
 def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) -> int:
     """The run itself; gives the exit code. What it measured is discarded unless it is complete."""
     folder, now = work.folder, steps.clock()
-    held = files.hold(folder.out)
+    lock = files.lock(folder.out)
     try:
         unfinished = folder.recover()
         settle(folder)
@@ -112,21 +112,21 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
             folder.promote(base.records)  # or the next run would be compared with this one, whatever it finds
         before = Before(base, folder.last(), _past(folder, base), unfinished)
         if unreadable := history.complaint(folder.out / "history.jsonl"):
-            output.say(unreadable)
-        folder.begin(now, run_document.unfinished(work.request, now))
+            output.message(unreadable)
+        folder.mark_started(now, run_document.unfinished(work.request, now))
         outcome, problem = _measured(work, base, progress, steps.measure)
-        night = _judged(work, before, now, partial=problem is not None)
+        night = _compared(work, before, now, partial=problem is not None)
         problem = problem or _complete(work, before, night, outcome, steps)
         code = _printed(work, night, _code(work, night, outcome), problem, output)
         if problem is not None:
-            folder.end(code)
+            folder.mark_failed(code)
         return code
     except KeyboardInterrupt:
-        folder.end(INTERRUPTED)
+        folder.mark_failed(INTERRUPTED)
         raise
     finally:
         folder.discard()
-        held.close()
+        lock.close()
 
 
 def _measured(work: Plan, base: Baseline, progress: Progress, measure: Measure) -> tuple[Outcome, str | None]:
@@ -140,7 +140,7 @@ def _measured(work: Plan, base: Baseline, progress: Progress, measure: Measure) 
     return outcome, None
 
 
-def _judged(work: Plan, before: Before, now: str, partial: bool) -> Night:
+def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyComparison:
     """The findings; a run that ended early has not removed what it did not reach."""
     base, last = before.base, before.last
     tonight, _ = record_files.load_all(work.request.folder)
@@ -150,12 +150,12 @@ def _judged(work: Plan, before: Before, now: str, partial: bool) -> Night:
         with suppress(ReporterError):  # a full disk hides no finding of this run
             work.folder.promote(compared)  # the history has the values of this run as soon as it is complete
     found = comparison.differences(compared, tonight, before.past) if compared else Differences()
-    levels, without = recent_level.judge(tonight, _level(work, before, tonight, now))
+    levels, without = recent_level.verdicts(tonight, _level(work, before, tonight, now))
     found = replace(found, levels=tuple(levels), without_level=tuple(without))
     findings = comparison.findings(found, tonight, last, work.folder.acceptances().accepted, now)
     if partial:
         findings = tuple(each for each in findings if each.kind != "removed")
-    return Night(
+    return NightlyComparison(
         tonight=tonight,
         base=base,
         differences=found,
@@ -169,16 +169,16 @@ def _judged(work: Plan, before: Before, now: str, partial: bool) -> Night:
     )
 
 
-def _code(work: Plan, night: Night, outcome: Outcome) -> int:
+def _code(work: Plan, night: NightlyComparison, outcome: Outcome) -> int:
     if any(each.fails(work.fail_on) for each in night.findings):
         return REGRESSED
     return FAILED if night.failing or outcome.failed or outcome.lost else 0
 
 
-def _complete(work: Plan, before: Before, night: Night, outcome: Outcome, steps: Steps) -> str | None:
+def _complete(work: Plan, before: Before, night: NightlyComparison, outcome: Outcome, steps: Steps) -> str | None:
     """Writes everything that belongs to a complete run and puts it in place; gives what went wrong."""
     code, newest = _code(work, night, outcome), night.base.newest
-    made = Run(
+    made = NightlyRun(
         started=night.now,
         ended=steps.clock(),
         run=work.request.run,
@@ -188,10 +188,12 @@ def _complete(work: Plan, before: Before, night: Night, outcome: Outcome, steps:
         red=tuple(level.red(before.last)),
         starts=level.restarted(night.base.records, night.tonight, before.last, night.now),
     )
-    compared = baseline_file.Kept(run_document.BASE, newest.started, night.differences) if newest else None
+    compared = (
+        baseline_file.BaselineComparison(run_document.BASE, newest.started, night.differences) if newest else None
+    )
     try:
         found = run_document.as_json(night, work.request, work.folder.out.name, work.fail_on, code)
-        baseline_file.keep(work.request.folder, compared, found, run_document.findings(night))
+        baseline_file.save(work.request.folder, compared, found, run_document.findings(night))
         record_files.add_to_history(
             work.request.folder, record_files.history_size(work.folder.out), {"exit_code": code}
         )
@@ -206,27 +208,27 @@ def _complete(work: Plan, before: Before, night: Night, outcome: Outcome, steps:
     return None
 
 
-def _printed(work: Plan, night: Night, code: int, problem: str | None, output: Output) -> int:
+def _printed(work: Plan, night: NightlyComparison, code: int, problem: str | None, output: Output) -> int:
     """Prints the screen; a problem of the disk is exit code 2, but never instead of a regression."""
-    output.show(screen.headline(night))
+    output.result(screen.headline(night))
     for line in screen.lines(night.findings, str(work.folder.out)):
-        output.show(line)
+        output.result(line)
     for complaint in night.base.complaints:
-        output.say(f"note: {complaint}")
+        output.message(f"note: {complaint}")
     if problem is not None:
-        output.say(f"reporter: {problem}; the last complete run stays in {work.folder.out}")
+        output.message(f"reporter: {problem}; the last complete run stays in {work.folder.out}")
         code = REGRESSED if code == REGRESSED else USAGE
         with suppress(ReporterError):  # the disk may be full
             headlines.save(work.folder.recent_file, _recent(work, night, code, f"{screen.headline(night)} {problem}"))
         return code
-    output.show(f"Report: {work.folder.out / 'report.html'}")
+    output.result(f"Report: {work.folder.out / 'report.html'}")
     return code
 
 
-def _recent(work: Plan, night: Night, code: int, headline: str) -> list[headlines.Headline]:
+def _recent(work: Plan, night: NightlyComparison, code: int, headline: str) -> list[headlines.Headline]:
     """The headlines of recent runs with the one of this run, newest first."""
-    known = headlines.load(work.folder.recent_file)
-    return headlines.with_run(known, night.now, code, headline, night.unfinished)
+    earlier = headlines.load(work.folder.recent_file)
+    return headlines.with_run(earlier, night.now, code, headline, night.unfinished)
 
 
 def _past(folder: Folder, base: Baseline) -> list[PastRun]:

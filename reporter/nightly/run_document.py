@@ -15,14 +15,14 @@ from reporter.model import Quantity
 from reporter.model.settings import FailOn
 from reporter.nightly import screen
 from reporter.nightly.run_folder import UNFINISHED
-from reporter.nightly.screen import Night
+from reporter.nightly.screen import NightlyComparison
 from reporter.nightly.state import Finding
 from reporter.run.request import Request
 
 BASE = "the last accepted run"
 
 
-def as_json(night: Night, request: Request, name: str, fail_on: FailOn, code: int) -> dict[str, Any]:
+def as_json(night: NightlyComparison, request: Request, name: str, fail_on: FailOn, code: int) -> dict[str, Any]:
     """The whole document; `name` is the results folder, `code` the exit code."""
     context = Context(
         base=document.side(BASE, night.base.records, night.past),
@@ -37,7 +37,7 @@ def as_json(night: Night, request: Request, name: str, fail_on: FailOn, code: in
     return document.as_json(night.differences, context, documents.COMPARISON)
 
 
-def findings(night: Night) -> list[comparisons.Finding]:
+def findings(night: NightlyComparison) -> list[comparisons.FindingRow]:
     """The findings with what programs need to know of their metrics."""
     readings = (reading for record in (*night.base.records, *night.tonight) for reading in record.readings.values())
     quantities = {reading.quantity.key: reading.quantity for reading in readings}
@@ -50,7 +50,7 @@ def unfinished(request: Request, now: str) -> dict[str, Any]:
     return {**request.line, **place, **UNFINISHED, "started": now, "generated": now, "unmeasured": {}}
 
 
-def _still_failing(night: Night) -> Iterator[StillFailing]:
+def _still_failing(night: NightlyComparison) -> Iterator[StillFailing]:
     """The readings that failed in an earlier run, too."""
     by_name = {each.architecture: each.since for each in night.failing}
     by_metric = {(each.architecture, each.metric): each.since for each in night.findings if each.kind == "failed"}
@@ -61,8 +61,8 @@ def _still_failing(night: Night) -> Iterator[StillFailing]:
                 yield document.failure(record, reading, since)
 
 
-def _finding(finding: Finding, quantity: Quantity | None) -> comparisons.Finding:
-    return comparisons.Finding(
+def _finding(finding: Finding, quantity: Quantity | None) -> comparisons.FindingRow:
+    return comparisons.FindingRow(
         **documents.metric_part(quantity),
         kind=finding.kind,
         architecture=finding.architecture,

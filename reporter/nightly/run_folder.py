@@ -26,7 +26,7 @@ from reporter.host import files
 from reporter.model import Record, ReporterError
 from reporter.model.readings import Model
 from reporter.nightly import state
-from reporter.nightly.state import Acceptances, Run
+from reporter.nightly.state import Acceptances, NightlyRun
 from reporter.store import record_files
 
 PARTS = ("records", "evidence", "figures", "tables", "summary.json", "comparison.json", "report.*", "index.html")
@@ -73,7 +73,7 @@ class Folder:
             self.started_file.unlink(missing_ok=True)
         return unfinished.started if unfinished else None
 
-    def begin(self, started: str, line: Mapping[str, Any] | None = None) -> None:
+    def mark_started(self, started: str, line: Mapping[str, Any] | None = None) -> None:
         """Creates the folder of the run in progress, with the history so far; `line` is for a run that is killed."""
         with files.writing(self.tonight):
             self.tonight.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ class Folder:
             if (self.out / "history.jsonl").is_file():
                 shutil.copyfile(self.out / "history.jsonl", self.tonight / "history.jsonl")
 
-    def end(self, code: int) -> None:
+    def mark_failed(self, code: int) -> None:
         """Adds the exit code to the line of a run that ends without being complete."""
         unfinished = _or_none(self.started_file, Started)
         if unfinished and unfinished.line:
@@ -93,7 +93,7 @@ class Folder:
         """Removes what a run that ends without being complete has measured."""
         shutil.rmtree(self.tonight, ignore_errors=True)
 
-    def finish(self, run: Run, base: Sequence[Record] | None) -> None:
+    def finish(self, run: NightlyRun, base: Sequence[Record] | None) -> None:
         """Makes the run in progress complete, with a new baseline if there is one, and puts it in place."""
         parts = sorted(path.name for path in self.tonight.iterdir() if not path.name.startswith("."))
         state.save(self.tonight / ".run.json", run.model_copy(update={"parts": tuple(parts)}))
@@ -105,7 +105,7 @@ class Folder:
 
     def place(self) -> None:
         """Moves a complete run into the results folder; may be repeated at any point."""
-        run = state.load(self.complete / ".run.json", Run) or _or_none(self.run_file, Run)
+        run = state.load(self.complete / ".run.json", NightlyRun) or _or_none(self.run_file, NightlyRun)
         if run is None:
             raise ReporterError(f"{self.complete}: no run.json; remove this folder")
         with files.writing(self.out):
@@ -134,9 +134,9 @@ class Folder:
             partial.rename(self.promoted)
             self._move(self.promoted, self.base)
 
-    def last(self) -> Run | None:
+    def last(self) -> NightlyRun | None:
         """The last complete run, None if there is none or its file cannot be read."""
-        return _or_none(self.run_file, Run)
+        return _or_none(self.run_file, NightlyRun)
 
     def acceptances(self) -> Acceptances:
         """What users accepted so far."""

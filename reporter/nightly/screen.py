@@ -1,4 +1,4 @@
-"""What a nightly run prints: a headline, the findings in groups, and what to do about each."""
+"""Output of a nightly run: a headline, the findings in groups, and what to do about each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reporter.model.settings import FailOn
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.state import Failing, Finding, Kind
 from reporter.report import units
-from reporter.report.grouping import NAMED, Row, and_more, by_reason, described, groups, most
+from reporter.report.grouping import NAMED, FindingLine, and_more, by_reason, described, groups, most
 from reporter.report.language import SOURCE, language
 from reporter.store.history import PastRun
 
@@ -30,7 +30,7 @@ ENGLISH = language(SOURCE)
 
 
 @dataclass(frozen=True)
-class Night:
+class NightlyComparison:
     """What a run found, and what it was compared with."""
 
     tonight: Sequence[Record]
@@ -47,7 +47,7 @@ class Night:
     past: Sequence[PastRun] = ()
 
 
-def headline(night: Night) -> str:
+def headline(night: NightlyComparison) -> str:
     """In one line: what changed, what still fails, what was not compared and why, versions, noise, the baseline."""
     parts = [*_changed(night), *_still_failing(night)]
     if not parts:
@@ -89,7 +89,7 @@ def day(started: str) -> str:
     return f"{when.day} {when:%B}"
 
 
-def _changed(night: Night) -> Iterator[str]:
+def _changed(night: NightlyComparison) -> Iterator[str]:
     if not night.base.records and not night.substituted:
         yield f"first run: {_why_first(night.base)}"
         return
@@ -98,14 +98,14 @@ def _changed(night: Night) -> Iterator[str]:
         "recovered": len(found.of("recovered")),
         "new": len(found.of("new")),
         "for information": len(found.of("information")),
-        "faster": len(found.judged("improved")),
+        "faster": len(found.with_verdict("improved")),
     }
     counts = [*_counts(night), *(f"{count} {word}" for word, count in better.items() if count)]
     if counts:
         yield f"changed: {', '.join(counts)}"
 
 
-def _counts(night: Night) -> Iterator[str]:
+def _counts(night: NightlyComparison) -> Iterator[str]:
     """How many findings of each kind this run has, and how many an earlier one had; what still fails comes later."""
     for kind, word in COUNTS.items():
         group = [each for each in night.findings if each.kind == kind and not each.accepted]
@@ -121,14 +121,14 @@ def _why_first(base: Baseline) -> str:
     return f"there is no readable baseline to compare with{why}"
 
 
-def _not_compared(night: Night) -> Iterator[str]:
+def _not_compared(night: NightlyComparison) -> Iterator[str]:
     reasons = _reasons(night) if night.base.records else []
     if reasons:
         more = f" and {len(reasons) - NAMED_REASONS} more reasons" if len(reasons) > NAMED_REASONS else ""
         yield f"not compared: {'; '.join(reasons[:NAMED_REASONS])}{more}"
 
 
-def _reasons(night: Night) -> list[str]:
+def _reasons(night: NightlyComparison) -> list[str]:
     """What has no verdict, by its reason: which metrics, and of how many architectures."""
     found = night.differences
     gaps = (*found.gaps, *(found.without_level if night.fail_on in LEVEL else ()))
@@ -136,36 +136,36 @@ def _reasons(night: Night) -> list[str]:
         f"{and_more([each.title if each else 'times' for each in what], ENGLISH)} of {and_more(who, ENGLISH)} ({why})"
         for (why, who), what in by_reason(gaps).items()
     ]
-    unjudged: dict[str, set[str]] = {}
+    without_verdict: dict[str, set[str]] = {}
     for row in found.timings:
         if row.floor is None and row.base != row.new:
-            unjudged.setdefault("too few rounds; --preset standard measures enough", set()).add(row.architecture)
+            without_verdict.setdefault("too few rounds; --preset standard measures enough", set()).add(row.architecture)
         elif row.judgement == "noisy":
-            unjudged.setdefault("moved, but within noise", set()).add(row.architecture)
-    return [*made, *(f"times of {and_more(sorted(who), ENGLISH)} ({why})" for why, who in unjudged.items())]
+            without_verdict.setdefault("moved, but within noise", set()).add(row.architecture)
+    return [*made, *(f"times of {and_more(sorted(who), ENGLISH)} ({why})" for why, who in without_verdict.items())]
 
 
-def _still_failing(night: Night) -> Iterator[str]:
+def _still_failing(night: NightlyComparison) -> Iterator[str]:
     newly = {each.architecture for each in night.findings if each.kind == "failed" and each.since == night.now}
     for each in [each for each in night.failing if each.architecture not in newly][:NAMED]:
         word = "failing" if each.since == night.now else f"still failing since {day(each.since)}"
         yield f"{word}: {each.architecture} ({each.readings} readings: {each.reason})"
 
 
-def _without_baseline(night: Night) -> Iterator[str]:
+def _without_baseline(night: NightlyComparison) -> Iterator[str]:
     for name in night.base.unreadable[:NAMED]:
         served = "; compared with the last values of history.jsonl" if name in night.substituted else ""
         yield f"no baseline for {name}: its record cannot be read{served}"
 
 
-def _noise_of_levels(night: Night) -> Iterator[str]:
+def _noise_of_levels(night: NightlyComparison) -> Iterator[str]:
     """The change that noise can reach in times that were compared with their level: the smallest and the largest."""
     floors = sorted(row.floor for row in night.differences.levels)
     if floors and night.fail_on in LEVEL:
         yield f"noise of levels: {floors[0]:.0%} to {floors[-1]:.0%}"
 
 
-def _versions(night: Night) -> str:
+def _versions(night: NightlyComparison) -> str:
     before = night.base.newest.environment if night.base.newest else {}
     newest = max(night.tonight, key=lambda record: record.started, default=None)
     now = newest.environment if newest else {}
@@ -177,17 +177,17 @@ def _versions(night: Night) -> str:
     return and_more(changed, ENGLISH) if changed else f"same versions (torch {now.get('torch', 'unknown')})"
 
 
-def _noise_of_times(night: Night) -> Iterator[str]:
+def _noise_of_times(night: NightlyComparison) -> Iterator[str]:
     """The change that noise can reach, of the times that were compared: the smallest and the largest."""
     floors = sorted(row.floor for row in night.differences.timings if row.floor is not None)
     if floors:
-        least, most = f"{floors[0]:.0%}", f"{floors[-1]:.0%}"
-        yield f"noise of times: {least}" + (f" to {most}" if most != least else "")
+        lowest, most = f"{floors[0]:.0%}", f"{floors[-1]:.0%}"
+        yield f"noise of times: {lowest}" + (f" to {most}" if most != lowest else "")
 
 
-def _row(each: Finding) -> Row:
+def _row(each: Finding) -> FindingLine:
     values = {"exact": _value, "slower": _time, "level": _time}.get(each.kind, lambda _: "")(each)
-    return Row(
+    return FindingLine(
         kind=each.kind,
         name=each.architecture,
         metric=each.metric,
@@ -198,7 +198,7 @@ def _row(each: Finding) -> Row:
     )
 
 
-def _action(group: Sequence[Row], out: str) -> str:
+def _action(group: Sequence[FindingLine], out: str) -> str:
     """Since when, and what to do."""
     options = [
         f" {option} {quote(next(iter(names)))}"

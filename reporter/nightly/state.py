@@ -1,4 +1,4 @@
-"""What is stored of a nightly run: findings, failures and acceptances, and their files."""
+"""Stored state of nightly runs: findings, failures and acceptances."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Start(Model):
         return self.architecture, self.metric, self.machine
 
 
-class Run(Model):
+class NightlyRun(Model):
     """A complete nightly run: `parts` are the files and folders that it puts in place, `red` earlier runs."""
 
     schema_number: int = Field(SCHEMA, alias="schema")

@@ -1,1 +1,1 @@
-"""What can be named: catalogs of the extension folders, plug-ins and selections. Imports no torch."""
+"""Catalogs of the extension folders, plug-ins and selections. Does not import torch."""

@@ -1,4 +1,4 @@
-"""The one extension mechanism: a folder is a catalogue, and a file in it ends in `ENTRIES`."""
+"""The extension mechanism: a folder is a catalog, and each file in it ends in `ENTRIES`."""
 
 from __future__ import annotations
 

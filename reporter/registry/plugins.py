@@ -1,4 +1,4 @@
-"""What installed packages add: entry points of the group that is called like a catalogue's folder.
+"""Plug-ins: entry points of installed packages, in a group with the name of the extension folder.
 
 An entry point names a module that ends in `ENTRIES`, as a file of the folder does, or what is in them. One that is
 broken is left out and complained of, and harms nobody who does not want what it has.
@@ -50,7 +50,7 @@ def complaints(*groups: str) -> list[str]:
     return [line for group in groups or GROUPS for line in _complaints.get(group, {})]
 
 
-def said(group: str) -> str:
+def complaint_suffix(group: str) -> str:
     """The complaints as the end of an error line: what was not found may be in what was left out."""
     return "".join(f"; {line}" for line in complaints(group))
 

@@ -1,4 +1,4 @@
-"""What is chosen by name: architectures from words of the command line, data set, own checkpoints. Imports no torch."""
+"""Selection by name: architectures from the words of the command line, data set and checkpoints."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Discover = Callable[[], Sequence[Architecture]]
 
 
 @cache
-def known() -> dict[str, Architecture]:
+def catalog_entries() -> dict[str, Architecture]:
     """The architectures that are known without torch, by name."""
     return collect(GROUP, Architecture)
 
@@ -69,7 +69,7 @@ def dataset(name: str) -> Dataset:
     if plain == "imagefolder":
         raise ReporterError("data set 'imagefolder' needs its folder: imagefolder:PATH")
     if name not in datasets():
-        right = nearest(name, datasets()) + plugins.said("reporter.datasets")
+        right = nearest(name, datasets()) + plugins.complaint_suffix("reporter.datasets")
         raise ReporterError(f"unknown data set {name!r}; {right}")
     return datasets()[name]
 
@@ -106,11 +106,11 @@ def _meant(word: str, discover: Discover, timm: Discover) -> Iterable[Architectu
     if word.lower().startswith(PREFIX):
         return _timms(word, timm)
     if word in sets():
-        return [known()[name] for name in sets()[word]]
-    if word in known():
-        return [known()[word]]
-    found = {entry.name: known().get(entry.name, entry) for entry in discover()}
-    everything = known() | found
+        return [catalog_entries()[name] for name in sets()[word]]
+    if word in catalog_entries():
+        return [catalog_entries()[word]]
+    found = {entry.name: catalog_entries().get(entry.name, entry) for entry in discover()}
+    everything = catalog_entries() | found
     if word == "torchvision":
         return found.values()
     meant = [entry for entry in everything.values() if _fits(word, entry)]
@@ -136,7 +136,7 @@ def unknown(word: str, names: Iterable[str]) -> ReporterError:
     """
     begin = re.split(r"[*?[]", word.lower())[0] or word
     names = sorted(names, key=lambda name: not name.lower().startswith(begin))
-    return ReporterError(f"unknown architecture {word!r}; {nearest(word, names, FEW)}{plugins.said(GROUP)}")
+    return ReporterError(f"unknown architecture {word!r}; {nearest(word, names, FEW)}{plugins.complaint_suffix(GROUP)}")
 
 
 def _fits(word: str, entry: Architecture) -> bool:

@@ -1,1 +1,1 @@
-"""Records become a comparison, and a comparison becomes the reports. Never imports torch."""
+"""Reports from records, by way of a comparison. Never imports torch."""

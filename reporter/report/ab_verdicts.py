@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reporter.compare.differences import Basis, Differences, Judgement, Timing
+from reporter.compare.differences import Basis, Differences, TimeVerdict, Timing
 from reporter.compare.document import Context, as_json
 from reporter.compare.environments import About, differing, is_control
 from reporter.compare.times import MIN_EFFECT
 from reporter.documents import AB
-from reporter.documents.comparisons import Side, StillFailing
+from reporter.documents.comparisons import ComparedRun, StillFailing
 from reporter.host import printing
 from reporter.model.settings import FailOn
 from reporter.report import changes
 
-VERDICTS: dict[Judgement, str] = {
+VERDICTS: dict[TimeVerdict, str] = {
     "regressed": "B is slower",
     "improved": "B is faster",
     "unchanged": f"no difference above {MIN_EFFECT:.0%}",
@@ -60,7 +60,7 @@ def document(
     """The same as JSON; `imports` has the version and file of what each side imported, as that side reports it."""
     (a, b), call = sides, call or Call()
     base, new = (
-        Side(
+        ComparedRun(
             name=name,
             run=call.run,
             started=call.started,
@@ -85,13 +85,13 @@ def document(
 
 def headline(found: Differences) -> str:
     """What changed, what is not resolved although its interval excludes 1, and what has no verdict."""
-    unresolved = [row for row in found.judged("noisy") if row.low and row.high and not row.low <= 1 <= row.high]
-    unjudged = [basis.quantity.title for basis in found.bases if basis.floor is None]
+    unresolved = [row for row in found.with_verdict("noisy") if row.low and row.high and not row.low <= 1 <= row.high]
+    without_verdict = [basis.quantity.title for basis in found.bases if basis.floor is None]
     parts = [changes.headline(found) + "."] if found.changed else []
     if unresolved:
         parts.append(f"Not resolved: {'; '.join(map(_unresolved, unresolved))}.")
-    if unjudged:
-        parts.append(f"Times not judged ({', '.join(unjudged)}): {FEW_ROUNDS}.")
+    if without_verdict:
+        parts.append(f"Times not judged ({', '.join(without_verdict)}): {FEW_ROUNDS}.")
     if not found.timings:
         parts.append("Times not judged: none was measured on both sides.")
     return " ".join(parts) or f"Nothing changed beyond the noise, which reaches {_noise(found):.1%}."

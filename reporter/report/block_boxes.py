@@ -1,4 +1,4 @@
-"""From the graph of a block to a few boxes: small operators are folded into the ones that they follow."""
+"""Boxes of a diagram from the graph of a block: small operators are merged into the preceding ones."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def nodes(graph: Sequence[Operator], language: Language) -> list[Node]:
     if len(boxes) > MANY:
         _gather(boxes)
     places = {old: new for new, old in enumerate(boxes)}
-    told = [_node(box, language) for box in boxes.values()]
+    nodes = [_node(box, language) for box in boxes.values()]
     return [
         replace(node, sources=tuple(dict.fromkeys(places[source] for source in box.sources)))
-        for node, box in zip(told, boxes.values(), strict=True)
+        for node, box in zip(nodes, boxes.values(), strict=True)
     ]
 
 
@@ -131,10 +131,11 @@ def _node(box: _Box, language: Language) -> Node:
         titles = (box.within, *(_title(operator, language) for operator in main))
         return Node(titles, tuple(follows), last.output, (), "part")
     look = "join" if first.op in SIGNS or first.op == "cat" else "input" if first.op == "input" else _look(first)
-    groups = language.ngettext("{count} group", "{count} groups", first.groups).format(count=first.groups)
-    parted = [groups] * (first.groups > 1 and not _depthwise(first))
-    small = (*parted, *(_small(operator, language) for operator in box.extra))
-    return Node((_title(first, language),), small, last.output, (), look)
+    small = [_small(operator, language) for operator in box.extra]
+    if first.groups > 1 and not _depthwise(first):
+        groups = language.ngettext("{count} group", "{count} groups", first.groups)
+        small.insert(0, groups.format(count=first.groups))
+    return Node((_title(first, language),), tuple(small), last.output, (), look)
 
 
 def _look(operator: Operator) -> str:

@@ -1,4 +1,4 @@
-"""The report: from the records of a folder to every file that tells of them."""
+"""Building a report: from the records of a folder to all files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reporter.compare import baseline_file
-from reporter.compare.baseline_file import Kept
+from reporter.compare.baseline_file import BaselineComparison
 from reporter.host import files
 from reporter.model import Chart, Claim, Evidence, Record, ReporterError
 from reporter.model.extensions import Chapter
@@ -18,7 +18,7 @@ from reporter.report.claim_sections import try_claims
 from reporter.report.comparison import Comparison, compare
 from reporter.report.contents import Report
 from reporter.report.language import SOURCE, Language, available, language
-from reporter.report.sections import Block, Figure, Placed
+from reporter.report.sections import Content, Figure, Placed
 from reporter.report.summary import summary
 from reporter.report.table import Table, Tabulation
 from reporter.store import record_files
@@ -55,7 +55,7 @@ def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
     except ReporterError as error:
         complaints = [*complaints, str(error)]
     try:
-        changed = baseline_file.kept(folder)
+        changed = baseline_file.load(folder)
     except ReporterError as error:
         complaints, changed = [*complaints, str(error)], None
     made: dict[str, str | bytes] = {"summary.json": files.lines(summary(comparison), "failed", "records")}
@@ -63,7 +63,7 @@ def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
         pictures = draw(comparison, tongue, collect("reporter.charts", Chart).values())
         tables = collect("reporter.tables", Tabulation).values()
         claims = collect("reporter.claims", Claim).values()
-        told = build(
+        built = build(
             comparison,
             tongue,
             pictures,
@@ -73,7 +73,7 @@ def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
             claims=claims,
             evidence=evidence,
         )
-        made |= outputs(told, pictures)
+        made |= outputs(built, pictures)
     for name, content in made.items():
         files.write(folder / name, content)
     return [folder / name for name in made]
@@ -100,7 +100,7 @@ def build(
     tables: Iterable[Tabulation],
     *,
     complaints: Sequence[str] = (),
-    changed: Kept | None = None,
+    changed: BaselineComparison | None = None,
     claims: Iterable[Claim] = (),
     evidence: Mapping[str, Evidence] | None = None,
 ) -> Report:
@@ -183,7 +183,7 @@ def abridged(report: Report) -> Report:
     return replace(report, sections=tuple(parts))
 
 
-def _abridged(block: Block, tongue: Language) -> Block:
+def _abridged(block: Content, tongue: Language) -> Content:
     if not isinstance(block, Table) or len(block.rows) <= block.most:
         return block
     message = tongue._("The first {shown} of {count} rows; {file} has all.")

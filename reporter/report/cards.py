@@ -1,4 +1,4 @@
-"""A card per architecture: its idea and paper, its block, what each stage costs, and where the numbers come from."""
+"""Cards of architectures: idea and paper, block, cost of each stage, and the source of the numbers."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def card(record: Record, anchor: str, language: Language) -> Card:
     words = text(record)
     titles = {"changed": _("What it changed"), "source": _("Written in")}
     about = [(title, _(words[key])) for key, title in titles.items() if words.get(key)]
-    variant = [(_("This variant"), language.said(record.variant))] if record.variant else []
+    variant = [(_("This variant"), language.translate(record.variant))] if record.variant else []
     return Card(
         anchor=anchor,
         name=record.architecture,
@@ -117,14 +117,14 @@ def text(record: Record) -> dict[str, str]:
 
 def lead(record: Record, language: Language) -> str:
     """Family, year and the three numbers that one asks for first."""
-    told = [record.family, *([str(record.year)] if record.year else [])]
+    parts = [record.family, *([str(record.year)] if record.year else [])]
     patterns = {"parameters": language._("{count} parameters"), "macs": language._("{count} MACs")}
     for key, pattern in patterns.items():
         if (value := record.value(key)) is not None:
-            told.append(pattern.format(count=units.count(language, value)))
+            parts.append(pattern.format(count=units.count(language, value)))
     if (depth := record.value("depth")) is not None:
-        told.append(language._("depth {count}").format(count=language.number(depth)))
-    return " · ".join(told)
+        parts.append(language._("depth {count}").format(count=language.number(depth)))
+    return " · ".join(parts)
 
 
 def link(record: Record) -> str:
@@ -146,7 +146,7 @@ def drawing(record: Record, language: Language) -> Drawing | None:
     return Drawing(caption, svg, Markdown(diagrams.to_mermaid(nodes)), arranged.width > BROAD)
 
 
-def _caption(block: record_structure.Block, language: Language) -> str:
+def _caption(block: record_structure.RecordedBlock, language: Language) -> str:
     _ = language._
     if block.repeats:
         return language.ngettext(
@@ -176,6 +176,8 @@ def costs(stages: Sequence[Stage], language: Language) -> tuple[Cost, ...]:
 
 def _price(value: int, whole: int, language: Language) -> Price:
     percent = 100 * value / whole if whole else 0.0
-    little = "<\u202f" * (0 < percent < 0.05)
-    share = language.number(max(percent, 0.1) if little else percent, 0 if percent >= 9.95 else 1)
-    return Price(units.count(language, value), f"{little}{share} %", percent)
+    if 0 < percent < 0.05:
+        share = f"<\u202f{language.number(0.1, 1)}"
+    else:
+        share = language.number(percent, 0 if percent >= 9.95 else 1)
+    return Price(units.count(language, value), f"{share} %", percent)

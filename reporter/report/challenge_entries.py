@@ -60,13 +60,21 @@ def humans() -> list[Entry]:
     return [entry for entry in entries() if entry.year == "human"]
 
 
-def told(entry: Entry, language: Language) -> list[str]:
+def tooltip_lines(entry: Entry, language: Language) -> list[str]:
     """What a bar says: whose, of what, how good and how deep, by what kind of number, its source and its footnote."""
-    _, said = language._, language.said
+    _, translate = language._, language.translate
     error = f"{_('top-5 error')} {language.number(entry.error, len(str(entry.error).partition('.')[2]))} %"
-    depth = f"{_('Depth')}: {said(entry.depth)}" if entry.depth else ""
-    parts = (said(entry.year), entry.team, said(entry.what), error, depth, said(entry.make), said(entry.kind))
-    return [part for part in (*parts, f"{_('Source')}: {entry.source}", said(entry.note)) if part]
+    depth = f"{_('Depth')}: {translate(entry.depth)}" if entry.depth else ""
+    parts = (
+        translate(entry.year),
+        entry.team,
+        translate(entry.what),
+        error,
+        depth,
+        translate(entry.make),
+        translate(entry.kind),
+    )
+    return [part for part in (*parts, f"{_('Source')}: {entry.source}", translate(entry.note)) if part]
 
 
 def _entry(row: dict[str, str]) -> Entry:

@@ -1,4 +1,4 @@
-"""Differences in words, in any language of the reports, and in JSON for programs."""
+"""Descriptions of differences, in any language of the reports and as JSON."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from reporter.compare import document
 from reporter.compare.differences import Basis, Change, Differences, Gap, Level, Timing
 from reporter.compare.differences import Kind as Changed
 from reporter.compare.document import Context
-from reporter.compare.folders import Results
+from reporter.compare.folders import ResultsFolder
 from reporter.compare.times import MIN_EFFECT
 from reporter.host import printing
 from reporter.model import Quantity
 from reporter.model.settings import FailOn
 from reporter.report import units
-from reporter.report.grouping import NAMED, Kind, Row, and_more, by_reason, described, groups, most
+from reporter.report.grouping import NAMED, FindingLine, Kind, and_more, by_reason, described, groups, most
 from reporter.report.language import SOURCE, Language, language
 from reporter.report.markdown import escape
 
@@ -67,7 +67,7 @@ def headline(differences: Differences, complaints: Sequence[str] = ()) -> str:
 
 
 def folders_document(
-    found: Differences, sides: tuple[Results, Results], names: tuple[str, str], fail_on: FailOn, code: int
+    found: Differences, sides: tuple[ResultsFolder, ResultsFolder], names: tuple[str, str], fail_on: FailOn, code: int
 ) -> dict[str, Any]:
     """The document that programs read; `code` is the exit code."""
     base, new = sides
@@ -108,27 +108,30 @@ class Words:
         """Whether anything changed, how much of what, and what has no verdict where nothing did."""
         _ = self.language._
         counts = {word: len(self.differences.of(kind)) for kind, word in COUNTED.items()}
-        counts |= {SLOWER: len(self.differences.judged("regressed")), FASTER: len(self.differences.judged("improved"))}
+        counts |= {
+            SLOWER: len(self.differences.with_verdict("regressed")),
+            FASTER: len(self.differences.with_verdict("improved")),
+        }
         counts |= {ABOVE: len(self.differences.above_level())}
-        told = [_(word).format(count=count) for word, count in counts.items() if count]
-        return _("Changed: {what}").format(what=", ".join(told)) if told else self._unchanged()
+        parts = [_(word).format(count=count) for word, count in counts.items() if count]
+        return _("Changed: {what}").format(what=", ".join(parts)) if parts else self._unchanged()
 
     def _unchanged(self) -> str:
         """That nothing changed, as far as it could be judged, and first what could not be and why."""
-        _, unjudged = self.language._, "; ".join(self._unjudged())
+        _, left_out = self.language._, "; ".join(self._without_verdict())
         floors = [timing.floor for timing in self.differences.timings if timing.floor is not None]
-        if not unjudged:
+        if not left_out:
             return _("Nothing changed.")
         if not floors:
-            return _("Not judged: {what}. Nothing else changed.").format(what=unjudged)
+            return _("Not judged: {what}. Nothing else changed.").format(what=left_out)
         message = _("No change beyond {floor} detected; not judged: {what}.")
-        return message.format(floor=self._share(max(floors)), what=unjudged)
+        return message.format(floor=self._share(max(floors)), what=left_out)
 
-    def _unjudged(self) -> list[str]:
+    def _without_verdict(self) -> list[str]:
         """What has no verdict: files, times of few rounds or in noise, shared drift, what was not compared."""
         _, ngettext, found = self.language._, self.language.ngettext, self.differences
         few = sum(timing.floor is None and timing.base != timing.new for timing in found.timings)
-        noisy = sum(timing.floor is not None for timing in found.judged("noisy"))
+        noisy = sum(timing.floor is not None for timing in found.with_verdict("noisy"))
         counts = (
             (
                 ngettext("{count} file that cannot be read", "{count} files that cannot be read", self.unread),
@@ -153,13 +156,15 @@ class Words:
             message.format(
                 titles=and_more([_(each.title) if each else _("Times") for each in quantities], self.language),
                 who=self._who(architectures),
-                why=self.language.said(why),
+                why=self.language.translate(why),
             )
             for (why, architectures), quantities in by_reason(self.differences.gaps).items()
         ]
         left = len(reasons) - NAMED
+        if left <= 0:
+            return reasons
         more = self.language.ngettext("{count} more reason", "{count} more reasons", left)
-        return [*reasons[:NAMED], *[more.format(count=left)] * (left > 0)]
+        return [*reasons[:NAMED], more.format(count=left)]
 
     def changes(self) -> list[str]:
         """A line for each group of changes with what to do, times by how much they changed; MOST_LINES in all."""
@@ -178,13 +183,15 @@ class Words:
         }
         return actions.get(kind, _("no action needed"))
 
-    def _rows(self) -> Iterator[Row]:
+    def _rows(self) -> Iterator[FindingLine]:
         found = self.differences
         rows: list[Change | Timing | Level] = [*found.changes, *found.timings, *found.levels]
         machines = {row.machine for row in rows}
         for change in found.changes:
             yield self._change(change, self._place(change, machines))
-        for timing in sorted((*found.judged("regressed"), *found.judged("improved")), key=lambda row: -row.ratio):
+        for timing in sorted(
+            (*found.with_verdict("regressed"), *found.with_verdict("improved")), key=lambda row: -row.ratio
+        ):
             yield self._timing(timing, self._place(timing, machines))
         for level in sorted(found.above_level(), key=lambda row: -row.ratio):
             yield self._level(level, self._place(level, machines))
@@ -192,14 +199,14 @@ class Words:
     def grounds(self) -> list[str]:
         """What the comparison rests on, and what it could not say, a sentence for all quantities that share it."""
         _ = self.language._
-        told: dict[str, dict[str, None]] = {}
+        parts: dict[str, dict[str, None]] = {}
         for basis in self.differences.bases:
             for sentence in self._basis(basis):
-                told.setdefault(sentence, {})[_(basis.quantity.title)] = None
+                parts.setdefault(sentence, {})[_(basis.quantity.title)] = None
         for gap in self.differences.gaps:
-            told.setdefault(self._gap(gap), {})[_(gap.quantity.title) if gap.quantity else _("Times")] = None
-        lines = [f"{'; '.join(titles)}: {sentence}" for sentence, titles in told.items()]
-        noisy = sum(timing.floor is not None for timing in self.differences.judged("noisy"))
+            parts.setdefault(self._gap(gap), {})[_(gap.quantity.title) if gap.quantity else _("Times")] = None
+        lines = [f"{'; '.join(titles)}: {sentence}" for sentence, titles in parts.items()]
+        noisy = sum(timing.floor is not None for timing in self.differences.with_verdict("noisy"))
         moved = _("{count} of {all} times moved by more than {share}, but not beyond noise.")
         if noisy:
             lines.append(moved.format(count=noisy, all=len(self.differences.timings), share=f"{MIN_EFFECT:.0%}"))
@@ -210,13 +217,13 @@ class Words:
         place = self.language._("{name} on {machine}") if len(machines) > 1 else "{name}"
         return place.format(name=found.architecture, machine=found.machine)
 
-    def _change(self, change: Change, name: str) -> Row:
+    def _change(self, change: Change, name: str) -> FindingLine:
         quantity = change.quantity
         if quantity is None:
-            return Row(change.kind, name)
-        row = Row(change.kind, name, quantity.key, self.language._(quantity.title))
+            return FindingLine(change.kind, name)
+        row = FindingLine(change.kind, name, quantity.key, self.language._(quantity.title))
         if change.kind in ("failed", "recovered"):
-            return replace(row, reason=self.language.said(change.reason) or self.language._("no reason was given"))
+            return replace(row, reason=self.language.translate(change.reason) or self.language._("no reason was given"))
         old, now = change.base or 0, change.new or 0
         if change.kind == "exact":
             values = f"{self._whole(quantity, old)} → {self._whole(quantity, now)}{self._percent(old, now)}"
@@ -224,7 +231,7 @@ class Words:
             values = f"{units.words(self.language, quantity, old)} → {units.words(self.language, quantity, now)}"
         return replace(row, values=f"{name} {values}")
 
-    def _timing(self, timing: Timing, name: str) -> Row:
+    def _timing(self, timing: Timing, name: str) -> FindingLine:
         _, quantity = self.language._, timing.quantity
         old, new = (units.words(self.language, quantity, value) for value in (timing.base, timing.new))
         slower = timing.judgement == "regressed"
@@ -236,16 +243,16 @@ class Words:
         change, noise = units.change(self.language, timing.ratio, 1.0), timing.floor or 0.0
         floor = self._share(noise if slower else noise / (1 + noise))  # the same ratio, inverted
         values = message.format(change=change, old=old, new=new, floor=floor)
-        return Row("slower" if slower else "faster", name, quantity.key, _(quantity.title), f"{name} {values}")
+        return FindingLine("slower" if slower else "faster", name, quantity.key, _(quantity.title), f"{name} {values}")
 
-    def _level(self, level: Level, name: str) -> Row:
+    def _level(self, level: Level, name: str) -> FindingLine:
         _, ngettext, quantity = self.language._, self.language.ngettext, level.quantity
         base, new = (units.words(self.language, quantity, value) for value in (level.base, level.new))
         runs = ngettext("the level of {count} run", "the level of {count} runs", level.runs).format(count=level.runs)
         message = _("{change} time above {runs} ({base} → {new}; noise reaches {floor})")
         change, floor = units.change(self.language, level.ratio, 1.0), self._share(level.floor)
         values = message.format(runs=runs, change=change, base=base, new=new, floor=floor)
-        return Row("level", name, quantity.key, _(quantity.title), f"{name} {values}")
+        return FindingLine("level", name, quantity.key, _(quantity.title), f"{name} {values}")
 
     def _basis(self, basis: Basis) -> Iterator[str]:
         _, count = self.language._, basis.networks
@@ -264,7 +271,7 @@ class Words:
 
     def _gap(self, gap: Gap) -> str:
         message = self.language._("not compared for {who}: {why}.")
-        return message.format(who=self._who(gap.architectures), why=self.language.said(gap.why))
+        return message.format(who=self._who(gap.architectures), why=self.language.translate(gap.why))
 
     def _who(self, names: Sequence[str]) -> str:
         many = self.language._("{count} networks").format(count=len(names))

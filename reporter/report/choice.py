@@ -1,4 +1,4 @@
-"""The page's table of what can be limited, best network first, with a slider for each limit."""
+"""The table that can be filtered by limits, best architecture first, with a slider for each limit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.limits import CRITERIA, Candidate, Figure, candidates, limited
+from reporter.report.limits import CRITERIA, Candidate, LimitedValue, candidates, limited
 from reporter.report.table import Builder, Cell, Column, Table, status_word
 
 STOPS = 40
@@ -25,7 +25,7 @@ class Slider:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChoiceSection:
     title: str
     table: Table
     sliders: tuple[Slider, ...]
@@ -36,7 +36,7 @@ class Choice:
         return (self.table,)
 
 
-def choice(comparison: Comparison, language: Language) -> Choice | None:
+def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
     """None where there is nothing to choose between, or nothing to limit."""
     known, keys = candidates(comparison), limited(comparison)
     if len(known) < 2 or not keys:
@@ -70,7 +70,7 @@ def choice(comparison: Comparison, language: Language) -> Choice | None:
         _("On the command line: reporter choose DIR --max-latency-cpu 0.05 --max-parameters 30e6"),
     )
     title = _("Which network fits")
-    return Choice(title, rows.table("choosing", title, notes), tuple(sliders))
+    return ChoiceSection(title, rows.table("choosing", title, notes), tuple(sliders))
 
 
 def _heading(
@@ -96,7 +96,7 @@ def _cell(each: Candidate, key: str, scale: units.Scale, language: Language) -> 
     reading = each.record.readings[CRITERIA[key][0]]
     one = len(CRITERIA[key]) == 1
     text = units.figure(language, reading, scale) if one else units.text(language, found.value, scale)
-    return Cell(text, found.value, *found.bounds, status=found.status, note=language.said(reading.verdict.reason))
+    return Cell(text, found.value, *found.bounds, status=found.status, note=language.translate(reading.verdict.reason))
 
 
 def _absent(each: Candidate, key: str, language: Language) -> Cell:
@@ -107,11 +107,11 @@ def _absent(each: Candidate, key: str, language: Language) -> Cell:
     reading = each.record.readings.get(missing)
     if reading is None:
         return Cell("–", status="missing", note=language._("not measured"))
-    return Cell(status_word(reading.status, language), status=reading.status, note=language.said(reading.reason))
+    return Cell(status_word(reading.status, language), status=reading.status, note=language.translate(reading.reason))
 
 
 def _stops(
-    figures: Sequence[Figure | None], scale: units.Scale, language: Language
+    figures: Sequence[LimitedValue | None], scale: units.Scale, language: Language
 ) -> tuple[tuple[float | None, str], ...]:
     """The limits that one network after the other keeps, thinned where there are many, then the stop without limit."""
     texts = {each.bounds[1]: units.text(language, each.bounds[1], scale, each.interval) for each in figures if each}

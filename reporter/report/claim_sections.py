@@ -1,4 +1,4 @@
-"""The lecture, put to the test: every claim with its verdict, the evidence and the formula."""
+"""Lecture claims, tested: each claim with its verdict, evidence and formula."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a claim is compared with, and its verdict."""
+"""Verdicts of claims, and the numbers that they are compared with."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Case:
         if self.evidence is None:
             raise MissingError(_("Its evidence was not measured in this run; reporter --metrics claims measures it."))
         if name not in self.evidence.numbers:
-            reason = self.language.said(self.evidence.reason) or _("no reason was given")
+            reason = self.language.translate(self.evidence.reason) or _("no reason was given")
             raise MissingError(_("Its evidence could not be measured: {reason}.").format(reason=reason))
         return self.evidence.numbers[name]
 

@@ -1,4 +1,4 @@
-"""Records side by side: their order, the columns, the best of each, the Pareto front and what failed."""
+"""The comparison of records: order, columns, best values, the Pareto front and failures."""
 
 from __future__ import annotations
 
@@ -82,10 +82,10 @@ class Comparison:
     def remarks(self) -> tuple[Remark, ...]:
         """Everything that is not plainly a number, with its reason; and times that lack rounds because these failed."""
         pairs = ((record, reading) for record in self.records for reading in record.readings.values())
-        told = ((record, reading, reading.verdict) for record, reading in pairs)
+        verdicts = ((record, reading, reading.verdict) for record, reading in pairs)
         doubtful = [
             Remark(record, reading.quantity, verdict.status, verdict.reason or "")
-            for record, reading, verdict in told
+            for record, reading, verdict in verdicts
             if verdict.status != "ok"
         ]
         lacking = [

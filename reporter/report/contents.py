@@ -1,4 +1,4 @@
-"""A report as data: its title and its sections, for any kind of output."""
+"""A report as data: its title and sections, for any output format."""
 
 from __future__ import annotations
 

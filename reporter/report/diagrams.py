@@ -1,4 +1,4 @@
-"""A diagram as SVG for the page, coloured by its style sheet, and as Mermaid for Markdown."""
+"""Diagrams of blocks as SVG for the page, and as Mermaid for Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report as text: one function per kind of output, each a template in templates/."""
+"""Output formats of a report: one function per format, each with a template in templates/."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings in groups: all with one reason, or of one metric, are one line."""
+"""Grouping of findings: those with the same reason or metric share a line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMED = 5
 
 
 @dataclass(frozen=True)
-class Row:
+class FindingLine:
     """A finding with its texts: `name` has the machine where there are several, `values` the name and both values."""
 
     kind: Kind
@@ -31,16 +31,16 @@ class Row:
     since: str = ""
 
 
-def groups(rows: Iterable[Row]) -> list[list[Row]]:
+def groups(rows: Iterable[FindingLine]) -> list[list[FindingLine]]:
     """The rows of each line, in the order of ORDER."""
-    found: dict[tuple[str, ...], list[Row]] = {}
+    found: dict[tuple[str, ...], list[FindingLine]] = {}
     for row in sorted(rows, key=lambda row: ORDER.index(row.kind)):
         metric = "" if row.kind in ("removed", "failed", "recovered", "new") else row.metric
         found.setdefault((row.kind, metric, row.reason, row.since), []).append(row)
     return list(found.values())
 
 
-def described(group: Sequence[Row], language: Language) -> str:
+def described(group: Sequence[FindingLine], language: Language) -> str:
     """What a group has in common, and which architectures: `failed: 386 readings of a, b and 4 more: OSError: …`."""
     _, first = language._, group[0]
     readings = language.ngettext("{count} reading", "{count} readings", len(group)).format(count=len(group))

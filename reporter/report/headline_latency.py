@@ -1,4 +1,4 @@
-"""Which of the times speaks for a network: the first kind of latency that the newest machine has."""
+"""The latency that represents an architecture: the first kind that the newest machine has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was found, in sentences computed from the records; each appears only where its data is there."""
+"""Key findings: sentences computed from the records, each only if its data is available."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Priced = tuple[Record, float, float]
 
 def findings(comparison: Comparison, language: Language) -> list[str]:
     """Sentences, each number kept on one line with the word after it."""
-    told = (find(comparison, language) for find in FINDINGS)
-    return [re.sub(r"(?<=\d) (?=[^\W\d]|%)", "\u00a0", sentence) for sentence in told if sentence]
+    sentences = (find(comparison, language) for find in FINDINGS)
+    return [re.sub(r"(?<=\d) (?=[^\W\d]|%)", "\u00a0", sentence) for sentence in sentences if sentence]
 
 
 def fastest(comparison: Comparison, language: Language) -> str | None:
@@ -37,7 +37,7 @@ def fastest(comparison: Comparison, language: Language) -> str | None:
     if not times.differ(last.architecture, first.architecture):
         message = language._("The run does not distinguish the fastest from the slowest architecture ({how}).")
         return message.format(how=_how(key, comparison, language))
-    return " ".join((_end(first, key, comparison, language), _last(last, first, key, comparison, language)))
+    return " ".join((_first(first, key, comparison, language), _last(last, first, key, comparison, language)))
 
 
 def _how(key: str, comparison: Comparison, language: Language) -> str:
@@ -50,10 +50,10 @@ def _how(key: str, comparison: Comparison, language: Language) -> str:
     return message.format(how=kind, known=known, count=len(records))
 
 
-def _end(first: Record, key: str, comparison: Comparison, language: Language) -> str:
+def _first(first: Record, key: str, comparison: Comparison, language: Language) -> str:
     """The fastest architecture, or those that may be it."""
     rivals = _rivals(first, key, comparison)
-    blanks = {"time": _said(first, key, language), "how": _how(key, comparison, language)}
+    blanks = {"time": _formatted(first, key, language), "how": _how(key, comparison, language)}
     if len(rivals) == 1:
         message = language._("{first} is the fastest: {time} for one image ({how}).")
         return message.format(first=first.architecture, **blanks)
@@ -68,7 +68,7 @@ def _last(last: Record, first: Record, key: str, comparison: Comparison, languag
     rivals = _rivals(last, key, comparison)
     found = comparison.times(comparison.machines[0], key).ratio(last.architecture, first.architecture)
     doubt = doubted(units.ratio(language, found.ratio), first.readings[key], last.readings[key])
-    blanks = {"ratio": doubt, "slow": _said(last, key, language)}
+    blanks = {"ratio": doubt, "slow": _formatted(last, key, language)}
     if len(rivals) == 1:
         message = language._("{last} takes {ratio} times as long, {slow}.")
         return message.format(last=last.architecture, **blanks)
@@ -243,7 +243,7 @@ def _stuck(names: Sequence[str], language: Language) -> str:
     return message.format(names=language.listing(list(names)))
 
 
-def _said(record: Record, key: str, language: Language) -> str:
+def _formatted(record: Record, key: str, language: Language) -> str:
     reading = record.readings[key]
     return units.stated(language, reading)
 

@@ -1,4 +1,4 @@
-"""Labels beside bubbles: greedy, over angles and rings, so that no label covers another or a bubble."""
+"""Placement of labels next to bubbles: greedy, over angles and rings, without overlaps."""
 
 from __future__ import annotations
 

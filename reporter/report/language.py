@@ -1,4 +1,4 @@
-"""Words: gettext catalogues compiled in memory, and numbers and dates as the language writes them."""
+"""Languages of a report: gettext catalogs compiled in memory, and formats of numbers and dates."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Language:
         """The message in the form that goes with a count."""
         return self.translations.ngettext(one, many, count)
 
-    def said(self, text: str | None) -> str:
+    def translate(self, text: str | None) -> str:
         """Translates a sentence that a record holds, also one whose blanks were filled in when it was measured."""
         if not text or len(text) > LONGEST_SENTENCE:
             return text or ""
@@ -128,7 +128,7 @@ def available() -> list[str]:
     return [SOURCE, *sorted(path.stem for path in FOLDER.glob("*.po") if path.stem != SOURCE)]
 
 
-def known(asked: Sequence[str]) -> Sequence[str]:
+def checked_codes(asked: Sequence[str]) -> Sequence[str]:
     """The codes that --lang names; ReporterError where there is no such language."""
     for code in asked:
         if code not in available():

@@ -1,4 +1,4 @@
-"""Tables as LaTeX: booktabs, and numbers aligned at their decimal mark by siunitx."""
+"""Tables as LaTeX: booktabs, and numbers aligned at the decimal marker by siunitx."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _numbers(cells: tuple[Cell, ...], language: Language) -> str:
         return "r"
     sign = "-" if any(match[1] for match in found) else ""
     whole, after = (max(len(match[part] or "") for match in found) for part in (2, 3))
-    mark = r", decimal-marker={,}".replace("decimal", "output-decimal") if language.vega["decimal"] == "," else ""
+    mark = ", output-decimal-marker={,}" if language.vega["decimal"] == "," else ""
     marks = max((_parts(cell.text, language)[1] for cell in cells), key=len)
     room = rf", table-space-text-post={{{_mark(marks)}}}" if marks else ""
     return rf"S[table-format={sign}{whole}.{after}, detect-weight{mark}{room}]"
@@ -123,11 +123,11 @@ def _text(cell: Cell) -> str:
 def tex(text: str) -> str:
     """A text with everything escaped that LaTeX would read as a command; a sign that its fonts lack becomes `?`."""
     clean = re.sub(r"\s*[\r\n\t]\s*", " ", text)
-    escaped = "".join(ESCAPES.get(sign) or (sign if _known(sign) else "?") for sign in clean)
+    escaped = "".join(ESCAPES.get(sign) or (sign if _is_supported(sign) else "?") for sign in clean)
     return LIGATURES.sub(r"\1\2{}", escaped)
 
 
-def _known(sign: str) -> bool:
+def _is_supported(sign: str) -> bool:
     """Latin and Cyrillic letters, and what stands on a keyboard."""
     if ord(sign) < 127:
         return ord(sign) >= 32

@@ -1,4 +1,4 @@
-"""Stages and layers as tables in files only: too long for a report."""
+"""Tables of stages and layers, which are written to files only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the boxes of a block's graph stand and how the wires between them run: from top to bottom, branches abreast."""
+"""Layout of the boxes and wires of a block's graph: from top to bottom, with parallel branches."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ def _tops(nodes: Sequence[Node], ranks: Sequence[int]) -> list[float]:
     rows = [[node for node, rank in zip(nodes, ranks, strict=True) if rank == row] for row in range(max(ranks) + 1)]
     tops = [float(MARGIN)]
     for above, below in pairwise(rows):
-        tops.append(tops[-1] + max(map(_height, above)) + BELOW + 10 * (len(above) != len(below)))
+        room = BELOW if len(above) == len(below) else BELOW + 10
+        tops.append(tops[-1] + max(map(_height, above)) + room)
     return tops
 
 

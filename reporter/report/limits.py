@@ -1,4 +1,4 @@
-"""Which networks fit limits: the one rule behind `reporter choose` and the sliders of the page.
+"""Filtering architectures by limits, for `reporter choose` and the sliders of the page.
 
 A network fits if every limited value is known and not above its limit. It is out if a value is above a limit with its
 whole 95 % interval, and undecided if the interval includes a limit. One that is above no limit but lacks a limited
@@ -30,7 +30,7 @@ UNSURE = 2.0
 
 
 @dataclass(frozen=True)
-class Figure:
+class LimitedValue:
     """A value to be limited, with its 95 % interval where there is one; `rough` is a time that has none.
 
     `within` is whether the interval is within one process only.
@@ -56,7 +56,7 @@ class Candidate:
 
     record: Record
     accuracy: Accuracy
-    figures: dict[str, Figure]
+    figures: dict[str, LimitedValue]
     reasons: dict[str, str]
 
     @property
@@ -74,7 +74,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Choice:
+class FilterResult:
     """In the order of accuracy: `undecided` are those whose interval includes a limit, `unknown` those that lack a
     limited value, `out` those above a limit."""
 
@@ -95,12 +95,12 @@ def limited(comparison: Comparison) -> list[str]:
     return [key for key in CRITERIA if any(key in each.figures for each in candidates(comparison))]
 
 
-def choose(networks: Iterable[Candidate], limits: Mapping[str, float]) -> Choice:
+def choose(networks: Iterable[Candidate], limits: Mapping[str, float]) -> FilterResult:
     """Applies the rule; raises ReporterError where a limit is no number above zero."""
     for key, limit in limits.items():
         if not (math.isfinite(limit) and limit > 0):
             raise ReporterError(f"--max-{key.replace('_', '-')}: {limit:g} is no limit; give a number above 0")
-    found = Choice()
+    found = FilterResult()
     for each in networks:
         lacks = any(key not in each.figures for key in limits)
         unsure = found.unknown if lacks else found.undecided if each.straddling(limits) else found.fits
@@ -132,13 +132,13 @@ def _candidate(record: Record, machine: str) -> Candidate:
     return Candidate(record, accuracy(record) or Accuracy(None, None, paper=False), figures, reasons)
 
 
-def _figure(readings: list[Reading]) -> Figure:
+def _figure(readings: list[Reading]) -> LimitedValue:
     """A reading, or the sum of several exact ones."""
     if len(readings) > 1:
-        return Figure(sum(reading.value or 0 for reading in readings))
+        return LimitedValue(sum(reading.value or 0 for reading in readings))
     (reading,) = readings
     status: Status = "noisy" if units.is_doubtful(reading) else reading.verdict.status
-    return Figure(
+    return LimitedValue(
         reading.value or 0, reading.interval, status, units.is_rough(reading), reading.verdict.reason == WITHIN
     )
 

@@ -1,4 +1,4 @@
-"""Words in GitHub's Markdown: shown as they are, whatever they contain.
+"""Escaping of text for GitHub's Markdown: it is shown unchanged, whatever it contains.
 
 GitHub also links what CommonMark does not: addresses, @mentions and #issues. It links nothing in a code span, so names
 and words that it would link are code spans.

@@ -1,4 +1,4 @@
-"""Why times are noisy: other programs, too few samples or differing rounds; and all threads slower than one."""
+"""Reasons for noisy times: other programs, few samples or differing rounds; and slower multithreading."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def causes(comparison: Comparison, language: Language) -> Iterator[str]:
     _ = language._
     everything = (reading for record in comparison.records for reading in record.readings.values())
     noisy = [reading for reading in everything if reading.verdict.status == "noisy"]
-    busy = max((reading.foreign_load for reading in noisy if reading.disturbed), default=0.0)
+    busy = max((reading.background_load for reading in noisy if reading.disturbed), default=0.0)
     quiet = [reading for reading in noisy if not reading.disturbed and reading.moved is None]
     if busy:
         message = _("≈ marks noisy times: other programs kept up to {share} of the processors busy meanwhile.")

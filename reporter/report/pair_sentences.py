@@ -1,4 +1,4 @@
-"""Two networks side by side in a sentence: what one costs and brings over the other."""
+"""Sentences that compare the cost and accuracy of two architectures."""
 
 from __future__ import annotations
 

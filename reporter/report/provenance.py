@@ -1,4 +1,4 @@
-"""Where a row comes from: the call that measures it again, the machine, the versions and the weights."""
+"""Provenance of a row: the command that measures it again, the machine, the versions and the weights."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def origin(record: Record, language: Language) -> str:
     """Where the numbers come from: machine, day, versions, weights."""
     _ = language._
     machine, versions = record.machine_facts.get("processor"), record.environment
-    told = [
+    parts = [
         _("Measured on {date}, machine {machine}.").format(
             date=language.date(record.started), machine=f"{record.machine} ({machine})" if machine else record.machine
         ),
@@ -41,20 +41,20 @@ def origin(record: Record, language: Language) -> str:
         + ".",
         *_weights(record, language),
     ]
-    return " ".join(part for part in told if part != ".")
+    return " ".join(part for part in parts if part != ".")
 
 
 def _weights(record: Record, language: Language) -> list[str]:
     """Of which weights the published accuracy is, and from which the fine-tuning started."""
     _ = language._
     published, tuned = record.readings.get("imagenet_top1"), record.readings.get("finetune_top1")
-    told = []
+    parts = []
     if published and published.measured:
         message = _("Published accuracy: torchvision's weights {weights}.")
-        told.append(message.format(weights=published.detail.get("weights")))
+        parts.append(message.format(weights=published.detail.get("weights")))
     if tuned and tuned.measured:
         weights = str(tuned.detail.get("weights") or "random")
-        start = _("random weights") if weights == "random" else language.said(weights)
+        start = _("random weights") if weights == "random" else language.translate(weights)
         message = _("Fine-tuned on {dataset}, from {weights}.")
-        told.append(message.format(dataset=tuned.detail.get("dataset"), weights=start))
-    return told
+        parts.append(message.format(dataset=tuned.detail.get("dataset"), weights=start))
+    return parts

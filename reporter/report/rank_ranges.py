@@ -1,4 +1,4 @@
-"""Ranks in time as ranges: architectures whose times a run does not distinguish share their ranks."""
+"""Ranks by time as ranges: architectures whose times a run does not distinguish share their ranks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Rank(NamedTuple):
     low: int
     high: int
 
-    def told(self, language: Language) -> str:
+    def text(self, language: Language) -> str:
         bounds = [language.number(end) for end in (self.low, self.high)]
         return bounds[0] if self.low == self.high else "–".join(bounds)
 

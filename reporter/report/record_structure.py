@@ -1,4 +1,4 @@
-"""What a record says of the make of its network: stages, layers, and the graph of the block it repeats."""
+"""The structure of a model as stored in a record: stages, layers, and the graph of the repeated block."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Layer(_Row):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_line(cls, told: Any) -> Any:
+    def _from_line(cls, line: Any) -> Any:
         """Split from the right: a name may have semicolons of its own."""
-        return dict(zip(LAYER, told.rsplit("; ", 4), strict=False)) if isinstance(told, str) else told
+        return dict(zip(LAYER, line.rsplit("; ", 4), strict=False)) if isinstance(line, str) else line
 
 
 class Stage(Layer):
@@ -50,7 +50,7 @@ class Operator(_Row):
     groups: int = 1
 
 
-class Block(_Row):
+class RecordedBlock(_Row):
     """The part of the network that is drawn; `repeats` counts the parts of its kind, 0 where it is the only one."""
 
     name: str
@@ -77,8 +77,8 @@ def layers(record: Record) -> Sequence[Layer]:
     return _detail(record, "layers", "layers", list[Layer]) or []
 
 
-def block(record: Record) -> Block | None:
-    return _detail(record, "block_parameters", None, Block)
+def block(record: Record) -> RecordedBlock | None:
+    return _detail(record, "block_parameters", None, RecordedBlock)
 
 
 def _detail(record: Record, key: str, part: str | None, kind: type[Kind]) -> Kind | None:

@@ -1,4 +1,4 @@
-"""Which history a report shows: the steadiest time that the newest machine has one of."""
+"""The run history that a report shows: of the time with the least noise on the newest machine."""
 
 from __future__ import annotations
 

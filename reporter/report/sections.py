@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from reporter.compare.baseline_file import Kept
+from reporter.compare.baseline_file import BaselineComparison
 from reporter.model.extensions import Chapter
 from reporter.model.fields import DEFAULT_MALLOC, KEEPING
 from reporter.report import noise_reasons, thinning
 from reporter.report.cards import Card, Index, cards
 from reporter.report.changes import Words
-from reporter.report.choice import Choice
+from reporter.report.choice import ChoiceSection
 from reporter.report.claim_sections import Trials
 from reporter.report.comparison import Comparison, Remark
 from reporter.report.key_findings import findings
@@ -57,14 +57,14 @@ class Figure:
     kind = "figure"
 
 
-Block = Text | Items | Terms | Figure | Table | Choice | Trials | Card | Index | Sheets
+Content = Text | Items | Terms | Figure | Table | ChoiceSection | Trials | Card | Index | Sheets
 
 
 @dataclass(frozen=True)
 class Section:
     name: str
     title: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[Content, ...]
 
 
 def found(comparison: Comparison, language: Language) -> Section:
@@ -76,12 +76,14 @@ def found(comparison: Comparison, language: Language) -> Section:
     return Section("found", _("What was found"), (Items(tuple(sentences)),))
 
 
-def changed(kept: Kept, language: Language) -> Section:
+def changed(comparison: BaselineComparison, language: Language) -> Section:
     """What changed since the baseline, and what the comparison rests on."""
-    words = Words(kept.differences, language)
+    words = Words(comparison.differences, language)
     against = language._("Compared with {base}, measured on {date}: {headline}")
-    told = against.format(base=language._(kept.base), date=language.date(kept.measured), headline=words.headline())
-    blocks: list[Block] = [Text(told)]
+    summary = against.format(
+        base=language._(comparison.base), date=language.date(comparison.measured), headline=words.headline()
+    )
+    blocks: list[Content] = [Text(summary)]
     if lines := tuple(words.changes()):
         blocks.append(Items(lines))
     if grounds := tuple(words.grounds()):
@@ -95,7 +97,7 @@ class Placed:
 
     chapter: Chapter
     order: int
-    block: Block
+    block: Content
 
 
 def chapters(placed: Iterable[Placed], language: Language) -> list[Section]:
@@ -112,7 +114,7 @@ def chapters(placed: Iterable[Placed], language: Language) -> list[Section]:
         "history": _("Over the nights"),
         "more": _("More"),
     }
-    inside: dict[Chapter, list[Block]] = {name: [] for name in titles}
+    inside: dict[Chapter, list[Content]] = {name: [] for name in titles}
     for each in sorted(placed, key=lambda each: each.order):
         inside[each.chapter].append(each.block)
     return [Section(name, titles[name], tuple(blocks)) for name, blocks in inside.items() if blocks]
@@ -128,7 +130,7 @@ def architectures(comparison: Comparison, language: Language) -> Section:
     )
     texts = (Text(text) for text in (how, thinning.note(shown, comparison, language)) if text)
     made = cards(shown, language)
-    blocks: tuple[Block, ...] = (*texts, Index(made), *made, stages(comparison, language))
+    blocks: tuple[Content, ...] = (*texts, Index(made), *made, stages(comparison, language))
     return Section("architectures", _("The architectures"), blocks)
 
 
@@ -177,7 +179,7 @@ def failed(comparison: Comparison, complaints: Sequence[str], language: Language
     _ = language._
     broken = [remark for remark in comparison.remarks if remark.status != "noisy"]
     noisy = [remark for remark in comparison.remarks if remark.status == "noisy"]
-    blocks: list[Block] = [] if broken or complaints else [Text(_("Nothing failed."))]
+    blocks: list[Content] = [] if broken or complaints else [Text(_("Nothing failed."))]
     if broken:
         blocks.append(Items(tuple(_broken(broken, comparison, language))))
     if noisy:
@@ -201,7 +203,7 @@ def _broken(remarks: Sequence[Remark], comparison: Comparison, language: Languag
         everybody = len(who) == len(comparison.records) > 1
         networks = language._("all networks") if everybody else language.several(who)
         what = "; ".join(language._(title) for title in lacking)
-        why = language.said(reason) or language._("no reason was given")
+        why = language.translate(reason) or language._("no reason was given")
         lines.append(f"{networks}: {what}: {status_word(status, language)}: {why}")
     return _most(lines, language)
 
@@ -210,9 +212,9 @@ def _noisy(remarks: Sequence[Remark], comparison: Comparison, language: Language
     """One line per quantity: which networks, and why each is doubted."""
     lines: dict[str, list[str]] = {}
     for remark in remarks:
-        told = f"{_who(remark, comparison)} ({language.said(remark.reason)})"
-        lines.setdefault(language._(remark.quantity.title), []).append(told)
-    return [f"{title}: {language.several(told)}" for title, told in lines.items()]
+        entry = f"{_who(remark, comparison)} ({language.translate(remark.reason)})"
+        lines.setdefault(language._(remark.quantity.title), []).append(entry)
+    return [f"{title}: {language.several(entries)}" for title, entries in lines.items()]
 
 
 def _most(lines: list[str], language: Language) -> list[str]:
@@ -230,7 +232,7 @@ def _who(remark: Remark, comparison: Comparison) -> str:
 def environment(comparison: Comparison, language: Language) -> Section:
     """Machines, versions and settings, as the newest record of each machine has them."""
     _ = language._
-    blocks: list[Block] = []
+    blocks: list[Content] = []
     for machine in comparison.machines:
         record = max(comparison.of(machine), key=lambda each: each.started)
         facts: dict[str, object] = {_("Machine"): machine, _("Measured"): language.date(record.started)}
@@ -243,8 +245,8 @@ def environment(comparison: Comparison, language: Language) -> Section:
 
 
 def _pairs(facts: dict[str, object], language: Language) -> tuple[tuple[str, str], ...]:
-    told = {language.said(key.replace("_", " ")): _flat(value, language) for key, value in facts.items()}
-    return tuple((key, value) for key, value in told.items() if value)
+    entries = {language.translate(key.replace("_", " ")): _flat(value, language) for key, value in facts.items()}
+    return tuple((key, value) for key, value in entries.items() if value)
 
 
 def _flat(value: object, language: Language) -> str:

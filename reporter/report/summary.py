@@ -1,4 +1,4 @@
-"""summary.json: everything measured, for programs."""
+"""summary.json: all measured values, for programs."""
 
 from __future__ import annotations
 

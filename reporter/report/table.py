@@ -1,4 +1,4 @@
-"""A table as data: one source for HTML, Markdown, CSV and LaTeX."""
+"""Tables as data: one source for HTML, Markdown, CSV and LaTeX."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class Builder:
             group=group_title(quantity.group, self.language) if self.grouped else "",
         )
         best = [self.comparison.is_best(record, key) for record in self.records]
-        self.add(column, [told(r, scale, self.language, b) for r, b in zip(readings, best, strict=True)])
+        self.add(column, [reading_cell(r, scale, self.language, b) for r, b in zip(readings, best, strict=True)])
 
     def table(self, name: str, title: str, notes: Sequence[str] = ()) -> Table:
         rows = tuple(zip(*self.cells, strict=True))
@@ -175,12 +175,12 @@ def plain(value: object) -> Cell:
     return Cell(str(value), value if isinstance(value, int | float | str) else str(value))
 
 
-def told(reading: Reading | None, scale: units.Scale, language: Language, best: bool) -> Cell:
+def reading_cell(reading: Reading | None, scale: units.Scale, language: Language, best: bool) -> Cell:
     """A reading as a cell: the number, or what became of it and why."""
     if reading is None:
         return Cell("–", status="missing")
     verdict, value, interval = reading.verdict, reading.value, reading.interval
-    note = "; ".join(map(language.said, reading.notes))
+    note = "; ".join(map(language.translate, reading.notes))
     if verdict.status not in NUMBERS or value is None:
         return Cell(status_word(verdict.status, language), None, status=verdict.status, note=note)
     low, high = interval or (None, None)

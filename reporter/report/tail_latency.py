@@ -1,4 +1,4 @@
-"""What times say besides their medians: beside each other, and how late the latest calls were."""
+"""Properties of times besides their medians: relative to each other, and the latency of the slowest calls."""
 
 from __future__ import annotations
 

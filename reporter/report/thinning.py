@@ -1,4 +1,4 @@
-"""What a picture shows of many networks: so many as can be read, and a line that says which."""
+"""Selection of architectures for charts with too many of them, with a note that names the shown ones."""
 
 from __future__ import annotations
 

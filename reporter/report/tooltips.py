@@ -1,4 +1,4 @@
-"""What a reader can point at: the marks of a chart know their network, its family and what they say.
+"""Tooltips of charts: the architecture and family of each mark, and its text.
 
 A chart puts `about(...)` into its rows and wraps the layer in `pointed`; Vega carries the text into the SVG, where it
 becomes the attributes data-network and data-family and a <title>, which every browser shows without a script.
@@ -16,7 +16,7 @@ from reporter.report import units
 from reporter.report.language import Language
 
 LABEL = re.compile(r' aria-label="([^"]*)"')
-OURS = "{&quot;told&quot;: "
+OURS = "{&quot;text&quot;: "
 """How a label begins that `about` wrote; Vega has its own on titles and axes."""
 LEGEND = re.compile(
     r'(<g class="mark-symbol role-legend-symbol"[^>]*><path)'
@@ -24,12 +24,12 @@ LEGEND = re.compile(
 )
 
 
-def about(record: Record | None, *told: str) -> str:
-    """What a mark of a record says, or, without a record, what a mark says that is no network of this report."""
+def about(record: Record | None, *texts: str) -> str:
+    """Return the label of a mark: the architecture, its family and texts; without a record only the texts."""
     if record is None:
-        return json.dumps({"told": " · ".join(told)}, ensure_ascii=False)
-    words = " · ".join((record.architecture, *told))
-    return json.dumps({"told": words, "network": record.architecture, "family": record.family}, ensure_ascii=False)
+        return json.dumps({"text": " · ".join(texts)}, ensure_ascii=False)
+    words = " · ".join((record.architecture, *texts))
+    return json.dumps({"text": words, "network": record.architecture, "family": record.family}, ensure_ascii=False)
 
 
 def pointed(layer: dict[str, Any]) -> dict[str, Any]:
@@ -43,12 +43,12 @@ def reading(record: Record, key: str, language: Language) -> str:
     found = record.readings.get(key)
     if found is None or found.value is None:
         return ""
-    told = units.stated(language, found)
+    stated = units.stated(language, found)
     if found.interval:
         scale = units.scale(found.quantity, [found.value])
         low, high = (units.text(language, end, scale, found.interval) for end in found.interval)
-        told += f" [{low} – {high}]"
-    return f"{language._(found.quantity.title)}: {told}"
+        stated += f" [{low} – {high}]"
+    return f"{language._(found.quantity.title)}: {stated}"
 
 
 def legends(svg: str) -> str:
@@ -61,17 +61,17 @@ def legends(svg: str) -> str:
     return LEGEND.sub(mark, svg)
 
 
-def told(tag: str) -> str:
-    """A tag with the attributes of its mark instead of the label that carried them; `<title>` where it says more."""
+def with_attributes(tag: str) -> str:
+    """Return a tag with the attributes of its mark instead of the label, and its text as `<title>` if it has one."""
     label = LABEL.search(tag)
     if label is None:
         return tag
     if not label[1].startswith(OURS):
         return LABEL.sub("", tag)
-    known = json.loads(unescape(label[1]))
-    names = "".join(f' data-{key}="{escape(known[key])}"' for key in ("network", "family") if key in known)
+    fields = json.loads(unescape(label[1]))
+    names = "".join(f' data-{key}="{escape(fields[key])}"' for key in ("network", "family") if key in fields)
     bare = LABEL.sub(lambda _: names, tag, count=1)
     if not bare.endswith("/>"):
         return bare
     name = bare[1:].split(" ", 1)[0]
-    return f"{bare[:-2]}><title>{escape(known['told'])}</title></{name}>"
+    return f"{bare[:-2]}><title>{escape(fields['text'])}</title></{name}>"

@@ -1,4 +1,4 @@
-"""How networks were fine-tuned: from which weights, by which recipe, and what a share of held-out images is worth."""
+"""How models were fine-tuned: initial weights, recipe, and the precision of the accuracy."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         "auxiliary_dropped": _("Auxiliary heads dropped"),
     }
     weights = [str(_detail(record, "weights") or "") for record in rows.records]
-    starts = [_("random weights") if name == "random" else language.said(name) for name in weights]
+    starts = [_("random weights") if name == "random" else language.translate(name) for name in weights]
     rows.text("weights", _("Started from"), starts)
     rows.text("dataset", _("Data set"), [_detail(record, "dataset") or "" for record in rows.records])
     for key, title in titles.items():
@@ -49,20 +49,20 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
 
 def _sources(records: Sequence[Record], language: Language) -> list[str]:
     """Where checkpoints of one's own are from, in the words that lay beside them."""
-    told = []
+    sentences = []
     for record in records:
         about = _detail(record, "checkpoint")
         if isinstance(about, dict) and about.get("source"):
             message = language._("The checkpoint of {name}, in its owner's words: {source}")
-            told.append(message.format(name=record.architecture, source=about["source"]))
-    return list(dict.fromkeys(told))
+            sentences.append(message.format(name=record.architecture, source=about["source"]))
+    return list(dict.fromkeys(sentences))
 
 
 def _skipped(records: Sequence[Record], language: Language) -> list[str]:
     """Which images of the data set could not be read and were left out, once for each part."""
     found = [_detail(record, "images_skipped") for record in records]
     lines = dict.fromkeys(str(line) for each in found if isinstance(each, list) for line in each)
-    return [language._("Damaged images: {line}").format(line=language.said(line)) for line in lines]
+    return [language._("Damaged images: {line}").format(line=language.translate(line)) for line in lines]
 
 
 def _probe(records: Sequence[Record], language: Language) -> str:
@@ -91,9 +91,9 @@ def _reasons(reasons: list[str], language: Language) -> list[str]:
     """Why weights could not be had; of many reasons of a kind only the first."""
     opening = language._("Why random weights: {reason}")
     if len(reasons) < 3:
-        return [opening.format(reason=language.said(reason)) for reason in reasons]
+        return [opening.format(reason=language.translate(reason)) for reason in reasons]
     more = language.ngettext("and {count} more of the kind", "and {count} more of the kind", len(reasons) - 1)
-    return [f"{opening.format(reason=language.said(reasons[0]))} ({more.format(count=len(reasons) - 1)})"]
+    return [f"{opening.format(reason=language.translate(reasons[0]))} ({more.format(count=len(reasons) - 1)})"]
 
 
 def _detail(record: Record, key: str, ways: Sequence[str] = WAYS) -> object:
@@ -110,4 +110,4 @@ def _recipe(record: Record, key: str, language: Language, ways: Sequence[str] = 
         return ""
     if isinstance(value, float):
         return f"{value:g}".replace(".", str(language.vega["decimal"]))
-    return value if isinstance(value, int) else language.said(str(value))
+    return value if isinstance(value, int) else language.translate(str(value))

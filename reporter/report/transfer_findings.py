@@ -1,4 +1,4 @@
-"""What trained weights bring to a fine-tuning, and what its head alone does: two of the findings."""
+"""Key findings about pretrained weights and linear probes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Base units become words: which prefix a column gets, and how many digits a value deserves."""
+"""Units: the prefix of a column, and the number of digits of a value."""
 
 from __future__ import annotations
 

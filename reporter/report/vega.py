@@ -1,4 +1,4 @@
-"""From a Vega-Lite specification to pictures: SVG files, SVG for the page, PNG; and what all charts share.
+"""Vega-Lite charts as SVG files, SVG in the page and PNG, and what all charts share.
 
 Colours that depend on light or dark are drawn as sentinels and replaced afterwards: by CSS variables in the page, by
 the light colours on white in files.
@@ -133,7 +133,7 @@ def _tidy(tag: re.Match[str]) -> str:
     bare = re.sub(r' (?:role|aria-hidden|aria-roledescription|class|pointer-events)="[^"]*"', "", tag[0])
     places = r' (?:transform|d|x|y|[xy][12]|width|height|opacity)="[^"]*"'
     tenths = re.sub(places, lambda found: LONG.sub(lambda n: f"{float(n[0]):.1f}", found[0]), bare)
-    return tooltips.told(tenths)
+    return tooltips.with_attributes(tenths)
 
 
 def file(svg: str, title: str) -> str:

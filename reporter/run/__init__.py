@@ -1,1 +1,1 @@
-"""Plans jobs, starts a worker for each and saves its readings. Never imports torch."""
+"""Planning and running of jobs, with a worker for each. Never imports torch."""

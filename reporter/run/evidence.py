@@ -1,4 +1,4 @@
-"""The evidence for claims: measured in one worker, each piece saved at once and used again while it is good."""
+"""Evidence for claims: measured in one worker, saved at once, and reused while it is valid."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def gather(request: Request, executor: Executor, progress: Progress, outcome: Ou
     }
     outcome.jobs += bool(waiting)
 
-    def keep(claim: Claim, numbers: Mapping[str, Any], reason: str | None) -> None:
+    def save(claim: Claim, numbers: Mapping[str, Any], reason: str | None) -> None:
         evidence = _evidence(request, claim, numbers, reason)
         record_files.save_evidence(request.folder, evidence)
         outcome.failed += reason is not None
@@ -31,7 +31,7 @@ def gather(request: Request, executor: Executor, progress: Progress, outcome: Ou
 
     def receive(message: Message) -> None:
         if "claim" in message:
-            keep(waiting.pop(message["claim"]), message["numbers"], message["reason"])
+            save(waiting.pop(message["claim"]), message["numbers"], message["reason"])
         else:
             outcome.busy += message["busy"]
 
@@ -44,7 +44,7 @@ def gather(request: Request, executor: Executor, progress: Progress, outcome: Ou
         losses += verdict is None
         if waiting and (verdict or losses >= MOST_LOSSES):
             reason = (verdict or Verdict("failed", LOST)).reason
-            keep(waiting.pop(next(iter(waiting))), {}, reason or "the worker left it out")
+            save(waiting.pop(next(iter(waiting))), {}, reason or "the worker left it out")
 
 
 def _at(request: Request, slot: Slot | None) -> Request:

@@ -1,4 +1,4 @@
-"""From architectures to records, and evidence for claims: plan the jobs, run them, keep every reading at once."""
+"""A run: plans and runs the jobs for architectures and claims, and saves every reading at once."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
             progress.say(f"note: {request.folder / 'history.jsonl'}: the last line was cut short and does not count")
     outcome.failed += sum(ledger.failed() for ledger in ledgers.values())
     timed = (reading for ledger in ledgers.values() if ledger.spent for reading in ledger.record.readings.values())
-    outcome.foreign = max((reading.foreign_load for reading in timed if reading.disturbed), default=0.0)
+    outcome.foreign = max((reading.background_load for reading in timed if reading.disturbed), default=0.0)
     outcome.lost += sum(ledger.lacking() for ledger in ledgers.values())
     return outcome
 

@@ -1,4 +1,4 @@
-"""The record of one architecture while it grows: what is there, what is missing, every new reading saved at once."""
+"""The ledger of an architecture: its record, what is missing, and saving of new readings."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def choose_metrics(names: tuple[str, ...], ways: tuple[str, ...] = ("full",)) ->
     keys = [quantity.key for metric in catalogue.values() for quantity in metric.quantities]
     for name in names:
         if name not in (*GROUPS, CLAIMS, *keys):
-            right = nearest(name, [*GROUPS, CLAIMS, *keys]) + plugins.said("reporter.metrics")
+            right = nearest(name, [*GROUPS, CLAIMS, *keys]) + plugins.complaint_suffix("reporter.metrics")
             raise ReporterError(f"--metrics: unknown metric {name!r}; {right}")
     for way in ways:
         if way not in WAYS:
@@ -150,7 +150,9 @@ def choose_devices(names: tuple[str, ...], executor: Executor) -> tuple[dict[str
         if index >= len(there):
             sees = f"{len(there)}: {', '.join(there)}" if there else f"no CUDA device: {executor.no_cuda}; use cpu"
             raise ReporterError(f"--device: {name!r} is not there; torch sees {sees}")
-    chosen = list(dict.fromkeys(asked.values())) or [0] * bool(there)
+    chosen = list(dict.fromkeys(asked.values()))
+    if there and not chosen:
+        chosen = [0]
     if len({there[index] for index in chosen}) > 1:
         unlike = " and ".join(f"{there[index]} (cuda:{index})" for index in chosen)
         raise ReporterError(f"--device: {unlike} are no match for each other; measure them in runs of their own")

@@ -1,4 +1,4 @@
-"""Which architectures are meant; a worker is asked what only torch, timm or one's own code can say."""
+"""Resolving of architectures; a worker is asked for those that need torch, timm or code of the user."""
 
 from __future__ import annotations
 
@@ -77,9 +77,11 @@ def referred(reference: str, executor: Executor) -> Architecture:
         raise ReporterError(f"--architecture {reference}: {error}") from None
 
 
-def described(reference: str, told: dict[str, Any]) -> Architecture:
+def described(reference: str, description: dict[str, Any]) -> Architecture:
     """The entry of a model from elsewhere, from what a worker reported of it; only a worker can build it."""
-    return Architecture(build=partial(_unbuilt, reference), reference=reference, **{key: told[key] for key in TOLD})
+    return Architecture(
+        build=partial(_unbuilt, reference), reference=reference, **{key: description[key] for key in TOLD}
+    )
 
 
 def _unbuilt(reference: str, classes: int) -> NoReturn:

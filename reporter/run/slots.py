@@ -1,4 +1,4 @@
-"""Where jobs run: the slots of this machine or of a cluster's nodes, and what an executor does with them."""
+"""Slots, in which jobs run, on this machine or the nodes of a cluster, and the interface of an executor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reporter.run.request import Request
 Message = dict[str, Any]
 Receive = Callable[[Message], None]
 MOST_LOSSES = 3
-"""So often a job is begun anew whose slot was lost under it: what kills every node it is on must not go on for ever."""
+"""How often a job is restarted after the loss of its slot: one that kills each of its nodes must end at some time."""
 LOST = f"the node or its process was lost while this was measured, {MOST_LOSSES} times"
 NO_CUDA = "this machine has no CUDA device"
 GONE = "the node was lost, and there is no other of its kind"
@@ -37,8 +37,8 @@ class Slot:
         return str(self.about["machine"])
 
 
-Heard = tuple[Slot, Message | Verdict] | None
-"""What is heard of a slot: a message, or how its worker ended; None where slots were lost or came back."""
+Event = tuple[Slot, Message | Verdict] | None
+"""An event of a slot: a message, or how its worker ended; None if slots were lost or came back."""
 
 
 class Executor(Protocol):
@@ -57,29 +57,29 @@ class Executor(Protocol):
         """Why `gpus` found no CUDA device."""
 
     def preload(self, module: str) -> None:
-        """Has the workers to come load a module besides, once and not each for itself."""
+        """Preload a module for later workers, once instead of in every worker."""
 
     def ask(self, question: Question[Answer], timeout: float | None = None) -> Answer:
-        """What only a process with torch knows, asked on this machine; WorkerError with the reason if it fails."""
+        """Ask a process with torch on this machine a question; raises WorkerError with the reason if it fails."""
 
     def open(self, request: Request) -> Sequence[str]:
-        """Makes the slots that a request needs; tells in lines what takes no part."""
+        """Create the slots that a request needs; return lines about nodes that cannot be used."""
 
     def gpus(self, asked: bool) -> Sequence[str]:
-        """The CUDA devices by name, found out at some cost only where they are asked for."""
+        """Return the names of the CUDA devices, at some cost only if they are `asked` for."""
 
-    def begin(self, slot: Slot, question: str, timeout: float | None, number: int | None = None) -> None:
-        """Starts a fresh worker that answers a question, in a round of that number."""
+    def start(self, slot: Slot, question: str, timeout: float | None, number: int | None = None) -> None:
+        """Start a fresh worker that answers a question, in round `number`."""
 
-    def listen(self) -> Heard:
-        """Sleeps until there is something to hear."""
+    def listen(self) -> Event:
+        """Wait for the next event."""
 
     def close(self) -> None:
-        """Ends whatever runs."""
+        """End all workers."""
 
 
 def free(executor: Executor) -> Slot | None:
-    """A slot that can take a job, waited for where those that were lost may come back."""
+    """Return a slot that can take a job; waits while lost slots may come back."""
     while not executor.slots and executor.away:
         executor.listen()
     return executor.slots[0] if executor.slots else None
@@ -88,16 +88,16 @@ def free(executor: Executor) -> Slot | None:
 def converse(
     executor: Executor, slot: Slot | None, question: str, receive: Receive, timeout: float | None = None
 ) -> Verdict | None:
-    """Lets a slot answer a question while nothing else runs; None where it is lost meanwhile."""
+    """Run a question on a slot while nothing else runs; None if the slot is lost meanwhile."""
     if slot is None:
         return Verdict("failed", GONE)
-    executor.begin(slot, question, timeout)
+    executor.start(slot, question, timeout)
     while slot in executor.slots:
-        heard = executor.listen()
-        if heard is None:
+        event = executor.listen()
+        if event is None:
             continue
-        said = heard[1]
-        if isinstance(said, Verdict):
-            return said
-        receive(said)
+        content = event[1]
+        if isinstance(content, Verdict):
+            return content
+        receive(content)
     return None

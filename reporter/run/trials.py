@@ -1,4 +1,4 @@
-"""What is tried in a worker before the first measurement, so that an error is reported before minutes are spent."""
+"""Trials in a worker before the first measurement, so that errors are reported early."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ class Work:
             measurement = self._measurement(task)
             measurement.start(self.schedule.limit)
             if job := measurement.remaining:
-                self.executor.begin(slot, job.model_dump_json(), measurement.limit, job.round)
+                self.executor.start(slot, job.model_dump_json(), measurement.limit, job.round)
             else:
                 self._skip(slot)
 

@@ -1,1 +1,1 @@
-"""Records, evidence and past runs on disk: all that the report is made from."""
+"""Records, evidence and run history on disk, which reports are made from."""

@@ -1,4 +1,4 @@
-"""history.jsonl from its end: the latest runs of each machine, however long the file has grown.
+"""The latest runs of each machine from history.jsonl, which is read from its end.
 
 A line has one architecture of one run; `append_history` in store.py writes it. A run that did not finish has a line
 with `finished` false, which is skipped; a reading that failed has no value. Lines of one run and machine belong

@@ -1,4 +1,4 @@
-"""What was measured, on disk: a JSON file per machine and architecture or claim, written at once."""
+"""Files of records: a JSON file per machine and architecture or claim, written at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LARGEST_FILE = 2**24
 LONGEST_COMPLAINT = 300
 LONGEST_FILE_NAME = 180
 LONGEST_VERSION = 40
-Kept = TypeVar("Kept", Record, Evidence)
+Stored = TypeVar("Stored", Record, Evidence)
 
 
 def record_path(folder: Path, machine: str, architecture: str) -> Path:
@@ -85,7 +85,7 @@ def load_all_evidence(folder: Path) -> tuple[dict[str, Evidence], list[str]]:
     return {each.claim: each for each in sorted(found, key=lambda each: each.started)}, complaints
 
 
-def _load_all(folder: Path, read: Callable[[Path], Kept]) -> tuple[list[Kept], list[str]]:
+def _load_all(folder: Path, read: Callable[[Path], Stored]) -> tuple[list[Stored], list[str]]:
     found, complaints = [], []
     with _uncollected():
         for path in sorted(folder.glob("*/*.json")):
@@ -108,7 +108,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _load(path: Path, kind: type[Kept], what: str) -> Kept:
+def _load(path: Path, kind: type[Stored], what: str) -> Stored:
     try:
         if not path.is_file() or path.stat().st_size > LARGEST_FILE:
             raise ReporterError(f"{path}: not {what}: no file of at most {LARGEST_FILE >> 20} MiB")
@@ -125,7 +125,7 @@ def _load(path: Path, kind: type[Kept], what: str) -> Kept:
     return found
 
 
-def _validated(content: bytes, kind: type[Kept]) -> Kept:
+def _validated(content: bytes, kind: type[Stored]) -> Stored:
     return kind.model_validate_json(content) if is_plain(content) else kind.model_validate(plain(from_json(content)))
 
 
@@ -142,8 +142,8 @@ def _wrong(content: bytes, error: ValidationError, what: str) -> str:
         return _other_schema(number)
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    told = legible(": ".join(part for part in (f"not {what}", where, first["msg"]) if part))
-    return " ".join(told.split())[:LONGEST_COMPLAINT]
+    message = legible(": ".join(part for part in (f"not {what}", where, first["msg"]) if part))
+    return " ".join(message.split())[:LONGEST_COMPLAINT]
 
 
 def _newer_version(found: Any) -> str:
@@ -171,7 +171,8 @@ def append_history(folder: Path, lines: Iterable[dict[str, Any]]) -> bool:
     with writing(path):
         torn = _last_byte(path) not in (b"", b"\n")
         with open_plain(path, "a") as file:
-            file.write("\n" * torn)
+            if torn:
+                file.write("\n")
             for line in lines:
                 file.write(_line(line))
     return torn

@@ -1,4 +1,4 @@
-"""A table for each group of quantities: whatever was measured has its column here, new metrics too."""
+"""A table for each group of metrics, with a column for each metric that was measured."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _rank(rows: Builder, key: str) -> None:
         title = _("Rank: {what}").format(what=_(rows.comparison.quantities[key].title))
         signs = [mark(record.readings.get(key)) for record in rows.records]
         cells = [
-            Cell(r.told(language) + sign, r.rank, r.low, r.high) if r else Cell("–", status="missing")
+            Cell(r.text(language) + sign, r.rank, r.low, r.high) if r else Cell("–", status="missing")
             for r, sign in zip(found, signs, strict=True)
         ]
         rows.add(Column(f"rank_{key}", title, numeric=True, interval=True), cells)
@@ -74,7 +74,7 @@ def titles(language: Language) -> dict[Group, str]:
 def _size(rows: Builder, language: Language) -> Sequence[str]:
     _ = language._
     rows.text("input_size", _("Input, pixels"), [record.input_size for record in rows.records])
-    rows.text("variant", _("Variant"), [language.said(record.variant) for record in rows.records])
+    rows.text("variant", _("Variant"), [language.translate(record.variant) for record in rows.records])
     return (_("Auxiliary heads are used in training only and are counted apart."),)
 
 
@@ -84,8 +84,8 @@ def _compute(rows: Builder, language: Language) -> Sequence[str]:
     counted = [record.readings.get("macs_fvcore") for record in rows.records]
     verdicts = [verdict(record, language) for record in rows.records]
     reasons = [_because(reading.detail.get("because"), language) if reading else "" for reading in counted]
-    told = [f"{word}: {reason}" if reason else word for word, reason in zip(verdicts, reasons, strict=True)]
-    rows.text("counters", _("The two counters"), told)
+    counters = [f"{word}: {reason}" if reason else word for word, reason in zip(verdicts, reasons, strict=True)]
+    rows.text("counters", _("The two counters"), counters)
     return (
         _("MACs: one multiply and one add are one. FLOPs, where the term means operations, are 2 × MACs."),
         _(
@@ -115,7 +115,7 @@ def _limits(records: Sequence[Record], language: Language) -> Iterator[str]:
 def _because(operators: JsonValue, language: Language) -> str:
     """What the second counter counts beyond the first, operator by operator."""
     if not isinstance(operators, dict):
-        return language.said(str(operators or ""))
+        return language.translate(str(operators or ""))
     counts = ((name, number(count)) for name, count in operators.items())
     return ", ".join(f"{name} {units.count(language, count)}" for name, count in counts if count is not None)
 

@@ -1,4 +1,4 @@
-"""The entries behind the timeline, each number with its kind and source, and what popular charts get wrong."""
+"""The entries of the timeline with the kind and source of each number, and errors in popular charts."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def make(comparison: Comparison, language: Language) -> Table | None:
 def _row(entry: Entry, language: Language) -> tuple[Cell, ...]:
     digits = len(str(entry.error).partition(".")[2])
     error = Cell(language.number(entry.error, digits), entry.error)
-    before = (language.said(entry.year), entry.team, language.said(entry.what))
-    said = language.said
+    before = (language.translate(entry.year), entry.team, language.translate(entry.what))
+    translate = language.translate
     won = Cell("✓", "yes") if entry.winner else ""
     after = (
-        said(entry.depth),
-        said(entry.make),
+        translate(entry.depth),
+        translate(entry.make),
         won,
-        said(entry.kind),
+        translate(entry.kind),
         Cell(Sourced(entry.source), entry.source),
-        said(entry.note),
+        translate(entry.note),
     )
     return (*map(plain, before), error, *map(plain, after))
 

@@ -1,4 +1,4 @@
-"""Over the nights: every change of level, since when, and with which torch."""
+"""Run history: every change of level, its date and the version of torch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
             )
             rows.append((step.night, cells))
     title = language._(comparison.quantities[found.key].title) if found.key in comparison.quantities else found.key
-    told = language.ngettext("{quantity}, {count} night.", "{quantity}, {count} nights.", len(found.moments))
+    message = language.ngettext("{quantity}, {count} night.", "{quantity}, {count} nights.", len(found.moments))
     return Table(
         "history",
         _("Changes of level over the nights"),
@@ -39,7 +39,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
             Column("torch", "torch"),
         ),
         tuple(cells for _night, cells in sorted(rows, key=lambda row: -row[0])),
-        (told.format(quantity=title, count=len(found.moments)),),
+        (message.format(quantity=title, count=len(found.moments)),),
     )
 
 

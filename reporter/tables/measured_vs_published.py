@@ -1,4 +1,4 @@
-"""Measured beside published: parameters, multiply-adds and depth, with the difference."""
+"""Measured vs. published: parameters, multiply-adds and depth, with the difference."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _compared(rows: Builder, key: str) -> None:
 
     figures = [_figure(record, key) for record in rows.records]
     heads = [value != record.value(key) for value, record in zip(whole, rows.records, strict=True)]
-    here = [_number(value, scale, rows.language, "¹" * more) for value, more in zip(whole, heads, strict=True)]
+    here = [_number(value, scale, rows.language, "¹" if more else "") for value, more in zip(whole, heads, strict=True)]
     rows.add(column("", _("measured")), here)
     rows.add(column("published", _("published")), [_number(value, scale, rows.language) for value in figures])
     apart = [_apart(*pair, rows.language) for pair in zip(whole, figures, strict=True)]

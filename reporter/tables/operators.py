@@ -1,4 +1,4 @@
-"""What fvcore counted, operator by operator, how often it met operators that it does not count, and the verdict."""
+"""Multiply-adds counted by fvcore by operator, the operators it does not count, and the verdict."""
 
 from __future__ import annotations
 

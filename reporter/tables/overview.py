@@ -1,4 +1,4 @@
-"""The comparison table: the numbers one looks at first."""
+"""The comparison table with the most important metrics."""
 
 from __future__ import annotations
 
@@ -116,9 +116,9 @@ def weights_note(comparison: Comparison, language: Language) -> str:
             _("ImageNet weights ({names})"): ready,
             _("random weights ({names})"): scratch,
         }
-        told = [start.format(names=language.listing(names)) for start, names in starts.items() if names]
+        phrases = [start.format(names=language.listing(names)) for start, names in starts.items() if names]
         several, one = _("Fine-tuning started from {starts}: not one ranking."), _("Fine-tuning started from {starts}.")
-        return (several if len(told) > 1 else one).format(starts=language.listing(told))
+        return (several if len(phrases) > 1 else one).format(starts=language.listing(phrases))
     return _published(scratch, ready, language)
 
 

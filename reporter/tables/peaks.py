@@ -1,4 +1,4 @@
-"""Exact peaks of memory beside those that were measured, and why the two differ."""
+"""Exact vs. measured peaks of memory, and the reasons for differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published accuracy: of the weights that can be loaded, and what each paper says of its own, with its protocol."""
+"""Published accuracy: of the available weights, and of each paper with its protocol."""
 
 from __future__ import annotations
 

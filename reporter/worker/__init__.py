@@ -1,1 +1,1 @@
-"""Runs in worker processes, where torch is imported: models are built, counted, timed and trained."""
+"""Code that runs in worker processes, where torch is imported: building, counting, timing and training."""

@@ -1,4 +1,4 @@
-"""Auxiliary heads: what the training of a model runs and its evaluation does not, whatever its name."""
+"""Auxiliary heads: modules that run in training and not in evaluation, whatever their name."""
 
 from __future__ import annotations
 

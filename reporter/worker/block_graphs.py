@@ -1,4 +1,4 @@
-"""The block that a network repeats, and its graph as torch.fx traces it from the real module."""
+"""The repeated block of a model, and its graph as traced by torch.fx."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.fx import GraphModule, Node, symbolic_trace
 from torch.fx.passes.shape_prop import ShapeProp
 from torch.utils._pytree import tree_leaves
 
-from reporter.worker.layers import Row, Visit, class_name, geometry, is_block, told
+from reporter.worker.layers import Row, Visit, class_name, geometry, is_block, shape_text
 
 SMALL = 12
 """A network that repeats no block and has no more weighted layers than this is drawn whole."""
@@ -103,12 +103,12 @@ def _pooling(node: Node) -> Row:
     sizes = size if isinstance(size, tuple | list) else (size, size)
     stride = given.get("stride") or sizes[0]
     adaptive = "adaptive" in str(node.target) or stride == 1
-    return {"kernel": told(tuple(sizes)), **({} if adaptive else {"stride": stride})}
+    return {"kernel": shape_text(tuple(sizes)), **({} if adaptive else {"stride": stride})}
 
 
 def _output(node: Node) -> Row:
     leaves = tree_leaves(node.meta["tensor_meta"], is_leaf=lambda leaf: hasattr(leaf, "shape"))
-    return {"output": told(tuple(leaves[0].shape[1:]))}
+    return {"output": shape_text(tuple(leaves[0].shape[1:]))}
 
 
 def _within(node: Node) -> str:

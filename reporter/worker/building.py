@@ -1,4 +1,4 @@
-"""Models for counting: built on meta or moved there, with shared weights kept shared and lazy ones given a shape."""
+"""Models for counting: built on meta or moved there, with shared weights kept and lazy ones initialized."""
 
 from __future__ import annotations
 

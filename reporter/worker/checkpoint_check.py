@@ -1,4 +1,4 @@
-"""What is checked in a worker before the first measurement: whether a checkpoint fits its architecture."""
+"""Check before the first measurement that a checkpoint fits its architecture."""
 
 from __future__ import annotations
 

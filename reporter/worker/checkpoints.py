@@ -1,4 +1,4 @@
-"""Weights of one's own from a file, and what they and published ones have to do with a network's head."""
+"""Weights from a file, and how they and published weights relate to the head of a model."""
 
 from __future__ import annotations
 

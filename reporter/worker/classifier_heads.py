@@ -1,4 +1,4 @@
-"""How many classes a network tells apart, and another number of them where its function gave it one."""
+"""The number of classes of a model, and replacing its classifier for another number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact counts of one pass, on meta where it can run there: multiply-adds, activations, depth, peak of live memory."""
+"""Exact counts of a forward pass, on meta if possible: multiply-adds, activations, depth, peak memory."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def count(network: nn.Module, images: Tensor) -> Counts:
     with unfused(network, images), torch.no_grad(), folded(network, paths), paths:
         output = network(images)
     depth = paths.depth(list(returned(output)))
-    unread = frozenset(name for name, weight in network.named_parameters() if not paths.hold(weight).read)
+    unread = frozenset(name for name, weight in network.named_parameters() if not paths.track(weight).read)
     return Counts(paths.flops // 2, paths.activations, depth, paths.peak, dict(paths.uncounted), unread)
 
 
@@ -82,7 +82,7 @@ def unfused_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-class Held(weakref.ref[torch.UntypedStorage]):
+class LiveStorage(weakref.ref[torch.UntypedStorage]):
     """A live storage: its key, the bytes that it counts for, and how deep in the network its values were made.
 
     `read` is whether an operator read it, `image` whether its values depend on the image.
@@ -106,33 +106,33 @@ class LiveMemory(TorchDispatchMode):
     def __init__(self, known: Iterable[Tensor]) -> None:
         super().__init__()
         self.live = self.peak = 0
-        self._held: dict[int, Held] = {}
+        self._storages: dict[int, LiveStorage] = {}
         for tensor in known:
-            self.hold(tensor).bytes = 0
+            self.track(tensor).bytes = 0
         self.live = self.peak = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = SHAPES(func, args, kwargs or {})
         for tensor in tensors(result):
-            self.hold(tensor)
+            self.track(tensor)
         return result
 
-    def hold(self, tensor: Tensor) -> Held:
-        """The storage under a tensor; met for the first time, it joins the sum."""
+    def track(self, tensor: Tensor) -> LiveStorage:
+        """Return the storage of a tensor, and add it to the sum if it is new."""
         storage = tensor.untyped_storage()
         key = storage._cdata
-        held = self._held.get(key)
-        if held is None:
-            held = self._held[key] = Held(storage, self._leave)
-            held.key, held.bytes, held.depth = key, storage.nbytes(), 0
-            held.image = held.read = False
-            self.live += held.bytes
+        live = self._storages.get(key)
+        if live is None:
+            live = self._storages[key] = LiveStorage(storage, self._leave)
+            live.key, live.bytes, live.depth = key, storage.nbytes(), 0
+            live.image = live.read = False
+            self.live += live.bytes
             self.peak = max(self.peak, self.live)
-        return held
+        return live
 
-    def _leave(self, held: Held) -> None:
-        self.live -= held.bytes
-        del self._held[held.key]
+    def _leave(self, live: LiveStorage) -> None:
+        self.live -= live.bytes
+        del self._storages[live.key]
 
 
 class Paths(LiveMemory):
@@ -140,7 +140,7 @@ class Paths(LiveMemory):
 
     def __init__(self, known: Iterable[Tensor], images: Tensor) -> None:
         super().__init__([*known, images])
-        self.hold(images).image = True
+        self.track(images).image = True
         self.flops = self.activations = self.folding = 0
         self.uncounted: Counter[str] = Counter()
 
@@ -149,21 +149,21 @@ class Paths(LiveMemory):
         self.folding += step
 
     def depth(self, values: object) -> int:
-        return max((held.depth for held in self._under(values)), default=0)
+        return max((live.depth for live in self._under(values)), default=0)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs, how = kwargs or {}, PLAIN if self.folding else rule(func.overloadpacket)
         before, image = 0, False
-        for held in self._under((*args, *kwargs.values())):
-            held.read = True
-            before, image = max(before, held.depth), image or held.image
+        for live in self._under((*args, *kwargs.values())):
+            live.read = True
+            before, image = max(before, live.depth), image or live.image
         layer = how.weighted or self._is_layer(how, args)
         result = super().__torch_dispatch__(func, types, args, kwargs)
         added = how.added if image else None  # what is made of weights alone is not done for each image
         made = list(tensors(result))
         for tensor in made:
-            held = self.hold(tensor)
-            held.depth, held.image = before + (layer or added is not None), image
+            live = self.track(tensor)
+            live.depth, live.image = before + (layer or added is not None), image
         if how.torchs:
             self.flops += how.torchs(*args, **kwargs, out_val=result)
         elif added:
@@ -174,15 +174,15 @@ class Paths(LiveMemory):
             self.activations += sum(tensor.numel() for tensor in made)
         return result
 
-    def _under(self, values: object) -> Iterator[Held]:
+    def _under(self, values: object) -> Iterator[LiveStorage]:
         for tensor in tensors(values):
-            held = self._held.get(tensor.untyped_storage()._cdata)
-            if held is not None:
-                yield held
+            live = self._storages.get(tensor.untyped_storage()._cdata)
+            if live is not None:
+                yield live
 
     def _is_layer(self, how: Rule, args: Any) -> bool:
         """Whether a product of matrices is a layer: one of its factors depends on the image, and the other does not."""
-        return len({any(held.image for held in self._under(args[place])) for place in how.factors}) > 1
+        return len({any(live.image for live in self._under(args[place])) for place in how.factors}) > 1
 
 
 def peak_bytes(run: Callable[[], object], known: Iterable[Tensor]) -> int:

@@ -1,4 +1,4 @@
-"""Devices behind one narrow interface: the current device, waiting for it, events on its stream, its peak memory."""
+"""Devices behind one interface: current device, synchronization, events and peak memory."""
 
 from __future__ import annotations
 

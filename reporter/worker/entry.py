@@ -1,4 +1,4 @@
-"""One job in one fresh process: a network and some metrics, or claims; what is measured goes back at once, as JSON."""
+"""Entry point of a worker: measures metrics of one architecture, or claims, and sends results as JSON."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def answer(question: questions.Question[Any]) -> object:
     if isinstance(question, questions.ListTorchvision):
         return [TorchvisionModel(entry.name, str(entry.weights), entry.input_size) for entry in discover()]
     if isinstance(question, questions.ListTimm):
-        return [TimmModel(*about) for about in timm.told()]
+        return [TimmModel(*about) for about in timm.model_list()]
     if isinstance(question, questions.MeasureSpeed):
         return torch_state.speed()
     return about_model(question)

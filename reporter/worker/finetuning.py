@@ -1,4 +1,4 @@
-"""The short fine-tuning: one recipe for every network, readable from top to bottom."""
+"""Fine-tuning: one short recipe for all models."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Recipe:
 
 
 @dataclass
-class Course:
+class TrainingHistory:
     """What happened: the loss of every step, and held-out top-1 with and without recalibrated batch norm."""
 
     curve: list[dict[str, float]] = field(default_factory=list)
@@ -61,7 +61,9 @@ class Course:
     optimizer: str = ""
 
 
-def fine_tune(network: nn.Module, train: Images, test: Images, recipe: Recipe, classes: int | None = None) -> Course:
+def fine_tune(
+    network: nn.Module, train: Images, test: Images, recipe: Recipe, classes: int | None = None
+) -> TrainingHistory:
     """Trains for some steps of AdamW and gives the top-1 on held-out images, a fraction.
 
     Batch-norm statistics lag behind the weights in so short a run, hence they are estimated anew from training images
@@ -70,7 +72,7 @@ def fine_tune(network: nn.Module, train: Images, test: Images, recipe: Recipe, c
     found in what the network returns by their shape, images x `classes`.
     """
     train, test = ((form(network)(images), labels) for images, labels in (train, test))
-    course = Course(optimizer=optimizer_of(network, recipe)[1])
+    history = TrainingHistory(optimizer=optimizer_of(network, recipe)[1])
     train_step = step_of(network, recipe, classes)
     order = list(batches(train, recipe.batch_size, recipe.steps, recipe.seed))
     network.train(not recipe.frozen)
@@ -78,20 +80,20 @@ def fine_tune(network: nn.Module, train: Images, test: Images, recipe: Recipe, c
         loss = float(train_step(images, labels))
         if not math.isfinite(loss):
             raise ValueError(f"the loss of step {number} is {loss}{_narrow(images)}")
-        course.curve.append({"step": number, "loss": loss})
+        history.curve.append({"step": number, "loss": loss})
     evaluation: dict[str, float] = {"step": recipe.steps}
     if has_batch_norm(network) and not recipe.frozen:
         evaluation["top1_uncalibrated"] = top1(network, test, classes=classes)
         recalibrate(network, train, recipe.batch_size, recipe.seed)
-    evaluation["top1"] = course.top1 = top1(network, test, classes=classes)
-    course.evaluations.append(evaluation)
-    return course
+    evaluation["top1"] = history.top1 = top1(network, test, classes=classes)
+    history.evaluations.append(evaluation)
+    return history
 
 
 def step_of(network: nn.Module, recipe: Recipe, classes: int | None = None) -> Callable[[Tensor, Tensor], Tensor]:
     """One training step as a function of images and labels: forward, loss, backward, update; gives the loss."""
     optimizer, _ = optimizer_of(network, recipe)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: pace(step, recipe.steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: lr_factor(step, recipe.steps))
 
     def step(images: Tensor, labels: Tensor) -> Tensor:
         optimizer.zero_grad(set_to_none=True)
@@ -120,7 +122,7 @@ def optimizer_of(network: nn.Module, recipe: Recipe) -> tuple[torch.optim.Optimi
     return optimizer(fused=True), "AdamW"
 
 
-def pace(step: int, steps: int) -> float:
+def lr_factor(step: int, steps: int) -> float:
     """The learning rate at a step as a share of the recipe's: linear warm-up, then linear decay to a twentieth."""
     rise = max(1, round(WARM_UP_SHARE * steps))
     if step < rise:

@@ -1,4 +1,4 @@
-"""Folders of images as people have them: which are the two parts, which the classes, and which files are images."""
+"""Image folders: the names of their splits, their classes, and which files are images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".ppm", ".pgm", ".
 LAYOUT = "wanted: train/CLASS/*.jpg and val/CLASS/*.jpg, or CLASS/*.jpg"
 
 
-class Part(NamedTuple):
+class ImageSplit(NamedTuple):
     """The images of a part, with the index of the class of each, and the names of all classes."""
 
     files: list[Path]
@@ -27,7 +27,7 @@ class Part(NamedTuple):
     classes: list[str]
 
 
-def parts(root: Path) -> tuple[Part, Part | None]:
+def parts(root: Path) -> tuple[ImageSplit, ImageSplit | None]:
     """The training part and the held-out one, None where a single folder is to be split; ValueError names the path."""
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: there is no such folder; {LAYOUT}")
@@ -48,7 +48,7 @@ def parts(root: Path) -> tuple[Part, Part | None]:
     return _part(train), _part(held_out)
 
 
-def _part(folder: Path) -> Part:
+def _part(folder: Path) -> ImageSplit:
     """The classes of a folder, in alphabetical order; ValueError where they are not at least two with images."""
     classes = _folders(folder)
     if not classes:
@@ -65,7 +65,7 @@ def _part(folder: Path) -> Part:
         if not found:
             raise ValueError(f"{each}: the class {each.name!r} has no images; add some or remove the folder")
     labels = [label for label, found in enumerate(images) for _ in found]
-    return Part([path for found in images for path in found], labels, [each.name for each in classes])
+    return ImageSplit([path for found in images for path in found], labels, [each.name for each in classes])
 
 
 def _named(root: Path, folders: Iterable[Path], names: tuple[str, ...]) -> Path | None:

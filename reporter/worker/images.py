@@ -1,4 +1,4 @@
-"""What the data sets share: images as normalised tensors, a fixed sample of many, a fixed split of one."""
+"""Functions for data sets: images as normalized tensors, fixed samples and fixed splits."""
 
 from __future__ import annotations
 

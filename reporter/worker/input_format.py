@@ -1,4 +1,4 @@
-"""The data type and memory format of the images that a model takes: those of its own weights."""
+"""The data type and memory format of a model's input, taken from its weights."""
 
 from __future__ import annotations
 

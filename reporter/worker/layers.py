@@ -1,4 +1,4 @@
-"""What a network is made of: its layers, as one inference meets them."""
+"""The layers of a model, in the order of one inference."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def layers(met: dict[str, Visit]) -> list[Row]:
     for name, visit in met.items():
         if name and not is_block(visit.module) and not isinstance(visit.module, PASSING):
             weights = sum(parameter.numel() for parameter in visit.module.parameters())
-            what = {"name": name, "kind": call(visit.module), "output": told(visit.output)}
+            what = {"name": name, "kind": call(visit.module), "output": shape_text(visit.output)}
             rows.append({**what, "parameters": weights, "macs": visit.macs})
     return rows
 
@@ -113,7 +113,7 @@ def geometry(module: nn.Module) -> dict[str, str | int]:
     found: dict[str, str | int] = {}
     kernel, output = getattr(module, "kernel_size", None), getattr(module, "output_size", None)
     if size := kernel or output:
-        found["kernel"] = told(_pair(size))
+        found["kernel"] = shape_text(_pair(size))
     if kernel and (stride := _pair(getattr(module, "stride", 1))[0]) != 1:
         found["stride"] = stride
     if isinstance(groups := getattr(module, "groups", 1), int) and groups > 1:
@@ -121,7 +121,7 @@ def geometry(module: nn.Module) -> dict[str, str | int]:
     return found
 
 
-def told(shape: Shape) -> str:
+def shape_text(shape: Shape) -> str:
     """A shape without the batch: 64×56×56."""
     return "×".join(map(str, shape))
 

@@ -1,4 +1,4 @@
-"""One architecture by its name, where torch may be imported.
+"""Lookup of an architecture by name, where torch may be imported.
 
 The parent resolved what the user asked for (run/roster.py) and sends a name or a reference: what builds a model cannot
 be sent to another process, so a worker imports it by that name.
@@ -23,7 +23,7 @@ def find(name: str) -> Architecture:
         return timm.find(name)
     if ":" in name:
         return references.load(name)
-    entries = selection.known()
+    entries = selection.catalog_entries()
     if name not in entries:
         entries = entries | {entry.name: entry for entry in discover()}
     if name not in entries:

@@ -1,4 +1,4 @@
-"""Multiply-adds of single operators: torch's formulas, those it lacks, and the operators that have none."""
+"""Multiply-adds of operators: the formulas of torch, added ones, and operators without one."""
 
 from __future__ import annotations
 
@@ -111,5 +111,5 @@ def rule(packet: Any) -> Rule:
         return Rule(torchs=flop_registry[packet], weighted=packet in WEIGHTED, factors=PRODUCTS.get(packet, ()))
     if name in ADDED:
         return Rule(added=ADDED[name])
-    foreign = name.partition(".")[0] not in OWN_NAMESPACES
-    return Rule(uncounted=name.replace(".", "::", 1)) if foreign or name.startswith(UNCOUNTED) else PLAIN
+    is_foreign = name.partition(".")[0] not in OWN_NAMESPACES
+    return Rule(uncounted=name.replace(".", "::", 1)) if is_foreign or name.startswith(UNCOUNTED) else PLAIN

@@ -1,4 +1,4 @@
-"""What operators put out on meta: torch is asked once for each case, and then it is known."""
+"""Output shapes of operators on meta, cached for each case."""
 
 from __future__ import annotations
 

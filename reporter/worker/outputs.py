@@ -1,4 +1,4 @@
-"""What a network returns: all tensors in it, and which of them are the class scores."""
+"""Outputs of a model: all tensors, and which of them are the class scores."""
 
 from __future__ import annotations
 

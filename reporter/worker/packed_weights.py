@@ -1,4 +1,4 @@
-"""Layers whose weights are packed for an engine, as those of torch.ao.quantization: no tensors of the module."""
+"""Layers with packed weights, as in torch.ao.quantization, which are not tensors of the module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numerical settings of torch that decide which kernels run: full float32, and no search for cuDNN's algorithms."""
+"""Numerical settings of torch that determine kernels: full float32, and no search for cuDNN algorithms."""
 
 from __future__ import annotations
 

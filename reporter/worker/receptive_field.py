@@ -1,4 +1,4 @@
-"""What a few layers are made of and what they see: the instruments of the claims."""
+"""Weights and receptive fields of a few layers, measured for claims."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network from elsewhere, FILE.py:NAME or package.module:NAME: an Architecture, a module, or what builds a module.
+"""Architectures by reference, FILE.py:NAME or package.module:NAME: an Architecture, a module or a function.
 
 Only the command line and a caller in Python can name one. Its code runs in workers.
 """
@@ -25,7 +25,7 @@ from reporter.architectures.torchvision import discover
 from reporter.host.job import TOLD, USUAL
 from reporter.model import Architecture, ReporterError, sources
 from reporter.model.names import nearest
-from reporter.registry.selection import known
+from reporter.registry.selection import catalog_entries
 from reporter.worker.building import on_meta
 from reporter.worker.classifier_heads import with_classes
 from reporter.worker.packed_weights import packed
@@ -70,7 +70,7 @@ def described(reference: str) -> dict[str, Any]:
     Raises ReporterError, with what would be right, if the reference does not name a model.
     """
     entry = load(reference)
-    if entry.name in {*known(), *(other.name for other in discover())}:
+    if entry.name in {*catalog_entries(), *(other.name for other in discover())}:
         raise ReporterError(f"the name {entry.name!r} is taken; give the function another, or its file if it is build")
 
     def build() -> nn.Module:
@@ -81,9 +81,9 @@ def described(reference: str) -> dict[str, Any]:
 
     if layers := packed(on_meta(build)):
         entry = replace(entry, caution=f"packed weights are not counted: {', '.join(layers)}")
-    told = {key: getattr(entry, key) for key in TOLD} | {"made_of": _made_of(reference, entry)}
-    json.dumps(told, allow_nan=False)
-    return told
+    described = {key: getattr(entry, key) for key in TOLD} | {"made_of": _made_of(reference, entry)}
+    json.dumps(described, allow_nan=False)
+    return described
 
 
 def _build(function: Callable[..., Any], classes: int) -> nn.Module:

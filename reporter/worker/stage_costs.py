@@ -1,4 +1,4 @@
-"""What the parts of a network cost: its stages, whose parameters and multiply-adds sum up to those of the whole."""
+"""Costs of stages: their parameters and multiply-adds add up to those of the model."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from torch import nn
 
 from reporter.worker.auxiliary_heads import modules
-from reporter.worker.layers import Row, Shape, Visit, Visits, call, class_name, is_block, told
+from reporter.worker.layers import Row, Shape, Visit, Visits, call, class_name, is_block, shape_text
 
 POOLING = (nn.MaxPool2d, nn.AvgPool2d)
 
 
 @dataclass(frozen=True)
-class Part:
+class CostUnit:
     """A layer, or a block that is not taken apart; one `alone` shares its stage with no other that computes."""
 
     name: str
@@ -37,7 +37,7 @@ def stages(network: nn.Module, met: Visits, size: int, heads: Collection[str] = 
     A block stands alone, and so does a linear layer; other layers join the stage before them unless they compute on
     another grid.
     """
-    groups: list[list[Part]] = []
+    groups: list[list[CostUnit]] = []
     for part in _parts(network, met, size, heads):
         if groups and _joins(part, groups[-1]):
             groups[-1].append(part)
@@ -47,7 +47,7 @@ def stages(network: nn.Module, met: Visits, size: int, heads: Collection[str] = 
     return [row for row in rows if row["parameters"] or row["macs"]]
 
 
-def _parts(network: nn.Module, met: Visits, size: int, heads: Collection[str]) -> Iterator[Part]:
+def _parts(network: nn.Module, met: Visits, size: int, heads: Collection[str]) -> Iterator[CostUnit]:
     """The network taken apart, each parameter in one part: what runs in its order, then what does not, then a rest."""
     order = {name: rank for rank, name in enumerate(met)}
     seen = {id(parameter) for head in modules(network, heads) for parameter in head.parameters()}
@@ -62,12 +62,12 @@ def _parts(network: nn.Module, met: Visits, size: int, heads: Collection[str]) -
             is_block(module) or isinstance(module, nn.Linear),
         )
         about = (_kind(module), level(visit.output, size), visit.output, weights, spent[name])
-        yield Part(name, *about, alone, isinstance(module, POOLING))
+        yield CostUnit(name, *about, alone, isinstance(module, POOLING))
     for name, parameter in network.named_parameters():
         if id(parameter) not in seen:
-            yield Part(name, "Parameter", None, tuple(parameter.shape), parameter.numel(), 0, alone=True)
+            yield CostUnit(name, "Parameter", None, tuple(parameter.shape), parameter.numel(), 0, alone=True)
     if rest := spent[""]:
-        yield Part("forward", type(network).__name__, None, (), 0, rest, alone=True)
+        yield CostUnit("forward", type(network).__name__, None, (), 0, rest, alone=True)
 
 
 def _shares(met: Visits, names: Collection[str]) -> Counter[str]:
@@ -104,13 +104,13 @@ def _opens(module: nn.Module, name: str, met: dict[str, Visit], size: int) -> bo
     return plain or bool(levels and max(levels) - min(levels) > 1)
 
 
-def _joins(part: Part, group: list[Part]) -> bool:
+def _joins(part: CostUnit, group: list[CostUnit]) -> bool:
     if part.alone:
         return False
     return not part.macs or (not group[0].alone and part.level == group[0].level)
 
 
-def _row(group: list[Part]) -> Row:
+def _row(group: list[CostUnit]) -> Row:
     """A stage as it is stored: named after its first and last part that is more than a passing through."""
     named = [part for part in group if part.parameters or part.macs or part.pools] or group[:1]
     kinds = Counter(part.kind for part in named if part.macs or part.pools) or Counter([named[0].kind])
@@ -118,7 +118,7 @@ def _row(group: list[Part]) -> Row:
         "name": named[0].name if len(named) == 1 else f"{named[0].name} – {named[-1].name}",
         "kind": ", ".join(kind if count == 1 else f"{count} × {kind}" for kind, count in kinds.items()),
         "level": named[0].level,
-        "output": told(named[-1].output),
+        "output": shape_text(named[-1].output),
         "parameters": sum(part.parameters for part in group),
         "macs": sum(part.macs for part in group),
     }

@@ -1,4 +1,4 @@
-"""State dicts as people save them: inside other things, and under names that a wrapper has prefixed."""
+"""State dicts of checkpoints: nested in other objects, and with prefixes of wrappers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One network under measurement, with its inputs: each part is made once, on first use."""
+"""The model under measurement with its inputs: each part is created on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Timing one call: warm up until it has settled, sample until it is known well enough or the time is up."""
+"""Timing of a call: warm up until it is stable, then sample until it is precise or time is up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Timer(Protocol):
 
 
 class Sampler(Protocol):
-    def __call__(self, call: Call, timer: Timer, *, seconds: float, goal: float, least: int) -> tuple[float, ...]:
+    def __call__(self, call: Call, timer: Timer, *, seconds: float, goal: float, min_samples: int) -> tuple[float, ...]:
         """Seconds per call once warm: how many, and when, is for the sampler to say."""
 
 
@@ -68,13 +68,13 @@ def timer(device: Device, rows: bool = False) -> Timer:
     return partial(row_timer if rows else waiting_timer, device)
 
 
-def sample(call: Call, timer: Timer, *, seconds: float, goal: float, least: int) -> tuple[float, ...]:
-    """Seconds per call once warm: at least `least` samples, more until the interval meets the goal or time is up."""
+def sample(call: Call, timer: Timer, *, seconds: float, goal: float, min_samples: int) -> tuple[float, ...]:
+    """Seconds per call once warm: at least `min_samples`, more until the interval meets the goal or time is up."""
     first = warm_up(call, timer, seconds)
     block = max(1, min(50, round(WINDOW_SECONDS / first)))
     samples: list[float] = []
     end = perf_counter() + seconds
-    while len(samples) < least or (perf_counter() < end and not known(samples, goal)):
+    while len(samples) < min_samples or (perf_counter() < end and not is_precise(samples, goal)):
         samples += timer(call, block)
     return tuple(samples)
 
@@ -91,7 +91,7 @@ def warm_up(call: Call, timer: Timer, seconds: float) -> float:
     return before
 
 
-def known(samples: list[float], goal: float) -> bool:
+def is_precise(samples: list[float], goal: float) -> bool:
     """Whether the 95 % interval of the median spans no more than `goal` of it."""
     bounds = interval(samples, "median")
     return bounds is not None and bounds[1] - bounds[0] <= goal * median(samples)

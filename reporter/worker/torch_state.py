@@ -1,4 +1,4 @@
-"""The state of torch that a measurement holds fixed, and how fast this machine computes with it."""
+"""The state of torch that is fixed during a measurement, and a speed test of the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the training metrics share: images, networks that are ready to learn, single steps and gradients."""
+"""Functions for training metrics: images, models that are ready for training, steps and gradients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A first forward pass of a network from elsewhere, before it is measured: what it takes and what it returns."""
+"""A first forward pass of a referenced architecture before it is measured: its inputs and outputs."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The sub-commands: one file each, ending in `ENTRIES`, a tuple of click commands."""
+"""The subcommands: one file each, ending in `ENTRIES`, a tuple of click commands."""

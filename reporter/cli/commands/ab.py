@@ -1,4 +1,4 @@
-"""`reporter ab --a ENV --b ENV`: two environments, timed in turns."""
+"""`reporter ab --a ENV --b ENV`: compares two environments by interleaved measurements."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ def ab_command(
         printing.note(line)
     environments = (a, b)
     examined = paired_run.examine(request, environments)
-    seen, held = progress(sys.stderr), files.hold(out) if out else None
+    seen, lock = progress(sys.stderr), files.lock(out) if out else None
     try:
         books = paired_run.run(request, environments, examined, out is not None, seen)
     finally:
         seen.close()
-        if held:
-            held.close()
+        if lock:
+            lock.close()
     records = [list(book.values()) for book in books]
-    found, failing = paired.judge(*records), still_failing(*records)
+    found, failing = paired.compare_sides(*records), still_failing(*records)
     broken = any(
         not reading.measured or reading.lost
         for book in books

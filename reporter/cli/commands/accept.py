@@ -26,13 +26,13 @@ def accept_command(folder: Path, architecture: str | None, metric: str | None, r
 
     if not folder.is_dir():
         raise ReporterError(f"{folder}: there is no such folder")
-    with files.hold(folder):
+    with files.lock(folder):
         place = Folder(folder)
         if place.complete.exists():
             place.place()
         accepted = accept(place, architecture, metric, reason, moment())
     for each in accepted:
-        printing.say(f"accepted: {each.architecture} {each.title or 'not measured any more'}")
+        printing.message(f"accepted: {each.architecture} {each.title or 'not measured any more'}")
 
 
 ENTRIES = (accept_command,)

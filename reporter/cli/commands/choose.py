@@ -1,4 +1,4 @@
-"""`reporter choose DIR --max-…`: the networks that fit, best first."""
+"""`reporter choose DIR --max-…`: the architectures that fit limits, best first."""
 
 from __future__ import annotations
 

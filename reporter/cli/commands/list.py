@@ -1,4 +1,4 @@
-"""`reporter list`: what is known."""
+"""`reporter list`: the available architectures, data sets and metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def list_command(architectures: str | None, references: tuple[str, ...], as_json
     from reporter.registry import plugins
 
     words = architectures.split(",") if architectures is not None else [] if references else ["lecture"]
-    known = listing.known(words, references)
+    known = listing.as_dict(words, references)
     for line in plugins.complaints():
         printing.note(line)
     document = printing.document(json.dumps(known, ensure_ascii=False, indent=1))

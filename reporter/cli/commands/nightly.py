@@ -1,4 +1,4 @@
-"""`reporter nightly --out DIR`: one night, compared with the last accepted one."""
+"""`reporter nightly --out DIR`: a nightly run, compared with the last accepted one."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def nightly_command(
         printing.note(line)
     seen = progress(sys.stderr, bool(quiet))
     try:
-        code = one_run.run(work, seen, one_run.Output(printing.say, _show))
+        code = one_run.run(work, seen, one_run.Output(printing.message, _show))
     except KeyboardInterrupt:
         seen.close()
-        printing.say(f"interrupted; the last complete run stays in {work.folder.out}")
+        printing.message(f"interrupted; the last complete run stays in {work.folder.out}")
         code = INTERRUPTED
     finally:
         seen.close()

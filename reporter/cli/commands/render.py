@@ -1,4 +1,4 @@
-"""`reporter render DIR`: the reports, from the records."""
+"""`reporter render DIR`: rebuilds the reports from the records."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def render_command(folder: Path, lang: str | None) -> None:
     """Rebuild the reports from the records in DIR."""
     from reporter.host import printing
     from reporter.report import build
-    from reporter.report.language import known
+    from reporter.report.language import checked_codes
 
-    for path in build.write(folder, known(lang.split(",")) if lang else ()):
-        printing.say(f"wrote {path}")
+    for path in build.write(folder, checked_codes(lang.split(",")) if lang else ()):
+        printing.message(f"wrote {path}")
 
 
 ENTRIES = (render_command,)

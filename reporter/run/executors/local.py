@@ -1,4 +1,4 @@
-"""Worker processes as the parent sees them: started fresh from a fork server, waited for, killed."""
+"""Executor for this machine: worker processes are started fresh from a fork server, waited for and killed."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from reporter.model import Verdict
 from reporter.model.attempts import attempt
 from reporter.model.settings import Settings
 from reporter.run.request import Request
-from reporter.run.slots import NO_CUDA, Heard, Message, Slot, converse
+from reporter.run.slots import NO_CUDA, Event, Message, Slot, converse
 
 WATCHED = ["reporter.host.forkserver"]
 """What the fork server loads first, so that it ends with the run."""
 LOADED = [*WATCHED, "reporter.worker.preloaded"]
 """What the fork server loads before the first worker."""
-FAREWELL = 5.0
-"""Seconds that a worker gets to end once it has said everything."""
+EXIT_TIMEOUT = 5.0
+"""Seconds that a worker has to end after its last message."""
 
 
 @dataclass(frozen=True)
 class Worker:
-    """A process that answers a question; `known` are the parent's children from before, `end` is its last moment."""
+    """A process that answers a question; `children` are the processes that ran before, `deadline` ends it."""
 
     process: BaseProcess
     reader: Connection
-    known: set[int]
+    children: set[int]
     timeout: float
-    end: float
+    deadline: float
 
 
 class LocalExecutor:
-    """Runs a job in each of its slots on this machine; meanwhile the parent sleeps and never imports torch."""
+    """Runs a job in each slot of this machine; the parent waits and never imports torch."""
 
     away: Sequence[Slot] = ()
     no_cuda = NO_CUDA
@@ -68,7 +68,7 @@ class LocalExecutor:
         return cls(settings.keep_env)
 
     def preload(self, module: str) -> None:
-        """Has the fork server load a module besides, once and not in every worker; too late where it runs already."""
+        """Preload a module in the fork server, once instead of in every worker; no effect if it runs already."""
         if self._served:
             self._context.set_forkserver_preload([*LOADED, module])
 
@@ -79,7 +79,7 @@ class LocalExecutor:
         return ()
 
     def gpus(self, asked: bool) -> Sequence[str]:
-        """What torch sees; it is not loaded for a machine without a driver."""
+        """Return the names of the GPUs that torch detects; torch is not loaded on a machine without a driver."""
         if not asked and not gpus.is_driver_there():
             self.no_cuda = gpus.hidden() or NO_CUDA
             return ()
@@ -95,17 +95,17 @@ class LocalExecutor:
 
     def ask(self, question: Question[Answer], timeout: float | None = None) -> Answer:
         """The answer of a fresh worker; WorkerError with the reason if there is none."""
-        heard: Message = {}
+        answered: Message = {}
         try:
-            verdict = converse(self, self.slots[0], question.model_dump_json(), heard.update, timeout)
+            verdict = converse(self, self.slots[0], question.model_dump_json(), answered.update, timeout)
         finally:
             self.close()
-        if verdict and verdict.status == "ok" and "answer" in heard:
-            answer: Answer = question.answer.validate_python(heard["answer"])
+        if verdict and verdict.status == "ok" and "answer" in answered:
+            answer: Answer = question.answer.validate_python(answered["answer"])
             return answer
-        raise WorkerError(heard.get("error") or (verdict and verdict.reason) or "the worker ended without an answer")
+        raise WorkerError(answered.get("error") or (verdict and verdict.reason) or "the worker ended without an answer")
 
-    def begin(self, slot: Slot, question: str, timeout: float | None = None, number: int | None = None) -> None:
+    def start(self, slot: Slot, question: str, timeout: float | None = None, number: int | None = None) -> None:
         """Starts a fresh worker that answers a question.
 
         Every round, by its number, has a fork server of its own: all workers of one lie in memory alike, and that
@@ -124,11 +124,11 @@ class LocalExecutor:
             self._start(process)
         writer.close()
 
-    def listen(self) -> Heard:
+    def listen(self) -> Event:
         """A message of a worker; or how it ended: a child of the network may hold its side of the pipe open."""
         while True:
             workers = self._workers.items()
-            left = min(worker.end for _, worker in workers) - monotonic()
+            left = min(worker.deadline for _, worker in workers) - monotonic()
             both = [(worker.reader, worker.process.sentinel) for _, worker in workers]
             ready = wait([each for pair in both for each in pair], None if left == math.inf else max(0.0, left))
             for slot, worker in workers:
@@ -136,25 +136,25 @@ class LocalExecutor:
                     try:
                         message = json.loads(worker.reader.recv_bytes())
                     except (EOFError, OSError):  # OSError: it ended in the middle of a message
-                        return slot, self._end(slot)
+                        return slot, self._finish(slot)
                     if "unusable" in message:
-                        return slot, self._end(slot, Verdict("failed", message["unusable"]))
+                        return slot, self._finish(slot, Verdict("failed", message["unusable"]))
                     return slot, message
                 if worker.process.sentinel in ready:
-                    return slot, self._end(slot)
-                if monotonic() >= worker.end:
-                    return slot, self._end(slot, Verdict("timeout", f"not done after {worker.timeout:.0f} s"))
+                    return slot, self._finish(slot)
+                if monotonic() >= worker.deadline:
+                    return slot, self._finish(slot, Verdict("timeout", f"not done after {worker.timeout:.0f} s"))
 
     def renew(self) -> None:
         """Ends the fork server; the next job starts another, which loads everything anew."""
         if self._served:
-            with interrupts.held_back():
+            with interrupts.deferred():
                 forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
     def close(self) -> None:
         """Ends the workers that still run."""
         for slot in list(self._workers):
-            self._end(slot, Verdict("skipped", "the run was ended"))
+            self._finish(slot, Verdict("skipped", "the run was ended"))
 
     def _start(self, process: BaseProcess) -> None:
         """Starts a worker; where loading torch ends the fork server, the workers load it, and their end is reported."""
@@ -168,17 +168,17 @@ class LocalExecutor:
             _serve(self._keep)
             process.start()
 
-    def _end(self, slot: Slot, verdict: Verdict | None = None) -> Verdict:
+    def _finish(self, slot: Slot, verdict: Verdict | None = None) -> Verdict:
         """How the worker ended, if it is not the verdict that ends it."""
         worker = self._workers[slot]
         try:
             if verdict is None:
-                worker.process.join(FAREWELL)
+                worker.process.join(EXIT_TIMEOUT)
                 verdict = ending(worker.process.exitcode)
             return verdict
         finally:
-            with interrupts.held_back():
-                _kill(worker.process, worker.known)
+            with interrupts.deferred():
+                _kill(worker.process, worker.children)
                 del self._workers[slot]
             worker.reader.close()
 
@@ -186,9 +186,9 @@ class LocalExecutor:
 def _serve(keep: Collection[str]) -> None:
     """Starts the fork server where there is none, deaf to Ctrl-C, which a terminal sends to all processes of a run.
 
-    Its workers inherit its environment, which has no credentials but those to `keep`.
+    Its workers inherit its environment, which has no credentials except the variables to `keep`.
     """
-    with interrupts.held_back(), importing.Safely(), withheld(keep):
+    with interrupts.deferred(), importing.Safely(), withheld(keep):
         resource_tracker.ensure_running()  # first, because it lifts the mask
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         forkserver.ensure_running()
@@ -205,7 +205,7 @@ def _enter(task: str, connection: Connection) -> None:
 
 
 def ending(code: int | None) -> Verdict:
-    """What the exit code of a worker says of how it ended."""
+    """Return the verdict for the exit code of a worker."""
     if code is None:
         return Verdict("failed", "the worker did not end")
     if code == 0:
@@ -218,7 +218,7 @@ def ending(code: int | None) -> Verdict:
     return Verdict("failed", f"the worker ended with exit code {code}")
 
 
-def _kill(process: BaseProcess, known: set[int]) -> None:
+def _kill(process: BaseProcess, before: set[int]) -> None:
     """Ends the worker and everything it started, also what left its group: orphans become children of this process."""
     if process.pid is None:
         return
@@ -226,8 +226,8 @@ def _kill(process: BaseProcess, known: set[int]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     process.join()
-    while orphans := confinement.children() - known:
-        known |= orphans
+    while orphans := confinement.children() - before:
+        before |= orphans
         for orphan in orphans:
             with suppress(OSError):  # it has become another user's
                 os.kill(orphan, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A Ray cluster as an executor: each node measures as one machine would, and what it says comes back as it is said.
+"""Executor for a Ray cluster: each node measures as a single machine does, and its messages arrive as they are sent.
 
 An actor holds all CPUs of a node, or for each of its GPUs one holds that GPU and its share of the CPUs: nothing else of
 the cluster runs there meanwhile. Ray restarts an actor that is lost, if its node is still there.
@@ -22,18 +22,18 @@ from reporter.host.questions import Answer, Question
 from reporter.model import ReporterError, Verdict
 from reporter.model.settings import Settings
 from reporter.run.executors.local import LocalExecutor
-from reporter.run.executors.ray_node import Post, code
+from reporter.run.executors.ray_node import NodeWorker, code
 from reporter.run.request import Request
-from reporter.run.slots import Heard, Slot
+from reporter.run.slots import Event, Slot
 
 PULSE = 0.5
-"""Seconds after which a wait that hears nothing lets an interrupt through."""
+"""Seconds after which a wait without an event lets an interrupt through."""
 PATIENCE = 60.0
-"""Seconds in which the nodes are to say what they are."""
+"""Seconds in which the nodes are to describe themselves."""
 KNOWN = ("local", "auto")
 """Words that Ray takes for an address."""
-KNOCK = 10.0
-"""Seconds in which a cluster answers."""
+CONNECT_TIMEOUT = 10.0
+"""Seconds in which a cluster must accept a connection."""
 OBJECT_STORE = 100 * 2**20
 
 
@@ -81,44 +81,45 @@ class RayExecutor:
         return [place.slot for place in self._awaited.values() if place.slot]
 
     def preload(self, module: str) -> None:
-        """Has the workers to come load a module besides, here and on every node."""
+        """Preload a module for later workers, here and on every node."""
         self._preloaded = (module,)
         self._here.preload(module)
 
     def ask(self, question: Question[Answer], timeout: float | None = None) -> Answer:
-        """What only torch knows, asked on this machine."""
+        """Ask a process with torch on this machine."""
         return self._here.ask(question, timeout)
 
     def gpus(self, asked: bool) -> Sequence[str]:
-        """As many as the node has that has most of them; which they are is for the nodes to say."""
-        return ["a GPU of the cluster"] * max((_count(node, "GPU") for node in self._nodes()), default=0)
+        """Return as many names as the node with most GPUs has GPUs."""
+        most = max((_count(node, "GPU") for node in self._nodes()), default=0)
+        return ["a GPU of the cluster" for _ in range(most)]
 
     def open(self, request: Request) -> Sequence[str]:
-        """Takes the nodes and waits until they say what they are; one that does so later joins later."""
+        """Create the actors and wait until they describe their nodes; later ones join later."""
         for node in self._nodes():
             gpus = _count(node, "GPU") if "cuda" in request.devices else 0
             if gpus or "cpu" in request.devices:
                 self._take(node, gpus)
         end = monotonic() + PATIENCE
         while self._awaited and monotonic() < end:
-            self._hear()
+            self._receive()
         late = [f"{place.node} is not free yet; it joins when it is" for place in self._awaited.values()]
-        told = (*self._notices, *late)
+        notices = (*self._notices, *late)
         if not self.slots:
-            why = "; ".join(told) or "no node has what was asked for"
+            why = "; ".join(notices) or "no node has what was asked for"
             raise ReporterError(f"--executor ray: the cluster at {self._address} cannot measure: {why}")
-        return told
+        return notices
 
-    def begin(self, slot: Slot, question: str, timeout: float | None, number: int | None = None) -> None:
-        """Lets the slot's actor start a fresh worker."""
+    def start(self, slot: Slot, question: str, timeout: float | None, number: int | None = None) -> None:
+        """Start a fresh worker by the actor of the slot."""
         self._streams[self._places[slot].actor.answer.remote(question, timeout, number)] = slot
 
-    def listen(self) -> Heard:
-        """Sleeps until a slot says something; None where one was lost, came back or did not."""
+    def listen(self) -> Event:
+        """Wait for the next event; None if a slot was lost, came back or did not."""
         before = (list(self.slots), list(self._awaited))
-        while (heard := self._hear()) is None and before == (self.slots, list(self._awaited)):
+        while (event := self._receive()) is None and before == (self.slots, list(self._awaited)):
             pass
-        return heard
+        return event
 
     def close(self) -> None:
         """Ends the actors with all that runs on them, and leaves the cluster, or ends it where it was started here."""
@@ -148,7 +149,9 @@ class RayExecutor:
         ours = signal.getsignal(signal.SIGTERM)
         try:
             if self._address not in KNOWN:
-                socket.create_connection((host.strip("[]"), int(port)), KNOCK).close()  # Ray would try for minutes
+                socket.create_connection(
+                    (host.strip("[]"), int(port)), CONNECT_TIMEOUT
+                ).close()  # Ray would try for minutes
             with importing.Safely(), contextlib.chdir(importing.ROOT if importing.is_lent() else sys.prefix):
                 # Ray puts the current folder first on the sys.path of its workers.
                 self._ray.init(self._address, log_to_driver=False, logging_level=logging.CRITICAL, **more)
@@ -167,49 +170,49 @@ class RayExecutor:
         cpus, shares = _count(node, "CPU"), max(1, gpus)
         for number in range(shares):
             share = cpus // shares + (number < cpus % shares)
-            held = {"num_cpus": share, "num_gpus": min(1, gpus), "max_restarts": -1, "scheduling_strategy": here}
-            actor = self._ray.remote(Post).options(**held).remote(os.getcwd(), self._preloaded)
+            options = {"num_cpus": share, "num_gpus": min(1, gpus), "max_restarts": -1, "scheduling_strategy": here}
+            actor = self._ray.remote(NodeWorker).options(**options).remote(os.getcwd(), self._preloaded)
             self._await(Place(name, "cuda:0" if gpus else "", actor))
 
     def _await(self, place: Place) -> None:
-        """Asks an actor what it is; it answers when it runs, or runs again."""
+        """Ask an actor to describe its node; the answer arrives when the actor runs, or runs again."""
         self._awaited[place.actor.about.options(max_task_retries=-1).remote()] = place
 
-    def _hear(self) -> Heard:
-        """What is heard within a pulse; None, too, where an actor came or went."""
+    def _receive(self) -> Event:
+        """Return the event of this pulse, if any; None, too, if an actor came or was lost."""
         ready, _ = self._ray.wait([*self._streams, *self._awaited], num_returns=1, timeout=PULSE)
         if not ready:
             return None
         if ready[0] in self._awaited:
-            self._welcome(ready[0])
+            self._add_slot(ready[0])
             return None
         stream = ready[0]
         slot = self._streams[stream]
         try:
-            said = self._ray.get(next(stream))
+            content = self._ray.get(next(stream))
         except (self._ray.exceptions.RayError, StopIteration):
             del self._streams[stream]
             self.slots.remove(slot)
             self._await(self._places[slot])
             return None
-        if isinstance(said, Verdict):
+        if isinstance(content, Verdict):
             del self._streams[stream]
-        return slot, said
+        return slot, content
 
-    def _welcome(self, answer: Any) -> None:
-        """An actor has said what it is, or never will."""
+    def _add_slot(self, answer: Any) -> None:
+        """Add the slot of an actor that has described its node, or note why it cannot be used."""
         place = self._awaited.pop(answer)
         try:
-            told = self._ray.get(answer)
+            about = self._ray.get(answer)
         except self._ray.exceptions.RayError as error:
             why = (str(error).strip().splitlines() or ["no reason is known"])[-1]
             self._notices.append(f"{place.node} takes no part: {why.strip()}")
             return
-        if told["code"] != code():
+        if about["code"] != code():
             self._notices.append(f"{place.node} takes no part: its reporter is not the same; install this one there")
             self._ray.kill(place.actor)
             return
-        slot = place.slot or Slot(place.node, place.device, told["machine"], told["variables"])
+        slot = place.slot or Slot(place.node, place.device, about["machine"], about["variables"])
         self._places[slot] = place._replace(slot=slot)
         self.slots.append(slot)
 

@@ -1,4 +1,4 @@
-"""What each side of `reporter ab` imported, as that side itself reports it, and whether two sides can be compared."""
+"""What each environment of `reporter ab` imported, and whether both can be compared."""
 
 from __future__ import annotations
 

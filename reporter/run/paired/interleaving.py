@@ -1,4 +1,4 @@
-"""Two environments measured in turns: of each pair of calls one is in either, so the machine's drift falls on both."""
+"""Interleaved measurement of two environments: each pair of calls has one in either environment."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ class Side:
             raise ReporterError(f"{self.name} cannot measure: {legible(message['refused'])}{remedy}")
         self.about = About.model_validate(message)
 
-    def begin(self, job: Job, end: float) -> None:
+    def start(self, job: Job, end: float) -> None:
         """Starts a fresh worker on a job that must be done at the time `end`."""
         self.ended, self.readings, self._end, self._worker = None, [], end, 0
-        self.tell(job.model_dump_json().encode() + b"\n")
+        self._send(job.model_dump_json().encode() + b"\n")
 
     def until_ready(self) -> bool:
         """Waits until the worker is warm; False where it ended before."""
@@ -88,7 +88,7 @@ class Side:
 
     def call(self) -> float | None:
         """One call: its seconds; None where the worker is gone."""
-        self.tell(TURN)
+        self._send(TURN)
         return self._next().get("seconds")
 
     def finish(self) -> Verdict:
@@ -98,7 +98,7 @@ class Side:
         verdict = ending(self.ended)
         return verdict if self.readings or verdict.status != "ok" else Verdict("failed", "the worker ended before it")
 
-    def tell(self, line: bytes) -> None:
+    def _send(self, line: bytes) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(line)
         self._process.stdin.flush()
@@ -183,14 +183,14 @@ def measure(sides: Sequence[Side], jobs: Sequence[Job], timeout: float) -> list[
     end = monotonic() + timeout
     try:
         for side, job in zip(sides, jobs, strict=True):
-            side.begin(job, end)
+            side.start(job, end)
         ready = [side.until_ready() for side in sides]
         if all(ready):
             conditions = jobs[0].conditions
             _alternate(sides, 2 * conditions.seconds, conditions.goal)
         for side, warm in zip(sides, ready, strict=True):
             if warm and side.ended is None:
-                side.tell(STOP)
+                side._send(STOP)
         ended = [side.finish() for side in sides]
         return [NOT_TIMED if warm and not all(ready) else verdict for warm, verdict in zip(ready, ended, strict=True)]
     except TimeoutError:
@@ -205,7 +205,7 @@ def _alternate(sides: Sequence[Side], seconds: float, goal: float) -> None:
     """Calls in pairs, the order turned around from pair to pair, until the ratio is known well or time is up."""
     ratios: list[float] = []
     end = monotonic() + seconds
-    while len(ratios) < FEWEST_PAIRS or (monotonic() < end and not _known(ratios, goal)):
+    while len(ratios) < FEWEST_PAIRS or (monotonic() < end and not is_precise(ratios, goal)):
         order = sides if len(ratios) % 2 else sides[::-1]
         taken = {id(side): side.call() for side in order}
         first, second = (taken[id(side)] for side in sides)
@@ -214,7 +214,7 @@ def _alternate(sides: Sequence[Side], seconds: float, goal: float) -> None:
         ratios.append(math.log(second / first))
 
 
-def _known(ratios: Sequence[float], goal: float) -> bool:
+def is_precise(ratios: Sequence[float], goal: float) -> bool:
     bounds = interval(ratios, "median")
     return bounds is not None and bounds[1] - bounds[0] <= goal
 

@@ -74,7 +74,7 @@ def run(
                 progress.begin(job)
                 measured = _measure(job, both, books, request, spent.get(job.architecture, 0.0))
                 if keep:
-                    _keep(request.folder, books, job.architecture)
+                    _save(request.folder, books, job.architecture)
                 seconds = monotonic() - begun
                 spent[job.architecture] = spent.get(job.architecture, 0.0) + seconds
                 costs.learn(job, seconds, failed=not (measured and all(reading.measured for reading in measured)))
@@ -157,6 +157,6 @@ def together(earlier: Sequence[Reading | None], found: Sequence[Reading], number
     return [with_loss(before, lost) for before in there]
 
 
-def _keep(folder: Path, books: Sequence[Book], name: str) -> None:
+def _save(folder: Path, books: Sequence[Book], name: str) -> None:
     for side, book in zip("ab", books, strict=True):
         record_files.save(folder / side, book[name])

@@ -1,4 +1,4 @@
-"""One of two environments that are measured in turns: a process that forks a fresh worker for every job.
+"""One of two environments under measurement: a process that forks a fresh worker for every job.
 
 Jobs come as JSON, a line each, on standard input; answers go as JSON lines to standard output. A worker that is ready
 to be timed says so and calls once for every line `turn`, until another line comes.
@@ -31,7 +31,7 @@ def serve(answers: int) -> None:
     confinement.silence()
     confinement.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    say = partial(_say, answers)
+    say = partial(_send, answers)
     say(imports.about().model_dump(mode="json"))
     for line in iter(commands.readline, b""):
         child = os.fork()
@@ -47,15 +47,15 @@ def _work(question: str, commands: IO[bytes], answers: int) -> None:
         confinement.die_with_parent()
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        say = partial(_say, answers)
+        say = partial(_send, answers)
         say({"process": os.getpid()})
-        entry.run(Job.model_validate_json(question), say, partial(_in_turns, commands, answers))
+        entry.run(Job.model_validate_json(question), say, partial(_sample_on_request, commands, answers))
         os._exit(0)
     finally:
         os._exit(1)
 
 
-def _in_turns(
+def _sample_on_request(
     commands: IO[bytes],
     answers: int,
     call: timing.Call,
@@ -63,17 +63,17 @@ def _in_turns(
     *,
     seconds: float,
     goal: float,
-    least: int,
+    min_samples: int,
 ) -> tuple[float, ...]:
     """A sampler that leaves it to the other end when to call, and when there is enough."""
     timing.warm_up(call, timer, seconds / 2)
-    _say(answers, {"ready": True})
+    _send(answers, {"ready": True})
     samples: list[float] = []
     while commands.readline() == TURN:
         samples += timer(call, 1)
-        _say(answers, {"seconds": samples[-1]})
+        _send(answers, {"seconds": samples[-1]})
     return tuple(samples)
 
 
-def _say(answers: int, message: Mapping[str, Any]) -> None:
+def _send(answers: int, message: Mapping[str, Any]) -> None:
     os.write(answers, json.dumps(message).encode() + b"\n")
