@@ -38,7 +38,7 @@ GPU = 20
 """How much faster a GPU is, until one has been seen."""
 
 
-class Ratio:
+class LearnedRatio:
     """How far the guesses of each process were off: seconds taken over seconds guessed."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Costs:
         self._earlier = dict(earlier)
         self._record = record
         self._seen: dict[tuple[str, str, tuple[str, ...]], float] = {}
-        self._by_times, self._by_macs = Ratio(), Ratio()
+        self._by_times, self._by_macs = LearnedRatio(), LearnedRatio()
         self._guesses: dict[str, dict[tuple[str, tuple[str, ...], bool], float]] = defaultdict(dict)
 
     def __call__(self, job: Job) -> float:
