@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from commands import TINY, call, copy_of_the_checkout, run
 from compare_simulation import LATENCY, NETWORKS, SLOWED, records
+from forked_sides import ForkedSide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_run import FAULTY
@@ -61,7 +62,7 @@ def slower(found: Differences) -> Sequence[str]:
 
 
 @given(SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_an_environment_does_not_differ_from_itself(seed: int) -> None:
     a, _ = sides(seed)
     found = paired.judge(side(a), side(a))
@@ -70,7 +71,7 @@ def test_an_environment_does_not_differ_from_itself(seed: int) -> None:
 
 
 @given(SEEDS, st.floats(0.5, 2))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_swapping_the_sides_swaps_the_judgement(seed: int, factor: float) -> None:
     a, b = sides(seed, factor=factor)
     there, back = paired.judge(side(a), side(b)), paired.judge(side(b), side(a))
@@ -80,7 +81,7 @@ def test_swapping_the_sides_swaps_the_judgement(seed: int, factor: float) -> Non
 
 
 @given(SEEDS, SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_drift_that_falls_on_both_calls_of_a_pair_changes_nothing(seed: int, other: int) -> None:
     a, b = sides(seed)
     drift = np.exp(np.random.default_rng(other).normal(0, 0.5, a.shape))
@@ -209,8 +210,11 @@ def test_the_hodges_lehmann_estimate_by_hand() -> None:
     assert paired.centre(np.array([1.0, 2.0, 9.0])) == 3.5
 
 
-def test_an_environment_against_itself(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [pytest.param("interpreters", marks=pytest.mark.slow), "forked"])
+def test_an_environment_against_itself(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real run: equally many samples on both sides, kept as records, and verdicts for every network."""
+    if kind == "forked":
+        monkeypatch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=ForkedSide, PIPE=None))
     names = ("tiny",)
     here = ("--a", sys.executable, "--b", sys.prefix)
     process = call("ab", *here, *QUICK, *TINY, "--json", "--out", tmp_path)
