@@ -21,11 +21,11 @@ from test_run import FAULTY
 from reporter.compare import paired
 from reporter.compare.differences import Basis, Change, Differences, Judgement, Timing
 from reporter.compare.environments import About, Import
-from reporter.model import Architecture, Metric, Reading, Record, Verdict
+from reporter.model import Architecture, Metric, Reading, Record, ReporterError, Verdict
 from reporter.model.settings import PRESETS, Conditions
 from reporter.registry.catalog import collect
 from reporter.report import ab_verdicts
-from reporter.run.paired import interleaving, paired_run
+from reporter.run.paired import imports, interleaving, paired_run
 from reporter.run.request import Request
 from reporter.store import record_files
 
@@ -184,6 +184,18 @@ def test_versions_are_those_that_were_imported() -> None:
     text = ab_verdicts.in_words(Differences(), (a, capped))
     assert ab_verdicts.CONTROL not in text
     assert "ONEDNN_MAX_CPU_ISA: not set in A, SSE41 in B." in text
+
+
+def test_two_environments_with_one_torch_are_refused() -> None:
+    """`test_ab_installed.py` has two real ones."""
+    a, b = about(), about().model_copy(update={"places": ("/b",)})
+    places = (Path("/a"), Path("/b"))
+    imports.check((a, a), places)
+    imports.check((a, about(folder="/b")), places)
+    with pytest.raises(ReporterError, match=r"import torch from the same path, /a/torch/__init__\.py; install torch"):
+        imports.check((a, b), places)
+    with pytest.raises(ReporterError, match="see different machines"):
+        imports.check((a, about(folder="/b").model_copy(update={"machine": "other"})), places)
 
 
 def test_what_fails_in_a_is_no_change_of_b() -> None:

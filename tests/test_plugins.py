@@ -136,12 +136,8 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_an_installed_package_adds_its_network_data_set_and_metric(tiny: dict[str, str], tmp_path: Path) -> None:
-    known = json.loads(run("list", "--architectures", "Tiny", "--json", variables=tiny).stdout)
-    assert [entry["name"] for entry in known["architectures"]] == ["tiny"]
-    assert "grey" in [entry["name"] for entry in known["datasets"]]
-    assert "convolutions" in [entry["key"] for entry in known["metrics"]]
-
-    options = ("--out", tmp_path, "--architectures", "tiny", "--metrics", "size,finetune", "--dataset", "grey", *QUICK)
+    metrics = ("--metrics", "convolutions,finetune_top1")
+    options = ("--out", tmp_path, "--architectures", "Tiny", *metrics, "--dataset", "grey", *QUICK)
     done = run(*options, variables=tiny)
     assert done.returncode == 0, done.stderr
     (record,) = record_files.load_all(tmp_path)[0]
@@ -190,8 +186,11 @@ os.system("echo a child; echo a child >&2")
 def test_what_a_package_prints_when_it_is_loaded_reaches_no_stream(tmp_path: Path) -> None:
     site = install(tmp_path, "loud_nets", POINTS.replace("tiny_nets", "loud_nets"), __init__=LOUD, nets=NETS, data=DATA,
                    counts=COUNTS)  # fmt: skip
-    done = run("list", "--architectures", "tiny", "--json", variables=path(site))
-    assert [entry["name"] for entry in json.loads(done.stdout)["architectures"]] == ["tiny"]
+    done = run("list", "--architectures", "Tiny", "--json", variables=path(site))
+    known = json.loads(done.stdout)
+    assert [entry["name"] for entry in known["architectures"]] == ["tiny"]
+    assert "grey" in [entry["name"] for entry in known["datasets"]]
+    assert "convolutions" in [entry["key"] for entry in known["metrics"]]
     assert done.stderr == ""
     code = (
         "import logging, sys; logging.basicConfig(level='INFO'); from reporter.cli.main import main; main(sys.argv[1:])"

@@ -10,7 +10,7 @@ from counters import COUNTERS, habits, silence
 from static_pass import CONDITIONS, Row, causes, error, ours
 from torchvision.models import get_model_weights
 
-from reporter.registry.selection import find
+from reporter.worker.lookup import find
 from reporter.worker.subject import Subject
 
 OUTPUT = (ROOT / "benchmarks" / "static_pass.md").read_text(encoding="utf-8")
