@@ -36,12 +36,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Costs(path.resolve()))
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps the tests of a file in one process, as they share fixtures, but for those of another group."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+@pytest.fixture(autouse=True)
+def one_at_a_time(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Lets no two tests that measure times run at once in two processes of pytest-xdist."""
+    if request.node.get_closest_marker("timing"):
+        with FileLock(shared_folder(tmp_path_factory) / "timing.lock"):
+            yield
+    else:
+        yield
 
 
 @pytest.fixture(autouse=True)

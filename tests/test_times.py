@@ -32,7 +32,7 @@ from reporter.worker import references as owned
 from reporter.worker.entry import measure
 
 KEY = "latency_cpu_1thread"
-pytestmark = pytest.mark.xdist_group("timing")
+pytestmark = pytest.mark.timing
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux tells how busy it is, and lets a process choose")
 
 
