@@ -8,12 +8,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import samples
 from commands import QUICK, TINY, WIDE, run
 from costs import Costs
 from filelock import FileLock
 from hypothesis import settings
+
+from reporter.report import build, vega
+from reporter.store import record_files
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -31,12 +36,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Costs(path.resolve()))
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps the tests of a file in one process, as they share fixtures, but for those of another group."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+@pytest.fixture(autouse=True)
+def one_at_a_time(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Lets no two tests that measure times run at once in two processes of pytest-xdist."""
+    if request.node.get_closest_marker("timing"):
+        with FileLock(shared_folder(tmp_path_factory) / "timing.lock"):
+            yield
+    else:
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -52,14 +59,51 @@ def torch_state() -> Iterator[None]:
         sys.modules["torch"].set_flush_denormal(False)
 
 
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+    "1f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
+)
+"""A transparent pixel."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def blank_pictures() -> Iterator[None]:
+    """Writes a pixel for the PNG of each chart: converting them takes a third of the time of a report.
+
+    `test_chart_keeps_its_contract` converts every chart, and so does a run in a process of its own.
+    """
+    build.vega = SimpleNamespace(**vars(vega) | {"png": lambda svg: PNG})
+    yield
+    build.vega = vega
+
+
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """The temporary folder that all processes of pytest-xdist have in common."""
+    base = factory.getbasetemp()
+    return base.parent if base.name.startswith("popen-") else base
+
+
+@pytest.fixture(scope="session")
+def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The records of a few networks, a file that is none, and the reports on them in two languages: only to look at."""
+    base = shared_folder(tmp_path_factory)
+    folder = base / "few_report"
+    with FileLock(base / "few_report.lock"):
+        if not folder.exists():
+            for record in samples.few():
+                record_files.save(folder, record)
+            (folder / "records" / "quiet" / "torn.json").write_text("{", encoding="utf-8")
+            build.write(folder, ["en", "ru"])
+    return folder
+
+
 @pytest.fixture(scope="session")
 def real_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """A quick run of two networks, with everything in it, in two languages: one for all tests that only look at it.
 
     A test that writes into the folder works on a copy.
     """
-    base = tmp_path_factory.getbasetemp()
-    base = base.parent if base.name.startswith("popen-") else base  # pytest-xdist gives each of its workers a part
+    base = shared_folder(tmp_path_factory)
     folder, process = base / "real_run", base / "real_run.pickle"
     with FileLock(base / "real_run.lock"):
         if not process.exists():

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from commands import TINY, call, copy_of_the_checkout, run
 from compare_simulation import LATENCY, NETWORKS, SLOWED, records
+from forked_sides import ForkedSide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_run import FAULTY
@@ -20,11 +21,11 @@ from test_run import FAULTY
 from reporter.compare import paired
 from reporter.compare.differences import Basis, Change, Differences, TimeVerdict, Timing
 from reporter.compare.environments import About, Import
-from reporter.model import Architecture, Metric, Reading, Record, Verdict
+from reporter.model import Architecture, Metric, Reading, Record, ReporterError, Verdict
 from reporter.model.settings import PRESETS, Conditions
 from reporter.registry.catalog import collect
 from reporter.report import ab_verdicts
-from reporter.run.paired import interleaving, paired_run
+from reporter.run.paired import imports, interleaving, paired_run
 from reporter.run.request import Request
 from reporter.store import record_files
 
@@ -61,7 +62,7 @@ def slower(found: Differences) -> Sequence[str]:
 
 
 @given(SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_an_environment_does_not_differ_from_itself(seed: int) -> None:
     a, _ = sides(seed)
     found = paired.compare_sides(side(a), side(a))
@@ -70,7 +71,7 @@ def test_an_environment_does_not_differ_from_itself(seed: int) -> None:
 
 
 @given(SEEDS, st.floats(0.5, 2))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_swapping_the_sides_swaps_the_judgement(seed: int, factor: float) -> None:
     a, b = sides(seed, factor=factor)
     there, back = paired.compare_sides(side(a), side(b)), paired.compare_sides(side(b), side(a))
@@ -80,7 +81,7 @@ def test_swapping_the_sides_swaps_the_judgement(seed: int, factor: float) -> Non
 
 
 @given(SEEDS, SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_drift_that_falls_on_both_calls_of_a_pair_changes_nothing(seed: int, other: int) -> None:
     a, b = sides(seed)
     drift = np.exp(np.random.default_rng(other).normal(0, 0.5, a.shape))
@@ -185,6 +186,18 @@ def test_versions_are_those_that_were_imported() -> None:
     assert "ONEDNN_MAX_CPU_ISA: not set in A, SSE41 in B." in text
 
 
+def test_two_environments_with_one_torch_are_refused() -> None:
+    """`test_ab_installed.py` has two real ones."""
+    a, b = about(), about().model_copy(update={"places": ("/b",)})
+    places = (Path("/a"), Path("/b"))
+    imports.check((a, a), places)
+    imports.check((a, about(folder="/b")), places)
+    with pytest.raises(ReporterError, match=r"import torch from the same path, /a/torch/__init__\.py; install torch"):
+        imports.check((a, b), places)
+    with pytest.raises(ReporterError, match="see different machines"):
+        imports.check((a, about(folder="/b").model_copy(update={"machine": "other"})), places)
+
+
 def test_what_fails_in_a_is_no_change_of_b() -> None:
     good = Reading(quantity=LATENCY, samples=(1.0, 1.0), rounds=(2,))
     bad = Reading(quantity=LATENCY, status="failed", reason="no memory")
@@ -209,8 +222,11 @@ def test_the_hodges_lehmann_estimate_by_hand() -> None:
     assert paired.centre(np.array([1.0, 2.0, 9.0])) == 3.5
 
 
-def test_an_environment_against_itself(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [pytest.param("interpreters", marks=pytest.mark.slow), "forked"])
+def test_an_environment_against_itself(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real run: equally many samples on both sides, kept as records, and verdicts for every network."""
+    if kind == "forked":
+        monkeypatch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=ForkedSide, PIPE=None))
     names = ("tiny",)
     here = ("--a", sys.executable, "--b", sys.prefix)
     process = call("ab", *here, *QUICK, *TINY, "--json", "--out", tmp_path)

@@ -137,6 +137,7 @@ def test_an_environment_that_cannot_measure_is_refused(
     assert list(empty.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_two_environments_with_one_torch_are_refused(lender: Environment, tmp_path: Path, empty: Path) -> None:
     other = environment(tmp_path / "other", without=("torch",))
     (other.site / "torch").symlink_to(lender.site / "torch")
@@ -156,8 +157,12 @@ def about(lender: Environment, other: Path, folder: Path, pythonpath: str = "") 
 
 
 def test_a_side_imports_its_own_packages_only(lender: Environment, tmp_path: Path, empty: Path) -> None:
-    """Through another interpreter, beside another reporter, from a folder with modules in it, with PYTHONPATH set."""
-    other = environment(tmp_path / "other")
+    """Through another interpreter, beside another reporter, from a folder with modules in it, with PYTHONPATH set.
+
+    Of an environment that has torch, torchvision, what these require, and what `bootstrap.NEEDED` names, but no more.
+    """
+    needless = ("sklearn", "scikit_learn", "scipy", "pandas", "babel", "click", "rich", "fvcore", "jinja2", "timm")
+    other = environment(tmp_path / "other", without=needless)
     other.add("reporter", __init__="raise RuntimeError('another version')", types="")
     (other.site / "startup.py").write_text(
         "import sys, types\nsys.modules['reporter'] = types.ModuleType('reporter')\n"
@@ -194,13 +199,6 @@ print(reporter.part.__file__, importlib.util.find_spec("beside"), sys.path == pa
 """
     process = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert process.stdout.split() == [str(tmp_path / "reporter" / "part.py"), "None", "True"]
-
-
-def test_all_that_a_side_imports_is_named(lender: Environment, tmp_path: Path, empty: Path) -> None:
-    """An environment with torch, torchvision, what these require, and NEEDED is enough."""
-    needless = ("sklearn", "scikit_learn", "scipy", "pandas", "babel", "click", "rich", "fvcore", "jinja2", "timm")
-    other = environment(tmp_path / "other", without=needless)
-    assert "torch" in about(lender, other.folder, empty).imports
 
 
 def ab(lender: Environment, folder: Path, *options: object, code: int = 0) -> dict[str, Any]:

@@ -24,10 +24,11 @@ DOCUMENTS = {
 }
 
 
-def python(code: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def python(code: str | Path) -> subprocess.CompletedProcess[str]:
+    """Runs a script or a line."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, check=False)
+    command = [sys.executable, code] if isinstance(code, Path) else [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
 
 
 @pytest.fixture
@@ -37,15 +38,22 @@ def results(tmp_path: Path):
     return reporter.load(tmp_path)
 
 
-def test_the_examples_run(tmp_path: Path) -> None:
-    """One after the other in one script, as a reader would try them; no guard for __main__ is needed."""
+EXAMPLES = "\n".join(example for examples in DOCUMENTS.values() for example in examples)
+
+
+def test_the_examples_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """One after the other, as a reader would try them."""
     assert all(DOCUMENTS.values())
+    monkeypatch.chdir(ROOT)
+    exec(compile(EXAMPLES, "example.py", "exec"), {"__name__": "example"})
+    assert "11689512 1814073344" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_examples_run_as_a_script(tmp_path: Path) -> None:
     script = tmp_path / "example.py"
-    script.write_text("\n".join(example for examples in DOCUMENTS.values() for example in examples))
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, cwd=ROOT, env=environment, check=False
-    )
+    script.write_text(EXAMPLES)
+    done = python(script)
     assert done.returncode == 0, done.stderr
     assert "11689512 1814073344" in done.stdout
 
@@ -82,19 +90,22 @@ print({{name: (before[name], after[name]) for name in before if before[name] != 
 SEEDS = "(torch.initial_seed(), torch.get_num_threads(), torch.is_grad_enabled(), torch.get_default_dtype())"
 
 
-@pytest.mark.parametrize("prepare", ["gc.disable()", "gc.set_threshold(5); warnings.simplefilter('error')"])
-def test_loading_changes_nothing_in_the_process_and_imports_no_torch(prepare: str, tmp_path: Path) -> None:
+def test_loading_changes_nothing_in_the_process_and_imports_no_torch(tmp_path: Path) -> None:
     for record in samples.few():
         record_files.save(tmp_path, record)
     use = f"r = reporter.load({str(tmp_path)!r}); r.values, r.samples, r.readings; r.charts()"
     use += "\nassert 'torch' not in sys.modules"
+    prepare = "gc.disable(); gc.set_threshold(5); warnings.simplefilter('error')"
     done = python(STATE.format(libraries="jinja2", torch="'torch' in sys.modules", prepare=prepare, use=use))
     assert done.stdout == "{}\n", done.stderr
 
 
-def test_measuring_changes_nothing_in_the_process() -> None:
+def test_measuring_changes_nothing_in_the_process(tmp_path: Path) -> None:
+    """In a script, which needs no guard for __main__."""
     use = "reporter.measure('squeezenet1_1', 'size')"
-    done = python(STATE.format(libraries="torch", torch=SEEDS, prepare="torch.manual_seed(5)", use=use))
+    script = tmp_path / "script.py"
+    script.write_text(STATE.format(libraries="torch", torch=SEEDS, prepare="torch.manual_seed(5)", use=use))
+    done = python(script)
     assert done.stdout == "{}\n", done.stderr
 
 

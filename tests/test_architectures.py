@@ -31,7 +31,12 @@ STAGES = {"se_resnet50": (3, 4, 6, 3), "se_resnet101": (3, 4, 23, 3), "se_resnex
 PLAIN = {"se_resnet50": "resnet50", "se_resnet101": "resnet101", "se_resnext50_32x4d": "resnext50_32x4d"}
 TIMM = {"se_resnet50": "seresnet50", "se_resnet101": "seresnet101", "se_resnext50_32x4d": "seresnext50_32x4d"}
 
+DEEPEST = ("vgg19", "vgg19_bn", "densenet201", "resnet101", "se_resnet101")
+"""More layers of the same kinds as others have."""
 every = pytest.mark.parametrize("name", catalog_entries())
+not_deepest = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in DEEPEST else []) for name in catalog_entries()]
+)
 
 
 class OnMeta(TorchFunctionMode):
@@ -76,7 +81,7 @@ def multiply_adds(network: nn.Module, size: int) -> int:
     return int(counter.get_total_flops()) // 2
 
 
-@every
+@not_deepest
 def test_gives_one_score_per_class_at_native_and_at_small_size(name: str) -> None:
     architecture = find(name)
     small = on_meta(architecture, 10)
@@ -144,7 +149,7 @@ def test_networks_with_heads_train_with_them_and_are_built_in_silence(name: str)
     assert find(name).auxiliary_loss > 0
 
 
-@every
+@not_deepest
 def test_the_report_counts_as_torchs_counter_does(name: str) -> None:
     """Our own counting in one pass against FlopCounterMode, and the ledger of auxiliary heads."""
     made = subject(name)
@@ -239,6 +244,11 @@ def test_starts_like_its_sibling_in_torchvision(name: str, deviation: float | No
 
 # All that torchvision has
 
+CHEAPEST = ("alexnet", "convnext_tiny", "efficientnet_b0", "googlenet", "inception_v3", "mnasnet0_5", "mobilenet_v2",
+            "mobilenet_v3_small", "regnet_x_400mf", "regnet_y_400mf", "resnet18", "shufflenet_v2_x0_5",
+            "squeezenet1_1", "swin_t", "swin_v2_t", "vit_b_32")  # fmt: skip
+"""Of every family but those of the lecture, whose counts other tests have, and MaxViT."""
+
 
 def test_all_classifiers_of_torchvision_are_found() -> None:
     from torchvision import models
@@ -270,7 +280,11 @@ def test_metadata_agrees_with_torchvisions(entry: Architecture) -> None:
     assert not entry.published or entry.published["params_counted"] == weights.meta["num_params"]
 
 
-@pytest.mark.parametrize("entry", discover(), ids=lambda entry: entry.name)
+@pytest.mark.parametrize(
+    "entry",
+    [pytest.param(entry, marks=[] if entry.name in CHEAPEST else [pytest.mark.slow]) for entry in discover()],
+    ids=lambda entry: entry.name,
+)
 def test_the_report_says_what_torchvision_publishes(entry: Architecture) -> None:
     """Parameters to the last, multiply-adds to the three decimals of G; the ledger explains the two with heads."""
     from torchvision.models import get_model_weights

@@ -50,7 +50,8 @@ class Grid(nn.Module):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("turned", [False, True], ids=["in order", "in reverse"])
+@pytest.mark.parametrize("turned", [pytest.param(False, id="in order", marks=pytest.mark.slow),
+                                    pytest.param(True, id="in reverse")])  # fmt: skip
 def test_all_metrics_in_one_process(kind: str, turned: bool) -> None:
     """Training has another image size than inference, so that the grid of one does not fit the other."""
     caching = subject(own(partial(Grid, kind)), **SMALL)

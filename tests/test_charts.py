@@ -33,16 +33,27 @@ WITHOUT = {"lecture": NOT_IN_SAMPLES, "hostile": NOT_IN_SAMPLES, "one": OF_SEVER
 """The charts that have nothing to show in each world."""
 
 
+NOT_FIRST = {name: [pytest.mark.slow] if rank else [] for rank, name in enumerate(WORLDS)}
+
+
 @pytest.fixture(scope="module", params=WORLDS)
 def world(request: pytest.FixtureRequest) -> tuple[str, Comparison]:
     return request.param, compare(WORLDS[request.param]())
 
 
 @pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
-@pytest.mark.parametrize("code", ["en", "ru"])
-def test_chart_keeps_its_contract(chart: Chart, code: str, world: tuple[str, Comparison]) -> None:
+def test_chart_keeps_its_contract(chart: Chart, world: tuple[str, Comparison]) -> None:
     """A title and caption; where it has something to show, an SVG that is XML, as a file and in a page, and a PNG."""
-    name, comparison = world
+    check_chart(chart, "en", *world)
+
+
+@pytest.mark.parametrize("world", [pytest.param(name, marks=NOT_FIRST[name]) for name in WORLDS], indirect=True)
+@pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
+def test_chart_keeps_its_contract_in_russian(chart: Chart, world: tuple[str, Comparison]) -> None:
+    check_chart(chart, "ru", *world)
+
+
+def check_chart(chart: Chart, code: str, name: str, comparison: Comparison) -> None:
     assert chart.title
     assert chart.caption.endswith(".")
     spec = chart.draw(comparison, language(code))
@@ -55,7 +66,10 @@ def test_chart_keeps_its_contract(chart: Chart, code: str, world: tuple[str, Com
     for told in (vega.file(svg, chart.title), vega.inline(svg, chart.name, chart.title)):
         ElementTree.fromstring(told)
         assert "#01020" not in told, "every sentinel colour is replaced"
-    assert vega.png(vega.file(svg, chart.title)).startswith(b"\x89PNG")
+    if name == "lecture" and code == "en":
+        image = vega.png(vega.file(svg, chart.title))
+        assert image.startswith(b"\x89PNG")
+        assert chart.name != "timeline" or image == vega.png(vega.file(svg, chart.title))
 
 
 def test_families_keep_their_colour() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from reporter.worker.timing import cpu_timer, is_precise, sample, warm_up
 
-pytestmark = pytest.mark.xdist_group("timing")
+pytestmark = pytest.mark.timing
 
 
 def test_a_sleep_takes_as_long_as_it_says() -> None:

@@ -88,9 +88,8 @@ def test_the_default_settings_are_those_of_a_plain_process() -> None:
     ],
 )
 def test_the_variables_of_the_report_have_the_same_effect(variables: dict[str, str]) -> None:
-    show = FAULTS + "print(faults())"
-    assert int(python(show)[0]) > PAGES // 2
-    assert int(python(show, **variables)[0]) < PAGES // 10
+    """Without them each call requests its pages again: the test above."""
+    assert int(python(FAULTS + "print(faults())", **variables)[0]) < PAGES // 10
 
 
 @pytest.mark.parametrize("key", DEFAULT_MALLOC)

@@ -285,7 +285,7 @@ def await_handlers(process: subprocess.Popen[str]) -> None:
         time.sleep(0.005)
 
 
-@pytest.mark.xdist_group("timing")
+@pytest.mark.timing
 @pytest.mark.parametrize(
     ("number", "after", "times"),
     [(signal.SIGTERM, 0.0, 1), (signal.SIGINT, 0.1, 1), (signal.SIGTERM, 0.6, 2), (signal.SIGINT, 1.6, 3)],
@@ -331,7 +331,7 @@ def test_an_interrupt_that_was_held_back_is_raised_at_the_end_of_the_block() -> 
     assert (process.stdout.split(), process.returncode) == (["inside", "interrupted"], 130), process.stderr
 
 
-@pytest.mark.xdist_group("timing")
+@pytest.mark.timing
 def test_ctrl_c_on_a_narrow_terminal(tmp_path: Path) -> None:
     """A terminal sends it to every process of the run, also to the fork server that loads torch."""
     near, far = pty.openpty()

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,7 @@ class Page(HTMLParser):
     head = False
 
 
+@cache
 def parsed(path: Path) -> Page:
     page = Page()
     page.feed(path.read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import levels
 import numpy as np
 import pytest
-from commands import ROOT, run
+from commands import ROOT, call
 from compare_simulation import LATENCY, past, records
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -182,11 +182,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_compare_fails_on_the_level(folder: Path) -> None:
     """With the reason as text and as JSON."""
     base, new = folder / "base", folder / "new"
-    done = run("compare", base, new, "--fail-on", "level")
+    done = call("compare", base, new, "--fail-on", "level")
     assert done.returncode == 1
     assert re.search(r"resnet50 \+\d+ % time above the level of 9 runs", done.stdout)
     assert "1 above the level of earlier runs" in done.stdout
-    done = run("compare", base, new, "--fail-on", "exact", "--json")
+    done = call("compare", base, new, "--fail-on", "exact", "--json")
     assert done.returncode == 0
     document = json.loads(done.stdout)
     assert [row["architecture"] for row in document["levels"] if row["verdict"] == "slower"] == [SLOWED]
@@ -208,8 +208,8 @@ def test_a_folder_without_history_is_refused(folder: Path, tmp_path: Path) -> No
     nights = Nights(tmp_path / "one")
     nights.play(record_files.load_all(folder / "base")[0])
     for done in (
-        run("compare", nights.out, nights.out, "--fail-on", "level"),
-        run("--out", tmp_path / "out", "--baseline", nights.out, "--fail-on", "level"),
+        call("compare", nights.out, nights.out, "--fail-on", "level"),
+        call("--out", tmp_path / "out", "--baseline", nights.out, "--fail-on", "level"),
     ):
         assert done.returncode == 2
         assert "--fail-on level: history.jsonl of" in done.stderr

@@ -94,9 +94,14 @@ def test_few_are_told_whole() -> None:
     assert build.abridged(whole) == whole
 
 
-@pytest.mark.parametrize("chart", collect("reporter.charts", Chart).values(), ids=lambda chart: chart.name)
-def test_a_picture_of_a_crowd_fits_a_slide(chart: Chart, comparison: Comparison) -> None:
-    for picture in build.draw(comparison, ENGLISH, [chart]):
+CHARTS = collect("reporter.charts", Chart)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if rank % 4 == 0 else [pytest.mark.slow]) for rank, name in enumerate(CHARTS)]
+)
+def test_a_picture_of_a_crowd_fits_a_slide(name: str, comparison: Comparison) -> None:
+    for picture in build.draw(comparison, ENGLISH, [CHARTS[name]]):
         assert len(picture.file) < 2_000_000
         assert "of 600 networks" in picture.file
         assert "of 600 networks" in picture.figure.caption

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import samples
-from commands import run
+from commands import call
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -150,7 +150,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.mark.parametrize("options", [(), ("--markdown",), ("--json",)])
 def test_the_command_compare(folders: list[Path], options: tuple[str, ...]) -> None:
-    done = run("compare", *folders, *options)
+    done = call("compare", *folders, *options)
     assert (done.returncode, done.stderr) == (0, "")
     assert "##" not in done.stdout.replace("\\u0023", "") or options == ("--markdown",)
     if options == ("--json",):
@@ -187,7 +187,7 @@ SLOW = [pytest.param(option, marks=pytest.mark.slow) for option in ("--architect
 
 @pytest.mark.parametrize("option", ["--metrics", "--dataset", "--baseline", "--config", *SLOW])
 def test_a_name_on_the_command_line(option: str, tmp_path: Path) -> None:
-    done = run("--out", tmp_path / "new", option, "::error::x\n::add-mask::e\x1b[31m##[error]@a")
+    done = call("--out", tmp_path / "new", option, "::error::x\n::add-mask::e\x1b[31m##[error]@a")
     assert done.returncode == 2
     assert done.stderr.startswith("reporter: ")
     assert done.stderr.count("\n") == 1

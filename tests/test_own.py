@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from commands import QUICK, call, run
+from commands import QUICK, call
 from networks import CONDITIONS, subject
 from torch import nn
 
@@ -231,9 +231,10 @@ def _measured(reference: str, metrics: tuple[str, ...]) -> list[dict[str, Any]]:
 
 
 def test_a_run_of_ones_own_network(nets: Path, tmp_path: Path) -> None:
-    """Alone: every reading, and the command on its card measures it again."""
+    """Alone: readings of every group, and the command on its card measures it again."""
     out = tmp_path / "out"
-    options = ("--out", out, "--architecture", f"{nets}:ten", *QUICK)
+    metrics = "size,latency_cpu,train_step_cpu,finetune"
+    options = ("--out", out, "--architecture", f"{nets}:ten", "--metrics", metrics, *QUICK)
     done = call(*options)
     assert done.returncode == 0, done.stderr
     (record,) = record_files.load_all(out)[0]
@@ -243,7 +244,7 @@ def test_a_run_of_ones_own_network(nets: Path, tmp_path: Path) -> None:
     assert all(record.value(key) for key in ("latency_cpu", "train_step_cpu", "gradient_ratio"))
     assert json.loads((out / "summary.json").read_text())["records"][0]["year"] is None
 
-    command = f"--out DIR --architecture {nets}:ten --preset quick --weights random"
+    command = f"--out DIR --architecture {nets}:ten --metrics {metrics} --preset quick --weights random"
     assert command in (out / "report.md").read_text().replace("\\", "")
     assert "nothing to measure" in call(*options).stderr
 
@@ -272,7 +273,8 @@ def test_beside_others_and_a_head_that_cannot_be_replaced(nets: Path, tmp_path: 
 
 def test_it_is_listed_and_its_code_runs_in_no_parent(nets: Path) -> None:
     nets.write_text(NETS.format(more="import sys\nprint('noise')\nassert 'reporter.cli.main' not in sys.modules"))
-    done = run("list", "--architecture", f"{nets}:SMALL", "--json")
+    assert "reporter.cli.main" in sys.modules
+    done = call("list", "--architecture", f"{nets}:SMALL", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["architectures"] == [
         {"name": "small_one", "family": "Mine", "year": 2026, "input_size": 32}

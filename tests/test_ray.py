@@ -255,9 +255,11 @@ def test_nodes_with_another_reporter_are_one_line(ours: Ours, tmp_path: Path, mo
         ("127.0.0.1:1", "no cluster at 127.0.0.1:1: "),
     ],
 )
-def test_an_address_without_a_cluster_is_one_line(address: str, line: str, tmp_path: Path) -> None:
-    done = call("--out", tmp_path / "r", "--architectures", "alexnet", "--executor", "ray", "--ray-address", address,
-                variables={"RAY_AUTH_MODE": "disabled"})  # fmt: skip
+def test_an_address_without_a_cluster_is_one_line(
+    address: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    done = call("--out", tmp_path / "r", "--architectures", "alexnet", "--executor", "ray", "--ray-address", address)
     assert done.returncode == 2, done.stderr
     assert line in done.stderr
     assert done.stderr.count("\n") == 1

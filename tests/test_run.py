@@ -184,7 +184,8 @@ def test_render_rebuilds_the_reports(copied_run: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_run_keeps_all_and_goes_on(number: signal.Signals, tmp_path: Path) -> None:
-    options = ("--out", tmp_path / "r", *TINY, *WIDE, "--metrics", "size,latency", *QUICK)
+    metrics = "parameters,latency_cpu,train_step_cpu"
+    options = ("--out", tmp_path / "r", *TINY, *WIDE, "--metrics", metrics, *QUICK)
     process = start(*options)
     seen = []
     for line in process.stderr:

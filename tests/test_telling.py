@@ -22,7 +22,6 @@ from reporter.report.key_findings import findings
 from reporter.report.language import language
 from reporter.report.rank_ranges import ranks
 from reporter.report.table import Cell, Column, Table, Tabulation
-from reporter.store import record_files
 
 ENGLISH = language("en")
 HOSTILE = "<script>alert(1)</script>"
@@ -39,14 +38,9 @@ def lecture() -> Comparison:
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with records and everything that is told of them, in two languages."""
-    folder = tmp_path_factory.mktemp("results")
-    for record in samples.few():
-        record_files.save(folder, record)
-    (folder / "records" / "quiet" / "torn.json").write_text("{", encoding="utf-8")
-    build.write(folder, ["en", "ru"])
-    return folder
+def written(few_report: Path) -> Path:
+    """A folder with records and the reports on them, in two languages."""
+    return few_report
 
 
 def test_networks_stand_in_order_of_year_and_number(lecture: Comparison) -> None:
@@ -135,6 +129,7 @@ def test_a_long_list_of_files_without_a_record_is_cut_off(more: int) -> None:
 
 
 def test_rendering_is_deterministic(written: Path) -> None:
+    """In the same folder, as reports contain the paths of files that cannot be read; each file is replaced whole."""
     before = {path: path.read_bytes() for path in written.rglob("*.*") if path.is_file()}
     build.write(written, ["ru"])
     changed = [path.name for path, content in before.items() if path.read_bytes() != content]

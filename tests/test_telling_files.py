@@ -18,7 +18,6 @@ from reporter.report import build, csv_tables, latex
 from reporter.report.comparison import Comparison, compare
 from reporter.report.language import language
 from reporter.report.table import Cell, Column, Table, Tabulation
-from reporter.store import record_files
 
 HOSTILE = "\\input{x} [a] *b* =1+1 <b>&|$_^~#% \N{SNOWMAN} имя"
 
@@ -94,13 +93,9 @@ def _number(text: str) -> bool:
 
 
 @pytest.mark.parametrize("name", ["report.md", "report.ru.md"])
-def test_markdown_reads_well(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_markdown_reads_well(name: str, few_report: Path) -> None:
     """As GitHub's renderer sees it: every table is one, no raw HTML, every picture is there, headings step by one."""
-    folder = tmp_path_factory.getbasetemp() / "markdown"
-    if not folder.exists():
-        for record in samples.few():
-            record_files.save(folder, record)
-        build.write(folder, ["en", "ru"])
+    folder = few_report
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse((folder / name).read_text("utf-8"))
     inline = [child for token in tokens for child in token.children or []]
     assert not [token.content for token in (*tokens, *inline) if token.type in ("html_block", "html_inline")]

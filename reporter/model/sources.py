@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+import os
 import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Set
@@ -70,9 +71,11 @@ def of_name(module: ModuleType, name: str, others: Iterable[ModuleType] = ()) ->
 
 def loaded(folder: Path) -> list[ModuleType]:
     """The modules imported from a folder, installed packages and this one excepted."""
-    modules = [each for each in list(sys.modules.values()) if isinstance(getattr(each, "__file__", None), str)]
-    files = [(Path(str(each.__file__)).absolute(), each) for each in modules]
-    return [each for path, each in files if path.suffix == ".py" and folder in path.parents and _counts(path, None)]
+    modules = [(getattr(each, "__file__", None), each) for each in list(sys.modules.values())]
+    files = [(file, each) for file, each in modules if isinstance(file, str) and file.endswith(".py")]
+    likely = [(file, each) for file, each in files if folder.name in file or not os.path.isabs(file)]
+    paths = [(Path(file).absolute(), each) for file, each in likely]  # of thousands of modules, only these few
+    return [each for path, each in paths if folder in path.parents and _counts(path, None)]
 
 
 def _digest(texts: Iterable[str]) -> str:
