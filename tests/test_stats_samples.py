@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporter.stats.samples import centre, days, doubt, in_words, interval, median_ranks, split
+from reporter.stats.samples import centre, interval, median_ranks, split
 
 TIMES = st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=60)
 
@@ -49,30 +49,6 @@ def test_mean_interval_by_hand() -> None:
 
 def test_a_count_stays_an_integer() -> None:
     assert repr(centre((25557032,), "median")) == "25557032"
-
-
-def test_doubts_name_their_reason() -> None:
-    steady = [1.0, 1.01, 1.02] * 4
-    assert doubt([steady], 0.1, (1.0, 1.02)) is None
-    assert "too few" in str(doubt([[1.0, 1.0]], 0.1, None))
-    assert "interval spans 67%" in str(doubt([[1.0, 2.0] * 6], 0.1, (1.0, 2.0)))
-    assert "2 rounds lie" in str(doubt([[1.0] * 40, [1.2] * 10], 0.1, (1.0, 1.05)))
-
-
-def test_an_interval_that_includes_processes_may_be_twice_as_wide() -> None:
-    """One process may span a tenth of its median; three extend to a tenth on either side."""
-    rounds, bounds = [[1.0, 1.01, 0.99] * 3] * 3, (0.93, 1.08)
-    assert doubt(rounds, 0.1, bounds) is None
-    assert "spans 15%" in str(doubt(rounds[:1], 0.1, bounds))
-    assert "spans 24%" in str(doubt(rounds, 0.1, (0.88, 1.12)))
-
-
-def test_times_and_days_in_words() -> None:
-    assert [in_words(value, "s") for value in (2.5, 0.0713, 3.2e-5)] == ["2.5 s", "71.3 ms", "32 µs"]
-    assert in_words(41.26, "1/s") == "41.3 images/s"
-    assert days("2026-11-05T23:00:00+00:00", "2026-12-06T01:00:00+00:00") == ("5 Nov", "6 Dec")
-    assert days("2026-11-05T09:00:00+00:00", "2026-11-05T21:30:00+00:00") == ("5 Nov, 09:00", "5 Nov, 21:30")
-    assert days("some day", "2026-11-05T21:30:00+00:00") == ("some day", "2026-11-05T21:30:00+00:00")
 
 
 @given(TIMES, st.data())
