@@ -1,5 +1,7 @@
 """Statistics of numbers and arrays. Knows nothing of architectures or reports; imports nothing else of this package.
 
+Modules:
+
     samples.py         center, 95 % interval and percentiles of the samples of one quantity
     intervals.py       intervals and ratios of times at the level of rounds
     noise.py           how far times move although nothing has changed

@@ -22,7 +22,10 @@ FEWEST_OF_LEVEL = 3
 
 @dataclass(frozen=True, order=True)
 class ChangePoint:
-    """The index of the first value of a new level, and the step to it, the logarithm of a ratio."""
+    """The index of the first value of a new level, and the step to it, the logarithm of a ratio.
+
+    The step is between the medians of the two parts that it splits, which may be split again.
+    """
 
     index: int
     step: float
