@@ -1,6 +1,6 @@
 """Mutation score of reporter/stats: the share of small faults in it that its unit tests detect.
 
-`python benchmarks/mutation_score.py` changes one statement at a time, by the operators of mutations.py or by removing it,
+`python benchmarks/mutation_score.py` changes one statement at a time by an operator of mutations.py or by removing it,
 and runs tests/test_stats_*.py against each change in a process of its own: first the tests of the changed module, then
 the others. A fault is detected if a test fails or the tests take more than LONGEST seconds. SAMPLE of all faults are
 drawn with a fixed seed; `--all` takes every one. Hypothesis draws the same examples each time. Prints the table and
@@ -142,15 +142,28 @@ def detected(task: tuple[Fault, Path, str]) -> Result:
 def run_tests(fault: Fault, path: Path, text: str) -> str:
     """The first test that fails, or NOTHING."""
     import pytest
-    from hypothesis import settings
+    from hypothesis import Phase, settings
 
-    settings.register_profile("same", derandomize=True, database=None, deadline=None)
+    phases = (Phase.explicit, Phase.generate)  # the first failure is enough
+    settings.register_profile("same", derandomize=True, database=None, deadline=None, phases=phases)
     settings.load_profile("same")
     sys.meta_path.insert(0, Changed(fault.module, path, text))
     sys.path.insert(0, str(ROOT / "tests"))
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    options = ("-x", "-q", "--noconftest", "-c", os.devnull, "--rootdir", str(ROOT), "-p", "no:cacheprovider")
+    options = (
+        "-x",
+        "-q",
+        "--noconftest",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(ROOT),
+        "-p",
+        "no:cacheprovider",
+        "--assert=plain",
+        "--tb=no",
+    )
     for files in test_files(fault):
         first = FirstFailure()
         if code := pytest.main([*options, *map(str, files)], plugins=[first]):
@@ -176,11 +189,13 @@ def all_results(wanted: Sequence[Fault], package: Path) -> list[Result]:
     places = locate(package, wanted)
     tasks = [(fault, places[fault].path, changed({places[fault]: fault.after})) for fault in wanted]
     results = []
-    for name in ("pytest", "hypothesis", "scipy.stats"):  # once, not in every child
+    for name in ("pytest", "hypothesis.strategies", "scipy.stats"):  # once, not in every child
         importlib.import_module(name)
     with multiprocessing.get_context("fork").Pool(PROCESSES) as pool:
         for result in pool.imap(detected, tasks):
             results.append(Result(result.fault, "" if result.detected == NOTHING else result.detected))
+            if len(results) % 20 == 0:
+                print(f"{len(results)} of {len(wanted)}", flush=True)
             if not results[-1].detected:
                 print(f"{len(results)}: not detected: {identity(result.fault)}", flush=True)
     return results
