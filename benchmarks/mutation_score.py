@@ -188,9 +188,13 @@ def all_results(wanted: Sequence[Fault], package: Path) -> list[Result]:
     """The results of some faults."""
     places = locate(package, wanted)
     tasks = [(fault, places[fault].path, changed({places[fault]: fault.after})) for fault in wanted]
-    results = []
+    results: list[Result] = []
     for name in ("pytest", "hypothesis.strategies", "scipy.stats"):  # once, not in every child
         importlib.import_module(name)
+    control = wanted[0]
+    unchanged = detected((control, places[control].path, places[control].source.data.decode()))
+    if unchanged.detected != NOTHING:
+        sys.exit(f"without a fault, a test fails: {unchanged.detected}")
     with multiprocessing.get_context("fork").Pool(PROCESSES) as pool:
         for result in pool.imap(detected, tasks):
             results.append(Result(result.fault, "" if result.detected == NOTHING else result.detected))
