@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reporter.api import results
-from reporter.compare.noise import parts
+from reporter.compare.log_times import parts
 from reporter.compare.rounds import Times
 from reporter.metrics.latency import ONE_THREAD
 from reporter.model import Reading

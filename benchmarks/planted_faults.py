@@ -185,7 +185,7 @@ def page(state: State, places: Mapping[int, Place], excluded: Mapping[int, str])
     ]
     for number, result in results.items():
         fault, test = faults[number], result["caught"].removeprefix("tests/")
-        before, after = _difference(fault.before, fault.after)
+        before, after = difference(fault.before, fault.after)
         cells = [str(number), f"`{places[number].module}`", f"`{fault.function}`", fault.kind, before, after]
         lines.append(_row(*cells, f"`{test}`" if test else "**not caught**", str(result.get("seconds", ""))))
     if excluded:
@@ -195,13 +195,13 @@ def page(state: State, places: Mapping[int, Place], excluded: Mapping[int, str])
         fault = faults[number]
         lines.append(
             _row(
-                str(number), f"`{fault.module}`", f"`{fault.function}`", *_difference(fault.before, fault.after), reason
+                str(number), f"`{fault.module}`", f"`{fault.function}`", *difference(fault.before, fault.after), reason
             )
         )
     return "\n".join(lines) + "\n"
 
 
-def _difference(before: str, after: str) -> tuple[str, str]:
+def difference(before: str, after: str) -> tuple[str, str]:
     """What differs between two texts, with some of what is common around it."""
     start = _common(before, after)
     end = _common(before[start:][::-1], after[start:][::-1])
@@ -240,7 +240,7 @@ def main() -> None:
                 number,
                 place.module,
                 place.function,
-                *_difference(place.source.text(place.node), read_list()[number].after),
+                *difference(place.source.text(place.node), read_list()[number].after),
             )
     else:
         run(Checkout(given.checkout, given.python), given.only)

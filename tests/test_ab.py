@@ -217,11 +217,6 @@ def test_what_fails_in_a_is_no_change_of_b() -> None:
     )
 
 
-def test_the_hodges_lehmann_estimate_by_hand() -> None:
-    """Means of all pairs of 1, 2, 9 with themselves: 1, 1.5, 5, 2, 5.5, 9; their median is 3.5."""
-    assert paired.centre(np.array([1.0, 2.0, 9.0])) == 3.5
-
-
 @pytest.mark.parametrize("kind", [pytest.param("interpreters", marks=pytest.mark.slow), "forked"])
 def test_an_environment_against_itself(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real run: equally many samples on both sides, kept as records, and verdicts for every network."""

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from samples import ROWS, lecture, record
 
 from reporter.cli.progress import progress
-from reporter.compare import noise
+from reporter.compare import log_times
 from reporter.compare.differences import Differences
 from reporter.compare.folders import ResultsFolder, compare, compare_results
 from reporter.compare.times import TAKEN_OVER
@@ -274,7 +274,7 @@ def test_history_raises_the_floor_where_nights_differ_more_than_rounds() -> None
 def test_history_of_the_same_readings_is_one_run() -> None:
     one = past(times(np.random.default_rng(3), STANDARD, {}), 0)
     nights = [replace(one, moment=f"2025-12-{night:02}T00:00:00+00:00") for night in range(1, 10)]
-    assert noise.between_nights(nights, "made-up", LATENCY.key, NETWORKS) is None
+    assert log_times.between_nights(nights, "made-up", LATENCY.key, NETWORKS) is None
 
 
 def test_the_run_that_is_compared_is_not_part_of_its_noise() -> None:

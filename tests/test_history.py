@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reporter.cli.options import labels
-from reporter.compare import levels, noise
+from reporter.compare import levels, log_times
 from reporter.model import ReporterError
 from reporter.store import history, record_files
 from reporter.store.history import PastRun, recent
@@ -195,7 +195,7 @@ def test_levels_and_noise_are_those_without_failed_and_killed_runs(tmp_path: Pat
     assert before is not None
     assert {course.architecture for course in before.courses if course.steps} == {"alexnet"}
     assert after == before
-    noises = [noise.between_nights(past, "quiet", "latency_cpu", NAMES) for past in (plain, mixed)]
+    noises = [log_times.between_nights(past, "quiet", "latency_cpu", NAMES) for past in (plain, mixed)]
     assert noises[0] is not None
     assert noises[1] == pytest.approx(noises[0])
 

@@ -24,7 +24,7 @@ from reporter.compare.folders import compare, compare_results, read
 from reporter.model import Reading
 from reporter.nightly.level import of_folder
 from reporter.report.changes import in_words
-from reporter.stats.intervals import Log
+from reporter.stats.noise import Log
 from reporter.store import record_files
 from reporter.store.history import PastRun
 

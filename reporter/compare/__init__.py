@@ -6,7 +6,7 @@ times.py          the statistical gate: the rule for times
 rounds.py         the times of one metric, round by round: which architectures a run distinguishes
 recent_level.py   the rule of --fail-on level: a run compared with the level of earlier ones
 levels.py         changes of level in the run history, for the report
-noise.py          the noise of times: between rounds, architectures and runs
+log_times.py      logarithms of the times of one side, and their noise between rounds, architectures and runs
 paired.py         the statistical gate of `reporter ab`
 environments.py   the two environments of `reporter ab`, and whether both are the same
 differences.py    the findings of a comparison, and the exit code that --fail-on gives for them

@@ -1,30 +1,23 @@
 """Over many nights: each network's time relative to the others, and where its level changed.
 
-Of the logarithms of all times each network's median is taken off, and then each night's, over the networks that it
-has (one step of Tukey's median polish): a slow night of the machine shows in none, and one network's change of
-level moves no other. A change of level is the split of a network's nights whose two medians leave the least sum
-of absolute deviations, told where the step between them is above MIN_EFFECT and above t x its noise: sigma
-sqrt(pi/2 (1/n + 1/m)), sigma from successive differences, which no change of level moves much, t Student's quantile at
-ALPHA divided by all nights of all networks. Both parts are split again (binary segmentation: Scott and Knott,
-Biometrics 30, 1974).
+The statistics are those of `reporter.stats.change_points`: times are relative to the median of each network and of each
+night, and a change of level is above MIN_EFFECT and above its noise at ALPHA divided by all nights of all networks.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from reporter.compare.noise import NORMAL_MEDIAN
 from reporter.compare.times import ALPHA, MIN_EFFECT
-from reporter.stats.intervals import Log
+from reporter.stats.change_points import FEWEST_OF_LEVEL, change_points, polish
+from reporter.stats.noise import Log
 from reporter.store.history import PastRun
 
-FEWEST_NIGHTS = 3
-"""So many nights make a level."""
 NIGHTS = 90
 
 
@@ -69,13 +62,9 @@ def nights(past: Sequence[PastRun], machine: str, key: str) -> Nights | None:
     runs = _of_most(_measured_anew(runs, key)[-NIGHTS:], key)
     names = _often(runs, key)
     runs = [run for run in runs if not set(names).isdisjoint(_measured(run, key))]
-    if len(runs) < 2 * FEWEST_NIGHTS or not names:
+    if len(runs) < 2 * FEWEST_OF_LEVEL or not names:
         return None
-    logs = np.array([[_log(run.value(name, key)) for name in names] for run in runs])
-    logs = logs - np.nanmedian(logs, axis=0)
-    if len(names) > 1:
-        logs = logs - np.nanmedian(logs, axis=1, keepdims=True)
-        logs = logs - np.nanmedian(logs, axis=0)
+    logs = polish(np.array([[_log(run.value(name, key)) for name in names] for run in runs]))
     tests = len(names) * len(runs)
     courses = tuple(_course(name, logs[:, index], tests) for index, name in enumerate(names))
     versions = tuple(str(run.environment.get("torch", "")) for run in runs)
@@ -84,32 +73,8 @@ def nights(past: Sequence[PastRun], machine: str, key: str) -> Nights | None:
 
 def steps(values: Log, tests: int) -> list[Step]:
     """The changes of level in a series of logarithms, judged as one of so many tests."""
-    from scipy.special import stdtrit
-
-    differences = np.abs(np.diff(values))
-    sigma = NORMAL_MEDIAN * float(np.median(differences)) / math.sqrt(2)
-    freedom = max(1.0, (len(values) - 1) / 2)
-    threshold = float(stdtrit(freedom, 1 - ALPHA / tests / 2)) * sigma * math.sqrt(math.pi / 2)
-    return [Step(night, math.exp(step)) for night, step in sorted(_split(values, 0, threshold))]
-
-
-def _split(values: Log, start: int, threshold: float) -> Iterator[tuple[int, float]]:
-    """The nights at which a new level begins, with the step to it; `threshold` is that of one night against one."""
-    splits = range(FEWEST_NIGHTS, len(values) - FEWEST_NIGHTS + 1)
-    if not splits:
-        return
-    night = min(splits, key=lambda night: _deviations(values[:night]) + _deviations(values[night:]))
-    step = float(np.median(values[night:]) - np.median(values[:night]))
-    noise = threshold * math.sqrt(1 / night + 1 / (len(values) - night))
-    if abs(step) <= max(math.log1p(MIN_EFFECT), noise):
-        return
-    yield start + night, step
-    yield from _split(values[:night], start, threshold)
-    yield from _split(values[night:], start + night, threshold)
-
-
-def _deviations(values: Log) -> float:
-    return float(np.abs(values - np.median(values)).sum())
+    found = change_points(values, ALPHA / tests, math.log1p(MIN_EFFECT))
+    return [Step(point.index, math.exp(point.step)) for point in found]
 
 
 def _course(name: str, logs: Log, tests: int) -> Course:

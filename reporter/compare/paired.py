@@ -24,12 +24,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from reporter.compare.differences import Basis, Change, Differences, Gap, TimeVerdict, Timing
+from reporter.compare.log_times import parts
 from reporter.compare.matching import NO_NUMBER, Pair, is_time
-from reporter.compare.noise import parts
 from reporter.compare.times import ALPHA, INTERVAL, MIN_EFFECT, RANK_ALPHA
 from reporter.model import Quantity, Reading, Record
-from reporter.stats.intervals import Log, Noise, of_means
+from reporter.stats import paired_ratios
+from reporter.stats.noise import Log, Noise
 from reporter.stats.samples import FEWEST_ROUNDS
+from reporter.stats.significance import Evidence, decide
 
 
 @dataclass(frozen=True)
@@ -79,21 +81,14 @@ def _lost(a: Reading, b: Reading) -> str:
 def ratios(a: Reading, b: Reading) -> list[Log]:
     """The logarithms of B's seconds over A's, pair by pair, for each round; throughput is turned into time."""
     sign = -1.0 if a.quantity.unit == "1/s" else 1.0
-    sides = zip(parts(a), parts(b), strict=True)
-    return [sign * np.log(np.asarray(new, float) / np.asarray(base, float)) for base, new in sides]
-
-
-def centre(values: Log) -> float:
-    """The Hodges-Lehmann estimate of the middle: the median of the means of all pairs of values."""
-    first, second = np.triu_indices(len(values))
-    return float(np.median((values[first] + values[second]) / 2))
+    return [sign * logs for logs in paired_ratios.log_ratios(parts(a), parts(b))]
 
 
 def _column(key: str, pairs: Sequence[Pair]) -> PairedColumn:
     rounds = [ratios(pair.base.readings[key], pair.new.readings[key]) for pair in pairs]
     enough = min(len(network) for network in rounds) >= FEWEST_ROUNDS
-    noise = of_means(np.array([[centre(part) for part in network] for network in rounds])) if enough else None
-    changes = np.array([centre(np.concatenate(network)) for network in rounds])
+    noise = paired_ratios.noise(rounds) if enough else None
+    changes = np.array([paired_ratios.change(network) for network in rounds])
     return PairedColumn(pairs[0].new.readings[key].quantity, pairs, rounds, changes, noise)
 
 
@@ -122,25 +117,27 @@ def _rows(column: PairedColumn, rows: int) -> Iterable[Timing]:
 
 
 def _verdict(change: float, floor: float | None, rounds: Sequence[Log]) -> tuple[TimeVerdict, float | None, str | None]:
-    if abs(change) <= math.log1p(MIN_EFFECT):
-        return "unchanged", None, None
-    if floor is None:
-        return "noisy", None, f"fewer than {FEWEST_ROUNDS} rounds do not say how far times move by themselves"
-    if abs(change) <= floor:
-        return "noisy", None, f"noise alone reaches {math.expm1(floor):.0%}"
-    if any(np.sign(centre(part)) != np.sign(change) for part in rounds):
-        return "noisy", None, "the rounds do not all point the same way"
-    rank = signed_rank(np.concatenate(rounds))
-    if rank >= RANK_ALPHA:
-        return "noisy", rank, f"too few pairs point the same way (signed-rank test: p = {rank:.2g})"
-    return ("regressed" if change > 0 else "improved"), rank, None
-
-
-def signed_rank(values: Log) -> float:
-    """The p-value of Wilcoxon's signed-rank test that the ratios lie evenly about one."""
-    from scipy.stats import wilcoxon
-
-    return float(wilcoxon(values).pvalue) if np.any(values) else 1.0
+    evidence = Evidence(
+        change,
+        floor,
+        lambda: paired_ratios.same_direction(rounds, change),
+        lambda: paired_ratios.signed_rank(np.concatenate(rounds)),
+    )
+    outcome, p = decide(evidence, math.log1p(MIN_EFFECT), RANK_ALPHA)
+    match outcome:
+        case "small":
+            return "unchanged", None, None
+        case "significant":
+            return ("regressed" if change > 0 else "improved"), p, None
+        case "unknown noise":
+            reason = f"fewer than {FEWEST_ROUNDS} rounds do not say how far times move by themselves"
+        case "within noise":
+            reason = f"noise alone reaches {math.expm1(floor or 0.0):.0%}"
+        case "rounds disagree":
+            reason = "the rounds do not all point the same way"
+        case "samples overlap":
+            reason = f"too few pairs point the same way (signed-rank test: p = {p:.2g})"
+    return "noisy", p, reason
 
 
 def _basis(column: PairedColumn, rows: int) -> Basis:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reporter.model import Reading, Record
-from reporter.stats.intervals import BEYOND, Log, Ratio, Rounds, Spread
+from reporter.stats.intervals import BEYOND, Ratio, Rounds, Spread
+from reporter.stats.noise import Log
 
 
 class Times:

@@ -11,8 +11,8 @@ A network whose samples NEW took over from BASE was not measured again: it is ne
 With fewer than FEWEST_ROUNDS rounds a side no time is judged. Else one is `regressed` or `improved` only if all hold:
 
 1. its change is above MIN_EFFECT, the least worth telling;
-2. it is above t x its noise (noise.py), t being Student's quantile at ALPHA divided by the number of all rows judged
-   together, networks x quantities x machines (Bonferroni: unlike Holm's it gives one floor that can be told). Noise is
+2. it is above t x its noise (stats/noise.py), t being Student's quantile at ALPHA divided by the number of all rows
+   tested together, networks x quantities x machines (Bonferroni: unlike Holm's it gives one printable floor). Noise is
    the largest of: the spread between rounds, each a process of its own, pooled over the networks; and the spread
    between runs, from history.jsonl where it has enough runs, else from the spread of all networks' changes;
 3. of all pairs of an old and a new round, the share AGREEING points the same way;
@@ -32,11 +32,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from reporter.compare.differences import Basis, Gap, TimeVerdict, Timing
+from reporter.compare.log_times import Run, between_nights, by_number, count_rounds, noise, run
 from reporter.compare.matching import Pair, alike, is_time
-from reporter.compare.noise import Run, between_nights, by_number, count_rounds, noise, run, shift
 from reporter.model import Quantity, Reading
-from reporter.stats.intervals import Log, Noise
+from reporter.stats.noise import Log, Noise
 from reporter.stats.samples import FEWEST_ROUNDS
+from reporter.stats.shifts import agreement, beyond, rank_test, shift
+from reporter.stats.significance import Evidence, decide
 from reporter.store.history import PastRun
 
 MIN_EFFECT = 0.03
@@ -192,18 +194,28 @@ def _rows(group: Group, rows: int) -> Iterable[Timing]:
 def _verdict(
     group: Group, index: int, change: float, floor: float | None
 ) -> tuple[TimeVerdict, float | None, str | None]:
-    if abs(change) <= group.least:
-        return "unchanged", None, None
-    if floor is None:
-        return "noisy", None, f"fewer than {FEWEST_ROUNDS} rounds a side do not say how far times move by themselves"
-    if abs(change) <= floor:
-        return "noisy", None, f"noise alone reaches {_growth(floor):.0%}"
-    if _agreement(group, index) < AGREEING:
-        return "noisy", None, "the rounds of both sides overlap"
-    rank = _rank(group, index)
-    if rank >= RANK_ALPHA:
-        return "noisy", rank, f"the samples of both sides overlap (rank test: p = {rank:.2g})"
-    return ("regressed" if change > 0 else "improved"), rank, None
+    base, new = group.base.medians[index], group.new.medians[index]
+    evidence = Evidence(
+        change,
+        floor,
+        lambda: agreement(base, new, change) >= AGREEING,
+        lambda: rank_test(group.base.samples[index], group.new.samples[index] - beyond(base, new, change)),
+    )
+    outcome, p = decide(evidence, group.least, RANK_ALPHA)
+    match outcome:
+        case "small":
+            return "unchanged", None, None
+        case "significant":
+            return ("regressed" if change > 0 else "improved"), p, None
+        case "unknown noise":
+            reason = f"fewer than {FEWEST_ROUNDS} rounds a side do not say how far times move by themselves"
+        case "within noise":
+            reason = f"noise alone reaches {_growth(floor or 0.0):.0%}"
+        case "rounds disagree":
+            reason = "the rounds of both sides overlap"
+        case "samples overlap":
+            reason = f"the samples of both sides overlap (rank test: p = {p:.2g})"
+    return "noisy", p, reason
 
 
 def _floors(group: Group, rows: int) -> Log | None:
@@ -214,25 +226,6 @@ def _floors(group: Group, rows: int) -> Log | None:
 
 def _margins(group: Group, alpha: float) -> Log | None:
     return None if group.noise is None else group.noise.margins(alpha)
-
-
-def _agreement(group: Group, index: int) -> float:
-    """The share of all pairs of an old and a new round that differ in the direction of the change."""
-    steps = np.subtract.outer(group.new.medians[index] - _shared(group, index), group.base.medians[index])
-    return float(np.mean(np.sign(steps) == np.sign(group.changes[index])))
-
-
-def _shared(group: Group, index: int) -> float:
-    """What was taken off a network's shift because all networks share it."""
-    return float(shift(group.base.medians[index], group.new.medians[index])) - float(group.changes[index])
-
-
-def _rank(group: Group, index: int) -> float:
-    """The p-value of Mann and Whitney on all samples, each relative to its round and less what all networks share."""
-    from scipy.stats import mannwhitneyu
-
-    new = group.new.samples[index] - _shared(group, index)
-    return float(mannwhitneyu(group.base.samples[index], new).pvalue)
 
 
 def _ratio(change: float) -> float:

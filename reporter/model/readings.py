@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, field_v
 
 from reporter.model import run_medians
 from reporter.model.fields import FRACTIONS, UNITS, Name, Sample, are_numbers
+from reporter.model.reasons import why_noisy
 from reporter.stats import samples as sample_statistics
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ Better = Literal["lower", "higher", "neither"]
 GROUPS: tuple[Group, ...] = ("size", "compute", "memory", "latency", "finetune")
 SCHEMA = 1
 NOISY_SPREAD = 0.10
-"""A time whose rounds lie further apart than this share of the median is called noisy; `doubt` has the whole rule."""
+"""A time whose rounds lie further apart than this share of the median is noisy; `why_noisy` has the whole rule."""
 WITHIN = "interval within one process only"
 """Why an interval of fewer than three rounds is narrow: it does not contain how far processes differ."""
 FOREIGN_LOAD = "foreign_load"
@@ -261,7 +262,7 @@ class Reading(Model):
         before = self.moved
         change = run_medians.change(self.by_run(), before, self.quantity.unit) if before is not None else None
         rounds = self.counted
-        doubt = change or self._disturbance or sample_statistics.doubt(rounds, NOISY_SPREAD, self.interval)
+        doubt = change or self._disturbance or why_noisy(rounds, NOISY_SPREAD, self.interval)
         within = WITHIN if self.interval and len(rounds) < sample_statistics.FEWEST_ROUNDS else None
         return Verdict("noisy", doubt) if doubt else Verdict("ok", self.reason or within)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-from reporter.stats import samples
+from reporter.model.reasons import days, in_words
+from reporter.stats.samples import log_medians
 
 if TYPE_CHECKING:
     from reporter.stats.intervals import Spread
@@ -19,23 +19,22 @@ Levels = tuple[tuple[str, tuple[float, ...]], ...]
 
 def levels(runs: Sequence[Run]) -> Levels:
     """The logarithms of the medians of the rounds of each run."""
-    known = ((run, [part for part in parts if part]) for run, _, parts in runs)
-    return tuple((run, tuple(math.log(median(part)) for part in parts)) for run, parts in known if parts)
+    return tuple((run, log_medians(parts)) for run, _, parts in runs if any(parts))
 
 
 def moved(known: Levels, spread: Spread) -> str | None:
     """The latest older run whose level differs from the newest run's by more than its rounds vary."""
-    from reporter.stats import intervals
+    from reporter.stats.intervals import latest_different
 
     *older, (_, newest) = known
-    different = [run for run, logs in older if intervals.differ(newest, logs, spread)]
-    return different[-1] if different else None
+    index = latest_different(newest, [logs for _, logs in older], spread)
+    return None if index is None else older[index][0]
 
 
 def change(runs: Sequence[Run], before: str, unit: str) -> str:
     """How the level of the newest run differs from that of the run `before`."""
     newest, older = runs[-1], next(run for run in runs if run[0] == before)
     old, new = (median(sample for part in parts for sample in part) for _, _, parts in (older, newest))
-    then, now = samples.days(older[1], newest[1])
-    old_words, new_words = samples.in_words(old, unit), samples.in_words(new, unit)
+    then, now = days(older[1], newest[1])
+    old_words, new_words = in_words(old, unit), in_words(new, unit)
     return f"the median was {old_words} in the run of {then} and {new_words} in that of {now}"

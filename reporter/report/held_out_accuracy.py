@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from reporter.model import Reading, Record
 from reporter.model.fields import are_numbers
+from reporter.stats.proportions import apart, widened, wilson
 
-Z = 1.96
 ONE_SEED = 0.17
 """Shares of one seed each that are closer than this do not count as different: the same network, data and seed gave
 38.9 % on one version of torch and 55.6 % on the next."""
@@ -23,20 +22,16 @@ def interval(reading: Reading) -> tuple[float, float] | None:
     images, share = _number(reading.detail.get("test_images")), reading.value
     if share is None or images < 1:
         return None
-    centre = (share + Z**2 / (2 * images)) / (1 + Z**2 / images)
-    half = Z / (1 + Z**2 / images) * math.sqrt(share * (1 - share) / images + Z**2 / (4 * images**2))
-    low, high = reading.interval or (share, share)
-    return max(0.0, min(centre - half, low)), min(1.0, max(centre + half, high))
+    return widened(wilson(share, images), reading.interval or (share, share))
 
 
 def differ(one: Reading, other: Reading) -> bool:
     """Whether two shares differ by more than the choice of images and seeds explains."""
-    spans = (interval(one), interval(other))
-    if spans[0] is None or spans[1] is None or one.value is None or other.value is None:
+    first, second = interval(one), interval(other)
+    if first is None or second is None or one.value is None or other.value is None:
         return False
-    apart = spans[0][0] > spans[1][1] or spans[1][0] > spans[0][1]
     least = ONE_SEED if min(len(one.samples), len(other.samples)) < 2 else 0.0
-    return apart and abs(one.value - other.value) > least
+    return apart(first, second) and abs(one.value - other.value) > least
 
 
 def leader(readings: Sequence[Reading]) -> Reading | None:

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
+from reporter.stats.shared_ranks import shared_ranks
 
 CROWD = 500
 """Of more networks than this a rank is not worth its computation."""
 
 
 class Rank(NamedTuple):
-    """The rank of the measured value, and the first and last rank of all that the run does not distinguish from it."""
+    """A rank of `reporter.stats.shared_ranks`, as it is printed."""
 
     rank: int
     low: int
@@ -33,7 +34,8 @@ def ranks(comparison: Comparison, machine: str, key: str) -> dict[str, Rank]:
     if not 1 < len(known) <= CROWD:
         return {}
     down = comparison.quantities[key].better == "higher"
-    places = {name: place for place, name in enumerate(sorted(known, key=known.__getitem__, reverse=down), start=1)}
-    times = comparison.times(machine, key)
-    shared = {name: [places[other] for other in times.like(name) if other in places] for name in places}
-    return {name: Rank(place, min(shared[name]), max(shared[name])) for name, place in places.items()}
+    names, times = list(known), comparison.times(machine, key)
+    numbers = {name: number for number, name in enumerate(names)}
+    alike = [[numbers[other] for other in times.like(name) if other in numbers] for name in names]
+    placed = zip(names, shared_ranks(list(known.values()), alike, down), strict=True)
+    return {name: Rank(*rank) for name, rank in sorted(placed, key=lambda each: each[1].rank)}

@@ -1,4 +1,4 @@
-"""How far one column orders another: Spearman's rank correlation with its interval."""
+"""Spearman's rank correlation with its 95 % interval."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Correlation(NamedTuple):
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> Correlation | None:
-    """Pearson's correlation of the ranks; None from fewer than four pairs or where a column is constant.
+    """Pearson's correlation of the ranks of two columns of equal length.
 
-    The interval is that of Bonett and Wright (Psychometrika 65, 2000, eq. 10): Fisher's z with the variance
-    (1 + rho^2 / 2) / (n - 3).
+    None from fewer than FEWEST pairs or where a column is constant. The interval is that of Bonett and Wright
+    (Psychometrika 65, 2000, eq. 10): Fisher's z with the variance (1 + rho^2 / 2) / (n - 3).
     """
     from scipy.stats import spearmanr
 

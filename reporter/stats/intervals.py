@@ -1,12 +1,10 @@
 """Intervals of times at the level of rounds: how far the medians of rounds vary, and what differences that resolves.
 
 Calls of one process share its luck (memory layout, placement, neighbors), so the unit of repetition is the round, a
-process of its own. All computation is on logarithms, where a difference is a ratio.
+process of its own. All computation is on natural logarithms, where a difference is a ratio.
 
-The variance between the rounds of one architecture is known from few rounds only. It is pooled over the architectures
-of a run by the median, and an architecture that varies more gets more, weighed by degrees of freedom (`moderated`).
-Where fewer than FEWEST_ARCHITECTURES of a run have more than one degree of freedom, the PRIOR_DEVIATION takes part with
-PRIOR_FREEDOM degrees of freedom.
+The variance between rounds is pooled over the series of a run (`noise.moderated`). Where fewer than FEWEST_SERIES of a
+run have more than one degree of freedom, the PRIOR_DEVIATION takes part with PRIOR_FREEDOM degrees of freedom.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from statistics import median
 from typing import NamedTuple
 
@@ -22,17 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reporter.stats import samples
+from reporter.stats.noise import FEWEST_SERIES, PRIOR_FREEDOM, Log, moderated, student, typical
 from reporter.stats.samples import FEWEST_ROUNDS
 
-Log = NDArray[np.float64]
-
-ALPHA = 0.05
-FEWEST_ARCHITECTURES = 3
-"""With fewer architectures, there is no typical one among them."""
-PRIOR_FREEDOM = 4
-"""Degrees of freedom that the common variance weighs against the variance of one architecture."""
 PRIOR_DEVIATION = 0.03
-"""The standard deviation between rounds where a run does not show it: results/reference has 0.025 to 0.05."""
+"""The standard deviation of log medians between rounds, where a run does not show it: measured were 0.025 to 0.05."""
 BETWEEN_RUNS = math.log(2)
 """Times of two runs without a common one differ by chance up to a factor of 2: shared machines do, from day to day."""
 
@@ -41,13 +32,13 @@ BEYOND = 300.0
 
 
 class Spread(NamedTuple):
-    """The variance between the rounds of one architecture (of log medians), and the degrees of freedom behind it."""
+    """The variance between the rounds of one series (of log medians), and the degrees of freedom behind it."""
 
     variance: float
     freedom: float
 
     def margin(self, effective: float) -> float:
-        """Half the width of the 95 % interval of a level from so many rounds of equal weight."""
+        """Half the width of the 95 % interval of a level from `effective` > 0 rounds of equal weight (a log ratio)."""
         return min(BEYOND, student(self.freedom) * math.sqrt(self.variance / effective))
 
 
@@ -60,7 +51,7 @@ class Ratio(NamedTuple):
 
     @classmethod
     def of(cls, log: float, margin: float) -> Ratio:
-        """From its logarithm and half the width of the interval."""
+        """From its logarithm and half the width of the interval; all three are limited to exp(+-BEYOND)."""
         return cls(*(math.exp(min(max(value, -BEYOND), BEYOND)) for value in (log, log - margin, log + margin)))
 
     @property
@@ -75,53 +66,8 @@ class Ratio(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Noise:
-    """The standard deviation of each architecture's change when nothing changed, and how well it is known."""
-
-    deviation: Log
-    freedom: float
-
-    def margins(self, alpha: float) -> Log:
-        """How far each change may be off by chance, at a significance of `alpha`."""
-        return student(self.freedom, alpha) * self.deviation
-
-
-@cache
-def student(freedom: float, alpha: float = ALPHA) -> float:
-    """The two-sided quantile of Student's t."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, 1 - alpha / 2))
-
-
-def moderated(own: Log, pooled: float, freedom: Log | float) -> Log:
-    """Each architecture's variance: the common one, or more where its own, so far as it is known, is larger."""
-    return np.maximum(pooled, (PRIOR_FREEDOM * pooled + freedom * own) / (PRIOR_FREEDOM + freedom))
-
-
-def typical(own: Log, freedom: Log | float) -> float:
-    """The common variance by the median, which a few disturbed architectures do not move.
-
-    The median of chi-squared with d degrees of freedom is d (1 - 2/9d)^3; half the freedom is left.
-    """
-    return float(np.median(own / (1 - 2 / (9 * freedom)) ** 3))
-
-
-def of_means(rounds: Log) -> Noise:
-    """The noise of each architecture's mean over its rounds (architectures x rounds), the common variance included.
-
-    The variances of one or two architectures are averaged, and all freedom is left.
-    """
-    count, freedom = len(rounds), rounds.shape[1] - 1
-    own = rounds.var(axis=1, ddof=1)
-    few = count < FEWEST_ARCHITECTURES
-    variance = moderated(own, float(own.mean()) if few else typical(own, freedom), freedom)
-    return Noise(np.sqrt(variance / rounds.shape[1]), float(count * freedom) / (1 if few else 2))
-
-
-@dataclass(frozen=True)
 class Rounds:
-    """Log medians, architectures x rounds, NaN where an architecture has none; `runs` has the run of each round.
+    """Log medians, series x rounds, NaN where a series has none; `runs` has the run of each round.
 
     `runs` are numbers that ascend with time.
     """
@@ -130,9 +76,9 @@ class Rounds:
     runs: NDArray[np.int_]
 
     def spreads(self, interleaved: bool) -> list[Spread]:
-        """How far the rounds of each architecture vary within a run.
+        """How far the rounds of each series vary within a run.
 
-        With `interleaved`, what all architectures of a round share is taken out, as for ratios within a run.
+        With `interleaved`, what all series of a round share is taken out, as for ratios within a run.
         """
         left = self._within_runs(interleaved)
         has = ~np.isnan(left)
@@ -144,9 +90,10 @@ class Rounds:
         return [Spread(float(each), known) for each in variance]
 
     def differences(self, spreads: Sequence[Spread], rows: Sequence[int]) -> tuple[Log, Log]:
-        """Of `rows` against all architectures: log ratios over common rounds, and half the widths of their intervals.
+        """Of `rows` against all series: log ratios over common rounds, and half the widths of their 95 % intervals.
 
-        Architectures without a common round are compared by their levels, within a factor that runs may differ by.
+        Two arrays of rows x series. Series without a common round are compared by their levels, within the factor that
+        runs may differ by.
         """
         has = (~np.isnan(self.logs)).astype(float)
         logs = np.nan_to_num(self.logs)
@@ -169,16 +116,16 @@ class Rounds:
         return left
 
     def _runs_of_each(self, has: NDArray[np.bool_]) -> NDArray[np.int_]:
-        """In how many runs each architecture has rounds."""
+        """In how many runs each series has rounds."""
         present = [has[:, self.runs == run].any(axis=1) for run in np.unique(self.runs)]
         return np.asarray(np.sum(present, axis=0, dtype=int))
 
 
 def bounds(value: float, rounds: Sequence[Sequence[float]], spread: Spread) -> tuple[float, float] | None:
-    """The 95 % interval of the median of all samples of some rounds.
+    """The 95 % interval of `value`, the median of all samples of some rounds, in the unit of the samples.
 
-    From FEWEST_ROUNDS rounds on it follows from how far rounds vary. Of fewer it is that of the samples of these
-    processes, by order statistics, extended to the medians of both rounds; None from too few samples.
+    From FEWEST_ROUNDS rounds on, it follows from how far rounds vary. Of fewer, it is the interval of the samples by
+    order statistics, extended to the medians of all rounds; None from too few samples.
     """
     if len(rounds) >= FEWEST_ROUNDS:
         factor = math.exp(spread.margin(effective([len(part) for part in rounds])))
@@ -191,7 +138,7 @@ def bounds(value: float, rounds: Sequence[Sequence[float]], spread: Spread) -> t
 
 
 def alone(logs: Sequence[Sequence[float]]) -> Spread:
-    """The spread of one reading without the others of its run: its log medians, run by run, and the prior."""
+    """The spread of a single series from its log medians, run by run, and the prior."""
     left = [value - sum(run) / len(run) for run in logs for value in run]
     freedom = len(left) - len(logs)
     own = sum(value**2 for value in left) / max(freedom, 1)
@@ -200,20 +147,29 @@ def alone(logs: Sequence[Sequence[float]]) -> Spread:
 
 
 def differ(first: Sequence[float], second: Sequence[float], spread: Spread) -> bool:
-    """Whether the levels of two runs, each given by its log medians, lie further apart than the rounds explain."""
+    """Whether the levels of two runs, each given by its log medians, are further apart than the rounds explain."""
     apart = abs(sum(first) / len(first) - sum(second) / len(second))
     return apart > spread.margin(1 / (1 / len(first) + 1 / len(second)))
 
 
+def latest_different(newest: Sequence[float], older: Sequence[Sequence[float]], spread: Spread) -> int | None:
+    """The index of the last of `older` runs whose level differs from that of the newest run; None without one."""
+    different = [index for index, logs in enumerate(older) if differ(newest, logs, spread)]
+    return different[-1] if different else None
+
+
 def effective(sizes: Sequence[int]) -> float:
-    """How many rounds of equal weight a median of all samples is worth: a round weighs by its samples."""
+    """How many rounds of equal weight a median of all samples is worth, if each weighs by its number of samples.
+
+    Kish's effective sample size: (sum of weights)^2 / sum of squared weights.
+    """
     return sum(sizes) ** 2 / sum(size**2 for size in sizes)
 
 
 def _with_prior(own: Log, freedom: Log) -> tuple[Log, float]:
-    """The variance of each architecture, and the freedom with which it is known."""
+    """The variance of each series, and the degrees of freedom with which it is known."""
     some = freedom > 0
-    if np.count_nonzero(freedom > 1) < FEWEST_ARCHITECTURES:
+    if np.count_nonzero(freedom > 1) < FEWEST_SERIES:
         known = PRIOR_FREEDOM + float(freedom.sum())
         pooled = (PRIOR_FREEDOM * PRIOR_DEVIATION**2 + float(freedom @ own)) / known
     else:
@@ -223,6 +179,6 @@ def _with_prior(own: Log, freedom: Log) -> tuple[Log, float]:
 
 
 def _mean(values: Log, axis: int) -> Log:
-    """The mean of what is there, 0 where nothing is."""
+    """The mean of what is not NaN, 0 where all is."""
     count = (~np.isnan(values)).sum(axis=axis, keepdims=True)
     return np.asarray(np.nansum(values, axis=axis, keepdims=True) / np.maximum(count, 1))

@@ -1,0 +1,51 @@
+"""Why a time is noisy, in the words that records and reports contain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from statistics import median
+
+from reporter.stats.samples import FEWEST_ROUNDS
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def why_noisy(rounds: Sequence[Sequence[float]], limit: float, bounds: tuple[float, float] | None) -> str | None:
+    """Why the median of a series of times is not reliable within `limit` (a share of it), None where it is.
+
+    `bounds` is its 95 % interval. From FEWEST_ROUNDS rounds on it contains how far processes differ, and may extend to
+    `limit` on either side; that of fewer rounds, which does not, may span no more than `limit`.
+    """
+    samples = [sample for part in rounds for sample in part]
+    if bounds is None:
+        return f"only {len(samples)} samples, too few for a 95 % interval"
+    middle = median(samples)
+    spread = (bounds[1] - bounds[0]) / middle
+    if spread > limit * (1 if len(rounds) < FEWEST_ROUNDS else 2):
+        return f"the 95 % interval spans {spread:.0%} of the median"
+    medians = [median(part) for part in rounds]
+    apart = (max(medians) - min(medians)) / middle
+    if apart > limit:
+        return f"the medians of {len(medians)} rounds lie {apart:.0%} apart"
+    return None
+
+
+def in_words(value: float, unit: str) -> str:
+    """A time or a rate with three digits, for the reasons in records: `71.3 ms`."""
+    if unit == "1/s":
+        return f"{value:.3g} images/s"
+    factor, word = next(((f, w) for f, w in ((1.0, "s"), (1e-3, "ms")) if value >= f), (1e-6, "µs"))
+    return f"{value / factor:.3g} {word}"
+
+
+def days(*moments: str) -> tuple[str, ...]:
+    """The days of moments in ISO 8601, `25 Nov`, with the time where two are alike; any other text as it is."""
+    try:
+        whens = [datetime.fromisoformat(moment) for moment in moments]
+    except ValueError:
+        return moments
+    named = [f"{when.day} {MONTHS[when.month - 1]}" for when in whens]
+    if len(set(named)) == len(named):
+        return tuple(named)
+    return tuple(f"{day}, {when:%H:%M}" for day, when in zip(named, whens, strict=True))

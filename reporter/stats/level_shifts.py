@@ -1,0 +1,130 @@
+"""The last runs of several series, compared with the level of the runs before: change, threshold, significance.
+
+Arrays are runs x series of natural logarithms, NaN where a series has no value in a run; the newest run is last. A
+level is the median of the last values. Single runs that are slow by chance are more frequent than in a normal
+distribution, so that a change of one series must also exceed the largest deviation from a level that any other series
+had.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reporter.stats.noise import Log, moderated, student
+
+FEWEST_OF_LEVEL = 3
+"""So many values make a level, for example after a change was accepted."""
+NORMAL = {0.5: 0.6745, 0.9: 1.6449}
+"""Quantiles of absolute deviations in a normal distribution: the pooled noise is the larger estimate of both."""
+MOST_PRECISE = 1e-4
+"""No series is taken to vary less between runs, as a share."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The last runs whose mean change is tested, and the largest number of runs before them that make the level.
+
+    A change must be above `factor` times the largest deviation of the other series, in standard deviations.
+    """
+
+    runs: int
+    factor: float
+    most: int
+
+
+@dataclass(frozen=True)
+class LevelShift:
+    """Of each series the mean change of the last runs, its threshold, and whether it is significant.
+
+    NaN where a series has no level, or no value in one of the runs.
+    """
+
+    change: Log
+    floor: Log
+    significant: Log
+    runs: int
+
+
+def without_drift(times: Log) -> Log:
+    """The same without what all series of a run share: the median over the series, each relative to its own median."""
+    drift = medians((times - medians(times[:-1])).T)
+    return np.asarray(times - drift[:, None])
+
+
+def level_shift(times: Log, window: Window, relative: bool, least: float, alpha: float) -> LevelShift:
+    """Test the mean change of the last runs against the level of at most `window.most` values before them.
+
+    `least` is the smallest relevant change, in each of the runs, and `alpha` the two-sided significance level of one
+    test. With `relative`, there are enough series for what they share to be taken out of each run, and for the
+    deviations of the others to be a threshold.
+    """
+    levels = [last(values, window.most) for values in times[: -window.runs].T]
+    centers = np.array([np.median(level) if len(level) >= FEWEST_OF_LEVEL else math.nan for level in levels])
+    changes = times[-window.runs :] - centers
+    if relative:
+        changes = changes - medians(changes.T)[:, None]
+    deviation, freedom = between_runs(levels)
+    reach = student(freedom, alpha) * np.ones(len(levels))
+    if relative:
+        reach = np.maximum(reach, window.factor * largest_of_others(levels, deviation))
+    sizes = np.array([max(1, len(level)) for level in levels])
+    noise = reach * deviation * np.sqrt(1 / window.runs + math.pi / 2 / sizes)
+    change, floor = changes.mean(axis=0), np.maximum(noise, least)
+    in_each_run = (np.sign(change) * changes > least).all(axis=0)
+    return LevelShift(change, floor, (np.abs(change) > floor) & in_each_run, window.runs)
+
+
+def between_runs(levels: Sequence[Log]) -> tuple[Log, float]:
+    """The standard deviation of each series between runs, and the degrees of freedom behind all of them.
+
+    `levels` has the values of each series. Robust: the larger estimate from successive differences and from deviations
+    from the level, pooled over the series, and more for a series that varies more.
+    """
+    steps = [np.diff(level) / math.sqrt(2) for level in levels]
+    distances = [level - np.median(level) if len(level) else level for level in levels]
+    pooled = max(_variance(np.concatenate(each), share) for each in (steps, distances) for share in NORMAL)
+    own = np.array([max(_variance(step), _variance(far)) for step, far in zip(steps, distances, strict=True)])
+    freedom = np.array([len(step) / 2 for step in steps])
+    total = max(1.0, sum(len(step) for step in steps) / 4)
+    return np.sqrt(moderated(own, pooled, freedom)), total
+
+
+def largest_of_others(levels: Sequence[Log], deviation: Log) -> Log:
+    """For each series, the largest deviation from its level that any other one had, in standard deviations.
+
+    Its own are left out: they may be the beginning of the change. `deviation` has one standard deviation per series.
+    """
+    largest = [np.abs(level - np.median(level)).max() if len(level) else 0.0 for level in levels] / deviation
+    return np.array([np.delete(largest, index).max(initial=0.0) for index in range(len(largest))])
+
+
+def last(values: Log, most: int) -> Log:
+    """The last `most` values of a vector that are not NaN."""
+    return np.asarray(values[np.isfinite(values)][-most:])
+
+
+def medians(times: Log) -> Log:
+    """The median of each column over its values that are not NaN; NaN without any."""
+    return np.array(
+        [np.median(column[np.isfinite(column)]) if np.isfinite(column).any() else np.nan for column in times.T]
+    )
+
+
+def measured_again(times: Log) -> Log:
+    """The same with NaN for values that equal the one before in their column to the last bit: read, not measured."""
+    found = times.copy()
+    for column in found.T:
+        known = np.flatnonzero(np.isfinite(column))
+        column[known[1:][column[known[1:]] == column[known[:-1]]]] = math.nan
+    return found
+
+
+def _variance(deviations: Log, share: float = 0.5) -> float:
+    """From a quantile of absolute deviations; at least MOST_PRECISE squared, for series that do not vary at all."""
+    if not len(deviations):
+        return 0.0
+    return max(MOST_PRECISE, float(np.quantile(np.abs(deviations), share)) / NORMAL[share]) ** 2

@@ -1,0 +1,49 @@
+"""Ratios of paired samples: B over A, where each sample of B has a partner in A that was taken next to it.
+
+The logarithm of their ratio contains no drift that both share. Log ratios are natural logarithms; rounds are
+repetitions of a run, and pairs within a round are not independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reporter.stats.noise import Log, Noise, of_means
+
+
+def log_ratios(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> list[Log]:
+    """The logarithms of B over A, pair by pair, for each round. Both have rounds of the same sizes; samples > 0."""
+    return [np.log(np.asarray(new, float) / np.asarray(base, float)) for base, new in zip(a, b, strict=True)]
+
+
+def center(values: Log) -> float:
+    """The one-sample Hodges-Lehmann estimate: the median of the means of all pairs, each value with itself included.
+
+    Hodges and Lehmann, Annals of Mathematical Statistics 34, 1963. `values` is one-dimensional and not empty.
+    """
+    first, second = np.triu_indices(len(values))
+    return float(np.median((values[first] + values[second]) / 2))
+
+
+def change(rounds: Sequence[Log]) -> float:
+    """The Hodges-Lehmann estimate over the pairs of all rounds."""
+    return center(np.concatenate(rounds))
+
+
+def noise(series: Sequence[Sequence[Log]]) -> Noise:
+    """The noise of the change of each series from the centers of its rounds; all have the same number, at least two."""
+    return of_means(np.array([[center(part) for part in rounds] for rounds in series]))
+
+
+def same_direction(rounds: Sequence[Log], change: float) -> bool:
+    """Whether the center of every round has the sign of the change."""
+    return all(np.sign(center(part)) == np.sign(change) for part in rounds)
+
+
+def signed_rank(values: Log) -> float:
+    """The p-value of Wilcoxon's signed-rank test that log ratios are symmetric about 0; 1 where all are 0."""
+    from scipy.stats import wilcoxon
+
+    return float(wilcoxon(values).pvalue) if np.any(values) else 1.0

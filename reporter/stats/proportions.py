@@ -1,0 +1,30 @@
+"""Proportions: intervals of a share of independent trials."""
+
+from __future__ import annotations
+
+import math
+
+Z = 1.96
+"""The 97.5 % quantile of the standard normal distribution."""
+
+Interval = tuple[float, float]
+
+
+def wilson(share: float, count: int | float) -> Interval:
+    """Wilson's 95 % score interval for a share between 0 and 1 of `count` >= 1 trials, not limited to 0 and 1.
+
+    Wilson, Journal of the American Statistical Association 22, 1927.
+    """
+    center = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
+    half = Z / (1 + Z**2 / count) * math.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
+    return center - half, center + half
+
+
+def widened(interval: Interval, other: Interval) -> Interval:
+    """The smallest interval of shares that includes both, limited to 0 and 1."""
+    return max(0.0, min(interval[0], other[0])), min(1.0, max(interval[1], other[1]))
+
+
+def apart(first: Interval, second: Interval) -> bool:
+    """Whether two intervals have no value in common."""
+    return first[0] > second[1] or second[0] > first[1]
