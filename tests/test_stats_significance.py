@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from reporter.stats.significance import Decision, Evidence, decide
+from reporter.stats.significance import Decision, ShiftEvidence, decide
 
-CLEAR = Evidence(change=0.5, floor=0.3, agree=lambda: True, p_value=lambda: 0.001)
+CLEAR = ShiftEvidence(change=0.5, floor=0.3, agree=lambda: True, p_value=lambda: 0.001)
 
 
 def fails() -> float:
@@ -24,12 +24,12 @@ def test_a_change_that_meets_all_conditions_is_significant() -> None:
     ("change", "outcome"), [(0.1, "small"), (-0.1, "small"), (0.3, "within noise"), (-0.3, "within noise")]
 )
 def test_a_change_at_a_limit_does_not_exceed_it(change: float, outcome: str) -> None:
-    evidence = Evidence(change, 0.3, lambda: bool(fails()), fails)
+    evidence = ShiftEvidence(change, 0.3, lambda: bool(fails()), fails)
     assert decide(evidence, 0.1, 0.01) == (outcome, None)
 
 
 def test_without_a_noise_estimate_nothing_is_significant() -> None:
-    evidence = Evidence(9.0, None, lambda: bool(fails()), fails)
+    evidence = ShiftEvidence(9.0, None, lambda: bool(fails()), fails)
     assert decide(evidence, 0.1, 0.01) == ("unknown noise", None)
     assert decide(replace(evidence, change=0.05), 0.1, 0.01) == ("small", None)
 

@@ -31,7 +31,7 @@ from reporter.model import Quantity, Reading, Record
 from reporter.stats import paired_ratios
 from reporter.stats.noise import Log, Noise
 from reporter.stats.samples import FEWEST_ROUNDS
-from reporter.stats.significance import Evidence, decide
+from reporter.stats.significance import ShiftEvidence, decide
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _rows(column: PairedColumn, rows: int) -> Iterable[Timing]:
 
 
 def _verdict(change: float, floor: float | None, rounds: Sequence[Log]) -> tuple[TimeVerdict, float | None, str | None]:
-    evidence = Evidence(
+    evidence = ShiftEvidence(
         change,
         floor,
         lambda: paired_ratios.same_direction(rounds, change),

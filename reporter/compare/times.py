@@ -38,7 +38,7 @@ from reporter.model import Quantity, Reading
 from reporter.stats.noise import Log, Noise
 from reporter.stats.samples import FEWEST_ROUNDS
 from reporter.stats.shifts import agreement, beyond, rank_test, shift
-from reporter.stats.significance import Evidence, decide
+from reporter.stats.significance import ShiftEvidence, decide
 from reporter.store.history import PastRun
 
 MIN_EFFECT = 0.03
@@ -195,7 +195,7 @@ def _verdict(
     group: Group, index: int, change: float, floor: float | None
 ) -> tuple[TimeVerdict, float | None, str | None]:
     base, new = group.base.medians[index], group.new.medians[index]
-    evidence = Evidence(
+    evidence = ShiftEvidence(
         change,
         floor,
         lambda: agreement(base, new, change) >= AGREEING,

@@ -18,7 +18,7 @@ class Decision(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ShiftEvidence:
     """What is known of a change, a log ratio; the functions are called only where they decide."""
 
     change: float
@@ -30,7 +30,7 @@ class Evidence:
     """Of a rank test on single samples."""
 
 
-def decide(evidence: Evidence, least: float, alpha: float) -> Decision:
+def decide(evidence: ShiftEvidence, least: float, alpha: float) -> Decision:
     """Test a change by conditions that must all hold, each of which can only take significance away.
 
     1. its size is above `least`, the smallest relevant change;
