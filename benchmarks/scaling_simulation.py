@@ -116,7 +116,7 @@ def night(drawn: list[Cost], nodes: int, overhead: float, chance: random.Random,
             heapq.heappush(events, (begun[slot][1], next(order), "ends", slot))
         now, _, what, slot = heapq.heappop(events)
         if what == "ends" and begun.get(slot, (0, 0))[1] == now and slot in schedule.running:
-            schedule.end(slot)
+            schedule.finish(slot)
             busy += now - begun.pop(slot)[0]
             done += 1
         elif what == "dies":

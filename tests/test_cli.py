@@ -170,8 +170,8 @@ def test_nightly_prints_its_result_on_standard_output_and_messages_on_standard_e
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def once(work: nightly.Plan, seen: object, output: nightly.Output) -> int:
-        output.say("a message")
-        output.show("the result")
+        output.message("a message")
+        output.result("the result")
         return 1
 
     monkeypatch.setattr(nightly, "run", once)

@@ -166,7 +166,8 @@ def test_links_of_a_page_lead_to_files_and_headings(page: str) -> None:
 
 @pytest.mark.parametrize("page", sorted(set(PAGES) - set(OLD)))
 def test_paths_and_modules_that_a_page_names_exist(page: str) -> None:
-    paths = set(re.findall(r"(?<![\w./-])((?:reporter|tests|benchmarks|docs|templates|\.ci)/[\w./-]*\w)", PAGES[page]))
+    folders = r"(?:reporter|tests|benchmarks|docs|templates|\.ci)"
+    paths = set(re.findall(rf"(?<![\w./-])({folders}/[\w./-]*\w)(?![\w*])", PAGES[page]))
     assert not {path for path in paths - set(EXAMPLES) if not (ROOT / path).exists()}
     names = set(re.findall(r"(?<![\w./-])reporter(?:\.[a-z_]\w*)+", PAGES[page], re.IGNORECASE))
     assert not {name for name in names if not resolves(name)}

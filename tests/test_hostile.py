@@ -391,6 +391,7 @@ def test_a_record_can_name_no_code(tmp_path: Path, field_name: str) -> None:
 )  # fmt: skip
 def test_a_config_file_can_name_no_code(tmp_path: Path, line: str) -> None:
     from reporter.report.language import language
+    from reporter.run.executors.registry import choose_executor
     from reporter.run.preparation import choose_metrics
 
     config = tmp_path / "config.toml"
@@ -398,6 +399,7 @@ def test_a_config_file_can_name_no_code(tmp_path: Path, line: str) -> None:
 
     def choose() -> None:
         chosen = settings({}, config)
+        choose_executor(chosen)
         select(chosen.architectures, list)
         dataset(chosen.dataset)
         choose_metrics(chosen.metrics)

@@ -91,7 +91,6 @@ def test_higher_is_better_where_it_is() -> None:
     assert fastest[0] == "alexnet"
 
 
-@given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=4, max_size=30))
 def test_findings_say_how_sure_the_order_is() -> None:
     text = " ".join(findings(compare(samples.lecture()), language("en"))).replace("\u00a0", " ")
     assert "have the rank correlation" in text
