@@ -153,7 +153,7 @@ def test_broken_packages_are_a_line_each_and_harm_no_run_without_them(broken: di
     assert done.returncode == 0, done.stderr
     for complaint in COMPLAINTS:
         (line,) = [line for line in done.stderr.splitlines() if complaint in line]
-        assert line.startswith("reporter.")
+        assert line.startswith("note: reporter.")
     assert "Traceback" not in done.stderr
     assert record_files.load_all(tmp_path)[0][0].value("parameters") == 61_100_840
 
