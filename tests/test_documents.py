@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner
-from commands import ROOT, run
+from commands import ROOT, TINY, WIDE, run
 from nights import Nights, failed, made, slower, with_reading
 from test_compare import LATENCY, NETWORKS, SLOWED, changed, copied, simulated
 
@@ -243,7 +243,7 @@ def test_every_document_has_its_own_number() -> None:
 def test_the_command_itself(tmp_path: Path) -> None:
     """The main job, with labels and a baseline, and its history."""
     out = tmp_path / "out"
-    options = ("--metrics", "size,latency_cpu_1thread", "--preset", "quick", "--architectures", "alexnet,resnet18")
+    options = ("--metrics", "size,latency_cpu_1thread", "--preset", "quick", *TINY, *WIDE)
     labels = ("--label", "commit=abc", "--label", "run=7")
     assert run("--out", out, *options, *labels).returncode == 0
     base = copied(out, tmp_path / "base", "parameters", samples=(7,))
