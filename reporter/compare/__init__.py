@@ -3,6 +3,7 @@
 folders.py        from two lists of records to Differences, and the folders that they come from
 matching.py       which record is compared with which, and the exact gate
 times.py          the statistical gate: the rule for times
+time_verdict.py   the verdict on a change of time, with its reason
 rounds.py         the times of one metric, round by round: which architectures a run distinguishes
 recent_level.py   the rule of --fail-on level: a run compared with the level of earlier ones
 levels.py         changes of level in the run history, for the report

@@ -29,11 +29,8 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Timing:
-    """The judgement on one time: `ratio` is new time over old with its 95 % interval, `relative` beside the others.
-
-    `floor` is the change that it takes to be told from noise, `rank` the p-value of the rank test where it was asked.
-    """
+class TimeChange:
+    """The verdict on a time: `ratio` is new time over old, without what all architectures share if it is `relative`."""
 
     architecture: str
     machine: str
@@ -43,6 +40,15 @@ class Timing:
     new: float
     relative: bool
     ratio: float
+
+
+@dataclass(frozen=True)
+class Timing(TimeChange):
+    """The verdict on a time compared with one run; `low` and `high` are the 95 % interval of `ratio`.
+
+    `floor` is the smallest change that would be detected, `rank` the p-value of the rank test where it was needed.
+    """
+
     low: float | None
     high: float | None
     floor: float | None
@@ -51,21 +57,12 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Level:
-    """The verdict on one time compared with its level: the median of the last accepted runs of the machine.
+class Level(TimeChange):
+    """The verdict on a time compared with its level: the median of the last accepted `runs` of the machine.
 
-    `ratio` is time over level, `relative` to the other architectures, and `floor` the change that noise can reach. The
-    level is that of so many `runs`, and the change the mean of the last `over` runs, this one included.
+    `floor` is the change that noise can reach; the change is the mean of the last `over` runs, this one included.
     """
 
-    architecture: str
-    machine: str
-    quantity: Quantity
-    judgement: TimeVerdict
-    base: float
-    new: float
-    relative: bool
-    ratio: float
     floor: float
     runs: int
     over: int

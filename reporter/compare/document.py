@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from reporter import documents
-from reporter.compare.differences import Basis, Change, Differences, Gap, Kind, Level, TimeVerdict, Timing
+from reporter.compare.differences import Basis, Change, Differences, Gap, Kind, Level, TimeChange, TimeVerdict, Timing
 from reporter.compare.matching import NO_NUMBER, pairs
 from reporter.documents import comparisons, metric_part
 from reporter.documents.comparisons import ComparedRun, Sides, StillFailing, Verdict
@@ -153,46 +153,40 @@ def _change(change: Change) -> comparisons.ChangeRow:
     )
 
 
+def _time_change(row: TimeChange) -> dict[str, Any]:
+    """What all rows about times have; `ratio` is that of the values."""
+    return {
+        **metric_part(row.quantity),
+        "architecture": row.architecture,
+        "machine": row.machine,
+        "verdict": VERDICTS[row.judgement],
+        "base": row.base,
+        "new": row.new,
+        "ratio": row.new / row.base,
+        "slowdown": row.ratio,
+        "relative": row.relative,
+    }
+
+
 def _time(row: Timing) -> comparisons.Time:
-    """`ratio` is that of the values; its interval is as wide as that of the change that was judged."""
-    shown = row.new / row.base
+    """The interval of `ratio` is as wide as that of the change that the verdict is based on."""
+    common = _time_change(row)
     margin = row.high / row.ratio if row.high else None
     return comparisons.Time(
-        **metric_part(row.quantity),
-        architecture=row.architecture,
-        machine=row.machine,
-        verdict=VERDICTS[row.judgement],
+        **common,
         judgement=row.judgement,
-        base=row.base,
-        new=row.new,
-        ratio=shown,
-        low=None if margin is None else shown / margin,
-        high=None if margin is None else min(shown * margin, LARGEST),
-        slowdown=row.ratio,
+        low=None if margin is None else common["ratio"] / margin,
+        high=None if margin is None else min(common["ratio"] * margin, LARGEST),
         slowdown_low=row.low,
         slowdown_high=row.high,
         floor=factor(row.floor),
-        relative=row.relative,
         rank=row.rank,
         reason=row.reason,
     )
 
 
 def _level(row: Level) -> comparisons.LevelRow:
-    return comparisons.LevelRow(
-        **metric_part(row.quantity),
-        architecture=row.architecture,
-        machine=row.machine,
-        verdict=VERDICTS[row.judgement],
-        base=row.base,
-        new=row.new,
-        ratio=row.new / row.base,
-        slowdown=row.ratio,
-        floor=1 + row.floor,
-        relative=row.relative,
-        runs=row.runs,
-        over=row.over,
-    )
+    return comparisons.LevelRow(**_time_change(row), floor=1 + row.floor, runs=row.runs, over=row.over)
 
 
 def _basis(basis: Basis) -> comparisons.BasisRow:

@@ -23,15 +23,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reporter.compare.differences import Basis, Change, Differences, Gap, TimeVerdict, Timing
+from reporter.compare.differences import Basis, Change, Differences, Gap, Timing
 from reporter.compare.log_times import parts
 from reporter.compare.matching import NO_NUMBER, Pair, is_time
-from reporter.compare.times import ALPHA, INTERVAL, MIN_EFFECT, RANK_ALPHA
+from reporter.compare.time_verdict import Reasons, TimeOutcome, growth, ratio, verdict
+from reporter.compare.times import ALPHA, INTERVAL, MIN_EFFECT
 from reporter.model import Quantity, Reading, Record
 from reporter.stats import paired_ratios
 from reporter.stats.noise import Log, Noise
 from reporter.stats.samples import FEWEST_ROUNDS
-from reporter.stats.significance import ShiftEvidence, decide
+from reporter.stats.significance import ShiftEvidence
+
+REASONS = Reasons(
+    disagree="the rounds do not all point the same way",
+    overlap="too few pairs point the same way (signed-rank test: p = {p})",
+)
 
 
 @dataclass(frozen=True)
@@ -97,47 +103,33 @@ def _rows(column: PairedColumn, rows: int) -> Iterable[Timing]:
     for index, pair in enumerate(column.networks):
         change = float(column.changes[index])
         floor = None if floors is None else max(math.log1p(MIN_EFFECT), float(floors[index]))
-        judgement, rank, reason = _verdict(change, floor, column.rounds[index])
+        found = _verdict(change, floor, column.rounds[index])
         margin = None if margins is None else float(margins[index])
         yield Timing(
             architecture=pair.new.architecture,
             machine=pair.new.machine,
             quantity=column.quantity,
-            judgement=judgement,
+            judgement=found.verdict,
             base=pair.base.value(column.quantity.key) or 0.0,
             new=pair.new.value(column.quantity.key) or 0.0,
             relative=False,
-            ratio=math.exp(change),
-            low=None if margin is None else math.exp(change - margin),
-            high=None if margin is None else math.exp(change + margin),
-            floor=None if floor is None else math.expm1(floor),
-            rank=rank,
-            reason=reason,
+            ratio=ratio(change),
+            low=None if margin is None else ratio(change - margin),
+            high=None if margin is None else ratio(change + margin),
+            floor=None if floor is None else growth(floor),
+            rank=found.p,
+            reason=found.reason,
         )
 
 
-def _verdict(change: float, floor: float | None, rounds: Sequence[Log]) -> tuple[TimeVerdict, float | None, str | None]:
+def _verdict(change: float, floor: float | None, rounds: Sequence[Log]) -> TimeOutcome:
     evidence = ShiftEvidence(
         change,
         floor,
         lambda: paired_ratios.same_direction(rounds, change),
         lambda: paired_ratios.signed_rank(np.concatenate(rounds)),
     )
-    outcome, p = decide(evidence, math.log1p(MIN_EFFECT), RANK_ALPHA)
-    match outcome:
-        case "small":
-            return "unchanged", None, None
-        case "significant":
-            return ("regressed" if change > 0 else "improved"), p, None
-        case "unknown noise":
-            reason = f"fewer than {FEWEST_ROUNDS} rounds do not say how far times move by themselves"
-        case "within noise":
-            reason = f"noise alone reaches {math.expm1(floor or 0.0):.0%}"
-        case "rounds disagree":
-            reason = "the rounds do not all point the same way"
-        case "samples overlap":
-            reason = f"too few pairs point the same way (signed-rank test: p = {p:.2g})"
-    return "noisy", p, reason
+    return verdict(evidence, math.log1p(MIN_EFFECT), REASONS)
 
 
 def _basis(column: PairedColumn, rows: int) -> Basis:

@@ -29,7 +29,8 @@ import numpy as np
 
 from reporter.compare.differences import Gap, Level, TimeVerdict
 from reporter.compare.matching import is_time
-from reporter.compare.times import ABSOLUTE_EFFECT, ALPHA, BEYOND, FEWEST, MIN_EFFECT
+from reporter.compare.time_verdict import growth, ratio
+from reporter.compare.times import ABSOLUTE_EFFECT, ALPHA, FEWEST, MIN_EFFECT
 from reporter.model import Quantity, Reading, Record
 from reporter.stats.level_shifts import (
     FEWEST_OF_LEVEL,
@@ -133,8 +134,8 @@ def _levels(column: LevelColumn, tests: int) -> Iterator[Level]:
             base=1 / values[0] if column.inverse else values[0],
             new=1 / values[1] if column.inverse else values[1],
             relative=column.relative,
-            ratio=math.exp(min(max(change, -BEYOND), BEYOND)),
-            floor=math.expm1(min(float(shift.floor[index]), BEYOND)),
+            ratio=ratio(change),
+            floor=growth(float(shift.floor[index])),
             runs=len(level),
             over=shift.runs,
         )

@@ -31,14 +31,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reporter.compare.differences import Basis, Gap, TimeVerdict, Timing
+from reporter.compare.differences import Basis, Gap, Timing
 from reporter.compare.log_times import Run, between_nights, by_number, count_rounds, noise, run
 from reporter.compare.matching import Pair, alike, is_time
+from reporter.compare.time_verdict import Reasons, TimeOutcome, growth, ratio, verdict
 from reporter.model import Quantity, Reading
 from reporter.stats.noise import Log, Noise
 from reporter.stats.samples import FEWEST_ROUNDS
 from reporter.stats.shifts import agreement, beyond, rank_test, shift
-from reporter.stats.significance import ShiftEvidence, decide
+from reporter.stats.significance import ShiftEvidence
 from reporter.store.history import PastRun
 
 MIN_EFFECT = 0.03
@@ -48,10 +49,13 @@ MOST_ROUNDS = 0.75
 """A network with at least this share of the rounds of the others is compared in the rounds that all have."""
 ALPHA = 0.01
 AGREEING = 0.9
-RANK_ALPHA = 0.01
 INTERVAL = 0.05
-BEYOND = 600.0
 
+REASONS = Reasons(
+    disagree="the rounds of both sides overlap",
+    overlap="the samples of both sides overlap (rank test: p = {p})",
+    rounds="rounds a side",
+)
 TAKEN_OVER = "not measured again since BASE"
 
 Sides = tuple[Reading, Reading]
@@ -172,28 +176,26 @@ def _rows(group: Group, rows: int) -> Iterable[Timing]:
     for index, (name, (base, new)) in enumerate(group.networks.items()):
         change = float(group.changes[index])
         floor = None if floors is None else float(floors[index])
-        judgement, rank, reason = _verdict(group, index, change, floor)
+        found = _verdict(group, index, change, floor)
         low, high = (None, None) if margins is None else (change - margins[index], change + margins[index])
         yield Timing(
             architecture=name,
             machine=group.machine,
             quantity=group.quantity,
-            judgement=judgement,
+            judgement=found.verdict,
             base=base.value or 0.0,
             new=new.value or 0.0,
             relative=group.relative,
-            ratio=_ratio(change),
-            low=None if low is None else _ratio(low),
-            high=None if high is None else _ratio(high),
-            floor=None if floor is None else _growth(floor),
-            rank=rank,
-            reason=reason,
+            ratio=ratio(change),
+            low=None if low is None else ratio(low),
+            high=None if high is None else ratio(high),
+            floor=None if floor is None else growth(floor),
+            rank=found.p,
+            reason=found.reason,
         )
 
 
-def _verdict(
-    group: Group, index: int, change: float, floor: float | None
-) -> tuple[TimeVerdict, float | None, str | None]:
+def _verdict(group: Group, index: int, change: float, floor: float | None) -> TimeOutcome:
     base, new = group.base.medians[index], group.new.medians[index]
     evidence = ShiftEvidence(
         change,
@@ -201,21 +203,7 @@ def _verdict(
         lambda: agreement(base, new, change) >= AGREEING,
         lambda: rank_test(group.base.samples[index], group.new.samples[index] - beyond(base, new, change)),
     )
-    outcome, p = decide(evidence, group.least, RANK_ALPHA)
-    match outcome:
-        case "small":
-            return "unchanged", None, None
-        case "significant":
-            return ("regressed" if change > 0 else "improved"), p, None
-        case "unknown noise":
-            reason = f"fewer than {FEWEST_ROUNDS} rounds a side do not say how far times move by themselves"
-        case "within noise":
-            reason = f"noise alone reaches {_growth(floor or 0.0):.0%}"
-        case "rounds disagree":
-            reason = "the rounds of both sides overlap"
-        case "samples overlap":
-            reason = f"the samples of both sides overlap (rank test: p = {p:.2g})"
-    return "noisy", p, reason
+    return verdict(evidence, group.least, REASONS)
 
 
 def _floors(group: Group, rows: int) -> Log | None:
@@ -228,17 +216,7 @@ def _margins(group: Group, alpha: float) -> Log | None:
     return None if group.noise is None else group.noise.margins(alpha)
 
 
-def _ratio(change: float) -> float:
-    """How many times, from its logarithm; one beyond all measure stays a number."""
-    return math.exp(min(max(change, -BEYOND), BEYOND))
-
-
-def _growth(change: float) -> float:
-    """The same less one, as a share."""
-    return math.expm1(min(change, BEYOND))
-
-
 def _basis(group: Group, rows: int) -> Basis:
     floors = _floors(group, rows)
-    floor = None if floors is None else _growth(float(np.median(floors)))
-    return Basis(group.machine, group.quantity, len(group.networks), group.relative, _ratio(group.common), floor)
+    floor = None if floors is None else growth(float(np.median(floors)))
+    return Basis(group.machine, group.quantity, len(group.networks), group.relative, ratio(group.common), floor)

@@ -95,45 +95,27 @@ def _unpacked(kind: _Kind, root: Path) -> bool:
     return bool(packed)
 
 
+def _dataset(name: str, title: str, kind: _Kind, source: str, classes: int = 10) -> Dataset:
+    return Dataset(name, title, partial(load, kind), source, classes, kind.folder)
+
+
 ENTRIES = (
-    Dataset(
-        name="fashion-mnist",
-        title="Fashion-MNIST",
-        load=partial(load, FASHION_MNIST),
-        folder=FASHION_MNIST.folder,
-        source="Xiao et al., Fashion-MNIST, arXiv 1708.07747",
-        classes=10,
+    _dataset("fashion-mnist", "Fashion-MNIST", FASHION_MNIST, "Xiao et al., Fashion-MNIST, arXiv 1708.07747"),
+    _dataset(
+        "cifar10", "CIFAR-10", _CIFAR10, "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
     ),
-    Dataset(
-        name="cifar10",
-        title="CIFAR-10",
-        load=partial(load, _CIFAR10),
-        folder=_CIFAR10.folder,
-        source="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
-        classes=10,
+    _dataset(
+        "imagenette",
+        "Imagenette, 160 px",
+        _IMAGENETTE,
+        "Howard, Imagenette, a subset of ten classes of ImageNet, github.com/fastai/imagenette",
     ),
-    Dataset(
-        name="imagenette",
-        title="Imagenette, 160 px",
-        load=partial(load, _IMAGENETTE),
-        folder=_IMAGENETTE.folder,
-        source="Howard, Imagenette, a subset of ten classes of ImageNet, github.com/fastai/imagenette",
-        classes=10,
-    ),
-    Dataset(
-        name="flowers102",
-        title="Oxford Flowers 102",
-        load=partial(load, _FLOWERS),
-        folder=_FLOWERS.folder,
-        source="Nilsback & Zisserman, Automated Flower Classification over a Large Number of Classes, ICVGIP 2008",
+    _dataset(
+        "flowers102",
+        "Oxford Flowers 102",
+        _FLOWERS,
+        "Nilsback & Zisserman, Automated Flower Classification over a Large Number of Classes, ICVGIP 2008",
         classes=102,
     ),
-    Dataset(
-        name="oxford-pets",
-        title="Oxford-IIIT Pet",
-        load=partial(load, _PETS),
-        folder=_PETS.folder,
-        source="Parkhi et al., Cats and Dogs, CVPR 2012",
-        classes=37,
-    ),
+    _dataset("oxford-pets", "Oxford-IIIT Pet", _PETS, "Parkhi et al., Cats and Dogs, CVPR 2012", classes=37),
 )
