@@ -188,7 +188,7 @@ def test_ways_side_by_side_in_one_report(tmp_path: Path) -> None:
     russian = (tmp_path / "r" / "report.ru.md").read_text()
     assert "свой файл весов mine.pth, SHA-256" in russian
     assert "own checkpoint" not in russian
-    assert "nothing to measure" in run(*options).stderr
+    assert "nothing to do" in run(*options).stderr
     torch.save(find("resnet18").build(10).state_dict(), path)
     again = run(*options)
     assert again.returncode == 0, again.stderr

@@ -243,7 +243,7 @@ def test_a_worker_that_crashes_in_the_second_round(fault: str, reason: str, tmp_
     then = record(folder).readings[KEY]
     assert (then.samples[: len(first.samples)], len(then.rounds), then.lost) == (first.samples, 3, ())
     quick = call(*options, "--preset", "quick")
-    assert "nothing to measure" in quick.stderr
+    assert "nothing to do" in quick.stderr
 
 
 OLD = Path(__file__).parent / "data" / "resnet18.0.1.0.json"

@@ -99,8 +99,8 @@ def test_the_parent_knows_it_from_what_a_worker_tells(nets: Path) -> None:
         told = json.loads(json.dumps(references.described(reference)))
         entry = roster.described(reference, told)
         loaded = references.load(reference)
-        assert {key: getattr(entry, key) for key in references.TOLD} == {
-            key: getattr(loaded, key) for key in references.TOLD
+        assert {key: getattr(entry, key) for key in references.DESCRIBED} == {
+            key: getattr(loaded, key) for key in references.DESCRIBED
         }
         with pytest.raises(RuntimeError, match="is built in a worker only"):
             entry.build(10)
@@ -246,14 +246,14 @@ def test_a_run_of_ones_own_network(nets: Path, tmp_path: Path) -> None:
 
     command = f"--out DIR --architecture {nets}:ten --metrics {metrics} --preset quick --weights random"
     assert command in (out / "report.md").read_text().replace("\\", "")
-    assert "nothing to measure" in call(*options).stderr
+    assert "nothing to do" in call(*options).stderr
 
 
 @pytest.mark.slow
 def test_a_changed_file_is_measured_anew(nets: Path, tmp_path: Path) -> None:
     options = ("--out", tmp_path / "out", "--architecture", f"{nets}:ten", "--metrics", "size", *QUICK)
     assert "ten parameters" in call(*options).stderr
-    assert "nothing to measure" in call(*options).stderr
+    assert "nothing to do" in call(*options).stderr
     nets.write_text(NETS.format(more="print()"))
     assert "ten parameters" in call(*options).stderr
 

@@ -135,7 +135,7 @@ def test_a_node_that_dies_gives_its_work_to_another(ours: Ours, tmp_path: Path) 
     ours.add()
     lines += told.splitlines()
     assert (process.returncode, out) == (0, ""), told
-    assert any("was lost, counting is begun anew" in line for line in lines), told
+    assert any("was lost, counting is restarted" in line for line in lines), told
 
     after = records(tmp_path / "r")
     assert len(after) == NETWORKS
@@ -165,7 +165,7 @@ def test_an_interrupted_run_leaves_the_cluster_clean(ours: Ours, tmp_path: Path)
     _, rest = process.communicate(timeout=20)
     assert time.monotonic() - begun < 3
     assert process.returncode == 130, (told, rest)
-    assert "goes on from there" in rest
+    assert "rerun the same command to resume" in rest
     assert records(tmp_path / "r")
     end = time.monotonic() + 10
     while workers(ours.mark) and time.monotonic() < end:

@@ -168,7 +168,7 @@ def test_what_a_lost_node_had_delivered_is_not_measured_again(tmp_path: Path) ->
     assert (first.slot.node, first.whole, second.slot.node) == ("a", False, "b")
     assert set(first.job.metrics) == {"size", "structure"}
     assert (outcome.jobs, outcome.failed) == (1, 0)
-    assert "net0: a was lost, counting is begun anew" in told
+    assert "net0: a was lost, counting is restarted" in told
 
 
 def test_the_last_of_its_kind_leaves_rows_that_say_so(tmp_path: Path) -> None:

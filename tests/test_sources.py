@@ -223,6 +223,6 @@ def test_a_network_in_two_files_is_measured_again_when_either_changes(tmp_path: 
     options = ("--out", folder, "--architecture", f"{main}:build", "--metrics", "parameters", "--preset", "quick")
     assert "net parameters" in call(*options).stderr
     beside.write_text("# reformatted\n\n" + BESIDE.format(size=7))
-    assert "nothing to measure" in call(*options).stderr
+    assert "nothing to do" in call(*options).stderr
     beside.write_text(BESIDE.format(size=3))
     assert "net parameters" in call(*options).stderr

@@ -132,7 +132,7 @@ def test_a_run_of_one(tmp_path: Path) -> None:
     assert all(record.value(key) for key in ("parameters", "macs", "latency_cpu", "finetune_top1", "gradient_ratio"))
     assert record.readings["imagenet_top1"].reason == ours.UNPUBLISHED
     assert record.readings["finetune_top1"].detail["weights_reason"] == ours.UNPUBLISHED
-    assert "nothing to measure" in run(*options).stderr
+    assert "nothing to do" in run(*options).stderr
     assert "--architectures timm:test_resnet" in (tmp_path / "report.md").read_text().replace("\\", "")
 
 

@@ -80,7 +80,7 @@ def _labels(found: Nights, language: Language) -> str:
 ENTRIES = (
     Chart(
         "history",
-        "Over the nights",
+        "Run history",
         "Time of each network relative to what all share, night by night, as the deviation from its own "
         "median. A line marks a night from which on the level is another, with the change.",
         draw,

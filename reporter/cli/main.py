@@ -102,9 +102,7 @@ def measure_and_report(
         code = ended
     except KeyboardInterrupt:
         seen.close()
-        printing.message(
-            f"interrupted; what is measured is kept in {request.folder}: the same command goes on from there"
-        )
+        printing.message(f"interrupted; all results so far are in {request.folder}; rerun the same command to resume")
         code = INTERRUPTED
         return code
     finally:
@@ -163,7 +161,7 @@ def _compared(
 
 def _spent(outcome: Outcome, words: str) -> str:
     if not outcome.jobs:
-        return "nothing to measure: all readings are there already"
+        return "nothing to do: all results are up to date"
     failed = f", {outcome.failed} readings failed" if outcome.failed else ""
     failed += f", {outcome.lost} readings lack rounds that failed" if outcome.lost else ""
     inside = outcome.busy / outcome.seconds / outcome.slots

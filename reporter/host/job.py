@@ -9,18 +9,18 @@ from pydantic import BaseModel, ConfigDict
 from reporter.model.settings import Conditions
 
 TURN, STOP = b"turn\n", b"stop\n"
-"""What a worker that is measured in turns with another is told, a line each."""
+"""The lines that a worker of an interleaved measurement receives."""
 USUAL = "build"
-"""A function of this name leaves it to its file to name the network."""
-TOLD = ("name", "family", "year", "paper", "input_size", "variant", "weights", "learning_rate", "label_smoothing",
+"""A function of this name is named after its file."""
+DESCRIBED = ("name", "family", "year", "paper", "input_size", "variant", "weights", "learning_rate", "label_smoothing",
         "auxiliary_loss", "published", "classes", "made_of", "caution")  # fmt: skip
-"""What a worker tells of it, so that the parent knows it without running its code."""
+"""The fields of an `Architecture` that a worker reports to the parent, which does not run the code of the model."""
 
 
 class Job(BaseModel):
     """Some metrics of one architecture on one device, in one fresh process; `round` counts the rounds of timed ones.
 
-    `reference` is how the worker finds the architecture where its name does not tell, FILE.py:NAME.
+    `reference` is FILE.py:NAME or package.module:NAME if the architecture is from elsewhere, else empty.
     """
 
     model_config = ConfigDict(frozen=True)

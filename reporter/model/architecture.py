@@ -19,15 +19,22 @@ Way = Literal["full", "probe", "scratch"]
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network that can be built, and what is to be known of it before it is.
+    """An architecture: how its model is built and trained, and what was published about it.
 
-    `build(classes)` returns the network with random weights and its auxiliary heads; `classes` is how many it is
-    measured with, 0 for as many as `build` gives it unasked. `year` is None where nobody says. `weights` names
-    torchvision's checkpoint for it, where there is one, `unpublished` why there is none. `learning_rate`,
-    `label_smoothing` and `auxiliary_loss` are the parts of the fine-tuning recipe that the architecture decides.
-    `caution` is what a user should read before it is measured, such as which layers are not counted.
-    `reference` is how a worker finds it where its name does not tell, `made_of` what its definition depends on besides
-    the file of `build`. ValueError where it says what no record may hold.
+    Args:
+        build: `build(classes)` returns the model with random weights and its auxiliary heads; 0 classes means as many
+            as it has by default.
+        year: of the paper, None if unknown.
+        input_size: height and width of the images, in pixels.
+        weights: the name of torchvision's weights, None if there are none; `unpublished` is the reason.
+        learning_rate, label_smoothing, auxiliary_loss: the parts of the fine-tuning recipe that depend on it.
+        classes: the number of classes that it is measured with.
+        caution: printed before it is measured, for example which layers are not counted.
+        reference: FILE.py:NAME or package.module:NAME if a worker has to import it from there.
+        made_of: what its definition depends on besides the source of `build`.
+
+    Raises:
+        ValueError: a field has a value that no record may contain.
     """
 
     name: str
@@ -49,7 +56,7 @@ class Architecture:
     caution: str = ""
 
     def __post_init__(self) -> None:
-        """Tells whoever adds a network what is wrong with it, before a record would refuse it."""
+        """Reject values that a record would reject later."""
         for key in self.__dataclass_fields__:
             if not is_allowed(key, getattr(self, key)):
                 raise ValueError(f"Architecture {self.name!r}: {key} must not be {getattr(self, key)!r}")

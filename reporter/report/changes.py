@@ -22,7 +22,7 @@ from reporter.report.markdown import escape
 
 ENGLISH = language(SOURCE)
 SHARED = 0.05
-"""What all networks share is told from so much on."""
+"""Drift that all architectures share is reported above this share."""
 LITTLE = 0.0005
 """A smaller share has no digits of its own."""
 SEVERAL = 3
@@ -50,7 +50,9 @@ def in_markdown(differences: Differences, complaints: Sequence[str] = ()) -> str
     words, known = Words(differences, ENGLISH, complaints), names(differences)
     lines = [f"**{escape(words.headline(), known)}**", "", *(f"- {escape(line, known)}" for line in words.changes())]
     grounds = [f"- {escape(line, known)}" for line in words.grounds()]
-    rests = ["", "<details><summary>What this rests on</summary>", "", *grounds, "", "</details>"] if grounds else []
+    rests = (
+        ["", "<details><summary>Basis of this comparison</summary>", "", *grounds, "", "</details>"] if grounds else []
+    )
     return "\n".join([*lines, *rests]).rstrip()
 
 
@@ -197,7 +199,7 @@ class Words:
             yield self._level(level, self._place(level, machines))
 
     def grounds(self) -> list[str]:
-        """What the comparison rests on, and what it could not say, a sentence for all quantities that share it."""
+        """The basis of the comparison and its limits, one sentence for all metrics that share it."""
         _ = self.language._
         parts: dict[str, dict[str, None]] = {}
         for basis in self.differences.bases:
@@ -264,9 +266,9 @@ class Words:
             message = _("all networks together {change} time: drift, or a change they share; not judged.")
             yield message.format(change=units.change(self.language, basis.common, 1.0))
         if basis.floor is None:
-            yield _("too few rounds to know the noise, so no change is told; --preset standard takes enough.")
+            yield _("too few rounds to estimate the noise: times have no verdict; --preset standard measures enough.")
         else:
-            message = _("{count} compared; a change of one by {floor} would be told from noise.")
+            message = _("{count} compared; a change of one of them by {floor} would be detected.")
             yield message.format(count=count, floor=self._share(basis.floor))
 
     def _gap(self, gap: Gap) -> str:

@@ -110,4 +110,4 @@ def _table(trials: Iterable[Trial], language: Language) -> Table:
         for trial in trials
         for row in trial.answer.rows
     ]
-    return Table("claims", _("The lecture, put to the test"), columns, tuple(rows))
+    return Table("claims", _("Lecture claims, tested"), columns, tuple(rows))

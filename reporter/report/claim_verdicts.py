@@ -13,16 +13,16 @@ from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 
 ClaimVerdict = Literal["true", "noted", "doubtful", "false", "open"]
-"""True; true, with a footnote; in need of a footnote; false; not put to the test for want of evidence."""
+"""`noted`: true with a caveat; `doubtful`: misleading without one; `open`: not tested, because evidence is missing."""
 
 
 class MissingError(Exception):
-    """Evidence that a verdict cannot do without is not there; the text says which."""
+    """Evidence that a verdict requires is missing; the text names it."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One piece of evidence: what it is, what the lecture says of it, what it is, and who says so."""
+    """One piece of evidence: its name, its value in the lecture, its value here, and the source of that value."""
 
     what: str
     lecture: str
@@ -32,7 +32,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Answer:
-    """The verdict, the sentences that explain it, and the evidence that it rests on."""
+    """The verdict, the sentences that explain it, and its evidence."""
 
     verdict: ClaimVerdict
     sentences: tuple[str, ...]

@@ -68,12 +68,12 @@ class Section:
 
 
 def found(comparison: Comparison, language: Language) -> Section:
-    """What was found, and how sure one can be of it."""
+    """Key findings, and how sure one can be of it."""
     _ = language._
     sentences = findings(comparison, language) or [_("Too little was measured to compare anything.")]
     if any("≈" in sentence for sentence in sentences):
         sentences += noise_reasons.causes(comparison, language)
-    return Section("found", _("What was found"), (Items(tuple(sentences)),))
+    return Section("found", _("Key findings"), (Items(tuple(sentences)),))
 
 
 def changed(comparison: BaselineComparison, language: Language) -> Section:
@@ -87,7 +87,7 @@ def changed(comparison: BaselineComparison, language: Language) -> Section:
     if lines := tuple(words.changes()):
         blocks.append(Items(lines))
     if grounds := tuple(words.grounds()):
-        blocks += [Text(language._("What this rests on:")), Items(grounds)]
+        blocks += [Text(language._("This comparison is based on:")), Items(grounds)]
     return Section("changed", language._("What changed"), tuple(blocks))
 
 
@@ -106,12 +106,12 @@ def chapters(placed: Iterable[Placed], language: Language) -> list[Section]:
     titles: dict[Chapter, str] = {
         "timeline": _("The ImageNet timeline"),
         "overview": _("The comparison"),
-        "accuracy": _("Accuracy and its price"),
+        "accuracy": _("Accuracy vs. cost"),
         "size": _("Size and compute"),
         "memory": _("Memory"),
         "time": _("Time"),
         "finetune": _("Fine-tuning"),
-        "history": _("Over the nights"),
+        "history": _("Run history"),
         "more": _("More"),
     }
     inside: dict[Chapter, list[Content]] = {name: [] for name in titles}
@@ -136,7 +136,7 @@ def architectures(comparison: Comparison, language: Language) -> Section:
 
 def claimed(trials: Trials, language: Language) -> Section:
     """What the lecture says, each claim with its verdict and the evidence for it."""
-    return Section("claims", language._("The lecture, put to the test"), (trials,))
+    return Section("claims", language._("Lecture claims, tested"), (trials,))
 
 
 def measured(comparison: Comparison, language: Language) -> Section:
@@ -187,7 +187,7 @@ def failed(comparison: Comparison, complaints: Sequence[str], language: Language
     if complaints:
         left_out = _most(list(complaints), language)
         blocks += [Text(_("Files that are no records and were left out:")), Items(tuple(left_out))]
-    return Section("failed", _("What failed, and why"), tuple(blocks))
+    return Section("failed", _("Failures and warnings"), tuple(blocks))
 
 
 def _broken(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> list[str]:

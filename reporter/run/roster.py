@@ -8,7 +8,7 @@ from functools import cache, partial
 from typing import Any, NoReturn
 
 from reporter.architectures import timm, torchvision
-from reporter.host.job import TOLD
+from reporter.host.job import DESCRIBED
 from reporter.host.questions import Describe, ListTimm, ListTorchvision, WorkerError
 from reporter.model import Architecture, ReporterError
 from reporter.registry.selection import select
@@ -80,7 +80,7 @@ def referred(reference: str, executor: Executor) -> Architecture:
 def described(reference: str, description: dict[str, Any]) -> Architecture:
     """The entry of a model from elsewhere, from what a worker reported of it; only a worker can build it."""
     return Architecture(
-        build=partial(_unbuilt, reference), reference=reference, **{key: description[key] for key in TOLD}
+        build=partial(_unbuilt, reference), reference=reference, **{key: description[key] for key in DESCRIBED}
     )
 
 

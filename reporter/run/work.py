@@ -154,7 +154,7 @@ class Work:
 
     def _lose(self, slot: Slot) -> None:
         task = self.schedule.lose(slot)
-        self.progress.say(f"note: {task.job.architecture}: {slot.node} was lost, {task.job.process} is begun anew")
+        self.progress.say(f"note: {task.job.architecture}: {slot.node} was lost, {task.job.process} is restarted")
         self._running[task].interrupt()
         if task.losses == MOST_LOSSES:
             self.schedule.waiting.remove(task)

@@ -22,7 +22,7 @@ from typing import Any
 from torch import nn
 
 from reporter.architectures.torchvision import discover
-from reporter.host.job import TOLD, USUAL
+from reporter.host.job import DESCRIBED, USUAL
 from reporter.model import Architecture, ReporterError, sources
 from reporter.model.names import nearest
 from reporter.registry.selection import catalog_entries
@@ -81,7 +81,7 @@ def described(reference: str) -> dict[str, Any]:
 
     if layers := packed(on_meta(build)):
         entry = replace(entry, caution=f"packed weights are not counted: {', '.join(layers)}")
-    described = {key: getattr(entry, key) for key in TOLD} | {"made_of": _made_of(reference, entry)}
+    described = {key: getattr(entry, key) for key in DESCRIBED} | {"made_of": _made_of(reference, entry)}
     json.dumps(described, allow_nan=False)
     return described
 
