@@ -189,7 +189,7 @@ def test_a_folder_removed_during_the_run_is_not_made_anew(tmp_path: Path) -> Non
     process = start("--out", tmp_path / "r", "--architectures", "lecture", *SMALL[2:])  # it is still at work then
     for line in process.stderr:
         if line.startswith("["):
-            shutil.rmtree(tmp_path / "r")
+            (tmp_path / "r").rename(tmp_path / "removed")  # at once: a record may be written at this moment
             break
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 2
@@ -351,7 +351,7 @@ def test_ctrl_c_on_a_narrow_terminal(tmp_path: Path) -> None:
         seen += chunk
     os.close(near)
     assert b"Traceback" not in seen
-    assert b"interrupted; what is" in b" ".join(seen.split())
+    assert b"interrupted; all results so far" in b" ".join(seen.split())
 
 
 def _take_terminal() -> None:

@@ -152,7 +152,7 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         why = f"{path}: cannot be written ({error.strerror or error})"
-        raise ReporterError(f"{why}; mend that, and the same command goes on from what is there") from None
+        raise ReporterError(f"{why}; fix this and rerun the same command to resume") from None
 
 
 def set_aside(path: Path) -> Path:
