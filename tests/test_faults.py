@@ -7,7 +7,6 @@ import os
 import pickle
 import pty
 import resource
-import shutil
 import signal
 import subprocess
 import sys
