@@ -17,7 +17,7 @@ LAYERS = (
     ("model",),
     ("host",),
     ("facts",),
-    ("architectures",),
+    ("architectures", "engines"),
     ("registry",),
     ("store",),
     ("documents",),

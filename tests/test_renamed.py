@@ -104,7 +104,7 @@ def test_records_from_before_the_move_are_compared_and_rendered(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("version", ["99.0", "0.10.0", "1.0.0rc1"])
-@pytest.mark.parametrize("more", [{"schema": 2}, {"modes": {}}, {"schema": 2, "modes": {}}], ids=str)
+@pytest.mark.parametrize("more", [{"schema": 3}, {"stages": {}}, {"schema": 3, "stages": {}}], ids=str)
 def test_a_record_of_a_newer_reporter_says_to_upgrade(version: str, more: dict[str, object], tmp_path: Path) -> None:
     found = json.loads(REFERENCE[0].read_text())
     found["environment"]["reporter"] = version
@@ -124,6 +124,6 @@ def test_a_wrong_record_of_this_or_an_older_reporter_says_what_is_wrong(version:
     found = json.loads(REFERENCE[0].read_text())
     found["environment"]["reporter"] = version
     path = tmp_path / REFERENCE[0].name
-    path.write_text(json.dumps(found | {"modes": {}}))
-    with pytest.raises(ReporterError, match=r"modes|environment"):
+    path.write_text(json.dumps(found | {"stages": {}}))
+    with pytest.raises(ReporterError, match=r"stages|environment"):
         record_files.load(path)

@@ -30,6 +30,12 @@ PACKAGES = ("torch", "torchvision", "fvcore", "numpy", "scikit-learn")
 GPU_KIND = ("name", "memory_mib", "mig_profile", "power_limit_w")
 FEATURES = ("avx2", "avx512f", "avx512_vnni", "amx_tile", "asimd", "sve")
 
+INSTRUCTIONS = {
+    "bf16": ("avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"),
+    "fp16": ("avx512_fp16", "amx_fp16", "asimdhp"),
+}
+"""The flags in /proc/cpuinfo with which a processor computes in a precision, on x86 and Arm."""
+
 
 @cache
 def facts() -> dict[str, Any]:
@@ -57,7 +63,8 @@ def key() -> str:
 
 def about() -> dict[str, Any]:
     """What a record says of where it was measured."""
-    return {"machine": key(), "machine_facts": facts(), "environment": versions()}
+    found = facts() | {"native_precisions": native_precisions()}
+    return {"machine": key(), "machine_facts": found, "environment": versions()}
 
 
 def versions() -> dict[str, str]:
@@ -76,6 +83,16 @@ def usable_threads() -> int:
     """Processors that this process may use: its affinity, or fewer by the quota of a control group, rounded up."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, math.ceil(min(cores, cgroups.processors())))
+
+
+@cache
+def native_precisions() -> list[str]:
+    """The precisions besides fp32 that the processor has instructions for; none where they are unknown.
+
+    They are no part of the machine's key: it keeps the form that it had before there were execution modes.
+    """
+    flags = set(_cpuinfo().get("flags", _cpuinfo().get("Features", "")).split())
+    return [precision for precision, any_of in INSTRUCTIONS.items() if flags & set(any_of)]
 
 
 def gpus() -> list[str]:
@@ -153,14 +170,21 @@ def load() -> Load | None:
 
 
 def _processor() -> tuple[str, list[str]]:
+    named = _cpuinfo()
+    if not named:
+        return platform.processor() or platform.machine(), []
+    flags = named.get("flags", named.get("Features", "")).split()
+    return named.get("model name", platform.machine()), [flag for flag in FEATURES if flag in flags]
+
+
+def _cpuinfo() -> dict[str, str]:
+    """The fields of the last processor in /proc/cpuinfo; empty where there is no such file."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.processor() or platform.machine(), []
+        return {}
     fields = (line.partition(":") for line in lines)
-    named = {name.strip(): value.strip() for name, _, value in fields}
-    flags = named.get("flags", named.get("Features", "")).split()
-    return named.get("model name", platform.machine()), [flag for flag in FEATURES if flag in flags]
+    return {name.strip(): value.strip() for name, _, value in fields}
 
 
 def _memory_gib() -> int | None:

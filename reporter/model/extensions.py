@@ -1,9 +1,10 @@
-"""What one file adds: `Dataset`, `Metric`, `Chart` and `Claim` (`Architecture` is in architecture.py)."""
+"""What one file adds: `Dataset`, `Metric`, `Engine`, `Chart`, `Claim` (`Architecture` is in architecture.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -56,6 +57,43 @@ class Metric:
     depends: tuple[str, ...] = ()
     way: Way | None = None
     always: bool = False
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Software that runs a prepared network: `prepare(model, example, precision=..., cache=...)` returns a callable.
+
+    `model` is an evaluating `nn.Module` in eager mode and `example` the images that it will be called with (N x 3 x H x
+    W, in the data type and memory format of the mode). `precision` is "fp32" or one of `precisions`; an engine that
+    converts weights itself gets a fp32 model. `cache` is an empty or earlier used folder for what it prepared. The
+    callable takes such images and returns what the model returns, as tensors on the CPU or the device of `example`.
+    It uses as many threads as torch does at the time of `prepare`, and none of them spins between calls.
+
+    `memory_formats` has `channels_last` where the engine takes it; `modules` are the packages it imports, `extra` the
+    extra of this distribution that installs them. `unavailable()` returns the reason why it cannot be used here besides
+    missing packages, or an empty string. `converts` has the precisions that `prepare` makes itself, for which the model
+    stays fp32.
+    """
+
+    name: str
+    title: str
+    prepare: Callable[..., Callable[[Any], Any]]
+    precisions: tuple[str, ...] = ()
+    memory_formats: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ("cpu",)
+    modules: tuple[str, ...] = ()
+    extra: str = ""
+    converts: tuple[str, ...] = ()
+    unavailable: Callable[[], str] = lambda: ""
+
+    @property
+    def missing(self) -> str:
+        """Why it cannot be used here, with what to install; empty if it can be used."""
+        absent = [module for module in self.modules if find_spec(module) is None]
+        if absent:
+            install = f"install the extra {self.extra!r}, in a checkout pip install '.[{self.extra}]'"
+            return f"{', '.join(absent)} not installed; {install if self.extra else 'install it'}"
+        return self.unavailable()
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ Status = Literal["ok", "noisy", "failed", "oom", "timeout", "skipped", "unsuppor
 Group = Literal["size", "compute", "memory", "latency", "finetune"]
 Better = Literal["lower", "higher", "neither"]
 GROUPS: tuple[Group, ...] = ("size", "compute", "memory", "latency", "finetune")
-SCHEMA = 1
+SCHEMA = 2
+"""Of records: since 2 they have modes. Older ones are read, too."""
+EVIDENCE_SCHEMA = 1
 NOISY_SPREAD = 0.10
 """A time whose rounds lie further apart than this share of the median is noisy; `why_noisy` has the whole rule."""
 WITHIN = "interval within one process only"
@@ -31,6 +33,8 @@ MOST_SAMPLES = 500_000
 """A reading has no more samples than this."""
 DISTURBING = 0.10
 """A foreign load above this share disturbs."""
+SPEEDUP = "speedup_"
+"""How the keys of ratios of times begin: eager over a mode."""
 EFFORT = ("rounds", "seconds", "goal")
 """Conditions that only say how much is sampled: more of it refines a time, it does not replace it."""
 
@@ -59,6 +63,11 @@ class Quantity(Model):
     better: Better
     definition: str
     centre: Literal["median", "mean"] = "median"
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether it is a ratio of two times that were measured in turns."""
+        return self.key.startswith(SPEEDUP)
 
 
 _quantities: dict[Quantity, Quantity] = {}
@@ -226,8 +235,9 @@ class Reading(Model):
 
     @property
     def timed(self) -> bool:
-        """Whether it is a median of times or rates, whose rounds vary."""
-        return self.measured and self.quantity.unit in ("s", "1/s") and self.quantity.centre == "median"
+        """Whether it is a median of times or rates, or of ratios of them, whose rounds vary."""
+        sampled = self.quantity.unit in ("s", "1/s") or self.quantity.is_ratio
+        return self.measured and sampled and self.quantity.centre == "median"
 
     @cached_property
     def levels(self) -> run_medians.Levels:

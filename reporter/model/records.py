@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator, with_config
 from typing_extensions import TypedDict
 
 from reporter.model.fields import MOST, Facts, Name
-from reporter.model.readings import SCHEMA, Model, Number, Reading
+from reporter.model.readings import EVIDENCE_SCHEMA, SCHEMA, Model, Number, Reading
+
+EAGER = "eager"
+"""The mode that is the base of all others: fp32, contiguous, as torch runs it."""
 
 
 class Record(Model):
-    """Everything known of one architecture on one machine; `definition` is the digest of what was built and trained.
+    """Everything measured of one architecture in one mode on one machine.
 
-    `year` is None where nobody says.
+    `mode` is the way of running it: see model/modes.py. `definition` is the digest of the code and weights that were
+    built and trained, `year` None if unknown. In files, the modes of an architecture lie inside its eager record: see
+    store/record_files.py.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_number: int = Field(SCHEMA, alias="schema", strict=True, ge=SCHEMA, le=SCHEMA)
+    schema_number: int = Field(SCHEMA, alias="schema", strict=True, ge=1, le=SCHEMA)
     architecture: Name
+    mode: Name = EAGER
     family: Name
     year: int | None = Field(ge=1, le=MOST["year"])
     paper: str
@@ -37,15 +44,20 @@ class Record(Model):
 
     @model_validator(mode="after")
     def _is_in_order(self) -> Self:
-        for key, reading in self.readings.items():
-            if key != reading.quantity.key:
-                raise ValueError(f"under {key} there is a reading of {reading.quantity.key}")
+        check_keys(self.readings)
         return self
 
     def value(self, key: str) -> float | None:
         """The value of a reading, None where it is missing or failed."""
         reading = self.readings.get(key)
         return reading.value if reading else None
+
+
+def check_keys(readings: Mapping[str, Reading]) -> None:
+    """ValueError where a reading is stored under another key than its own."""
+    for key, reading in readings.items():
+        if key != reading.quantity.key:
+            raise ValueError(f"under {key} there is a reading of {reading.quantity.key}")
 
 
 @with_config(ConfigDict(extra="ignore"))
@@ -79,7 +91,7 @@ class Evidence(Model):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_number: int = Field(SCHEMA, alias="schema", strict=True, ge=SCHEMA, le=SCHEMA)
+    schema_number: int = Field(EVIDENCE_SCHEMA, alias="schema", strict=True, ge=EVIDENCE_SCHEMA, le=EVIDENCE_SCHEMA)
     claim: str
     definition: str
     machine: str

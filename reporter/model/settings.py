@@ -86,6 +86,7 @@ class Settings(BaseModel):
     weights: Weights = "auto"
     checkpoint: tuple[str, ...] = ()
     finetune: tuple[str, ...] = ("full",)
+    modes: tuple[str, ...] = ("default",)
     steps: int | None = Field(None, ge=1)
     seeds: int | None = Field(None, ge=1)
     lang: tuple[str, ...] = ("en",)
@@ -99,7 +100,9 @@ class Settings(BaseModel):
     keep_env: tuple[str, ...] = ()
     """Variables that workers inherit although their names look like credentials."""
 
-    @field_validator("architectures", "metrics", "device", "checkpoint", "finetune", "lang", "keep_env", mode="before")
+    @field_validator(
+        "architectures", "metrics", "device", "checkpoint", "finetune", "modes", "lang", "keep_env", mode="before"
+    )
     @classmethod
     def split(cls, value: object) -> object:
         """A comma list, as on the command line, or a TOML array."""

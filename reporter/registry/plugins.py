@@ -15,7 +15,9 @@ from reporter.host.captured import captured
 from reporter.model import Quantity, ReporterError
 from reporter.model.attempts import attempt
 
-GROUPS = ("reporter.architectures", "reporter.datasets", "reporter.metrics")
+GROUPS = ("reporter.architectures", "reporter.datasets", "reporter.metrics", "reporter.engines")
+WORK = ("build", "load", "measure", "prepare")
+"""The functions of an entry, by kind."""
 _complaints: dict[str, dict[str, None]] = {}
 
 
@@ -78,7 +80,9 @@ def _load(point: EntryPoint, kind: type) -> tuple[Any, ...]:
 
 def _is_whole(entry: Any) -> bool:
     """Whether it has what everybody relies on; what else may be wrong with it, its row says."""
-    work = next((getattr(entry, name) for name in ("build", "load", "measure") if hasattr(entry, name)), None)
+    work = next(
+        (getattr(entry, name) for name in ("build", "load", "measure", "prepare") if hasattr(entry, name)), None
+    )
     named = isinstance(entry.name, str) and bool(entry.name) and ":" not in entry.name
     return named and callable(work) and all(isinstance(each, Quantity) for each in getattr(entry, "quantities", ()))
 

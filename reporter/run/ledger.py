@@ -9,7 +9,18 @@ from pydantic import JsonValue
 
 from reporter.host import files
 from reporter.host.job import Job
-from reporter.model import Architecture, LostRound, Metric, Origin, Reading, Record, ReporterError, Status, absent
+from reporter.model import (
+    SCHEMA,
+    Architecture,
+    LostRound,
+    Metric,
+    Origin,
+    Reading,
+    Record,
+    ReporterError,
+    Status,
+    absent,
+)
 from reporter.model.readings import UNKNOWN, same_conditions
 from reporter.run.request import Progress, Request, moment
 from reporter.store import record_files
@@ -235,7 +246,7 @@ def _of_rounds(reading: Reading, key: str) -> list[JsonValue]:
 def blank(architecture: Architecture, request: Request, about: Mapping[str, Any]) -> Record:
     """A record without readings, of where `about` says."""
     return Record(
-        schema=1,
+        schema=SCHEMA,
         architecture=architecture.name,
         family=architecture.family,
         year=architecture.year,

@@ -19,6 +19,9 @@ from pydantic_core import from_json
 from reporter.host.files import dumps, open_plain, write, writing
 from reporter.model import SCHEMA, Evidence, Record, ReporterError
 from reporter.model.fields import is_plain, legible, plain
+from reporter.model.readings import EVIDENCE_SCHEMA, Model
+from reporter.model.records import EAGER
+from reporter.store.stored_records import STORED, nested, unnested
 from reporter.version import __version__
 
 LARGEST_FILE = 2**24
@@ -26,7 +29,8 @@ LARGEST_FILE = 2**24
 LONGEST_COMPLAINT = 300
 LONGEST_FILE_NAME = 180
 LONGEST_VERSION = 40
-Stored = TypeVar("Stored", Record, Evidence)
+Stored = TypeVar("Stored", bound=Model)
+Found = TypeVar("Found")
 
 
 def record_path(folder: Path, machine: str, architecture: str) -> Path:
@@ -49,10 +53,19 @@ def _file_name(name: str) -> str:
     return quoted.replace(".", "%2E", 1) if quoted.startswith(".") else quoted
 
 
-def save(folder: Path, record: Record) -> None:
-    """Writes a record whole or not at all."""
+def save(folder: Path, record: Record, modes: Iterable[Record] = ()) -> None:
+    """Writes an eager record, with those of other modes inside, whole or not at all."""
     path = record_path(folder, record.machine, record.architecture)
-    write(path, dumps(record.model_dump(mode="json", by_alias=True)))
+    write(path, dumps(nested(record, modes)))
+
+
+def save_all(folder: Path, records: Iterable[Record]) -> None:
+    """Writes the records of several architectures, machines and modes, each pair beside its eager record."""
+    together: dict[tuple[str, str], list[Record]] = {}
+    for record in sorted(records, key=lambda record: record.mode != EAGER):
+        together.setdefault((record.machine, record.architecture), []).append(record)
+    for eager, *modes in together.values():
+        save(folder, eager, modes)
 
 
 def save_evidence(folder: Path, evidence: Evidence) -> None:
@@ -62,11 +75,19 @@ def save_evidence(folder: Path, evidence: Evidence) -> None:
 
 
 def load(path: Path, kind: type[Record] = Record) -> Record:
-    """Reads one record; raises ReporterError with the file's name where it is torn, of another schema or no record."""
-    record = _load(path, kind, "a record")
+    """Reads the eager record of a file; raises ReporterError as `load_modes` does."""
+    return load_modes(path, kind)[0]
+
+
+def load_modes(path: Path, kind: type[Record] = Record) -> list[Record]:
+    """Reads the records of all modes in a file, eager first.
+
+    Raises ReporterError with the file's name where it is torn, of a newer schema or no record.
+    """
+    record = _load(path, STORED[kind], "a record")
     if path.parts[-2:] != record_path(Path(), record.machine, record.architecture).parts[-2:]:
         raise ReporterError(f"{path}: not its record, but that of {record.architecture} on {record.machine}")
-    return record
+    return unnested(record, kind)
 
 
 def load_evidence(path: Path) -> Evidence:
@@ -75,8 +96,14 @@ def load_evidence(path: Path) -> Evidence:
 
 
 def load_all(folder: Path, kind: type[Record] = Record) -> tuple[list[Record], list[str]]:
-    """All records of a results folder, and a line for each file that is none."""
+    """The eager records of a results folder, and a line for each file that is none."""
     return _load_all(folder / "records", partial(load, kind=kind))
+
+
+def load_all_modes(folder: Path, kind: type[Record] = Record) -> tuple[list[Record], list[str]]:
+    """The records of all modes in a results folder, eager before others, and a line for each file that is none."""
+    found, complaints = _load_all(folder / "records", partial(load_modes, kind=kind))
+    return [record for records in found for record in records], complaints
 
 
 def load_all_evidence(folder: Path) -> tuple[dict[str, Evidence], list[str]]:
@@ -85,7 +112,7 @@ def load_all_evidence(folder: Path) -> tuple[dict[str, Evidence], list[str]]:
     return {each.claim: each for each in sorted(found, key=lambda each: each.started)}, complaints
 
 
-def _load_all(folder: Path, read: Callable[[Path], Stored]) -> tuple[list[Stored], list[str]]:
+def _load_all(folder: Path, read: Callable[[Path], Found]) -> tuple[list[Found], list[str]]:
     found, complaints = [], []
     with _uncollected():
         for path in sorted(folder.glob("*/*.json")):
@@ -120,8 +147,6 @@ def _load(path: Path, kind: type[Stored], what: str) -> Stored:
         raise ReporterError(f"{path}: not {what}: {error}") from None
     except OSError as error:
         raise ReporterError(f"{path}: cannot be read: {error.strerror}") from None
-    if found.schema_number != SCHEMA:
-        raise ReporterError(f"{path}: {_other_schema(found.schema_number)}")
     return found
 
 
@@ -137,9 +162,10 @@ def _wrong(content: bytes, error: ValidationError, what: str) -> str:
         found = None
     if newer := _newer_version(found):
         return f"written by reporter {newer}, which is newer than {__version__}; upgrade reporter"
-    number = found.get("schema") if isinstance(found, dict) else SCHEMA
-    if number != SCHEMA:
-        return _other_schema(number)
+    newest = EVIDENCE_SCHEMA if what == "evidence" else SCHEMA
+    number = found.get("schema") if isinstance(found, dict) else newest
+    if not isinstance(number, int) or not 1 <= number <= newest:
+        return f"schema {repr(number)[:20]}, this reporter reads {newest}{' and older' if newest > 1 else ''}"
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     message = legible(": ".join(part for part in (f"not {what}", where, first["msg"]) if part))
@@ -159,10 +185,6 @@ def _numbers(version: str) -> tuple[int, ...]:
     """The numbers that a version begins with: (1, 0) of 1.0rc1."""
     found = re.match(r"\d+(\.\d+)*", version)
     return tuple(map(int, found[0].split("."))) if found else ()
-
-
-def _other_schema(number: object) -> str:
-    return f"schema {repr(number)[:20]}, this reporter reads {SCHEMA}"
 
 
 def append_history(folder: Path, lines: Iterable[dict[str, Any]]) -> bool:

@@ -1,0 +1,109 @@
+"""Execution modes: a memory format, a precision and an engine, joined by `+` in alphabetical order.
+
+`eager` (fp32, contiguous, as torch runs it) is the base of every ratio. An engine without a precision is fp32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from reporter.model.extensions import Engine
+from reporter.model.names import nearest
+from reporter.model.readings import SPEEDUP, Quantity, ReporterError
+from reporter.model.records import EAGER
+
+CHANNELS_LAST = "channels_last"
+PRECISIONS = ("amp", "bf16", "fp16", "int8", "tf32")
+TORCH_PRECISIONS = ("amp", "bf16", "fp16", "tf32")
+"""Those that torch has without an engine."""
+DEFAULT, ALL = "default", "all"
+SETS = (DEFAULT, ALL)
+TIMED_BY_DEFAULT = ("latency_cpu_1thread", "latency_cpu", "latency_cuda")
+"""The times that the sets `default` and `all` take, as far as --metrics asks for them."""
+
+OUTPUT_ERROR = Quantity(
+    key="output_error",
+    title="Output error",
+    unit="1",
+    group="latency",
+    better="lower",
+    definition="The largest absolute difference from the scores of a float64 run, over 8 images and all classes, "
+    "divided by the range of the float64 scores.",
+)
+PREPARE = Quantity(
+    key="prepare_seconds",
+    title="Preparation",
+    unit="s",
+    group="latency",
+    better="lower",
+    definition="Seconds to prepare the network for this mode: conversion, export, compilation and loading, with an "
+    "empty cache.",
+)
+FIRST_CALL = "first_call_seconds"
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A parsed mode; a part that is not named is empty."""
+
+    memory_format: str = ""
+    precision: str = ""
+    engine: str = ""
+
+    @property
+    def name(self) -> str:
+        """The canonical name: its parts in alphabetical order, or `eager`."""
+        return "+".join(sorted(part for part in (self.memory_format, self.precision, self.engine) if part)) or EAGER
+
+
+def parse(text: str, engines: Mapping[str, Engine]) -> Mode:
+    """A mode from parts in any order; ReporterError with what can be joined."""
+    parts = [part for part in dict.fromkeys(each.strip() for each in text.split("+")) if part != EAGER]
+    known = (EAGER, CHANNELS_LAST, *PRECISIONS, *engines)
+    for part in parts:
+        if part not in known:
+            raise ReporterError(f"--modes: unknown mode {part!r}; {nearest(part, [*known, *SETS])}")
+    precisions = [part for part in parts if part in PRECISIONS]
+    named = [part for part in parts if part in engines]
+    if len(precisions) > 1:
+        raise ReporterError(f"--modes: {text!r} has the precisions {' and '.join(precisions)}; name one of them")
+    if len(named) > 1:
+        raise ReporterError(f"--modes: {text!r} has the engines {' and '.join(named)}; name one of them")
+    mode = Mode(
+        CHANNELS_LAST if CHANNELS_LAST in parts else "", precisions[0] if precisions else "", named[0] if named else ""
+    )
+    _check(text, mode, engines)
+    return mode
+
+
+def _check(text: str, mode: Mode, engines: Mapping[str, Engine]) -> None:
+    """ReporterError where an engine cannot be joined with the precision or memory format."""
+    engine = engines.get(mode.engine)
+    taken = (*engine.precisions, *engine.memory_formats) if engine else (*TORCH_PRECISIONS, CHANNELS_LAST)
+    for part in (mode.precision, mode.memory_format):
+        if part and part not in taken:
+            if engine:
+                joined = ", ".join(sorted(taken)) or "nothing"
+                raise ReporterError(f"--modes: {text!r} cannot be run: {engine.name} can be joined with {joined}")
+            able = sorted(name for name, each in engines.items() if part in each.precisions)
+            raise ReporterError(f"--modes: {text!r} cannot be run: {part} needs an engine: {', '.join(able) or 'none'}")
+
+
+def canonical(texts: Collection[str], engines: Mapping[str, Engine]) -> tuple[str, ...]:
+    """The modes of a list by their canonical names, without repetition; the names of sets stay."""
+    found = [text if text in SETS else parse(text, engines).name for text in texts]
+    return tuple(dict.fromkeys(found))
+
+
+def speedup(quantity: Quantity) -> Quantity:
+    """The quantity of the ratio of eager to a mode for a time or rate: above 1 the mode is faster."""
+    return Quantity(
+        key=SPEEDUP + quantity.key,
+        title=f"Speedup, {quantity.title}",
+        unit="1",
+        group="latency",
+        better="higher",
+        definition=f"{quantity.title}: eager divided by this mode, both measured in turns in one process, with the "
+        "95 % interval over rounds. Above 1 the mode is faster.",
+    )

@@ -1,0 +1,76 @@
+"""Which execution modes a run measures, and what can be used on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from reporter.model import Engine
+from reporter.model.modes import ALL, CHANNELS_LAST, DEFAULT, PRECISIONS, SETS, Mode, canonical, parse
+from reporter.model.records import EAGER
+from reporter.registry.catalog import collect
+
+ON_GPU = ("bf16", "fp16", "tf32", "amp")
+"""Precisions that a GPU computes natively."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of device: `cpu` or an accelerator, and the precisions besides fp32 that it computes natively."""
+
+    device: str
+    native: tuple[str, ...] = ()
+
+
+def engines() -> dict[str, Engine]:
+    """All engines, installed or not, by name."""
+    return collect("reporter.engines", Engine)
+
+
+def checked(names: Collection[str]) -> tuple[str, ...]:
+    """The names of --modes in canonical form; ReporterError where one is unknown or cannot be joined."""
+    return canonical(names, engines())
+
+
+def resolve(names: Iterable[str], kind: Kind) -> tuple[str, ...]:
+    """The modes to measure on a kind of device, without `eager`; the sets are replaced by what they contain there."""
+    found: dict[str, None] = {}
+    for name in names:
+        for each in in_set(name, kind) if name in SETS else (name,):
+            if each != EAGER:
+                found[each] = None
+    return tuple(found)
+
+
+def in_set(name: str, kind: Kind) -> tuple[str, ...]:
+    """The modes of a set on a kind of device, as far as they can be used there."""
+    if name == DEFAULT:
+        wanted = [CHANNELS_LAST, f"bf16+{CHANNELS_LAST}", *(["tf32"] if kind.device != "cpu" else [])]
+    else:
+        assert name == ALL
+        wanted = [CHANNELS_LAST, *PRECISIONS, *(f"{each}+{CHANNELS_LAST}" for each in ("amp", "bf16", "fp16"))]
+        wanted += [engine.name for engine in engines().values()]
+        wanted += [f"{precision}+{engine.name}" for engine in engines().values() for precision in engine.precisions]
+    known = engines()
+    parsed = (parse(each, known) for each in wanted if each not in ("int8", f"int8+{CHANNELS_LAST}"))
+    return tuple(mode.name for mode in parsed if not obstacle(mode, kind, known) and not emulated(mode, kind))
+
+
+def obstacle(mode: Mode, kind: Kind, known: Mapping[str, Engine]) -> str:
+    """Why a mode cannot be measured on a kind of device; empty if it can."""
+    if mode.precision == "tf32" and kind.device == "cpu":
+        return "tf32 is a precision of GPUs"
+    engine = known.get(mode.engine)
+    if engine is None:
+        return ""
+    if kind.device not in engine.devices:
+        return f"{engine.title} runs on {', '.join(engine.devices)}"
+    return engine.missing
+
+
+def emulated(mode: Mode, kind: Kind) -> str:
+    """Why a mode is slower than it could be: the device has no instructions for its precision; empty if it has."""
+    needed = "bf16" if mode.precision == "amp" and kind.device == "cpu" else mode.precision
+    if needed in ("", "int8") or needed in kind.native:
+        return ""
+    return f"emulated: this processor has no {needed} instructions"

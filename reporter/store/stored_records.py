@@ -1,0 +1,61 @@
+"""How records lie in a file: the eager record of an architecture, with the readings of its other modes inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Self
+
+from pydantic import ConfigDict, model_validator
+
+from reporter.model import SCHEMA, ComparedRecord, Reading, Record
+from reporter.model.fields import Name
+from reporter.model.readings import Model
+from reporter.model.records import ComparedReading, check_keys
+
+
+class StoredMode(Model):
+    """What a record has besides the eager one's fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    readings: dict[str, Reading] = {}
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        check_keys(self.readings)
+        return self
+
+
+class ComparedMode(StoredMode):
+    readings: dict[str, ComparedReading] = {}  # type: ignore[assignment]
+
+
+class StoredRecord(Record):
+    """The record of a file."""
+
+    modes: dict[Name, StoredMode] = {}
+
+
+class StoredComparedRecord(ComparedRecord):
+    """The record of a file with no more than a comparison looks at."""
+
+    modes: dict[Name, ComparedMode] = {}
+
+
+Stored = StoredRecord | StoredComparedRecord
+STORED: dict[type[Record], type[Stored]] = {Record: StoredRecord, ComparedRecord: StoredComparedRecord}
+
+
+def nested(eager: Record, modes: Iterable[Record] = ()) -> dict[str, Any]:
+    """The JSON object of a file; `modes` are the records of the same architecture in other modes."""
+    content = eager.model_dump(mode="json", by_alias=True, exclude={"mode"})
+    inside = {each.mode: {"readings": each.model_dump(mode="json", include={"readings"})["readings"]} for each in modes}
+    return {**content, "schema": SCHEMA, **({"modes": inside} if inside else {})}
+
+
+def unnested(stored: Stored, kind: type[Record]) -> list[Record]:
+    """The records of a file, eager first; what they share is one object."""
+    shared = {name: getattr(stored, name) for name in kind.model_fields if name != "mode"}
+    eager = kind.model_construct(**shared)
+    others = (eager.model_copy(update={"mode": name, "readings": mode.readings}) for name, mode in stored.modes.items())
+    return [eager, *others]
