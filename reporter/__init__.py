@@ -9,7 +9,7 @@ From the name of an architecture to a row of the report:
     run/ledger.py           adds each reading to the `Record` of its architecture and saves it (store/record_files.py)
     report/build.py         loads the records, compares them (comparison.py), and renders charts/, tables/ and claims/
 
-To add an architecture, a data set, a metric, an engine, a chart, a table, a claim or a language, add a file to a folder:
+To add an architecture, a data set, a metric, an engine, a chart, a table, a claim or a language, add one file:
 
     architectures/ datasets/ metrics/ engines/ charts/ tables/ claims/ languages/    see the docstring of each folder
     facts/          published figures with their sources, as CSV and TOML

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from reporter.model.extensions import Engine
 from reporter.model.names import nearest
 from reporter.model.readings import SPEEDUP, Quantity, ReporterError
-from reporter.model.records import EAGER
+from reporter.model.records import EAGER, Record
 
 CHANNELS_LAST = "channels_last"
 PRECISIONS = ("amp", "bf16", "fp16", "int8", "tf32")
@@ -107,3 +107,15 @@ def speedup(quantity: Quantity) -> Quantity:
         definition=f"{quantity.title}: eager divided by this mode, both measured in turns in one process, with the "
         "95 % interval over rounds. Above 1 the mode is faster.",
     )
+
+
+def is_wrong(record: Record) -> bool:
+    """Whether the output of a mode differs from float64 by more than its precision explains; it is never ranked.
+
+    `output_error` has the limit in its detail, under `limit`.
+    """
+    reading = record.readings.get(OUTPUT_ERROR.key)
+    limit = reading.detail.get("limit") if reading else None
+    if reading is None or reading.value is None or not isinstance(limit, int | float):
+        return False
+    return reading.value > limit
