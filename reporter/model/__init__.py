@@ -4,7 +4,7 @@ Extension files and plug-ins import these names from here.
 """
 
 from reporter.model.architecture import Architecture, Way
-from reporter.model.extensions import Chart, Claim, Dataset, Engine, Metric, absent, exact
+from reporter.model.extensions import Chart, Claim, Dataset, Engine, Inference, Metric, absent, exact
 from reporter.model.readings import (
     DISTURBING,
     EFFORT,
@@ -44,6 +44,7 @@ __all__ = [
     "Engine",
     "Evidence",
     "Group",
+    "Inference",
     "LostRound",
     "Metric",
     "Number",

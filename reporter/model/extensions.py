@@ -37,6 +37,14 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Inference:
+    """How a metric of time runs the network: with one thread or all, and one image or a batch of `throughput_batch`."""
+
+    one_thread: bool = False
+    batched: bool = False
+
+
+@dataclass(frozen=True)
 class Metric:
     """How quantities are measured: `measure(subject)` yields a `Reading` for each.
 
@@ -45,7 +53,8 @@ class Metric:
     `device` is where it is taken: on the CPU, on a GPU, on the faster of those that were chosen (`any`), or on none,
     because it counts. `depends` names the conditions besides the machine that its readings depend on; `way` is the word
     of --finetune that asks for it, where it needs one. `always`: taken in every run, whatever --metrics names, because
-    it is looked up and costs no measuring time.
+    it is looked up and costs no measuring time. `inference` is there if it is the time of an inference, which can be
+    measured in every execution mode.
     """
 
     name: str
@@ -57,6 +66,7 @@ class Metric:
     depends: tuple[str, ...] = ()
     way: Way | None = None
     always: bool = False
+    inference: Inference | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from reporter.model import Engine
 from reporter.model.modes import ALL, CHANNELS_LAST, DEFAULT, PRECISIONS, SETS, Mode, canonical, parse
@@ -74,3 +76,17 @@ def emulated(mode: Mode, kind: Kind) -> str:
     if needed in ("", "int8") or needed in kind.native:
         return ""
     return f"emulated: this processor has no {needed} instructions"
+
+
+def conditions_of(mode: str) -> dict[str, Any]:
+    """What the readings of a mode depend on besides those of eager: the version of its engine."""
+    engine = engines().get(parse(mode, engines()).engine)
+    versions = {module: _version(module) for module in engine.modules} if engine else {}
+    return {"engine": versions} if versions else {}
+
+
+def _version(module: str) -> str:
+    try:
+        return version(module)
+    except PackageNotFoundError:
+        return "not installed"

@@ -17,6 +17,7 @@ from reporter.model.names import nearest
 from reporter.model.settings import UNRECORDED, Settings
 from reporter.registry import plugins
 from reporter.registry.catalog import collect
+from reporter.registry.execution_modes import checked
 from reporter.registry.selection import dataset, images, own_checkpoints, sets
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.ledger import NOT_ASKED
@@ -97,6 +98,7 @@ def _request(
         devices=devices,
         conditions=settings.conditions().model_copy(update=found),
         images=data,
+        modes=checked(settings.modes),
         settings=settings.model_dump(mode="json", exclude=UNRECORDED),
         timeout=settings.timeout or TIMEOUTS[settings.preset],
         fresh=settings.fresh,

@@ -16,6 +16,7 @@ from reporter.host import machine
 from reporter.host.fingerprints import Images
 from reporter.host.job import Job
 from reporter.model import Architecture, Claim, Evidence, Metric, Reading
+from reporter.model.records import EAGER
 from reporter.model.settings import Conditions
 
 RECORDED = (
@@ -42,7 +43,7 @@ class Progress(Protocol):
         """A job starts."""
 
     def reading(self, architecture: str, reading: Reading) -> None:
-        """A reading is complete and saved."""
+        """A reading is complete and saved; an architecture in another mode than eager is named with it."""
 
     def end(self, job: Job, seconds: float, opening: float = 0.0) -> None:
         """The job is over; of its seconds those of the opening were spent on loading torch for its round."""
@@ -79,6 +80,8 @@ class Request:
     budget: float | None = None
     """Seconds for all measurements together."""
     gpus: Sequence[str] = ()
+    modes: Sequence[str] = (EAGER,)
+    """Execution modes and sets of them, as they were asked for, by their canonical names."""
     about: Mapping[str, Any] = field(default_factory=machine.about)
     images: Images = field(default_factory=Images)
     """The files of the data set."""

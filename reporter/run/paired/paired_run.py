@@ -15,7 +15,8 @@ from reporter.host.job import Job
 from reporter.model import LostRound, Metric, Origin, Quantity, Reading, Record, ReporterError, Verdict, absent
 from reporter.model.fields import DEFAULT_MALLOC
 from reporter.run.costs import USUAL_SPEED, Costs
-from reporter.run.ledger import blank, joined, with_loss
+from reporter.run.joined_rounds import joined, with_loss
+from reporter.run.ledger import blank
 from reporter.run.paired import interleaving
 from reporter.run.paired.imports import OPTIONS, check
 from reporter.run.paired.interleaving import Side
