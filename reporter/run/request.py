@@ -116,7 +116,8 @@ class Request:
 
 @dataclass
 class Outcome:
-    """What a run did: seconds in all, inside measuring calls, on building networks; and what did not succeed.
+    """What a run did: seconds in all, inside measuring calls, on building networks, on preparing execution modes and on
+    checking their outputs; and what did not succeed.
 
     `failed` counts readings without a number, `lost` those with fewer rounds than asked for because some failed;
     `slots` is how many jobs ran at a time, `foreign` the largest share of the processors that other programs kept busy
@@ -126,6 +127,8 @@ class Outcome:
     seconds: float = 0.0
     busy: float = 0.0
     building: float = 0.0
+    preparing: float = 0.0
+    checking: float = 0.0
     jobs: int = 0
     failed: int = 0
     lost: int = 0

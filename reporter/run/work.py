@@ -67,6 +67,8 @@ class Measurement:
         if "reading" not in message:
             self.outcome.busy += message["busy"]
             self.outcome.building += message["building"]
+            self.outcome.preparing += message.get("preparing", 0.0)
+            self.outcome.checking += message.get("checking", 0.0)
             return
         reading = Reading.model_validate(message["reading"])
         mode = message.get("mode", EAGER)

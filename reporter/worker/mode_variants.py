@@ -47,7 +47,7 @@ def converted(network: nn.Module, mode: Mode, form: Form) -> tuple[nn.Module, Fo
     with torch.inference_mode(False):
         made = copy.deepcopy(network).to(dtype=dtype) if dtype != form.dtype else copy.deepcopy(network)
         if mode.memory_format == CHANNELS_LAST:
-            made = made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            made = made.to(memory_format=torch.channels_last)
     return made, Form(dtype, layout)
 
 
@@ -105,5 +105,3 @@ def tf32() -> Iterator[None]:
 def without_gradients() -> AbstractContextManager[Any]:
     """Inference mode, for every call of a variant."""
     return torch.inference_mode()
-
-
