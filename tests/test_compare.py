@@ -52,7 +52,7 @@ def scaled(made: list[Record], factor: float, key: str = LATENCY.key) -> list[Re
 
 
 def verdicts(found: Differences) -> dict[str, str]:
-    return {timing.architecture: timing.judgement for timing in found.timings}
+    return {timing.architecture: timing.verdict for timing in found.timings}
 
 
 @given(SEEDS)
@@ -83,8 +83,8 @@ def test_swapping_the_sides_swaps_regressed_and_improved(one: int, two: int, fac
 def test_a_change_is_told_beside_less_noise(ratio: float, told: str) -> None:
     """Noise of 25 % upwards is 20 % downwards: a network that is 23 % faster is beyond it, and has to read so."""
     found = compare(simulated(1), simulated(2))
-    judgement = "regressed" if ratio > 1 else "improved"
-    timing = replace(found.timings[0], judgement=judgement, ratio=ratio, floor=0.25)
+    verdict = "regressed" if ratio > 1 else "improved"
+    timing = replace(found.timings[0], verdict=verdict, ratio=ratio, floor=0.25)
     text = in_words(replace(found, timings=(timing,)))
     beside = "25.0" if ratio > 1 else "20.0"
     assert re.findall(r"([+−]\d+ %) time relative to.*noise reaches ([\d.]+) %", text) == [(told, beside)]

@@ -182,7 +182,7 @@ def _rows(group: Group, rows: int) -> Iterable[Timing]:
             architecture=name,
             machine=group.machine,
             quantity=group.quantity,
-            judgement=found.verdict,
+            verdict=found.verdict,
             base=base.value or 0.0,
             new=new.value or 0.0,
             relative=group.relative,

@@ -150,7 +150,7 @@ def _remaining(
         row = rows.get((before.kind, before.architecture, before.metric, before.machine))
         if row is None:
             yield before.model_copy(update={"reason": "not compared in this run"})
-        elif row.judgement == "noisy" and row.ratio > 1 + MIN_EFFECT:
+        elif row.verdict == "noisy" and row.ratio > 1 + MIN_EFFECT:
             why = row.reason if isinstance(row, Timing) else None
             reason = f"now within noise: {why}" if why else "now within noise"
             yield _slower(row, before.since).model_copy(update={"reason": reason})

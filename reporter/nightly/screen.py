@@ -140,7 +140,7 @@ def _reasons(night: NightlyComparison) -> list[str]:
     for row in found.timings:
         if row.floor is None and row.base != row.new:
             without_verdict.setdefault("too few rounds; --preset standard measures enough", set()).add(row.architecture)
-        elif row.judgement == "noisy":
+        elif row.verdict == "noisy":
             without_verdict.setdefault("moved, but within noise", set()).add(row.architecture)
     return [*made, *(f"times of {and_more(sorted(who), ENGLISH)} ({why})" for why, who in without_verdict.items())]
 

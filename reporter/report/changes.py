@@ -236,7 +236,7 @@ class Words:
     def _timing(self, timing: Timing, name: str) -> FindingLine:
         _, quantity = self.language._, timing.quantity
         old, new = (units.words(self.language, quantity, value) for value in (timing.base, timing.new))
-        slower = timing.judgement == "regressed"
+        slower = timing.verdict == "regressed"
         message = (
             _("{change} time relative to the others ({old} → {new}; noise reaches {floor})")
             if timing.relative
