@@ -274,7 +274,7 @@ def test_history_raises_the_floor_where_nights_differ_more_than_rounds() -> None
 def test_history_of_the_same_readings_is_one_run() -> None:
     one = past(times(np.random.default_rng(3), STANDARD, {}), 0)
     nights = [replace(one, moment=f"2025-12-{night:02}T00:00:00+00:00") for night in range(1, 10)]
-    assert log_times.between_nights(nights, "made-up", LATENCY.key, NETWORKS) is None
+    assert log_times.history_noise(nights, "made-up", LATENCY.key, NETWORKS) is None
 
 
 def test_the_run_that_is_compared_is_not_part_of_its_noise() -> None:

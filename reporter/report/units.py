@@ -37,8 +37,8 @@ def scale(quantity: Quantity, values: Iterable[float | None]) -> Scale:
         return PERCENT
     if quantity.unit in ("B", "1/s"):
         return MEBIBYTES if quantity.unit == "B" else RATE
-    known = [abs(value) for value in values if value]
-    middle = median(known) if known else 1.0
+    magnitudes = [abs(value) for value in values if value]
+    middle = median(magnitudes) if magnitudes else 1.0
     choices = SECONDS if quantity.unit == "s" else COUNTS
     return next((choice for choice in choices if middle >= choice.factor), choices[-1])
 
