@@ -3,7 +3,7 @@
 Extension files and plug-ins import these names from here.
 """
 
-from reporter.model.architecture import Architecture, Way
+from reporter.model.architecture import Architecture, FinetuningMode
 from reporter.model.extensions import Chart, Claim, Dataset, Metric, absent, exact
 from reporter.model.readings import (
     DISTURBING,
@@ -42,6 +42,7 @@ __all__ = [
     "ComparedRecord",
     "Dataset",
     "Evidence",
+    "FinetuningMode",
     "Group",
     "LostRound",
     "Metric",
@@ -54,7 +55,6 @@ __all__ = [
     "Status",
     "UnsupportedError",
     "Verdict",
-    "Way",
     "absent",
     "exact",
 ]
