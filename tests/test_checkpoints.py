@@ -92,7 +92,7 @@ def test_weights_of_ones_own_are_loaded_and_told(tmp_path: Path) -> None:
     assert network.fc.weight.shape == (10, 512)
     assert told["weights"] == f"own checkpoint mine.pth, SHA-256 {digest(path)[:12]}…"
     assert told["checkpoint"] == {"file": "mine.pth", "sha256": digest(path), "source": "Trained by me, on my images."}
-    scratch, told = learner(started(path), 10, seed=0, way="scratch")
+    scratch, told = learner(started(path), 10, seed=0, mode="scratch")
     assert not torch.equal(scratch.conv1.weight, state["conv1.weight"])
     assert (told["weights"], "checkpoint" in told) == ("random", False)
 

@@ -24,16 +24,16 @@ def chosen(folder: Path, limits: Mapping[str, float]) -> dict[str, Any]:
     """Which networks fit, are undecided, lack a value or are above which limit, JSON-able."""
     records, complaints = record_files.load_all(folder)
     comparison = compare(records)
-    known = candidates(comparison)
-    found = choose(known, limits)
+    networks = candidates(comparison)
+    found = choose(networks, limits)
     missing = [{k: why for k, why in each.reasons.items() if k in limits} for each in found.unknown]
     return {
         "machine": comparison.machines[0],
         "limits": dict(limits),
         "order": ORDER,
         "coverage": comparison.coverage._asdict(),
-        "unreliable": unreliable(known, limits or CRITERIA),
-        "within_one_process": within(known, limits or CRITERIA),
+        "unreliable": unreliable(networks, limits or CRITERIA),
+        "within_one_process": within(networks, limits or CRITERIA),
         "fits": [_row(each) for each in found.fits],
         "undecided": [{**_row(each), "straddles": each.straddling(limits)} for each in found.undecided],
         "unknown": [{**_row(each), "reasons": why} for each, why in zip(found.unknown, missing, strict=True)],
@@ -76,8 +76,8 @@ def _row(each: Candidate) -> dict[str, Any]:
     source = None if each.accuracy.top1 is None else "paper" if each.accuracy.paper else "weights"
     about = {"architecture": each.record.architecture, "family": each.record.family, "year": each.record.year}
     figures = {key: _figure(figure) for key, figure in each.figures.items()}
-    known = {"input_size": each.record.input_size, "imagenet_top1": each.accuracy.top1, "source": source}
-    return {**about, **known, "values": each.values, "figures": figures}
+    compared = {"input_size": each.record.input_size, "imagenet_top1": each.accuracy.top1, "source": source}
+    return {**about, **compared, "values": each.values, "figures": figures}
 
 
 def _figure(figure: LimitedValue) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from reporter.model import Number, Quantity
@@ -11,6 +12,9 @@ from reporter.model.settings import FailOn
 
 Kind = Literal["exact", "failed", "removed", "recovered", "new", "information"]
 TimeVerdict = Literal["regressed", "improved", "unchanged", "noisy"]
+Stored = Annotated[TimeVerdict, Field(validation_alias="judgement", serialization_alias="judgement")]
+"""A verdict, which files contain under the key `judgement`."""
+
 BROKEN: tuple[Kind, ...] = ("exact", "failed", "removed")
 """What `--fail-on exact` fails on."""
 
@@ -28,14 +32,14 @@ class Change:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(populate_by_name=True))
 class TimeChange:
     """The verdict on a time: `ratio` is new time over old, without what all architectures share if it is `relative`."""
 
     architecture: str
     machine: str
     quantity: Quantity
-    judgement: TimeVerdict
+    verdict: Stored
     base: float
     new: float
     relative: bool
@@ -104,12 +108,12 @@ class Differences:
     def of(self, kind: Kind) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.kind == kind)
 
-    def with_verdict(self, judgement: TimeVerdict) -> tuple[Timing, ...]:
-        return tuple(timing for timing in self.timings if timing.judgement == judgement)
+    def with_verdict(self, verdict: TimeVerdict) -> tuple[Timing, ...]:
+        return tuple(timing for timing in self.timings if timing.verdict == verdict)
 
     def above_level(self) -> tuple[Level, ...]:
         """The times that are slower than their level."""
-        return tuple(level for level in self.levels if level.judgement == "regressed")
+        return tuple(level for level in self.levels if level.verdict == "regressed")
 
     @property
     def changed(self) -> bool:

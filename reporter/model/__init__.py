@@ -3,7 +3,7 @@
 Extension files and plug-ins import these names from here.
 """
 
-from reporter.model.architecture import Architecture, Way
+from reporter.model.architecture import Architecture, FinetuningMethod
 from reporter.model.extensions import Chart, Claim, Dataset, Engine, Inference, Metric, absent, exact
 from reporter.model.readings import (
     DISTURBING,
@@ -43,6 +43,7 @@ __all__ = [
     "Dataset",
     "Engine",
     "Evidence",
+    "FinetuningMethod",
     "Group",
     "Inference",
     "LostRound",
@@ -56,7 +57,6 @@ __all__ = [
     "Status",
     "UnsupportedError",
     "Verdict",
-    "Way",
     "absent",
     "exact",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from reporter.model import sources
-from reporter.model.architecture import Way
+from reporter.model.architecture import FinetuningMethod
 from reporter.model.readings import Number, Quantity, Reading, Status
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ class Metric:
     `subject` is a `reporter.worker.subject.Subject`: the model, its inputs, the device and the conditions.
     Metrics with the same `process` share one fresh process; a `timed` one is repeated in rounds over all architectures.
     `device` is where it is taken: on the CPU, on a GPU, on the faster of those that were chosen (`any`), or on none,
-    because it counts. `depends` names the conditions besides the machine that its readings depend on; `way` is the word
-    of --finetune that asks for it, where it needs one. `always`: taken in every run, whatever --metrics names, because
-    it is looked up and costs no measuring time. `inference` is there if it is the time of an inference, which can be
-    measured in every execution mode.
+    because it counts. `depends` names the conditions besides the machine that its readings depend on; `finetuning` is
+    the mode of --finetune that asks for it, where it needs one. `always`: taken in every run, whatever --metrics names,
+    because it is looked up and costs no measuring time. `inference` is there if it is the time of an inference, which
+    can be measured in every execution mode.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Metric:
     device: Literal["cpu", "cuda", "any", "none"] = "none"
     timed: bool = False
     depends: tuple[str, ...] = ()
-    way: Way | None = None
+    finetuning: FinetuningMethod | None = None
     always: bool = False
     inference: Inference | None = None
 

@@ -42,7 +42,7 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     if planned is None:
         progress.plan(jobs, outcome.slots, costs.total)
     for notice in filter(None, (*notices, *(ledger.notice for ledger in ledgers.values()))):
-        progress.say(f"note: {notice}")
+        progress.note(f"note: {notice}")
     try:
         if planned:
             budget.gather(request, planned, executor, progress, outcome)
@@ -58,7 +58,7 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
         now = moment()
         measured = [ledger for ledger in ledgers.values() if ledger.spent]
         if record_files.append_history(request.folder, (ledger.history(now) for ledger in measured)):
-            progress.say(f"note: {request.folder / 'history.jsonl'}: the last line was cut short and does not count")
+            progress.note(f"note: {request.folder / 'history.jsonl'}: the last line was cut short and does not count")
     outcome.failed += sum(ledger.failed() for ledger in ledgers.values())
     records = (record for ledger in ledgers.values() if ledger.spent for record in ledger.records.values())
     timed = (reading for record in records for reading in record.readings.values())

@@ -148,7 +148,9 @@ class Ledger:
         before = self._of(mode).readings.get(key) if job.round else None
         if before and before.measured and not reading.measured:
             reason = reading.reason or ""
-            progress.say(f"note: {job.architecture} {key}: round {job.round + 1} was lost ({reading.status}: {reason})")
+            progress.note(
+                f"note: {job.architecture} {key}: round {job.round + 1} was lost ({reading.status}: {reason})"
+            )
             lost = LostRound(number=job.round, status=reading.status, reason=reason, origin=origin)
             reading = with_loss(before, lost)
         else:

@@ -39,17 +39,17 @@ class Progress(Protocol):
     def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
         """All jobs of the run and how many run at a time, again where that changed; `estimate` is for those left."""
 
-    def begin(self, job: Job) -> None:
+    def job_started(self, job: Job) -> None:
         """A job starts."""
 
     def reading(self, architecture: str, reading: Reading) -> None:
         """A reading is complete and saved; an architecture in another mode than eager is named with it."""
 
-    def end(self, job: Job, seconds: float, opening: float = 0.0) -> None:
-        """The job is over; of its seconds those of the opening were spent on loading torch for its round."""
+    def job_finished(self, job: Job, seconds: float, opening: float = 0.0) -> None:
+        """A job is finished; `opening` are those of its seconds that were spent on loading torch for its round."""
 
-    def say(self, line: str) -> None:
-        """Something happened that one should know."""
+    def note(self, line: str) -> None:
+        """A message for the user."""
 
     def claim(self, evidence: Evidence) -> None:
         """The evidence for a claim is saved."""

@@ -99,12 +99,12 @@ class Measurement:
             verdict = Verdict("skipped", CUT_OFF)
         self._give_up(verdict if failed else Verdict("failed", "the worker ended before it"))
         self.ledger.spend(self.job.process, seconds, usual=not (opens or failed))
-        self.progress.end(self.job, seconds, costs.learn(self.job, seconds, opens=opens, failed=failed))
+        self.progress.job_finished(self.job, seconds, costs.learn(self.job, seconds, opens=opens, failed=failed))
 
     def skip(self, costs: Costs) -> None:
         """Ends a job of which nothing remains; nothing will of its later rounds."""
         costs.learn(self.job, 0.0, failed=True)
-        self.progress.end(self.job, 0.0)
+        self.progress.job_finished(self.job, 0.0)
 
     def _wanted(self) -> Iterator[tuple[Place, tuple[str, Quantity]]]:
         """What the job measures: the metric and quantity by mode and key."""
@@ -162,7 +162,7 @@ class Work:
     def _start_due(self) -> None:
         while due := self.schedule.due(self.executor.slots):
             slot, task = due
-            self.progress.begin(task.job)
+            self.progress.job_started(task.job)
             measurement = self._measurement(task)
             measurement.start(self.schedule.limit)
             if job := measurement.remaining:
@@ -201,7 +201,7 @@ class Work:
 
     def _lose(self, slot: Slot) -> None:
         task = self.schedule.lose(slot)
-        self.progress.say(f"note: {task.job.architecture}: {slot.node} was lost, {task.job.process} is restarted")
+        self.progress.note(f"note: {task.job.architecture}: {slot.node} was lost, {task.job.process} is restarted")
         self._running[task].interrupt()
         if task.losses == MOST_LOSSES:
             self.schedule.waiting.remove(task)

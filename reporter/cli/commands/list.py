@@ -18,11 +18,11 @@ def list_command(architectures: str | None, references: tuple[str, ...], as_json
     from reporter.registry import plugins
 
     words = architectures.split(",") if architectures is not None else [] if references else ["lecture"]
-    known = listing.as_dict(words, references)
+    listed = listing.as_dict(words, references)
     for line in plugins.complaints():
         printing.note(line)
-    document = printing.document(json.dumps(known, ensure_ascii=False, indent=1))
-    click.echo(document if as_json else listing.in_words(known))
+    document = printing.document(json.dumps(listed, ensure_ascii=False, indent=1))
+    click.echo(document if as_json else listing.in_words(listed))
 
 
 ENTRIES = (list_command,)

@@ -72,14 +72,14 @@ def run(
             costs.opening = monotonic() - start
             for job in (job for job in jobs if job.round == number):
                 begun = monotonic()
-                progress.begin(job)
+                progress.job_started(job)
                 measured = _measure(job, both, books, request, spent.get(job.architecture, 0.0))
                 if keep:
                     _save(request.folder, books, job.architecture)
                 seconds = monotonic() - begun
                 spent[job.architecture] = spent.get(job.architecture, 0.0) + seconds
                 costs.learn(job, seconds, failed=not (measured and all(reading.measured for reading in measured)))
-                progress.end(job, seconds)
+                progress.job_finished(job, seconds)
                 if measured:
                     progress.pair(job, measured)
     return books
