@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import mode_samples
 import pytest
 import samples
 
+from reporter import documents
 from reporter.compare.rounds import with_intervals
+from reporter.documents.run_files import Summary
 from reporter.model import Record, ReporterError
 from reporter.report import build
 from reporter.report.comparison import compare
+from reporter.report.summary import summary
 from reporter.store import record_files
 
 
@@ -106,3 +110,42 @@ def test_a_report_is_made_of_eager_records_with_their_modes(
 def test_modes_alone_are_no_records_to_report(pairs: list[Record]) -> None:
     with pytest.raises(ReporterError, match="no records to report"):
         compare([record for record in pairs if record.mode != "eager"])
+
+
+def test_summary_json_has_modes_inside_their_record(pairs: list[Record]) -> None:
+    made = json.loads(json.dumps(summary(compare(pairs)), allow_nan=False))
+    Summary.model_validate(made)
+    for row in made["records"]:
+        assert list(row["modes"]) == ["bf16", "bf16+channels_last", "channels_last", "openvino", "onnxruntime"]
+        assert "speedup_latency_cpu" not in row["readings"]
+        mode = row["modes"]["bf16+channels_last"]["readings"]
+        assert mode.keys() >= {"latency_cpu", "speedup_latency_cpu", "output_error", "prepare_seconds"}
+        speedup = mode["speedup_latency_cpu"]
+        assert (speedup["unit"], speedup["better"], speedup["status"]) == ("1", "higher", "ok")
+        assert speedup["value"] == pytest.approx(2)
+        assert speedup["low"] <= speedup["value"] <= speedup["high"]
+        assert mode["latency_cpu"]["value"] == pytest.approx(row["readings"]["latency_cpu"]["value"] / 2)
+        assert not mode.keys() & {"parameters", "macs", "weights_bytes"}
+        missing = row["modes"]["onnxruntime"]["readings"]["latency_cpu"]
+        assert (missing["value"], missing["status"]) == (None, "unsupported")
+        assert missing["reason"] == mode_samples.NOT_INSTALLED
+    assert made["schema"] == documents.SUMMARY
+
+
+def test_summary_json_lists_modes_that_failed(pairs: list[Record]) -> None:
+    eager = pairs[0]
+    broken = mode_samples.without(eager, "compile", "failed", "RuntimeError: no compiler", ["latency_cpu"])
+    made = summary(compare([eager, broken]))
+    assert {(row["architecture"], row["mode"], row["metric"], row["reason"]) for row in made["failed"]} == {
+        (eager.architecture, "compile", key, "RuntimeError: no compiler")
+        for key in ("latency_cpu", "speedup_latency_cpu", "output_error", "prepare_seconds", "first_call_seconds")
+    }
+    assert made["counts"]["failed"] == len(made["failed"])
+
+
+def test_summary_json_without_modes_has_none_of_their_keys() -> None:
+    made = summary(compare(mode_samples.reference()))
+    assert not [row for row in made["records"] if "modes" in row]
+    alone = summary(compare(mode_samples.reference()[:1]))["records"]
+    both = summary(compare(mode_samples.with_modes(mode_samples.reference()[:1])))["records"]
+    assert [{key: row[key] for key in row if key != "modes"} for row in both] == alone
