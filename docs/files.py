@@ -20,7 +20,7 @@ from reporter.documents import Document
 from reporter.documents.comparisons import Ab, ComparisonDocument, FindingRow, StoredComparison
 from reporter.documents.run_files import HistoryLine, Summary
 from reporter.host import files
-from reporter.model import Metric, Reading, Record
+from reporter.model import Metric, Reading, Record, modes
 from reporter.registry.catalog import collect
 from reporter.report import ab_verdicts, changes
 from reporter.report.comparison import compare as beside
@@ -213,6 +213,18 @@ def record(when: str, *readings: Reading) -> Record:
     )  # fmt: skip
 
 
+def mode() -> Record:
+    """ResNet-18 in another execution mode."""
+    time = reading("latency_cpu", 0.0118).quantity
+    readings = (
+        Reading(quantity=time, samples=(0.0118,)),
+        Reading(quantity=modes.speedup(time), samples=(1.69,)),
+        Reading(quantity=modes.OUTPUT_ERROR, samples=(0.0083,), detail={"limit": 0.031}),
+        Reading(quantity=modes.PREPARE, samples=(0.21,)),
+    )
+    return record(NOW, *readings).model_copy(update={"mode": "bf16+channels_last"})
+
+
 def sides() -> tuple[Record, Record]:
     """A count that changed, and a reading that fails on both sides."""
     failed = reading("finetune_top1", status="failed", reason="RuntimeError: no kernel")
@@ -271,7 +283,7 @@ def _about(name: str, torch: str) -> About:
 
 
 def summary_example() -> dict[str, Any]:
-    return dated(summary(beside([sides()[1]])))
+    return dated(summary(beside([sides()[1], mode()])))
 
 
 def history_examples() -> list[dict[str, Any]]:

@@ -84,14 +84,17 @@ def table(readings: Sequence[Reading], newest: bool = False) -> Rounds:
 
 
 def with_intervals(records: Sequence[Record]) -> list[Record]:
-    """The records with the intervals of their times from the rounds of all architectures of a machine together."""
-    places: dict[tuple[str, str], list[int]] = defaultdict(list)
+    """The records with the intervals of their times from the rounds of all architectures of a machine together.
+
+    The times of one mode are pooled: how far those of another mode vary has no influence on them.
+    """
+    places: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for index, record in enumerate(records):
         for key, reading in record.readings.items():
             if reading.timed:
-                places[record.machine, key].append(index)
+                places[record.machine, record.mode, key].append(index)
     changed: dict[int, dict[str, Reading]] = defaultdict(dict)
-    for (_, key), rows in places.items():
+    for (_, _, key), rows in places.items():
         readings = [records[row].readings[key] for row in rows]
         spreads = table(readings).spreads(interleaved=False)
         for row, reading, spread in zip(rows, readings, spreads, strict=True):

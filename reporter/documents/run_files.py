@@ -35,6 +35,14 @@ class SummaryReading(Document):
     """A time divided by the geometric mean of the times of all architectures of its run; only for times."""
 
 
+class SummaryMode(Document):
+    """An architecture in an execution mode other than eager."""
+
+    readings: dict[str, SummaryReading]
+    """By metric: the times of this mode; `speedup_` and the metric, which is eager divided by this mode;
+    `output_error`, `prepare_seconds` and `first_call_seconds`. What does not depend on the mode is not repeated."""
+
+
 class SummaryRecord(Document):
     """An architecture on a machine."""
 
@@ -51,7 +59,9 @@ class SummaryRecord(Document):
     environment: dict[str, str]
     """The versions that it was measured with."""
     readings: dict[str, SummaryReading]
-    """By metric."""
+    """By metric; times are those of eager."""
+    modes: dict[str, SummaryMode] = {}
+    """By the name of the execution mode, for example `bf16+channels_last`; missing if only eager was measured."""
 
 
 class FailedReading(Document):
@@ -59,6 +69,8 @@ class FailedReading(Document):
 
     architecture: str
     """The name of the architecture."""
+    mode: str
+    """The execution mode."""
     machine: str
     """The key of the machine."""
     metric: str

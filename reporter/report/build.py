@@ -87,7 +87,7 @@ def asked(comparison: Comparison) -> Sequence[str]:
 
 
 def _read(folder: Path) -> tuple[list[Record], list[str]]:
-    records, complaints = record_files.load_all(folder)
+    records, complaints = record_files.load_all_modes(folder)
     if complaints and not records:
         raise ReporterError(f"no records to report; {complaints[0]}")
     return records, complaints

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from reporter.compare.rounds import Times, with_intervals
 from reporter.model import GROUPS, Quantity, Reading, Record, ReporterError, Status
 from reporter.model.fields import MOST, are_numbers
+from reporter.model.records import EAGER
 from reporter.report.held_out_accuracy import is_enough, is_resolved
 from reporter.store.history import PastRun
 
@@ -52,7 +53,8 @@ class Remark(NamedTuple):
 class Comparison:
     """All that was measured; machines side by side, newest first, and never ranked together.
 
-    `past` has earlier runs of the newest machine, oldest first; `hidden` the networks that a picture leaves out.
+    `records` are the eager ones, `modes` those of all other modes. `past` has earlier runs of the newest machine,
+    oldest first; `hidden` the networks that a picture leaves out.
     """
 
     records: tuple[Record, ...]
@@ -60,6 +62,7 @@ class Comparison:
     machines: tuple[str, ...]
     past: tuple[PastRun, ...] = ()
     hidden: tuple[Record, ...] = ()
+    modes: tuple[Record, ...] = ()
 
     @property
     def newest(self) -> Record:
@@ -105,6 +108,17 @@ class Comparison:
 
     def of(self, machine: str) -> tuple[Record, ...]:
         return self._by_machine.get(machine, ())
+
+    @cached_property
+    def _modes(self) -> dict[tuple[str, str], tuple[Record, ...]]:
+        found: dict[tuple[str, str], list[Record]] = {}
+        for record in self.modes:
+            found.setdefault((record.machine, record.architecture), []).append(record)
+        return {place: tuple(records) for place, records in found.items()}
+
+    def modes_of(self, record: Record) -> tuple[Record, ...]:
+        """The other modes of an architecture on the same machine, in the order of its file."""
+        return self._modes.get((record.machine, record.architecture), ())
 
     def network(self, name: str) -> Record | None:
         return next((record for record in self.networks if record.architecture == name), None)
@@ -184,15 +198,20 @@ class Comparison:
 
 
 def compare(records: Sequence[Record]) -> Comparison:
-    """Puts records side by side, with the intervals of their run; raises ReporterError where there is none."""
+    """Puts records of all modes side by side, with the intervals of their run.
+
+    Raises ReporterError where there is none.
+    """
+    every = with_intervals(records)
+    records = [record for record in every if record.mode == EAGER]
     if not records:
         raise ReporterError("no records to report; measure first: reporter --out DIR")
-    records = with_intervals(records)
     newest = sorted(records, key=lambda record: (record.started, record.machine), reverse=True)
     machines = tuple(dict.fromkeys(record.machine for record in newest))
     ordered = sorted(records, key=lambda record: (*_order(record), machines.index(record.machine)))
     readings = [reading for record in newest for reading in record.readings.values()]
-    return Comparison(tuple(ordered), _quantities(readings), machines)
+    modes = tuple(record for record in every if record.mode != EAGER)
+    return Comparison(tuple(ordered), _quantities(readings), machines, modes=modes)
 
 
 def front(records: Iterable[Record], key: str) -> tuple[Record, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -21,7 +21,8 @@ def summary(comparison: Comparison) -> dict[str, Any]:
     beside = {key: relative(comparison, key) for key in comparison.quantities}
     machines = {machine: comparison.of(machine)[0].machine_facts for machine in comparison.machines}
     newest = comparison.newest
-    readings = [(record, reading) for record in comparison.records for reading in record.readings.values()]
+    every = (*comparison.records, *comparison.modes)
+    readings = [(record, reading) for record in every for reading in record.readings.values()]
     counts = Counter(reading.verdict.status for _, reading in readings)
     return {
         "schema": SUMMARY,
@@ -35,11 +36,12 @@ def summary(comparison: Comparison) -> dict[str, Any]:
         "settings": newest.settings,
         "counts": {status: counts[status] for status in get_args(Status) if counts[status]},
         "failed": [_failed(record, reading) for record, reading in readings if reading.status in NO_NUMBER],
-        "records": [_record(record, beside) for record in comparison.records],
+        "records": [_record(record, comparison.modes_of(record), beside) for record in comparison.records],
     }
 
 
-def _record(record: Record, beside: Mapping[str, Mapping[Place, float]]) -> dict[str, Any]:
+def _record(record: Record, modes: Sequence[Record], beside: Mapping[str, Mapping[Place, float]]) -> dict[str, Any]:
+    """A record with its modes; only the times of eager are relative to those of other architectures."""
     place = (record.machine, record.architecture)
     about = {
         "architecture": record.architecture,
@@ -49,12 +51,14 @@ def _record(record: Record, beside: Mapping[str, Mapping[Place, float]]) -> dict
         "started": record.started,
         "environment": record.environment,
     }
-    return {**about, "readings": {k: _reading(reading, beside[k].get(place)) for k, reading in record.readings.items()}}
+    readings = {k: _reading(reading, beside[k].get(place)) for k, reading in record.readings.items()}
+    inside = {mode.mode: {"readings": {k: _reading(v, None) for k, v in mode.readings.items()}} for mode in modes}
+    return {**about, "readings": readings, **({"modes": inside} if inside else {})}
 
 
 def _failed(record: Record, reading: Reading) -> dict[str, Any]:
     quantity = reading.quantity
-    place = {"architecture": record.architecture, "machine": record.machine}
+    place = {"architecture": record.architecture, "mode": record.mode, "machine": record.machine}
     return {
         **place, "metric": quantity.key, "title": quantity.title, "status": reading.status, "reason": reading.reason
     }  # fmt: skip
