@@ -164,7 +164,7 @@ def test_readings_depend_on_the_file_not_on_where_it_lies() -> None:
     assert conditions.of(metrics["scratch"], "cpu") == CONDITIONS.of(metrics["scratch"], "cpu")
 
 
-QUICK = ("--preset", "quick", "--weights", "random", "--architectures", "resnet18")
+QUICK = ("--preset", "quick", "--weights", "random", "--modes", "eager", "--architectures", "resnet18")
 
 
 @pytest.mark.slow

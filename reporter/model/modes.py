@@ -39,6 +39,7 @@ PREPARE = Quantity(
     better="lower",
     definition="Seconds to prepare the network for this mode: conversion, export, compilation and loading, with an "
     "empty cache.",
+    centre="mean",
 )
 FIRST_CALL = Quantity(
     key="first_call_seconds",
@@ -47,6 +48,7 @@ FIRST_CALL = Quantity(
     group="latency",
     better="lower",
     definition="Seconds of the first call in this mode after its preparation.",
+    centre="mean",
 )
 ONCE = (OUTPUT_ERROR, PREPARE, FIRST_CALL)
 """What is measured once per mode, in its first round."""

@@ -108,7 +108,7 @@ def _request(
 def choose_metrics(names: tuple[str, ...], methods: tuple[str, ...] = ("full",)) -> dict[str, Metric]:
     """The metrics that take the quantities of some groups or keys, or what claims need; all where none is named.
 
-    Of the methods of fine-tuning those that are asked for, and those whose keys are named. What is only looked up is part
+    Of the fine-tuning methods those that are asked for, and those whose keys are named. What is only looked up is part
     of every run.
     """
     catalogue = collect("reporter.metrics", Metric)
@@ -126,7 +126,9 @@ def choose_metrics(names: tuple[str, ...], methods: tuple[str, ...] = ("full",))
     def asked(metric: Metric) -> bool:
         own = {quantity.key for quantity in metric.quantities}
         either = own | {quantity.group for quantity in metric.quantities}
-        named = bool(own & set(names)) or (metric.finetuning in (None, *methods) and (not names or bool(either & wanted)))
+        named = bool(own & set(names)) or (
+            metric.finetuning in (None, *methods) and (not names or bool(either & wanted))
+        )
         return named or metric.always
 
     return {metric.name: metric for metric in catalogue.values() if asked(metric)}

@@ -180,7 +180,7 @@ class Work:
         """A worker ended; the first one of a round on a slot waited until torch was loaded."""
         task = self.schedule.running[slot]
         if self._running[task].drop_mode(verdict):
-            self.progress.say(f"note: {task.job.architecture}: {task.job.process} is repeated: {verdict.reason}")
+            self.progress.note(f"note: {task.job.architecture}: {task.job.process} is repeated: {verdict.reason}")
             self._restart(slot, task)
             return
         task = self.schedule.finish(slot)

@@ -216,7 +216,7 @@ def pair(
     detail: dict[str, Any] = {} if load is None else {FOREIGN_LOAD: [round(load, 3)]}
     time = Reading(quantity=quantity, samples=samples, rounds=(len(samples),), detail=detail)
     ratio = median(base) / median(mode)
-    kept = {"base_seconds": [list(base)], **detail}
+    kept = {"base": [list(base)], **detail}
     return time, Reading(quantity=speedup(quantity), samples=(ratio,), rounds=(1,), detail=kept)
 
 
