@@ -1,0 +1,134 @@
+"""The check of a mode's outputs: their error against a float64 run, and the error that a precision explains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from reporter.host.machine import usable_threads
+from reporter.model import ReporterError, UnsupportedError
+from reporter.worker import outputs
+from reporter.worker.rounding import PRECISIONS, Rounded, round_weights
+from reporter.worker.torch_state import threads
+from reporter.worker.varied_inputs import LEAST_VARIATION, variation
+
+FACTOR = 4.0
+"""How many times the error of the rounded run a mode may have: it sums in another order and rounds at other places."""
+
+Call = Callable[[Tensor], Any]
+
+
+class Check(NamedTuple):
+    """The output error of a mode, the largest error that its precision explains, and whether it is larger."""
+
+    error: float
+    limit: float
+    exceeds: bool
+
+
+class Reference:
+    """The float64 scores of a model for some images, and how far scores of a lower precision may differ from them.
+
+    Neither depends on the output of any mode. `network` must not change as long as limits are asked for: each one is
+    computed on first use from a copy, and at most one copy exists at a time. Images are run one at a time, as modes
+    are, because the scores of some models depend on the rest of the batch.
+    """
+
+    def __init__(self, network: nn.Module, images: Tensor, classes: int | None = None) -> None:
+        self.network = network
+        self.images = images.detach().to("cpu", torch.float32, memory_format=torch.contiguous_format)
+        self.classes = classes
+        self.scores = self._run(torch.float64, len(images))
+        self.variation = variation(self.scores)
+        self._limits: dict[str, float] = {}
+
+    def limit(self, precision: str) -> float:
+        """`FACTOR` times the error of a run with weights and the outputs of operators rounded to a precision."""
+        if precision not in self._limits:
+            self._limits[precision] = FACTOR * self._rounded_error(precision)
+        return self._limits[precision]
+
+    def check(self, call: Call, precision: str, form: Callable[[Tensor], Tensor] | None = None) -> Check:
+        """Run a mode on the images, each in the form that it takes, and compare its scores with these.
+
+        Raises UnsupportedError where the scores hardly vary over the images: a wrong mode could not be recognized.
+        """
+        self.require_variation()
+        limit = self.limit(precision)
+        found = error(run(call, self.images, form, self.classes), self.scores)
+        return Check(found, limit, found > limit)
+
+    def require_variation(self) -> None:
+        """UnsupportedError where the scores vary too little over the images for an error to mean anything."""
+        if not self.variation >= LEAST_VARIATION:
+            raise UnsupportedError(
+                f"the scores hardly depend on the input (their standard deviation between images is "
+                f"{self.variation:.1g} of their range, less than {LEAST_VARIATION:g}): outputs cannot be compared"
+            )
+
+    def _rounded_error(self, precision: str) -> float:
+        rounding = PRECISIONS[precision]
+        count = len(self.images)
+        if rounding.scores:
+            count = min(count, math.ceil(rounding.scores / self.scores.shape[1]))
+        return error(self._run(rounding.dtype, count, rounding), self.scores[:count], extent(self.scores))
+
+    def _run(self, dtype: torch.dtype, count: int, rounding: Rounded | None = None) -> Tensor:
+        """The scores of a copy of the model on the CPU in that data type, rounded where a rounding is given."""
+        try:
+            with torch.inference_mode(False), torch.no_grad(), threads(usable_threads()):
+                copy = deepcopy(self.network).eval().to("cpu", dtype)
+                if rounding is None:
+                    return run(copy, self.images[:count].to(dtype), classes=self.classes)
+                round_weights(copy, rounding)
+                with rounding.operators():
+                    return run(copy, rounding.image(self.images[:count].to(dtype)), classes=self.classes)
+        except UnsupportedError:
+            raise
+        except (RuntimeError, TypeError, ValueError, AttributeError, NotImplementedError) as wrong:
+            name = str(dtype).removeprefix("torch.")
+            raise UnsupportedError(f"the model does not run in {name} on the CPU: {_line(wrong)}") from wrong
+
+
+def run(
+    call: Call, images: Tensor, form: Callable[[Tensor], Tensor] | None = None, classes: int | None = None
+) -> Tensor:
+    """The scores, N x classes in float64, of a callable that is given one image at a time."""
+    batches: Iterable[Tensor] = (form(image) if form else image for image in images.split(1))
+    with torch.no_grad():
+        found = [outputs.scores(call(batch), classes).detach().to("cpu", torch.float64, copy=True) for batch in batches]
+    shapes = {_shape(scores): None for scores in found}
+    if len(shapes) > 1:
+        raise ReporterError(f"the outputs differ in shape between images: {', '.join(shapes)}")
+    return torch.cat(found)
+
+
+def extent(scores: Tensor) -> float:
+    """The range of scores: the largest minus the smallest."""
+    return float(scores.max() - scores.min())
+
+
+def error(scores: Tensor, reference: Tensor, over: float | None = None) -> float:
+    """The largest absolute difference from the reference scores, divided by their range or by `over`."""
+    if scores.shape != reference.shape:
+        raise ReporterError(f"the outputs have the shape {_shape(scores)}, those of the model {_shape(reference)}")
+    scores = scores.double()
+    if not scores.isfinite().all():
+        raise ReporterError("the outputs contain NaN" if scores.isnan().any() else "the outputs contain infinity")
+    over = extent(reference) if over is None else over
+    if not over > 0:
+        raise UnsupportedError("all scores of the model are equal: outputs cannot be compared")
+    return float((scores - reference).abs().max()) / over
+
+
+def _shape(tensor: Tensor) -> str:
+    return " x ".join(map(str, tensor.shape))
+
+
+def _line(wrong: Exception) -> str:
+    return (str(wrong).strip() or type(wrong).__name__).splitlines()[0]
