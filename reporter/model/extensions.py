@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -71,18 +72,21 @@ class Metric:
 
 @dataclass(frozen=True)
 class Engine:
-    """Software that runs a prepared network: `prepare(model, example, precision=..., cache=...)` returns a callable.
+    """Software that runs a prepared network: `prepare(model, example, precision=..., cache=..., calibration=...)`.
 
-    `model` is an evaluating `nn.Module` in eager mode and `example` the images that it will be called with (N x 3 x H x
-    W, in the data type and memory format of the mode). `precision` is "fp32" or one of `precisions`; an engine that
-    converts weights itself gets a fp32 model. `cache` is an empty or earlier used folder for what it prepared. The
-    callable takes such images and returns what the model returns, as tensors on the CPU or the device of `example`.
-    It uses as many threads as torch does at the time of `prepare`, and none of them spins between calls.
+    It returns a callable and does not change `model`, an evaluating `nn.Module` in eager mode. `example` is the images
+    that it will be called with (N x 3 x H x W, in the data type and memory format of the mode). `precision` is "fp32" or
+    one of `precisions`; an engine that converts weights itself gets a fp32 model. `cache` is an empty or earlier used folder for what it prepared, or None.
+    `calibration` is None or more images like `example` (N x 3 x H x W, N a multiple of its batch size), from which int8
+    takes the ranges of activations. `prepare` raises UnsupportedError, with one line, where the model cannot be
+    converted. The callable takes such images and returns what the model returns, as tensors on the CPU or the device of
+    `example`, which later calls do not overwrite. It uses as many threads as torch does at the time of `prepare`, and
+    none of them spins between calls.
 
     `memory_formats` has `channels_last` where the engine takes it; `modules` are the packages it imports, `extra` the
     extra of this distribution that installs them. `unavailable()` returns the reason why it cannot be used here besides
     missing packages, or an empty string. `converts` has the precisions that `prepare` makes itself, for which the model
-    stays fp32.
+    stays fp32; `precision_modules` are the packages that a precision needs besides.
     """
 
     name: str
@@ -95,15 +99,27 @@ class Engine:
     extra: str = ""
     converts: tuple[str, ...] = ()
     unavailable: Callable[[], str] = lambda: ""
+    precision_modules: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     @property
     def missing(self) -> str:
-        """Why it cannot be used here, with what to install; empty if it can be used."""
-        absent = [module for module in self.modules if find_spec(module) is None]
+        """Why it cannot be used here in fp32, with what to install; empty if it can be used."""
+        return self.lacks("fp32")
+
+    def lacks(self, precision: str) -> str:
+        """Why it cannot be used here in a precision, with what to install; empty if it can be used."""
+        absent = [module for module in self._needed(precision) if find_spec(module) is None]
         if absent:
             install = f"install the extra {self.extra!r}, in a checkout pip install '.[{self.extra}]'"
             return f"{', '.join(absent)} not installed; {install if self.extra else 'install it'}"
         return self.unavailable()
+
+    def version(self, precision: str = "fp32") -> dict[str, str]:
+        """The versions of the packages that it needs, by module; of torch for an engine that needs no other package."""
+        return {module: _version(module) for module in self._needed(precision) or ("torch",)}
+
+    def _needed(self, precision: str) -> tuple[str, ...]:
+        return (*self.modules, *self.precision_modules.get(precision, ()))
 
 
 @dataclass(frozen=True)
@@ -155,3 +171,12 @@ def absent(quantities: Iterable[Quantity], status: Status, reason: str) -> Itera
     """Readings that could not be had, each with the reason."""
     for quantity in quantities:
         yield Reading(quantity=quantity, status=status, reason=reason)
+
+
+def _version(module: str) -> str:
+    """The version of the distribution that contains a module: `onnxruntime` is in onnxruntime-gpu, too."""
+    try:
+        return version(module)
+    except PackageNotFoundError:
+        found = packages_distributions().get(module)
+        return version(found[0]) if found else "not installed"

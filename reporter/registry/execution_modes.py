@@ -67,7 +67,7 @@ def obstacle(mode: Mode, kind: Kind, known: Mapping[str, Engine]) -> str:
         return ""
     if kind.device not in engine.devices:
         return f"{engine.title} runs on {', '.join(engine.devices)}"
-    return engine.missing
+    return engine.lacks(mode.precision)
 
 
 def emulated(mode: Mode, kind: Kind) -> str:
