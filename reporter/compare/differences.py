@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
 from reporter.model import Number, Quantity
+from reporter.model.records import EAGER, pair_name
 from reporter.model.settings import FailOn
 
 Kind = Literal["exact", "failed", "removed", "recovered", "new", "information"]
@@ -15,9 +17,21 @@ BROKEN: tuple[Kind, ...] = ("exact", "failed", "removed")
 """What `--fail-on exact` fails on."""
 
 
+class OfPair:
+    """What is about an (architecture, mode) pair."""
+
+    architecture: str
+    mode: str
+
+    @property
+    def name(self) -> str:
+        """The pair as texts name it."""
+        return pair_name(self.architecture, self.mode)
+
+
 @dataclass(frozen=True)
-class Change:
-    """A number or status that is not what it was; `quantity` is None where the whole row came or went."""
+class Change(OfPair):
+    """A number or status that is not what it was; `quantity` is None where the whole pair came or went."""
 
     kind: Kind
     architecture: str
@@ -26,10 +40,11 @@ class Change:
     base: Number | None = None
     new: Number | None = None
     reason: str | None = None
+    mode: str = field(default=EAGER, kw_only=True)
 
 
 @dataclass(frozen=True)
-class TimeChange:
+class TimeChange(OfPair):
     """The verdict on a time: `ratio` is new time over old, without what all architectures share if it is `relative`."""
 
     architecture: str
@@ -40,6 +55,7 @@ class TimeChange:
     new: float
     relative: bool
     ratio: float
+    mode: str = field(default=EAGER, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -70,7 +86,7 @@ class Level(TimeChange):
 
 @dataclass(frozen=True)
 class Basis:
-    """What the times of one quantity on one machine were judged by: `common` is what all networks share."""
+    """What the times of one quantity on one machine, in one mode, were judged by: `common` is what all share."""
 
     machine: str
     quantity: Quantity
@@ -78,6 +94,7 @@ class Basis:
     relative: bool
     common: float
     floor: float | None
+    mode: str = field(default=EAGER, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -87,6 +104,12 @@ class Gap:
     why: str
     quantity: Quantity | None
     architectures: tuple[str, ...]
+    mode: str = field(default=EAGER, kw_only=True)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The pairs as texts name them."""
+        return tuple(pair_name(name, self.mode) for name in self.architectures)
 
 
 @dataclass(frozen=True)
