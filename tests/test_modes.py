@@ -35,18 +35,18 @@ import time
 from reporter.model import Engine
 
 
-def crash(model, example, *, precision, cache):
+def crash(model, example, *, precision, cache, calibration):
     def call(images):
         os.abort()
     return call
 
 
-def constant(model, example, *, precision, cache):
+def constant(model, example, *, precision, cache, calibration):
     found = model(example)
     return lambda images: found
 
 
-def slow(model, example, *, precision, cache):
+def slow(model, example, *, precision, cache, calibration):
     with open(os.path.join(cache, "kept"), "a") as file:
         file.write("x")
     def call(images):
@@ -57,7 +57,7 @@ def slow(model, example, *, precision, cache):
     return call
 
 
-def refuse(model, example, *, precision, cache):
+def refuse(model, example, *, precision, cache, calibration):
     raise RuntimeError("no such operator\\nsecond line")
 
 

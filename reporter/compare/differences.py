@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from reporter.model import Number, Quantity
+from reporter.model.records import EAGER, pair_name
 from reporter.model.settings import FailOn
 
 Kind = Literal["exact", "failed", "removed", "recovered", "new", "information"]
@@ -19,9 +21,21 @@ BROKEN: tuple[Kind, ...] = ("exact", "failed", "removed")
 """What `--fail-on exact` fails on."""
 
 
+class OfPair:
+    """What is about an (architecture, mode) pair."""
+
+    architecture: str
+    mode: str
+
+    @property
+    def name(self) -> str:
+        """The pair as texts name it."""
+        return pair_name(self.architecture, self.mode)
+
+
 @dataclass(frozen=True)
-class Change:
-    """A number or status that is not what it was; `quantity` is None where the whole row came or went."""
+class Change(OfPair):
+    """A number or status that is not what it was; `quantity` is None where the whole pair came or went."""
 
     kind: Kind
     architecture: str
@@ -30,10 +44,11 @@ class Change:
     base: Number | None = None
     new: Number | None = None
     reason: str | None = None
+    mode: str = field(default=EAGER, kw_only=True)
 
 
 @dataclass(frozen=True, config=ConfigDict(populate_by_name=True))
-class TimeChange:
+class TimeChange(OfPair):
     """The verdict on a time: `ratio` is new time over old, without what all architectures share if it is `relative`."""
 
     architecture: str
@@ -44,6 +59,7 @@ class TimeChange:
     new: float
     relative: bool
     ratio: float
+    mode: str = field(default=EAGER, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -74,7 +90,7 @@ class Level(TimeChange):
 
 @dataclass(frozen=True)
 class Basis:
-    """What the times of one quantity on one machine were judged by: `common` is what all networks share."""
+    """What the times of one quantity on one machine, in one mode, were judged by: `common` is what all share."""
 
     machine: str
     quantity: Quantity
@@ -82,6 +98,7 @@ class Basis:
     relative: bool
     common: float
     floor: float | None
+    mode: str = field(default=EAGER, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -91,6 +108,12 @@ class Gap:
     why: str
     quantity: Quantity | None
     architectures: tuple[str, ...]
+    mode: str = field(default=EAGER, kw_only=True)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The pairs as texts name them."""
+        return tuple(pair_name(name, self.mode) for name in self.architectures)
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,7 @@ def failure(record: Record, reading: Reading, since: str) -> StillFailing:
     return StillFailing(
         **metric_part(reading.quantity),
         architecture=record.architecture,
+        mode=record.mode,
         machine=record.machine,
         status=reading.status,
         reason=reading.reason,
@@ -145,6 +146,7 @@ def _change(change: Change) -> comparisons.ChangeRow:
         **metric_part(change.quantity),
         kind=change.kind,
         architecture=change.architecture,
+        mode=change.mode,
         machine=change.machine,
         base=change.base,
         new=change.new,
@@ -158,6 +160,7 @@ def _time_change(row: TimeChange) -> dict[str, Any]:
     return {
         **metric_part(row.quantity),
         "architecture": row.architecture,
+        "mode": row.mode,
         "machine": row.machine,
         "verdict": VERDICTS[row.verdict],
         "base": row.base,
@@ -193,6 +196,7 @@ def _basis(basis: Basis) -> comparisons.BasisRow:
     return comparisons.BasisRow(
         **metric_part(basis.quantity),
         machine=basis.machine,
+        mode=basis.mode,
         networks=basis.networks,
         relative=basis.relative,
         common=basis.common,
@@ -202,5 +206,5 @@ def _basis(basis: Basis) -> comparisons.BasisRow:
 
 def _gap(gap: Gap) -> comparisons.NotCompared:
     return comparisons.NotCompared(
-        **metric_part(gap.quantity), architectures=gap.architectures, reason=gap.why, why=gap.why
+        **metric_part(gap.quantity), architectures=gap.architectures, mode=gap.mode, reason=gap.why, why=gap.why
     )

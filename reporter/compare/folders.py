@@ -110,7 +110,7 @@ def check_rounds(fail_on: FailOn, sides: Iterable[ResultsFolder]) -> None:
 
 def read(folder: Path, name: str) -> ResultsFolder:
     """A results folder; ReporterError, with the option's or argument's name, where it has no records."""
-    records, complaints = record_files.load_all(folder, ComparedRecord)
+    records, complaints = record_files.load_all_modes(folder, ComparedRecord)
     if not records:
         why = complaints[0] if complaints else "there are no records in it"
         raise ReporterError(f"{name}: {folder} cannot be compared with: {why}; name a folder of reporter --out")

@@ -15,6 +15,7 @@ from statistics import median
 import numpy as np
 
 from reporter.model import Reading
+from reporter.model.records import EAGER
 from reporter.stats.noise import Log, Noise, between_runs, of_changes
 from reporter.stats.samples import FEWEST_ROUNDS, split
 from reporter.store.history import PastRun
@@ -75,11 +76,13 @@ def noise(base: Run, new: Run, changes: Log, past: Log | None) -> Noise | None:
     return of_changes(base.medians, new.medians, changes, past)
 
 
-def history_noise(past: Sequence[PastRun], machine: str, key: str, names: Sequence[str]) -> Log | None:
+def history_noise(
+    past: Sequence[PastRun], machine: str, key: str, names: Sequence[str], mode: str = EAGER
+) -> Log | None:
     """The noise between runs of a machine, oldest first, in which all networks have a value; None from too few runs."""
     rows: list[list[float]] = []
     for night in past:
-        row = [night.value(name, key) or 0.0 for name in names] if night.machine == machine else [0.0]
+        row = [night.value(name, key, mode) or 0.0 for name in names] if night.machine == machine else [0.0]
         if min(row) > 0 and (not rows or row != rows[-1]):  # equal to the last bit: read again, not measured again
             rows.append(row)
     if len(rows) < HISTORY_RUNS:

@@ -14,7 +14,9 @@ from functools import cached_property
 from reporter.compare.differences import Change, Gap, Kind
 from reporter.model import Quantity, Reading, Record
 from reporter.model.fields import DEFAULT_MALLOC
+from reporter.model.modes import FIRST_CALL, OUTPUT_ERROR, PREPARE, is_wrong
 from reporter.model.readings import same_conditions
+from reporter.model.records import EAGER
 
 EXACT_GROUPS = ("size", "compute")
 EXACT_KEYS = ("peak_activation_bytes", "peak_training_bytes", "imagenet_top1", "imagenet_top5")
@@ -22,11 +24,14 @@ TOP1 = "finetune_top1"
 TOP1_SIGMAS = 3.0
 """A fine-tuned accuracy is mentioned when it moved by more than so many binomial standard deviations."""
 NO_NUMBER = ("failed", "oom", "timeout")
+ONCE = (PREPARE.key, FIRST_CALL)
+"""Times that are measured once, in no rounds: nothing is known of how far they vary."""
+EXCEEDS = "output error {value} exceeds the limit {limit}"
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One architecture on both sides."""
+    """One architecture in one mode on both sides."""
 
     base: Record
     new: Record
@@ -43,22 +48,27 @@ class Pair:
 
 
 def pairs(base: Sequence[Record], new: Sequence[Record]) -> list[Pair]:
-    """Records of one architecture and one machine; where there are none of one machine, the newest of each side."""
-    sides = [{(record.architecture, record.machine): record for record in side} for side in (base, new)]
+    """Records of one architecture and one machine; where there are none of one machine, the newest of each side.
+
+    Other modes than eager are compared on one machine only, and after all eager records.
+    """
+    sides = [{(each.architecture, each.machine): each for each in side if each.mode == EAGER} for side in (base, new)]
     found = [Pair(sides[0][place], sides[1][place]) for place in sorted(sides[0].keys() & sides[1].keys())]
     matched = {pair.new.architecture for pair in found}
     newest = [_newest(record for record in side if record.architecture not in matched) for side in (base, new)]
     others = sorted(newest[0].keys() & newest[1].keys())
-    return found + [Pair(newest[0][name], newest[1][name]) for name in others]
+    found += [Pair(newest[0][name], newest[1][name]) for name in others]
+    return [*found, *_mode_pairs(base, new)]
 
 
 def rows(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Change]:
-    """Architectures that only one side has."""
+    """Architectures that only one side has, and modes of the others."""
     before, after = _newest(base), _newest(new)
     for name in sorted(before.keys() - after.keys()):
         yield Change("removed", name, before[name].machine)
     for name in sorted(after.keys() - before.keys()):
         yield Change("new", name, after[name].machine)
+    yield from _mode_rows(base, new)
 
 
 def is_exact(quantity: Quantity) -> bool:
@@ -68,28 +78,51 @@ def is_exact(quantity: Quantity) -> bool:
 
 def is_time(quantity: Quantity) -> bool:
     """Whether a quantity is judged as a time; what depends on the allocator's default settings varies too much."""
-    return quantity.group == "latency" and quantity.unit in ("s", "1/s") and quantity.key not in DEFAULT_MALLOC
+    is_left_out = quantity.key in DEFAULT_MALLOC or quantity.key in ONCE
+    return quantity.group == "latency" and quantity.unit in ("s", "1/s") and not is_left_out
 
 
 def changes(paired: Iterable[Pair]) -> Iterator[Change]:
     """Exact changes, readings that failed or recovered, accuracies that moved beyond binomial noise."""
     for pair in paired:
+        place, mode = (pair.new.architecture, pair.new.machine), pair.new.mode
         for quantity, base, new in pair.readings:
-            if base is None or new is None or not (pair.one_machine or is_exact(quantity)):
+            if base is None or new is None or not _comparable(pair, quantity):
                 continue
             if kind := _kind(quantity, base, new):
-                reason = new.reason if kind == "failed" else base.reason
-                yield Change(kind, pair.new.architecture, pair.new.machine, quantity, base.value, new.value, reason)
+                reason = (new if kind == "failed" else base).reason
+                yield Change(kind, *place, quantity, base.value, new.value, reason, mode=mode)
+        yield from _output(pair)
+
+
+def _comparable(pair: Pair, quantity: Quantity) -> bool:
+    """Exact values are compared on any two machines, but of eager records only; all others on one machine."""
+    return pair.new.mode == EAGER if is_exact(quantity) else pair.one_machine
+
+
+def _output(pair: Pair) -> Iterator[Change]:
+    """An output error that came to exceed its limit, or no longer does."""
+    wrong = [is_wrong(record) for record in (pair.base, pair.new)]
+    base, new = (record.readings.get(OUTPUT_ERROR.key) for record in (pair.base, pair.new))
+    if base and new and base.measured and new.measured and pair.one_machine and wrong[0] != wrong[1]:
+        kind: Kind = "failed" if wrong[1] else "recovered"
+        reading = new if wrong[1] else base
+        reason = EXCEEDS.format(value=f"{reading.value:.3g}", limit=f"{reading.detail['limit']:.3g}")
+        place = pair.new.architecture, pair.new.machine
+        yield Change(kind, *place, new.quantity, base.value, new.value, reason, mode=pair.new.mode)
 
 
 def gaps(paired: Iterable[Pair]) -> list[Gap]:
     """What is judged elsewhere but could not be compared, and why, architectures with the same reason together."""
-    missing: dict[tuple[str, str], tuple[Quantity | None, list[str]]] = {}
+    missing: dict[tuple[str, str, str], tuple[Quantity | None, list[str]]] = {}
     for pair in paired:
         for quantity, why in _missing(pair):
-            place = (quantity.key if quantity else "", why)
+            place = ("" if pair.new.mode == EAGER else pair.new.mode, quantity.key if quantity else "", why)
             missing.setdefault(place, (quantity, []))[1].append(pair.new.architecture)
-    return [Gap(why, quantity, tuple(sorted(names))) for (_, why), (quantity, names) in sorted(missing.items())]
+    return [
+        Gap(why, quantity, tuple(sorted(names)), mode=mode or EAGER)
+        for (mode, _, why), (quantity, names) in sorted(missing.items())
+    ]
 
 
 def alike(base: Reading, new: Reading) -> bool:
@@ -155,5 +188,52 @@ def _flat(conditions: Mapping[str, object]) -> dict[str, object]:
 
 
 def _newest(records: Iterable[Record]) -> dict[str, Record]:
-    ordered = sorted(records, key=lambda record: (record.started, record.machine))
+    """The newest eager record of each architecture."""
+    eager = (record for record in records if record.mode == EAGER)
+    ordered = sorted(eager, key=lambda record: (record.started, record.machine))
     return {record.architecture: record for record in ordered}
+
+
+def _modes(records: Iterable[Record]) -> dict[tuple[str, str, str], Record]:
+    """All other records than eager ones, by architecture, machine and mode."""
+    return {(each.architecture, each.machine, each.mode): each for each in records if each.mode != EAGER}
+
+
+def _mode_pairs(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Pair]:
+    before, after = _modes(base), _modes(new)
+    for place in sorted(before.keys() & after.keys()):
+        if not _came_or_went(before[place], after[place]):
+            yield Pair(before[place], after[place])
+
+
+def _mode_rows(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Change]:
+    """Modes that only one side has, of architectures that both sides measured on the same machine."""
+    before, after = _modes(base), _modes(new)
+    measured = [{(each.architecture, each.machine) for each in side if _is_measured(each)} for side in (base, new)]
+    for place in sorted(before.keys() | after.keys()):
+        architecture, machine, mode = place
+        old, now = before.get(place), after.get(place)
+        if (architecture, machine) in measured[0] & measured[1] and (kind := _came_or_went(old, now)):
+            absent = now if kind == "removed" else old
+            reason = next((reading.reason for reading in absent.readings.values()), None) if absent else None
+            yield Change(kind, architecture, machine, reason=reason, mode=mode)
+
+
+def _is_measured(record: Record) -> bool:
+    return record.mode == EAGER and any(reading.measured for reading in record.readings.values())
+
+
+def _came_or_went(old: Record | None, now: Record | None) -> Kind | None:
+    """Whether a mode is available on one side only; one that failed or was skipped is compared by its readings."""
+    if _is_timed(old) and _is_missing(now):
+        return "removed"
+    return "new" if _is_timed(now) and _is_missing(old) else None
+
+
+def _is_timed(record: Record | None) -> bool:
+    readings = record.readings.values() if record else ()
+    return any(reading.measured and is_time(reading.quantity) for reading in readings)
+
+
+def _is_missing(record: Record | None) -> bool:
+    return record is None or all(reading.status == "unsupported" for reading in record.readings.values())

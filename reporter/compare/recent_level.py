@@ -32,6 +32,7 @@ from reporter.compare.matching import is_time
 from reporter.compare.time_verdict import growth, ratio
 from reporter.compare.times import ABSOLUTE_EFFECT, ALPHA, FEWEST, MIN_EFFECT
 from reporter.model import Quantity, Reading, Record
+from reporter.model.records import EAGER
 from reporter.stats.level_shifts import (
     FEWEST_OF_LEVEL,
     LevelShift,
@@ -99,10 +100,10 @@ def verdicts(records: Sequence[Record], past: Sequence[PastRun]) -> tuple[list[L
 
 
 def _columns(records: Sequence[Record], past: Sequence[PastRun]) -> Iterator[LevelColumn]:
-    """The times of all machines and metrics, in the order of their names."""
+    """The eager times of all machines and metrics, in the order of their names."""
     now: dict[tuple[str, str], dict[str, Reading]] = defaultdict(dict)
     for record in records:
-        for key, reading in record.readings.items():
+        for key, reading in record.readings.items() if record.mode == EAGER else ():
             if is_time(reading.quantity) and (_newest(reading).value or 0) > 0:
                 now[record.machine, key][record.architecture] = _newest(reading)
     for (machine, key), readings in sorted(now.items()):

@@ -12,9 +12,9 @@ With fewer than FEWEST_ROUNDS rounds a side no time is judged. Else one is `regr
 
 1. its change is above MIN_EFFECT, the least worth telling;
 2. it is above t x its noise (stats/noise.py), t being Student's quantile at ALPHA divided by the number of all rows
-   tested together, networks x quantities x machines (Bonferroni: unlike Holm's it gives one printable floor). Noise is
-   the largest of: the spread between rounds, each a process of its own, pooled over the networks; and the spread
-   between runs, from history.jsonl where it has enough runs, else from the spread of all networks' changes;
+   tested together, networks x modes x quantities x machines (Bonferroni: unlike Holm's it gives one printable floor).
+   Noise is the largest of: the spread between rounds, each a process of its own, pooled over the networks; and the
+   spread between runs, from history.jsonl where it has enough runs, else from the spread of all networks' changes;
 3. of all pairs of an old and a new round, the share AGREEING points the same way;
 4. the rank test (Mann-Whitney) on the raw samples has p < RANK_ALPHA. Samples within a process are not independent, so
    this can only take a verdict back, never give one.
@@ -36,6 +36,7 @@ from reporter.compare.log_times import Run, by_number, count_rounds, history_noi
 from reporter.compare.matching import Pair, alike, is_time
 from reporter.compare.time_verdict import Reasons, TimeOutcome, growth, ratio, verdict
 from reporter.model import Quantity, Reading
+from reporter.model.records import EAGER
 from reporter.stats.noise import Log, Noise
 from reporter.stats.samples import FEWEST_ROUNDS
 from reporter.stats.shifts import agreement, beyond, rank_test, shift
@@ -63,9 +64,10 @@ Sides = tuple[Reading, Reading]
 
 @dataclass(frozen=True)
 class Group:
-    """The times of one quantity on one machine: networks in the order of their names, and their changes."""
+    """The times of one quantity on one machine in one mode: networks in the order of their names, and their changes."""
 
     machine: str
+    mode: str
     quantity: Quantity
     networks: Mapping[str, Sides]
     base: Run
@@ -84,22 +86,23 @@ class Group:
 
 
 def verdicts(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timing], list[Basis], list[Gap]]:
-    """All times of all pairs of one machine, judged together."""
-    columns: dict[tuple[str, str], dict[str, Sides]] = defaultdict(dict)
+    """All times of all pairs of one machine, judged together; times of one mode are relative to each other."""
+    columns: dict[tuple[bool, str, str, str], dict[str, Sides]] = defaultdict(dict)
     for pair in pairs:
         for quantity, base, new in pair.readings:
             if pair.one_machine and is_time(quantity) and base and new and alike(base, new):
-                columns[pair.new.machine, quantity.key][pair.new.architecture] = (base, new)
+                mode = pair.new.mode
+                columns[mode != EAGER, mode, pair.new.machine, quantity.key][pair.new.architecture] = (base, new)
     groups, gaps = [], []
-    for (machine, _), every_run in sorted(columns.items()):
+    for (_, mode, machine, _), every_run in sorted(columns.items()):
         measured, taken = _measured_again(every_run)
         networks = _of_one_level(measured)
         whole = _whole(networks)
         left = tuple(sorted(networks.keys() - whole.keys()))
         quantity = next(iter(networks.values()))[1].quantity
-        gaps += [Gap("rounds are missing, or times that are not positive", quantity, left)] if left else []
-        gaps += [Gap(TAKEN_OVER, quantity, taken)] if taken else []
-        groups += [_group(machine, quantity, whole, past)] if whole else []
+        gaps += [Gap("rounds are missing, or times that are not positive", quantity, left, mode=mode)] if left else []
+        gaps += [Gap(TAKEN_OVER, quantity, taken, mode=mode)] if taken else []
+        groups += [_group((machine, mode), quantity, whole, past)] if whole else []
     rows = sum(len(group.networks) for group in groups)
     return [row for group in groups for row in _rows(group, rows)], [_basis(group, rows) for group in groups], gaps
 
@@ -158,17 +161,19 @@ def _numbers(networks: Mapping[str, Sides], side: int) -> list[int]:
     return sorted(set.intersection(*(set(by_number(sides[side])) for sides in networks.values())))
 
 
-def _group(machine: str, quantity: Quantity, networks: Mapping[str, Sides], past: Sequence[PastRun]) -> Group:
+def _group(place: tuple[str, str], quantity: Quantity, networks: Mapping[str, Sides], past: Sequence[PastRun]) -> Group:
+    """The times of one quantity on one machine and in one mode."""
+    machine, mode = place
     relative = len(networks) >= FEWEST
     base, new = (
         run([sides[side] for sides in networks.values()], relative, _numbers(networks, side)) for side in (0, 1)
     )
     shifts = shift(base.medians, new.medians)
     centre = float(np.median(shifts))
-    spread = history_noise(past, machine, quantity.key, list(networks)) if relative else None
+    spread = history_noise(past, machine, quantity.key, list(networks), mode) if relative else None
     changes = shifts - centre if relative else shifts
     common = centre + float(shift(base.reference, new.reference))
-    return Group(machine, quantity, networks, base, new, changes, common, noise(base, new, changes, spread))
+    return Group(machine, mode, quantity, networks, base, new, changes, common, noise(base, new, changes, spread))
 
 
 def _rows(group: Group, rows: int) -> Iterable[Timing]:
@@ -192,6 +197,7 @@ def _rows(group: Group, rows: int) -> Iterable[Timing]:
             floor=None if floor is None else growth(floor),
             rank=found.p,
             reason=found.reason,
+            mode=group.mode,
         )
 
 
@@ -219,4 +225,7 @@ def _margins(group: Group, alpha: float) -> Log | None:
 def _basis(group: Group, rows: int) -> Basis:
     floors = _floors(group, rows)
     floor = None if floors is None else growth(float(np.median(floors)))
-    return Basis(group.machine, group.quantity, len(group.networks), group.relative, ratio(group.common), floor)
+    shared = ratio(group.common)
+    return Basis(
+        group.machine, group.quantity, len(group.networks), group.relative, shared, floor, mode=group.mode
+    )  # fmt: skip

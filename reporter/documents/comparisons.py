@@ -17,6 +17,8 @@ class MetricRow(MetricPart):
 
     architecture: str
     """The name of the architecture."""
+    mode: str
+    """The execution mode; `eager` for what does not depend on it."""
     machine: str
     """The key of the machine, as in the path of the record."""
 
@@ -25,9 +27,9 @@ class ChangeRow(MetricRow):
     """A value or status that differs: everything but times."""
 
     kind: Literal["exact", "failed", "removed", "recovered", "new", "information"]
-    """`exact`: a count or exact memory changed; `failed`: it was measured before; `removed`, `new`: only one side has
-    the architecture; `recovered`: it failed before; `information`: an accuracy moved beyond chance, which fails no
-    run."""
+    """`exact`: a count or exact memory changed; `failed`: it was measured before, or an output error came to exceed
+    its limit; `removed`, `new`: only one side has the architecture or mode; `recovered`: it failed before;
+    `information`: an accuracy moved beyond chance, which fails no run."""
     base: Number | None
     """The value before, null if there is none."""
     new: Number | None
@@ -101,6 +103,8 @@ class BasisRow(MetricPart):
 
     machine: str
     """The key of the machine."""
+    mode: str
+    """The execution mode; `eager` for what does not depend on it."""
     networks: int
     """How many architectures were compared."""
     relative: bool
@@ -116,6 +120,8 @@ class NotCompared(MetricPart):
 
     architectures: tuple[str, ...]
     """The names of the architectures."""
+    mode: str
+    """The execution mode; `eager` for what does not depend on it."""
     reason: str
     """Why not."""
     why: str

@@ -36,7 +36,8 @@ def prepare(
 
     inductor = torch._inductor.config.patch({"freezing": True, "cpp.cxx": (compiler(),)})
     dynamo = torch._dynamo.config.patch(recompile_limit=MOST_MODELS, fail_on_recompile_limit_hit=True)
-    with captured("torch.compile"), _own_cache(cache), inductor, dynamo:
+    folder = cache and os.path.join(cache, f"{torch.get_num_threads()}-threads")  # the code contains their number
+    with captured("torch.compile"), _own_cache(folder), inductor, dynamo:
         step("torch.compile", lambda: [call(example) for _ in range(2)])
     return call
 

@@ -15,6 +15,11 @@ EAGER = "eager"
 """The mode that is the base of all others: fp32, contiguous, as torch runs it."""
 
 
+def pair_name(architecture: str, mode: str) -> str:
+    """An (architecture, mode) pair in texts: `resnet50 (bf16+channels_last)`, and `resnet50` in eager."""
+    return architecture if mode == EAGER else f"{architecture} ({mode})"
+
+
 class Record(Model):
     """Everything measured of one architecture in one mode on one machine.
 
@@ -63,6 +68,7 @@ def check_keys(readings: Mapping[str, Reading]) -> None:
 @with_config(ConfigDict(extra="ignore"))
 class _Compared(TypedDict, total=False):
     test_images: JsonValue
+    limit: JsonValue
 
 
 @with_config(ConfigDict(extra="ignore"))

@@ -11,17 +11,17 @@ from reporter.nightly.state import Acceptance, Acceptances, Finding
 from reporter.store import record_files
 
 
-def accept(folder: Folder, architecture: str | None, metric: str | None, reason: str, now: str) -> list[Finding]:
-    """Accepts the findings of the last run, or those of an architecture or metric; ReporterError if there are none."""
+def accept(
+    folder: Folder, architecture: str | None, metric: str | None, reason: str, now: str, *, mode: str | None = None
+) -> list[Finding]:
+    """Accepts the findings of the last run, or those of an architecture, metric or mode; ReporterError without any."""
     last = folder.last()
     if last is None:
         raise ReporterError(f"{folder.out}: there is no nightly run; name a folder of reporter nightly --out")
     unaccepted = [each for each in last.findings if not each.accepted]
-    meant = [
-        each
-        for each in unaccepted
-        if architecture in (None, each.architecture) and (metric is None or metric == each.metric)
-    ]
+    wanted = {"architecture": architecture, "metric": metric, "mode": mode}
+    named = {field: name for field, name in wanted.items() if name is not None}
+    meant = [each for each in unaccepted if all(getattr(each, field) == name for field, name in named.items())]
     if not meant:
         raise ReporterError(f"{folder.out}: nothing to accept; {_open_findings(unaccepted)}")
     entries = [_entry(each, reason, now, last.started) for each in meant]
@@ -45,7 +45,7 @@ def settle(folder: Folder) -> None:
         return
     if settled.accepted:
         base = baseline.read(folder)
-        folder.promote(baseline.merged(base.records, record_files.load_all(folder.out)[0]))
+        folder.promote(baseline.merged(base.records, record_files.load_all_modes(folder.out)[0]))
     state.save(folder.run_file, settled)
 
 
@@ -57,5 +57,5 @@ def _entry(finding: Finding, reason: str, now: str, run: str) -> Acceptance:
 def _open_findings(findings: Sequence[Finding]) -> str:
     if not findings:
         return "the last run has no finding that is not accepted"
-    names = dict.fromkeys(f"{each.architecture} {each.metric}".strip() for each in findings)
+    names = dict.fromkeys(f"{each.name} {each.metric}".strip() for each in findings)
     return f"its findings are: {', '.join(list(names)[:20])}"

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from reporter.compare.matching import is_exact
 from reporter.model import Reading, Record
+from reporter.model.records import EAGER
 from reporter.nightly.run_folder import Folder
 from reporter.store import history, record_files
 
@@ -34,7 +35,7 @@ def read(folder: Folder, other: Path | None = None) -> Baseline:
     """
     nightly = folder.base.exists() or folder.run_file.exists()
     place = other or (folder.base if nightly else folder.out)
-    records, complaints = record_files.load_all(place)
+    records, complaints = record_files.load_all_modes(place)
     readable = {record_files.record_path(place, record.machine, record.architecture).name for record in records}
     names = {path.name for path in place.glob("records/*/*.json")} - readable
     unreadable = sorted(unquote(name.removesuffix(".json")) for name in names)
@@ -44,24 +45,29 @@ def read(folder: Folder, other: Path | None = None) -> Baseline:
 def from_history(base: Baseline, tonight: Iterable[Record], path: Path) -> list[Record]:
     """For each architecture whose record cannot be read, the exact values of the history in the form of a record."""
     values = history.last_values(path, base.unreadable)
-    return [_with_values(record, values[record.architecture]) for record in tonight if record.architecture in values]
+    eager = (record for record in tonight if record.mode == EAGER)
+    return [_with_values(record, values[record.architecture]) for record in eager if record.architecture in values]
 
 
 def merged(base: Sequence[Record], tonight: Sequence[Record]) -> list[Record]:
     """The baseline after an accepted run.
 
     A record keeps the last exact value of a reading that has none in this run, so that the next value is compared with
-    it. Records of other machines are kept for their times; architectures that were not measured are removed.
+    it. Records of other machines are kept for their times; architectures that were not measured are removed, and the
+    modes of the others that were not.
     """
     measured = {(record.architecture, record.machine) for record in tonight}
     names = {record.architecture for record in tonight}
     others = [each for each in base if each.architecture in names and (each.architecture, each.machine) not in measured]
-    return [*others, *(_completed(record, newest(base).get(record.architecture)) for record in tonight)]
+    latest = newest(base)
+    eager, modes = ([each for each in tonight if (each.mode == EAGER) == of_eager] for of_eager in (True, False))
+    return [*others, *(_completed(record, latest.get(record.architecture)) for record in eager), *modes]
 
 
 def newest(records: Iterable[Record]) -> dict[str, Record]:
-    """The newest record of each architecture, whatever the machine."""
-    ordered = sorted(records, key=lambda record: (record.started, record.machine))
+    """The newest eager record of each architecture, whatever the machine."""
+    eager = (record for record in records if record.mode == EAGER)
+    ordered = sorted(eager, key=lambda record: (record.started, record.machine))
     return {record.architecture: record for record in ordered}
 
 

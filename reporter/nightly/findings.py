@@ -13,6 +13,7 @@ from reporter.compare.differences import Change, Differences, Gap, Level, Timing
 from reporter.compare.matching import Pair, is_exact
 from reporter.compare.times import MIN_EFFECT
 from reporter.model import Reading, Record
+from reporter.model.records import EAGER
 from reporter.nightly.baseline import newest
 from reporter.nightly.state import TIMES, Acceptance, Failing, Finding, Kind, NightlyRun
 from reporter.store.history import PastRun
@@ -24,9 +25,10 @@ KINDS = {"exact": "exact", "failed": "failed", "removed": "removed"}
 
 def differences(base: Sequence[Record], tonight: Sequence[Record], past: Sequence[PastRun]) -> Differences:
     """What changed; `past` has earlier runs, oldest first, without this one."""
-    latest, same = newest(base), {(record.architecture, record.machine): record for record in base}
-    exact = [Pair(latest[record.architecture], record) for record in tonight if record.architecture in latest]
-    here = [Pair(same[place], record) for record in tonight if (place := (record.architecture, record.machine)) in same]
+    latest = newest(base)
+    eager = [record for record in tonight if record.mode == EAGER]
+    exact = [Pair(latest[record.architecture], record) for record in eager if record.architecture in latest]
+    here = [pair for pair in matching.pairs(base, tonight) if pair.one_machine]
     timings, bases, left = times.verdicts(here, past)
     return Differences(
         changes=(*matching.rows(base, tonight), *_changes(exact, here)),
@@ -54,23 +56,24 @@ def findings(
 
 
 def failing(tonight: Iterable[Record], last: NightlyRun | None, now: str) -> tuple[Failing, ...]:
-    """The architectures with readings that failed in this run, and since when they fail."""
-    failing_since = {each.architecture: each.since for each in (last.failing if last else ())}
-    found: dict[str, list[Reading]] = {}
+    """The architectures and modes with readings that failed in this run, and since when they fail."""
+    failing_since = {(each.architecture, each.mode): each.since for each in (last.failing if last else ())}
+    found: dict[tuple[str, str], list[Reading]] = {}
     for record in tonight:
         broken = [
             reading for reading in record.readings.values() if reading.status in matching.NO_NUMBER or reading.lost
         ]
         if broken:
-            found.setdefault(record.architecture, []).extend(broken)
+            found.setdefault((record.architecture, record.mode), []).extend(broken)
     return tuple(
         Failing(
-            architecture=name,
+            architecture=architecture,
+            mode=mode,
             readings=len(readings),
             reason=readings[0].reason or readings[0].loss or readings[0].status,
-            since=failing_since.get(name, now),
+            since=failing_since.get((architecture, mode), now),
         )
-        for name, readings in sorted(found.items())
+        for (architecture, mode), readings in sorted(found.items())
     )
 
 
@@ -97,13 +100,14 @@ def _changed(found: Differences, now: str) -> Iterator[Finding]:
                 {
                     "kind": change.kind,
                     "architecture": change.architecture,
+                    "mode": change.mode,
                     "metric": quantity.key if quantity else "",
                     "title": quantity.title if quantity else "",
                     "unit": quantity.unit if quantity else "1",
                     "machine": change.machine,
                     "base": change.base,
                     "new": change.new,
-                    "reason": change.reason if change.kind == "failed" else None,
+                    "reason": change.reason if change.kind in ("failed", "removed") else None,
                     "since": now,
                 }
             )
@@ -114,6 +118,7 @@ def _slower(row: Row, now: str) -> Finding:
         kind=_kind(row),
         runs=row.runs if isinstance(row, Level) else None,
         architecture=row.architecture,
+        mode=row.mode,
         metric=row.quantity.key,
         title=row.quantity.title,
         unit=row.quantity.unit,
@@ -140,17 +145,21 @@ def _remaining(
 ) -> Iterator[Finding]:
     """Slowdowns of the last run that this one neither confirms nor refutes."""
     compared: list[Row] = [*found.timings, *found.levels]
-    rows = {(_kind(row), row.architecture, row.quantity.key, row.machine): row for row in compared}
-    measured = {record.architecture for record in tonight}
+    rows = {(_kind(row), row.architecture, row.mode, row.quantity.key, row.machine): row for row in compared}
+    measured = {(record.architecture, record.mode) for record in tonight}
     for before in last.findings if last else ():
-        if before.kind not in TIMES or before.identity in identities or before.architecture not in measured:
+        if before.kind not in TIMES or before.identity in identities or _pair(before) not in measured:
             continue
         if before.kind == "level" and before.accepted:
             continue
-        row = rows.get((before.kind, before.architecture, before.metric, before.machine))
+        row = rows.get((before.kind, *_pair(before), before.metric, before.machine))
         if row is None:
             yield before.model_copy(update={"reason": "not compared in this run"})
         elif row.verdict == "noisy" and row.ratio > 1 + MIN_EFFECT:
             why = row.reason if isinstance(row, Timing) else None
             reason = f"now within noise: {why}" if why else "now within noise"
             yield _slower(row, before.since).model_copy(update={"reason": reason})
+
+
+def _pair(finding: Finding) -> tuple[str, str]:
+    return finding.architecture, finding.mode

@@ -1,6 +1,6 @@
 """The runs of the history that form the level of a time.
 
-A run is left out for the architectures that had findings that were not accepted.
+Levels are those of eager. A run is left out for the architectures that had findings that were not accepted.
 When a slower time is accepted, its level starts with the accepted run; when it is measured under other settings than
 the baseline, with that run.
 """
@@ -17,6 +17,7 @@ from reporter.compare.levels import MOST_RUNS
 from reporter.compare.matching import is_time
 from reporter.model import Record, ReporterError
 from reporter.model.readings import same_conditions
+from reporter.model.records import EAGER
 from reporter.nightly.run_folder import Folder
 from reporter.nightly.state import TIMES, Acceptance, NightlyRun, Place, Red, Start
 from reporter.store import history
@@ -54,7 +55,7 @@ def accepted(runs: Sequence[PastRun], starts: Iterable[Start], last: NightlyRun 
 
 def starts(last: NightlyRun | None, acceptances: Iterable[Acceptance]) -> list[Start]:
     """The starts of levels up to the last run."""
-    times = [each for each in acceptances if each.kind in TIMES]
+    times = [each for each in acceptances if each.kind in TIMES and each.mode == EAGER]
     return [
         *(last.starts if last else ()),
         *(
@@ -69,8 +70,8 @@ def restarted(
 ) -> tuple[Start, ...]:
     """The starts because of other settings, one for each time, with those of this run."""
     found = {each.place: each for each in (last.starts if last else ())}
-    before = {(record.architecture, record.machine): record for record in base}
-    for record in tonight:
+    before = {(record.architecture, record.machine): record for record in base if record.mode == EAGER}
+    for record in (each for each in tonight if each.mode == EAGER):
         previous = before.get((record.architecture, record.machine))
         for key, reading in record.readings.items():
             old = previous.readings.get(key) if previous else None
@@ -85,7 +86,7 @@ def red(last: NightlyRun | None) -> Iterator[Red]:
     if last is None:
         return
     yield from last.red[-MOST_RUNS:]
-    names = dict.fromkeys(each.architecture for each in last.findings if not each.accepted)
+    names = dict.fromkeys(each.architecture for each in last.findings if not each.accepted and each.mode == EAGER)
     if names:
         yield Red(started=last.started, ended=last.ended or last.started, architectures=tuple(names))
 

@@ -10,6 +10,7 @@ from reporter.architectures.timm import PREFIX
 from reporter.host.job import USUAL
 from reporter.model import Architecture, Reading, Record, ReporterError, absent
 from reporter.model.fields import LONGEST_NAME, legible
+from reporter.model.records import EAGER
 from reporter.run.ledger import blank
 from reporter.run.request import Request
 from reporter.run.roster import chosen
@@ -63,7 +64,8 @@ def rows(missing: dict[str, str], base: Sequence[Record], request: Request) -> I
 
 def baseline_record(word: str, base: Sequence[Record]) -> Record | None:
     """The record of the baseline that a word or a reference stands for."""
-    named = [record for record in base if record.architecture == word or record.settings.get("architecture") == [word]]
+    eager = [record for record in base if record.mode == EAGER]
+    named = [each for each in eager if each.architecture == word or each.settings.get("architecture") == [word]]
     return max(named, key=lambda record: record.started, default=None)
 
 

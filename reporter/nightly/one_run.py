@@ -133,8 +133,7 @@ def _measured(work: Plan, base: Baseline, progress: Progress, measure: Measure) 
     """What the measurement did, and why it ended early if it did."""
     try:
         outcome = measure(work.request, work.executor, progress)
-        for record in missing.rows(work.roster.missing, base.records, work.request):
-            record_files.save(work.request.folder, record)
+        record_files.save_all(work.request.folder, missing.rows(work.roster.missing, base.records, work.request))
     except ReporterError as error:
         return Outcome(), str(error)
     return outcome, None
@@ -143,7 +142,7 @@ def _measured(work: Plan, base: Baseline, progress: Progress, measure: Measure) 
 def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyComparison:
     """The findings; a run that ended early has not removed what it did not reach."""
     base, last = before.base, before.last
-    tonight, _ = record_files.load_all(work.request.folder)
+    tonight, _ = record_files.load_all_modes(work.request.folder)
     served = baseline.from_history(base, tonight, work.folder.out / "history.jsonl")
     compared = (*base.records, *served)
     if served and not work.chosen.baseline:

@@ -52,11 +52,13 @@ def unfinished(request: Request, now: str) -> dict[str, Any]:
 
 def _still_failing(nightly: NightlyComparison) -> Iterator[StillFailing]:
     """The readings that failed in an earlier run, too."""
-    by_name = {each.architecture: each.since for each in nightly.failing}
-    by_metric = {(each.architecture, each.metric): each.since for each in nightly.findings if each.kind == "failed"}
+    by_name = {(each.architecture, each.mode): each.since for each in nightly.failing}
+    failed = [each for each in nightly.findings if each.kind == "failed"]
+    by_metric = {(each.architecture, each.mode, each.metric): each.since for each in failed}
     for record in nightly.tonight:
         for key, reading in record.readings.items():
-            since = by_metric.get((record.architecture, key)) or by_name.get(record.architecture, nightly.now)
+            pair = (record.architecture, record.mode)
+            since = by_metric.get((*pair, key)) or by_name.get(pair, nightly.now)
             if reading.status in NO_NUMBER and since != nightly.now:
                 yield document.failure(record, reading, since)
 
@@ -66,6 +68,7 @@ def _finding(finding: Finding, quantity: Quantity | None) -> comparisons.Finding
         **documents.metric_part(quantity),
         kind=finding.kind,
         architecture=finding.architecture,
+        mode=finding.mode,
         machine=finding.machine,
         base=finding.base,
         new=finding.new,

@@ -160,8 +160,7 @@ class Folder:
 
 def _save_records(folder: Path, records: Sequence[Record]) -> None:
     (folder / "records").mkdir(parents=True, exist_ok=True)
-    for record in records:
-        record_files.save(folder, record)
+    record_files.save_all(folder, records)
 
 
 def _or_none(path: Path, kind: type[state.Stored]) -> state.Stored | None:

@@ -9,6 +9,7 @@ from shlex import quote
 
 from reporter.compare.differences import Differences
 from reporter.model import Quantity, Record
+from reporter.model.records import EAGER, pair_name
 from reporter.model.settings import FailOn
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.state import Failing, Finding, Kind
@@ -139,17 +140,18 @@ def _reasons(nightly: NightlyComparison) -> list[str]:
     without_verdict: dict[str, set[str]] = {}
     for row in found.timings:
         if row.floor is None and row.base != row.new:
-            without_verdict.setdefault("too few rounds; --preset standard measures enough", set()).add(row.architecture)
+            without_verdict.setdefault("too few rounds; --preset standard measures enough", set()).add(row.name)
         elif row.verdict == "noisy":
-            without_verdict.setdefault("moved, but within noise", set()).add(row.architecture)
+            without_verdict.setdefault("moved, but within noise", set()).add(row.name)
     return [*made, *(f"times of {and_more(sorted(who), ENGLISH)} ({why})" for why, who in without_verdict.items())]
 
 
 def _still_failing(nightly: NightlyComparison) -> Iterator[str]:
-    newly = {each.architecture for each in nightly.findings if each.kind == "failed" and each.since == nightly.now}
-    for each in [each for each in nightly.failing if each.architecture not in newly][:NAMED]:
+    newly = {each.name for each in nightly.findings if each.kind == "failed" and each.since == nightly.now}
+    names = [(pair_name(each.architecture, each.mode), each) for each in nightly.failing]
+    for name, each in [(name, each) for name, each in names if name not in newly][:NAMED]:
         word = "failing" if each.since == nightly.now else f"still failing since {day(each.since)}"
-        yield f"{word}: {each.architecture} ({each.readings} readings: {each.reason})"
+        yield f"{word}: {name} ({each.readings} readings: {each.reason})"
 
 
 def _without_baseline(nightly: NightlyComparison) -> Iterator[str]:
@@ -189,7 +191,9 @@ def _row(each: Finding) -> FindingLine:
     values = {"exact": _value, "slower": _time, "level": _time}.get(each.kind, lambda _: "")(each)
     return FindingLine(
         kind=each.kind,
-        name=each.architecture,
+        name=each.name,
+        architecture=each.architecture,
+        mode=each.mode,
         metric=each.metric,
         title=each.title,
         values=values,
@@ -203,7 +207,8 @@ def _action(group: Sequence[FindingLine], out: str) -> str:
     options = [
         f" {option} {quote(next(iter(names)))}"
         for option, names in (
-            ("--architecture", {row.name for row in group}),
+            ("--architecture", {row.architecture for row in group}),
+            ("--mode", {"" if row.mode == EAGER else row.mode for row in group}),
             ("--metric", {row.metric for row in group}),
         )
         if len(names) == 1 and "" not in names
@@ -212,18 +217,24 @@ def _action(group: Sequence[FindingLine], out: str) -> str:
     action = {
         "exact": f"if this is intended: {accept}",
         "failed": f"fix it, or {accept}",
-        "removed": f"add it to --architectures again, or {accept}",
+        "removed": f"add it to {_option(group)} again, or {accept}",
         "slower": f"confirm it with `reporter ab`, or {accept}",
         "level": f"confirm it with `reporter ab`, or start a new level: {accept}",
     }[group[0].kind]
     return f"since {day(group[0].since)}; {action}"
 
 
+def _option(group: Sequence[FindingLine]) -> str:
+    """The options that what was removed is missing from."""
+    eager = {row.mode == EAGER for row in group}
+    return " and ".join(name for name, of_eager in (("--architectures", True), ("--modes", False)) if of_eager in eager)
+
+
 def _value(each: Finding) -> str:
     base, new = each.base or 0, each.new or 0
     share = f" ({new / base - 1:+.2%})" if base else ""
     shown = [f"{value:,}" if isinstance(value, int) else repr(value) for value in (base, new)]
-    return f"{each.architecture} {shown[0]} -> {shown[1]}{share}"
+    return f"{each.name} {shown[0]} -> {shown[1]}{share}"
 
 
 def _time(each: Finding) -> str:
@@ -234,4 +245,4 @@ def _time(each: Finding) -> str:
     values = [units.words(ENGLISH, quantity, value) for value in (each.base or 0.0, each.new or 0.0)]
     change = f"{(each.ratio or 1) - 1:+.1%} time"
     level = f"level of {each.runs} runs; " if each.runs else ""
-    return f"{each.architecture} {change} ({values[0]} -> {values[1]}; {level}noise {each.floor or 0:.1%})"
+    return f"{each.name} {change} ({values[0]} -> {values[1]}; {level}noise {each.floor or 0:.1%})"

@@ -12,6 +12,7 @@ from reporter.host import files
 from reporter.model import ReporterError
 from reporter.model.fields import plain
 from reporter.model.readings import Model, Number
+from reporter.model.records import EAGER, pair_name
 from reporter.model.settings import FailOn
 
 Kind = Literal["exact", "failed", "removed", "slower", "level"]
@@ -28,13 +29,15 @@ Place = tuple[str, str, str]
 class Finding(Model):
     """A difference from the baseline that is a regression until it is gone or accepted.
 
-    `since` is the start of the first run that had it (ISO 8601, UTC). `metric` is empty for a removed architecture.
-    `ratio` is new time over old, and `floor` the change that noise can reach, both only for times. `level` is a time
-    above its level, which is the median of so many accepted `runs`.
+    `mode` is the execution mode; for what does not depend on it, eager. `since` is the start of the first run that had
+    it (ISO 8601, UTC). `metric` is empty for a removed architecture or mode. `ratio` is new time over old, and `floor`
+    the change that noise can reach, both only for times. `level` is a time above its level, which is the median of so
+    many accepted `runs`.
     """
 
     kind: Kind
     architecture: str
+    mode: str = EAGER
     metric: str = ""
     title: str = ""
     unit: str = "1"
@@ -52,7 +55,13 @@ class Finding(Model):
     def identity(self) -> tuple[object, ...]:
         """What two runs must share for a finding to be the same: of a count the new value, of a time the machine."""
         value = self.new if self.kind == "exact" else None
-        return self.kind, self.architecture, self.metric, value, self.machine if self.kind in TIMES else ""
+        machine = self.machine if self.kind in TIMES else ""
+        return self.kind, self.architecture, self.mode, self.metric, value, machine
+
+    @property
+    def name(self) -> str:
+        """The (architecture, mode) pair as texts name it."""
+        return pair_name(self.architecture, self.mode)
 
     def fails(self, on: FailOn) -> bool:
         """Whether `--fail-on` makes it a regression."""
@@ -63,9 +72,10 @@ class Finding(Model):
 
 
 class Failing(Model):
-    """An architecture with readings that failed, and since when."""
+    """An architecture with readings that failed in a mode, and since when."""
 
     architecture: str
+    mode: str = EAGER
     readings: int
     reason: str
     since: str
@@ -117,6 +127,7 @@ class Acceptance(Model):
 
     kind: Kind
     architecture: str
+    mode: str = EAGER
     metric: str = ""
     machine: str = ""
     base: Number | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from reporter.model import Engine
@@ -79,14 +78,7 @@ def emulated(mode: Mode, kind: Kind) -> str:
 
 
 def conditions_of(mode: str) -> dict[str, Any]:
-    """What the readings of a mode depend on besides those of eager: the version of its engine."""
-    engine = engines().get(parse(mode, engines()).engine)
-    versions = {module: _version(module) for module in engine.modules} if engine else {}
-    return {"engine": versions} if versions else {}
-
-
-def _version(module: str) -> str:
-    try:
-        return version(module)
-    except PackageNotFoundError:
-        return "not installed"
+    """What the readings of a mode depend on besides those of eager: the versions of its engine's packages."""
+    parsed = parse(mode, engines())
+    engine = engines().get(parsed.engine)
+    return {"engine": engine.version(parsed.precision)} if engine else {}

@@ -14,6 +14,7 @@ from reporter.compare.folders import ResultsFolder
 from reporter.compare.times import MIN_EFFECT
 from reporter.host import printing
 from reporter.model import Quantity
+from reporter.model.records import pair_name
 from reporter.model.settings import FailOn
 from reporter.report import units
 from reporter.report.grouping import NAMED, FindingLine, Kind, and_more, by_reason, described, groups, most
@@ -61,10 +62,10 @@ def in_markdown(differences: Differences, complaints: Sequence[str] = ()) -> str
 
 
 def names(differences: Differences) -> frozenset[str]:
-    """The architectures and machines of a comparison."""
+    """The architectures, their modes and the machines of a comparison."""
     rows: tuple[Change | Timing, ...] = (*differences.changes, *differences.timings)
-    compared = (name for gap in differences.gaps for name in gap.architectures)
-    return frozenset((*(row.architecture for row in rows), *(row.machine for row in rows), *compared))
+    compared = (name for gap in differences.gaps for name in (*gap.architectures, *gap.names))
+    return frozenset((*(name for row in rows for name in (row.architecture, row.name, row.machine)), *compared))
 
 
 def headline(differences: Differences, complaints: Sequence[str] = ()) -> str:
@@ -150,7 +151,7 @@ class Words:
         shared = [basis for basis in found.bases if basis.relative and abs(basis.common - 1) > SHARED]
         drift = _("{title}: a change that all share ({change} time)")
         drifted = [
-            drift.format(title=_(each.quantity.title), change=units.change(self.language, each.common, 1.0))
+            drift.format(title=pair_name(_(each.quantity.title), each.mode), change=self._drift(each))
             for each in shared
         ]
         return [*counted, *drifted, *self._not_compared()]
@@ -208,7 +209,7 @@ class Words:
         parts: dict[str, dict[str, None]] = {}
         for basis in self.differences.bases:
             for sentence in self._basis(basis):
-                parts.setdefault(sentence, {})[_(basis.quantity.title)] = None
+                parts.setdefault(sentence, {})[pair_name(_(basis.quantity.title), basis.mode)] = None
         for gap in self.differences.gaps:
             parts.setdefault(self._gap(gap), {})[_(gap.quantity.title) if gap.quantity else _("Times")] = None
         lines = [f"{'; '.join(titles)}: {sentence}" for sentence, titles in parts.items()]
@@ -221,12 +222,12 @@ class Words:
     def _place(self, found: Change | Timing | Level, machines: set[str]) -> str:
         """The name in a line; with the machine where there are several."""
         place = self.language._("{name} on {machine}") if len(machines) > 1 else "{name}"
-        return place.format(name=found.architecture, machine=found.machine)
+        return place.format(name=found.name, machine=found.machine)
 
     def _change(self, change: Change, name: str) -> FindingLine:
         quantity = change.quantity
         if quantity is None:
-            return FindingLine(change.kind, name)
+            return FindingLine(change.kind, name, reason=self.language.translate(change.reason))
         row = FindingLine(change.kind, name, quantity.key, self.language._(quantity.title))
         if change.kind in ("failed", "recovered"):
             return replace(row, reason=self.language.translate(change.reason) or self.language._("no reason was given"))
@@ -268,16 +269,19 @@ class Words:
             yield message.format(few=few)
         elif abs(basis.common - 1) > SHARED:
             message = _("all networks together {change} time: drift, or a change they share; not judged.")
-            yield message.format(change=units.change(self.language, basis.common, 1.0))
+            yield message.format(change=self._drift(basis))
         if basis.floor is None:
             yield _("too few rounds to estimate the noise: times have no verdict; --preset standard measures enough.")
         else:
             message = _("{count} compared; a change of one of them by {floor} would be detected.")
             yield message.format(count=count, floor=self._share(basis.floor))
 
+    def _drift(self, basis: Basis) -> str:
+        return units.change(self.language, basis.common, 1.0)
+
     def _gap(self, gap: Gap) -> str:
         message = self.language._("not compared for {who}: {why}.")
-        return message.format(who=self._who(gap.architectures), why=self.language.translate(gap.why))
+        return message.format(who=self._who(gap.names), why=self.language.translate(gap.why))
 
     def _who(self, names: Sequence[str]) -> str:
         many = self.language._("{count} networks").format(count=len(names))

@@ -8,6 +8,7 @@ from typing import Literal
 
 from reporter.compare.differences import Gap
 from reporter.model import Quantity
+from reporter.model.records import EAGER
 from reporter.report.language import Language
 
 Kind = Literal["removed", "failed", "exact", "slower", "level", "recovered", "faster", "information", "new"]
@@ -20,7 +21,8 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class FindingLine:
-    """A finding with its texts: `name` has the machine where there are several, `values` the name and both values."""
+    """A finding with its texts: `name` has the mode, and the machine where there are several, `values` the name and
+    both values."""
 
     kind: Kind
     name: str
@@ -29,6 +31,8 @@ class FindingLine:
     values: str = ""
     reason: str = ""
     since: str = ""
+    architecture: str = ""
+    mode: str = EAGER
 
 
 def groups(rows: Iterable[FindingLine]) -> list[list[FindingLine]]:
@@ -45,7 +49,7 @@ def described(group: Sequence[FindingLine], language: Language) -> str:
     _, first = language._, group[0]
     readings = language.ngettext("{count} reading", "{count} readings", len(group)).format(count=len(group))
     patterns: dict[Kind, str] = {
-        "removed": _("not measured any more: {names}"),
+        "removed": _("not measured any more{why}: {names}"),
         "failed": _("failed: {what} of {names}: {reason}"),
         "exact": _("{title} changed: {values}"),
         "slower": _("{title} slower{why}: {values}"),
@@ -81,8 +85,8 @@ def most(lines: Sequence[str], more: Callable[[int], str]) -> list[str]:
 
 
 def by_reason(gaps: Iterable[Gap]) -> dict[tuple[str, tuple[str, ...]], list[Quantity | None]]:
-    """What was not compared, by its reason and the architectures; None is all times."""
+    """What was not compared, by its reason and the pairs; None is all times."""
     found: dict[tuple[str, tuple[str, ...]], list[Quantity | None]] = {}
     for gap in gaps:
-        found.setdefault((gap.why, gap.architectures), []).append(gap.quantity)
+        found.setdefault((gap.why, gap.names), []).append(gap.quantity)
     return found

@@ -19,6 +19,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from reporter.model import ReporterError
+from reporter.model.records import EAGER
 
 RUNS = 30
 """So many runs of a machine are looked back to: a month of nights."""
@@ -36,7 +37,8 @@ LARGEST = 1e300
 class PastRun:
     """What one run measured on one machine: architecture -> key -> value in base units.
 
-    `moment` is when its last line was written, ISO 8601; `environment` has the versions.
+    `values` are those of eager, `modes` has those of other modes: architecture -> mode -> key -> value. `moment` is
+    when its last line was written, ISO 8601; `environment` has the versions.
     """
 
     machine: str
@@ -44,10 +46,12 @@ class PastRun:
     name: str
     environment: dict[str, Any]
     values: dict[str, dict[str, float]] = field(default_factory=dict)
+    modes: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
 
-    def value(self, architecture: str, key: str) -> float | None:
+    def value(self, architecture: str, key: str, mode: str = EAGER) -> float | None:
         """A value of the run, None where it has none that is a number."""
-        return self.values.get(architecture, {}).get(key)
+        found = self.values.get(architecture) if mode == EAGER else self.modes.get(architecture, {}).get(mode)
+        return (found or {}).get(key)
 
 
 def recent(
@@ -137,9 +141,19 @@ def _take(line: dict[str, Any], group: list[PastRun], seen: dict[str, str], keys
         environment = line.get("environment")
         group.append(PastRun(machine, moment, run, environment if isinstance(environment, dict) else {}))
     seen[machine] = moment
-    values = line["values"]
+    group[-1].values[name] = _numbers(line["values"], keys)
+    modes = line.get("modes")
+    if isinstance(modes, dict) and modes:
+        named = ((mode, each) for mode, each in modes.items() if isinstance(each, dict))
+        group[-1].modes[name] = {mode: _numbers(each.get("values"), keys) for mode, each in named}
+
+
+def _numbers(values: object, keys: Collection[str] | None) -> dict[str, float]:
+    """The numbers of a line, those of `keys` or all."""
+    if not isinstance(values, dict):
+        return {}
     wanted = values.keys() & keys if keys else values
-    group[-1].values[name] = {key: values[key] for key in wanted if _is_number(values[key])}
+    return {key: values[key] for key in wanted if _is_number(values[key])}
 
 
 def _other(run: PastRun, name: str, architecture: str, later: str, moment: str) -> bool:

@@ -72,13 +72,15 @@ def in_engine(
     own = Mode(mode.memory_format, "" if mode.precision in engine.converts else mode.precision)
     made, its = converted(network, own, form)
     cache.mkdir(parents=True, exist_ok=True)
-    more = {"calibration": calibration} if mode.precision == "int8" else {}
-    prepare = partial(engine.prepare, made, its(images), precision=mode.precision or "fp32", cache=str(cache), **more)
-    found, verdict = attempt(prepare)
+    precise = mode.precision or "fp32"
+    found, verdict = attempt(
+        partial(engine.prepare, made, its(images), precision=precise, cache=str(cache), calibration=its(calibration))
+    )
     if found is None:
         if verdict.status == "oom":
             raise MemoryError(verdict.reason)
-        raise UnsupportedError(f"{engine.title} cannot run it: {verdict.reason}")
+        named = "" if verdict.status == "unsupported" else f"{engine.title} cannot run it: "
+        raise UnsupportedError(f"{named}{verdict.reason}")
     return Variant(found, its)
 
 

@@ -10,9 +10,10 @@ import click
 @click.command("accept")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--architecture", metavar="NAME", help="Only the findings of this architecture.")
+@click.option("--mode", metavar="NAME", help="Only the findings of this execution mode.")
 @click.option("--metric", metavar="KEY", help="Only the findings of this metric.")
 @click.option("--reason", metavar="TEXT", default="", help="Why the change is accepted; stored in accepted.json.")
-def accept_command(folder: Path, architecture: str | None, metric: str | None, reason: str) -> None:
+def accept_command(folder: Path, architecture: str | None, mode: str | None, metric: str | None, reason: str) -> None:
     """Accept the findings of the last nightly run in DIR.
 
     They are added to DIR/accepted.json, which can be committed. When all findings are accepted, the run is the
@@ -30,9 +31,9 @@ def accept_command(folder: Path, architecture: str | None, metric: str | None, r
         place = Folder(folder)
         if place.complete.exists():
             place.place()
-        accepted = accept(place, architecture, metric, reason, moment())
+        accepted = accept(place, architecture, metric, reason, moment(), mode=mode)
     for each in accepted:
-        printing.message(f"accepted: {each.architecture} {each.title or 'not measured any more'}")
+        printing.message(f"accepted: {each.name} {each.title or 'not measured any more'}")
 
 
 ENTRIES = (accept_command,)
