@@ -87,7 +87,11 @@ class ModeTiming:
     def _checked(self, variant: Variant, mode: Mode) -> Reading:
         start = perf_counter()
         try:
-            check = self._reference.check(partial(self._call, variant), mode.precision or "fp32", variant.form)
+            check = self._reference.check(
+                partial(self._call, variant),
+                mode.precision or "fp32",
+                lambda images: variant.form(images).to(self.subject.device),
+            )
         finally:
             self.checking += perf_counter() - start
         reason = f"the output error is above its limit of {check.limit:.2g}" if check.exceeds else None
@@ -95,7 +99,8 @@ class ModeTiming:
 
     @cached_property
     def _reference(self) -> output_check.Reference:
-        return output_check.Reference(self.subject.network, self._varied, self.subject.architecture.classes)
+        classes, kept = self.subject.architecture.classes, Path(self.job.cache) / "reference.pt"
+        return output_check.Reference(self.subject.network, self._varied, classes, kept if self.job.cache else None)
 
     @cached_property
     def _varied(self) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -36,21 +37,28 @@ class Reference:
 
     Neither depends on the output of any mode. `network` must not change as long as limits are asked for: each one is
     computed on first use from a copy, and at most one copy exists at a time. Images are run one at a time, as modes
-    are, because the scores of some models depend on the rest of the batch.
+    are, because the scores of some models depend on the rest of the batch. What was computed is kept in the file `kept`
+    where one is named, for other processes with the same weights and images.
     """
 
-    def __init__(self, network: nn.Module, images: Tensor, classes: int | None = None) -> None:
+    def __init__(
+        self, network: nn.Module, images: Tensor, classes: int | None = None, kept: Path | None = None
+    ) -> None:
         self.network = network
         self.images = images.detach().to("cpu", torch.float32, memory_format=torch.contiguous_format)
         self.classes = classes
-        self.scores = self._run(torch.float64, len(images))
+        self._kept, self._identity = kept, _identity(network, self.images)
+        found = self._restored()
+        self._limits: dict[str, float] = found.get("limits", {})
+        self.scores: Tensor = found["scores"] if found else self._run(torch.float64, len(images))
         self.variation = variation(self.scores)
-        self._limits: dict[str, float] = {}
+        self._keep()
 
     def limit(self, precision: str) -> float:
         """`FACTOR` times the error of a run with weights and the outputs of operators rounded to a precision."""
         if precision not in self._limits:
             self._limits[precision] = FACTOR * self._rounded_error(precision)
+            self._keep()
         return self._limits[precision]
 
     def check(self, call: Call, precision: str, form: Callable[[Tensor], Tensor] | None = None) -> Check:
@@ -70,6 +78,19 @@ class Reference:
                 f"the scores hardly depend on the input (their standard deviation between images is "
                 f"{self.variation:.1g} of their range, less than {LEAST_VARIATION:g}): outputs cannot be compared"
             )
+
+    def _restored(self) -> dict[str, Any]:
+        """What the file has for the same weights and images; empty if there is none."""
+        if self._kept is None or not self._kept.exists():
+            return {}
+        found: dict[str, Any] = torch.load(self._kept, weights_only=True)
+        return found if found["identity"] == self._identity else {}
+
+    def _keep(self) -> None:
+        if self._kept is not None:
+            self._kept.parent.mkdir(parents=True, exist_ok=True)
+            content = {"identity": self._identity, "scores": self.scores, "limits": self._limits}
+            torch.save(content, self._kept)
 
     def _rounded_error(self, precision: str) -> float:
         rounding = PRECISIONS[precision]
@@ -106,6 +127,16 @@ def run(
     if len(shapes) > 1:
         raise ReporterError(f"the outputs differ in shape between images: {', '.join(shapes)}")
     return torch.cat(found)
+
+
+def _identity(network: nn.Module, images: Tensor) -> list[float]:
+    """What tells apart weights and images: their sums, and those of their absolute values."""
+    floating = [tensor.detach() for tensor in network.state_dict().values() if tensor.is_floating_point()]
+    return [
+        float(total)
+        for tensors in (floating, [images])
+        for total in (sum(each.double().sum() for each in tensors), sum(each.double().abs().sum() for each in tensors))
+    ]
 
 
 def extent(scores: Tensor) -> float:
