@@ -130,7 +130,7 @@ def run(
 
 
 def _identity(network: nn.Module, images: Tensor) -> list[float]:
-    """What tells apart weights and images: their sums, and those of their absolute values."""
+    """What distinguishes weights and images: their sums, and those of their absolute values."""
     floating = [tensor.detach() for tensor in network.state_dict().values() if tensor.is_floating_point()]
     return [
         float(total)
