@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -265,6 +267,18 @@ def test_lack_of_memory_is_no_lack_of_support() -> None:
     network.forward = full  # type: ignore[method-assign]
     _, verdict = attempt(lambda: reference.limit("bf16"))
     assert verdict.status == "oom"
+
+
+def test_a_limit_does_not_import_the_compiler() -> None:
+    """It takes a second, in each worker."""
+    code = """
+import sys, torch
+from reporter.worker.output_check import Reference
+network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3))
+Reference(network, torch.randn(8, 3, 2, 2)).limit("bf16")
+assert "torch._dynamo" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 numbers = st.floats(-1e3, 1e3, width=32)
