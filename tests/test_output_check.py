@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -14,6 +16,7 @@ from networks import small
 from torch import Tensor, nn
 
 from reporter.model import ReporterError, UnsupportedError
+from reporter.model.attempts import attempt
 from reporter.registry.selection import sets
 from reporter.worker import output_check
 from reporter.worker.input_format import Form
@@ -238,8 +241,44 @@ def test_a_model_that_runs_in_float32_only_is_unsupported() -> None:
         def forward(self, images: Tensor) -> Tensor:
             return self.body(images.float())
 
-    with pytest.raises(UnsupportedError, match="does not run in float64 on the CPU: "):
+    with pytest.raises(UnsupportedError, match=r"does not run in float64 on the CPU \("):
         Reference(Fixed(), images(2, SIDE))
+
+
+def test_overflow_is_reported() -> None:
+    torch.manual_seed(0)
+    network = plain().eval()
+    calibrate(network, images(8, SIDE))
+    network[0].weight.data *= 1e5
+    reference = Reference(network, images(8, SIDE))
+    with pytest.raises(UnsupportedError, match="the model overflows in fp16"):
+        reference.limit("fp16")
+    network[0].weight.data[0] = float("nan")
+    with pytest.raises(UnsupportedError, match="NaN or infinity in float64"):
+        Reference(network, images(8, SIDE)).require_variation()
+
+
+def test_lack_of_memory_is_no_lack_of_support() -> None:
+    network, reference = prepared(plain)
+
+    def full(_: Tensor) -> Tensor:
+        return torch.empty(2**60)
+
+    network.forward = full  # type: ignore[method-assign]
+    _, verdict = attempt(lambda: reference.limit("bf16"))
+    assert verdict.status == "oom"
+
+
+def test_a_limit_does_not_import_the_compiler() -> None:
+    """It takes a second, in each worker."""
+    code = """
+import sys, torch
+from reporter.worker.output_check import Reference
+network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3))
+Reference(network, torch.randn(8, 3, 2, 2)).limit("bf16")
+assert "torch._dynamo" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 numbers = st.floats(-1e3, 1e3, width=32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from reporter.host.machine import usable_threads
 from reporter.model import ReporterError, UnsupportedError
+from reporter.model.attempts import attempt
 from reporter.worker import outputs
 from reporter.worker.rounding import PRECISIONS, Rounded, round_weights
 from reporter.worker.torch_state import threads
@@ -46,7 +48,7 @@ class Reference:
     ) -> None:
         self.network = network
         self.images = images.detach().to("cpu", torch.float32, memory_format=torch.contiguous_format)
-        self.classes = classes
+        self.classes = classes or None
         self._kept, self._identity = kept, _identity(network, self.images)
         found = self._restored()
         self._limits: dict[str, float] = found.get("limits", {})
@@ -73,7 +75,9 @@ class Reference:
 
     def require_variation(self) -> None:
         """UnsupportedError where the scores vary too little over the images for an error to mean anything."""
-        if not self.variation >= LEAST_VARIATION:
+        if not self.scores.isfinite().all():
+            raise UnsupportedError("the model returns NaN or infinity in float64: outputs cannot be compared")
+        if self.variation < LEAST_VARIATION:
             raise UnsupportedError(
                 f"the scores hardly depend on the input (their standard deviation between images is "
                 f"{self.variation:.1g} of their range, less than {LEAST_VARIATION:g}): outputs cannot be compared"
@@ -97,23 +101,31 @@ class Reference:
         count = len(self.images)
         if rounding.scores:
             count = min(count, math.ceil(rounding.scores / self.scores.shape[1]))
-        return error(self._run(rounding.dtype, count, rounding), self.scores[:count], extent(self.scores))
+        rounded = self._run(rounding.dtype, count, rounding)
+        if not rounded.isfinite().all():
+            raise UnsupportedError(f"the model overflows in {precision}: there is no limit for its output error")
+        return error(rounded, self.scores[:count], extent(self.scores))
 
     def _run(self, dtype: torch.dtype, count: int, rounding: Rounded | None = None) -> Tensor:
         """The scores of a copy of the model on the CPU in that data type, rounded where a rounding is given."""
-        try:
-            with torch.inference_mode(False), torch.no_grad(), threads(usable_threads()):
-                copy = deepcopy(self.network).eval().to("cpu", dtype)
-                if rounding is None:
-                    return run(copy, self.images[:count].to(dtype), classes=self.classes)
-                round_weights(copy, rounding)
-                with rounding.operators():
-                    return run(copy, rounding.image(self.images[:count].to(dtype)), classes=self.classes)
-        except UnsupportedError:
-            raise
-        except (RuntimeError, TypeError, ValueError, AttributeError, NotImplementedError) as wrong:
-            name = str(dtype).removeprefix("torch.")
-            raise UnsupportedError(f"the model does not run in {name} on the CPU: {_line(wrong)}") from wrong
+        found, verdict = attempt(partial(self._copied_and_run, dtype, count, rounding))
+        if found is not None:
+            return found
+        if verdict.status == "oom":
+            raise MemoryError(verdict.reason)
+        name = str(dtype).removeprefix("torch.")
+        reason = f"the model does not run in {name} on the CPU ({verdict.reason}): its outputs cannot be checked"
+        raise UnsupportedError(str(verdict.reason) if verdict.status == "unsupported" else reason)
+
+    def _copied_and_run(self, dtype: torch.dtype, count: int, rounding: Rounded | None) -> Tensor:
+        with torch.inference_mode(False), torch.no_grad(), threads(usable_threads()):
+            copy = deepcopy(self.network).eval().to("cpu", dtype)
+            inputs = self.images[:count].to(dtype)
+            if rounding is None:
+                return run(copy, inputs, classes=self.classes)
+            round_weights(copy, rounding)
+            with rounding.operators():
+                return run(copy, rounding.image(inputs), classes=self.classes)
 
 
 def run(
@@ -159,7 +171,3 @@ def error(scores: Tensor, reference: Tensor, over: float | None = None) -> float
 
 def _shape(tensor: Tensor) -> str:
     return " x ".join(map(str, tensor.shape))
-
-
-def _line(wrong: Exception) -> str:
-    return (str(wrong).strip() or type(wrong).__name__).splitlines()[0]

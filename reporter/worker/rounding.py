@@ -55,6 +55,11 @@ class Operators(TorchDispatchMode):
         super().__init__()
         self.rounding = rounding
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: otherwise torch imports its compiler, which takes longer than the checks of small models."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
