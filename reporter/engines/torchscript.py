@@ -11,6 +11,8 @@ from reporter.engines._failures import step
 from reporter.engines._outputs import flat
 from reporter.host.captured import captured
 from reporter.model import Engine
+from reporter.model.attempts import attempt
+from reporter.model.readings import UnsupportedError
 
 
 def prepare(
@@ -36,11 +38,15 @@ def _frozen(module: Any, example: Any) -> Any:
 
     with torch.no_grad(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        warning = torch.jit.TracerWarning  # type: ignore[attr-defined]
-        traced = torch.jit.trace(module, example, check_trace=False, strict=False)
+        frozen = torch.jit.freeze(torch.jit.trace(module, example, check_trace=False, strict=False))
+    warning = torch.jit.TracerWarning  # type: ignore[attr-defined]
     if any(issubclass(each.category, warning) for each in caught):
-        step("tracing of values that Python code reads", partial(_without_values, module, example))
-    return torch.jit.freeze(traced)
+        _, verdict = attempt(partial(_without_values, module, example))
+        if verdict.status != "ok":
+            raise UnsupportedError(
+                f"Python code reads values of tensors, which a trace does not record: {verdict.reason}"
+            )
+    return frozen
 
 
 def _without_values(module: Any, example: Any) -> None:

@@ -76,12 +76,14 @@ class Engine:
 
     It returns a callable and does not change `model`, an evaluating `nn.Module` in eager mode. `example` is the images
     that it will be called with (N x 3 x H x W, in the data type and memory format of the mode). `precision` is "fp32"
-    or one of `precisions`; an engine that converts weights itself gets a fp32 model. `cache` is an empty or earlier
-    used folder for what it prepared, or None. `calibration` is None or more images like `example` (N x 3 x H x W, N a
+    or one of `precisions`; an engine that converts weights itself gets a fp32 model. `cache` is None, or an empty or
+    earlier used folder for what it prepared. `calibration` is None or more images like `example` (N x 3 x H x W, N a
     multiple of its batch size), from which int8 takes the ranges of activations. `prepare` raises UnsupportedError,
-    with one line, where the model cannot be converted. The callable takes such images and returns what the model
-    returns, as tensors on the CPU or the device of `example`, which later calls do not overwrite. It uses as many
-    threads as torch does at the time of `prepare`, and none of them spins between calls.
+    with one line, where the model cannot be converted.
+
+    The callable takes such images and returns what the model returns, as tensors on the CPU or the device of `example`,
+    which later calls do not overwrite. It uses as many threads as torch does at the time of `prepare`, and none of them
+    spins between calls.
 
     `memory_formats` has `channels_last` where the engine takes it; `modules` are the packages it imports, `extra` the
     extra of this distribution that installs them. `unavailable()` returns the reason why it cannot be used here besides
