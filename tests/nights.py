@@ -19,6 +19,7 @@ from samples import ROWS, record
 from reporter.cli.progress import Lines
 from reporter.host import files
 from reporter.model import Reading, Record
+from reporter.model.records import EAGER
 from reporter.nightly import acceptance, one_run, screen
 from reporter.nightly.run_folder import Folder
 from reporter.registry import plugins, selection
@@ -114,12 +115,15 @@ class Nights:
 
         def measure(request: Request, _: Executor, __: Progress) -> Outcome:
             lines = []
-            for number, each in enumerate(records):
+            for number, each in enumerate(each for each in records if each.mode == EAGER):
                 if number == room:
                     disk.enter_context(full_disk())
-                changed = reduce(lambda made, change: change(made), changes, each)
+                of_modes = [
+                    other for other in records if other.mode != EAGER and other.architecture == each.architecture
+                ]
+                changed, *modes = [reduce(lambda made, change: change(made), changes, one) for one in (each, *of_modes)]
                 stored = changed.model_copy(update={"started": f"{now[:17]}{number:02}+00:00"})
-                record_files.save(request.folder, stored)
+                record_files.save(request.folder, stored, modes)
                 lines.append(_line(stored, now, str(self.count)))
             record_files.append_history(request.folder, lines)
             if room == len(records):
@@ -138,9 +142,9 @@ class Nights:
     def lines(self) -> list[str]:
         return [line for line in self.shown if line.startswith("- ")]
 
-    def accept(self, architecture: str | None = None, metric: str | None = None) -> int:
+    def accept(self, architecture: str | None = None, metric: str | None = None, mode: str | None = None) -> int:
         """Accepts findings; gives how many."""
-        return len(acceptance.accept(Folder(self.out), architecture, metric, "meant", FIRST.isoformat()))
+        return len(acceptance.accept(Folder(self.out), architecture, metric, "meant", FIRST.isoformat(), mode=mode))
 
     def value(self, name: str, key: str, folder: str = "") -> float | None:
         """The stored value of the only record of an architecture."""

@@ -104,8 +104,8 @@ def _columns(records: Sequence[Record], past: Sequence[PastRun]) -> Iterator[Lev
     now: dict[tuple[str, str], dict[str, Reading]] = defaultdict(dict)
     for record in records:
         for key, reading in record.readings.items() if record.mode == EAGER else ():
-            if is_time(reading.quantity) and (_newest(reading).value or 0) > 0:
-                now[record.machine, key][record.architecture] = _newest(reading)
+            if is_time(reading.quantity) and ((newest := _newest(reading)).value or 0) > 0:
+                now[record.machine, key][record.architecture] = newest
     for (machine, key), readings in sorted(now.items()):
         names = tuple(sorted(readings))
         runs = [run for run in past if run.machine == machine]

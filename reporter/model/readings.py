@@ -260,7 +260,7 @@ class Reading(Model):
     @property
     def moved(self) -> str | None:
         """The latest older run of a time whose level differs from the newest run's by more than its rounds vary."""
-        if len(self.origins) < 2 or not self.timed:
+        if len({origin.run for origin in self.origins}) < 2 or not self.timed:
             return None
         return run_medians.moved(self.levels, self.spread)
 

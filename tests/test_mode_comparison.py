@@ -1,0 +1,404 @@
+"""Modes in `reporter compare`, `--fail-on`, nightly runs and `reporter accept`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from time import process_time
+
+import mode_samples
+import numpy as np
+import pytest
+from commands import call
+from compare_simulation import LATENCY, NETWORKS, SLOWED, Case, past, records, times
+from nights import Nights, made
+
+from reporter.compare import baseline_file, document, folders
+from reporter.compare.baseline_file import BaselineComparison
+from reporter.compare.differences import Differences
+from reporter.compare.folders import compare
+from reporter.compare.matching import is_time
+from reporter.documents.comparisons import ComparisonDocument
+from reporter.model import Record
+from reporter.model.modes import OUTPUT_ERROR, PREPARE
+from reporter.nightly import level
+from reporter.nightly.run_folder import Folder
+from reporter.nightly.state import Acceptance, Finding, NightlyRun
+from reporter.report.changes import as_json, in_markdown, in_words
+from reporter.store import record_files
+
+KEY = LATENCY.key
+CASE = Case(rounds=3, samples=8, of_round=0.01)
+MODES = {"bf16+channels_last": 0.5, "openvino": 0.6}
+
+
+def run(seed: int, modes: Sequence[str] = tuple(MODES)) -> list[Record]:
+    """A simulated run of 18 architectures: each mode has noise of its own."""
+    chance = np.random.default_rng(seed)
+    made = records(times(chance, CASE, {}))
+    for name in modes:
+        again = records(times(chance, CASE, {}))
+        of_mode = [mode_samples.mode(record, name, MODES[name], times=[KEY]) for record in again]
+        made += [each.model_copy(update={"started": made[0].started}) for each in of_mode]
+    return made
+
+
+def changed(records: Sequence[Record], mode: str, key: str, name: str = SLOWED, **fields: object) -> list[Record]:
+    """The records with a reading of one mode of one architecture replaced."""
+
+    def one(record: Record) -> Record:
+        if (record.architecture, record.mode) != (name, mode):
+            return record
+        reading = record.readings[key].model_copy(update=fields)
+        return record.model_copy(update={"readings": record.readings | {key: reading}})
+
+    return [one(record) for record in records]
+
+
+def slower(records: Sequence[Record], mode: str, factor: float, names: Sequence[str] = (SLOWED,)) -> list[Record]:
+    """The records with a time of one mode multiplied."""
+    found = list(records)
+    for record in records:
+        if record.mode == mode and record.architecture in names:
+            samples = tuple(sample * factor for sample in record.readings[KEY].samples)
+            found = changed(found, mode, KEY, record.architecture, samples=samples)
+    return found
+
+
+def replaced(records: Sequence[Record], mode: str, other: Record | None, name: str = SLOWED) -> list[Record]:
+    """The records with one mode of one architecture replaced, or without it."""
+    kept = [each for each in records if (each.architecture, each.mode) != (name, mode)]
+    return [*kept, other] if other else kept
+
+
+def eager_of(records: Sequence[Record], name: str = SLOWED) -> Record:
+    return next(record for record in records if record.architecture == name)
+
+
+def regressed(found: Differences) -> set[tuple[str, str]]:
+    return {(row.architecture, row.mode) for row in found.with_verdict("regressed")}
+
+
+def test_modes_of_a_run_do_not_differ_from_themselves() -> None:
+    base = run(1)
+    found = compare(base, base)
+    assert not found.changed
+    assert {(row.architecture, row.mode) for row in found.timings} == {(each.architecture, each.mode) for each in base}
+    assert in_words(found).startswith("Nothing changed.")
+
+
+@pytest.mark.parametrize("mode", ["eager", *MODES])
+def test_a_slowdown_in_one_mode_is_detected_in_that_mode_only(mode: str) -> None:
+    base, new = run(1), slower(run(2), mode, 1.3)
+    found = compare(base, new)
+    assert regressed(found) == {(SLOWED, mode)}
+    assert found.fails("timing")
+    assert not found.fails("exact")
+    made = as_json(found, "before", "after")
+    ComparisonDocument.model_validate(made)
+    (row,) = [row for row in made["times"] if row["verdict"] == "slower"]
+    assert (row["architecture"], row["mode"], row["metric"]) == (SLOWED, mode, KEY)
+    assert row["slowdown"] == pytest.approx(1.3, rel=0.1)
+    assert {row["mode"] for row in made["times"]} == {row["mode"] for row in made["bases"]} == {"eager", *MODES}
+    name = SLOWED if mode == "eager" else f"{SLOWED} ({mode})"
+    assert f"slower: {name} +" in in_words(found)
+    assert f"{name}` +" in in_markdown(found)
+
+
+def test_times_of_a_mode_are_relative_to_those_of_the_same_mode() -> None:
+    """What all architectures share in a mode is drift of that mode, and moves no other."""
+    base = run(1)
+    found = compare(base, slower(run(2), "openvino", 1.5, NETWORKS))
+    plain = compare(base, run(2))
+    assert regressed(found) == regressed(plain) == set()
+    common = {(basis.mode, basis.quantity.key): basis.common for basis in found.bases}
+    before = {(basis.mode, basis.quantity.key): basis.common for basis in plain.bases}
+    assert common["openvino", KEY] == pytest.approx(1.5 * before["openvino", KEY])
+    assert common["eager", KEY] == before["eager", KEY]
+    ratios = {(row.architecture, row.mode): row.ratio for row in plain.timings}
+    assert {(row.architecture, row.mode): pytest.approx(row.ratio) for row in found.timings} == ratios
+
+
+def test_modes_raise_no_false_alarms() -> None:
+    alarms = [regressed(compare(run(seed), run(1000 + seed))) for seed in range(15)]
+    assert sum(map(len, alarms)) <= 1
+
+
+def test_an_output_error_above_its_limit_is_a_finding() -> None:
+    base = run(1)
+    wrong = changed(run(2), "openvino", OUTPUT_ERROR.key, samples=(0.3,))
+    found = compare(base, wrong)
+    (change,) = found.changes
+    assert (change.kind, change.architecture, change.mode) == ("failed", SLOWED, "openvino")
+    assert (change.base, change.new) == (mode_samples.ERROR, 0.3)
+    assert found.fails("exact")
+    assert f"of {SLOWED} (openvino): output error 0.3 exceeds the limit 0.02" in in_words(found)
+    (row,) = as_json(found, "before", "after")["changes"]
+    assert (row["kind"], row["mode"], row["metric"], row["ratio"]) == ("failed", "openvino", "output_error", 60)
+    (back,) = compare(wrong, base).changes
+    assert back.kind == "recovered"
+    assert not compare(wrong, base).fails("any")
+    assert not compare(wrong, wrong).changes
+    larger = changed(run(2), "openvino", OUTPUT_ERROR.key, samples=(0.019,))
+    assert not compare(base, larger).changes, "below the limit"
+
+
+@pytest.mark.parametrize("how", ["not asked for", "not available"])
+def test_a_mode_that_is_gone_is_a_finding(how: str) -> None:
+    base, after = run(1), run(2)
+    other = mode_samples.without(eager_of(after), "openvino") if how == "not available" else None
+    new = replaced(after, "openvino", other)
+    found = compare(base, new)
+    (change,) = found.changes
+    assert (change.kind, change.architecture, change.mode, change.quantity) == ("removed", SLOWED, "openvino", None)
+    assert change.reason == (mode_samples.NOT_INSTALLED if other else None)
+    assert found.fails("exact")
+    assert not found.gaps
+    why = f" ({mode_samples.NOT_INSTALLED})" if other else ""
+    assert f"not measured any more{why}: {SLOWED} (openvino);" in in_words(found)
+    (back,) = compare(new, base).changes
+    assert (back.kind, back.mode) == ("new", "openvino")
+    assert not compare(new, base).fails("any")
+
+
+def test_a_mode_that_fails_is_a_finding() -> None:
+    base, after = run(1), run(2)
+    broken = mode_samples.without(eager_of(after), "openvino", "failed", "RuntimeError: no operator", [KEY])
+    new = replaced(after, "openvino", broken)
+    found = compare(base, new)
+    assert {(change.kind, change.mode) for change in found.changes} == {("failed", "openvino")}
+    assert found.fails("exact")
+    assert f"readings of {SLOWED} (openvino): RuntimeError: no operator" in in_words(found)
+    assert {change.kind for change in compare(new, base).changes} == {"recovered"}
+    failing = list(document.still_failing(new, new))
+    assert {(row.architecture, row.mode) for row in failing} == {(SLOWED, "openvino")}
+
+
+def test_a_mode_that_a_budget_left_out_is_no_finding() -> None:
+    base, after = run(1), run(2)
+    skipped = mode_samples.without(eager_of(after), "openvino", "skipped", "the budget was spent", [KEY])
+    found = compare(base, replaced(after, "openvino", skipped))
+    assert not found.changes
+    assert {(gap.mode, gap.why, gap.architectures) for gap in found.gaps} == {
+        ("openvino", "only BASE has it", (SLOWED,))
+    }
+    assert f"not compared for {SLOWED} (openvino): only BASE has it." in in_words(found)
+
+
+def test_an_architecture_that_is_gone_is_one_finding() -> None:
+    base = run(1)
+    found = compare(base, [each for each in run(2) if each.architecture != SLOWED])
+    assert [(change.kind, change.mode) for change in found.changes] == [("removed", "eager")]
+    failed = eager_of(base).readings[KEY].model_copy(update={"samples": (), "rounds": (), "status": "failed"})
+    broken = eager_of(base).model_copy(update={"readings": {KEY: failed}})
+    found = compare(base, [each for each in run(2) if each.architecture != SLOWED] + [broken])
+    assert [(change.kind, change.mode) for change in found.changes] == [("failed", "eager")]
+
+
+def test_modes_of_another_machine_are_not_compared() -> None:
+    other = [record.model_copy(update={"machine": "another"}) for record in run(2)]
+    found = compare(run(1), other)
+    assert not found.changes
+    assert not found.timings
+    assert {gap.mode for gap in found.gaps} == {"eager"}
+
+
+def test_times_that_are_measured_once_have_no_verdict() -> None:
+    base = run(1)
+    found = compare(base, changed(run(2), "openvino", PREPARE.key, samples=(99.0,)))
+    assert not found.changed
+    assert {row.quantity.key for row in found.timings} == {KEY}
+    assert not found.gaps
+    assert not is_time(PREPARE)
+
+
+def test_the_exact_gate_does_not_look_at_modes() -> None:
+    count = mode_samples.reference()[0].readings["macs"]
+
+    def counted(seed: int, value: int, mode: str) -> list[Record]:
+        added = {"macs": count.model_copy(update={"samples": (value,)})}
+        return [
+            record.model_copy(update={"readings": record.readings | added}) if record.mode == mode else record
+            for record in run(seed)
+        ]
+
+    assert compare(counted(1, 10, "eager"), counted(2, 20, "eager")).of("exact")
+    assert not compare(counted(1, 10, "openvino"), counted(2, 20, "openvino")).changes
+
+
+def test_levels_of_earlier_runs_are_those_of_eager() -> None:
+    chance = np.random.default_rng(3)
+    earlier = [past(times(chance, CASE, {}), number) for number in range(9)]
+    new = run(2)
+    eager = [record for record in new if record.mode == "eager"]
+    levels = compare(run(1), slower(new, "openvino", 3.0), earlier).levels
+    assert levels == compare(run(1), eager, earlier).levels
+    assert len(levels) == len(NETWORKS)
+
+
+def test_findings_of_modes_leave_the_levels_of_eager_alone() -> None:
+    slow = {"kind": "slower", "architecture": "a", "metric": KEY, "machine": "m", "since": "x", "accepted": "y"}
+    assert len(level.starts(None, [Acceptance.model_validate(slow)])) == 1
+    assert level.starts(None, [Acceptance.model_validate({**slow, "mode": "openvino"})]) == []
+    finding = Finding.model_validate({**slow, "accepted": False})
+    night = NightlyRun(started="x", exit_code=1, findings=(finding,))
+    assert [red.architectures for red in level.red(night)] == [("a",)]
+    of_mode = finding.model_copy(update={"mode": "openvino"})
+    assert list(level.red(night.model_copy(update={"findings": (of_mode,)}))) == []
+
+
+def test_a_comparison_without_modes_can_still_be_read(tmp_path: Path) -> None:
+    found = compare(run(1), slower(run(2), "openvino", 1.3))
+    baseline_file.save(tmp_path, BaselineComparison("before", "now", found))
+    assert baseline_file.load(tmp_path) == BaselineComparison("before", "now", found)
+    path = tmp_path / baseline_file.NAME
+    stored = json.loads(path.read_text())
+    for rows in stored["differences"].values():
+        for row in rows:
+            row.pop("mode", None)
+    path.write_text(json.dumps(stored))
+    loaded = baseline_file.load(tmp_path)
+    assert loaded is not None
+    assert {row.mode for row in loaded.differences.timings} == {"eager"}
+
+
+def test_the_command_compares_modes(tmp_path: Path) -> None:
+    folders_ = [tmp_path / "before", tmp_path / "after"]
+    for folder, content in zip(folders_, (run(1), slower(run(2), "openvino", 1.3)), strict=True):
+        record_files.save_all(folder, content)
+    done = call("compare", *folders_, "--json", "--fail-on", "timing")
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    slow = [(row["architecture"], row["mode"]) for row in found["times"] if row["verdict"] == "slower"]
+    assert slow == [(SLOWED, "openvino")]
+    assert call("compare", *folders_, "--fail-on", "exact").returncode == 0
+
+
+# Nightly runs
+
+TIME = "latency_cpu_1thread"
+
+
+def night(*modes: str) -> list[Record]:
+    """The records of a night with these modes of each architecture."""
+    found = []
+    for record in made():
+        found += [record, *(mode_samples.mode(record, name, MODES[name], times=[TIME]) for name in modes)]
+    return found
+
+
+def test_a_night_has_findings_of_modes(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    names = tuple(MODES)
+    assert nights.play(night(*names)) == 0
+    assert nights.play(night(*names)) == 0
+    wrong = changed(night(*names), "openvino", OUTPUT_ERROR.key, "resnet18", samples=(0.3,))
+    assert nights.play(wrong) == 1
+    (line,) = nights.lines
+    assert "of resnet18 (openvino): output error 0.3 exceeds the limit 0.02" in line
+    assert "--architecture resnet18 --mode openvino --metric output_error" in line
+    (row,) = json.loads((tmp_path / "comparison.json").read_text())["findings"]
+    assert (row["architecture"], row["mode"], row["metric"]) == ("resnet18", "openvino", "output_error")
+    assert nights.play(wrong) == 1, "it stays until it is accepted"
+    assert nights.accept(mode="openvino") == 1
+    assert nights.play(wrong) == 0
+    assert nights.play(night(*names)) == 0
+
+
+def test_a_mode_that_is_gone_is_red_until_it_is_accepted(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(night(*MODES)) == 0
+    assert nights.play(night("openvino")) == 1
+    assert "not measured any more: alexnet (bf16+channels_last)" in nights.lines[0]
+    assert "add it to --modes again" in nights.lines[0]
+    assert "--mode bf16+channels_last" in nights.lines[0]
+    found = {(each.kind, each.mode, each.metric) for each in (Folder(tmp_path).last() or pytest.fail()).findings}
+    assert found == {("removed", "bf16+channels_last", "")}
+    assert nights.play(night("openvino")) == 1
+    assert nights.accept() == 4
+    assert nights.play(night("openvino")) == 0
+
+
+def test_the_baseline_keeps_modes(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+
+    def stored() -> set[tuple[str, str]]:
+        kept, _ = record_files.load_all_modes(tmp_path / ".nightly" / "base")
+        return {(each.architecture, each.mode) for each in kept}
+
+    every = {(each.architecture, each.mode) for each in night(*MODES)}
+    nights.play(night(*MODES))
+    assert stored() == every
+    nights.play(changed(night(*MODES), "openvino", OUTPUT_ERROR.key, "resnet18", samples=(0.3,)))
+    assert stored() == every
+    nights.accept()
+    assert stored() == every
+    kept, _ = record_files.load_all_modes(tmp_path / ".nightly" / "base")
+    assert {each.value("output_error") for each in kept if each.mode == "openvino"} == {0.3, mode_samples.ERROR}
+    shown, _ = record_files.load_all_modes(tmp_path)
+    assert {(each.architecture, each.mode) for each in shown} == every
+
+
+def test_records_of_the_main_job_are_a_baseline_with_modes(tmp_path: Path) -> None:
+    """The first nightly run in a folder takes over the records of the main job."""
+    record_files.save_all(tmp_path, night(*MODES))
+    nights = Nights(tmp_path)
+    assert nights.play(night("openvino")) == 1
+    assert "(bf16+channels_last)" in nights.lines[0]
+
+
+def test_a_slower_mode_is_a_finding_of_its_own(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    options = {"fail_on": "timing", "preset": "standard"}
+    assert nights.play(night(*MODES), **options) == 0
+    slow = slower(night(*MODES), "openvino", 3.0, ["resnet50"])
+    assert nights.play(slow, **options) == 1
+    (line,) = nights.lines
+    assert "resnet50 (openvino) +" in line
+    assert "--mode openvino" in line
+    last = Folder(tmp_path).last()
+    assert last is not None
+    assert [(each.kind, each.architecture, each.mode) for each in last.findings] == [("slower", "resnet50", "openvino")]
+    assert nights.accept("resnet50", mode="openvino") == 1
+    assert nights.play(slow, **options) == 0
+
+
+def test_a_mode_that_fails_is_named_in_the_headline(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    nights.play(night(*MODES))
+    records = night(*MODES)
+    eager = eager_of(records, "vgg16")
+    broken = mode_samples.without(eager, "openvino", "failed", "RuntimeError: no operator", [TIME])
+    broken_night = replaced(records, "openvino", broken, "vgg16")
+    assert nights.play(broken_night) == 1
+    assert "of vgg16 (openvino): RuntimeError: no operator" in nights.lines[0]
+    nights.play(broken_night)
+    assert "Still failing since 2 November: vgg16 (openvino) (5 readings: RuntimeError: no operator)" in nights.headline
+
+
+def test_findings_of_earlier_versions_are_those_of_eager() -> None:
+    finding = Finding.model_validate({"kind": "exact", "architecture": "a", "metric": "macs", "since": "x"})
+    other = finding.model_copy(update={"mode": "bf16"})
+    accepted = {"kind": "exact", "architecture": "a", "metric": "macs", "since": "x", "accepted": "y"}
+    assert finding.identity != other.identity
+    assert Acceptance.model_validate(accepted).covers(finding)
+    assert not Acceptance.model_validate(accepted).covers(other)
+    assert not Acceptance.model_validate({**accepted, "mode": "bf16"}).covers(finding)
+
+
+@pytest.mark.slow
+def test_a_crowd_with_modes_is_compared_in_five_seconds(tmp_path: Path) -> None:
+    from load import records as crowd
+
+    for side, seed in (("before", 1), ("after", 2)):
+        eager = [Record.model_validate(each) for each in crowd(1300, 1, seed)]
+        record_files.save_all(tmp_path / side, mode_samples.with_modes(eager, unavailable=()))
+    start = process_time()
+    base, new = (folders.read(tmp_path / side, side) for side in ("before", "after"))
+    found = folders.compare_results(base, new)
+    in_words(found)
+    spent = process_time() - start
+    assert len({row.mode for row in found.timings}) == 5
+    assert len(found.timings) > 1000 * 2 * 5
+    assert spent < 12, "processor seconds, on a machine that may be busy; 5 s on a quiet one"
