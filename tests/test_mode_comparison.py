@@ -313,7 +313,9 @@ def test_a_mode_that_is_gone_is_red_until_it_is_accepted(tmp_path: Path) -> None
     assert "not measured any more: alexnet (bf16+channels_last)" in nights.lines[0]
     assert "add it to --modes again" in nights.lines[0]
     assert "--mode bf16+channels_last" in nights.lines[0]
-    found = {(each.kind, each.mode, each.metric) for each in (Folder(tmp_path).last() or pytest.fail()).findings}
+    found = {
+        (each.kind, each.mode, each.metric) for each in (Folder(tmp_path).last() or pytest.fail("no run")).findings
+    }
     assert found == {("removed", "bf16+channels_last", "")}
     assert nights.play(night("openvino")) == 1
     assert nights.accept() == 4
