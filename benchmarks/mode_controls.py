@@ -1,6 +1,6 @@
 """Are the gains of execution modes real? Three controls on real calls, of small and large networks.
 
-`python benchmarks/mode_controls.py [ARCHITECTURE,…]` (default: eight networks) measures, in fresh processes as a run does:
+`python benchmarks/mode_controls.py [ARCHITECTURE,…]` (default: eight networks) measures in fresh processes:
 
 - A/A: eager against eager as a "mode". Of 40 pairs none may be stated as a gain or loss, and at most 5 of the 95 %
   intervals may exclude 1.
