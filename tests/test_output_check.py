@@ -21,8 +21,8 @@ from reporter.registry.selection import sets
 from reporter.worker import output_check
 from reporter.worker.input_format import Form
 from reporter.worker.lookup import find
-from reporter.worker.output_check import Reference, error
-from reporter.worker.rounding import PRECISIONS, affine, symmetric, ten_bits
+from reporter.worker.output_check import Reference, constant_error, error
+from reporter.worker.rounding import PRECISIONS, Rounded, affine, symmetric, ten_bits
 from reporter.worker.varied_inputs import LEAST_VARIATION, calibrate, images, variation
 
 LECTURE = [
@@ -155,6 +155,18 @@ def test_faulty_modes_fail(case: tuple[nn.Module, Reference], precision: str) ->
     network, reference = case
     for name, call in faults(network, reference).items():
         assert reference.check(call, precision).exceeds, name
+
+
+def test_a_mode_that_ignores_its_input_fails_in_the_coarsest_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where rounding makes the scores as wrong as that."""
+    coarse = Rounded(*3 * (lambda tensor: tensor.sign() * tensor.abs().log2().round().exp2(),))
+    monkeypatch.setitem(PRECISIONS, "one bit", coarse)
+    network, reference = prepared(residual)
+    middle = (reference.scores.amax(0) + reference.scores.amin(0))[None] / 2
+    for constant in (middle, reference.scores[:1], torch.zeros_like(middle)):
+        assert reference.check(lambda _, constant=constant: constant, "one bit").exceeds
+    assert reference.limit("one bit") < constant_error(reference.scores) <= 0.5
+    assert not reference.check(deepcopy(network).bfloat16(), "one bit", BF16).exceeds
 
 
 def test_slightly_wrong_weights_fail(case: tuple[nn.Module, Reference]) -> None:

@@ -22,6 +22,8 @@ from reporter.worker.varied_inputs import LEAST_VARIATION, variation
 
 FACTOR = 4.0
 """How many times the error of the rounded run a mode may have: it sums in another order and rounds at other places."""
+CONSTANT = 0.9
+"""No limit is above this share of the least error that a constant output can have, however coarse the precision is."""
 
 Call = Callable[[Tensor], Any]
 
@@ -57,9 +59,13 @@ class Reference:
         self._keep()
 
     def limit(self, precision: str) -> float:
-        """`FACTOR` times the error of a run with weights and the outputs of operators rounded to a precision."""
+        """`FACTOR` times the error of a run with weights and the outputs of operators rounded to a precision.
+
+        At most `CONSTANT` of the least error of a constant output: a mode that ignores its input always exceeds it.
+        """
         if precision not in self._limits:
-            self._limits[precision] = FACTOR * self._rounded_error(precision)
+            rounded = self._rounded_error(precision)
+            self._limits[precision] = min(FACTOR * rounded, CONSTANT * constant_error(self.scores))
             self._keep()
         return self._limits[precision]
 
@@ -154,6 +160,11 @@ def _identity(network: nn.Module, images: Tensor) -> list[float]:
 def extent(scores: Tensor) -> float:
     """The range of scores: the largest minus the smallest."""
     return float(scores.max() - scores.min())
+
+
+def constant_error(scores: Tensor) -> float:
+    """The least error against these scores that an output can have which is the same for all inputs."""
+    return float((scores.amax(0) - scores.amin(0)).max()) / 2 / extent(scores)
 
 
 def error(scores: Tensor, reference: Tensor, over: float | None = None) -> float:

@@ -85,7 +85,11 @@ def variation(scores: Tensor) -> float:
 
 
 LEAST_VARIATION = 1e-3
-"""Variation below which no output error is reported."""
+"""Variation below which no output error is reported.
+
+With random weights, in float32, googlenet and bn_inception vary by at most 5e-9 and the other architectures of the
+lecture by at least 0.018; calibrated, all of them by at least 0.12.
+"""
 
 
 def _restore_scales(network: nn.Module) -> None:
