@@ -135,9 +135,15 @@ def test_history_has_a_line_per_architecture(real_run) -> None:
 
 def test_a_pipe_gets_one_line_per_finished_measurement(real_run) -> None:
     folder, process = real_run
-    lines = [line for line in process.stderr.splitlines() if " tiny " in line]
-    measured = [key for key, reading in records(folder)["tiny"]["readings"].items() if reading["samples"]]
-    assert sum(any(f" {key} " in line for key in measured) for line in lines) == len(measured)
+    record = records(folder)["tiny"]
+    for name, part in {
+        "tiny": record,
+        **{f"tiny ({mode})": inside for mode, inside in record["modes"].items()},
+    }.items():
+        measured = [key for key, reading in part["readings"].items() if reading["samples"]]
+        lines = [line for line in process.stderr.splitlines() if f"] {name} " in line and f"] {name} (" not in line]
+        assert measured
+        assert sum(any(f" {key} " in line for key in measured) for line in lines) == len(measured)
 
 
 def test_times_are_sampled_for_real(real_run) -> None:

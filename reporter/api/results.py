@@ -87,10 +87,10 @@ class Results:
 
     def chart(self, name: str, lang: str = SOURCE) -> Drawn:
         """One chart of the report; ReporterError where there is none of that name, or nothing to draw in it."""
-        known = collect("reporter.charts", Chart)
-        if name not in known:
-            raise ReporterError(f"unknown chart {name!r}; {nearest(name, known)}")
-        drawn = self._drawn([known[name]], lang)
+        available = collect("reporter.charts", Chart)
+        if name not in available:
+            raise ReporterError(f"unknown chart {name!r}; {nearest(name, available)}")
+        drawn = self._drawn([available[name]], lang)
         if name not in drawn:
             raise ReporterError(f"chart {name!r} has nothing to show of these records")
         return drawn[name]

@@ -21,18 +21,18 @@ def against(key: str) -> Callable[[Comparison, Language], Spec | None]:
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
         records = comparison.networks if key == "macs" else comparison.of(comparison.machines[0])
-        known = [record for record in records if record.value(key) and _top1(record) and record.value("parameters")]
-        if len(known) < 2:
+        plotted = [record for record in records if record.value(key) and _top1(record) and record.value("parameters")]
+        if len(plotted) < 2:
             return None
         quantity = comparison.quantities[key]
-        scale = GIGA if key == "macs" else units.scale(quantity, [record.value(key) for record in known])
-        ahead = front(known, key) if _complete(comparison, records, key) else ()
+        scale = GIGA if key == "macs" else units.scale(quantity, [record.value(key) for record in plotted])
+        ahead = front(plotted, key) if _complete(comparison, records, key) else ()
         ahead = ahead if key == "macs" else comparison.unmatched(ahead, key)
         first = {record.architecture for record in ahead}
-        rows = [_row(record, key, scale.factor, record.architecture in first, language) for record in known]
+        rows = [_row(record, key, scale.factor, record.architecture in first, language) for record in plotted]
         x = across([row["x"] for row in rows], _title(comparison, key, scale.word, language))
         y = upward([row["y"] for row in rows], language._("ImageNet top-1, single crop (%)"))
-        families = list(dict.fromkeys(record.family for record in known))
+        families = list(dict.fromkeys(record.family for record in plotted))
         lines = [_front([row for row in rows if row["front"]])] if first else []
         return {**plane(rows, x, y, families, under=lines), **_front_title(comparison, bool(first), language)}
 
@@ -120,6 +120,7 @@ ENTRIES = (
         against("latency_cpu_1thread"),
         chapter="accuracy",
         order=1,
+        eager=True,
     ),
     Chart(
         "accuracy_latency_cuda",
@@ -128,5 +129,6 @@ ENTRIES = (
         against("latency_cuda"),
         chapter="accuracy",
         order=2,
+        eager=True,
     ),
 )

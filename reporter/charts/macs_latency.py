@@ -20,17 +20,17 @@ def against(key: str) -> Callable[[Comparison, Language], Spec | None]:
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
         records = comparison.of(comparison.machines[0])
-        known = [r for r in records if r.value("macs") and r.value(key) and r.value("parameters")]
-        if len(known) < 2:
+        plotted = [r for r in records if r.value("macs") and r.value(key) and r.value("parameters")]
+        if len(plotted) < 2:
             return None
-        scales = [units.scale(comparison.quantities[k], [r.value(k) for r in known]) for k in ("macs", key)]
-        rows = [_row(record, key, scales, language) for record in known]
+        scales = [units.scale(comparison.quantities[k], [r.value(k) for r in plotted]) for k in ("macs", key)]
+        rows = [_row(record, key, scales, language) for record in plotted]
         titles = [language._(comparison.quantities[k].title) for k in ("macs", key)]
         axes = [f"{title}, {language._(scale.word)}" for title, scale in zip(titles, scales, strict=True)]
         x = across([row["x"] for row in rows], axes[0])
         y = upward([row["y"] for row in rows], axes[1], log=True)
-        families = list(dict.fromkeys(record.family for record in known))
-        return {**plane(rows, x, y, families), "title": correlated(known, key, language)}
+        families = list(dict.fromkeys(record.family for record in plotted))
+        return {**plane(rows, x, y, families), "title": correlated(plotted, key, language)}
 
     return draw
 
@@ -66,7 +66,13 @@ CAPTION = (
 )
 ENTRIES = (
     Chart(
-        "macs_latency", "Multiply-adds against time", CAPTION, against("latency_cpu_1thread"), chapter="time", order=6
+        "macs_latency",
+        "Multiply-adds against time",
+        CAPTION,
+        against("latency_cpu_1thread"),
+        chapter="time",
+        order=6,
+        eager=True,
     ),
     Chart(
         "macs_latency_cuda",
@@ -75,5 +81,6 @@ ENTRIES = (
         against("latency_cuda"),
         chapter="time",
         order=7,
+        eager=True,
     ),
 )

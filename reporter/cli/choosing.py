@@ -28,8 +28,8 @@ def chosen(folder: Path, limits: Mapping[str, float], modes: Collection[str] = (
     records, complaints = record_files.load_all_modes(folder)
     comparison = compare(records)
     pairs = mode_pairs.pairs(comparison, modes, limits)
-    known = pairs.candidates
-    found = choose(known, limits)
+    networks = pairs.candidates
+    found = choose(networks, limits)
     missing = [{k: why for k, why in each.reasons.items() if k in limits} for each in found.unknown]
 
     def row(each: Candidate) -> dict[str, Any]:
@@ -40,8 +40,8 @@ def chosen(folder: Path, limits: Mapping[str, float], modes: Collection[str] = (
         "limits": dict(limits),
         "order": ORDER,
         "coverage": comparison.coverage._asdict(),
-        "unreliable": unreliable(known, limits or CRITERIA),
-        "within_one_process": within(known, limits or CRITERIA),
+        "unreliable": unreliable(networks, limits or CRITERIA),
+        "within_one_process": within(networks, limits or CRITERIA),
         "fits": [row(each) for each in found.fits],
         "undecided": [{**row(each), "straddles": each.straddling(limits)} for each in found.undecided],
         "unknown": [{**row(each), "reasons": why} for each, why in zip(found.unknown, missing, strict=True)],
@@ -127,14 +127,14 @@ def _row(each: Candidate, limits: Collection[str]) -> dict[str, Any]:
     mode, gain = each.record.mode, mode_pairs.speedup(each, limits)
     about = {"architecture": each.record.architecture, "mode": mode, "family": each.record.family}
     figures = {key: _figure(figure) for key, figure in each.figures.items()}
-    known = {"input_size": each.record.input_size, "imagenet_top1": each.accuracy.top1, "source": source}
+    compared = {"input_size": each.record.input_size, "imagenet_top1": each.accuracy.top1, "source": source}
     of_mode = {
         "fp32": mode_pairs.is_fp32(mode),
         "speedup": gain.value if gain else None,
         "speedup_interval": gain.interval if gain else None,
         "output_error": mode_pairs.output_error(each),
     }
-    return {**about, "year": each.record.year, **known, **of_mode, "values": each.values, "figures": figures}
+    return {**about, "year": each.record.year, **compared, **of_mode, "values": each.values, "figures": figures}
 
 
 def _figure(figure: LimitedValue) -> dict[str, Any]:

@@ -58,6 +58,11 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     click.option(
         "--finetune", metavar="W,…", help="full (default), probe: only the head learns, scratch: from random weights."
     ),
+    click.option(
+        "--modes",
+        metavar="M,…",
+        help="Ways of running, joined by +, as in bf16+channels_last; or default, all. See `reporter list --modes`.",
+    ),
     click.option("--steps", type=int, metavar="N", help="Steps of the fine-tuning."),
     click.option("--seeds", type=int, metavar="N", help="How often the fine-tuning is repeated."),
     click.option("--lang", metavar="L,…", help="Languages of the reports: en (default), ru."),

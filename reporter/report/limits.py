@@ -119,8 +119,8 @@ def unreliable(networks: Iterable[Candidate], keys: Iterable[str]) -> list[str]:
 
 def within(networks: Iterable[Candidate], keys: Iterable[str]) -> list[str]:
     """The criteria of which some interval does not include how far processes differ."""
-    known = list(networks)
-    return [key for key in keys if any(key in each.figures and each.figures[key].within for each in known)]
+    listed = list(networks)
+    return [key for key in keys if any(key in each.figures and each.figures[key].within for each in listed)]
 
 
 def candidate(record: Record, machine: str, criteria: Mapping[str, tuple[str, ...]] = CRITERIA) -> Candidate:

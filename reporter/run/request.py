@@ -16,6 +16,7 @@ from reporter.host import machine
 from reporter.host.fingerprints import Images
 from reporter.host.job import Job
 from reporter.model import Architecture, Claim, Evidence, Metric, Reading
+from reporter.model.records import EAGER
 from reporter.model.settings import Conditions
 
 RECORDED = (
@@ -38,17 +39,17 @@ class Progress(Protocol):
     def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
         """All jobs of the run and how many run at a time, again where that changed; `estimate` is for those left."""
 
-    def begin(self, job: Job) -> None:
+    def job_started(self, job: Job) -> None:
         """A job starts."""
 
     def reading(self, architecture: str, reading: Reading) -> None:
-        """A reading is complete and saved."""
+        """A reading is complete and saved; an architecture in another mode than eager is named with it."""
 
-    def end(self, job: Job, seconds: float, opening: float = 0.0) -> None:
-        """The job is over; of its seconds those of the opening were spent on loading torch for its round."""
+    def job_finished(self, job: Job, seconds: float, opening: float = 0.0) -> None:
+        """A job is finished; `opening` are those of its seconds that were spent on loading torch for its round."""
 
-    def say(self, line: str) -> None:
-        """Something happened that one should know."""
+    def note(self, line: str) -> None:
+        """A message for the user."""
 
     def claim(self, evidence: Evidence) -> None:
         """The evidence for a claim is saved."""
@@ -79,6 +80,8 @@ class Request:
     budget: float | None = None
     """Seconds for all measurements together."""
     gpus: Sequence[str] = ()
+    modes: Sequence[str] = (EAGER,)
+    """Execution modes and sets of them, as they were asked for, by their canonical names."""
     about: Mapping[str, Any] = field(default_factory=machine.about)
     images: Images = field(default_factory=Images)
     """The files of the data set."""
@@ -113,7 +116,8 @@ class Request:
 
 @dataclass
 class Outcome:
-    """What a run did: seconds in all, inside measuring calls, on building networks; and what did not succeed.
+    """What a run did: seconds in all, inside measuring calls, on building networks, on preparing execution modes and on
+    checking their outputs; and what did not succeed.
 
     `failed` counts readings without a number, `lost` those with fewer rounds than asked for because some failed;
     `slots` is how many jobs ran at a time, `foreign` the largest share of the processors that other programs kept busy
@@ -123,6 +127,8 @@ class Outcome:
     seconds: float = 0.0
     busy: float = 0.0
     building: float = 0.0
+    preparing: float = 0.0
+    checking: float = 0.0
     jobs: int = 0
     failed: int = 0
     lost: int = 0

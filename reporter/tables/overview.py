@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reporter.report import mode_ranking
 from reporter.report.comparison import Comparison, whole_front
 from reporter.report.headline_latency import how, timing
 from reporter.report.language import Language
@@ -52,6 +53,7 @@ def make(comparison: Comparison, language: Language) -> Table:
         unmarked(comparison, language),
         weights_note(comparison, language),
         inception_note(comparison, language),
+        mode_ranking.eager_note(comparison, language),
     )
     return replace(rows.table("overview", _("The networks side by side"), notes), most=MOST)
 
@@ -73,8 +75,8 @@ def pareto(comparison: Comparison) -> list[Cell | str]:
 
 def unmarked(comparison: Comparison, language: Language) -> str:
     """Why no network is marked, where only some have the accuracy that the marks compare."""
-    known, _published, count = comparison.coverage
-    if known == count:
+    available, _published, count = comparison.coverage
+    if available == count:
         return _costless(comparison, language)
     if not _published:
         return ""
@@ -82,7 +84,7 @@ def unmarked(comparison: Comparison, language: Language) -> str:
         "No Pareto marks and no most accurate network: {known} of {count} have a published accuracy of weights; a "
         "paper's own figure follows another protocol."
     )
-    return message.format(known=known, count=count)
+    return message.format(known=available, count=count)
 
 
 def _costless(comparison: Comparison, language: Language) -> str:
@@ -94,8 +96,8 @@ def _costless(comparison: Comparison, language: Language) -> str:
     }
     count = len(comparison.networks)
     message = language._("No Pareto marks by {cost}: {known} of {count} networks have it.")
-    lacking = ((cost, known) for cost, known in costs.items() if 0 < known < count)
-    return " ".join(message.format(cost=cost, known=known, count=count) for cost, known in lacking)
+    lacking = ((cost, available) for cost, available in costs.items() if 0 < available < count)
+    return " ".join(message.format(cost=cost, known=available, count=count) for cost, available in lacking)
 
 
 def weights_note(comparison: Comparison, language: Language) -> str:

@@ -22,9 +22,12 @@ from reporter.host.job import Job
 from reporter.host.questions import TASKS, MeasureClaims, TimmModel, TorchvisionModel
 from reporter.model import Claim, Metric, Number, Reading, Verdict, absent
 from reporter.model.attempts import attempt
+from reporter.model.modes import quantities
+from reporter.model.records import EAGER
 from reporter.registry.catalog import collect
 from reporter.worker import checkpoint_check, device, precision, references, timing, torch_state, trial
 from reporter.worker.lookup import find
+from reporter.worker.mode_timing import measure_modes
 from reporter.worker.subject import Subject
 
 STALLED = 10.0
@@ -89,15 +92,23 @@ def run(job: Job, send: Send, sample: timing.Sampler = timing.sample, named: Nam
     catalogue = collect("reporter.metrics", Metric)
     subject, verdict = attempt(partial(_subject, job, sample, named))
     if subject is None:
-        missing = [quantity for name in job.metrics for quantity in catalogue[name].quantities]
-        for reading in absent(missing, verdict.status, verdict.reason or ""):
-            send({"reading": reading.model_dump(mode="json")})
+        for mode in job.modes or (EAGER,):
+            for name in job.metrics:
+                metric = catalogue[name]
+                missing = quantities(metric, job.round) if job.modes else metric.quantities
+                for reading in absent(missing, verdict.status, verdict.reason or ""):
+                    send({"reading": reading.model_dump(mode="json"), "mode": mode})
         return
     start = perf_counter()
-    for name in job.metrics:
-        for reading in measure(catalogue[name], subject):
-            send({"reading": reading.model_dump(mode="json")})
-    send({"busy": perf_counter() - start - subject.building, "building": subject.building})
+    spent: dict[str, float] = {}
+    if job.modes:
+        spent = measure_modes(job, catalogue, subject, send)
+    else:
+        for name in job.metrics:
+            for reading in measure(catalogue[name], subject):
+                send({"reading": reading.model_dump(mode="json")})
+    others = subject.building + sum(spent.values())
+    send({"busy": perf_counter() - start - others, "building": subject.building, **spent})
 
 
 def _subject(job: Job, sample: timing.Sampler, named: Named) -> Subject:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from reporter.model import UnsupportedError, Way
+from reporter.model import FinetuningMethod, UnsupportedError
 from reporter.model.attempts import one_line
 from reporter.model.settings import Conditions
 from reporter.registry.selection import DATA_ROOT, dataset
@@ -66,7 +66,9 @@ def noting_skipped() -> Iterator[list[str]]:
     lines += [str(note.message) for note in caught if isinstance(note.message, SkippedImages)]
 
 
-def learner(subject: Subject, classes: int, seed: int, way: Way = "full") -> tuple[nn.Module, dict[str, Any]]:
+def learner(
+    subject: Subject, classes: int, seed: int, mode: FinetuningMethod = "full"
+) -> tuple[nn.Module, dict[str, Any]]:
     """A network with a head for `classes`, from trained weights where they are asked for and can be had.
 
     For a probe all but the head is frozen, and there are no auxiliary heads.
@@ -74,12 +76,12 @@ def learner(subject: Subject, classes: int, seed: int, way: Way = "full") -> tup
     torch.manual_seed(seed)
     network = subject.fresh(classes)
     about: dict[str, Any] = {"weights": "random", "weights_reason": None}
-    if way != "scratch":
+    if mode != "scratch":
         about = _begin(network, subject, classes)
-    if way == "probe" and subject.heads:
+    if mode == "probe" and subject.heads:
         drop_auxiliary(network, subject.heads)
         about |= {"auxiliary_dropped": "a linear probe trains the head alone"}
-    if way == "probe":
+    if mode == "probe":
         freeze(network, head(subject.architecture, classes))
     precision.fix()  # a head is found by building the model again
     network, dropped = _fit(subject, network.to(subject.device))

@@ -1,0 +1,118 @@
+"""Which execution modes differ from eager by more than noise, on simulated rounds of known size."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from reporter.compare.mode_gains import MIN_GAIN, gains, stated_gains
+from reporter.model import Reading, Record
+from reporter.model.modes import speedup
+from tests.samples import QUANTITIES
+
+KEYS = ("latency_cpu_1thread", "latency_cpu")
+ABOUT = {"family": "Simulated", "year": None, "paper": "", "variant": "", "input_size": 32, "machine": "simulated"}
+
+
+def ratios(
+    generator: np.random.Generator, ratio: float, rounds: int = 3, calls: int = 8, between: float = 0.01
+) -> Reading:
+    """Ratios of calls in turns: each round has a deviation of its own, and each call one of 1 % within it."""
+    levels = np.log(ratio) + between * generator.standard_normal(rounds)
+    logs = levels[:, None] + 0.01 * generator.standard_normal((rounds, calls))
+    samples = tuple(map(float, np.exp(logs).ravel()))
+    return Reading(quantity=speedup(QUANTITIES["latency_cpu"]), samples=samples, rounds=(calls,) * rounds)
+
+
+def record(name: str, mode: str, readings: dict[str, Reading]) -> Record:
+    renamed = {
+        f"speedup_{key}": each.model_copy(update={"quantity": speedup(QUANTITIES[key])})
+        for key, each in readings.items()
+    }
+    about = {**ABOUT, "architecture": name, "mode": mode, "started": "2026-01-02T03:00:00+00:00"}
+    return Record.model_validate({**about, "readings": renamed})
+
+
+def simulated(seed: int, ratio: float, networks: int = 20, between: float = 0.01, keys: int = 2) -> list[Record]:
+    generator = np.random.default_rng(seed)
+    return [
+        record(f"net{number}", "again", {key: ratios(generator, ratio, between=between) for key in KEYS[:keys]})
+        for number in range(networks)
+    ]
+
+
+def test_eager_against_itself_is_no_gain() -> None:
+    """Of 40 none is stated in 99 of 100 runs (ALPHA), and at most 5 of 40 intervals exclude 1 (in 98 of 100)."""
+    false, excluded = [], []
+    for between in (0.002, 0.01, 0.05):
+        for seed in range(20):
+            records = simulated(seed, 1.0, between=between)
+            found = gains(records)
+            assert len(found) == 40
+            false.append(len(stated_gains(records)))
+            excluded.append(sum(not gain.low <= 1 <= gain.high for gain in found.values()))
+    assert sum(false) <= 2, false
+    assert 0.02 < sum(excluded) / (60 * 40) < 0.06
+    assert sum(count > 5 for count in excluded) <= 3, excluded
+
+
+@pytest.mark.parametrize("ratio", [1 / 1.05, 1.05])
+def test_five_percent_are_stated_in_their_direction(ratio: float) -> None:
+    found = [stated_gains(simulated(seed, ratio, keys=1)) for seed in range(10)]
+    assert sum(len(run) >= 19 for run in found) >= 9, "of 20, at a deviation of 1 % between rounds"
+    assert {gain.faster for run in found for gain in run.values()} == {ratio > 1}
+
+
+def test_a_difference_below_the_floor_is_not_stated_however_precise() -> None:
+    exact = {"latency_cpu": Reading(quantity=speedup(QUANTITIES["latency_cpu"]), samples=(1.015,) * 9, rounds=(3,) * 3)}
+    records = [record(f"net{number}", "bf16", exact) for number in range(5)]
+    found = gains(records)["net0", "bf16", "latency_cpu"]
+    assert found.low > 1
+    assert found.floor == pytest.approx(MIN_GAIN)
+    assert not found.stated
+    assert not stated_gains(records)
+
+
+def test_the_floor_rises_with_the_number_of_rows() -> None:
+    """The same readings once with and once without others of another key, which do not change their noise."""
+    both, one = simulated(1, 1.05), simulated(1, 1.05)
+    one = [each.model_copy(update={"readings": dict(list(each.readings.items())[:1])}) for each in one]
+    place = ("net0", "again", KEYS[0])
+    few, many = gains(one)[place], gains(both)[place]
+    assert (few.ratio, few.low, few.high) == (many.ratio, many.low, many.high)
+    assert MIN_GAIN < few.floor < many.floor
+
+
+def test_the_noise_of_a_quiet_pair_is_pooled_and_a_noisy_pair_keeps_its_own() -> None:
+    generator = np.random.default_rng(3)
+    records = [
+        record(f"net{number}", "bf16", {"latency_cpu": ratios(generator, 1.0, between=0.01)}) for number in range(20)
+    ]
+    loud = record("loud", "bf16", {"latency_cpu": ratios(generator, 1.0, between=0.3)})
+    found = gains([*records, loud])
+    widths = {place[0]: math.log(gain.high / gain.low) for place, gain in found.items()}
+    quiet = [width for name, width in widths.items() if name != "loud"]
+    assert max(quiet) < 3 * min(quiet)
+    assert widths["loud"] > 3 * max(quiet)
+
+
+def test_a_lost_round_and_fewer_than_three_rounds_widen_the_interval() -> None:
+    generator = np.random.default_rng(4)
+    networks = [record(f"net{number}", "bf16", {"latency_cpu": ratios(generator, 2.0)}) for number in range(8)]
+    exact = Reading(quantity=speedup(QUANTITIES["latency_cpu"]), samples=(2.0,) * 9, rounds=(3, 3, 3))
+    lost = exact.model_copy(update={"samples": (2.0,) * 6, "rounds": (3, 3)})
+    found = gains(
+        [*networks, record("whole", "bf16", {"latency_cpu": exact}), record("lost", "bf16", {"latency_cpu": lost})]
+    )
+    width = {place[0]: math.log(gain.high / gain.low) for place, gain in found.items()}
+    assert width["lost"] == pytest.approx(width["whole"] * math.sqrt(3 / 2))
+    once = record("once", "bf16", {"latency_cpu": ratios(generator, 2.0, rounds=1)})
+    alone = gains([once])["once", "bf16", "latency_cpu"]
+    assert math.log(alone.high / alone.low) > 0.1, "a deviation between rounds is assumed"
+
+
+def test_modes_without_times_have_no_gain() -> None:
+    absent = Reading(quantity=speedup(QUANTITIES["latency_cpu"]), status="unsupported", reason="no compiler here")
+    assert gains([record("net", "compile", {"latency_cpu": absent}), record("net", "eager", {})]) == {}
