@@ -14,7 +14,7 @@ from commands import QUICK, TINY, call, run
 
 import reporter
 from reporter import documents
-from reporter.compare.log_times import between_nights
+from reporter.compare.log_times import history_noise
 from reporter.compare.rounds import with_intervals
 from reporter.documents.run_files import HistoryLine, Summary
 from reporter.model import Record, ReporterError
@@ -188,11 +188,11 @@ def test_the_noise_of_a_mode_between_runs_is_its_own(tmp_path: Path) -> None:
             made["values"] = {"latency_cpu": (number + 1) * chance.lognormal(0, 0.01)}
             record_files.append_history(tmp_path, [made])
     past = recent(tmp_path / "history.jsonl", ["quiet"])
-    eager, bf16 = (between_nights(past, "quiet", "latency_cpu", names, mode) for mode in ("eager", "bf16"))
+    eager, bf16 = (history_noise(past, "quiet", "latency_cpu", names, mode) for mode in ("eager", "bf16"))
     assert eager is not None
     assert bf16 is not None
     assert bf16.mean() > 4 * eager.mean()
-    assert between_nights(past, "quiet", "latency_cpu", names, "openvino") is None
+    assert history_noise(past, "quiet", "latency_cpu", names, "openvino") is None
 
 
 def test_a_run_with_modes_writes_all_files(tmp_path: Path) -> None:
