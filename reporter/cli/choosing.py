@@ -28,7 +28,8 @@ def chosen(folder: Path, limits: Mapping[str, float], modes: Collection[str] = (
     records, complaints = record_files.load_all_modes(folder)
     comparison = compare(records)
     pairs = mode_pairs.pairs(comparison, modes, limits)
-    found = choose(pairs.candidates, limits)
+    networks = pairs.candidates
+    found = choose(networks, limits)
     missing = [{k: why for k, why in each.reasons.items() if k in limits} for each in found.unknown]
 
     def row(each: Candidate) -> dict[str, Any]:
@@ -39,8 +40,8 @@ def chosen(folder: Path, limits: Mapping[str, float], modes: Collection[str] = (
         "limits": dict(limits),
         "order": ORDER,
         "coverage": comparison.coverage._asdict(),
-        "unreliable": unreliable(pairs.candidates, limits or CRITERIA),
-        "within_one_process": within(pairs.candidates, limits or CRITERIA),
+        "unreliable": unreliable(networks, limits or CRITERIA),
+        "within_one_process": within(networks, limits or CRITERIA),
         "fits": [row(each) for each in found.fits],
         "undecided": [{**row(each), "straddles": each.straddling(limits)} for each in found.undecided],
         "unknown": [{**row(each), "reasons": why} for each, why in zip(found.unknown, missing, strict=True)],

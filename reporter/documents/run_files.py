@@ -121,6 +121,15 @@ class Unmeasured(Document):
     """Why there is no value; long reasons are cut."""
 
 
+class HistoryMode(Document):
+    """What was measured in an execution mode other than eager."""
+
+    values: dict[str, Number]
+    """By metric, in the units of summary.json."""
+    unmeasured: dict[str, Unmeasured]
+    """By metric: why there is no value."""
+
+
 class HistoryLine(Document):
     """An architecture in a run; or, with `finished` false, a nightly run that did not finish."""
 
@@ -144,6 +153,8 @@ class HistoryLine(Document):
     """By metric, in the units of summary.json."""
     unmeasured: dict[str, Unmeasured]
     """By metric: why there is no value."""
+    modes: dict[str, HistoryMode] = {}
+    """By the name of the execution mode; missing if only eager was measured."""
     settings: dict[str, JsonValue]
     """The options that decide what is measured and how, as far as they are set."""
     labels: dict[str, str]

@@ -111,7 +111,7 @@ class Ledger:
 
     def history(self, now: str) -> dict[str, Any]:
         """The line that history.jsonl gets; `now` is common to all lines of a run."""
-        values = {key: self._value(reading) for key, reading in self.record.readings.items()}
+        modes = {mode: self._measured(record) for mode, record in self.records.items() if mode != EAGER}
         return {
             **self.request.line,
             "finished": True,
@@ -119,15 +119,23 @@ class Ledger:
             "architecture": self.record.architecture,
             "machine": self.record.machine,
             "environment": self.record.environment,
-            "values": {key: value for key, value in values.items() if value is not None},
-            "unmeasured": {
-                key: {"status": reading.status, "reason": (reading.reason or "")[:LONGEST_REASON] or None}
-                for key, reading in self.record.readings.items()
-                if values[key] is None
-            },
+            **self._measured(self.record),
+            **({"modes": modes} if modes else {}),
             "seconds": round(self.spent, 3),
             "effort": self.request.effort,
             "jobs": {process: round(sum(took) / len(took), 3) for process, took in self._took.items()},
+        }
+
+    def _measured(self, record: Record) -> dict[str, Any]:
+        """The values of a record, and why others are missing."""
+        values = {key: self._value(reading) for key, reading in record.readings.items()}
+        return {
+            "values": {key: value for key, value in values.items() if value is not None},
+            "unmeasured": {
+                key: {"status": reading.status, "reason": (reading.reason or "")[:LONGEST_REASON] or None}
+                for key, reading in record.readings.items()
+                if values[key] is None
+            },
         }
 
     def goes_on(self, name: str, number: int, mode: str = EAGER) -> bool:
