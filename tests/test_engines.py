@@ -11,6 +11,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ ENGINES = execution_modes.engines()
 CONVERTED = ("torchscript", "onnxruntime", "openvino")
 """Engines that record the whole network; compile leaves to Python what it cannot."""
 OWN_THREADS = {"onnxruntime": onnxruntime, "openvino": openvino}
+SHARED = TemporaryDirectory(prefix="engines-")
 IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
 
 
@@ -87,7 +89,8 @@ def eager(model: nn.Module, images: Tensor) -> Any:
 
 
 def prepared(name: str, model: nn.Module, images: Tensor = IMAGES, **more: Any) -> Callable[[Tensor], Any]:
-    return ENGINES[name].prepare(model, images, **more)
+    """Prepared by an engine, in a folder that is kept between tests, so that each model is exported once."""
+    return ENGINES[name].prepare(model, images, **{"cache": SHARED.name} | more)
 
 
 def error(found: Tensor, expected: Tensor) -> float:
