@@ -12,6 +12,7 @@ from babel.messages.extract import extract_from_dir
 import reporter
 from reporter import facts
 from reporter.model import Architecture, Chart, Claim, Metric
+from reporter.model.modes import OUTPUT_ERROR, PREPARE
 from reporter.registry.catalog import collect
 from reporter.report.changes import ABOVE, COUNTED, FASTER, SLOWER
 from reporter.report.formats import folder
@@ -46,6 +47,8 @@ def _catalogues() -> Iterator[str]:
     for metric in collect("reporter.metrics", Metric).values():
         for quantity in metric.quantities:
             yield from (quantity.title, quantity.definition)
+    for quantity in (OUTPUT_ERROR, PREPARE):
+        yield from (quantity.title, quantity.definition)
     yield from OPENINGS
     yield from (*COUNTED.values(), SLOWER, FASTER, ABOVE)
     for claim in collect("reporter.claims", Claim).values():

@@ -120,6 +120,7 @@ ENTRIES = (
         against("latency_cpu_1thread"),
         chapter="accuracy",
         order=1,
+        eager=True,
     ),
     Chart(
         "accuracy_latency_cuda",
@@ -128,5 +129,6 @@ ENTRIES = (
         against("latency_cuda"),
         chapter="accuracy",
         order=2,
+        eager=True,
     ),
 )

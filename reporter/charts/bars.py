@@ -121,6 +121,7 @@ ENTRIES = (
         draw=bars("throughput_cpu", per_machine=True),
         chapter="time",
         order=2,
+        eager=True,
     ),
     Chart(
         name="throughput_cuda",
@@ -129,6 +130,7 @@ ENTRIES = (
         draw=bars("throughput_cuda", per_machine=True),
         chapter="time",
         order=3,
+        eager=True,
     ),
     Chart(
         name="finetune",

@@ -113,5 +113,6 @@ ENTRIES = (
         draw=draw,
         chapter="time",
         order=0,
+        eager=True,
     ),
 )

@@ -65,5 +65,6 @@ ENTRIES = (
         draw=draw,
         chapter="time",
         order=1,
+        eager=True,
     ),
 )

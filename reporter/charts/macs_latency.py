@@ -66,7 +66,13 @@ CAPTION = (
 )
 ENTRIES = (
     Chart(
-        "macs_latency", "Multiply-adds against time", CAPTION, against("latency_cpu_1thread"), chapter="time", order=6
+        "macs_latency",
+        "Multiply-adds against time",
+        CAPTION,
+        against("latency_cpu_1thread"),
+        chapter="time",
+        order=6,
+        eager=True,
     ),
     Chart(
         "macs_latency_cuda",
@@ -75,5 +81,6 @@ ENTRIES = (
         against("latency_cuda"),
         chapter="time",
         order=7,
+        eager=True,
     ),
 )

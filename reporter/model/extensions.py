@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-Chapter = Literal["timeline", "overview", "accuracy", "size", "memory", "time", "finetune", "history", "more"]
+Chapter = Literal["timeline", "overview", "accuracy", "size", "memory", "time", "modes", "finetune", "history", "more"]
 """The chapters of the report that contain charts and tables, in their order."""
 
 
@@ -102,6 +102,7 @@ class Chart:
 
     `comparison` is a `reporter.report.comparison.Comparison`, `language` a `reporter.report.language.Language`.
     `order` is its place in its `chapter`, smallest first. Of more than `most` architectures it is given a selection.
+    `eager`: it shows times of eager only, and its caption adds that if other modes were measured.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Chart:
     chapter: Chapter = "more"
     order: int = 100
     most: int = 40
+    eager: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from reporter.host import files
 from reporter.model import Chart, Claim, Evidence, Record, ReporterError
 from reporter.model.extensions import Chapter
 from reporter.registry.catalog import collect
-from reporter.report import changes, csv_tables, formats, latex, run_history, sections, thinning, vega
+from reporter.report import changes, csv_tables, formats, latex, mode_ranking, run_history, sections, thinning, vega
 from reporter.report.choice import choice
 from reporter.report.claim_sections import try_claims
 from reporter.report.comparison import Comparison, compare
@@ -145,9 +145,10 @@ def draw(comparison: Comparison, tongue: Language, charts: Iterable[Chart]) -> l
         if spec is None:
             continue
         note = thinning.note(shown, comparison, tongue)
+        of_mode = mode_ranking.eager_note(comparison, tongue) if chart.eager else ""
         svg = vega.draw(_noted(spec, note) if note else spec, tongue)
         title, file = tongue._(chart.title), chart.name + tongue.suffix
-        caption = f"{tongue._(chart.caption)} {note}".strip()
+        caption = " ".join(filter(None, (tongue._(chart.caption), of_mode, note)))
         figure = Figure(chart.name, title, caption, vega.inline(svg, chart.name, title), file)
         pictures.append(Picture(figure, chart.chapter, chart.order, vega.file(svg, title)))
     return pictures

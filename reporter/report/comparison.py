@@ -84,7 +84,8 @@ class Comparison:
     @cached_property
     def remarks(self) -> tuple[Remark, ...]:
         """Everything that is not plainly a number, with its reason; and times that lack rounds because these failed."""
-        pairs = ((record, reading) for record in self.records for reading in record.readings.values())
+        every = (*self.records, *self.modes)
+        pairs = ((record, reading) for record in every for reading in record.readings.values())
         verdicts = ((record, reading, reading.verdict) for record, reading in pairs)
         doubtful = [
             Remark(record, reading.quantity, verdict.status, verdict.reason or "")
@@ -93,7 +94,7 @@ class Comparison:
         ]
         lacking = [
             Remark(record, reading.quantity, reading.lost[-1].status, reading.loss)
-            for record in self.records
+            for record in every
             for reading in record.readings.values()
             if reading.loss
         ]

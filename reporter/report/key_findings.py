@@ -11,6 +11,7 @@ from reporter.report.comparison import Comparison, accuracy
 from reporter.report.headline_latency import how, timing
 from reporter.report.held_out_accuracy import differ, guessing, interval, is_enough, steps_of
 from reporter.report.language import Language
+from reporter.report.mode_findings import gained, reordered
 from reporter.report.noise_reasons import slower_on_all_threads
 from reporter.report.pair_sentences import against, doubted
 from reporter.report.rank_ranges import ranks
@@ -259,6 +260,8 @@ FINDINGS: tuple[Callable[[Comparison, Language], str | None], ...] = (
     correlated,
     ordered,
     slower_on_all_threads,
+    gained,
+    reordered,
     against("se_resnet50", "resnet50", OPENINGS[0]),
     against("resnext50_32x4d", "resnet50", OPENINGS[1]),
     learned,

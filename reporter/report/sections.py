@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from reporter.compare.baseline_file import BaselineComparison
 from reporter.model.extensions import Chapter
 from reporter.model.fields import DEFAULT_MALLOC, KEEPING
-from reporter.report import noise_reasons, thinning
+from reporter.model.modes import FIRST_CALL, PREPARE
+from reporter.model.records import EAGER
+from reporter.report import mode_words, noise_reasons, thinning
 from reporter.report.cards import Card, Index, cards
 from reporter.report.changes import Words
 from reporter.report.choice import ChoiceSection
@@ -21,6 +23,8 @@ from reporter.report.table import Table, status_word
 
 CARDS = 90
 """So many networks have cards at most: all of torchvision's and the lecture's, and a page that one can still open."""
+ONCE = (PREPARE.key, FIRST_CALL)
+"""Measured once in each mode, so their noise is unknown."""
 LINES = 200
 """Longer lists are cut off there."""
 
@@ -110,6 +114,7 @@ def chapters(placed: Iterable[Placed], language: Language) -> list[Section]:
         "size": _("Size and compute"),
         "memory": _("Memory"),
         "time": _("Time"),
+        "modes": _("How to run it"),
         "finetune": _("Fine-tuning"),
         "history": _("Run history"),
         "more": _("More"),
@@ -178,12 +183,19 @@ def failed(comparison: Comparison, complaints: Sequence[str], language: Language
     """What could not be measured, what is doubtful, and what could not be read."""
     _ = language._
     broken = [remark for remark in comparison.remarks if remark.status != "noisy"]
-    noisy = [remark for remark in comparison.remarks if remark.status == "noisy"]
-    blocks: list[Content] = [] if broken or complaints else [Text(_("Nothing failed."))]
+    doubted = [remark for remark in comparison.remarks if remark.status == "noisy"]
+    noisy = [remark for remark in doubted if remark.record.mode == EAGER]
+    wrong = mode_words.wrong(comparison, language)
+    blocks: list[Content] = [] if broken or complaints or wrong else [Text(_("Nothing failed."))]
     if broken:
         blocks.append(Items(tuple(_broken(broken, comparison, language))))
+    if wrong:
+        blocks += [Text(_("Execution modes with wrong output, which are not ranked:")), Items(tuple(wrong))]
     if noisy:
         blocks += [Text(_("Too noisy to rely on:")), Items(tuple(_noisy(noisy, comparison, language)))]
+    if others := sum(each.record.mode != EAGER and each.quantity.key not in ONCE for each in doubted):
+        message = _("In other execution modes than eager, {count} values are noisy; summary.json has the reasons.")
+        blocks.append(Text(message.format(count=others)))
     if complaints:
         left_out = _most(list(complaints), language)
         blocks += [Text(_("Files that are no records and were left out:")), Items(tuple(left_out))]
@@ -192,17 +204,18 @@ def failed(comparison: Comparison, complaints: Sequence[str], language: Language
 
 def _broken(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> list[str]:
     """One line per reason: which quantities of which networks."""
-    titles: dict[tuple[str, str, str], list[str]] = {}
+    titles: dict[tuple[str, str, str, str], list[str]] = {}
     for remark in remarks:
-        titles.setdefault((remark.status, remark.reason, _who(remark, comparison)), []).append(remark.quantity.title)
+        place = (remark.status, remark.reason, _who(remark, comparison), remark.record.mode)
+        titles.setdefault(place, []).append(language._(remark.quantity.title))
     names: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
-    for (status, reason, name), missing in titles.items():
-        names.setdefault((status, reason, tuple(missing)), []).append(name)
+    for (status, reason, name, mode), missing in titles.items():
+        names.setdefault((status, reason, tuple(missing) if mode == EAGER else (mode,)), []).append(name)
     lines = []
     for (status, reason, lacking), who in names.items():
         everybody = len(who) == len(comparison.records) > 1
         networks = language._("all networks") if everybody else language.several(who)
-        what = "; ".join(language._(title) for title in lacking)
+        what = "; ".join(lacking)
         why = language.translate(reason) or language._("no reason was given")
         lines.append(f"{networks}: {what}: {status_word(status, language)}: {why}")
     return _most(lines, language)

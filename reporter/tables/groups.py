@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from reporter.model import WITHIN, Group, Record
 from reporter.model.fields import DEFAULT_MALLOC, KEEPING
+from reporter.model.modes import OUTPUT_ERROR
 from reporter.report import units
 from reporter.report.comparison import Comparison, number
 from reporter.report.headline_latency import TIMES
@@ -18,8 +19,8 @@ from reporter.report.tail_latency import add_percentiles, add_relative
 from reporter.report.training_recipes import add_recipes
 from reporter.tables.operators import verdict
 
-ELSEWHERE = ("imagenet_top1", "imagenet_top5")
-"""Published, not measured: they stand in the table of accuracies."""
+ELSEWHERE = ("imagenet_top1", "imagenet_top5", OUTPUT_ERROR.key)
+"""Listed in other tables: those of published accuracies and of execution modes."""
 
 
 COSTS: tuple[Group, ...] = ("compute", "memory", "latency")

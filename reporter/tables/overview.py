@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reporter.report import mode_ranking
 from reporter.report.comparison import Comparison, whole_front
 from reporter.report.headline_latency import how, timing
 from reporter.report.language import Language
@@ -52,6 +53,7 @@ def make(comparison: Comparison, language: Language) -> Table:
         unmarked(comparison, language),
         weights_note(comparison, language),
         inception_note(comparison, language),
+        mode_ranking.eager_note(comparison, language),
     )
     return replace(rows.table("overview", _("The networks side by side"), notes), most=MOST)
 

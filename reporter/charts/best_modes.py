@@ -1,0 +1,129 @@
+"""From eager to the fastest mode of each architecture: two dots on a logarithmic axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from reporter.charts.bars import families, names_axis
+from reporter.model import Chart, Record
+from reporter.model.readings import SPEEDUP
+from reporter.model.records import EAGER
+from reporter.report import mode_ranking, units
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.table import mark
+from reporter.report.tooltips import about, pointed, reading
+from reporter.report.vega import PAPER, Spec, coloured, data, text
+
+WIDTH, STEP = 900, 26
+
+
+def best(key: str) -> Callable[[Comparison, Language], Spec | None]:
+    """Draws a time in eager and in the fastest mode, in a panel per machine: times of two machines share no axis."""
+
+    def draw(comparison: Comparison, language: Language) -> Spec | None:
+        panels = [(machine, _panel(comparison, machine, key, language)) for machine in comparison.machines]
+        shown = [(machine, panel) for machine, panel in panels if panel]
+        several = len(comparison.machines) > 1
+        named = [{**panel, "title": machine} if several else panel for machine, panel in shown]
+        return {"vconcat": named} if named else None
+
+    return draw
+
+
+def _panel(comparison: Comparison, machine: str, key: str, language: Language) -> Spec | None:
+    """The architectures that have a mode besides eager, the fastest in its best mode on top."""
+    if key not in mode_ranking.keys(comparison, machine):
+        return None
+    known = [r for r in comparison.of(machine) if r.value(key) and comparison.modes_of(r)]
+    if not known:
+        return None
+    quantity = comparison.quantities[key]
+    scale = units.scale(quantity, [record.value(key) for record in known])
+    rows = [_row(record, key, comparison, scale, language) for record in known]
+    rows.sort(key=lambda row: row["best"])
+    low, high = min(row["best"] for row in rows), max(row["right"] for row in rows)
+    domain = [low / 1.25, high * 1.25 * (high / low) ** 0.3]
+    title = f"{language._(quantity.title)}, {language._(scale.word)}"
+    order = [row["name"] for row in rows]
+    y = {"field": "name", "type": "nominal", "sort": order, "scale": {"domain": order}, "title": None}
+    x = {"field": "best", "type": "quantitative", "title": title, "axis": {"tickCount": 6, "format": "~g"}}
+    return {
+        "width": WIDTH,
+        "height": {"step": STEP},
+        "encoding": {
+            "y": {**y, "axis": names_axis()},
+            "x": {**x, "scale": {"type": "log", "domain": domain, "nice": False}},
+        },
+        "layer": _layers(rows, families(known)),
+    }
+
+
+def _row(record: Record, key: str, comparison: Comparison, scale: units.Scale, language: Language) -> Spec:
+    """The times of an architecture in eager and in its fastest mode, and what the marks say."""
+    fastest = mode_ranking.fastest(comparison, record, key)
+    first, eager = fastest[0], (record.value(key) or 0) / scale.factor
+    found = mode_ranking.gain(comparison, first, key)
+    time = (first.value(key) or 0) / scale.factor
+    names = " / ".join(each.mode for each in fastest)
+    doubt = mark(first.readings.get(SPEEDUP + key))
+    words = f"{names}, {mode_ranking.factor(found.ratio, language)}×{doubt}" if found else EAGER
+    gain = [language._("speedup {gain}").format(gain=mode_ranking.stated(found, language))] if found else []
+    return {
+        "name": record.architecture,
+        "family": record.family,
+        "eager": eager,
+        "best": time,
+        "right": max(eager, time),
+        "text": words,
+        "about": about(record, names, *gain, reading(first, key, language)),
+        "base": about(record, EAGER, reading(record, key, language)),
+    }
+
+
+def _layers(rows: Sequence[Spec], shown: list[str]) -> list[Spec]:
+    """A line from eager to the best mode, a ring for eager, a dot for the mode, and its name with the speedup."""
+    colour = {"color": coloured(shown, legend=False)}
+    moved = [row for row in rows if row["best"] < row["eager"]]
+    line = {"type": "rule", "strokeWidth": 4, "opacity": 0.45}
+    ring = {"type": "point", "filled": False, "fill": PAPER, "size": 95, "strokeWidth": 2, "opacity": 1}
+    dot = {"type": "point", "filled": True, "size": 120, "opacity": 1, "stroke": PAPER, "strokeWidth": 0.8}
+    eager = [{**row, "about": row["base"]} for row in rows]
+    return [
+        pointed({"data": data(moved), "mark": line, "encoding": {"x2": {"field": "eager"}, **colour}}),
+        pointed({"data": data(moved), "mark": dot, "encoding": colour}),
+        pointed({"data": data(eager), "mark": ring, "encoding": {"x": {"field": "eager"}, **colour}}),
+        *map(pointed, text([{**row, "best": row["right"]} for row in rows], "text", 13, align="left", dx=10)),
+    ]
+
+
+CAPTION = (
+    "Ring: eager (fp32, contiguous). Dot: the fastest mode that is faster than eager beyond noise and whose output is "
+    "right, with its speedup; several names: modes that this run does not distinguish. Logarithmic axis."
+)
+ENTRIES = (
+    Chart(
+        name="modes",
+        title="From eager to the fastest mode, all CPU threads",
+        caption=CAPTION,
+        draw=best("latency_cpu"),
+        chapter="modes",
+        order=0,
+    ),
+    Chart(
+        name="modes_1thread",
+        title="From eager to the fastest mode, one CPU thread",
+        caption=CAPTION,
+        draw=best("latency_cpu_1thread"),
+        chapter="modes",
+        order=1,
+    ),
+    Chart(
+        name="modes_cuda",
+        title="From eager to the fastest mode, GPU",
+        caption=CAPTION,
+        draw=best("latency_cuda"),
+        chapter="modes",
+        order=2,
+    ),
+)

@@ -1,0 +1,151 @@
+"""Speedup of each architecture in each mode as a heat map; every cell has its number or a word."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from reporter.charts.bars import names_axis
+from reporter.model import Chart, Record
+from reporter.model.modes import is_wrong
+from reporter.report import mode_ranking, mode_words
+from reporter.report.comparison import Comparison
+from reporter.report.headline_latency import TIMES
+from reporter.report.language import Language
+from reporter.report.table import status_word
+from reporter.report.tooltips import about, pointed
+from reporter.report.vega import GRID, INK, MUTED, PAPER, Spec, data
+
+CLASSES = (
+    (0.8, "#b35806", "#ffffff"),
+    (1.0, "#f1a340", "#10151a"),
+    (1.25, "#c6dbef", "#10151a"),
+    (1.6, "#8fbfe0", "#10151a"),
+    (2.0, "#4a94c8", "#10151a"),
+    (2.8, "#1f6aa5", "#ffffff"),
+    (float("inf"), "#0b3a6b", "#ffffff"),
+)
+"""Upper ends of the classes of speedups, their color, and that of the number on it: slower orange, faster blue."""
+STEP, WIDTH, WIDEST = 26, 980, 92
+"""Height of a row, width of all panels, and of a cell at most, in pixels."""
+
+
+def draw(comparison: Comparison, language: Language) -> Spec | None:
+    """A row of panels per machine, one for each kind of latency."""
+    rows = [_machine(comparison, machine, language) for machine in comparison.machines]
+    shown = [row for row in rows if row]
+    return {"vconcat": shown} if shown else None
+
+
+def _machine(comparison: Comparison, machine: str, language: Language) -> Spec | None:
+    keys = [key for key in mode_ranking.keys(comparison, machine) if key in TIMES]
+    records = [record for record in comparison.of(machine) if comparison.modes_of(record)]
+    if not keys or not records:
+        return None
+    modes = list(dict.fromkeys(each.mode for record in records for each in comparison.modes_of(record)))
+    step = min(WIDEST, WIDTH // (len(modes) * len(keys)))
+    cells = {
+        key: [_cell(each, key, comparison, language) for r in records for each in comparison.modes_of(r)]
+        for key in keys
+    }
+    legend = _legend({cell["kind"] for some in cells.values() for cell in some}, language)
+    names = [record.architecture for record in records]
+    panels = []
+    for index, (key, some) in enumerate(cells.items()):
+        panel = _panel(some, (names, modes), legend)
+        panel["encoding"]["x"]["title"] = mode_ranking.conditions(comparison, key, language)
+        panel["encoding"]["y"]["axis"] = names_axis() if index == 0 else None
+        panels.append({"width": {"step": step}, "height": {"step": STEP}, **panel})
+    named = {"title": machine} if len(comparison.machines) > 1 else {}
+    return {"hconcat": panels, "spacing": 24, **named}
+
+
+def _cell(record: Record, key: str, comparison: Comparison, language: Language) -> Spec:
+    """A mode of an architecture: its speedup, or a word where it is wrong or not available."""
+    _ = language._
+    place = {"name": record.architecture, "mode": record.mode}
+    found = mode_ranking.gain(comparison, record, key)
+    reading = record.readings.get(key)
+    if found is None:
+        status, reason = (reading.status, reading.reason) if reading else ("", _("not measured"))
+        word, why = (status_word(status, language) if status else "–"), language.translate(reason)
+        return {**place, "text": word, "about": about(record, record.mode, word, why), "kind": "", "ink": MUTED}
+    words = [record.mode, _("speedup {gain}").format(gain=mode_ranking.stated(found, language))]
+    words += map(language.translate, mode_ranking.remarks(record, [key]))
+    if is_wrong(record):
+        words.append(mode_words.wrong_output(record, language))
+        return {**place, "text": _("wrong"), "about": about(record, *words), "kind": "", "ink": MUTED}
+    number = mode_ranking.factor(found.ratio, language)
+    if not found.stated:
+        words.append(_("no difference from eager beyond noise"))
+        return {**place, "text": number, "about": about(record, *words), "kind": "", "ink": MUTED}
+    kind, ink = _kind(found.ratio, language)
+    return {**place, "text": number, "about": about(record, *words), "kind": kind, "ink": ink}
+
+
+def _kind(ratio: float, language: Language) -> tuple[str, str]:
+    """The name of the class of a speedup in the legend, and the color of its number."""
+    labels = _labels(language)
+    at = next(index for index, (end, _color, _ink) in enumerate(CLASSES) if ratio < end)
+    return labels[at], CLASSES[at][2]
+
+
+def _labels(language: Language) -> list[str]:
+    """The classes as the legend names them."""
+    ends = [language.number(end, 2).rstrip("0").rstrip(".,") for end, *_ in CLASSES[:-1]]
+    between = [f"{low}–{high}" for low, high in pairwise(ends)]
+    return [f"< {ends[0]}", *between, f"≥ {ends[-1]}"]
+
+
+def _legend(shown: set[str], language: Language) -> Spec:
+    """The scale of the classes that occur, and their legend."""
+    colors = [color for _, color, _ in CLASSES]
+    known = {label: color for label, color in zip(_labels(language), colors, strict=True) if label in shown}
+    keys = {
+        "orient": "top",
+        "title": language._("speedup over eager"),
+        "columns": 8,
+        "symbolType": "square",
+        "titleLimit": 700,
+    }
+    return {"scale": {"domain": list(known), "range": list(known.values())}, "legend": keys}
+
+
+def _panel(cells: list[Spec], names: tuple[list[str], list[str]], legend: Spec) -> Spec:
+    """The cells of one kind of latency: colored rectangles, framed ones without color, and the texts."""
+    order, modes = names
+    y = {"field": "name", "type": "nominal", "sort": order, "scale": {"domain": order}, "title": None}
+    x = {"field": "mode", "type": "nominal", "sort": modes, "scale": {"domain": modes}}
+    axis = {"orient": "top", "labelAngle": -35, "domain": False, "ticks": False, "labelColor": INK, "titlePadding": 10}
+    filled, framed = ([cell for cell in cells if bool(cell["kind"]) is known] for known in (True, False))
+    box = {"type": "rect", "stroke": PAPER, "strokeWidth": 2}
+    frame = {"type": "rect", "fill": PAPER, "stroke": GRID, "strokeWidth": 1}
+    color = {"field": "kind", "type": "nominal", **legend}
+    return {
+        "encoding": {"y": y, "x": {**x, "axis": axis}},
+        "layer": [
+            pointed({"data": data(filled), "mark": box, "encoding": {"color": color}}),
+            pointed({"data": data(framed), "mark": frame}),
+            *(
+                _texts([cell for cell in cells if cell["ink"] == ink], ink)
+                for ink in dict.fromkeys(c["ink"] for c in cells)
+            ),
+        ],
+    }
+
+
+def _texts(cells: list[Spec], ink: str) -> Spec:
+    mark = {"type": "text", "fontSize": 12.5, "color": ink}
+    return pointed({"data": data(cells), "mark": mark, "encoding": {"text": {"field": "text"}}})
+
+
+ENTRIES = (
+    Chart(
+        name="mode_speedups",
+        title="Speedup of every mode",
+        caption="Eager divided by the mode for one image, measured alternately in one process: blue is faster than "
+        "eager, orange slower. Without color: no difference beyond noise, wrong output, or not available.",
+        draw=draw,
+        chapter="modes",
+        order=3,
+    ),
+)

@@ -1,0 +1,139 @@
+"""Key findings about execution modes: the largest gain, and where the order of architectures changes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from reporter.compare.rounds import Times
+from reporter.model import Record
+from reporter.model.modes import is_wrong
+from reporter.model.readings import SPEEDUP
+from reporter.model.records import EAGER
+from reporter.report import units
+from reporter.report.comparison import Comparison
+from reporter.report.headline_latency import TIMES
+from reporter.report.language import Language
+from reporter.report.mode_ranking import conditions, fastest, gain, keys
+from reporter.report.pair_sentences import doubted
+
+LEAST = 1.1
+"""The order changes if one architecture takes so many times as long as another in eager, and vice versa in a mode."""
+TRIED = 50
+"""So many pairs of a mode are tried, those that differ most first."""
+
+
+class Swap(NamedTuple):
+    """Two architectures whose order in eager is not that in a mode, and by how much at least, as a log ratio."""
+
+    size: float
+    slow: Record
+    fast: Record
+    mode: str
+    key: str
+
+
+def gained(comparison: Comparison, language: Language) -> str | None:
+    """The architecture that gains most from its fastest mode, and the mode that is the fastest of most."""
+    machine = comparison.machines[0]
+    if not (measured := keys(comparison, machine)):
+        return None
+    key = measured[0]
+    known = [record for record in comparison.of(machine) if comparison.modes_of(record) and record.value(key)]
+    best = [each for each in (fastest(comparison, record, key) for record in known) if each[0].mode != EAGER]
+    how = conditions(comparison, key, language)
+    if not best:
+        return language._("No execution mode is faster than eager beyond noise ({how}).").format(how=how)
+    first = max(best, key=lambda modes: _ratio(comparison, modes[0], key))[0]
+    share = doubted(units.ratio(language, 1 / _ratio(comparison, first, key)), first.readings[SPEEDUP + key])
+    message = language._("Run in {mode}, {name} takes {share} of its eager time ({how}).")
+    sentence = message.format(mode=first.mode, name=first.architecture, share=share, how=how)
+    return f"{sentence} {_usual(best, len(known), language)}" if len(known) > 1 else sentence
+
+
+def _ratio(comparison: Comparison, record: Record, key: str) -> float:
+    found = gain(comparison, record, key)
+    return found.ratio if found else 1.0
+
+
+def _usual(best: Sequence[Sequence[Record]], count: int, language: Language) -> str:
+    """The mode that is the fastest of most architectures, or may be it."""
+    names = Counter(record.mode for modes in best for record in modes)
+    mode, often = names.most_common(1)[0]
+    alone = all(len(modes) == 1 for modes in best if mode in {record.mode for record in modes})
+    message = (
+        language._("The fastest mode of {often} of {count} architectures is {mode}.")
+        if alone
+        else language._("{mode} is the fastest mode of {often} of {count} architectures, or not distinguished from it.")
+    )
+    return message.format(often=often, count=count, mode=mode)
+
+
+def reordered(comparison: Comparison, language: Language) -> str | None:
+    """Two architectures of which one takes longer in eager and the other in a mode, beyond noise in both."""
+    found = max(_swaps(comparison), key=lambda swap: swap.size, default=None)
+    if found is None:
+        return None
+    slow, fast = found.slow.architecture, found.fast.architecture
+    eager = comparison.times(found.slow.machine, found.key).ratio(slow, fast).ratio
+    inside = _times(comparison, found.mode, found.key).ratio(fast, slow).ratio
+    doubtful = [each.readings[found.key] for each in (found.slow, found.fast)]
+    changed = [_right(comparison, found.mode, found.key)[name].readings[found.key] for name in (slow, fast)]
+    message = language._(
+        "The order of architectures changes with the mode ({how}): {slow} takes {longer} times as long as {fast} in "
+        "eager, but {fast} takes {reverse} times as long as {slow} in {mode}."
+    )
+    return message.format(
+        how=conditions(comparison, found.key, language),
+        slow=slow,
+        fast=fast,
+        longer=doubted(units.ratio(language, eager), *doubtful),
+        reverse=doubted(units.ratio(language, inside), *changed),
+        mode=found.mode,
+    )
+
+
+def _swaps(comparison: Comparison) -> Iterator[Swap]:
+    """The clearest change of order of each mode and latency of the newest machine."""
+    machine = comparison.machines[0]
+    modes = dict.fromkeys(record.mode for record in comparison.modes if record.machine == machine)
+    for key in keys(comparison, machine):
+        for mode in modes if key in TIMES else ():
+            if found := _swap(comparison, mode, key):
+                yield found
+
+
+def _swap(comparison: Comparison, mode: str, key: str) -> Swap | None:
+    """The pair whose smaller difference, in eager or in the mode, is the largest, if the run resolves both."""
+    inside = _right(comparison, mode, key)
+    both = [record for record in comparison.of(comparison.machines[0]) if record.architecture in inside]
+    known = [record for record in both if record.value(key)]
+    if len(known) < 2:
+        return None
+    eager = np.log([record.value(key) or 1.0 for record in known])
+    other = np.log([inside[record.architecture].value(key) or 1.0 for record in known])
+    sizes = np.minimum(np.subtract.outer(eager, eager), -np.subtract.outer(other, other))
+    times, changed = comparison.times(known[0].machine, key), _times(comparison, mode, key)
+    for place in np.argsort(-sizes, axis=None)[:TRIED]:
+        row, column = divmod(int(place), len(known))
+        size, slow, fast = float(sizes[row, column]), known[row], known[column]
+        if size < np.log(LEAST):
+            return None
+        if all(each.differ(slow.architecture, fast.architecture) for each in (times, changed)):
+            return Swap(size, slow, fast, mode, key)
+    return None
+
+
+def _right(comparison: Comparison, mode: str, key: str) -> dict[str, Record]:
+    """The records of a mode on the newest machine that have a time and no wrong output, by architecture."""
+    records = (record for record in comparison.modes if record.mode == mode and record.value(key))
+    here = comparison.machines[0]
+    return {each.architecture: each for each in records if each.machine == here and not is_wrong(each)}
+
+
+def _times(comparison: Comparison, mode: str, key: str) -> Times:
+    """The times in a mode, to ask which of them the run distinguishes."""
+    return Times({name: record.readings[key] for name, record in _right(comparison, mode, key).items()})

@@ -1,0 +1,209 @@
+"""Execution modes: a row per architecture and mode, with its gain over eager, its output error and its preparation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from reporter.compare.mode_gains import MIN_GAIN
+from reporter.model import Record
+from reporter.model.modes import OUTPUT_ERROR, PREPARE, is_wrong
+from reporter.model.readings import SPEEDUP
+from reporter.model.records import EAGER
+from reporter.report import mode_ranking, mode_words, units
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.table import Builder, Cell, Column, Table, Tabulation, reading_cell
+
+MOST = 2000
+"""So many rows are on a page: a few modes of some hundred architectures."""
+UNRESOLVED, WRONG = "unresolved", "wrong"
+"""Status of a speedup that noise explains, and of an output error above its limit."""
+MISSING = Cell("–", status="missing")
+
+
+def make(comparison: Comparison, language: Language) -> Table | None:
+    """None where no mode besides eager was measured."""
+    if not comparison.modes:
+        return None
+    _ = language._
+    shown = [each for record in comparison.records for each in _rows(record, comparison)]
+    rows = Builder(comparison, language, shown)
+    rows.names()
+    keys = list(dict.fromkeys(key for m in comparison.machines for key in mode_ranking.keys(comparison, m)))
+    fastest = {key: _fastest(comparison, key) for key in keys}
+    best = fastest[keys[0]] if keys else set()
+    rows.add(Column("mode", _("Mode")), [Cell(r.mode, r.mode, best=id(r) in best) for r in shown])
+    for key in keys:
+        _timed(rows, key, fastest[key])
+    _error(rows)
+    _prepared(rows, keys)
+    rows.text("notes", _("Notes"), [_remarks(record, keys, language) for record in shown])
+    table = rows.table("modes", _("Execution modes"), _notes(rows, keys))
+    return replace(table, most=MOST)
+
+
+def _rows(record: Record, comparison: Comparison) -> Sequence[Record]:
+    """An architecture in eager and in its other modes; nothing where it has no others."""
+    modes = comparison.modes_of(record)
+    return (record, *modes) if modes else ()
+
+
+def _remarks(record: Record, keys: Sequence[str], language: Language) -> str:
+    """Why a mode is emulated or not available; nothing for eager."""
+    found = () if record.mode == EAGER else mode_ranking.remarks(record, keys)
+    return "; ".join(map(language.translate, found))
+
+
+def _fastest(comparison: Comparison, key: str) -> set[int]:
+    """The identities of the records that are the fastest mode of their architecture, or may be it."""
+    known = (record for record in comparison.records if comparison.modes_of(record) and record.value(key))
+    return {id(each) for record in known for each in mode_ranking.fastest(comparison, record, key)}
+
+
+def _timed(rows: Builder, key: str, fastest: set[int]) -> None:
+    """The time in each mode, and how many times as fast as eager that is."""
+    _, language = rows.language._, rows.language
+    readings = [record.readings.get(key) for record in rows.records]
+    quantity = next(reading.quantity for reading in readings if reading)
+    scale, title = units.scale(quantity, [record.value(key) for record in rows.records]), _(quantity.title)
+    times = [reading_cell(reading, scale, language, False) for reading in readings]
+    gains = [_gain(record, key, rows, id(record) in fastest) for record in rows.records]
+    column = Column(
+        key,
+        title,
+        unit=_(scale.word),
+        base=quantity.unit,
+        hint=_(quantity.definition),
+        numeric=True,
+        interval=True,
+        group=title,
+        short=_("time") if quantity.unit == "s" else _("rate"),
+    )
+    rows.add(column, times)
+    column = Column(
+        SPEEDUP + key,
+        _("Speedup: {what}").format(what=title),
+        base="1",
+        hint=_("Eager divided by the mode, measured alternately in one process, with the 95 % interval over rounds."),
+        numeric=True,
+        interval=True,
+        group=title,
+        short=_("speedup"),
+    )
+    rows.add(column, gains)
+
+
+def _gain(record: Record, key: str, rows: Builder, best: bool) -> Cell:
+    """A speedup with its interval; why there is none; 1 for eager."""
+    if record.mode == EAGER:
+        return Cell("1", 1, best=best) if record.value(key) is not None else MISSING
+    reading = record.readings.get(SPEEDUP + key)
+    cell = reading_cell(reading, units.PLAIN, rows.language, best)
+    found = mode_ranking.gain(rows.comparison, record, key)
+    if found is None or reading is None:
+        return cell
+    text = mode_ranking.stated(found, rows.language)
+    if wrong := mode_words.wrong_output(record, rows.language):
+        return Cell(text, found.ratio, found.low, found.high, WRONG, wrong)
+    if not found.stated:
+        note = rows.language._("no difference from eager beyond noise")
+        return Cell(f"{text} {unresolved(rows.language)}", found.ratio, found.low, found.high, UNRESOLVED, note)
+    sign = " ≈" if cell.status == "noisy" else ""
+    return replace(cell, text=text + sign, low=found.low, high=found.high)
+
+
+def unresolved(language: Language) -> str:
+    """The sign of a speedup that noise explains."""
+    return language._("n.s.")
+
+
+def _error(rows: Builder) -> None:
+    """The output error in percent of the range of the scores, with the limit where a mode exceeds it."""
+    language = rows.language
+    if all(record.readings.get(OUTPUT_ERROR.key) is None for record in rows.records):
+        return
+    title, hint = language._(OUTPUT_ERROR.title), language._(OUTPUT_ERROR.definition)
+    column = Column(OUTPUT_ERROR.key, title, "%", "1", hint, numeric=True)
+    rows.add(column, [_error_cell(record, language) for record in rows.records])
+
+
+def _error_cell(record: Record, language: Language) -> Cell:
+    reading, text = record.readings.get(OUTPUT_ERROR.key), mode_words.error(record, language)
+    if reading is None or not text:
+        return reading_cell(reading, units.PERCENT, language, False)
+    if not is_wrong(record):
+        return Cell(text, reading.value)
+    words = f"{language._('wrong')}: {text}"
+    return Cell(words, reading.value, status=WRONG, note=mode_words.wrong_output(record, language))
+
+
+def _prepared(rows: Builder, keys: Sequence[str]) -> None:
+    """The seconds of the preparation, and after how many images the faster calls have paid for them."""
+    _, language = rows.language._, rows.language
+    readings = [None if record.mode == EAGER else record.readings.get(PREPARE.key) for record in rows.records]
+    if all(reading is None or reading.value is None for reading in readings):
+        return
+    cells = [
+        Cell(units.rough(language, reading.value), reading.value)
+        if reading and reading.value is not None
+        else reading_cell(reading, units.PLAIN, language, False)
+        for reading in readings
+    ]
+    column = Column(PREPARE.key, _(PREPARE.title), _("s"), "s", _(PREPARE.definition), numeric=True)
+    rows.add(column, cells)
+    latencies = [key for key in keys if key.startswith("latency_")]
+    if latencies:
+        column = Column("break_even", _("Break-even"), _("images"), "1", numeric=True)
+        rows.add(column, [_break_even(record, latencies[0], rows) for record in rows.records])
+
+
+def _break_even(record: Record, key: str, rows: Builder) -> Cell:
+    found, time, prepare = mode_ranking.gain(rows.comparison, record, key), record.value(key), record.value(PREPARE.key)
+    if found is None or not time or prepare is None:
+        return MISSING
+    if not found.stated:
+        return Cell("–", status=UNRESOLVED, note=rows.language._("no difference from eager beyond noise"))
+    images = mode_ranking.break_even(prepare, time, found.ratio)
+    if math.isinf(images):
+        return Cell(rows.language._("never"), status="never", note=rows.language._("slower than eager"))
+    return Cell(units.rough(rows.language, images) if images >= 10 else rows.language.number(images), images)
+
+
+def _notes(rows: Builder, keys: Sequence[str]) -> Sequence[str]:
+    _, comparison = rows.language._, rows.comparison
+    cells = [cell.status for column in rows.cells for cell in column]
+    first = keys[0] if keys else ""
+    how = mode_ranking.conditions(comparison, first, rows.language) if first else ""
+    paid = any(column.key == "break_even" for column in rows.columns)
+    return (
+        mode_words.explained((record.mode for record in rows.records), rows.language),
+        _(
+            "Speedup: eager divided by the mode, measured alternately in one process, with its 95 % interval; above 1 "
+            "the mode is faster. All other tables and charts show eager (fp32), and so does the published accuracy."
+        ),
+        _(
+            "Bold: the fastest mode of each architecture, and those that this run does not distinguish from it; eager "
+            "where no mode is faster. The name of a mode is bold if it is the fastest for {how}."
+        ).format(how=how)
+        if first
+        else "",
+        _("{sign}: not significant, no difference from eager beyond noise, or less than {least} %.").format(
+            sign=unresolved(rows.language), least=rows.language.number(100 * MIN_GAIN)
+        )
+        if UNRESOLVED in cells
+        else "",
+        _(
+            "Output error: {definition} An error above its limit (>) is wrong, and the mode is never the fastest."
+        ).format(definition=_(OUTPUT_ERROR.definition)),
+        _(
+            "Preparation: converting, compiling and loading with an empty cache, measured once. Break-even: after so "
+            "many single images the mode has paid for its preparation, compared with eager ({how})."
+        ).format(how=how)
+        if paid
+        else "",
+    )
+
+
+ENTRIES = (Tabulation("modes", make, chapter="modes", order=5),)

@@ -1,0 +1,397 @@
+"""Execution modes in the report: the table, the charts, the key findings, and nothing of them without modes."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import mode_samples
+import pytest
+import samples
+
+from reporter.charts import best_modes, speedup_heatmap
+from reporter.model import Chart, Claim, Reading, Record
+from reporter.model.modes import OUTPUT_ERROR, PREPARE
+from reporter.registry.catalog import collect
+from reporter.report import build, csv_tables, latex, mode_findings, mode_ranking, sections, vega
+from reporter.report.comparison import Comparison, compare
+from reporter.report.key_findings import findings
+from reporter.report.language import Language, language
+from reporter.report.mode_ranking import break_even
+from reporter.report.table import Cell, Table, Tabulation
+from reporter.tables import groups, mode_table, overview
+
+ENGLISH, RUSSIAN = language("en"), language("ru")
+NAMES = ("alexnet", "googlenet", "resnet18", "resnet50", "densenet121", "vgg16")
+EMULATED = "emulated: this processor has no fp16 instructions"
+
+
+def eager() -> list[Record]:
+    return [record for record in mode_samples.reference() if record.architecture in NAMES]
+
+
+def changed(record: Record, key: str, **update: Any) -> Record:
+    """The record with another reading under the key."""
+    reading = record.readings[key].model_copy(update=update)
+    return record.model_copy(update={"readings": record.readings | {key: reading}})
+
+
+def measured() -> list[Record]:
+    """Six architectures in modes; googlenet is wrong in bf16, resnet18 gains nothing, and resnet50 lacks an engine."""
+    found = []
+    for record in eager():
+        name = record.architecture
+        factors = {"bf16": 0.7, "channels_last": 0.9, "fp16": 3.0, "onnxruntime": 0.7}
+        factors |= {"bf16": 0.4, "channels_last": 0.6} if name == "googlenet" else {}
+        factors = dict.fromkeys(factors, 1.0) | {"fp16": 3.0} if name == "resnet18" else factors
+        modes = {mode: mode_samples.mode(record, mode, factor, wobble=0.005) for mode, factor in factors.items()}
+        modes["bf16"] = changed(modes["bf16"], "output_error", samples=(0.5 if name == "googlenet" else 0.001,))
+        modes["fp16"] = changed(modes["fp16"], "latency_cpu", reason=EMULATED)
+        if name == "resnet50":
+            modes["onnxruntime"] = mode_samples.without(record, "onnxruntime")
+        found += [record, *modes.values()]
+    return found
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    return compare(measured())
+
+
+@pytest.fixture(scope="module")
+def table(comparison: Comparison) -> Table:
+    return made(comparison)
+
+
+def made(comparison: Comparison, tongue: Language = ENGLISH) -> Table:
+    found = mode_table.make(comparison, tongue)
+    assert found
+    return found
+
+
+def cells(table: Table, key: str) -> dict[tuple[str, str], Cell]:
+    """The cells of a column by architecture and mode."""
+    at = [column.key for column in table.columns].index(key)
+    return {(row[0].text, row[1].text): row[at] for row in table.rows}
+
+
+def network(comparison: Comparison, name: str) -> Record:
+    return next(record for record in comparison.records if record.architecture == name)
+
+
+def best(table: Table, key: str, name: str) -> set[str]:
+    return {mode for (architecture, mode), cell in cells(table, key).items() if architecture == name and cell.best}
+
+
+def test_a_row_for_each_pair_with_eager_first(table: Table) -> None:
+    modes = ["eager", "bf16", "channels_last", "fp16", "onnxruntime"]
+    assert [row[1].text for row in table.rows] == modes * len(NAMES)
+    assert {row[0].text for row in table.rows} == set(NAMES)
+    assert table.families == tuple(record.family for record in compare(measured()).records for _ in modes)
+
+
+def test_speedups_are_those_of_the_readings(table: Table, comparison: Comparison) -> None:
+    cell = cells(table, "speedup_latency_cpu")["vgg16", "bf16"]
+    assert cell.value == pytest.approx(1 / 0.7, rel=0.01)
+    assert cell.low is not None
+    assert cell.high is not None
+    assert cell.low < 1 / 0.7 < cell.high
+    assert cell.text.startswith("1.4")
+    mode = next(each for each in comparison.modes if (each.architecture, each.mode) == ("vgg16", "bf16"))
+    assert (cell.low, cell.high) == pytest.approx(mode.readings["speedup_latency_cpu"].interval)
+    assert cells(table, "latency_cpu")["vgg16", "bf16"].value == mode.value("latency_cpu")
+
+
+def test_the_best_modes_are_bold_and_ties_share_it(table: Table) -> None:
+    for key in ("mode", "speedup_latency_cpu", "speedup_latency_cpu_1thread"):
+        assert best(table, key, "vgg16") == {"bf16", "onnxruntime"}, "not distinguished"
+        assert best(table, key, "resnet50") == {"bf16"}, "the other is not available"
+
+
+def test_a_wrong_mode_is_marked_and_never_the_best(table: Table, comparison: Comparison) -> None:
+    assert best(table, "mode", "googlenet") == {"channels_last"}, "bf16 is faster, but wrong"
+    cell = cells(table, "output_error")["googlenet", "bf16"]
+    assert (cell.text, cell.value, cell.status) == ("wrong: 50 > 2.0", 0.5, "wrong")
+    assert "exceeds the limit (50 > 2.0 %" in cell.note
+    assert cells(table, "speedup_latency_cpu")["googlenet", "bf16"].status == "wrong"
+    assert cells(table, "output_error")["vgg16", "bf16"].status == "ok"
+    failed = sections.failed(comparison, [], ENGLISH)
+    assert any("bf16: googlenet (50 > 2.0 %)" in getattr(block, "items", ()) for block in failed.blocks)
+
+
+def test_without_a_gain_beyond_noise_eager_is_the_best(table: Table) -> None:
+    assert best(table, "mode", "resnet18") == {"eager"}
+    cell = cells(table, "speedup_latency_cpu")["resnet18", "bf16"]
+    assert cell.status == "unresolved"
+    assert cell.text.startswith("1.00 [")
+    assert cell.text.endswith("] n.s.")
+    assert cells(table, "break_even")["resnet18", "bf16"].text == "–"
+
+
+def test_a_mode_that_is_not_available_has_its_reason(table: Table, comparison: Comparison) -> None:
+    cell = cells(table, "speedup_latency_cpu")["resnet50", "onnxruntime"]
+    assert (cell.text, cell.status, cell.note) == ("n/a", "unsupported", mode_samples.NOT_INSTALLED)
+    assert cells(table, "notes")["resnet50", "onnxruntime"].text == mode_samples.NOT_INSTALLED
+    failed = sections.failed(comparison, [], ENGLISH)
+    lines = [line for block in failed.blocks for line in getattr(block, "items", ())]
+    assert f"resnet50: onnxruntime: n/a: {mode_samples.NOT_INSTALLED}" in lines
+
+
+def test_emulated_modes_are_marked(table: Table) -> None:
+    notes = cells(table, "notes")
+    assert {place for place, cell in notes.items() if cell.text == EMULATED} == {(name, "fp16") for name in NAMES}
+    assert {cell.text for (_, mode), cell in notes.items() if mode == "eager"} == {""}
+    russian = cells(made(compare(measured()), RUSSIAN), "notes")
+    assert russian["vgg16", "fp16"].text == "эмулируется: у этого процессора нет инструкций fp16"
+
+
+@pytest.mark.parametrize("prepare", [0.001, 0.5, 22.0])
+@pytest.mark.parametrize(("time", "ratio"), [(0.1, 1.5), (0.02, 1.03), (0.3, 4.0)])
+def test_break_even_is_where_the_total_times_cross(prepare: float, time: float, ratio: float) -> None:
+    images = 1
+    while prepare + images * time > images * time * ratio + 1e-12:
+        images += 1
+    assert break_even(prepare, time, ratio) == pytest.approx(images, abs=1)
+    assert break_even(prepare, time, 1 / ratio) == float("inf")
+    assert break_even(prepare, time, 1.0) == float("inf")
+
+
+def test_the_break_even_of_a_row(table: Table, comparison: Comparison) -> None:
+    """1.5 s of preparation over what a call saves; a slower mode never pays."""
+    found = cells(table, "break_even")
+    mode = next(each for each in comparison.modes if (each.architecture, each.mode) == ("vgg16", "bf16"))
+    ratio = mode.value("speedup_latency_cpu") or 0
+    saved = (mode.value("latency_cpu") or 0) * (ratio - 1)
+    assert found["vgg16", "bf16"].value == -(-1.5 // saved)
+    assert (found["vgg16", "fp16"].text, found["vgg16", "fp16"].status) == ("never", "never")
+    assert found["vgg16", "eager"].text == "–"
+    assert cells(table, PREPARE.key)["vgg16", "bf16"].text == "1.5"
+
+
+def test_the_files_of_the_table(table: Table) -> None:
+    rows = list(csv.DictReader(StringIO(csv_tables.to_csv(table).removeprefix(csv_tables.MARK))))
+    row = next(row for row in rows if (row["architecture"], row["mode"]) == ("googlenet", "bf16"))
+    assert float(row["speedup_latency_cpu"]) == pytest.approx(2.5, rel=0.01)
+    assert float(row["speedup_latency_cpu_low"]) < 2.5 < float(row["speedup_latency_cpu_high"])
+    assert (row["output_error"], row["output_error_status"]) == ("0.5", "wrong")
+    text = latex.to_tex(table, ENGLISH)
+    assert r"channels\_last" in text
+    assert "?" not in text, "a sign that LaTeX's fonts lack"
+
+
+def test_the_note_explains_the_modes_that_occur(table: Table) -> None:
+    note = table.notes[0]
+    assert all(part in note for part in ("eager (", "bf16 (", "channels_last (", "onnxruntime ("))
+    assert "openvino" not in note
+
+
+def test_several_machines_are_not_compared(comparison: Comparison) -> None:
+    old = [
+        record.model_copy(update={"machine": "old", "started": "2020-01-01T00:00:00+00:00"}) for record in measured()
+    ]
+    both = compare([*measured(), *old])
+    table = made(both)
+    assert len(table.rows) == 2 * len(made(comparison).rows)
+    assert [column.key for column in table.columns][1] == "machine"
+    assert mode_ranking.gains(both, "old") == mode_ranking.gains(comparison, comparison.machines[0])
+
+
+def drawn(chart: Chart, comparison: Comparison, tongue: Language = ENGLISH) -> Any:
+    spec = chart.draw(comparison, tongue)
+    assert spec
+    json.dumps(spec, allow_nan=False)
+    return spec
+
+
+def rows(spec: Any) -> Iterable[dict[str, Any]]:
+    """All rows of data of a specification."""
+    if isinstance(spec, dict):
+        yield from spec.get("values", [])
+        for part in spec.values():
+            yield from rows(part)
+    elif isinstance(spec, list):
+        for part in spec:
+            yield from rows(part)
+
+
+def test_the_chart_goes_from_eager_to_the_best_mode(comparison: Comparison) -> None:
+    spec = drawn(best_modes.ENTRIES[0], comparison)
+    found = {row["name"]: row for row in reversed(list(rows(spec))) if "eager" in row}
+    assert found["googlenet"]["text"] == "channels_last, 1.66×"
+    assert found["vgg16"]["text"] == "bf16 / onnxruntime, 1.42×"
+    assert found["resnet18"]["text"] == "eager"
+    assert found["googlenet"]["best"] == pytest.approx(0.6 * found["googlenet"]["eager"], rel=0.01)
+    order = spec["vconcat"][0]["encoding"]["y"]["sort"]
+    assert order == sorted(order, key=lambda name: found[name]["best"])
+    assert best_modes.ENTRIES[2].draw(comparison, ENGLISH) is None, "no GPU"
+
+
+def test_the_heat_map_has_a_cell_for_each_pair(comparison: Comparison) -> None:
+    spec = drawn(speedup_heatmap.ENTRIES[0], comparison)
+    first = spec["vconcat"][0]["hconcat"][0]
+    texts = {(row["name"], row["mode"]): row for row in rows(first)}
+    assert len(texts) == 4 * len(NAMES)
+    assert texts["googlenet", "bf16"]["text"] == "wrong"
+    assert "exceeds the limit" in texts["googlenet", "bf16"]["about"]
+    assert texts["resnet50", "onnxruntime"]["text"] == "n/a"
+    assert mode_samples.NOT_INSTALLED in texts["resnet50", "onnxruntime"]["about"]
+    assert (texts["resnet18", "bf16"]["text"], texts["resnet18", "bf16"]["kind"]) == ("1.00", "")
+    assert "beyond noise" in texts["resnet18", "bf16"]["about"]
+    assert (texts["vgg16", "bf16"]["text"], texts["vgg16", "bf16"]["kind"]) == ("1.42", "1.25–1.6")
+    assert (texts["vgg16", "fp16"]["text"], texts["vgg16", "fp16"]["kind"]) == ("0.33", "< 0.8")
+    assert EMULATED in texts["vgg16", "fp16"]["about"]
+
+
+@pytest.mark.parametrize("tongue", [ENGLISH, RUSSIAN], ids=["en", "ru"])
+def test_charts_and_tables_of_hostile_names(tongue: Language) -> None:
+    """Names of architectures and modes, and reasons, that look like markup stay text."""
+    records = [record for record in samples.few() if record.machine == "quiet"]
+    hostile = "<b>|&amp;"
+    modes = [each for r in records for each in (mode_samples.mode(r, hostile), mode_samples.without(r, reason=hostile))]
+    comparison = compare([*records, *modes])
+    for chart in (*best_modes.ENTRIES[:2], *speedup_heatmap.ENTRIES):
+        svg = vega.draw(drawn(chart, comparison, tongue), tongue)
+        assert "NaN" not in svg
+        for text in (vega.file(svg, chart.title), vega.inline(svg, chart.name, chart.title)):
+            words = " ".join(ElementTree.fromstring(text).itertext())
+            assert "#01020" not in text, "every sentinel color is replaced"
+            assert hostile in words
+            assert "<script>alert(1)</script>" in words
+    assert hostile in {cell.text for row in made(comparison, tongue).rows for cell in row}
+
+
+def luminance(color: str) -> float:
+    """Relative luminance of an sRGB color (WCAG 2)."""
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_numbers_are_legible_and_classes_differ_without_hue() -> None:
+    for _, color, ink in speedup_heatmap.CLASSES:
+        light, dark = sorted(map(luminance, (color, ink)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, color
+    faster = [luminance(color) for end, color, _ in speedup_heatmap.CLASSES if end > 1]
+    assert faster == sorted(faster, reverse=True), "the faster the darker, also without colors"
+
+
+def test_the_largest_gain_is_a_finding(comparison: Comparison) -> None:
+    text = mode_findings.gained(comparison, ENGLISH)
+    assert text == (
+        "Run in channels_last, googlenet takes 0.60 of its eager time (all CPU threads). "
+        "bf16 is the fastest mode of 4 of 6 architectures, or not distinguished from it."
+    )
+    alone = [r for r in measured() if r.mode in ("eager", "channels_last") and r.architecture != "resnet18"]
+    text = mode_findings.gained(compare(alone), ENGLISH)
+    assert text
+    assert text.endswith("The fastest mode of 5 of 5 architectures is channels_last.")
+
+
+def test_no_gain_is_a_finding_too() -> None:
+    records = [each for record in eager() for each in (record, mode_samples.mode(record, "bf16", 1.0))]
+    assert mode_findings.gained(compare(records), ENGLISH) == (
+        "No execution mode is faster than eager beyond noise (all CPU threads)."
+    )
+
+
+def swapping(factor: float, wobble: float = 0.0) -> Comparison:
+    """In eager, googlenet takes about 1.5 times as long as resnet18; in channels_last, `factor` of its own time."""
+    found = []
+    for record in eager():
+        part, noise = (factor, wobble) if record.architecture == "googlenet" else (1.0, 0.0)
+        found += [record, mode_samples.mode(record, "channels_last", part, wobble=noise)]
+    return compare(found)
+
+
+def test_the_order_changes_with_the_mode() -> None:
+    text = mode_findings.reordered(swapping(0.5), ENGLISH)
+    assert text
+    assert "googlenet takes " in text
+    assert " times as long as resnet18 in eager, but resnet18 takes " in text
+    assert text.endswith(" times as long as googlenet in channels_last.")
+    assert text in [each.replace("\u00a0", " ") for each in findings(swapping(0.5), ENGLISH)]
+
+
+@pytest.mark.parametrize(("factor", "wobble"), [(1.0, 0.0), (0.66, 0.0), (0.5, 0.9)])
+def test_the_order_does_not_change_where_intervals_overlap(factor: float, wobble: float) -> None:
+    assert mode_findings.reordered(swapping(factor, wobble), ENGLISH) is None
+
+
+def test_a_wrong_mode_changes_no_order() -> None:
+    records = [*swapping(0.5).records, *(mode_samples.mode(r, "bf16", 0.5, error=0.5) for r in eager()[:2])]
+    assert mode_findings.reordered(compare(records), ENGLISH) is None
+
+
+def test_output_errors_are_in_the_table_of_modes_only(comparison: Comparison) -> None:
+    own = Reading(quantity=OUTPUT_ERROR, samples=(4e-6,))
+    records = [
+        each.model_copy(update={"readings": each.readings | {own.quantity.key: own}}) if each.mode == "eager" else each
+        for each in measured()
+    ]
+    both = compare(records)
+    times = groups.group("latency")(both, ENGLISH)
+    assert times
+    assert "output_error" not in {column.key for column in times.columns}
+    assert cells(made(both), "output_error")["vgg16", "eager"].text == "0.00040"
+
+
+def test_times_of_other_chapters_are_those_of_eager(comparison: Comparison) -> None:
+    note = "Times are those of eager (fp32); for other execution modes see “How to run it”."
+    charts = collect("reporter.charts", Chart)
+    assert {name for name, chart in charts.items() if chart.eager} >= {"latency", "ranks", "macs_latency", "throughput"}
+    some = [charts["accuracy_latency"], charts["parameters"]]
+    captions = {each.figure.name: each.figure.caption for each in build.draw(comparison, ENGLISH, some)}
+    assert note in captions["accuracy_latency"]
+    assert note not in captions["parameters"]
+    assert note in overview.make(comparison, ENGLISH).notes
+
+
+MODE_ENTRIES = {"modes", "modes_1thread", "modes_cuda", "mode_speedups"}
+
+
+def outputs(comparison: Comparison, tongue: Language, without: Iterable[str] = ()) -> dict[str, str | bytes]:
+    left = set(without)
+    charts = [each for each in collect("reporter.charts", Chart).values() if each.name not in left]
+    tables = [each for each in collect("reporter.tables", Tabulation).values() if each.name not in left]
+    pictures = build.draw(comparison, tongue, charts)
+    claims = collect("reporter.claims", Claim).values()
+    made = build.build(comparison, tongue, pictures, tables, claims=claims, evidence=samples.evidence())
+    return build.outputs(made, pictures)
+
+
+@pytest.mark.parametrize("tongue", [ENGLISH, pytest.param(RUSSIAN, marks=pytest.mark.slow)], ids=["en", "ru"])
+def test_without_modes_nothing_changes(tongue: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    comparison = compare(samples.few()[::3])
+    with_entries = outputs(comparison, tongue)
+    assert not {name for name in with_entries if "mode" in name}
+    monkeypatch.setattr(mode_ranking, "eager_note", lambda *_: "")
+    assert with_entries == outputs(comparison, tongue, MODE_ENTRIES)
+    page = with_entries[f"report{tongue.suffix}.html"]
+    assert tongue._("How to run it") not in str(page)
+    assert not mode_findings.gained(comparison, tongue)
+    assert not mode_findings.reordered(comparison, tongue)
+
+
+def test_with_modes_the_report_has_the_chapter(comparison: Comparison) -> None:
+    made = outputs(comparison, ENGLISH)
+    assert {f"figures/{name}.svg" for name in MODE_ENTRIES - {"modes_cuda"}} <= made.keys()
+    assert {"tables/modes.csv", "tables/modes.tex"} <= made.keys()
+    page = str(made["report.html"])
+    assert page.index(">Time</h2>") < page.index(">How to run it</h2>") < page.index(">Fine-tuning</h2>")
+    assert 'role="img" aria-label="Speedup of every mode"' in page
+    assert "wrong output: the error exceeds the limit" in page, "the reason is a tooltip"
+    assert "| `vgg16` | **bf16** |" in str(made["report.md"])
+
+
+def test_a_results_folder_with_modes_is_rendered(tmp_path: Path) -> None:
+    from reporter.store import record_files
+
+    record_files.save_all(tmp_path, measured())
+    written = {path.relative_to(tmp_path).as_posix() for path in build.write(tmp_path, ["ru"])}
+    assert {"tables/modes.ru.csv", "figures/mode_speedups.ru.svg", "report.ru.html"} <= written
+    assert "Как запускать" in (tmp_path / "report.ru.md").read_text(encoding="utf-8")
