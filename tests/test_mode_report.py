@@ -116,8 +116,9 @@ def test_the_best_modes_are_bold_and_ties_share_it(table: Table) -> None:
 def test_a_wrong_mode_is_marked_and_never_the_best(table: Table, comparison: Comparison) -> None:
     assert best(table, "mode", "googlenet") == {"channels_last"}, "bf16 is faster, but wrong"
     cell = cells(table, "output_error")["googlenet", "bf16"]
-    assert (cell.text, cell.value, cell.status) == ("50 > 2.0", 0.5, "wrong")
+    assert (cell.text, cell.value, cell.status) == ("wrong: 50 > 2.0", 0.5, "wrong")
     assert "exceeds the limit (50 > 2.0 %" in cell.note
+    assert cells(table, "speedup_latency_cpu")["googlenet", "bf16"].status == "wrong"
     assert cells(table, "output_error")["vgg16", "bf16"].status == "ok"
     failed = sections.failed(comparison, [], ENGLISH)
     assert any("bf16: googlenet (50 > 2.0 %)" in getattr(block, "items", ()) for block in failed.blocks)
@@ -239,7 +240,8 @@ def test_the_heat_map_has_a_cell_for_each_pair(comparison: Comparison) -> None:
     assert "exceeds the limit" in texts["googlenet", "bf16"]["about"]
     assert texts["resnet50", "onnxruntime"]["text"] == "n/a"
     assert mode_samples.NOT_INSTALLED in texts["resnet50", "onnxruntime"]["about"]
-    assert texts["resnet18", "bf16"]["kind"] == "within noise"
+    assert (texts["resnet18", "bf16"]["text"], texts["resnet18", "bf16"]["kind"]) == ("1.00", "")
+    assert "beyond noise" in texts["resnet18", "bf16"]["about"]
     assert (texts["vgg16", "bf16"]["text"], texts["vgg16", "bf16"]["kind"]) == ("1.42", "1.25–1.6")
     assert (texts["vgg16", "fp16"]["text"], texts["vgg16", "fp16"]["kind"]) == ("0.33", "< 0.8")
     assert EMULATED in texts["vgg16", "fp16"]["about"]
@@ -271,8 +273,7 @@ def luminance(color: str) -> float:
 
 
 def test_numbers_are_legible_and_classes_differ_without_hue() -> None:
-    pairs = [*((color, ink) for _, color, ink in speedup_heatmap.CLASSES), speedup_heatmap.SAME]
-    for color, ink in pairs:
+    for _, color, ink in speedup_heatmap.CLASSES:
         light, dark = sorted(map(luminance, (color, ink)), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5, color
     faster = [luminance(color) for end, color, _ in speedup_heatmap.CLASSES if end > 1]

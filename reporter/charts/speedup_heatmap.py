@@ -25,8 +25,6 @@ CLASSES = (
     (float("inf"), "#0b3a6b", "#ffffff"),
 )
 """Upper ends of the classes of speedups, their color, and that of the number on it: slower orange, faster blue."""
-SAME = ("#d5d9de", "#10151a")
-"""For a speedup that noise explains."""
 STEP, WIDTH, WIDEST = 26, 980, 92
 """Height of a row, width of all panels, and of a cell at most, in pixels."""
 
@@ -76,32 +74,31 @@ def _cell(record: Record, key: str, comparison: Comparison, language: Language) 
     if is_wrong(record):
         words.append(mode_words.wrong_output(record, language))
         return {**place, "text": _("wrong"), "about": about(record, *words), "kind": "", "ink": MUTED}
-    kind, ink = _kind(found.ratio if found.stated else None, language)
+    number = mode_ranking.factor(found.ratio, language)
     if not found.stated:
         words.append(_("no difference from eager beyond noise"))
-    number = mode_ranking.factor(found.ratio, language)
+        return {**place, "text": number, "about": about(record, *words), "kind": "", "ink": MUTED}
+    kind, ink = _kind(found.ratio, language)
     return {**place, "text": number, "about": about(record, *words), "kind": kind, "ink": ink}
 
 
-def _kind(ratio: float | None, language: Language) -> tuple[str, str]:
+def _kind(ratio: float, language: Language) -> tuple[str, str]:
     """The name of the class of a speedup in the legend, and the color of its number."""
     labels = _labels(language)
-    if ratio is None:
-        return labels[-1], SAME[1]
     at = next(index for index, (end, _color, _ink) in enumerate(CLASSES) if ratio < end)
     return labels[at], CLASSES[at][2]
 
 
 def _labels(language: Language) -> list[str]:
-    """The classes as the legend names them, the last for speedups that noise explains."""
+    """The classes as the legend names them."""
     ends = [language.number(end, 2).rstrip("0").rstrip(".,") for end, *_ in CLASSES[:-1]]
     between = [f"{low}–{high}" for low, high in pairwise(ends)]
-    return [f"< {ends[0]}", *between, f"≥ {ends[-1]}", language._("within noise")]
+    return [f"< {ends[0]}", *between, f"≥ {ends[-1]}"]
 
 
 def _legend(shown: set[str], language: Language) -> Spec:
     """The scale of the classes that occur, and their legend."""
-    colors = [*(color for _, color, _ in CLASSES), SAME[0]]
+    colors = [color for _, color, _ in CLASSES]
     known = {label: color for label, color in zip(_labels(language), colors, strict=True) if label in shown}
     keys = {
         "orient": "top",
@@ -146,7 +143,7 @@ ENTRIES = (
         name="mode_speedups",
         title="Speedup of every mode",
         caption="Eager divided by the mode for one image, measured alternately in one process: blue is faster than "
-        "eager, orange slower, gray within noise. Without color: the output is wrong, or the mode is not available.",
+        "eager, orange slower. Without color: no difference beyond noise, wrong output, or not available.",
         draw=draw,
         chapter="modes",
         order=3,

@@ -105,6 +105,8 @@ def _gain(record: Record, key: str, rows: Builder, best: bool) -> Cell:
     if found is None or reading is None:
         return cell
     text = mode_ranking.stated(found, rows.language)
+    if wrong := mode_words.wrong_output(record, rows.language):
+        return Cell(text, found.ratio, found.low, found.high, WRONG, wrong)
     if not found.stated:
         note = rows.language._("no difference from eager beyond noise")
         return Cell(f"{text} {unresolved(rows.language)}", found.ratio, found.low, found.high, UNRESOLVED, note)
@@ -131,8 +133,10 @@ def _error_cell(record: Record, language: Language) -> Cell:
     reading, text = record.readings.get(OUTPUT_ERROR.key), mode_words.error(record, language)
     if reading is None or not text:
         return reading_cell(reading, units.PERCENT, language, False)
-    status = WRONG if is_wrong(record) else "ok"
-    return Cell(text, reading.value, status=status, note=mode_words.wrong_output(record, language))
+    if not is_wrong(record):
+        return Cell(text, reading.value)
+    words = f"{language._('wrong')}: {text}"
+    return Cell(words, reading.value, status=WRONG, note=mode_words.wrong_output(record, language))
 
 
 def _prepared(rows: Builder, keys: Sequence[str]) -> None:
