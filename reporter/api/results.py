@@ -108,8 +108,8 @@ def load(folder: str | os.PathLike[str]) -> Results:
 
 
 def _about(record: Record) -> dict[str, Any]:
-    keys = ("architecture", "machine", "family", "year", "input_size")
-    return {key: getattr(record, key) for key in keys}
+    about = {key: getattr(record, key) for key in ("architecture", "machine", "family", "year")}
+    return {**about, "input_size": record.input_size if record.input_width is None else str(record.image_size)}
 
 
 def _row_values(record: Record, reading: Reading) -> dict[str, Any]:

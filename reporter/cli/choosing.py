@@ -76,7 +76,8 @@ def _row(each: Candidate) -> dict[str, Any]:
     source = None if each.accuracy.top1 is None else "paper" if each.accuracy.paper else "weights"
     about = {"architecture": each.record.architecture, "family": each.record.family, "year": each.record.year}
     figures = {key: _figure(figure) for key, figure in each.figures.items()}
-    compared = {"input_size": each.record.input_size, "imagenet_top1": each.accuracy.top1, "source": source}
+    size = each.record.input_size if each.record.input_width is None else str(each.record.image_size)
+    compared = {"input_size": size, "imagenet_top1": each.accuracy.top1, "source": source}
     return {**about, **compared, "values": each.values, "figures": figures}
 
 
