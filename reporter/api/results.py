@@ -111,8 +111,9 @@ class Results:
         return {**about, "mode": record.mode} if self.modes else about
 
     def _about(self, record: Record) -> dict[str, Any]:
-        keys = ("architecture", "machine", *(("mode",) if self.modes else ()), "family", "year", "input_size")
-        return {key: getattr(record, key) for key in keys}
+        keys = ("architecture", "machine", *(("mode",) if self.modes else ()), "family", "year")
+        size = record.input_size if record.input_width is None else str(record.image_size)
+        return {**{key: getattr(record, key) for key in keys}, "input_size": size}
 
     def _repr_html_(self) -> str:
         return self.values.to_html(max_rows=60)

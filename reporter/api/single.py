@@ -34,6 +34,8 @@ class Options(TypedDict, total=False):
     weights: Weights
     steps: int
     seeds: int
+    input_size: int | str
+    threads: int
     timeout: float
     fresh: bool
 

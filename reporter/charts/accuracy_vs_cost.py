@@ -76,7 +76,7 @@ def _row(record: Record, key: str, factor: float, first: bool, language: Languag
     top1, paper = (found.top1 or 0, found.paper) if found else (0, False)
     source = language._("the paper's own figure") if paper else language._("torchvision's weights")
     top1_text = f"{language._('ImageNet top-1')}: {units.share(language, top1)} % ({source})"
-    size = f"{record.input_size} px"
+    size = f"{record.image_size} px"
     words = about(record, top1_text, size, *(reading(record, each, language) for each in (key, "parameters")))
     low, high = record.readings[key].interval or (value, value)
     return {

@@ -51,7 +51,7 @@ def _row(record: Record, key: str, scales: list[units.Scale], language: Language
     return {
         "name": record.architecture,
         "family": record.family,
-        "about": about(record, f"{record.input_size} px", *texts),
+        "about": about(record, f"{record.image_size} px", *texts),
         "parameters": record.value("parameters"),
         "x": (record.value("macs") or 0) / scales[0].factor,
         "y": (record.value(key) or 0) / scales[1].factor,

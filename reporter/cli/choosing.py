@@ -127,7 +127,8 @@ def _row(each: Candidate, limits: Collection[str]) -> dict[str, Any]:
     mode, gain = each.record.mode, mode_pairs.speedup(each, limits)
     about = {"architecture": each.record.architecture, "mode": mode, "family": each.record.family}
     figures = {key: _figure(figure) for key, figure in each.figures.items()}
-    compared = {"input_size": each.record.input_size, "imagenet_top1": each.accuracy.top1, "source": source}
+    size = each.record.input_size if each.record.input_width is None else str(each.record.image_size)
+    compared = {"input_size": size, "imagenet_top1": each.accuracy.top1, "source": source}
     of_mode = {
         "fp32": mode_pairs.is_fp32(mode),
         "speedup": gain.value if gain else None,

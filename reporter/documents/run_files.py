@@ -58,6 +58,10 @@ class SummaryRecord(Document):
     """When its measurement was started (ISO 8601, UTC)."""
     environment: dict[str, str]
     """The versions that it was measured with."""
+    input_size: str | None = None
+    """`N` or `HxW`: the size in pixels of the images, where it is not the architecture's own."""
+    own_input_size: int | None = None
+    """The architecture's own image size in pixels, where it is measured with another."""
     readings: dict[str, SummaryReading]
     """By metric; times are those of eager."""
     modes: dict[str, SummaryMode] = {}

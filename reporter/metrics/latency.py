@@ -60,11 +60,11 @@ def _train_step(device: Device, title: str) -> Quantity:
 
 def measure_latency(quantity: Quantity, one_thread: bool, subject: Subject) -> Iterator[Reading]:
     """Times single images."""
-    from reporter.host.machine import one_core, usable_threads
+    from reporter.host.machine import one_core
     from reporter.worker.torch_state import threads
 
     call = _inference(subject, 1)
-    with threads(1 if one_thread else usable_threads()), one_core(subject.round) if one_thread else nullcontext():
+    with threads(1 if one_thread else subject.threads), one_core(subject.round) if one_thread else nullcontext():
         yield _timed(quantity, subject, call, min_samples=3)
 
 

@@ -69,6 +69,17 @@ class Metric:
     always: bool = False
     inference: Inference | None = None
 
+    @property
+    def takes_input(self) -> bool:
+        """Whether its readings depend on --input-size: those of the weights and of the fine-tuning do not."""
+        others = {"image_size", "dataset"} & set(self.depends) or {each.group for each in self.quantities} == {"size"}
+        return "input_size" in self.depends or not others
+
+    @property
+    def uses_threads(self) -> bool:
+        """Whether its readings depend on --threads when it is measured on the CPU."""
+        return not (self.inference and self.inference.one_thread)
+
 
 @dataclass(frozen=True)
 class Engine:

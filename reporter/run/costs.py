@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
+from math import prod
 
 from reporter.host.job import Job
 from reporter.model import Record
@@ -145,7 +146,7 @@ class Costs:
             record.value(f"{key}_{_kind(job)}") if timed else None for key in ("latency", "train_step")
         )
         image = latency or macs * self.speed * AROUND / (GPU if _kind(job) == "cuda" else 1)
-        small = image * (conditions.image_size / record.input_size) ** 2
+        small = image * conditions.image_size**2 / prod(record.image_size)
         step = train_step or 3 * conditions.batch_size * small + UPDATING * parameters
         overhead = OVERHEAD.get(job.process, OTHER) + building
         if job.process.startswith("timing"):

@@ -9,7 +9,7 @@ from time import monotonic
 
 from reporter.host.job import Job
 from reporter.model import Metric
-from reporter.run import budget, evidence, mode_plan
+from reporter.run import budget, evidence, input_sizes, mode_plan
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.ledger import Ledger
 from reporter.run.request import Outcome, Progress, Request, moment
@@ -85,6 +85,8 @@ def kinds(request: Request, slots: Sequence[Slot]) -> dict[str, Request]:
             asked = replace(asked, conditions=there)
         if "cuda" in request.devices and not slot.device:
             asked = replace(asked, devices={"cpu": "cpu", "any": "cpu"}, no_cuda=NO_CUDA)
+        there = slot.about.get("machine_facts", {}).get("threads")
+        asked = replace(asked, conditions=input_sizes.usable(asked.conditions, there))
         found.setdefault(slot.machine, asked)
     return found
 

@@ -24,7 +24,7 @@ from reporter.model.modes import quantities
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of
-from reporter.run import mode_plan
+from reporter.run import input_sizes, mode_plan
 from reporter.run.joined_rounds import joined, with_loss
 from reporter.run.request import Progress, Request, moment
 from reporter.store import record_files
@@ -222,8 +222,10 @@ class Ledger:
         same = records[0].environment == self.request.about["environment"]
         if self.request.fresh or not same or not architecture.is_defined_by(records[0].definition):
             return None
+        conditions = self.request.conditions_of(architecture.name)
         now = {"settings": settings_of(architecture, self.request), "definition": architecture.definition}
-        return [record.model_copy(update=now) for record in records]
+        now |= input_sizes.changed_fields(records[0], architecture, conditions)
+        return [input_sizes.valid(record.model_copy(update=now), conditions) for record in records]
 
     def _own_devices(self, number: int) -> Mapping[str, str]:
         """Of several GPUs the one that it was measured on before, else its share in turn."""
@@ -266,9 +268,8 @@ def blank(architecture: Architecture, request: Request, about: Mapping[str, Any]
         year=architecture.year,
         paper=architecture.paper,
         variant=architecture.variant,
-        input_size=architecture.input_size,
+        **input_sizes.fields(architecture, request.conditions_of(architecture.name)),
         definition=architecture.definition,
-        published=architecture.published,
         **about,
         settings=settings_of(architecture, request),
         started=moment(),

@@ -20,6 +20,7 @@ from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import checked
 from reporter.registry.selection import dataset, images, own_checkpoints, sets
 from reporter.run.executors.local import LocalExecutor
+from reporter.run.input_sizes import usable
 from reporter.run.ledger import NOT_ASKED
 from reporter.run.paired.paired_run import timed
 from reporter.run.request import Request
@@ -29,7 +30,7 @@ from reporter.run.trials import check_checkpoints, check_networks
 
 OURS = ("records", "evidence", "summary.json", "history.jsonl", "figures", "tables", "accepted.json")
 Choose = Callable[[Sequence[str], Sequence[str], Executor], tuple[Architecture, ...]]
-Check = Callable[[Sequence[Architecture], Executor], list[str]]
+Check = Callable[[Sequence[Architecture], Executor, str], list[str]]
 FINETUNING_METHODS: tuple[FinetuningMethod, ...] = get_args(FinetuningMethod)
 CLAIMS = "claims"
 """The word of --metrics for the evidence that the lecture's claims are judged by."""
@@ -53,7 +54,9 @@ def prepare(
     if settings.budget and len(gpus) > 1:
         raise ReporterError(f"--budget: plans for one CUDA device at a time, not {','.join(gpus)}")
     request = _request(out, settings, architectures, metrics, devices)
-    notices = check(architectures, executor)
+    if isinstance(executor, LocalExecutor):
+        request = replace(request, conditions=usable(request.conditions))
+    notices = check(architectures, executor, settings.input_size or "")
     checkpoints = own_checkpoints(settings.checkpoint, architectures)
     check_checkpoints(checkpoints, architectures, executor)
     return replace(

@@ -26,6 +26,10 @@ RECORDED = (
 """The settings that the lines of history.jsonl have."""
 
 
+LATER = ("input_size", "threads")
+"""Conditions that digests of effort have only where they are set: earlier runs did not have them."""
+
+
 def moment() -> str:
     """Now, ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -102,7 +106,12 @@ class Request:
 
     def conditions_of(self, architecture: str) -> Conditions:
         """The conditions under which one network is measured."""
-        return self.conditions.model_copy(update=self.checkpoints.get(architecture, {}))
+        conditions = self.conditions.model_copy(update=self.checkpoints.get(architecture, {}))
+        if conditions.input_size:
+            own = next((each.input_size for each in self.architectures if each.name == architecture), None)
+            if conditions.input_size == str(own):
+                return conditions.model_copy(update={"input_size": None})
+        return conditions
 
     @property
     def effort(self) -> str:
@@ -110,6 +119,7 @@ class Request:
         conditions = self.conditions.model_dump(
             mode="json", exclude={"rounds", "data_root", "weights", "data", "variables"}
         )
+        conditions = {key: value for key, value in conditions.items() if key not in LATER or value is not None}
         told = json.dumps([conditions, dict(self.devices), sorted(self.metrics)], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 

@@ -51,6 +51,7 @@ def make(comparison: Comparison, language: Language) -> Table:
         if any(column.key == "pareto" for column in rows.columns)
         else "",
         unmarked(comparison, language),
+        size_note(comparison, language),
         weights_note(comparison, language),
         inception_note(comparison, language),
         mode_ranking.eager_note(comparison, language),
@@ -71,6 +72,16 @@ def pareto(comparison: Comparison) -> list[Cell | str]:
         signs = "".join(sign for sign, there in fronts.values() if there)
         cells.append(Cell(signs, " ".join(name for name, (_, there) in fronts.items() if there)) if signs else "")
     return cells
+
+
+def size_note(comparison: Comparison, language: Language) -> str:
+    """What an image size other than the architecture's own means for the figures."""
+    if all(record.own_input_size is None for record in comparison.records):
+        return ""
+    return language._(
+        "*: not the network's own image size. All figures that depend on the image are of the size shown; figures "
+        "published for another size are left out."
+    )
 
 
 def unmarked(comparison: Comparison, language: Language) -> str:

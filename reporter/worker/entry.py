@@ -75,7 +75,7 @@ def about_model(question: questions.Question[Any]) -> object:
     if isinstance(question, questions.Describe):
         return references.described(question.reference)
     if isinstance(question, questions.TryModel):
-        return trial.trial(question.reference)
+        return trial.trial(question.reference, question.input_size)
     if isinstance(question, questions.CheckCheckpoint):
         return checkpoint_check.checkpoint_error(question.architecture, Path(question.file), question.sha256)
     raise TypeError(f"unknown question {question!r}")
@@ -88,9 +88,11 @@ def run(job: Job, send: Send, sample: timing.Sampler = timing.sample, named: Nam
     {"busy": s, "building": s}, seconds inside measuring calls and seconds spent on building networks.
     """
     limit_memory(job.device)
-    torch_state.settle()
+    torch_state.settle(threads=job.conditions.threads)
     catalogue = collect("reporter.metrics", Metric)
     subject, verdict = attempt(partial(_subject, job, sample, named))
+    if subject and job.modes and (reason := subject.refused_size):
+        subject, verdict = None, Verdict("unsupported", reason)
     if subject is None:
         for mode in job.modes or (EAGER,):
             for name in job.metrics:
@@ -137,6 +139,8 @@ def measure(metric: Metric, subject: Subject) -> list[Reading]:
     found, verdict = attempt(partial(_readings, metric, subject))
     if verdict.status == "failed" and "image_size" in metric.depends and (reason := subject.one_size()):
         verdict = Verdict("unsupported", reason)
+    if verdict.status == "failed" and metric.takes_input and subject.refused_size:
+        verdict = Verdict("unsupported", subject.refused_size)
     readings = found if found is not None else absent(metric.quantities, verdict.status, verdict.reason or "")
     settings = subject.conditions.of(metric, subject.place.name)
     return [reading.model_copy(update={"settings": settings}) for reading in readings]

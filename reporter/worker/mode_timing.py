@@ -104,15 +104,14 @@ class ModeTiming:
 
     @cached_property
     def _varied(self) -> Tensor:
-        size = self.subject.architecture.input_size
-        images: Tensor = varied_inputs.images(varied_inputs.COUNT, size)
+        images: Tensor = varied_inputs.images(varied_inputs.COUNT, self.subject.size)
         return images
 
     def _times(self, metric: Metric, inference: Inference) -> Found:
         """The times of all modes that are left, and their speedups."""
         quantity = metric.quantities[0]
         batch = self.subject.conditions.throughput_batch if inference.batched else 1
-        count = 1 if inference.one_thread else machine.usable_threads()
+        count = 1 if inference.one_thread else self.subject.threads
         pinned = machine.one_core(self.job.round) if inference.one_thread else nullcontext()
         machine.keep_freed_memory()
         with threads(count), pinned:
@@ -230,9 +229,7 @@ def measure_modes(
 ) -> dict[str, float]:
     """Sends the readings of all modes of a job; gives the seconds spent on preparing and checking them."""
     if job.round == 0:
-        varied_inputs.calibrate(
-            subject.network, varied_inputs.images(varied_inputs.COUNT, subject.architecture.input_size)
-        )
+        varied_inputs.calibrate(subject.network, varied_inputs.images(varied_inputs.COUNT, subject.size))
     named = {name: metrics[name] for name in job.metrics}
     made = ModeTiming(job, list(named.values()), subject, lambda mode: send({"running": mode}), rotation)
     settings = {
@@ -242,7 +239,9 @@ def measure_modes(
     }
     for mode, reading in made.readings():
         precision.check()
-        own = settings.get(reading.quantity.key, {}) | (conditions_of(mode) if mode != EAGER else {})
+        own = settings.get(reading.quantity.key, subject.conditions.of_mode()) | (
+            conditions_of(mode) if mode != EAGER else {}
+        )
         send({"reading": reading.model_copy(update={"settings": own}).model_dump(mode="json"), "mode": mode})
     return {"preparing": made.preparing, "checking": made.checking}
 

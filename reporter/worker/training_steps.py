@@ -20,6 +20,7 @@ from torch.nn.utils import parametrize
 
 from reporter.model import FinetuningMethod, UnsupportedError
 from reporter.model.attempts import one_line
+from reporter.model.image_sizes import square
 from reporter.model.settings import Conditions
 from reporter.registry.selection import DATA_ROOT, dataset
 from reporter.worker import precision
@@ -38,7 +39,7 @@ def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, I
     """What a step of the recipe takes: the network as it is measured, and a batch as the fine-tuning has them."""
     conditions = subject.conditions
     network, _ = _fit(subject, subject.take(device))
-    images = subject.input(conditions.batch_size, device, conditions.image_size)
+    images = subject.input(conditions.batch_size, device, square(conditions.image_size))
     labels = torch.arange(conditions.batch_size, device=device) % subject.classes
     recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size)
     return network.train(), (images, labels), recipe
