@@ -48,14 +48,14 @@ def by_timing(accepted: Sequence[Book]) -> set[str]:
     *before, base, new = accepted
     earlier = [past(each, number) for number, each in enumerate((*before, base))]
     rows, _, _ = times.verdicts(pairs(records(base), records(new)), earlier)
-    return {row.architecture for row in rows if row.judgement == "regressed"}
+    return {row.architecture for row in rows if row.verdict == "regressed"}
 
 
 def by_level(accepted: Sequence[Book]) -> set[str]:
     """Compared with the level of all accepted runs."""
     *before, new = accepted
     rows, _ = recent_level.verdicts(records(new), [past(each, number) for number, each in enumerate(before)])
-    return {row.architecture for row in rows if row.judgement == "regressed"}
+    return {row.architecture for row in rows if row.verdict == "regressed"}
 
 
 def detected(judge: Judge, first: int, name: str, factor: float) -> tuple[list[bool], set[str]]:

@@ -294,6 +294,7 @@ def history_examples() -> list[dict[str, Any]]:
         "architecture": "resnet18", "environment": VERSIONS[BEFORE],
         "values": {"parameters": 11_689_512, "macs": 1_814_073_344},
         "unmeasured": {"finetune_top1": {"status": "failed", "reason": "RuntimeError: no kernel"}},
+        "modes": {"channels_last": {"values": {"latency_cpu": 0.0171, "speedup_latency_cpu": 1.17}, "unmeasured": {}}},
         "seconds": 37.546, "effort": "adf3eba63fe4", "jobs": {"timing cpu": 7.253}, "exit_code": 3,
     }  # fmt: skip
     killed = {

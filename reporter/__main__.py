@@ -11,8 +11,8 @@ def main() -> NoReturn:
     """Listens for interrupts before the command line is loaded, which takes a moment."""
     from reporter.host import interrupts
 
-    interrupts.listen()
     try:
+        interrupts.listen()  # an interrupt that arrives between two of its handlers ends the program in order, too
         from reporter.cli import main as cli
 
         cli.main()

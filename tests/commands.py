@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 NETWORKS = ROOT / "tests" / "data" / "tiny.py"
 TINY, WIDE = (("--architecture", f"{NETWORKS}:{name}") for name in ("TINY", "WIDE"))
 """Options for networks that are measured in seconds."""
-QUICK = ("--preset", "quick", "--weights", "random")
+QUICK = ("--preset", "quick", "--weights", "random", "--modes", "eager")
 
 
 def copy_of_the_checkout(folder: Path) -> Path:

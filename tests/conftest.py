@@ -107,7 +107,9 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
     folder, process = base / "real_run", base / "real_run.pickle"
     with FileLock(base / "real_run.lock"):
         if not process.exists():
-            process.write_bytes(pickle.dumps(run("--out", folder, *TINY, *WIDE, *QUICK, "--lang", "en,ru")))
+            process.write_bytes(
+                pickle.dumps(run("--out", folder, *TINY, *WIDE, *QUICK, "--modes", "default", "--lang", "en,ru"))
+            )
     return folder, pickle.loads(process.read_bytes())
 
 

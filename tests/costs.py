@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from reporter.host import confinement
+
 
 def processor_seconds() -> float:
     """User and system time of this process and of all below it, those that have ended included."""
@@ -33,10 +35,14 @@ def _seconds(process: int) -> float:
 
 
 class Costs:
-    """Appends one line for each test, its fixtures included: processor seconds, wall seconds, the test's id."""
+    """Appends one line for each test, its fixtures included: processor seconds, wall seconds, the test's id.
+
+    A process whose parent ends, such as the fork server of a run, counts as well.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        confinement.adopt()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:

@@ -9,7 +9,7 @@ from functools import cache
 from commands import ROOT
 from pydantic import JsonValue
 
-from reporter.model import Quantity, Reading, Record, Status
+from reporter.model import Reading, Record, Status
 from reporter.model.modes import FIRST_CALL, OUTPUT_ERROR, PREPARE, speedup
 from reporter.stats.samples import split
 from reporter.store import record_files
@@ -20,14 +20,6 @@ TIMES = ("latency_cpu_1thread", "latency_cpu")
 LIMIT = 0.02
 ERROR = 0.005
 NOT_INSTALLED = "onnxruntime is not installed; install reporter[onnxruntime]"
-FIRST = Quantity(
-    key=FIRST_CALL,
-    title="First call",
-    unit="s",
-    group="latency",
-    better="lower",
-    definition="Seconds of the first call.",
-)
 
 
 @cache
@@ -54,7 +46,7 @@ def mode(
     readings += [
         Reading(quantity=OUTPUT_ERROR, samples=(error,), detail={"limit": LIMIT}),
         Reading(quantity=PREPARE, samples=(1.5,)),
-        Reading(quantity=FIRST, samples=(2 * factor,)),
+        Reading(quantity=FIRST_CALL, samples=(2 * factor,)),
     ]
     return of_mode(eager, name, readings)
 
@@ -68,7 +60,7 @@ def without(
 ) -> Record:
     """A mode that is not available: all its readings have a status and a reason."""
     timed = [eager.readings[key].quantity for key in times if key in eager.readings]
-    quantities = [*timed, *map(speedup, timed), OUTPUT_ERROR, PREPARE, FIRST]
+    quantities = [*timed, *map(speedup, timed), OUTPUT_ERROR, PREPARE, FIRST_CALL]
     return of_mode(eager, name, [Reading(quantity=each, status=status, reason=reason) for each in quantities])
 
 

@@ -76,7 +76,7 @@ def test_swapping_the_sides_swaps_the_judgement(seed: int, factor: float) -> Non
     a, b = sides(seed, factor=factor)
     there, back = paired.compare_sides(side(a), side(b)), paired.compare_sides(side(b), side(a))
     opposite = {"regressed": "improved", "improved": "regressed"}
-    assert [opposite.get(t.judgement, t.judgement) for t in there.timings] == [t.judgement for t in back.timings]
+    assert [opposite.get(t.verdict, t.verdict) for t in there.timings] == [t.verdict for t in back.timings]
     assert [t.ratio * u.ratio for t, u in zip(there.timings, back.timings, strict=True)] == pytest.approx([1] * 18)
 
 
@@ -87,7 +87,7 @@ def test_drift_that_falls_on_both_calls_of_a_pair_changes_nothing(seed: int, oth
     drift = np.exp(np.random.default_rng(other).normal(0, 0.5, a.shape))
     plain, drifted = paired.compare_sides(side(a), side(b)), paired.compare_sides(side(a * drift), side(b * drift))
     assert [t.ratio for t in drifted.timings] == pytest.approx([t.ratio for t in plain.timings])
-    assert [t.judgement for t in drifted.timings] == [t.judgement for t in plain.timings]
+    assert [t.verdict for t in drifted.timings] == [t.verdict for t in plain.timings]
 
 
 def test_no_false_alarm_in_60_comparisons() -> None:
@@ -106,7 +106,7 @@ def test_a_slower_network_is_found_and_hardly_another(factor: float, rounds: int
 def test_few_rounds_are_not_judged() -> None:
     found = judged(1, rounds=2, factor=2.0)
     slowed = next(timing for timing in found.timings if timing.architecture == SLOWED)
-    assert (slowed.judgement, slowed.low) == ("noisy", None)
+    assert (slowed.verdict, slowed.low) == ("noisy", None)
     assert "fewer than 3 rounds" in (slowed.reason or "")
 
 
@@ -124,10 +124,10 @@ def about(torch: str = "2.14.1", folder: str = "/a", **variables: str) -> About:
     )  # fmt: skip
 
 
-def row(judgement: TimeVerdict, low: float | None, high: float | None) -> Timing:
+def row(verdict: TimeVerdict, low: float | None, high: float | None) -> Timing:
     ratio = (low * high) ** 0.5 if low and high else 1.04
     floor = 0.081 if low else None
-    return Timing(NAME, "m", LATENCY, judgement, 1.0, ratio, False, ratio, low, high, floor, None, None)
+    return Timing(NAME, "m", LATENCY, verdict, 1.0, ratio, False, ratio, low, high, floor, None, None)
 
 
 def basis(floor: float | None) -> Basis:

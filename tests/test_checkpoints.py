@@ -92,7 +92,7 @@ def test_weights_of_ones_own_are_loaded_and_told(tmp_path: Path) -> None:
     assert network.fc.weight.shape == (10, 512)
     assert told["weights"] == f"own checkpoint mine.pth, SHA-256 {digest(path)[:12]}…"
     assert told["checkpoint"] == {"file": "mine.pth", "sha256": digest(path), "source": "Trained by me, on my images."}
-    scratch, told = learner(started(path), 10, seed=0, way="scratch")
+    scratch, told = learner(started(path), 10, seed=0, mode="scratch")
     assert not torch.equal(scratch.conv1.weight, state["conv1.weight"])
     assert (told["weights"], "checkpoint" in told) == ("random", False)
 
@@ -164,7 +164,7 @@ def test_readings_depend_on_the_file_not_on_where_it_lies() -> None:
     assert conditions.of(metrics["scratch"], "cpu") == CONDITIONS.of(metrics["scratch"], "cpu")
 
 
-QUICK = ("--preset", "quick", "--weights", "random", "--architectures", "resnet18")
+QUICK = ("--preset", "quick", "--weights", "random", "--modes", "eager", "--architectures", "resnet18")
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ def scaled(made: list[Record], factor: float, key: str = LATENCY.key) -> list[Re
 
 
 def verdicts(found: Differences) -> dict[str, str]:
-    return {timing.architecture: timing.judgement for timing in found.timings}
+    return {timing.architecture: timing.verdict for timing in found.timings}
 
 
 @given(SEEDS)
@@ -83,8 +83,8 @@ def test_swapping_the_sides_swaps_regressed_and_improved(one: int, two: int, fac
 def test_a_change_is_told_beside_less_noise(ratio: float, told: str) -> None:
     """Noise of 25 % upwards is 20 % downwards: a network that is 23 % faster is beyond it, and has to read so."""
     found = compare(simulated(1), simulated(2))
-    judgement = "regressed" if ratio > 1 else "improved"
-    timing = replace(found.timings[0], judgement=judgement, ratio=ratio, floor=0.25)
+    verdict = "regressed" if ratio > 1 else "improved"
+    timing = replace(found.timings[0], verdict=verdict, ratio=ratio, floor=0.25)
     text = in_words(replace(found, timings=(timing,)))
     beside = "25.0" if ratio > 1 else "20.0"
     assert re.findall(r"([+−]\d+ %) time relative to.*noise reaches ([\d.]+) %", text) == [(told, beside)]
@@ -274,7 +274,7 @@ def test_history_raises_the_floor_where_nights_differ_more_than_rounds() -> None
 def test_history_of_the_same_readings_is_one_run() -> None:
     one = past(times(np.random.default_rng(3), STANDARD, {}), 0)
     nights = [replace(one, moment=f"2025-12-{night:02}T00:00:00+00:00") for night in range(1, 10)]
-    assert log_times.between_nights(nights, "made-up", LATENCY.key, NETWORKS) is None
+    assert log_times.history_noise(nights, "made-up", LATENCY.key, NETWORKS) is None
 
 
 def test_the_run_that_is_compared_is_not_part_of_its_noise() -> None:

@@ -92,7 +92,7 @@ def errors_of(run: str, speed: float, shares: Sequence[float]) -> list[float]:
             errors.append(progress.left() / left - 1)
         seconds = replay.seconds(job)
         replay.measured(job)
-        progress.end(job, seconds, costs.learn(job, seconds))
+        progress.job_finished(job, seconds, costs.learn(job, seconds))
         left -= seconds
     return errors
 
@@ -167,8 +167,8 @@ class Watched(Lines):
         self.cost: Callable[[Sequence[Job]], float] = estimate
         self.guesses = [estimate([each]) for each in jobs]
 
-    def end(self, job: Job, seconds: float, opening: float = 0.0) -> None:
-        super().end(job, seconds, opening)
+    def job_finished(self, job: Job, seconds: float, opening: float = 0.0) -> None:
+        super().job_finished(job, seconds, opening)
         self.expected.append((seconds - opening, self.cost([job])))
 
     def reading(self, architecture: str, reading: Reading) -> None:

@@ -223,11 +223,15 @@ def test_an_older_comparison_is_still_read(tmp_path: Path) -> None:
     found = baseline_file.BaselineComparison(
         "base", "2026-01-01", folders.compare(made(), [MACS(each) for each in made()])
     )
-    files.write(tmp_path / baseline_file.NAME, files.dumps(baseline_file.ADAPTER.dump_python(found, mode="json")))
+    older = baseline_file.ADAPTER.dump_python(found, mode="json", by_alias=True)
+    files.write(tmp_path / baseline_file.NAME, files.dumps(older))
     assert baseline_file.load(tmp_path) == found
     baseline_file.save(tmp_path, found, words.as_json(found.differences, "base", "new"))
     assert baseline_file.load(tmp_path) == found
     StoredComparison.model_validate(read(tmp_path / baseline_file.NAME))
+    timings = read(tmp_path / baseline_file.NAME)["differences"]["timings"]
+    assert timings
+    assert [row["judgement"] for row in timings] == [row.verdict for row in found.differences.timings]
 
 
 def test_every_document_has_its_own_number() -> None:

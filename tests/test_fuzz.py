@@ -260,7 +260,7 @@ def comparison() -> dict[str, Any]:
     found = baseline_file.BaselineComparison(
         "base", "2026-01-01", differences(base, [Record.model_validate(document) for document in slower])
     )
-    made: dict[str, Any] = baseline_file.ADAPTER.dump_python(found, mode="json")
+    made: dict[str, Any] = baseline_file.ADAPTER.dump_python(found, mode="json", by_alias=True)
     return made
 
 

@@ -191,11 +191,11 @@ def test_levels_and_noise_are_those_without_failed_and_killed_runs(tmp_path: Pat
     plain = recent(written(tmp_path / "plain", [line for lines in good for line in lines]), ["quiet"])
     mixed_lines = [line for lines in (*good[:10], *bad, *good[10:], *bad) for line in lines]
     mixed = recent(written(tmp_path / "mixed", mixed_lines), ["quiet"])
-    before, after = (levels.nights(past, "quiet", "latency_cpu") for past in (plain, mixed))
+    before, after = (levels.level_history(past, "quiet", "latency_cpu") for past in (plain, mixed))
     assert before is not None
     assert {course.architecture for course in before.courses if course.steps} == {"alexnet"}
     assert after == before
-    noises = [log_times.between_nights(past, "quiet", "latency_cpu", NAMES) for past in (plain, mixed)]
+    noises = [log_times.history_noise(past, "quiet", "latency_cpu", NAMES) for past in (plain, mixed)]
     assert noises[0] is not None
     assert noises[1] == pytest.approx(noises[0])
 

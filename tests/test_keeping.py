@@ -20,7 +20,7 @@ from reporter.model.settings import Settings
 from reporter.registry.selection import catalog_entries
 from reporter.report import build
 from reporter.run import experiment
-from reporter.run.ledger import joined
+from reporter.run.joined_rounds import joined
 from reporter.run.paired import paired_run
 from reporter.run.request import Request
 from reporter.run.slots import Event, Slot

@@ -65,7 +65,7 @@ def before(runs: Sequence[Run]) -> list[PastRun]:
 
 
 def slower_ones(found: dict[str, Level]) -> list[str]:
-    return [name for name, row in found.items() if row.judgement == "regressed"]
+    return [name for name, row in found.items() if row.verdict == "regressed"]
 
 
 @pytest.mark.parametrize("architectures", [4, 18])
@@ -94,7 +94,7 @@ def test_a_slower_throughput_is_a_longer_time() -> None:
     logs = noise(1)
     logs[-1, 3] += math.log(1.2)
     row = judged(made(logs, inverse=True))["network03"]
-    assert row.judgement == "regressed"
+    assert row.verdict == "regressed"
     assert row.ratio == pytest.approx(1.2, rel=0.05)
     assert row.new == pytest.approx(math.exp(-logs[-1, 3]))
 
@@ -200,7 +200,7 @@ def test_runs_that_were_red_are_no_level_of_compare(tmp_path: Path) -> None:
     side = of_folder(read(nights.out, "BASE"))
     [row] = [row for row in compare_results(side, side).levels if row.architecture == SLOWED]
     assert row.runs == 5
-    assert row.judgement == "regressed"
+    assert row.verdict == "regressed"
 
 
 def test_a_folder_without_history_is_refused(folder: Path, tmp_path: Path) -> None:

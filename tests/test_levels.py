@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from samples import ROWS, lecture
 
 from reporter.compare import levels
-from reporter.compare.levels import nights, steps
+from reporter.compare.levels import level_history, steps
 from reporter.model import Chart
 from reporter.registry.catalog import collect
 from reporter.report import build
@@ -47,9 +47,9 @@ def past(seed: int, count: int = 30, step: float = 1.0, at: int = 20, noise: flo
 
 
 def found(runs: list[PastRun]) -> dict[str, list[tuple[int, float]]]:
-    seen = nights(runs, "quiet", KEY)
+    seen = level_history(runs, "quiet", KEY)
     assert seen is not None
-    return {c.architecture: [(step.night, step.ratio) for step in c.steps] for c in seen.courses if c.steps}
+    return {c.architecture: [(step.index, step.ratio) for step in c.steps] for c in seen.courses if c.steps}
 
 
 @pytest.mark.parametrize("at", [3, 10, 20, 27])
@@ -77,14 +77,14 @@ def test_a_slow_night_of_the_machine_is_no_step(seed: int, factor: float) -> Non
 
 def test_two_steps_are_both_found() -> None:
     values = np.repeat([0.0, 0.1, 0.3], 10) + np.random.default_rng(1).normal(0, 0.005, 30)
-    assert [step.night for step in steps(values, 30)] == [10, 20]
+    assert [step.index for step in steps(values, 30)] == [10, 20]
 
 
 def test_too_few_nights_and_nights_read_again_say_nothing() -> None:
     runs = past(1, count=5)
-    assert nights(runs, "quiet", KEY) is None
-    assert nights([*runs, *[runs[-1]] * 5], "quiet", KEY) is None
-    assert nights(past(1), "another", KEY) is None
+    assert level_history(runs, "quiet", KEY) is None
+    assert level_history([*runs, *[runs[-1]] * 5], "quiet", KEY) is None
+    assert level_history(past(1), "another", KEY) is None
 
 
 @pytest.mark.parametrize("gap", [(SLOWED,), (NAMES[0],), NAMES[:6], NAMES[1:]])
@@ -93,7 +93,7 @@ def test_a_gap_in_one_night_takes_no_network_out(gap: tuple[str, ...], night: in
     """A night without some networks, or of one network alone, changes neither the courses nor the steps."""
     runs = past(1, count=16, step=1.2, at=8)
     runs[night].values = {name: values for name, values in runs[night].values.items() if name not in gap}
-    seen = nights(runs, "quiet", KEY)
+    seen = level_history(runs, "quiet", KEY)
     assert seen is not None
     assert {course.architecture for course in seen.courses} == set(NAMES)
     assert list(found(runs)) == [SLOWED]
@@ -137,4 +137,4 @@ def test_a_report_without_history_has_no_such_section() -> None:
     tongue = language("en")
     charts = collect("reporter.charts", Chart)
     assert charts["history"].draw(compare(lecture()), tongue) is None
-    assert levels.nights((), "quiet", KEY) is None
+    assert levels.level_history((), "quiet", KEY) is None

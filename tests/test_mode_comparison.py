@@ -313,8 +313,9 @@ def test_a_mode_that_is_gone_is_red_until_it_is_accepted(tmp_path: Path) -> None
     assert "not measured any more: alexnet (bf16+channels_last)" in nights.lines[0]
     assert "add it to --modes again" in nights.lines[0]
     assert "--mode bf16+channels_last" in nights.lines[0]
-    found = {(each.kind, each.mode, each.metric) for each in (Folder(tmp_path).last() or pytest.fail()).findings}
-    assert found == {("removed", "bf16+channels_last", "")}
+    last = Folder(tmp_path).last()
+    assert last is not None
+    assert {(each.kind, each.mode, each.metric) for each in last.findings} == {("removed", "bf16+channels_last", "")}
     assert nights.play(night("openvino")) == 1
     assert nights.accept() == 4
     assert nights.play(night("openvino")) == 0
@@ -401,4 +402,4 @@ def test_a_crowd_with_modes_is_compared_in_five_seconds(tmp_path: Path) -> None:
     spent = process_time() - start
     assert len({row.mode for row in found.timings}) == 5
     assert len(found.timings) > 1000 * 2 * 5
-    assert spent < 12, "processor seconds, on a machine that may be busy; 5 s on a quiet one"
+    assert spent < 10, "processor seconds of a busy machine; an idle one takes half of that"

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import mode_samples
+import numpy as np
 import pytest
 import samples
+from commands import QUICK, TINY, call, run
 
+import reporter
 from reporter import documents
+from reporter.compare.log_times import history_noise
 from reporter.compare.rounds import with_intervals
-from reporter.documents.run_files import Summary
+from reporter.documents.run_files import HistoryLine, Summary
 from reporter.model import Record, ReporterError
 from reporter.report import build
 from reporter.report.comparison import compare
 from reporter.report.summary import summary
 from reporter.store import record_files
+from reporter.store.history import recent
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +155,71 @@ def test_summary_json_without_modes_has_none_of_their_keys() -> None:
     alone = summary(compare(mode_samples.reference()[:1]))["records"]
     both = summary(compare(mode_samples.with_modes(mode_samples.reference()[:1])))["records"]
     assert [{key: row[key] for key in row if key != "modes"} for row in both] == alone
+
+
+def line(day: int, architecture: str, modes: object) -> dict[str, Any]:
+    about = {"generated": f"2026-11-{day + 1:02}T00:00:00+00:00", "architecture": architecture, "machine": "quiet"}
+    values = {"latency_cpu": 1.0 + day, "macs": 7}
+    return {**about, "run": str(day), "environment": {}, "values": values, "modes": modes}
+
+
+def test_the_history_is_read_with_modes(tmp_path: Path) -> None:
+    measured = {"bf16": {"values": {"latency_cpu": 0.5, "output_error": 0.1}, "unmeasured": {}}}
+    strange = ([], "text", {"bf16": 3}, {"bf16": {"values": ["x"]}}, {"bf16": {"values": {"latency_cpu": "fast"}}})
+    lines = [line(0, "a", measured), *(line(day, "a", modes) for day, modes in enumerate(strange, start=1))]
+    record_files.append_history(tmp_path, lines)
+    found = recent(tmp_path / "history.jsonl", ["quiet"])
+    assert [run.value("a", "latency_cpu") for run in found] == [1.0 + day for day in range(6)]
+    assert found[0].value("a", "latency_cpu", "bf16") == 0.5
+    assert found[0].value("a", "latency_cpu", "openvino") is None
+    assert found[0].value("b", "latency_cpu", "bf16") is None
+    assert [run.value("a", "latency_cpu", "bf16") for run in found[1:]] == [None] * 5
+    (first, *_) = recent(tmp_path / "history.jsonl", ["quiet"], keys=["latency_cpu"])
+    assert first.modes == {"a": {"bf16": {"latency_cpu": 0.5}}}
+    assert first.values == {"a": {"latency_cpu": 1.0}}
+
+
+def test_the_noise_of_a_mode_between_runs_is_its_own(tmp_path: Path) -> None:
+    """Eager varies by 1 % between runs, and the mode by 10 %."""
+    chance, names = np.random.default_rng(0), [f"network{number}" for number in range(6)]
+    for day in range(12):
+        for number, name in enumerate(names):
+            made = line(day, name, {"bf16": {"values": {"latency_cpu": (number + 1) * chance.lognormal(0, 0.1)}}})
+            made["values"] = {"latency_cpu": (number + 1) * chance.lognormal(0, 0.01)}
+            record_files.append_history(tmp_path, [made])
+    past = recent(tmp_path / "history.jsonl", ["quiet"])
+    eager, bf16 = (history_noise(past, "quiet", "latency_cpu", names, mode) for mode in ("eager", "bf16"))
+    assert eager is not None
+    assert bf16 is not None
+    assert bf16.mean() > 4 * eager.mean()
+    assert history_noise(past, "quiet", "latency_cpu", names, "openvino") is None
+
+
+def test_a_run_with_modes_writes_all_files(tmp_path: Path) -> None:
+    """From the measurement of a real network to its history, summary, comparison and frames."""
+    options = ("--out", tmp_path / "r", *TINY, *QUICK, "--metrics", "latency_cpu_1thread,parameters")
+    done = run(*options, "--modes", "channels_last,tf32")
+    assert done.returncode == 0, done.stderr
+    (text,) = (tmp_path / "r" / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    history = json.loads(text)
+    HistoryLine.model_validate(history)
+    assert history["modes"].keys() == {"channels_last", "tf32"}
+    values = history["modes"]["channels_last"]["values"]
+    keys = {"latency_cpu_1thread", "speedup_latency_cpu_1thread", "output_error", "prepare_seconds"}
+    assert values.keys() >= keys
+    missing = history["modes"]["tf32"]["unmeasured"]
+    assert missing.keys() >= keys
+    assert {each["status"] for each in missing.values()} == {"unsupported"}
+    written = json.loads((tmp_path / "r" / "summary.json").read_text(encoding="utf-8"))
+    Summary.model_validate(written)
+    (row,) = written["records"]
+    readings = row["modes"]["channels_last"]["readings"]
+    assert {key: readings[key]["value"] for key in values} == values
+    frame = reporter.load(tmp_path / "r", modes=True).values
+    assert set(frame["mode"]) == {"eager", "channels_last", "tf32"}
+    again = recent(tmp_path / "r" / "history.jsonl", [row["machine"]])
+    assert again[0].value("tiny", "latency_cpu_1thread", "channels_last") == values["latency_cpu_1thread"]
+    same = call("compare", tmp_path / "r", tmp_path / "r", "--json")
+    assert json.loads(same.stdout)["changed"] is False
+    chosen = json.loads(call("choose", tmp_path / "r", "--max-latency-cpu-1thread", "10", "--json").stdout)
+    assert [each["mode"] for part in ("fits", "unknown") for each in chosen[part]][-1] == "tf32"

@@ -20,7 +20,7 @@ from reporter.registry import plugins, selection
 from reporter.store import record_files
 from reporter.worker import lookup
 
-QUICK = ("--preset", "quick", "--weights", "random")
+QUICK = ("--preset", "quick", "--weights", "random", "--modes", "eager")
 NETS = """
 from reporter.model import Architecture
 

@@ -26,7 +26,7 @@ from reporter.report.language import language
 from reporter.report.summary import summary
 from reporter.report.table import Tabulation
 from reporter.report.tail_latency import relative
-from reporter.run.ledger import joined
+from reporter.run.joined_rounds import joined
 from reporter.stats.samples import percentile
 from reporter.worker import references as owned
 from reporter.worker.entry import measure

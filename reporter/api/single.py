@@ -14,11 +14,12 @@ from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypedDict, Unpack
+from typing import TypedDict, Unpack, overload
 
 from reporter.host import files, importing, interrupts
 from reporter.host.exit_codes import USAGE
 from reporter.model import Record, ReporterError
+from reporter.model.records import EAGER
 from reporter.model.settings import Preset, Weights, settings
 from reporter.store import record_files
 
@@ -33,18 +34,44 @@ class Options(TypedDict, total=False):
     weights: Weights
     steps: int
     seeds: int
+    input_size: int | str
+    threads: int
     timeout: float
     fresh: bool
+
+
+Folder = str | os.PathLike[str] | None
+
+
+@overload
+def measure(
+    architecture: str, metrics: str | Sequence[str] = ..., *, out: Folder = ..., **options: Unpack[Options]
+) -> Record: ...
+
+
+@overload
+def measure(
+    architecture: str,
+    metrics: str | Sequence[str] = ...,
+    *,
+    modes: str | Sequence[str],
+    out: Folder = ...,
+    **options: Unpack[Options],
+) -> dict[str, Record]: ...
 
 
 def measure(
     architecture: str,
     metrics: str | Sequence[str] = (),
     *,
-    out: str | os.PathLike[str] | None = None,
+    modes: str | Sequence[str] | None = None,
+    out: Folder = None,
     **options: Unpack[Options],
-) -> Record:
+) -> Record | dict[str, Record]:
     """Measures one network and gives its record; what failed is in it with the reason.
+
+    With `modes` the result is a dictionary of the records of all modes, `eager` included; without, only eager is
+    measured.
 
     `architecture` is a name that the command line knows, or one's own as FILE.py:NAME; `metrics` are groups or keys,
     all where none is named. With `out` the record is kept in that folder and used again. ReporterError says what is
@@ -54,9 +81,11 @@ def measure(
         raise TypeError(f"measure() has no option {unknown[0]!r}; it has {', '.join(Options.__annotations__)}")
     own = ":" in architecture and not architecture.startswith("timm:")
     asked = {"architecture" if own else "architectures": [architecture], "metrics": metrics, **options}
+    asked["modes"] = [EAGER] if modes is None else modes
     with TemporaryDirectory(prefix="reporter-", ignore_cleanup_errors=True) as temporary:
         question = {"out": str(Path(out or temporary).absolute()), "settings": asked}
-        return record_files.load(Path(_ask(json.dumps(question))))
+        records = record_files.load_modes(Path(_ask(json.dumps(question))))
+    return records[0] if modes is None else {record.mode: record for record in records}
 
 
 def _ask(question: str) -> str:

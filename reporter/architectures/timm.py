@@ -80,8 +80,8 @@ def model_list() -> tuple[About, ...]:
 
     found = []
     for name in timm.list_models():
-        known = timm.get_pretrained_cfg(name)
-        channels, height, width = known.input_size if known else (0, 0, 0)
+        config = timm.get_pretrained_cfg(name)
+        channels, height, width = config.input_size if config else (0, 0, 0)
         if channels == 3 and height == width:
             found.append((name, timm.models.model_entrypoint(name).__module__.rpartition(".")[2], height))
     return tuple(found)
@@ -111,10 +111,10 @@ def described(name: str, module: str, side: int) -> Architecture:
 def find(name: str) -> Architecture:
     """A network by its name with the prefix, for a worker; imports timm."""
     require()
-    known = {PREFIX + about[0]: about for about in model_list()}
-    if name not in known:
+    models = {PREFIX + about[0]: about for about in model_list()}
+    if name not in models:
         raise ReporterError(f"timm has no network {name.removeprefix(PREFIX)!r}")
-    return described(*known[name])
+    return described(*models[name])
 
 
 @cache

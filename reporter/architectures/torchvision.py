@@ -80,8 +80,8 @@ def described(name: str, weights: str, input_size: int) -> Architecture:
     return _lecture().get(name) or _architecture(name, weights=weights, input_size=input_size)
 
 
-def _architecture(name: str, **known: Any) -> Architecture:
-    about = facts.metadata(name) | known
+def _architecture(name: str, **given: Any) -> Architecture:
+    about = facts.metadata(name) | given
     rate = 1e-4 if any(fnmatchcase(name, glob) for glob in _SLOWLY) else 1e-3
     make = partial(build, name, about["input_size"])
     return Architecture(build=make, **{"learning_rate": rate, **about, **_RECIPE.get(name, {})})

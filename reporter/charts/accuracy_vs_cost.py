@@ -21,18 +21,18 @@ def against(key: str) -> Callable[[Comparison, Language], Spec | None]:
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
         records = comparison.networks if key == "macs" else comparison.of(comparison.machines[0])
-        known = [record for record in records if record.value(key) and _top1(record) and record.value("parameters")]
-        if len(known) < 2:
+        plotted = [record for record in records if record.value(key) and _top1(record) and record.value("parameters")]
+        if len(plotted) < 2:
             return None
         quantity = comparison.quantities[key]
-        scale = GIGA if key == "macs" else units.scale(quantity, [record.value(key) for record in known])
-        ahead = front(known, key) if _complete(comparison, records, key) else ()
+        scale = GIGA if key == "macs" else units.scale(quantity, [record.value(key) for record in plotted])
+        ahead = front(plotted, key) if _complete(comparison, records, key) else ()
         ahead = ahead if key == "macs" else comparison.unmatched(ahead, key)
         first = {record.architecture for record in ahead}
-        rows = [_row(record, key, scale.factor, record.architecture in first, language) for record in known]
+        rows = [_row(record, key, scale.factor, record.architecture in first, language) for record in plotted]
         x = across([row["x"] for row in rows], _title(comparison, key, scale.word, language))
         y = upward([row["y"] for row in rows], language._("ImageNet top-1, single crop (%)"))
-        families = list(dict.fromkeys(record.family for record in known))
+        families = list(dict.fromkeys(record.family for record in plotted))
         lines = [_front([row for row in rows if row["front"]])] if first else []
         return {**plane(rows, x, y, families, under=lines), **_front_title(comparison, bool(first), language)}
 
@@ -76,7 +76,7 @@ def _row(record: Record, key: str, factor: float, first: bool, language: Languag
     top1, paper = (found.top1 or 0, found.paper) if found else (0, False)
     source = language._("the paper's own figure") if paper else language._("torchvision's weights")
     top1_text = f"{language._('ImageNet top-1')}: {units.share(language, top1)} % ({source})"
-    size = f"{record.input_size} px"
+    size = f"{record.image_size} px"
     words = about(record, top1_text, size, *(reading(record, each, language) for each in (key, "parameters")))
     low, high = record.readings[key].interval or (value, value)
     return {

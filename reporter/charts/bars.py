@@ -28,12 +28,12 @@ def bars(key: str, per_machine: bool) -> Callable[[Comparison, Language], Spec |
 
 def panel(key: str, records: tuple[Record, ...], comparison: Comparison, language: Language) -> Spec | None:
     """A bar for each record that has the value, labelled with it, and its interval where there is one."""
-    known = [record for record in records if record.value(key) is not None]
-    if not known:
+    plotted = [record for record in records if record.value(key) is not None]
+    if not plotted:
         return None
     quantity = comparison.quantities[key]
-    scale = units.scale(quantity, [record.value(key) for record in known])
-    rows = [_row(record, key, scale, language) for record in known]
+    scale = units.scale(quantity, [record.value(key) for record in plotted])
+    rows = [_row(record, key, scale, language) for record in plotted]
     unit = language._(scale.word)
     title = f"{language._(quantity.title)}, {unit}" if unit else language._(quantity.title)
     order = [row["name"] for row in rows]
@@ -50,7 +50,7 @@ def panel(key: str, records: tuple[Record, ...], comparison: Comparison, languag
                 {
                     "data": data(rows),
                     "mark": {"type": "bar", "height": 15},
-                    "encoding": {"color": coloured(families(known), legend=False)},
+                    "encoding": {"color": coloured(families(plotted), legend=False)},
                 }
             ),
             whiskers(rows),

@@ -33,30 +33,31 @@ def top1(comparison: Comparison, language: Language) -> Spec | None:
 
 def _panels(comparison: Comparison, curve: str, field: str, title: str, language: Language) -> Spec | None:
     lines = {record.architecture: _points(record, curve, field) for record in comparison.networks}
-    known = [record for record in comparison.networks if len(lines[record.architecture]) > 2]
-    if not known:
+    plotted = [record for record in comparison.networks if len(lines[record.architecture]) > 2]
+    if not plotted:
         return None
-    highest = max(point["y"] for record in known for point in lines[record.architecture])
+    highest = max(point["y"] for record in plotted for point in lines[record.architecture])
     top = 100 if field == "top1" else min(highest, CUT) * 1.05
-    last = max(point["x"] for record in known for point in lines[record.architecture])
-    capped = [_cut_off_line(record, lines[record.architecture], top, (title, language)) for record in known]
+    last = max(point["x"] for record in plotted for point in lines[record.architecture])
+    capped = [_cut_off_line(record, lines[record.architecture], top, (title, language)) for record in plotted]
     everything = [point for line in capped for point in line]
-    behind = [point for line in capped for point in _thin(line)] if len(known) <= CROWD else []
-    families = [family for family in comparison.families if any(record.family == family for record in known)]
+    behind = [point for line in capped for point in _thin(line)] if len(plotted) <= CROWD else []
+    families = [family for family in comparison.families if any(record.family == family for record in plotted)]
     scales = ([0, last * 1.42], [0, top], title, language._("step"))
     panels = [
-        _panel(family, known, (everything, behind), palette(comparison.families)[family], scales) for family in families
+        _panel(family, plotted, (everything, behind), palette(comparison.families)[family], scales)
+        for family in families
     ]
     apart = {"scale": {"strokeDash": "independent"}}
     return {"columns": COLUMNS, "spacing": 22, "concat": panels, "resolve": apart}
 
 
 def _panel(
-    family: str, known: list[Record], lines: tuple[list[Spec], list[Spec]], colour: str, scales: tuple[Any, ...]
+    family: str, plotted: list[Record], lines: tuple[list[Spec], list[Spec]], colour: str, scales: tuple[Any, ...]
 ) -> Spec:
     everything, behind = lines
     xs, ys, title, step = scales
-    members = [record.architecture for record in known if record.family == family]
+    members = [record.architecture for record in plotted if record.family == family]
     rows = [row for row in everything if row["name"] in members]
     ends = _ends(rows, members, ys[1])
     dash = {"domain": members, "range": [DASHES[rank % len(DASHES)] for rank in range(len(members))]}

@@ -21,17 +21,17 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     """A panel per kind of latency of the newest machine, the networks in the order of the first."""
     machine = comparison.machines[0]
     found = {key: ranks(comparison, machine, key) for key in TIMES if key in comparison.quantities}
-    known = {key: placed for key, placed in found.items() if placed}
-    if not known or max(len(placed) for placed in known.values()) > CROWD:
+    ranked = {key: placed for key, placed in found.items() if placed}
+    if not ranked or max(len(placed) for placed in ranked.values()) > CROWD:
         return None
     records = {record.architecture: record for record in comparison.of(machine)}
-    names = list(dict.fromkeys(name for placed in known.values() for name in placed))
+    names = list(dict.fromkeys(name for placed in ranked.values() for name in placed))
     panels = []
-    for index, (key, placed) in enumerate(known.items()):
+    for index, (key, placed) in enumerate(ranked.items()):
         rows = [_row(records[name], key, rank, language) for name, rank in placed.items()]
         title = language._("rank: {what}").format(what=language._(comparison.quantities[key].title))
         shown = families([records[name] for name in placed])
-        panels.append(_panel(rows, title, (names, shown), WIDTH // len(known), index == 0))
+        panels.append(_panel(rows, title, (names, shown), WIDTH // len(ranked), index == 0))
     return {"hconcat": panels, "spacing": 24}
 
 

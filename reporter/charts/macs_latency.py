@@ -20,17 +20,17 @@ def against(key: str) -> Callable[[Comparison, Language], Spec | None]:
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
         records = comparison.of(comparison.machines[0])
-        known = [r for r in records if r.value("macs") and r.value(key) and r.value("parameters")]
-        if len(known) < 2:
+        plotted = [r for r in records if r.value("macs") and r.value(key) and r.value("parameters")]
+        if len(plotted) < 2:
             return None
-        scales = [units.scale(comparison.quantities[k], [r.value(k) for r in known]) for k in ("macs", key)]
-        rows = [_row(record, key, scales, language) for record in known]
+        scales = [units.scale(comparison.quantities[k], [r.value(k) for r in plotted]) for k in ("macs", key)]
+        rows = [_row(record, key, scales, language) for record in plotted]
         titles = [language._(comparison.quantities[k].title) for k in ("macs", key)]
         axes = [f"{title}, {language._(scale.word)}" for title, scale in zip(titles, scales, strict=True)]
         x = across([row["x"] for row in rows], axes[0])
         y = upward([row["y"] for row in rows], axes[1], log=True)
-        families = list(dict.fromkeys(record.family for record in known))
-        return {**plane(rows, x, y, families), "title": correlated(known, key, language)}
+        families = list(dict.fromkeys(record.family for record in plotted))
+        return {**plane(rows, x, y, families), "title": correlated(plotted, key, language)}
 
     return draw
 
@@ -51,7 +51,7 @@ def _row(record: Record, key: str, scales: list[units.Scale], language: Language
     return {
         "name": record.architecture,
         "family": record.family,
-        "about": about(record, f"{record.input_size} px", *texts),
+        "about": about(record, f"{record.image_size} px", *texts),
         "parameters": record.value("parameters"),
         "x": (record.value("macs") or 0) / scales[0].factor,
         "y": (record.value(key) or 0) / scales[1].factor,

@@ -22,20 +22,20 @@ KEY = "peak_training_bytes"
 
 
 def draw(comparison: Comparison, language: Language) -> Spec | None:
-    known = [record for record in comparison.networks if record.value(KEY)]
-    if not known:
+    plotted = [record for record in comparison.networks if record.value(KEY)]
+    if not plotted:
         return None
     _ = language._
     words = _words(language)
-    rows = [row for record in known for row in _parts(record, words, language)]
-    sums: list[Spec] = [{"name": r.architecture, "start": (r.value(KEY) or 0) / MEBIBYTES.factor} for r in known]
+    rows = [row for record in plotted for row in _parts(record, words, language)]
+    sums: list[Spec] = [{"name": r.architecture, "start": (r.value(KEY) or 0) / MEBIBYTES.factor} for r in plotted]
     texts = [{**row, "text": language.number(row["start"])} for row in sums]
     shown = list(dict.fromkeys(row["part"] for row in rows))
     colours = {words[part]: colour for part, colour in PARTS.items() if words[part] in shown}
     scale = {"domain": list(colours), "range": list(colours.values())}
     legend = {"orient": "top", "title": None}
     limit = max(row["start"] for row in sums) * 1.12
-    order = [record.architecture for record in known]
+    order = [record.architecture for record in plotted]
     return {
         "width": WIDTH,
         "height": {"step": 24},

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from reporter.compare.levels import Course, Nights
+from reporter.compare.levels import Course, LevelHistory
 from reporter.model import Chart
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.run_history import nights
+from reporter.report.run_history import level_history
 from reporter.report.vega import INK, MUTED, Spec, data, palette, text
 
 COLUMNS, WIDTH, HEIGHT = 3, 300, 90
@@ -18,7 +18,7 @@ MOST = 30
 
 
 def draw(comparison: Comparison, language: Language) -> Spec | None:
-    found = nights(comparison)
+    found = level_history(comparison)
     if found is None:
         return None
     courses = sorted(found.courses, key=lambda course: not course.steps)[:MOST]
@@ -28,17 +28,17 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     return {"columns": COLUMNS, "spacing": 18, "concat": panels}
 
 
-def _panel(found: Nights, course: Course, reach: float, comparison: Comparison, language: Language) -> Spec:
+def _panel(found: LevelHistory, course: Course, reach: float, comparison: Comparison, language: Language) -> Spec:
     record = comparison.network(course.architecture)
     colour = palette(comparison.families)[record.family] if record else MUTED
     count = len(course.relative)
     rows = [{"x": number, "y": 100 * (value - 1)} for number, value in enumerate(course.relative) if value is not None]
     marks = [
         {
-            "x": step.night - 0.5,
+            "x": step.index - 0.5,
             "y": math.copysign(80 * reach, 1 - step.ratio),  # where the line is not
             "change": f"{language.signed(100 * (step.ratio - 1))} %",
-            "late": step.night > 0.75 * count,
+            "late": step.index > 0.75 * count,
         }
         for step in course.steps
     ]
@@ -71,7 +71,7 @@ def _panel(found: Nights, course: Course, reach: float, comparison: Comparison, 
     return {"title": course.architecture, "width": WIDTH, "height": HEIGHT, "layer": layers}
 
 
-def _labels(found: Nights, language: Language) -> str:
+def _labels(found: LevelHistory, language: Language) -> str:
     """Vega's expression for the axis: the day of each night."""
     days = [language.day(moment) for moment in found.moments]
     return f"{days!r}[datum.value] || ''"

@@ -21,14 +21,14 @@ LEAST = 8
 
 
 def draw(comparison: Comparison, language: Language) -> Spec | None:
-    known = [record for record in comparison.networks if record_structure.stages(record)]
-    if not known:
+    plotted = [record for record in comparison.networks if record_structure.stages(record)]
+    if not plotted:
         return None
     _ = language._
-    parameters = [row for record in known for row in _rows(record, "parameters", language)]
-    macs = [row for record in known for row in _rows(record, "macs", language)]
+    parameters = [row for record in plotted for row in _rows(record, "parameters", language)]
+    macs = [row for record in plotted for row in _rows(record, "macs", language)]
     shown = {row["grid"]: row["colour"] for row in sorted(parameters + macs, key=lambda row: row["rank"])}
-    order = [record.architecture for record in known]
+    order = [record.architecture for record in plotted]
     return {
         "spacing": 24,
         "hconcat": [

@@ -1,10 +1,11 @@
-"""Output of `reporter list`: architectures, data sets and metrics; torch is imported only if it is needed."""
+"""Output of `reporter list`: architectures, data sets, metrics and modes; torch is imported only if it is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from reporter.cli import mode_list
 from reporter.host import printing
 from reporter.model import Metric
 from reporter.registry.catalog import collect
@@ -25,12 +26,19 @@ def as_dict(words: Sequence[str], references: Sequence[str] = ()) -> dict[str, A
         "metrics": [
             {"key": q.key, "group": q.group, "unit": q.unit, "title": q.title} for m in metrics for q in m.quantities
         ],
+        **modes(),
     }
 
 
+def modes() -> dict[str, Any]:
+    """Execution modes, JSON-able, with the reason where one is not available or emulated on this machine."""
+    return {"modes": mode_list.listed()}
+
+
 def in_words(listed: dict[str, Any]) -> str:
-    """The same as three aligned lists."""
-    blocks = [f"{title}\n{_columns(listed[title])}" for title in ("architectures", "datasets", "metrics")]
+    """The same as aligned lists, one for each key."""
+    tables = {title: mode_list.in_words(rows) if title == "modes" else rows for title, rows in listed.items()}
+    blocks = [f"{title}\n{_columns(rows)}" for title, rows in tables.items()]
     return "\n\n".join(blocks)
 
 

@@ -58,6 +58,13 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     click.option(
         "--finetune", metavar="W,…", help="full (default), probe: only the head learns, scratch: from random weights."
     ),
+    click.option(
+        "--modes",
+        metavar="M,…",
+        help="Ways of running, joined by +, as in bf16+channels_last; or default, all. See `reporter list --modes`.",
+    ),
+    click.option("--input-size", metavar="N|HxW", help="Images of this size in pixels, not of each network's own."),
+    click.option("--threads", type=int, metavar="N", help="Threads on the CPU (default: all usable cores)."),
     click.option("--steps", type=int, metavar="N", help="Steps of the fine-tuning."),
     click.option("--seeds", type=int, metavar="N", help="How often the fine-tuning is repeated."),
     click.option("--lang", metavar="L,…", help="Languages of the reports: en (default), ru."),

@@ -33,29 +33,29 @@ class Lines:
     def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
         self.jobs, self.at_once, self._estimate = jobs, at_once, estimate
 
-    def begin(self, job: Job) -> None:
-        """Nothing to say yet."""
+    def job_started(self, job: Job) -> None:
+        """A line is printed once there is a reading."""
 
     def reading(self, architecture: str, reading: Reading) -> None:
-        self.say(f"[{self.done}/{len(self.jobs)}] {architecture} {reading.quantity.key} {in_words(reading)}")
+        self.note(f"[{self.done}/{len(self.jobs)}] {architecture} {reading.quantity.key} {in_words(reading)}")
 
     def pair(self, job: Job, readings: Sequence[Reading]) -> None:
         """A measurement of `reporter ab` is done: the readings of A and B so far."""
         a, b = (_short(reading) for reading in readings)
         left = f"; about {duration(self.left())} left" if self.done < len(self.jobs) else ""
-        self.say(
+        self.note(
             f"[{self.done}/{len(self.jobs)}] {job.architecture} {readings[0].quantity.key}, round {job.round + 1}: "
             f"A {a}, B {b}{left}"
         )
 
-    def end(self, job: Job, seconds: float, opening: float = 0.0) -> None:
+    def job_finished(self, job: Job, seconds: float, opening: float = 0.0) -> None:
         self.done += 1
         self._loading += opening
         self._seconds[job.process] += seconds - opening
 
     def claim(self, evidence: Evidence) -> None:
-        told = f"failed: {evidence.reason}" if evidence.reason else "its evidence is measured"
-        self.say(f"[{self.done}/{len(self.jobs)}] claim {evidence.claim} {told}")
+        state = f"failed: {evidence.reason}" if evidence.reason else "its evidence is measured"
+        self.note(f"[{self.done}/{len(self.jobs)}] claim {evidence.claim} {state}")
 
     def left(self) -> float:
         """Seconds that the jobs ahead will take, by the cost model of the run."""
@@ -66,8 +66,8 @@ class Lines:
         parts = (f"{name} {duration(took)}" for name, took in self._seconds.items())
         return ", ".join((f"time by process: loading torch {duration(self._loading)}", *parts))
 
-    def say(self, line: str) -> None:
-        """Where nobody listens any more, or the log's disk is full, measuring goes on in silence."""
+    def note(self, line: str) -> None:
+        """Print a line; if the stream is closed by its reader or its disk is full, discard this and all later lines."""
         try:
             print(inert(line), file=self.stream, flush=True)
         except OSError:
@@ -102,14 +102,14 @@ class Live(Lines):
             self._bar.start()
         self._bar.update(self._task, total=len(jobs))
 
-    def begin(self, job: Job) -> None:
+    def job_started(self, job: Job) -> None:
         rounds = f", round {job.round + 1}" if job.process.startswith("timing") else ""
         text = f"{job.architecture}: {job.process}{rounds}"
         self._bar.update(self._task, description=inert(text), left=f"about {duration(self.left())} left")
 
     def reading(self, architecture: str, reading: Reading) -> None:
         if not reading.measured and reading.status not in ("unsupported", "skipped"):
-            self.say(f"note: {architecture} {reading.quantity.key} {in_words(reading)}")
+            self.note(f"note: {architecture} {reading.quantity.key} {in_words(reading)}")
 
     def pair(self, job: Job, readings: Sequence[Reading]) -> None:
         if not all(reading.measured for reading in readings):
@@ -119,11 +119,11 @@ class Live(Lines):
         if evidence.reason:
             super().claim(evidence)
 
-    def end(self, job: Job, seconds: float, opening: float = 0.0) -> None:
-        super().end(job, seconds, opening)
+    def job_finished(self, job: Job, seconds: float, opening: float = 0.0) -> None:
+        super().job_finished(job, seconds, opening)
         self._bar.advance(self._task)
 
-    def say(self, line: str) -> None:
+    def note(self, line: str) -> None:
         self._bar.console.print(inert(line), markup=False, highlight=False)
 
     def close(self) -> None:

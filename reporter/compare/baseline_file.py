@@ -45,7 +45,8 @@ def save(
         return
     about = {"schema": documents.COMPARISON, "findings": [finding.model_dump() for finding in findings]}
     files.write(
-        folder / NAME, files.dumps({**(document or {}), **about, **ADAPTER.dump_python(comparison, mode="json")})
+        folder / NAME,
+        files.dumps({**(document or {}), **about, **ADAPTER.dump_python(comparison, mode="json", by_alias=True)}),
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from reporter.model import Number, Quantity
@@ -13,6 +14,9 @@ from reporter.model.settings import FailOn
 
 Kind = Literal["exact", "failed", "removed", "recovered", "new", "information"]
 TimeVerdict = Literal["regressed", "improved", "unchanged", "noisy"]
+Stored = Annotated[TimeVerdict, Field(validation_alias="judgement", serialization_alias="judgement")]
+"""A verdict, which files contain under the key `judgement`."""
+
 BROKEN: tuple[Kind, ...] = ("exact", "failed", "removed")
 """What `--fail-on exact` fails on."""
 
@@ -43,14 +47,14 @@ class Change(OfPair):
     mode: str = field(default=EAGER, kw_only=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(populate_by_name=True))
 class TimeChange(OfPair):
     """The verdict on a time: `ratio` is new time over old, without what all architectures share if it is `relative`."""
 
     architecture: str
     machine: str
     quantity: Quantity
-    judgement: TimeVerdict
+    verdict: Stored
     base: float
     new: float
     relative: bool
@@ -127,12 +131,12 @@ class Differences:
     def of(self, kind: Kind) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.kind == kind)
 
-    def with_verdict(self, judgement: TimeVerdict) -> tuple[Timing, ...]:
-        return tuple(timing for timing in self.timings if timing.judgement == judgement)
+    def with_verdict(self, verdict: TimeVerdict) -> tuple[Timing, ...]:
+        return tuple(timing for timing in self.timings if timing.verdict == verdict)
 
     def above_level(self) -> tuple[Level, ...]:
         """The times that are slower than their level."""
-        return tuple(level for level in self.levels if level.judgement == "regressed")
+        return tuple(level for level in self.levels if level.verdict == "regressed")
 
     @property
     def changed(self) -> bool:

@@ -131,7 +131,7 @@ def factor(growth: float | None) -> float | None:
 
 def _counts(found: Differences, failing: Sequence[StillFailing]) -> dict[str, int]:
     counts = Counter[str](change.kind for change in found.changes)
-    counts.update(VERDICTS[row.judgement] for row in found.timings)
+    counts.update(VERDICTS[row.verdict] for row in found.timings)
     kinds = (*get_args(Kind), *get_args(Verdict))
     above = {"above_level": len(found.above_level())}
     return (
@@ -162,7 +162,7 @@ def _time_change(row: TimeChange) -> dict[str, Any]:
         "architecture": row.architecture,
         "mode": row.mode,
         "machine": row.machine,
-        "verdict": VERDICTS[row.judgement],
+        "verdict": VERDICTS[row.verdict],
         "base": row.base,
         "new": row.new,
         "ratio": row.new / row.base,
@@ -177,7 +177,7 @@ def _time(row: Timing) -> comparisons.Time:
     margin = row.high / row.ratio if row.high else None
     return comparisons.Time(
         **common,
-        judgement=row.judgement,
+        judgement=row.verdict,
         low=None if margin is None else common["ratio"] / margin,
         high=None if margin is None else min(common["ratio"] * margin, LARGEST),
         slowdown_low=row.low,

@@ -18,14 +18,14 @@ from reporter.stats.change_points import FEWEST_OF_LEVEL, change_points, polish
 from reporter.stats.noise import Log
 from reporter.store.history import PastRun
 
-NIGHTS = 90
+MOST_RUNS = 90
 
 
 @dataclass(frozen=True)
 class Step:
-    """A change of level at a night: the ratio of the levels after and before."""
+    """A change of level at the run of an index: the ratio of the levels after and before."""
 
-    night: int
+    index: int
     ratio: float
 
 
@@ -42,7 +42,7 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Nights:
+class LevelHistory:
     """The courses of one quantity on one machine; `moments` says when each night was, `versions` with what torch."""
 
     machine: str
@@ -52,14 +52,14 @@ class Nights:
     courses: tuple[Course, ...]
 
 
-def nights(past: Sequence[PastRun], machine: str, key: str) -> Nights | None:
-    """The last NIGHTS runs of a machine, oldest first; None from fewer than two levels' worth of them."""
+def level_history(past: Sequence[PastRun], machine: str, key: str) -> LevelHistory | None:
+    """The last MOST_RUNS runs of a machine, oldest first; None from fewer than two levels' worth of them."""
     runs = [
         run
         for run in past
         if run.machine == machine and any((values.get(key) or 0) > 0 for values in run.values.values())
     ]
-    runs = _of_most(_measured_anew(runs, key)[-NIGHTS:], key)
+    runs = _of_most(_measured_anew(runs, key)[-MOST_RUNS:], key)
     names = _often(runs, key)
     runs = [run for run in runs if not set(names).isdisjoint(_measured(run, key))]
     if len(runs) < 2 * FEWEST_OF_LEVEL or not names:
@@ -68,7 +68,7 @@ def nights(past: Sequence[PastRun], machine: str, key: str) -> Nights | None:
     tests = len(names) * len(runs)
     courses = tuple(_course(name, logs[:, index], tests) for index, name in enumerate(names))
     versions = tuple(str(run.environment.get("torch", "")) for run in runs)
-    return Nights(machine, key, tuple(run.moment for run in runs), versions, courses)
+    return LevelHistory(machine, key, tuple(run.moment for run in runs), versions, courses)
 
 
 def steps(values: Log, tests: int) -> list[Step]:
@@ -81,7 +81,7 @@ def _course(name: str, logs: Log, tests: int) -> Course:
     """A course from logarithms, NaN in a night without a value; steps are found among the others."""
     there = np.flatnonzero(~np.isnan(logs))
     relative = tuple(None if np.isnan(log) else math.exp(log) for log in logs)
-    found = (Step(int(there[step.night]), step.ratio) for step in steps(logs[there], tests))
+    found = (Step(int(there[step.index]), step.ratio) for step in steps(logs[there], tests))
     return Course(name, relative, tuple(found))
 
 

@@ -76,7 +76,7 @@ def noise(base: Run, new: Run, changes: Log, past: Log | None) -> Noise | None:
     return of_changes(base.medians, new.medians, changes, past)
 
 
-def between_nights(
+def history_noise(
     past: Sequence[PastRun], machine: str, key: str, names: Sequence[str], mode: str = EAGER
 ) -> Log | None:
     """The noise between runs of a machine, oldest first, in which all networks have a value; None from too few runs."""

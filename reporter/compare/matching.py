@@ -14,7 +14,7 @@ from functools import cached_property
 from reporter.compare.differences import Change, Gap, Kind
 from reporter.model import Quantity, Reading, Record
 from reporter.model.fields import DEFAULT_MALLOC
-from reporter.model.modes import FIRST_CALL, OUTPUT_ERROR, PREPARE, is_wrong
+from reporter.model.modes import ONCE, OUTPUT_ERROR, is_wrong
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 
@@ -24,8 +24,8 @@ TOP1 = "finetune_top1"
 TOP1_SIGMAS = 3.0
 """A fine-tuned accuracy is mentioned when it moved by more than so many binomial standard deviations."""
 NO_NUMBER = ("failed", "oom", "timeout")
-ONCE = (PREPARE.key, FIRST_CALL)
-"""Times that are measured once, in no rounds: nothing is known of how far they vary."""
+UNREPEATED = tuple(quantity.key for quantity in ONCE)
+"""What is measured once per mode, in no rounds: nothing is known of how far it varies."""
 EXCEEDS = "output error {value} exceeds the limit {limit}"
 
 
@@ -78,7 +78,7 @@ def is_exact(quantity: Quantity) -> bool:
 
 def is_time(quantity: Quantity) -> bool:
     """Whether a quantity is judged as a time; what depends on the allocator's default settings varies too much."""
-    is_left_out = quantity.key in DEFAULT_MALLOC or quantity.key in ONCE
+    is_left_out = quantity.key in DEFAULT_MALLOC or quantity.key in UNREPEATED
     return quantity.group == "latency" and quantity.unit in ("s", "1/s") and not is_left_out
 
 

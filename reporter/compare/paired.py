@@ -109,7 +109,7 @@ def _rows(column: PairedColumn, rows: int) -> Iterable[Timing]:
             architecture=pair.new.architecture,
             machine=pair.new.machine,
             quantity=column.quantity,
-            judgement=found.verdict,
+            verdict=found.verdict,
             base=pair.base.value(column.quantity.key) or 0.0,
             new=pair.new.value(column.quantity.key) or 0.0,
             relative=False,

@@ -131,7 +131,7 @@ def _levels(column: LevelColumn, tests: int) -> Iterator[Level]:
             architecture=name,
             machine=column.machine,
             quantity=column.quantity,
-            judgement=_verdict(change, bool(shift.significant[index]), column.least),
+            verdict=_verdict(change, bool(shift.significant[index]), column.least),
             base=1 / values[0] if column.inverse else values[0],
             new=1 / values[1] if column.inverse else values[1],
             relative=column.relative,

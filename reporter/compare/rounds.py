@@ -107,5 +107,5 @@ def with_intervals(records: Sequence[Record]) -> list[Record]:
 
 
 def _numbers(runs: Sequence[str]) -> NDArray[np.int_]:
-    known = {run: number for number, run in enumerate(dict.fromkeys(runs))}
-    return np.array([known[run] for run in runs], dtype=int)
+    numbers = {run: number for number, run in enumerate(dict.fromkeys(runs))}
+    return np.array([numbers[run] for run in runs], dtype=int)

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reporter.compare.differences import Basis, Gap, Timing
-from reporter.compare.log_times import Run, between_nights, by_number, count_rounds, noise, run
+from reporter.compare.log_times import Run, by_number, count_rounds, history_noise, noise, run
 from reporter.compare.matching import Pair, alike, is_time
 from reporter.compare.time_verdict import Reasons, TimeOutcome, growth, ratio, verdict
 from reporter.model import Quantity, Reading
@@ -170,10 +170,10 @@ def _group(place: tuple[str, str], quantity: Quantity, networks: Mapping[str, Si
     )
     shifts = shift(base.medians, new.medians)
     centre = float(np.median(shifts))
-    nights = between_nights(past, machine, quantity.key, list(networks), mode) if relative else None
+    spread = history_noise(past, machine, quantity.key, list(networks), mode) if relative else None
     changes = shifts - centre if relative else shifts
     common = centre + float(shift(base.reference, new.reference))
-    return Group(machine, mode, quantity, networks, base, new, changes, common, noise(base, new, changes, nights))
+    return Group(machine, mode, quantity, networks, base, new, changes, common, noise(base, new, changes, spread))
 
 
 def _rows(group: Group, rows: int) -> Iterable[Timing]:
@@ -187,7 +187,7 @@ def _rows(group: Group, rows: int) -> Iterable[Timing]:
             architecture=name,
             machine=group.machine,
             quantity=group.quantity,
-            judgement=found.verdict,
+            verdict=found.verdict,
             base=base.value or 0.0,
             new=new.value or 0.0,
             relative=group.relative,

@@ -58,6 +58,10 @@ class SummaryRecord(Document):
     """When its measurement was started (ISO 8601, UTC)."""
     environment: dict[str, str]
     """The versions that it was measured with."""
+    input_size: str | None = None
+    """`N` or `HxW`: the size in pixels of the images, where it is not the architecture's own."""
+    own_input_size: int | None = None
+    """The architecture's own image size in pixels, where it is measured with another."""
     readings: dict[str, SummaryReading]
     """By metric; times are those of eager."""
     modes: dict[str, SummaryMode] = {}
@@ -121,6 +125,15 @@ class Unmeasured(Document):
     """Why there is no value; long reasons are cut."""
 
 
+class HistoryMode(Document):
+    """What was measured in an execution mode other than eager."""
+
+    values: dict[str, Number]
+    """By metric, in the units of summary.json."""
+    unmeasured: dict[str, Unmeasured]
+    """By metric: why there is no value."""
+
+
 class HistoryLine(Document):
     """An architecture in a run; or, with `finished` false, a nightly run that did not finish."""
 
@@ -144,6 +157,8 @@ class HistoryLine(Document):
     """By metric, in the units of summary.json."""
     unmeasured: dict[str, Unmeasured]
     """By metric: why there is no value."""
+    modes: dict[str, HistoryMode] = {}
+    """By the name of the execution mode; missing if only eager was measured."""
     settings: dict[str, JsonValue]
     """The options that decide what is measured and how, as far as they are set."""
     labels: dict[str, str]

@@ -20,7 +20,9 @@ DESCRIBED = ("name", "family", "year", "paper", "input_size", "variant", "weight
 class Job(BaseModel):
     """Some metrics of one architecture on one device, in one fresh process; `round` counts the rounds of timed ones.
 
-    `reference` is FILE.py:NAME or package.module:NAME if the architecture is from elsewhere, else empty.
+    `modes` are execution modes, timed in turns with eager; without any, eager alone is measured. `cache` is the folder
+    that keeps what is prepared for them between rounds. `reference` is FILE.py:NAME or package.module:NAME if the
+    architecture is from elsewhere, else empty.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,3 +35,5 @@ class Job(BaseModel):
     process: str
     round: int = 0
     reference: str = ""
+    modes: tuple[str, ...] = ()
+    cache: str = ""

@@ -81,10 +81,14 @@ class Describe(Question[dict[str, Any]]):
 
 
 class TryModel(Question[dict[str, str]]):
-    """What is wrong with the model of a reference before it is measured: `error`, `notice`, or neither."""
+    """What is wrong with the model of a reference before it is measured: `error`, `notice`, or neither.
+
+    `input_size` is that of --input-size, empty if it is not given.
+    """
 
     kind: Literal["try"] = "try"
     reference: str
+    input_size: str = ""
     answer = TypeAdapter(dict[str, str])
 
 

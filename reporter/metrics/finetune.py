@@ -8,7 +8,7 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from reporter.model import Metric, Quantity, Reading, Verdict, Way, absent
+from reporter.model import FinetuningMethod, Metric, Quantity, Reading, Verdict, absent
 from reporter.model.attempts import attempt
 
 if TYPE_CHECKING:
@@ -72,17 +72,17 @@ SCRATCH_SECONDS = _seconds(
     "Training time from random weights",
     "Seconds that the training from random weights took, evaluation included, loading of images not.",
 )
-QUANTITIES: dict[Way, tuple[Quantity, ...]] = {
+QUANTITIES: dict[FinetuningMethod, tuple[Quantity, ...]] = {
     "full": (TOP1, SECONDS, RATIO),
     "probe": (PROBE_TOP1, PROBE_SECONDS),
     "scratch": (SCRATCH_TOP1, SCRATCH_SECONDS),
 }
-PROCESSES: dict[Way, str] = {"full": "fine-tuning", "probe": "linear probe", "scratch": "from scratch"}
+PROCESSES: dict[FinetuningMethod, str] = {"full": "fine-tuning", "probe": "linear probe", "scratch": "from scratch"}
 RECIPE = ("dataset", "steps", "seeds", "batch_size", "image_size", "test_images")
 WEIGHTS = ("weights", "checkpoint")
 
 
-def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
+def measure(subject: Subject, mode: FinetuningMethod = "full") -> Iterator[Reading]:
     """Trains one network per seed on preloaded images."""
     from reporter.worker.auxiliary_heads import drop_auxiliary
     from reporter.worker.finetuning import Recipe, fine_tune
@@ -94,16 +94,16 @@ def measure(subject: Subject, way: Way = "full") -> Iterator[Reading]:
     courses, seconds, ratios = [], [], []
     missing = Verdict("ok", None)
     for seed in range(conditions.seeds):
-        network, about = learner(subject, classes, seed, way)
-        recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size, seed, way == "probe")
+        network, about = learner(subject, classes, seed, mode)
+        recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size, seed, mode == "probe")
         start = perf_counter()
         courses.append(fine_tune(network, train, test, recipe, classes))
         seconds.append(perf_counter() - start)
-        if way == "full" and missing.status == "ok":
+        if mode == "full" and missing.status == "ok":
             drop_auxiliary(network, subject.heads)
             ratio, missing = attempt(partial(gradient_ratio, network, train, conditions.batch_size, seed, classes))
             ratios += [] if ratio is None else [ratio]
-    top1, spent, *rest = QUANTITIES[way]
+    top1, spent, *rest = QUANTITIES[mode]
     images = {"classes": classes, "train_images": len(train[1]), "test_images": len(test[1])}
     detail = {
         **_details(conditions, recipe, courses[0], about),
@@ -137,15 +137,15 @@ def _details(conditions: Conditions, recipe: Recipe, history: TrainingHistory, a
     }
 
 
-def _entry(name: str, way: Way, *depends: str) -> Metric:
+def _entry(name: str, mode: FinetuningMethod, *depends: str) -> Metric:
     return Metric(
         name,
-        QUANTITIES[way],
-        partial(measure, way=way),
-        process=PROCESSES[way],
+        QUANTITIES[mode],
+        partial(measure, mode=mode),
+        process=PROCESSES[mode],
         device="any",
         depends=(*RECIPE, *depends),
-        way=way,
+        finetuning=mode,
     )
 
 

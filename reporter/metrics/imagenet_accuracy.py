@@ -39,6 +39,10 @@ def measure(subject: Subject) -> Iterator[Reading]:
         why = subject.architecture.unpublished or "torchvision publishes no ImageNet weights of this network"
         yield from absent((TOP1, TOP5), "unsupported", why)
         return
+    if subject.conditions.input_size:
+        why = f"published for images of {subject.architecture.input_size} pixels, not of {subject.size}"
+        yield from absent((TOP1, TOP5), "unsupported", why)
+        return
     metadata = get_model_weights(name)[weights].meta
     accuracy = metadata["_metrics"]["ImageNet-1K"]
     for quantity, key in ((TOP1, "acc@1"), (TOP5, "acc@5")):

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from reporter.model import FOREIGN_LOAD, Metric, Quantity, Reading, ReporterError
+from reporter.model import FOREIGN_LOAD, Inference, Metric, Quantity, Reading, ReporterError
 from reporter.model.fields import DEFAULT_MALLOC, ROW
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ def _train_step(device: Device, title: str) -> Quantity:
 
 def measure_latency(quantity: Quantity, one_thread: bool, subject: Subject) -> Iterator[Reading]:
     """Times single images."""
-    from reporter.host.machine import one_core, usable_threads
+    from reporter.host.machine import one_core
     from reporter.worker.torch_state import threads
 
     call = _inference(subject, 1)
-    with threads(1 if one_thread else usable_threads()), one_core(subject.round) if one_thread else nullcontext():
+    with threads(1 if one_thread else subject.threads), one_core(subject.round) if one_thread else nullcontext():
         yield _timed(quantity, subject, call, min_samples=3)
 
 
@@ -136,7 +136,11 @@ def _watched(call: Callable[[], object]) -> Callable[[], object]:
 
 
 def _entry(
-    quantity: Quantity, measure: Callable[[Subject], Iterator[Reading]], device: Device, *depends: str
+    quantity: Quantity,
+    measure: Callable[[Subject], Iterator[Reading]],
+    device: Device,
+    *depends: str,
+    inference: Inference | None = None,
 ) -> Metric:
     return Metric(
         quantity.key,
@@ -146,6 +150,7 @@ def _entry(
         device=device,
         timed=True,
         depends=depends,
+        inference=inference,
     )
 
 
@@ -159,9 +164,18 @@ TRAIN_STEP = {"cpu": _train_step("cpu", "Training step, CPU"), "cuda": _train_st
 DEVICES: tuple[Device, ...] = ("cpu", "cuda")
 
 ENTRIES = (
-    _entry(ONE_THREAD, partial(measure_latency, ONE_THREAD, True), "cpu"),
-    *(_entry(LATENCY[d], partial(measure_latency, LATENCY[d], False), d) for d in DEVICES),
-    *(_entry(THROUGHPUT[d], partial(measure_throughput, THROUGHPUT[d]), d, "throughput_batch") for d in DEVICES),
+    _entry(ONE_THREAD, partial(measure_latency, ONE_THREAD, True), "cpu", inference=Inference(one_thread=True)),
+    *(_entry(LATENCY[d], partial(measure_latency, LATENCY[d], False), d, inference=Inference()) for d in DEVICES),
+    *(
+        _entry(
+            THROUGHPUT[d],
+            partial(measure_throughput, THROUGHPUT[d]),
+            d,
+            "throughput_batch",
+            inference=Inference(batched=True),
+        )
+        for d in DEVICES
+    ),
     *(
         _entry(TRAIN_STEP[d], partial(measure_train_step, TRAIN_STEP[d]), d, "batch_size", "image_size")
         for d in DEVICES

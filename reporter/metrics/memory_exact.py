@@ -61,8 +61,8 @@ def _step(subject: Subject, device: str) -> dict[str, int]:
 
     network, (images, labels), recipe = exercise(subject, device)
     weights, buffers = list(network.parameters()), list(network.buffers())
-    known = [*weights, *buffers, images, labels]
-    peak = peak_bytes(lambda: loss_of(network(images), labels, recipe, subject.classes).backward(), known)
+    initial = [*weights, *buffers, images, labels]
+    peak = peak_bytes(lambda: loss_of(network(images), labels, recipe, subject.classes).backward(), initial)
     learning = [weight for weight in weights if weight.grad is not None]
     gradients = storage_bytes(learning)
     shares = {

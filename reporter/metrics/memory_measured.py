@@ -99,6 +99,6 @@ ENTRIES = (
         measure_cuda,
         process="cuda memory",
         device="cuda",
-        depends=("batch_size", "image_size"),
+        depends=("batch_size", "image_size", "input_size"),
     ),
 )

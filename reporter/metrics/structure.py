@@ -46,7 +46,7 @@ def measure(subject: Subject) -> Iterator[Reading]:
 
     met, refusal = subject.counted(lambda device: visits(subject.on(device), subject.input(1, device)))
     network = met[""].module
-    parts, rows = stages(network, met, subject.architecture.input_size, subject.heads), layers(met)
+    parts, rows = stages(network, met, subject.size, subject.heads), layers(met)
     yield marked(exact(LAYERS, len(rows), stages=parts, layers=[line(row) for row in rows]), refusal)
     block = block_graphs.typical(network, met, parts, facts.card(subject.architecture.name).get("block", ""))
     if hidden := packed(block.module):
@@ -61,4 +61,4 @@ def measure(subject: Subject) -> Iterator[Reading]:
     yield marked(exact(BLOCK, size, name=block.name, kind=block.kind, repeats=block.repeats, graph=graph), refusal)
 
 
-ENTRIES = (Metric("structure", (LAYERS, BLOCK), measure, process="counting"),)
+ENTRIES = (Metric("structure", (LAYERS, BLOCK), measure, process="counting", depends=("input_size",)),)

@@ -3,8 +3,8 @@
 Extension files and plug-ins import these names from here.
 """
 
-from reporter.model.architecture import Architecture, Way
-from reporter.model.extensions import Chart, Claim, Dataset, Engine, Metric, absent, exact
+from reporter.model.architecture import Architecture, FinetuningMethod
+from reporter.model.extensions import Chart, Claim, Dataset, Engine, Inference, Metric, absent, exact
 from reporter.model.readings import (
     DISTURBING,
     EFFORT,
@@ -43,7 +43,9 @@ __all__ = [
     "Dataset",
     "Engine",
     "Evidence",
+    "FinetuningMethod",
     "Group",
+    "Inference",
     "LostRound",
     "Metric",
     "Number",
@@ -55,7 +57,6 @@ __all__ = [
     "Status",
     "UnsupportedError",
     "Verdict",
-    "Way",
     "absent",
     "exact",
 ]

@@ -13,7 +13,7 @@ from reporter.model.fields import is_allowed
 if TYPE_CHECKING:
     from torch import nn
 
-Way = Literal["full", "probe", "scratch"]
+FinetuningMethod = Literal["full", "probe", "scratch"]
 """How a network is fine-tuned: as a whole, only its head, or as a whole from random weights."""
 
 

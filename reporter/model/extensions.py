@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from reporter.model import sources
-from reporter.model.architecture import Way
+from reporter.model.architecture import FinetuningMethod
 from reporter.model.readings import Number, Quantity, Reading, Status
 
 if TYPE_CHECKING:
@@ -37,15 +38,24 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Inference:
+    """How a metric of time runs the network: with one thread or all, and one image or a batch of `throughput_batch`."""
+
+    one_thread: bool = False
+    batched: bool = False
+
+
+@dataclass(frozen=True)
 class Metric:
     """How quantities are measured: `measure(subject)` yields a `Reading` for each.
 
     `subject` is a `reporter.worker.subject.Subject`: the model, its inputs, the device and the conditions.
     Metrics with the same `process` share one fresh process; a `timed` one is repeated in rounds over all architectures.
     `device` is where it is taken: on the CPU, on a GPU, on the faster of those that were chosen (`any`), or on none,
-    because it counts. `depends` names the conditions besides the machine that its readings depend on; `way` is the word
-    of --finetune that asks for it, where it needs one. `always`: taken in every run, whatever --metrics names, because
-    it is looked up and costs no measuring time.
+    because it counts. `depends` names the conditions besides the machine that its readings depend on; `finetuning` is
+    the mode of --finetune that asks for it, where it needs one. `always`: taken in every run, whatever --metrics names,
+    because it is looked up and costs no measuring time. `inference` is there if it is the time of an inference, which
+    can be measured in every execution mode.
     """
 
     name: str
@@ -55,24 +65,41 @@ class Metric:
     device: Literal["cpu", "cuda", "any", "none"] = "none"
     timed: bool = False
     depends: tuple[str, ...] = ()
-    way: Way | None = None
+    finetuning: FinetuningMethod | None = None
     always: bool = False
+    inference: Inference | None = None
+
+    @property
+    def takes_input(self) -> bool:
+        """Whether its readings depend on --input-size: those of the weights and of the fine-tuning do not."""
+        others = {"image_size", "dataset"} & set(self.depends) or {each.group for each in self.quantities} == {"size"}
+        return "input_size" in self.depends or not others
+
+    @property
+    def uses_threads(self) -> bool:
+        """Whether its readings depend on --threads when it is measured on the CPU."""
+        return not (self.inference and self.inference.one_thread)
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Software that runs a prepared network: `prepare(model, example, precision=..., cache=...)` returns a callable.
+    """Software that runs a prepared network: `prepare(model, example, precision=..., cache=..., calibration=...)`.
 
-    `model` is an evaluating `nn.Module` in eager mode and `example` the images that it will be called with (N x 3 x H x
-    W, in the data type and memory format of the mode). `precision` is "fp32" or one of `precisions`; an engine that
-    converts weights itself gets a fp32 model. `cache` is an empty or earlier used folder for what it prepared. The
-    callable takes such images and returns what the model returns, as tensors on the CPU or the device of `example`.
-    It uses as many threads as torch does at the time of `prepare`, and none of them spins between calls.
+    It returns a callable and does not change `model`, an evaluating `nn.Module` in eager mode. `example` is the images
+    that it will be called with (N x 3 x H x W, in the data type and memory format of the mode). `precision` is "fp32"
+    or one of `precisions`; an engine that converts weights itself gets a fp32 model. `cache` is None, or an empty or
+    earlier used folder for what it prepared. `calibration` is None or more images like `example` (N x 3 x H x W, N a
+    multiple of its batch size), from which int8 takes the ranges of activations. `prepare` raises UnsupportedError,
+    with one line, where the model cannot be converted.
+
+    The callable takes such images and returns what the model returns, as tensors on the CPU or the device of `example`,
+    which later calls do not overwrite. It uses as many threads as torch does at the time of `prepare`, and none of them
+    spins between calls.
 
     `memory_formats` has `channels_last` where the engine takes it; `modules` are the packages it imports, `extra` the
     extra of this distribution that installs them. `unavailable()` returns the reason why it cannot be used here besides
     missing packages, or an empty string. `converts` has the precisions that `prepare` makes itself, for which the model
-    stays fp32.
+    stays fp32; `precision_modules` are the packages that a precision needs besides.
     """
 
     name: str
@@ -85,15 +112,27 @@ class Engine:
     extra: str = ""
     converts: tuple[str, ...] = ()
     unavailable: Callable[[], str] = lambda: ""
+    precision_modules: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     @property
     def missing(self) -> str:
-        """Why it cannot be used here, with what to install; empty if it can be used."""
-        absent = [module for module in self.modules if find_spec(module) is None]
+        """Why it cannot be used here in fp32, with what to install; empty if it can be used."""
+        return self.lacks("fp32")
+
+    def lacks(self, precision: str) -> str:
+        """Why it cannot be used here in a precision, with what to install; empty if it can be used."""
+        absent = [module for module in self._needed(precision) if find_spec(module) is None]
         if absent:
             install = f"install the extra {self.extra!r}, in a checkout pip install '.[{self.extra}]'"
             return f"{', '.join(absent)} not installed; {install if self.extra else 'install it'}"
         return self.unavailable()
+
+    def version(self, precision: str = "fp32") -> dict[str, str]:
+        """The versions of the packages that it needs, by module; of torch for an engine that needs no other package."""
+        return {module: _version(module) for module in self._needed(precision) or ("torch",)}
+
+    def _needed(self, precision: str) -> tuple[str, ...]:
+        return (*self.modules, *self.precision_modules.get(precision, ()))
 
 
 @dataclass(frozen=True)
@@ -147,3 +186,12 @@ def absent(quantities: Iterable[Quantity], status: Status, reason: str) -> Itera
     """Readings that could not be had, each with the reason."""
     for quantity in quantities:
         yield Reading(quantity=quantity, status=status, reason=reason)
+
+
+def _version(module: str) -> str:
+    """The version of the distribution that contains a module: `onnxruntime` is in onnxruntime-gpu, too."""
+    try:
+        return version(module)
+    except PackageNotFoundError:
+        found = packages_distributions().get(module)
+        return version(found[0]) if found else "not installed"

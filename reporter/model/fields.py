@@ -16,6 +16,8 @@ DEFAULT_MALLOC = ("latency_cpu_default_malloc", "throughput_cpu_default_malloc")
 """Times with the allocator's default settings: a second view of others, which no comparison of runs judges."""
 DEFAULT_MALLOC_SHARE = 0.15
 """The share of the sampling time of other times that these get: they are a second view of the same calls."""
+MODES_SHARE = 0.35
+"""The share of the sampling time of other times that each execution mode gets, and eager beside them."""
 KEEPING = "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647"
 """The environment variables with which glibc keeps freed memory, as a process that is timed does."""
 UNITS = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from reporter.model.extensions import Engine
+from reporter.model.extensions import Engine, Metric
 from reporter.model.names import nearest
 from reporter.model.readings import SPEEDUP, Quantity, ReporterError
 from reporter.model.records import EAGER, Record
@@ -39,8 +39,19 @@ PREPARE = Quantity(
     better="lower",
     definition="Seconds to prepare the network for this mode: conversion, export, compilation and loading, with an "
     "empty cache.",
+    centre="mean",
 )
-FIRST_CALL = "first_call_seconds"
+FIRST_CALL = Quantity(
+    key="first_call_seconds",
+    title="First call",
+    unit="s",
+    group="latency",
+    better="lower",
+    definition="Seconds of the first call in this mode after its preparation.",
+    centre="mean",
+)
+ONCE = (OUTPUT_ERROR, PREPARE, FIRST_CALL)
+"""What is measured once per mode, in its first round."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +118,12 @@ def speedup(quantity: Quantity) -> Quantity:
         definition=f"{quantity.title}: eager divided by this mode, both measured in turns in one process, with the "
         "95 % interval over rounds. Above 1 the mode is faster.",
     )
+
+
+def quantities(metric: Metric, number: int) -> tuple[Quantity, ...]:
+    """What a round of a time gives in a mode: the time and its speedup, and in the first round all of ONCE."""
+    pairs = tuple(each for quantity in metric.quantities for each in (quantity, speedup(quantity)))
+    return pairs if number else (*pairs, *ONCE)
 
 
 def is_wrong(record: Record) -> bool:

@@ -280,8 +280,8 @@ class Reading(Model):
     def background_load(self) -> float:
         """The share of the processors that other programs kept busy in the worst of the rounds, as far as known."""
         shares = self.detail.get(FOREIGN_LOAD)
-        known = [share for share in shares if isinstance(share, int | float)] if isinstance(shares, list) else []
-        return max(known, default=0.0)
+        numeric = [share for share in shares if isinstance(share, int | float)] if isinstance(shares, list) else []
+        return max(numeric, default=0.0)
 
     @property
     def disturbed(self) -> bool:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator, with_config
 from typing_extensions import TypedDict
 
 from reporter.model.fields import MOST, Facts, Name
+from reporter.model.image_sizes import ImageSize
 from reporter.model.readings import EVIDENCE_SCHEMA, SCHEMA, Model, Number, Reading
 
 EAGER = "eager"
@@ -22,6 +23,9 @@ def pair_name(architecture: str, mode: str) -> str:
 
 class Record(Model):
     """Everything measured of one architecture in one mode on one machine.
+
+    `input_size` is the side of the images that it was measured with, or their height where `input_width` has another
+    width; `own_input_size` is the architecture's own, where that is another.
 
     `mode` is the way of running it: see model/modes.py. `definition` is the digest of the code and weights that were
     built and trained, `year` None if unknown. In files, the modes of an architecture lie inside its eager record: see
@@ -38,6 +42,8 @@ class Record(Model):
     paper: str
     variant: str
     input_size: int = Field(ge=1, le=MOST["input_size"])
+    input_width: int | None = Field(None, ge=1, le=MOST["input_size"])
+    own_input_size: int | None = Field(None, ge=1, le=MOST["input_size"])
     published: dict[str, JsonValue] = {}
     definition: str = ""
     machine: Name
@@ -51,6 +57,11 @@ class Record(Model):
     def _is_in_order(self) -> Self:
         check_keys(self.readings)
         return self
+
+    @property
+    def image_size(self) -> ImageSize:
+        """The size of the images that it was measured with."""
+        return ImageSize(self.input_size, self.input_width or self.input_size)
 
     def value(self, key: str) -> float | None:
         """The value of a reading, None where it is missing or failed."""

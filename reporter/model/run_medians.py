@@ -22,11 +22,11 @@ def levels(runs: Sequence[Run]) -> Levels:
     return tuple((run, log_medians(parts)) for run, _, parts in runs if any(parts))
 
 
-def moved(known: Levels, spread: Spread) -> str | None:
+def moved(run_levels: Levels, spread: Spread) -> str | None:
     """The latest older run whose level differs from the newest run's by more than its rounds vary."""
     from reporter.stats.intervals import latest_different
 
-    *older, (_, newest) = known
+    *older, (_, newest) = run_levels
     index = latest_different(newest, [logs for _, logs in older], spread)
     return None if index is None else older[index][0]
 

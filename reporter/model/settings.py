@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from reporter.model.durations import in_seconds
 from reporter.model.extensions import Metric
+from reporter.model.image_sizes import image_size
 from reporter.model.names import nearest
 from reporter.model.readings import EFFORT, ReporterError
 from reporter.stats.samples import FEWEST_ROUNDS
@@ -49,6 +50,10 @@ class Conditions(BaseModel):
     """A digest of the files of the data set."""
     variables: dict[str, str] | None = None
     """The variables that change which kernels run, where any is set."""
+    input_size: str | None = None
+    """The size of the images, `N` or `HxW`, where it is not the architecture's own."""
+    threads: int | None = None
+    """The number of threads on the CPU, where it is not that of the usable cores."""
 
     def of(self, metric: Metric, device: str) -> dict[str, Any]:
         """What a metric's readings depend on, as it is stored with each of them."""
@@ -56,7 +61,13 @@ class Conditions(BaseModel):
         named = set(metric.depends) - set(EFFORT if metric.timed else ())
         named |= {"data"} if "dataset" in named else set()
         named |= {"variables"} if where else set()
+        named |= {"input_size"} if metric.takes_input else set()
+        named |= {"threads"} if where and device == "cpu" and metric.uses_threads else set()
         return self.model_dump(mode="json", include=named, exclude_none=True) | where
+
+    def of_mode(self) -> dict[str, Any]:
+        """What the preparation and the output error of an execution mode depend on."""
+        return {"input_size": self.input_size} if self.input_size else {}
 
 
 PRESETS: dict[Preset, dict[str, Any]] = {
@@ -87,6 +98,8 @@ class Settings(BaseModel):
     checkpoint: tuple[str, ...] = ()
     finetune: tuple[str, ...] = ("full",)
     modes: tuple[str, ...] = ("default",)
+    input_size: str | None = None
+    threads: int | None = Field(None, ge=1)
     steps: int | None = Field(None, ge=1)
     seeds: int | None = Field(None, ge=1)
     lang: tuple[str, ...] = ("en",)
@@ -114,6 +127,12 @@ class Settings(BaseModel):
             else value
         )
 
+    @field_validator("input_size", mode="before")
+    @classmethod
+    def is_a_size(cls, value: object) -> str | None:
+        """N or HxW in pixels."""
+        return None if value is None else str(image_size(value))
+
     @field_validator("budget")
     @classmethod
     def is_a_time(cls, value: str | None) -> str | None:
@@ -124,7 +143,13 @@ class Settings(BaseModel):
 
     def conditions(self) -> Conditions:
         """The preset's effort, with the options that were given in its place; with a budget, as many rounds as fit."""
-        asked = {"dataset": self.dataset, "data_root": self.data_root, "weights": self.weights}
+        asked = {
+            "dataset": self.dataset,
+            "data_root": self.data_root,
+            "weights": self.weights,
+            "input_size": self.input_size,
+            "threads": self.threads,
+        }
         given = {"steps": self.steps, "seeds": self.seeds, "rounds": BUDGET_ROUNDS if self.budget else None}
         return Conditions(**PRESETS[self.preset] | asked | {key: value for key, value in given.items() if value})
 

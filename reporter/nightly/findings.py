@@ -48,8 +48,8 @@ def findings(
     """
     made = [*_changed(found, now), *(_slower(row, now) for row in _above(found))]
     made += _remaining(found, tonight, last, {each.identity for each in made})
-    known = {each.identity: each.since for each in (last.findings if last else ())}
-    dated = [each.model_copy(update={"since": known.get(each.identity, now)}) for each in made]
+    first_seen = {each.identity: each.since for each in (last.findings if last else ())}
+    dated = [each.model_copy(update={"since": first_seen.get(each.identity, now)}) for each in made]
     return tuple(
         each.model_copy(update={"accepted": any(acceptance.covers(each) for acceptance in accepted)}) for each in dated
     )
@@ -57,7 +57,7 @@ def findings(
 
 def failing(tonight: Iterable[Record], last: NightlyRun | None, now: str) -> tuple[Failing, ...]:
     """The architectures and modes with readings that failed in this run, and since when they fail."""
-    known = {(each.architecture, each.mode): each.since for each in (last.failing if last else ())}
+    failing_since = {(each.architecture, each.mode): each.since for each in (last.failing if last else ())}
     found: dict[tuple[str, str], list[Reading]] = {}
     for record in tonight:
         broken = [
@@ -71,7 +71,7 @@ def failing(tonight: Iterable[Record], last: NightlyRun | None, now: str) -> tup
             mode=mode,
             readings=len(readings),
             reason=readings[0].reason or readings[0].loss or readings[0].status,
-            since=known.get((architecture, mode), now),
+            since=failing_since.get((architecture, mode), now),
         )
         for (architecture, mode), readings in sorted(found.items())
     )
@@ -141,21 +141,21 @@ def _kind(row: Row) -> Kind:
 
 
 def _remaining(
-    found: Differences, tonight: Sequence[Record], last: NightlyRun | None, known: set[tuple[object, ...]]
+    found: Differences, tonight: Sequence[Record], last: NightlyRun | None, identities: set[tuple[object, ...]]
 ) -> Iterator[Finding]:
     """Slowdowns of the last run that this one neither confirms nor refutes."""
     compared: list[Row] = [*found.timings, *found.levels]
     rows = {(_kind(row), row.architecture, row.mode, row.quantity.key, row.machine): row for row in compared}
     measured = {(record.architecture, record.mode) for record in tonight}
     for before in last.findings if last else ():
-        if before.kind not in TIMES or before.identity in known or _pair(before) not in measured:
+        if before.kind not in TIMES or before.identity in identities or _pair(before) not in measured:
             continue
         if before.kind == "level" and before.accepted:
             continue
         row = rows.get((before.kind, *_pair(before), before.metric, before.machine))
         if row is None:
             yield before.model_copy(update={"reason": "not compared in this run"})
-        elif row.judgement == "noisy" and row.ratio > 1 + MIN_EFFECT:
+        elif row.verdict == "noisy" and row.ratio > 1 + MIN_EFFECT:
             why = row.reason if isinstance(row, Timing) else None
             reason = f"now within noise: {why}" if why else "now within noise"
             yield _slower(row, before.since).model_copy(update={"reason": reason})

@@ -49,13 +49,13 @@ class Headlines(Model):
 
 
 def with_run(
-    known: Sequence[Headline], started: str, code: int, headline: str, unfinished: str | None
+    earlier: Sequence[Headline], started: str, code: int, headline: str, unfinished: str | None
 ) -> list[Headline]:
-    """The known runs, this one, and the one before it if that did not finish and is not known; newest first."""
+    """The earlier runs, this one, and the one before it if that did not finish and is not among them; newest first."""
     made = [Headline(started=started, exit_code=code, headline=headline[:LONGEST])]
-    if unfinished is not None and unfinished not in {each.started for each in known}:
+    if unfinished is not None and unfinished not in {each.started for each in earlier}:
         made.append(Headline(started=unfinished, exit_code=None, headline=""))
-    return [*made, *known]
+    return [*made, *earlier]
 
 
 def load(path: Path) -> tuple[Headline, ...]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reporter.compare.folders import ResultsFolder
-from reporter.compare.levels import NIGHTS
+from reporter.compare.levels import MOST_RUNS
 from reporter.compare.matching import is_time
 from reporter.model import Record, ReporterError
 from reporter.model.readings import same_conditions
@@ -28,7 +28,7 @@ def past(path: Path, tonight: Sequence[Record], starts: Iterable[Start], last: N
     """The earlier runs of the machines of this one, oldest first, with the times that are part of a level."""
     keys = {key for each in tonight for key, reading in each.readings.items() if is_time(reading.quantity)}
     try:
-        runs = history.recent(path, {each.machine for each in tonight}, NIGHTS, keys)
+        runs = history.recent(path, {each.machine for each in tonight}, MOST_RUNS, keys)
     except ReporterError:
         return []
     return accepted(runs, starts, last)
@@ -47,10 +47,10 @@ def of_folder(side: ResultsFolder) -> ResultsFolder:
 
 def accepted(runs: Sequence[PastRun], starts: Iterable[Start], last: NightlyRun | None) -> list[PastRun]:
     """The same runs with the times that are part of a level only."""
-    nights, moments = list(red(last)), defaultdict[Place, str](str)
+    red_runs, moments = list(red(last)), defaultdict[Place, str](str)
     for each in starts:
         moments[each.place] = max(moments[each.place], each.run)
-    return [_cut(run, nights, moments) for run in runs]
+    return [_cut(run, red_runs, moments) for run in runs]
 
 
 def starts(last: NightlyRun | None, acceptances: Iterable[Acceptance]) -> list[Start]:
@@ -72,9 +72,9 @@ def restarted(
     found = {each.place: each for each in (last.starts if last else ())}
     before = {(record.architecture, record.machine): record for record in base if record.mode == EAGER}
     for record in (each for each in tonight if each.mode == EAGER):
-        known = before.get((record.architecture, record.machine))
+        previous = before.get((record.architecture, record.machine))
         for key, reading in record.readings.items():
-            old = known.readings.get(key) if known else None
+            old = previous.readings.get(key) if previous else None
             if old and old.measured and reading.measured and not same_conditions(old.conditions, reading.conditions):
                 start = Start(architecture=record.architecture, metric=key, machine=record.machine, run=now)
                 found[start.place] = start
@@ -82,17 +82,19 @@ def restarted(
 
 
 def red(last: NightlyRun | None) -> Iterator[Red]:
-    """The runs with findings that were not accepted, the last one included, oldest first; the latest NIGHTS of them."""
+    """The runs with findings that were not accepted, the last one included, oldest first; the latest MOST_RUNS."""
     if last is None:
         return
-    yield from last.red[-NIGHTS:]
+    yield from last.red[-MOST_RUNS:]
     names = dict.fromkeys(each.architecture for each in last.findings if not each.accepted and each.mode == EAGER)
     if names:
         yield Red(started=last.started, ended=last.ended or last.started, architectures=tuple(names))
 
 
-def _cut(run: PastRun, nights: Iterable[Red], starts: Mapping[Place, str]) -> PastRun:
-    out = {name for night in nights if night.started <= run.moment <= night.ended for name in night.architectures}
+def _cut(run: PastRun, red_runs: Iterable[Red], starts: Mapping[Place, str]) -> PastRun:
+    out = {
+        name for red_run in red_runs if red_run.started <= run.moment <= red_run.ended for name in red_run.architectures
+    }
     values = {
         name: {key: value for key, value in each.items() if run.moment >= starts[name, key, run.machine]}
         for name, each in run.values.items()

@@ -34,12 +34,12 @@ class Roster:
         """The architectures that are there, in the order asked for and each once."""
         return chosen(words, references, executor, self.missing)
 
-    def check(self, architectures: Sequence[Architecture], executor: Executor) -> list[str]:
+    def check(self, architectures: Sequence[Architecture], executor: Executor, input_size: str = "") -> list[str]:
         """A line for each architecture from elsewhere with a problem; its measurement gives the reason in its row."""
         notices: list[str] = []
         for entry in architectures:
             try:
-                notices += check_networks([entry], executor)
+                notices += check_networks([entry], executor, input_size)
             except ReporterError as error:
                 notices.append(f"{entry.name}: {error}")
         return notices
@@ -49,16 +49,16 @@ def rows(missing: dict[str, str], base: Sequence[Record], request: Request) -> I
     """A record for each architecture that is missing: every reading failed, with the reason."""
     measured = {entry.name for entry in request.architectures}
     for word, reason in missing.items():
-        known = baseline_record(word, base)
-        name = known.architecture if known else legible(_name(word))[:LONGEST_NAME]
+        baseline = baseline_record(word, base)
+        name = baseline.architecture if baseline else legible(_name(word))[:LONGEST_NAME]
         if name in measured:
             continue
         reference = word if _is_reference(word) else ""
         entry = Architecture(name=name, family=UNKNOWN, year=None, paper="", build=_unavailable, reference=reference)
         record = blank(entry, request, request.about)
-        if known:
-            fields = ("family", "year", "paper", "variant", "input_size", "published")
-            record = record.model_copy(update={field: getattr(known, field) for field in fields})
+        if baseline:
+            fields = ("family", "year", "paper", "variant", "input_size", "input_width", "own_input_size", "published")
+            record = record.model_copy(update={field: getattr(baseline, field) for field in fields})
         yield record.model_copy(update={"readings": _failed(request, reason)})
 
 

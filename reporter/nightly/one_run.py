@@ -115,9 +115,9 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
             output.message(unreadable)
         folder.mark_started(now, run_document.unfinished(work.request, now))
         outcome, problem = _measured(work, base, progress, steps.measure)
-        night = _compared(work, before, now, partial=problem is not None)
-        problem = problem or _complete(work, before, night, outcome, steps)
-        code = _printed(work, night, _code(work, night, outcome), problem, output)
+        nightly = _compared(work, before, now, partial=problem is not None)
+        problem = problem or _complete(work, before, nightly, outcome, steps)
+        code = _printed(work, nightly, _code(work, nightly, outcome), problem, output)
         if problem is not None:
             folder.mark_failed(code)
         return code
@@ -168,66 +168,68 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
     )
 
 
-def _code(work: Plan, night: NightlyComparison, outcome: Outcome) -> int:
-    if any(each.fails(work.fail_on) for each in night.findings):
+def _code(work: Plan, nightly: NightlyComparison, outcome: Outcome) -> int:
+    if any(each.fails(work.fail_on) for each in nightly.findings):
         return REGRESSED
-    return FAILED if night.failing or outcome.failed or outcome.lost else 0
+    return FAILED if nightly.failing or outcome.failed or outcome.lost else 0
 
 
-def _complete(work: Plan, before: Before, night: NightlyComparison, outcome: Outcome, steps: Steps) -> str | None:
+def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: Outcome, steps: Steps) -> str | None:
     """Writes everything that belongs to a complete run and puts it in place; gives what went wrong."""
-    code, newest = _code(work, night, outcome), night.base.newest
+    code, newest = _code(work, nightly, outcome), nightly.base.newest
     made = NightlyRun(
-        started=night.now,
+        started=nightly.now,
         ended=steps.clock(),
         run=work.request.run,
         exit_code=code,
-        findings=tuple(night.findings),
-        failing=tuple(night.failing),
+        findings=tuple(nightly.findings),
+        failing=tuple(nightly.failing),
         red=tuple(level.red(before.last)),
-        starts=level.restarted(night.base.records, night.tonight, before.last, night.now),
+        starts=level.restarted(nightly.base.records, nightly.tonight, before.last, nightly.now),
     )
     compared = (
-        baseline_file.BaselineComparison(run_document.BASE, newest.started, night.differences) if newest else None
+        baseline_file.BaselineComparison(run_document.BASE, newest.started, nightly.differences) if newest else None
     )
     try:
-        found = run_document.as_json(night, work.request, work.folder.out.name, work.fail_on, code)
-        baseline_file.save(work.request.folder, compared, found, run_document.findings(night))
+        found = run_document.as_json(nightly, work.request, work.folder.out.name, work.fail_on, code)
+        baseline_file.save(work.request.folder, compared, found, run_document.findings(nightly))
         record_files.add_to_history(
             work.request.folder, record_files.history_size(work.folder.out), {"exit_code": code}
         )
         steps.report(work.request.folder, work.languages)
-        runs = _recent(work, night, code, screen.headline(night))
+        runs = _recent(work, nightly, code, screen.headline(nightly))
         headlines.write_page(work.request.folder, runs)
         headlines.save(work.request.folder / ".recent.json", runs)
-        base = baseline.merged(night.base.records, night.tonight) if made.accepted else None
+        base = baseline.merged(nightly.base.records, nightly.tonight) if made.accepted else None
         work.folder.finish(made, base)
     except ReporterError as error:
         return str(error)
     return None
 
 
-def _printed(work: Plan, night: NightlyComparison, code: int, problem: str | None, output: Output) -> int:
+def _printed(work: Plan, nightly: NightlyComparison, code: int, problem: str | None, output: Output) -> int:
     """Prints the screen; a problem of the disk is exit code 2, but never instead of a regression."""
-    output.result(screen.headline(night))
-    for line in screen.lines(night.findings, str(work.folder.out)):
+    output.result(screen.headline(nightly))
+    for line in screen.lines(nightly.findings, str(work.folder.out)):
         output.result(line)
-    for complaint in night.base.complaints:
+    for complaint in nightly.base.complaints:
         output.message(f"note: {complaint}")
     if problem is not None:
         output.message(f"reporter: {problem}; the last complete run stays in {work.folder.out}")
         code = REGRESSED if code == REGRESSED else USAGE
         with suppress(ReporterError):  # the disk may be full
-            headlines.save(work.folder.recent_file, _recent(work, night, code, f"{screen.headline(night)} {problem}"))
+            headlines.save(
+                work.folder.recent_file, _recent(work, nightly, code, f"{screen.headline(nightly)} {problem}")
+            )
         return code
     output.result(f"Report: {work.folder.out / 'report.html'}")
     return code
 
 
-def _recent(work: Plan, night: NightlyComparison, code: int, headline: str) -> list[headlines.Headline]:
+def _recent(work: Plan, nightly: NightlyComparison, code: int, headline: str) -> list[headlines.Headline]:
     """The headlines of recent runs with the one of this run, newest first."""
     earlier = headlines.load(work.folder.recent_file)
-    return headlines.with_run(earlier, night.now, code, headline, night.unfinished)
+    return headlines.with_run(earlier, nightly.now, code, headline, nightly.unfinished)
 
 
 def _past(folder: Folder, base: Baseline) -> list[PastRun]:

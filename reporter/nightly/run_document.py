@@ -22,26 +22,26 @@ from reporter.run.request import Request
 BASE = "the last accepted run"
 
 
-def as_json(night: NightlyComparison, request: Request, name: str, fail_on: FailOn, code: int) -> dict[str, Any]:
+def as_json(nightly: NightlyComparison, request: Request, name: str, fail_on: FailOn, code: int) -> dict[str, Any]:
     """The whole document; `name` is the results folder, `code` the exit code."""
     context = Context(
-        base=document.side(BASE, night.base.records, night.past),
-        new=document.side(name, night.tonight, run=request.run),
-        headline=screen.headline(night),
+        base=document.side(BASE, nightly.base.records, nightly.past),
+        new=document.side(name, nightly.tonight, run=request.run),
+        headline=screen.headline(nightly),
         fail_on=fail_on,
         exit_code=code,
-        still_failing=tuple(_still_failing(night)),
-        complaints=night.base.complaints,
-        fails=lambda on: any(each.fails(on) for each in night.findings),
+        still_failing=tuple(_still_failing(nightly)),
+        complaints=nightly.base.complaints,
+        fails=lambda on: any(each.fails(on) for each in nightly.findings),
     )
-    return document.as_json(night.differences, context, documents.COMPARISON)
+    return document.as_json(nightly.differences, context, documents.COMPARISON)
 
 
-def findings(night: NightlyComparison) -> list[comparisons.FindingRow]:
+def findings(nightly: NightlyComparison) -> list[comparisons.FindingRow]:
     """The findings with what programs need to know of their metrics."""
-    readings = (reading for record in (*night.base.records, *night.tonight) for reading in record.readings.values())
+    readings = (reading for record in (*nightly.base.records, *nightly.tonight) for reading in record.readings.values())
     quantities = {reading.quantity.key: reading.quantity for reading in readings}
-    return [_finding(each, quantities.get(each.metric)) for each in night.findings]
+    return [_finding(each, quantities.get(each.metric)) for each in nightly.findings]
 
 
 def unfinished(request: Request, now: str) -> dict[str, Any]:
@@ -50,16 +50,16 @@ def unfinished(request: Request, now: str) -> dict[str, Any]:
     return {**request.line, **place, **UNFINISHED, "started": now, "generated": now, "unmeasured": {}}
 
 
-def _still_failing(night: NightlyComparison) -> Iterator[StillFailing]:
+def _still_failing(nightly: NightlyComparison) -> Iterator[StillFailing]:
     """The readings that failed in an earlier run, too."""
-    by_name = {(each.architecture, each.mode): each.since for each in night.failing}
-    failed = [each for each in night.findings if each.kind == "failed"]
+    by_name = {(each.architecture, each.mode): each.since for each in nightly.failing}
+    failed = [each for each in nightly.findings if each.kind == "failed"]
     by_metric = {(each.architecture, each.mode, each.metric): each.since for each in failed}
-    for record in night.tonight:
+    for record in nightly.tonight:
         for key, reading in record.readings.items():
             pair = (record.architecture, record.mode)
-            since = by_metric.get((*pair, key)) or by_name.get(pair, night.now)
-            if reading.status in NO_NUMBER and since != night.now:
+            since = by_metric.get((*pair, key)) or by_name.get(pair, nightly.now)
+            if reading.status in NO_NUMBER and since != nightly.now:
                 yield document.failure(record, reading, since)
 
 

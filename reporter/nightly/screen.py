@@ -48,19 +48,19 @@ class NightlyComparison:
     past: Sequence[PastRun] = ()
 
 
-def headline(night: NightlyComparison) -> str:
+def headline(nightly: NightlyComparison) -> str:
     """In one line: what changed, what still fails, what was not compared and why, versions, noise, the baseline."""
-    parts = [*_changed(night), *_still_failing(night)]
+    parts = [*_changed(nightly), *_still_failing(nightly)]
     if not parts:
-        parts = ["nothing changed among what was compared" if _reasons(night) else "nothing changed"]
-    if accepted := len([each for each in night.findings if each.accepted]):
+        parts = ["nothing changed among what was compared" if _reasons(nightly) else "nothing changed"]
+    if accepted := len([each for each in nightly.findings if each.accepted]):
         parts.append(f"{accepted} accepted")
-    parts += [*_not_compared(night), *_without_baseline(night)]
-    if night.unfinished:
-        parts.append(f"the run of {moment(night.unfinished)} did not finish")
-    if night.base.newest:
-        noise = (*_noise_of_times(night), *_noise_of_levels(night))
-        parts += [_versions(night), *noise, f"baseline: run of {moment(night.base.newest.started)}"]
+    parts += [*_not_compared(nightly), *_without_baseline(nightly)]
+    if nightly.unfinished:
+        parts.append(f"the run of {moment(nightly.unfinished)} did not finish")
+    if nightly.base.newest:
+        noise = (*_noise_of_times(nightly), *_noise_of_levels(nightly))
+        parts += [_versions(nightly), *noise, f"baseline: run of {moment(nightly.base.newest.started)}"]
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 
@@ -90,27 +90,27 @@ def day(started: str) -> str:
     return f"{when.day} {when:%B}"
 
 
-def _changed(night: NightlyComparison) -> Iterator[str]:
-    if not night.base.records and not night.substituted:
-        yield f"first run: {_why_first(night.base)}"
+def _changed(nightly: NightlyComparison) -> Iterator[str]:
+    if not nightly.base.records and not nightly.substituted:
+        yield f"first run: {_why_first(nightly.base)}"
         return
-    found = night.differences
+    found = nightly.differences
     better = {
         "recovered": len(found.of("recovered")),
         "new": len(found.of("new")),
         "for information": len(found.of("information")),
         "faster": len(found.with_verdict("improved")),
     }
-    counts = [*_counts(night), *(f"{count} {word}" for word, count in better.items() if count)]
+    counts = [*_counts(nightly), *(f"{count} {word}" for word, count in better.items() if count)]
     if counts:
         yield f"changed: {', '.join(counts)}"
 
 
-def _counts(night: NightlyComparison) -> Iterator[str]:
+def _counts(nightly: NightlyComparison) -> Iterator[str]:
     """How many findings of each kind this run has, and how many an earlier one had; what still fails comes later."""
     for kind, word in COUNTS.items():
-        group = [each for each in night.findings if each.kind == kind and not each.accepted]
-        first = [each for each in group if each.since == night.now]
+        group = [each for each in nightly.findings if each.kind == kind and not each.accepted]
+        first = [each for each in group if each.since == nightly.now]
         if first:
             yield f"{len(first)} {word}"
         if len(group) > len(first) and kind != "failed":
@@ -122,17 +122,17 @@ def _why_first(base: Baseline) -> str:
     return f"there is no readable baseline to compare with{why}"
 
 
-def _not_compared(night: NightlyComparison) -> Iterator[str]:
-    reasons = _reasons(night) if night.base.records else []
+def _not_compared(nightly: NightlyComparison) -> Iterator[str]:
+    reasons = _reasons(nightly) if nightly.base.records else []
     if reasons:
         more = f" and {len(reasons) - NAMED_REASONS} more reasons" if len(reasons) > NAMED_REASONS else ""
         yield f"not compared: {'; '.join(reasons[:NAMED_REASONS])}{more}"
 
 
-def _reasons(night: NightlyComparison) -> list[str]:
+def _reasons(nightly: NightlyComparison) -> list[str]:
     """What has no verdict, by its reason: which metrics, and of how many architectures."""
-    found = night.differences
-    gaps = (*found.gaps, *(found.without_level if night.fail_on in LEVEL else ()))
+    found = nightly.differences
+    gaps = (*found.gaps, *(found.without_level if nightly.fail_on in LEVEL else ()))
     made = [
         f"{and_more([each.title if each else 'times' for each in what], ENGLISH)} of {and_more(who, ENGLISH)} ({why})"
         for (why, who), what in by_reason(gaps).items()
@@ -141,35 +141,35 @@ def _reasons(night: NightlyComparison) -> list[str]:
     for row in found.timings:
         if row.floor is None and row.base != row.new:
             without_verdict.setdefault("too few rounds; --preset standard measures enough", set()).add(row.name)
-        elif row.judgement == "noisy":
+        elif row.verdict == "noisy":
             without_verdict.setdefault("moved, but within noise", set()).add(row.name)
     return [*made, *(f"times of {and_more(sorted(who), ENGLISH)} ({why})" for why, who in without_verdict.items())]
 
 
-def _still_failing(night: NightlyComparison) -> Iterator[str]:
-    newly = {each.name for each in night.findings if each.kind == "failed" and each.since == night.now}
-    names = [(pair_name(each.architecture, each.mode), each) for each in night.failing]
+def _still_failing(nightly: NightlyComparison) -> Iterator[str]:
+    newly = {each.name for each in nightly.findings if each.kind == "failed" and each.since == nightly.now}
+    names = [(pair_name(each.architecture, each.mode), each) for each in nightly.failing]
     for name, each in [(name, each) for name, each in names if name not in newly][:NAMED]:
-        word = "failing" if each.since == night.now else f"still failing since {day(each.since)}"
+        word = "failing" if each.since == nightly.now else f"still failing since {day(each.since)}"
         yield f"{word}: {name} ({each.readings} readings: {each.reason})"
 
 
-def _without_baseline(night: NightlyComparison) -> Iterator[str]:
-    for name in night.base.unreadable[:NAMED]:
-        served = "; compared with the last values of history.jsonl" if name in night.substituted else ""
+def _without_baseline(nightly: NightlyComparison) -> Iterator[str]:
+    for name in nightly.base.unreadable[:NAMED]:
+        served = "; compared with the last values of history.jsonl" if name in nightly.substituted else ""
         yield f"no baseline for {name}: its record cannot be read{served}"
 
 
-def _noise_of_levels(night: NightlyComparison) -> Iterator[str]:
+def _noise_of_levels(nightly: NightlyComparison) -> Iterator[str]:
     """The change that noise can reach in times that were compared with their level: the smallest and the largest."""
-    floors = sorted(row.floor for row in night.differences.levels)
-    if floors and night.fail_on in LEVEL:
+    floors = sorted(row.floor for row in nightly.differences.levels)
+    if floors and nightly.fail_on in LEVEL:
         yield f"noise of levels: {floors[0]:.0%} to {floors[-1]:.0%}"
 
 
-def _versions(night: NightlyComparison) -> str:
-    before = night.base.newest.environment if night.base.newest else {}
-    newest = max(night.tonight, key=lambda record: record.started, default=None)
+def _versions(nightly: NightlyComparison) -> str:
+    before = nightly.base.newest.environment if nightly.base.newest else {}
+    newest = max(nightly.tonight, key=lambda record: record.started, default=None)
     now = newest.environment if newest else {}
     changed = [
         f"{name} {before.get(name, 'none')} -> {now.get(name, 'none')}"
@@ -179,9 +179,9 @@ def _versions(night: NightlyComparison) -> str:
     return and_more(changed, ENGLISH) if changed else f"same versions (torch {now.get('torch', 'unknown')})"
 
 
-def _noise_of_times(night: NightlyComparison) -> Iterator[str]:
+def _noise_of_times(nightly: NightlyComparison) -> Iterator[str]:
     """The change that noise can reach, of the times that were compared: the smallest and the largest."""
-    floors = sorted(row.floor for row in night.differences.timings if row.floor is not None)
+    floors = sorted(row.floor for row in nightly.differences.timings if row.floor is not None)
     if floors:
         lowest, most = f"{floors[0]:.0%}", f"{floors[-1]:.0%}"
         yield f"noise of times: {lowest}" + (f" to {most}" if most != lowest else "")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from reporter.host import machine
 from reporter.model import Engine
-from reporter.model.modes import ALL, CHANNELS_LAST, DEFAULT, PRECISIONS, SETS, Mode, canonical, parse
+from reporter.model.modes import ALL, CHANNELS_LAST, DEFAULT, SETS, TORCH_PRECISIONS, Mode, canonical, parse
 from reporter.model.records import EAGER
 from reporter.registry.catalog import collect
 
@@ -44,16 +46,23 @@ def resolve(names: Iterable[str], kind: Kind) -> tuple[str, ...]:
 
 def in_set(name: str, kind: Kind) -> tuple[str, ...]:
     """The modes of a set on a kind of device, as far as they can be used there."""
+    known = engines()
     if name == DEFAULT:
         wanted = [CHANNELS_LAST, f"bf16+{CHANNELS_LAST}", *(["tf32"] if kind.device != "cpu" else [])]
     else:
         assert name == ALL
-        wanted = [CHANNELS_LAST, *PRECISIONS, *(f"{each}+{CHANNELS_LAST}" for each in ("amp", "bf16", "fp16"))]
-        wanted += [engine.name for engine in engines().values()]
-        wanted += [f"{precision}+{engine.name}" for engine in engines().values() for precision in engine.precisions]
-    known = engines()
-    parsed = (parse(each, known) for each in wanted if each not in ("int8", f"int8+{CHANNELS_LAST}"))
+        wanted = list(listed(known))
+    parsed = (parse(each, known) for each in wanted)
     return tuple(mode.name for mode in parsed if not obstacle(mode, kind, known) and not emulated(mode, kind))
+
+
+def listed(known: Mapping[str, Engine]) -> Iterator[str]:
+    """The names of all modes but `eager`, of each engine without its memory formats."""
+    yield from (CHANNELS_LAST, *TORCH_PRECISIONS, *(f"{each}+{CHANNELS_LAST}" for each in ("amp", "bf16", "fp16")))
+    for engine in known.values():
+        yield from (
+            parse(each, known).name for each in (engine.name, *(f"{p}+{engine.name}" for p in engine.precisions))
+        )
 
 
 def obstacle(mode: Mode, kind: Kind, known: Mapping[str, Engine]) -> str:
@@ -65,7 +74,7 @@ def obstacle(mode: Mode, kind: Kind, known: Mapping[str, Engine]) -> str:
         return ""
     if kind.device not in engine.devices:
         return f"{engine.title} runs on {', '.join(engine.devices)}"
-    return engine.missing
+    return engine.lacks(mode.precision)
 
 
 def emulated(mode: Mode, kind: Kind) -> str:
@@ -74,3 +83,15 @@ def emulated(mode: Mode, kind: Kind) -> str:
     if needed in ("", "int8") or needed in kind.native:
         return ""
     return f"emulated: this processor has no {needed} instructions"
+
+
+def conditions_of(mode: str) -> dict[str, Any]:
+    """What the readings of a mode depend on besides those of eager: the versions of its engine's packages."""
+    parsed = parse(mode, engines())
+    engine = engines().get(parsed.engine)
+    return {"engine": engine.version(parsed.precision)} if engine else {}
+
+
+def kinds_here() -> tuple[Kind, ...]:
+    """The kinds of devices of this machine, found without torch."""
+    return (Kind("cpu", tuple(machine.native_precisions())), *([Kind("cuda", ON_GPU)] if machine.gpus() else []))

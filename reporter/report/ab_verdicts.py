@@ -133,7 +133,7 @@ def _table(rows: Sequence[Timing]) -> Iterator[str]:
     for row in sorted(rows, key=lambda row: -row.ratio):
         bounds = f"{_share(row.low)} … {_share(row.high)}" if row.low and row.high else "no interval"
         why = f": {row.reason}" if row.reason else ""
-        yield f"- {row.architecture:{width}}  {_share(row.ratio):>8}  ({bounds})  {VERDICTS[row.judgement]}{why}"
+        yield f"- {row.architecture:{width}}  {_share(row.ratio):>8}  ({bounds})  {VERDICTS[row.verdict]}{why}"
 
 
 def _share(ratio: float | None) -> str:

@@ -82,8 +82,8 @@ def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
 def asked(comparison: Comparison) -> Sequence[str]:
     """The languages that the newest record was asked for, English where it says nothing."""
     named = comparison.newest.settings.get("lang")
-    known = [code for code in named if code in available()] if isinstance(named, list) else []
-    return [str(code) for code in dict.fromkeys(map(str, known))] or [SOURCE]
+    codes = [code for code in named if code in available()] if isinstance(named, list) else []
+    return [str(code) for code in dict.fromkeys(map(str, codes))] or [SOURCE]
 
 
 def _read(folder: Path) -> tuple[list[Record], list[str]]:

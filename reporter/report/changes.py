@@ -48,9 +48,13 @@ def in_words(differences: Differences, complaints: Sequence[str] = ()) -> str:
 
 def in_markdown(differences: Differences, complaints: Sequence[str] = ()) -> str:
     """The same for a step summary: only what changed stands open."""
-    words, known = Words(differences, ENGLISH, complaints), names(differences)
-    lines = [f"**{escape(words.headline(), known)}**", "", *(f"- {escape(line, known)}" for line in words.changes())]
-    grounds = [f"- {escape(line, known)}" for line in words.grounds()]
+    words, proper_names = Words(differences, ENGLISH, complaints), names(differences)
+    lines = [
+        f"**{escape(words.headline(), proper_names)}**",
+        "",
+        *(f"- {escape(line, proper_names)}" for line in words.changes()),
+    ]
+    grounds = [f"- {escape(line, proper_names)}" for line in words.grounds()]
     rests = (
         ["", "<details><summary>Basis of this comparison</summary>", "", *grounds, "", "</details>"] if grounds else []
     )
@@ -237,7 +241,7 @@ class Words:
     def _timing(self, timing: Timing, name: str) -> FindingLine:
         _, quantity = self.language._, timing.quantity
         old, new = (units.words(self.language, quantity, value) for value in (timing.base, timing.new))
-        slower = timing.judgement == "regressed"
+        slower = timing.verdict == "regressed"
         message = (
             _("{change} time relative to the others ({old} → {new}; noise reaches {floor})")
             if timing.relative

@@ -38,26 +38,26 @@ class ChoiceSection:
 
 def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
     """None where there is nothing to choose between, or nothing to limit."""
-    known, keys = candidates(comparison), limited(comparison)
-    if len(known) < 2 or not keys:
+    networks, keys = candidates(comparison), limited(comparison)
+    if len(networks) < 2 or not keys:
         return None
     _ = language._
-    rows = Builder(comparison, language, [each.record for each in known])
+    rows = Builder(comparison, language, [each.record for each in networks])
     rows.names(machines=False)
-    rows.text("family", _("Family"), [each.record.family for each in known])
+    rows.text("family", _("Family"), [each.record.family for each in networks])
     rows.add(
         Column("imagenet_top1", _("ImageNet top-1, published"), "%", "1", numeric=True),
-        [_accuracy(each, language) for each in known],
+        [_accuracy(each, language) for each in networks],
     )
     rows.sizes()
     sliders = []
     for key in keys:
-        title, scale = _heading(comparison, key, [each.values.get(key) for each in known], language)
+        title, scale = _heading(comparison, key, [each.values.get(key) for each in networks], language)
         unit = _(scale.word)
         base = comparison.quantities[CRITERIA[key][0]].unit
-        cells = [_cell(each, key, scale, language) for each in known]
+        cells = [_cell(each, key, scale, language) for each in networks]
         rows.add(Column(key, title, unit, base, numeric=True, bounded=True), cells)
-        sliders.append(Slider(key, title, _stops([each.figures.get(key) for each in known], scale, language)))
+        sliders.append(Slider(key, title, _stops([each.figures.get(key) for each in networks], scale, language)))
     first = (
         _("Best first: by the published single-crop top-1 of the weights.")
         if comparison.coverage.whole

@@ -194,8 +194,8 @@ class Comparison:
     def coverage(self) -> Coverage:
         """How many networks have a published accuracy, also of those that a picture leaves out."""
         found = [accuracy(record) for record in (*self.networks, *self.hidden)]
-        known = [each for each in found if each and each.top1 is not None]
-        return Coverage(sum(not each.paper for each in known), len(known), len(found))
+        rated = [each for each in found if each and each.top1 is not None]
+        return Coverage(sum(not each.paper for each in rated), len(rated), len(found))
 
 
 def compare(records: Sequence[Record]) -> Comparison:
@@ -221,9 +221,9 @@ def front(records: Iterable[Record], key: str) -> tuple[Record, ...]:
     Its accuracies are those of published weights; a figure from a paper follows another protocol.
     """
     priced = ((record.value(key), accuracy(record), record) for record in records)
-    known = [(cost, -a.top1, record) for cost, a, record in priced if cost and a and a.top1 and not a.paper]
+    rated = [(cost, -a.top1, record) for cost, a, record in priced if cost and a and a.top1 and not a.paper]
     best, winners = 0.0, []
-    for _, loss, record in sorted(known, key=lambda row: (*row[:2], row[2].architecture)):
+    for _, loss, record in sorted(rated, key=lambda row: (*row[:2], row[2].architecture)):
         if loss < best:
             best = loss
             winners.append(record)
@@ -232,8 +232,8 @@ def front(records: Iterable[Record], key: str) -> tuple[Record, ...]:
 
 def whole_front(records: Sequence[Record], key: str) -> tuple[Record, ...]:
     """The same, empty where any of the records lacks the accuracy or the cost: it might beat those of the front."""
-    known = [record for record in records if record.value(key) and record.value("imagenet_top1") is not None]
-    return front(records, key) if len(known) == len(records) else ()
+    rated = [record for record in records if record.value(key) and record.value("imagenet_top1") is not None]
+    return front(records, key) if len(rated) == len(records) else ()
 
 
 def accuracy(record: Record) -> Accuracy | None:

@@ -13,9 +13,9 @@ def timing(comparison: Comparison) -> tuple[str, list[Record]]:
     """Its key, and the records that have it."""
     records = comparison.of(comparison.machines[0])
     for key in TIMES:
-        known = [record for record in records if record.value(key)]
-        if known:
-            return key, known
+        measured = [record for record in records if record.value(key)]
+        if measured:
+            return key, measured
     return TIMES[0], []
 
 

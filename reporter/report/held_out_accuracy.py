@@ -36,10 +36,10 @@ def differ(one: Reading, other: Reading) -> bool:
 
 def leader(readings: Sequence[Reading]) -> Reading | None:
     """The highest share, where it differs from every other."""
-    known = sorted((each for each in readings if each.value is not None), key=lambda each: each.value or 0)
-    if not known or not all(differ(known[-1], other) for other in known[:-1]):
+    ranked = sorted((each for each in readings if each.value is not None), key=lambda each: each.value or 0)
+    if not ranked or not all(differ(ranked[-1], other) for other in ranked[:-1]):
         return None
-    return known[-1]
+    return ranked[-1]
 
 
 def is_enough(record: Record, key: str) -> bool:

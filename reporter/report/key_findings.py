@@ -44,11 +44,11 @@ def fastest(comparison: Comparison, language: Language) -> str | None:
 def _how(key: str, comparison: Comparison, language: Language) -> str:
     """A kind of latency in words, and how many of the newest machine have it where some do not."""
     records = comparison.of(comparison.machines[0])
-    known, kind = sum(record.value(key) is not None for record in records), how(key, language)
-    if known == len(records):
+    measured, kind = sum(record.value(key) is not None for record in records), how(key, language)
+    if measured == len(records):
         return kind
     message = language._("{how}, {known} of {count} architectures")
-    return message.format(how=kind, known=known, count=len(records))
+    return message.format(how=kind, known=measured, count=len(records))
 
 
 def _first(first: Record, key: str, comparison: Comparison, language: Language) -> str:
@@ -86,16 +86,16 @@ def _rivals(record: Record, key: str, comparison: Comparison) -> list[str]:
 def cheapest(comparison: Comparison, language: Language) -> str | None:
     """The cheapest network within a point of the best published accuracy of weights that exist."""
     rows = [(record, accuracy(record), record.value("macs")) for record in comparison.networks]
-    known = [(r, a.top1, macs) for r, a, macs in rows if a and a.top1 and not a.paper and macs]
-    if len(known) < 2:
+    priced = [(r, a.top1, macs) for r, a, macs in rows if a and a.top1 and not a.paper and macs]
+    if len(priced) < 2:
         return None
     if not comparison.coverage.whole:
         return _partly(comparison, language)
-    if len(known) < len(rows):
+    if len(priced) < len(rows):
         message = language._("{known} of {count} have MACs, so none is named the most accurate for its cost.")
-        return message.format(known=len(known), count=len(rows))
-    best = max(known, key=lambda row: row[1])
-    near = min((row for row in known if row[1] >= best[1] - 0.01), key=lambda row: row[2])
+        return message.format(known=len(priced), count=len(rows))
+    best = max(priced, key=lambda row: row[1])
+    near = min((row for row in priced if row[1] >= best[1] - 0.01), key=lambda row: row[2])
     price = units.words(language, comparison.quantities["macs"], near[2])
     share = units.share(language, near[1])
     if near is best:
@@ -117,9 +117,9 @@ def not_time(comparison: Comparison, language: Language) -> str | None:
     """The pair that shows best that MACs are not time: fewer MACs, yet slower."""
     key, records = timing(comparison)
     rows = [(r, r.value("macs"), r.value(key)) for r in records if r.readings[key].verdict.status == "ok"]
-    known = [(record, macs, time) for record, macs, time in rows if macs and time]
+    measured = [(record, macs, time) for record, macs, time in rows if macs and time]
     times = comparison.times(comparison.machines[0], key)
-    if (pair := _farthest(known, lambda few, many: times.differ(few.architecture, many.architecture))) is None:
+    if (pair := _farthest(measured, lambda few, many: times.differ(few.architecture, many.architecture))) is None:
         return None
     few, many = pair
     longer = times.ratio(few[0].architecture, many[0].architecture).ratio
@@ -132,13 +132,13 @@ def not_time(comparison: Comparison, language: Language) -> str | None:
 
 
 def _farthest(
-    known: Sequence[Priced], differ: Callable[[Record, Record], bool] = lambda few, many: True
+    rows: Sequence[Priced], differ: Callable[[Record, Record], bool] = lambda few, many: True
 ) -> tuple[Priced, Priced] | None:
     """The two that differ most in time for a MAC, of which the one with fewer MACs takes a tenth longer or more.
 
     Their times must differ beyond the noise of the run.
     """
-    dear = sorted(known, key=lambda row: row[1] / row[2])
+    dear = sorted(rows, key=lambda row: row[1] / row[2])
     pair, best = None, 1.0
     for few in dear:
         for many in reversed(dear):
@@ -155,8 +155,8 @@ def correlated(comparison: Comparison, language: Language) -> str | None:
     """How far the count of multiply-adds orders the times."""
     key, records = timing(comparison)
     pairs = [(r.value("macs"), r.value(key)) for r in records]
-    known = [(macs, time) for macs, time in pairs if macs and time]
-    found = spearman([macs for macs, _ in known], [time for _, time in known])
+    measured = [(macs, time) for macs, time in pairs if macs and time]
+    found = spearman([macs for macs, _ in measured], [time for _, time in measured])
     if found is None:
         return None
     message = language._(
@@ -164,7 +164,7 @@ def correlated(comparison: Comparison, language: Language) -> str | None:
     )
     numbers = {name: units.coefficient(language, value) for name, value in found._asdict().items()}
     numbers["rho"] = doubted(numbers["rho"], *(record.readings[key] for record in records))
-    return message.format(count=len(known), how=how(key, language), **numbers)
+    return message.format(count=len(measured), how=how(key, language), **numbers)
 
 
 def ordered(comparison: Comparison, language: Language) -> str | None:
@@ -189,11 +189,11 @@ def ordered(comparison: Comparison, language: Language) -> str | None:
 
 def _partly(comparison: Comparison, language: Language) -> str:
     """Why no network is called the most accurate."""
-    known, _published, count = comparison.coverage
+    available, _published, count = comparison.coverage
     message = language._(
         "{known} of {count} have a published accuracy of weights, so none is named the most accurate for its cost."
     )
-    return message.format(known=known, count=count)
+    return message.format(known=available, count=count)
 
 
 def learned(comparison: Comparison, language: Language) -> str | None:

@@ -69,9 +69,9 @@ class Language:
             return exact
         return _filled(self.patterns, text)
 
-    def number(self, value: float, decimals: int = 0) -> str:
+    def number(self, value: float | Decimal, decimals: int = 0) -> str:
         """A number with that many digits after the point, half rounded up as in the charts."""
-        exact = Decimal(repr(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, EXACTLY)
+        exact = Decimal(str(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, EXACTLY)
         return f"{exact:,f}".translate(self._signs)
 
     @cached_property

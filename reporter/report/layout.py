@@ -109,19 +109,19 @@ def _columns(nodes: Sequence[Node], step: float) -> list[float]:
 
 
 def _dominators(nodes: Sequence[Node]) -> list[int]:
-    """The last box through which every way to a box leads; -1 where there is none."""
+    """The last box through which every path to a box leads; -1 where there is none."""
     above: list[int] = []
     for node in nodes:
-        ways = [_upwards(source, above) for source in node.sources]
-        above.append(next((place for place in ways[0] if all(place in way for way in ways)), -1) if ways else -1)
+        paths = [_upwards(source, above) for source in node.sources]
+        above.append(next((place for place in paths[0] if all(place in path for path in paths)), -1) if paths else -1)
     return above
 
 
 def _upwards(place: int, above: Sequence[int]) -> list[int]:
-    way = [place]
-    while way[-1] >= 0:
-        way.append(above[way[-1]])
-    return way
+    path = [place]
+    while path[-1] >= 0:
+        path.append(above[path[-1]])
+    return path
 
 
 def _apart(columns: Sequence[float], ranks: Sequence[int], step: float) -> list[float]:

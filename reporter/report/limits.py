@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reporter.model import WITHIN, Reading, Record, ReporterError, Status
+from reporter.model.modes import OUTPUT_ERROR
 from reporter.report import units
 from reporter.report.comparison import Accuracy, Comparison, accuracy
 
@@ -25,6 +26,8 @@ CRITERIA = {
     "latency_cuda": ("latency_cuda",),
 }
 """What can be limited, and the quantities that it is the sum of; memory is that of one inference of one image."""
+OF_PAIRS = {**CRITERIA, OUTPUT_ERROR.key: (OUTPUT_ERROR.key,)}
+"""What can be limited of (architecture, mode) pairs."""
 UNSURE = 2.0
 """A time that has no interval may be wrong by this factor: so far apart are two days of a shared machine."""
 
@@ -86,7 +89,7 @@ class FilterResult:
 
 def candidates(comparison: Comparison) -> tuple[Candidate, ...]:
     """Every network, best first; a time counts only where the newest machine took it."""
-    found = (_candidate(record, comparison.machines[0]) for record in comparison.networks)
+    found = (candidate(record, comparison.machines[0]) for record in comparison.networks)
     return tuple(sorted(found, key=lambda each: -(each.accuracy.top1 or 0)))
 
 
@@ -116,13 +119,14 @@ def unreliable(networks: Iterable[Candidate], keys: Iterable[str]) -> list[str]:
 
 def within(networks: Iterable[Candidate], keys: Iterable[str]) -> list[str]:
     """The criteria of which some interval does not include how far processes differ."""
-    known = list(networks)
-    return [key for key in keys if any(key in each.figures and each.figures[key].within for each in known)]
+    listed = list(networks)
+    return [key for key in keys if any(key in each.figures and each.figures[key].within for each in listed)]
 
 
-def _candidate(record: Record, machine: str) -> Candidate:
+def candidate(record: Record, machine: str, criteria: Mapping[str, tuple[str, ...]] = CRITERIA) -> Candidate:
+    """A network with its values; a time counts only where this machine took it."""
     figures, reasons = {}, {}
-    for key, parts in CRITERIA.items():
+    for key, parts in criteria.items():
         readings = [record.readings[part] for part in parts if record.value(part) is not None]
         elsewhere = key.startswith("latency") and record.machine != machine
         if len(readings) == len(parts) and not elsewhere:

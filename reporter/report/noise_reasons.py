@@ -63,5 +63,5 @@ def _bounds(reading: Reading) -> tuple[float, float]:
 
 
 def _threads(record: Record) -> int:
-    threads = record.machine_facts.get("threads")
+    threads = record.settings.get("threads") or record.machine_facts.get("threads")
     return threads if isinstance(threads, int) else 0

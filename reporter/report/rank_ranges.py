@@ -30,12 +30,12 @@ def ranks(comparison: Comparison, machine: str, key: str) -> dict[str, Rank]:
     """The rank of each architecture of a machine that has at least two samples of a time, the best first."""
     records = [record for record in comparison.of(machine) if record.value(key) is not None]
     readings = {record.architecture: record.readings[key] for record in records}
-    known = {name: reading.value or 0 for name, reading in readings.items() if len(reading.samples) > 1}
-    if not 1 < len(known) <= CROWD:
+    centers = {name: reading.value or 0 for name, reading in readings.items() if len(reading.samples) > 1}
+    if not 1 < len(centers) <= CROWD:
         return {}
     down = comparison.quantities[key].better == "higher"
-    names, times = list(known), comparison.times(machine, key)
+    names, times = list(centers), comparison.times(machine, key)
     numbers = {name: number for number, name in enumerate(names)}
     alike = [[numbers[other] for other in times.like(name) if other in numbers] for name in names]
-    placed = zip(names, shared_ranks(list(known.values()), alike, down), strict=True)
+    placed = zip(names, shared_ranks(list(centers.values()), alike, down), strict=True)
     return {name: Rank(*rank) for name, rank in sorted(placed, key=lambda each: each[1].rank)}

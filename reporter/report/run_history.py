@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reporter.compare import levels
-from reporter.compare.levels import NIGHTS, Nights
+from reporter.compare.levels import MOST_RUNS, LevelHistory
 from reporter.report.comparison import Comparison
 from reporter.store import history
 
@@ -16,13 +16,13 @@ KEYS = ("latency_cpu_1thread", "latency_cuda", "latency_cpu")
 
 def remembered(comparison: Comparison, folder: Path) -> Comparison:
     """The same with the earlier runs of its newest machine; ReporterError where the history cannot be read."""
-    past = history.recent(folder / "history.jsonl", comparison.machines[:1], NIGHTS, KEYS)
+    past = history.recent(folder / "history.jsonl", comparison.machines[:1], MOST_RUNS, KEYS)
     return replace(comparison, past=tuple(past))
 
 
-def nights(comparison: Comparison) -> Nights | None:
-    """The nights of the newest machine, None where there are too few."""
+def level_history(comparison: Comparison) -> LevelHistory | None:
+    """The levels over the runs of the newest machine, None where there are too few."""
     for key in KEYS:
-        if found := levels.nights(comparison.past, comparison.machines[0], key):
+        if found := levels.level_history(comparison.past, comparison.machines[0], key):
             return found
     return None

@@ -23,7 +23,7 @@ from reporter.report.table import Table, status_word
 
 CARDS = 90
 """So many networks have cards at most: all of torchvision's and the lecture's, and a page that one can still open."""
-ONCE = (PREPARE.key, FIRST_CALL)
+ONCE = (PREPARE.key, FIRST_CALL.key)
 """Measured once in each mode, so their noise is unknown."""
 LINES = 200
 """Longer lists are cut off there."""

@@ -51,6 +51,8 @@ def _record(record: Record, modes: Sequence[Record], beside: Mapping[str, Mappin
         "started": record.started,
         "environment": record.environment,
     }
+    if record.own_input_size is not None:
+        about |= {"input_size": str(record.image_size), "own_input_size": record.own_input_size}
     readings = {k: _reading(reading, beside[k].get(place)) for k, reading in record.readings.items()}
     inside = {mode.mode: {"readings": {k: _reading(v, None) for k, v in mode.readings.items()}} for mode in modes}
     return {**about, "readings": readings, **({"modes": inside} if inside else {})}

@@ -128,7 +128,7 @@ class Builder:
 
     def sizes(self) -> None:
         """The column of image sizes, which the costs of a network depend on."""
-        cells = [plain(record.input_size) for record in self.records]
+        cells = [_size(record, self.language) for record in self.records]
         self.add(Column("input_size", self.language._("Input, pixels")), cells)
 
     def quantity(self, key: str, whole: bool = False) -> None:
@@ -164,6 +164,14 @@ def group_title(group: Group, language: Language) -> str:
     _ = language._
     titles = {"size": _("Size"), "compute": _("Compute"), "memory": _("Memory"), "latency": _("Time")}
     return titles.get(group) or _("Accuracy")
+
+
+def _size(record: Record, language: Language) -> Cell:
+    """The image size, marked where it is not the architecture's own."""
+    if record.own_input_size is None:
+        return plain(record.input_size)
+    note = language._("the network's own size is {pixels} pixels").format(pixels=record.own_input_size)
+    return Cell(f"{record.image_size}*", str(record.image_size), note=note)
 
 
 def plain(value: object) -> Cell:

@@ -10,8 +10,8 @@ from reporter.report.comparison import number
 from reporter.report.language import Language
 from reporter.report.table import Builder
 
-WAYS = ("finetune_top1", "probe_top1", "scratch_top1")
-"""The ways of fine-tuning, by the key of what they reach."""
+TOP1_KEYS = ("finetune_top1", "probe_top1", "scratch_top1")
+"""The held-out accuracy of each fine-tuning mode."""
 
 
 def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
@@ -96,15 +96,15 @@ def _reasons(reasons: list[str], language: Language) -> list[str]:
     return [f"{opening.format(reason=language.translate(reasons[0]))} ({more.format(count=len(reasons) - 1)})"]
 
 
-def _detail(record: Record, key: str, ways: Sequence[str] = WAYS) -> object:
-    """What the first way of fine-tuning that was taken tells."""
-    taken = (record.readings.get(way) for way in ways)
+def _detail(record: Record, key: str, keys: Sequence[str] = TOP1_KEYS) -> object:
+    """A part of the detail of the first fine-tuning mode that was measured."""
+    taken = (record.readings.get(each) for each in keys)
     return next((reading.detail.get(key) for reading in taken if reading and reading.detail), None)
 
 
-def _recipe(record: Record, key: str, language: Language, ways: Sequence[str] = WAYS) -> str | int:
+def _recipe(record: Record, key: str, language: Language, keys: Sequence[str] = TOP1_KEYS) -> str | int:
     """A part of the recipe as a word; what is switched off is empty."""
-    recipe = _detail(record, "recipe", ways)
+    recipe = _detail(record, "recipe", keys)
     value = recipe.get(key) if isinstance(recipe, dict) else None
     if not value:
         return ""

@@ -12,8 +12,8 @@ from reporter.report.language import Language
 def brought(comparison: Comparison, language: Language) -> str | None:
     """What trained weights bring: the network that gains most over random ones in the same steps."""
     records = comparison.of(comparison.machines[0])
-    known = [(record, *_shares(record, "finetune_top1", "scratch_top1")) for record in records]
-    gains = [(record, ready, scratch) for record, ready, scratch in known if ready is not None and scratch is not None]
+    pairs = [(record, *_shares(record, "finetune_top1", "scratch_top1")) for record in records]
+    gains = [(record, ready, scratch) for record, ready, scratch in pairs if ready is not None and scratch is not None]
     trained = [row for row in gains if row[0].readings["finetune_top1"].detail.get("weights", "random") != "random"]
     if not trained:
         return None
@@ -31,8 +31,8 @@ def brought(comparison: Comparison, language: Language) -> str | None:
 def probed(comparison: Comparison, language: Language) -> str | None:
     """How much of the fine-tuning the head alone does: the network with the best linear probe."""
     records = comparison.of(comparison.machines[0])
-    known = [(record, *_shares(record, "probe_top1", "finetune_top1")) for record in records]
-    both = [(record, probe, full) for record, probe, full in known if probe is not None and full is not None]
+    pairs = [(record, *_shares(record, "probe_top1", "finetune_top1")) for record in records]
+    both = [(record, probe, full) for record, probe, full in pairs if probe is not None and full is not None]
     if not both:
         return None
     record, probe, full = max(both, key=lambda row: row[1])

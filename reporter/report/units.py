@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from statistics import median
 
 from reporter.model import Quantity, Reading
-from reporter.report.language import Language
+from reporter.report.language import EXACTLY, Language
 
 Interval = tuple[float, float] | None
 
@@ -37,8 +38,8 @@ def scale(quantity: Quantity, values: Iterable[float | None]) -> Scale:
         return PERCENT
     if quantity.unit in ("B", "1/s"):
         return MEBIBYTES if quantity.unit == "B" else RATE
-    known = [abs(value) for value in values if value]
-    middle = median(known) if known else 1.0
+    magnitudes = [abs(value) for value in values if value]
+    middle = median(magnitudes) if magnitudes else 1.0
     choices = SECONDS if quantity.unit == "s" else COUNTS
     return next((choice for choice in choices if middle >= choice.factor), choices[-1])
 
@@ -78,10 +79,11 @@ def words(language: Language, quantity: Quantity, value: float, interval: Interv
 def share(language: Language, value: float, interval: Interval = None) -> str:
     """A share of a whole in percent, without the sign: one decimal everywhere, none where its interval is that wide.
 
-    Of nine decimals, so that the float of 0.7795 is rounded up wherever it is printed.
+    In decimal arithmetic and of nine decimals, so that 0.7795 and the same value computed in floats are rounded up.
     """
     coarse = interval is not None and interval[1] - interval[0] >= 0.2
-    return language.number(round(value / PERCENT.factor, 9), 0 if coarse else 1)
+    percent = (100 * Decimal(str(value))).quantize(Decimal("1e-9"), context=EXACTLY)
+    return language.number(percent, 0 if coarse else 1)
 
 
 def is_doubtful(reading: Reading) -> bool:

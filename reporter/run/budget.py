@@ -35,7 +35,7 @@ def schedule(
     try:
         costs.speed = executor.ask(MeasureSpeed())
     except WorkerError:
-        progress.say("note: the speed of this machine is not measured; the plan starts from a usual one")
+        progress.note("note: the speed of this machine is not measured; the plan starts from a usual one")
     costs.opening = spent = monotonic() - start
 
     def replanned(jobs: Sequence[Job]) -> None:
@@ -44,7 +44,7 @@ def schedule(
     made = BudgetSchedule(tasks, request.budget, costs, spent=spent, replanned=replanned)
     made.plan(CLAIMS_SECONDS if _affords_claims(request) else 0.0)
     for line in described(made, costs):
-        progress.say(line)
+        progress.note(line)
     return made
 
 
@@ -94,7 +94,7 @@ def close(request: Request, plan: BudgetSchedule, ledgers: Mapping[str, Ledger],
     if cut := [name for name, ledger in ledgers.items() if ledger.has(CUT_OFF)]:
         out.append(f"what was under way of {enumerated(cut)}")
     missing = f"left out: {'; '.join(out)}" if out else "nothing was left out but further rounds"
-    progress.say(f"budget of {duration(plan.seconds)}: {duration(plan.seconds - plan.left)} spent; {missing}")
+    progress.note(f"budget of {duration(plan.seconds)}: {duration(plan.seconds - plan.left)} spent; {missing}")
 
 
 def first_of_all(jobs: Iterable[Job]) -> list[str]:

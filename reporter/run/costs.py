@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
+from math import prod
 
 from reporter.host.job import Job
 from reporter.model import Record
-from reporter.model.fields import DEFAULT_MALLOC, DEFAULT_MALLOC_SHARE
+from reporter.model.fields import DEFAULT_MALLOC, DEFAULT_MALLOC_SHARE, MODES_SHARE
 from reporter.run.allocation import place
 
 MACS, PARAMETERS = 4e9, 25e6
@@ -31,6 +32,12 @@ ONE_THREAD = 1.7
 """How much longer a call takes on one thread."""
 AROUND = 1.3
 """What a network's other layers take, as a factor on its multiply-adds."""
+PASSES = 6
+"""How many calls of each mode a time takes at least, with warm-up and those that are not counted."""
+CHECK_IMAGES, CHECK_FLOAT64 = 8, 40
+"""Calls of each mode for the check of its output, and what the float64 run costs in calls of eager."""
+COPYING = 4e-9
+"""Seconds that a parameter takes to be converted."""
 SUFFIX = "_default_malloc"
 USUAL_SPEED = 1e-11
 """Seconds per multiply-add where the speed of the machine is not measured; corrected by the first jobs."""
@@ -139,7 +146,7 @@ class Costs:
             record.value(f"{key}_{_kind(job)}") if timed else None for key in ("latency", "train_step")
         )
         image = latency or macs * self.speed * AROUND / (GPU if _kind(job) == "cuda" else 1)
-        small = image * (conditions.image_size / record.input_size) ** 2
+        small = image * conditions.image_size**2 / prod(record.image_size)
         step = train_step or 3 * conditions.batch_size * small + UPDATING * parameters
         overhead = OVERHEAD.get(job.process, OTHER) + building
         if job.process.startswith("timing"):
@@ -149,6 +156,8 @@ class Costs:
             sampled = {name: conditions.seconds * share for name, share in shares.items()}
             kinds = {name: calls.get(name.removesuffix(SUFFIX), image) for name in job.metrics}
             return overhead + sum(sampled[name] + PATIENCE * kinds[name] for name in job.metrics)
+        if job.modes:
+            return overhead + self._of_modes(job, image, parameters)
         evaluation = (2 * conditions.test_images + 6 * conditions.batch_size) * small
         training = conditions.seeds * (building + conditions.steps * step + evaluation)
         forward = conditions.seeds * (building + conditions.steps * step / 3 + evaluation / 2)
@@ -162,6 +171,14 @@ class Costs:
             "linear probe": forward,
         }
         return overhead + more.get(job.process, image)
+
+    def _of_modes(self, job: Job, image: float, parameters: float) -> float:
+        """The seconds of a job that times modes in turns with eager; the first round prepares and checks them."""
+        ways = len(job.modes) + 1
+        calls = {name: ONE_THREAD if name.endswith("1thread") else 1.0 for name in job.metrics}
+        timing = sum(ways * (job.conditions.seconds * MODES_SHARE + PASSES * call * image) for call in calls.values())
+        check = (CHECK_IMAGES * ways + CHECK_FLOAT64) * image if job.round == 0 else 0.0
+        return ways * COPYING * parameters + timing + check
 
 
 def _identity(job: Job) -> tuple[str, str, tuple[str, ...]]:

@@ -72,7 +72,7 @@ def _is_there(request: Request, claim: Claim, progress: Progress) -> bool:
     try:
         earlier = record_files.load_evidence(path)
     except ReporterError as error:
-        progress.say(f"note: {error}; it is kept as {files.set_aside(path).name}")
+        progress.note(f"note: {error}; it is kept as {files.set_aside(path).name}")
         return False
     same = (earlier.environment, earlier.definition) == (request.about["environment"], claim.definition)
     return same and earlier.reason is None and not request.fresh

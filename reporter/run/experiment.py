@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from time import monotonic
 
 from reporter.host.job import Job
 from reporter.model import Metric
-from reporter.run import budget, evidence
+from reporter.run import budget, evidence, input_sizes, mode_plan
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.ledger import Ledger
 from reporter.run.request import Outcome, Progress, Request, moment
@@ -42,7 +42,7 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     if planned is None:
         progress.plan(jobs, outcome.slots, costs.total)
     for notice in filter(None, (*notices, *(ledger.notice for ledger in ledgers.values()))):
-        progress.say(f"note: {notice}")
+        progress.note(f"note: {notice}")
     try:
         if planned:
             budget.gather(request, planned, executor, progress, outcome)
@@ -52,14 +52,16 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
         else:
             evidence.gather(request, executor, progress, outcome)
     finally:
+        mode_plan.clear_cache(request)
         outcome.jobs += len(tasks)
         outcome.seconds = monotonic() - start
         now = moment()
         measured = [ledger for ledger in ledgers.values() if ledger.spent]
         if record_files.append_history(request.folder, (ledger.history(now) for ledger in measured)):
-            progress.say(f"note: {request.folder / 'history.jsonl'}: the last line was cut short and does not count")
+            progress.note(f"note: {request.folder / 'history.jsonl'}: the last line was cut short and does not count")
     outcome.failed += sum(ledger.failed() for ledger in ledgers.values())
-    timed = (reading for ledger in ledgers.values() if ledger.spent for reading in ledger.record.readings.values())
+    records = (record for ledger in ledgers.values() if ledger.spent for record in ledger.records.values())
+    timed = (reading for record in records for reading in record.readings.values())
     outcome.foreign = max((reading.background_load for reading in timed if reading.disturbed), default=0.0)
     outcome.lost += sum(ledger.lacking() for ledger in ledgers.values())
     return outcome
@@ -83,6 +85,8 @@ def kinds(request: Request, slots: Sequence[Slot]) -> dict[str, Request]:
             asked = replace(asked, conditions=there)
         if "cuda" in request.devices and not slot.device:
             asked = replace(asked, devices={"cpu": "cpu", "any": "cpu"}, no_cuda=NO_CUDA)
+        there = slot.about.get("machine_facts", {}).get("threads")
+        asked = replace(asked, conditions=input_sizes.usable(asked.conditions, there))
         found.setdefault(slot.machine, asked)
     return found
 
@@ -95,27 +99,58 @@ def _tasks(request: Request, ledgers: Ledgers) -> Iterable[Task]:
 
 
 def plan(request: Request, ledgers: Mapping[str, Ledger]) -> list[Job]:
-    """The jobs still to be done: each process once for every architecture, timed ones in rounds over all of them."""
+    """The jobs still to be done: each process once for every architecture, timed ones in rounds over all of them.
+
+    Execution modes follow the times of eager.
+    """
     jobs: list[Job] = []
-    for process, metrics in _by_process(request.metrics.values()).items():
-        rounds = request.conditions.rounds if metrics[0].timed else 1
-        for number in range(rounds):
-            for ledger in ledgers.values():
-                names = tuple(metric.name for metric in metrics if ledger.needs(metric, number))
-                if names:
-                    device = ledger.devices.get(metrics[0].device, "cpu")
-                    jobs.append(
-                        Job(
-                            architecture=ledger.record.architecture,
-                            metrics=names,
-                            device=device,
-                            conditions=ledger.request.conditions_of(ledger.record.architecture),
-                            process=process,
-                            round=number,
-                            reference=ledger.reference,
-                        )
-                    )
+    groups = _by_process(request.metrics.values())
+    for process, metrics in groups.items():
+        if metrics[0].device != "any":
+            jobs += _jobs(request, ledgers, process, metrics)
+    jobs += _mode_jobs(request, ledgers)
+    for process, metrics in groups.items():
+        if metrics[0].device == "any":
+            jobs += _jobs(request, ledgers, process, metrics)
     return jobs
+
+
+def _jobs(request: Request, ledgers: Mapping[str, Ledger], process: str, metrics: Sequence[Metric]) -> Iterator[Job]:
+    """The jobs of one process, round by round over all architectures."""
+    for number in range(request.conditions.rounds if metrics[0].timed else 1):
+        for ledger in ledgers.values():
+            names = tuple(metric.name for metric in metrics if ledger.needs(metric, number))
+            if names:
+                yield _job(ledger, process, metrics[0].device, names, number)
+
+
+def _mode_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]:
+    """The jobs of execution modes, round by round over all architectures."""
+    groups = {
+        (name, group): (ledger, mode_plan.metrics(ledger.request, group.device).values())
+        for name, ledger in ledgers.items()
+        for device in ledger.devices.keys() - {"any"}
+        for group in mode_plan.groups(ledger.request, device)
+    }
+    for number in range(request.conditions.rounds):
+        for (_, group), (ledger, metrics) in groups.items():
+            modes = tuple(m for m in group.modes if any(ledger.needs(metric, number, m) for metric in metrics))
+            names = tuple(metric.name for metric in metrics if any(ledger.needs(metric, number, m) for m in modes))
+            if names:
+                job = _job(ledger, group.process, group.device, names, number)
+                yield job.model_copy(update={"modes": modes, "cache": str(mode_plan.cache(request, job.architecture))})
+
+
+def _job(ledger: Ledger, process: str, device: str, names: tuple[str, ...], number: int) -> Job:
+    return Job(
+        architecture=ledger.record.architecture,
+        metrics=names,
+        device=ledger.devices.get(device, "cpu"),
+        conditions=ledger.request.conditions_of(ledger.record.architecture),
+        process=process,
+        round=number,
+        reference=ledger.reference,
+    )
 
 
 def _by_process(metrics: Iterable[Metric]) -> dict[str, list[Metric]]:

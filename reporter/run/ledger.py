@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-from pydantic import JsonValue
 
 from reporter.host import files
 from reporter.host.job import Job
@@ -15,13 +13,19 @@ from reporter.model import (
     LostRound,
     Metric,
     Origin,
+    Quantity,
     Reading,
     Record,
     ReporterError,
     Status,
     absent,
 )
-from reporter.model.readings import UNKNOWN, same_conditions
+from reporter.model.modes import quantities
+from reporter.model.readings import same_conditions
+from reporter.model.records import EAGER
+from reporter.registry.execution_modes import conditions_of
+from reporter.run import input_sizes, mode_plan
+from reporter.run.joined_rounds import joined, with_loss
 from reporter.run.request import Progress, Request, moment
 from reporter.store import record_files
 
@@ -41,32 +45,48 @@ class Ledger:
         self.request = request
         self.spent = 0.0
         self._took: dict[str, list[float]] = {}
-        self._shown: set[str] = set()
+        self._shown: set[tuple[str, str]] = set()
         self.notice = ""
         self._lock = request.folder / ".lock"
         self._locked = self._lock.exists()  # that it is gone tells that the folder was, though somebody made it anew
         self.reference = architecture.reference
-        self.record = self._earlier(architecture) or blank(architecture, request, request.about)
+        earlier = self._earlier(architecture) or [blank(architecture, request, request.about)]
+        self.records = {record.mode: record for record in earlier}
         self.devices = self._own_devices(number)
         self._note_devices()
+        self._note_modes()
 
-    def needs(self, metric: Metric, number: int) -> bool:
+    @property
+    def record(self) -> Record:
+        """The record of eager."""
+        return self.records[EAGER]
+
+    def needs(self, metric: Metric, number: int, mode: str = EAGER) -> bool:
         """Whether a round of a metric is still to be measured; nothing is, of a device that was not chosen."""
         if metric.device not in ("none", *self.devices):
             return False
-        return number >= min(self._done(metric, quantity.key) for quantity in metric.quantities)
+        return number >= min(self._done(metric, quantity.key, mode) for quantity in metric.quantities)
 
     def leave_out(self, job: Job, reason: str) -> None:
         """Says why the readings of a job are not there; those that are stay."""
-        wanted = (q for name in job.metrics for q in self.request.metrics[name].quantities)
-        there = {key for key, reading in self.record.readings.items() if reading.status != "skipped"}
-        missing = [quantity for quantity in wanted if quantity.key not in there]
-        if missing:
-            self._save({reading.quantity.key: reading for reading in absent(missing, "skipped", reason)})
+        for mode, wanted in self.wanted(job).items():
+            readings = self._of(mode).readings
+            there = {key for key, reading in readings.items() if reading.status != "skipped"}
+            missing = [quantity for quantity in wanted if quantity.key not in there]
+            if missing:
+                self._save({reading.quantity.key: reading for reading in absent(missing, "skipped", reason)}, mode)
+
+    def wanted(self, job: Job) -> dict[str, list[Quantity]]:
+        """The quantities that a job measures, by mode."""
+        metrics = [self.request.metrics[name] for name in job.metrics]
+        if not job.modes:
+            return {EAGER: [quantity for metric in metrics for quantity in metric.quantities]}
+        found = list(dict.fromkeys(each for metric in metrics for each in quantities(metric, job.round)))
+        return dict.fromkeys(job.modes, found)
 
     def has(self, reason: str) -> bool:
         """Whether a reading is missing for that reason."""
-        return any(reading.reason == reason for reading in self.record.readings.values())
+        return any(reading.reason == reason for record in self.records.values() for reading in record.readings.values())
 
     def spend(self, process: str, seconds: float, usual: bool) -> None:
         """Counts the time that a job took; not a usual one is of one in which torch was loaded, or that was lost."""
@@ -76,20 +96,22 @@ class Ledger:
 
     def failed(self) -> int:
         """How many of the readings asked for did not succeed."""
-        keys = (quantity.key for metric in self.request.metrics.values() for quantity in metric.quantities)
-        readings = (self.record.readings.get(key) for key in keys)
-        return sum(reading is not None and reading.status in ("failed", "oom", "timeout") for reading in readings)
+        return sum(
+            reading is not None and reading.status in ("failed", "oom", "timeout")
+            for metric in self.request.metrics.values()
+            for reading in self._readings(metric)
+        )
 
     def lacking(self) -> int:
         """How many of the times asked for have fewer rounds than asked for because rounds were lost."""
         timed = (metric for metric in self.request.metrics.values() if metric.timed)
-        found = (self.record.readings.get(quantity.key) for metric in timed for quantity in metric.quantities)
+        found = (reading for metric in timed for reading in self._readings(metric))
         rounds = self.request.conditions.rounds
         return sum(bool(reading and reading.lost and len(reading.rounds) < rounds) for reading in found)
 
     def history(self, now: str) -> dict[str, Any]:
         """The line that history.jsonl gets; `now` is common to all lines of a run."""
-        values = {key: self._value(reading) for key, reading in self.record.readings.items()}
+        modes = {mode: self._measured(record) for mode, record in self.records.items() if mode != EAGER}
         return {
             **self.request.line,
             "finished": True,
@@ -97,45 +119,57 @@ class Ledger:
             "architecture": self.record.architecture,
             "machine": self.record.machine,
             "environment": self.record.environment,
-            "values": {key: value for key, value in values.items() if value is not None},
-            "unmeasured": {
-                key: {"status": reading.status, "reason": (reading.reason or "")[:LONGEST_REASON] or None}
-                for key, reading in self.record.readings.items()
-                if values[key] is None
-            },
+            **self._measured(self.record),
+            **({"modes": modes} if modes else {}),
             "seconds": round(self.spent, 3),
             "effort": self.request.effort,
             "jobs": {process: round(sum(took) / len(took), 3) for process, took in self._took.items()},
         }
 
-    def goes_on(self, name: str, number: int) -> bool:
+    def _measured(self, record: Record) -> dict[str, Any]:
+        """The values of a record, and why others are missing."""
+        values = {key: self._value(reading) for key, reading in record.readings.items()}
+        return {
+            "values": {key: value for key, value in values.items() if value is not None},
+            "unmeasured": {
+                key: {"status": reading.status, "reason": (reading.reason or "")[:LONGEST_REASON] or None}
+                for key, reading in record.readings.items()
+                if values[key] is None
+            },
+        }
+
+    def goes_on(self, name: str, number: int, mode: str = EAGER) -> bool:
         """Whether a later round of a metric is tried: the first one succeeded, and few were lost in this run."""
-        readings = (self.record.readings.get(quantity.key) for quantity in self.request.metrics[name].quantities)
+        found = self._of(mode).readings
+        readings = (found.get(quantity.key) for quantity in self.request.metrics[name].quantities)
         return number == 0 or all(
             reading is not None and reading.status in REUSED and self._lost_now(reading) < MOST_LOST
             for reading in readings
         )
 
-    def keep(self, reading: Reading, job: Job, progress: Progress, started: str) -> None:
+    def keep(self, reading: Reading, job: Job, progress: Progress, started: str, mode: str = EAGER) -> None:
         """Takes a reading in and saves it; a later round of a time, begun at `started`, joins the earlier ones.
 
         One that failed takes nothing from them: the reading notes that it was lost.
         """
         key, origin = reading.quantity.key, Origin(run=self.request.run, started=started)
-        before = self.record.readings.get(key) if job.round else None
+        before = self._of(mode).readings.get(key) if job.round else None
         if before and before.measured and not reading.measured:
             reason = reading.reason or ""
-            progress.say(f"note: {job.architecture} {key}: round {job.round + 1} was lost ({reading.status}: {reason})")
+            progress.note(
+                f"note: {job.architecture} {key}: round {job.round + 1} was lost ({reading.status}: {reason})"
+            )
             lost = LostRound(number=job.round, status=reading.status, reason=reason, origin=origin)
             reading = with_loss(before, lost)
         else:
             reading = reading.model_copy(update={"origins": (origin,) * len(reading.rounds)})
             reading = joined(before, reading) if before and before.measured else reading
-        self._save({key: self._of_its_images(reading)})
+        self._save({key: self._of_its_images(reading)}, mode)
         last = job.round + 1 == job.conditions.rounds
-        if not reading.rounds or (key not in self._shown if self.request.budget else last):
-            self._shown.add(key)
-            progress.reading(self.record.architecture, reading)
+        if not reading.rounds or ((mode, key) not in self._shown if self.request.budget else last):
+            self._shown.add((mode, key))
+            name = self.record.architecture
+            progress.reading(name if mode == EAGER else f"{name} ({mode})", reading)
 
     def _of_its_images(self, reading: Reading) -> Reading:
         """The reading with the digest of the images that it was made of, which may have been fetched only then."""
@@ -151,35 +185,47 @@ class Ledger:
     def _lost_now(self, reading: Reading) -> int:
         return sum(lost.origin.run == self.request.run for lost in reading.lost)
 
-    def _save(self, readings: dict[str, Reading]) -> None:
+    def _of(self, mode: str) -> Record:
+        """The record of a mode, without readings where nothing is measured yet."""
+        return self.records.get(mode) or self.record.model_copy(update={"mode": mode, "readings": {}})
+
+    def _readings(self, metric: Metric) -> Iterator[Reading | None]:
+        """The readings of a metric in all modes."""
+        for record in self.records.values():
+            yield from (record.readings.get(quantity.key) for quantity in metric.quantities)
+
+    def _save(self, readings: dict[str, Reading], mode: str = EAGER) -> None:
         if not self.request.folder.is_dir() or (self._locked and not self._lock.exists()):
             raise ReporterError(f"--out: {self.request.folder} was removed during the run; call again to measure anew")
-        self.record = self.record.model_copy(update={"readings": self.record.readings | readings})
-        record_files.save(self.request.folder, self.record)
+        record = self._of(mode)
+        self.records[mode] = record.model_copy(update={"readings": record.readings | readings})
+        record_files.save_all(self.request.folder, self.records.values())
 
-    def _done(self, metric: Metric, key: str) -> int:
+    def _done(self, metric: Metric, key: str, mode: str) -> int:
         """How many rounds of a reading are there already, taken under the same conditions."""
-        reading = self.record.readings.get(key)
+        reading = self._of(mode).readings.get(key)
         device = self.devices.get(metric.device, "cpu")
-        wanted = self.request.conditions_of(self.record.architecture).of(metric, device)
+        wanted = self.request.conditions_of(self.record.architecture).of(metric, device) | conditions_of(mode)
         if reading is None or reading.status not in REUSED or not same_conditions(reading.conditions, wanted):
             return 0
         return len(reading.rounds) if metric.timed else 1
 
-    def _earlier(self, architecture: Architecture) -> Record | None:
+    def _earlier(self, architecture: Architecture) -> list[Record] | None:
         path = record_files.record_path(self.request.folder, self.request.about["machine"], architecture.name)
         if not path.exists():
             return None
         try:
-            record = record_files.load(path)
+            records = record_files.load_modes(path)
         except ReporterError as error:
             self.notice = f"{error}; it is kept as {files.set_aside(path).name}"
             return None
-        same = record.environment == self.request.about["environment"]
-        if self.request.fresh or not same or not architecture.is_defined_by(record.definition):
+        same = records[0].environment == self.request.about["environment"]
+        if self.request.fresh or not same or not architecture.is_defined_by(records[0].definition):
             return None
+        conditions = self.request.conditions_of(architecture.name)
         now = {"settings": settings_of(architecture, self.request), "definition": architecture.definition}
-        return record.model_copy(update=now)
+        now |= input_sizes.changed_fields(records[0], architecture, conditions)
+        return [input_sizes.valid(record.model_copy(update=now), conditions) for record in records]
 
     def _own_devices(self, number: int) -> Mapping[str, str]:
         """Of several GPUs the one that it was measured on before, else its share in turn."""
@@ -198,49 +244,19 @@ class Ledger:
                 missing = [q for q in metric.quantities if self._is_without(q.key, status, reason)]
                 self._save({reading.quantity.key: reading for reading in absent(missing, status, reason)})
 
-    def _is_without(self, key: str, status: Status, reason: str) -> bool:
+    def _note_modes(self) -> None:
+        """Stores the reason of every mode that cannot be measured here."""
+        for device in self.devices.keys() - {"any"}:
+            metrics = mode_plan.metrics(self.request, device).values()
+            wanted = dict.fromkeys(each for metric in metrics for each in quantities(metric, 0))
+            for mode, reason in mode_plan.refused(self.request, device).items() if wanted else ():
+                missing = [each for each in wanted if self._is_without(each.key, "unsupported", reason, mode)]
+                self._save({each.quantity.key: each for each in absent(missing, "unsupported", reason)}, mode)
+
+    def _is_without(self, key: str, status: Status, reason: str, mode: str = EAGER) -> bool:
         """Whether a reading is missing, or was left out, never tried, for a reason that is no longer the right one."""
-        reading = self.record.readings.get(key)
+        reading = self._of(mode).readings.get(key)
         return reading is None or (not reading.settings and reading.status == status and reading.reason != reason)
-
-
-def joined(before: Reading, now: Reading) -> Reading:
-    """A time with another round; what its detail lists is a list over the rounds, null where a round has no entry."""
-    lists = {
-        key: [*_of_rounds(before, key), *_of_rounds(now, key)]
-        for key, value in (before.detail | now.detail).items()
-        if isinstance(value, list)
-    }
-    update = {
-        "samples": before.samples + now.samples,
-        "rounds": before.rounds + now.rounds,
-        "origins": _origins(before) + _origins(now),
-        "lost": _still_lost(before, now.origins),
-        "detail": before.detail | now.detail | lists,
-    }
-    return now.model_copy(update=update)
-
-
-def with_loss(before: Reading, lost: LostRound) -> Reading:
-    """A time with the note that a later round failed."""
-    return before.model_copy(update={"lost": (*_still_lost(before, (lost.origin,)), lost)})
-
-
-def _still_lost(before: Reading, origins: Sequence[Origin]) -> tuple[LostRound, ...]:
-    """Every round that is tried in a later run takes the place of one that was lost."""
-    runs = [origin.run for origin in origins]
-    earlier = [lost for lost in before.lost if lost.origin.run not in runs]
-    replaced = earlier[: len(runs)]
-    return tuple(lost for lost in before.lost if lost not in replaced)
-
-
-def _origins(reading: Reading) -> tuple[Origin, ...]:
-    return reading.origins or (UNKNOWN,) * len(reading.rounds)
-
-
-def _of_rounds(reading: Reading, key: str) -> list[JsonValue]:
-    value = reading.detail.get(key)
-    return value if isinstance(value, list) else [None] * len(reading.rounds)
 
 
 def blank(architecture: Architecture, request: Request, about: Mapping[str, Any]) -> Record:
@@ -252,9 +268,8 @@ def blank(architecture: Architecture, request: Request, about: Mapping[str, Any]
         year=architecture.year,
         paper=architecture.paper,
         variant=architecture.variant,
-        input_size=architecture.input_size,
+        **input_sizes.fields(architecture, request.conditions_of(architecture.name)),
         definition=architecture.definition,
-        published=architecture.published,
         **about,
         settings=settings_of(architecture, request),
         started=moment(),

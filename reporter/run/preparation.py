@@ -11,14 +11,16 @@ from typing import get_args
 
 from reporter.host import files
 from reporter.host.fingerprints import variables
-from reporter.model import GROUPS, Architecture, Claim, Metric, ReporterError, Way
+from reporter.model import GROUPS, Architecture, Claim, FinetuningMethod, Metric, ReporterError
 from reporter.model.durations import in_seconds
 from reporter.model.names import nearest
 from reporter.model.settings import UNRECORDED, Settings
 from reporter.registry import plugins
 from reporter.registry.catalog import collect
+from reporter.registry.execution_modes import checked
 from reporter.registry.selection import dataset, images, own_checkpoints, sets
 from reporter.run.executors.local import LocalExecutor
+from reporter.run.input_sizes import usable
 from reporter.run.ledger import NOT_ASKED
 from reporter.run.paired.paired_run import timed
 from reporter.run.request import Request
@@ -28,8 +30,8 @@ from reporter.run.trials import check_checkpoints, check_networks
 
 OURS = ("records", "evidence", "summary.json", "history.jsonl", "figures", "tables", "accepted.json")
 Choose = Callable[[Sequence[str], Sequence[str], Executor], tuple[Architecture, ...]]
-Check = Callable[[Sequence[Architecture], Executor], list[str]]
-WAYS: tuple[Way, ...] = get_args(Way)
+Check = Callable[[Sequence[Architecture], Executor, str], list[str]]
+FINETUNING_METHODS: tuple[FinetuningMethod, ...] = get_args(FinetuningMethod)
 CLAIMS = "claims"
 """The word of --metrics for the evidence that the lecture's claims are judged by."""
 TIMEOUTS = {"quick": 300.0, "standard": 1200.0, "thorough": 7200.0}
@@ -52,7 +54,9 @@ def prepare(
     if settings.budget and len(gpus) > 1:
         raise ReporterError(f"--budget: plans for one CUDA device at a time, not {','.join(gpus)}")
     request = _request(out, settings, architectures, metrics, devices)
-    notices = check(architectures, executor)
+    if isinstance(executor, LocalExecutor):
+        request = replace(request, conditions=usable(request.conditions))
+    notices = check(architectures, executor, settings.input_size or "")
     checkpoints = own_checkpoints(settings.checkpoint, architectures)
     check_checkpoints(checkpoints, architectures, executor)
     return replace(
@@ -97,16 +101,17 @@ def _request(
         devices=devices,
         conditions=settings.conditions().model_copy(update=found),
         images=data,
+        modes=checked(settings.modes),
         settings=settings.model_dump(mode="json", exclude=UNRECORDED),
         timeout=settings.timeout or TIMEOUTS[settings.preset],
         fresh=settings.fresh,
     )
 
 
-def choose_metrics(names: tuple[str, ...], ways: tuple[str, ...] = ("full",)) -> dict[str, Metric]:
+def choose_metrics(names: tuple[str, ...], methods: tuple[str, ...] = ("full",)) -> dict[str, Metric]:
     """The metrics that take the quantities of some groups or keys, or what claims need; all where none is named.
 
-    Of the ways of fine-tuning those that are asked for, and those whose keys are named. What is only looked up is part
+    Of the fine-tuning methods those that are asked for, and those whose keys are named. What is only looked up is part
     of every run.
     """
     catalogue = collect("reporter.metrics", Metric)
@@ -115,16 +120,18 @@ def choose_metrics(names: tuple[str, ...], ways: tuple[str, ...] = ("full",)) ->
         if name not in (*GROUPS, CLAIMS, *keys):
             right = nearest(name, [*GROUPS, CLAIMS, *keys]) + plugins.complaint_suffix("reporter.metrics")
             raise ReporterError(f"--metrics: unknown metric {name!r}; {right}")
-    for way in ways:
-        if way not in WAYS:
-            raise ReporterError(f"--finetune: unknown way {way!r}; {nearest(way, WAYS)}")
+    for method in methods:
+        if method not in FINETUNING_METHODS:
+            raise ReporterError(f"--finetune: unknown method {method!r}; {nearest(method, FINETUNING_METHODS)}")
     needed = [key for claim in collect("reporter.claims", Claim).values() for key in claim.needs]
     wanted = {*names, *(needed if CLAIMS in names else ())}
 
     def asked(metric: Metric) -> bool:
         own = {quantity.key for quantity in metric.quantities}
         either = own | {quantity.group for quantity in metric.quantities}
-        named = bool(own & set(names)) or (metric.way in (None, *ways) and (not names or bool(either & wanted)))
+        named = bool(own & set(names)) or (
+            metric.finetuning in (None, *methods) and (not names or bool(either & wanted))
+        )
         return named or metric.always
 
     return {metric.name: metric for metric in catalogue.values() if asked(metric)}

@@ -16,6 +16,7 @@ from reporter.host import machine
 from reporter.host.fingerprints import Images
 from reporter.host.job import Job
 from reporter.model import Architecture, Claim, Evidence, Metric, Reading
+from reporter.model.records import EAGER
 from reporter.model.settings import Conditions
 
 RECORDED = (
@@ -23,6 +24,10 @@ RECORDED = (
     "input_size", "threads", "executor", "against",
 )  # fmt: skip
 """The settings that the lines of history.jsonl have."""
+
+
+LATER = ("input_size", "threads")
+"""Conditions that digests of effort have only where they are set: earlier runs did not have them."""
 
 
 def moment() -> str:
@@ -38,17 +43,17 @@ class Progress(Protocol):
     def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
         """All jobs of the run and how many run at a time, again where that changed; `estimate` is for those left."""
 
-    def begin(self, job: Job) -> None:
+    def job_started(self, job: Job) -> None:
         """A job starts."""
 
     def reading(self, architecture: str, reading: Reading) -> None:
-        """A reading is complete and saved."""
+        """A reading is complete and saved; an architecture in another mode than eager is named with it."""
 
-    def end(self, job: Job, seconds: float, opening: float = 0.0) -> None:
-        """The job is over; of its seconds those of the opening were spent on loading torch for its round."""
+    def job_finished(self, job: Job, seconds: float, opening: float = 0.0) -> None:
+        """A job is finished; `opening` are those of its seconds that were spent on loading torch for its round."""
 
-    def say(self, line: str) -> None:
-        """Something happened that one should know."""
+    def note(self, line: str) -> None:
+        """A message for the user."""
 
     def claim(self, evidence: Evidence) -> None:
         """The evidence for a claim is saved."""
@@ -79,6 +84,8 @@ class Request:
     budget: float | None = None
     """Seconds for all measurements together."""
     gpus: Sequence[str] = ()
+    modes: Sequence[str] = (EAGER,)
+    """Execution modes and sets of them, as they were asked for, by their canonical names."""
     about: Mapping[str, Any] = field(default_factory=machine.about)
     images: Images = field(default_factory=Images)
     """The files of the data set."""
@@ -99,7 +106,12 @@ class Request:
 
     def conditions_of(self, architecture: str) -> Conditions:
         """The conditions under which one network is measured."""
-        return self.conditions.model_copy(update=self.checkpoints.get(architecture, {}))
+        conditions = self.conditions.model_copy(update=self.checkpoints.get(architecture, {}))
+        if conditions.input_size:
+            own = next((each.input_size for each in self.architectures if each.name == architecture), None)
+            if conditions.input_size == str(own):
+                return conditions.model_copy(update={"input_size": None})
+        return conditions
 
     @property
     def effort(self) -> str:
@@ -107,13 +119,15 @@ class Request:
         conditions = self.conditions.model_dump(
             mode="json", exclude={"rounds", "data_root", "weights", "data", "variables"}
         )
+        conditions = {key: value for key, value in conditions.items() if key not in LATER or value is not None}
         told = json.dumps([conditions, dict(self.devices), sorted(self.metrics)], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
 @dataclass
 class Outcome:
-    """What a run did: seconds in all, inside measuring calls, on building networks; and what did not succeed.
+    """What a run did: seconds in all, inside measuring calls, on building networks, on preparing execution modes and on
+    checking their outputs; and what did not succeed.
 
     `failed` counts readings without a number, `lost` those with fewer rounds than asked for because some failed;
     `slots` is how many jobs ran at a time, `foreign` the largest share of the processors that other programs kept busy
@@ -123,6 +137,8 @@ class Outcome:
     seconds: float = 0.0
     busy: float = 0.0
     building: float = 0.0
+    preparing: float = 0.0
+    checking: float = 0.0
     jobs: int = 0
     failed: int = 0
     lost: int = 0

@@ -24,15 +24,15 @@ def check_checkpoints(
             raise ReporterError(f"--checkpoint {name}={about['checkpoint_file']}: {error}")
 
 
-def check_networks(architectures: Sequence[Architecture], executor: Executor) -> list[str]:
+def check_networks(architectures: Sequence[Architecture], executor: Executor, input_size: str = "") -> list[str]:
     """ReporterError where a network from elsewhere does not take the images; a line for each that cannot be trained.
 
     One that takes long or ends its worker is left to the measurement, which has a time limit of its own.
     """
     notices = []
     for entry in architectures:
-        found = _answer(executor, TryModel(reference=entry.reference), LONGEST) if entry.reference else None
-        found = found or {}
+        question = TryModel(reference=entry.reference, input_size=input_size)
+        found = (_answer(executor, question, LONGEST) if entry.reference else None) or {}
         if "error" in found:
             raise ReporterError(f"--architecture {entry.reference}: {found['error']}")
         notices += [f"{entry.name}: {found['notice']}"] if "notice" in found else []

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from time import monotonic
 
 from reporter.host.job import Job
-from reporter.model import Reading, Verdict, absent
+from reporter.model import Quantity, Reading, Verdict, absent
+from reporter.model.modes import quantities
+from reporter.model.records import EAGER
 from reporter.run.costs import Costs
 from reporter.run.ledger import CUT_OFF, Ledger
 from reporter.run.request import Outcome, Progress, moment
 from reporter.run.schedule import Schedule, Task
 from reporter.run.slots import GONE, LOST, MOST_LOSSES, Executor, Message, Slot
 
+Place = tuple[str, str]
+"""An execution mode and the key of a quantity."""
 Ledgers = Mapping[tuple[str, str], Ledger]
 """By machine and architecture."""
 
@@ -20,7 +24,8 @@ Ledgers = Mapping[tuple[str, str], Ledger]
 class Measurement:
     """One job from its first start to its end; started again on another slot, it measures only what is missing.
 
-    A metric that failed in its first round, or in several, is left out of the later ones.
+    A metric that failed in its first round, or in several, is left out of the later ones. `repeated`: it was started
+    again without an execution mode in which its worker ended.
     """
 
     def __init__(self, job: Job, ledger: Ledger, progress: Progress, outcome: Outcome) -> None:
@@ -28,9 +33,10 @@ class Measurement:
         self.limit: float | None = None
         """Seconds after which its worker is ended."""
         self._cut = False
-        names = [name for name in job.metrics if ledger.goes_on(name, job.round)]
-        self._missing = {q.key: (name, q) for name in names for q in ledger.request.metrics[name].quantities}
-        self._delivered: set[str] = set()
+        self._missing = dict(self._wanted())
+        self._delivered: set[tuple[str, str]] = set()
+        self._mode = EAGER
+        self.repeated = False
         self._begun, self._started = monotonic(), moment()
 
     def start(self, budget: float | None = None) -> None:
@@ -50,24 +56,41 @@ class Measurement:
     def remaining(self) -> Job | None:
         """The job with the metrics that are still to be measured; None where there are none."""
         names = tuple(dict.fromkeys(name for name, _ in self._missing.values()))
-        return self.job.model_copy(update={"metrics": names}) if names else None
+        modes = tuple(dict.fromkeys(mode for mode, _ in self._missing)) if self.job.modes else ()
+        return self.job.model_copy(update={"metrics": names, "modes": modes}) if names else None
 
     def receive(self, message: Message) -> None:
-        """Takes in a reading, at once, or how long the worker was busy."""
+        """Takes in a reading, at once, which mode the worker is about to run, or how long it was busy."""
+        if "running" in message:
+            self._mode = message["running"]
+            return
         if "reading" not in message:
             self.outcome.busy += message["busy"]
             self.outcome.building += message["building"]
+            self.outcome.preparing += message.get("preparing", 0.0)
+            self.outcome.checking += message.get("checking", 0.0)
             return
         reading = Reading.model_validate(message["reading"])
-        self._missing.pop(reading.quantity.key, None)
-        if reading.quantity.key not in self._delivered:
-            self._delivered.add(reading.quantity.key)
-            self.ledger.keep(reading, self.job, self.progress, self._started)
+        mode = message.get("mode", EAGER)
+        place = mode, reading.quantity.key
+        self._missing.pop(place, None)
+        if place not in self._delivered:
+            self._delivered.add(place)
+            self.ledger.keep(reading, self.job, self.progress, self._started, mode)
         self._started = moment()
 
     def interrupt(self) -> None:
         """Counts the seconds of a slot that was lost."""
         self.ledger.spend(self.job.process, monotonic() - self._begun, usual=False)
+
+    def drop_mode(self, verdict: Verdict) -> bool:
+        """After a crash: stores it as the status of the mode that ran; whether the others are to be tried once more."""
+        if self.repeated or verdict.status not in ("failed", "oom") or self._mode not in self.job.modes:
+            return False
+        self.repeated = True
+        ran = {place: self._missing[place] for place in list(self._missing) if place[0] == self._mode}
+        self._store(ran, verdict)
+        return self.remaining is not None
 
     def finish(self, verdict: Verdict, costs: Costs, opens: bool = False) -> None:
         """Stores how the worker ended as the status of what is missing; `opens`: the job waited for torch to load."""
@@ -76,20 +99,33 @@ class Measurement:
             verdict = Verdict("skipped", CUT_OFF)
         self._give_up(verdict if failed else Verdict("failed", "the worker ended before it"))
         self.ledger.spend(self.job.process, seconds, usual=not (opens or failed))
-        self.progress.end(self.job, seconds, costs.learn(self.job, seconds, opens=opens, failed=failed))
+        self.progress.job_finished(self.job, seconds, costs.learn(self.job, seconds, opens=opens, failed=failed))
 
     def skip(self, costs: Costs) -> None:
         """Ends a job of which nothing remains; nothing will of its later rounds."""
         costs.learn(self.job, 0.0, failed=True)
-        self.progress.end(self.job, 0.0)
+        self.progress.job_finished(self.job, 0.0)
+
+    def _wanted(self) -> Iterator[tuple[Place, tuple[str, Quantity]]]:
+        """What the job measures: the metric and quantity by mode and key."""
+        for name in self.job.metrics:
+            metric = self.ledger.request.metrics[name]
+            for mode in self.job.modes or (EAGER,):
+                if self.ledger.goes_on(name, self.job.round, mode):
+                    for quantity in quantities(metric, self.job.round) if self.job.modes else metric.quantities:
+                        yield (mode, quantity.key), (name, quantity)
 
     def _give_up(self, verdict: Verdict) -> None:
         if verdict.status == "skipped" and self.job.round:
             return
-        quantities = [quantity for _, quantity in self._missing.values()]
-        for reading in absent(quantities, verdict.status, verdict.reason or ""):
-            self.ledger.keep(reading, self.job, self.progress, self._started)
-        self._missing.clear()
+        self._store(dict(self._missing), verdict)
+
+    def _store(self, missing: Mapping[Place, tuple[str, Quantity]], verdict: Verdict) -> None:
+        """Stores a verdict as the status of what is missing."""
+        for place, (_, quantity) in missing.items():
+            for reading in absent([quantity], verdict.status, verdict.reason or ""):
+                self.ledger.keep(reading, self.job, self.progress, self._started, place[0])
+            del self._missing[place]
 
 
 class Work:
@@ -126,7 +162,7 @@ class Work:
     def _start_due(self) -> None:
         while due := self.schedule.due(self.executor.slots):
             slot, task = due
-            self.progress.begin(task.job)
+            self.progress.job_started(task.job)
             measurement = self._measurement(task)
             measurement.start(self.schedule.limit)
             if job := measurement.remaining:
@@ -134,8 +170,19 @@ class Work:
             else:
                 self._skip(slot)
 
+    def _restart(self, slot: Slot, task: Task) -> None:
+        """Starts what remains of a job again on the same slot."""
+        job = self._running[task].remaining
+        assert job
+        self.executor.start(slot, job.model_dump_json(), self._running[task].limit, job.round)
+
     def _finish(self, slot: Slot, verdict: Verdict) -> None:
         """A worker ended; the first one of a round on a slot waited until torch was loaded."""
+        task = self.schedule.running[slot]
+        if self._running[task].drop_mode(verdict):
+            self.progress.note(f"note: {task.job.architecture}: {task.job.process} is repeated: {verdict.reason}")
+            self._restart(slot, task)
+            return
         task = self.schedule.finish(slot)
         opens = self._rounds.get(slot) != task.job.round
         self._rounds[slot] = task.job.round
@@ -154,7 +201,7 @@ class Work:
 
     def _lose(self, slot: Slot) -> None:
         task = self.schedule.lose(slot)
-        self.progress.say(f"note: {task.job.architecture}: {slot.node} was lost, {task.job.process} is restarted")
+        self.progress.note(f"note: {task.job.architecture}: {slot.node} was lost, {task.job.process} is restarted")
         self._running[task].interrupt()
         if task.losses == MOST_LOSSES:
             self.schedule.waiting.remove(task)

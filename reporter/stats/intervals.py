@@ -86,8 +86,8 @@ class Rounds:
         if interleaved and len(left) > 1:
             freedom *= 1 - 1 / len(left)
         own = np.nansum(left**2, axis=1) / np.where(freedom > 0, freedom, 1)
-        variance, known = _with_prior(own, freedom)
-        return [Spread(float(each), known) for each in variance]
+        variance, degrees = _with_prior(own, freedom)
+        return [Spread(float(each), degrees) for each in variance]
 
     def differences(self, spreads: Sequence[Spread], rows: Sequence[int]) -> tuple[Log, Log]:
         """Of `rows` against all series: log ratios over common rounds, and half the widths of their 95 % intervals.
@@ -142,8 +142,8 @@ def alone(logs: Sequence[Sequence[float]]) -> Spread:
     left = [value - sum(run) / len(run) for run in logs for value in run]
     freedom = len(left) - len(logs)
     own = sum(value**2 for value in left) / max(freedom, 1)
-    variance, known = _with_prior(np.array([own]), np.array([float(freedom)]))
-    return Spread(float(variance[0]), known)
+    variance, degrees = _with_prior(np.array([own]), np.array([float(freedom)]))
+    return Spread(float(variance[0]), degrees)
 
 
 def differ(first: Sequence[float], second: Sequence[float], spread: Spread) -> bool:
@@ -170,12 +170,12 @@ def _with_prior(own: Log, freedom: Log) -> tuple[Log, float]:
     """The variance of each series, and the degrees of freedom with which it is known."""
     some = freedom > 0
     if np.count_nonzero(freedom > 1) < FEWEST_SERIES:
-        known = PRIOR_FREEDOM + float(freedom.sum())
-        pooled = (PRIOR_FREEDOM * PRIOR_DEVIATION**2 + float(freedom @ own)) / known
+        degrees = PRIOR_FREEDOM + float(freedom.sum())
+        pooled = (PRIOR_FREEDOM * PRIOR_DEVIATION**2 + float(freedom @ own)) / degrees
     else:
-        known = float(freedom.sum()) / 2
+        degrees = float(freedom.sum()) / 2
         pooled = typical(own[some], freedom[some])
-    return moderated(own, pooled, freedom), known
+    return moderated(own, pooled, freedom), degrees
 
 
 def _mean(values: Log, axis: int) -> Log:

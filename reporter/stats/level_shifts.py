@@ -118,8 +118,8 @@ def measured_again(times: Log) -> Log:
     """The same with NaN for values that equal the one before in their column to the last bit: read, not measured."""
     found = times.copy()
     for column in found.T:
-        known = np.flatnonzero(np.isfinite(column))
-        column[known[1:][column[known[1:]] == column[known[:-1]]]] = math.nan
+        finite = np.flatnonzero(np.isfinite(column))
+        column[finite[1:][column[finite[1:]] == column[finite[:-1]]]] = math.nan
     return found
 
 

@@ -74,7 +74,7 @@ def titles(language: Language) -> dict[Group, str]:
 
 def _size(rows: Builder, language: Language) -> Sequence[str]:
     _ = language._
-    rows.text("input_size", _("Input, pixels"), [record.input_size for record in rows.records])
+    rows.text("input_size", _("Input, pixels"), [str(record.image_size) for record in rows.records])
     rows.text("variant", _("Variant"), [language.translate(record.variant) for record in rows.records])
     return (_("Auxiliary heads are used in training only and are counted apart."),)
 

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.run_history import nights
+from reporter.report.run_history import level_history
 from reporter.report.table import Cell, Column, Table, Tabulation, plain
 
 
 def make(comparison: Comparison, language: Language) -> Table | None:
     """A row for each network and change, the latest first; None where there is none."""
-    found = nights(comparison)
+    found = level_history(comparison)
     if found is None or not any(course.steps for course in found.courses):
         return None
     _ = language._
     rows = []
     for course in found.courses:
         for step in course.steps:
-            torch = f"{found.versions[step.night - 1]} → {found.versions[step.night]}"
-            same = found.versions[step.night - 1] == found.versions[step.night]
+            torch = f"{found.versions[step.index - 1]} → {found.versions[step.index]}"
+            same = found.versions[step.index - 1] == found.versions[step.index]
             change = 100 * (step.ratio - 1)
             cells = (
                 plain(course.architecture),
-                plain(language.date(found.moments[step.night])),
+                plain(language.date(found.moments[step.index])),
                 Cell(language.signed(change), change),
-                plain(found.versions[step.night] if same else torch),
+                plain(found.versions[step.index] if same else torch),
             )
-            rows.append((step.night, cells))
+            rows.append((step.index, cells))
     title = language._(comparison.quantities[found.key].title) if found.key in comparison.quantities else found.key
     message = language.ngettext("{quantity}, {count} night.", "{quantity}, {count} nights.", len(found.moments))
     return Table(
@@ -38,7 +38,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
             Column("change", _("Change of relative time"), "%", "%", numeric=True),
             Column("torch", "torch"),
         ),
-        tuple(cells for _night, cells in sorted(rows, key=lambda row: -row[0])),
+        tuple(cells for _index, cells in sorted(rows, key=lambda row: -row[0])),
         (message.format(quantity=title, count=len(found.moments)),),
     )
 

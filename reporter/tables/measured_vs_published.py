@@ -16,10 +16,12 @@ FACTS = {"parameters": ("params_counted", 1.0), "macs": ("torchvision_ops_gmacs"
 
 def make(comparison: Comparison, language: Language) -> Table | None:
     _ = language._
-    known = [r for r in comparison.networks if any(_figure(r, key) for key in FACTS) or r.published.get("depth_paper")]
-    if not known:
+    published_counts = [
+        r for r in comparison.networks if any(_figure(r, key) for key in FACTS) or r.published.get("depth_paper")
+    ]
+    if not published_counts:
         return None
-    rows = Builder(comparison, language, known)
+    rows = Builder(comparison, language, published_counts)
     rows.names(machines=False)
     rows.sizes()
     for key in FACTS:
@@ -27,7 +29,9 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     _quoted(rows, "macs_paper", "mult_adds_published", r"~?(\d+(?:\.\d+)?) G")
     rows.quantity("depth")
     _quoted(rows, "depth_paper", "depth_paper", r"(\d+)")
-    rows.text("source", _("Published count by"), [str(r.published.get("params_counted_by") or "") for r in known])
+    rows.text(
+        "source", _("Published count by"), [str(r.published.get("params_counted_by") or "") for r in published_counts]
+    )
     notes = (
         _("Difference: measured over published. ¹ with the auxiliary heads, as the published count has them."),
         _(

@@ -51,6 +51,7 @@ def make(comparison: Comparison, language: Language) -> Table:
         if any(column.key == "pareto" for column in rows.columns)
         else "",
         unmarked(comparison, language),
+        size_note(comparison, language),
         weights_note(comparison, language),
         inception_note(comparison, language),
         mode_ranking.eager_note(comparison, language),
@@ -73,10 +74,20 @@ def pareto(comparison: Comparison) -> list[Cell | str]:
     return cells
 
 
+def size_note(comparison: Comparison, language: Language) -> str:
+    """What an image size other than the architecture's own means for the figures."""
+    if all(record.own_input_size is None for record in comparison.records):
+        return ""
+    return language._(
+        "*: not the network's own image size. All figures that depend on the image are of the size shown; figures "
+        "published for another size are left out."
+    )
+
+
 def unmarked(comparison: Comparison, language: Language) -> str:
     """Why no network is marked, where only some have the accuracy that the marks compare."""
-    known, _published, count = comparison.coverage
-    if known == count:
+    available, _published, count = comparison.coverage
+    if available == count:
         return _costless(comparison, language)
     if not _published:
         return ""
@@ -84,7 +95,7 @@ def unmarked(comparison: Comparison, language: Language) -> str:
         "No Pareto marks and no most accurate network: {known} of {count} have a published accuracy of weights; a "
         "paper's own figure follows another protocol."
     )
-    return message.format(known=known, count=count)
+    return message.format(known=available, count=count)
 
 
 def _costless(comparison: Comparison, language: Language) -> str:
@@ -96,8 +107,8 @@ def _costless(comparison: Comparison, language: Language) -> str:
     }
     count = len(comparison.networks)
     message = language._("No Pareto marks by {cost}: {known} of {count} networks have it.")
-    lacking = ((cost, known) for cost, known in costs.items() if 0 < known < count)
-    return " ".join(message.format(cost=cost, known=known, count=count) for cost, known in lacking)
+    lacking = ((cost, available) for cost, available in costs.items() if 0 < available < count)
+    return " ".join(message.format(cost=cost, known=available, count=count) for cost, available in lacking)
 
 
 def weights_note(comparison: Comparison, language: Language) -> str:

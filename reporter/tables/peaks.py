@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from reporter.model import Record
 from reporter.report import units
@@ -44,7 +45,7 @@ def held_by_inference(record: Record) -> float | None:
     weights = reading.detail.get("weights") if reading else None
     if reading is None or reading.value is None or not isinstance(weights, int):
         return None
-    return reading.value + weights + 3 * record.input_size**2 * FLOAT
+    return reading.value + weights + 3 * prod(record.image_size) * FLOAT
 
 
 def _compare(rows: Builder, key: str, exact: Sizes) -> None:

@@ -12,25 +12,25 @@ FIGURES = ("paper_1crop_top1_err", "paper_1crop_top5_err", "paper_10crop_top1_er
 
 def make(comparison: Comparison, language: Language) -> Table | None:
     _ = language._
-    known = [
+    rated = [
         r for r in comparison.networks if r.value("imagenet_top1") is not None or any(_fact(r, key) for key in FIGURES)
     ]
-    if not known:
+    if not rated:
         return None
-    rows = Builder(comparison, language, known)
+    rows = Builder(comparison, language, rated)
     rows.names(machines=False)
     rows.sizes()
     rows.quantity("imagenet_top1")
     rows.quantity("imagenet_top5")
-    rows.text("weights", _("Weights"), [_weights(record) for record in known])
+    rows.text("weights", _("Weights"), [_weights(record) for record in rated])
     titles = [_("Paper, 1 crop, top-1 error"), _("Paper, 1 crop, top-5 error")]
     titles += [_("Paper, 10 crops, top-1 error"), _("Paper, 10 crops, top-5 error")]
     for key, title in zip(FIGURES, titles, strict=True):
-        if any(_fact(record, key) for record in known):
-            cells = [_error(_fact(record, key), language) for record in known]
+        if any(_fact(record, key) for record in rated):
+            cells = [_error(_fact(record, key), language) for record in rated]
             rows.add(Column(key, title, "%", "%", numeric=True), cells)
-    rows.text("paper_protocol", _("Protocol of the paper"), [_fact(record, "paper_protocol") for record in known])
-    rows.text("source", _("Source"), [_fact(record, "source") for record in known])
+    rows.text("paper_protocol", _("Protocol of the paper"), [_fact(record, "paper_protocol") for record in rated])
+    rows.text("source", _("Source"), [_fact(record, "source") for record in rated])
     notes = (
         _("Published figures, not measured here. The weights' accuracy is single-crop on the ImageNet validation set."),
         _(

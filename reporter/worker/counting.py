@@ -103,11 +103,11 @@ class LiveMemory(TorchDispatchMode):
     Storages are counted once however many tensors view them, and leave the sum when the last of these is gone.
     """
 
-    def __init__(self, known: Iterable[Tensor]) -> None:
+    def __init__(self, initial: Iterable[Tensor]) -> None:
         super().__init__()
         self.live = self.peak = 0
         self._storages: dict[int, LiveStorage] = {}
-        for tensor in known:
+        for tensor in initial:
             self.track(tensor).bytes = 0
         self.live = self.peak = 0
 
@@ -138,8 +138,8 @@ class LiveMemory(TorchDispatchMode):
 class Paths(LiveMemory):
     """Follows the values too: a weighted operator's are a layer deeper than the deepest that it reads."""
 
-    def __init__(self, known: Iterable[Tensor], images: Tensor) -> None:
-        super().__init__([*known, images])
+    def __init__(self, initial: Iterable[Tensor], images: Tensor) -> None:
+        super().__init__([*initial, images])
         self.track(images).image = True
         self.flops = self.activations = self.folding = 0
         self.uncounted: Counter[str] = Counter()
@@ -185,9 +185,9 @@ class Paths(LiveMemory):
         return len({any(live.image for live in self._under(args[place])) for place in how.factors}) > 1
 
 
-def peak_bytes(run: Callable[[], object], known: Iterable[Tensor]) -> int:
+def peak_bytes(run: Callable[[], object], initial: Iterable[Tensor]) -> int:
     """The most bytes that `run` holds at once on meta, beyond the tensors it is handed."""
-    memory = LiveMemory(known)
+    memory = LiveMemory(initial)
     with unfused_attention(), memory:
         run()
     return memory.peak

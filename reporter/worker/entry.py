@@ -22,9 +22,12 @@ from reporter.host.job import Job
 from reporter.host.questions import TASKS, MeasureClaims, TimmModel, TorchvisionModel
 from reporter.model import Claim, Metric, Number, Reading, Verdict, absent
 from reporter.model.attempts import attempt
+from reporter.model.modes import quantities
+from reporter.model.records import EAGER
 from reporter.registry.catalog import collect
 from reporter.worker import checkpoint_check, device, precision, references, timing, torch_state, trial
 from reporter.worker.lookup import find
+from reporter.worker.mode_timing import measure_modes
 from reporter.worker.subject import Subject
 
 STALLED = 10.0
@@ -72,7 +75,7 @@ def about_model(question: questions.Question[Any]) -> object:
     if isinstance(question, questions.Describe):
         return references.described(question.reference)
     if isinstance(question, questions.TryModel):
-        return trial.trial(question.reference)
+        return trial.trial(question.reference, question.input_size)
     if isinstance(question, questions.CheckCheckpoint):
         return checkpoint_check.checkpoint_error(question.architecture, Path(question.file), question.sha256)
     raise TypeError(f"unknown question {question!r}")
@@ -85,19 +88,29 @@ def run(job: Job, send: Send, sample: timing.Sampler = timing.sample, named: Nam
     {"busy": s, "building": s}, seconds inside measuring calls and seconds spent on building networks.
     """
     limit_memory(job.device)
-    torch_state.settle()
+    torch_state.settle(threads=job.conditions.threads)
     catalogue = collect("reporter.metrics", Metric)
     subject, verdict = attempt(partial(_subject, job, sample, named))
+    if subject and job.modes and (reason := subject.refused_size):
+        subject, verdict = None, Verdict("unsupported", reason)
     if subject is None:
-        missing = [quantity for name in job.metrics for quantity in catalogue[name].quantities]
-        for reading in absent(missing, verdict.status, verdict.reason or ""):
-            send({"reading": reading.model_dump(mode="json")})
+        for mode in job.modes or (EAGER,):
+            for name in job.metrics:
+                metric = catalogue[name]
+                missing = quantities(metric, job.round) if job.modes else metric.quantities
+                for reading in absent(missing, verdict.status, verdict.reason or ""):
+                    send({"reading": reading.model_dump(mode="json"), "mode": mode})
         return
     start = perf_counter()
-    for name in job.metrics:
-        for reading in measure(catalogue[name], subject):
-            send({"reading": reading.model_dump(mode="json")})
-    send({"busy": perf_counter() - start - subject.building, "building": subject.building})
+    spent: dict[str, float] = {}
+    if job.modes:
+        spent = measure_modes(job, catalogue, subject, send)
+    else:
+        for name in job.metrics:
+            for reading in measure(catalogue[name], subject):
+                send({"reading": reading.model_dump(mode="json")})
+    others = subject.building + sum(spent.values())
+    send({"busy": perf_counter() - start - others, "building": subject.building, **spent})
 
 
 def _subject(job: Job, sample: timing.Sampler, named: Named) -> Subject:
@@ -126,6 +139,8 @@ def measure(metric: Metric, subject: Subject) -> list[Reading]:
     found, verdict = attempt(partial(_readings, metric, subject))
     if verdict.status == "failed" and "image_size" in metric.depends and (reason := subject.one_size()):
         verdict = Verdict("unsupported", reason)
+    if verdict.status == "failed" and metric.takes_input and subject.refused_size:
+        verdict = Verdict("unsupported", subject.refused_size)
     readings = found if found is not None else absent(metric.quantities, verdict.status, verdict.reason or "")
     settings = subject.conditions.of(metric, subject.place.name)
     return [reading.model_copy(update={"settings": settings}) for reading in readings]

@@ -21,19 +21,19 @@ class Shapes:
     """
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, Call] = {}
+        self._handlers: dict[Hashable, Call] = {}
 
     def __call__(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         try:
             case = (func, _seen(args), _seen(tuple(kwargs.items())))
-            known = self._known.get(case)
+            handler = self._handlers.get(case)
         except (_ElsewhereError, TypeError):  # a tensor with values, or an argument that cannot be hashed
-            known = _ask
-        if known is not None:
-            return known(func, args, kwargs)
+            handler = _ask
+        if handler is not None:
+            return handler(func, args, kwargs)
         result = QUICK.get(func, func)(*args, **kwargs)
         unchanged = _seen(args) == case[1]
-        self._known[case] = _learn(result, (*args, *kwargs.values())) if unchanged else _ask
+        self._handlers[case] = _learn(result, (*args, *kwargs.values())) if unchanged else _ask
         return result
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from reporter.model.image_sizes import ImageSize
 from reporter.worker.auxiliary_heads import modules
 from reporter.worker.layers import Row, Shape, Visit, Visits, call, class_name, is_block, shape_text
 
@@ -29,8 +30,8 @@ class CostUnit:
     pools: bool = False
 
 
-def stages(network: nn.Module, met: Visits, size: int, heads: Collection[str] = ()) -> list[Row]:
-    """The stages of a network whose images are `size` wide; their parameters and MACs sum up to the network's.
+def stages(network: nn.Module, met: Visits, size: ImageSize, heads: Collection[str] = ()) -> list[Row]:
+    """The stages of a network whose images are of that size; their parameters and MACs sum up to the network's.
 
     The auxiliary heads, by name, belong to none.
 
@@ -47,7 +48,7 @@ def stages(network: nn.Module, met: Visits, size: int, heads: Collection[str] = 
     return [row for row in rows if row["parameters"] or row["macs"]]
 
 
-def _parts(network: nn.Module, met: Visits, size: int, heads: Collection[str]) -> Iterator[CostUnit]:
+def _parts(network: nn.Module, met: Visits, size: ImageSize, heads: Collection[str]) -> Iterator[CostUnit]:
     """The network taken apart, each parameter in one part: what runs in its order, then what does not, then a rest."""
     order = {name: rank for rank, name in enumerate(met)}
     seen = {id(parameter) for head in modules(network, heads) for parameter in head.parameters()}
@@ -85,7 +86,7 @@ def _outer(name: str) -> Iterator[str]:
     return (".".join(parts[:end]) for end in range(1, len(parts) + 1))
 
 
-def _closed(module: nn.Module, prefix: str, met: Visits, size: int, heads: Collection[str]) -> Iterator[str]:
+def _closed(module: nn.Module, prefix: str, met: Visits, size: ImageSize, heads: Collection[str]) -> Iterator[str]:
     """Names of the largest parts that need not be opened."""
     for name, child in module.named_children():
         if prefix + name in heads:
@@ -96,7 +97,7 @@ def _closed(module: nn.Module, prefix: str, met: Visits, size: int, heads: Colle
             yield prefix + name
 
 
-def _opens(module: nn.Module, name: str, met: dict[str, Visit], size: int) -> bool:
+def _opens(module: nn.Module, name: str, met: dict[str, Visit], size: ImageSize) -> bool:
     """Whether a part is more than a block: its layers span more than one halving of the grid, or are a mere list."""
     inside = [visit for key, visit in met.items() if key.startswith(f"{name}.") and not is_block(visit.module)]
     levels = {found for visit in inside if (found := level(visit.output, size)) is not None}
@@ -133,8 +134,15 @@ def _kind(module: nn.Module) -> str:
     return class_name(module) if kinds else call(module)
 
 
-def level(shape: Shape, size: int) -> int | None:
-    """How often a square grid was halved since the image, channels first or last; None for what is no such grid."""
-    if len(shape) != 3 or shape[1] not in (shape[0], shape[2]) or shape[1] < 2:
+def level(shape: Shape, size: ImageSize) -> int | None:
+    """How often the grid of the image was halved, channels first or last; None for a shape of other proportions."""
+    if len(shape) != 3:
         return None
-    return round(math.log2(size / shape[1]))
+    if size.height == size.width:
+        square = shape[1] in (shape[0], shape[2]) and shape[1] > 1
+        return round(math.log2(size.height / shape[1])) if square else None
+    for grid in (shape[1:], shape[:2]):
+        halved = {round(math.log2(side / cells)) for side, cells in zip(size, grid, strict=True) if cells > 1}
+        if len(halved) == 1 and min(grid) > 1:
+            return halved.pop()
+    return None

@@ -10,8 +10,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from reporter.host.machine import usable_threads
 from reporter.model import Architecture, Reading
 from reporter.model.attempts import attempt
+from reporter.model.image_sizes import ImageSize, image_size, square
 from reporter.model.settings import Conditions
 from reporter.worker import precision, timing
 from reporter.worker.auxiliary_heads import auxiliary_heads
@@ -84,12 +86,16 @@ class Subject:
     @cached_property
     def counting(self) -> Counted[Counts]:
         """The counts, and why they were not taken on meta."""
-        return self.counted(lambda device: count(self.on(device), self.input(1, device)))
+        return self.counted(partial(self._count, self.size))
 
     @cached_property
     def heads(self) -> tuple[str, ...]:
         """The names of the auxiliary heads; none where no inference can be run."""
         counts, _ = attempt(lambda: self.counts)
+        if counts is None and self.conditions.input_size:
+            native = square(self.architecture.input_size)
+            found, _ = attempt(partial(self.counted, partial(self._count, native)))
+            counts = found[0] if found else None
         if counts is None or not counts.unread:
             return ()
         training, _ = attempt(partial(self.counted, self._count_training))
@@ -108,17 +114,38 @@ class Subject:
 
     def one_size(self) -> str | None:
         """Why no image of the data set goes through the network, though those of its native size do; else None."""
-        native, size = self.architecture.input_size, self.conditions.image_size
-        (_, own), (_, other) = (attempt(partial(self.counted, partial(self._infer, side))) for side in (native, size))
+        size = self.conditions.image_size
+        return self._refusal(square(size), f"the {size} of the fine-tuning")
+
+    @cached_property
+    def refused_size(self) -> str | None:
+        """Why no image of --input-size goes through the network, though those of its native size do; else None."""
+        return self._refusal(self.size, f"of {self.size}") if self.conditions.input_size else None
+
+    def _refusal(self, size: ImageSize, words: str) -> str | None:
+        native = square(self.architecture.input_size)
+        (_, own), (_, other) = (attempt(partial(self.counted, partial(self._infer, each))) for each in (native, size))
         if own.status != "ok" or other.status == "ok":
             return None
-        return f"takes images of {native} pixels, not the {size} of the fine-tuning ({other.reason})"
+        return f"takes images of {native} pixels, not {words} ({other.reason})"
+
+    @property
+    def size(self) -> ImageSize:
+        """The size of the images that it is measured with: the architecture's own if no other is asked for."""
+        asked = self.conditions.input_size
+        return image_size(asked) if asked else square(self.architecture.input_size)
+
+    @property
+    def threads(self) -> int:
+        """The number of threads that it is measured with on the CPU."""
+        return self.conditions.threads or usable_threads()
 
     def trains(self, size: int) -> bool:
         """Whether images of a side go through the network while it trains, auxiliary heads included."""
         kept = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(kept):  # the seed of a training stays in force
-            return attempt(partial(self.counted, partial(self._infer, size, training=True)))[1].status == "ok"
+            infer = partial(self._infer, square(size), training=True)
+            return attempt(partial(self.counted, infer))[1].status == "ok"
 
     def build(self) -> nn.Module:
         """A new network on the CPU, evaluating."""
@@ -140,6 +167,9 @@ class Subject:
         """The network for a counting pass on `meta` or on the `cpu`."""
         return self.meta if device == "meta" else self.real
 
+    def _count(self, size: ImageSize, device: str) -> Counts:
+        return count(self.on(device), self.input(1, device, size))
+
     def _count_training(self, device: str) -> Counts:
         return count(self._made(device).train(), self.input(2, device))
 
@@ -147,7 +177,7 @@ class Subject:
         return scores(self.on(device), self.input(1, device)).shape[-1]
 
     @torch.no_grad()
-    def _infer(self, size: int, device: str, training: bool = False) -> tuple[object]:
+    def _infer(self, size: ImageSize, device: str, training: bool = False) -> tuple[object]:
         return (self._made(device).train(training)(self.input(2, device, size)),)
 
     def _made(self, device: str | torch.device) -> nn.Module:
@@ -161,15 +191,15 @@ class Subject:
         """The data type and memory format of its images."""
         return form(self.meta)
 
-    def input(self, batch: int, device: str | torch.device | None = None, size: int | None = None) -> Tensor:
-        """Seeded normal images in the model's own form: batch x 3 x size x size; native size by default.
+    def input(self, batch: int, device: str | torch.device | None = None, size: ImageSize | None = None) -> Tensor:
+        """Seeded normal images in the model's own form, batch x 3 x height x width, by default of `self.size`.
 
         On meta they have no values.
         """
-        side = size or self.architecture.input_size
+        sides = size or self.size
         if str(device) == "meta":
-            return self.form(torch.empty(batch, 3, side, side, device="meta"))
-        return self.form(torch.randn(batch, 3, side, side, generator=_seeded())).to(device or self.device)
+            return self.form(torch.empty(batch, 3, *sides, device="meta"))
+        return self.form(torch.randn(batch, 3, *sides, generator=_seeded())).to(device or self.device)
 
     def inputs(self, batch: int) -> Iterator[Tensor]:
         """Several inputs on the device, in turn, without end."""

@@ -32,9 +32,12 @@ def speed() -> float:
     return seconds / (56 * 56 * 128 * 128 * 9)
 
 
-def settle(seed: int = 0) -> None:
-    """Fixes what else a measurement depends on: seeds, denormals, threads, precision, cuDNN's choice of algorithms."""
+def settle(seed: int = 0, threads: int | None = None) -> None:
+    """Fixes what else a measurement depends on: seeds, denormals, threads, precision, cuDNN's choice of algorithms.
+
+    Without `threads`, torch has as many as there are usable cores.
+    """
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)
-    torch.set_num_threads(usable_threads())
+    torch.set_num_threads(threads or usable_threads())
     precision.fix()

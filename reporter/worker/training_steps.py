@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from reporter.model import UnsupportedError, Way
+from reporter.model import FinetuningMethod, UnsupportedError
 from reporter.model.attempts import one_line
+from reporter.model.image_sizes import square
 from reporter.model.settings import Conditions
 from reporter.registry.selection import DATA_ROOT, dataset
 from reporter.worker import precision
@@ -38,7 +39,7 @@ def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, I
     """What a step of the recipe takes: the network as it is measured, and a batch as the fine-tuning has them."""
     conditions = subject.conditions
     network, _ = _fit(subject, subject.take(device))
-    images = subject.input(conditions.batch_size, device, conditions.image_size)
+    images = subject.input(conditions.batch_size, device, square(conditions.image_size))
     labels = torch.arange(conditions.batch_size, device=device) % subject.classes
     recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size)
     return network.train(), (images, labels), recipe
@@ -66,7 +67,9 @@ def noting_skipped() -> Iterator[list[str]]:
     lines += [str(note.message) for note in caught if isinstance(note.message, SkippedImages)]
 
 
-def learner(subject: Subject, classes: int, seed: int, way: Way = "full") -> tuple[nn.Module, dict[str, Any]]:
+def learner(
+    subject: Subject, classes: int, seed: int, mode: FinetuningMethod = "full"
+) -> tuple[nn.Module, dict[str, Any]]:
     """A network with a head for `classes`, from trained weights where they are asked for and can be had.
 
     For a probe all but the head is frozen, and there are no auxiliary heads.
@@ -74,12 +77,12 @@ def learner(subject: Subject, classes: int, seed: int, way: Way = "full") -> tup
     torch.manual_seed(seed)
     network = subject.fresh(classes)
     about: dict[str, Any] = {"weights": "random", "weights_reason": None}
-    if way != "scratch":
+    if mode != "scratch":
         about = _begin(network, subject, classes)
-    if way == "probe" and subject.heads:
+    if mode == "probe" and subject.heads:
         drop_auxiliary(network, subject.heads)
         about |= {"auxiliary_dropped": "a linear probe trains the head alone"}
-    if way == "probe":
+    if mode == "probe":
         freeze(network, head(subject.architecture, classes))
     precision.fix()  # a head is found by building the model again
     network, dropped = _fit(subject, network.to(subject.device))

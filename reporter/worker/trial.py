@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from reporter.model.attempts import attempt
+from reporter.model.image_sizes import ImageSize, image_size, square
 from reporter.worker import outputs
 from reporter.worker.building import built, on_meta
 from reporter.worker.input_format import form
@@ -20,10 +21,11 @@ CHANNELS = (1, 2, *range(4, 17))
 SIZES = (28, 32, 48, 64, 84, 96, 112, 128, 160, 192, 224, 227, 240, 256, 288, 299, 320, 384, 448, 512)
 
 
-def trial(reference: str) -> dict[str, str]:
+def trial(reference: str, input_size: str = "") -> dict[str, str]:
     """What is wrong with a network before it is measured: an `error`, or a `notice` on what cannot be measured of it.
 
     Empty where it takes images and returns class scores, and where what is wrong is of no known kind: its rows say.
+    One that takes images of `input_size` or of its own size can be measured.
     """
     entry, _ = attempt(partial(find, reference))
     network = None if entry is None else attempt(lambda: on_meta(partial(built, entry, entry.classes)))[0]
@@ -31,10 +33,12 @@ def trial(reference: str) -> dict[str, str]:
         return {}
     if more := _more_inputs(network):
         return {"error": f"its forward takes {more}; a network is called with a batch of images alone"}
-    output = _forward(network, entry.input_size)
+    output = _forward(network, image_size(input_size)) if input_size else None
+    if output is None:
+        output = _forward(network, square(entry.input_size))
     if output is None:
         real, _ = attempt(partial(built, entry, entry.classes))
-        output = None if real is None else _forward(real, entry.input_size)
+        output = None if real is None else _forward(real, square(entry.input_size))
         if output is None:
             wrong = _other_images(real or network, entry.input_size)
             return {"error": wrong} if wrong else {}
@@ -63,14 +67,14 @@ def _more_inputs(network: nn.Module) -> str:
 def _other_images(network: nn.Module, size: int) -> str:
     """Which images a network takes that does not take those it would be measured with; empty where none are found."""
     for channels in CHANNELS:
-        if _forward(network, size, channels) is not None:
+        if _forward(network, square(size), channels) is not None:
             return f"it takes {_count(channels)}, the images have 3"
     for side in sorted(SIZES, key=lambda side: abs(side - size)):
-        if _forward(network, side) is not None:
+        if _forward(network, square(side)) is not None:
             return f"tried with {size} px it fails, with {side} px it runs; name an Architecture with input_size={side}"
     for channels in CHANNELS:
         for side in SIZES:
-            if _forward(network, side, channels) is not None:
+            if _forward(network, square(side), channels) is not None:
                 return f"it takes {_count(channels)} and {side} px, the images have 3 channels"
     return ""
 
@@ -80,10 +84,10 @@ def _count(channels: int) -> str:
 
 
 @torch.no_grad()
-def _forward(network: nn.Module, side: int, channels: int = 3) -> object:
+def _forward(network: nn.Module, size: ImageSize, channels: int = 3) -> object:
     """What a network that evaluates returns for a few images; None where it raises, or gives another number of rows."""
     device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
-    images = form(network)(torch.zeros(IMAGES, channels, side, side, device=device))
+    images = form(network)(torch.zeros(IMAGES, channels, *size, device=device))
     run: Callable[[], object] = partial(network.eval(), images)
     output, verdict = attempt(run)
     if verdict.status != "ok":

@@ -15,7 +15,8 @@ from reporter.host.job import Job
 from reporter.model import LostRound, Metric, Origin, Quantity, Reading, Record, ReporterError, Verdict, absent
 from reporter.model.fields import DEFAULT_MALLOC
 from reporter.run.costs import USUAL_SPEED, Costs
-from reporter.run.ledger import blank, joined, with_loss
+from reporter.run.joined_rounds import joined, with_loss
+from reporter.run.ledger import blank
 from reporter.run.paired import interleaving
 from reporter.run.paired.imports import OPTIONS, check
 from reporter.run.paired.interleaving import Side
@@ -71,14 +72,14 @@ def run(
             costs.opening = monotonic() - start
             for job in (job for job in jobs if job.round == number):
                 begun = monotonic()
-                progress.begin(job)
+                progress.job_started(job)
                 measured = _measure(job, both, books, request, spent.get(job.architecture, 0.0))
                 if keep:
                     _save(request.folder, books, job.architecture)
                 seconds = monotonic() - begun
                 spent[job.architecture] = spent.get(job.architecture, 0.0) + seconds
                 costs.learn(job, seconds, failed=not (measured and all(reading.measured for reading in measured)))
-                progress.end(job, seconds)
+                progress.job_finished(job, seconds)
                 if measured:
                     progress.pair(job, measured)
     return books

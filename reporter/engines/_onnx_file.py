@@ -1,0 +1,70 @@
+"""Export of a model to an ONNX file, which is kept and used again for the same model."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from reporter.engines._failures import step
+from reporter.engines._outputs import flat
+
+INPUT = "images"
+
+
+@contextmanager
+def workplace(cache: str | None) -> Iterator[Path]:
+    """The folder of the cache, or a temporary one."""
+    if cache is None:
+        with TemporaryDirectory() as folder:
+            yield Path(folder)
+    else:
+        Path(cache).mkdir(parents=True, exist_ok=True)
+        yield Path(cache)
+
+
+def exported(model: Any, example: Any, cache: Path) -> tuple[Path, Callable[[Sequence[Any]], Any]]:
+    """The file of a model, and a function that restores the structure of its output from a list of tensors."""
+    module, restored = flat(model, example)
+    folder = cache / digest_of(model, example)
+    return stored("export to ONNX", folder / "model.onnx", partial(_export, module, example)), restored
+
+
+def stored(name: str, path: Path, save: Callable[[Path], Any]) -> Path:
+    """A file in a folder of its own, made where it is missing; never a part of one where this process was killed."""
+    if not path.exists():
+        path.parent.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=path.parent.parent) as partial_folder:
+            made = Path(partial_folder) / path.parent.name
+            made.mkdir()
+            step(name, partial(save, made / path.name))
+            os.replace(made, path.parent)
+    return path
+
+
+def digest_of(model: Any, example: Any, *more: Any) -> str:
+    """A digest of what an export depends on: the model with its weights, the form of the images, and torch."""
+    import torch
+
+    digest = hashlib.blake2b(digest_size=8)
+    form = (tuple(example.shape), example.dtype, torch.__version__, type(model).__qualname__)
+    digest.update(repr((form, model)).encode())
+    for name, tensor in [*model.state_dict().items(), *((str(place), each) for place, each in enumerate(more))]:
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _export(module: Any, example: Any, path: Path) -> None:
+    import torch
+
+    try:
+        with torch.no_grad():
+            torch.onnx.export(module, (example,), path, dynamo=True, verbose=False, input_names=[INPUT])
+    except torch.onnx.OnnxExporterError as error:
+        raise error.__cause__ or error from None  # its own message is advice on how to report bugs

@@ -1,0 +1,86 @@
+"""torch.compile: Inductor, with frozen weights."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sysconfig
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from reporter.engines._failures import step
+from reporter.host.captured import captured
+from reporter.model import Engine
+
+CACHE = "TORCHINDUCTOR_CACHE_DIR"
+MOST_MODELS = 256
+"""Compiled models in one process. Beyond torch's limit of 8 for one function, it would run them in eager mode."""
+
+
+def prepare(
+    model: Any, example: Any, *, precision: str = "fp32", cache: str | None = None, calibration: Any = None
+) -> Callable[[Any], Any]:
+    """Compile for one shape and for inference only: weights become constants, which oneDNN packs once."""
+    import torch
+    import torch._dynamo.config
+    import torch._inductor.config
+
+    compiled = torch.compile(model, dynamic=False)
+
+    @torch.inference_mode()
+    def call(images: Any) -> Any:
+        return compiled(images)
+
+    inductor = torch._inductor.config.patch({"freezing": True, "cpp.cxx": (compiler(),)})
+    dynamo = torch._dynamo.config.patch(recompile_limit=MOST_MODELS, fail_on_recompile_limit_hit=True)
+    folder = cache and os.path.join(cache, f"{torch.get_num_threads()}-threads")  # the code contains their number
+    with captured("torch.compile"), _own_cache(folder), inductor, dynamo:
+        step("torch.compile", lambda: [call(example) for _ in range(2)])
+    return call
+
+
+@contextmanager
+def _own_cache(folder: str | None) -> Iterator[None]:
+    """Set Inductor's cache folder, which it reads from the environment each time."""
+    before = os.environ.get(CACHE)
+    if folder is not None:
+        os.environ[CACHE] = folder
+    try:
+        yield
+    finally:
+        os.environ.pop(CACHE, None)
+        if before is not None:
+            os.environ[CACHE] = before
+
+
+def compiler() -> str:
+    """The command of a C++ compiler: $CXX, g++ or clang++; empty where there is none."""
+    for command in (os.environ.get("CXX", ""), "g++", "clang++"):
+        if command and shutil.which(shlex.split(command)[0]):
+            return command
+    return ""
+
+
+def unavailable() -> str:
+    """Inductor writes C++ code that includes the headers of Python."""
+    if not compiler():
+        return "no C++ compiler found; install g++ or clang++, or set CXX"
+    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        return "Python.h not found; install the headers of Python (on Debian and Ubuntu: python3-dev)"
+    return ""
+
+
+ENTRIES = (
+    Engine(
+        name="compile",
+        title="torch.compile (Inductor)",
+        prepare=prepare,
+        precisions=("bf16", "fp16"),
+        memory_formats=("channels_last",),
+        devices=("cpu", "cuda"),
+        unavailable=unavailable,
+    ),
+)

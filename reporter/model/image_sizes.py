@@ -1,0 +1,35 @@
+"""Image sizes as options name them: one side of a square in pixels, or height and width as in `320x256`."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from reporter.model.fields import MOST
+
+WANTED = f"it should be N or HxW in pixels, from 1 to {MOST['input_size']:,}"
+
+
+class ImageSize(NamedTuple):
+    """Height and width in pixels; its text is one number where they are equal."""
+
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        return str(self.height) if self.height == self.width else f"{self.height}x{self.width}"
+
+
+def square(side: int) -> ImageSize:
+    return ImageSize(side, side)
+
+
+def image_size(text: object) -> ImageSize:
+    """The size that `N` or `HxW` names; ValueError with what would be right."""
+    found = re.fullmatch(r"([0-9]{1,7})(?:[x×]([0-9]{1,7}))?", "" if isinstance(text, bool) else str(text).strip())
+    if not found:
+        raise ValueError(WANTED)
+    size = ImageSize(int(found[1]), int(found[2] or found[1]))
+    if not all(1 <= side <= MOST["input_size"] for side in size):
+        raise ValueError(WANTED)
+    return size

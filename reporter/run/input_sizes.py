@@ -1,0 +1,71 @@
+"""Image sizes and threads that were asked for: what they change in records, and which readings they make invalid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reporter.host.machine import usable_threads
+from reporter.model import Architecture, Metric, Reading, Record, ReporterError
+from reporter.model.image_sizes import image_size
+from reporter.model.modes import ONCE
+from reporter.model.readings import SPEEDUP
+from reporter.model.records import EAGER
+from reporter.model.settings import Conditions
+from reporter.registry.catalog import collect
+
+OF_ONE_SIZE = (
+    "torchvision_ops_gmacs", "gmacs_measured", "mult_adds_published",
+    "paper_1crop_top1_err", "paper_1crop_top5_err", "paper_10crop_top1_err", "paper_10crop_top5_err",
+    "tv_v1_acc1", "tv_v1_acc5", "tv_v2_acc1", "tv_v2_acc5", "other_weights_acc",
+)  # fmt: skip
+"""The published figures that hold for the architecture's own image size only."""
+
+
+def usable(conditions: Conditions, there: int | None = None) -> Conditions:
+    """The conditions on a machine with that many usable cores; ReporterError where more threads are asked for."""
+    most = there or usable_threads()
+    if conditions.threads and conditions.threads > most:
+        raise ReporterError(f"--threads: {conditions.threads} is too many; this machine has {most} usable cores")
+    return conditions.model_copy(update={"threads": None}) if conditions.threads == most else conditions
+
+
+def fields(architecture: Architecture, conditions: Conditions) -> dict[str, Any]:
+    """The fields of a record that depend on the image size; figures published for another size are left out."""
+    own = architecture.input_size
+    if conditions.input_size is None:
+        return {
+            "input_size": own, "input_width": None, "own_input_size": None, "published": architecture.published
+        }  # fmt: skip
+    height, width = image_size(conditions.input_size)
+    return {
+        "input_size": height,
+        "input_width": width if width != height else None,
+        "own_input_size": own,
+        "published": {key: value for key, value in architecture.published.items() if key not in OF_ONE_SIZE},
+    }
+
+
+def changed_fields(record: Record, architecture: Architecture, conditions: Conditions) -> dict[str, Any]:
+    """The same fields where the record has another image size; none where it has this one."""
+    now = fields(architecture, conditions)
+    sizes = ("input_size", "input_width", "own_input_size")
+    return {} if all(getattr(record, name) == now[name] for name in sizes) else now
+
+
+def valid(record: Record, conditions: Conditions) -> Record:
+    """The record without the readings of another image size or number of threads."""
+    metrics = {q.key: metric for metric in collect("reporter.metrics", Metric).values() for q in metric.quantities}
+    once = {each.key for each in ONCE if record.mode != EAGER or each.key not in metrics}
+
+    def is_valid(key: str, reading: Reading) -> bool:
+        metric = metrics.get(key.removeprefix(SPEEDUP))
+        if key in once:
+            wanted = conditions.of_mode()
+        elif metric:
+            wanted = conditions.of(metric, str(reading.settings.get("device", "")))
+        else:
+            return True
+        return all(reading.settings.get(name) == wanted.get(name) for name in ("input_size", "threads"))
+
+    kept = {key: reading for key, reading in record.readings.items() if is_valid(key, reading)}
+    return record if len(kept) == len(record.readings) else record.model_copy(update={"readings": kept})

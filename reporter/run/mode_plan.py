@@ -1,0 +1,80 @@
+"""Which modes of an architecture are measured, for which metrics, and in which jobs."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from reporter.model import Metric
+from reporter.model.modes import SETS, TIMED_BY_DEFAULT, parse
+from reporter.model.records import EAGER
+from reporter.registry.execution_modes import Kind, engines, obstacle, resolve
+from reporter.run.request import Request
+
+PREPARED = ".prepared"
+"""The folder in the results folder that keeps what is prepared for modes."""
+
+
+class ModeGroup(NamedTuple):
+    """Modes that are measured in turns in one worker: those of torch together, each mode of an engine alone."""
+
+    process: str
+    device: str
+    modes: tuple[str, ...]
+
+
+def kind(request: Request, device: str) -> Kind:
+    """The kind of device that a request is about, by what its machine's facts say."""
+    if device != "cpu":
+        return Kind(device, ("amp", "bf16", "fp16", "tf32"))
+    native = request.about.get("machine_facts", {}).get("native_precisions", ())
+    return Kind(device, tuple(map(str, native)))
+
+
+def groups(request: Request, device: str) -> Iterator[ModeGroup]:
+    """The modes to measure on a device, in the order in which they are measured."""
+    known = engines()
+    modes = [name for name in resolve(request.modes, kind(request, device)) if not unavailable(request, name, device)]
+    in_torch = tuple(name for name in modes if not parse(name, known).engine)
+    if in_torch:
+        yield ModeGroup(f"modes {device}", device, in_torch)
+    for name in modes:
+        if name not in in_torch:
+            yield ModeGroup(f"modes {device} {name}", device, (name,))
+
+
+def metrics(request: Request, device: str) -> dict[str, Metric]:
+    """The metrics that are measured in modes on a device: where only sets of modes are named, those that sets take."""
+    named = set(request.modes) - {EAGER, *SETS}
+    return {
+        name: metric
+        for name, metric in request.metrics.items()
+        if metric.inference and metric.device == device and (named or name in TIMED_BY_DEFAULT)
+    }
+
+
+def refused(request: Request, device: str) -> Mapping[str, str]:
+    """The modes that cannot be measured on a device, each with the reason."""
+    names = resolve(request.modes, kind(request, device))
+    reasons = {name: unavailable(request, name, device) for name in names}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def unavailable(request: Request, mode: str, device: str) -> str:
+    """Why a mode cannot be measured on a device; empty if it can."""
+    known = engines()
+    return obstacle(parse(mode, known), kind(request, device), known)
+
+
+def cache(request: Request, architecture: str) -> Path:
+    """The folder that keeps what is prepared for the modes of an architecture until the run ends."""
+    digest = hashlib.sha256(architecture.encode()).hexdigest()[:16]
+    return request.folder.absolute() / PREPARED / digest
+
+
+def clear_cache(request: Request) -> None:
+    """Removes what was prepared for modes: compiled code and exported networks may take gigabytes."""
+    shutil.rmtree(request.folder / PREPARED, ignore_errors=True)

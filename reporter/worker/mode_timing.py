@@ -1,0 +1,251 @@
+"""Measures a network in execution modes: prepares each mode, checks its outputs, and times it in turns with eager."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from functools import cached_property, partial
+from itertools import cycle
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reporter.host import machine
+from reporter.host.job import Job
+from reporter.model import FOREIGN_LOAD, Inference, Metric, Quantity, Reading, ReporterError, Verdict, absent
+from reporter.model.attempts import attempt
+from reporter.model.fields import MODES_SHARE
+from reporter.model.modes import FIRST_CALL, ONCE, OUTPUT_ERROR, PREPARE, Mode, parse, speedup
+from reporter.model.records import EAGER
+from reporter.registry.execution_modes import Kind, conditions_of, emulated, engines
+from reporter.worker import output_check, precision, timing, varied_inputs
+from reporter.worker.mode_variants import Variant, eager, in_engine, in_torch
+from reporter.worker.outputs import has_nan
+from reporter.worker.rotation import Rotation, rotate
+from reporter.worker.subject import INPUTS, Subject
+from reporter.worker.torch_state import threads
+
+Send = Callable[[dict[str, Any]], None]
+Found = Iterator[tuple[str, Reading]]
+
+
+class ModeTiming:
+    """The modes of a job: `readings` yields each with its mode; `running` is called before a mode runs first.
+
+    `preparing` and `checking` count the seconds that are spent on these and are not part of any time.
+    """
+
+    def __init__(
+        self, job: Job, metrics: Sequence[Metric], subject: Subject, running: Callable[[str], None], rotation: Rotation
+    ) -> None:
+        self.job, self.subject, self.running, self.rotation = job, subject, running, rotation
+        self.metrics = sorted(metrics, key=lambda metric: bool(metric.inference and metric.inference.batched))
+        self.modes = {name: parse(name, engines()) for name in job.modes}
+        self.lost: dict[str, Verdict] = {}
+        self.preparing = self.checking = 0.0
+        self._in_torch: dict[str, Variant] = {}
+
+    def readings(self) -> Found:
+        """The readings of all modes; one that fails is the reason for all that is left of it."""
+        first = self.job.round == 0
+        if first:
+            yield from self._once()
+        for metric in self.metrics:
+            assert metric.inference
+            yield from self._times(metric, metric.inference)
+
+    def _once(self) -> Found:
+        """Prepares every mode for one image, with its first call and the check of its outputs."""
+        own = self._attempt(EAGER, partial(self._checked, eager(self.subject.network, self.subject.form), Mode()))
+        yield from ((EAGER, reading) for reading in ([own] if own else self._absent(EAGER, [OUTPUT_ERROR])))
+        for name, mode in self.modes.items():
+            self.running(name)
+            if found := self._attempt(name, partial(self._prepared_and_checked, mode)):
+                for reading in found:
+                    yield name, reading
+            else:
+                yield from ((name, reading) for reading in self._absent(name, ONCE))
+
+    def _prepared_and_checked(self, mode: Mode) -> list[Reading]:
+        """Time of the preparation and of the first call, and the output error."""
+        image = self._images(1)
+        start = perf_counter()
+        variant = self._variant(mode, image)
+        prepared = perf_counter()
+        self._call(variant, variant.form(image), watched=True)
+        called = perf_counter()
+        self.preparing += called - start
+        once = [_once_timed(PREPARE, prepared - start), _once_timed(FIRST_CALL, called - prepared)]
+        lost = self.lost.get(EAGER)
+        found, verdict = (None, lost) if lost else attempt(partial(self._checked, variant, mode))
+        return [*once, *([found] if found else absent([OUTPUT_ERROR], verdict.status, verdict.reason or ""))]
+
+    def _checked(self, variant: Variant, mode: Mode) -> Reading:
+        start = perf_counter()
+        try:
+            check = self._reference.check(
+                partial(self._call, variant),
+                mode.precision or "fp32",
+                lambda images: variant.form(images).to(self.subject.device),
+            )
+        finally:
+            self.checking += perf_counter() - start
+        reason = f"the output error is above its limit of {check.limit:.2g}" if check.exceeds else None
+        return Reading(quantity=OUTPUT_ERROR, samples=(check.error,), detail={"limit": check.limit}, reason=reason)
+
+    @cached_property
+    def _reference(self) -> output_check.Reference:
+        classes, kept = self.subject.architecture.classes, Path(self.job.cache) / "reference.pt"
+        return output_check.Reference(self.subject.network, self._varied, classes, kept if self.job.cache else None)
+
+    @cached_property
+    def _varied(self) -> Tensor:
+        images: Tensor = varied_inputs.images(varied_inputs.COUNT, self.subject.size)
+        return images
+
+    def _times(self, metric: Metric, inference: Inference) -> Found:
+        """The times of all modes that are left, and their speedups."""
+        quantity = metric.quantities[0]
+        batch = self.subject.conditions.throughput_batch if inference.batched else 1
+        count = 1 if inference.one_thread else self.subject.threads
+        pinned = machine.one_core(self.job.round) if inference.one_thread else nullcontext()
+        machine.keep_freed_memory()
+        with threads(count), pinned:
+            variants = self._variants(batch)
+            calls = {name: self._call_of(variant, batch) for name, variant in variants.items()}
+            before = machine.load()
+            samples, verdict = attempt(partial(self._rotate, calls)) if len(calls) > 1 else ({}, Verdict("ok", None))
+            after = machine.load()
+        load = after.background_load_since(before) if before and after else None
+        for name in self.modes:
+            if name in self.lost or samples is None:
+                why = self.lost.get(name, verdict)
+                yield from (
+                    (name, each) for each in absent([quantity, speedup(quantity)], why.status, why.reason or "")
+                )
+            else:
+                for reading in pair(quantity, samples[EAGER], samples[name], batch, load):
+                    yield name, self._noted(reading, name)
+
+    def _rotate(self, calls: Mapping[str, Callable[[], object]]) -> dict[str, tuple[float, ...]]:
+        conditions = self.subject.conditions
+        with torch.inference_mode():
+            return self.rotation(
+                calls,
+                timing.timer(self.subject.place),
+                seconds=conditions.seconds * MODES_SHARE,
+                goal=conditions.goal,
+                announce=self.running,
+            )
+
+    def _variants(self, batch: int) -> dict[str, Variant]:
+        """Eager and the modes that can be prepared for a batch."""
+        images = self._images(batch)
+        found = {EAGER: eager(self.subject.network, self.subject.form)}
+        start = perf_counter()
+        for name, mode in self.modes.items():
+            if name not in self.lost:
+                self.running(name)
+                variant = self._attempt(name, partial(self._called, mode, images))
+                if variant is not None:
+                    found[name] = variant
+        self.preparing += perf_counter() - start
+        return found
+
+    def _called(self, mode: Mode, images: Tensor) -> Variant:
+        """A variant that has been called once."""
+        variant = self._variant(mode, images)
+        self._call(variant, variant.form(images), watched=True)
+        return variant
+
+    def _variant(self, mode: Mode, images: Tensor) -> Variant:
+        """A mode prepared for images like these; one without an engine is the same for all of them."""
+        engine = engines().get(mode.engine)
+        network, form = self.subject.network, self.subject.form
+        if engine:
+            cache = Path(self.job.cache) / mode.name
+            calibration = self._varied
+            return in_engine(network, mode, engine, form, images, cache=cache, calibration=calibration)
+        if mode.name not in self._in_torch:
+            self._in_torch[mode.name] = in_torch(network, mode, form, self.subject.place.name)
+        return self._in_torch[mode.name]
+
+    def _call(self, variant: Variant, images: Tensor, watched: bool = False) -> Any:
+        """What a variant returns; ReporterError where that contains NaN and is `watched`."""
+        with torch.inference_mode():
+            found = variant.run(images)
+        if watched and has_nan(found):
+            raise ReporterError("the output contains NaN")
+        return found
+
+    def _call_of(self, variant: Variant, batch: int) -> Callable[[], object]:
+        """A call on several inputs in turn, which lie ready in the variant's form."""
+        ready = cycle([variant.form(each) for each in self.subject.input(batch * INPUTS).split(batch)])
+        return lambda: variant.run(next(ready))
+
+    def _images(self, batch: int) -> Tensor:
+        return self.subject.input(batch)
+
+    def _attempt(self, name: str, work: Callable[[], Any]) -> Any:
+        """The result of some work for a mode; None where it fails, which is the reason for what is left of it."""
+        found, verdict = attempt(work)
+        if found is None:
+            self.lost[name] = verdict
+        return found
+
+    def _absent(self, name: str, quantities: Sequence[Quantity]) -> Iterator[Reading]:
+        verdict = self.lost[name]
+        return absent(quantities, verdict.status, verdict.reason or "")
+
+    def _noted(self, reading: Reading, name: str) -> Reading:
+        """With the reason where the processor has no instructions for the precision."""
+        native = machine.native_precisions() if self.subject.device.type == "cpu" else ["amp", "bf16", "fp16", "tf32"]
+        note = emulated(self.modes[name], Kind(self.subject.device.type, tuple(native)))
+        return reading.model_copy(update={"reason": note}) if note else reading
+
+
+def pair(
+    quantity: Quantity, base: Sequence[float], mode: Sequence[float], batch: int, load: float | None
+) -> tuple[Reading, Reading]:
+    """The time or rate of a mode and its speedup, from seconds per call of eager and of the mode in one round.
+
+    The samples of eager are kept with the speedup.
+    """
+    rate = quantity.unit == "1/s"
+    samples = tuple(batch / seconds for seconds in mode) if rate else tuple(mode)
+    detail: dict[str, Any] = {} if load is None else {FOREIGN_LOAD: [round(load, 3)]}
+    time = Reading(quantity=quantity, samples=samples, rounds=(len(samples),), detail=detail)
+    ratio = median(base) / median(mode)
+    kept = {"base": [list(base)], **detail}
+    return time, Reading(quantity=speedup(quantity), samples=(ratio,), rounds=(1,), detail=kept)
+
+
+def measure_modes(
+    job: Job, metrics: Mapping[str, Metric], subject: Subject, send: Send, rotation: Rotation = rotate
+) -> dict[str, float]:
+    """Sends the readings of all modes of a job; gives the seconds spent on preparing and checking them."""
+    if job.round == 0:
+        varied_inputs.calibrate(subject.network, varied_inputs.images(varied_inputs.COUNT, subject.size))
+    named = {name: metrics[name] for name in job.metrics}
+    made = ModeTiming(job, list(named.values()), subject, lambda mode: send({"running": mode}), rotation)
+    settings = {
+        quantity.key: subject.conditions.of(metric, subject.place.name)
+        for metric in named.values()
+        for quantity in (*metric.quantities, *map(speedup, metric.quantities))
+    }
+    for mode, reading in made.readings():
+        precision.check()
+        own = settings.get(reading.quantity.key, subject.conditions.of_mode()) | (
+            conditions_of(mode) if mode != EAGER else {}
+        )
+        send({"reading": reading.model_copy(update={"settings": own}).model_dump(mode="json"), "mode": mode})
+    return {"preparing": made.preparing, "checking": made.checking}
+
+
+def _once_timed(quantity: Quantity, seconds: float) -> Reading:
+    """A duration that is measured once."""
+    return Reading(quantity=quantity, samples=(seconds,))

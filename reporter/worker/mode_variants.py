@@ -1,0 +1,109 @@
+"""A network prepared for execution modes: converted by torch, or by an engine."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reporter.model import Engine, UnsupportedError
+from reporter.model.attempts import attempt
+from reporter.model.modes import CHANNELS_LAST, Mode
+from reporter.worker import precision
+from reporter.worker.input_format import Form
+
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+AMP = {"cpu": torch.bfloat16, "cuda": torch.float16}
+"""The data type of autocast on each kind of device, torch's default there."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A prepared network: `run` takes images of the `form` and returns what the network returns."""
+
+    run: Callable[[Tensor], Any]
+    form: Form
+
+
+def eager(network: nn.Module, form: Form) -> Variant:
+    """The network as it is."""
+    return Variant(network, form)
+
+
+def converted(network: nn.Module, mode: Mode, form: Form) -> tuple[nn.Module, Form]:
+    """A copy of the network in the precision and memory format of a mode, and the form of its images.
+
+    `amp` and `tf32` leave the weights as they are.
+    """
+    dtype = DTYPES.get(mode.precision, form.dtype)
+    layout = torch.channels_last if mode.memory_format == CHANNELS_LAST else form.memory_format
+    with torch.inference_mode(False):
+        made = copy.deepcopy(network).to(dtype=dtype) if dtype != form.dtype else copy.deepcopy(network)
+        if mode.memory_format == CHANNELS_LAST:
+            made = made.to(memory_format=torch.channels_last)
+    return made, Form(dtype, layout)
+
+
+def in_torch(network: nn.Module, mode: Mode, form: Form, device: str) -> Variant:
+    """A mode without an engine."""
+    made, images = converted(network, mode, form)
+    around = _context(mode.precision, device)
+    if around is None:
+        return Variant(made, images)
+
+    def run(image: Tensor) -> Any:
+        with around():
+            return made(image)
+
+    return Variant(run, images)
+
+
+def in_engine(
+    network: nn.Module, mode: Mode, engine: Engine, form: Form, images: Tensor, *, cache: Path, calibration: Tensor
+) -> Variant:
+    """A mode of an engine, prepared for images like those given; UnsupportedError where the engine cannot run it."""
+    own = Mode(mode.memory_format, "" if mode.precision in engine.converts else mode.precision)
+    made, its = converted(network, own, form)
+    cache.mkdir(parents=True, exist_ok=True)
+    precise = mode.precision or "fp32"
+    found, verdict = attempt(
+        partial(engine.prepare, made, its(images), precision=precise, cache=str(cache), calibration=its(calibration))
+    )
+    if found is None:
+        if verdict.status == "oom":
+            raise MemoryError(verdict.reason)
+        named = "" if verdict.status == "unsupported" else f"{engine.title} cannot run it: "
+        raise UnsupportedError(f"{named}{verdict.reason}")
+    return Variant(found, its)
+
+
+def _context(name: str, device: str) -> Callable[[], AbstractContextManager[Any]] | None:
+    """What surrounds each call of a precision that is a state of torch; None for the others."""
+    kind = device.partition(":")[0]
+    if name == "amp":
+        return partial(torch.autocast, kind, AMP.get(kind, torch.bfloat16))
+    return tf32 if name == "tf32" else None
+
+
+@contextmanager
+def tf32() -> Iterator[None]:
+    """TF32 in matrix multiplications and convolutions of CUDA for a while."""
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    torch.backends.cudnn.conv.fp32_precision = "tf32"  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.fp32_precision = precision.FP32
+        torch.backends.cudnn.conv.fp32_precision = precision.FP32  # type: ignore[attr-defined]
+
+
+def without_gradients() -> AbstractContextManager[Any]:
+    """Inference mode, for every call of a variant."""
+    return torch.inference_mode()

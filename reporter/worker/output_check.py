@@ -1,0 +1,184 @@
+"""The check of a mode's outputs: their error against a float64 run, and the error that a precision explains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from reporter.host.machine import usable_threads
+from reporter.model import ReporterError, UnsupportedError
+from reporter.model.attempts import attempt
+from reporter.worker import outputs
+from reporter.worker.rounding import PRECISIONS, Rounded, round_weights
+from reporter.worker.torch_state import threads
+from reporter.worker.varied_inputs import LEAST_VARIATION, variation
+
+FACTOR = 4.0
+"""How many times the error of the rounded run a mode may have: it sums in another order and rounds at other places."""
+CONSTANT = 0.9
+"""No limit is above this share of the least error that a constant output can have, however coarse the precision is."""
+
+Call = Callable[[Tensor], Any]
+
+
+class Check(NamedTuple):
+    """The output error of a mode, the largest error that its precision explains, and whether it is larger."""
+
+    error: float
+    limit: float
+    exceeds: bool
+
+
+class Reference:
+    """The float64 scores of a model for some images, and how far scores of a lower precision may differ from them.
+
+    Neither depends on the output of any mode. `network` must not change as long as limits are asked for: each one is
+    computed on first use from a copy, and at most one copy exists at a time. Images are run one at a time, as modes
+    are, because the scores of some models depend on the rest of the batch. What was computed is kept in the file `kept`
+    where one is named, for other processes with the same weights and images.
+    """
+
+    def __init__(
+        self, network: nn.Module, images: Tensor, classes: int | None = None, kept: Path | None = None
+    ) -> None:
+        self.network = network
+        self.images = images.detach().to("cpu", torch.float32, memory_format=torch.contiguous_format)
+        self.classes = classes or None
+        self._kept, self._identity = kept, _identity(network, self.images)
+        found = self._restored()
+        self._limits: dict[str, float] = found.get("limits", {})
+        self.scores: Tensor = found["scores"] if found else self._run(torch.float64, len(images))
+        self.variation = variation(self.scores)
+        self._keep()
+
+    def limit(self, precision: str) -> float:
+        """`FACTOR` times the error of a run with weights and the outputs of operators rounded to a precision.
+
+        At most `CONSTANT` of the least error of a constant output: a mode that ignores its input always exceeds it.
+        """
+        if precision not in self._limits:
+            rounded = self._rounded_error(precision)
+            self._limits[precision] = min(FACTOR * rounded, CONSTANT * constant_error(self.scores))
+            self._keep()
+        return self._limits[precision]
+
+    def check(self, call: Call, precision: str, form: Callable[[Tensor], Tensor] | None = None) -> Check:
+        """Run a mode on the images, each in the form that it takes, and compare its scores with these.
+
+        Raises UnsupportedError where the scores hardly vary over the images: a wrong mode could not be recognized.
+        """
+        self.require_variation()
+        limit = self.limit(precision)
+        found = error(run(call, self.images, form, self.classes), self.scores)
+        return Check(found, limit, found > limit)
+
+    def require_variation(self) -> None:
+        """UnsupportedError where the scores vary too little over the images for an error to mean anything."""
+        if not self.scores.isfinite().all():
+            raise UnsupportedError("the model returns NaN or infinity in float64: outputs cannot be compared")
+        if self.variation < LEAST_VARIATION:
+            raise UnsupportedError(
+                f"the scores hardly depend on the input (their standard deviation between images is "
+                f"{self.variation:.1g} of their range, less than {LEAST_VARIATION:g}): outputs cannot be compared"
+            )
+
+    def _restored(self) -> dict[str, Any]:
+        """What the file has for the same weights and images; empty if there is none."""
+        if self._kept is None or not self._kept.exists():
+            return {}
+        found: dict[str, Any] = torch.load(self._kept, weights_only=True)
+        return found if found["identity"] == self._identity else {}
+
+    def _keep(self) -> None:
+        if self._kept is not None:
+            self._kept.parent.mkdir(parents=True, exist_ok=True)
+            content = {"identity": self._identity, "scores": self.scores, "limits": self._limits}
+            torch.save(content, self._kept)
+
+    def _rounded_error(self, precision: str) -> float:
+        rounding = PRECISIONS[precision]
+        count = len(self.images)
+        if rounding.scores:
+            count = min(count, math.ceil(rounding.scores / self.scores.shape[1]))
+        rounded = self._run(rounding.dtype, count, rounding)
+        if not rounded.isfinite().all():
+            raise UnsupportedError(f"the model overflows in {precision}: there is no limit for its output error")
+        return error(rounded, self.scores[:count], extent(self.scores))
+
+    def _run(self, dtype: torch.dtype, count: int, rounding: Rounded | None = None) -> Tensor:
+        """The scores of a copy of the model on the CPU in that data type, rounded where a rounding is given."""
+        found, verdict = attempt(partial(self._copied_and_run, dtype, count, rounding))
+        if found is not None:
+            return found
+        if verdict.status == "oom":
+            raise MemoryError(verdict.reason)
+        name = str(dtype).removeprefix("torch.")
+        reason = f"the model does not run in {name} on the CPU ({verdict.reason}): its outputs cannot be checked"
+        raise UnsupportedError(str(verdict.reason) if verdict.status == "unsupported" else reason)
+
+    def _copied_and_run(self, dtype: torch.dtype, count: int, rounding: Rounded | None) -> Tensor:
+        with torch.inference_mode(False), torch.no_grad(), threads(usable_threads()):
+            copy = deepcopy(self.network).eval().to("cpu", dtype)
+            inputs = self.images[:count].to(dtype)
+            if rounding is None:
+                return run(copy, inputs, classes=self.classes)
+            round_weights(copy, rounding)
+            with rounding.operators():
+                return run(copy, rounding.image(inputs), classes=self.classes)
+
+
+def run(
+    call: Call, images: Tensor, form: Callable[[Tensor], Tensor] | None = None, classes: int | None = None
+) -> Tensor:
+    """The scores, N x classes in float64, of a callable that is given one image at a time."""
+    batches: Iterable[Tensor] = (form(image) if form else image for image in images.split(1))
+    with torch.no_grad():
+        found = [outputs.scores(call(batch), classes).detach().to("cpu", torch.float64, copy=True) for batch in batches]
+    shapes = {_shape(scores): None for scores in found}
+    if len(shapes) > 1:
+        raise ReporterError(f"the outputs differ in shape between images: {', '.join(shapes)}")
+    return torch.cat(found)
+
+
+def _identity(network: nn.Module, images: Tensor) -> list[float]:
+    """What distinguishes weights and images: their sums, and those of their absolute values."""
+    floating = [tensor.detach() for tensor in network.state_dict().values() if tensor.is_floating_point()]
+    return [
+        float(total)
+        for tensors in (floating, [images])
+        for total in (sum(each.double().sum() for each in tensors), sum(each.double().abs().sum() for each in tensors))
+    ]
+
+
+def extent(scores: Tensor) -> float:
+    """The range of scores: the largest minus the smallest."""
+    return float(scores.max() - scores.min())
+
+
+def constant_error(scores: Tensor) -> float:
+    """The least error against these scores that an output can have which is the same for all inputs."""
+    return float((scores.amax(0) - scores.amin(0)).max()) / 2 / extent(scores)
+
+
+def error(scores: Tensor, reference: Tensor, over: float | None = None) -> float:
+    """The largest absolute difference from the reference scores, divided by their range or by `over`."""
+    if scores.shape != reference.shape:
+        raise ReporterError(f"the outputs have the shape {_shape(scores)}, those of the model {_shape(reference)}")
+    scores = scores.double()
+    if not scores.isfinite().all():
+        raise ReporterError("the outputs contain NaN" if scores.isnan().any() else "the outputs contain infinity")
+    over = extent(reference) if over is None else over
+    if not over > 0:
+        raise UnsupportedError("all scores of the model are equal: outputs cannot be compared")
+    return float((scores - reference).abs().max()) / over
+
+
+def _shape(tensor: Tensor) -> str:
+    return " x ".join(map(str, tensor.shape))

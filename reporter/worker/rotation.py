@@ -1,0 +1,57 @@
+"""Timing several variants of one network in turns: blocks of calls, so that a drift of the machine is shared.
+
+In turns call by call, the faster variant would pay for the caches that the others fill: a block's first call is not
+counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Protocol
+
+from reporter.worker.timing import WINDOW_SECONDS, Call, Timer, is_precise, warm_up
+
+FEWEST_PASSES = 2
+"""Every variant gets at least so many blocks."""
+MOST_CALLS = 25
+"""Of one block."""
+Announce = Callable[[str], None]
+
+
+class Rotation(Protocol):
+    def __call__(
+        self, calls: Mapping[str, Call], timer: Timer, *, seconds: float, goal: float, announce: Announce
+    ) -> dict[str, tuple[float, ...]]:
+        """Seconds per call of each variant, measured in turns."""
+
+
+def rotate(
+    calls: Mapping[str, Call], timer: Timer, *, seconds: float, goal: float, announce: Announce
+) -> dict[str, tuple[float, ...]]:
+    """Seconds per call of each variant once it is warm, in blocks in turns.
+
+    Each variant is sampled for `seconds`, shorter where the interval of every one spans less than `goal` of its median.
+    `announce` is called with the name of a variant before it runs for the first time.
+    """
+    counts = {}
+    for name, call in calls.items():
+        announce(name)
+        counts[name] = max(1, min(MOST_CALLS, round(WINDOW_SECONDS / warm_up(call, timer, seconds))))
+    samples: dict[str, list[float]] = {name: [] for name in calls}
+    end, passes = perf_counter() + seconds * len(calls), 0
+    while passes < FEWEST_PASSES or (perf_counter() < end and not _are_precise(samples, goal)):
+        for name in _in_order(list(calls), passes):
+            samples[name] += timer(calls[name], counts[name] + 1)[1:]
+        passes += 1
+    return {name: tuple(each) for name, each in samples.items()}
+
+
+def _in_order(names: list[str], passes: int) -> list[str]:
+    """Each pass begins with another variant, so that none is always measured after the same one."""
+    first = passes % len(names)
+    return names[first:] + names[:first]
+
+
+def _are_precise(samples: Mapping[str, list[float]], goal: float) -> bool:
+    return all(is_precise(each, goal) for each in samples.values())

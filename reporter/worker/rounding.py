@@ -1,0 +1,157 @@
+"""Rounding of the weights of a model and of the outputs of its operators to a lower precision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+Round = Callable[[Tensor], Tensor]
+ATEN = torch.ops.aten
+LAYERS = {ATEN.convolution: 0, ATEN.linear: 0, ATEN.mm: 0, ATEN.bmm: 0, ATEN.addmm: 1, ATEN.baddbmm: 1}
+"""The operators of convolutional and linear layers, with the place of their input among the arguments."""
+MEANS = (ATEN.mean, ATEN._adaptive_avg_pool2d)
+"""Operators whose outputs are sums of as many inputs as there are to each output."""
+UNIT_ROUNDOFF = 2.0**-24
+"""Largest relative error of rounding to fp32."""
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """How a model is run whose weights and outputs have a precision.
+
+    Between the roundings it computes in `dtype`: in float32 for precisions of at most 11 significant bits, whose errors
+    are several thousand times those of float32, and in float64 for fp32. `scores` is the number of scores
+    that suffice for its error; None where it is taken from all images.
+    """
+
+    image: Round
+    weight: Round
+    """Rounds a parameter of two or more dimensions."""
+    other: Round | None = None
+    """Rounds other parameters and buffers; None where they keep their precision."""
+    layers_only: bool = False
+    """Whether outputs of other operators than those of layers keep their precision."""
+    sums: bool = False
+    """Whether the sums in layers are rounded after each addition, too; other precisions are summed in fp32."""
+    dtype: torch.dtype = torch.float32
+    scores: int | None = None
+
+    def operators(self) -> Operators:
+        """A context in which the outputs of operators are rounded."""
+        return Operators(self)
+
+
+class Operators(TorchDispatchMode):
+    """Rounds the output of each operator in place, that of functions and of modules alike."""
+
+    def __init__(self, rounding: Rounded) -> None:
+        super().__init__()
+        self.rounding = rounding
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: otherwise torch imports its compiler, which takes longer than the checks of small models."""
+        return False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        output = func(*args, **(kwargs or {}))
+        if func.is_view or (self.rounding.layers_only and func.overloadpacket not in LAYERS):
+            return output
+        for tensor in tree_leaves(output):
+            if isinstance(tensor, Tensor) and tensor.dtype is self.rounding.dtype:
+                if self.rounding.sums:
+                    round_sums(tensor, summands(func.overloadpacket, args, tensor))
+                tensor.copy_(self.rounding.image(tensor))
+        return output
+
+
+def summands(operator: Any, args: tuple[Any, ...], output: Tensor) -> int:
+    """How many terms each element of the output of an operator is the sum of; 0 for one that does not sum."""
+    if operator is ATEN.convolution:
+        return int(args[1][0].numel())
+    if operator in MEANS:
+        return int(args[0].numel()) // max(1, output.numel())
+    return int(args[LAYERS[operator]].shape[-1]) if operator in LAYERS else 0
+
+
+def round_sums(tensor: Tensor, count: int) -> None:
+    """Give sums of `count` terms the error of fp32 sums that are rounded after each addition, in place.
+
+    The partial sums of terms with independent signs grow with the square root of their number. Rounding each to fp32
+    with the unit roundoff u gives the sum a standard error of u sqrt(count / 6) times the root mean square of all sums,
+    which is that of rounding it to multiples of u sqrt(2 count) times the root mean square. For terms of one sign the
+    factor is nearly the same, sqrt(count) / 3.
+    """
+    step = UNIT_ROUNDOFF * math.sqrt(2 * count) * float(tensor.square().mean().sqrt())
+    if step > 0:
+        tensor.div_(step).round_().mul_(step)
+
+
+def round_weights(network: nn.Module, rounding: Rounded) -> None:
+    """Round the parameters and the buffers of a model in place."""
+    for name, tensor in (*network.named_parameters(), *network.named_buffers()):
+        layer = tensor.dim() > 1 and "weight" in name.rpartition(".")[2]
+        rounds = rounding.weight if layer else rounding.other
+        if rounds and tensor.is_floating_point():
+            tensor.data.copy_(rounds(tensor.data))
+
+
+def through(dtype: torch.dtype) -> Round:
+    """Rounds to the values of a data type."""
+    return lambda tensor: tensor.to(dtype).to(tensor.dtype)
+
+
+def ten_bits(tensor: Tensor) -> Tensor:
+    """Rounds float32 to a mantissa of 10 bits, to nearest, ties to even, as TF32 has it."""
+    bits = tensor.contiguous().view(torch.int32)
+    even = (bits >> 13) & 1
+    return ((bits + 0xFFF + even) & ~0x1FFF).view(torch.float32)
+
+
+def affine(tensor: Tensor) -> Tensor:
+    """Rounds to 256 levels between the smallest and the largest value of the tensor, 0 being one of them.
+
+    An engine has the range of all calibration images instead. The largest error is that of the images with the widest
+    range, for which both are equal.
+    """
+    low, high = min(0.0, float(tensor.min())), max(0.0, float(tensor.max()))
+    step = (high - low) / 255 or 1.0
+    zero = round(-low / step)
+    return ((tensor / step).round() + zero).clamp(0, 255).sub(zero).mul(step)
+
+
+def symmetric(weight: Tensor) -> Tensor:
+    """Rounds each output channel of a weight to 255 levels around 0."""
+    step = weight.abs().amax(tuple(range(1, weight.dim())), keepdim=True) / 127
+    return (weight / step.clamp(min=torch.finfo(weight.dtype).tiny)).round() * step
+
+
+SCORES = 2000
+"""Scores from which the error of fp32 is taken, two images with 1000 classes: its run in float64 is the most expensive.
+
+The largest of 2000 normally distributed errors is 0.92 of the largest of 8000.
+"""
+
+
+def _floating(dtype: torch.dtype) -> Rounded:
+    return Rounded(through(dtype), through(dtype), through(dtype))
+
+
+PRECISIONS = {
+    "fp32": Rounded(*3 * (through(torch.float32),), sums=True, dtype=torch.float64, scores=SCORES),
+    "tf32": Rounded(ten_bits, ten_bits, ten_bits),
+    "bf16": _floating(torch.bfloat16),
+    "amp": _floating(torch.bfloat16),
+    "fp16": _floating(torch.float16),
+    "int8": Rounded(affine, symmetric, layers_only=True),
+}
+"""Precisions of modes."""

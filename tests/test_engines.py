@@ -1,0 +1,485 @@
+"""Engines: outputs, threads, caches and reasons, on real small networks; and `reporter list --modes`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import torch
+from commands import ROOT, call, run
+from test_plugins import install, path
+from torch import Tensor, nn
+
+from reporter.engines import compile as inductor
+from reporter.engines import onnxruntime, openvino
+from reporter.engines._calibration import batches
+from reporter.host import machine
+from reporter.model import Engine, extensions
+from reporter.model.attempts import attempt
+from reporter.model.modes import parse
+from reporter.model.readings import UnsupportedError
+from reporter.registry import execution_modes
+
+ENGINES = execution_modes.engines()
+CONVERTED = ("torchscript", "onnxruntime", "openvino")
+"""Engines that record the whole network; compile leaves to Python what it cannot."""
+OWN_THREADS = {"onnxruntime": onnxruntime, "openvino": openvino}
+SHARED = TemporaryDirectory(prefix="engines-")
+IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+
+
+class Tiny(nn.Module):
+    """Its output varies with the input: batch norm has the statistics of such images, and the scores are scaled."""
+
+    def __init__(self, width: int = 16, seed: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.body = nn.Sequential(nn.Conv2d(3, width, 3), nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, 32, 3, 2))
+        self.head = nn.Linear(32, 10)
+        with torch.no_grad():
+            self.body[1].momentum = None
+            self.train()(IMAGES)
+            self.head.weight.mul_(20)
+        self.eval()
+
+    def forward(self, images: Tensor) -> Any:
+        return self.head(self.body(images).relu().amax((2, 3)))
+
+
+class Several(Tiny):
+    """Returns a dictionary with tuples, one tensor twice, and None."""
+
+    def forward(self, images: Tensor) -> Any:
+        features = self.body(images).relu().amax((2, 3))
+        scores = self.head(features)
+        return {"scores": scores, "more": (features, [scores, None]), "best": scores.argmax(1)}
+
+
+class DataDependent(Tiny):
+    def forward(self, images: Tensor) -> Any:
+        scores = self.head(self.body(images).amax((2, 3)))
+        return scores if scores[0, 0] > 0 else -2 * scores
+
+
+class ShapeDependent(Tiny):
+    def forward(self, images: Tensor) -> Any:
+        if images.shape[2] != 32:
+            raise ValueError(images.shape)
+        return super().forward(images) * int(images.shape[3] / 2)
+
+
+class Opaque(Tiny):
+    def forward(self, images: Tensor) -> Any:
+        return object()
+
+
+def eager(model: nn.Module, images: Tensor) -> Any:
+    with torch.inference_mode():
+        return model(images)
+
+
+def prepared(name: str, model: nn.Module, images: Tensor = IMAGES, **more: Any) -> Callable[[Tensor], Any]:
+    """Prepared by an engine, in a folder that is kept between tests, so that each model is exported once."""
+    return ENGINES[name].prepare(model, images, **{"cache": SHARED.name} | more)
+
+
+def error(found: Tensor, expected: Tensor) -> float:
+    """The largest difference as a share of the range of the expected scores."""
+    return float((found.float() - expected).abs().max() / (expected.max() - expected.min()))
+
+
+def written(folder: Path) -> dict[Path, int]:
+    """The files of a folder with the times at which they were written."""
+    return {each: each.stat().st_mtime_ns for each in folder.rglob("*") if each.is_file() and "lock" not in each.name}
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_engine_returns_what_the_model_returns(name: str, tmp_path: Path) -> None:
+    """For other images, too; later calls leave earlier results as they are, and the model is not changed."""
+    model = Several()
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    text, modules = str(model), [(key, module.training) for key, module in model.named_modules()]
+    call_it = prepared(name, model, cache=str(tmp_path))
+    found, kept = call_it(IMAGES), None
+    kept = found["scores"].clone()
+    for images in (IMAGES, IMAGES.flip(3) * 2, IMAGES[[1, 0]] + 1):
+        expected, answer = eager(model, images), call_it(images)
+        assert list(answer) == list(expected)
+        assert isinstance(answer["more"], tuple)
+        assert answer["more"][1][1] is None
+        assert error(answer["scores"], expected["scores"]) < 1e-5
+        assert error(answer["more"][0], expected["more"][0]) < 1e-5
+        assert torch.equal(answer["more"][1][0], answer["scores"])
+        assert torch.equal(answer["best"], expected["best"])
+    assert error(call_it(IMAGES + 1)["scores"], kept) > 0.01
+    assert torch.equal(found["scores"], kept)
+    assert (str(model), [(key, module.training) for key, module in model.named_modules()]) == (text, modules)
+    assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
+    assert not any(tensor.is_inference() for tensor in model.state_dict().values())
+    assert list(tmp_path.iterdir()) or name == "torchscript"
+
+
+@pytest.mark.parametrize("name", CONVERTED)
+def test_models_of_one_class_do_not_share_weights(name: str, tmp_path: Path) -> None:
+    first, second = Tiny(seed=1), Tiny(seed=2)
+    calls = [prepared(name, model, cache=str(tmp_path)) for model in (first, second)]
+    for model, call_it in zip((first, second), calls, strict=True):
+        assert error(call_it(IMAGES), eager(model, IMAGES)) < 1e-5
+
+
+@pytest.mark.slow
+def test_more_models_of_one_class_are_compiled_than_torch_allows_by_default() -> None:
+    """Beyond 8 for one function it runs them in eager mode without an error."""
+    from torch._dynamo.utils import counters
+
+    models = [Tiny(seed=seed) for seed in range(11)]
+    before = counters["stats"]["unique_graphs"]
+    calls = [prepared("compile", model) for model in models]
+    assert counters["stats"]["unique_graphs"] == before + len(models)
+    for model, call_it in zip(models, calls, strict=True):
+        assert error(call_it(IMAGES), eager(model, IMAGES)) < 1e-5
+        with torch.no_grad():
+            call_it(IMAGES)
+    assert counters["stats"]["unique_graphs"] == before + len(models), "no call compiles"
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_a_second_preparation_uses_the_files_of_the_first(name: str, tmp_path: Path) -> None:
+    model = Tiny()
+    prepared(name, model, cache=str(tmp_path))
+    before = written(tmp_path)
+    assert before
+    call_it = prepared(name, model, cache=str(tmp_path))
+    assert {file: when for file, when in written(tmp_path).items() if file.suffix in (".onnx", ".data", ".blob")} == {
+        file: when for file, when in before.items() if file.suffix in (".onnx", ".data", ".blob")
+    }
+    assert error(call_it(IMAGES), eager(model, IMAGES)) < 1e-5
+    with torch.no_grad():
+        model.head.bias.add_(1)
+    call_it = prepared(name, model, cache=str(tmp_path))
+    assert error(call_it(IMAGES), eager(model, IMAGES)) < 1e-5, "other weights are exported again"
+    assert len([file for file in written(tmp_path) if file.suffix == ".onnx"]) == 2
+    assert not [folder for folder in tmp_path.iterdir() if not list(folder.iterdir())]
+
+
+@pytest.mark.slow
+def test_a_second_compilation_in_another_process_uses_the_cache(tmp_path: Path) -> None:
+    code = "from test_engines import *; prepared('compile', Tiny(), cache=sys.argv[1])"
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+    found = []
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env=environment, cwd=ROOT)
+        found.append({file: when for file, when in written(tmp_path).items() if file.suffix == ".so"})
+    assert found[0]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("name", CONVERTED)
+def test_control_flow_that_depends_on_values_is_a_reason_in_one_line(name: str) -> None:
+    found, verdict = attempt(lambda: prepared(name, DataDependent()))
+    assert found is None
+    assert verdict.status == "unsupported"
+    assert verdict.reason
+    assert "Traceback" not in verdict.reason
+    assert len(verdict.reason.splitlines()) == 1
+    assert "failed: " in verdict.reason
+
+
+@pytest.mark.parametrize("name", CONVERTED)
+def test_control_flow_that_depends_on_shapes_is_recorded(name: str) -> None:
+    model = ShapeDependent()
+    assert error(prepared(name, model)(IMAGES + 1), eager(model, IMAGES + 1)) < 1e-5
+
+
+@pytest.mark.slow
+def test_compile_leaves_control_flow_that_depends_on_values_to_python() -> None:
+    model = DataDependent()
+    call_it = prepared("compile", model)
+    several = [IMAGES * scale + shift for scale in (-1, 1) for shift in (-3, 0, 3)]
+    for images in several:
+        assert error(call_it(images), eager(model, images)) < 1e-5
+    raw = [model.head(model.body(images).amax((2, 3)))[0, 0] > 0 for images in several]
+    assert len({bool(each) for each in raw}) == 2, "both branches are taken"
+
+
+@pytest.mark.parametrize("name", CONVERTED)
+def test_an_output_without_tensors_is_a_reason(name: str) -> None:
+    with pytest.raises(UnsupportedError, match="the model returns object"):
+        prepared(name, Opaque())
+
+
+def test_a_failure_of_the_compiler_is_a_reason_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "c++"
+    broken.write_text("#!/bin/sh\necho 'error: no space left' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("CXX", str(broken))
+    found, verdict = attempt(lambda: prepared("compile", Tiny(width=17), cache=str(tmp_path / "cache")))
+    assert found is None
+    assert verdict.reason
+    assert verdict.reason.startswith("torch.compile failed: ")
+    assert len(verdict.reason.splitlines()) == 1
+
+
+def test_without_a_compiler_or_the_headers_of_python_compile_is_not_available(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert inductor.unavailable() == ""
+    monkeypatch.setattr(inductor.sysconfig, "get_path", lambda name: "/nowhere")
+    assert "python3-dev" in ENGINES["compile"].missing
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("CXX", "nothing")
+    assert "install g++ or clang++" in ENGINES["compile"].missing
+
+
+def bound_by_threads(name: str, threads: int) -> Callable[[], Any]:
+    torch.set_num_threads(threads)
+    model, images = Tiny(width=64), torch.randn(4, 3, 64, 64)
+    call_it = prepared(name, model, images)
+    return lambda: call_it(images)
+
+
+def cpu_while_idle(work: Callable[[], Any]) -> float:
+    """Processor seconds of this process in 0.3 s after calls, the least of five times: other threads may end in one."""
+    found = []
+    for _ in range(5):
+        for _ in range(5):
+            work()
+        before = time.process_time()
+        time.sleep(0.3)
+        found.append(time.process_time() - before)
+    return min(found)
+
+
+def cpu_per_second(work: Callable[[], Any], seconds: float = 0.5) -> float:
+    """Processor seconds of this process for each second of calls."""
+    before, start = time.process_time(), time.perf_counter()
+    while time.perf_counter() < start + seconds:
+        work()
+    return (time.process_time() - before) / (time.perf_counter() - start)
+
+
+def busy_threads(work: Callable[[], Any], seconds: float = 1.0) -> int:
+    """How many threads of this process take processor time while it calls, of those that take a tenth of it or more."""
+
+    def ticks() -> dict[str, int]:
+        stats = {task.name: (task / "stat").read_text().rpartition(")")[2].split() for task in tasks.iterdir()}
+        return {task: int(fields[11]) + int(fields[12]) for task, fields in stats.items()}
+
+    tasks, start, before = Path("/proc/self/task"), time.perf_counter(), {}
+    before = ticks()
+    while time.perf_counter() < start + seconds:
+        work()
+    spent = {task: count - before.get(task, 0) for task, count in ticks().items()}
+    return sum(count > 0.1 * sum(spent.values()) for count in spent.values())
+
+
+@pytest.mark.parametrize("name", CONVERTED)
+def test_an_engine_has_as_many_threads_as_torch(name: str) -> None:
+    """Those of torch for TorchScript; with one thread, what runs is the caller's, which may be bound to a processor."""
+    work = bound_by_threads(name, 1)
+    assert cpu_per_second(work) < 1.15
+    assert busy_threads(work) == 1
+    assert busy_threads(bound_by_threads(name, 2)) == 2
+
+
+@pytest.mark.parametrize("name", OWN_THREADS)
+def test_threads_do_not_spin_after_a_call(name: str) -> None:
+    assert cpu_while_idle(bound_by_threads(name, 2)) < 0.01
+
+
+def test_threads_that_are_allowed_to_spin_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = onnxruntime._options
+
+    def spinning() -> Any:
+        made = options()
+        made.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        return made
+
+    monkeypatch.setattr(onnxruntime, "_options", spinning)
+    assert cpu_while_idle(bound_by_threads("onnxruntime", 2)) > 0.015
+
+
+def test_openvino_computes_in_the_precision_of_the_mode() -> None:
+    """By default it takes the lowest one that the processor has instructions for."""
+    model = Tiny(width=64)
+    assert error(prepared("openvino", model)(IMAGES), eager(model, IMAGES)) < 1e-5
+    if "bf16" in machine.native_precisions():
+        assert 1e-4 < error(prepared("openvino", model, precision="bf16")(IMAGES), eager(model, IMAGES)) < 0.05
+    else:
+        with pytest.raises(UnsupportedError, match="instead of bf16"):
+            prepared("openvino", model, precision="bf16")
+
+
+@pytest.mark.parametrize(("name", "sign"), [("onnxruntime", b"QuantizeLinear"), ("openvino", b"FakeQuantize")])
+def test_int8_is_made_by_the_quantizer_of_the_engine(name: str, sign: bytes, tmp_path: Path) -> None:
+    """With the images that are given, or drawn ones; the ranges of other images give another file."""
+    if lacking := ENGINES[name].lacks("int8"):
+        pytest.skip(lacking)
+    model = Tiny()
+    for given in (None, torch.cat([IMAGES, IMAGES.flip(2), IMAGES * 0.5])):
+        folder = tmp_path / str(given is None)
+        call_it = prepared(name, model, precision="int8", cache=str(folder), calibration=given)
+        assert 1e-4 < error(call_it(IMAGES), eager(model, IMAGES)) < 0.1
+        assert error(call_it(IMAGES + 1), call_it(IMAGES)) > 0.01
+        (made,) = folder.glob("*int8*/model.[ox]*")
+        assert sign in made.read_bytes()
+    before = written(tmp_path)
+    prepared(name, model, precision="int8", cache=str(tmp_path / "True"))
+    assert [file for file in written(tmp_path) if "int8" in str(file)] == [
+        file for file in before if "int8" in str(file)
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_calibration_images_are_like_the_example(count: int) -> None:
+    example = 5 + 3 * torch.randn(count, 3, 32, 40)
+    several = batches(example)
+    assert all(each.shape == example.shape and each.dtype == example.dtype for each in several)
+    assert 16 <= sum(map(len, several)) <= 34
+    together = torch.cat(several)
+    assert abs(float(together.mean() - example.mean())) < 0.1
+    assert abs(float(together.std() / example.std()) - 1) < 0.01
+    assert all(torch.equal(one, other) for one, other in zip(several, batches(example), strict=True))
+    assert len({float(each.sum()) for each in together}) == len(together)
+
+
+@pytest.mark.parametrize(
+    ("name", "channels_last"),
+    [("torchscript", False), ("torchscript", True), pytest.param("compile", True, marks=pytest.mark.slow)],
+)
+def test_torch_engines_take_bf16_and_channels_last(name: str, channels_last: bool) -> None:
+    model, layout = Tiny(), torch.channels_last if channels_last else torch.contiguous_format
+    expected = eager(model, IMAGES)
+    images = IMAGES.bfloat16().to(memory_format=layout)
+    found = prepared(name, model.bfloat16().to(memory_format=layout), images, precision="bf16")(images)
+    assert found.dtype == torch.bfloat16
+    assert 1e-4 < error(found, expected) < 0.05
+
+
+def test_the_version_of_an_engine_is_that_of_its_packages() -> None:
+    assert ENGINES["onnxruntime"].version()["onnxruntime"] == version("onnxruntime")
+    assert ENGINES["openvino"].version()["openvino"] == version("openvino")
+    assert ENGINES["torchscript"].version() == {"torch": version("torch")}
+    assert "nncf" in ENGINES["openvino"].version("int8")
+    assert "nncf" not in ENGINES["openvino"].version()
+    odd = Engine("odd", "Odd", print, modules=("yaml", "no_such_module"))
+    assert odd.version() == {"yaml": version("PyYAML"), "no_such_module": "not installed"}
+
+
+def test_a_missing_package_is_a_reason_with_the_extra() -> None:
+    odd = Engine("odd", "Odd", print, modules=("json",), precision_modules={"int8": ("no_such",)}, extra="some")
+    assert odd.missing == ""
+    assert odd.lacks("int8") == "no_such not installed; install the extra 'some', in a checkout pip install '.[some]'"
+    kind = execution_modes.Kind("cpu")
+    assert execution_modes.obstacle(parse("odd", {"odd": odd}), kind, {"odd": odd}) == ""
+
+
+def modes_of(*arguments: str) -> dict[str, dict[str, Any]]:
+    return {each["mode"]: each for each in json.loads(call("list", *arguments, "--json").stdout)["modes"]}
+
+
+def test_the_list_of_modes() -> None:
+    found = modes_of("--modes")
+    assert found == modes_of()
+    assert {"eager", "channels_last", "amp", "bf16", "fp16", "tf32", "bf16+channels_last"} <= set(found)
+    assert {"compile", "torchscript", "int8+onnxruntime", "bf16+openvino"} <= set(found)
+    assert found["eager"] | {"title": ""} == {
+        "mode": "eager", "title": "", "available": True, "reason": None, "extra": None
+    }  # fmt: skip
+    assert found["bf16+openvino"]["extra"] == "openvino"
+    for name in found:
+        assert parse(name, ENGINES).name == name
+    here = execution_modes.Kind("cpu", tuple(machine.native_precisions()))
+    if not machine.gpus():
+        assert not found["tf32"]["available"]
+        assert "GPU" in found["tf32"]["reason"]
+        native = {name for name, each in found.items() if each["available"] and not each["reason"]}
+        assert native == {"eager", *execution_modes.in_set("all", here)}
+    table = call("list", "--modes").stdout
+    assert table.splitlines()[0] == "modes"
+    assert len(table.splitlines()) == len(found) + 1
+    assert "parameters" not in table
+
+
+def test_modes_that_need_what_is_not_installed_are_listed_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extensions, "find_spec", lambda name: None if name in ("openvino", "nncf") else find_spec(name))
+    found = modes_of("--modes")
+    assert not found["openvino"]["available"]
+    assert found["bf16+openvino"]["reason"].startswith("openvino not installed; install the extra 'openvino'")
+    assert found["int8+openvino"]["reason"].startswith("openvino, nncf not installed")
+    assert found["onnxruntime"]["available"]
+    assert "not available: openvino not installed" in call("list", "--modes").stdout
+
+
+def test_no_engine_is_imported_by_reporter_or_by_the_list_of_modes() -> None:
+    code = """
+import sys, reporter
+assert not [name for name in sys.modules if name.startswith("reporter.engines")]
+from reporter.cli.main import main
+try:
+    main(["list", "--modes"])
+except SystemExit as end:
+    assert not end.code
+print(sorted({name.partition(".")[0] for name in sys.modules} & {"torch", "onnxruntime", "openvino", "onnx", "nncf"}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr
+
+
+DOUBLED = """
+from reporter.model import Engine, extensions
+
+
+def prepare(model, example, *, precision="fp32", cache=None, calibration=None):
+    return model
+
+
+ENTRIES = (
+    Engine("plain", "Plain calls", prepare, precisions=("bf16",)),
+    Engine("absent", "Absent", prepare, modules=("no_such_module",)),
+    Engine("openvino", "A name that is taken", prepare),
+)
+"""
+
+
+def test_an_installed_package_adds_an_engine(tmp_path: Path) -> None:
+    points = "[reporter.engines]\nmine = my_engine.engine\n"
+    site = install(tmp_path, "my_engine", points, __init__="", engine=DOUBLED)
+    done = run("list", "--modes", "--json", variables=path(site))
+    found = {each["mode"]: each for each in json.loads(done.stdout)["modes"]}
+    assert found["bf16+plain"]["title"] == "Plain calls, bfloat16"
+    assert found["plain"]["available"]
+    assert found["absent"]["reason"] == "no_such_module not installed; install it"
+    assert found["openvino"]["title"] == "OpenVINO"
+    assert "the name 'openvino' is taken" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("network", ["resnet18", "googlenet", "densenet121"])
+def test_networks_of_the_lecture_run_in_each_engine(name: str, network: str, tmp_path: Path) -> None:
+    import torchvision
+
+    torch.manual_seed(0)
+    options = {"init_weights": True, "aux_logits": False} if network == "googlenet" else {}
+    model = getattr(torchvision.models, network)(weights=None, **options)
+    images = torch.randn(4, 3, 224, 224) + torch.randn(4, 3, 1, 1)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None
+    with torch.no_grad():
+        model.train()(images)
+    model.eval()
+    call_it = prepared(name, model, images[:1], cache=str(tmp_path))
+    exact = torch.cat([eager(model, each[None]) for each in images])
+    found = torch.cat([call_it(each[None]) for each in images])
+    assert float(exact.std(0).mean() / exact.std()) > 0.001, "the output varies with the input"
+    assert float((found - exact).abs().max() / exact.std(0).max()) < 0.01

@@ -1,0 +1,243 @@
+"""--input-size and --threads: what is measured with them, what is reused, and what a record contains."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from commands import call
+from networks import CONDITIONS, own, small, subject
+from torch import nn
+
+from reporter.host.machine import usable_threads
+from reporter.model import Architecture, Metric, Record, ReporterError
+from reporter.model.image_sizes import ImageSize, image_size, square
+from reporter.model.settings import settings
+from reporter.registry.catalog import collect
+from reporter.run.input_sizes import fields, usable, valid
+from reporter.store import record_files
+from reporter.worker import torch_state, trial
+from reporter.worker.entry import measure
+from reporter.worker.stage_costs import level
+
+METRICS = collect("reporter.metrics", Metric)
+NETWORKS = """
+from torch import nn
+
+from reporter.model import Architecture
+
+
+def pooled(classes):
+    return nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, classes))
+
+
+def flat(classes):
+    return nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.Flatten(), nn.Linear(8 * 30 * 30, classes))
+
+
+POOLED, FLAT = (
+    Architecture(build.__name__, "Test", 2026, "none", build, input_size=32, classes=10) for build in (pooled, flat)
+)
+"""
+
+
+def flat(classes: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8 * 30 * 30, classes))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("224", (224, 224)), (320, (320, 320)), ("320x256", (320, 256)), (" 8×16 ", (8, 16)), ("32x32", (32, 32))],
+)
+def test_a_size_is_a_side_or_height_and_width(text: object, size: tuple[int, int]) -> None:
+    assert image_size(text) == size
+    assert image_size(str(image_size(text))) == size
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "12x", "x12", "1x2x3", "3.5", "big", "", True, None, "32x0", 2**21, "²"])
+def test_any_other_text_is_one_line(text: object) -> None:
+    with pytest.raises(ValueError, match="it should be N or HxW in pixels"):
+        image_size(text)
+
+
+def test_options_and_config_files_take_them(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("input-size = 48\nthreads = 1\n")
+    found = settings({}, tmp_path / "a.toml")
+    assert (found.input_size, found.threads) == ("48", 1)
+    assert settings({"input_size": "48x48"}, tmp_path / "a.toml").conditions().input_size == "48"
+    with pytest.raises(ReporterError, match=r"--input-size: 'wide' will not do; it should be N or HxW"):
+        settings({"input_size": "wide"})
+
+
+def test_more_threads_than_cores_are_one_line(tmp_path: Path) -> None:
+    most = usable_threads()
+    done = call("--out", tmp_path / "out", "--architectures", "resnet18", "--threads", most + 1)
+    assert done.returncode == 2
+    assert f"--threads: {most + 1} is too many; this machine has {most} usable cores" in done.stderr
+    assert not (tmp_path / "out").exists()
+    assert usable(CONDITIONS.model_copy(update={"threads": most})) == CONDITIONS, "as many as without the option"
+    assert usable(CONDITIONS.model_copy(update={"threads": 1}), 4).threads == 1
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_conditions_are_stored_only_where_they_are_set(name: str) -> None:
+    """So that records of earlier versions stay valid."""
+    metric, device = METRICS[name], "cpu"
+    assert not {"input_size", "threads"} & CONDITIONS.of(metric, device).keys()
+    found = CONDITIONS.model_copy(update={"input_size": "48", "threads": 1}).of(metric, device)
+    assert ("threads" in found) == (metric.device != "none" and name != "latency_cpu_1thread")
+    independent = name == "size" or (bool({"image_size", "dataset"} & set(metric.depends)) and name != "memory_cuda")
+    assert ("input_size" in found) == (not independent)
+
+
+def test_what_depends_on_the_image_is_of_that_size() -> None:
+    """3 x 8 x 9 multiply-adds per output of the convolution, and one per weight of the linear layer."""
+    entry = own()
+    for size, outputs in ((None, 30 * 30), ("48", 46 * 46), ("20x40", 18 * 38)):
+        (macs, activations, _) = measure(METRICS["compute"], subject(entry, input_size=size))
+        assert macs.value == 216 * outputs + 8_000
+        assert activations.value == 8 * outputs + 1_000
+        (fvcore,) = measure(METRICS["fvcore_macs"], subject(entry, input_size=size))
+        assert fvcore.value == pytest.approx(macs.value, rel=0.2)
+    shapes = []
+
+    def watching(classes: int) -> nn.Module:
+        network = small(classes)
+        network.register_forward_pre_hook(lambda _, inputs: shapes.append(tuple(inputs[0].shape)))
+        return network
+
+    for name in ("latency_cpu_1thread", "latency_cpu", "throughput_cpu", "memory_inference", "memory_resident"):
+        (reading,) = measure(METRICS[name], subject(own(watching), input_size="20x40", seconds=0.01))
+        assert reading.settings["input_size"] == "20x40"
+    assert {shape[1:] for shape in shapes} == {(3, 20, 40)}
+
+
+def test_the_training_step_keeps_the_size_of_the_fine_tuning() -> None:
+    (reading,) = measure(METRICS["memory_training"], subject(own(), input_size="48"))
+    (other,) = measure(METRICS["memory_training"], subject(own()))
+    assert reading.value == other.value
+    assert reading.settings == other.settings
+
+
+def test_a_network_of_one_size_has_one_reason_and_its_parameters() -> None:
+    reasons = set()
+    chosen = subject(own(flat), input_size="48", seconds=0.01)
+    for name in ("compute", "structure", "memory_inference", "latency_cpu_1thread", "throughput_cpu"):
+        for reading in measure(METRICS[name], chosen):
+            assert reading.status == "unsupported"
+            reasons.add(reading.reason)
+    (reason,) = reasons
+    assert reason.startswith("takes images of 32 pixels, not of 48 (")
+    parameters, auxiliary, _ = measure(METRICS["size"], chosen)
+    assert (parameters.value, auxiliary.value) == (216 + 8 + (7200 + 1) * 1000, 0)
+
+
+def test_published_accuracy_is_of_one_size() -> None:
+    top1, _ = measure(METRICS["published"], subject("resnet18", input_size="320"))
+    assert (top1.status, top1.reason) == ("unsupported", "published for images of 224 pixels, not of 320")
+    top1, _ = measure(METRICS["published"], subject("resnet18"))
+    assert top1.status == "ok"
+    entry = Architecture("a", "A", None, "", small, published={"torchvision_ops_gmacs": 1.0, "params_counted": 5})
+    conditions = CONDITIONS.model_copy(update={"input_size": "320x256"})
+    assert fields(entry, conditions) == {
+        "input_size": 320, "input_width": 256, "own_input_size": 224, "published": {"params_counted": 5}
+    }  # fmt: skip
+    assert fields(entry, CONDITIONS)["published"] == entry.published
+
+
+def test_an_own_network_may_take_the_asked_size_alone(tmp_path: Path) -> None:
+    """A function without a size is taken to be one of 224 pixels."""
+    file = tmp_path / "mine.py"
+    file.write_text(NETWORKS)
+    assert "error" in trial.trial(f"{file}:flat")
+    assert trial.trial(f"{file}:flat", "32") == {}
+    assert trial.trial(f"{file}:FLAT", "48") == {}, "the reason is in its row"
+
+
+def test_stages_of_a_rectangular_image() -> None:
+    assert level((8, 16, 32), ImageSize(64, 128)) == 2
+    assert level((16, 32, 8), ImageSize(64, 128)) == 2
+    assert level((5, 16, 16), ImageSize(64, 128)) is None
+    assert [level(shape, square(64)) for shape in ((8, 16, 16), (16, 16, 8), (8, 1, 1), (8,))] == [2, 2, None, None]
+
+
+def test_threads_are_those_asked_for() -> None:
+    import torch
+
+    seen = []
+
+    def watching(classes: int) -> nn.Module:
+        network = small(classes)
+        network.register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
+        return network
+
+    for count in (1, 2):
+        seen.clear()
+        measure(METRICS["latency_cpu"], subject(own(watching), threads=count, seconds=0.01))
+        assert set(seen) == {count}
+    before = torch.get_num_threads()
+    torch_state.settle(threads=3)
+    assert torch.get_num_threads() == 3
+    torch.set_num_threads(before)
+
+
+def values(folder: Path) -> dict[str, dict[str, object]]:
+    records = json.loads((folder / "summary.json").read_text())["records"]
+    return {record["architecture"]: {k: r["value"] for k, r in record["readings"].items()} for record in records}
+
+
+def record(folder: Path, name: str) -> Record:
+    (path,) = folder.glob(f"records/*/{name}.json")
+    return record_files.load(path)
+
+
+def test_a_run_with_another_size(tmp_path: Path) -> None:
+    """Readings of another size are replaced, those of none are kept, and the own size is the default."""
+    file, out = tmp_path / "networks.py", tmp_path / "out"
+    file.write_text(NETWORKS)
+    options = ["--out", out, "--architecture", f"{file}:POOLED", "--architecture", f"{file}:FLAT", "--modes", "eager",
+               "--preset", "quick", "--weights", "random", "--lang", "en,ru"]  # fmt: skip
+    assert call(*options, "--metrics", "size,compute").returncode == 0
+    first = record(out, "pooled")
+    assert first.readings["macs"].value == 216 * 30 * 30 + 80
+    assert "own_input_size" not in json.loads(next(out.glob("records/*/pooled.json")).read_text())
+    done = call(*options, "--metrics", "size,compute", "--input-size", "32")
+    assert (
+        "up to date" in done.stderr
+        or "all readings are there" in done.stderr
+        or not record(out, "pooled").own_input_size
+    )
+    assert record(out, "pooled").readings == first.readings
+
+    done = call(*options, "--metrics", "parameters", "--input-size", "20x40")
+    assert done.returncode == 0
+    assert "macs" not in record(out, "pooled").readings, "that of another size"
+    assert record(out, "pooled").readings["parameters"] == first.readings["parameters"]
+
+    done = call(*options, "--metrics", "size,compute", "--input-size", "20x40")
+    assert done.returncode == 0, "a network that does not take the size is no failure"
+    found = record(out, "pooled")
+    assert found.readings["macs"].value == 216 * 18 * 38 + 80
+    assert (found.image_size, found.own_input_size) == ((20, 40), 32)
+    refused = record(out, "flat").readings
+    assert {refused[key].status for key in ("macs", "activations", "depth")} == {"unsupported"}
+    assert len({refused[key].reason for key in ("macs", "activations", "depth")}) == 1
+    summary = json.loads((out / "summary.json").read_text())
+    assert {each["input_size"] for each in summary["records"]} == {"20x40"}
+    assert summary["settings"]["input_size"] == "20x40"
+    assert "20x40*" in (out / "report.md").read_text().replace("\\*", "*")
+    assert "Input, pixels" in (out / "report.md").read_text()
+
+
+def test_readings_with_another_number_of_threads_are_dropped() -> None:
+    readings = {
+        reading.quantity.key: reading
+        for name in ("latency_cpu_1thread", "latency_cpu", "size")
+        for reading in measure(METRICS[name], subject(own(), seconds=0.01))
+    }
+    about = {"architecture": "small", "family": "T", "year": None, "paper": "", "variant": "", "input_size": 32}
+    made = Record(**about, machine="m", started="2026-01-01", readings=readings)
+    assert valid(made, CONDITIONS) == made
+    one = CONDITIONS.model_copy(update={"threads": 1})
+    assert readings.keys() - valid(made, one).readings.keys() == {"latency_cpu"}

@@ -1,0 +1,211 @@
+"""`reporter choose` with (architecture, mode) pairs, and frames with modes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mode_samples
+import pandas as pd
+import pytest
+from commands import call
+
+import reporter
+from reporter.cli import choosing
+from reporter.model import Record, ReporterError
+from reporter.model.modes import OUTPUT_ERROR
+from reporter.store import record_files
+
+NAMES = ("resnet18", "googlenet", "vgg16")
+KEY = "latency_cpu_1thread"
+
+
+def eager() -> list[Record]:
+    return [record for record in mode_samples.reference() if record.architecture in NAMES]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three architectures in eager, four modes, int8, one that is not available, and one with a wrong output."""
+    folder = tmp_path_factory.mktemp("pairs")
+    found = mode_samples.with_modes(eager(), {**mode_samples.FACTORS, "int8+openvino": 0.2})
+    found += [mode_samples.mode(record, "fp16", 0.1, error=0.5) for record in eager()]
+    record_files.save_all(folder, found)
+    return folder
+
+
+def pairs(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(row["architecture"], row["mode"]) for row in rows]
+
+
+def names(found: dict[str, Any]) -> set[tuple[str, str]]:
+    return {pair for part in ("fits", "undecided", "unknown", "out") for pair in pairs(found[part])}
+
+
+def test_a_mode_fits_by_its_own_time(folder: Path) -> None:
+    (time,) = [record.value(KEY) for record in eager() if record.architecture == "resnet18"]
+    assert time is not None
+    found = choosing.chosen(folder, {KEY: 0.7 * time})
+    fitting = {mode for name, mode in pairs(found["fits"]) if name == "resnet18"}
+    assert fitting == {"bf16", "bf16+channels_last", "openvino"}
+    assert ("resnet18", "eager") in pairs(found["out"])
+    rows = {(row["architecture"], row["mode"]): row for row in found["fits"]}
+    row = rows["resnet18", "bf16+channels_last"]
+    assert row["values"][KEY] == pytest.approx(0.5 * time)
+    assert row["speedup"] == pytest.approx(2)
+    assert row["speedup_interval"][0] <= row["speedup"] <= row["speedup_interval"][1]
+    assert row["output_error"] == mode_samples.ERROR
+    (base,) = [record for record in eager() if record.architecture == "resnet18"]
+    assert (row["values"]["parameters"], row["values"]["macs"]) == (base.value("parameters"), base.value("macs"))
+    assert row["imagenet_top1"] == base.value("imagenet_top1")
+    assert (row["fp32"], rows["resnet18", "openvino"]["fp32"]) == (False, True)
+
+
+def test_pairs_are_in_the_order_of_accuracy_and_then_of_time(folder: Path) -> None:
+    rows = choosing.chosen(folder, {})["fits"]
+    scores = [row["imagenet_top1"] for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    modes = [row["mode"] for row in rows if row["architecture"] == "resnet18"]
+    assert modes == ["bf16+channels_last", "openvino", "bf16", "channels_last", "eager"]
+
+
+def test_static_limits_are_those_of_eager(folder: Path) -> None:
+    found = choosing.chosen(folder, {"parameters": 2e7})
+    assert {name for name, _ in pairs(found["fits"])} == {"resnet18", "googlenet"}
+    assert {pair for pair in pairs(found["out"]) if pair[1] == "openvino"} == {("vgg16", "openvino")}
+
+
+def test_a_mode_without_a_limited_time_lacks_the_value(folder: Path) -> None:
+    found = choosing.chosen(folder, {KEY: 10.0})
+    assert pairs(found["unknown"]) == [(name, "onnxruntime") for name in ("vgg16", "googlenet", "resnet18")]
+    assert found["unknown"][0]["reasons"] == {KEY: f"unsupported: {mode_samples.NOT_INSTALLED}"}
+    text = choosing.in_words(found)
+    three = "vgg16 (onnxruntime), googlenet (onnxruntime), resnet18 (onnxruntime)"
+    assert f"- {three}: {KEY}: unsupported: {mode_samples.NOT_INSTALLED}" in text
+    assert not {mode for _, mode in names(choosing.chosen(folder, {}))} & {"onnxruntime"}, "nothing limits its time"
+    other = choosing.chosen(folder, {"latency_cuda": 1.0})
+    assert ("resnet18", "openvino") in pairs(other["unknown"])
+
+
+def test_wrong_modes_are_left_out(folder: Path) -> None:
+    for modes in ([], ["fp16", "eager"]):
+        found = choosing.chosen(folder, {}, modes)
+        assert "fp16" not in {mode for _, mode in names(found)}
+        assert set(pairs(found["wrong"])) == {(name, "fp16") for name in NAMES}
+        assert "left out because the output error exceeds its limit" in choosing.in_words(found)
+
+
+def test_int8_is_listed_on_request_only(folder: Path) -> None:
+    found = choosing.chosen(folder, {})
+    assert "int8+openvino" not in {mode for _, mode in names(found)}
+    assert len(found["on_request"]) == 3
+    assert "left out unless --modes names them: " in choosing.in_words(found)
+    asked = choosing.chosen(folder, {}, ["openvino+int8"])
+    assert names(asked) == {(name, "int8+openvino") for name in NAMES}
+    assert not asked["on_request"]
+    assert "int8+openvino" in {mode for _, mode in names(choosing.chosen(folder, {}, ["all"]))}
+
+
+def test_modes_that_are_named(folder: Path) -> None:
+    found = choosing.chosen(folder, {}, ["channels_last+bf16", "eager"])
+    assert {mode for _, mode in names(found)} == {"bf16+channels_last", "eager"}
+    with pytest.raises(ReporterError, match=r"--modes: there are no results of 'compile'; measured modes: eager, bf16"):
+        choosing.chosen(folder, {}, ["compile"])
+
+
+def test_the_output_error_can_be_limited(tmp_path: Path) -> None:
+    found = [
+        record
+        for eager_record in eager()
+        for record in (eager_record, mode_samples.mode(eager_record, "bf16", 0.6, error=0.015))
+    ]
+    found += [mode_samples.mode(record, "openvino", 0.6, error=1e-6) for record in eager()]
+    record_files.save_all(tmp_path, found)
+    chosen = choosing.chosen(tmp_path, {OUTPUT_ERROR.key: 0.01})
+    assert set(pairs(chosen["fits"])) == {(name, "openvino") for name in NAMES}
+    assert set(pairs(chosen["out"])) == {(name, "bf16") for name in NAMES}
+    assert set(pairs(chosen["unknown"])) == {(name, "eager") for name in NAMES}, "eager has no output error here"
+    assert "output_error 1e-06" in choosing.in_words(chosen)
+
+
+def test_the_accuracy_of_another_precision_is_marked(folder: Path) -> None:
+    text = choosing.in_words(choosing.chosen(folder, {}))
+    lines = {line.split("  ")[0].removeprefix("- "): line for line in text.splitlines()}
+    assert " %†" in lines["resnet18 (bf16+channels_last)"]
+    assert "speedup 2.00x" in lines["resnet18 (bf16+channels_last)"]
+    assert "†" not in lines["resnet18 (openvino)"] + lines["resnet18 (channels_last)"] + lines["resnet18"]
+    assert "† accuracy measured in fp32; this mode has another precision" in text
+    assert text.startswith("15 of 15 (architecture, mode) pairs fit; times of ")
+
+
+def test_without_modes_the_text_is_that_of_architectures(tmp_path: Path) -> None:
+    record_files.save_all(tmp_path, eager())
+    found = choosing.chosen(tmp_path, {KEY: 10.0})
+    text = choosing.in_words(found)
+    assert text.startswith("3 of 3 networks fit; times of ")
+    assert not [word for word in ("(", "†", "speedup", "left out", "output_error") if f"18 {word}" in text]
+    assert {row["mode"] for row in found["fits"]} == {"eager"}
+    assert {row["speedup"] for row in found["fits"]} == {None}
+
+
+def test_a_folder_of_one_mode_of_another_machine_has_no_times(tmp_path: Path) -> None:
+    newest, *others = eager()
+    old = [each.model_copy(update={"machine": "old", "started": "2020-01-01T00:00:00+00:00"}) for each in others]
+    record_files.save_all(tmp_path, mode_samples.with_modes([newest, *old], {"openvino": 0.5}, ()))
+    found = choosing.chosen(tmp_path, {KEY: 10.0})
+    assert {pair for pair in pairs(found["unknown"]) if pair[1] == "openvino"} == {
+        (each.architecture, "openvino") for each in others
+    }
+    assert "measured on old" in found["unknown"][0]["reasons"][KEY]
+
+
+def test_the_command_takes_modes_and_an_output_error(folder: Path) -> None:
+    done = call("choose", folder, "--modes", "openvino,eager", "--max-output-error", "0.01", "--json")
+    found = json.loads(done.stdout)
+    assert found["limits"] == {"output_error": 0.01}
+    assert {row["mode"] for row in found["fits"]} == {"openvino"}
+    wrong = call("choose", folder, "--modes", "compile")
+    assert wrong.returncode == 2
+    assert "there are no results of 'compile'" in wrong.stderr
+    assert call("choose", folder, "--max-output-error", "-1").returncode == 2
+
+
+# Frames
+
+
+def test_frames_are_those_of_eager(folder: Path, tmp_path: Path) -> None:
+    record_files.save_all(tmp_path, eager())
+    with_modes, alone = reporter.load(folder), reporter.load(tmp_path)
+    for frame in ("values", "readings", "samples"):
+        assert getattr(with_modes, frame).equals(getattr(alone, frame)), frame
+        assert "mode" not in getattr(with_modes, frame).columns
+
+
+def test_frames_with_modes_have_a_column(folder: Path) -> None:
+    results, plain = reporter.load(folder, modes=True), reporter.load(folder)
+    modes = {"eager", "int8+openvino", "onnxruntime", "fp16", *mode_samples.FACTORS}
+    for frame in ("values", "readings", "samples"):
+        made = getattr(results, frame)
+        found = set(made["mode"])
+        assert found == (modes - {"onnxruntime"} if frame == "samples" else modes), frame
+        only = made[made["mode"] == "eager"][getattr(plain, frame).columns].reset_index(drop=frame != "values")
+        pd.testing.assert_frame_equal(
+            only, getattr(plain, frame).reset_index(drop=frame != "values"), check_dtype=False
+        )
+    values = results.values.set_index("mode", append=True)
+    assert values.index.is_unique
+    resnet = values.loc["resnet18"]
+    assert resnet.loc["openvino", KEY] == pytest.approx(0.6 * resnet.loc["eager", KEY])
+    assert resnet.loc["openvino", f"speedup_{KEY}"] == pytest.approx(1 / 0.6)
+    assert resnet.loc["eager", "parameters"] == 11689512
+    row = results.readings.query(f"architecture == 'resnet18' and mode == 'openvino' and key == 'speedup_{KEY}'")
+    assert (row["status"].item(), row["unit"].item()) == ("ok", "1")
+    assert row["low"].item() <= row["value"].item() <= row["high"].item()
+
+
+def test_frames_of_a_folder_without_modes_have_the_column(tmp_path: Path) -> None:
+    record_files.save_all(tmp_path, eager())
+    results = reporter.load(tmp_path, modes=True)
+    assert set(results.values["mode"]) == {"eager"}
+    assert len(results.records) == 3

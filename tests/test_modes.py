@@ -1,0 +1,281 @@
+"""Execution modes: what they are called, how they are timed, and what a failing one does to the others."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from commands import QUICK, TINY, run
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import own, subject
+from test_plugins import install
+
+from reporter.host.job import Job
+from reporter.model import Engine, Metric, ReporterError
+from reporter.model.modes import CHANNELS_LAST, PRECISIONS, is_wrong, parse
+from reporter.registry.catalog import collect
+from reporter.registry.execution_modes import Kind, checked, emulated, engines, in_set, obstacle, resolve
+from reporter.store import record_files
+from reporter.worker import mode_timing, rotation
+
+METRICS = collect("reporter.metrics", Metric)
+ENGINES = {
+    "swift": Engine("swift", "Swift", print, precisions=("bf16",), memory_formats=(CHANNELS_LAST,)),
+    "exact": Engine("exact", "Exact", print, devices=("cuda",)),
+    "absent": Engine("absent", "Absent", print, modules=("no_such_package",), extra="absent"),
+}
+CPU = Kind("cpu", ("bf16",))
+BROKEN_ENGINES = """
+import os
+import time
+
+from reporter.model import Engine
+
+
+def crash(model, example, *, precision, cache, calibration):
+    def call(images):
+        os.abort()
+    return call
+
+
+def constant(model, example, *, precision, cache, calibration):
+    found = model(example)
+    return lambda images: found
+
+
+def slow(model, example, *, precision, cache, calibration):
+    with open(os.path.join(cache, "kept"), "a") as file:
+        file.write("x")
+    def call(images):
+        end = time.perf_counter() + 0.02
+        while time.perf_counter() < end:
+            pass
+        return model(images)
+    return call
+
+
+def refuse(model, example, *, precision, cache, calibration):
+    raise RuntimeError("no such operator\\nsecond line")
+
+
+ENTRIES = tuple(
+    Engine(function.__name__, function.__name__, function) for function in (crash, constant, slow, refuse)
+)
+"""
+POINTS = "[reporter.engines]\nbroken = broken_engines.engines\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("eager", "eager"),
+        ("channels_last+bf16", "bf16+channels_last"),
+        ("swift+channels_last+bf16", "bf16+channels_last+swift"),
+        ("eager+swift", "swift"),
+        (" bf16 + bf16 ", "bf16"),
+    ],
+)
+def test_the_parts_of_a_mode_are_joined_in_alphabetical_order(text: str, name: str) -> None:
+    assert parse(text, ENGINES).name == name
+
+
+@given(st.permutations([CHANNELS_LAST, "bf16", "swift"]), st.integers(0, 3))
+def test_the_order_of_parts_does_not_matter(parts: list[str], count: int) -> None:
+    assert parse("+".join(parts[:count]) or "eager", ENGINES).name == ("+".join(sorted(parts[:count])) or "eager")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("int8", "int8 needs an engine"),
+        ("bf16+fp16", "the precisions bf16 and fp16; name one"),
+        ("swift+absent", "the engines swift and absent; name one"),
+        ("fp16+swift", "swift can be joined with bf16, channels_last"),
+        ("absent+channels_last", "absent can be joined with nothing"),
+        ("chanels_last", "did you mean 'channels_last'?"),
+        ("", "unknown mode ''"),
+    ],
+)
+def test_a_bad_combination_says_what_can_be_joined(text: str, words: str) -> None:
+    with pytest.raises(ReporterError, match=r"^--modes: ") as error:
+        parse(text, ENGINES)
+    assert words in str(error.value)
+
+
+def test_the_default_on_a_cpu_depends_on_its_instructions() -> None:
+    assert in_set("default", CPU) == (CHANNELS_LAST, f"bf16+{CHANNELS_LAST}")
+    assert in_set("default", Kind("cpu")) == (CHANNELS_LAST,)
+    assert "tf32" in in_set("default", Kind("cuda", ("bf16", "tf32")))
+    assert resolve(["eager", "default", "bf16", CHANNELS_LAST], CPU) == (CHANNELS_LAST, f"bf16+{CHANNELS_LAST}", "bf16")
+
+
+def test_all_has_what_can_be_used_and_nothing_emulated() -> None:
+    modes = in_set("all", CPU)
+    assert {CHANNELS_LAST, "bf16", "amp", "torchscript", "bf16+torchscript"} <= set(modes)
+    assert not [mode for mode in modes if "fp16" in mode.split("+") or "tf32" in mode]
+    assert len(modes) == len(set(modes))
+
+
+def test_what_stands_in_the_way_of_a_mode() -> None:
+    assert "GPU" in obstacle(parse("tf32", ENGINES), CPU, ENGINES)
+    assert obstacle(parse("exact", ENGINES), CPU, ENGINES) == "Exact runs on cuda"
+    assert ".[absent]" in obstacle(parse("absent", ENGINES), CPU, ENGINES)
+    assert not obstacle(parse("swift", ENGINES), CPU, ENGINES)
+    assert emulated(parse("fp16", ENGINES), CPU).startswith("emulated")
+    assert not emulated(parse("bf16", ENGINES), CPU)
+    assert not emulated(parse("fp16", ENGINES), Kind("cuda", PRECISIONS))
+
+
+def test_every_mode_of_every_engine_has_a_canonical_name() -> None:
+    for engine in engines().values():
+        for part in ("", *engine.precisions, *engine.memory_formats):
+            assert checked([f"{engine.name}+{part}" if part else engine.name])
+
+
+class Clock:
+    """A timer whose calls take the seconds that they say, and the log of calls."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.calls: list[str] = []
+
+    def call(self, name: str, seconds: float, first: float = 0.0) -> object:
+        def work() -> float:
+            own = self.calls[-1:] != [name]
+            self.calls.append(name)
+            return seconds + (first if own else 0.0)
+
+        return work
+
+    def timer(self, call: object, count: int) -> list[float]:
+        seconds = [call() for _ in range(count)]
+        self.now += sum(seconds)
+        return seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    for module in ("rotation", "timing"):
+        monkeypatch.setattr(f"reporter.worker.{module}.perf_counter", lambda: made.now)
+    return made
+
+
+def test_a_blocks_first_call_is_not_counted(clock: Clock) -> None:
+    """It pays for the caches that the others filled: here a tenth of a second."""
+    calls = {"eager": clock.call("eager", 0.02, first=0.1), "fast": clock.call("fast", 0.01, first=0.1)}
+    found = rotation.rotate(calls, clock.timer, seconds=1.0, goal=-1, announce=lambda name: None)
+    assert set(found["eager"]) == {0.02}
+    assert set(found["fast"]) == {0.01}
+
+
+def test_variants_take_turns_in_blocks(clock: Clock) -> None:
+    calls = {name: clock.call(name, 0.02) for name in ("eager", "one", "two")}
+    heard: list[str] = []
+    found = rotation.rotate(calls, clock.timer, seconds=0.5, goal=-1, announce=heard.append)
+    assert heard == ["eager", "one", "two"]
+    counts = [len(samples) for samples in found.values()]
+    assert max(counts) - min(counts) <= rotation.MOST_CALLS
+    blocks = [name for number, name in enumerate(clock.calls) if clock.calls[number - 1 : number] != [name]]
+    assert len(blocks) > 9
+    assert 1.5 <= clock.now < 2.5
+
+
+def test_a_ratio_is_of_the_medians_of_one_round() -> None:
+    quantity = METRICS["throughput_cpu"].quantities[0]
+    time, ratio = mode_timing.pair(quantity, [0.4, 0.2, 0.4], [0.1, 0.1, 0.3], 8, 0.25)
+    assert time.samples == (80, 80, 8 / 0.3)
+    assert ratio.samples == (4.0,)
+    assert ratio.detail == {"base": [[0.4, 0.2, 0.4]], "foreign_load": [0.25]}
+    assert ratio.timed
+    assert ratio.quantity.key == "speedup_throughput_cpu"
+
+
+def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Real calls of a real network: twice the work takes twice the time, and a constant output is wrong."""
+
+    def twice(model, example, **_):
+        def call(images):
+            for _ in range(3):
+                model(images)
+            return model(images)
+
+        return call
+
+    def constant(model, example, **_):
+        found = model(example)
+        return lambda images: found
+
+    made = {name: Engine(name, name, prepare) for name, prepare in (("twice", twice), ("constant", constant))}
+    for module in ("reporter.registry.execution_modes", "reporter.worker.mode_timing"):
+        monkeypatch.setattr(f"{module}.engines", lambda: made)
+    found: dict[tuple[str, str], dict] = {}
+
+    def send(message: dict) -> None:
+        if "reading" in message:
+            found[message["mode"], message["reading"]["quantity"]["key"]] = message["reading"]
+
+    job = Job(
+        architecture="small", metrics=("latency_cpu_1thread",), device="cpu", process="modes cpu",
+        conditions=subject(own()).conditions, modes=("twice", "constant", CHANNELS_LAST), cache=str(tmp_path),
+    )  # fmt: skip
+    spent = mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.3), send)
+    assert spent["checking"] > 0
+    assert found["twice", "speedup_latency_cpu_1thread"]["samples"][0] < 0.6
+    limits = {mode: found[mode, "output_error"] for mode in ("eager", "twice", "constant", CHANNELS_LAST)}
+    wrong = {mode for mode, each in limits.items() if each["samples"][0] > each["detail"]["limit"]}
+    assert wrong == {"constant"}
+    assert found["constant", "output_error"]["reason"]
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    return install(tmp_path, "broken_engines", POINTS, engines=BROKEN_ENGINES, __init__="")
+
+
+def modes_of(folder: Path) -> dict[str, dict]:
+    [path] = (folder / "records").glob("*/tiny.json")
+    return json.loads(path.read_text())["modes"]
+
+
+def test_a_mode_that_fails_takes_nothing_from_the_others(broken: Path, tmp_path: Path) -> None:
+    options = ("--out", tmp_path / "r", *TINY, *QUICK, "--metrics", "latency_cpu_1thread")
+    variables = {"PYTHONPATH": f"{broken}:{Path(__file__).parent.parent}"}
+    asked = f"crash,refuse,constant,slow,tf32,{CHANNELS_LAST}"
+    done = run(*options, "--modes", asked, variables=variables)
+    found = modes_of(tmp_path / "r")
+    assert done.returncode == 3, done.stderr
+    times = {mode: found[mode]["readings"]["latency_cpu_1thread"] for mode in found}
+    assert times["crash"]["status"] == "failed"
+    assert "SIGABRT" in times["crash"]["reason"]
+    assert times["refuse"] | {"reason": ""} == times["refuse"] | {"status": "unsupported", "reason": ""}
+    assert times["refuse"]["reason"] == "refuse cannot run it: RuntimeError: no such operator"
+    assert times["tf32"]["status"] == "unsupported"
+    assert {times[mode]["status"] for mode in ("slow", "constant", CHANNELS_LAST)} == {"ok"}
+    assert min(times["slow"]["samples"]) >= 0.02
+    [path] = (tmp_path / "r" / "records").glob("*/tiny.json")
+    records = {record.mode: record for record in record_files.load_modes(path)}
+    assert [mode for mode, record in records.items() if is_wrong(record)] == ["constant"]
+    assert not (tmp_path / "r" / ".prepared").exists()
+
+
+def test_modes_are_added_to_a_finished_folder(tmp_path: Path) -> None:
+    options = ("--out", tmp_path / "r", *TINY, *QUICK, "--metrics", "latency_cpu_1thread,parameters")
+    assert run(*options).returncode == 0
+    [path] = (tmp_path / "r" / "records").glob("*/tiny.json")
+    before = json.loads(path.read_text())
+    assert "modes" not in before
+    assert run(*options, "--modes", f"{CHANNELS_LAST},bf16").returncode == 0
+    after = json.loads(path.read_text())
+    assert set(after["modes"]) == {CHANNELS_LAST, "bf16"}
+    assert set(after["readings"]) - set(before["readings"]) == {"output_error"}
+    assert {key: after["readings"][key] for key in before["readings"]} == before["readings"]
+    base = after["modes"]["bf16"]["readings"]["speedup_latency_cpu_1thread"]["detail"]["base"]
+    assert len(base) == 1
+    assert len(base[0]) > 1
+    again = run(*options, "--modes", f"bf16,{CHANNELS_LAST}")
+    assert "nothing to do" in again.stderr
+    shutil.rmtree(tmp_path / "r")

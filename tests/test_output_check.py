@@ -1,0 +1,401 @@
+"""The check of the outputs of execution modes: it must pass for real modes and fail for faulty ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import small
+from torch import Tensor, nn
+
+from reporter.model import ReporterError, UnsupportedError
+from reporter.model.attempts import attempt
+from reporter.registry.selection import sets
+from reporter.worker import output_check
+from reporter.worker.input_format import Form
+from reporter.worker.lookup import find
+from reporter.worker.output_check import Reference, constant_error, error
+from reporter.worker.rounding import PRECISIONS, Rounded, affine, symmetric, ten_bits
+from reporter.worker.varied_inputs import LEAST_VARIATION, calibrate, images, variation
+
+LECTURE = [
+    "alexnet", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "googlenet", "inception_v2", "bn_inception", "inception_v3",
+    "densenet121", "densenet201", "resnet18", "resnet50", "resnet101", "se_resnet50", "se_resnet101", "resnext50_32x4d",
+    "se_resnext50_32x4d",
+]  # fmt: skip
+SIDE = 32
+CHANNELS_LAST = Form(memory_format=torch.channels_last)
+BF16 = Form(torch.bfloat16)
+
+
+class Residual(nn.Module):
+    """Two equal convolutions whose branch ends in a scale of zero, as many residual networks are initialized."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(
+            nn.Conv2d(16, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
+            nn.Conv2d(16, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16),
+        )  # fmt: skip
+        nn.init.zeros_(self.branch[-1].weight)
+
+    def forward(self, images: Tensor) -> Tensor:
+        added: Tensor = self.branch(images) + images
+        return added.relu()
+
+
+class Named(nn.Module):
+    """Returns its scores in a dict, with features beside them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = plain()[:-1], nn.Linear(16, 10)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        features = self.body(images)
+        return {"features": features[:, :4], "logits": self.head(features)}
+
+
+class Dead(nn.Module):
+    """Its scores do not depend on the images."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return 0 * images.mean((1, 2, 3))[:, None] + torch.arange(10.0, dtype=images.dtype)
+
+
+def plain() -> nn.Sequential:
+    """Convolutions without batch norm."""
+    layers = [nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10))
+
+
+def residual() -> nn.Module:
+    stem = nn.Sequential(nn.Conv2d(3, 16, 3, stride=2, bias=False), nn.BatchNorm2d(16), nn.ReLU())
+    return nn.Sequential(stem, Residual(), Residual(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10))
+
+
+BUILDERS: dict[str, Callable[[], nn.Module]] = {
+    "residual": residual,
+    "plain": plain,
+    "dict": Named,
+    "one layer": lambda: small(10),
+}
+
+
+def prepared(build: Callable[[], nn.Module], side: int = SIDE) -> tuple[nn.Module, Reference]:
+    torch.manual_seed(0)
+    network, inputs = build().eval(), images(8, side)
+    calibrate(network, inputs)
+    return network, Reference(network, inputs)
+
+
+@pytest.fixture(scope="module", params=BUILDERS)
+def case(request: pytest.FixtureRequest) -> tuple[nn.Module, Reference]:
+    return prepared(BUILDERS[request.param])
+
+
+def swapped(network: nn.Module) -> nn.Module:
+    """A copy in which two layers of the same shape are exchanged; the channels of the second one if there are none."""
+    copy = deepcopy(network)
+    layers = [
+        layer
+        for name, layer in copy.named_modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear) and not name.lower().startswith("aux")
+    ]
+    first: dict[torch.Size, Tensor] = {}
+    for layer in layers:
+        weight = layer.weight.data
+        if (other := first.setdefault(weight.shape, weight)) is not weight:
+            kept = other.clone()
+            other.copy_(weight)
+            weight.copy_(kept)
+            return copy
+    layers[min(1, len(layers) - 1)].weight.data = layers[min(1, len(layers) - 1)].weight.data.flip(0)
+    return copy
+
+
+def with_a_channel_of_zeros(network: nn.Module) -> nn.Module:
+    copy = deepcopy(network)
+    next(layer for layer in copy.modules() if isinstance(layer, nn.Conv2d)).weight.data[3] = 0
+    return copy
+
+
+def faults(network: nn.Module, reference: Reference) -> dict[str, Callable[[Tensor], Any]]:
+    """Faulty modes: a constant, an ignored input, and two wrong weights."""
+    mean, first = reference.scores.mean(0, keepdim=True), reference.scores[:1]
+    return {
+        "the mean of all scores": lambda _: mean,
+        "the scores of one image": lambda _: first,
+        "zeros": lambda _: torch.zeros_like(mean),
+        "swapped layers": swapped(network),
+    }
+
+
+def test_real_modes_pass(case: tuple[nn.Module, Reference]) -> None:
+    network, reference = case
+    half = deepcopy(network).bfloat16()
+    assert not reference.check(network, "fp32").exceeds
+    assert not reference.check(deepcopy(network).to(memory_format=torch.channels_last), "fp32", CHANNELS_LAST).exceeds
+    bf16 = reference.check(half, "bf16", BF16)
+    assert bf16.limit / 30 < bf16.error <= bf16.limit, "the limit is of the size of the error"
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not reference.check(network, "amp").exceeds
+    assert reference.check(half, "fp32", BF16).exceeds, "bf16 is no fp32"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16", "bf16", "int8"])
+def test_faulty_modes_fail(case: tuple[nn.Module, Reference], precision: str) -> None:
+    network, reference = case
+    for name, call in faults(network, reference).items():
+        assert reference.check(call, precision).exceeds, name
+
+
+def test_a_mode_that_ignores_its_input_fails_in_the_coarsest_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where rounding makes the scores as wrong as that."""
+    coarse = Rounded(*3 * (lambda tensor: tensor.sign() * tensor.abs().log2().round().exp2(),))
+    monkeypatch.setitem(PRECISIONS, "one bit", coarse)
+    network, reference = prepared(residual)
+    middle = (reference.scores.amax(0) + reference.scores.amin(0))[None] / 2
+    for constant in (middle, reference.scores[:1], torch.zeros_like(middle)):
+        assert reference.check(lambda _, constant=constant: constant, "one bit").exceeds
+    assert reference.limit("one bit") < constant_error(reference.scores) <= 0.5
+    assert not reference.check(deepcopy(network).bfloat16(), "one bit", BF16).exceeds
+
+
+def test_slightly_wrong_weights_fail(case: tuple[nn.Module, Reference]) -> None:
+    network, reference = case
+    assert reference.check(with_a_channel_of_zeros(network), "fp32").exceeds
+    assert reference.check(with_a_channel_of_zeros(network), "tf32").exceeds
+
+
+def test_limits_grow_with_the_error_of_the_precision(case: tuple[nn.Module, Reference]) -> None:
+    reference = case[1]
+    limits = [reference.limit(precision) for precision in ("fp32", "tf32", "bf16", "int8")]
+    assert limits == sorted(limits)
+    assert limits[2] > 100 * limits[0]
+    assert reference.limit("amp") == reference.limit("bf16")
+    assert reference.limit("tf32") / 3 < reference.limit("fp16") < reference.limit("tf32") * 3, "both have 11 bits"
+
+
+def test_a_mode_is_called_with_one_image_in_its_form() -> None:
+    network, reference = prepared(plain)
+    shapes = []
+
+    def call(image: Tensor) -> Tensor:
+        shapes.append((tuple(image.shape), image.dtype))
+        return network(image.float())
+
+    reference.check(call, "bf16", BF16)
+    assert shapes == 8 * [((1, 3, SIDE, SIDE), torch.bfloat16)]
+
+
+def test_an_output_buffer_that_is_used_again_is_copied() -> None:
+    network, reference = prepared(plain)
+    buffer = torch.empty(1, 10, dtype=torch.float64)
+    assert not reference.check(lambda image: buffer.copy_(network(image)), "fp32").exceeds
+
+
+def test_scores_that_do_not_vary_have_no_error() -> None:
+    reference = Reference(Dead(), images(8, SIDE))
+    with pytest.raises(UnsupportedError, match="hardly depend on the input") as raised:
+        reference.check(Dead(), "fp32")
+    assert "\n" not in str(raised.value)
+
+
+def test_an_uncalibrated_deep_network_does_not_vary_enough_and_a_calibrated_one_does() -> None:
+    """Without batch norm, the default initialization of PyTorch makes each layer's output smaller than its bias."""
+
+    def deep() -> nn.Module:
+        layers = [layer for _ in range(10) for layer in (nn.Conv2d(8, 8, 3, padding=1), nn.ReLU())]
+        return nn.Sequential(
+            nn.Conv2d(3, 8, 3), *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10)
+        ).eval()
+
+    torch.manual_seed(0)
+    network, inputs = deep(), images(8, SIDE)
+    with pytest.raises(UnsupportedError, match="hardly depend"):
+        Reference(network, inputs).require_variation()
+    assert prepared(deep)[1].variation > 20 * LEAST_VARIATION
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        (torch.full((8, 10), float("nan")), "contain NaN"),
+        (torch.full((8, 10), float("inf")), "contain infinity"),
+        (torch.zeros(8, 9), "the outputs have the shape 8 x 9, those of the model 8 x 10"),
+    ],
+)
+def test_unusable_outputs_are_one_clear_line(scores: Tensor, message: str) -> None:
+    with pytest.raises(ReporterError, match=message):
+        error(scores, torch.randn(8, 10).double())
+
+
+def test_scores_of_changing_shape_are_an_error() -> None:
+    sizes = iter(range(3, 20))
+    with pytest.raises(ReporterError, match="differ in shape between images"):
+        output_check.run(lambda _: torch.zeros(1, next(sizes)), images(2, SIDE))
+
+
+def test_a_model_that_runs_in_float32_only_is_unsupported() -> None:
+    class Fixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = plain()
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.body(images.float())
+
+    with pytest.raises(UnsupportedError, match=r"does not run in float64 on the CPU \("):
+        Reference(Fixed(), images(2, SIDE))
+
+
+def test_overflow_is_reported() -> None:
+    torch.manual_seed(0)
+    network = plain().eval()
+    calibrate(network, images(8, SIDE))
+    network[0].weight.data *= 1e5
+    reference = Reference(network, images(8, SIDE))
+    with pytest.raises(UnsupportedError, match="the model overflows in fp16"):
+        reference.limit("fp16")
+    network[0].weight.data[0] = float("nan")
+    with pytest.raises(UnsupportedError, match="NaN or infinity in float64"):
+        Reference(network, images(8, SIDE)).require_variation()
+
+
+def test_lack_of_memory_is_no_lack_of_support() -> None:
+    network, reference = prepared(plain)
+
+    def full(_: Tensor) -> Tensor:
+        return torch.empty(2**60)
+
+    network.forward = full  # type: ignore[method-assign]
+    _, verdict = attempt(lambda: reference.limit("bf16"))
+    assert verdict.status == "oom"
+
+
+def test_a_limit_does_not_import_the_compiler() -> None:
+    """It takes a second, in each worker."""
+    code = """
+import sys, torch
+from reporter.worker.output_check import Reference
+network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3))
+Reference(network, torch.randn(8, 3, 2, 2)).limit("bf16")
+assert "torch._dynamo" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+numbers = st.floats(-1e3, 1e3, width=32)
+SCORES = st.lists(st.lists(numbers, min_size=3, max_size=3), min_size=2, max_size=5)
+
+
+@given(SCORES, SCORES, st.floats(1e-3, 1e3), st.floats(-1e3, 1e3))
+def test_error_does_not_depend_on_scale_and_offset(
+    found: list[list[float]], exact: list[list[float]], scale: float, offset: float
+) -> None:
+    rows = min(len(found), len(exact))
+    scores, reference = (torch.tensor(rows_of[:rows], dtype=torch.float64) for rows_of in (found, exact))
+    if not output_check.extent(reference) > 1e-3:
+        return
+    plain_error = error(scores, reference)
+    assert plain_error == pytest.approx(error(scale * scores + offset, scale * reference + offset), rel=1e-6, abs=1e-5)
+    assert (plain_error == 0) == torch.equal(scores, reference)
+    assert plain_error >= float((scores - reference).abs().mean()) / output_check.extent(reference) - 1e-12
+
+
+def test_calibration_is_deterministic_and_leaves_no_trace() -> None:
+    inputs, state = images(8, SIDE), torch.random.get_rng_state()
+    torch.manual_seed(1)
+    first = nn.Sequential(residual(), nn.Dropout())
+    second = deepcopy(first)
+    state = torch.random.get_rng_state()
+    with torch.inference_mode():
+        calibrate(first, inputs)
+        calibrate(second, inputs)
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert not any(module.training for module in first.modules())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in first.modules())
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, second.state_dict()[name]), name
+    assert not any(tensor.is_inference() for tensor in (*first.parameters(), *first.buffers()))
+    first.train()(inputs).sum().backward()
+
+
+def test_pretrained_weights_stay_unchanged() -> None:
+    network = residual()
+    before = deepcopy(network.state_dict())
+    calibrate(network, images(8, SIDE), pretrained=True)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_a_residual_branch_that_starts_switched_off_reaches_the_scores() -> None:
+    network, _ = prepared(residual)
+    assert network[1].branch[-1].weight.min() == 1
+
+
+def test_images_are_seeded_and_vary() -> None:
+    made = images(8, 48, seed=3)
+    assert torch.equal(made, images(8, 48, seed=3))
+    assert not torch.equal(made, images(8, 48, seed=4))
+    assert made.mean().abs() < 1e-5
+    assert abs(float(made.std()) - 1) < 1e-5
+    noise = torch.randn(8, 3, 48, 48)
+    assert made.mean((2, 3)).std() > 10 * noise.mean((2, 3)).std(), "averages over positions differ"
+    assert images(2, (32, 48), form=CHANNELS_LAST).is_contiguous(memory_format=torch.channels_last)
+    assert images(2, (32, 48)).shape == (2, 3, 32, 48)
+
+
+def test_variation() -> None:
+    assert variation(torch.ones(8, 10)) == 0
+    assert variation(torch.arange(10.0).expand(8, 10)) == 0
+    assert variation(torch.randn(8, 10)) > 0.1
+
+
+def test_roundings() -> None:
+    values = torch.tensor([1.0, 1 + 2**-10, 1 + 2**-11, 1 + 3 * 2**-11, -(1 + 2**-12), 0.0, float("inf"), 3e38])
+    rounded = torch.tensor([1.0, 1 + 2**-10, 1.0, 1 + 2**-9, -1.0, 0.0, float("inf")])
+    assert torch.equal(ten_bits(values)[:7], rounded)
+    some = torch.randn(1000)
+    assert affine(some).unique().numel() <= 256
+    assert (affine(some) - some).abs().max() <= 0.51 * (some.max() - some.min()) / 255
+    assert (affine(some.relu()) == 0).sum() >= (some <= 0).sum(), "0 is a level"
+    weight = torch.randn(4, 8) * torch.tensor([[1e-3], [1.0], [10.0], [0.0]])
+    steps = weight.abs().amax(1, keepdim=True) / 127
+    assert ((symmetric(weight) - weight).abs() <= 0.51 * steps).all(), "each channel has its own step"
+    assert all(row.unique().numel() <= 255 for row in symmetric(weight))
+
+
+def test_a_limit_does_not_change_the_network_or_the_images() -> None:
+    network, reference = prepared(residual)
+    before, inputs = deepcopy(network.state_dict()), reference.images.clone()
+    for precision in PRECISIONS:
+        reference.limit(precision)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert torch.equal(inputs, reference.images)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LECTURE)
+def test_faults_are_detected_in_each_architecture_of_the_lecture(name: str) -> None:
+    entry = find(name)
+    network, reference = prepared(lambda: entry.build(entry.classes), entry.input_size)
+    assert reference.variation > 10 * LEAST_VARIATION
+    assert not reference.check(network, "fp32").exceeds
+    assert not reference.check(deepcopy(network).bfloat16(), "bf16", BF16).exceeds
+    for fault, call in faults(network, reference).items():
+        for precision in ("fp32", "bf16"):
+            assert reference.check(call, precision).exceeds, (fault, precision)
+    last = deepcopy(network).to(memory_format=torch.channels_last)
+    assert not reference.check(last, "fp32", CHANNELS_LAST).exceeds
+
+
+def test_the_slow_test_covers_the_lecture() -> None:
+    assert sets()["lecture"] == LECTURE
