@@ -28,9 +28,10 @@ class Times:
         """The first over the second, with its 95 % interval, which includes everything where one has no time."""
         if name not in self._rows or other not in self._rows:
             return Ratio.of(0.0, BEYOND)
-        logs, margins = self._against(self._rows[name])
-        row = self._rows[other]
-        return Ratio.of(float(logs[row]), float(margins[row]))
+        rows = [self._rows[name], self._rows[other]]
+        two = Rounds(self._comparable.logs[rows], self._comparable.runs)
+        logs, margins = two.differences([self._spreads[row] for row in rows], [0])
+        return Ratio.of(float(logs[0, 1]), float(margins[0, 1]))
 
     def differ(self, name: str, other: str) -> bool:
         """Whether the run distinguishes two architectures."""

@@ -116,7 +116,7 @@ class Language:
             return ", ".join(items)
         return self._("{items} and {count} more").format(items=", ".join(items[:MANY]), count=len(items) - MANY)
 
-    @property
+    @cached_property
     def vega(self) -> dict[str, object]:
         """The number format of Vega's axes."""
         symbols = {"decimal": get_decimal_symbol(self.locale), "thousands": get_group_symbol(self.locale)}

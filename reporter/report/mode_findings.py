@@ -117,12 +117,14 @@ def _swap(comparison: Comparison, mode: str, key: str) -> Swap | None:
     other = np.log([inside[record.architecture].value(key) or 1.0 for record in known])
     sizes = np.minimum(np.subtract.outer(eager, eager), -np.subtract.outer(other, other))
     times, changed = comparison.times(known[0].machine, key), _times(comparison, mode, key)
-    for place in np.argsort(-sizes, axis=None)[:TRIED]:
+    flat = sizes.ravel()
+    largest = np.argpartition(flat, -min(TRIED, flat.size))[-TRIED:]
+    for place in sorted(largest, key=lambda at: -flat[at]):
         row, column = divmod(int(place), len(known))
         size, slow, fast = float(sizes[row, column]), known[row], known[column]
         if size < np.log(LEAST):
             return None
-        if all(each.differ(slow.architecture, fast.architecture) for each in (times, changed)):
+        if all(each.ratio(slow.architecture, fast.architecture).resolved for each in (times, changed)):
             return Swap(size, slow, fast, mode, key)
     return None
 

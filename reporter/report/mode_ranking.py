@@ -20,10 +20,27 @@ PREFERRED = ("latency_cpu", "latency_cpu_1thread", "latency_cuda")
 """The time that decides which mode is the fastest: the first of these that was measured in modes."""
 
 
-@lru_cache(maxsize=64)
+class _Modes:
+    """The records of modes that a comparison and its selections for charts share, by identity as a key of a cache."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.records = comparison.modes
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Modes) and other.records is self.records
+
+    def __hash__(self) -> int:
+        return id(self.records)
+
+
 def gains(comparison: Comparison, machine: str) -> Mapping[Place, Gain]:
     """The gains of all modes on a machine, tested together."""
-    return mode_gains.gains(record for record in comparison.modes if record.machine == machine)
+    return _gains(_Modes(comparison), machine)
+
+
+@lru_cache(maxsize=16)
+def _gains(modes: _Modes, machine: str) -> Mapping[Place, Gain]:
+    return mode_gains.gains(record for record in modes.records if record.machine == machine)
 
 
 def gain(comparison: Comparison, record: Record, key: str) -> Gain | None:
@@ -59,14 +76,14 @@ def fastest(comparison: Comparison, eager: Record, key: str) -> tuple[Record, ..
     if not able:
         return (eager,)
     ordered = [record for _, record in sorted(able, key=lambda pair: -pair[0])]
-    like = _speedups(comparison, eager.machine, key).like(_name(ordered[0]))
-    return tuple(record for record in ordered if _name(record) in like)
+    times, first = _speedups(_Modes(comparison), eager.machine, key), _name(ordered[0])
+    return (ordered[0], *(each for each in ordered[1:] if not times.ratio(first, _name(each)).resolved))
 
 
-@lru_cache(maxsize=64)
-def _speedups(comparison: Comparison, machine: str, key: str) -> Times:
+@lru_cache(maxsize=16)
+def _speedups(modes: _Modes, machine: str, key: str) -> Times:
     """The speedups of a machine for a time, to ask which of them the run distinguishes."""
-    records = (record for record in comparison.modes if record.machine == machine)
+    records = (record for record in modes.records if record.machine == machine)
     readings = ((_name(record), record.readings.get(SPEEDUP + key)) for record in records)
     return Times({name: reading for name, reading in readings if reading})
 
