@@ -266,19 +266,19 @@ def cpu_per_second(work: Callable[[], Any], seconds: float = 0.5) -> float:
     return (time.process_time() - before) / (time.perf_counter() - start)
 
 
-def busy_threads(work: Callable[[], Any], seconds: float = 1.0) -> int:
-    """How many threads of this process take processor time while it calls, of those that take a tenth of it or more."""
+def busy_threads(work: Callable[[], Any], least: float, seconds: float = 1.0) -> int:
+    """How many threads of this process take at least a share of its processor time while it calls."""
 
     def ticks() -> dict[str, int]:
         stats = {task.name: (task / "stat").read_text().rpartition(")")[2].split() for task in tasks.iterdir()}
         return {task: int(fields[11]) + int(fields[12]) for task, fields in stats.items()}
 
-    tasks, start, before = Path("/proc/self/task"), time.perf_counter(), {}
+    tasks, start = Path("/proc/self/task"), time.perf_counter()
     before = ticks()
     while time.perf_counter() < start + seconds:
         work()
     spent = {task: count - before.get(task, 0) for task, count in ticks().items()}
-    return sum(count > 0.1 * sum(spent.values()) for count in spent.values())
+    return sum(count >= max(1, least * sum(spent.values())) for count in spent.values())
 
 
 @pytest.mark.parametrize("name", CONVERTED)
@@ -286,8 +286,9 @@ def test_an_engine_has_as_many_threads_as_torch(name: str) -> None:
     """Those of torch for TorchScript; with one thread, what runs is the caller's, which may be bound to a processor."""
     work = bound_by_threads(name, 1)
     assert cpu_per_second(work) < 1.15
-    assert busy_threads(work) == 1
-    assert busy_threads(bound_by_threads(name, 2)) == 2
+    assert busy_threads(work, 0.1) == 1
+    work = bound_by_threads(name, 2)
+    assert any(busy_threads(work, 0.01) == 2 for _ in range(5)), "one of them may do most on a busy machine"
 
 
 @pytest.mark.parametrize("name", OWN_THREADS)
