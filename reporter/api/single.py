@@ -36,6 +36,8 @@ class Options(TypedDict, total=False):
     seeds: int
     input_size: int | str
     threads: int
+    batches: str | Sequence[int]
+    sizes: str | Sequence[int | str]
     timeout: float
     fresh: bool
 

@@ -65,6 +65,8 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     ),
     click.option("--input-size", metavar="N|HxW", help="Images of this size in pixels, not of each network's own."),
     click.option("--threads", type=int, metavar="N", help="Threads on the CPU (default: all usable cores)."),
+    click.option("--batches", metavar="N,…", help="Batch sizes of a curve of latency and throughput."),
+    click.option("--sizes", metavar="N,…", help="Image sizes of a curve of latency, also HxW."),
     click.option("--steps", type=int, metavar="N", help="Steps of the fine-tuning."),
     click.option("--seeds", type=int, metavar="N", help="How often the fine-tuning is repeated."),
     click.option("--lang", metavar="L,…", help="Languages of the reports: en (default), ru."),

@@ -43,6 +43,62 @@ class SummaryMode(Document):
     `output_error`, `prepare_seconds` and `first_call_seconds`. What does not depend on the mode is not repeated."""
 
 
+class SummaryPoint(Document):
+    """A point of a curve: a batch of images of one size at once."""
+
+    mode: str
+    """The execution mode."""
+    device: str
+    """`cpu` or `cuda`."""
+    batch: int
+    """The number of images."""
+    size: int | str
+    """The size of the images in pixels: a number if they are square, else `HxW`."""
+    latency: float | None
+    """The median of the seconds of a call; null unless the status is `ok`."""
+    throughput: float | None
+    """Images per second; null unless the status is `ok`."""
+    status: Status
+    """`oom` if it does not fit into memory, by the forecast or when it ran."""
+    reason: str | None
+    """Why there is no value."""
+
+
+class Coefficient(Document):
+    """A coefficient of a fitted line."""
+
+    value: float
+    """Seconds."""
+    low: float | None
+    """The lower end of the 95 % interval; null for fewer than three batch sizes."""
+    high: float | None
+    """The upper end of this interval."""
+
+
+class CurveFit(Document):
+    """Latency over the batch size as a line, fitted by least squares of the relative deviations."""
+
+    mode: str
+    """The execution mode."""
+    device: str
+    """`cpu` or `cuda`."""
+    overhead: Coefficient
+    """The part of the latency that does not depend on the batch size."""
+    time_per_image: Coefficient
+    """The part for each image."""
+
+
+class SummaryCurves(Document):
+    """Latency and throughput over the batch size and over the image size."""
+
+    batch: tuple[SummaryPoint, ...]
+    """Batches of ascending size."""
+    size: tuple[SummaryPoint, ...]
+    """Single images of ascending size."""
+    fits: tuple[CurveFit, ...]
+    """A line for each mode and device with at least two batch sizes."""
+
+
 class SummaryRecord(Document):
     """An architecture on a machine."""
 
@@ -66,6 +122,8 @@ class SummaryRecord(Document):
     """By metric; times are those of eager."""
     modes: dict[str, SummaryMode] = {}
     """By the name of the execution mode, for example `bf16+channels_last`; missing if only eager was measured."""
+    curves: SummaryCurves | None = None
+    """Missing if no curve was measured."""
 
 
 class FailedReading(Document):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from reporter.model.scaling_curves import Curves
 from reporter.model.settings import Conditions
 
 TURN, STOP = b"turn\n", b"stop\n"
@@ -17,12 +18,32 @@ DESCRIBED = ("name", "family", "year", "paper", "input_size", "variant", "weight
 """The fields of an `Architecture` that a worker reports to the parent, which does not run the code of the model."""
 
 
+class CurveJob(BaseModel):
+    """The points of the curves of one execution mode; with `sweep`, the batch is doubled until throughput saturates.
+
+    `known` are the points that are not measured again.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    mode: str
+    batches: tuple[int, ...] = ()
+    sizes: tuple[str, ...] = ()
+    sweep: bool = False
+    known: Curves = Curves()
+
+    @property
+    def has_batches(self) -> bool:
+        """Whether it measures a curve over the batch size."""
+        return bool(self.batches) or self.sweep
+
+
 class Job(BaseModel):
     """Some metrics of one architecture on one device, in one fresh process; `round` counts the rounds of timed ones.
 
     `modes` are execution modes, timed in turns with eager; without any, eager alone is measured. `cache` is the folder
     that keeps what is prepared for them between rounds. `reference` is FILE.py:NAME or package.module:NAME if the
-    architecture is from elsewhere, else empty.
+    architecture is from elsewhere, else empty. `curve` has the points to measure if it is a job of a curve.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,3 +58,4 @@ class Job(BaseModel):
     reference: str = ""
     modes: tuple[str, ...] = ()
     cache: str = ""
+    curve: CurveJob | None = None

@@ -13,7 +13,7 @@ from reporter.model.readings import ReporterError, Status, UnsupportedError, Ver
 Result = TypeVar("Result")
 LACKING = re.compile(
     r"out[ _]of[ _]((host|device|gpu)[ _])?memory|outofmemory|ALLOC(ATION)?_FAILED|MemoryAllocation"
-    r"|can't allocate memory|not enough memory|miopenStatusAllocFailed",
+    r"|can't allocate memory|not enough memory|miopenStatusAllocFailed|bad_alloc|bad allocation",
     re.IGNORECASE,
 )
 """How torch's CPU allocator, CUDA, HIP, XPU, MPS and their libraries report that memory ran out."""

@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from reporter.model.fields import MOST, Facts, Name
 from reporter.model.image_sizes import ImageSize
 from reporter.model.readings import EVIDENCE_SCHEMA, SCHEMA, Model, Number, Reading
+from reporter.model.scaling_curves import Curves
 
 EAGER = "eager"
 """The mode that is the base of all others: fp32, contiguous, as torch runs it."""
@@ -25,7 +26,8 @@ class Record(Model):
     """Everything measured of one architecture in one mode on one machine.
 
     `input_size` is the side of the images that it was measured with, or their height where `input_width` has another
-    width; `own_input_size` is the architecture's own, where that is another.
+    width; `own_input_size` is the architecture's own, where that is another. The `curves` of all modes are in the
+    eager record.
 
     `mode` is the way of running it: see model/modes.py. `definition` is the digest of the code and weights that were
     built and trained, `year` None if unknown. In files, the modes of an architecture lie inside its eager record: see
@@ -52,6 +54,7 @@ class Record(Model):
     settings: Facts = {}
     started: str
     readings: dict[str, Reading] = {}
+    curves: Curves = Curves()
 
     @model_validator(mode="after")
     def _is_in_order(self) -> Self:
@@ -97,6 +100,7 @@ class ComparedRecord(Record):
     published: _Nothing = {}  # type: ignore[assignment]
     machine_facts: _Nothing = {}  # type: ignore[assignment]
     settings: _Nothing = {}  # type: ignore[assignment]
+    curves: _Nothing = {}  # type: ignore[assignment]
     readings: dict[str, ComparedReading] = {}  # type: ignore[assignment]
 
 

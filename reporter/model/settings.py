@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from reporter.model.extensions import Metric
 from reporter.model.image_sizes import image_size
 from reporter.model.names import nearest
 from reporter.model.readings import EFFORT, ReporterError
+from reporter.model.scaling_curves import LARGEST_BATCH
 from reporter.stats.samples import FEWEST_ROUNDS
 
 Preset = Literal["quick", "standard", "thorough"]
@@ -100,6 +102,8 @@ class Settings(BaseModel):
     modes: tuple[str, ...] = ("default",)
     input_size: str | None = None
     threads: int | None = Field(None, ge=1)
+    batches: tuple[int, ...] = ()
+    sizes: tuple[str, ...] = ()
     steps: int | None = Field(None, ge=1)
     seeds: int | None = Field(None, ge=1)
     lang: tuple[str, ...] = ("en",)
@@ -133,6 +137,25 @@ class Settings(BaseModel):
         """N or HxW in pixels."""
         return None if value is None else str(image_size(value))
 
+    @field_validator("batches", mode="before")
+    @classmethod
+    def are_batches(cls, value: object) -> tuple[int, ...]:
+        """Batch sizes, ascending, each once."""
+        texts = [str(each).strip() for each in _listed(value) if not isinstance(each, bool)]
+        found = sorted({int(text) for text in texts if re.fullmatch("[0-9]{1,7}", text)})
+        if len(texts) < len(_listed(value)) or any(not re.fullmatch("[0-9]{1,7}", text) for text in texts):
+            raise ValueError("it should be batch sizes, as in 1,2,4,8")
+        if found and not 1 <= found[0] <= found[-1] <= LARGEST_BATCH:
+            raise ValueError(f"it should be batch sizes from 1 to {LARGEST_BATCH:,}")
+        return tuple(found)
+
+    @field_validator("sizes", mode="before")
+    @classmethod
+    def are_sizes(cls, value: object) -> tuple[str, ...]:
+        """Image sizes, the smallest first, each once."""
+        found = {image_size(each) for each in _listed(value)}
+        return tuple(str(size) for size in sorted(found, key=lambda size: (size.height * size.width, size)))
+
     @field_validator("budget")
     @classmethod
     def is_a_time(cls, value: str | None) -> str | None:
@@ -152,6 +175,13 @@ class Settings(BaseModel):
         }
         given = {"steps": self.steps, "seeds": self.seeds, "rounds": BUDGET_ROUNDS if self.budget else None}
         return Conditions(**PRESETS[self.preset] | asked | {key: value for key, value in given.items() if value})
+
+
+def _listed(value: object) -> list[object]:
+    """The parts of a comma list, as on the command line, or of a TOML array; a single value is a list of one."""
+    if isinstance(value, str):
+        return [part for part in value.split(",") if part.strip()]
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def check_gate(chosen: Settings) -> None:

@@ -11,8 +11,11 @@ from reporter.compare.document import side
 from reporter.compare.matching import NO_NUMBER
 from reporter.documents import SUMMARY, better
 from reporter.model import Reading, Record, Status
+from reporter.model.scaling_curves import AXES
 from reporter.report.comparison import Comparison
+from reporter.report.curve_lines import CurveLine, lines
 from reporter.report.tail_latency import Place, relative
+from reporter.stats.linear_fit import LinearFit
 from reporter.version import __version__
 
 
@@ -55,7 +58,27 @@ def _record(record: Record, modes: Sequence[Record], beside: Mapping[str, Mappin
         about |= {"input_size": str(record.image_size), "own_input_size": record.own_input_size}
     readings = {k: _reading(reading, beside[k].get(place)) for k, reading in record.readings.items()}
     inside = {mode.mode: {"readings": {k: _reading(v, None) for k, v in mode.readings.items()}} for mode in modes}
-    return {**about, "readings": readings, **({"modes": inside} if inside else {})}
+    curves = {"curves": _curves(record)} if record.curves else {}
+    return {**about, "readings": readings, **({"modes": inside} if inside else {}), **curves}
+
+
+def _curves(record: Record) -> dict[str, Any]:
+    """The points of both curves, and the line through the latencies over the batch size in each mode."""
+    left_out = {"samples", "settings", "predicted"}
+    points: dict[str, Any] = {
+        axis: [point.model_dump(mode="json", exclude=left_out) for point in record.curves.points(axis)] for axis in AXES
+    }
+    return {**points, "fits": [_fit(line, line.fit) for line in lines([record], "batch") if line.fit]}
+
+
+def _fit(line: CurveLine, found: LinearFit) -> dict[str, Any]:
+    coefficients = (("overhead", found.intercept, found.intercept_interval),
+                    ("time_per_image", found.slope, found.slope_interval))  # fmt: skip
+    stated = {
+        name: {"value": value, "low": interval[0] if interval else None, "high": interval[1] if interval else None}
+        for name, value, interval in coefficients
+    }
+    return {"mode": line.mode, "device": line.device, **stated}
 
 
 def _failed(record: Record, reading: Reading) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from math import prod
 
-from reporter.host.job import Job
+from reporter.host.job import CurveJob, Job
 from reporter.model import Record
 from reporter.model.fields import DEFAULT_MALLOC, DEFAULT_MALLOC_SHARE, MODES_SHARE
+from reporter.model.image_sizes import image_size
 from reporter.run.allocation import place
 
 MACS, PARAMETERS = 4e9, 25e6
@@ -38,6 +39,8 @@ CHECK_IMAGES, CHECK_FLOAT64 = 8, 40
 """Calls of each mode for the check of its output, and what the float64 run costs in calls of eager."""
 COPYING = 4e-9
 """Seconds that a parameter takes to be converted."""
+SWEPT = (1, 2, 4, 8, 16, 32)
+"""The batch sizes that a sweep is assumed to measure."""
 SUFFIX = "_default_malloc"
 USUAL_SPEED = 1e-11
 """Seconds per multiply-add where the speed of the machine is not measured; corrected by the first jobs."""
@@ -156,6 +159,8 @@ class Costs:
             sampled = {name: conditions.seconds * share for name, share in shares.items()}
             kinds = {name: calls.get(name.removesuffix(SUFFIX), image) for name in job.metrics}
             return overhead + sum(sampled[name] + PATIENCE * kinds[name] for name in job.metrics)
+        if job.curve:
+            return overhead + _of_curve(job.curve, image, conditions.seconds, record)
         if job.modes:
             return overhead + self._of_modes(job, image, parameters)
         evaluation = (2 * conditions.test_images + 6 * conditions.batch_size) * small
@@ -179,6 +184,13 @@ class Costs:
         timing = sum(ways * (job.conditions.seconds * MODES_SHARE + PASSES * call * image) for call in calls.values())
         check = (CHECK_IMAGES * ways + CHECK_FLOAT64) * image if job.round == 0 else 0.0
         return ways * COPYING * parameters + timing + check
+
+
+def _of_curve(curve: CurveJob, image: float, seconds: float, record: Record) -> float:
+    """The seconds of the points of a curve; a sweep is assumed to double the batch a few times."""
+    sizes = [image_size(size) for size in curve.sizes]
+    images = [*(curve.batches or (SWEPT if curve.sweep else ())), *(prod(s) / prod(record.image_size) for s in sizes)]
+    return sum(seconds + PATIENCE * each * image for each in images)
 
 
 def _identity(job: Job) -> tuple[str, str, tuple[str, ...]]:

@@ -9,7 +9,7 @@ from time import monotonic
 
 from reporter.host.job import Job
 from reporter.model import Metric
-from reporter.run import budget, evidence, input_sizes, mode_plan
+from reporter.run import budget, curve_plan, evidence, input_sizes, mode_plan
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.ledger import Ledger
 from reporter.run.request import Outcome, Progress, Request, moment
@@ -59,7 +59,7 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
         measured = [ledger for ledger in ledgers.values() if ledger.spent]
         if record_files.append_history(request.folder, (ledger.history(now) for ledger in measured)):
             progress.note(f"note: {request.folder / 'history.jsonl'}: the last line was cut short and does not count")
-    outcome.failed += sum(ledger.failed() for ledger in ledgers.values())
+    outcome.failed += sum(ledger.failed() + curve_plan.failures(ledger) for ledger in ledgers.values())
     records = (record for ledger in ledgers.values() if ledger.spent for record in ledger.records.values())
     timed = (reading for record in records for reading in record.readings.values())
     outcome.foreign = max((reading.background_load for reading in timed if reading.disturbed), default=0.0)
@@ -101,14 +101,15 @@ def _tasks(request: Request, ledgers: Ledgers) -> Iterable[Task]:
 def plan(request: Request, ledgers: Mapping[str, Ledger]) -> list[Job]:
     """The jobs still to be done: each process once for every architecture, timed ones in rounds over all of them.
 
-    Execution modes follow the times of eager.
+    Execution modes follow the times of eager, and curves follow them.
     """
     jobs: list[Job] = []
     groups = _by_process(request.metrics.values())
     for process, metrics in groups.items():
-        if metrics[0].device != "any":
+        if metrics[0].device != "any" and not metrics[0].curve:
             jobs += _jobs(request, ledgers, process, metrics)
     jobs += _mode_jobs(request, ledgers)
+    jobs += _curve_jobs(request, ledgers)
     for process, metrics in groups.items():
         if metrics[0].device == "any":
             jobs += _jobs(request, ledgers, process, metrics)
@@ -139,6 +140,13 @@ def _mode_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]
             if names:
                 job = _job(ledger, group.process, group.device, names, number)
                 yield job.model_copy(update={"modes": modes, "cache": str(mode_plan.cache(request, job.architecture))})
+
+
+def _curve_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]:
+    """The jobs of curves, one for each architecture, device and mode that lacks points."""
+    for ledger, metric, process, curve in curve_plan.jobs(ledgers):
+        job = _job(ledger, process, metric.device, (metric.name,), 0)
+        yield job.model_copy(update={"curve": curve, "cache": str(mode_plan.cache(request, job.architecture))})
 
 
 def _job(ledger: Ledger, process: str, device: str, names: tuple[str, ...], number: int) -> Job:

@@ -23,6 +23,7 @@ from reporter.model import (
 from reporter.model.modes import quantities
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
+from reporter.model.scaling_curves import Curves
 from reporter.registry.execution_modes import conditions_of
 from reporter.run import input_sizes, mode_plan
 from reporter.run.joined_rounds import joined, with_loss
@@ -80,7 +81,8 @@ class Ledger:
         """The quantities that a job measures, by mode."""
         metrics = [self.request.metrics[name] for name in job.metrics]
         if not job.modes:
-            return {EAGER: [quantity for metric in metrics for quantity in metric.quantities]}
+            mode = job.curve.mode if job.curve else EAGER
+            return {mode: [quantity for metric in metrics for quantity in metric.quantities]}
         found = list(dict.fromkeys(each for metric in metrics for each in quantities(metric, job.round)))
         return dict.fromkeys(job.modes, found)
 
@@ -170,6 +172,11 @@ class Ledger:
             self._shown.add((mode, key))
             name = self.record.architecture
             progress.reading(name if mode == EAGER else f"{name} ({mode})", reading)
+
+    def keep_curves(self, curves: Curves, best: Reading | None = None, mode: str = EAGER) -> None:
+        """Saves the curves of all modes, and the best throughput of one."""
+        self.records[EAGER] = self.record.model_copy(update={"curves": curves})
+        self._save({best.quantity.key: best} if best else {}, mode)
 
     def _of_its_images(self, reading: Reading) -> Reading:
         """The reading with the digest of the images that it was made of, which may have been fetched only then."""

@@ -51,6 +51,7 @@ def prepare(
     architectures = choose(settings.architectures, settings.architecture, executor)
     check_folder(out)
     devices, gpus, no_cuda = choose_devices(settings.device, executor)
+    metrics = with_curves(metrics, settings, devices)
     if settings.budget and len(gpus) > 1:
         raise ReporterError(f"--budget: plans for one CUDA device at a time, not {','.join(gpus)}")
     request = _request(out, settings, architectures, metrics, devices)
@@ -102,6 +103,8 @@ def _request(
         conditions=settings.conditions().model_copy(update=found),
         images=data,
         modes=checked(settings.modes),
+        batches=settings.batches,
+        sizes=settings.sizes,
         settings=settings.model_dump(mode="json", exclude=UNRECORDED),
         timeout=settings.timeout or TIMEOUTS[settings.preset],
         fresh=settings.fresh,
@@ -135,6 +138,20 @@ def choose_metrics(names: tuple[str, ...], methods: tuple[str, ...] = ("full",))
         return named or metric.always
 
     return {metric.name: metric for metric in catalogue.values() if asked(metric)}
+
+
+def with_curves(metrics: Mapping[str, Metric], settings: Settings, devices: Mapping[str, str]) -> dict[str, Metric]:
+    """The metrics with those of the curves: on the CPU only where points or the key are named, on a GPU with its times.
+
+    There is no row for the curve of a device that is not measured.
+    """
+    catalogue = collect("reporter.metrics", Metric)
+    found = {name: metric for name, metric in metrics.items() if not metric.curve}
+    for name, metric in catalogue.items():
+        asked = settings.batches or settings.sizes or name in settings.metrics
+        if metric.curve and metric.device in devices and (asked or (name in metrics and metric.device != "cpu")):
+            found[name] = metric
+    return found
 
 
 def choose_claims(names: tuple[str, ...], architectures: Sequence[Architecture]) -> tuple[Claim, ...]:

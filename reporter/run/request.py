@@ -21,7 +21,7 @@ from reporter.model.settings import Conditions
 
 RECORDED = (
     "preset", "metrics", "device", "dataset", "weights", "finetune", "steps", "seeds", "first_seed", "budget", "modes",
-    "input_size", "threads", "executor", "against",
+    "input_size", "threads", "batches", "sizes", "executor", "against",
 )  # fmt: skip
 """The settings that the lines of history.jsonl have."""
 
@@ -84,6 +84,8 @@ class Request:
     budget: float | None = None
     """Seconds for all measurements together."""
     gpus: Sequence[str] = ()
+    batches: tuple[int, ...] = ()
+    sizes: tuple[str, ...] = ()
     modes: Sequence[str] = (EAGER,)
     """Execution modes and sets of them, as they were asked for, by their canonical names."""
     about: Mapping[str, Any] = field(default_factory=machine.about)

@@ -2,130 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from time import monotonic
+from collections.abc import Mapping
 
-from reporter.host.job import Job
-from reporter.model import Quantity, Reading, Verdict, absent
-from reporter.model.modes import quantities
-from reporter.model.records import EAGER
+from reporter.model import Verdict
 from reporter.run.costs import Costs
-from reporter.run.ledger import CUT_OFF, Ledger
-from reporter.run.request import Outcome, Progress, moment
+from reporter.run.curve_measurement import CurveMeasurement
+from reporter.run.ledger import Ledger
+from reporter.run.measurement import Measurement
+from reporter.run.request import Outcome, Progress
 from reporter.run.schedule import Schedule, Task
-from reporter.run.slots import GONE, LOST, MOST_LOSSES, Executor, Message, Slot
+from reporter.run.slots import GONE, LOST, MOST_LOSSES, Executor, Slot
 
-Place = tuple[str, str]
-"""An execution mode and the key of a quantity."""
 Ledgers = Mapping[tuple[str, str], Ledger]
 """By machine and architecture."""
-
-
-class Measurement:
-    """One job from its first start to its end; started again on another slot, it measures only what is missing.
-
-    A metric that failed in its first round, or in several, is left out of the later ones. `repeated`: it was started
-    again without an execution mode in which its worker ended.
-    """
-
-    def __init__(self, job: Job, ledger: Ledger, progress: Progress, outcome: Outcome) -> None:
-        self.job, self.ledger, self.progress, self.outcome = job, ledger, progress, outcome
-        self.limit: float | None = None
-        """Seconds after which its worker is ended."""
-        self._cut = False
-        self._missing = dict(self._wanted())
-        self._delivered: set[tuple[str, str]] = set()
-        self._mode = EAGER
-        self.repeated = False
-        self._begun, self._started = monotonic(), moment()
-
-    def start(self, budget: float | None = None) -> None:
-        """Sets the clock and the limit; where the time for the architecture is over, nothing remains.
-
-        A job that the `budget` of seconds cuts off has not failed, and keeps the rounds that were measured before.
-        """
-        self._begun, self._started = monotonic(), moment()
-        timeout = self.ledger.request.timeout
-        left = None if timeout is None else timeout - self.ledger.spent
-        if left is not None and left <= 0:
-            self._give_up(Verdict("timeout", f"not begun: the {timeout:.0f} s for this architecture were over"))
-        self._cut = budget is not None and (left is None or budget < left)
-        self.limit = budget if self._cut else left
-
-    @property
-    def remaining(self) -> Job | None:
-        """The job with the metrics that are still to be measured; None where there are none."""
-        names = tuple(dict.fromkeys(name for name, _ in self._missing.values()))
-        modes = tuple(dict.fromkeys(mode for mode, _ in self._missing)) if self.job.modes else ()
-        return self.job.model_copy(update={"metrics": names, "modes": modes}) if names else None
-
-    def receive(self, message: Message) -> None:
-        """Takes in a reading, at once, which mode the worker is about to run, or how long it was busy."""
-        if "running" in message:
-            self._mode = message["running"]
-            return
-        if "reading" not in message:
-            self.outcome.busy += message["busy"]
-            self.outcome.building += message["building"]
-            self.outcome.preparing += message.get("preparing", 0.0)
-            self.outcome.checking += message.get("checking", 0.0)
-            return
-        reading = Reading.model_validate(message["reading"])
-        mode = message.get("mode", EAGER)
-        place = mode, reading.quantity.key
-        self._missing.pop(place, None)
-        if place not in self._delivered:
-            self._delivered.add(place)
-            self.ledger.keep(reading, self.job, self.progress, self._started, mode)
-        self._started = moment()
-
-    def interrupt(self) -> None:
-        """Counts the seconds of a slot that was lost."""
-        self.ledger.spend(self.job.process, monotonic() - self._begun, usual=False)
-
-    def drop_mode(self, verdict: Verdict) -> bool:
-        """After a crash: stores it as the status of the mode that ran; whether the others are to be tried once more."""
-        if self.repeated or verdict.status not in ("failed", "oom") or self._mode not in self.job.modes:
-            return False
-        self.repeated = True
-        ran = {place: self._missing[place] for place in list(self._missing) if place[0] == self._mode}
-        self._store(ran, verdict)
-        return self.remaining is not None
-
-    def finish(self, verdict: Verdict, costs: Costs, opens: bool = False) -> None:
-        """Stores how the worker ended as the status of what is missing; `opens`: the job waited for torch to load."""
-        seconds, failed = monotonic() - self._begun, verdict.status != "ok"
-        if self._cut and verdict.status == "timeout":
-            verdict = Verdict("skipped", CUT_OFF)
-        self._give_up(verdict if failed else Verdict("failed", "the worker ended before it"))
-        self.ledger.spend(self.job.process, seconds, usual=not (opens or failed))
-        self.progress.job_finished(self.job, seconds, costs.learn(self.job, seconds, opens=opens, failed=failed))
-
-    def skip(self, costs: Costs) -> None:
-        """Ends a job of which nothing remains; nothing will of its later rounds."""
-        costs.learn(self.job, 0.0, failed=True)
-        self.progress.job_finished(self.job, 0.0)
-
-    def _wanted(self) -> Iterator[tuple[Place, tuple[str, Quantity]]]:
-        """What the job measures: the metric and quantity by mode and key."""
-        for name in self.job.metrics:
-            metric = self.ledger.request.metrics[name]
-            for mode in self.job.modes or (EAGER,):
-                if self.ledger.goes_on(name, self.job.round, mode):
-                    for quantity in quantities(metric, self.job.round) if self.job.modes else metric.quantities:
-                        yield (mode, quantity.key), (name, quantity)
-
-    def _give_up(self, verdict: Verdict) -> None:
-        if verdict.status == "skipped" and self.job.round:
-            return
-        self._store(dict(self._missing), verdict)
-
-    def _store(self, missing: Mapping[Place, tuple[str, Quantity]], verdict: Verdict) -> None:
-        """Stores a verdict as the status of what is missing."""
-        for place, (_, quantity) in missing.items():
-            for reading in absent([quantity], verdict.status, verdict.reason or ""):
-                self.ledger.keep(reading, self.job, self.progress, self._started, place[0])
-            del self._missing[place]
 
 
 class Work:
@@ -215,5 +104,6 @@ class Work:
     def _measurement(self, task: Task) -> Measurement:
         if task not in self._running:
             ledger = self.ledgers[task.machine, task.job.architecture]
-            self._running[task] = Measurement(task.job, ledger, self.progress, self.outcome)
+            kind = CurveMeasurement if task.job.curve else Measurement
+            self._running[task] = kind(task.job, ledger, self.progress, self.outcome)
         return self._running[task]

@@ -46,13 +46,13 @@ Stored = StoredRecord | StoredComparedRecord
 STORED: dict[type[Record], type[Stored]] = {Record: StoredRecord, ComparedRecord: StoredComparedRecord}
 
 
-OPTIONAL = ("input_width", "own_input_size")
+OPTIONAL = ("input_width", "own_input_size", "curves")
 """Fields that files have only where they are set."""
 
 
 def nested(eager: Record, modes: Iterable[Record] = ()) -> dict[str, Any]:
     """The JSON object of a file; `modes` are the records of the same architecture in other modes."""
-    unset = {name for name in OPTIONAL if getattr(eager, name) is None}
+    unset = {name for name in OPTIONAL if not getattr(eager, name)}
     content = eager.model_dump(mode="json", by_alias=True, exclude={"mode", *unset})
     inside = {each.mode: {"readings": each.model_dump(mode="json", include={"readings"})["readings"]} for each in modes}
     return {**content, "schema": SCHEMA, **({"modes": inside} if inside else {})}

@@ -42,6 +42,12 @@ class Runtime(Protocol):
     def peaks(self, index: int) -> Peaks:
         """The peaks of a device since they were reset."""
 
+    def free(self, index: int) -> int:
+        """Bytes of a device that its driver can still hand out."""
+
+    def reserved(self, index: int) -> int:
+        """Bytes of a device that torch's allocator holds, in use or kept for reuse."""
+
     def identity(self, index: int) -> dict[str, Any]:
         """What identifies a device and its driver, as it is stored with readings."""
 
@@ -74,6 +80,16 @@ class TorchRuntime:
 
         allocated = torch.accelerator.max_memory_allocated(index)
         return Peaks(allocated, torch.accelerator.max_memory_reserved(index))
+
+    def free(self, index: int) -> int:
+        import torch
+
+        return int(torch.accelerator.get_memory_info(index)[0])
+
+    def reserved(self, index: int) -> int:
+        import torch
+
+        return int(torch.accelerator.memory_reserved(index))
 
     def identity(self, index: int) -> dict[str, Any]:
         from reporter.host import gpus

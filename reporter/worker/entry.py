@@ -26,6 +26,7 @@ from reporter.model.modes import quantities
 from reporter.model.records import EAGER
 from reporter.registry.catalog import collect
 from reporter.worker import checkpoint_check, device, precision, references, timing, torch_state, trial
+from reporter.worker.curve_points import measure_curve
 from reporter.worker.lookup import find
 from reporter.worker.mode_timing import measure_modes
 from reporter.worker.subject import Subject
@@ -94,7 +95,7 @@ def run(job: Job, send: Send, sample: timing.Sampler = timing.sample, named: Nam
     if subject and job.modes and (reason := subject.refused_size):
         subject, verdict = None, Verdict("unsupported", reason)
     if subject is None:
-        for mode in job.modes or (EAGER,):
+        for mode in job.modes or (job.curve.mode if job.curve else EAGER,):
             for name in job.metrics:
                 metric = catalogue[name]
                 missing = quantities(metric, job.round) if job.modes else metric.quantities
@@ -103,7 +104,9 @@ def run(job: Job, send: Send, sample: timing.Sampler = timing.sample, named: Nam
         return
     start = perf_counter()
     spent: dict[str, float] = {}
-    if job.modes:
+    if job.curve:
+        measure_curve(job, catalogue[job.metrics[0]], subject, send)
+    elif job.modes:
         spent = measure_modes(job, catalogue, subject, send)
     else:
         for name in job.metrics:

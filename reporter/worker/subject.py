@@ -115,19 +115,20 @@ class Subject:
     def one_size(self) -> str | None:
         """Why no image of the data set goes through the network, though those of its native size do; else None."""
         size = self.conditions.image_size
-        return self._refusal(square(size), f"the {size} of the fine-tuning")
+        return self.refusal(square(size), f"the {size} of the fine-tuning")
 
     @cached_property
     def refused_size(self) -> str | None:
         """Why no image of --input-size goes through the network, though those of its native size do; else None."""
-        return self._refusal(self.size, f"of {self.size}") if self.conditions.input_size else None
+        return self.refusal(self.size) if self.conditions.input_size else None
 
-    def _refusal(self, size: ImageSize, words: str) -> str | None:
+    def refusal(self, size: ImageSize, words: str = "") -> str | None:
+        """Why no image of a size goes through the network, though those of its native size do; else None."""
         native = square(self.architecture.input_size)
         (_, own), (_, other) = (attempt(partial(self.counted, partial(self._infer, each))) for each in (native, size))
         if own.status != "ok" or other.status == "ok":
             return None
-        return f"takes images of {native} pixels, not {words} ({other.reason})"
+        return f"takes images of {native} pixels, not {words or f'of {size}'} ({other.reason})"
 
     @property
     def size(self) -> ImageSize:

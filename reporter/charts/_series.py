@@ -1,0 +1,99 @@
+"""Lines on two logarithmic axes: a panel for each machine and device, colored by family, dashed by execution mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import log10
+
+from reporter.charts.curves import DASHES
+from reporter.model.scaling_curves import Axis, CurvePoint
+from reporter.report.comparison import Comparison
+from reporter.report.curve_lines import CurveLine, devices, lines
+from reporter.report.label_placement import spread
+from reporter.report.language import Language
+from reporter.report.tooltips import about, pointed
+from reporter.report.vega import Spec, coloured, data, text
+
+WIDTH, HEIGHT = 760, 380
+DEVICE_TITLES = {"cpu": "CPU", "cuda": "GPU"}
+Coordinates = Callable[[CurvePoint], tuple[float, float]]
+
+
+def panels(
+    comparison: Comparison, axis: Axis, coordinates: Coordinates, titles: tuple[str, str], language: Language
+) -> Spec | None:
+    """A chart of all curves over an axis; `coordinates` gives x and y of a point. None without two points."""
+    found = []
+    for machine in comparison.machines:
+        drawn = [line for line in lines(comparison.of(machine), axis) if len(line.measured) > 1]
+        for device in devices(drawn):
+            mine = [line for line in drawn if line.device == device]
+            several = [machine] if len(comparison.machines) > 1 else []
+            title = ", ".join([*several, DEVICE_TITLES.get(device, device)])
+            found.append({"title": title, **_panel(mine, coordinates, titles, comparison.families, language)})
+    return {"vconcat": found} if found else None
+
+
+def _panel(
+    drawn: Sequence[CurveLine],
+    coordinates: Coordinates,
+    titles: tuple[str, str],
+    families: Sequence[str],
+    language: Language,
+) -> Spec:
+    rows = [_row(line, point, coordinates(point), language) for line in drawn for point in line.measured]
+    modes = list(dict.fromkeys(row["mode"] for row in rows))
+    dashes = {"domain": modes, "range": [DASHES[rank % len(DASHES)] for rank in range(len(modes))]}
+    legend = {"title": None, "orient": "top"} if len(modes) > 1 else None
+    ys = [row["y"] for row in rows]
+    axes = [
+        {"field": field, "type": "quantitative", "title": title, "scale": scale, "axis": {"format": "~s", **ticks}}
+        for field, title, scale, ticks in (
+            ("x", titles[0], {"type": "log", "base": 2, "nice": False, "domain": _wide(rows)}, {"grid": False}),
+            ("y", titles[1], {"type": "log", "nice": False, "domain": [min(ys) / 1.2, max(ys) * 1.2]}, {}),
+        )
+    ]
+    shown = [family for family in families if any(row["family"] == family for row in rows)]
+    line = {"strokeDash": {"field": "mode", "type": "nominal", "scale": dashes, "legend": legend}}
+    shared = {"detail": {"field": "line"}, "color": coloured(shown)}
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "encoding": {"x": axes[0], "y": axes[1]},
+        "layer": [
+            {"data": data(rows), "mark": {"type": "line", "strokeWidth": 2}, "encoding": {**shared, **line}},
+            pointed({"data": data(rows), "mark": {"type": "point", "filled": True, "size": 40}, "encoding": shared}),
+            *map(pointed, text(_ends(rows), "line", 12, align="left", dx=8)),
+        ],
+    }
+
+
+def _row(line: CurveLine, point: CurvePoint, place: tuple[float, float], language: Language) -> Spec:
+    rate = language.number(point.throughput or 0.0, 1)
+    seconds = language.number(1e3 * (point.latency or 0.0), 3)
+    words = language._("batch {batch}, {size} px: {ms} ms, {rate} images/s")
+    told = words.format(batch=point.batch, size=point.size, ms=seconds, rate=rate)
+    return {
+        "line": line.name,
+        "mode": line.mode,
+        "family": line.record.family,
+        "x": place[0],
+        "y": place[1],
+        "about": about(line.record, line.mode, told),
+    }
+
+
+def _wide(rows: Sequence[Spec]) -> list[float]:
+    """The domain of x, with room for the names at the ends of the lines."""
+    low, high = min(row["x"] for row in rows), max(row["x"] for row in rows)
+    return [low / 1.1, high * max(1.3, (high / low) ** 0.3)]
+
+
+def _ends(rows: Sequence[Spec]) -> list[Spec]:
+    """The last point of each line, pushed apart so that names do not cover each other."""
+    last = list({row["line"]: row for row in rows}.values())
+    logs = [log10(row["y"]) for row in rows]
+    low, high = min(logs) - 0.08, max(logs) + 0.08
+    gap = 14 * (high - low) / HEIGHT
+    places = spread([log10(row["y"]) for row in last], gap, low, high)
+    return [{**row, "y": 10**place} for row, place in zip(last, places, strict=True)]

@@ -1,0 +1,34 @@
+"""Latency of one image over the image size, a line for each architecture and execution mode."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from reporter.charts._series import panels
+from reporter.model import Chart
+from reporter.model.scaling_curves import CurvePoint
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.vega import Spec
+
+
+def draw(comparison: Comparison, language: Language) -> Spec | None:
+    _ = language._
+    titles = (_("image size, pixels (the square root of height x width)"), _("latency of one image, ms"))
+    return panels(comparison, "size", _place, titles, language)
+
+
+def _place(point: CurvePoint) -> tuple[float, float]:
+    return sqrt(point.image.height * point.image.width), 1e3 * (point.latency or 0.0)
+
+
+ENTRIES = (
+    Chart(
+        name="latency_over_size",
+        title="Latency over the image size",
+        caption="Milliseconds for one image of ascending size; logarithmic axes.",
+        draw=draw,
+        chapter="time",
+        order=22,
+    ),
+)

@@ -1,0 +1,33 @@
+"""Throughput over the batch size, a line for each architecture and execution mode."""
+
+from __future__ import annotations
+
+from reporter.charts._series import panels
+from reporter.model import Chart
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.vega import Spec
+
+
+def draw(comparison: Comparison, language: Language) -> Spec | None:
+    _ = language._
+    return panels(
+        comparison,
+        "batch",
+        lambda point: (float(point.batch), point.throughput or 0.0),
+        (_("batch size"), _("throughput, images/s")),
+        language,
+    )
+
+
+ENTRIES = (
+    Chart(
+        name="throughput_over_batch",
+        title="Throughput over the batch size",
+        caption="Images per second in batches of ascending size; logarithmic axes. A line ends where the next batch "
+        "was not asked for or did not fit into memory.",
+        draw=draw,
+        chapter="time",
+        order=20,
+    ),
+)

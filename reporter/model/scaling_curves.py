@@ -1,0 +1,148 @@
+"""Curves: latency and throughput over the batch size and over the image size, point by point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, JsonValue, PlainSerializer, model_validator
+
+from reporter.model.fields import Name, are_numbers
+from reporter.model.image_sizes import ImageSize, image_size
+from reporter.model.readings import MOST_SAMPLES, Model, Number, Quantity, Reading, Status, same_conditions
+
+Axis = Literal["batch", "size"]
+AXES: tuple[Axis, ...] = ("batch", "size")
+LARGEST_BATCH = 2**20
+MOST_POINTS = 10_000
+SETTLED = ("ok", "oom", "unsupported")
+"""The status of points that are not measured again."""
+GAIN = 1.05
+"""A sweep over batch sizes ends when throughput rises by less than this factor."""
+
+
+def _plain_size(size: str) -> int | str:
+    """A size as JSON has it: a number where height and width are equal."""
+    return int(size) if size.isdecimal() else size
+
+
+Size = Annotated[
+    str,
+    BeforeValidator(lambda value: str(image_size(value))),
+    PlainSerializer(_plain_size, return_type=int | str),
+]
+
+
+def _best(device: str, title: str) -> Quantity:
+    return Quantity(
+        key=f"best_throughput_{device}",
+        title=title,
+        unit="1/s",
+        group="latency",
+        better="higher",
+        definition="The highest throughput of all measured batch sizes, in images per second.",
+    )
+
+
+BEST = {"cpu": _best("cpu", "Best throughput, CPU"), "cuda": _best("cuda", "Best throughput, GPU")}
+"""By kind of device; the batch size is in the reading's detail."""
+
+
+class CurvePoint(Model):
+    """A point of a curve: `batch` images of `size` (`N` or `HxW`) at once in an execution mode.
+
+    `latency` is the median of the seconds of a call, `throughput` the images per second; both are None unless the
+    status is ok, and `reason` then says why. `predicted` is the memory that the point needs as counted before it ran,
+    beyond the weights; `settings` has what it depends on besides.
+    """
+
+    mode: Name
+    device: Name
+    batch: Annotated[int, Field(strict=True, ge=1, le=LARGEST_BATCH)]
+    size: Size
+    latency: Number | None = None
+    throughput: Number | None = None
+    status: Status = "ok"
+    reason: str | None = None
+    samples: Annotated[tuple[Number, ...], Field(max_length=MOST_SAMPLES)] = ()
+    predicted: int | None = None
+    settings: dict[str, JsonValue] = {}
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        """Refuse what no measurement gives."""
+        figures = [each for each in (self.latency, self.throughput, *self.samples) if each is not None]
+        if not are_numbers(figures) or min(figures, default=1) <= 0:
+            raise ValueError("times and rates should be finite and positive")
+        if self.measured != (self.status == "ok") or self.measured != bool(self.samples):
+            raise ValueError("a point has a latency, a throughput and samples if and only if its status is ok")
+        return self
+
+    @property
+    def image(self) -> ImageSize:
+        return image_size(self.size)
+
+    @property
+    def measured(self) -> bool:
+        return self.latency is not None and self.throughput is not None
+
+    @property
+    def place(self) -> tuple[str, str, int, str]:
+        """What makes it unique on its curve."""
+        return self.mode, self.device, self.batch, self.size
+
+    @property
+    def order(self) -> tuple[str, str, int, int]:
+        """By mode and device, and along the curve."""
+        return self.device, self.mode, self.batch, self.image.height * self.image.width
+
+
+Points = tuple[CurvePoint, ...]
+
+
+class Curves(Model):
+    """The points of both curves of an architecture, in all modes and on all devices."""
+
+    batch: Annotated[Points, Field(max_length=MOST_POINTS)] = ()
+    size: Annotated[Points, Field(max_length=MOST_POINTS)] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.batch or self.size)
+
+    def points(self, axis: Axis) -> Points:
+        return self.batch if axis == "batch" else self.size
+
+    def with_point(self, axis: Axis, point: CurvePoint) -> Curves:
+        """The curves with a point, in the place of an earlier one there."""
+        others = (each for each in self.points(axis) if each.place != point.place)
+        return self.model_copy(update={axis: tuple(sorted((*others, point), key=lambda each: each.order))})
+
+    def settled(self, axis: Axis, mode: str, device: str, conditions: Mapping[str, Any]) -> Points:
+        """The points of a mode that need not be measured again under these conditions."""
+        return tuple(
+            point
+            for point in self.points(axis)
+            if (point.mode, point.device) == (mode, device)
+            and point.status in SETTLED
+            and same_conditions(point.settings, conditions)
+        )
+
+
+def best(points: Iterable[CurvePoint], quantity: Quantity, settings: dict[str, JsonValue]) -> Reading | None:
+    """The highest throughput of some points with its batch size; None where no point was measured."""
+    measured = [point for point in points if point.measured]
+    if not measured:
+        return None
+    top = max(measured, key=lambda point: point.throughput or 0.0)
+    samples = tuple(top.batch / seconds for seconds in top.samples)
+    detail: dict[str, JsonValue] = {"batch": top.batch}
+    return Reading(quantity=quantity, samples=samples, rounds=(len(samples),), settings=settings, detail=detail)
+
+
+def is_saturated(points: Iterable[CurvePoint]) -> bool:
+    """Whether a sweep is over: memory ended, or twice the batch gave less than 5 % more throughput."""
+    ordered = sorted(points, key=lambda point: point.batch)
+    if any(not point.measured for point in ordered):
+        return True
+    rates = [point.throughput or 0.0 for point in ordered]
+    return len(rates) > 1 and rates[-1] < GAIN * rates[-2]

@@ -1,0 +1,101 @@
+"""A job of a curve: its points are saved as they come, and a point in which the worker ends is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reporter.host.job import Job
+from reporter.model import Quantity, Verdict
+from reporter.model.scaling_curves import Axis, CurvePoint
+from reporter.run import curve_plan
+from reporter.run.ledger import Ledger
+from reporter.run.measurement import Measurement, Place
+from reporter.run.request import Outcome, Progress
+from reporter.run.slots import Message
+
+
+class CurveMeasurement(Measurement):
+    """`_pending` is the point that the worker tries, which has the blame if it ends."""
+
+    def __init__(self, job: Job, ledger: Ledger, progress: Progress, outcome: Outcome) -> None:
+        super().__init__(job, ledger, progress, outcome)
+        self._pending: tuple[Axis, CurvePoint] | None = None
+        self._tried: list[tuple[Axis, CurvePoint]] = []
+        self._over = False
+
+    @property
+    def remaining(self) -> Job | None:
+        """The job with the points that are there by now; None where none is missing or the time is over."""
+        if self._over:
+            return None
+        assert self.job.curve
+        metric = self.ledger.request.metrics[self.job.metrics[0]]
+        asked = curve_plan.wanted(self.ledger, metric, self.job.curve.mode)
+        known = asked.known
+        for axis, point in self._tried:
+            known = known.with_point(axis, point)
+        asked = asked.model_copy(update={"known": known})
+        return self.job.model_copy(update={"curve": asked}) if curve_plan.lacks(self.ledger, asked) else None
+
+    def receive(self, message: Message) -> None:
+        """Takes in a point, at once, or which one the worker is about to try."""
+        if "trying" in message:
+            self._pending = message["trying"], CurvePoint.model_validate(message["point"])
+        elif "curve" in message:
+            self._keep(message["curve"], CurvePoint.model_validate(message["point"]))
+        else:
+            super().receive(message)
+
+    def drop_mode(self, verdict: Verdict) -> bool:
+        """After a crash: stores it as the status of the point; whether others remain for a new worker."""
+        if self._pending is None or verdict.status not in ("failed", "oom"):
+            return False
+        self._blame(verdict)
+        return self.remaining is not None
+
+    def _keep(self, axis: Axis, point: CurvePoint) -> None:
+        self._pending = None
+        self._tried.append((axis, point))
+        found = curve_plan.keep(self.ledger, self.job, axis, point)
+        if found is not None:
+            self._missing.pop((point.mode, found.quantity.key), None)
+        self.progress.note(f"{self.ledger.record.architecture} {described(point)}")
+
+    def _blame(self, verdict: Verdict) -> None:
+        if self._pending:
+            axis, point = self._pending
+            self._keep(axis, point.model_copy(update={"status": verdict.status, "reason": verdict.reason}))
+
+    def _wanted(self) -> Iterator[tuple[Place, tuple[str, Quantity]]]:
+        """The best throughput, if batch sizes are measured."""
+        assert self.job.curve
+        (name,) = self.job.metrics
+        if self.job.curve.has_batches:
+            for quantity in self.ledger.request.metrics[name].quantities:
+                yield (self.job.curve.mode, quantity.key), (name, quantity)
+
+    def _give_up(self, verdict: Verdict) -> None:
+        """The reason of the smallest batch is that of the best throughput."""
+        self._over = True
+        self._blame(verdict)
+        assert self.job.curve
+        device = self.job.device.partition(":")[0]
+        mine = [
+            point
+            for point in self.ledger.record.curves.batch
+            if (point.mode, point.device) == (self.job.curve.mode, device)
+        ]
+        if any(point.measured for point in mine):
+            self._missing.clear()
+        elif mine:
+            verdict = Verdict(mine[0].status, mine[0].reason)
+        self._store(dict(self._missing), verdict)
+
+
+def described(point: CurvePoint) -> str:
+    """A point as it is printed while it is measured."""
+    where = f"({point.mode}) " if point.mode != "eager" else ""
+    what = f"{where}{point.device}, batch {point.batch}, {point.size} px"
+    if point.latency is None or point.throughput is None:
+        return f"{what}: {point.status}: {point.reason}"
+    return f"{what}: {point.latency * 1e3:,.4g} ms, {point.throughput:,.4g} images/s"

@@ -1,0 +1,110 @@
+"""Which points of curves are measured, in which jobs, and how they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reporter.host.job import CurveJob, Job
+from reporter.model import Metric, Reading
+from reporter.model.modes import SETS
+from reporter.model.records import EAGER
+from reporter.model.scaling_curves import AXES, Axis, CurvePoint, Curves, best, is_saturated
+from reporter.registry.execution_modes import conditions_of, resolve
+from reporter.run import mode_plan
+from reporter.run.ledger import Ledger
+from reporter.run.request import Request
+
+
+def metrics(request: Request) -> dict[str, Metric]:
+    """The metrics of curves that are asked for, by the kind of device."""
+    return {metric.device: metric for metric in request.metrics.values() if metric.curve}
+
+
+def modes(request: Request, device: str) -> Iterator[tuple[str, str]]:
+    """`eager` and the modes that --modes names, each with the reason why it cannot be measured, or an empty text."""
+    yield EAGER, ""
+    named = [name for name in request.modes if name not in SETS]
+    for name in resolve(named, mode_plan.kind(request, device)):
+        yield name, mode_plan.unavailable(request, name, device)
+
+
+def jobs(ledgers: Mapping[str, Ledger]) -> Iterator[tuple[Ledger, Metric, str, CurveJob]]:
+    """The curves that lack points: ledger, metric, name of the process and what to measure."""
+    for ledger in ledgers.values():
+        for device, metric in metrics(ledger.request).items():
+            for mode, refusal in modes(ledger.request, device) if device in ledger.devices else ():
+                asked = wanted(ledger, metric, mode)
+                if refusal:
+                    _refuse(ledger, metric, asked, refusal)
+                elif lacks(ledger, asked):
+                    yield ledger, metric, f"{metric.process} {mode}" if mode != EAGER else metric.process, asked
+
+
+def wanted(ledger: Ledger, metric: Metric, mode: str) -> CurveJob:
+    """The curves of a mode, with the points that are there under the same conditions."""
+    request = ledger.request
+    sweep = not request.batches and (metric.device != "cpu" or not request.sizes)
+    asked = CurveJob(mode=mode, batches=request.batches, sizes=request.sizes, sweep=sweep)
+    return asked.model_copy(update={"known": known(ledger, metric, mode)})
+
+
+def known(ledger: Ledger, metric: Metric, mode: str) -> Curves:
+    """The points of a mode that need not be measured again."""
+    own = _conditions(ledger, metric, mode)
+    of_size = {key: value for key, value in own.items() if key != "input_size"}
+    curves = ledger.record.curves
+    return Curves(
+        batch=curves.settled("batch", mode, metric.device, own),
+        size=curves.settled("size", mode, metric.device, of_size),
+    )
+
+
+def lacks(ledger: Ledger, asked: CurveJob) -> bool:
+    """Whether points are missing."""
+    size = str(ledger.record.image_size)
+    batches = {(point.batch, point.size) for point in asked.known.batch}
+    sizes = {point.size for point in asked.known.size}
+    if asked.sweep and not is_saturated(asked.known.batch):
+        return True
+    return any((batch, size) not in batches for batch in asked.batches) or bool(set(asked.sizes) - sizes)
+
+
+def keep(ledger: Ledger, job: Job, axis: Axis, point: CurvePoint) -> Reading | None:
+    """Saves a point, and the best throughput of its mode and device as far as it is known, which is returned."""
+    assert job.curve
+    metric = ledger.request.metrics[job.metrics[0]]
+    curves = ledger.record.curves.with_point(axis, point)
+    settings = _conditions(ledger, metric, point.mode) | {"batches": list(job.curve.batches) or "swept"}
+    mine = (each for each in curves.batch if (each.mode, each.device) == (point.mode, point.device))
+    found = best(mine, metric.quantities[0], settings) if axis == "batch" else None
+    ledger.keep_curves(curves, found, point.mode)
+    return found
+
+
+def failures(ledger: Ledger) -> int:
+    """How many points did not succeed for another reason than that they do not fit or are not supported."""
+    if not metrics(ledger.request):
+        return 0
+    return sum(point.status in ("failed", "timeout") for axis in AXES for point in ledger.record.curves.points(axis))
+
+
+def _conditions(ledger: Ledger, metric: Metric, mode: str) -> dict[str, Any]:
+    device = ledger.devices.get(metric.device, metric.device)
+    own = ledger.request.conditions_of(ledger.record.architecture).of(metric, device)
+    return own | (conditions_of(mode) if mode != EAGER else {})
+
+
+def _refuse(ledger: Ledger, metric: Metric, asked: CurveJob, reason: str) -> None:
+    """Stores the reason why a mode cannot be measured as its points."""
+    own = _conditions(ledger, metric, asked.mode)
+    about = {"mode": asked.mode, "device": metric.device, "status": "unsupported", "reason": reason, "settings": own}
+    curves = ledger.record.curves
+    for batch in asked.batches or ((1,) if asked.sweep else ()):
+        point = CurvePoint(batch=batch, size=str(ledger.record.image_size), **about)
+        curves = curves.with_point("batch", point)
+    for size in asked.sizes:
+        settings = {key: value for key, value in own.items() if key != "input_size"}
+        curves = curves.with_point("size", CurvePoint(batch=1, size=size, **{**about, "settings": settings}))
+    if curves != ledger.record.curves:
+        ledger.keep_curves(curves)

@@ -1,0 +1,182 @@
+"""Points of curves: latency and throughput over the batch size and over the image size, in one execution mode."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reporter.host import machine
+from reporter.host.job import CurveJob, Job
+from reporter.model import Metric, ReporterError, Verdict
+from reporter.model.attempts import attempt
+from reporter.model.image_sizes import image_size
+from reporter.model.modes import parse
+from reporter.model.records import EAGER
+from reporter.model.scaling_curves import AXES, LARGEST_BATCH, Axis, CurvePoint, is_saturated
+from reporter.registry.execution_modes import conditions_of, engines
+from reporter.worker import precision, timing, varied_inputs
+from reporter.worker.counting import storage_bytes
+from reporter.worker.memory_forecast import Forecast, space
+from reporter.worker.mode_variants import Variant, eager, in_engine, in_torch
+from reporter.worker.outputs import has_nan
+from reporter.worker.subject import Subject
+
+Send = Callable[[dict[str, Any]], None]
+LEAST_SAMPLES = 3
+COPIES = 2
+"""How often an engine has the weights in memory, besides the network."""
+MOST_KEPT = 200
+"""Samples of a point that are kept."""
+SHARE = 0.5
+"""The share of the sampling time of other times that each point gets."""
+
+
+class CurveTiming:
+    """Measures the points of a job one by one, smallest first; what does not fit into memory is not run."""
+
+    def __init__(self, subject: Subject, metric: Metric, asked: CurveJob, cache: str = "") -> None:
+        self.subject, self.asked, self.cache = subject, asked, cache
+        self.settings = subject.conditions.of(metric, subject.place.name)
+        if asked.mode != EAGER:
+            self.settings |= conditions_of(asked.mode)
+        self._in_torch: Variant | None = None
+        self._forecast: Forecast | None = None
+
+    def run(self, announce: Callable[[Axis, CurvePoint], None] = lambda *_: None) -> Iterator[tuple[Axis, CurvePoint]]:
+        """The points of both curves that are still to be measured; `announce` is called before each is tried."""
+        for axis in AXES:
+            for wanted in self._wanted(axis):
+                announce(axis, wanted)
+                lost = next(filter(_was_lost, self.asked.known.points(axis)), None)
+                if lost and lost.order < wanted.order:
+                    found = _without(wanted, Verdict("oom", f"not run: a smaller one did not fit ({lost.reason})"))
+                else:
+                    found = self._measured(wanted)
+                self.asked = self.asked.model_copy(update={"known": self.asked.known.with_point(axis, found)})
+                yield axis, found
+
+    def _wanted(self, axis: Axis) -> Iterator[CurvePoint]:
+        """The points that are asked for and not known, smallest first; a sweep decides after each one."""
+        own, blank = str(self.subject.size), partial(CurvePoint, mode=self.asked.mode, device=self._device)
+        blank = partial(blank, status="skipped", settings=self.settings)
+        if axis == "size":
+            sizes = sorted(self.asked.sizes, key=lambda size: image_size(size).height * image_size(size).width)
+            wanted = (blank(batch=1, size=size, settings=self._of_size()) for size in sizes)
+        elif self.asked.sweep:
+            wanted = (blank(batch=2**power, size=own) for power in range(LARGEST_BATCH.bit_length()))
+        else:
+            wanted = (blank(batch=batch, size=own) for batch in sorted(self.asked.batches))
+        for point in wanted:
+            known = self.asked.known.points(axis)
+            if axis == "batch" and self.asked.sweep and is_saturated(known):
+                return
+            if point.place not in {each.place for each in known}:
+                yield point
+
+    @property
+    def _device(self) -> str:
+        return self.subject.place.name.partition(":")[0]
+
+    def _of_size(self) -> dict[str, Any]:
+        """The conditions of a point that names its own image size."""
+        return {key: value for key, value in self.settings.items() if key != "input_size"}
+
+    def _measured(self, point: CurvePoint) -> CurvePoint:
+        """A point with its times, or the reason why there are none."""
+        found, verdict = attempt(partial(self._timed, point))
+        gc.collect()
+        if found is not None:
+            return found
+        if verdict.status == "failed" and (reason := self.subject.refusal(point.image)):
+            verdict = Verdict("unsupported", reason)
+        return _without(point, verdict)
+
+    def _timed(self, point: CurvePoint) -> CurvePoint:
+        forecast = self._prepared_forecast()
+        predicted = forecast.predicted(point.batch, point.image)
+        if misfit := forecast.misfit(predicted):
+            return _without(point, Verdict("oom", misfit)).model_copy(update={"predicted": predicted})
+        forecast.start()
+        samples = _thinned(self._samples(point))
+        forecast.learn(predicted)
+        seconds = median(samples)
+        about = {"latency": seconds, "throughput": point.batch / seconds, "samples": samples, "predicted": predicted}
+        return CurvePoint.model_validate(point.model_dump() | about | {"status": "ok"})
+
+    def _samples(self, point: CurvePoint) -> tuple[float, ...]:
+        images = self.subject.input(point.batch, size=point.image)
+        variant = self._variant(images)
+        ready = variant.form(images).to(self.subject.device)
+        with torch.inference_mode():
+            if has_nan(variant.run(ready)):
+                raise ReporterError("the output contains NaN")
+            samples = self.subject.sample(
+                lambda: variant.run(ready),
+                timing.timer(self.subject.place),
+                seconds=self.subject.conditions.seconds * SHARE,
+                goal=self.subject.conditions.goal,
+                min_samples=LEAST_SAMPLES,
+            )
+        precision.check()
+        return samples
+
+    def _variant(self, images: Tensor) -> Variant:
+        """The network in the mode of the job, prepared for images like these where an engine needs that."""
+        mode, known = parse(self.asked.mode, engines()), engines()
+        network, form = self.subject.network, self.subject.form
+        if mode.engine:
+            count, sides = max(varied_inputs.COUNT, len(images)), (images.shape[2], images.shape[3])
+            calibration = varied_inputs.images(count, sides) if mode.precision == "int8" else images
+            folder = Path(self.cache) / "curves" / "x".join(map(str, images.shape)) / mode.name
+            return in_engine(network, mode, known[mode.engine], form, images, cache=folder, calibration=calibration)
+        if self._in_torch is None:
+            plain = mode.name == EAGER
+            self._in_torch = eager(network, form) if plain else in_torch(network, mode, form, self.subject.place.name)
+        return self._in_torch
+
+    def _prepared_forecast(self) -> Forecast:
+        """Made once, after the network in its mode and torch's own buffers are in memory.
+
+        An engine is prepared for each point, with copies of the weights that are not in memory before.
+        """
+        if self._forecast is None:
+            machine.keep_freed_memory()
+            _ = self.subject.network, self.subject.meta
+            with torch.inference_mode():
+                warm = torch.nn.Conv2d(3, 8, 3).to(self.subject.device)
+                warm(torch.zeros(1, 3, 32, 32, device=self.subject.device))
+            weights = storage_bytes([*self.subject.network.parameters(), *self.subject.network.buffers()])
+            copies = COPIES * weights if parse(self.asked.mode, engines()).engine else 0
+            if not copies:
+                self._variant(self.subject.input(1))
+            self._forecast = Forecast(self.subject, space(self.subject.place), copies)
+        return self._forecast
+
+
+def _thinned(samples: tuple[float, ...]) -> tuple[float, ...]:
+    """At most MOST_KEPT of some samples, evenly spaced."""
+    return samples[:: -(-len(samples) // MOST_KEPT)]
+
+
+def _was_lost(point: CurvePoint) -> bool:
+    """Whether a point ran out of memory while it ran, against the forecast."""
+    return point.status == "oom" and point.predicted is None
+
+
+def _without(point: CurvePoint, verdict: Verdict) -> CurvePoint:
+    return point.model_copy(update={"status": verdict.status, "reason": verdict.reason})
+
+
+def measure_curve(job: Job, metric: Metric, subject: Subject, send: Send) -> None:
+    """Sends the points of a job one by one, each announced before it is tried."""
+    assert job.curve
+    timed = CurveTiming(subject, metric, job.curve, job.cache)
+    for axis, point in timed.run(lambda axis, point: send({"trying": axis, "point": point.model_dump(mode="json")})):
+        send({"curve": axis, "point": point.model_dump(mode="json")})

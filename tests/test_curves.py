@@ -1,0 +1,322 @@
+"""Curves: which points are measured, that none is killed for lack of memory, that they are saved, and what is best."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import call
+from networks import own, small, subject
+from torch import nn
+
+from reporter.host import process_memory
+from reporter.host.job import CurveJob
+from reporter.model import Metric, ReporterError
+from reporter.model.image_sizes import square
+from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated
+from reporter.model.settings import settings
+from reporter.registry.catalog import collect
+from reporter.store import record_files
+from reporter.worker import memory_forecast
+from reporter.worker.curve_points import CurveTiming
+from reporter.worker.entry import measure
+from reporter.worker.memory_forecast import Forecast
+
+METRICS = collect("reporter.metrics", Metric)
+CPU = METRICS["best_throughput_cpu"]
+GIB = 2**30
+WIDE = """
+from torch import nn
+
+from reporter.model import Architecture
+
+
+def build(classes):
+    {before}
+    return nn.Sequential(
+        nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1), Last(), nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(), nn.Linear(32, classes),
+    )
+
+
+class Last(nn.Module):
+    def forward(self, images):
+        {during}
+        return images
+
+
+WIDE = Architecture("wide", "Test", 2026, "none", build, input_size=64, classes=10)
+"""
+LIMIT = (
+    "import resource; from reporter.host.process_memory import status_bytes; "
+    "resource.setrlimit(resource.RLIMIT_{name}, (status_bytes('{field}') + {bytes}, resource.RLIM_INFINITY))"
+)
+
+
+def point(batch: int, rate: float | None, status: str = "ok", **more: Any) -> CurvePoint:
+    times = {"latency": batch / rate, "throughput": rate, "samples": (batch / rate,)} if rate else {"reason": "because"}
+    return CurvePoint(mode="eager", device="cpu", batch=batch, size="32", status=status, **times, **more)
+
+
+def curve(folder: Path, axis: str = "batch", name: str = "wide") -> list[dict[str, Any]]:
+    (path,) = folder.glob(f"records/*/{name}.json")
+    return json.loads(path.read_text())["curves"][axis]
+
+
+def options(folder: Path, file: Path, *more: object) -> list[object]:
+    return ["--out", folder, "--architecture", f"{file}:WIDE", "--preset", "quick", "--weights", "random", "--metrics",
+            "parameters", "--modes", "eager", *more]  # fmt: skip
+
+
+def written(folder: Path, before: str = "pass", during: str = "pass") -> Path:
+    file = folder / "wide_network.py"
+    file.write_text(WIDE.format(before=before, during=during))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "found"),
+    [
+        ("batches", "8,1,2,2", (1, 2, 8)),
+        ("batches", [4, 1], (1, 4)),
+        ("batches", 3, (3,)),
+        ("sizes", "320x256,64,96", ("64", "96", "320x256")),
+        ("sizes", [64, "32x16"], ("32x16", "64")),
+    ],
+)
+def test_batches_and_sizes_are_lists(key: str, value: object, found: tuple[object, ...]) -> None:
+    assert getattr(settings({key: value}), key) == found
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("batches", "1,two", "it should be batch sizes, as in 1,2,4,8"),
+        ("batches", "0,1", "it should be batch sizes from 1 to"),
+        ("batches", "-4", "it should be batch sizes"),
+        ("batches", [True], "it should be batch sizes"),
+        ("batches", "9999999", "it should be batch sizes from 1 to"),
+        ("sizes", "32,huge", "it should be N or HxW in pixels"),
+    ],
+)
+def test_another_value_is_one_line(key: str, value: object, words: str) -> None:
+    with pytest.raises(ReporterError, match=f"--{key}: .*{words}"):
+        settings({key: value})
+
+
+def test_the_best_throughput_has_its_batch() -> None:
+    found = best([point(1, 10.0), point(4, 30.0), point(8, 29.0), point(64, None, "oom")], BEST["cpu"], {})
+    assert found is not None
+    assert (found.samples, found.detail) == ((30.0,), {"batch": 4})
+    assert best([point(64, None, "oom")], BEST["cpu"], {}) is None
+
+
+def test_a_sweep_ends_where_throughput_no_longer_rises() -> None:
+    rising = [point(1, 10.0), point(2, 19.0), point(4, 30.0)]
+    assert not is_saturated(rising[:1])
+    assert not is_saturated(rising)
+    assert is_saturated([*rising, point(8, 31.0)])
+    assert is_saturated([*rising, point(8, None, "oom")])
+    assert not is_saturated([])
+
+
+def test_points_replace_each_other_and_are_ordered() -> None:
+    curves = Curves()
+    for each in (point(8, 8.0), point(1, 1.0), point(8, 9.0), point(2, None, "failed")):
+        curves = curves.with_point("batch", each)
+    assert [(each.batch, each.throughput) for each in curves.batch] == [(1, 1.0), (2, None), (8, 9.0)]
+    settled = curves.settled("batch", "eager", "cpu", {})
+    assert [each.batch for each in settled] == [1, 8], "one that failed is tried again"
+    assert curves.settled("batch", "eager", "cpu", {"threads": 1}) == ()
+    assert curves.settled("batch", "bf16", "cpu", {}) == ()
+
+
+@pytest.mark.parametrize(
+    "change", [{"latency": None}, {"samples": ()}, {"throughput": -1.0}, {"size": "x"}, {"batch": 0}, {"status": "oom"}]
+)
+def test_impossible_points_are_refused(change: dict[str, Any]) -> None:
+    whole = point(2, 4.0).model_dump()
+    with pytest.raises(ValueError, match="validation error"):
+        CurvePoint.model_validate(whole | change)
+
+
+def test_a_curve_of_a_small_network() -> None:
+    """Each point has the shape that it names; points that are known are not measured again."""
+    shapes: list[tuple[int, ...]] = []
+
+    def watching(classes: int) -> nn.Module:
+        network = small(classes)
+        network.register_forward_pre_hook(lambda _, inputs: shapes.append(tuple(inputs[0].shape)))
+        return network
+
+    asked = CurveJob(mode="eager", batches=(1, 2, 4), sizes=("16x24",), known=Curves(batch=(point(2, 5.0),)))
+    found = list(CurveTiming(subject(own(watching), seconds=0.01), CPU, asked).run())
+    assert [(axis, each.batch, each.size, each.status) for axis, each in found] == [
+        ("batch", 1, "32", "ok"),
+        ("batch", 4, "32", "ok"),
+        ("size", 1, "16x24", "ok"),
+    ]
+    assert (4, 3, 32, 32) in shapes
+    assert (1, 3, 16, 24) in shapes
+    assert not [shape for shape in shapes if shape[0] == 2 and shape[2:] == (32, 32)]
+    for _, each in found:
+        assert each.throughput == pytest.approx(each.batch / (each.latency or 0))
+        assert each.predicted
+
+
+def test_the_best_throughput_alone_is_a_sweep() -> None:
+    (reading,) = measure(CPU, subject(own(), seconds=0.01))
+    assert reading.status == "ok"
+    assert reading.detail["batch"] in [2**power for power in range(21)]
+
+
+class Tight:
+    """A space of a few bytes, in which each inference takes a multiple of what is predicted."""
+
+    def __init__(self, room: int, factor: float) -> None:
+        self.room, self.factor, self.held, self.next = room, factor, 0, 0
+
+    def available(self) -> int:
+        return self.room - self.held
+
+    def used(self) -> int:
+        return self.held
+
+    def restart_peak(self) -> None: ...
+
+    def peak(self) -> int:
+        return self.held
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 2.0, 3.0])
+def test_a_forecast_learns_from_the_point_before(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No batch is run that does not fit, and all are that fit with a margin of a half."""
+    monkeypatch.setattr(memory_forecast, "SCRATCH", 0)
+    room = 400 * 2**20
+    where = Tight(room, factor)
+    forecast = Forecast(subject(own()), where)
+    ran = []
+    for power in range(14):
+        predicted = forecast.predicted(2**power, square(64))
+        if forecast.misfit(predicted) is None:
+            where.held = max(where.held, round(predicted * factor))
+            assert where.held <= room, "it would have been killed"
+            forecast.learn(predicted)
+            ran.append(predicted)
+        else:
+            assert predicted * max(1.0, factor) * 1.5 > room
+    assert ran
+
+
+def test_the_forecast_is_linear_in_the_batch_and_the_area() -> None:
+    forecast = Forecast(subject(own()), Tight(1, 1.0))
+    one, eight = forecast.predicted(1, square(32)), forecast.predicted(8, square(32))
+    assert 7 * one < eight <= 8 * one
+    assert 3 * one < forecast.predicted(1, square(64)) < 5 * one
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
+def test_what_is_available_obeys_every_limit() -> None:
+    """In a process of its own, which gets less of each kind of memory."""
+    import subprocess
+
+    code = (
+        "import resource as r; from reporter.host import process_memory as m; "
+        "r.setrlimit(r.RLIMIT_{0}, (m.status_bytes('{1}') + 2**26, r.RLIM_INFINITY)); print(m.available())"
+    )
+    for name, field in (("AS", "VmSize"), ("DATA", "VmData")):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(name, field)], capture_output=True, text=True, check=True, env=os.environ
+        )
+        assert 2**25 < int(done.stdout) <= 2**26
+    assert process_memory.available() > 2**26
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
+@pytest.mark.parametrize(("name", "field"), [("DATA", "VmData"), ("AS", "VmSize")])
+def test_batches_beyond_a_hard_limit_are_rows_and_nothing_is_killed(name: str, field: str, tmp_path: Path) -> None:
+    """A network whose worker may take 512 MiB more: 32 x 64 x 64 x 4 bytes are held twice per image."""
+    before = LIMIT.format(name=name, field=field, bytes=2**29)
+    file, out = written(tmp_path, before), tmp_path / "out"
+    done = call(*options(out, file, "--batches", "1,8,64,4096,65536", "--sizes", "64,4096"))
+    assert done.returncode == 0, done.stderr
+    assert [row["status"] for row in curve(out)] == ["ok", "ok", "ok", "oom", "oom"]
+    assert [row["status"] for row in curve(out, "size")] == ["ok", "oom"]
+    reasons = [row["reason"] for row in [*curve(out), *curve(out, "size")] if row["status"] == "oom"]
+    assert all("MiB are available; it was not run" in reason for reason in reasons)
+    assert "killed" not in done.stderr
+    readings = json.loads((out / "summary.json").read_text())["records"][0]["readings"]
+    assert readings["best_throughput_cpu"]["value"] == max(row["throughput"] or 0 for row in curve(out))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
+def test_a_miss_of_the_forecast_is_a_row_too(tmp_path: Path) -> None:
+    """The network holds 64 MiB more for each image of a batch above 8, which no tracker can see."""
+    before = LIMIT.format(name="DATA", field="VmData", bytes=2**29)
+    during = "import torch; held = torch.ones(2**24 * len(images)) if len(images) > 8 and not images.is_meta else None"
+    file, out = written(tmp_path, before, during), tmp_path / "out"
+    done = call(*options(out, file, "--batches", "1,8,16,32,64"))
+    assert done.returncode == 0, done.stderr
+    rows = curve(out)
+    assert [row["status"] for row in rows] == ["ok", "ok", "oom", "oom", "oom"]
+    assert rows[3]["reason"].startswith("not run: a smaller one did not fit (")
+
+
+def test_a_worker_that_ends_in_a_point_loses_that_point_alone(tmp_path: Path) -> None:
+    """And the points before and after it are saved; the same command measures that point again."""
+    flag = tmp_path / "flag"
+    flag.touch()
+    during = f"import os; len(images) == 4 and not images.is_meta and os.path.exists('{flag}') and os._exit(3)"
+    file, out = written(tmp_path, during=during), tmp_path / "out"
+    done = call(*options(out, file, "--batches", "1,2,4,8", "--sizes", "32"))
+    assert done.returncode == 3
+    rows = curve(out)
+    assert [row["status"] for row in rows] == ["ok", "ok", "failed", "ok"]
+    assert rows[2]["reason"] == "the worker ended with exit code 3"
+    assert [row["status"] for row in curve(out, "size")] == ["ok"]
+    flag.unlink()
+    assert call(*options(out, file, "--batches", "1,2,4,8", "--sizes", "32")).returncode == 0
+    again = curve(out)
+    assert again[2]["status"] == "ok"
+    assert [again[number] == rows[number] for number in (0, 1, 3)] == [True] * 3, "not measured again"
+
+
+def test_a_run_with_curves_in_named_modes(tmp_path: Path) -> None:
+    file, out = written(tmp_path), tmp_path / "out"
+    chosen = ["--batches", "1,2", "--sizes", "16,32x16"]
+    done = call(*options(out, file, *chosen, "--modes", "channels_last,tf32"))
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((out / "summary.json").read_text())
+    (found,) = summary["records"]
+    rows = found["curves"]["batch"]
+    assert {(row["mode"], row["device"], row["batch"], row["status"]) for row in rows} == {
+        (mode, "cpu", batch, "unsupported" if mode == "tf32" else "ok")
+        for mode in ("eager", "channels_last", "tf32")
+        for batch in (1, 2)
+    }
+    assert {row["reason"] for row in rows if row["mode"] == "tf32"} == {"tf32 is a precision of GPUs"}
+    assert [row["size"] for row in found["curves"]["size"] if row["mode"] == "eager"] == [16, "32x16"]
+    assert found["modes"]["channels_last"]["readings"]["best_throughput_cpu"]["status"] in ("ok", "noisy")
+    (path,) = out.glob("records/*/wide.json")
+    before = path.read_bytes()
+    records = record_files.load_modes(path)
+    assert record_files.load(path).curves == records[0].curves
+    record_files.save(out, records[0], records[1:])
+    assert json.loads(path.read_bytes()) == json.loads(before)
+    done = call(*options(out, file, *chosen, "--modes", "channels_last,tf32"))
+    assert done.returncode == 0
+    assert json.loads(path.read_bytes())["curves"] == json.loads(before)["curves"], "nothing is measured again"
+
+
+def test_no_curves_on_a_cpu_unless_they_are_asked_for(tmp_path: Path) -> None:
+    file, out = written(tmp_path), tmp_path / "out"
+    assert call(*options(out, file)).returncode == 0
+    (path,) = out.glob("records/*/wide.json")
+    assert "curves" not in json.loads(path.read_text())
+    (found,) = json.loads((out / "summary.json").read_text())["records"]
+    assert "curves" not in found
+    assert not [key for key in found["readings"] if key.startswith("best_throughput")]
