@@ -49,7 +49,9 @@ def test_a_metric_measures_what_it_promises(metric: Metric) -> None:
     for reading in readings:
         assert (reading.status == "unsupported") == (metric.name in UNSUPPORTED), reading.reason
         assert reading.measured or metric.name in UNSUPPORTED, reading.reason
-        assert set(metric.depends) - {"checkpoint"} <= set(reading.settings)
+        assert set(metric.depends) - {"checkpoint", "input_size"} <= set(
+            reading.settings
+        )  # both only where they are set
         assert (reading.rounds == (len(reading.samples),)) == metric.timed
         assert Reading.model_validate_json(reading.model_dump_json()) == reading
 
