@@ -103,7 +103,7 @@ def written(folder: Path) -> dict[Path, int]:
     return {each: each.stat().st_mtime_ns for each in folder.rglob("*") if each.is_file() and "lock" not in each.name}
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", [*CONVERTED, pytest.param("compile", marks=pytest.mark.slow)])
 def test_an_engine_returns_what_the_model_returns(name: str, tmp_path: Path) -> None:
     """For other images, too; later calls leave earlier results as they are, and the model is not changed."""
     model = Several()
@@ -129,6 +129,7 @@ def test_an_engine_returns_what_the_model_returns(name: str, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) or name == "torchscript"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONVERTED)
 def test_models_of_one_class_do_not_share_weights(name: str, tmp_path: Path) -> None:
     first, second = Tiny(seed=1), Tiny(seed=2)
@@ -195,6 +196,7 @@ def test_control_flow_that_depends_on_values_is_a_reason_in_one_line(name: str) 
     assert "failed: " in verdict.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONVERTED)
 def test_control_flow_that_depends_on_shapes_is_recorded(name: str) -> None:
     model = ShapeDependent()
@@ -212,6 +214,7 @@ def test_compile_leaves_control_flow_that_depends_on_values_to_python() -> None:
     assert len({bool(each) for each in raw}) == 2, "both branches are taken"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONVERTED)
 def test_an_output_without_tensors_is_a_reason(name: str) -> None:
     with pytest.raises(UnsupportedError, match="the model returns object"):
@@ -319,6 +322,7 @@ def test_openvino_computes_in_the_precision_of_the_mode() -> None:
             prepared("openvino", model, precision="bf16")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "sign"), [("onnxruntime", b"QuantizeLinear"), ("openvino", b"FakeQuantize")])
 def test_int8_is_made_by_the_quantizer_of_the_engine(name: str, sign: bytes, tmp_path: Path) -> None:
     """With the images that are given, or drawn ones; the ranges of other images give another file."""
@@ -352,6 +356,7 @@ def test_calibration_images_are_like_the_example(count: int) -> None:
     assert len({float(each.sum()) for each in together}) == len(together)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "channels_last"),
     [("torchscript", False), ("torchscript", True), pytest.param("compile", True, marks=pytest.mark.slow)],
