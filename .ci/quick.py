@@ -1,7 +1,8 @@
 """Lint, types and the tests of what changed: `python .ci/quick.py [COMMIT]`, by default since the last commit.
 
 The tests of a module are the test files that are named after it or its folder, and those that import it. Where these
-are many, the first ones run and the others are listed; the whole default set is `python -m pytest`.
+are many, the first ones run and the others are listed; the whole default set is `python -m pytest`. Files with runs in
+processes of their own are listed, too, unless they changed themselves.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 MOST = 6
 """Test files in one call, so that it ends within 30 s."""
+LONG = {f"tests/test_{name}.py" for name in ("ab", "ab_installed", "api", "browser", "importing", "plugins", "run")}
+"""Test files that take 10 s or more each."""
 
 
 def changed(commit: str) -> list[str]:
@@ -50,20 +53,28 @@ def chosen(paths: Iterable[str], tests: dict[str, str]) -> list[str]:
     return list(dict.fromkeys([*(test for test in tests if test in changed), *named, *found]))
 
 
+def divided(files: Sequence[str], paths: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The test files that run now, and those that are only listed."""
+    changed = set(paths)
+    short = [file for file in files if file in changed or file not in LONG]
+    run = short[:MOST]
+    return run, [file for file in files if file not in run]
+
+
 def main() -> None:
     paths = changed(*(sys.argv[1:] or ["HEAD"]))
     tests = {
         f"tests/{path.name}": path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").glob("test_*.py"))
     }
-    run = chosen(paths, tests)
+    run, left = divided(chosen(paths, tests), paths)
     python = [sys.executable, "-m"]
     commands = [[*python, "ruff", "check", "."], [*python, "ruff", "format", "--check", "."], [*python, "mypy"]]
     if run:
-        commands.append([*python, "pytest", *run[:MOST]])
+        commands.append([*python, "pytest", *run])
     started = [subprocess.Popen(command, cwd=ROOT) for command in commands]
     failed = [" ".join(process.args[2:]) for process in started if process.wait() not in (0, 5)]
-    if run[MOST:]:
-        print("not run:", *run[MOST:])
+    if left:
+        print("not run:", *left)
     if failed:
         sys.exit(f"failed: {'; '.join(failed)}")
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import samples
-from commands import ROOT
+import torch
+from commands import NETWORKS, ROOT
 from test_own import NETS
 
 import reporter
@@ -42,10 +43,13 @@ EXAMPLES = "\n".join(example for examples in DOCUMENTS.values() for example in e
 
 
 def test_the_examples_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """One after the other, as a reader would try them."""
+    """One after the other, as a reader would try them, except that a small network is timed in place of ResNet-18."""
     assert all(DOCUMENTS.values())
     monkeypatch.chdir(ROOT)
-    exec(compile(EXAMPLES, "example.py", "exec"), {"__name__": "example"})
+    timed = 'reporter.measure("resnet18", metrics="latency_cpu"'
+    assert EXAMPLES.count(timed) == 1
+    script = EXAMPLES.replace(timed, f'reporter.measure("{NETWORKS}:TINY", metrics="latency_cpu"')
+    exec(compile(script, "example.py", "exec"), {"__name__": "example"})
     assert "11689512 1814073344" in capsys.readouterr().out
 
 
@@ -65,48 +69,56 @@ def test_importing_it_costs_nothing() -> None:
 
 STATE = """
 import decimal, gc, locale, logging, os, random, signal, sys, threading, warnings
-import numpy, pandas, scipy.stats, {libraries}
+import jinja2, numpy, pandas, scipy.stats
 def state():
-    loggers = {{name: (each.level, each.handlers) for name, each in logging.root.manager.loggerDict.items()
-               if isinstance(each, logging.Logger) and (each.level or each.handlers)}}
+    loggers = {name: (each.level, each.handlers) for name, each in logging.root.manager.loggerDict.items()
+               if isinstance(each, logging.Logger) and (each.level or each.handlers)}
     handlers = [signal.getsignal(number) for number in signal.valid_signals()]
-    return {{
+    return {
         "gc": (gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()),
         "warnings": list(warnings.filters),
         "logging": (logging.root.level, list(logging.root.handlers), logging.root.manager.disable, loggers),
         "locale": locale.setlocale(locale.LC_ALL), "environment": dict(os.environ), "folder": os.getcwd(),
         "signals": handlers, "random": (random.getstate(), str(numpy.random.get_state())), "path": list(sys.path),
         "threads": threading.active_count(), "streams": (sys.stdout, sys.stderr, sys.excepthook),
-        "decimal": str(decimal.getcontext()), "limit": sys.getrecursionlimit(),
-        "torch": {torch},
-    }}
+        "decimal": str(decimal.getcontext()), "limit": sys.getrecursionlimit(), "torch": "torch" in sys.modules,
+    }
+def changes(use):
+    before = state()
+    use()
+    after = state()
+    return {name: (before[name], after[name]) for name in before if before[name] != after[name]}
 import reporter
-{prepare}
-before = state()
-{use}
-after = state()
-print({{name: (before[name], after[name]) for name in before if before[name] != after[name]}})
+def load():
+    r = reporter.load(FOLDER)
+    r.values, r.samples, r.readings, r.charts()
+print(changes(lambda: reporter.measure(NETWORK, "size")))
+gc.disable()
+gc.set_threshold(5)
+warnings.simplefilter("error")
+print(changes(load))
 """
-SEEDS = "(torch.initial_seed(), torch.get_num_threads(), torch.is_grad_enabled(), torch.get_default_dtype())"
 
 
-def test_loading_changes_nothing_in_the_process_and_imports_no_torch(tmp_path: Path) -> None:
+def test_neither_measuring_nor_loading_changes_the_process_or_imports_torch(tmp_path: Path) -> None:
+    """In a script, which needs no guard for __main__."""
     for record in samples.few():
         record_files.save(tmp_path, record)
-    use = f"r = reporter.load({str(tmp_path)!r}); r.values, r.samples, r.readings; r.charts()"
-    use += "\nassert 'torch' not in sys.modules"
-    prepare = "gc.disable(); gc.set_threshold(5); warnings.simplefilter('error')"
-    done = python(STATE.format(libraries="jinja2", torch="'torch' in sys.modules", prepare=prepare, use=use))
-    assert done.stdout == "{}\n", done.stderr
-
-
-def test_measuring_changes_nothing_in_the_process(tmp_path: Path) -> None:
-    """In a script, which needs no guard for __main__."""
-    use = "reporter.measure('squeezenet1_1', 'size')"
     script = tmp_path / "script.py"
-    script.write_text(STATE.format(libraries="torch", torch=SEEDS, prepare="torch.manual_seed(5)", use=use))
+    script.write_text(STATE.replace("FOLDER", repr(str(tmp_path))).replace("NETWORK", repr(f"{NETWORKS}:TINY")))
     done = python(script)
-    assert done.stdout == "{}\n", done.stderr
+    assert done.stdout == "{}\n{}\n", done.stderr
+
+
+def test_measuring_changes_nothing_in_torch() -> None:
+    def state() -> tuple[object, ...]:
+        return torch.initial_seed(), torch.get_num_threads(), torch.is_grad_enabled(), torch.get_default_dtype()
+
+    torch.manual_seed(5)
+    before, drawn = state(), torch.get_rng_state()
+    reporter.measure(f"{NETWORKS}:TINY", "size")
+    assert state() == before
+    assert torch.equal(torch.get_rng_state(), drawn)
 
 
 def test_a_row_per_network_and_machine(results) -> None:

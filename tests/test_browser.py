@@ -98,10 +98,14 @@ def without_script(folder: Path, name: str) -> str:
     return copy.name
 
 
-both_languages = pytest.mark.parametrize(
-    "name", [pytest.param("report.html", marks=pytest.mark.slow), "report.ru.html"]
-)
-"""Russian words are the longer ones."""
+@pytest.fixture(scope="module", params=[pytest.param("report.html", marks=pytest.mark.slow), "report.ru.html"])
+def wide_page(request: pytest.FixtureRequest, browser: Any, folder: Path) -> Iterator[Any]:
+    """A page of all networks, for tests that only look at it; Russian words are the longer ones."""
+    page = opened(browser, folder / request.param, [], viewport={"width": 1440, "height": 900})
+    yield page
+    page.context.close()
+
+
 VIEWS = [
     (name, scheme, width)
     for name in ("report.html", "report.ru.html", "report.html without script")
@@ -285,7 +289,7 @@ def test_choosing_on_the_page_is_choosing_on_the_command_line(browser: Any, fold
     }
     assert {"parameters", "macs", "memory", "latency_cpu", "latency_cpu_1thread"} == set(stops)
     chance = random.Random(1)
-    places = [{key: chance.randrange(len(values)) for key, values in stops.items()} for _ in range(20)]
+    places = [{key: chance.randrange(len(values)) for key, values in stops.items()} for _ in range(8)]
     places += [{key: at} for key, values in stops.items() for at in (0, len(values) // 2, len(values) - 1)]
     seen = set()
     for place in places:
@@ -362,26 +366,20 @@ def test_the_keyboard_reaches_everything(browser: Any, brief: Path) -> None:
     page.context.close()
 
 
-@both_languages
-def test_no_word_of_a_picture_is_cut_off(browser: Any, folder: Path, name: str) -> None:
+def test_no_word_of_a_picture_is_cut_off(wide_page: Any) -> None:
     """Also in the fonts of this machine, which may be wider than those that places were worked out for."""
-    page = opened(browser, folder / name, [], viewport={"width": 1440, "height": 900})
-    out = page.evaluate(
+    out = wide_page.evaluate(
         """() => [...document.querySelectorAll("figure svg text")].filter((text) => {
         const box = text.getBoundingClientRect(), whole = text.ownerSVGElement.getBoundingClientRect();
         return box.width && (box.left < whole.left - 1 || box.right > whole.right + 1);
         }).map((text) => `${text.closest("figure").id}: ${text.textContent}`)"""
     )
     assert out == []
-    page.context.close()
 
 
-@both_languages
-def test_labels_cover_neither_each_other_nor_a_bubble(browser: Any, folder: Path, name: str) -> None:
+def test_labels_cover_neither_each_other_nor_a_bubble(wide_page: Any) -> None:
     """In every chart, as the browser measures the words."""
-    page = opened(browser, folder / name, [], viewport={"width": 1440, "height": 900})
-    assert page.evaluate(OVERLAPS) == []
-    page.context.close()
+    assert wide_page.evaluate(OVERLAPS) == []
 
 
 OVERLAPS = r"""() => {
@@ -443,14 +441,11 @@ def test_print_to_paper(browser: Any, folder: Path, landscape: bool, tmp_path: P
     page.context.close()
 
 
-@both_languages
-def test_words_stay_in_the_boxes_of_a_diagram(browser: Any, folder: Path, name: str) -> None:
-    page = opened(browser, folder / name, [])
-    beyond = page.evaluate("""() => [...document.querySelectorAll(".card-block g > text")].filter(text => {
+def test_words_stay_in_the_boxes_of_a_diagram(wide_page: Any) -> None:
+    beyond = wide_page.evaluate("""() => [...document.querySelectorAll(".card-block g > text")].filter(text => {
         const words = text.getBBox(), box = text.parentNode.querySelector("rect").getBBox();
         const right = words.x + words.width > box.x + box.width, below = words.y + words.height > box.y + box.height;
         return words.x < box.x || words.y < box.y || right || below;
     }).map(text => text.textContent)""")
-    assert page.locator(".card-block svg").count() == 20
+    assert wide_page.locator(".card-block svg").count() == 20
     assert beyond == []
-    page.context.close()

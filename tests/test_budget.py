@@ -273,3 +273,17 @@ def test_what_does_not_fit_is_said_and_measured_by_the_next_call(tmp_path: Path)
     assert last.returncode == 0, last.stderr
     assert "nothing was left out" in last.stderr
     assert readings(tmp_path)["vgg19"]["finetune_top1"]["status"] == "ok"
+
+
+def test_eager_comes_before_other_modes() -> None:
+    """A mode that is cheaper than any time of eager is measured only when all of eager fits."""
+    eager = [job(n, "timing cpu") for n in range(3)]
+    modes = [job(n, "modes cpu").model_copy(update={"modes": ("bf16",)}) for n in range(3)]
+
+    def cost(each: Job) -> float:
+        return 1.0 if each.modes else 10.0
+
+    for seconds, expected in ((29, 2), (30, 3), (32, 5), (33, 6)):
+        taken = allocate([*modes, *eager], cost, seconds)
+        assert len(taken) == expected
+        assert sum(not each.modes for each in taken) == min(expected, 3)

@@ -19,6 +19,7 @@ from reporter import facts
 from reporter.cli.main import command as program
 from reporter.metrics import structure as metric
 from reporter.model import Reading, Record
+from reporter.model.image_sizes import square
 from reporter.model.settings import Settings, settings
 from reporter.registry.selection import catalog_entries
 from reporter.report import block_boxes, build, cards, diagrams, formats, layout, provenance, record_structure
@@ -115,7 +116,7 @@ def test_what_runs_outside_of_all_parts_is_a_stage_too() -> None:
             return torch.matmul(self.conv(images), self.scale)
 
     network = Odd().to("meta")
-    made = stages(network, visits(network, torch.empty(1, 3, 8, 8, device="meta")), 8)
+    made = stages(network, visits(network, torch.empty(1, 3, 8, 8, device="meta")), square(8))
     assert {row["name"]: (row["parameters"], row["macs"]) for row in made} == {
         "conv": (8 * 28, 64 * 8 * 27),
         "unused": (12, 0),

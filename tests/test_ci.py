@@ -35,6 +35,14 @@ def test_the_tests_of_a_change_import_what_changed(quick: ModuleType) -> None:
     assert quick.chosen(["README.md"], tests) == []
 
 
+def test_long_test_files_are_listed_unless_they_changed(quick: ModuleType) -> None:
+    assert all((ROOT / file).exists() for file in quick.LONG)
+    files = ["tests/test_run.py", *(f"tests/test_{number}.py" for number in range(quick.MOST + 1))]
+    run, left = quick.divided(files, ["reporter/run/work.py"])
+    assert (run, left) == (files[1:-1], [files[0], files[-1]])
+    assert quick.divided(files, ["tests/test_run.py"]) == (files[:-2], files[-2:])
+
+
 def test_every_test_file_imports_a_module_of_the_package_or_of_the_tests(quick: ModuleType) -> None:
     """So that a change of any module finds some of them."""
     tests = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py")}

@@ -246,7 +246,16 @@ FAULTS: dict[str, tuple[Any, str, str, str]] = {
 """A function of the product, and what is replaced in its source by what."""
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+ONE_OF_EACH_KIND = (
+    "latency not synchronized", "throughput call by call", "device 0 for all", "events not synchronized",
+    "peaks not reset", "trained after inference", "torch: no wait",
+)  # fmt: skip
+"""Of times, rows, devices, events, peaks, modules and torch's functions; the checks themselves are all default."""
+
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(name, marks=[] if name in ONE_OF_EACH_KIND else [pytest.mark.slow]) for name in FAULTS]
+)
 def test_a_seeded_fault_is_caught(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same checks, passed without the fault, fail with it."""
     seed(monkeypatch, *FAULTS[fault])

@@ -58,6 +58,9 @@ def test_the_examples_are_short_and_one_of_each_kind() -> None:
 def test_the_examples_work_each_as_one_new_file(tmp_path: Path) -> None:
     """One network, metric, chart, table, claim, data set and language more, and the report shows all seven."""
     root = copy_of_the_checkout(tmp_path / "copy")
+    for claim in (root / "reporter" / "claims").glob("[!_]*.py"):
+        if "def measure(" in claim.read_text(encoding="utf-8"):  # their evidence: test_claims.py
+            claim.unlink()
     for path, text in EXAMPLES.items():
         assert not (root / path).exists()
         (root / path).write_text(text, encoding="utf-8")

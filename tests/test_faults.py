@@ -76,7 +76,7 @@ def edit(path: Path, *keys: str, value: Any) -> None:
         (("year",), "long ago", "year"),
         (("architecture",), "vgg16", "not its record, but that of vgg16"),
         (("machine",), "../../other", "not its record"),
-        (("schema",), 7, "schema 7, this reporter reads 1"),
+        (("schema",), 7, "schema 7, this reporter reads 2 and older"),
         (("schema",), "1", "schema '1'"),
         (("code",), "import os", "code"),
     ],
@@ -420,7 +420,7 @@ def test_a_run_in_an_odd_place_at_an_odd_time(tmp_path: Path) -> None:
     done = run("--out", tmp_path, *SMALL, "--lang", "ru", "--metrics", "size,finetune_top1",
                variables=ODD, stdin=subprocess.DEVNULL)  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "schema 7, this reporter reads 1; it is kept as alexnet.json.unreadable" in done.stderr
+    assert "schema 7, this reporter reads 2 and older; it is kept as alexnet.json.unreadable" in done.stderr
     assert "history.jsonl: the last line was cut short" in done.stderr
     assert foreign.with_name("alexnet.json.unreadable").read_text() == '{"schema": 7}'
     assert "Сети" in (tmp_path / "report.ru.md").read_text(encoding="utf-8")

@@ -310,7 +310,8 @@ def test_many_broken_records_are_drawn(
         (b"[" * 10**5, "not a record: Invalid JSON: recursion limit"),
         (b"[]", "not a record: Input should be an object"),
         (b"\xff\xfe", "not a record: 'utf-8' codec"),
-        (b'{"schema": 2}', "schema 2, this reporter reads 1"),
+        (b'{"schema": 3}', "schema 3, this reporter reads 2 and older"),
+        (b'{"schema": 2}', "not a record: architecture: Field required"),
         (b'{"schema": 1}', "not a record: architecture: Field required"),
     ],
 )

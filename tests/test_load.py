@@ -32,10 +32,10 @@ ENGLISH = language("en")
 
 @pytest.fixture(scope="module")
 def crowd() -> list[Record]:
-    """Synthetic records of 600 networks on two machines, few of them on the Pareto front."""
+    """Synthetic records of 300 networks on two machines, few of them on the Pareto front."""
     from load import records
 
-    return [Record.model_validate(made) for made in records(600, 2, seed=1)]
+    return [Record.model_validate(made) for made in records(300, 2, seed=1)]
 
 
 def test_every_network_of_few_has_a_card_on_however_many_machines() -> None:
@@ -55,7 +55,7 @@ def test_a_crowd_is_told_in_part_and_it_says_so(comparison: Comparison) -> None:
     shown = thinning.pictured(comparison, 40)
     assert len(shown.networks) == 40
     assert {record.architecture for record in shown.networks} >= {record.architecture for record in comparison.front}
-    assert "40 of 600 networks" in thinning.note(shown, comparison, ENGLISH)
+    assert "40 of 300 networks" in thinning.note(shown, comparison, ENGLISH)
     one = replace(comparison, machines=comparison.machines[:1])
     assert thinning.note(one, comparison, ENGLISH) == "Shown: 1 of 2 machines, the newest."
     tables = collect("reporter.tables", Tabulation).values()
@@ -69,9 +69,9 @@ def test_a_crowd_is_told_in_part_and_it_says_so(comparison: Comparison) -> None:
     (cards,) = [section for section in whole.sections if section.name == "architectures"]
     texts = [block.text for block in cards.blocks if isinstance(block, Text)]
     assert len([block for block in cards.blocks if isinstance(block, Card)]) == CARDS
-    assert f"{CARDS} of 600 networks" in texts[1]
-    assert short["size"].notes[0] == "The first 500 of 1200 rows; tables/size.csv has all."
-    assert len(short["overview"].rows) == 1200
+    assert f"{CARDS} of 300 networks" in texts[1]
+    assert short["size"].notes[0] == "The first 500 of 600 rows; tables/size.csv has all."
+    assert len(short["overview"].rows) == 600
     blocks = [block for section in whole.sections for block in section.blocks]
     lists = [item for block in blocks if isinstance(block, Items) for item in block.items]
     assert max(map(len, lists)) < 5000
@@ -82,7 +82,7 @@ def test_a_summary_by_lines_is_the_same_document(comparison: Comparison) -> None
     told = summary(comparison)
     text = files.lines(told, "failed", "records")
     assert json.loads(text) == told
-    assert text.count("\n") < 1300 + len(told["failed"])
+    assert text.count("\n") < 700 + len(told["failed"])
     assert json.loads(files.lines({"a": 1, "records": []}, "records")) == {"a": 1, "records": []}
 
 
@@ -103,8 +103,8 @@ CHARTS = collect("reporter.charts", Chart)
 def test_a_picture_of_a_crowd_fits_a_slide(name: str, comparison: Comparison) -> None:
     for picture in build.draw(comparison, ENGLISH, [CHARTS[name]]):
         assert len(picture.file) < 2_000_000
-        assert "of 600 networks" in picture.file
-        assert "of 600 networks" in picture.figure.caption
+        assert "of 300 networks" in picture.file
+        assert "of 300 networks" in picture.figure.caption
 
 
 def test_a_crowd_is_compared_in_no_more_than_its_share_of_time(crowd: list[Record]) -> None:

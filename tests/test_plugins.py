@@ -59,6 +59,15 @@ def measure(subject):
 
 ENTRIES = (Metric("convolutions", (COUNT,), measure, process="counting"),)
 """
+LOUD = """
+import os, sys
+print("\\x1b]0;title\\x07 ::error file=a.py::owned")
+print("to stderr", file=sys.stderr)
+os.write(1, b"::add-mask::e\\n")
+os.system("echo a child; echo a child >&2")
+"""
+PRINTED = ("to stderr", "::add-mask", "a child | a child")
+"""What LOUD prints, as the log has it."""
 POINTS = """
 [reporter.architectures]
 tiny = tiny_nets.nets
@@ -126,7 +135,7 @@ def path(*folders: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("tiny")
-    return path(install(folder, "tiny_nets", POINTS, by_pip=True, __init__="", nets=NETS, data=DATA, counts=COUNTS))
+    return path(install(folder, "tiny_nets", POINTS, __init__=LOUD, nets=NETS, data=DATA, counts=COUNTS))
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +149,10 @@ def test_an_installed_package_adds_its_network_data_set_and_metric(tiny: dict[st
     options = ("--out", tmp_path, "--architectures", "Tiny", *metrics, "--dataset", "grey", *QUICK)
     done = run(*options, variables=tiny)
     assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert not [printed for printed in PRINTED if printed in done.stderr]
     (record,) = record_files.load_all(tmp_path)[0]
+    assert record.architecture == "tiny"
     assert record.value("convolutions") == 1
     assert record.readings["finetune_top1"].detail["dataset"] == "grey"
     assert call("render", tmp_path).returncode == 0, "the package is gone; its records tell of themselves"
@@ -174,32 +186,26 @@ def test_the_list_goes_to_standard_output_and_complaints_do_not(broken: dict[str
     assert done.stderr.count("\n") == len(COMPLAINTS)
 
 
-LOUD = """
-import os, sys
-print("\\x1b]0;title\\x07 ::error file=a.py::owned")
-print("to stderr", file=sys.stderr)
-os.write(1, b"::add-mask::e\\n")
-os.system("echo a child; echo a child >&2")
-"""
-
-
-def test_what_a_package_prints_when_it_is_loaded_reaches_no_stream(tmp_path: Path) -> None:
-    site = install(tmp_path, "loud_nets", POINTS.replace("tiny_nets", "loud_nets"), __init__=LOUD, nets=NETS, data=DATA,
-                   counts=COUNTS)  # fmt: skip
+@pytest.mark.slow
+def test_a_package_that_pip_installs_is_listed(tmp_path: Path) -> None:
+    site = install(tmp_path, "tiny_nets", POINTS, by_pip=True, __init__="", nets=NETS, data=DATA, counts=COUNTS)
     done = run("list", "--architectures", "Tiny", "--json", variables=path(site))
-    known = json.loads(done.stdout)
-    assert [entry["name"] for entry in known["architectures"]] == ["tiny"]
-    assert "grey" in [entry["name"] for entry in known["datasets"]]
-    assert "convolutions" in [entry["key"] for entry in known["metrics"]]
+    assert [entry["name"] for entry in json.loads(done.stdout)["architectures"]] == ["tiny"]
+
+
+def test_what_a_package_prints_when_it_is_loaded_reaches_no_stream(tiny: dict[str, str]) -> None:
+    done = run("list", "--json", variables=tiny)
+    listed = json.loads(done.stdout)
+    assert "grey" in [entry["name"] for entry in listed["datasets"]]
+    assert "convolutions" in [entry["key"] for entry in listed["metrics"]]
     assert done.stderr == ""
     code = (
         "import logging, sys; logging.basicConfig(level='INFO'); from reporter.cli.main import main; main(sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, "list"]
-    logged = subprocess.run(command, capture_output=True, text=True, env=os.environ | path(site), check=True).stderr
+    logged = subprocess.run(command, capture_output=True, text=True, env=os.environ | tiny, check=True).stderr
     (line,) = logged.splitlines()
-    printed = (r"\x1b]0;title\x07", "to stderr", "::add-mask", "a child | a child")
-    assert all(part in line for part in ("INFO:reporter:the plug-in loud_nets.", *printed))
+    assert all(part in line for part in ("INFO:reporter:the plug-in tiny_nets.", r"\x1b]0;title\x07", *PRINTED))
 
 
 def test_nobody_looks_for_packages_that_no_command_needs() -> None:

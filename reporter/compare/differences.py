@@ -139,6 +139,13 @@ class Differences:
         return tuple(level for level in self.levels if level.verdict == "regressed")
 
     @property
+    def names(self) -> frozenset[str]:
+        """The architectures, with and without their modes, and the machines."""
+        rows: tuple[Change | Timing, ...] = (*self.changes, *self.timings)
+        compared = (name for gap in self.gaps for name in (*gap.architectures, *gap.names))
+        return frozenset((*(name for row in rows for name in (row.architecture, row.name, row.machine)), *compared))
+
+    @property
     def changed(self) -> bool:
         times = self.with_verdict("regressed") or self.with_verdict("improved") or self.above_level()
         return bool(self.changes or times)

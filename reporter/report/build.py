@@ -12,7 +12,7 @@ from reporter.host import files
 from reporter.model import Chart, Claim, Evidence, Record, ReporterError
 from reporter.model.extensions import Chapter
 from reporter.registry.catalog import collect
-from reporter.report import changes, csv_tables, formats, latex, mode_ranking, run_history, sections, thinning, vega
+from reporter.report import csv_tables, formats, latex, mode_ranking, run_history, sections, thinning, vega
 from reporter.report.choice import choice
 from reporter.report.claim_sections import try_claims
 from reporter.report.comparison import Comparison, compare
@@ -128,7 +128,7 @@ def build(
             sections.failed(comparison, complaints, tongue),
             sections.environment(comparison, tongue),
         ),
-        names=_names(comparison) | (changes.names(changed.differences) if changed else frozenset()),
+        names=_names(comparison) | (changed.differences.names if changed else frozenset()),
     )
 
 

@@ -48,7 +48,7 @@ def in_words(differences: Differences, complaints: Sequence[str] = ()) -> str:
 
 def in_markdown(differences: Differences, complaints: Sequence[str] = ()) -> str:
     """The same for a step summary: only what changed stands open."""
-    words, proper_names = Words(differences, ENGLISH, complaints), names(differences)
+    words, proper_names = Words(differences, ENGLISH, complaints), differences.names
     lines = [
         f"**{escape(words.headline(), proper_names)}**",
         "",
@@ -59,13 +59,6 @@ def in_markdown(differences: Differences, complaints: Sequence[str] = ()) -> str
         ["", "<details><summary>Basis of this comparison</summary>", "", *grounds, "", "</details>"] if grounds else []
     )
     return "\n".join([*lines, *rests]).rstrip()
-
-
-def names(differences: Differences) -> frozenset[str]:
-    """The architectures, their modes and the machines of a comparison."""
-    rows: tuple[Change | Timing, ...] = (*differences.changes, *differences.timings)
-    compared = (name for gap in differences.gaps for name in (*gap.architectures, *gap.names))
-    return frozenset((*(name for row in rows for name in (row.architecture, row.name, row.machine)), *compared))
 
 
 def headline(differences: Differences, complaints: Sequence[str] = ()) -> str:

@@ -1,8 +1,9 @@
 """Which jobs fit into a time: the law of --budget.
 
-First every job once, the cheapest first, until one does not fit: what a network costs decides how much of it is
-measured, and a larger budget measures all that a smaller one does. What is left then goes into further rounds of the
-times, round by round, the cheapest network first; one that no longer fits is passed over, so that the time is used.
+First every job once, eager before other execution modes and the cheapest first, until one does not fit: what a network
+costs decides how much of it is measured, and a larger budget measures all that a smaller one does. What is left then
+goes into further rounds of the times, round by round, eager first and the cheapest network first; one that no longer
+fits is passed over, so that the time is used.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def allocate(jobs: Sequence[Job], cost: Cost, seconds: float, opening: float = 0
     taken: set[Identity] = set()
     missing: set[tuple[str, str]] = set()
     opened = {now}
-    for job in sorted(jobs, key=lambda job: (job.round, prices[identity(job)])):
+    for job in sorted(jobs, key=lambda job: (job.round, bool(job.modes), prices[identity(job)])):
         price = prices[identity(job)] + (0.0 if job.round in opened else opening)
         blocked = place(job) in missing if job.round else bool(missing)
         if blocked or price > seconds:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import cached_property, partial
 from itertools import cycle
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -229,21 +230,38 @@ def measure_modes(
 ) -> dict[str, float]:
     """Sends the readings of all modes of a job; gives the seconds spent on preparing and checking them."""
     if job.round == 0:
-        varied_inputs.calibrate(subject.network, varied_inputs.images(varied_inputs.COUNT, subject.size))
+        attempt(partial(_calibrate, subject))  # where that fails, so will every mode, with its reason
     named = {name: metrics[name] for name in job.metrics}
-    made = ModeTiming(job, list(named.values()), subject, lambda mode: send({"running": mode}), rotation)
     settings = {
         quantity.key: subject.conditions.of(metric, subject.place.name)
         for metric in named.values()
         for quantity in (*metric.quantities, *map(speedup, metric.quantities))
     }
-    for mode, reading in made.readings():
-        precision.check()
-        own = settings.get(reading.quantity.key, subject.conditions.of_mode()) | (
-            conditions_of(mode) if mode != EAGER else {}
-        )
-        send({"reading": reading.model_copy(update={"settings": own}).model_dump(mode="json"), "mode": mode})
+    with _folder(job.cache) as cache:
+        here = job.model_copy(update={"cache": str(cache)})
+        made = ModeTiming(here, list(named.values()), subject, lambda mode: send({"running": mode}), rotation)
+        for mode, reading in made.readings():
+            precision.check()
+            own = settings.get(reading.quantity.key, subject.conditions.of_mode())
+            own |= conditions_of(mode) if mode != EAGER else {}
+            send({"reading": reading.model_copy(update={"settings": own}).model_dump(mode="json"), "mode": mode})
     return {"preparing": made.preparing, "checking": made.checking}
+
+
+@contextmanager
+def _folder(cache: str) -> Iterator[Path]:
+    """The folder for what is prepared; a temporary one where the results folder is on another machine."""
+    place = Path(cache)
+    if cache and place.parent.parent.is_dir():
+        yield place
+        return
+    with TemporaryDirectory(prefix="reporter-", ignore_cleanup_errors=True) as temporary:
+        yield Path(temporary)
+
+
+def _calibrate(subject: Subject) -> None:
+    images = varied_inputs.images(varied_inputs.COUNT, subject.size, form=subject.form)
+    varied_inputs.calibrate(subject.network, images.to(subject.device))
 
 
 def _once_timed(quantity: Quantity, seconds: float) -> Reading:
