@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mode_samples
 import pytest
 import samples
 
@@ -217,6 +218,51 @@ def test_tables_filter_and_hide_columns(browser: Any, folder: Path) -> None:
     assert not head.is_visible()
     assert not block.get_by_role("columnheader", name="Compute").is_visible()
     assert block.get_by_role("columnheader", name="Size").is_visible()
+    page.context.close()
+
+
+@pytest.fixture(scope="module")
+def with_modes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of six networks in four modes, of which one is not available."""
+    folder = tmp_path_factory.mktemp("modes")
+    factors = {"bf16": 0.7, "bf16+channels_last": 0.5, "channels_last": 1.0}
+    record_files.save_all(folder, mode_samples.with_modes(mode_samples.reference()[::3], factors))
+    build.write(folder, ["en", "ru"])
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "scheme", "width"), sorted(DAILY))
+def test_page_with_modes(browser: Any, with_modes: Path, name: str, scheme: str, width: int) -> None:
+    check_page(browser, with_modes, name, scheme, width)
+
+
+@pytest.mark.slow
+def test_the_charts_of_modes_have_no_overlapping_words(browser: Any, with_modes: Path) -> None:
+    page = opened(browser, with_modes / "report.html", [], viewport={"width": 1440, "height": 900})
+    assert [each for each in page.evaluate(OVERLAPS) if "mode" in each] == []
+    page.context.close()
+
+
+@pytest.mark.slow
+def test_the_table_of_modes_filters(browser: Any, with_modes: Path) -> None:
+    """By the name of a mode and by family; hiding the columns of a time hides its heading."""
+    page = opened(browser, with_modes / "report.html", [])
+    block = page.locator("#table-modes")
+    assert block.locator("output").inner_text() == "30 of 30 rows"
+    block.get_by_role("searchbox").fill("channels_last")
+    assert block.locator("output").inner_text() == "12 of 30 rows"
+    family = block.locator("tbody tr").first.get_attribute("data-family")
+    block.get_by_role("combobox").select_option(family)
+    rows = block.locator("tbody tr").locator("visible=true")
+    assert rows.count() < 12
+    assert {row.get_attribute("data-family") for row in rows.all()} == {family}
+    heading = block.get_by_role("columnheader", name="Latency, CPU, 1 thread", exact=True)
+    assert heading.is_visible()
+    block.get_by_text("Columns", exact=True).first.click()
+    for label in ("Latency, CPU, 1 thread", "Speedup: Latency, CPU, 1 thread"):
+        block.get_by_label(label, exact=True).uncheck()
+    assert not heading.is_visible()
     page.context.close()
 
 

@@ -25,8 +25,10 @@ CLASSES = (
     (float("inf"), "#0b3a6b", "#ffffff"),
 )
 """Upper ends of the classes of speedups, their color, and that of the number on it: slower orange, faster blue."""
-STEP, WIDTH, WIDEST = 26, 980, 92
+STEP, WIDTH, WIDEST = 26, 980, 104
 """Height of a row, width of all panels, and of a cell at most, in pixels."""
+LINE = 17
+"""Height of a line of a name."""
 
 
 def draw(comparison: Comparison, language: Language) -> Spec | None:
@@ -52,6 +54,7 @@ def _machine(comparison: Comparison, machine: str, language: Language) -> Spec |
     panels = []
     for index, (key, some) in enumerate(cells.items()):
         panel = _panel(some, (names, modes), legend)
+        panel["encoding"]["x"]["axis"] = _names_of_modes(modes, step)
         panel["encoding"]["x"]["title"] = mode_ranking.conditions(comparison, key, language)
         panel["encoding"]["y"]["axis"] = names_axis() if index == 0 else None
         panels.append({"width": {"step": step}, "height": {"step": STEP}, **panel})
@@ -115,13 +118,12 @@ def _panel(cells: list[Spec], names: tuple[list[str], list[str]], legend: Spec) 
     order, modes = names
     y = {"field": "name", "type": "nominal", "sort": order, "scale": {"domain": order}, "title": None}
     x = {"field": "mode", "type": "nominal", "sort": modes, "scale": {"domain": modes}}
-    axis = {"orient": "top", "labelAngle": -35, "domain": False, "ticks": False, "labelColor": INK, "titlePadding": 10}
     filled, framed = ([cell for cell in cells if bool(cell["kind"]) is known] for known in (True, False))
     box = {"type": "rect", "stroke": PAPER, "strokeWidth": 2}
     frame = {"type": "rect", "fill": PAPER, "stroke": GRID, "strokeWidth": 1}
     color = {"field": "kind", "type": "nominal", **legend}
     return {
-        "encoding": {"y": y, "x": {**x, "axis": axis}},
+        "encoding": {"y": y, "x": x},
         "layer": [
             pointed({"data": data(filled), "mark": box, "encoding": {"color": color}}),
             pointed({"data": data(framed), "mark": frame}),
@@ -131,6 +133,18 @@ def _panel(cells: list[Spec], names: tuple[list[str], list[str]], legend: Spec) 
             ),
         ],
     }
+
+
+def _names_of_modes(modes: list[str], step: int) -> Spec:
+    """The axis of modes: a line for each part of a name where the cells are wide enough, else upright names."""
+    look = {"orient": "top", "domain": False, "ticks": False, "labelColor": INK}
+    if step < WIDEST:
+        return {**look, "labelAngle": -90, "titlePadding": 28}
+    lines = max(mode.count("+") for mode in modes) + 1
+    split = r"split(replace(datum.label, /\+/g, '+\n'), '\n')"
+    level = f"length({split}) == 1 && {lines} == 2 ? ['', datum.label] : {split}"
+    room = {"labelPadding": 4 + LINE * (lines - 1), "titlePadding": 10}
+    return {**look, **room, "labelAngle": 0, "labelLimit": step, "labelExpr": level}
 
 
 def _texts(cells: list[Spec], ink: str) -> Spec:
