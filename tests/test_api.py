@@ -186,7 +186,9 @@ def test_a_record_is_kept_where_one_says_and_used_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "line"),
     [
-        ("resnet51", {}, "unknown architecture 'resnet51'; did you mean 'resnet50'"),
+        pytest.param(
+            "resnet51", {}, "unknown architecture 'resnet51'; did you mean 'resnet50'", marks=pytest.mark.slow
+        ),
         ("alexnet", {"metrics": "macz"}, "unknown metric 'macz'"),
         ("alexnet", {"preset": "quik"}, "did you mean 'quick'"),
         ("alexnet", {"dataset": "digit"}, "did you mean 'digits'"),
