@@ -75,6 +75,8 @@ class Machine:
     current: int = 0
     homes: dict[int, int] = field(default_factory=dict)
     """The device of every live storage that is on one."""
+    memory: int = 80 << 30
+    """Bytes of each device."""
 
     def device(self, name: str) -> Device:
         return Device(name, self)
@@ -111,6 +113,13 @@ class Machine:
     def peaks(self, index: int) -> Peaks:
         self.open(index)
         return Peaks(self.devices[index].peak, -(-self.devices[index].peak // BLOCK) * BLOCK)
+
+    def free(self, index: int) -> int:
+        self.open(index)
+        return self.memory - self.reserved(index)
+
+    def reserved(self, index: int) -> int:
+        return -(-self.devices[index].allocated // BLOCK) * BLOCK
 
     def identity(self, index: int) -> dict[str, Any]:
         return {"name": "simulated", "uuid": f"GPU-{index}"}

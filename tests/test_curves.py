@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from commands import call
-from networks import own, small, subject
+from networks import CONDITIONS, own, small, subject
+from simulated_device import Accelerator, Machine
 from torch import nn
 
 from reporter.host import process_memory
@@ -25,6 +26,7 @@ from reporter.worker import memory_forecast
 from reporter.worker.curve_points import CurveTiming
 from reporter.worker.entry import measure
 from reporter.worker.memory_forecast import Forecast
+from reporter.worker.subject import Subject
 
 METRICS = collect("reporter.metrics", Metric)
 CPU = METRICS["best_throughput_cpu"]
@@ -172,6 +174,21 @@ def test_the_best_throughput_alone_is_a_sweep() -> None:
     (reading,) = measure(CPU, subject(own(), seconds=0.01))
     assert reading.status == "ok"
     assert reading.detail["batch"] in [2**power for power in range(21)]
+
+
+def test_the_batch_on_a_gpu_is_doubled_until_memory_ends() -> None:
+    """On a device whose operators take as long for any batch, so that throughput never stops rising."""
+    machine = Machine([Accelerator(0.0)], memory=160 << 20)
+    with machine:
+        chosen = Subject(own(), machine.device("cuda:0"), CONDITIONS.model_copy(update={"seconds": 0.01}))
+        asked = CurveJob(mode="eager", sweep=True)
+        points = [point for _, point in CurveTiming(chosen, METRICS["best_throughput_cuda"], asked).run()]
+    assert [point.batch for point in points] == [2**power for power in range(len(points))]
+    assert len(points) > 4, points[-1].reason
+    assert [point.status for point in points] == [*["ok"] * (len(points) - 1), "oom"]
+    assert {point.device for point in points} == {"cuda"}
+    assert machine.devices[0].peak <= machine.memory
+    assert 4 * machine.devices[0].peak > machine.memory - memory_forecast.SCRATCH
 
 
 class Tight:

@@ -47,7 +47,7 @@ def _panel(
     legend = {"title": None, "orient": "top"} if len(modes) > 1 else None
     ys = [row["y"] for row in rows]
     axes = [
-        {"field": field, "type": "quantitative", "title": title, "scale": scale, "axis": {"format": "~s", **ticks}}
+        {"field": field, "type": "quantitative", "title": title, "scale": scale, "axis": {"format": "~g", **ticks}}
         for field, title, scale, ticks in (
             ("x", titles[0], {"type": "log", "base": 2, "nice": False, "domain": _wide(rows)}, {"grid": False}),
             ("y", titles[1], {"type": "log", "nice": False, "domain": [min(ys) / 1.2, max(ys) * 1.2]}, {}),
@@ -72,14 +72,14 @@ def _row(line: CurveLine, point: CurvePoint, place: tuple[float, float], languag
     rate = language.number(point.throughput or 0.0, 1)
     seconds = language.number(1e3 * (point.latency or 0.0), 3)
     words = language._("batch {batch}, {size} px: {ms} ms, {rate} images/s")
-    told = words.format(batch=point.batch, size=point.size, ms=seconds, rate=rate)
+    shown = words.format(batch=point.batch, size=point.size, ms=seconds, rate=rate)
     return {
         "line": line.name,
         "mode": line.mode,
         "family": line.record.family,
         "x": place[0],
         "y": place[1],
-        "about": about(line.record, line.mode, told),
+        "about": about(line.record, line.mode, shown),
     }
 
 

@@ -9,7 +9,16 @@ from pydantic import BeforeValidator, Field, JsonValue, PlainSerializer, model_v
 
 from reporter.model.fields import Name, are_numbers
 from reporter.model.image_sizes import ImageSize, image_size
-from reporter.model.readings import MOST_SAMPLES, Model, Number, Quantity, Reading, Status, same_conditions
+from reporter.model.readings import (
+    FOREIGN_LOAD,
+    MOST_SAMPLES,
+    Model,
+    Number,
+    Quantity,
+    Reading,
+    Status,
+    same_conditions,
+)
 
 Axis = Literal["batch", "size"]
 AXES: tuple[Axis, ...] = ("batch", "size")
@@ -53,7 +62,8 @@ class CurvePoint(Model):
 
     `latency` is the median of the seconds of a call, `throughput` the images per second; both are None unless the
     status is ok, and `reason` then says why. `predicted` is the memory that the point needs as counted before it ran,
-    beyond the weights; `settings` has what it depends on besides.
+    beyond the weights; `foreign_load` is the share of the processors that other programs kept busy; `settings` has
+    what it depends on besides.
     """
 
     mode: Name
@@ -66,6 +76,7 @@ class CurvePoint(Model):
     reason: str | None = None
     samples: Annotated[tuple[Number, ...], Field(max_length=MOST_SAMPLES)] = ()
     predicted: int | None = None
+    foreign_load: float | None = None
     settings: dict[str, JsonValue] = {}
 
     @model_validator(mode="after")
@@ -136,6 +147,8 @@ def best(points: Iterable[CurvePoint], quantity: Quantity, settings: dict[str, J
     top = max(measured, key=lambda point: point.throughput or 0.0)
     samples = tuple(top.batch / seconds for seconds in top.samples)
     detail: dict[str, JsonValue] = {"batch": top.batch}
+    if top.foreign_load is not None:
+        detail[FOREIGN_LOAD] = [top.foreign_load]
     return Reading(quantity=quantity, samples=samples, rounds=(len(samples),), settings=settings, detail=detail)
 
 

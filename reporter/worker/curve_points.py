@@ -104,10 +104,14 @@ class CurveTiming:
         if misfit := forecast.misfit(predicted):
             return _without(point, Verdict("oom", misfit)).model_copy(update={"predicted": predicted})
         forecast.start()
+        before = machine.load()
         samples = _thinned(self._samples(point))
+        after = machine.load()
         forecast.learn(predicted)
         seconds = median(samples)
-        about = {"latency": seconds, "throughput": point.batch / seconds, "samples": samples, "predicted": predicted}
+        load = after.background_load_since(before) if before and after else None
+        about = {"latency": seconds, "throughput": point.batch / seconds, "samples": samples}
+        about |= {"predicted": predicted, "foreign_load": None if load is None else round(load, 3)}
         return CurvePoint.model_validate(point.model_dump() | about | {"status": "ok"})
 
     def _samples(self, point: CurvePoint) -> tuple[float, ...]:
@@ -151,7 +155,7 @@ class CurveTiming:
             _ = self.subject.network, self.subject.meta
             with torch.inference_mode():
                 warm = torch.nn.Conv2d(3, 8, 3).to(self.subject.device)
-                warm(torch.zeros(1, 3, 32, 32, device=self.subject.device))
+                warm(torch.zeros(1, 3, 32, 32).to(self.subject.device))
             weights = storage_bytes([*self.subject.network.parameters(), *self.subject.network.buffers()])
             copies = COPIES * weights if parse(self.asked.mode, engines()).engine else 0
             if not copies:
