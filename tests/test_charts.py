@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from reporter.model import Chart
 from reporter.registry.catalog import collect
-from reporter.report import challenge_entries, vega
+from reporter.report import build, challenge_entries, vega
 from reporter.report.comparison import Comparison, compare
 from reporter.report.label_placement import Bubble, place, spread
 from reporter.report.language import language
@@ -143,3 +144,13 @@ def test_the_timeline_shows_official_values() -> None:
     assert bars["2017", "SENet"].layers == 154
     assert bars["2010", "NEC-UIUC"].handmade
     assert [person.error for person in challenge_entries.humans()] == [5.1, 12.0]
+
+
+def test_each_mark_of_a_network_has_its_values_as_a_title() -> None:
+    """What a pointer shows, and what a page without a script has."""
+    comparison = compare(samples.few())
+    (picture,) = build.draw(comparison, language("en"), [collect("reporter.charts", Chart)["macs_latency"]])
+    titles = re.findall(
+        r"<title>(\w+) · 224 px · MACs: [\d.]+ [MG] · Latency, CPU, 1 thread: [^<]*</title>", picture.file
+    )
+    assert {"vgg16", "alexnet"} <= set(titles)
