@@ -21,6 +21,7 @@ from reporter.model.image_sizes import square
 from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
+from reporter.run.input_sizes import valid
 from reporter.store import record_files
 from reporter.worker import memory_forecast
 from reporter.worker.curve_points import CurveTiming
@@ -337,3 +338,18 @@ def test_no_curves_on_a_cpu_unless_they_are_asked_for(tmp_path: Path) -> None:
     (found,) = json.loads((out / "summary.json").read_text())["records"]
     assert "curves" not in found
     assert not [key for key in found["readings"] if key.startswith("best_throughput")]
+
+
+def test_points_of_another_size_or_number_of_threads_are_dropped(tmp_path: Path) -> None:
+    file, out = written(tmp_path), tmp_path / "out"
+    assert call(*options(out, file, "--batches", "1,2", "--sizes", "32")).returncode == 0
+    assert call(*options(out, file, "--batches", "1", "--sizes", "48", "--input-size", "32x16")).returncode == 0
+    assert [(row["batch"], row["size"]) for row in curve(out)] == [(1, "32x16")]
+    assert [row["size"] for row in curve(out, "size")] == [32, 48], "these name their size"
+    (found,) = json.loads((out / "summary.json").read_text())["records"]
+    assert found["readings"]["best_throughput_cpu"]["detail"] == {"batch": 1}
+    (path,) = out.glob("records/*/wide.json")
+    record = record_files.load(path)
+    one = CONDITIONS.model_copy(update={"threads": 1, "input_size": "32x16"})
+    assert valid(record, one.model_copy(update={"threads": None})) == record
+    assert not valid(record, one).curves

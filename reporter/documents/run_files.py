@@ -33,6 +33,8 @@ class SummaryReading(Document):
     """The upper end of this interval."""
     relative: float | None = None
     """A time divided by the geometric mean of the times of all architectures of its run; only for times."""
+    detail: dict[str, JsonValue] | None = None
+    """Of `best_throughput_cpu` and `best_throughput_cuda`: `batch` is the batch size."""
 
 
 class SummaryMode(Document):

@@ -11,7 +11,7 @@ from reporter.compare.document import side
 from reporter.compare.matching import NO_NUMBER
 from reporter.documents import SUMMARY, better
 from reporter.model import Reading, Record, Status
-from reporter.model.scaling_curves import AXES
+from reporter.model.scaling_curves import AXES, BEST
 from reporter.report.comparison import Comparison
 from reporter.report.curve_lines import CurveLine, lines
 from reporter.report.tail_latency import Place, relative
@@ -104,4 +104,9 @@ def _reading(reading: Reading, relative: float | None) -> dict[str, Any]:
         "low": low,
         "high": high,
         **({} if relative is None else {"relative": relative}),
+        **(
+            {"detail": {"batch": reading.detail["batch"]}}
+            if reading.quantity in BEST.values() and reading.measured
+            else {}
+        ),
     }

@@ -10,6 +10,7 @@ from reporter.model.image_sizes import image_size
 from reporter.model.modes import ONCE
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
+from reporter.model.scaling_curves import CurvePoint, Curves
 from reporter.model.settings import Conditions
 from reporter.registry.catalog import collect
 
@@ -68,4 +69,21 @@ def valid(record: Record, conditions: Conditions) -> Record:
         return all(reading.settings.get(name) == wanted.get(name) for name in ("input_size", "threads"))
 
     kept = {key: reading for key, reading in record.readings.items() if is_valid(key, reading)}
-    return record if len(kept) == len(record.readings) else record.model_copy(update={"readings": kept})
+    curves = _valid_curves(record, conditions)
+    if len(kept) == len(record.readings) and curves == record.curves:
+        return record
+    return record.model_copy(update={"readings": kept, "curves": curves})
+
+
+def _valid_curves(record: Record, conditions: Conditions) -> Curves:
+    """The points with these threads; of the curve over the batch size those of the record's image size."""
+
+    def has_threads(point: CurvePoint) -> bool:
+        wanted = conditions.threads if point.device == "cpu" else None
+        return point.settings.get("threads") == wanted
+
+    size = str(record.image_size)
+    return Curves(
+        batch=tuple(point for point in record.curves.batch if point.size == size and has_threads(point)),
+        size=tuple(filter(has_threads, record.curves.size)),
+    )

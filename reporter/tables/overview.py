@@ -52,6 +52,7 @@ def make(comparison: Comparison, language: Language) -> Table:
         else "",
         unmarked(comparison, language),
         size_note(comparison, language),
+        threads_note(comparison, language),
         weights_note(comparison, language),
         inception_note(comparison, language),
         mode_ranking.eager_note(comparison, language),
@@ -82,6 +83,17 @@ def size_note(comparison: Comparison, language: Language) -> str:
         "*: not the network's own image size. All figures that depend on the image are of the size shown; figures "
         "published for another size are left out."
     )
+
+
+def threads_note(comparison: Comparison, language: Language) -> str:
+    """The number of threads of times on the CPU where --threads asked for one."""
+    counts = sorted(
+        {count for record in comparison.records if isinstance(count := record.settings.get("threads"), int)}
+    )
+    if not counts:
+        return ""
+    message = language._("Times on the CPU are with {threads} threads by --threads, except those with one thread.")
+    return message.format(threads=", ".join(map(str, counts)))
 
 
 def unmarked(comparison: Comparison, language: Language) -> str:
