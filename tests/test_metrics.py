@@ -52,7 +52,7 @@ def test_a_metric_measures_what_it_promises(metric: Metric) -> None:
         assert set(metric.depends) - {"checkpoint", "input_size"} <= set(
             reading.settings
         )  # both only where they are set
-        assert (reading.rounds == (len(reading.samples),)) == metric.timed
+        assert (reading.rounds == (len(reading.samples),)) == (metric.timed or metric.curve)
         assert Reading.model_validate_json(reading.model_dump_json()) == reading
 
 
