@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 
 from reporter.host.job import Job
 from reporter.model import Metric, Reading, Verdict
+from reporter.model.modes import ONCE, quantities
+from reporter.model.records import EAGER
 from reporter.registry.catalog import collect
+from reporter.registry.execution_modes import conditions_of
 from reporter.run.request import Request
 from reporter.run.slots import Event, Slot
 
@@ -33,11 +36,12 @@ def readings(job: Job) -> list[dict[str, Any]]:
     """What a worker would say of a job: one sample of 1 for every quantity."""
     found = []
     for metric in (METRICS[name] for name in job.metrics):
-        for quantity in metric.quantities:
-            rounds = (1,) if metric.timed else ()
-            settings = job.conditions.of(metric, job.device)
-            made = Reading(quantity=quantity, samples=(1,), rounds=rounds, settings=settings)
-            found.append({"reading": made.model_dump(mode="json")})
+        for mode in job.modes or (EAGER,):
+            for quantity in quantities(metric, job.round) if job.modes else metric.quantities:
+                rounds = (1,) if metric.timed and quantity not in ONCE else ()
+                settings = job.conditions.of(metric, job.device) | (conditions_of(mode) if job.modes else {})
+                made = Reading(quantity=quantity, samples=(1,), rounds=rounds, settings=settings)
+                found.append({"reading": made.model_dump(mode="json"), "mode": mode})
     return found
 
 

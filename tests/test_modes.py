@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -11,17 +13,22 @@ from commands import QUICK, TINY, run
 from hypothesis import given
 from hypothesis import strategies as st
 from networks import own, subject
+from simulated import Simulated, Slot
 from test_plugins import install
 
+from reporter.cli.progress import Lines
 from reporter.host.job import Job
 from reporter.model import Engine, Metric, ReporterError
 from reporter.model.modes import CHANNELS_LAST, PRECISIONS, is_wrong, parse
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import Kind, checked, emulated, engines, in_set, obstacle, resolve
+from reporter.run import experiment
+from reporter.run.request import Request
 from reporter.store import record_files
 from reporter.worker import mode_timing, rotation
 
 METRICS = collect("reporter.metrics", Metric)
+KEYS = ("latency_cpu_1thread", "latency_cpu")
 ENGINES = {
     "swift": Engine("swift", "Swift", print, precisions=("bf16",), memory_formats=(CHANNELS_LAST,)),
     "exact": Engine("exact", "Exact", print, devices=("cuda",)),
@@ -262,6 +269,53 @@ def test_a_mode_that_fails_takes_nothing_from_the_others(broken: Path, tmp_path:
     assert not (tmp_path / "r" / ".prepared").exists()
 
 
+def simulated_run(folder: Path, modes: Sequence[str], rounds: int = 3, metrics: Sequence[str] = KEYS) -> list[Job]:
+    """The jobs of a run whose workers answer at once."""
+    conditions = subject(own()).conditions.model_copy(update={"rounds": rounds})
+    slot = Slot("", "", {"machine": "here", "machine_facts": {"native_precisions": ["bf16"]}, "environment": {}})
+    asked = Request(
+        folder, [own()], {name: METRICS[name] for name in metrics}, {"cpu": "cpu", "any": "cpu"}, conditions,
+        about=slot.about, modes=modes,
+    )  # fmt: skip
+    executor = Simulated([slot])
+    folder.mkdir(exist_ok=True)
+    experiment.run(asked, executor, Lines(StringIO()))
+    return [done.job for done in executor.done]
+
+
+def test_the_jobs_of_modes_follow_those_of_eager_round_by_round(tmp_path: Path) -> None:
+    jobs = simulated_run(tmp_path, ["default", "torchscript", "tf32"])
+    eager = [job for job in jobs if not job.modes]
+    assert jobs[: len(eager)] == eager
+    both = ((CHANNELS_LAST, f"bf16+{CHANNELS_LAST}"), ("torchscript",))
+    assert [(job.round, job.modes) for job in jobs[len(eager) :]] == [(n, modes) for n in range(3) for modes in both]
+    [path] = tmp_path.glob("records/*/*.json")
+    records = {record.mode: record for record in record_files.load_modes(path)}
+    assert set(records) == {"eager", "tf32", "torchscript", *both[0]}
+    assert len(records["torchscript"].readings["speedup_latency_cpu"].rounds) == 3
+    assert {reading.status for reading in records["tf32"].readings.values()} == {"unsupported"}
+
+
+def test_what_is_measured_in_a_mode_is_reused_and_eager_stays_as_it_is(tmp_path: Path) -> None:
+    assert len(simulated_run(tmp_path, ["eager"])) == 3
+    [path] = tmp_path.glob("records/*/*.json")
+    before = json.loads(path.read_text())
+    assert "modes" not in before
+    assert [job.modes for job in simulated_run(tmp_path, [CHANNELS_LAST], rounds=1)] == [(CHANNELS_LAST,)]
+    after = json.loads(path.read_text())
+    assert after["readings"] == before["readings"]
+    assert simulated_run(tmp_path, [CHANNELS_LAST], rounds=1) == []
+    assert [job.round for job in simulated_run(tmp_path, [CHANNELS_LAST])] == [1, 2]
+    assert [job.modes for job in simulated_run(tmp_path, [CHANNELS_LAST, "bf16"], rounds=1)] == [("bf16",)]
+
+
+def test_sets_take_single_images_and_named_modes_all_inference_times(tmp_path: Path) -> None:
+    keys = (*KEYS, "throughput_cpu", "train_step_cpu")
+    found = [simulated_run(tmp_path / name, [name], 1, keys)[-1].metrics for name in ("default", "bf16")]
+    assert found == [KEYS, (*KEYS, "throughput_cpu")]
+
+
+@pytest.mark.slow
 def test_modes_are_added_to_a_finished_folder(tmp_path: Path) -> None:
     options = ("--out", tmp_path / "r", *TINY, *QUICK, "--metrics", "latency_cpu_1thread,parameters")
     assert run(*options).returncode == 0
