@@ -7,28 +7,38 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+import samples
 from commands import call
 from networks import CONDITIONS, own, small, subject
 from simulated_device import Accelerator, Machine
 from torch import nn
 
+from reporter.compare import folders
+from reporter.documents.run_files import Summary
 from reporter.host import process_memory
 from reporter.host.job import CurveJob
-from reporter.model import Metric, ReporterError
+from reporter.model import Chart, Metric, Record, ReporterError
 from reporter.model.image_sizes import square
 from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
+from reporter.report import vega
+from reporter.report.comparison import compare
+from reporter.report.language import language
+from reporter.report.summary import summary
 from reporter.run.input_sizes import valid
 from reporter.store import record_files
+from reporter.tables import batch_fits
 from reporter.worker import memory_forecast
 from reporter.worker.curve_points import CurveTiming
 from reporter.worker.entry import measure
 from reporter.worker.memory_forecast import Forecast
 from reporter.worker.subject import Subject
 
+CHARTS = collect("reporter.charts", Chart)
 METRICS = collect("reporter.metrics", Metric)
 CPU = METRICS["best_throughput_cpu"]
 GIB = 2**30
@@ -257,12 +267,12 @@ def test_what_is_available_obeys_every_limit() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
 @pytest.mark.parametrize(("name", "field"), [("DATA", "VmData"), ("AS", "VmSize")])
 def test_batches_beyond_a_hard_limit_are_rows_and_nothing_is_killed(name: str, field: str, tmp_path: Path) -> None:
-    """A network whose worker may take 512 MiB more: 32 x 64 x 64 x 4 bytes are held twice per image."""
-    before = LIMIT.format(name=name, field=field, bytes=2**29)
+    """A network whose worker may take 1 GiB more: a batch of 4,096 holds 2 GiB twice."""
+    before = LIMIT.format(name=name, field=field, bytes=2**30)
     file, out = written(tmp_path, before), tmp_path / "out"
-    done = call(*options(out, file, "--batches", "1,8,64,4096,65536", "--sizes", "64,4096"))
+    done = call(*options(out, file, "--batches", "1,8,32,4096,65536", "--sizes", "64,8192"))
     assert done.returncode == 0, done.stderr
-    assert [row["status"] for row in curve(out)] == ["ok", "ok", "ok", "oom", "oom"]
+    assert [row["status"] for row in curve(out)] == ["ok", "ok", "ok", "oom", "oom"], done.stderr
     assert [row["status"] for row in curve(out, "size")] == ["ok", "oom"]
     reasons = [row["reason"] for row in [*curve(out), *curve(out, "size")] if row["status"] == "oom"]
     assert all("MiB are available; it was not run" in reason for reason in reasons)
@@ -353,3 +363,62 @@ def test_points_of_another_size_or_number_of_threads_are_dropped(tmp_path: Path)
     one = CONDITIONS.model_copy(update={"threads": 1, "input_size": "32x16"})
     assert valid(record, one.model_copy(update={"threads": None})) == record
     assert not valid(record, one).curves
+
+
+def with_curves(record: Record, devices: tuple[str, ...] = ("cpu", "cuda")) -> Record:
+    """A record with made-up points: 5 ms of overhead and 2 ms per image in eager, half of it in another mode."""
+    curves = Curves()
+    for mode, factor in (("eager", 1.0), ("bf16+channels_last", 0.5)):
+        for device in devices:
+            for batch in (1, 2, 4, 8):
+                seconds = factor * (0.005 + 0.002 * batch)
+                made = point(batch, batch / seconds).model_copy(update={"mode": mode, "device": device})
+                curves = curves.with_point("batch", made)
+            too_large = point(16, None, "oom").model_copy(update={"mode": mode, "device": device})
+            curves = curves.with_point("batch", too_large)
+            for size, rate in (("64", 200.0), ("128x96", 90.0)):
+                made = point(1, rate).model_copy(update={"mode": mode, "device": device, "size": size})
+                curves = curves.with_point("size", made)
+    return record.model_copy(update={"curves": curves})
+
+
+@pytest.mark.parametrize("code", ["en", "ru"])
+def test_charts_and_a_table_of_curves(code: str) -> None:
+    comparison = compare([with_curves(each) for each in samples.few()])
+    for name in ("throughput_over_batch", "latency_over_size"):
+        chart = CHARTS[name]
+        assert chart.draw(compare(samples.few()), language(code)) is None
+        svg = vega.draw(chart.draw(comparison, language(code)), language(code))
+        assert "NaN" not in svg
+        assert "undefined" not in svg
+        for text in (vega.file(svg, chart.title), vega.inline(svg, chart.name, chart.title)):
+            ElementTree.fromstring(text)
+            assert "#01020" not in text
+    assert batch_fits.make(compare(samples.few()), language(code)) is None
+    table = batch_fits.make(comparison, language(code))
+    assert table is not None
+    assert len(table.rows) == 4 * len(comparison.records)
+    columns = {column.key: number for number, column in enumerate(table.columns)}
+    row = next(row for row in table.rows if row[columns["mode"]].text == "eager")
+    assert row[columns["overhead"]].value == pytest.approx(0.005)
+    assert row[columns["time_per_image"]].value == pytest.approx(0.002)
+    assert row[columns["best_batch"]].value == 8
+    assert row[columns["best_throughput"]].value == pytest.approx(8 / 0.021)
+    assert row[columns["not_run"]].status == "oom"
+
+
+def test_summary_json_has_points_and_fits() -> None:
+    record = with_curves(samples.record(samples.ROWS[0]), ("cpu",))
+    content = Summary.model_validate(summary(compare([record]))).model_dump(mode="json")
+    curves = content["records"][0]["curves"]
+    assert [row["batch"] for row in curves["batch"] if row["mode"] == "eager"] == [1, 2, 4, 8, 16]
+    assert [row["size"] for row in curves["size"] if row["mode"] == "eager"] == [64, "128x96"]
+    fits = {row["mode"]: row for row in curves["fits"]}
+    assert fits["eager"]["overhead"]["value"] == pytest.approx(0.005)
+    assert fits["bf16+channels_last"]["time_per_image"]["value"] == pytest.approx(0.001)
+
+
+def test_comparisons_ignore_curves() -> None:
+    """Except for the best throughput, which is a reading."""
+    record = samples.record(samples.ROWS[0])
+    assert folders.compare([with_curves(record)], [record]) == folders.compare([record], [record])

@@ -64,7 +64,7 @@ def _record(record: Record, modes: Sequence[Record], beside: Mapping[str, Mappin
 
 def _curves(record: Record) -> dict[str, Any]:
     """The points of both curves, and the line through the latencies over the batch size in each mode."""
-    left_out = {"samples", "settings", "predicted"}
+    left_out = {"samples", "settings", "predicted", "foreign_load"}
     points: dict[str, Any] = {
         axis: [point.model_dump(mode="json", exclude=left_out) for point in record.curves.points(axis)] for axis in AXES
     }
