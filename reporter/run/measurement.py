@@ -30,7 +30,9 @@ class Measurement:
         self.limit: float | None = None
         """Seconds after which its worker is ended."""
         self._cut = False
-        self._missing = dict(self._wanted())
+        self._missing: dict[Place, tuple[str, Quantity]] = {}
+        for place, wanted in self._wanted():
+            self._missing.setdefault(place, wanted)
         self._delivered: set[tuple[str, str]] = set()
         self._mode = EAGER
         self.repeated = False
