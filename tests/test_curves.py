@@ -177,6 +177,7 @@ def test_a_curve_of_a_small_network() -> None:
     assert (1, 3, 16, 24) in shapes
     assert not [shape for shape in shapes if shape[0] == 2 and shape[2:] == (32, 32)]
     for _, each in found:
+        assert len(each.samples) % 2 == 1
         assert each.throughput == pytest.approx(each.batch / (each.latency or 0))
         assert each.predicted
 
@@ -265,7 +266,7 @@ def test_what_is_available_obeys_every_limit() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
-@pytest.mark.parametrize(("name", "field"), [("DATA", "VmData"), ("AS", "VmSize")])
+@pytest.mark.parametrize(("name", "field"), [("AS", "VmSize"), pytest.param("DATA", "VmData", marks=pytest.mark.slow)])
 def test_batches_beyond_a_hard_limit_are_rows_and_nothing_is_killed(name: str, field: str, tmp_path: Path) -> None:
     """A network whose worker may take 1 GiB more: a batch of 4,096 holds 2 GiB twice."""
     before = LIMIT.format(name=name, field=field, bytes=2**30)
@@ -350,6 +351,7 @@ def test_no_curves_on_a_cpu_unless_they_are_asked_for(tmp_path: Path) -> None:
     assert not [key for key in found["readings"] if key.startswith("best_throughput")]
 
 
+@pytest.mark.slow
 def test_points_of_another_size_or_number_of_threads_are_dropped(tmp_path: Path) -> None:
     file, out = written(tmp_path), tmp_path / "out"
     assert call(*options(out, file, "--batches", "1,2", "--sizes", "32")).returncode == 0

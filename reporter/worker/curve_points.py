@@ -165,8 +165,9 @@ class CurveTiming:
 
 
 def _thinned(samples: tuple[float, ...]) -> tuple[float, ...]:
-    """At most MOST_KEPT of some samples, evenly spaced."""
-    return samples[:: -(-len(samples) // MOST_KEPT)]
+    """At most MOST_KEPT samples, evenly spaced: an odd number, so that the median rate is that of the median time."""
+    kept = samples[:: -(-len(samples) // MOST_KEPT)]
+    return kept if len(kept) % 2 else kept[:-1]
 
 
 def _was_lost(point: CurvePoint) -> bool:
