@@ -216,7 +216,19 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
         found = model(example)
         return lambda images: found
 
-    made = {name: Engine(name, name, prepare) for name, prepare in (("twice", twice), ("constant", constant))}
+    def late(model, example, **_):
+        left = [20]
+
+        def call(images):
+            left[0] -= 1
+            if left[0] < 0:
+                raise RuntimeError("no more calls")
+            return model(images)
+
+        return call
+
+    prepared = {"twice": twice, "constant": constant, "late": late}
+    made = {name: Engine(name, name, prepare) for name, prepare in prepared.items()}
     for module in ("reporter.registry.execution_modes", "reporter.worker.mode_timing"):
         monkeypatch.setattr(f"{module}.engines", lambda: made)
     found: dict[tuple[str, str], dict] = {}
@@ -227,11 +239,14 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
 
     job = Job(
         architecture="small", metrics=("latency_cpu_1thread",), device="cpu", process="modes cpu",
-        conditions=subject(own()).conditions, modes=("twice", "constant", CHANNELS_LAST), cache=str(tmp_path),
+        conditions=subject(own()).conditions, modes=("twice", "constant", "late", CHANNELS_LAST), cache=str(tmp_path),
     )  # fmt: skip
     spent = mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.3), send)
     assert spent["checking"] > 0
     assert found["twice", "speedup_latency_cpu_1thread"]["samples"][0] < 0.6
+    late = found["late", "latency_cpu_1thread"]
+    assert (late["status"], late["reason"]) == ("failed", "RuntimeError: no more calls")
+    assert found[CHANNELS_LAST, "latency_cpu_1thread"]["status"] == "ok"
     limits = {mode: found[mode, "output_error"] for mode in ("eager", "twice", "constant", CHANNELS_LAST)}
     wrong = {mode for mode, each in limits.items() if each["samples"][0] > each["detail"]["limit"]}
     assert wrong == {"constant"}

@@ -48,6 +48,7 @@ class ModeTiming:
         self.modes = {name: parse(name, engines()) for name in job.modes}
         self.lost: dict[str, Verdict] = {}
         self.preparing = self.checking = 0.0
+        self._last = EAGER
         self._in_torch: dict[str, Variant] = {}
 
     def readings(self) -> Found:
@@ -117,20 +118,28 @@ class ModeTiming:
         machine.keep_freed_memory()
         with threads(count), pinned:
             variants = self._variants(batch)
-            calls = {name: self._call_of(variant, batch) for name, variant in variants.items()}
+            calls = {name: self._call_of(name, variant, batch) for name, variant in variants.items()}
             before = machine.load()
-            samples, verdict = attempt(partial(self._rotate, calls)) if len(calls) > 1 else ({}, Verdict("ok", None))
+            samples = self._sampled(calls)
             after = machine.load()
         load = after.background_load_since(before) if before and after else None
         for name in self.modes:
-            if name in self.lost or samples is None:
-                why = self.lost.get(name, verdict)
-                yield from (
-                    (name, each) for each in absent([quantity, speedup(quantity)], why.status, why.reason or "")
-                )
+            if name not in samples:
+                yield from ((name, reading) for reading in self._absent(name, [quantity, speedup(quantity)]))
             else:
                 for reading in pair(quantity, samples[EAGER], samples[name], batch, load):
                     yield name, self._noted(reading, name)
+
+    def _sampled(self, calls: dict[str, Callable[[], object]]) -> dict[str, tuple[float, ...]]:
+        """The samples of eager and of the modes that can be timed; one that fails is left out of a new rotation."""
+        while len(calls) > 1:
+            samples, verdict = attempt(partial(self._rotate, calls))
+            if samples is not None:
+                return samples
+            failed = list(calls) if self._last == EAGER else [self._last]
+            self.lost |= dict.fromkeys(failed, verdict)
+            calls = {name: call for name, call in calls.items() if name not in failed}
+        return {}
 
     def _rotate(self, calls: Mapping[str, Callable[[], object]]) -> dict[str, tuple[float, ...]]:
         conditions = self.subject.conditions
@@ -183,10 +192,15 @@ class ModeTiming:
             raise ReporterError("the output contains NaN")
         return found
 
-    def _call_of(self, variant: Variant, batch: int) -> Callable[[], object]:
-        """A call on several inputs in turn, which lie ready in the variant's form."""
+    def _call_of(self, name: str, variant: Variant, batch: int) -> Callable[[], object]:
+        """A call on several inputs in turn, which lie ready in the variant's form; it notes which one ran last."""
         ready = cycle([variant.form(each) for each in self.subject.input(batch * INPUTS).split(batch)])
-        return lambda: variant.run(next(ready))
+
+        def call() -> object:
+            self._last = name
+            return variant.run(next(ready))
+
+        return call
 
     def _images(self, batch: int) -> Tensor:
         return self.subject.input(batch)
