@@ -60,9 +60,9 @@ def _ratio(comparison: Comparison, record: Record, key: str) -> float:
 
 
 def _usual(best: Sequence[Sequence[Record]], count: int, language: Language) -> str:
-    """The mode that is the fastest of most architectures, or may be it."""
-    names = Counter(record.mode for modes in best for record in modes)
-    mode, often = names.most_common(1)[0]
+    """The mode that was measured as the fastest of most architectures, and of how many it is or may be the fastest."""
+    [(mode, _)] = Counter(modes[0].mode for modes in best).most_common(1)
+    often = sum(mode in {record.mode for record in modes} for modes in best)
     alone = all(len(modes) == 1 for modes in best if mode in {record.mode for record in modes})
     message = (
         language._("The fastest mode of {often} of {count} architectures is {mode}.")
