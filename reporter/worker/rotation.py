@@ -12,8 +12,8 @@ from typing import Protocol
 
 from reporter.worker.timing import WINDOW_SECONDS, Call, Timer, is_precise, warm_up
 
-FEWEST_PASSES = 2
-"""Every variant gets at least so many blocks."""
+FEWEST_PASSES = 3
+"""Every variant gets at least so many blocks: of three, one that was disturbed does not decide the median."""
 MOST_CALLS = 25
 """Of one block."""
 Announce = Callable[[str], None]
