@@ -1,4 +1,4 @@
-"""Export of a model to an ONNX file, which is kept and used again for the same model."""
+"""Export of a model to an ONNX file, which is kept and used again for the same model, and its use by an engine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,49 @@ from typing import Any
 
 from reporter.engines._failures import step
 from reporter.engines._outputs import flat
+from reporter.host.captured import captured
 
 INPUT = "images"
+Load = Callable[[Path, Path], Callable[[Any], Any]]
+
+
+def prepared(
+    name: str,
+    model: Any,
+    example: Any,
+    *,
+    cache: str | None,
+    load: Load,
+    int8: tuple[str, Callable[[Path, list[Any], Path], None], Any] | None = None,
+) -> Callable[[Any], Any]:
+    """Export a model and load it: `load(path, folder)` returns a function from one array to the arrays of the output.
+
+    `int8` quantizes the exported model before: the name of the file, the quantizer (exported file, batches of images,
+    file to make), and the calibration images or None.
+    """
+    import torch
+
+    with captured(name), workplace(cache) as folder:
+        path, restored = exported(model, example, folder)
+        if int8:
+            file, quantize, calibration = int8
+            images = batches(example, calibration)
+            quantized = folder / f"{name}-int8-{digest_of(model, example, *images)}" / file
+            path = stored("quantization", quantized, partial(quantize, path, images))
+        run = load(path, folder)
+
+        def call(images: Any) -> Any:
+            return restored([torch.as_tensor(each) for each in run(images.detach().contiguous().numpy())])
+
+        step("the first call", partial(call, example))
+    return call
+
+
+def batches(example: Any, given: Any = None) -> list[Any]:
+    """Batches like `example` of the images that are given; without any, `example` alone."""
+    size = len(example)
+    found = example if given is None else given.to(example.dtype)
+    return [found[start : start + size].contiguous() for start in range(0, len(found) - size + 1, size)]
 
 
 @contextmanager

@@ -6,16 +6,17 @@ import os
 import shlex
 import shutil
 import sysconfig
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from reporter.engines._environment import variable
 from reporter.engines._failures import step
 from reporter.host.captured import captured
 from reporter.model import Engine
 
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
+"""The variable with Inductor's cache folder, which it reads each time."""
 MOST_MODELS = 256
 """Compiled models in one process. Beyond torch's limit of 8 for one function, it would run them in eager mode."""
 
@@ -37,23 +38,9 @@ def prepare(
     inductor = torch._inductor.config.patch({"freezing": True, "cpp.cxx": (compiler(),)})
     dynamo = torch._dynamo.config.patch(recompile_limit=MOST_MODELS, fail_on_recompile_limit_hit=True)
     folder = cache and os.path.join(cache, f"{torch.get_num_threads()}-threads")  # the code contains their number
-    with captured("torch.compile"), _own_cache(folder), inductor, dynamo:
+    with captured("torch.compile"), variable(CACHE, folder), inductor, dynamo:
         step("torch.compile", lambda: [call(example) for _ in range(2)])
     return call
-
-
-@contextmanager
-def _own_cache(folder: str | None) -> Iterator[None]:
-    """Set Inductor's cache folder, which it reads from the environment each time."""
-    before = os.environ.get(CACHE)
-    if folder is not None:
-        os.environ[CACHE] = folder
-    try:
-        yield
-    finally:
-        os.environ.pop(CACHE, None)
-        if before is not None:
-            os.environ[CACHE] = before
 
 
 def compiler() -> str:

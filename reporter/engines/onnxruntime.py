@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reporter.engines._calibration import batches
 from reporter.engines._failures import step
-from reporter.engines._onnx_file import INPUT, digest_of, exported, stored, workplace
+from reporter.engines._onnx_file import INPUT, prepared
 from reporter.host import machine
-from reporter.host.captured import captured
 from reporter.model import Engine
 
 ONLY_ERRORS = 3
@@ -22,23 +19,13 @@ def prepare(
     model: Any, example: Any, *, precision: str = "fp32", cache: str | None = None, calibration: Any = None
 ) -> Callable[[Any], Any]:
     """Export and load; for int8, quantize the exported model with its own tool, weights per channel."""
-    import torch
+    int8 = ("model.onnx", _quantize, calibration) if precision == "int8" else None
+    return prepared("onnxruntime", model, example, cache=cache, load=_loaded, int8=int8)
 
-    with captured("ONNX Runtime"), workplace(cache) as folder:
-        path, restored = exported(model, example, folder)
-        if precision == "int8":
-            images = batches(example, calibration)
-            quantize = partial(_quantize, path, images)
-            digest = digest_of(model, example, *images)
-            path = stored("quantization", folder / f"onnxruntime-int8-{digest}" / "model.onnx", quantize)
-        run = step("loading", lambda: _session(path, _options())).run
 
-        def call(images: Any) -> Any:
-            found = run(None, {INPUT: images.detach().contiguous().numpy()})
-            return restored([torch.as_tensor(each) for each in found])
-
-        step("the first call", partial(call, example))
-    return call
+def _loaded(path: Path, folder: Path) -> Callable[[Any], Any]:
+    session = step("loading", lambda: _session(path, _options()))
+    return lambda images: session.run(None, {INPUT: images})
 
 
 def _session(path: Path, options: Any) -> Any:

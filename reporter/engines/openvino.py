@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reporter.engines._calibration import batches
+from reporter.engines._environment import variable
 from reporter.engines._failures import step
-from reporter.engines._onnx_file import digest_of, exported, stored, workplace
-from reporter.host.captured import captured
+from reporter.engines._onnx_file import prepared
 from reporter.model import Engine
 from reporter.model.readings import UnsupportedError
 
 HINTS = {"fp32": "f32", "int8": "f32", "bf16": "bf16"}
 """INFERENCE_PRECISION_HINT; its default is the lowest precision that the processor has instructions for."""
 NO_TELEMETRY = "NNCF_CI"
+"""NNCF reads this variable when it is imported, and sends usage statistics where it is not set."""
 
 
 def prepare(
     model: Any, example: Any, *, precision: str = "fp32", cache: str | None = None, calibration: Any = None
 ) -> Callable[[Any], Any]:
     """Export to ONNX, load, and compile for the CPU; for int8, quantize by NNCF before."""
-    import torch
+    int8 = ("model.xml", _quantize, calibration) if precision == "int8" else None
+    return prepared("openvino", model, example, cache=cache, load=partial(_loaded, HINTS[precision]), int8=int8)
 
-    with captured("OpenVINO"), workplace(cache) as folder:
-        path, restored = exported(model, example, folder)
-        if precision == "int8":
-            images = batches(example, calibration)
-            quantized = folder / f"openvino-int8-{digest_of(model, example, *images)}" / "model.xml"
-            path = stored("quantization", quantized, partial(_quantize, path, images))
-        compiled = step("compilation", partial(_compiled, path, HINTS[precision], folder))
-        request = compiled.create_infer_request()
 
-        def call(images: Any) -> Any:
-            found = request.infer([images.detach().contiguous().numpy()], share_inputs=True)
-            return restored([torch.as_tensor(each) for each in found.to_tuple()])
-
-        step("the first call", partial(call, example))
-    return call
+def _loaded(hint: str, path: Path, folder: Path) -> Callable[[Any], Any]:
+    request = step("compilation", partial(_compiled, path, hint, folder)).create_infer_request()
+    return lambda images: request.infer([images], share_inputs=True).to_tuple()
 
 
 def _compiled(path: Path, hint: str, folder: Path) -> Any:
@@ -69,25 +57,12 @@ def _compiled(path: Path, hint: str, folder: Path) -> Any:
 def _quantize(path: Path, images: list[Any], made: Path) -> None:
     import openvino
 
-    with _without_telemetry():
+    with variable(NO_TELEMETRY, "1"):
         import nncf
 
     arrays = [each.numpy() for each in images]
     quantized = nncf.quantize(openvino.Core().read_model(path), nncf.Dataset(arrays), subset_size=len(arrays))
     openvino.save_model(quantized, made, compress_to_fp16=False)
-
-
-@contextmanager
-def _without_telemetry() -> Iterator[None]:
-    """NNCF reads this variable when it is imported, and sends usage statistics where it is not set."""
-    before = os.environ.get(NO_TELEMETRY)
-    os.environ[NO_TELEMETRY] = "1"
-    try:
-        yield
-    finally:
-        os.environ.pop(NO_TELEMETRY)
-        if before is not None:
-            os.environ[NO_TELEMETRY] = before
 
 
 ENTRIES = (

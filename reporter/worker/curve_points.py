@@ -43,9 +43,7 @@ class CurveTiming:
 
     def __init__(self, subject: Subject, metric: Metric, asked: CurveJob, cache: str = "") -> None:
         self.subject, self.asked, self.cache = subject, asked, cache
-        self.settings = subject.conditions.of(metric, subject.place.name)
-        if asked.mode != EAGER:
-            self.settings |= conditions_of(asked.mode)
+        self.settings = subject.conditions.of(metric, subject.place.name) | conditions_of(asked.mode)
         self._in_torch: Variant | None = None
         self._forecast: Forecast | None = None
 
@@ -136,8 +134,9 @@ class CurveTiming:
         mode, known = parse(self.asked.mode, engines()), engines()
         network, form = self.subject.network, self.subject.form
         if mode.engine:
-            count, sides = max(varied_inputs.COUNT, len(images)), (images.shape[2], images.shape[3])
-            calibration = varied_inputs.images(count, sides) if mode.precision == "int8" else images
+            count, sides = max(varied_inputs.CALIBRATION, len(images)), (images.shape[2], images.shape[3])
+            seed = varied_inputs.CALIBRATION_SEED
+            calibration = varied_inputs.images(count, sides, seed) if mode.precision == "int8" else None
             folder = Path(self.cache) / "curves" / "x".join(map(str, images.shape)) / mode.name
             return in_engine(network, mode, known[mode.engine], form, images, cache=folder, calibration=calibration)
         if self._in_torch is None:

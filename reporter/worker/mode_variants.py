@@ -66,16 +66,22 @@ def in_torch(network: nn.Module, mode: Mode, form: Form, device: str) -> Variant
 
 
 def in_engine(
-    network: nn.Module, mode: Mode, engine: Engine, form: Form, images: Tensor, *, cache: Path, calibration: Tensor
+    network: nn.Module,
+    mode: Mode,
+    engine: Engine,
+    form: Form,
+    images: Tensor,
+    *,
+    cache: Path,
+    calibration: Tensor | None,
 ) -> Variant:
     """A mode of an engine, prepared for images like those given; UnsupportedError where the engine cannot run it."""
     own = Mode(mode.memory_format, "" if mode.precision in engine.converts else mode.precision)
     made, its = converted(network, own, form)
     cache.mkdir(parents=True, exist_ok=True)
-    precise = mode.precision or "fp32"
-    found, verdict = attempt(
-        partial(engine.prepare, made, its(images), precision=precise, cache=str(cache), calibration=its(calibration))
-    )
+    given = None if calibration is None else its(calibration)
+    options = {"precision": mode.precision or "fp32", "cache": str(cache), "calibration": given}
+    found, verdict = attempt(partial(engine.prepare, made, its(images), **options))
     if found is None:
         if verdict.status == "oom":
             raise MemoryError(verdict.reason)
@@ -102,8 +108,3 @@ def tf32() -> Iterator[None]:
     finally:
         torch.backends.cuda.matmul.fp32_precision = precision.FP32
         torch.backends.cudnn.conv.fp32_precision = precision.FP32  # type: ignore[attr-defined]
-
-
-def without_gradients() -> AbstractContextManager[Any]:
-    """Inference mode, for every call of a variant."""
-    return torch.inference_mode()

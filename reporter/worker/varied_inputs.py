@@ -17,6 +17,8 @@ from reporter.worker.input_format import Form
 
 COUNT = 8
 """Images on which the outputs of execution modes are compared."""
+CALIBRATION, CALIBRATION_SEED = 32, 1
+"""Number and seed of the images from which int8 takes the ranges of activations; the comparison has others."""
 SCALES = (2, 4, 8, 16, 32)
 """Cells per side of the random fields that an image is made of."""
 NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
