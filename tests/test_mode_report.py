@@ -18,7 +18,7 @@ from reporter.charts import best_modes, speedup_heatmap
 from reporter.model import Chart, Claim, Reading, Record
 from reporter.model.modes import OUTPUT_ERROR, PREPARE
 from reporter.registry.catalog import collect
-from reporter.report import build, csv_tables, latex, mode_findings, mode_ranking, sections, vega
+from reporter.report import build, csv_tables, latex, mode_findings, mode_ranking, mode_words, sections, vega
 from reporter.report.comparison import Comparison, compare
 from reporter.report.key_findings import findings
 from reporter.report.language import Language, language
@@ -325,6 +325,20 @@ def test_the_order_does_not_change_where_intervals_overlap(factor: float, wobble
 def test_a_wrong_mode_changes_no_order() -> None:
     records = [*swapping(0.5).records, *(mode_samples.mode(r, "bf16", 0.5, error=0.5) for r in eager()[:2])]
     assert mode_findings.reordered(compare(records), ENGLISH) is None
+
+
+def test_an_output_that_cannot_be_compared_is_wrong() -> None:
+    reason = "the outputs have the shape 8 x 999, those of the model 8 x 1000"
+    broken = {"status": "failed", "samples": (), "reason": reason}
+    records = [
+        changed(each, "output_error", **broken) if (each.architecture, each.mode) == ("vgg16", "bf16") else each
+        for each in measured()
+    ]
+    both = compare(records)
+    assert best(made(both), "mode", "vgg16") == {"onnxruntime"}, "bf16 is as fast, but wrong"
+    assert cells(made(both), "speedup_latency_cpu")["vgg16", "bf16"].status == "wrong"
+    lines = "\n".join(mode_words.wrong(both, ENGLISH))
+    assert f"vgg16 ({reason})" in lines
 
 
 def test_output_errors_are_in_the_table_of_modes_only(comparison: Comparison) -> None:

@@ -129,10 +129,13 @@ def quantities(metric: Metric, number: int) -> tuple[Quantity, ...]:
 def is_wrong(record: Record) -> bool:
     """Whether the output of a mode differs from float64 by more than its precision explains; it is never ranked.
 
-    `output_error` has the limit in its detail, under `limit`.
+    `output_error` has the limit in its detail, under `limit`. An output that cannot be compared, because it contains
+    NaN or has another shape, is wrong, too, if the mode has times: the check has failed.
     """
     reading = record.readings.get(OUTPUT_ERROR.key)
-    limit = reading.detail.get("limit") if reading else None
-    if reading is None or reading.value is None or not isinstance(limit, int | float):
+    if reading is None:
         return False
-    return reading.value > limit
+    if reading.status == "failed":
+        return any(each.timed for each in record.readings.values())
+    limit = reading.detail.get("limit")
+    return isinstance(limit, int | float) and reading.value is not None and reading.value > limit

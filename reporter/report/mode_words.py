@@ -45,13 +45,24 @@ def error(record: Record, language: Language) -> str:
 
 def wrong_output(record: Record, language: Language) -> str:
     """Why the output of a mode is wrong; empty if it is not."""
-    message = language._("wrong output: the error exceeds the limit ({error} % of the range of the scores)")
-    return message.format(error=error(record, language)) if is_wrong(record) else ""
+    if not is_wrong(record):
+        return ""
+    if found := error(record, language):
+        message = language._("wrong output: the error exceeds the limit ({error} % of the range of the scores)")
+        return message.format(error=found)
+    return language._("wrong output: {reason}").format(reason=_reason(record, language))
 
 
 def wrong(comparison: Comparison, language: Language) -> list[str]:
     """A line for each mode with the architectures whose output is wrong in it."""
     found: dict[str, list[str]] = {}
     for record in filter(is_wrong, comparison.modes):
-        found.setdefault(record.mode, []).append(f"{record.architecture} ({error(record, language)} %)")
+        much = error(record, language)
+        why = f"{much} %" if much else _reason(record, language)
+        found.setdefault(record.mode, []).append(f"{record.architecture} ({why})")
     return [f"{mode}: {language.several(names)}" for mode, names in found.items()]
+
+
+def _reason(record: Record, language: Language) -> str:
+    """Why the output could not be compared."""
+    return language.translate(record.readings[OUTPUT_ERROR.key].reason or "")

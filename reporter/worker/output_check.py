@@ -72,11 +72,15 @@ class Reference:
     def check(self, call: Call, precision: str, form: Callable[[Tensor], Tensor] | None = None) -> Check:
         """Run a mode on the images, each in the form that it takes, and compare its scores with these.
 
-        Raises UnsupportedError where the scores hardly vary over the images: a wrong mode could not be recognized.
+        Raises UnsupportedError where the scores hardly vary over the images: a wrong mode could not be recognized; and
+        ReporterError where the outputs of the mode cannot be compared, which makes it wrong.
         """
         self.require_variation()
         limit = self.limit(precision)
-        found = error(run(call, self.images, form, self.classes), self.scores)
+        try:
+            found = error(run(call, self.images, form, self.classes), self.scores)
+        except UnsupportedError as wrong:  # the scores of the model itself were found
+            raise ReporterError(str(wrong)) from None
         return Check(found, limit, found > limit)
 
     def require_variation(self) -> None:
