@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import samples
 from commands import QUICK, TINY, run
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,12 +19,14 @@ from test_plugins import install
 
 from reporter.cli.progress import Lines
 from reporter.host.job import Job
-from reporter.model import Engine, Metric, ReporterError
+from reporter.model import Engine, Metric, Reading, ReporterError, Verdict
 from reporter.model.modes import CHANNELS_LAST, PRECISIONS, is_wrong, parse
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import Kind, checked, emulated, engines, in_set, obstacle, resolve
 from reporter.run import experiment
-from reporter.run.request import Request
+from reporter.run.ledger import Ledger
+from reporter.run.measurement import Measurement
+from reporter.run.request import Outcome, Request
 from reporter.store import record_files
 from reporter.worker import mode_timing, rotation
 
@@ -216,6 +219,9 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
         found = model(example)
         return lambda images: found
 
+    def cut(model, example, **_):
+        return lambda images: model(images)[:, :-1]
+
     def late(model, example, **_):
         left = [20]
 
@@ -227,7 +233,7 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
 
         return call
 
-    prepared = {"twice": twice, "constant": constant, "late": late}
+    prepared = {"twice": twice, "constant": constant, "cut": cut, "late": late}
     made = {name: Engine(name, name, prepare) for name, prepare in prepared.items()}
     for module in ("reporter.registry.execution_modes", "reporter.worker.mode_timing"):
         monkeypatch.setattr(f"{module}.engines", lambda: made)
@@ -239,11 +245,17 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
 
     job = Job(
         architecture="small", metrics=("latency_cpu_1thread",), device="cpu", process="modes cpu",
-        conditions=subject(own()).conditions, modes=("twice", "constant", "late", CHANNELS_LAST), cache=str(tmp_path),
+        conditions=subject(own()).conditions, modes=(*prepared, CHANNELS_LAST), cache=str(tmp_path),
     )  # fmt: skip
     spent = mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.3), send)
     assert spent["checking"] > 0
     assert found["twice", "speedup_latency_cpu_1thread"]["samples"][0] < 0.6
+    cut_error = Reading.model_validate(found["cut", "output_error"])
+    assert cut_error.status == "failed"
+    assert "shape" in str(cut_error.reason) or "scores" in str(cut_error.reason)
+    whole = samples.record(samples.ROWS[0])
+    assert is_wrong(whole.model_copy(update={"readings": whole.readings | {"output_error": cut_error}}))
+    assert not is_wrong(whole.model_copy(update={"readings": {"output_error": cut_error}}))
     late = found["late", "latency_cpu_1thread"]
     assert (late["status"], late["reason"]) == ("failed", "RuntimeError: no more calls")
     assert found[CHANNELS_LAST, "latency_cpu_1thread"]["status"] == "ok"
@@ -348,3 +360,34 @@ def test_modes_are_added_to_a_finished_folder(tmp_path: Path) -> None:
     again = run(*options, "--modes", f"bf16,{CHANNELS_LAST}")
     assert "nothing to do" in again.stderr
     shutil.rmtree(tmp_path / "r")
+
+
+def test_a_lost_round_is_reported_with_its_mode(tmp_path: Path) -> None:
+    """A kill loses that round of that mode and nothing else."""
+    simulated_run(tmp_path, [CHANNELS_LAST, "bf16"], rounds=1)
+    [path] = tmp_path.glob("records/*/*.json")
+    lines = StringIO()
+    slot = Slot("", "", {"machine": "here", "machine_facts": {"native_precisions": ["bf16"]}, "environment": {}})
+    conditions = subject(own()).conditions.model_copy(update={"rounds": 2})
+    metrics = {name: METRICS[name] for name in KEYS}
+    asked = Request(
+        tmp_path, [own()], metrics, {"cpu": "cpu"}, conditions, about=slot.about, modes=[CHANNELS_LAST, "bf16"]
+    )
+    ledger = Ledger(own(), asked)
+    job = Job(
+        architecture="small", metrics=KEYS, device="cpu", conditions=conditions, process="modes cpu", round=1,
+        modes=(CHANNELS_LAST, "bf16"),
+    )  # fmt: skip
+    measurement = Measurement(job, ledger, Lines(lines), Outcome())
+    measurement.start()
+    measurement.receive({"running": "bf16"})
+    assert measurement.drop_mode(Verdict("oom", "the worker was killed"))
+    left = measurement.remaining
+    assert left is not None
+    assert left.modes == (CHANNELS_LAST,)
+    assert not measurement.drop_mode(Verdict("oom", "the worker was killed"))
+    assert "small (bf16) latency_cpu: round 2 was lost (oom: the worker was killed)" in lines.getvalue()
+    records = {record.mode: record for record in record_files.load_modes(path)}
+    kept = records["bf16"].readings["latency_cpu"]
+    assert (len(kept.rounds), len(kept.lost)) == (1, 1)
+    assert records[CHANNELS_LAST].readings["latency_cpu"].lost == ()

@@ -101,29 +101,13 @@ CAPTION = (
     "Ring: eager (fp32, contiguous). Dot: the fastest mode that is faster than eager beyond noise and whose output is "
     "right, with its speedup; several names: modes that this run does not distinguish. Logarithmic axis."
 )
-ENTRIES = (
-    Chart(
-        name="modes",
-        title="From eager to the fastest mode, all CPU threads",
-        caption=CAPTION,
-        draw=best("latency_cpu"),
-        chapter="modes",
-        order=0,
-    ),
-    Chart(
-        name="modes_1thread",
-        title="From eager to the fastest mode, one CPU thread",
-        caption=CAPTION,
-        draw=best("latency_cpu_1thread"),
-        chapter="modes",
-        order=1,
-    ),
-    Chart(
-        name="modes_cuda",
-        title="From eager to the fastest mode, GPU",
-        caption=CAPTION,
-        draw=best("latency_cuda"),
-        chapter="modes",
-        order=2,
-    ),
+SHOWN = {
+    "modes": ("latency_cpu", "From eager to the fastest mode, all CPU threads"),
+    "modes_1thread": ("latency_cpu_1thread", "From eager to the fastest mode, one CPU thread"),
+    "modes_cuda": ("latency_cuda", "From eager to the fastest mode, GPU"),
+}
+"""The charts by name: the key of their time, and their title."""
+ENTRIES = tuple(
+    Chart(name=name, title=title, caption=CAPTION, draw=best(key), chapter="modes", order=order)
+    for order, (name, (key, title)) in enumerate(SHOWN.items())
 )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from reporter.model import Metric, Quantity
+from reporter.model.modes import quantities
+from reporter.model.records import EAGER
 from reporter.model.scaling_curves import Curves
 from reporter.model.settings import Conditions
 
@@ -59,3 +63,14 @@ class Job(BaseModel):
     modes: tuple[str, ...] = ()
     cache: str = ""
     curve: CurveJob | None = None
+
+
+def wanted(job: Job, metrics: Mapping[str, Metric]) -> Iterator[tuple[str, Metric, Quantity]]:
+    """What a job measures: execution mode, metric and quantity, each once."""
+    seen: set[tuple[str, str]] = set()
+    for mode in job.modes or (job.curve.mode if job.curve else EAGER,):
+        for metric in (metrics[name] for name in job.metrics):
+            for quantity in quantities(metric, job.round) if job.modes else metric.quantities:
+                if (mode, quantity.key) not in seen:
+                    seen.add((mode, quantity.key))
+                    yield mode, metric, quantity

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from reporter.host import machine
@@ -24,7 +25,13 @@ class Kind:
     native: tuple[str, ...] = ()
 
 
-def engines() -> dict[str, Engine]:
+def kind(device: str, native: Iterable[str]) -> Kind:
+    """A kind of device, with what its processor computes natively if it is the CPU."""
+    return Kind(device, tuple(native) if device == "cpu" else ON_GPU)
+
+
+@cache
+def engines() -> Mapping[str, Engine]:
     """All engines, installed or not, by name."""
     return collect("reporter.engines", Engine)
 
@@ -87,6 +94,8 @@ def emulated(mode: Mode, kind: Kind) -> str:
 
 def conditions_of(mode: str) -> dict[str, Any]:
     """What the readings of a mode depend on besides those of eager: the versions of its engine's packages."""
+    if mode == EAGER:
+        return {}
     parsed = parse(mode, engines())
     engine = engines().get(parsed.engine)
     return {"engine": engine.version(parsed.precision)} if engine else {}
@@ -94,4 +103,5 @@ def conditions_of(mode: str) -> dict[str, Any]:
 
 def kinds_here() -> tuple[Kind, ...]:
     """The kinds of devices of this machine, found without torch."""
-    return (Kind("cpu", tuple(machine.native_precisions())), *([Kind("cuda", ON_GPU)] if machine.gpus() else []))
+    devices = ("cpu", *(["cuda"] if machine.gpus() else []))
+    return tuple(kind(device, machine.native_precisions()) for device in devices)

@@ -80,9 +80,7 @@ def _load(point: EntryPoint, kind: type) -> tuple[Any, ...]:
 
 def _is_whole(entry: Any) -> bool:
     """Whether it has what everybody relies on; what else may be wrong with it, its row says."""
-    work = next(
-        (getattr(entry, name) for name in ("build", "load", "measure", "prepare") if hasattr(entry, name)), None
-    )
+    work = next((getattr(entry, name) for name in WORK if hasattr(entry, name)), None)
     named = isinstance(entry.name, str) and bool(entry.name) and ":" not in entry.name
     return named and callable(work) and all(isinstance(each, Quantity) for each in getattr(entry, "quantities", ()))
 

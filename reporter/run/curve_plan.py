@@ -25,7 +25,7 @@ def modes(request: Request, device: str) -> Iterator[tuple[str, str]]:
     """`eager` and the modes that --modes names, each with the reason why it cannot be measured, or an empty text."""
     yield EAGER, ""
     named = [name for name in request.modes if name not in SETS]
-    for name in resolve(named, mode_plan.kind(request, device)):
+    for name in resolve(named, mode_plan.kind_of(request, device)):
         yield name, mode_plan.unavailable(request, name, device)
 
 

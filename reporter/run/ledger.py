@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reporter.host import files
-from reporter.host.job import Job
+from reporter.host.job import Job, wanted
 from reporter.model import (
     SCHEMA,
     Architecture,
@@ -22,7 +22,7 @@ from reporter.model import (
 )
 from reporter.model.modes import quantities
 from reporter.model.readings import same_conditions
-from reporter.model.records import EAGER
+from reporter.model.records import EAGER, pair_name
 from reporter.model.scaling_curves import Curves
 from reporter.registry.execution_modes import conditions_of
 from reporter.run import input_sizes, mode_plan
@@ -70,21 +70,13 @@ class Ledger:
 
     def leave_out(self, job: Job, reason: str) -> None:
         """Says why the readings of a job are not there; those that are stay."""
-        for mode, wanted in self.wanted(job).items():
-            readings = self._of(mode).readings
-            there = {key for key, reading in readings.items() if reading.status != "skipped"}
-            missing = [quantity for quantity in wanted if quantity.key not in there]
-            if missing:
-                self._save({reading.quantity.key: reading for reading in absent(missing, "skipped", reason)}, mode)
-
-    def wanted(self, job: Job) -> dict[str, list[Quantity]]:
-        """The quantities that a job measures, by mode."""
-        metrics = [self.request.metrics[name] for name in job.metrics]
-        if not job.modes:
-            mode = job.curve.mode if job.curve else EAGER
-            return {mode: [quantity for metric in metrics for quantity in metric.quantities]}
-        found = list(dict.fromkeys(each for metric in metrics for each in quantities(metric, job.round)))
-        return dict.fromkeys(job.modes, found)
+        missing: dict[str, list[Quantity]] = {}
+        for mode, _, quantity in wanted(job, self.request.metrics):
+            reading = self._of(mode).readings.get(quantity.key)
+            if reading is None or reading.status == "skipped":
+                missing.setdefault(mode, []).append(quantity)
+        for mode, lacking in missing.items():
+            self._save({each.quantity.key: each for each in absent(lacking, "skipped", reason)}, mode)
 
     def has(self, reason: str) -> bool:
         """Whether a reading is missing for that reason."""
@@ -158,9 +150,8 @@ class Ledger:
         before = self._of(mode).readings.get(key) if job.round else None
         if before and before.measured and not reading.measured:
             reason = reading.reason or ""
-            progress.note(
-                f"note: {job.architecture} {key}: round {job.round + 1} was lost ({reading.status}: {reason})"
-            )
+            lost_round = f"round {job.round + 1} was lost ({reading.status}: {reason})"
+            progress.note(f"note: {pair_name(job.architecture, mode)} {key}: {lost_round}")
             lost = LostRound(number=job.round, status=reading.status, reason=reason, origin=origin)
             reading = with_loss(before, lost)
         else:
@@ -170,8 +161,7 @@ class Ledger:
         last = job.round + 1 == job.conditions.rounds
         if not reading.rounds or ((mode, key) not in self._shown if self.request.budget else last):
             self._shown.add((mode, key))
-            name = self.record.architecture
-            progress.reading(name if mode == EAGER else f"{name} ({mode})", reading)
+            progress.reading(pair_name(self.record.architecture, mode), reading)
 
     def keep_curves(self, curves: Curves, best: Reading | None = None, mode: str = EAGER) -> None:
         """Saves the curves of all modes, and the best throughput of one."""
@@ -212,8 +202,8 @@ class Ledger:
         """How many rounds of a reading are there already, taken under the same conditions."""
         reading = self._of(mode).readings.get(key)
         device = self.devices.get(metric.device, "cpu")
-        wanted = self.request.conditions_of(self.record.architecture).of(metric, device) | conditions_of(mode)
-        if reading is None or reading.status not in REUSED or not same_conditions(reading.conditions, wanted):
+        now = self.request.conditions_of(self.record.architecture).of(metric, device) | conditions_of(mode)
+        if reading is None or reading.status not in REUSED or not same_conditions(reading.conditions, now):
             return 0
         return len(reading.rounds) if metric.timed else 1
 
@@ -255,9 +245,9 @@ class Ledger:
         """Stores the reason of every mode that cannot be measured here."""
         for device in self.devices.keys() - {"any"}:
             metrics = mode_plan.metrics(self.request, device).values()
-            wanted = dict.fromkeys(each for metric in metrics for each in quantities(metric, 0))
-            for mode, reason in mode_plan.refused(self.request, device).items() if wanted else ():
-                missing = [each for each in wanted if self._is_without(each.key, "unsupported", reason, mode)]
+            measured = dict.fromkeys(each for metric in metrics for each in quantities(metric, 0))
+            for mode, reason in mode_plan.refused(self.request, device).items() if measured else ():
+                missing = [each for each in measured if self._is_without(each.key, "unsupported", reason, mode)]
                 self._save({each.quantity.key: each for each in absent(missing, "unsupported", reason)}, mode)
 
     def _is_without(self, key: str, status: Status, reason: str, mode: str = EAGER) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from time import monotonic
 
-from reporter.host.job import Job
+from reporter.host.job import Job, wanted
 from reporter.model import Quantity, Reading, Verdict, absent
-from reporter.model.modes import quantities
 from reporter.model.records import EAGER
 from reporter.run.costs import Costs
 from reporter.run.ledger import CUT_OFF, Ledger
@@ -30,10 +29,12 @@ class Measurement:
         self.limit: float | None = None
         """Seconds after which its worker is ended."""
         self._cut = False
-        self._missing: dict[Place, tuple[str, Quantity]] = {}
-        for place, wanted in self._wanted():
-            self._missing.setdefault(place, wanted)
-        self._delivered: set[tuple[str, str]] = set()
+        self._missing = {
+            (mode, quantity.key): (metric.name, quantity)
+            for mode, metric, quantity in wanted(job, ledger.request.metrics)
+            if ledger.goes_on(metric.name, job.round, mode)
+        }
+        self._delivered: set[Place] = set()
         self._mode = EAGER
         self.repeated = False
         self._begun, self._started = monotonic(), moment()
@@ -104,15 +105,6 @@ class Measurement:
         """Ends a job of which nothing remains; nothing will of its later rounds."""
         costs.learn(self.job, 0.0, failed=True)
         self.progress.job_finished(self.job, 0.0)
-
-    def _wanted(self) -> Iterator[tuple[Place, tuple[str, Quantity]]]:
-        """What the job measures: the metric and quantity by mode and key."""
-        for name in self.job.metrics:
-            metric = self.ledger.request.metrics[name]
-            for mode in self.job.modes or (EAGER,):
-                if self.ledger.goes_on(name, self.job.round, mode):
-                    for quantity in quantities(metric, self.job.round) if self.job.modes else metric.quantities:
-                        yield (mode, quantity.key), (name, quantity)
 
     def _give_up(self, verdict: Verdict) -> None:
         if verdict.status == "skipped" and self.job.round:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from reporter.model import Metric
 from reporter.model.modes import SETS, TIMED_BY_DEFAULT, parse
 from reporter.model.records import EAGER
-from reporter.registry.execution_modes import Kind, engines, obstacle, resolve
+from reporter.registry.execution_modes import Kind, engines, kind, obstacle, resolve
 from reporter.run.request import Request
 
 PREPARED = ".prepared"
@@ -26,18 +26,17 @@ class ModeGroup(NamedTuple):
     modes: tuple[str, ...]
 
 
-def kind(request: Request, device: str) -> Kind:
+def kind_of(request: Request, device: str) -> Kind:
     """The kind of device that a request is about, by what its machine's facts say."""
-    if device != "cpu":
-        return Kind(device, ("amp", "bf16", "fp16", "tf32"))
-    native = request.about.get("machine_facts", {}).get("native_precisions", ())
-    return Kind(device, tuple(map(str, native)))
+    return kind(device, map(str, request.about.get("machine_facts", {}).get("native_precisions", ())))
 
 
 def groups(request: Request, device: str) -> Iterator[ModeGroup]:
     """The modes to measure on a device, in the order in which they are measured."""
     known = engines()
-    modes = [name for name in resolve(request.modes, kind(request, device)) if not unavailable(request, name, device)]
+    modes = [
+        name for name in resolve(request.modes, kind_of(request, device)) if not unavailable(request, name, device)
+    ]
     in_torch = tuple(name for name in modes if not parse(name, known).engine)
     if in_torch:
         yield ModeGroup(f"modes {device}", device, in_torch)
@@ -58,7 +57,7 @@ def metrics(request: Request, device: str) -> dict[str, Metric]:
 
 def refused(request: Request, device: str) -> Mapping[str, str]:
     """The modes that cannot be measured on a device, each with the reason."""
-    names = resolve(request.modes, kind(request, device))
+    names = resolve(request.modes, kind_of(request, device))
     reasons = {name: unavailable(request, name, device) for name in names}
     return {name: reason for name, reason in reasons.items() if reason}
 
@@ -66,7 +65,7 @@ def refused(request: Request, device: str) -> Mapping[str, str]:
 def unavailable(request: Request, mode: str, device: str) -> str:
     """Why a mode cannot be measured on a device; empty if it can."""
     known = engines()
-    return obstacle(parse(mode, known), kind(request, device), known)
+    return obstacle(parse(mode, known), kind_of(request, device), known)
 
 
 def cache(request: Request, architecture: str) -> Path:

@@ -52,25 +52,23 @@ class Work:
         while due := self.schedule.due(self.executor.slots):
             slot, task = due
             self.progress.job_started(task.job)
-            measurement = self._measurement(task)
-            measurement.start(self.schedule.limit)
-            if job := measurement.remaining:
-                self.executor.start(slot, job.model_dump_json(), measurement.limit, job.round)
-            else:
-                self._skip(slot)
+            self._launch(slot, self._measurement(task))
 
-    def _restart(self, slot: Slot, task: Task) -> None:
-        """Starts what remains of a job again on the same slot."""
-        job = self._running[task].remaining
-        assert job
-        self.executor.start(slot, job.model_dump_json(), self._running[task].limit, job.round)
+    def _launch(self, slot: Slot, measurement: Measurement) -> None:
+        """Starts a worker for what remains of a job, in the time that is left for it."""
+        measurement.start(self.schedule.limit)
+        if job := measurement.remaining:
+            self.executor.start(slot, job.model_dump_json(), measurement.limit, job.round)
+        else:
+            self._skip(slot)
 
     def _finish(self, slot: Slot, verdict: Verdict) -> None:
         """A worker ended; the first one of a round on a slot waited until torch was loaded."""
         task = self.schedule.running[slot]
         if self._running[task].drop_mode(verdict):
             self.progress.note(f"note: {task.job.architecture}: {task.job.process} is repeated: {verdict.reason}")
-            self._restart(slot, task)
+            self._running[task].interrupt()
+            self._launch(slot, self._running[task])
             return
         task = self.schedule.finish(slot)
         opens = self._rounds.get(slot) != task.job.round

@@ -18,12 +18,10 @@ from reporter.architectures import timm
 from reporter.architectures.torchvision import discover
 from reporter.host import gpus, questions
 from reporter.host.confinement import confine, limit_memory
-from reporter.host.job import Job
+from reporter.host.job import Job, wanted
 from reporter.host.questions import TASKS, MeasureClaims, TimmModel, TorchvisionModel
 from reporter.model import Claim, Metric, Number, Reading, Verdict, absent
 from reporter.model.attempts import attempt
-from reporter.model.modes import quantities
-from reporter.model.records import EAGER
 from reporter.registry.catalog import collect
 from reporter.worker import checkpoint_check, device, precision, references, timing, torch_state, trial
 from reporter.worker.curve_points import measure_curve
@@ -95,12 +93,9 @@ def run(job: Job, send: Send, sample: timing.Sampler = timing.sample, named: Nam
     if subject and job.modes and (reason := subject.refused_size):
         subject, verdict = None, Verdict("unsupported", reason)
     if subject is None:
-        for mode in job.modes or (job.curve.mode if job.curve else EAGER,):
-            for name in job.metrics:
-                metric = catalogue[name]
-                missing = quantities(metric, job.round) if job.modes else metric.quantities
-                for reading in absent(missing, verdict.status, verdict.reason or ""):
-                    send({"reading": reading.model_dump(mode="json"), "mode": mode})
+        for mode, _, quantity in wanted(job, catalogue):
+            for reading in absent([quantity], verdict.status, verdict.reason or ""):
+                send({"reading": reading.model_dump(mode="json"), "mode": mode})
         return
     start = perf_counter()
     spent: dict[str, float] = {}

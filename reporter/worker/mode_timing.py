@@ -22,7 +22,7 @@ from reporter.model.attempts import attempt
 from reporter.model.fields import MODES_SHARE
 from reporter.model.modes import FIRST_CALL, ONCE, OUTPUT_ERROR, PREPARE, Mode, parse, speedup
 from reporter.model.records import EAGER
-from reporter.registry.execution_modes import Kind, conditions_of, emulated, engines
+from reporter.registry.execution_modes import conditions_of, emulated, engines, kind
 from reporter.worker import output_check, precision, timing, varied_inputs
 from reporter.worker.mode_variants import Variant, eager, in_engine, in_torch
 from reporter.worker.outputs import has_nan
@@ -75,6 +75,8 @@ class ModeTiming:
     def _prepared_and_checked(self, mode: Mode) -> list[Reading]:
         """Time of the preparation and of the first call, and the output error."""
         image = self._images(1)
+        if mode.precision == "int8":
+            _ = self._calibration  # made before the preparation is timed
         start = perf_counter()
         variant = self._variant(mode, image)
         prepared = perf_counter()
@@ -108,6 +110,14 @@ class ModeTiming:
     def _varied(self) -> Tensor:
         images: Tensor = varied_inputs.images(varied_inputs.COUNT, self.subject.size)
         return images
+
+    @cached_property
+    def _calibration(self) -> Tensor:
+        """Images for the quantizers of int8."""
+        found: Tensor = varied_inputs.images(
+            varied_inputs.CALIBRATION, self.subject.size, seed=varied_inputs.CALIBRATION_SEED
+        )
+        return found
 
     def _times(self, metric: Metric, inference: Inference) -> Found:
         """The times of all modes that are left, and their speedups."""
@@ -178,7 +188,7 @@ class ModeTiming:
         network, form = self.subject.network, self.subject.form
         if engine:
             cache = Path(self.job.cache) / mode.name
-            calibration = self._varied
+            calibration = self._calibration if mode.precision == "int8" else None
             return in_engine(network, mode, engine, form, images, cache=cache, calibration=calibration)
         if mode.name not in self._in_torch:
             self._in_torch[mode.name] = in_torch(network, mode, form, self.subject.place.name)
@@ -218,8 +228,7 @@ class ModeTiming:
 
     def _noted(self, reading: Reading, name: str) -> Reading:
         """With the reason where the processor has no instructions for the precision."""
-        native = machine.native_precisions() if self.subject.device.type == "cpu" else ["amp", "bf16", "fp16", "tf32"]
-        note = emulated(self.modes[name], Kind(self.subject.device.type, tuple(native)))
+        note = emulated(self.modes[name], kind(self.subject.device.type, machine.native_precisions()))
         return reading.model_copy(update={"reason": note}) if note else reading
 
 
@@ -257,7 +266,7 @@ def measure_modes(
         for mode, reading in made.readings():
             precision.check()
             own = settings.get(reading.quantity.key, subject.conditions.of_mode())
-            own |= conditions_of(mode) if mode != EAGER else {}
+            own |= conditions_of(mode)
             send({"reading": reading.model_copy(update={"settings": own}).model_dump(mode="json"), "mode": mode})
     return {"preparing": made.preparing, "checking": made.checking}
 
