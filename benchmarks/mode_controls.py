@@ -69,13 +69,13 @@ def measure(
 
 
 def _measure(name: str, mode: str, number: int, conditions: str, alone: bool) -> dict[str, dict[str, Any]]:
-    from reporter.worker import mode_timing, torch_state
+    from reporter.worker import mode_preparation, mode_timing, torch_state
     from reporter.worker.lookup import find
     from reporter.worker.subject import Subject
 
     torch_state.settle()
     every = execution_modes.engines() | CONTROLS
-    for module in (execution_modes, mode_timing):
+    for module in (execution_modes, mode_preparation, mode_timing):
         module.engines = lambda: every  # type: ignore[attr-defined]
     found: dict[str, dict[str, Any]] = {}
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from reporter.compare.mode_gains import MIN_GAIN, gains, stated_gains
+from reporter.compare.mode_gains import MIN_GAIN, Gain, Place, gains
 from reporter.model import Reading, Record
 from reporter.model.modes import speedup
 from tests.samples import QUANTITIES
@@ -41,6 +41,10 @@ def simulated(seed: int, ratio: float, networks: int = 20, between: float = 0.01
         record(f"net{number}", "again", {key: ratios(generator, ratio, between=between) for key in KEYS[:keys]})
         for number in range(networks)
     ]
+
+
+def stated_gains(records: list[Record]) -> dict[Place, Gain]:
+    return {place: gain for place, gain in gains(records).items() if gain.stated}
 
 
 def test_eager_against_itself_is_no_gain() -> None:

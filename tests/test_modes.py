@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import samples
+import torch
 from commands import QUICK, TINY, run
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ from reporter.run.ledger import Ledger
 from reporter.run.measurement import Measurement
 from reporter.run.request import Outcome, Request
 from reporter.store import record_files
-from reporter.worker import mode_timing, rotation
+from reporter.worker import mode_preparation, mode_timing, rotation
 
 METRICS = collect("reporter.metrics", Metric)
 KEYS = ("latency_cpu_1thread", "latency_cpu")
@@ -233,10 +234,17 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
 
         return call
 
-    prepared = {"twice": twice, "constant": constant, "cut": cut, "late": late}
+    def loose(model, example, **_):
+        def call(images):
+            torch.backends.mkldnn.conv.fp32_precision = "bf16"
+            return model(images)
+
+        return call
+
+    prepared = {"twice": twice, "constant": constant, "cut": cut, "loose": loose, "late": late}
     made = {name: Engine(name, name, prepare) for name, prepare in prepared.items()}
-    for module in ("reporter.registry.execution_modes", "reporter.worker.mode_timing"):
-        monkeypatch.setattr(f"{module}.engines", lambda: made)
+    for module in ("registry.execution_modes", "worker.mode_timing", "worker.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: made)
     found: dict[tuple[str, str], dict] = {}
 
     def send(message: dict) -> None:
@@ -250,6 +258,9 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
     spent = mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.3), send)
     assert spent["checking"] > 0
     assert found["twice", "speedup_latency_cpu_1thread"]["samples"][0] < 0.6
+    for key in ("latency_cpu_1thread", "output_error"):
+        assert found["loose", key]["status"] == "failed"
+        assert "mkldnn.conv.fp32_precision" in found["loose", key]["reason"]
     cut_error = Reading.model_validate(found["cut", "output_error"])
     assert cut_error.status == "failed"
     assert "shape" in str(cut_error.reason) or "scores" in str(cut_error.reason)
@@ -263,6 +274,20 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
     wrong = {mode for mode, each in limits.items() if each["samples"][0] > each["detail"]["limit"]}
     assert wrong == {"constant"}
     assert found["constant", "output_error"]["reason"]
+
+
+def test_trained_weights_are_not_calibrated_if_the_scores_depend_on_the_input(tmp_path: Path) -> None:
+    """Scores that hardly do are calibrated: without them no error could be recognized."""
+    for dull in (False, True):
+        made = subject(own(), image_size=32)
+        if dull:
+            made.network[-1].weight.data.mul_(1e-9)
+        before = {name: tensor.clone() for name, tensor in made.network.state_dict().items()}
+        mode_preparation.ModePreparation(made, tmp_path, trained=True).calibrate()
+        after = made.network.state_dict()
+        assert all(torch.equal(before[name], after[name]) for name in before) != dull
+        mode_preparation.ModePreparation(made, tmp_path).calibrate()
+        assert not all(torch.equal(before[name], after[name]) for name in before)
 
 
 @pytest.fixture

@@ -72,11 +72,6 @@ def gains(records: Iterable[Record]) -> dict[Place, Gain]:
     return found
 
 
-def stated_gains(records: Iterable[Record]) -> dict[Place, Gain]:
-    """The gains and losses of one machine that exceed noise, by architecture, mode and key of the time."""
-    return {place: gain for place, gain in gains(records).items() if gain.stated}
-
-
 def _gain(reading: Reading, spread: Spread, rows: int) -> Gain:
     rounds = effective([len(part) for part in reading.counted])
     found = Ratio.of(math.log(reading.value or 1.0), spread.margin(rounds))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import cached_property, partial
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from statistics import median
@@ -17,15 +17,15 @@ from torch import Tensor
 
 from reporter.host import machine
 from reporter.host.job import Job
-from reporter.model import FOREIGN_LOAD, Inference, Metric, Quantity, Reading, ReporterError, Verdict, absent
+from reporter.model import FOREIGN_LOAD, Inference, Metric, Quantity, Reading, Verdict, absent
 from reporter.model.attempts import attempt
 from reporter.model.fields import MODES_SHARE
 from reporter.model.modes import FIRST_CALL, ONCE, OUTPUT_ERROR, PREPARE, Mode, parse, speedup
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of, emulated, engines, kind
-from reporter.worker import output_check, precision, timing, varied_inputs
-from reporter.worker.mode_variants import Variant, eager, in_engine, in_torch
-from reporter.worker.outputs import has_nan
+from reporter.worker import timing
+from reporter.worker.mode_preparation import ModePreparation
+from reporter.worker.mode_variants import Variant, eager
 from reporter.worker.rotation import Rotation, rotate
 from reporter.worker.subject import INPUTS, Subject
 from reporter.worker.torch_state import threads
@@ -41,20 +41,27 @@ class ModeTiming:
     """
 
     def __init__(
-        self, job: Job, metrics: Sequence[Metric], subject: Subject, running: Callable[[str], None], rotation: Rotation
+        self,
+        job: Job,
+        metrics: Sequence[Metric],
+        subject: Subject,
+        *,
+        cache: Path,
+        running: Callable[[str], None],
+        rotation: Rotation,
     ) -> None:
         self.job, self.subject, self.running, self.rotation = job, subject, running, rotation
+        self.preparation = ModePreparation(subject, cache, trained=bool(job.reference))
         self.metrics = sorted(metrics, key=lambda metric: bool(metric.inference and metric.inference.batched))
         self.modes = {name: parse(name, engines()) for name in job.modes}
         self.lost: dict[str, Verdict] = {}
         self.preparing = self.checking = 0.0
         self._last = EAGER
-        self._in_torch: dict[str, Variant] = {}
 
     def readings(self) -> Found:
         """The readings of all modes; one that fails is the reason for all that is left of it."""
-        first = self.job.round == 0
-        if first:
+        if self.job.round == 0:
+            self.preparation.calibrate()
             yield from self._once()
         for metric in self.metrics:
             assert metric.inference
@@ -67,20 +74,19 @@ class ModeTiming:
         for name, mode in self.modes.items():
             self.running(name)
             if found := self._attempt(name, partial(self._prepared_and_checked, mode)):
-                for reading in found:
-                    yield name, reading
+                yield from ((name, reading) for reading in found)
             else:
                 yield from ((name, reading) for reading in self._absent(name, ONCE))
 
     def _prepared_and_checked(self, mode: Mode) -> list[Reading]:
         """Time of the preparation and of the first call, and the output error."""
-        image = self._images(1)
+        image = self.subject.input(1)
         if mode.precision == "int8":
-            _ = self._calibration  # made before the preparation is timed
+            _ = self.preparation.calibration  # made before the preparation is timed
         start = perf_counter()
-        variant = self._variant(mode, image)
+        variant = self.preparation.variant(mode, image)
         prepared = perf_counter()
-        self._call(variant, variant.form(image), watched=True)
+        self.preparation.first_call(variant, image)
         called = perf_counter()
         self.preparing += called - start
         once = [_once_timed(PREPARE, prepared - start), _once_timed(FIRST_CALL, called - prepared)]
@@ -91,33 +97,9 @@ class ModeTiming:
     def _checked(self, variant: Variant, mode: Mode) -> Reading:
         start = perf_counter()
         try:
-            check = self._reference.check(
-                partial(self._call, variant),
-                mode.precision or "fp32",
-                lambda images: variant.form(images).to(self.subject.device),
-            )
+            return self.preparation.checked(variant, mode)
         finally:
             self.checking += perf_counter() - start
-        reason = f"the output error is above its limit of {check.limit:.2g}" if check.exceeds else None
-        return Reading(quantity=OUTPUT_ERROR, samples=(check.error,), detail={"limit": check.limit}, reason=reason)
-
-    @cached_property
-    def _reference(self) -> output_check.Reference:
-        classes, kept = self.subject.architecture.classes, Path(self.job.cache) / "reference.pt"
-        return output_check.Reference(self.subject.network, self._varied, classes, kept if self.job.cache else None)
-
-    @cached_property
-    def _varied(self) -> Tensor:
-        images: Tensor = varied_inputs.images(varied_inputs.COUNT, self.subject.size)
-        return images
-
-    @cached_property
-    def _calibration(self) -> Tensor:
-        """Images for the quantizers of int8."""
-        found: Tensor = varied_inputs.images(
-            varied_inputs.CALIBRATION, self.subject.size, seed=varied_inputs.CALIBRATION_SEED
-        )
-        return found
 
     def _times(self, metric: Metric, inference: Inference) -> Found:
         """The times of all modes that are left, and their speedups."""
@@ -163,8 +145,8 @@ class ModeTiming:
             )
 
     def _variants(self, batch: int) -> dict[str, Variant]:
-        """Eager and the modes that can be prepared for a batch."""
-        images = self._images(batch)
+        """Eager and the modes that can be prepared for a batch, each called once."""
+        images = self.subject.input(batch)
         found = {EAGER: eager(self.subject.network, self.subject.form)}
         start = perf_counter()
         for name, mode in self.modes.items():
@@ -177,30 +159,9 @@ class ModeTiming:
         return found
 
     def _called(self, mode: Mode, images: Tensor) -> Variant:
-        """A variant that has been called once."""
-        variant = self._variant(mode, images)
-        self._call(variant, variant.form(images), watched=True)
+        variant = self.preparation.variant(mode, images)
+        self.preparation.first_call(variant, images)
         return variant
-
-    def _variant(self, mode: Mode, images: Tensor) -> Variant:
-        """A mode prepared for images like these; one without an engine is the same for all of them."""
-        engine = engines().get(mode.engine)
-        network, form = self.subject.network, self.subject.form
-        if engine:
-            cache = Path(self.job.cache) / mode.name
-            calibration = self._calibration if mode.precision == "int8" else None
-            return in_engine(network, mode, engine, form, images, cache=cache, calibration=calibration)
-        if mode.name not in self._in_torch:
-            self._in_torch[mode.name] = in_torch(network, mode, form, self.subject.place.name)
-        return self._in_torch[mode.name]
-
-    def _call(self, variant: Variant, images: Tensor, watched: bool = False) -> Any:
-        """What a variant returns; ReporterError where that contains NaN and is `watched`."""
-        with torch.inference_mode():
-            found = variant.run(images)
-        if watched and has_nan(found):
-            raise ReporterError("the output contains NaN")
-        return found
 
     def _call_of(self, name: str, variant: Variant, batch: int) -> Callable[[], object]:
         """A call on several inputs in turn, which lie ready in the variant's form; it notes which one ran last."""
@@ -211,9 +172,6 @@ class ModeTiming:
             return variant.run(next(ready))
 
         return call
-
-    def _images(self, batch: int) -> Tensor:
-        return self.subject.input(batch)
 
     def _attempt(self, name: str, work: Callable[[], Any]) -> Any:
         """The result of some work for a mode; None where it fails, which is the reason for what is left of it."""
@@ -252,8 +210,6 @@ def measure_modes(
     job: Job, metrics: Mapping[str, Metric], subject: Subject, send: Send, rotation: Rotation = rotate
 ) -> dict[str, float]:
     """Sends the readings of all modes of a job; gives the seconds spent on preparing and checking them."""
-    if job.round == 0:
-        attempt(partial(_calibrate, subject))  # where that fails, so will every mode, with its reason
     named = {name: metrics[name] for name in job.metrics}
     settings = {
         quantity.key: subject.conditions.of(metric, subject.place.name)
@@ -261,12 +217,16 @@ def measure_modes(
         for quantity in (*metric.quantities, *map(speedup, metric.quantities))
     }
     with _folder(job.cache) as cache:
-        here = job.model_copy(update={"cache": str(cache)})
-        made = ModeTiming(here, list(named.values()), subject, lambda mode: send({"running": mode}), rotation)
+        made = ModeTiming(
+            job,
+            list(named.values()),
+            subject,
+            cache=cache,
+            running=lambda mode: send({"running": mode}),
+            rotation=rotation,
+        )
         for mode, reading in made.readings():
-            precision.check()
-            own = settings.get(reading.quantity.key, subject.conditions.of_mode())
-            own |= conditions_of(mode)
+            own = settings.get(reading.quantity.key, subject.conditions.of_mode()) | conditions_of(mode)
             send({"reading": reading.model_copy(update={"settings": own}).model_dump(mode="json"), "mode": mode})
     return {"preparing": made.preparing, "checking": made.checking}
 
@@ -280,11 +240,6 @@ def _folder(cache: str) -> Iterator[Path]:
         return
     with TemporaryDirectory(prefix="reporter-", ignore_cleanup_errors=True) as temporary:
         yield Path(temporary)
-
-
-def _calibrate(subject: Subject) -> None:
-    images = varied_inputs.images(varied_inputs.COUNT, subject.size, form=subject.form)
-    varied_inputs.calibrate(subject.network, images.to(subject.device))
 
 
 def _once_timed(quantity: Quantity, seconds: float) -> Reading:

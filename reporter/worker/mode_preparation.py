@@ -1,0 +1,98 @@
+"""Prepares a network for execution modes, and checks the outputs of what was prepared."""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reporter.model import Reading, ReporterError
+from reporter.model.attempts import attempt
+from reporter.model.modes import OUTPUT_ERROR, Mode
+from reporter.registry.execution_modes import engines
+from reporter.worker import output_check, precision, varied_inputs
+from reporter.worker.mode_variants import Variant, in_engine, in_torch
+from reporter.worker.outputs import has_nan
+from reporter.worker.subject import Subject
+
+
+class ModePreparation:
+    """The variants of one network.
+
+    `cache` is the folder that keeps what engines made and the float64 scores; `trained`: the network may have trained
+    weights, because it is from elsewhere.
+    """
+
+    def __init__(self, subject: Subject, cache: Path, trained: bool = False) -> None:
+        self.subject, self.cache, self.trained = subject, cache, trained
+        self._in_torch: dict[str, Variant] = {}
+
+    def calibrate(self) -> None:
+        """Makes the scores of the network depend on its input, before anything is prepared.
+
+        Weights that may be trained are left as they are if the scores depend on the input.
+        """
+        if self.trained and attempt(self._varies)[0]:
+            return
+        attempt(partial(varied_inputs.calibrate, self.subject.network, self._placed(self.varied)))
+
+    def variant(self, mode: Mode, images: Tensor) -> Variant:
+        """A mode prepared for images like these; one without an engine is the same for all of them."""
+        engine = engines().get(mode.engine)
+        network, form = self.subject.network, self.subject.form
+        if engine:
+            calibration = self.calibration if mode.precision == "int8" else None
+            return in_engine(network, mode, engine, form, images, cache=self.cache / mode.name, calibration=calibration)
+        if mode.name not in self._in_torch:
+            self._in_torch[mode.name] = in_torch(network, mode, form, self.subject.place.name)
+        return self._in_torch[mode.name]
+
+    def first_call(self, variant: Variant, images: Tensor) -> None:
+        """Calls a variant; ReporterError where its output contains NaN or it changed the precision of torch."""
+        with torch.inference_mode():
+            found = variant.run(variant.form(images))
+        self.subject.place.synchronize()
+        try:
+            precision.check()
+        finally:
+            precision.fix()  # for the other modes
+        if has_nan(found):
+            raise ReporterError("the output contains NaN")
+
+    def checked(self, variant: Variant, mode: Mode) -> Reading:
+        """The output error of a variant, with its limit in the detail."""
+        with torch.inference_mode():
+            check = self._reference.check(
+                variant.run, mode.precision or "fp32", lambda images: variant.form(images).to(self.subject.device)
+            )
+        reason = f"the output error is above its limit of {check.limit:.2g}" if check.exceeds else None
+        return Reading(quantity=OUTPUT_ERROR, samples=(check.error,), detail={"limit": check.limit}, reason=reason)
+
+    @cached_property
+    def varied(self) -> Tensor:
+        """The images on which outputs are compared."""
+        images: Tensor = varied_inputs.images(varied_inputs.COUNT, self.subject.size)
+        return images
+
+    @cached_property
+    def calibration(self) -> Tensor:
+        """The images from which the quantizers of int8 take the ranges of activations."""
+        count, seed = varied_inputs.CALIBRATION, varied_inputs.CALIBRATION_SEED
+        images: Tensor = varied_inputs.images(count, self.subject.size, seed)
+        return images
+
+    @cached_property
+    def _reference(self) -> output_check.Reference:
+        classes, kept = self.subject.architecture.classes, self.cache / "reference.pt"
+        return output_check.Reference(self.subject.network, self.varied, classes, kept)
+
+    def _varies(self) -> bool:
+        """Whether the scores of the network depend on its input as it is."""
+        scores = output_check.run(self.subject.network, self.varied, self._placed, self.subject.architecture.classes)
+        return varied_inputs.variation(scores) >= varied_inputs.LEAST_VARIATION
+
+    def _placed(self, images: Tensor) -> Any:
+        return self.subject.form(images).to(self.subject.device)
