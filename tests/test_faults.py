@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -356,6 +357,15 @@ def test_an_interrupt_that_was_held_back_is_raised_at_the_end_of_the_block() -> 
         [sys.executable, "-c", HELD], check=False, capture_output=True, text=True, timeout=60, preexec_fn=hearing
     )
     assert (process.stdout.split(), process.returncode) == (["inside", "interrupted"], 130), process.stderr
+
+
+@pytest.mark.parametrize(("parent", "printed"), [(os.getppid, ""), (os.getpid, "running None")])
+def test_a_fork_server_ends_if_the_run_ended_before_it_started(parent: Callable[[], int], printed: str) -> None:
+    """It asks the kernel to end with its parent; a parent that is gone already cannot end any more."""
+    code = "import os, reporter.host.forkserver; print('running', os.environ.get('REPORTER_PARENT_PID'))"
+    variables = os.environ | {confinement.PARENT: str(parent())}
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), done.stderr) == (printed, "")
 
 
 @pytest.mark.timing

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from reporter.host.cgroups import groups
 
+PARENT = "REPORTER_PARENT_PID"
+"""The variable in which a run gives its process number to the fork server that it starts."""
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 FILES = {True: ("memory.max", "memory.current"), False: ("memory.limit_in_bytes", "memory.usage_in_bytes")}

@@ -191,8 +191,12 @@ def _serve(keep: Collection[str]) -> None:
     with interrupts.deferred(), importing.Safely(), withheld(keep):
         resource_tracker.ensure_running()  # first, because it lifts the mask
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        forkserver.ensure_running()
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        os.environ[confinement.PARENT] = str(os.getpid())
+        try:
+            forkserver.ensure_running()
+        finally:
+            del os.environ[confinement.PARENT]
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _enter(task: str, connection: Connection) -> None:
