@@ -14,12 +14,12 @@ import mode_samples
 import pytest
 import samples
 
-from reporter.charts import best_modes, speedup_heatmap
+from reporter.charts import accuracy_vs_cost, best_modes, speedup_heatmap
 from reporter.model import Chart, Claim, Reading, Record
 from reporter.model.modes import OUTPUT_ERROR, PREPARE
 from reporter.registry.catalog import collect
 from reporter.report import build, csv_tables, latex, mode_findings, mode_ranking, mode_words, sections, vega
-from reporter.report.comparison import Comparison, compare
+from reporter.report.comparison import Comparison, compare, front
 from reporter.report.key_findings import findings
 from reporter.report.language import Language, language
 from reporter.report.mode_ranking import break_even
@@ -171,6 +171,36 @@ def test_the_break_even_of_a_row(table: Table, comparison: Comparison) -> None:
     assert (found["vgg16", "fp16"].text, found["vgg16", "fp16"].status) == ("never", "never")
     assert found["vgg16", "eager"].text == "–"
     assert cells(table, PREPARE.key)["vgg16", "bf16"].text == "1.5"
+
+
+def test_the_published_accuracy_of_another_precision_is_marked(table: Table, comparison: Comparison) -> None:
+    """In the table and in its CSV and LaTeX files."""
+    found = cells(table, "imagenet_top1")
+    for (name, mode), cell in found.items():
+        assert cell.value == network(comparison, name).value("imagenet_top1")
+        assert ("†" in cell.text) == (cell.status == "fp32") == (mode in ("bf16", "fp16")), mode
+    assert any("†: accuracy measured in fp32" in note for note in table.notes)
+    rows = csv.DictReader(StringIO(csv_tables.to_csv(table).removeprefix(csv_tables.MARK)))
+    marks = {(row["architecture"], row["mode"]): row["imagenet_top1_status"] for row in rows}
+    assert marks["vgg16", "bf16"] == "fp32"
+    assert marks["vgg16", "onnxruntime"] == marks["vgg16", "eager"] == "ok"
+    lines = [line.split(" & ") for line in latex.to_tex(table, ENGLISH).splitlines() if line.endswith(r"\\")][1:]
+    for line in lines:
+        assert ("dag" in line[7]) == ("bf16" in line[1] or "fp16" in line[1])
+    assert sum("dag" in cell for line in lines for cell in line) == 2 * len(NAMES)
+
+
+def test_int8_is_in_no_accuracy_front() -> None:
+    """However fast it is: its accuracy is unknown. The charts of accuracy and the findings are those without modes."""
+    base = eager()
+    fast = [mode_samples.mode(record, "int8+onnxruntime", 0.1) for record in base]
+    plain, comparison = compare(base), compare([*base, *fast])
+    for key in ("macs", "latency_cpu", "latency_cpu_1thread"):
+        draw = accuracy_vs_cost.against(key)
+        assert draw(comparison, ENGLISH) == draw(plain, ENGLISH)
+        assert not {record.mode for record in front(comparison.networks, key)} - {"eager"}
+    found = cells(made(comparison), "imagenet_top1")
+    assert all(("†" in cell.text) == (mode != "eager") for (_, mode), cell in found.items())
 
 
 def test_the_files_of_the_table(table: Table) -> None:

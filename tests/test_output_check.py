@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +25,7 @@ from reporter.worker.input_format import Form
 from reporter.worker.lookup import find
 from reporter.worker.output_check import Reference, constant_error, error
 from reporter.worker.rounding import PRECISIONS, Rounded, affine, symmetric, ten_bits
-from reporter.worker.varied_inputs import LEAST_VARIATION, calibrate, images, variation
+from reporter.worker.varied_inputs import LEAST_VARIATION, SHIFT, calibrate, images, variation
 
 LECTURE = [
     "alexnet", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "googlenet", "inception_v2", "bn_inception", "inception_v3",
@@ -329,6 +331,44 @@ def test_calibration_is_deterministic_and_leaves_no_trace() -> None:
     first.train()(inputs).sum().backward()
 
 
+class Standardized(nn.Conv2d):
+    """A convolution whose output does not depend on the scale of its weight."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return nn.functional.conv2d(images, self.weight / self.weight.std(), self.bias)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        lambda: [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3, bias=False), nn.Flatten(), nn.Linear(3136, 5)],
+        lambda: [Standardized(3, 4, 3), nn.ReLU(), Standardized(4, 4, 3), nn.Flatten(), nn.Linear(3136, 5)],
+        lambda: [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(3600, 8), nn.BatchNorm1d(8)],
+    ],
+    ids=["torch's layers", "a forward of its own", "batch norm"],
+)
+def test_each_calibrated_layer_returns_what_was_calibrated(layers: Callable[[], list[nn.Module]]) -> None:
+    """While it calibrates, a layer passes on the output that it has afterwards, so that the next one is right."""
+    torch.manual_seed(0)
+    network, inputs = nn.Sequential(*layers()), images(8, SIDE)
+    passed: list[Tensor] = []
+
+    def keep(_: nn.Module, given: tuple[Tensor, ...]) -> None:
+        passed.append(given[0].clone())
+
+    handles = [module.register_forward_pre_hook(keep) for module in network]
+    calibrate(network, inputs)
+    for handle in handles:
+        handle.remove()
+    with torch.no_grad():
+        for module, given in zip(network, passed, strict=True):
+            assert torch.allclose(given, inputs, atol=1e-4)
+            inputs = module(inputs)
+    if isinstance(network[-1], nn.BatchNorm1d):
+        assert torch.allclose(inputs.var(0, correction=0), torch.ones(8), atol=1e-3)
+        assert torch.allclose(inputs.mean(0), torch.full((8,), SHIFT), atol=1e-4)
+
+
 def test_pretrained_weights_stay_unchanged() -> None:
     network = residual()
     before = deepcopy(network.state_dict())
@@ -382,6 +422,44 @@ def test_a_limit_does_not_change_the_network_or_the_images() -> None:
     assert torch.equal(inputs, reference.images)
 
 
+def test_the_limit_of_fp32_takes_no_copy_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nor does another process with the same weights and images."""
+    copies: list[torch.dtype] = []
+    whole = Reference._copied
+
+    def copied(self: Reference, dtype: torch.dtype, work: Callable[[nn.Module], Any]) -> Any:
+        copies.append(dtype)
+        return whole(self, dtype, work)
+
+    monkeypatch.setattr(Reference, "_copied", copied)
+    torch.manual_seed(0)
+    network, inputs = plain().eval(), images(8, SIDE)
+    calibrate(network, inputs)
+    first = Reference(network, inputs, kept=tmp_path / "reference.pt")
+    limits = [first.limit(precision) for precision in ("fp32", "bf16", "amp", "fp32")]
+    assert copies == [torch.float64, torch.float32, torch.float32]
+    second = Reference(network, inputs, kept=tmp_path / "reference.pt")
+    assert [second.limit(precision) for precision in ("fp32", "bf16", "amp", "fp32")] == limits
+    assert torch.equal(first.scores, second.scores)
+    assert len(copies) == 3
+    network[0].weight.data += 1e-3
+    assert Reference(network, inputs, kept=tmp_path / "reference.pt").limit("fp32") != limits[0]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_fewer_images_only_lower_a_limit(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the check is not weaker than with all of them; it must not be several times as strict either."""
+    network, reference = prepared(residual)
+    scores = PRECISIONS[precision].scores
+    assert scores
+    assert scores < 8 * 1000
+    limits = {}
+    for count in (20, 1000):
+        monkeypatch.setitem(PRECISIONS, precision, replace(PRECISIONS[precision], scores=count))
+        limits[count] = Reference(network, reference.images).limit(precision)
+    assert limits[1000] / 2 < limits[20] <= limits[1000]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LECTURE)
 def test_faults_are_detected_in_each_architecture_of_the_lecture(name: str) -> None:
@@ -390,9 +468,9 @@ def test_faults_are_detected_in_each_architecture_of_the_lecture(name: str) -> N
     assert reference.variation > 10 * LEAST_VARIATION
     assert not reference.check(network, "fp32").exceeds
     assert not reference.check(deepcopy(network).bfloat16(), "bf16", BF16).exceeds
+    assert reference.limit("fp32") < reference.limit("bf16")
     for fault, call in faults(network, reference).items():
-        for precision in ("fp32", "bf16"):
-            assert reference.check(call, precision).exceeds, (fault, precision)
+        assert reference.check(call, "bf16").exceeds, f"{fault}: exceeds the limit of bf16, and so that of fp32"
     last = deepcopy(network).to(memory_format=torch.channels_last)
     assert not reference.check(last, "fp32", CHANNELS_LAST).exceeds
 

@@ -11,15 +11,15 @@ from reporter.model import Record
 from reporter.model.modes import OUTPUT_ERROR, PREPARE, is_wrong
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
-from reporter.report import mode_ranking, mode_words, units
-from reporter.report.comparison import Comparison
+from reporter.report import mode_pairs, mode_ranking, mode_words, units
+from reporter.report.comparison import Comparison, accuracy
 from reporter.report.language import Language
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, reading_cell
 
 MOST = 2000
 """So many rows are on a page: a few modes of some hundred architectures."""
-UNRESOLVED, WRONG = "unresolved", "wrong"
-"""Status of a speedup that noise explains, and of an output error above its limit."""
+UNRESOLVED, WRONG, OF_FP32 = "unresolved", "wrong", "fp32"
+"""Status of a speedup that noise explains, of an output error above its limit, and of another precision's accuracy."""
 MISSING = Cell("–", status="missing")
 
 
@@ -38,6 +38,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     for key in keys:
         _timed(rows, key, fastest[key])
     _error(rows)
+    _accuracy(rows)
     _prepared(rows, keys)
     rows.text("notes", _("Notes"), [_remarks(record, keys, language) for record in shown])
     table = rows.table("modes", _("Execution modes"), _notes(rows, keys))
@@ -139,6 +140,27 @@ def _error_cell(record: Record, language: Language) -> Cell:
     return Cell(words, reading.value, status=WRONG, note=mode_words.wrong_output(record, language))
 
 
+def _accuracy(rows: Builder) -> None:
+    """The published accuracy of each architecture, marked in the modes of another precision than it was measured in."""
+    networks = {(record.machine, record.architecture): record for record in rows.comparison.records}
+    found = [accuracy(networks[record.machine, record.architecture]) for record in rows.records]
+    top1 = [each.top1 if each else None for each in found]
+    if all(share is None for share in top1):
+        return
+    _ = rows.language._
+    cells = []
+    for record, each, share in zip(rows.records, found, top1, strict=True):
+        if each is None or share is None:
+            cells.append(MISSING)
+            continue
+        text = units.share(rows.language, share) + ("*" if each.paper else "")
+        if mode_pairs.is_fp32(record.mode):
+            cells.append(Cell(text, share))
+        else:
+            cells.append(Cell(f"{text}†", share, status=OF_FP32, note=_("measured in fp32, not in this mode")))
+    rows.add(Column("imagenet_top1", _("ImageNet top-1, published"), "%", "1", numeric=True), cells)
+
+
 def _prepared(rows: Builder, keys: Sequence[str]) -> None:
     """The seconds of the preparation, and after how many images the faster calls have paid for them."""
     _, language = rows.language._, rows.language
@@ -197,6 +219,9 @@ def _notes(rows: Builder, keys: Sequence[str]) -> Sequence[str]:
         _(
             "Output error: {definition} An error above its limit (>) is wrong, and the mode is never the fastest."
         ).format(definition=_(OUTPUT_ERROR.definition)),
+        _("†: accuracy measured in fp32; this mode has another precision. *: the paper's own figure.")
+        if OF_FP32 in cells
+        else "",
         _(
             "Preparation: converting, compiling and loading with an empty cache, measured once. Break-even: after so "
             "many single images the mode has paid for its preparation, compared with eager ({how})."

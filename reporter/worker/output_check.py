@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from reporter.host.machine import usable_threads
 from reporter.model import ReporterError, UnsupportedError
 from reporter.model.attempts import attempt
 from reporter.worker import outputs
-from reporter.worker.rounding import PRECISIONS, Rounded, round_weights
+from reporter.worker.rounding import PRECISIONS, round_weights
 from reporter.worker.torch_state import threads
 from reporter.worker.varied_inputs import LEAST_VARIATION, variation
 
@@ -26,6 +27,7 @@ CONSTANT = 0.9
 """No limit is above this share of the least error that a constant output can have, however coarse the precision is."""
 
 Call = Callable[[Tensor], Any]
+Result = TypeVar("Result")
 
 
 class Check(NamedTuple):
@@ -39,10 +41,11 @@ class Check(NamedTuple):
 class Reference:
     """The float64 scores of a model for some images, and how far scores of a lower precision may differ from them.
 
-    Neither depends on the output of any mode. `network` must not change as long as limits are asked for: each one is
-    computed on first use from a copy, and at most one copy exists at a time. Images are run one at a time, as modes
-    are, because the scores of some models depend on the rest of the batch. What was computed is kept in the file `kept`
-    where one is named, for other processes with the same weights and images.
+    Neither depends on the output of any mode. `network` must not change as long as limits are asked for: that of fp32
+    is computed on the same copy as the scores, each other one on first use on a copy of its own, and at most one copy
+    exists at a time. Images are run one at a time, as modes are, because the scores of some models depend on the rest
+    of the batch. What was computed is kept in the file `kept` where one is named, for other processes with the same
+    weights and images.
     """
 
     def __init__(
@@ -54,9 +57,10 @@ class Reference:
         self._kept, self._identity = kept, _identity(network, self.images)
         found = self._restored()
         self._limits: dict[str, float] = found.get("limits", {})
-        self.scores: Tensor = found["scores"] if found else self._run(torch.float64, len(images))
+        self.scores: Tensor = found["scores"] if found else self._on_copy(torch.float64, self._exact)
         self.variation = variation(self.scores)
-        self._keep()
+        if not found:
+            self._keep()
 
     def limit(self, precision: str) -> float:
         """`FACTOR` times the error of a run with weights and the outputs of operators rounded to a precision.
@@ -64,8 +68,8 @@ class Reference:
         At most `CONSTANT` of the least error of a constant output: a mode that ignores its input always exceeds it.
         """
         if precision not in self._limits:
-            rounded = self._rounded_error(precision)
-            self._limits[precision] = min(FACTOR * rounded, CONSTANT * constant_error(self.scores))
+            work = partial(self._limit_on, precision, self.scores)
+            self._limits[precision] = self._on_copy(PRECISIONS[precision].dtype, work)
             self._keep()
         return self._limits[precision]
 
@@ -106,19 +110,29 @@ class Reference:
             content = {"identity": self._identity, "scores": self.scores, "limits": self._limits}
             torch.save(content, self._kept)
 
-    def _rounded_error(self, precision: str) -> float:
+    def _exact(self, copy: nn.Module) -> Tensor:
+        """The scores of a copy in float64. If they vary, the limit of fp32 is kept, too: all checks need it."""
+        scores = run(copy, self.images.double(), classes=self.classes)
+        if variation(scores) >= LEAST_VARIATION:
+            with suppress(UnsupportedError):  # raised again by `limit`
+                self._limits["fp32"] = self._limit_on("fp32", scores, copy)
+        return scores
+
+    def _limit_on(self, precision: str, scores: Tensor, copy: nn.Module) -> float:
+        """The limit of a precision, from a copy in the data type of its rounding; the copy is rounded."""
         rounding = PRECISIONS[precision]
-        count = len(self.images)
-        if rounding.scores:
-            count = min(count, math.ceil(rounding.scores / self.scores.shape[1]))
-        rounded = self._run(rounding.dtype, count, rounding)
+        count = math.ceil(rounding.scores / scores.shape[1]) if rounding.scores else len(scores)
+        widest = (scores.amax(1) - scores.amin(1)).topk(min(count, len(scores))).indices
+        round_weights(copy, rounding)
+        with rounding.operators():
+            rounded = run(copy, rounding.image(self.images[widest].to(rounding.dtype)), classes=self.classes)
         if not rounded.isfinite().all():
             raise UnsupportedError(f"the model overflows in {precision}: there is no limit for its output error")
-        return error(rounded, self.scores[:count], extent(self.scores))
+        return min(FACTOR * error(rounded, scores[widest], extent(scores)), CONSTANT * constant_error(scores))
 
-    def _run(self, dtype: torch.dtype, count: int, rounding: Rounded | None = None) -> Tensor:
-        """The scores of a copy of the model on the CPU in that data type, rounded where a rounding is given."""
-        found, verdict = attempt(partial(self._copied_and_run, dtype, count, rounding))
+    def _on_copy(self, dtype: torch.dtype, work: Callable[[nn.Module], Result]) -> Result:
+        """What some work finds on a copy of the model on the CPU in that data type."""
+        found, verdict = attempt(partial(self._copied, dtype, work))
         if found is not None:
             return found
         if verdict.status == "oom":
@@ -127,15 +141,9 @@ class Reference:
         reason = f"the model does not run in {name} on the CPU ({verdict.reason}): its outputs cannot be checked"
         raise UnsupportedError(str(verdict.reason) if verdict.status == "unsupported" else reason)
 
-    def _copied_and_run(self, dtype: torch.dtype, count: int, rounding: Rounded | None) -> Tensor:
+    def _copied(self, dtype: torch.dtype, work: Callable[[nn.Module], Result]) -> Result:
         with torch.inference_mode(False), torch.no_grad(), threads(usable_threads()):
-            copy = deepcopy(self.network).eval().to("cpu", dtype)
-            inputs = self.images[:count].to(dtype)
-            if rounding is None:
-                return run(copy, inputs, classes=self.classes)
-            round_weights(copy, rounding)
-            with rounding.operators():
-                return run(copy, rounding.image(inputs), classes=self.classes)
+            return work(deepcopy(self.network).eval().to("cpu", dtype))
 
 
 def run(
@@ -155,9 +163,9 @@ def _identity(network: nn.Module, images: Tensor) -> list[float]:
     """What distinguishes weights and images: their sums, and those of their absolute values."""
     floating = [tensor.detach() for tensor in network.state_dict().values() if tensor.is_floating_point()]
     return [
-        float(total)
+        float(sum(total(each, dtype=torch.float64) for each in tensors))
         for tensors in (floating, [images])
-        for total in (sum(each.double().sum() for each in tensors), sum(each.double().abs().sum() for each in tensors))
+        for total in (torch.sum, partial(torch.linalg.vector_norm, ord=1))
     ]
 
 
