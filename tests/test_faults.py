@@ -13,6 +13,7 @@ import sys
 import time
 from io import StringIO
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -185,15 +186,21 @@ def test_a_full_disk_ends_the_run_with_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked up in /proc")
 def test_a_folder_removed_during_the_run_is_not_made_anew(tmp_path: Path) -> None:
-    process = start("--out", tmp_path / "r", "--architectures", "lecture", *SMALL[2:])  # it is still at work then
-    for line in process.stderr:
-        if line.startswith("["):
-            (tmp_path / "r").rename(tmp_path / "removed")  # at once: a record may be written at this moment
-            break
-    _, errors = process.communicate(timeout=20)
-    assert process.returncode == 2
-    assert "removed during the run" in errors or "cannot be written (No such file" in errors
-    assert not (tmp_path / "r" / "summary.json").exists()  # a record that was being written may be there
+    folder = tmp_path / "r"
+
+    def remove() -> None:
+        """At once: a record may be written at this moment."""
+        while not any(folder.glob("records/*/*.json")):
+            time.sleep(0.002)
+        folder.rename(tmp_path / "removed")
+
+    remover = Thread(target=remove, daemon=True)
+    remover.start()
+    done = call("--out", folder, "--architectures", "lecture", *SMALL[2:])  # it is still at work then
+    remover.join(timeout=20)
+    assert done.returncode == 2
+    assert "removed during the run" in done.stderr or "cannot be written (No such file" in done.stderr
+    assert not (folder / "summary.json").exists()  # a record that was being written may be there
 
 
 @pytest.fixture
