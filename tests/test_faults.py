@@ -26,6 +26,7 @@ from reporter.host import confinement, files, machine
 from reporter.model import Claim, Metric
 from reporter.registry.catalog import collect
 from reporter.run.evidence import _is_there
+from reporter.run.executors import local
 from reporter.run.ledger import Ledger
 from reporter.run.request import Request
 from reporter.store import history, record_files
@@ -316,6 +317,23 @@ def test_an_interrupt_at_the_start_ends_all_within_two_seconds(
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert soon_none(str(tmp_path), 2 - (time.monotonic() - sent))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process that ends with its parent is one of Linux")
+def test_a_fork_server_whose_run_has_ended_while_it_started_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking the kernel to end it with its parent has no effect any more then."""
+    code = "import os, reporter.host.forkserver; print(confinement.PARENT in os.environ)"
+    code = f"from reporter.host import confinement; {code}"
+    command, ended = [sys.executable, "-c", code], str(os.getppid())
+    for parent, expected in ((str(os.getpid()), (0, "False\n")), (ended, (1, "")), (None, (0, "False\n"))):
+        variables = os.environ | ({confinement.PARENT: parent} if parent else {})
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == expected, done.stderr
+    seen: list[str | None] = []
+    monkeypatch.setattr(local.forkserver, "ensure_running", lambda: seen.append(os.environ.get(confinement.PARENT)))
+    local._serve(())
+    assert seen == [str(os.getpid())]
+    assert confinement.PARENT not in os.environ
 
 
 BETWEEN_HANDLERS = """

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from reporter.host.confinement import die_with_parent
+import os
+
+from reporter.host.confinement import PARENT, die_with_parent
 
 die_with_parent()
+parent = os.environ.pop(PARENT, None)
+if parent is not None and os.getppid() != int(parent):  # the run ended before the line above
+    os._exit(1)

@@ -191,7 +191,8 @@ def _serve(keep: Collection[str]) -> None:
     with interrupts.deferred(), importing.Safely(), withheld(keep):
         resource_tracker.ensure_running()  # first, because it lifts the mask
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        forkserver.ensure_running()
+        with confinement.named_as_parent():
+            forkserver.ensure_running()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
