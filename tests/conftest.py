@@ -21,8 +21,9 @@ from hypothesis import settings
 from reporter.report import build, vega
 from reporter.store import record_files
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-"""Set before torch is imported: idle threads of one test otherwise spin on the processors that other tests need."""
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before torch is imported: idle threads of one process would spin on the processors that the other one needs.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 GOLDEN = Path(__file__).parent / "golden"
 
