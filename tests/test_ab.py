@@ -289,7 +289,9 @@ def test_what_fails_in_turns_is_told_and_the_rest_goes_on(tmp_path: Path) -> Non
     ("options", "line"),
     [
         (("--a", "{nowhere}", "--b", sys.executable), "--a: {nowhere} is no Python environment"),
-        (("--a", sys.executable, "--b", "{bare}"), "--b: {bare} cannot measure"),
+        pytest.param(
+            ("--a", sys.executable, "--b", "{bare}"), "--b: {bare} cannot measure", marks=pytest.mark.slow, id="bare"
+        ),
         (("--a", sys.executable, "--b", sys.executable, "--metrics", "macs"), "only times are measured in turns"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -16,6 +17,7 @@ from commands import NETWORKS, ROOT
 from test_own import NETS
 
 import reporter
+from reporter.api import single
 from reporter.model import Record, ReporterError
 from reporter.store import record_files
 
@@ -48,13 +50,21 @@ def torch_settings() -> tuple[object, ...]:
     )  # fmt: skip
 
 
+def asked_here(question: str) -> str:
+    """The place of the record that a question of `measure` leads to, without an interpreter for each question."""
+    asked = json.loads(question)
+    return str(single._measured(Path(asked["out"]), asked["settings"]))
+
+
 def test_the_examples_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """One after the other, as a reader would try them, but equal lines once, and a small network is timed.
 
-    They change no setting of torch in this process.
+    They change no setting of torch in this process. The workers are real ones, started from this process; the process
+    that `measure` starts: `test_neither_measuring_nor_loading_changes_the_process_or_imports_torch`.
     """
     assert all(DOCUMENTS.values())
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(single, "_ask", asked_here)
     timed = 'reporter.measure("resnet18", metrics="latency_cpu"'
     assert EXAMPLES.count(timed) == 1
     script = EXAMPLES.replace(timed, f'reporter.measure("{NETWORKS}:TINY", metrics="latency_cpu"')

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import ROOT, call, copy_of_the_checkout
+from commands import ROOT, call
 
 from reporter.host import importing
 from reporter.store import record_files
@@ -30,12 +30,6 @@ from width_beside import WIDTH
 def build(classes):
     body = torch.nn.Conv2d(3, WIDTH, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
     return torch.nn.Sequential(*body, torch.nn.Linear(WIDTH, classes))
-"""
-WHERE = """
-from torch import nn
-from reporter import model
-
-NET = model.Architecture("net", model.__file__, 2026, "none", lambda classes: nn.Linear(3, classes))
 """
 PARAMETERS = 5 * 28 + 6 * 1000
 MEASURED = ("--metrics", "parameters,macs,latency_cpu_1thread", "--preset", "quick", "--out", "results")
@@ -64,12 +58,11 @@ def script(tmp_path: Path) -> Path:
     return path
 
 
-def python(folder: Path, *command: str, path: Path | None = ROOT) -> subprocess.CompletedProcess[str]:
+def python(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Runs a command in a folder without PYTHONSAFEPATH; no module of the folder may be imported."""
     log = folder.parent / "imported.txt"
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONSAFEPATH", "PYTHONPATH")}
-    environment |= {"REPORTER_TRAPPED": str(log), "RAY_AUTH_MODE": "disabled"}
-    environment |= {"PYTHONPATH": str(path)} if path else {}
+    environment |= {"REPORTER_TRAPPED": str(log), "RAY_AUTH_MODE": "disabled", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, *command], capture_output=True, text=True, cwd=folder, env=environment, check=False
     )
@@ -113,15 +106,6 @@ def test_a_package_in_the_current_folder_can_be_named(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     (record,) = record_files.load_all(folder / "results")[0]
     assert record.value("parameters") == PARAMETERS
-
-
-def test_a_checkout_that_is_not_installed_measures_with_its_own_code(tmp_path: Path) -> None:
-    """The workers, too, import the checkout, although another reporter may be installed."""
-    root = copy_of_the_checkout(tmp_path / "checkout")
-    (root / "my_net.py").write_text(WHERE)
-    done = python(root, "-m", "reporter", "list", "--architecture", "my_net.py:NET", "--json", path=None)
-    (entry,) = json.loads(done.stdout)["architectures"]
-    assert entry["family"] == str(root / "reporter" / "model" / "__init__.py")
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())

@@ -197,7 +197,7 @@ def test_a_run_with_another_size(tmp_path: Path) -> None:
     file, out = tmp_path / "networks.py", tmp_path / "out"
     file.write_text(NETWORKS)
     options = ["--out", out, "--architecture", f"{file}:POOLED", "--architecture", f"{file}:FLAT", "--modes", "eager",
-               "--preset", "quick", "--weights", "random", "--lang", "en,ru"]  # fmt: skip
+               "--preset", "quick", "--weights", "random"]  # fmt: skip
     assert call(*options, "--metrics", "size,compute").returncode == 0
     first = record(out, "pooled")
     assert first.readings["macs"].value == 216 * 30 * 30 + 80

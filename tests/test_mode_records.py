@@ -10,7 +10,7 @@ import mode_samples
 import numpy as np
 import pytest
 import samples
-from commands import QUICK, TINY, call, run
+from commands import QUICK, TINY, call
 
 import reporter
 from reporter import documents
@@ -198,7 +198,7 @@ def test_the_noise_of_a_mode_between_runs_is_its_own(tmp_path: Path) -> None:
 def test_a_run_with_modes_writes_all_files(tmp_path: Path) -> None:
     """From the measurement of a real network to its history, summary, comparison and frames."""
     options = ("--out", tmp_path / "r", *TINY, *QUICK, "--metrics", "latency_cpu_1thread,parameters")
-    done = run(*options, "--modes", "channels_last,tf32")
+    done = call(*options, "--modes", "channels_last,tf32")
     assert done.returncode == 0, done.stderr
     (text,) = (tmp_path / "r" / "history.jsonl").read_text(encoding="utf-8").splitlines()
     history = json.loads(text)

@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import own, subject
 from simulated import Simulated, Slot
-from test_plugins import install
 
 from reporter.cli.progress import Lines
 from reporter.host.job import Job
@@ -39,44 +38,6 @@ ENGINES = {
     "absent": Engine("absent", "Absent", print, modules=("no_such_package",), extra="absent"),
 }
 CPU = Kind("cpu", ("bf16",))
-BROKEN_ENGINES = """
-import os
-import time
-
-from reporter.model import Engine
-
-
-def crash(model, example, *, precision, cache, calibration):
-    def call(images):
-        os.abort()
-    return call
-
-
-def constant(model, example, *, precision, cache, calibration):
-    found = model(example)
-    return lambda images: found
-
-
-def slow(model, example, *, precision, cache, calibration):
-    with open(os.path.join(cache, "kept"), "a") as file:
-        file.write("x")
-    def call(images):
-        end = time.perf_counter() + 0.02
-        while time.perf_counter() < end:
-            pass
-        return model(images)
-    return call
-
-
-def refuse(model, example, *, precision, cache, calibration):
-    raise RuntimeError("no such operator\\nsecond line")
-
-
-ENTRIES = tuple(
-    Engine(function.__name__, function.__name__, function) for function in (crash, constant, slow, refuse)
-)
-"""
-POINTS = "[reporter.engines]\nbroken = broken_engines.engines\n"
 
 
 @pytest.mark.parametrize(
@@ -288,37 +249,6 @@ def test_trained_weights_are_not_calibrated_if_the_scores_depend_on_the_input(tm
         assert all(torch.equal(before[name], after[name]) for name in before) != dull
         mode_preparation.ModePreparation(made, tmp_path).calibrate()
         assert not all(torch.equal(before[name], after[name]) for name in before)
-
-
-@pytest.fixture
-def broken(tmp_path: Path) -> Path:
-    return install(tmp_path, "broken_engines", POINTS, engines=BROKEN_ENGINES, __init__="")
-
-
-def modes_of(folder: Path) -> dict[str, dict]:
-    [path] = (folder / "records").glob("*/tiny.json")
-    return json.loads(path.read_text())["modes"]
-
-
-def test_a_mode_that_fails_takes_nothing_from_the_others(broken: Path, tmp_path: Path) -> None:
-    options = ("--out", tmp_path / "r", *TINY, *QUICK, "--metrics", "latency_cpu_1thread")
-    variables = {"PYTHONPATH": f"{broken}:{Path(__file__).parent.parent}"}
-    asked = f"crash,refuse,constant,slow,tf32,{CHANNELS_LAST}"
-    done = run(*options, "--modes", asked, variables=variables)
-    found = modes_of(tmp_path / "r")
-    assert done.returncode == 3, done.stderr
-    times = {mode: found[mode]["readings"]["latency_cpu_1thread"] for mode in found}
-    assert times["crash"]["status"] == "failed"
-    assert "SIGABRT" in times["crash"]["reason"]
-    assert times["refuse"] | {"reason": ""} == times["refuse"] | {"status": "unsupported", "reason": ""}
-    assert times["refuse"]["reason"] == "refuse cannot run it: RuntimeError: no such operator"
-    assert times["tf32"]["status"] == "unsupported"
-    assert {times[mode]["status"] for mode in ("slow", "constant", CHANNELS_LAST)} == {"ok"}
-    assert min(times["slow"]["samples"]) >= 0.02
-    [path] = (tmp_path / "r" / "records").glob("*/tiny.json")
-    records = {record.mode: record for record in record_files.load_modes(path)}
-    assert [mode for mode, record in records.items() if is_wrong(record)] == ["constant"]
-    assert not (tmp_path / "r" / ".prepared").exists()
 
 
 def simulated_run(folder: Path, modes: Sequence[str], rounds: int = 3, metrics: Sequence[str] = KEYS) -> list[Job]:

@@ -16,6 +16,7 @@ from commands import ROOT, call, run
 
 from reporter.architectures.torchvision import discover
 from reporter.model import Architecture
+from reporter.model.modes import CHANNELS_LAST, is_wrong
 from reporter.registry import plugins, selection
 from reporter.store import record_files
 from reporter.worker import lookup
@@ -59,6 +60,43 @@ def measure(subject):
 
 ENTRIES = (Metric("convolutions", (COUNT,), measure, process="counting"),)
 """
+BROKEN_ENGINES = """
+import os
+import time
+
+from reporter.model import Engine
+
+
+def crash(model, example, *, precision, cache, calibration):
+    def call(images):
+        os.abort()
+    return call
+
+
+def constant(model, example, *, precision, cache, calibration):
+    found = model(example)
+    return lambda images: found
+
+
+def slow(model, example, *, precision, cache, calibration):
+    with open(os.path.join(cache, "kept"), "a") as file:
+        file.write("x")
+    def call(images):
+        end = time.perf_counter() + 0.02
+        while time.perf_counter() < end:
+            pass
+        return model(images)
+    return call
+
+
+def refuse(model, example, *, precision, cache, calibration):
+    raise RuntimeError("no such operator\\nsecond line")
+
+
+ENTRIES = tuple(
+    Engine(function.__name__, function.__name__, function) for function in (crash, constant, slow, refuse)
+)
+"""
 LOUD = """
 import os, sys
 print("\\x1b]0;title\\x07 ::error file=a.py::owned")
@@ -75,6 +113,10 @@ tiny = tiny_nets.nets
 grey = tiny_nets.data:GREY
 [reporter.metrics]
 convolutions = tiny_nets.counts
+"""
+ENGINE_POINTS = """
+[reporter.engines]
+broken = broken_engines.engines
 """
 BROKEN = """
 from reporter.model import Architecture, Metric
@@ -144,19 +186,52 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return path(install(folder, "broken_nets", BROKEN_POINTS, __init__=BROKEN, torn="def build(:\n"))
 
 
-def test_an_installed_package_adds_its_network_data_set_and_metric(tiny: dict[str, str], tmp_path: Path) -> None:
-    metrics = ("--metrics", "convolutions,finetune_top1")
-    options = ("--out", tmp_path, "--architectures", "Tiny", *metrics, "--dataset", "grey", *QUICK)
-    done = run(*options, variables=tiny)
-    assert done.returncode == 0, done.stderr
+@pytest.fixture(scope="module")
+def extended_run(
+    tiny: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A run of that network with the data set, the metric and the modes of another package, most of which fail."""
+    folder = tmp_path_factory.mktemp("extended")
+    engines = install(folder, "broken_engines", ENGINE_POINTS, engines=BROKEN_ENGINES, __init__="")
+    variables = {"PYTHONPATH": os.pathsep.join((tiny["PYTHONPATH"], str(engines)))}
+    metrics = "convolutions,finetune_top1,latency_cpu_1thread"
+    modes = f"crash,refuse,constant,slow,tf32,{CHANNELS_LAST}"
+    options = ("--architectures", "Tiny", "--metrics", metrics, "--dataset", "grey", *QUICK, "--modes", modes)
+    return folder / "r", run("--out", folder / "r", *options, variables=variables)
+
+
+def test_an_installed_package_adds_its_network_data_set_and_metric(
+    extended_run: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, done = extended_run
     assert done.stdout == ""
     assert not [printed for printed in PRINTED if printed in done.stderr]
-    (record,) = record_files.load_all(tmp_path)[0]
+    (record,) = record_files.load_all(folder)[0]
     assert record.architecture == "tiny"
     assert record.value("convolutions") == 1
     assert record.readings["finetune_top1"].detail["dataset"] == "grey"
-    assert call("render", tmp_path).returncode == 0, "the package is gone; its records tell of themselves"
-    assert "Convolutions" in (tmp_path / "report.md").read_text()
+    assert call("render", folder).returncode == 0, "the package is gone; its records tell of themselves"
+    assert "Convolutions" in (folder / "report.md").read_text()
+
+
+def test_a_mode_that_fails_takes_nothing_from_the_others(
+    extended_run: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, done = extended_run
+    assert done.returncode == 3, done.stderr
+    (path,) = (folder / "records").glob("*/tiny.json")
+    found = json.loads(path.read_text())["modes"]
+    times = {mode: found[mode]["readings"]["latency_cpu_1thread"] for mode in found}
+    assert times["crash"]["status"] == "failed"
+    assert "SIGABRT" in times["crash"]["reason"]
+    assert times["refuse"] | {"reason": ""} == times["refuse"] | {"status": "unsupported", "reason": ""}
+    assert times["refuse"]["reason"] == "refuse cannot run it: RuntimeError: no such operator"
+    assert times["tf32"]["status"] == "unsupported"
+    assert {times[mode]["status"] for mode in ("slow", "constant", CHANNELS_LAST)} == {"ok"}
+    assert min(times["slow"]["samples"]) >= 0.02
+    records = {record.mode: record for record in record_files.load_modes(path)}
+    assert [mode for mode, record in records.items() if is_wrong(record)] == ["constant"]
+    assert not (folder / ".prepared").exists()
 
 
 @pytest.mark.slow

@@ -26,7 +26,12 @@ def broken(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[dict[str, st
     return {"PYTHONPATH": os.pathsep.join((str(ROOT), str(tmp_path)))}, REASONS[request.param]
 
 
-@pytest.mark.parametrize("broken", REASONS, ids=("exception", "exit", "crash"), indirect=True)
+@pytest.mark.parametrize(
+    "broken",
+    [pytest.param(MISSING_LIBRARY, marks=pytest.mark.slow), *list(REASONS)[1:]],
+    ids=("exception", "exit", "crash"),
+    indirect=True,
+)
 def test_list_gives_the_reason_in_one_line(broken: tuple[dict[str, str], str]) -> None:
     variables, reason = broken
     done = run("list", "--architectures", "torchvision", variables=variables)

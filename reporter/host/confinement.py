@@ -8,16 +8,16 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from reporter.host.cgroups import groups
 
-PARENT = "REPORTER_PARENT_PID"
-"""The variable in which a run gives its process number to the fork server that it starts."""
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+PARENT = "REPORTER_PARENT"
+"""The variable that gives the fork server the number of the process that starts it; no worker inherits it."""
 FILES = {True: ("memory.max", "memory.current"), False: ("memory.limit_in_bytes", "memory.usage_in_bytes")}
 """A control group's limit and use, in the unified hierarchy and in the older one of the memory controller."""
 
@@ -44,6 +44,16 @@ def confine(connection: Connection) -> None:
 def die_with_parent() -> None:
     """Asks Linux to end this process with its parent, also where that was killed."""
     _control(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@contextmanager
+def named_as_parent() -> Iterator[None]:
+    """Sets that variable to the number of this process while the fork server is started."""
+    os.environ[PARENT] = str(os.getpid())
+    try:
+        yield
+    finally:
+        del os.environ[PARENT]
 
 
 def adopt() -> None:

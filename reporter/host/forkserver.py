@@ -7,5 +7,6 @@ import os
 from reporter.host.confinement import PARENT, die_with_parent
 
 die_with_parent()
-if os.environ.pop(PARENT, str(os.getppid())) != str(os.getppid()):  # the run ended before it could be asked for
-    os._exit(0)
+parent = os.environ.pop(PARENT, None)
+if parent is not None and os.getppid() != int(parent):  # the run ended before the line above
+    os._exit(1)

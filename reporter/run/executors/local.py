@@ -191,12 +191,9 @@ def _serve(keep: Collection[str]) -> None:
     with interrupts.deferred(), importing.Safely(), withheld(keep):
         resource_tracker.ensure_running()  # first, because it lifts the mask
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        os.environ[confinement.PARENT] = str(os.getpid())
-        try:
+        with confinement.named_as_parent():
             forkserver.ensure_running()
-        finally:
-            del os.environ[confinement.PARENT]
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _enter(task: str, connection: Connection) -> None:
