@@ -221,5 +221,6 @@ ENTRIES = (
         draw=draw,
         chapter="timeline",
         order=0,
+        edition="lecture",
     ),
 )
