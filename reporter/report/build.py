@@ -13,7 +13,17 @@ from reporter.model import Chart, Claim, Evidence, Record, ReporterError
 from reporter.model.extensions import Chapter
 from reporter.model.settings import Settings
 from reporter.registry.catalog import collect
-from reporter.report import csv_tables, formats, latex, mode_ranking, run_history, sections, thinning, vega
+from reporter.report import (
+    csv_tables,
+    formats,
+    latex,
+    mode_ranking,
+    run_environment,
+    run_history,
+    sections,
+    thinning,
+    vega,
+)
 from reporter.report.choice import choice
 from reporter.report.claim_sections import try_claims
 from reporter.report.comparison import Comparison, compare
@@ -139,7 +149,7 @@ def build(
         *(sections.claimed(trials, tongue) if trials.trials else []),
         sections.measured(comparison, tongue),
         sections.failed(comparison, complaints, tongue),
-        sections.environment(comparison, tongue),
+        run_environment.environment(comparison, tongue),
         citation(comparison, shown, head, tongue),
     )
     names = _names(comparison) | (changed.differences.names if changed else frozenset())

@@ -10,6 +10,7 @@ from reporter import facts
 from reporter.model import Record
 from reporter.report import block_boxes, diagrams, layer_tables, layout, record_structure, units
 from reporter.report.comparison import Comparison
+from reporter.report.display_names import display_name
 from reporter.report.language import Language
 from reporter.report.markdown import Markdown
 from reporter.report.provenance import command, origin
@@ -57,6 +58,7 @@ class Card:
 
     anchor: str
     name: str
+    title: str
     family: str
     lead: str
     paper: str
@@ -109,7 +111,7 @@ def families(made: Sequence[Card], language: Language) -> Iterator[Card | Family
         yield first
         if others:
             message = language._("{family}: also {names}")
-            title = message.format(family=family, names=language.listing([card.name for card in others]))
+            title = message.format(family=family, names=language.listing([card.title for card in others]))
             yield Family(title, first, tuple(others))
 
 
@@ -122,6 +124,7 @@ def card(record: Record, anchor: str, language: Language) -> Card:
     return Card(
         anchor=anchor,
         name=record.architecture,
+        title=display_name(record.architecture),
         family=record.family,
         lead=lead(record, language),
         paper=record.paper,

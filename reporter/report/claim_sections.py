@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from reporter.model import Claim, Evidence
 from reporter.report.claim_verdicts import Answer, Case, ClaimVerdict, MissingError
 from reporter.report.comparison import Comparison
+from reporter.report.display_names import with_display_names
 from reporter.report.language import Language
 from reporter.report.table import Column, Table, plain
 
@@ -72,15 +73,18 @@ def _try(claim: Claim, case: Case) -> Trial:
         answer = claim.verdict(case)
     except MissingError as lack:
         answer = Answer("open", (str(lack),))
-    rows = tuple(replace(row, lecture=_unbroken(row.lecture), here=_unbroken(row.here)) for row in answer.rows)
+    rows = tuple(
+        replace(row, what=with_display_names(row.what), lecture=_unbroken(row.lecture), here=_unbroken(row.here))
+        for row in answer.rows
+    )
     answer = replace(answer, sentences=tuple(map(_unbroken, answer.sentences)), rows=rows)
-    words, statement = verdicts(case.language), case.language._(claim.statement)
+    words, statement = verdicts(case.language), with_display_names(case.language._(claim.statement))
     return Trial(claim.name, statement, answer, SYMBOLS[answer.verdict], words[answer.verdict], claim.formula)
 
 
 def _unbroken(sentence: str) -> str:
     """No line breaks inside `ρ = 0.1`, `5 × 5` and `33 %`."""
-    return re.sub(r" (?=[=×%])|(?<=[=×]) ", "\u00a0", sentence)
+    return re.sub(r" (?=[=×%])|(?<=[=×]) ", "\u00a0", with_display_names(sentence))
 
 
 def verdicts(language: Language) -> dict[ClaimVerdict, str]:

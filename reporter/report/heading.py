@@ -110,7 +110,7 @@ def citation(comparison: Comparison, shown: Presentation, head: Heading, languag
     """How to cite the report, and the license of its figures and tables."""
     _ = language._
     date = language.date(comparison.newest.started)
-    cited = ". ".join(filter(None, (shown.author, head.title, shown.course, date)))
+    cited = ". ".join(part.removesuffix(".") for part in (shown.author, head.title, shown.course, date) if part)
     made = _("Measured with reporter {version}.").format(version=__version__)
     terms = _("Figures and tables of this report may be used under the license {license}, with this reference.")
     return Section(

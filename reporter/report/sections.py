@@ -16,6 +16,7 @@ from reporter.report.changes import Words
 from reporter.report.choice import ChoiceSection
 from reporter.report.claim_sections import Trials, Verdicts
 from reporter.report.comparison import Comparison, Remark
+from reporter.report.display_names import with_display_names
 from reporter.report.key_findings import findings
 from reporter.report.language import Language
 from reporter.report.layer_tables import Sheets, stages
@@ -93,6 +94,7 @@ def found(comparison: Comparison, language: Language) -> Section:
     """The key findings, and the others folded; then the reasons for noisy times, if any is in them."""
     _ = language._
     sentences = findings(comparison, language) or [_("Too little was measured to compare anything.")]
+    sentences = [with_display_names(sentence) for sentence in sentences]
     shown, others = sentences[:KEY_FINDINGS], sentences[KEY_FINDINGS:]
     if any("≈" in sentence for sentence in sentences):
         others += noise_reasons.causes(comparison, language)
@@ -267,34 +269,3 @@ def _most(lines: list[str], language: Language) -> list[str]:
 def _who(remark: Remark, comparison: Comparison) -> str:
     several = len(comparison.machines) > 1
     return remark.record.architecture + (f" ({remark.record.machine})" if several else "")
-
-
-def environment(comparison: Comparison, language: Language) -> Section:
-    """Machines, versions and settings, as the newest record of each machine has them."""
-    _ = language._
-    blocks: list[Content] = []
-    for machine in comparison.machines:
-        record = max(comparison.of(machine), key=lambda each: each.started)
-        facts: dict[str, object] = {_("Machine"): machine, _("Measured"): language.date(record.started)}
-        facts |= {**record.machine_facts, **record.environment}
-        blocks.append(Terms(_pairs(facts, language)))
-    settings = _pairs(dict(comparison.newest.settings), language)
-    if settings:
-        blocks += [Text(_("Settings of the run:")), Terms(settings)]
-    return Section("environment", _("The environment"), tuple(blocks))
-
-
-def _pairs(facts: dict[str, object], language: Language) -> tuple[tuple[str, str], ...]:
-    entries = {language.translate(key.replace("_", " ")): _flat(value, language) for key, value in facts.items()}
-    return tuple((key, value) for key, value in entries.items() if value)
-
-
-def _flat(value: object, language: Language) -> str:
-    """A fact in one line; empty where there is none."""
-    if isinstance(value, bool):
-        return language._("yes") if value else language._("no")
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {_flat(part, language)}" for key, part in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_flat(part, language) for part in value)
-    return "" if value is None else str(value)
