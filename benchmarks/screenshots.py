@@ -1,4 +1,4 @@
-"""Takes the README's two screenshots: `python benchmarks/screenshots.py [REPORT.html] [FOLDER]`.
+"""Takes the two screenshots of the documentation: `python benchmarks/screenshots.py [REPORT.html] [FOLDER]`.
 
 The top of the reference report as a reader sees it, light and dark, in Debian's chromium.
 """
@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent
 SIZE = {"width": 1280, "height": 860}
-PLACES = {"light": "#timeline", "dark": "#figure-accuracy_macs"}
+PLACES = {"light": "body", "dark": "#figure-accuracy_macs"}
 """What each picture shows from its upper edge down."""
 
 

@@ -16,8 +16,10 @@ from typing import Any
 import mode_samples
 import pytest
 import samples
+from commands import ROOT
 
 from reporter.model import Record
+from reporter.model.settings import settings
 from reporter.report import build
 from reporter.report.comparison import compare
 from reporter.report.limits import candidates, choose
@@ -79,14 +81,19 @@ def late(record: Record) -> Record:
     return record.model_copy(update={"readings": {**record.readings, "latency_cpu": reading}})
 
 
-def opened(browser: Any, path: Path, events: list[str], **options: Any) -> Any:
-    """A page of its own in an offline context; what it asks for and complains of is noted in `events`."""
+OPEN_ALL = "document.querySelectorAll('main details:not(.columns)').forEach((part) => { part.open = true; })"
+
+
+def opened(browser: Any, path: Path, events: list[str], as_loaded: bool = False, **options: Any) -> Any:
+    """A page in an offline context, all its folded parts opened; its requests and errors are appended to `events`."""
     page = browser.new_context(offline=True, **options).new_page()
     page.on("console", lambda message: events.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: events.append(f"error: {error}"))
     page.on("request", lambda request: events.append(f"request: {request.url}"))
     page.goto(path.as_uri())
     events.remove(f"request: {path.as_uri()}")
+    if not as_loaded:
+        page.evaluate(OPEN_ALL)
     return page
 
 
@@ -449,3 +456,62 @@ def test_words_stay_in_the_boxes_of_a_diagram(wide_page: Any) -> None:
     }).map(text => text.textContent)""")
     assert wide_page.locator(".card-block svg").count() == 20
     assert beyond == []
+
+
+REFERENCE = ROOT / "results" / "reference"
+LOADED, OPENED = 16_000, 40_000
+"""Pixels: how high the page on the lecture's eighteen architectures may be at a width of 1280."""
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reference run, rendered again."""
+    folder = tmp_path_factory.mktemp("reference")
+    for name in ("records", "evidence"):
+        shutil.copytree(REFERENCE / name, folder / name)
+    build.write(folder, ["en", "ru"], settings({"course": "Computer vision, lecture 5", "author": "A. Author"}))
+    return folder
+
+
+def test_the_page_on_the_lecture_is_short(browser: Any, reference: Path) -> None:
+    page = opened(browser, reference / "report.html", [], as_loaded=True, viewport={"width": 1280, "height": 800})
+    assert page.evaluate("document.documentElement.scrollHeight") <= LOADED
+    cards = page.locator(".card").locator("visible=true").all()
+    families = {record.family for record in record_files.load_all(reference)[0]}
+    assert len(cards) == len(families)
+    for name in ("found", "claims", "timeline", "table-overview"):
+        assert page.locator(f"#{name}").is_visible()
+    page.get_by_role("button", name="Open all").click()
+    assert page.locator(".card").locator("visible=true").count() == 18
+    assert page.evaluate("document.documentElement.scrollHeight") <= OPENED
+    page.get_by_role("button", name="Open all").click()
+    assert page.evaluate("document.documentElement.scrollHeight") <= LOADED
+    page.context.close()
+
+
+def test_the_first_screen(browser: Any, reference: Path) -> None:
+    """Title, course, machine, date, a warning, at most eight findings, all claims, and where the picture begins."""
+    page = opened(browser, reference / "report.html", [], as_loaded=True, viewport={"width": 1280, "height": 800})
+    bottom = """(part) => part.getBoundingClientRect().bottom"""
+    for part in ("h1", ".byline", ".warning", "#found > ul", "#claims table"):
+        assert page.locator(part).evaluate(bottom) <= 800, part
+    head = page.locator("body > header").inner_text()
+    wanted = ("Computer vision, lecture 5", "AMD EPYC", "28 November 2026", "times are unreliable")
+    assert not [words for words in wanted if words not in head]
+    assert 3 <= page.locator("#found > ul li").count() <= 8
+    assert page.locator("#claims tbody tr").count() == 12
+    assert page.locator("#figure-timeline").evaluate("(part) => part.getBoundingClientRect().top") <= 760
+    page.context.close()
+
+
+def test_a_link_opens_what_it_leads_to(browser: Any, reference: Path) -> None:
+    page = opened(browser, reference / "report.html", [], as_loaded=True, viewport={"width": 1280, "height": 800})
+    claim = page.locator("#claim-squeeze")
+    assert not claim.is_visible()
+    page.locator("#claims a[href='#claim-squeeze']").click()
+    page.wait_for_function("document.querySelector('#claim-squeeze').checkVisibility()")
+    page.goto(f"{(reference / 'report.html').as_uri()}#card-vgg19_bn")
+    page.wait_for_function("document.querySelector('#card-vgg19_bn').checkVisibility()")
+    page.get_by_role("link", name="русский").click()
+    assert page.url.endswith("/report.ru.html")
+    page.context.close()

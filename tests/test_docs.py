@@ -24,9 +24,12 @@ CONTRACT = {
     "job": "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/python -m reporter --out results/",
     "tests": "python3 -m venv .venv && .venv/bin/pip install '.[test]' && .venv/bin/python -m pytest",
 }
+EXTENDING, COMMANDS_PAGE, REPORT_PAGE = (
+    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("extending", "commands", "report")
+)
 EXAMPLES = {
     path: text
-    for text in re.findall(r"```(?:python|po)\n(.*?)```", README, re.DOTALL)
+    for text in re.findall(r"```(?:python|po)\n(.*?)```", EXTENDING, re.DOTALL)
     for path in re.findall(r"\A# (reporter/\S+)\n", text)
 }
 
@@ -43,9 +46,9 @@ def test_every_option_and_exit_code_is_documented() -> None:
     from reporter.cli.main import command
 
     options = {name for parameter in command.params for name in parameter.opts} - {"--version"}
-    assert not [name for name in options if f"`{name}" not in README and f"reporter {name}" not in README]
-    assert not [call for call in command.commands if f"`reporter {call}" not in README]
-    told = README.split("Exit codes: ")[1].split("\n\n")[0]
+    assert not [name for name in options if f"`{name}" not in COMMANDS_PAGE and f"reporter {name}" not in COMMANDS_PAGE]
+    assert not [call for call in command.commands if f"`reporter {call}" not in COMMANDS_PAGE]
+    told = COMMANDS_PAGE.split("Exit codes: ")[1].split("\n\n")[0]
     assert [int(part.split()[0]) for part in told.replace("\n", " ").split("; ")] == [0, 1, 2, 3, 130]
 
 
@@ -100,16 +103,27 @@ def test_the_reference_run_is_whole() -> None:
     assert not wrong
 
 
+def test_the_readme_is_short() -> None:
+    """At most 200 lines of 120 characters, apart from the address of a picture; one picture and five recipes."""
+    lines = README.splitlines()
+    assert len(lines) <= 200
+    assert not [line for line in lines if len(line) > 120 and not line.startswith("![")]
+    assert len(re.findall("^!\\[", README, re.MULTILINE)) == 1
+    recipes = README.split("## Recipes\n")[1].split("\n## ")[0]
+    assert len(re.findall("^### ", recipes, re.MULTILINE)) == 5
+
+
 def test_what_the_readme_points_at_is_there() -> None:
-    """And two of it are screenshots of the page."""
+    """And a screenshot of the page is among it; another one is in the documentation of the report."""
     places = [place for place in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in place]
     assert not [place for place in places if not (ROOT / place).exists()]
     shots = [ROOT / place for place in re.findall(r"!\[[^]]+\]\((docs/[^)]+)\)", README)]
+    shots += [ROOT / "docs" / place for place in re.findall(r"!\[[^]]+\]\(([^)]+)\)", REPORT_PAGE)]
     assert [shot.read_bytes()[:4] for shot in shots] == [b"\x89PNG"] * 2
 
 
-def test_the_readme_shows_the_reference_table() -> None:
-    shown = README.split("<!-- table: results/reference/report.md -->")[1].split("<!-- end of table -->")[0].strip()
+def test_the_documentation_shows_the_reference_table() -> None:
+    shown = REPORT_PAGE.split("<!-- table: results/reference/report.md -->")[1].split("<!-- end of table -->")[0].strip()
     assert len(shown.splitlines()) == 2 + len(LECTURE)
     assert shown in (REFERENCE / "report.md").read_text(encoding="utf-8")
 

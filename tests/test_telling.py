@@ -98,9 +98,9 @@ def test_nobody_beats_the_pareto_front(lecture: Comparison) -> None:
 def test_findings_are_computed(lecture: Comparison) -> None:
     text = " ".join(findings(lecture, ENGLISH)).replace("\u00a0", " ")
     assert "alexnet is the fastest: 14.1 ms" in text
-    assert "se_resnet50 over resnet50: +9.9 % parameters, +0.1 % MACs" in text
+    assert "se_resnet50 vs. resnet50: +9.9 % parameters, +0.1 % MACs" in text
     assert "+1.5 points of ImageNet top-1 (torchvision's weights)" in text
-    assert "vgg16 and vgg19 have hardly begun to learn" in text
+    assert "vgg16 and vgg19 have learned little more than chance" in text
 
 
 def test_findings_need_their_data() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reporter.report.display_names import display_name
 from reporter.report.label_placement import Box, Bubble, place
 from reporter.report.tooltips import pointed
 from reporter.report.vega import MUTED, PAPER, Spec, coloured, data, text
@@ -96,14 +97,14 @@ def _bubbles(rows: list[dict[str, Any]], families: Sequence[str]) -> list[Spec]:
 
 
 def _labels(rows: list[dict[str, Any]], x: Axis, y: Axis) -> list[Spec]:
-    bubbles = [Bubble(x.pixel(r["x"]), y.length - y.pixel(r["y"]), r["radius"], r["name"]) for r in rows]
+    bubbles = [Bubble(x.pixel(r["x"]), y.length - y.pixel(r["y"]), r["radius"], display_name(r["name"])) for r in rows]
     named = [len(rows) <= CROWD or row["front"] for row in rows]
     texts, leaders = [], []
     for row, bubble, box in zip(rows, bubbles, place(bubbles, WIDTH, HEIGHT, SIZE, named), strict=True):
         if box is None:
             continue
         middle = ((box.left + box.right) / 2, (box.top + box.bottom) / 2)
-        about = {"name": row["name"], "about": row["about"]}
+        about = {"name": display_name(row["name"]), "about": row["about"]}
         texts.append({"x": x.value(middle[0]), "y": y.value(y.length - middle[1]), **about})
         if line := _leader(bubble, box):
             places = {end: x.value(line[at]) for end, at in (("x", 0), ("x2", 2))}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from reporter.model import Chart, Record
 from reporter.report import units
 from reporter.report.comparison import Comparison
+from reporter.report.display_names import display_names
 from reporter.report.language import Language
 from reporter.report.tooltips import about, pointed, reading
 from reporter.report.vega import INK, MUTED, PAPER, Spec, coloured, data, text
@@ -64,7 +66,9 @@ def _axis(limit: float) -> Spec:
 
 
 def names_axis() -> Spec:
-    return {"domain": False, "ticks": False, "labelColor": INK, "labelPadding": 8}
+    """The axis of architectures, with their display names."""
+    shown = f"{json.dumps(display_names())}[datum.label] || datum.label"
+    return {"domain": False, "ticks": False, "labelColor": INK, "labelPadding": 8, "labelExpr": shown}
 
 
 def whiskers(rows: list[Spec]) -> Spec:

@@ -7,6 +7,7 @@ from typing import Any
 
 from reporter.model import Chart, Record
 from reporter.report.comparison import Comparison, number
+from reporter.report.display_names import display_name
 from reporter.report.label_placement import spread
 from reporter.report.language import Language
 from reporter.report.tooltips import about, pointed
@@ -60,6 +61,7 @@ def _panel(
     members = [record.architecture for record in plotted if record.family == family]
     rows = [row for row in everything if row["name"] in members]
     ends = _ends(rows, members, ys[1])
+    labels = [{**end, "name": display_name(end["name"])} for end in ends]
     dash = {"domain": members, "range": [DASHES[rank % len(DASHES)] for rank in range(len(members))]}
     style = {"field": "name", "type": "nominal", "scale": dash, "legend": None}
     pale = {"type": "line", "color": GRID, "strokeWidth": 1.2, "clip": False}
@@ -93,7 +95,7 @@ def _panel(
                     "encoding": {"strokeDash": style},
                 }
             ),
-            *map(pointed, text(ends, "name", 12, align="left", dx=4)),
+            *map(pointed, text(labels, "name", 12, align="left", dx=4)),
         ],
     }
 

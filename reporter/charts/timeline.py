@@ -8,6 +8,7 @@ from reporter.model import Chart
 from reporter.report import challenge_entries
 from reporter.report.challenge_entries import Entry
 from reporter.report.comparison import Comparison, accuracy
+from reporter.report.display_names import display_name
 from reporter.report.label_placement import spread
 from reporter.report.language import Language
 from reporter.report.tooltips import about, pointed, reading
@@ -150,7 +151,7 @@ def _points(comparison: Comparison, language: Language) -> list[dict[str, Any]]:
             continue
         found = accuracy(record)
         error = 100 * (1 - found.top5) if found and found.top5 else None
-        row = {"name": record.architecture, "colour": colours[record.family], "year": record.year}
+        row = {"name": display_name(record.architecture), "colour": colours[record.family], "year": record.year}
         error_text = [f"{language._('top-5 error')} {language.number(error, 1)} %"] if error else []
         source = (
             [language._("the paper's own figure") if found.paper else language._("torchvision's weights")]
@@ -221,5 +222,6 @@ ENTRIES = (
         draw=draw,
         chapter="timeline",
         order=0,
+        edition="lecture",
     ),
 )

@@ -45,17 +45,17 @@ def verdict(case: Case) -> Answer:
     explanation = _(
         "The border lies lower: {basic} are built of pairs of 3×3, {first} and all deeper ones of bottlenecks."
     )
-    explanation = explanation.format(
-        basic=case.language.listing(basic), first=f"ResNet-{next(depth for depth in DEPTHS if has[depth])}"
-    )
-    same = _("ResNet-34 and ResNet-50 have {blocks} blocks each; the third convolution in each block makes 50 of 34.")
+    names = {"basic": case.language.listing(basic), "first": f"ResNet-{next(d for d in DEPTHS if has[d])}"}
+    explanation = explanation.format(**names)
+    same = _("ResNet-34 and ResNet-50 have {blocks} blocks each; the third convolution in each block turns 34 into 50.")
     none = _("There is no ResNet-{depth} in torchvision or in the paper.").format(depth=BORDER)
     sentences = [explanation]
     if case["blocks_34"] == case["blocks_50"]:
         sentences.append(same.format(blocks=number(case["blocks_50"])))
     if not case[f"resnet{BORDER}"]:
         sentences.append(none)
-    return Answer("false", tuple(sentences), rows)
+    corrected = _("{basic} do without bottlenecks; from {first} on ResNets have them.")
+    return Answer("false", tuple(sentences), rows, corrected.format(**names))
 
 
 ENTRIES = (

@@ -57,7 +57,8 @@ def verdict(case: Case) -> Answer:
         "L counts the layers of one block (the lecture says blocks): between blocks there is a single connection. "
         "DenseNet-121 has {layers} such layers and {found} connections, not the {expected} of one large block."
     ).format(layers=number(sum(layers)), found=number(sum(found)), expected=number(_formula(sum(layers))))
-    return Answer("noted", (explanation, footnote), tuple(rows))
+    corrected = _("A dense block has L(L + 1)/2 connections; L counts the layers of that block.")
+    return Answer("noted", (explanation, footnote), tuple(rows), corrected)
 
 
 def _formula(layers: int) -> int:

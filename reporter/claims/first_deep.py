@@ -36,7 +36,10 @@ def verdict(case: Case) -> Answer:
         "Networks of hundreds of layers had been trained half a year before, with gates in place of plain shortcuts: "
         "Highway Networks. A thousand was new."
     )
-    return Answer(found, (explanation, earlier) if found == "doubtful" else (explanation,), tuple(rows))
+    if found != "doubtful":
+        return Answer(found, (explanation,), tuple(rows))
+    corrected = _("ResNet was the first with more than a thousand layers; Highway Networks had hundreds before.")
+    return Answer(found, (explanation, earlier), tuple(rows), corrected)
 
 
 def _layers(case: Case, key: str) -> int:

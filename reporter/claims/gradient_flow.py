@@ -11,8 +11,9 @@ CLEAR = 10.0
 
 
 def verdict(case: Case) -> Answer:
-    """True where skips and dense links are clearly ahead of the plain network; the footnotes are for batch norm and
-    for depth.
+    """True if skips and dense links are clearly ahead of the plain network; half true if a shallow one is no better.
+
+    A footnote is for batch norm.
     """
     _ = case.language._
     plain, normed, skips, dense = case.values("gradient_ratio", PLAIN, NORMED, SKIPS, DENSE)
@@ -30,8 +31,14 @@ def verdict(case: Case) -> Answer:
     )
     if min(skips, dense) <= CLEAR * plain:
         return Answer("false", (explanation, _("That is no clear difference.")), rows)
-    footnotes = sentences(_norm(case, plain, normed), _depth(case, plain))
-    return Answer("noted" if footnotes else "true", (explanation, *footnotes), rows)
+    shallow = _depth(case, plain)
+    footnotes = sentences(_norm(case, plain, normed), shallow)
+    if not footnotes:
+        return Answer("true", (explanation,), rows)
+    corrected = _("The first layers of plain networks without batch norm get small gradients, at any depth.")
+    if shallow is None:
+        corrected = _("Gradients flow worse through deep plain networks without batch norm.")
+    return Answer("doubtful" if shallow else "noted", (explanation, *footnotes), rows, corrected)
 
 
 def _norm(case: Case, plain: float, normed: float) -> str | None:
@@ -74,6 +81,9 @@ def _rows(case: Case) -> tuple[Row, ...]:
                 else _("{before}; trained: {after}").format(before=here, after=_ratio_text(after, case))
             )
             rows.append(Row(f"{network} ({kind}{layers})", stated, explanation, case.measured))
+    others = [record for record in case.comparison.networks if record.architecture not in kinds]
+    measured = [(record.architecture, record.value("gradient_ratio")) for record in others]
+    rows += [Row(name, "", case.ratio(ratio), case.measured) for name, ratio in measured if ratio is not None]
     return tuple(rows)
 
 

@@ -62,7 +62,10 @@ def verdict(case: Case) -> Answer:
         "The parallel kernels alone are not what saves: in its first module they need {kernels} weights where one 3×3 "
         "needs {one}. The 1×1 convolutions before them bring that down to {reduced}."
     ).format(kernels=case.count("kernels"), one=case.count("one_kernel"), reduced=case.count("reduced"))
-    return Answer("true" if alone else "noted", (explanation, near) if alone else (explanation, near, footnote), rows)
+    if alone:
+        return Answer("true", (explanation, near), rows)
+    corrected = _("Inception's modules are cheaper than stacked convolutions because of their 1×1 convolutions.")
+    return Answer("noted", (explanation, near, footnote), rows, corrected)
 
 
 def _pair(case: Case, values: list[float]) -> str:

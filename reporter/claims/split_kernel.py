@@ -47,7 +47,9 @@ def verdict(case: Case) -> Answer:
         "the two 3×3 of the step before have together."
     ).format(pair=count("pair"), whole=count("whole"), two=count("two_whole"))
     more = _("What is saved is {share}, as the paper has it, and more for larger kernels.").format(share=_share(case))
-    return Answer("false", (explanation, more), rows)
+    corrected = _("Splitting a 3×3 convolution into a 1×3 and a 3×1 leaves {pair} weights out of {whole}.")
+    counts = {"pair": count("pair"), "whole": count("whole")}
+    return Answer("false", (explanation, more), rows, corrected.format(**counts))
 
 
 def _share(case: Case) -> str:

@@ -59,11 +59,12 @@ def verdict(case: Case) -> Answer:
     if to_maximum:
         return Answer("doubtful", (_("The gate answers to the maximum and to the average."),), rows)
     explanation = _(
-        "It takes the average (eq. 2 of the paper). The gate of se_resnet50 was asked: raise the maximum of every "
-        "channel and keep its average, and its weights stay as they are; change the average and they move."
+        "It takes the average (eq. 2 of the paper). The gate of se_resnet50 was tested: its weights stay the same "
+        "if the maximum of every channel rises and its average does not, and change with the average."
     )
     tried = _("The authors tried the maximum too, and found it slightly worse: {maximum} against {average}.")
-    return Answer("false", (explanation, tried.format(maximum=maximum, average=average)), rows)
+    found = (explanation, tried.format(maximum=maximum, average=average))
+    return Answer("false", found, rows, _("Squeeze-and-excitation takes the average of each channel."))
 
 
 def _answer(case: Case, what: str) -> str:

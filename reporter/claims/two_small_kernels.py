@@ -48,9 +48,13 @@ def verdict(case: Case) -> Answer:
     always = case["widening_two"] < case["widening_one"]
     footnote = _(
         "The weights are those of one pair of channels, without bias, in layers of equal width. Where a layer widens, "
-        "as in GoogLeNet's first module from 16 channels to 32, the two 3×3 need {two} weights and the 5×5 {one}."
+        "as in GoogLeNet's first module from 16 channels to 32, the two 3×3, with 32 channels between them, need {two} "
+        "weights and the 5×5 {one}."
     ).format(two=count("widening_two"), one=count("widening_one"))
-    return Answer("true" if always else "noted", (explanation,) if always else (explanation, footnote), rows)
+    if always:
+        return Answer("true", (explanation,), rows)
+    corrected = _("Two 3×3 convolutions see what one 5×5 sees, with 18 weights instead of 25 if both are equally wide.")
+    return Answer("noted", (explanation, footnote), rows, corrected)
 
 
 ENTRIES = (

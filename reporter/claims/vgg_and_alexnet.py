@@ -30,7 +30,9 @@ def verdict(case: Case) -> Answer:
     if not ratio > 2:
         return Answer("false", (explanation,), tuple(rows))
     footnotes = sentences(many, None if first is vgg else second)
-    return Answer("noted" if footnotes else "true", (explanation, *footnotes), (*rows, *_alike(case)))
+    corrected = _("The top-5 error of AlexNet's ensemble of 2012 is {ratio} times that of VGG's of 2014.")
+    caveat = corrected.format(ratio=number(ratio, 2)) if footnotes else ""
+    return Answer("noted" if footnotes else "true", (explanation, *footnotes), (*rows, *_alike(case)), caveat)
 
 
 def _alike(case: Case) -> list[Row]:

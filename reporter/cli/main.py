@@ -92,7 +92,7 @@ def measure_and_report(
         found, document, ended = _compared(before, request.folder, chosen.fail_on, failed)
         try:
             baseline_file.save(request.folder, found, document)
-            written = build.write(request.folder, languages)
+            written = build.write(request.folder, languages, chosen)
         except ReporterError as error:  # a full disk hides no regression
             if ended != REGRESSED:
                 raise

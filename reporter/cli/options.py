@@ -28,6 +28,20 @@ def labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dic
     return dict(pair.split("=", 1) for pair in pairs)
 
 
+HEADING: tuple[Callable[[Function], Function], ...] = (
+    click.option(
+        "--edition",
+        metavar="NAME",
+        help="lecture: its claims and the timeline first; choice: the choice first (default: by the architectures).",
+    ),
+    click.option("--title", metavar="TEXT", help="The title of the report."),
+    click.option("--course", metavar="TEXT", help="The course or lecture that the report is for, under its title."),
+    click.option("--author", metavar="TEXT", help="Who is to be cited for the report."),
+    click.option(
+        "--license", metavar="TEXT", help="The license of the report's figures and tables (default: CC BY 4.0)."
+    ),
+)
+"""What stands on top of a report; `reporter render` has these options, too."""
 OPTIONS: tuple[Callable[[Function], Function], ...] = (
     click.option(
         "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where records and reports are written."
@@ -70,6 +84,7 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     click.option("--steps", type=int, metavar="N", help="Steps of the fine-tuning."),
     click.option("--seeds", type=int, metavar="N", help="How often the fine-tuning is repeated."),
     click.option("--lang", metavar="L,…", help="Languages of the reports: en (default), ru."),
+    *HEADING,
     click.option(
         "--timeout", type=float, metavar="SECONDS", help="For one architecture, all its measurements together."
     ),
@@ -107,4 +122,13 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
 
 def main_options(function: Function) -> Function:
     """Decorates a command with the options of the main job, in the order in which --help lists them."""
-    return reduce(lambda made, option: option(made), reversed(OPTIONS), function)
+    return _decorated(function, OPTIONS)
+
+
+def heading_options(function: Function) -> Function:
+    """Decorates a command with the options for what stands on top of a report."""
+    return _decorated(function, HEADING)
+
+
+def _decorated(function: Function, options: tuple[Callable[[Function], Function], ...]) -> Function:
+    return reduce(lambda made, option: option(made), reversed(options), function)

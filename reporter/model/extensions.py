@@ -16,9 +16,14 @@ from reporter.model.readings import Number, Quantity, Reading, Status
 if TYPE_CHECKING:
     from torch import Tensor
 
+Edition = Literal["lecture", "choice"]
+"""What a report opens with: the lecture's claims and the ImageNet challenge, or what helps to choose a backbone."""
 
-Chapter = Literal["timeline", "overview", "accuracy", "size", "memory", "time", "modes", "finetune", "history", "more"]
-"""The chapters of the report that contain charts and tables, in their order."""
+Chapter = Literal[
+    "timeline", "overview", "choice", "years", "accuracy", "size", "memory", "time", "modes", "finetune", "history",
+    "more", "sources",
+]  # fmt: skip
+"""The chapters of the report that contain charts and tables; the edition decides their order."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,8 @@ class Chart:
 
     `comparison` is a `reporter.report.comparison.Comparison`, `language` a `reporter.report.language.Language`.
     `order` is its place in its `chapter`, smallest first. Of more than `most` architectures it is given a selection.
-    `eager`: it shows times of eager only, and its caption adds that if other modes were measured.
+    `eager`: it shows times of eager only, and its caption adds that if other modes were measured. `edition`: the only
+    edition of the report that shows it, see reporter/report/edition.py.
     """
 
     name: str
@@ -153,6 +159,7 @@ class Chart:
     order: int = 100
     most: int = 40
     eager: bool = False
+    edition: Edition | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from reporter.model.durations import in_seconds
-from reporter.model.extensions import Metric
+from reporter.model.extensions import Edition, Metric
 from reporter.model.image_sizes import image_size
 from reporter.model.names import nearest
 from reporter.model.readings import EFFORT, ReporterError
@@ -21,6 +21,8 @@ from reporter.stats.samples import FEWEST_ROUNDS
 Preset = Literal["quick", "standard", "thorough"]
 Weights = Literal["auto", "pretrained", "random"]
 FailOn = Literal["exact", "timing", "level", "any", "never"]
+LONGEST_LINE = 200
+"""Characters of a title, course, author or license."""
 UNRECORDED = {"ray_address", "keep_env"}
 """Settings that no record keeps: they are about the machines of a run, not about what is measured."""
 
@@ -107,6 +109,13 @@ class Settings(BaseModel):
     steps: int | None = Field(None, ge=1)
     seeds: int | None = Field(None, ge=1)
     lang: tuple[str, ...] = ("en",)
+    edition: Edition | None = None
+    """The edition of the report; None: the one that follows from the architectures."""
+    title: str | None = None
+    course: str | None = None
+    author: str | None = None
+    license: str | None = None
+    """The license of the report's figures and tables."""
     timeout: float | None = Field(None, gt=0, allow_inf_nan=False)
     budget: str | None = None
     fresh: bool = False
@@ -155,6 +164,15 @@ class Settings(BaseModel):
         """Image sizes, the smallest first, each once."""
         found = {image_size(each) for each in _listed(value)}
         return tuple(str(size) for size in sorted(found, key=lambda size: (size.height * size.width, size)))
+
+    @field_validator("title", "course", "author", "license")
+    @classmethod
+    def is_one_line(cls, value: str | None) -> str | None:
+        """One line of text, with single spaces."""
+        text = None if value is None else " ".join(value.split())
+        if text is not None and not 0 < len(text) <= LONGEST_LINE:
+            raise ValueError(f"it should be a text of 1 to {LONGEST_LINE} characters")
+        return text
 
     @field_validator("budget")
     @classmethod
@@ -253,6 +271,8 @@ def _check(options: dict[str, Any], where: str) -> Settings:
 
 def _wanted(key: str, error: Mapping[str, Any]) -> str:
     choices = get_args(Settings.model_fields[key].annotation)
+    if type(None) in choices:  # an optional choice
+        choices = get_args(choices[0])
     if error["type"] == "literal_error":
         return nearest(str(error["input"]), [str(choice) for choice in choices])
     message: str = error["msg"].removeprefix("Value error, ")

@@ -11,20 +11,35 @@ from reporter.compare.baseline_file import BaselineComparison
 from reporter.host import files
 from reporter.model import Chart, Claim, Evidence, Record, ReporterError
 from reporter.model.extensions import Chapter
+from reporter.model.settings import Settings
 from reporter.registry.catalog import collect
-from reporter.report import csv_tables, formats, latex, mode_ranking, run_history, sections, thinning, vega
+from reporter.report import (
+    csv_tables,
+    formats,
+    latex,
+    mode_ranking,
+    run_environment,
+    run_history,
+    sections,
+    thinning,
+    vega,
+)
 from reporter.report.choice import choice
 from reporter.report.claim_sections import try_claims
 from reporter.report.comparison import Comparison, compare
 from reporter.report.contents import Report
+from reporter.report.edition import edition, ordered, parts
+from reporter.report.folding import folded
+from reporter.report.heading import Presentation, citation, heading, presentation
 from reporter.report.language import SOURCE, Language, available, language
-from reporter.report.sections import Content, Figure, Placed
+from reporter.report.sections import Content, Figure, Folded, Placed
 from reporter.report.summary import summary
 from reporter.report.table import Table, Tabulation
 from reporter.store import record_files
 
 CHOICE_ORDER = 5
 """The place of the choice in its chapter."""
+PRESENTED = Presentation()
 
 
 @dataclass(frozen=True)
@@ -37,11 +52,11 @@ class Picture:
     file: str
 
 
-def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
+def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = None) -> list[Path]:
     """Writes summary.json, and for each language the reports, figures and tables; gives the files.
 
-    Where no language is named it is those that the newest record was asked for. Raises ReporterError where there are no
-    records, or no such language.
+    Languages, edition and heading that are not given are those of the newest record's settings. Raises ReporterError
+    where there are no records, or no such language.
     """
     for code in languages:
         language(code)
@@ -59,8 +74,11 @@ def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
     except ReporterError as error:
         complaints, changed = [*complaints, str(error)], None
     made: dict[str, str | bytes] = {"summary.json": files.lines(summary(comparison), "failed", "records")}
+    shown = presentation(given, comparison.newest.settings)
+    inside = parts(comparison, edition(comparison, shown.edition))
+    charts = [chart for chart in collect("reporter.charts", Chart).values() if chart.edition in (None, *inside)]
     for tongue in tongues:
-        pictures = draw(comparison, tongue, collect("reporter.charts", Chart).values())
+        pictures = draw(comparison, tongue, charts)
         tables = collect("reporter.tables", Tabulation).values()
         claims = collect("reporter.claims", Claim).values()
         built = build(
@@ -72,11 +90,19 @@ def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
             changed=changed,
             claims=claims,
             evidence=evidence,
+            shown=shown,
         )
-        made |= outputs(built, pictures)
+        made |= outputs(replace(built, translations=_translations(folder, tongue, tongues)), pictures)
     for name, content in made.items():
         files.write(folder / name, content)
     return [folder / name for name in made]
+
+
+def _translations(folder: Path, tongue: Language, written: Sequence[Language]) -> tuple[tuple[str, str, str], ...]:
+    """The reports of the folder in other languages: file, code and name of the language."""
+    others = (language(code) for code in available() if code != tongue.code)
+    files_of = ((f"report{each.suffix}.html", each) for each in others)
+    return tuple((name, each.code, each.name) for name, each in files_of if each in written or (folder / name).exists())
 
 
 def asked(comparison: Comparison) -> Sequence[str]:
@@ -103,33 +129,31 @@ def build(
     changed: BaselineComparison | None = None,
     claims: Iterable[Claim] = (),
     evidence: Mapping[str, Evidence] | None = None,
+    shown: Presentation = PRESENTED,
 ) -> Report:
     """Puts the report together from the charts, tables and claims it is handed."""
-    _ = tongue._
+    chosen = edition(comparison, shown.edition)
+    inside = parts(comparison, chosen)
     placed = [Placed(picture.chapter, picture.order, picture.figure) for picture in pictures]
-    made = [(tabulation, tabulation.make(comparison, tongue)) for tabulation in tables]
+    made = [(each, each.make(comparison, tongue)) for each in tables if each.edition in (None, *inside)]
     placed += [Placed(each.chapter, each.order, table) for each, table in made if table]
-    trials = try_claims(claims, evidence or {}, comparison, tongue)
-    if chosen := choice(comparison, tongue):
-        placed.append(Placed("overview", CHOICE_ORDER, chosen))
-    count = len(comparison.networks)
-    message = tongue.ngettext("{count} network, measured on {date}", "{count} networks, measured on {date}", count)
-    return Report(
-        title=_("Architectures of convolutional networks, compared"),
-        subtitle=message.format(count=count, date=tongue.date(comparison.newest.started)),
-        language=tongue,
-        sections=(
-            sections.found(comparison, tongue),
-            *([sections.changed(changed, tongue)] if changed else []),
-            *sections.chapters(placed, tongue),
-            sections.architectures(comparison, tongue),
-            *([sections.claimed(trials, tongue)] if trials.trials else []),
-            sections.measured(comparison, tongue),
-            sections.failed(comparison, complaints, tongue),
-            sections.environment(comparison, tongue),
-        ),
-        names=_names(comparison) | (changed.differences.names if changed else frozenset()),
+    trials = try_claims(claims if "lecture" in inside else (), evidence or {}, comparison, tongue)
+    if selection := choice(comparison, tongue):
+        placed.append(Placed("choice", CHOICE_ORDER, selection))
+    head = heading(comparison, shown, tongue)
+    every = (
+        sections.found(comparison, tongue),
+        *([sections.changed(changed, tongue)] if changed else []),
+        *sections.chapters(placed, tongue),
+        sections.architectures(comparison, tongue),
+        *(sections.claimed(trials, tongue) if trials.trials else []),
+        sections.measured(comparison, tongue),
+        sections.failed(comparison, complaints, tongue),
+        run_environment.environment(comparison, tongue),
+        citation(comparison, shown, head, tongue),
     )
+    names = _names(comparison) | (changed.differences.names if changed else frozenset())
+    return Report(head, chosen, tongue, folded(ordered(every, chosen), chosen), names)
 
 
 def _names(comparison: Comparison) -> frozenset[str]:
@@ -185,6 +209,8 @@ def abridged(report: Report) -> Report:
 
 
 def _abridged(block: Content, tongue: Language) -> Content:
+    if isinstance(block, Folded):
+        return replace(block, blocks=tuple(_abridged(each, tongue) for each in block.blocks))
     if not isinstance(block, Table) or len(block.rows) <= block.most:
         return block
     message = tongue._("The first {shown} of {count} rows; {file} has all.")

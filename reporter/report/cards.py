@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reporter import facts
 from reporter.model import Record
 from reporter.report import block_boxes, diagrams, layer_tables, layout, record_structure, units
 from reporter.report.comparison import Comparison
+from reporter.report.display_names import display_name
 from reporter.report.language import Language
 from reporter.report.markdown import Markdown
 from reporter.report.provenance import command, origin
@@ -57,6 +58,8 @@ class Card:
 
     anchor: str
     name: str
+    title: str
+    family: str
     lead: str
     paper: str
     link: str
@@ -68,6 +71,20 @@ class Card:
     command: Markdown
     origin: str
     kind = "card"
+
+
+@dataclass(frozen=True)
+class Family:
+    """The cards of a family beside its first one, whose words they do not repeat on a page."""
+
+    title: str
+    first: Card
+    cards: tuple[Card, ...]
+    kind = "family"
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return tuple(table for card in self.cards for table in card.tables)
 
 
 @dataclass(frozen=True)
@@ -87,6 +104,17 @@ def cards(comparison: Comparison, language: Language) -> tuple[Card, ...]:
     return tuple(card(record, anchors[record.architecture], language) for record in comparison.networks)
 
 
+def families(made: Sequence[Card], language: Language) -> Iterator[Card | Family]:
+    """The first card of each family, then its others."""
+    for family in dict.fromkeys(card.family for card in made):
+        first, *others = [card for card in made if card.family == family]
+        yield first
+        if others:
+            message = language._("{family}: also {names}")
+            title = message.format(family=family, names=language.listing([card.title for card in others]))
+            yield Family(title, first, tuple(others))
+
+
 def card(record: Record, anchor: str, language: Language) -> Card:
     _ = language._
     words = text(record)
@@ -96,6 +124,8 @@ def card(record: Record, anchor: str, language: Language) -> Card:
     return Card(
         anchor=anchor,
         name=record.architecture,
+        title=display_name(record.architecture),
+        family=record.family,
         lead=lead(record, language),
         paper=record.paper,
         link=link(record),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from reporter.model import Claim, Evidence
 from reporter.report.claim_verdicts import Answer, Case, ClaimVerdict, MissingError
 from reporter.report.comparison import Comparison
+from reporter.report.display_names import with_display_names
 from reporter.report.language import Language
 from reporter.report.table import Column, Table, plain
 
@@ -29,12 +30,26 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Verdicts:
+    """All claims of a report in a table: claim, verdict and corrected sentence."""
+
+    trials: tuple[Trial, ...]
+    table: Table
+    kind = "verdicts"
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return (self.table,)
+
+
+@dataclass(frozen=True)
 class Trials:
     """All claims of a report, and their evidence as one table, for the files."""
 
     opening: str
     trials: tuple[Trial, ...]
     table: Table
+    verdicts: Verdicts
     kind = "trials"
 
     @property
@@ -48,7 +63,8 @@ def try_claims(
     """The verdict on every claim, in the order of the lecture."""
     ordered = sorted(claims, key=lambda claim: (claim.order, claim.name))
     trials = tuple(_try(claim, Case(claim.name, evidence.get(claim.name), comparison, language)) for claim in ordered)
-    return Trials(_opening(trials, language), trials, _table(trials, language))
+    summary = Verdicts(trials, _summary(trials, language))
+    return Trials(_opening(trials, language), trials, _table(trials, language), summary)
 
 
 def _try(claim: Claim, case: Case) -> Trial:
@@ -57,15 +73,18 @@ def _try(claim: Claim, case: Case) -> Trial:
         answer = claim.verdict(case)
     except MissingError as lack:
         answer = Answer("open", (str(lack),))
-    rows = tuple(replace(row, lecture=_unbroken(row.lecture), here=_unbroken(row.here)) for row in answer.rows)
-    answer = Answer(answer.verdict, tuple(map(_unbroken, answer.sentences)), rows)
-    words, statement = verdicts(case.language), case.language._(claim.statement)
+    rows = tuple(
+        replace(row, what=with_display_names(row.what), lecture=_unbroken(row.lecture), here=_unbroken(row.here))
+        for row in answer.rows
+    )
+    answer = replace(answer, sentences=tuple(map(_unbroken, answer.sentences)), rows=rows)
+    words, statement = verdicts(case.language), with_display_names(case.language._(claim.statement))
     return Trial(claim.name, statement, answer, SYMBOLS[answer.verdict], words[answer.verdict], claim.formula)
 
 
 def _unbroken(sentence: str) -> str:
     """No line breaks inside `ρ = 0.1`, `5 × 5` and `33 %`."""
-    return re.sub(r" (?=[=×%])|(?<=[=×]) ", "\u00a0", sentence)
+    return re.sub(r" (?=[=×%])|(?<=[=×]) ", "\u00a0", with_display_names(sentence))
 
 
 def verdicts(language: Language) -> dict[ClaimVerdict, str]:
@@ -73,10 +92,10 @@ def verdicts(language: Language) -> dict[ClaimVerdict, str]:
     _ = language._
     return {
         "true": _("true"),
-        "noted": _("true, with a footnote"),
-        "doubtful": _("needs a footnote"),
-        "false": _("not so"),
-        "open": _("not put to the test"),
+        "noted": _("true with a caveat"),
+        "doubtful": _("half true"),
+        "false": _("false"),
+        "open": _("not tested"),
     }
 
 
@@ -88,10 +107,21 @@ def _opening(trials: Iterable[Trial], language: Language) -> str:
     counted = [f"{words[verdict]}: {found.count(verdict)}" for verdict in words if verdict in found]
     about = _(
         "What the lecture says is checked here against networks that are built, counted and trained for this report, "
-        "and against the papers. Every verdict follows from the evidence beneath it."
+        "and against the papers."
     )
     summary = "; ".join(counted)
     return f"{about} {summary[:1].upper()}{summary[1:]}."
+
+
+def _summary(trials: Iterable[Trial], language: Language) -> Table:
+    """A row for each claim: what to say instead, if the claim is not plainly true."""
+    _ = language._
+    columns = (Column("claim", _("Claim")), Column("verdict", _("Verdict")), Column("corrected", _("Corrected")))
+    rows = [
+        (plain(trial.statement), plain(f"{trial.symbol} {trial.verdict}"), plain(trial.answer.corrected))
+        for trial in trials
+    ]
+    return Table("verdicts", _("Lecture claims, tested"), columns, tuple(rows))
 
 
 def _table(trials: Iterable[Trial], language: Language) -> Table:

@@ -32,11 +32,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Answer:
-    """The verdict, the sentences that explain it, and its evidence."""
+    """The verdict, the sentences that explain it, its evidence, and the claim as it should read if it is not true."""
 
     verdict: ClaimVerdict
     sentences: tuple[str, ...]
     rows: tuple[Row, ...] = ()
+    corrected: str = ""
 
 
 @dataclass(frozen=True)

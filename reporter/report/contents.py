@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reporter.model.extensions import Edition
+from reporter.report.heading import Heading
 from reporter.report.language import Language
 from reporter.report.sections import Section
 from reporter.report.table import Table
@@ -12,12 +14,14 @@ from reporter.version import __version__
 
 @dataclass(frozen=True)
 class Report:
-    title: str
-    subtitle: str
+    heading: Heading
+    edition: Edition
     language: Language
     sections: tuple[Section, ...]
     names: frozenset[str] = frozenset()
     """Architectures and machines: foreign text that sentences contain, code spans in Markdown."""
+    translations: tuple[tuple[str, str, str], ...] = ()
+    """The same report in other languages: file, code and name of the language."""
     version: str = __version__
 
     @property

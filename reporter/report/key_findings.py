@@ -124,8 +124,8 @@ def not_time(comparison: Comparison, language: Language) -> str | None:
     few, many = pair
     longer = times.ratio(few[0].architecture, many[0].architecture).ratio
     message = language._(
-        "Multiply-adds are not time: {few} needs {fewer} times fewer of them than {many}, "
-        "yet takes {longer} times as long ({how})."
+        "MACs do not predict latency: {few} has {fewer} times fewer MACs than {many} but takes {longer} times as long "
+        "({how})."
     )
     ratios = {"fewer": units.ratio(language, many[1] / few[1]), "longer": units.ratio(language, longer)}
     return message.format(few=few[0].architecture, many=many[0].architecture, how=how(key, language), **ratios)
@@ -160,7 +160,8 @@ def correlated(comparison: Comparison, language: Language) -> str | None:
     if found is None:
         return None
     message = language._(
-        "Over {count} networks MACs and time ({how}) have the rank correlation {rho} (95 % interval {low} to {high})."
+        "Over {count} architectures, MACs and time ({how}) have the rank correlation {rho} (95 % interval {low} to "
+        "{high})."
     )
     numbers = {name: units.coefficient(language, value) for name, value in found._asdict().items()}
     numbers["rho"] = doubted(numbers["rho"], *(record.readings[key] for record in records))
@@ -221,14 +222,16 @@ def _most(readings: Mapping[str, Reading], language: Language) -> str:
     equal = sum(not differ(best, other) for other in readings.values())
     if equal == 1:
         message = language.ngettext(
-            "After {steps} step from random weights, {name} recognises {share} % of the held-out images, the most.",
-            "After {steps} steps from random weights, {name} recognises {share} % of the held-out images, the most.",
+            "After {steps} step from random weights, {name} classifies {share} % of the held-out images correctly, "
+            "the highest share.",
+            "After {steps} steps from random weights, {name} classifies {share} % of the held-out images correctly, "
+            "the highest share.",
             steps,
         )
         return message.format(steps=steps, name=name, share=share)
     message = language._(
-        "After {steps} steps from random weights, no network leads: {equal} of {count} reach shares of the held-out "
-        "images that this run does not distinguish from the highest, {share} %."
+        "After {steps} steps from random weights, {equal} of {count} architectures are not distinguished from the "
+        "highest accuracy on held-out images, {share} %."
     )
     return message.format(steps=steps, equal=equal, count=len(readings), share=share)
 
@@ -237,8 +240,8 @@ def _stuck(names: Sequence[str], language: Language) -> str:
     if not names:
         return ""
     message = language.ngettext(
-        "{names} has hardly begun to learn in that time.",
-        "{names} have hardly begun to learn in that time.",
+        "{names} has learned little more than chance.",
+        "{names} have learned little more than chance.",
         len(names),
     )
     return message.format(names=language.listing(list(names)))
@@ -250,8 +253,8 @@ def _formatted(record: Record, key: str, language: Language) -> str:
 
 
 OPENINGS = (
-    "What squeeze-and-excitation costs and brings, se_resnet50 over resnet50:",
-    "What ResNeXt buys at the same depth, resnext50_32x4d over resnet50:",
+    "Squeeze-and-excitation, se_resnet50 vs. resnet50:",
+    "ResNeXt, resnext50_32x4d vs. resnet50:",
 )
 FINDINGS: tuple[Callable[[Comparison, Language], str | None], ...] = (
     fastest,

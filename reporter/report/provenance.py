@@ -8,7 +8,8 @@ from reporter.model import Record
 from reporter.model.settings import Settings
 from reporter.report.language import Language
 
-ELSEWHERE = {"architectures", "lang", "fresh", "baseline", "fail_on", "budget"}
+PRESENTATION = {"edition", "title", "course", "author", "license"}
+ELSEWHERE = {"architectures", "lang", "fresh", "baseline", "fail_on", "budget"} | PRESENTATION
 """Settings that do not decide what is measured of one network."""
 
 

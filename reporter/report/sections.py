@@ -11,11 +11,12 @@ from reporter.model.fields import DEFAULT_MALLOC, KEEPING
 from reporter.model.modes import FIRST_CALL, PREPARE
 from reporter.model.records import EAGER
 from reporter.report import mode_words, noise_reasons, thinning
-from reporter.report.cards import Card, Index, cards
+from reporter.report.cards import Card, Family, Index, cards, families
 from reporter.report.changes import Words
 from reporter.report.choice import ChoiceSection
-from reporter.report.claim_sections import Trials
+from reporter.report.claim_sections import Trials, Verdicts
 from reporter.report.comparison import Comparison, Remark
+from reporter.report.display_names import with_display_names
 from reporter.report.key_findings import findings
 from reporter.report.language import Language
 from reporter.report.layer_tables import Sheets, stages
@@ -25,6 +26,8 @@ CARDS = 90
 """So many networks have cards at most: all of torchvision's and the lecture's, and a page that one can still open."""
 ONCE = (PREPARE.key, FIRST_CALL.key)
 """Measured once in each mode, so their noise is unknown."""
+KEY_FINDINGS = 8
+"""So many findings are key findings."""
 LINES = 200
 """Longer lists are cut off there."""
 
@@ -61,7 +64,23 @@ class Figure:
     kind = "figure"
 
 
-Content = Text | Items | Terms | Figure | Table | ChoiceSection | Trials | Card | Index | Sheets
+@dataclass(frozen=True)
+class Folded:
+    """Blocks that a page shows after a click on their title; other formats show them as they are."""
+
+    name: str
+    title: str
+    blocks: tuple[Content, ...]
+    kind = "folded"
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return tuple(table for block in self.blocks for table in getattr(block, "tables", ()))
+
+
+Content = (
+    Text | Items | Terms | Figure | Table | ChoiceSection | Verdicts | Trials | Card | Family | Index | Sheets | Folded
+)
 
 
 @dataclass(frozen=True)
@@ -72,12 +91,15 @@ class Section:
 
 
 def found(comparison: Comparison, language: Language) -> Section:
-    """Key findings, and how sure one can be of it."""
+    """The key findings, and the others folded; then the reasons for noisy times, if any is in them."""
     _ = language._
     sentences = findings(comparison, language) or [_("Too little was measured to compare anything.")]
+    sentences = [with_display_names(sentence) for sentence in sentences]
+    shown, others = sentences[:KEY_FINDINGS], sentences[KEY_FINDINGS:]
     if any("≈" in sentence for sentence in sentences):
-        sentences += noise_reasons.causes(comparison, language)
-    return Section("found", _("Key findings"), (Items(tuple(sentences)),))
+        others += noise_reasons.causes(comparison, language)
+    more = [Folded("findings", _("More findings"), (Items(tuple(others)),))] if others else []
+    return Section("found", _("Key findings"), (Items(tuple(shown)), *more))
 
 
 def changed(comparison: BaselineComparison, language: Language) -> Section:
@@ -110,6 +132,8 @@ def chapters(placed: Iterable[Placed], language: Language) -> list[Section]:
     titles: dict[Chapter, str] = {
         "timeline": _("The ImageNet timeline"),
         "overview": _("The comparison"),
+        "choice": _("Choosing an architecture"),
+        "years": _("Architectures by year"),
         "accuracy": _("Accuracy vs. cost"),
         "size": _("Size and compute"),
         "memory": _("Memory"),
@@ -118,6 +142,7 @@ def chapters(placed: Iterable[Placed], language: Language) -> list[Section]:
         "finetune": _("Fine-tuning"),
         "history": _("Run history"),
         "more": _("More"),
+        "sources": _("Sources"),
     }
     inside: dict[Chapter, list[Content]] = {name: [] for name in titles}
     for each in sorted(placed, key=lambda each: each.order):
@@ -135,13 +160,17 @@ def architectures(comparison: Comparison, language: Language) -> Section:
     )
     texts = (Text(text) for text in (how, thinning.note(shown, comparison, language)) if text)
     made = cards(shown, language)
-    blocks: tuple[Content, ...] = (*texts, Index(made), *made, stages(comparison, language))
+    blocks: tuple[Content, ...] = (*texts, Index(made), *families(made, language), stages(comparison, language))
     return Section("architectures", _("The architectures"), blocks)
 
 
-def claimed(trials: Trials, language: Language) -> Section:
-    """What the lecture says, each claim with its verdict and the evidence for it."""
-    return Section("claims", language._("Lecture claims, tested"), (trials,))
+def claimed(trials: Trials, language: Language) -> tuple[Section, Section]:
+    """The lecture's claims, each claim with its verdict; and the evidence for each."""
+    evidence = Folded("claim-evidence", language._("Evidence for each claim"), (trials,))
+    return (
+        Section("claims", language._("Lecture claims, tested"), (trials.verdicts,)),
+        Section("evidence", language._("Evidence"), (evidence,)),
+    )
 
 
 def measured(comparison: Comparison, language: Language) -> Section:
@@ -240,34 +269,3 @@ def _most(lines: list[str], language: Language) -> list[str]:
 def _who(remark: Remark, comparison: Comparison) -> str:
     several = len(comparison.machines) > 1
     return remark.record.architecture + (f" ({remark.record.machine})" if several else "")
-
-
-def environment(comparison: Comparison, language: Language) -> Section:
-    """Machines, versions and settings, as the newest record of each machine has them."""
-    _ = language._
-    blocks: list[Content] = []
-    for machine in comparison.machines:
-        record = max(comparison.of(machine), key=lambda each: each.started)
-        facts: dict[str, object] = {_("Machine"): machine, _("Measured"): language.date(record.started)}
-        facts |= {**record.machine_facts, **record.environment}
-        blocks.append(Terms(_pairs(facts, language)))
-    settings = _pairs(dict(comparison.newest.settings), language)
-    if settings:
-        blocks += [Text(_("Settings of the run:")), Terms(settings)]
-    return Section("environment", _("The environment"), tuple(blocks))
-
-
-def _pairs(facts: dict[str, object], language: Language) -> tuple[tuple[str, str], ...]:
-    entries = {language.translate(key.replace("_", " ")): _flat(value, language) for key, value in facts.items()}
-    return tuple((key, value) for key, value in entries.items() if value)
-
-
-def _flat(value: object, language: Language) -> str:
-    """A fact in one line; empty where there is none."""
-    if isinstance(value, bool):
-        return language._("yes") if value else language._("no")
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {_flat(part, language)}" for key, part in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_flat(part, language) for part in value)
-    return "" if value is None else str(value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from reporter.model import Group, Reading, Record
-from reporter.model.extensions import Chapter
+from reporter.model.extensions import Chapter, Edition
 from reporter.report import units
 from reporter.report.comparison import NUMBERS, Comparison
 from reporter.report.language import Language
@@ -90,13 +90,14 @@ class Table:
 class Tabulation:
     """One table of the report: `make` returns None if there is nothing to show.
 
-    It is placed in its `chapter` by `order`, as a chart.
+    It is placed in its `chapter` by `order`, and belongs to one `edition` or all, as a chart.
     """
 
     name: str
     make: Callable[[Comparison, Language], Table | None]
     chapter: Chapter = "more"
     order: int = 100
+    edition: Edition | None = None
 
 
 @dataclass

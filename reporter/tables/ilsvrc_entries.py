@@ -70,4 +70,4 @@ def _slips(language: Language) -> tuple[str, ...]:
     )
 
 
-ENTRIES = (Tabulation("timeline", make, chapter="timeline", order=5),)
+ENTRIES = (Tabulation("timeline", make, chapter="sources", order=0, edition="lecture"),)

@@ -6,17 +6,22 @@ from pathlib import Path
 
 import click
 
+from reporter.cli.options import heading_options
+
 
 @click.command("render")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--lang", metavar="L,…", help="Languages of the reports (default: those that the records name, or en).")
-def render_command(folder: Path, lang: str | None) -> None:
+@heading_options
+def render_command(folder: Path, lang: str | None, **heading: str | None) -> None:
     """Rebuild the reports from the records in DIR."""
     from reporter.host import printing
+    from reporter.model.settings import settings
     from reporter.report import build
     from reporter.report.language import checked_codes
 
-    for path in build.write(folder, checked_codes(lang.split(",")) if lang else ()):
+    given = settings(heading)
+    for path in build.write(folder, checked_codes(lang.split(",")) if lang else (), given):
         printing.message(f"wrote {path}")
 
 

@@ -1,0 +1,62 @@
+"""Published accuracy over the year of the paper: a bubble per architecture, sized by its parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reporter.charts._plane import WIDTH, Axis, plane, upward
+from reporter.model import Chart, Record
+from reporter.report import units
+from reporter.report.comparison import Comparison, accuracy
+from reporter.report.language import Language
+from reporter.report.tooltips import about, reading
+from reporter.report.vega import Spec
+
+ROOM = 0.9
+"""Years on both sides of the plot, for bubbles and labels."""
+
+
+def draw(comparison: Comparison, language: Language) -> Spec | None:
+    rows = [row for record in comparison.networks if (row := _row(record, language))]
+    if len(rows) < 2:
+        return None
+    years = sorted({row["x"] for row in rows})
+    x = Axis(years[0] - ROOM, years[-1] + ROOM, WIDTH, language._("year of the paper"), log=False)
+    y = upward([row["y"] for row in rows], language._("ImageNet top-1, single crop (%)"))
+    spec = plane(rows, x, y, list(dict.fromkeys(row["family"] for row in rows)))
+    across = spec["encoding"]["x"]
+    across["axis"] |= {"format": "d", "values": list(range(years[0], years[-1] + 1))}
+    return spec
+
+
+def _row(record: Record, language: Language) -> dict[str, Any] | None:
+    """The bubble of an architecture; None where year, accuracy or parameters are not known."""
+    found, parameters = accuracy(record), record.value("parameters")
+    if found is None or not found.top1 or record.year is None or not parameters:
+        return None
+    source = language._("the paper's own figure") if found.paper else language._("torchvision's weights")
+    top1 = f"{language._('ImageNet top-1')}: {units.share(language, found.top1)} % ({source})"
+    return {
+        "name": record.architecture,
+        "family": record.family,
+        "about": about(record, str(record.year), top1, reading(record, "parameters", language)),
+        "parameters": parameters,
+        "x": record.year,
+        "y": 100 * found.top1,
+        "hollow": found.paper,
+        "front": False,
+    }
+
+
+ENTRIES = (
+    Chart(
+        "accuracy_by_year",
+        "Published accuracy by year",
+        "Published single-crop ImageNet accuracy over the year of the paper; the area of a bubble is proportional to "
+        "the parameters. Hollow bubbles have no torchvision weights: the accuracy is the paper's own.",
+        draw,
+        chapter="years",
+        order=0,
+        edition="choice",
+    ),
+)

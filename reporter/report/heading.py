@@ -1,0 +1,120 @@
+"""The head of a report: title, course, author, machine and date; and how to cite it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+from reporter.model import Record
+from reporter.model.extensions import Edition
+from reporter.model.settings import LONGEST_LINE, Settings
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.sections import Section, Text
+from reporter.version import __version__
+
+LICENSE = "CC BY 4.0"
+"""The license of figures and tables where no other is given."""
+
+TEXTS = ("title", "course", "author", "license")
+MOST = 2
+"""So many kinds of unreliable times are named in the warning."""
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """What a user sets about the look of a report; an empty text or None where nothing was set."""
+
+    edition: Edition | None = None
+    title: str = ""
+    course: str = ""
+    author: str = ""
+    license: str = ""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The lines on top of a report."""
+
+    title: str
+    byline: str
+    measured: str
+    warning: str
+
+
+def presentation(given: Settings | None, stored: Mapping[str, object]) -> Presentation:
+    """What was set now, else what the settings of a stored record contain."""
+    return Presentation(
+        _edition(given.edition if given else None) or _edition(stored.get("edition")),
+        **{key: _text(getattr(given, key, None)) or _text(stored.get(key)) for key in TEXTS},
+    )
+
+
+def _edition(value: object) -> Edition | None:
+    return next((each for each in get_args(Edition) if each == value), None)
+
+
+def _text(value: object) -> str:
+    """A text as one line; nothing where a stored record contains something else."""
+    return " ".join(value.split())[:LONGEST_LINE] if isinstance(value, str) else ""
+
+
+def heading(comparison: Comparison, shown: Presentation, language: Language) -> Heading:
+    _ = language._
+    count, newest = len(comparison.networks), comparison.newest
+    message = language.ngettext("{count} network, measured on {date}", "{count} networks, measured on {date}", count)
+    measured = message.format(count=count, date=language.date(newest.started))
+    return Heading(
+        title=shown.title or _("Architectures of convolutional networks, compared"),
+        byline=" · ".join(filter(None, (shown.course, shown.author))),
+        measured=" · ".join((measured, *(machine(comparison.of(name)[0], language) for name in comparison.machines))),
+        warning=unreliable(comparison, language),
+    )
+
+
+def machine(record: Record, language: Language) -> str:
+    """A machine in one line: processor, threads, memory and GPUs."""
+    facts = record.machine_facts
+    parts = [str(facts.get("processor") or record.machine)]
+    if isinstance(threads := facts.get("threads"), int):
+        parts.append(language.ngettext("{count} CPU thread", "{count} CPU threads", threads).format(count=threads))
+    if isinstance(memory := facts.get("memory_gib"), int | float):
+        parts.append(f"{language.number(memory)} GiB")
+    gpus = facts.get("gpus")
+    parts += [str(gpu.get("name", "GPU")) for gpu in gpus if isinstance(gpu, dict)] if isinstance(gpus, list) else []
+    return ", ".join(parts)
+
+
+def unreliable(comparison: Comparison, language: Language) -> str:
+    """A warning with the number of times that are unreliable, the largest share first; empty if there is none."""
+    counts: dict[str, list[bool]] = {}
+    for record in comparison.of(comparison.machines[0]):
+        for key, reading in record.readings.items():
+            if reading.timed and reading.measured and reading.quantity.unit in ("s", "1/s"):
+                counts.setdefault(key, []).append(reading.verdict.status == "noisy")
+    doubted = {key: (sum(noisy), len(noisy)) for key, noisy in counts.items() if any(noisy)}
+    if not doubted:
+        return ""
+    whole = sum(noisy for noisy, _count in doubted.values()), sum(map(len, counts.values()))
+    message = language._("{noisy} of {count} times are unreliable and marked ≈, most of all {details}.")
+    entry = language._("{title} ({noisy} of {count})")
+    details = [
+        entry.format(title=language._(comparison.quantities[key].title), noisy=noisy, count=count)
+        for key, (noisy, count) in sorted(doubted.items(), key=lambda item: -item[1][0] / item[1][1])[:MOST]
+    ]
+    return message.format(noisy=whole[0], count=whole[1], details=language.listing(details))
+
+
+def citation(comparison: Comparison, shown: Presentation, head: Heading, language: Language) -> Section:
+    """How to cite the report, and the license of its figures and tables."""
+    _ = language._
+    date = language.date(comparison.newest.started)
+    cited = ". ".join(part.removesuffix(".") for part in (shown.author, head.title, shown.course, date) if part)
+    made = _("Measured with reporter {version}.").format(version=__version__)
+    terms = _("Figures and tables of this report may be used under the license {license}, with this reference.")
+    return Section(
+        "cite",
+        _("How to cite"),
+        (Text(f"{cited}. {made}"), Text(terms.format(license=shown.license or LICENSE))),
+    )
