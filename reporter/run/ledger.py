@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from reporter.host import files
 from reporter.host.job import Job, wanted
 from reporter.model import (
@@ -21,6 +23,7 @@ from reporter.model import (
     absent,
 )
 from reporter.model.modes import quantities
+from reporter.model.profiles import LayerKernel
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER, pair_name
 from reporter.model.scaling_curves import Curves
@@ -28,13 +31,15 @@ from reporter.registry.execution_modes import conditions_of
 from reporter.run import input_sizes, mode_plan
 from reporter.run.joined_rounds import joined, with_loss
 from reporter.run.request import Progress, Request, moment
-from reporter.store import record_files
+from reporter.store import kernel_files, record_files
 
 REUSED = ("ok", "unsupported", "skipped")
 NOT_ASKED = "not asked for by --device"
 CUT_OFF = "cut off: the budget was spent"
 LONGEST_REASON = 200
 """Characters of a reason in history.jsonl."""
+CALLS = TypeAdapter(dict[str, list[LayerKernel]])
+"""What a reading of operators brings for the ledger of kernels: the calls of each setting."""
 MOST_LOST = 2
 """A time that lost so many rounds in a run is not tried again in it."""
 
@@ -146,6 +151,7 @@ class Ledger:
 
         One that failed takes nothing from them: the reading notes that it was lost.
         """
+        reading = self._without_calls(reading, progress, mode)
         key, origin = reading.quantity.key, Origin(run=self.request.run, started=started)
         before = self._of(mode).readings.get(key) if job.round else None
         if before and before.measured and not reading.measured:
@@ -162,6 +168,17 @@ class Ledger:
         if not reading.rounds or ((mode, key) not in self._shown if self.request.budget else last):
             self._shown.add((mode, key))
             progress.reading(pair_name(self.record.architecture, mode), reading)
+
+    def _without_calls(self, reading: Reading, progress: Progress, mode: str) -> Reading:
+        """The reading without the calls of layers that it brought, which are saved in the ledger beside the record."""
+        if "calls" not in reading.detail:
+            return reading
+        calls = CALLS.validate_python(reading.detail["calls"])
+        path = record_files.record_path(self.request.folder, self.record.machine, self.record.architecture)
+        if complaint := kernel_files.save(path, self.record.architecture, self.record.machine, {mode: calls}):
+            progress.note(f"note: {complaint}; it is written again")
+        kept = {key: value for key, value in reading.detail.items() if key != "calls"}
+        return reading.model_copy(update={"detail": kept})
 
     def keep_curves(self, curves: Curves, best: Reading | None = None, mode: str = EAGER) -> None:
         """Saves the curves of all modes, and the best throughput of one."""
