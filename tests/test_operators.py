@@ -21,7 +21,7 @@ from reporter.worker.counting import count
 from reporter.worker.instruction_sets import NEEDED, instruction_sets
 from reporter.worker.kernel_calls import recorded
 from reporter.worker.kernel_names import Primitive, primitives
-from reporter.worker.operator_events import Event, Timed, events, operators, timed
+from reporter.worker.operator_events import OperatorEvent, Timed, events, operators, timed
 from reporter.worker.operator_times import aligned, profiled
 
 LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.ReLU)
@@ -137,7 +137,9 @@ def test_operators_sum_to_the_latency(network: nn.Module, rows: list[LayerKernel
 
 
 def test_an_operator_that_ran_more_often_than_in_the_ledger_gets_no_kernel_by_chance() -> None:
-    ran = [Timed(Event(f"aten::{name}", 0, 1), 1e-9) for name in ("mkldnn_convolution", "addmm", "addmm", "relu_")]
+    ran = [
+        Timed(OperatorEvent(f"aten::{name}", 0, 1), 1e-9) for name in ("mkldnn_convolution", "addmm", "addmm", "relu_")
+    ]
     row = LayerKernel(layer="", operator="aten::mkldnn_convolution", kernel="jit", shapes="", dtype="", layout="")
     other = row.model_copy(update={"kernel": "jit_1x1"})
     assert aligned(ran, [row, other]) == [NATIVE, GEMM, GEMM, NATIVE]

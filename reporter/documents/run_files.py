@@ -17,7 +17,7 @@ class SummaryReading(Document):
     """The metric in words."""
     value: Number | None
     """The value in `unit`; null unless the status is `ok` or `noisy`."""
-    unit: Literal["1", "s", "B", "1/s"]
+    unit: Literal["1", "s", "B", "1/s", "B/s", "1/B"]
     """The unit of `value`; `1` for a count or a fraction."""
     better: Better
     """Which direction is better; null if neither is."""

@@ -44,14 +44,13 @@ COVERAGE = {
 def measure(subject: Subject) -> Iterator[Reading]:
     """Records the kernels of one inference and profiles others, with one thread and with all."""
     from reporter.worker.instruction_sets import instruction_sets
-    from reporter.worker.operator_pass import SHARE, read, setting
+    from reporter.worker.operator_pass import read, setting
 
     network, images = subject.network, subject.inputs(1)
     calls = []
     for name, quantity in COVERAGE.items():
         with setting(subject, name == "cpu_1thread"):
-            seconds = subject.conditions.seconds * SHARE
-            reading, rows = read(quantity, name, lambda: network(next(images)), network, seconds)
+            reading, rows = read(quantity, name, lambda: network(next(images)), network, subject.conditions.seconds)
         yield reading
         calls.append(rows)
     yield exact(OPERATORS, len(calls[0]), instruction_sets=instruction_sets(row.kernel for row in calls[0]))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from reporter.host import files
 from reporter.host.job import Job, wanted
+from reporter.metrics.ceilings import OF_MACHINE
 from reporter.model import (
     SCHEMA,
     Architecture,
@@ -23,7 +22,6 @@ from reporter.model import (
     absent,
 )
 from reporter.model.modes import quantities
-from reporter.model.profiles import LayerKernel
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER, pair_name
 from reporter.model.scaling_curves import Curves
@@ -38,8 +36,6 @@ NOT_ASKED = "not asked for by --device"
 CUT_OFF = "cut off: the budget was spent"
 LONGEST_REASON = 200
 """Characters of a reason in history.jsonl."""
-CALLS = TypeAdapter(dict[str, list[LayerKernel]])
-"""What a reading of operators brings for the ledger of kernels: the calls of each setting."""
 MOST_LOST = 2
 """A time that lost so many rounds in a run is not tried again in it."""
 
@@ -66,6 +62,12 @@ class Ledger:
     def record(self) -> Record:
         """The record of eager."""
         return self.records[EAGER]
+
+    @property
+    def ceilings(self) -> tuple[Reading, ...]:
+        """The ceilings of the machine that this run has measured, if these are all of them."""
+        found = tuple(r for (machine, _), r in self.request.ceilings.items() if machine == self.record.machine)
+        return found if {reading.quantity.key for reading in found} == OF_MACHINE else ()
 
     def needs(self, metric: Metric, number: int, mode: str = EAGER) -> bool:
         """Whether a round of a metric is still to be measured; nothing is, of a device that was not chosen."""
@@ -153,6 +155,8 @@ class Ledger:
         """
         reading = self._without_calls(reading, progress, mode)
         key, origin = reading.quantity.key, Origin(run=self.request.run, started=started)
+        if key in OF_MACHINE:
+            self.request.ceilings.setdefault((self.record.machine, key), reading)
         before = self._of(mode).readings.get(key) if job.round else None
         if before and before.measured and not reading.measured:
             reason = reading.reason or ""
@@ -173,9 +177,7 @@ class Ledger:
         """The reading without the calls of layers that it brought, which are saved in the ledger beside the record."""
         if "calls" not in reading.detail:
             return reading
-        calls = CALLS.validate_python(reading.detail["calls"])
-        path = record_files.record_path(self.request.folder, self.record.machine, self.record.architecture)
-        if complaint := kernel_files.save(path, self.record.architecture, self.record.machine, {mode: calls}):
+        if complaint := kernel_files.save(self.request.folder, self.record, mode, reading.detail["calls"]):
             progress.note(f"note: {complaint}; it is written again")
         kept = {key: value for key, value in reading.detail.items() if key != "calls"}
         return reading.model_copy(update={"detail": kept})

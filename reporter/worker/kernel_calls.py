@@ -17,7 +17,7 @@ from reporter.model.profiles import GEMM, NATIVE, LayerKernel
 from reporter.worker.kernel_names import Capture, Primitive, primitives, verbose
 from reporter.worker.mac_formulas import rule
 from reporter.worker.meta_shapes import tensors
-from reporter.worker.operator_events import PRODUCTS, Event, Timed, events, is_implicit, operators, timed
+from reporter.worker.operator_events import PRODUCTS, OperatorEvent, Timed, events, is_implicit, operators, timed
 
 MARK = "reporter call "
 MULTIPLYING = ("convolution", "matmul", "inner_product", "deconvolution")
@@ -78,7 +78,7 @@ def recorded(network: nn.Module | None, call: Callable[[], object]) -> list[Laye
     return found
 
 
-def _by_mark(found: Iterable[Event]) -> Iterator[tuple[int, list[Timed]]]:
+def _by_mark(found: Iterable[OperatorEvent]) -> Iterator[tuple[int, list[Timed]]]:
     """The backend operators below each mark that compute something."""
     for event in found:
         if event.name.startswith(MARK):
@@ -111,7 +111,7 @@ def multiplies(name: str) -> bool:
     return name in PRODUCTS or "conv" in name.partition("::")[2] or "linear" in name
 
 
-def _product_macs(event: Event) -> int:
+def _product_macs(event: OperatorEvent) -> int:
     """The MACs of a product of matrices, from the shapes of its factors."""
     factors = [shape for shape in event.shapes if isinstance(shape, list) and len(shape) >= 2]
     return prod(factors[-2]) * factors[-1][-1] if len(factors) >= 2 else 0

@@ -36,14 +36,14 @@ PRODUCTS = frozenset(
 
 
 @dataclass
-class Event:
+class OperatorEvent:
     """An operator or a range of torch.profiler: its times in ns, what it called, and the shapes of its arguments."""
 
     name: str
     start: int
     end: int
     shapes: list[Any] = field(default_factory=list)
-    children: list[Event] = field(default_factory=list)
+    children: list[OperatorEvent] = field(default_factory=list)
 
     @property
     def nested(self) -> int:
@@ -59,23 +59,23 @@ class Event:
 class Timed:
     """A backend operator with its ns, those of the operators around it included."""
 
-    event: Event
+    event: OperatorEvent
     seconds: float
     computes: bool = True
 
 
-def events(results: Any) -> list[Event]:
+def events(results: Any) -> list[OperatorEvent]:
     """The outermost events of every thread in their order, from the results of torch's profiler."""
     threads: dict[int, list[Any]] = defaultdict(list)
     for each in results.events():
         if each.device_type() == DeviceType.CPU:
             threads[each.start_thread_id()].append(each)
-    found: list[Event] = []
+    found: list[OperatorEvent] = []
     for listed in threads.values():
-        running: list[Event] = []
+        running: list[OperatorEvent] = []
         for each in sorted(listed, key=lambda each: (each.start_ns(), -each.duration_ns())):
             start = each.start_ns()
-            event = Event(each.name(), start, start + each.duration_ns(), each.shapes())
+            event = OperatorEvent(each.name(), start, start + each.duration_ns(), each.shapes())
             while running and running[-1].end <= start:
                 running.pop()
             (running[-1].children if running else found).append(event)
@@ -83,7 +83,7 @@ def events(results: Any) -> list[Event]:
     return sorted(found, key=lambda event: event.start)
 
 
-def operators(found: Iterable[Event]) -> Iterator[Event]:
+def operators(found: Iterable[OperatorEvent]) -> Iterator[OperatorEvent]:
     """The outermost operators: ranges that are no operators are opened."""
     for event in found:
         if "::" in event.name:
@@ -92,7 +92,7 @@ def operators(found: Iterable[Event]) -> Iterator[Event]:
             yield from operators(event.children)
 
 
-def timed(root: Event, overhead: float = 0.0) -> list[Timed]:
+def timed(root: OperatorEvent, overhead: float = 0.0) -> list[Timed]:
     """The backend operators of an outermost one; their seconds sum up to its own.
 
     One that computes nothing, such as a view, stands for itself.
@@ -100,7 +100,7 @@ def timed(root: Event, overhead: float = 0.0) -> list[Timed]:
     return _parts(root, overhead) or [Timed(root, root.without(overhead) / 1e9, computes=False)]
 
 
-def _parts(event: Event, overhead: float) -> list[Timed]:
+def _parts(event: OperatorEvent, overhead: float) -> list[Timed]:
     if is_helper(event.name):
         return []
     whole = event.without(overhead) / 1e9
@@ -114,7 +114,7 @@ def _parts(event: Event, overhead: float) -> list[Timed]:
     return [Timed(event, whole)]
 
 
-def _contains_product(event: Event) -> bool:
+def _contains_product(event: OperatorEvent) -> bool:
     return any(child.name in PRODUCTS or _contains_product(child) for child in event.children)
 
 

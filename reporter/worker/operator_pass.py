@@ -1,8 +1,8 @@
-"""The operators and kernels of a call in one setting, as a reading."""
+"""The operators, kernels and stages of a call in one setting, as readings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import torch
@@ -13,11 +13,13 @@ from reporter.model import Quantity, Reading
 from reporter.model.profiles import LayerKernel, digest
 from reporter.worker.kernel_calls import recorded
 from reporter.worker.operator_times import profiled
+from reporter.worker.stage_costs import CostUnit
+from reporter.worker.stage_times import timed_stages
 from reporter.worker.subject import Subject
 from reporter.worker.torch_state import threads
 
 SHARE = 0.5
-"""The share of the sampling time of other times that each setting gets."""
+"""The share of the sampling time of other times that the operators get in each setting, and the stages."""
 
 
 @contextmanager
@@ -38,7 +40,7 @@ def read(
     with torch.inference_mode():
         call()
         rows = recorded(network, call)
-        found = profiled(call, rows, seconds)
+        found = profiled(call, rows, seconds * SHARE)
     detail = {
         "operators": [row.model_dump(mode="json") for row in found.operators],
         "kernels": digest(rows),
@@ -46,3 +48,17 @@ def read(
         "calls": {name: [row.model_dump(mode="json") for row in rows]},
     }
     return Reading(quantity=quantity, samples=(found.coverage,), detail=detail), rows
+
+
+def read_stages(
+    quantity: Quantity,
+    call: Callable[[], object],
+    network: nn.Module,
+    groups: Sequence[Sequence[CostUnit]],
+    seconds: float,
+) -> Reading:
+    """The coverage of the stages of a call of `network`, with all of them in its detail."""
+    with torch.inference_mode():
+        found = timed_stages(call, network, groups, seconds * SHARE)
+    detail = {"stages": [row.model_dump(mode="json") for row in found.stages], "latency": found.latency}
+    return Reading(quantity=quantity, samples=(found.coverage,), detail=detail)

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from statistics import median
-from time import perf_counter
 
 import torch
 from torch.autograd.profiler import profile, record_function
 from torch.nn.functional import adaptive_avg_pool2d
 
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel, OperatorTime
-from reporter.worker.operator_events import PRODUCTS, Event, Timed, events, operators, timed
+from reporter.worker.alternation import alternated
+from reporter.worker.operator_events import PRODUCTS, OperatorEvent, Timed, events, operators, timed
+from reporter.worker.timing import Call, cpu_timer
 
-Call = Callable[[], object]
 Key = tuple[str, str]
 """An operator and its kernel."""
-FEWEST_PASSES = 3
-"""Each pass has unprofiled and profiled calls."""
-BLOCK = 0.03
-"""Seconds of calls in a row of each kind."""
-MOST_CALLS = 20
-LONG_CALL = 0.1
-"""Seconds of a call that need not be called once before it is timed: it finds nothing of the last one in the caches."""
 CALIBRATION_CALLS = 100
 CALL = "reporter inference"
 
@@ -42,16 +35,10 @@ class OperatorProfile:
 def profiled(call: Call, kernels: Sequence[LayerKernel], seconds: float) -> OperatorProfile:
     """The operators of a call with their kernels; takes about `seconds` once the call is warm."""
     overhead = profiler_overhead()
-    call()
-    first = _wall(call, 1)[0]
-    count, warming = max(1, min(MOST_CALLS, round(BLOCK / first))), int(first < LONG_CALL)
     latencies: list[float] = []
     calls: list[dict[Key, list[float]]] = []
     ratios: list[float] = []
-    end = perf_counter() + seconds
-    while len(ratios) < FEWEST_PASSES or perf_counter() < end:
-        unprofiled = _wall(call, warming + count)[warming:]
-        traced = _traced(call, warming + count)[warming:]
+    for unprofiled, traced in alternated(call, partial(_traced, call), seconds):
         found = [[part for root in roots for part in timed(root, overhead)] for roots in traced]
         ratios.append(median(sum(part.seconds for part in parts) for parts in found) / median(unprofiled))
         latencies += unprofiled
@@ -59,16 +46,7 @@ def profiled(call: Call, kernels: Sequence[LayerKernel], seconds: float) -> Oper
     return OperatorProfile(_rows(calls, median(latencies)), median(latencies), median(ratios))
 
 
-def _wall(call: Call, count: int) -> list[float]:
-    seconds = []
-    for _ in range(count):
-        start = perf_counter()
-        call()
-        seconds.append(perf_counter() - start)
-    return seconds
-
-
-def _traced(call: Call, count: int) -> list[list[Event]]:
+def _traced(call: Call, count: int) -> list[list[OperatorEvent]]:
     """The outermost operators of each of some calls in a row."""
     with profile() as found:
         for _ in range(count):
@@ -136,8 +114,8 @@ def profiler_overhead() -> float:
     pixel = torch.zeros(1, 1, 1, 1)
     excess, nested = [], 0
     for call in (partial(adaptive_avg_pool2d, pixel, 1), pixel.neg):
-        _wall(call, CALIBRATION_CALLS)
-        unprofiled = median(_wall(call, CALIBRATION_CALLS))
+        cpu_timer(call, CALIBRATION_CALLS)
+        unprofiled = median(cpu_timer(call, CALIBRATION_CALLS))
         roots = [each for (each,) in _traced(call, CALIBRATION_CALLS)]
         excess.append(median(root.end - root.start for root in roots) - unprofiled * 1e9)
         nested = nested or roots[0].nested
