@@ -56,4 +56,6 @@ def measure(subject: Subject) -> Iterator[Reading]:
     yield exact(OPERATORS, len(calls[0]), instruction_sets=instruction_sets(row.kernel for row in calls[0]))
 
 
-ENTRIES = (Metric("operators", (OPERATORS, *COVERAGE.values()), measure, process="profiling", device="cpu"),)
+ENTRIES = (
+    Metric("operators", (OPERATORS, *COVERAGE.values()), measure, process="profiling", device="cpu", profile=True),
+)

@@ -53,4 +53,4 @@ def measure(subject: Subject) -> Iterator[Reading]:
             yield read_stages(quantity, lambda: network(next(images)), network, groups, subject.conditions.seconds)
 
 
-ENTRIES = (Metric("stages", (STAGES, *COVERAGE.values()), measure, process="profiling", device="cpu"),)
+ENTRIES = (Metric("stages", (STAGES, *COVERAGE.values()), measure, process="profiling", device="cpu", profile=True),)

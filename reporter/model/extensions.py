@@ -55,7 +55,8 @@ class Metric:
     because it counts. `depends` names the conditions besides the machine that its readings depend on; `finetuning` is
     the mode of --finetune that asks for it, where it needs one. `always`: taken in every run, whatever --metrics names,
     because it is looked up and costs no measuring time. `inference` is there if it is the time of an inference, which
-    can be measured in every execution mode; `curve` if it is the best of a curve over the batch size.
+    can be measured in every execution mode; `curve` if it is the best of a curve over the batch size. `profile`: it is
+    measured in every execution mode too, with the same quantities.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Metric:
     always: bool = False
     inference: Inference | None = None
     curve: bool = False
+    profile: bool = False
 
     @property
     def takes_input(self) -> bool:
