@@ -97,7 +97,8 @@ class Engine:
 
     The callable takes such images and returns what the model returns, as tensors on the CPU or the device of `example`,
     which later calls do not overwrite. It uses as many threads as torch does at the time of `prepare`, and none of them
-    spins between calls.
+    spins between calls. It may have a method `operators(images, count)`, which runs it so often and returns for each
+    call a list of (node, operator, kernel, seconds).
 
     `memory_formats` has `channels_last` where the engine takes it; `modules` are the packages it imports, `extra` the
     extra of this distribution that installs them. `unavailable()` returns the reason why it cannot be used here besides

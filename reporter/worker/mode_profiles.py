@@ -53,7 +53,11 @@ class ModeProfiles:
     def _operators(
         self, count: Quantity, coverage: Quantity, setting: str, variant: Variant, call: Call
     ) -> list[Reading]:
-        reading, rows = operator_pass.read(coverage, setting, call, variant.module, 0.0)
+        if operators := getattr(variant.run, "operators", None):
+            images = variant.form(self.subject.input(1))
+            reading, rows = operator_pass.read_engine(coverage, setting, call, partial(operators, images))
+        else:
+            reading, rows = operator_pass.read(coverage, setting, call, variant.module, 0.0)
         return [reading, exact(count, len(rows), instruction_sets=instruction_sets(row.kernel for row in rows))]
 
     def _stages(self, count: Quantity, coverage: Quantity, setting: str, variant: Variant, call: Call) -> list[Reading]:

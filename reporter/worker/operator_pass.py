@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from reporter.host import machine
-from reporter.model import Quantity, Reading
+from reporter.model import Quantity, Reading, UnsupportedError
 from reporter.model.profiles import LayerKernel, digest
-from reporter.worker.kernel_calls import recorded
-from reporter.worker.operator_times import profiled
+from reporter.worker.kernel_calls import recorded, recorded_whole
+from reporter.worker.operator_times import Listed, OperatorProfile, from_engine, profiled
 from reporter.worker.stage_costs import CostUnit
 from reporter.worker.stage_times import timed_stages
 from reporter.worker.subject import Subject
@@ -36,18 +36,35 @@ def setting(subject: Subject, one_thread: bool) -> Iterator[None]:
 def read(
     quantity: Quantity, name: str, call: Callable[[], object], network: nn.Module | None, seconds: float
 ) -> tuple[Reading, list[LayerKernel]]:
-    """The coverage of the operators of a call with all of them in its detail, and the rows of the ledger."""
+    """The coverage of the operators of a call with all of them in its detail, and the rows of the ledger.
+
+    Without a `network` whose modules run, the layers are not named.
+    """
     with torch.inference_mode():
         call()
-        rows = recorded(network, call)
+        rows = recorded_whole(call) if network is None else recorded(network, call)
+        if not rows:
+            raise UnsupportedError("torch.profiler lists no operators of the call")
         found = profiled(call, rows, seconds * SHARE)
+    return _reading(quantity, name, found, rows), rows
+
+
+def read_engine(
+    quantity: Quantity, name: str, call: Callable[[], object], operators: Listed
+) -> tuple[Reading, list[LayerKernel]]:
+    """The same of an engine that lists its operators itself."""
+    found, rows = from_engine(call, operators)
+    return _reading(quantity, name, found, rows), rows
+
+
+def _reading(quantity: Quantity, name: str, found: OperatorProfile, rows: Sequence[LayerKernel]) -> Reading:
     detail = {
         "operators": [row.model_dump(mode="json") for row in found.operators],
         "kernels": digest(rows),
         "latency": found.latency,
         "calls": {name: [row.model_dump(mode="json") for row in rows]},
     }
-    return Reading(quantity=quantity, samples=(found.coverage,), detail=detail), rows
+    return Reading(quantity=quantity, samples=(found.coverage,), detail=detail)
 
 
 def read_stages(

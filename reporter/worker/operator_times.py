@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from statistics import median
@@ -17,9 +17,11 @@ from reporter.worker.alternation import alternated
 from reporter.worker.operator_events import PRODUCTS, OperatorEvent, Timed, events, operators, timed
 from reporter.worker.timing import Call, cpu_timer
 
+Listed = Callable[[int], Sequence[Sequence[tuple[str, str, str, float]]]]
+"""The operators of some calls as an engine lists them: node, operator, kernel and seconds."""
 Key = tuple[str, str]
 """An operator and its kernel."""
-CALIBRATION_CALLS = 100
+CALIBRATION_CALLS, ENGINE_CALLS = 100, 5
 CALL = "reporter inference"
 
 
@@ -44,6 +46,25 @@ def profiled(call: Call, kernels: Sequence[LayerKernel], seconds: float) -> Oper
         latencies += unprofiled
         calls += [_by_kernel(parts, kernels) for parts in found]
     return OperatorProfile(_rows(calls, median(latencies)), median(latencies), median(ratios))
+
+
+def from_engine(call: Call, operators: Listed) -> tuple[OperatorProfile, list[LayerKernel]]:
+    """The operators that an engine lists of some calls, between calls that it does not profile."""
+    before = cpu_timer(call, 1 + ENGINE_CALLS)[1:]
+    listed = operators(1 + ENGINE_CALLS)[1:]
+    latency = median(before + cpu_timer(call, 1 + ENGINE_CALLS)[1:])
+    calls: list[dict[Key, list[float]]] = []
+    for each in listed:
+        found: dict[Key, list[float]] = defaultdict(list)
+        for _, operator, kernel, seconds in each:
+            found[operator, kernel].append(seconds)
+        calls.append(found)
+    whole = median(sum(row[3] for row in each) for each in listed)
+    rows = [
+        LayerKernel(layer=node, operator=operator, kernel=kernel, shapes="", dtype="", layout="")
+        for node, operator, kernel, _ in listed[0]
+    ]
+    return OperatorProfile(_rows(calls, latency), latency, whole / latency), rows
 
 
 def _traced(call: Call, count: int) -> list[list[OperatorEvent]]:
