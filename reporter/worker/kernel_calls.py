@@ -101,7 +101,9 @@ def recorded_whole(call: Callable[[], object]) -> list[LayerKernel]:
     found = events(profiled.kineto_results)
     parts = [part.event for root in operators(found) for part in timed(root) if part.computes]
     ran = [each.implementation for each in primitives(text) if each.kind in MULTIPLYING]
-    several = [event for event in parts if multiplies(event.name) and (len(ran) or event.name not in PRODUCTS)]
+    every = [event for event in parts if multiplies(event.name)]
+    several = [event for event in every if event.name not in PRODUCTS]
+    several = several if len(several) == len(ran) else every
     names = iter(ran) if len(ran) == len(several) else iter(())
     rows = []
     for event in parts:

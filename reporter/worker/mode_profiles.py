@@ -26,6 +26,7 @@ class ModeProfiles:
     def __init__(self, subject: Subject, metrics: Sequence[Metric]) -> None:
         self.subject = subject
         self.metrics = {metric.name: metric for metric in metrics}
+        self._seconds = subject.conditions.seconds * operator_pass.MODE_SHARE
 
     @property
     def settings(self) -> list[str]:
@@ -57,13 +58,13 @@ class ModeProfiles:
             images = variant.form(self.subject.input(1))
             reading, rows = operator_pass.read_engine(coverage, setting, call, partial(operators, images))
         else:
-            reading, rows = operator_pass.read(coverage, setting, call, variant.module, 0.0)
+            reading, rows = operator_pass.read(coverage, setting, call, variant.module, self._seconds)
         return [reading, exact(count, len(rows), instruction_sets=instruction_sets(row.kernel for row in rows))]
 
     def _stages(self, count: Quantity, coverage: Quantity, setting: str, variant: Variant, call: Call) -> list[Reading]:
         if variant.module is None:
             return list(absent((count, coverage), "unsupported", NO_MODULES))
-        reading = operator_pass.read_stages(coverage, call, variant.module, self._groups, 0.0)
+        reading = operator_pass.read_stages(coverage, call, variant.module, self._groups, self._seconds)
         return [reading, exact(count, len(self._groups))]
 
     @cached_property

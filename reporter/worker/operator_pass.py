@@ -18,8 +18,11 @@ from reporter.worker.stage_times import timed_stages
 from reporter.worker.subject import Subject
 from reporter.worker.torch_state import threads
 
-SHARE = 0.5
-"""The share of the sampling time of other times that the operators get in each setting, and the stages."""
+SHARE, MODE_SHARE = 1.5, 0.5
+"""The shares of the sampling time of other times that operators and stages get in each setting, at most: eager, modes.
+
+Without other programs, a few calls are enough.
+"""
 
 
 @contextmanager
@@ -45,7 +48,7 @@ def read(
         rows = recorded_whole(call) if network is None else recorded(network, call)
         if not rows:
             raise UnsupportedError("torch.profiler lists no operators of the call")
-        found = profiled(call, rows, seconds * SHARE)
+        found = profiled(call, rows, seconds)
     return _reading(quantity, name, found, rows), rows
 
 
@@ -76,6 +79,6 @@ def read_stages(
 ) -> Reading:
     """The coverage of the stages of a call of `network`, with all of them in its detail."""
     with torch.inference_mode():
-        found = timed_stages(call, network, groups, seconds * SHARE)
+        found = timed_stages(call, network, groups, seconds)
     detail = {"stages": [row.model_dump(mode="json") for row in found.stages], "latency": found.latency}
     return Reading(quantity=quantity, samples=(found.coverage,), detail=detail)
