@@ -50,9 +50,7 @@ def measure(subject: Subject) -> Iterator[Reading]:
     calls, seconds = [], subject.conditions.seconds * SHARE
     for name, quantity in COVERAGE.items():
         with setting(subject, name == "cpu_1thread"):
-            reading, rows = read(
-                quantity, name, lambda: network(next(images)), network, subject.conditions.seconds * SHARE
-            )
+            reading, rows = read(quantity, name, lambda: network(next(images)), network, seconds)
         yield reading
         calls.append(rows)
     yield exact(OPERATORS, len(calls[0]), instruction_sets=instruction_sets(row.kernel for row in calls[0]))

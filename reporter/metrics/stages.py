@@ -50,9 +50,7 @@ def measure(subject: Subject) -> Iterator[Reading]:
     network, images, seconds = subject.network, subject.inputs(1), subject.conditions.seconds * SHARE
     for name, quantity in COVERAGE.items():
         with setting(subject, name == "cpu_1thread"):
-            yield read_stages(
-                quantity, lambda: network(next(images)), network, groups, subject.conditions.seconds * SHARE
-            )
+            yield read_stages(quantity, lambda: network(next(images)), network, groups, seconds)
 
 
 ENTRIES = (Metric("stages", (STAGES, *COVERAGE.values()), measure, process="profiling", device="cpu", profile=True),)
