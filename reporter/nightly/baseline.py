@@ -37,7 +37,7 @@ def read(folder: Folder, other: Path | None = None) -> Baseline:
     place = other or (folder.base if nightly else folder.out)
     records, complaints = record_files.load_all_modes(place)
     readable = {record_files.record_path(place, record.machine, record.architecture).name for record in records}
-    names = {path.name for path in place.glob("records/*/*.json")} - readable
+    names = {path.name for path in record_files.paths(place / "records")} - readable
     unreadable = sorted(unquote(name.removesuffix(".json")) for name in names)
     return Baseline(tuple(records), tuple(unreadable), tuple(complaints))
 

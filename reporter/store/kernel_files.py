@@ -1,0 +1,59 @@
+"""Files of kernel ledgers: one beside each record, read only when it is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from reporter.host.files import dumps, write
+from reporter.model import Record, ReporterError
+from reporter.model.fields import legible
+from reporter.model.profiles import LEDGER_SCHEMA, KernelLedger, LayerKernel
+from reporter.store.record_files import KERNELS, record_path
+
+SUFFIX = f"{KERNELS}.json"
+CALLS = TypeAdapter(dict[str, list[LayerKernel]])
+"""What a reading of operators brings for the ledger: the calls of each setting."""
+LARGEST_FILE = 2**26
+"""Bytes of a ledger; that of a network with a thousand layers in ten modes takes less than a tenth of this."""
+
+
+def kernels_path(record: Path) -> Path:
+    """Where the ledger of a record is, which is at `record`."""
+    return record.with_name(record.name.removesuffix(".json") + SUFFIX)
+
+
+def save(folder: Path, record: Record, mode: str, calls: object) -> str:
+    """Adds the calls of a mode, by setting, to the ledger beside a record, whole or not at all.
+
+    A ledger that cannot be read is replaced; returns what is wrong with it, else an empty string.
+    """
+    place, complaint = record_path(folder, record.machine, record.architecture), ""
+    ledger = KernelLedger(schema=LEDGER_SCHEMA, architecture=record.architecture, machine=record.machine)
+    try:
+        ledger = load(place) or ledger
+    except ReporterError as error:
+        complaint = str(error)
+    for setting, rows in CALLS.validate_python(calls).items():
+        ledger = ledger.with_calls(mode, setting, rows)
+    write(kernels_path(place), dumps(ledger.model_dump(mode="json", by_alias=True)))
+    return complaint
+
+
+def load(record: Path) -> KernelLedger | None:
+    """The ledger beside a record, None if there is none; ReporterError with the file's name where it is torn."""
+    path = kernels_path(record)
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ReporterError(f"{path}: not a ledger of kernels: larger than {LARGEST_FILE >> 20} MiB")
+        return KernelLedger.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        reason = legible(": ".join(filter(None, (where, first["msg"]))))
+        raise ReporterError(f"{path}: not a ledger of kernels: {' '.join(reason.split())[:200]}") from None
+    except OSError as error:
+        raise ReporterError(f"{path}: cannot be read: {error.strerror}") from None
