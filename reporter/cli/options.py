@@ -80,6 +80,11 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     ),
     click.option("--baseline", metavar="DIR", help="Compare with an earlier run at the end."),
     click.option(
+        "--against",
+        metavar="VERSIONS|ENV",
+        help="Compare times with a pinned environment, in turns: 'torch==X torchvision==Y', a lock file, or a folder.",
+    ),
+    click.option(
         "--fail-on", metavar="KIND", help="exact, timing, level, any, never (default): what makes the exit code 1."
     ),
     click.option(

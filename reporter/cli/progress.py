@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 class Lines:
     """For pipes and logs: one line per finished measurement, after the share of jobs done and the time left."""
 
+    sides = ("A", "B")
+    """The names of both sides of a paired measurement."""
+
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.jobs: Sequence[Job] = ()
@@ -40,12 +43,12 @@ class Lines:
         self.note(f"[{self.done}/{len(self.jobs)}] {architecture} {reading.quantity.key} {in_words(reading)}")
 
     def pair(self, job: Job, readings: Sequence[Reading]) -> None:
-        """A measurement of `reporter ab` is done: the readings of A and B so far."""
+        """A paired measurement is done: the readings of both sides so far."""
         a, b = (_short(reading) for reading in readings)
         left = f"; about {duration(self.left())} left" if self.done < len(self.jobs) else ""
         self.note(
             f"[{self.done}/{len(self.jobs)}] {job.architecture} {readings[0].quantity.key}, round {job.round + 1}: "
-            f"A {a}, B {b}{left}"
+            f"{self.sides[0]} {a}, {self.sides[1]} {b}{left}"
         )
 
     def job_finished(self, job: Job, seconds: float, opening: float = 0.0) -> None:
@@ -162,8 +165,8 @@ def _short(reading: Reading) -> str:
     return units.words(language("en"), reading.quantity, reading.value)
 
 
-def progress(stream: TextIO, quiet: bool = False) -> Lines:
-    """The one that suits the stream."""
-    if quiet:
-        return Quiet(stream)
-    return Live(stream) if stream.isatty() else Lines(stream)
+def progress(stream: TextIO, quiet: bool = False, sides: tuple[str, str] = Lines.sides) -> Lines:
+    """The one that suits the stream; `sides` are the names in a paired measurement."""
+    made = Quiet(stream) if quiet else Live(stream) if stream.isatty() else Lines(stream)
+    made.sides = sides
+    return made

@@ -6,13 +6,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reporter.compare import baseline_file
+from reporter.compare import baseline_file, reference_file
 from reporter.compare.baseline_file import BaselineComparison
+from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host import files
 from reporter.model import Chart, Claim, Evidence, Record, ReporterError
 from reporter.model.extensions import Chapter
 from reporter.registry.catalog import collect
-from reporter.report import csv_tables, formats, latex, mode_ranking, run_history, sections, thinning, vega
+from reporter.report import (
+    csv_tables,
+    formats,
+    latex,
+    mode_ranking,
+    reference_section,
+    run_history,
+    sections,
+    thinning,
+    vega,
+)
 from reporter.report.choice import choice
 from reporter.report.claim_sections import try_claims
 from reporter.report.comparison import Comparison, compare
@@ -58,7 +69,11 @@ def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
         changed = baseline_file.load(folder)
     except ReporterError as error:
         complaints, changed = [*complaints, str(error)], None
-    made: dict[str, str | bytes] = {"summary.json": files.lines(summary(comparison), "failed", "records")}
+    try:
+        against = reference_file.load(folder)
+    except ReporterError as error:
+        complaints, against = [*complaints, str(error)], None
+    made: dict[str, str | bytes] = {"summary.json": files.lines(summary(comparison, against), "failed", "records")}
     for tongue in tongues:
         pictures = draw(comparison, tongue, collect("reporter.charts", Chart).values())
         tables = collect("reporter.tables", Tabulation).values()
@@ -70,6 +85,7 @@ def write(folder: Path, languages: Sequence[str] = ()) -> list[Path]:
             tables,
             complaints=[*complaints, *torn],
             changed=changed,
+            against=against,
             claims=claims,
             evidence=evidence,
         )
@@ -101,6 +117,7 @@ def build(
     *,
     complaints: Sequence[str] = (),
     changed: BaselineComparison | None = None,
+    against: AgainstReference | None = None,
     claims: Iterable[Claim] = (),
     evidence: Mapping[str, Evidence] | None = None,
 ) -> Report:
@@ -121,6 +138,7 @@ def build(
         sections=(
             sections.found(comparison, tongue),
             *([sections.changed(changed, tongue)] if changed else []),
+            *([reference_section.section(against, comparison, tongue)] if against else []),
             *sections.chapters(placed, tongue),
             sections.architectures(comparison, tongue),
             *([sections.claimed(trials, tongue)] if trials.trials else []),

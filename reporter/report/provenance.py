@@ -8,7 +8,7 @@ from reporter.model import Record
 from reporter.model.settings import Settings
 from reporter.report.language import Language
 
-ELSEWHERE = {"architectures", "lang", "fresh", "baseline", "fail_on", "budget"}
+ELSEWHERE = {"architectures", "lang", "fresh", "baseline", "fail_on", "budget", "against"}
 """Settings that do not decide what is measured of one network."""
 
 

@@ -36,14 +36,21 @@ def nightly_command(
     """
     from reporter.cli.progress import progress
     from reporter.nightly import one_run
+    from reporter.run.paired import against
+    from reporter.run.paired.paired_run import PairProgress
 
-    work = one_run.plan(out, config, options, label)
+    work = one_run.plan(out, config, options, label, printing.note)
     cautions = [f"{each.name}: {each.caution}" for each in work.request.architectures if each.caution]
     for line in (*plugins.complaints(), *cautions, *work.request.notices):
         printing.note(line)
     seen = progress(sys.stderr, bool(quiet))
+
+    def paired() -> PairProgress:
+        seen.close()
+        return progress(sys.stderr, bool(quiet), against.SIDES)
+
     try:
-        code = one_run.run(work, seen, one_run.Output(printing.message, _show))
+        code = one_run.run(work, seen, one_run.Output(printing.message, _show, paired))
     except KeyboardInterrupt:
         seen.close()
         printing.message(f"interrupted; the last complete run stays in {work.folder.out}")
