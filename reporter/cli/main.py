@@ -41,10 +41,12 @@ COLLECTING = (100_000, 50, 100)
 def command(
     context: click.Context,
     /,
+    *,
     out: Path | None,
     config: Path | None,
     label: dict[str, str],
     quiet: bool | None,
+    progress: str,
     **options: Any,
 ) -> None:
     """Measure convolutional networks and report on them.
@@ -53,7 +55,9 @@ def command(
     some measurement failed; 130 interrupted.
     """
     if context.invoked_subcommand is None:
-        context.exit(measure_and_report(out, config, options, label, bool(quiet)))
+        with printing.messages_as_json(progress == "json"):
+            code = measure_and_report(out, config, options, label, quiet=bool(quiet), shown=progress)
+        context.exit(code)
 
 
 for entry in collect("reporter.cli.commands", click.Command).values():  # type: ignore[type-var]  # all have names
@@ -61,7 +65,13 @@ for entry in collect("reporter.cli.commands", click.Command).values():  # type: 
 
 
 def measure_and_report(
-    out: Path | None, config: Path | None, options: dict[str, Any], labels: Mapping[str, str], quiet: bool = False
+    out: Path | None,
+    config: Path | None,
+    options: dict[str, Any],
+    labels: Mapping[str, str],
+    *,
+    quiet: bool = False,
+    shown: str = "auto",
 ) -> int:
     """The main job; gives the exit code."""
     from reporter.cli.progress import progress
@@ -84,11 +94,11 @@ def measure_and_report(
     request = replace(prepare(out, chosen, executor), labels=labels)
     _announce(request)
     reference = against.prepare(chosen, request, request.folder, printing.note)
-    seen, lock = progress(sys.stderr, quiet), files.lock(request.folder)
+    seen, lock = progress(sys.stderr, quiet, kind=shown), files.lock(request.folder)
     code, start = USAGE, record_files.history_size(request.folder)
     try:
         outcome = _measured(request, executor, seen, quiet)
-        pinned = _against(reference, request.folder, quiet)
+        pinned = _against(reference, request.folder, quiet, shown)
         failed = bool(outcome.failed or outcome.lost or (pinned and not pinned.passes(chosen.fail_on)))
         found, document, ended = _compared(before, request.folder, chosen.fail_on, failed)
         ended = REGRESSED if pinned and pinned.fails(chosen.fail_on) else ended
@@ -174,7 +184,7 @@ def _announce(request: Request) -> None:
         printing.note(line)
 
 
-def _against(reference: Against | None, folder: Path, quiet: bool) -> AgainstReference | None:
+def _against(reference: Against | None, folder: Path, quiet: bool, shown: str) -> AgainstReference | None:
     """What differs from the pinned reference, which is printed; None without --against."""
     from reporter.cli.progress import progress
     from reporter.nightly import reference_findings as findings
@@ -184,7 +194,7 @@ def _against(reference: Against | None, folder: Path, quiet: bool) -> AgainstRef
 
     if reference is None:
         return None
-    seen = progress(sys.stderr, quiet, against.SIDES)
+    seen = progress(sys.stderr, quiet, against.SIDES, shown)
     try:
         measured = reference.measure(seen)
     finally:

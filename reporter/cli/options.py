@@ -102,6 +102,12 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
         "--quiet", is_flag=True, default=None, help="No progress lines: only warnings, failures and the result."
     ),
     click.option(
+        "--progress",
+        type=click.Choice(["auto", "lines", "json"]),
+        default="auto",
+        help="Progress on standard error: a live line on a terminal, else lines (auto); lines; JSON for programs.",
+    ),
+    click.option(
         "--keep-env",
         multiple=True,
         metavar="NAME",

@@ -176,6 +176,5 @@ def detectable(rows: Sequence[ReferenceTime]) -> float | None:
 
 
 def too_noisy(rows: Sequence[ReferenceTime]) -> bool:
-    """Whether the run as a whole has no verdict: more than half of its rows would show large changes only."""
-    blind = [row for row in rows if row.detectable is None or row.detectable > NOISY]
-    return 2 * len(blind) > len(rows)
+    """Whether the run as a whole has no verdict: more than half of its rows have none."""
+    return 2 * sum(row.verdict == "noisy" for row in rows) > len(rows)
