@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections.abc import Callable
+from itertools import count as count_from
 from multiprocessing.connection import Connection
+from time import perf_counter
 
 from reporter.host import importing
 from reporter.run.executors.local import LocalExecutor, _serve
@@ -13,6 +16,9 @@ from reporter.run.executors.local import LocalExecutor, _serve
 class ForkedSide:
     """What `Side` needs of `subprocess.Popen`; `test_ab_installed.py` starts real interpreters."""
 
+    share = 0.0
+    """By how much convolutions take longer."""
+
     def __init__(self, command: object, **more: object) -> None:
         LocalExecutor()  # sets what the fork server loads
         _serve(())
@@ -20,7 +26,7 @@ class ForkedSide:
         commands, tell = context.Pipe(duplex=False)
         hear, answers = context.Pipe(duplex=False)
         self.stdin, self.stdout = (os.fdopen(os.dup(end.fileno()), mode) for end, mode in ((tell, "wb"), (hear, "rb")))
-        self._process = context.Process(target=serve, args=(commands, answers))
+        self._process = context.Process(target=serve, args=(commands, answers, self.share))
         with importing.Safely():
             self._process.start()
         for end in (commands, tell, hear, answers):
@@ -36,9 +42,45 @@ class ForkedSide:
         return self._process.exitcode
 
 
-def serve(commands: Connection, answers: Connection) -> None:
+class SlowedSide(ForkedSide):
+    """A side whose convolutions take longer."""
+
+    @classmethod
+    def factory(cls, share: float) -> Callable[..., ForkedSide]:
+        """Makes sides of which every second one is slowed."""
+        count = count_from(0)
+
+        def make(command: object, **more: object) -> ForkedSide:
+            kind = type("Slowed", (cls,), {"share": share if next(count) % 2 else 0.0})
+            made: ForkedSide = kind(command, **more)
+            return made
+
+        return make
+
+
+def slow_down(share: float) -> None:
+    """Makes every convolution take longer by a share of its time; the variable makes the environment another one."""
+    import torch
+
+    plain = torch.nn.Conv2d._conv_forward
+
+    def slow(*arguments: object) -> object:
+        start = perf_counter()
+        output = plain(*arguments)
+        end = perf_counter() + share * (perf_counter() - start)
+        while perf_counter() < end:
+            pass
+        return output
+
+    torch.nn.Conv2d._conv_forward = slow
+    os.environ["TORCH_SLOWED"] = str(share)
+
+
+def serve(commands: Connection, answers: Connection, share: float = 0.0) -> None:
     """The process: commands come on standard input."""
     from reporter.run.paired import side
 
+    if share:
+        slow_down(share)
     os.dup2(commands.fileno(), 0)
     side.serve(answers.fileno())

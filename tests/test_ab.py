@@ -259,7 +259,7 @@ def test_a_job_has_the_time_that_earlier_jobs_left_to_its_architecture(
     request = Request(tmp_path, [architecture], metrics, {"cpu": "cpu"}, Conditions(**PRESETS["quick"]), timeout=10)
     here = SimpleNamespace(about=about(), readings=[])
     readings = [
-        paired_run._measure(next(paired_run.plan(request)), (here, here), ({}, {}), request, spent)
+        paired_run.measure_pair(next(paired_run.plan(request)), (here, here), ({}, {}), request, spent)
         for spent in (0, 4, 10)
     ]
     assert limits == [10, 6]

@@ -123,7 +123,9 @@ def test_what_the_readme_points_at_is_there() -> None:
 
 
 def test_the_documentation_shows_the_reference_table() -> None:
-    shown = REPORT_PAGE.split("<!-- table: results/reference/report.md -->")[1].split("<!-- end of table -->")[0].strip()
+    shown = (
+        REPORT_PAGE.split("<!-- table: results/reference/report.md -->")[1].split("<!-- end of table -->")[0].strip()
+    )
     assert len(shown.splitlines()) == 2 + len(LECTURE)
     assert shown in (REFERENCE / "report.md").read_text(encoding="utf-8")
 

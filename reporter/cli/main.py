@@ -21,10 +21,14 @@ from reporter.registry.catalog import collect
 from reporter.version import __version__
 
 if TYPE_CHECKING:
+    from reporter.cli.progress import Lines
     from reporter.compare.baseline_file import BaselineComparison
     from reporter.compare.folders import ResultsFolder
+    from reporter.documents.reference_verdicts import AgainstReference
     from reporter.model.settings import FailOn
-    from reporter.run.request import Outcome
+    from reporter.run.paired.against import Against
+    from reporter.run.request import Outcome, Request
+    from reporter.run.slots import Executor
 
 COLLECTING = (100_000, 50, 100)
 """Thresholds of garbage collection: with Python's own, a report on thousands of records is searched over and over."""
@@ -37,10 +41,12 @@ COLLECTING = (100_000, 50, 100)
 def command(
     context: click.Context,
     /,
+    *,
     out: Path | None,
     config: Path | None,
     label: dict[str, str],
     quiet: bool | None,
+    progress: str,
     **options: Any,
 ) -> None:
     """Measure convolutional networks and report on them.
@@ -49,7 +55,9 @@ def command(
     some measurement failed; 130 interrupted.
     """
     if context.invoked_subcommand is None:
-        context.exit(measure_and_report(out, config, options, label, bool(quiet)))
+        with printing.messages_as_json(progress == "json"):
+            code = measure_and_report(out, config, options, label, quiet=bool(quiet), shown=progress)
+        context.exit(code)
 
 
 for entry in collect("reporter.cli.commands", click.Command).values():  # type: ignore[type-var]  # all have names
@@ -57,18 +65,24 @@ for entry in collect("reporter.cli.commands", click.Command).values():  # type: 
 
 
 def measure_and_report(
-    out: Path | None, config: Path | None, options: dict[str, Any], labels: Mapping[str, str], quiet: bool = False
+    out: Path | None,
+    config: Path | None,
+    options: dict[str, Any],
+    labels: Mapping[str, str],
+    *,
+    quiet: bool = False,
+    shown: str = "auto",
 ) -> int:
     """The main job; gives the exit code."""
     from reporter.cli.progress import progress
-    from reporter.compare import baseline_file
+    from reporter.compare import baseline_file, reference_file
     from reporter.compare.folders import baseline
     from reporter.model.durations import duration
     from reporter.model.settings import configured_out, settings
     from reporter.report import build
     from reporter.report.language import checked_codes
-    from reporter.run import experiment
     from reporter.run.executors.registry import choose_executor
+    from reporter.run.paired import against
     from reporter.run.preparation import prepare
     from reporter.store import record_files
 
@@ -78,27 +92,25 @@ def measure_and_report(
     before = baseline(chosen)
     executor = choose_executor(chosen)
     request = replace(prepare(out, chosen, executor), labels=labels)
-    cautions = [f"{each.name}: {each.caution}" for each in request.architectures if each.caution]
-    for line in (*plugins.complaints(), *cautions, *request.notices):
-        printing.note(line)
-    seen, lock = progress(sys.stderr, quiet), files.lock(request.folder)
+    _announce(request)
+    reference = against.prepare(chosen, request, request.folder, printing.note)
+    seen, lock = progress(sys.stderr, quiet, kind=shown), files.lock(request.folder)
     code, start = USAGE, record_files.history_size(request.folder)
     try:
-        outcome = experiment.run(request, executor, seen)
-        seen.close()
-        if outcome.jobs and not quiet:
-            printing.message(seen.split())
-        failed = bool(outcome.failed or outcome.lost)
+        outcome = _measured(request, executor, seen, quiet)
+        pinned = _against(reference, request.folder, quiet, shown)
+        failed = bool(outcome.failed or outcome.lost or (pinned and not pinned.passes(chosen.fail_on)))
         found, document, ended = _compared(before, request.folder, chosen.fail_on, failed)
+        ended = REGRESSED if pinned and pinned.fails(chosen.fail_on) else ended
         try:
+            reference_file.save(request.folder, pinned)
             baseline_file.save(request.folder, found, document)
             written = build.write(request.folder, languages, chosen)
         except ReporterError as error:  # a full disk hides no regression
             if ended != REGRESSED:
                 raise
             printing.message(f"reporter: {error}")
-            code = ended
-            return code
+            written = []
         code = ended
     except KeyboardInterrupt:
         seen.close()
@@ -109,13 +121,8 @@ def measure_and_report(
         seen.close()
         record_files.add_to_history(request.folder, start, {"exit_code": code})
         lock.close()
-    if outcome.foreign:
-        printing.message(
-            f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy"
-        )
-    printing.message(
-        f"{_spent(outcome, duration(outcome.seconds))}; {next(path for path in written if path.suffix == '.html')}"
-    )
+    if written:
+        _closing(outcome, duration(outcome.seconds), next(path for path in written if path.suffix == ".html"))
     return code
 
 
@@ -157,6 +164,54 @@ def _compared(
     for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
         printing.message(line)
     return baseline_file.BaselineComparison(before.folder.name, before.measured, found), document, code
+
+
+def _measured(request: Request, executor: Executor, seen: Lines, quiet: bool) -> Outcome:
+    """Measures, then prints where the time went."""
+    from reporter.run import experiment
+
+    outcome = experiment.run(request, executor, seen)
+    seen.close()
+    if outcome.jobs and not quiet:
+        printing.message(seen.split())
+    return outcome
+
+
+def _announce(request: Request) -> None:
+    """Prints what is to be known before the first measurement."""
+    cautions = [f"{each.name}: {each.caution}" for each in request.architectures if each.caution]
+    for line in (*plugins.complaints(), *cautions, *request.notices):
+        printing.note(line)
+
+
+def _against(reference: Against | None, folder: Path, quiet: bool, shown: str) -> AgainstReference | None:
+    """What differs from the pinned reference, which is printed; None without --against."""
+    from reporter.cli.progress import progress
+    from reporter.nightly import reference_findings as findings
+    from reporter.nightly.run_folder import Folder
+    from reporter.report import reference_section
+    from reporter.run.paired import against
+
+    if reference is None:
+        return None
+    seen = progress(sys.stderr, quiet, against.SIDES, shown)
+    try:
+        measured = reference.measure(seen)
+    finally:
+        seen.close()
+    found = findings.judged(measured, Folder(folder).acceptances().accepted)
+    for line in reference_section.lines(found, reference.titles):
+        printing.message(line)
+    return found
+
+
+def _closing(outcome: Outcome, words: str, page: Path) -> None:
+    """The last lines: what disturbed the times, where the time went, and the report."""
+    if outcome.foreign:
+        printing.message(
+            f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy"
+        )
+    printing.message(f"{_spent(outcome, words)}; {page}")
 
 
 def _spent(outcome: Outcome, words: str) -> str:

@@ -95,6 +95,11 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     ),
     click.option("--baseline", metavar="DIR", help="Compare with an earlier run at the end."),
     click.option(
+        "--against",
+        metavar="VERSIONS|ENV",
+        help="Compare times with a pinned environment, in turns: 'torch==X torchvision==Y', a lock file, or a folder.",
+    ),
+    click.option(
         "--fail-on", metavar="KIND", help="exact, timing, level, any, never (default): what makes the exit code 1."
     ),
     click.option(
@@ -110,6 +115,12 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     ),
     click.option(
         "--quiet", is_flag=True, default=None, help="No progress lines: only warnings, failures and the result."
+    ),
+    click.option(
+        "--progress",
+        type=click.Choice(["auto", "lines", "json"]),
+        default="auto",
+        help="Progress on standard error: a live line on a terminal, else lines (auto); lines; JSON for programs.",
     ),
     click.option(
         "--keep-env",

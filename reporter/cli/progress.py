@@ -1,13 +1,17 @@
-"""What is seen while measuring: a live line on a terminal, one line per finished measurement in a pipe."""
+"""Progress of a measurement: a live line on a terminal; in a pipe or log a line per finished measurement and
+architecture, and at least one every 30 seconds."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from reporter.host.printing import inert
+from reporter.cli import heartbeat
+from reporter.cli.heartbeat import Heartbeat
+from reporter.host.printing import document, inert
 from reporter.model import WITHIN, Evidence, Reading
 from reporter.model.durations import duration
 from reporter.report import units
@@ -18,40 +22,71 @@ if TYPE_CHECKING:
     from reporter.run.request import Estimate
 
 
+KINDS = ("auto", "lines", "json")
+"""The values of --progress."""
+MOST = 4
+"""Running jobs that a line names."""
+
+
 class Lines:
     """For pipes and logs: one line per finished measurement, after the share of jobs done and the time left."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
+    sides = ("A", "B")
+    """The names of both sides of a paired measurement."""
+
+    def __init__(self, stream: TextIO, interval: float | None = None) -> None:
+        self.stream, self._interval = stream, interval
+        self._heartbeat: Heartbeat | None = None
+        self.running: list[Job] = []
         self.jobs: Sequence[Job] = ()
         self.done = 0
         self.at_once = 1
         self._estimate: Estimate | None = None
         self._seconds: dict[str, float] = defaultdict(float)
         self._loading = 0.0
+        self._left: Counter[str] = Counter()
 
     def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
         self.jobs, self.at_once, self._estimate = jobs, at_once, estimate
+        self._left = Counter(job.architecture for job in jobs[self.done :])
+        if self._interval and self._heartbeat is None:
+            self._heartbeat = Heartbeat(self.beat, self._interval)
 
     def job_started(self, job: Job) -> None:
-        """A line is printed once there is a reading."""
+        """A line is printed once there is a reading, or when nothing was printed for a while."""
+        self.running.append(job)
 
     def reading(self, architecture: str, reading: Reading) -> None:
         self.note(f"[{self.done}/{len(self.jobs)}] {architecture} {reading.quantity.key} {in_words(reading)}")
 
     def pair(self, job: Job, readings: Sequence[Reading]) -> None:
-        """A measurement of `reporter ab` is done: the readings of A and B so far."""
+        """A paired measurement is done: the readings of both sides so far."""
         a, b = (_short(reading) for reading in readings)
-        left = f"; about {duration(self.left())} left" if self.done < len(self.jobs) else ""
         self.note(
             f"[{self.done}/{len(self.jobs)}] {job.architecture} {readings[0].quantity.key}, round {job.round + 1}: "
-            f"A {a}, B {b}{left}"
+            f"{self.sides[0]} {a}, {self.sides[1]} {b}{self._time_left()}"
         )
 
     def job_finished(self, job: Job, seconds: float, opening: float = 0.0) -> None:
         self.done += 1
+        self.running = [each for each in self.running if each != job]
+        self._left[job.architecture] -= 1
+        if self._left[job.architecture] == 0:
+            self.architecture_finished(job.architecture)
         self._loading += opening
         self._seconds[job.process] += seconds - opening
+
+    def architecture_finished(self, architecture: str) -> None:
+        """All jobs of an architecture are finished."""
+        self.note(f"[{self.done}/{len(self.jobs)}] {architecture} finished{self._time_left()}")
+
+    def beat(self) -> None:
+        """Nothing was printed for a while: what runs, what is done, and the time left."""
+        names = ", ".join(f"{job.architecture}: {job.process}, round {job.round + 1}" for job in self.running[:MOST])
+        self.note(f"[{self.done}/{len(self.jobs)}] running {names or 'the next measurement'}{self._time_left()}")
+
+    def _time_left(self) -> str:
+        return f"; about {duration(self.left())} left" if self.done < len(self.jobs) else ""
 
     def claim(self, evidence: Evidence) -> None:
         state = f"failed: {evidence.reason}" if evidence.reason else "its evidence is measured"
@@ -68,13 +103,22 @@ class Lines:
 
     def note(self, line: str) -> None:
         """Print a line; if the stream is closed by its reader or its disk is full, discard this and all later lines."""
+        self.write(inert(line))
+
+    def write(self, line: str) -> None:
+        """Print a line as it is."""
+        if self._heartbeat:
+            self._heartbeat.printed()
         try:
-            print(inert(line), file=self.stream, flush=True)
+            print(line, file=self.stream, flush=True)
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
     def close(self) -> None:
-        """Nothing is left open."""
+        """Nothing is printed any more; may be repeated."""
+        if self._heartbeat:
+            self._heartbeat.stop()
+            self._heartbeat = None
 
 
 class Live(Lines):
@@ -101,6 +145,9 @@ class Live(Lines):
             self._task = self._bar.add_task("starting", total=len(jobs), left="")
             self._bar.start()
         self._bar.update(self._task, total=len(jobs))
+
+    def architecture_finished(self, architecture: str) -> None:
+        """The bar shows it."""
 
     def job_started(self, job: Job) -> None:
         rounds = f", round {job.round + 1}" if job.process.startswith("timing") else ""
@@ -130,8 +177,26 @@ class Live(Lines):
         self._bar.stop()
 
 
+class GitHubLines(Lines):
+    """In a job of GitHub Actions: the lines in a group that is folded in the log."""
+
+    def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
+        if not self.jobs and jobs:
+            self.write("::group::Measurements")
+        super().plan(jobs, at_once, estimate)
+
+    def close(self) -> None:
+        super().close()
+        if self.jobs:
+            self.jobs = ()
+            self.write("::endgroup::")
+
+
 class Quiet(Lines):
     """Without progress: only messages and failures."""
+
+    def architecture_finished(self, architecture: str) -> None:
+        """Not printed."""
 
     def reading(self, architecture: str, reading: Reading) -> None:
         if reading.value is None and reading.status not in ("unsupported", "skipped"):
@@ -144,6 +209,48 @@ class Quiet(Lines):
     def claim(self, evidence: Evidence) -> None:
         if evidence.reason:
             super().claim(evidence)
+
+
+class JsonLines(Lines):
+    """Events: plan, started, reading, pair, finished, architecture, claim, note, running.
+
+    Each has `done` and `total` jobs and the `seconds_left` that are expected.
+    """
+
+    def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
+        super().plan(jobs, at_once, estimate)
+        self._event("plan", at_once=at_once)
+
+    def job_started(self, job: Job) -> None:
+        super().job_started(job)
+        self._event("started", **_about(job))
+
+    def reading(self, architecture: str, reading: Reading) -> None:
+        self._event("reading", architecture=architecture, **_value(reading))
+
+    def pair(self, job: Job, readings: Sequence[Reading]) -> None:
+        values = {side: _value(reading) for side, reading in zip(self.sides, readings, strict=True)}
+        self._event("pair", **_about(job), sides=values)
+
+    def job_finished(self, job: Job, seconds: float, opening: float = 0.0) -> None:
+        super().job_finished(job, seconds, opening)
+        self._event("finished", **_about(job), seconds=round(seconds, 3))
+
+    def claim(self, evidence: Evidence) -> None:
+        self._event("claim", claim=evidence.claim, reason=evidence.reason)
+
+    def architecture_finished(self, architecture: str) -> None:
+        self._event("architecture", architecture=architecture)
+
+    def beat(self) -> None:
+        self._event("running", running=[_about(job) for job in self.running])
+
+    def note(self, line: str) -> None:
+        self._event("note", text=line)
+
+    def _event(self, event: str, **more: Any) -> None:
+        about = {"event": event, "done": self.done, "total": len(self.jobs), "seconds_left": round(self.left(), 1)}
+        self.write(document(json.dumps({**about, **more}, allow_nan=False)))
 
 
 def in_words(reading: Reading) -> str:
@@ -162,8 +269,31 @@ def _short(reading: Reading) -> str:
     return units.words(language("en"), reading.quantity, reading.value)
 
 
-def progress(stream: TextIO, quiet: bool = False) -> Lines:
-    """The one that suits the stream."""
+def _about(job: Job) -> dict[str, Any]:
+    mode = {"modes": list(job.modes)} if job.modes else {}
+    return {"architecture": job.architecture, "process": job.process, "round": job.round + 1, **mode}
+
+
+def _value(reading: Reading) -> dict[str, Any]:
+    about = {"metric": reading.quantity.key, "unit": reading.quantity.unit, "value": reading.value}
+    return {**about, "status": reading.verdict.status, "reason": "; ".join(reading.notes) or None}
+
+
+def progress(
+    stream: TextIO, quiet: bool = False, sides: tuple[str, str] = Lines.sides, kind: str | None = None
+) -> Lines:
+    """The one that suits the stream, unless another is asked for; `sides` are the names in a paired measurement."""
+    made = _of_kind(stream, quiet, kind)
+    made.sides = sides
+    return made
+
+
+def _of_kind(stream: TextIO, quiet: bool, kind: str | None) -> Lines:
     if quiet:
         return Quiet(stream)
-    return Live(stream) if stream.isatty() else Lines(stream)
+    if kind == "json":
+        return JsonLines(stream, heartbeat.INTERVAL)
+    if kind != "lines" and stream.isatty():
+        return Live(stream)
+    on_github = os.environ.get("GITHUB_ACTIONS") == "true"
+    return (GitHubLines if on_github else Lines)(stream, heartbeat.INTERVAL)

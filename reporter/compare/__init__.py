@@ -14,4 +14,6 @@ environments.py   the two environments of `reporter ab`, and whether both are th
 differences.py    the findings of a comparison, and the exit code that --fail-on gives for them
 document.py       Differences as JSON
 baseline_file.py  comparison.json: the findings of a run with --baseline
+reference_rule.py the rule for times that were measured in turns with a pinned reference
+reference_file.py against.json: the comparison with a pinned reference
 """

@@ -36,6 +36,11 @@ class About(BaseModel):
         return {name: loaded.version for name, loaded in self.imports.items()}
 
     @property
+    def packages(self) -> dict[str, Import]:
+        """What was imported, without Python, which may be started by several names."""
+        return {name: loaded for name, loaded in self.imports.items() if name != "python"}
+
+    @property
     def recorded(self) -> dict[str, Any]:
         """What a record says of where it was measured: the versions and files are those that were imported."""
         files = {f"{name}_file": loaded.file for name, loaded in self.imports.items()}
@@ -45,7 +50,7 @@ class About(BaseModel):
 
 def is_control(a: About, b: About) -> bool:
     """Whether both sides are the same environment, under the same variables."""
-    return (a.places, a.imports, a.variables) == (b.places, b.imports, b.variables)
+    return (a.places, a.packages, a.variables) == (b.places, b.packages, b.variables)
 
 
 def differing(a: Mapping[str, str], b: Mapping[str, str]) -> dict[str, tuple[str | None, str | None]]:

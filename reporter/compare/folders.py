@@ -90,8 +90,9 @@ def baseline(settings: Settings) -> ResultsFolder | None:
         check_rounds(settings.fail_on, [before])
         check_level(settings.fail_on, before.history, {run.machine for run in before.history}, settings.baseline)
         return before
-    if settings.fail_on != "never":
-        raise ReporterError("--fail-on: there is nothing to compare with; name an earlier run: --baseline DIR")
+    if settings.fail_on != "never" and settings.against is None:
+        why = "there is nothing to compare with; name an earlier run: --baseline DIR"
+        raise ReporterError(f"--fail-on: {why}; or an environment: --against ENV")
     return None
 
 

@@ -2,6 +2,7 @@
 
 comparisons.py  `compare --json`, `ab --json`, comparison.json
 run_files.py    summary.json, history.jsonl
+reference_verdicts.py  the block `against` of summary.json
 
 docs/files.md is generated from these models by docs/files.py.
 """

@@ -142,8 +142,9 @@ class StillFailing(MetricRow):
 class FindingRow(MetricRow):
     """A regression of a nightly run: it remains until it is gone or accepted."""
 
-    kind: Literal["exact", "failed", "removed", "slower", "level"]
-    """As in `changes`; `slower`: a time of `times`; `level`: a time compared with several earlier runs."""
+    kind: Literal["exact", "failed", "removed", "slower", "level", "reference"]
+    """As in `changes`; `slower`: a time of `times`; `level`: a time compared with several earlier runs; `reference`: a
+    time that is slower than in the reference environment of `--against`, or a count that differs from it."""
     base: Number | None
     """The value before."""
     new: Number | None

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from reporter.documents import Better, Document
+from reporter.documents.reference_verdicts import AgainstReference
 from reporter.model.readings import Number, Status
 
 
@@ -216,6 +217,8 @@ class Summary(Document):
     """All readings that failed."""
     records: tuple[SummaryRecord, ...]
     """The records."""
+    against: AgainstReference | None = None
+    """The comparison with a pinned reference; missing without `--against`."""
 
 
 class Unmeasured(Document):

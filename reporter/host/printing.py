@@ -6,8 +6,11 @@ GitLab and terminals read escape sequences. Names, reasons and paths come from r
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import click
 
@@ -36,9 +39,23 @@ def document(content: str) -> str:
     return content.rstrip().replace("##", "#\\u0023")
 
 
+_as_json: ContextVar[bool] = ContextVar("as_json", default=False)
+
+
+@contextmanager
+def messages_as_json(on: bool) -> Iterator[None]:
+    """Inside, messages are JSON objects, one per line, as the events of `--progress json`."""
+    token = _as_json.set(on)
+    try:
+        yield
+    finally:
+        _as_json.reset(token)
+
+
 def message(line: str) -> None:
     """Prints a message to standard error."""
-    click.echo(inert(line), err=True)
+    made = document(json.dumps({"event": "message", "text": line})) if _as_json.get() else inert(line)
+    click.echo(made, err=True)
 
 
 def note(line: str) -> None:

@@ -121,6 +121,8 @@ class Settings(BaseModel):
     fresh: bool = False
     baseline: str | None = None
     fail_on: FailOn = "never"
+    against: str | None = None
+    """A pinned environment that times are compared with: versions, a lock file, or an environment."""
     executor: str = "local"
     ray_address: str | None = None
     keep_env: tuple[str, ...] = ()
@@ -203,15 +205,19 @@ def _listed(value: object) -> list[object]:
 
 
 def check_gate(chosen: Settings) -> None:
-    """ReporterError if --fail-on is for times only, and too few rounds are measured to judge any."""
+    """ReporterError if --fail-on is for times only, and too few rounds are measured to judge any.
+
+    A comparison with a pinned reference measures enough rounds with any preset.
+    """
     rounds = chosen.conditions().rounds
-    if chosen.fail_on == "timing" and rounds < FEWEST_ROUNDS:
+    if chosen.against is None and chosen.fail_on == "timing" and rounds < FEWEST_ROUNDS:
         why = f"--preset {chosen.preset} measures {rounds} of the {FEWEST_ROUNDS} rounds that a verdict on times needs"
         raise ReporterError(f"--fail-on {chosen.fail_on}: {why}; use --preset standard")
 
 
 REFUSED = {
     "architecture": "it names code, which a config file must not run; give --architecture on the command line",
+    "against": "it names a Python to run or packages to install; give --against on the command line",
     "config": "a config file cannot name another one",
 }
 """The options that a config file cannot set, and why."""

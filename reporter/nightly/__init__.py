@@ -5,6 +5,7 @@ state.py         what is stored of a run: findings, failures, acceptances
 run_folder.py    the files: the run in progress, the complete run, the baseline
 baseline.py      the records that a run is compared with
 findings.py      from two lists of records to findings
+reference_findings.py  findings against a pinned reference, and those that are known
 acceptance.py    `reporter accept`: entries of accepted.json
 level.py         the accepted runs that define the level of a time
 missing.py       architectures that cannot be found or built

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reporter.compare import reference_file
+from reporter.documents.reference_verdicts import AgainstReference
 from reporter.model import ReporterError
-from reporter.nightly import baseline, state
+from reporter.nightly import baseline, reference_findings, state
 from reporter.nightly.run_folder import Folder
 from reporter.nightly.state import Acceptance, Acceptances, Finding
 from reporter.store import record_files
@@ -16,11 +18,13 @@ def accept(
 ) -> list[Finding]:
     """Accepts the findings of the last run, or those of an architecture, metric or mode; ReporterError without any."""
     last = folder.last()
+    wanted = {"architecture": architecture, "metric": metric, "mode": mode}
+    named = {field: name for field, name in wanted.items() if name is not None}
+    if last is None and (found := reference_file.load(folder.out)):
+        return _of_main_job(folder, found, named, reason, now)
     if last is None:
         raise ReporterError(f"{folder.out}: there is no nightly run; name a folder of reporter nightly --out")
     unaccepted = [each for each in last.findings if not each.accepted]
-    wanted = {"architecture": architecture, "metric": metric, "mode": mode}
-    named = {field: name for field, name in wanted.items() if name is not None}
     meant = [each for each in unaccepted if all(getattr(each, field) == name for field, name in named.items())]
     if not meant:
         raise ReporterError(f"{folder.out}: nothing to accept; {_open_findings(unaccepted)}")
@@ -28,6 +32,19 @@ def accept(
     before = folder.acceptances().accepted
     state.save(folder.accepted_file, Acceptances(accepted=(*before, *entries)))
     settle(folder)
+    return meant
+
+
+def _of_main_job(
+    folder: Folder, found: AgainstReference, named: dict[str, str], reason: str, now: str
+) -> list[Finding]:
+    """Accepts what a run of the main job found against its reference."""
+    before = folder.acceptances().accepted
+    meant, entries = reference_findings.accepted(reference_findings.judged(found, before), named, reason, now)
+    if not meant:
+        open_findings, _ = reference_findings.accepted(reference_findings.judged(found, before), {}, reason, now)
+        raise ReporterError(f"{folder.out}: nothing to accept; {_open_findings(open_findings)}")
+    state.save(folder.accepted_file, Acceptances(accepted=(*before, *entries)))
     return meant
 
 

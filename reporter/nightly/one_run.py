@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reporter.compare import baseline_file, recent_level
+from reporter.compare import baseline_file, recent_level, reference_file
 from reporter.compare.differences import Differences
 from reporter.compare.matching import is_time
+from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host import files
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
 from reporter.model import Record, ReporterError
 from reporter.model.settings import FailOn, Settings, check_gate, configured_out, settings
-from reporter.nightly import baseline, headlines, level, missing, run_document, screen
+from reporter.nightly import baseline, headlines, level, missing, reference_findings, run_document, screen
 from reporter.nightly import findings as comparison
 from reporter.nightly.acceptance import settle
 from reporter.nightly.baseline import Baseline
@@ -27,6 +28,9 @@ from reporter.report import build as report
 from reporter.report.language import checked_codes
 from reporter.run import experiment
 from reporter.run.executors.registry import choose_executor
+from reporter.run.paired import against
+from reporter.run.paired.against import Against
+from reporter.run.paired.paired_run import PairProgress
 from reporter.run.preparation import check_folder, prepare
 from reporter.run.request import Outcome, Progress, Request, moment
 from reporter.run.slots import Executor
@@ -40,6 +44,10 @@ Measure = Callable[[Request, Executor, Progress], Outcome]
 Write = Callable[[Path, Sequence[str]], object]
 
 
+def print_nothing(_: str) -> None:
+    """Discards a line."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a run is to do, checked before anything is written."""
@@ -51,6 +59,7 @@ class Plan:
     request: Request
     executor: Executor
     roster: Roster
+    against: Against | None = None
 
 
 @dataclass(frozen=True)
@@ -61,14 +70,17 @@ class Before:
     last: NightlyRun | None
     past: list[PastRun]
     unfinished: str | None
+    pinned: AgainstReference | None = None
+    """What this run found against a pinned reference."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """Where a run prints: `message` is for messages, `result` for its result."""
+    """Where a run prints: `message` is for messages, `result` for its result; `paired` shows a paired measurement."""
 
     message: Print
     result: Print
+    paired: Callable[[], PairProgress] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +95,13 @@ class Steps:
 STEPS = Steps()
 
 
-def plan(out: Path | None, config: Path | None, options: Mapping[str, Any], labels: Mapping[str, str]) -> Plan:
+def plan(
+    out: Path | None,
+    config: Path | None,
+    options: Mapping[str, Any],
+    labels: Mapping[str, str],
+    note: Print = print_nothing,
+) -> Plan:
     """Checks the options as the main job does; ReporterError before anything is written."""
     chosen = settings({**options, "fresh": True}, config)
     out = out or configured_out(config)
@@ -97,7 +115,8 @@ def plan(out: Path | None, config: Path | None, options: Mapping[str, Any], labe
     request = replace(prepare(folder.tonight, chosen, executor, roster.choose, roster.check), labels=labels)
     if not request.architectures and not any(out.glob("records/*/*.json")):
         raise ReporterError(next(iter(roster.missing.values())))
-    return Plan(folder, chosen, fail_on, languages, request, executor, roster)
+    reference = against.prepare(chosen, request, out, note)
+    return Plan(folder, chosen, fail_on, languages, request, executor, roster, reference)
 
 
 def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) -> int:
@@ -115,6 +134,9 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
             output.message(unreadable)
         folder.mark_started(now, run_document.unfinished(work.request, now))
         outcome, problem = _measured(work, base, progress, steps.measure)
+        if work.against and output.paired and problem is None:
+            measured = work.against.measure(output.paired())
+            before = replace(before, pinned=reference_findings.judged(measured, folder.acceptances().accepted))
         nightly = _compared(work, before, now, partial=problem is not None)
         problem = problem or _complete(work, before, nightly, outcome, steps)
         code = _printed(work, nightly, _code(work, nightly, outcome), problem, output)
@@ -152,6 +174,8 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
     levels, without = recent_level.verdicts(tonight, _level(work, before, tonight, now))
     found = replace(found, levels=tuple(levels), without_level=tuple(without))
     findings = comparison.findings(found, tonight, last, work.folder.acceptances().accepted, now)
+    if before.pinned and work.against:
+        findings += tuple(reference_findings.findings(before.pinned, last, work.against.quantities, now))
     if partial:
         findings = tuple(each for each in findings if each.kind != "removed")
     return NightlyComparison(
@@ -165,13 +189,15 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
         now=now,
         fail_on=work.fail_on,
         past=before.past,
+        pinned=before.pinned,
     )
 
 
 def _code(work: Plan, nightly: NightlyComparison, outcome: Outcome) -> int:
     if any(each.fails(work.fail_on) for each in nightly.findings):
         return REGRESSED
-    return FAILED if nightly.failing or outcome.failed or outcome.lost else 0
+    blind = nightly.pinned is not None and not nightly.pinned.passes(work.fail_on)
+    return FAILED if nightly.failing or outcome.failed or outcome.lost or blind else 0
 
 
 def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: Outcome, steps: Steps) -> str | None:
@@ -192,6 +218,7 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
     )
     try:
         found = run_document.as_json(nightly, work.request, work.folder.out.name, work.fail_on, code)
+        reference_file.save(work.request.folder, nightly.pinned)
         baseline_file.save(work.request.folder, compared, found, run_document.findings(nightly))
         record_files.add_to_history(
             work.request.folder, record_files.history_size(work.folder.out), {"exit_code": code}

@@ -29,7 +29,17 @@ from reporter.nightly import state
 from reporter.nightly.state import Acceptances, NightlyRun
 from reporter.store import record_files
 
-PARTS = ("records", "evidence", "figures", "tables", "summary.json", "comparison.json", "report.*", "index.html")
+PARTS = (
+    "records",
+    "evidence",
+    "figures",
+    "tables",
+    "summary.json",
+    "comparison.json",
+    "against.json",
+    "report.*",
+    "index.html",
+)
 """What belongs to one run, as patterns of names: it is replaced by the next complete run."""
 
 UNFINISHED: dict[str, Any] = {"finished": False, "architecture": None, "values": {}}

@@ -8,12 +8,13 @@ from datetime import datetime
 from shlex import quote
 
 from reporter.compare.differences import Differences
+from reporter.documents.reference_verdicts import AgainstReference
 from reporter.model import Quantity, Record
 from reporter.model.records import EAGER, pair_name
 from reporter.model.settings import FailOn
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.state import Failing, Finding, Kind
-from reporter.report import units
+from reporter.report import reference_section, units
 from reporter.report.grouping import NAMED, FindingLine, and_more, by_reason, described, groups, most
 from reporter.report.language import SOURCE, language
 from reporter.store.history import PastRun
@@ -25,6 +26,7 @@ COUNTS: dict[Kind, str] = {
     "removed": "removed",
     "slower": "slower",
     "level": "above the level of earlier runs",
+    "reference": "worse than the reference",
 }
 LEVEL: tuple[FailOn, ...] = ("level", "any")
 ENGLISH = language(SOURCE)
@@ -46,6 +48,7 @@ class NightlyComparison:
     now: str = ""
     fail_on: FailOn = "never"
     past: Sequence[PastRun] = ()
+    pinned: AgainstReference | None = None
 
 
 def headline(nightly: NightlyComparison) -> str:
@@ -61,6 +64,9 @@ def headline(nightly: NightlyComparison) -> str:
     if nightly.base.newest:
         noise = (*_noise_of_times(nightly), *_noise_of_levels(nightly))
         parts += [_versions(nightly), *noise, f"baseline: run of {moment(nightly.base.newest.started)}"]
+    if nightly.pinned:
+        parts.append(f"against the reference: {reference_section.headline(nightly.pinned, ENGLISH).rstrip('.')}")
+        parts += [reference_section.advice(ENGLISH).rstrip(".")] if nightly.pinned.too_noisy else []
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 
@@ -188,7 +194,9 @@ def _noise_of_times(nightly: NightlyComparison) -> Iterator[str]:
 
 
 def _row(each: Finding) -> FindingLine:
-    values = {"exact": _value, "slower": _time, "level": _time}.get(each.kind, lambda _: "")(each)
+    values = {"exact": _value, "slower": _time, "level": _time, "reference": _of_reference}.get(
+        each.kind, lambda _: ""
+    )(each)
     return FindingLine(
         kind=each.kind,
         name=each.name,
@@ -219,6 +227,7 @@ def _action(group: Sequence[FindingLine], out: str) -> str:
         "failed": f"fix it, or {accept}",
         "removed": f"add it to {_option(group)} again, or {accept}",
         "slower": f"confirm it with `reporter ab`, or {accept}",
+        "reference": f"if this is known: {accept}",
         "level": f"confirm it with `reporter ab`, or start a new level: {accept}",
     }[group[0].kind]
     return f"since {day(group[0].since)}; {action}"
@@ -235,6 +244,13 @@ def _value(each: Finding) -> str:
     share = f" ({new / base - 1:+.2%})" if base else ""
     shown = [f"{value:,}" if isinstance(value, int) else repr(value) for value in (base, new)]
     return f"{each.name} {shown[0]} -> {shown[1]}{share}"
+
+
+def _of_reference(each: Finding) -> str:
+    """The change against the reference; a count has both values."""
+    if each.ratio is None:
+        return _value(each)
+    return f"{each.name} {each.ratio - 1:+.1%} time (a change of {each.floor or 0:.1%} would be found)"
 
 
 def _time(each: Finding) -> str:

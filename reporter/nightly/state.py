@@ -15,7 +15,7 @@ from reporter.model.readings import Model, Number
 from reporter.model.records import EAGER, pair_name
 from reporter.model.settings import FailOn
 
-Kind = Literal["exact", "failed", "removed", "slower", "level"]
+Kind = Literal["exact", "failed", "removed", "slower", "level", "reference"]
 EXACT: tuple[Kind, ...] = ("exact", "failed", "removed")
 TIMES: tuple[Kind, ...] = ("slower", "level")
 SCHEMA = 1
@@ -54,8 +54,9 @@ class Finding(Model):
     @property
     def identity(self) -> tuple[object, ...]:
         """What two runs must share for a finding to be the same: of a count the new value, of a time the machine."""
-        value = self.new if self.kind == "exact" else None
-        machine = self.machine if self.kind in TIMES else ""
+        counted = self.kind == "exact" or (self.kind == "reference" and self.ratio is None)
+        value = self.new if counted else None
+        machine = self.machine if self.kind in (*TIMES, "reference") else ""
         return self.kind, self.architecture, self.mode, self.metric, value, machine
 
     @property
@@ -67,6 +68,8 @@ class Finding(Model):
         """Whether `--fail-on` makes it a regression."""
         if self.accepted or on == "never":
             return False
+        if self.kind == "reference" and on != "any":
+            return on == ("exact" if self.ratio is None else "timing")
         kinds: dict[FailOn, tuple[Kind, ...]] = {"exact": EXACT, "timing": ("slower",), "level": ("level",)}
         return on == "any" or self.kind in kinds[on]
 
@@ -141,7 +144,8 @@ class Acceptance(Model):
     def covers(self, finding: Finding) -> bool:
         """Whether it is this finding; of a time also whether it became no worse than noise explains."""
         mine = Finding(**self.model_dump(exclude={"accepted", "run", "reason"}))
-        if mine.identity != finding.identity or mine.since != finding.since:
+        lasting = self.kind == "reference"  # the reference stays, so that the finding is the same one when it returns
+        if mine.identity != finding.identity or (mine.since != finding.since and not lasting):
             return False
         return self.ratio is None or (finding.ratio or 0) <= self.ratio * (1 + (finding.floor or 0))
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reporter.compare import baseline_file
+from reporter.compare import baseline_file, reference_file
 from reporter.compare.baseline_file import BaselineComparison
+from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host import files
 from reporter.model import Chart, Claim, Evidence, Record, ReporterError
 from reporter.model.extensions import Chapter
@@ -18,6 +19,7 @@ from reporter.report import (
     formats,
     latex,
     mode_ranking,
+    reference_section,
     run_environment,
     run_history,
     sections,
@@ -73,7 +75,12 @@ def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = 
         changed = baseline_file.load(folder)
     except ReporterError as error:
         complaints, changed = [*complaints, str(error)], None
-    made: dict[str, str | bytes] = {"summary.json": files.lines(summary(comparison), "failed", "records")}
+    try:
+        against = reference_file.load(folder)
+    except ReporterError as error:
+        complaints, against = [*complaints, str(error)], None
+    summarized = summary(comparison, against)
+    made: dict[str, str | bytes] = {"summary.json": files.lines(summarized, "failed", "records")}
     shown = presentation(given, comparison.newest.settings)
     inside = parts(comparison, edition(comparison, shown.edition))
     charts = [chart for chart in collect("reporter.charts", Chart).values() if chart.edition in (None, *inside)]
@@ -88,6 +95,7 @@ def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = 
             tables,
             complaints=[*complaints, *torn],
             changed=changed,
+            against=against,
             claims=claims,
             evidence=evidence,
             shown=shown,
@@ -127,6 +135,7 @@ def build(
     *,
     complaints: Sequence[str] = (),
     changed: BaselineComparison | None = None,
+    against: AgainstReference | None = None,
     claims: Iterable[Claim] = (),
     evidence: Mapping[str, Evidence] | None = None,
     shown: Presentation = PRESENTED,
@@ -144,6 +153,7 @@ def build(
     every = (
         sections.found(comparison, tongue),
         *([sections.changed(changed, tongue)] if changed else []),
+        *([reference_section.section(against, comparison, tongue)] if against else []),
         *sections.chapters(placed, tongue),
         sections.architectures(comparison, tongue),
         *(sections.claimed(trials, tongue) if trials.trials else []),

@@ -11,8 +11,21 @@ from reporter.model import Quantity
 from reporter.model.records import EAGER
 from reporter.report.language import Language
 
-Kind = Literal["removed", "failed", "exact", "slower", "level", "recovered", "faster", "information", "new"]
-ORDER: tuple[Kind, ...] = ("removed", "failed", "exact", "slower", "level", "recovered", "faster", "information", "new")
+Kind = Literal[
+    "removed", "failed", "exact", "reference", "slower", "level", "recovered", "faster", "information", "new"
+]
+ORDER: tuple[Kind, ...] = (
+    "removed",
+    "failed",
+    "exact",
+    "reference",
+    "slower",
+    "level",
+    "recovered",
+    "faster",
+    "information",
+    "new",
+)
 MOST_LINES = 40
 """Lines of findings; the rest is counted."""
 NAMED = 5
@@ -54,6 +67,7 @@ def described(group: Sequence[FindingLine], language: Language) -> str:
         "exact": _("{title} changed: {values}"),
         "slower": _("{title} slower{why}: {values}"),
         "level": _("{title} above the level of earlier runs{why}: {values}"),
+        "reference": _("{title} worse than the reference{why}: {values}"),
         "recovered": _("recovered: {what} of {names}; before: {reason}"),
         "faster": _("{title} faster: {values}"),
         "information": _("{title} changed by more than chance, not gated: {values}"),

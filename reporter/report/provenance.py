@@ -9,7 +9,7 @@ from reporter.model.settings import Settings
 from reporter.report.language import Language
 
 PRESENTATION = {"edition", "title", "course", "author", "license"}
-ELSEWHERE = {"architectures", "lang", "fresh", "baseline", "fail_on", "budget"} | PRESENTATION
+ELSEWHERE = {"architectures", "lang", "fresh", "baseline", "fail_on", "budget", "against"} | PRESENTATION
 """Settings that do not decide what is measured of one network."""
 
 

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from reporter.compare.document import side
 from reporter.compare.matching import NO_NUMBER
 from reporter.documents import SUMMARY, better
+from reporter.documents.reference_verdicts import AgainstReference
 from reporter.model import Reading, Record, Status
 from reporter.model.scaling_curves import AXES, BEST
 from reporter.report.comparison import Comparison
@@ -20,7 +21,7 @@ from reporter.stats.linear_fit import LinearFit
 from reporter.version import __version__
 
 
-def summary(comparison: Comparison) -> dict[str, Any]:
+def summary(comparison: Comparison, against: AgainstReference | None = None) -> dict[str, Any]:
     """The outer surface of the contract; `generated` is the one value that differs from call to call."""
     beside = {key: relative(comparison, key) for key in comparison.quantities}
     machines = {machine: comparison.of(machine)[0].machine_facts for machine in comparison.machines}
@@ -41,6 +42,7 @@ def summary(comparison: Comparison) -> dict[str, Any]:
         "counts": {status: counts[status] for status in get_args(Status) if counts[status]},
         "failed": [_failed(record, reading) for record, reading in readings if reading.status in NO_NUMBER],
         "records": [_record(record, comparison.modes_of(record), beside) for record in comparison.records],
+        **({"against": against.model_dump(mode="json")} if against else {}),
     }
 
 

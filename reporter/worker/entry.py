@@ -27,6 +27,7 @@ from reporter.worker import checkpoint_check, device, precision, references, tim
 from reporter.worker.curve_points import measure_curve
 from reporter.worker.lookup import find
 from reporter.worker.mode_timing import measure_modes
+from reporter.worker.rotation import Rotation, rotate
 from reporter.worker.subject import Subject
 
 STALLED = 10.0
@@ -80,7 +81,13 @@ def about_model(question: questions.Question[Any]) -> object:
     raise TypeError(f"unknown question {question!r}")
 
 
-def run(job: Job, send: Send, sample: timing.Sampler = timing.sample, named: Named = device.named) -> None:
+def run(
+    job: Job,
+    send: Send,
+    sample: timing.Sampler = timing.sample,
+    named: Named = device.named,
+    rotation: Rotation = rotate,
+) -> None:
     """Measures the metrics of a job in turn; one that fails becomes a reason and the next goes on.
 
     A network that cannot be found is the reason for all of them. Messages: {"reading": ...} for each, and at the end
@@ -102,7 +109,7 @@ def run(job: Job, send: Send, sample: timing.Sampler = timing.sample, named: Nam
     if job.curve:
         measure_curve(job, catalogue[job.metrics[0]], subject, send)
     elif job.modes:
-        spent = measure_modes(job, catalogue, subject, send)
+        spent = measure_modes(job, catalogue, subject, send, rotation)
     else:
         for name in job.metrics:
             for reading in measure(catalogue[name], subject):

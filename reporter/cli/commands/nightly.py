@@ -25,6 +25,7 @@ def nightly_command(
     out: Path | None,
     config: Path | None,
     quiet: bool | None,
+    progress: str,
     label: dict[str, str],
     **options: Any,
 ) -> None:
@@ -34,16 +35,24 @@ def nightly_command(
     regression that is not accepted; 2 usage, or the results cannot be written; 3 some measurement failed; 130
     interrupted. The last complete run stays in DIR until this one is complete.
     """
-    from reporter.cli.progress import progress
+    from reporter.cli.progress import progress as made
     from reporter.nightly import one_run
+    from reporter.run.paired import against
+    from reporter.run.paired.paired_run import PairProgress
 
-    work = one_run.plan(out, config, options, label)
+    work = one_run.plan(out, config, options, label, printing.note)
     cautions = [f"{each.name}: {each.caution}" for each in work.request.architectures if each.caution]
     for line in (*plugins.complaints(), *cautions, *work.request.notices):
         printing.note(line)
-    seen = progress(sys.stderr, bool(quiet))
+    seen = made(sys.stderr, bool(quiet), kind=progress)
+
+    def paired() -> PairProgress:
+        seen.close()
+        return made(sys.stderr, bool(quiet), against.SIDES, progress)
+
     try:
-        code = one_run.run(work, seen, one_run.Output(printing.message, _show))
+        with printing.messages_as_json(progress == "json"):
+            code = one_run.run(work, seen, one_run.Output(printing.message, _show, paired))
     except KeyboardInterrupt:
         seen.close()
         printing.message(f"interrupted; the last complete run stays in {work.folder.out}")

@@ -14,6 +14,7 @@ from reporter.compare.environments import About
 from reporter.host.job import Job
 from reporter.model import LostRound, Metric, Origin, Quantity, Reading, Record, ReporterError, Verdict, absent
 from reporter.model.fields import DEFAULT_MALLOC
+from reporter.model.records import EAGER, pair_name
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.joined_rounds import joined, with_loss
 from reporter.run.ledger import blank
@@ -60,20 +61,19 @@ def run(
     """The records of both sides by architecture; in request.folder under a/ and b/ after every measurement, if kept."""
     books: tuple[Book, Book] = ({}, {})
     jobs = list(plan(request))
-    costs = _costs(request, books)
+    costs = costs_of(request, books)
     progress.plan(jobs, 1, costs.total)
     spent: dict[str, float] = {}
     for number in range(request.conditions.rounds):
         start = monotonic()
         with sides(environments, needs(request)) as both:
             for side, before in zip(both, examined, strict=True):
-                if side.about.imports != before.imports:
-                    raise ReporterError(f"{side.name} was changed while it was measured; run the command again")
+                unchanged(side, before)
             costs.opening = monotonic() - start
             for job in (job for job in jobs if job.round == number):
                 begun = monotonic()
                 progress.job_started(job)
-                measured = _measure(job, both, books, request, spent.get(job.architecture, 0.0))
+                measured = measure_pair(job, both, books, request, spent.get(job.architecture, 0.0))
                 if keep:
                     _save(request.folder, books, job.architecture)
                 seconds = monotonic() - begun
@@ -85,7 +85,13 @@ def run(
     return books
 
 
-def _costs(request: Request, books: Sequence[Book]) -> Costs:
+def unchanged(side: Side, before: About) -> None:
+    """ReporterError if an environment imports something else than before."""
+    if side.about.imports != before.imports:
+        raise ReporterError(f"{side.name} was changed while it was measured; run the command again")
+
+
+def costs_of(request: Request, books: Sequence[Book]) -> Costs:
     """The cost model; of the multiply-adds of an architecture it has only what is published."""
     blanks = {entry.name: blank(entry, request, request.about) for entry in request.architectures}
     return Costs({}, USUAL_SPEED, lambda name: books[0].get(name, blanks[name]))
@@ -108,24 +114,28 @@ def plan(request: Request) -> Iterator[Job]:
 
 
 @contextmanager
-def sides(environments: Sequence[Path], needs: Sequence[str] = ()) -> Iterator[list[Side]]:
+def sides(
+    environments: Sequence[Path], needs: Sequence[str] = (), options: Sequence[str] = OPTIONS
+) -> Iterator[list[Side]]:
     """Both environments, loaded again: the memory layout of a process is part of the noise between rounds."""
-    first, second = zip(OPTIONS, environments, strict=True)
+    first, second = zip(options, environments, strict=True)
     with closing(Side(*first, needs)) as a, closing(Side(*second, needs)) as b:
         for side in (a, b):
             side.hello()
-        check((a.about, b.about), environments)
+        check((a.about, b.about), environments, options)
         yield [a, b]
 
 
-def _measure(job: Job, sides: Sequence[Side], books: Sequence[Book], request: Request, spent: float) -> list[Reading]:
+def measure_pair(
+    job: Job, sides: Sequence[Side], books: Sequence[Book], request: Request, spent: float
+) -> list[Reading]:
     """One job on both sides: the readings of A and B so far; none where an earlier round failed, which is kept."""
-    quantity = request.metrics[job.metrics[0]].quantities[0]
+    quantity, pair = request.metrics[job.metrics[0]].quantities[0], pair_of(job)
     architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
     for book, side in zip(books, sides, strict=True):
-        book.setdefault(job.architecture, blank(architecture, request, side.about.recorded))
-    earlier = [book[job.architecture].readings.get(quantity.key) for book in books]
-    if job.round and not all(reading and reading.measured for reading in earlier):
+        book.setdefault(pair, blank(architecture, request, side.about.recorded))
+    earlier = [book[pair].readings.get(quantity.key) for book in books]
+    if any(earlier) and not all(reading and reading.measured for reading in earlier):
         return []
     limit = request.timeout or math.inf
     over = Verdict("timeout", f"not begun: the {limit:.0f} s for this architecture were over")
@@ -133,16 +143,21 @@ def _measure(job: Job, sides: Sequence[Side], books: Sequence[Book], request: Re
     verdicts = [over] * 2 if spent >= limit else interleaving.measure(sides, (job, job), limit - spent)
     taken = [_reading(side, verdict, quantity, origin) for side, verdict in zip(sides, verdicts, strict=True)]
     for book, reading in zip(books, together(earlier, taken, job.round, origin), strict=True):
-        record = book[job.architecture]
-        book[job.architecture] = record.model_copy(update={"readings": record.readings | {quantity.key: reading}})
-    return [book[job.architecture].readings[quantity.key] for book in books]
+        record = book[pair]
+        book[pair] = record.model_copy(update={"readings": record.readings | {quantity.key: reading}})
+    return [book[pair].readings[quantity.key] for book in books]
+
+
+def pair_of(job: Job) -> str:
+    """The name of the (architecture, mode) pair that a job measures, its key in a book."""
+    return pair_name(job.architecture, job.modes[0] if job.modes else EAGER)
 
 
 def _reading(side: Side, verdict: Verdict, quantity: Quantity, origin: Origin) -> Reading:
     """What a side measured, or why there is nothing."""
     if verdict.status != "ok":
         return next(absent((quantity,), verdict.status, verdict.reason or ""))
-    reading = side.readings[0]
+    reading = next((each for each in side.readings if each.quantity.key == quantity.key), side.readings[0])
     return reading.model_copy(update={"detail": {}, "origins": (origin,) * len(reading.rounds)})
 
 

@@ -15,10 +15,12 @@ from typing import IO, Any
 
 from reporter.host import confinement
 from reporter.host.job import TURN, Job
+from reporter.model.records import EAGER
 from reporter.registry import plugins
 from reporter.registry.catalog import modules
 from reporter.run.paired import imports
 from reporter.worker import entry, timing
+from reporter.worker.rotation import Announce
 
 plugins.points()  # looked up once, not in every worker
 for folder in ("reporter.metrics", "reporter.architectures"):
@@ -49,7 +51,8 @@ def _work(question: str, commands: IO[bytes], answers: int) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         say = partial(_send, answers)
         say({"process": os.getpid()})
-        entry.run(Job.model_validate_json(question), say, partial(_sample_on_request, commands, answers))
+        sample = partial(_sample_on_request, commands, answers)
+        entry.run(Job.model_validate_json(question), say, sample, rotation=partial(_rotate_on_request, sample))
         os._exit(0)
     finally:
         os._exit(1)
@@ -73,6 +76,21 @@ def _sample_on_request(
         samples += timer(call, 1)
         _send(answers, {"seconds": samples[-1]})
     return tuple(samples)
+
+
+def _rotate_on_request(
+    sample: timing.Sampler,
+    calls: Mapping[str, timing.Call],
+    timer: timing.Timer,
+    *,
+    seconds: float,
+    goal: float,
+    announce: Announce,
+) -> dict[str, tuple[float, ...]]:
+    """The samples of the one mode of a job, in turns with the other environment; eager is not called beside it."""
+    mode = next(name for name in calls if name != EAGER)
+    announce(mode)
+    return dict.fromkeys(calls, sample(calls[mode], timer, seconds=seconds, goal=goal, min_samples=2))
 
 
 def _send(answers: int, message: Mapping[str, Any]) -> None:

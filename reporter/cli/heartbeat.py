@@ -1,0 +1,38 @@
+"""Progress lines at regular times: a long measurement is never silent for longer than INTERVAL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event, Thread
+from time import monotonic
+
+INTERVAL = 30.0
+"""Seconds."""
+EARLY = 0.8
+"""The share of the interval after which a line is due, so that the time between two lines stays below it."""
+
+
+class Heartbeat:
+    """Calls `beat` when nothing was printed for a while; `printed` is called with every line that is."""
+
+    def __init__(self, beat: Callable[[], None], interval: float = INTERVAL) -> None:
+        self._beat, self._interval = beat, interval * EARLY
+        self._last = monotonic()
+        self._end = Event()
+        self._thread = Thread(target=self._run, name="progress", daemon=True)
+        self._thread.start()
+
+    def printed(self) -> None:
+        """A line was printed just now."""
+        self._last = monotonic()
+
+    def stop(self) -> None:
+        """No line follows."""
+        self._end.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._end.wait(max(0.0, self._last + self._interval - monotonic())):
+            if monotonic() >= self._last + self._interval:
+                self._beat()
+                self.printed()

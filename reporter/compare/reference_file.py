@@ -1,0 +1,93 @@
+"""against.json: the comparison with a pinned reference that a run with --against makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from reporter.compare.environments import About, is_control
+from reporter.compare.reference_rule import ReferenceTime, detectable, too_noisy
+from reporter.documents.reference_verdicts import (
+    AgainstReference,
+    ReferenceChange,
+    ReferenceGap,
+    ReferenceSide,
+    ReferenceVerdict,
+)
+from reporter.host import files
+from reporter.model import ReporterError
+from reporter.model.fields import plain
+from reporter.store.record_files import LARGEST_FILE
+
+NAME = "against.json"
+
+
+def document(
+    examined: tuple[About, About],
+    rows: list[ReferenceTime],
+    *,
+    gaps: list[ReferenceGap],
+    changes: list[ReferenceChange],
+    started: str = "",
+    seconds: float | None = None,
+) -> AgainstReference:
+    """The block of summary.json."""
+    reference, tonight = examined
+    facts = tonight.machine_facts
+    size = detectable(rows)
+    return AgainstReference(
+        reference=_side(reference),
+        tonight=_side(tonight),
+        control=is_control(reference, tonight),
+        detectable=None if size is None else round(size, 4),
+        verdicts=tuple(map(_verdict, rows)),
+        started=started,
+        seconds=seconds,
+        too_noisy=too_noisy(rows),
+        gaps=tuple(gaps),
+        changes=tuple(changes),
+        machine_kind=str(facts.get("processor") or tonight.machine),
+    )
+
+
+def save(folder: Path, found: AgainstReference | None) -> None:
+    """Writes the comparison; None removes that of an earlier run."""
+    if found is None:
+        (folder / NAME).unlink(missing_ok=True)
+    else:
+        files.write(folder / NAME, files.dumps(found.model_dump(mode="json")))
+
+
+def load(folder: Path) -> AgainstReference | None:
+    """Reads the comparison, None if there is no file; ReporterError if the file is not valid."""
+    path = folder / NAME
+    if not path.exists():
+        return None
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ReporterError(f"{path}: larger than {LARGEST_FILE >> 20} MiB; measure again with --against")
+        return AgainstReference.model_validate(plain(from_json(path.read_bytes())))
+    except (OSError, ValueError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise ReporterError(f"{path}: not a comparison: {first}; measure again with --against") from None
+
+
+def _side(about: About) -> ReferenceSide:
+    return ReferenceSide(versions=about.versions, torch_file=about.imports["torch"].file)
+
+
+def _verdict(row: ReferenceTime) -> ReferenceVerdict:
+    return ReferenceVerdict(
+        architecture=row.architecture,
+        metric=row.quantity.key,
+        mode=row.mode,
+        verdict=row.verdict,
+        ratio=row.ratio,
+        low=row.low,
+        high=row.high,
+        detectable=row.detectable,
+        rounds=row.rounds,
+        reason=row.reason,
+    )

@@ -1,0 +1,172 @@
+"""The comparison with a pinned reference in words: the section of the report, and what the command prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reporter.documents.reference_verdicts import AgainstReference, ReferenceVerdict
+from reporter.model.records import pair_name
+from reporter.report.comparison import Comparison
+from reporter.report.language import SOURCE, Language, language
+from reporter.report.sections import Content, Section, Text
+from reporter.report.table import Cell, Column, Table
+from reporter.stats.unequal_rounds import POWER
+
+ORDER = ("slower", "noisy", "faster", "unchanged")
+MOST_LINES = 12
+
+
+def section(found: AgainstReference, comparison: Comparison, tongue: Language) -> Section:
+    """What each side imported, a headline, what to do on a noisy machine, and a table of all verdicts."""
+    _ = tongue._
+    titles = {key: _(quantity.title) for key, quantity in comparison.quantities.items()}
+    blocks: list[Content] = [Text(_sides(found, tongue)), Text(headline(found, tongue))]
+    if found.too_noisy:
+        blocks.append(Text(advice(tongue)))
+    if found.verdicts:
+        blocks.append(_table(found, titles, tongue))
+    blocks += [Text(line) for line in (*_changes(found, titles, tongue), *_gaps(found, titles, tongue))]
+    return Section("against", _("Against the reference"), tuple(blocks))
+
+
+def lines(found: AgainstReference, titles: dict[str, str]) -> Iterator[str]:
+    """What the command prints: both sides, the headline, and the rows that matter."""
+    english = language(SOURCE)
+    yield f"against the reference: {_sides(found, english)}"
+    yield f"against the reference: {headline(found, english)}"
+    if found.too_noisy:
+        yield f"against the reference: {advice(english)}"
+    rows = [row for row in _ordered(found.verdicts) if row.verdict in ("slower", "noisy", "faster")]
+    for row in rows[:MOST_LINES]:
+        name, title = pair_name(row.architecture, row.mode), titles.get(row.metric, row.metric)
+        yield f"- {name} {title} {described(row, english)}"
+    if len(rows) > MOST_LINES:
+        yield f"- and {len(rows) - MOST_LINES} more; see summary.json"
+    yield from (f"- {line}" for line in (*_changes(found, titles, english), *_gaps(found, titles, english)))
+
+
+def headline(found: AgainstReference, tongue: Language) -> str:
+    """How many rows are slower, known, faster and noisy, and which change would have been found."""
+    _ = tongue._
+    known = [row for row in found.verdicts if row.known]
+    counts = (
+        (len(found.slower), _("{count} slower")),
+        (len(known), _("{count} known to be slower")),
+        (sum(row.verdict == "faster" for row in found.verdicts), _("{count} faster")),
+        (sum(row.verdict == "noisy" for row in found.verdicts), _("{count} too noisy for a verdict")),
+        (len(found.changed), _("{count} counts changed")),
+    )
+    parts = [message.format(count=count) for count, message in counts if count]
+    text = ", ".join(parts) if parts else _("no difference")
+    if found.detectable is None:
+        return _("{text}; no time was measured in enough rounds for a verdict.").format(text=text)
+    message = _("{text}; a change of {size} would have been found with a probability of {power}.")
+    return message.format(text=text, size=_percent(found.detectable), power=_percent(POWER, 0))
+
+
+def advice(tongue: Language) -> str:
+    """What to do if a machine is too noisy."""
+    return tongue._(
+        "The machine was too noisy for a verdict, so this run does not show that nothing became slower. If this "
+        "lasts: run on a machine without other work, use --preset thorough, which measures more rounds, or measure "
+        "latency_cpu_1thread only."
+    )
+
+
+def described(row: ReferenceVerdict, tongue: Language) -> str:
+    """The change of a row with its interval, its verdict, and since when it is known."""
+    _ = tongue._
+    words = {
+        "slower": _("slower"),
+        "faster": _("faster"),
+        "unchanged": _("no difference"),
+        "noisy": _("too noisy for a verdict"),
+    }
+    text = f"{_signed(row.ratio)} ({_interval(row, tongue)}): {words[row.verdict]}"
+    if row.known:
+        since = _("known since {date} ({size})")
+        text += "; " + since.format(date=tongue.date(row.known.since), size=_signed(row.known.ratio))
+        text += f": {row.known.reason}" if row.known.reason else ""
+    return f"{text}: {tongue.translate(row.reason)}" if row.reason else text
+
+
+def _sides(found: AgainstReference, tongue: Language) -> str:
+    _ = tongue._
+    names = ("torch", "torchvision", "python")
+    versions = [
+        ", ".join(f"{name} {side.versions[name]}" for name in names if name in side.versions)
+        for side in (found.reference, found.tonight)
+    ]
+    if found.control:
+        control = _("An A/A control: both sides are the same environment ({versions}).")
+        return control.format(versions=versions[0])
+    message = _("Reference: {reference} ({reference_file}). This run: {tonight} ({tonight_file}).")
+    return message.format(
+        reference=versions[0],
+        tonight=versions[1],
+        reference_file=found.reference.torch_file,
+        tonight_file=found.tonight.torch_file,
+    )
+
+
+def _table(found: AgainstReference, titles: dict[str, str], tongue: Language) -> Table:
+    _ = tongue._
+    columns = (
+        Column("architecture", _("Architecture")),
+        Column("metric", _("Metric")),
+        Column("mode", _("Mode")),
+        Column("ratio", _("Time over the reference"), numeric=True),
+        Column("interval", _("95 % interval")),
+        Column("detectable", _("Would be found"), numeric=True),
+        Column("rounds", _("Rounds"), numeric=True),
+        Column("verdict", _("Verdict")),
+    )
+    rows = tuple(_cells(row, titles, tongue) for row in _ordered(found.verdicts))
+    return Table("against", _("Verdicts against the reference"), columns, rows)
+
+
+def _cells(row: ReferenceVerdict, titles: dict[str, str], tongue: Language) -> tuple[Cell, ...]:
+    verdict = described(row, tongue).partition(": ")[2]
+    size = "" if row.detectable is None else _percent(row.detectable)
+    return (
+        Cell(row.architecture, row.architecture),
+        Cell(titles.get(row.metric, row.metric), row.metric),
+        Cell(row.mode, row.mode),
+        Cell(_signed(row.ratio), row.ratio, row.low, row.high),
+        Cell(_interval(row, tongue), ""),
+        Cell(size, row.detectable),
+        Cell(str(row.rounds or ""), row.rounds),
+        Cell(verdict, row.verdict),
+    )
+
+
+def _changes(found: AgainstReference, titles: dict[str, str], tongue: Language) -> Iterator[str]:
+    message = tongue._("{name}: {title} is {reference} in the reference and {tonight} in this run.")
+    for row in found.changes:
+        title = titles.get(row.metric, row.metric)
+        yield message.format(name=row.architecture, title=title, reference=row.reference, tonight=row.tonight)
+
+
+def _gaps(found: AgainstReference, titles: dict[str, str], tongue: Language) -> Iterator[str]:
+    message = tongue._("{name}: {title} was not compared: {reason}")
+    for gap in found.gaps:
+        title = titles.get(gap.metric, gap.metric)
+        yield message.format(name=pair_name(gap.architecture, gap.mode), title=title, reason=gap.reason)
+
+
+def _ordered(rows: Sequence[ReferenceVerdict]) -> list[ReferenceVerdict]:
+    return sorted(rows, key=lambda row: (row.known is not None, ORDER.index(row.verdict), -row.ratio))
+
+
+def _interval(row: ReferenceVerdict, tongue: Language) -> str:
+    if row.low is None or row.high is None:
+        return tongue._("no interval")
+    return f"{_signed(row.low)} … {_signed(row.high)}"
+
+
+def _signed(ratio: float) -> str:
+    return f"{(ratio - 1) * 100:+.1f} %"
+
+
+def _percent(share: float, digits: int = 1) -> str:
+    return f"{share * 100:.{digits}f} %"

@@ -1,0 +1,61 @@
+"""--against: from the option to the document of summary.json."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reporter.compare import reference_file
+from reporter.documents.reference_verdicts import AgainstReference
+from reporter.model import Quantity
+from reporter.model.settings import Settings
+from reporter.run.paired import pinned, reference_run
+from reporter.run.paired.paired_run import PairProgress, needs
+from reporter.run.paired.reference_run import ReferenceRequest
+from reporter.run.request import Request, moment
+
+SIDES = ("reference", "this run")
+"""How messages name both environments."""
+
+
+@dataclass(frozen=True)
+class Against:
+    """What a run with --against measures besides the records."""
+
+    work: ReferenceRequest
+
+    @property
+    def quantities(self) -> list[Quantity]:
+        """What is compared."""
+        metrics = (*self.work.times.values(), *self.work.exact.values())
+        return [quantity for metric in metrics for quantity in metric.quantities]
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """The titles of what is compared, by key."""
+        return {quantity.key: quantity.title for quantity in self.quantities}
+
+    def measure(self, progress: PairProgress) -> AgainstReference:
+        """Measures both environments in turns."""
+        started = moment()
+        done = reference_run.run(self.work, progress)
+        return reference_file.document(
+            self.work.examined,
+            list(done.rows.values()),
+            gaps=done.gaps,
+            changes=done.changes,
+            started=started,
+            seconds=round(done.seconds, 1),
+        )
+
+
+def prepare(chosen: Settings, request: Request, out: Path, note: Callable[[str], None]) -> Against | None:
+    """Makes the reference environment if needed and examines both; None without --against.
+
+    ReporterError, before anything is measured, where they cannot be compared.
+    """
+    if chosen.against is None:
+        return None
+    environment = pinned.environment(chosen.against, out, note, needs(request))
+    return Against(reference_run.prepare(request, environment, modes="modes" in chosen.model_fields_set))

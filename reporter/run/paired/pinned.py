@@ -1,0 +1,207 @@
+"""The reference environment of --against: exact versions, locked in a file, installed once and kept.
+
+An environment is kept in the user's cache folder under a digest of its versions. One that was not completed is made
+again; two jobs that need the same one wait for each other. The lock file lists the exact versions of all packages: with
+it, the same environment is installed on another machine, and nothing is resolved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+from reporter.host import files
+from reporter.model import ReporterError
+from reporter.model.fields import legible
+
+try:
+    import fcntl
+except ImportError:  # Windows: two jobs that make one environment are the user's to avoid
+    fcntl = None  # type: ignore[assignment]
+
+EXACT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+NEEDED = ("pydantic", "typing_extensions", "numpy")
+"""What a side imports besides torch and torchvision."""
+HEADING = "# The reference environment of reporter --against: "
+COMPLETE = ".complete"
+LOCK = "against.lock"
+"""The name of the lock file in a results folder."""
+TIMEOUT = 3600.0
+Note = Callable[[str], None]
+
+
+def environment(named: str, folder: Path, note: Note, needs: Sequence[str] = ()) -> Path:
+    """The environment that --against names, made if needed; `folder` has the lock file, which is written there.
+
+    ReporterError, in one line, if it is neither versions nor an environment, or cannot be installed.
+    """
+    versions = named.split()
+    place = Path(named).expanduser()
+    if place.is_file() and place.suffix == ".lock":
+        return _made(_read(place)[1], note)
+    if versions and place.exists():
+        return place
+    if not versions or not all(map(EXACT.fullmatch, versions)):
+        raise ReporterError(
+            f"--against: {named!r} is neither an environment nor exact versions; "
+            "try 'torch==2.14.1 torchvision==0.29.1', or the folder of a virtual environment"
+        )
+    if not any(version.startswith("torch==") for version in versions):
+        raise ReporterError(f"--against: {named!r} does not name a version of torch; try 'torch==2.14.1 {named}'")
+    lock = folder / LOCK
+    if lock.is_file() and _read(lock)[0] == sorted(versions):
+        return _made(_read(lock)[1], note)
+    needed = [name for name in (*NEEDED, *needs) if not _names(name, versions)]
+    frozen = _resolved([*sorted(versions), *needed], note)
+    files.write(lock, f"{HEADING}{' '.join(sorted(versions))}\n" + "".join(f"{line}\n" for line in frozen))
+    return _made(frozen, note)
+
+
+def cache() -> Path:
+    """The folder that keeps reference environments."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "reporter" / "environments"
+
+
+def gigabytes(names: Iterable[str]) -> float:
+    """What packages and all that they require take in this environment: an estimate for other versions of them."""
+    waiting, seen, size = list(names), set[str](), 0
+    while waiting:
+        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            found = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        size += sum(file.size or 0 for file in found.files or ())
+        waiting += [each for text in found.requires or () if (each := _required(text))]
+    return size / 1e9
+
+
+def _required(requirement: str) -> str | None:
+    """The name in a requirement, None if it is of an extra."""
+    name = re.match(r"[A-Za-z0-9._-]+", requirement)
+    return name[0] if name and "extra ==" not in requirement else None
+
+
+def _names(name: str, versions: Iterable[str]) -> bool:
+    return any(version.startswith(f"{name}==") for version in versions)
+
+
+def _read(lock: Path) -> tuple[list[str], list[str]]:
+    """The versions that a lock file was made for, and all that it lists; ReporterError if it lists no torch."""
+    lines = lock.read_text("utf-8", errors="replace").splitlines()
+    asked = next((line.removeprefix(HEADING).split() for line in lines if line.startswith(HEADING)), [])
+    listed = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    wrong = next((line for line in listed if not EXACT.fullmatch(line)), None)
+    if wrong is not None:
+        raise ReporterError(f"{lock}: {legible(wrong)[:80]!r} is not an exact version, NAME==VERSION; remove the file")
+    if not _names("torch", listed):
+        raise ReporterError(f"{lock}: lists no version of torch; remove the file")
+    return sorted(asked), listed
+
+
+def _place(requirements: Iterable[str]) -> Path:
+    about = (*sorted(requirements), platform.python_version(), platform.machine(), sys.platform)
+    return cache() / hashlib.sha256("\n".join(about).encode()).hexdigest()[:16]
+
+
+def _resolved(requirements: Sequence[str], note: Note) -> list[str]:
+    """The exact versions that an installer resolved requirements to, the first time on this machine or earlier."""
+    place = _place(requirements)
+    with _alone(place):
+        known = place.with_suffix(".lock")
+        if known.is_file():
+            return _read(known)[1]
+        _install(place, requirements, note)
+        frozen = _frozen(place)
+        target = _place(frozen)
+        with _alone(target), files.writing(target):
+            if not (target / COMPLETE).exists():  # another job may be using it
+                shutil.rmtree(target, ignore_errors=True)
+                place.rename(target)
+                files.write(target / COMPLETE, "")
+            shutil.rmtree(place, ignore_errors=True)
+        files.write(known, "".join(f"{line}\n" for line in frozen))
+    return frozen
+
+
+def _made(frozen: Sequence[str], note: Note) -> Path:
+    """The kept environment with these versions, installed if it is not there or was not completed."""
+    place = _place(frozen)
+    with _alone(place):
+        if not (place / COMPLETE).exists():
+            _install(place, frozen, note)
+            files.write(place / COMPLETE, "")
+    return place
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """While another job makes the same environment, this one waits."""
+    with files.writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+    with place.with_suffix(".making").open("w") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def uv() -> list[str]:
+    """The command of uv, empty if there is none."""
+    if found := shutil.which("uv"):
+        return [found]
+    beside = Path(sys.executable).with_name("uv")
+    return [str(beside)] if os.access(beside, os.X_OK) else []
+
+
+def _install(place: Path, requirements: Sequence[str], note: Note) -> None:
+    size = gigabytes(each.partition("==")[0] for each in requirements)
+    how = "uv, hard links to its cache" if uv() else "pip"
+    note(f"installing {' '.join(requirements[:3])}: about {size:.1f} GB in {place.parent} ({how}); made once and kept")
+    shutil.rmtree(place, ignore_errors=True)
+    python = place / "bin" / "python"
+    if installer := uv():
+        _call([*installer, "venv", "--quiet", "--python", sys.executable, str(place)], place)
+        _call([*installer, "pip", "install", "--quiet", "--python", str(python), *requirements], place)
+    else:
+        _call([sys.executable, "-m", "venv", "--without-pip", str(place)], place)
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(python)]
+        _call([*pip, "install", *requirements], place)
+
+
+def _call(command: Sequence[str], place: Path) -> None:
+    """Runs an installer; ReporterError with its last line if it fails, and nothing is left."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        shutil.rmtree(place, ignore_errors=True)
+        raise ReporterError(
+            f"--against: the reference environment cannot be made: {legible(str(error))[:300]}"
+        ) from None
+    if done.returncode:
+        shutil.rmtree(place, ignore_errors=True)
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["no message"]
+        why = legible(next((line for line in reversed(lines) if "rror" in line), lines[-1]))[:300]
+        raise ReporterError(
+            f"--against: the reference environment cannot be installed: {why}; check the versions and the package "
+            "index, or name an environment that is installed"
+        )
+
+
+def _frozen(place: Path) -> list[str]:
+    """The exact versions of all packages of an environment."""
+    site = next(place.glob("lib/python*/site-packages"), None) or place / "Lib" / "site-packages"
+    found = {each.name: each.version for each in metadata.distributions(path=[str(site)])}
+    return [f"{name}=={version}" for name, version in sorted(found.items(), key=lambda pair: pair[0].lower())]

@@ -1,0 +1,198 @@
+"""--against: the verdict against a pinned environment, in the main job and in nightly runs, and what is accepted."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from commands import TINY, WIDE, call
+from compare_simulation import LATENCY
+from forked_sides import ForkedSide, SlowedSide
+
+from reporter.compare import reference_rule
+from reporter.compare.reference_rule import Place, ReferenceTime
+from reporter.documents.run_files import Summary
+from reporter.model import Reading
+from reporter.run.paired import interleaving
+
+NAMES = tuple(f"network{number:02}" for number in range(18))
+OPTIONS = (*TINY, *WIDE, "--metrics", "macs,latency_cpu_1thread", "--preset", "quick", "--modes", "eager", "--quiet")
+
+
+def sides(
+    chance: np.random.Generator, rounds: int = 3, noise: float = 0.007, **changes: float
+) -> dict[Place, tuple[Reading, Reading]]:
+    """Readings of 18 architectures on both sides; pairs vary by 2 %, processes by `noise`; `changes` are log ratios."""
+    made = {}
+    for name in NAMES:
+        base = np.exp(chance.normal(0, 0.2, (rounds, 12))) / 50
+        logs = chance.normal(0, 0.02, (rounds, 12)) + chance.normal(0, noise, (rounds, 1)) + changes.get(name, 0.0)
+        readings = [
+            Reading(quantity=LATENCY, samples=tuple(seconds.ravel().tolist()), rounds=(12,) * rounds)
+            for seconds in (base, base * np.exp(logs))
+        ]
+        made["latency_cpu_1thread", "eager", name] = (readings[0], readings[1])
+    return made
+
+
+def slower(rows: list[ReferenceTime]) -> set[str]:
+    return {row.architecture for row in rows if row.verdict == "slower"}
+
+
+def test_no_false_positive_in_100_runs_and_3_percent_is_found() -> None:
+    chance = np.random.default_rng(7)
+    found = [slower(reference_rule.verdicts(sides(chance, network03=np.log(1.03)))) for _ in range(100)]
+    assert sum("network03" in names for names in found) >= 70
+    assert sum(bool(names - {"network03"}) for names in found) <= 1
+
+
+def test_an_improvement_is_faster_and_never_slower() -> None:
+    rows = reference_rule.verdicts(sides(np.random.default_rng(1), network05=np.log(0.9)))
+    assert [row.architecture for row in rows if row.verdict == "faster"] == ["network05"]
+    assert not slower(rows)
+
+
+def test_a_run_reports_the_size_that_it_would_have_found_and_finds_it() -> None:
+    chance = np.random.default_rng(3)
+    size = reference_rule.detectable(reference_rule.verdicts(sides(chance)))
+    assert size is not None
+    assert 0.01 < size < 0.04
+    found = [slower(reference_rule.verdicts(sides(chance, network03=np.log1p(size)))) for _ in range(40)]
+    assert sum("network03" in names for names in found) >= 30
+
+
+def test_a_noisy_machine_has_no_verdict() -> None:
+    rows = reference_rule.verdicts(sides(np.random.default_rng(1), noise=0.05))
+    assert {row.verdict for row in rows} == {"noisy"}
+    assert all("would be found" in str(row.reason) for row in rows)
+    assert reference_rule.too_noisy(rows)
+    assert not reference_rule.too_noisy(reference_rule.verdicts(sides(np.random.default_rng(1))))
+
+
+def test_too_few_rounds_have_no_verdict() -> None:
+    rows = reference_rule.verdicts(sides(np.random.default_rng(1), rounds=2, network03=1.0))
+    assert {(row.verdict, row.low, row.detectable) for row in rows} == {("noisy", None, None)}
+    assert reference_rule.detectable(rows) is None
+
+
+def test_rows_with_different_numbers_of_rounds_are_tested_together() -> None:
+    chance = np.random.default_rng(5)
+    few, many = sides(chance), sides(chance, rounds=8, network03=np.log(1.02))
+    place = ("latency_cpu_1thread", "eager", "network03")
+    rows = {row.architecture: row for row in reference_rule.verdicts({**few, place: many[place]})}
+    assert (rows["network03"].rounds, rows["network04"].rounds) == (8, 3)
+    assert rows["network03"].verdict == "slower"
+    assert float(rows["network03"].floor or 1) < float(rows["network04"].floor or 0)
+
+
+def test_the_first_look_has_the_rounds_that_a_verdict_needs() -> None:
+    assert reference_rule.looks(1) == reference_rule.looks(3) == (3, 5, 8)
+    assert reference_rule.looks(10)[0] == 10
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Sides from the fork server."""
+    monkeypatch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=ForkedSide, PIPE=None))
+    return monkeypatch
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    text = (folder / "summary.json").read_text("utf-8")
+    Summary.model_validate_json(text)
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def test_a_control_is_measured_and_reported(forked: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    process = call("--out", tmp_path, *OPTIONS, "--against", sys.prefix)
+    assert process.returncode == 0, process.stderr
+    against = summary(tmp_path)["against"]
+    assert against["control"] is True
+    assert against["reference"] == against["tonight"]
+    assert set(against["reference"]["versions"]) >= {"torch", "torchvision"}
+    assert Path(against["reference"]["torch_file"]).name == "__init__.py"
+    rows = {(row["architecture"], row["metric"], row["mode"]) for row in against["verdicts"]}
+    assert rows == {(name, "latency_cpu_1thread", "eager") for name in ("tiny", "wide")}
+    assert all(row["rounds"] >= 3 and 0.5 < row["ratio"] < 2 for row in against["verdicts"])
+    assert against["detectable"] > 0
+    assert "both sides are the same environment" in process.stderr
+    report = (tmp_path / "report.md").read_text("utf-8")
+    assert "## Against the reference" in report
+    assert call("render", tmp_path, "--lang", "ru").returncode == 0
+    assert summary(tmp_path)["against"] == against
+    assert "Сравнение с эталоном" in (tmp_path / "report.ru.md").read_text("utf-8")
+    assert call("--out", tmp_path, *OPTIONS).returncode == 0
+    assert "against" not in summary(tmp_path)
+
+
+def slow(forked: pytest.MonkeyPatch, share: float) -> None:
+    """Makes the second side, which is this environment, spend `share` more time in convolutions."""
+    made = SlowedSide.factory(share)
+    forked.setattr(interleaving, "subprocess", SimpleNamespace(Popen=made, PIPE=None))
+
+
+def test_a_known_slowdown_is_red_again_when_it_grows(forked: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    slow(forked, 0.3)
+    options = ("--out", tmp_path, *OPTIONS, "--against", sys.prefix, "--fail-on", "timing")
+    process = call(*options)
+    assert process.returncode == 1, process.stderr
+    against = summary(tmp_path)["against"]
+    assert not against["control"]
+    assert {row["verdict"] for row in against["verdicts"]} == {"slower"}
+    accepted = call("accept", tmp_path, "--architecture", "tiny", "--reason", "a new kernel")
+    assert accepted.returncode == 0, accepted.stderr
+    assert "accepted: tiny" in accepted.stderr
+    assert call(*options).returncode == 1, "wide is not accepted"
+    assert call("accept", tmp_path, "--metric", "latency_cpu_1thread").returncode == 0
+    process = call(*options)
+    assert process.returncode == 0, process.stderr
+    assert "known since" in process.stderr
+    assert {row["known"]["reason"] for row in summary(tmp_path)["against"]["verdicts"]} == {"a new kernel", ""}
+    nothing = call("accept", tmp_path)
+    assert (nothing.returncode, "nothing to accept" in nothing.stderr) == (2, True)
+    slow(forked, 1.0)
+    process = call(*options)
+    assert process.returncode == 1, process.stderr
+    assert {row["known"] for row in summary(tmp_path)["against"]["verdicts"]} == {None}
+
+
+def test_a_nightly_run_has_findings_against_the_reference(forked: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    slow(forked, 0.3)
+    out = tmp_path / "out"
+    options = ("nightly", "--out", out, *OPTIONS, "--against", sys.prefix, "--fail-on", "timing")
+    process = call(*options)
+    assert process.returncode == 1, process.stdout + process.stderr
+    assert "worse than the reference" in process.stdout
+    assert {row["verdict"] for row in summary(out)["against"]["verdicts"]} == {"slower"}
+    assert call("accept", out, "--reason", "known").returncode == 0
+    process = call(*options)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "2 known to be slower" in process.stdout
+    comparison = json.loads((out / "comparison.json").read_text("utf-8"))
+    rows = [row for row in comparison["findings"] if row["kind"] == "reference"]
+    assert [(row["architecture"], row["accepted"]) for row in rows] == [("tiny", True), ("wide", True)]
+
+
+def test_what_cannot_be_compared_is_one_line(tmp_path: Path) -> None:
+    for named, line in (
+        ("torch>=2", "is neither an environment nor exact versions"),
+        ("", "is neither an environment nor exact versions"),
+        (str(tmp_path / "nowhere"), "is neither an environment nor exact versions"),
+        ("torchvision==0.29.1", "does not name a version of torch"),
+        (os.fspath(tmp_path), "is no Python environment"),
+    ):
+        process = call("--out", tmp_path / "out", *TINY, "--metrics", "latency_cpu_1thread", "--against", named)
+        assert (process.returncode, process.stdout) == (2, ""), process.stderr
+        assert line in process.stderr
+        assert process.stderr.count("\n") == 1
+        assert not (tmp_path / "out").exists()
+    process = call("--out", tmp_path / "out", *TINY, "--metrics", "size", "--against", sys.prefix)
+    assert process.returncode == 2
+    assert "--metrics names no time" in process.stderr

@@ -1,0 +1,141 @@
+"""The reference environment of --against: installed from a local index, locked, kept, and what can go wrong."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from reporter.model import ReporterError
+from reporter.run.paired import pinned
+
+VERSIONS = "torch==9.9.1 torchvision==9.9.2"
+
+
+def wheel(folder: Path, name: str, version: str, requires: tuple[str, ...] = ()) -> None:
+    """A wheel with one module."""
+    about = f"{name}-{version}.dist-info"
+    requirements = "".join(f"Requires-Dist: {each}\n" for each in requires)
+    content = {
+        f"{name}/__init__.py": f"__version__ = '{version}'\n",
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requirements}",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    digests = {path: hashlib.sha256(text.encode()).digest() for path, text in content.items()}
+    lines = [
+        f"{path},sha256={base64.urlsafe_b64encode(digest).rstrip(b'=').decode()},{len(content[path].encode())}"
+        for path, digest in digests.items()
+    ]
+    content[f"{about}/RECORD"] = "\n".join([*lines, f"{about}/RECORD,,"])
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        for path, text in content.items():
+            archive.writestr(path, text)
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of wheels, the only place that packages come from, and a cache folder of its own."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    for name, version, requires in (
+        ("torch", "9.9.1", ()),
+        ("torchvision", "9.9.2", ("torch", "numpy")),
+        ("pydantic", "2.0", ("typing_extensions",)),
+        ("typing_extensions", "4.0", ()),
+        ("numpy", "1.0", ()),
+    ):
+        wheel(folder, name, version, requires)
+    for name, value in (("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", str(folder)), ("PIP_CONFIG_FILE", "/dev/null")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return folder
+
+
+def test_an_environment_is_made_once_locked_and_made_again_from_the_lock(index: Path, tmp_path: Path) -> None:
+    notes: list[str] = []
+    made = pinned.environment(VERSIONS, tmp_path / "out", notes.append)
+    assert (made / "bin" / "python").exists()
+    assert len(notes) == 1
+    assert "GB in " in notes[0]
+    assert VERSIONS in notes[0]
+    lock = (tmp_path / "out" / pinned.LOCK).read_text()
+    assert lock.splitlines() == [
+        f"{pinned.HEADING}{VERSIONS}",
+        "numpy==1.0", "pydantic==2.0", "torch==9.9.1", "torchvision==9.9.2", "typing_extensions==4.0",
+    ]  # fmt: skip
+    wheel(index, "pydantic", "3.0")  # a newer version that was not there when the file was locked
+    again = pinned.environment("torchvision==9.9.2  torch==9.9.1", tmp_path / "out", notes.append)
+    assert again == made
+    committed = tmp_path / "reference.lock"
+    committed.write_text(lock)
+    assert pinned.environment(str(committed), tmp_path / "other", notes.append) == made
+    assert pinned.environment(VERSIONS, tmp_path / "third", notes.append) == made
+    assert len(notes) == 1
+    assert {each.name for each in made.glob("lib/*/site-packages/*-3.0.dist-info")} == set()
+
+
+def test_an_interrupted_installation_is_made_again(index: Path, tmp_path: Path) -> None:
+    made = pinned.environment(VERSIONS, tmp_path / "out", lambda _: None)
+    (made / pinned.COMPLETE).unlink()
+    (made / "bin" / "python").unlink()
+    (tmp_path / "out" / pinned.LOCK).unlink()
+    assert pinned.environment(VERSIONS, tmp_path / "out", lambda _: None) == made
+    assert (made / "bin" / "python").exists()
+
+
+def test_two_jobs_at_once_make_one_environment(index: Path, tmp_path: Path) -> None:
+    notes: list[str] = []
+    places: list[Path] = []
+
+    def job(name: str) -> None:
+        places.append(pinned.environment(VERSIONS, tmp_path / name, notes.append))
+
+    jobs = [threading.Thread(target=job, args=(name,)) for name in ("a", "b")]
+    for each in jobs:
+        each.start()
+    for each in jobs:
+        each.join()
+    assert len(places) == 2
+    assert len(set(places)) == len(notes) == 1
+
+
+@pytest.mark.parametrize("case", ["version", "registry"])
+def test_what_cannot_be_installed_is_one_line(
+    case: str, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version that the index does not have any more, and an index that cannot be reached."""
+    if case == "registry":
+        for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "UV_NO_INDEX", "UV_FIND_LINKS"):
+            monkeypatch.delenv(name)
+        for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9/simple")
+        monkeypatch.setenv("PIP_RETRIES", "0")
+    else:
+        (index / "torch-9.9.1-py3-none-any.whl").unlink()
+    with pytest.raises(ReporterError, match="the reference environment cannot be installed") as raised:
+        pinned.environment(VERSIONS, tmp_path / "out", lambda _: None)
+    assert "\n" not in str(raised.value)
+    assert "name an environment that is installed" in str(raised.value)
+    assert not (tmp_path / "out" / pinned.LOCK).exists()
+    assert not [path for path in (tmp_path / "cache" / "reporter" / "environments").iterdir() if path.is_dir()]
+
+
+def test_a_lock_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    for text, why in (("--index-url http://evil.example\n", "is not an exact version"), ("numpy==1.0\n", "no version")):
+        lock = tmp_path / "reference.lock"
+        lock.write_text(text)
+        with pytest.raises(ReporterError, match=why):
+            pinned.environment(str(lock), tmp_path, lambda _: None)
+
+
+def test_the_size_of_an_environment_is_that_of_its_packages() -> None:
+    with_torch, without = pinned.gigabytes(["torch"]), pinned.gigabytes(["typing_extensions"])
+    assert 0.1 < with_torch < 20
+    assert 0 < without < 0.001
+    assert pinned.gigabytes(["no-such-package"]) == 0

@@ -1,0 +1,124 @@
+"""Progress in a pipe: a line at regular times, one per finished architecture, groups on GitHub, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from io import StringIO
+
+import pytest
+from commands import QUICK, TINY, WIDE, call
+
+from reporter.cli import heartbeat
+from reporter.cli.progress import GitHubLines, Lines, progress
+from reporter.host.job import Job
+from reporter.model.settings import PRESETS, Conditions
+
+CONDITIONS = Conditions(**PRESETS["quick"])
+OPTIONS = (*TINY, *WIDE, *QUICK, "--metrics", "latency_cpu_1thread")
+
+
+def jobs(*names: str) -> list[Job]:
+    return [
+        Job(architecture=name, metrics=("m",), device="cpu", conditions=CONDITIONS, process="timing cpu", round=number)
+        for number in range(2)
+        for name in names
+    ]
+
+
+def seconds(jobs: Sequence[Job]) -> float:
+    return 60.0 * len(jobs)
+
+
+def played(shown: Lines, waiting: float) -> None:
+    """Two jobs that take some time each, of four."""
+    planned = jobs("a", "b")
+    shown.plan(planned, 1, seconds)
+    for job in planned[:3]:
+        shown.job_started(job)
+        time.sleep(waiting)
+        shown.job_finished(job, waiting)
+    shown.close()
+
+
+def test_a_job_that_takes_long_is_not_silent() -> None:
+    stream = StringIO()
+    played(Lines(stream, interval=0.1), 0.25)
+    lines = stream.getvalue().splitlines()
+    assert "[0/4] running a: timing cpu, round 1; about 4 min left" in lines
+    assert "[2/4] running a: timing cpu, round 2; about 2 min left" in lines
+    assert "[3/4] a finished; about 60 s left" in lines
+    assert "b finished" not in stream.getvalue()
+    printed = stream.getvalue()
+    time.sleep(0.2)
+    assert stream.getvalue() == printed, "nothing follows once it is closed"
+    assert all(character == "\n" or character.isprintable() for character in printed)
+
+
+def test_no_line_is_due_while_others_are_printed() -> None:
+    stream = StringIO()
+    shown = Lines(stream, interval=0.5)
+    shown.plan(jobs("a"), 1, seconds)
+    for number in range(8):
+        time.sleep(0.1)
+        shown.note(f"line {number}")
+    shown.close()
+    assert "running" not in stream.getvalue()
+
+
+def test_two_lines_are_at_most_30_seconds_apart() -> None:
+    assert heartbeat.INTERVAL == 30.0
+    assert progress(StringIO())._interval == heartbeat.INTERVAL
+    assert progress(StringIO(), kind="json")._interval == heartbeat.INTERVAL
+
+
+def test_quiet_prints_none() -> None:
+    stream = StringIO()
+    played(progress(stream, quiet=True), 0.0)
+    assert stream.getvalue() == ""
+
+
+def test_json_has_an_event_per_line_and_no_other_text() -> None:
+    process = call("--out", "/nonexistent", "--progress", "xml")
+    assert process.returncode == 2
+    stream = StringIO()
+    shown = progress(stream, kind="json")
+    shown._interval = 0.1
+    played(shown, 0.25)
+    shown.note("a note")
+    events = [json.loads(line) for line in stream.getvalue().splitlines()]
+    kinds = [event["event"] for event in events]
+    assert kinds[:2] == ["plan", "started"]
+    assert {"running", "finished", "architecture", "note"} <= set(kinds)
+    assert all({"done", "total", "seconds_left"} <= event.keys() for event in events)
+    running = next(event for event in events if event["event"] == "running")
+    assert running["running"] == [{"architecture": "a", "process": "timing cpu", "round": 1}]
+    assert running["seconds_left"] == 240.0
+
+
+def test_lines_are_in_a_group_on_github(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    stream = StringIO()
+    shown = progress(stream)
+    assert isinstance(shown, GitHubLines)
+    played(shown, 0.0)
+    shown.close()
+    lines = stream.getvalue().splitlines()
+    assert (lines[0], lines[-1]) == ("::group::Measurements", "::endgroup::")
+    assert lines.count("::endgroup::") == 1
+
+
+def test_a_run_prints_each_finished_architecture(tmp_path: object) -> None:
+    process = call("--out", tmp_path, *OPTIONS)
+    assert process.returncode == 0, process.stderr
+    assert "tiny finished" in process.stderr
+    assert "wide finished" in process.stderr
+    assert all(character == "\n" or character.isprintable() for character in process.stderr)
+    process = call("--out", tmp_path, *OPTIONS, "--fresh", "--progress", "json")
+    events = [json.loads(line) for line in process.stderr.splitlines()]
+    assert events[-1]["event"] == "message"
+    assert "measured for" in events[-1]["text"]
+    finished = [event["architecture"] for event in events if event["event"] == "architecture"]
+    assert sorted(finished) == ["tiny", "wide"]
+    assert {"reading", "started", "finished"} <= {event["event"] for event in events}
