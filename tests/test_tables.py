@@ -8,7 +8,7 @@ from reporter.model import Reading, Record
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.table import Table
-from reporter.tables import groups, operators, overview, peaks
+from reporter.tables import fvcore_operators, groups, overview, peaks
 
 ENGLISH = language("en")
 MIB = 2**20
@@ -38,7 +38,7 @@ def test_every_row_has_its_verdict() -> None:
         for record, verdict in zip(records, verdicts, strict=False)
     ]
     comparison = compare([*counted, changed(records[3], failed)])
-    by_operator = operators.make(comparison, ENGLISH)
+    by_operator = fvcore_operators.make(comparison, ENGLISH)
     assert by_operator
     assert sorted(column(by_operator, "verdict")) == ["agree", "differ", "failed", "undercount"]
     in_full = groups.group("compute")(comparison, ENGLISH)
