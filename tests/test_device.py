@@ -15,7 +15,7 @@ from simulated_device import BLOCK, LAUNCH, Accelerator, Machine, SimulatedEvent
 from torch import Tensor, nn
 
 from reporter.host.job import Job
-from reporter.metrics import latency, memory_measured
+from reporter.metrics import latency, memory_measured, training_throughput
 from reporter.model import Architecture, Metric, Reading
 from reporter.registry.catalog import collect
 from reporter.worker import device, timing
@@ -193,6 +193,43 @@ def test_what_was_queued_before_is_no_part_of_a_time(bench: Bench) -> None:
 
 def test_memory_is_that_of_the_device(bench: Bench) -> None:
     bench.check_memory()
+
+
+def test_the_batch_of_a_training_is_doubled_until_throughput_stops_rising(bench: Bench) -> None:
+    """Operators take as long for any batch here, so that only the largest batch ends it; then the time of an image."""
+    most = CONDITIONS.batch_size * 8
+    bench.monkeypatch.setattr(training_throughput, "LARGEST_BATCH", most)
+    (reading,) = bench.readings("train_throughput_cuda").values()
+    step = LAUNCH + bench.kernels_of_a_step() * SECONDS
+    assert reading.detail["batch"] == most
+    assert reading.value == pytest.approx(most / step, 1e-3)
+    bench.check_other_device()
+
+
+def test_a_training_sweep_ends_where_throughput_no_longer_rises(bench: Bench) -> None:
+    """On a device that takes twice as long for a batch twice as large, the first batch is as good as the second."""
+    steps: list[int] = []
+    bench.monkeypatch.setattr(training_throughput, "_rates", lambda *given: steps.append(given[4]) or (100.0, 100.0))
+    (reading,) = bench.readings("train_throughput_cuda").values()
+    assert (steps, reading.value, reading.detail["batch"]) == ([1, 2], 100.0, CONDITIONS.batch_size)
+
+
+def test_the_training_sweep_ends_with_memory(bench: Bench) -> None:
+    """The largest batch that fits counts; without one, the reading is out of memory."""
+
+    def rates(*given: Any) -> tuple[float, ...]:
+        if given[4] > fits:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return (100.0 * given[4],) * 3
+
+    fits = 4
+    bench.monkeypatch.setattr(training_throughput, "_rates", rates)
+    (reading,) = bench.readings("train_throughput_cuda").values()
+    assert (reading.value, reading.detail["batch"]) == (400.0, 4 * CONDITIONS.batch_size)
+    fits = 0
+    subject = Subject(ENTRY, "cpu", CONDITIONS.model_copy(update={"image_size": SIZE}))
+    (reading,) = training_throughput.measure(training_throughput.TRAINING, subject)
+    assert reading.status == "oom"
 
 
 def test_a_reading_names_its_device_and_its_precision(bench: Bench) -> None:

@@ -28,7 +28,7 @@ UNITS = {
     **dict.fromkeys(("latency_cpu_1thread", "latency_cpu", "latency_cuda", "finetune_seconds"), "s"),
     **dict.fromkeys(("probe_seconds", "scratch_seconds"), "s"),
     **dict.fromkeys(("train_step_cpu", "train_step_cuda"), "s"),
-    **dict.fromkeys(("throughput_cpu", "throughput_cuda"), "1/s"),
+    **dict.fromkeys(("throughput_cpu", "throughput_cuda", "train_throughput_cuda"), "1/s"),
     **dict(zip(DEFAULT_MALLOC, ("s", "1/s"), strict=True)),
 }
 """The units of the keys that every results folder has; a metric of one's own may have any key besides."""

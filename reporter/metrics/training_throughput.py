@@ -1,0 +1,83 @@
+"""Training throughput of a GPU at the batch size that fills it: the batch is doubled until throughput stops rising."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING
+
+from reporter.model import Metric, Quantity, Reading, absent
+from reporter.model.attempts import attempt
+from reporter.model.scaling_curves import GAIN, LARGEST_BATCH
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from reporter.worker.subject import Subject
+
+SHARE = 0.5
+"""The share of the sampling time of other times that each batch size gets."""
+TRAINING = Quantity(
+    key="train_throughput_cuda",
+    title="Training throughput, GPU",
+    unit="1/s",
+    group="latency",
+    better="higher",
+    definition="Images per second of training steps on the GPU at the image size of the fine-tuning. From the batch "
+    "size of the fine-tuning on, the batch is doubled until throughput rises by less than 5 % or memory ends; the "
+    "highest throughput counts.",
+)
+
+
+def measure(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
+    """The highest throughput with its batch size; the reason of the smallest batch if none could be measured."""
+    from reporter.worker.finetuning import step_of
+    from reporter.worker.training_steps import exercise
+
+    network, (images, labels), recipe = exercise(subject, subject.device)
+    step = step_of(network, recipe, subject.classes)
+    found: list[tuple[int, tuple[float, ...]]] = []
+    factor = 1
+    while factor * len(images) <= LARGEST_BATCH:
+        rates, verdict = attempt(partial(_rates, subject, step, images, labels, factor))
+        if rates is None:
+            if not found:
+                yield from absent((quantity,), verdict.status, verdict.reason or "")
+                return
+            break
+        found.append((factor * len(images), rates))
+        if len(found) > 1 and median(rates) < GAIN * median(found[-2][1]):
+            break
+        factor *= 2
+    batch, samples = max(found, key=lambda each: median(each[1]))
+    yield Reading(quantity=quantity, samples=samples, rounds=(len(samples),), detail={"batch": batch})
+
+
+def _rates(
+    subject: Subject, step: Callable[[Tensor, Tensor], object], images: Tensor, labels: Tensor, factor: int
+) -> tuple[float, ...]:
+    """Images per second of steps on a batch `factor` times as large."""
+    from reporter.worker import timing
+
+    batch = images.repeat(factor, 1, 1, 1), labels.repeat(factor)
+    seconds = subject.sample(
+        lambda: step(*batch),
+        timing.timer(subject.place),
+        seconds=subject.conditions.seconds * SHARE,
+        goal=subject.conditions.goal,
+        min_samples=2,
+    )
+    return tuple(len(batch[0]) / each for each in seconds)
+
+
+ENTRIES = (
+    Metric(
+        TRAINING.key,
+        (TRAINING,),
+        partial(measure, TRAINING),
+        process="training sweep cuda",
+        device="cuda",
+        depends=("batch_size", "image_size"),
+    ),
+)
