@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from reporter.stats.intervals import Spread
 
 Status = Literal["ok", "noisy", "failed", "oom", "timeout", "skipped", "unsupported"]
-Group = Literal["size", "compute", "memory", "latency", "finetune"]
+Group = Literal["size", "compute", "memory", "latency", "profile", "finetune"]
 Better = Literal["lower", "higher", "neither"]
-GROUPS: tuple[Group, ...] = ("size", "compute", "memory", "latency", "finetune")
+GROUPS: tuple[Group, ...] = ("size", "compute", "memory", "latency", "profile", "finetune")
 SCHEMA = 2
 """Of records: since 2 they have modes. Older ones are read, too."""
 EVIDENCE_SCHEMA = 1

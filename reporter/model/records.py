@@ -83,6 +83,7 @@ def check_keys(readings: Mapping[str, Reading]) -> None:
 class _Compared(TypedDict, total=False):
     test_images: JsonValue
     limit: JsonValue
+    kernels: JsonValue
 
 
 @with_config(ConfigDict(extra="ignore"))

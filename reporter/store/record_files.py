@@ -26,6 +26,8 @@ from reporter.version import __version__
 
 LARGEST_FILE = 2**24
 """Bytes of a record or of evidence; a thorough run's record takes less than a twentieth of this."""
+KERNELS = ".kernels"
+"""How the names of ledgers of kernels end, which are beside the records; see store/kernel_files.py."""
 LONGEST_COMPLAINT = 300
 LONGEST_FILE_NAME = 180
 LONGEST_VERSION = 40
@@ -50,7 +52,14 @@ def _file_name(name: str) -> str:
     quoted = quote(name, safe="")
     if len(quoted) > LONGEST_FILE_NAME:
         quoted = f"{quoted[:LONGEST_FILE_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    if quoted.endswith(KERNELS):
+        quoted = quoted.removesuffix(KERNELS) + KERNELS.replace(".", "%2E")
     return quoted.replace(".", "%2E", 1) if quoted.startswith(".") else quoted
+
+
+def paths(records: Path) -> list[Path]:
+    """The files of records or of evidence in a folder with a subfolder for each machine."""
+    return sorted(path for path in records.glob("*/*.json") if not path.stem.endswith(KERNELS))
 
 
 def save(folder: Path, record: Record, modes: Iterable[Record] = ()) -> None:
@@ -115,7 +124,7 @@ def load_all_evidence(folder: Path) -> tuple[dict[str, Evidence], list[str]]:
 def _load_all(folder: Path, read: Callable[[Path], Found]) -> tuple[list[Found], list[str]]:
     found, complaints = [], []
     with _uncollected():
-        for path in sorted(folder.glob("*/*.json")):
+        for path in paths(folder):
             try:
                 found.append(read(path))
             except ReporterError as error:

@@ -1,0 +1,61 @@
+"""Files of kernel ledgers: one beside each record, read only when it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from reporter.host.files import dumps, write
+from reporter.model import ReporterError
+from reporter.model.fields import legible
+from reporter.model.profiles import LEDGER_SCHEMA, KernelLedger, LayerKernel
+from reporter.store.record_files import KERNELS
+
+SUFFIX = f"{KERNELS}.json"
+LARGEST_FILE = 2**26
+"""Bytes of a ledger; that of a network with a thousand layers in ten modes takes less than a tenth of this."""
+
+
+def kernels_path(record: Path) -> Path:
+    """Where the ledger of a record is, which is at `record`."""
+    return record.with_name(record.name.removesuffix(".json") + SUFFIX)
+
+
+def save(
+    record: Path, architecture: str, machine: str, calls: Mapping[str, Mapping[str, Iterable[LayerKernel]]]
+) -> str:
+    """Adds the calls of modes and settings to the ledger beside a record, whole or not at all.
+
+    A ledger that cannot be read is replaced; returns what is wrong with it, else an empty string.
+    """
+    path, complaint = kernels_path(record), ""
+    ledger = KernelLedger(schema=LEDGER_SCHEMA, architecture=architecture, machine=machine)
+    try:
+        ledger = load(record) or ledger
+    except ReporterError as error:
+        complaint = str(error)
+    for mode, settings in calls.items():
+        for setting, rows in settings.items():
+            ledger = ledger.with_calls(mode, setting, rows)
+    write(path, dumps(ledger.model_dump(mode="json", by_alias=True)))
+    return complaint
+
+
+def load(record: Path) -> KernelLedger | None:
+    """The ledger beside a record, None if there is none; ReporterError with the file's name where it is torn."""
+    path = kernels_path(record)
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ReporterError(f"{path}: not a ledger of kernels: larger than {LARGEST_FILE >> 20} MiB")
+        return KernelLedger.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        reason = legible(": ".join(filter(None, (where, first["msg"]))))
+        raise ReporterError(f"{path}: not a ledger of kernels: {' '.join(reason.split())[:200]}") from None
+    except OSError as error:
+        raise ReporterError(f"{path}: cannot be read: {error.strerror}") from None
