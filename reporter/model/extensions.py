@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-Chapter = Literal["timeline", "overview", "accuracy", "size", "memory", "time", "modes", "finetune", "history", "more"]
+Chapter = Literal[
+    "timeline", "overview", "accuracy", "size", "memory", "time", "modes", "why", "finetune", "history", "more"
+]
 """The chapters of the report that contain charts and tables, in their order."""
 
 

@@ -12,13 +12,23 @@ from reporter.host import files
 from reporter.model import Chart, Claim, Evidence, Record, ReporterError
 from reporter.model.extensions import Chapter
 from reporter.registry.catalog import collect
-from reporter.report import csv_tables, formats, latex, mode_ranking, run_history, sections, thinning, vega
+from reporter.report import (
+    csv_tables,
+    formats,
+    latex,
+    mode_ranking,
+    operator_pairs,
+    run_history,
+    sections,
+    thinning,
+    vega,
+)
 from reporter.report.choice import choice
 from reporter.report.claim_sections import try_claims
 from reporter.report.comparison import Comparison, compare
 from reporter.report.contents import Report
 from reporter.report.language import SOURCE, Language, available, language
-from reporter.report.sections import Content, Figure, Placed
+from reporter.report.sections import Content, Figure, Items, Placed
 from reporter.report.summary import summary
 from reporter.report.table import Table, Tabulation
 from reporter.store import record_files
@@ -112,6 +122,8 @@ def build(
     trials = try_claims(claims, evidence or {}, comparison, tongue)
     if chosen := choice(comparison, tongue):
         placed.append(Placed("overview", CHOICE_ORDER, chosen))
+    if reasons := [operator_pairs.sentence(pair, tongue) for pair in operator_pairs.shown(comparison)]:
+        placed.append(Placed("why", 0, Items(tuple(reasons))))
     count = len(comparison.networks)
     message = tongue.ngettext("{count} network, measured on {date}", "{count} networks, measured on {date}", count)
     return Report(
