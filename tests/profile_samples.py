@@ -8,6 +8,7 @@ from typing import Any
 
 from reporter.model import Quantity, Reading, Record
 from reporter.model.profiles import KernelLedger, LayerKernel, OperatorTime, StageTime, digest
+from reporter.model.records import EAGER
 from reporter.store import kernel_files, record_files
 
 SETTINGS = ("cpu_1thread", "cpu")
@@ -70,7 +71,9 @@ def profiled(
         detail = {"operators": [each.model_dump() for each in operators], "kernels": digest(rows), "latency": latency}
         key = f"operators_coverage_{setting}"
         found[key] = reading(key, 0.98, **{"detail": detail, **fields})
-        found |= _stages(record, setting, latency) | _ceilings(record, setting, latency)
+        found |= _stages(record, setting, latency)
+        if record.mode == EAGER:
+            found |= _ceilings(record, setting, latency)
     return record.model_copy(update={"readings": found})
 
 

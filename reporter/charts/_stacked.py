@@ -14,18 +14,31 @@ from reporter.report.vega import PAPER, Spec, data
 
 COLOURS = ("#2a6fdb", "#e08a00", "#00916e", "#c2659b", "#7cc4e8", "#8a6d1f", "#7b61c9")
 DARK, BRIGHT = "#10151a", "#ffffff"
+USUAL = dict(
+    zip(
+        (
+            *("convolution (oneDNN)", "convolution (GEMM)", "max pooling", "linear layer", "batch norm"),
+            *("ReLU", "concatenation"),
+        ),
+        COLOURS,
+        strict=True,
+    )
+)
+"""The colours of common operators, the same in all charts."""
 INKS = dict(zip(COLOURS, (BRIGHT, DARK, BRIGHT, DARK, DARK, BRIGHT, BRIGHT), strict=True))
 REST = "#a9b0b8"
-LEAST = 7.5
+LEAST = 8.5
 """A smaller part of the width, in percent, has no room for its number."""
 
 
 def colours(found: Iterable[Mapping[str, Part]]) -> dict[str, str]:
-    """A colour for each of the labels that take most over all architectures, those first."""
+    """A colour for each of the labels that take most over all architectures, in that order."""
     total: Counter[str] = Counter()
     for parts in found:
         total.update({part.label: part.share for part in parts.values()})
-    return {label: colour for (label, _), colour in zip(total.most_common(len(COLOURS)), COLOURS, strict=False)}
+    labels = [label for label, _share in total.most_common(len(COLOURS))]
+    spare = [colour for colour in COLOURS if colour not in {USUAL.get(label) for label in labels}]
+    return {label: USUAL.get(label) or spare.pop(0) for label in labels}
 
 
 def segments(
@@ -61,13 +74,12 @@ def segments(
     return rows
 
 
-def scale(shown: Mapping[str, str], rows: Sequence[Spec], language: Language) -> Spec:
-    """The colour channel with its legend, in the order of the bars."""
+def scale(shown: Mapping[str, str], rest: bool, language: Language) -> Spec:
+    """The colour channel with its legend, in the order of the bars; `rest`: some operators have no colour."""
     named = {operator_names.words(label, language): colour for label, colour in shown.items()}
-    other = language._("other operators")
-    if any(row["operator"] == other for row in rows):
-        named[other] = REST
-    legend = {"orient": "top", "title": None, "columns": 4, "symbolType": "square"}
+    if rest:
+        named[language._("other operators")] = REST
+    legend = {"orient": "top", "title": None, "columns": 3, "symbolType": "square", "columnPadding": 18}
     of = {"domain": list(named), "range": list(named.values())}
     return {"field": "operator", "type": "nominal", "scale": of, "legend": legend}
 

@@ -13,7 +13,7 @@ from reporter.report.language import Language
 from reporter.report.operator_pairs import KEY, SETTING, Pair
 from reporter.report.vega import Spec, text
 
-WIDTH, STEP = 560, 27
+WIDTH, STEP = 250, 27
 
 
 def draw(comparison: Comparison, language: Language) -> Spec | None:
@@ -23,12 +23,13 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
         return None
     parts = [record_profiles.parts(record_profiles.operators(record, SETTING)) for pair in pairs for record in pair[:2]]
     shown = _stacked.colours(parts)
-    panels = [_panel(pair, parts[2 * at : 2 * at + 2], shown, language) for at, pair in enumerate(pairs)]
+    rest = any(label not in shown for each in parts for label in each)
+    panels = [_panel(pair, parts[2 * at : 2 * at + 2], shown, rest, language) for at, pair in enumerate(pairs)]
     return {"vconcat": panels, "spacing": 14}
 
 
 def _panel(
-    pair: Pair, parts: Sequence[dict[str, record_profiles.Part]], shown: dict[str, str], language: Language
+    pair: Pair, parts: Sequence[dict[str, record_profiles.Part]], shown: dict[str, str], rest: bool, language: Language
 ) -> Spec:
     longest = max(sum(part.seconds for part in each.values()) for each in parts)
     records = (pair.few, pair.many)
@@ -48,7 +49,7 @@ def _panel(
             "x": {"field": "start", "type": "quantitative", **axis},
         },
         "layer": [
-            *_stacked.layers(rows, _stacked.scale(shown, [{"operator": language._("other operators")}], language), 19),
+            *_stacked.layers(rows, _stacked.scale(shown, rest, language), 19),
             *text(ends, "text", 13, align="left", dx=7),
         ],
     }

@@ -12,7 +12,7 @@ from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 from reporter.report.vega import Spec, text
 
-WIDTH, STEP = 640, 25
+WIDTH, STEP = 330, 24
 
 
 def shares(settings: Sequence[str]) -> Callable[[Comparison, Language], Spec | None]:
@@ -38,6 +38,7 @@ def _panel(records: Sequence[Record], setting: str, language: Language) -> Spec 
     rows = [
         row for record in plotted for row in _stacked.segments(record, parts[record.architecture], shown, 1, language)
     ]
+    rest = any(label not in shown for each in parts.values() for label in each)
     order = [record.architecture for record in plotted]
     whole = {"scale": {"domain": [0, 100], "nice": False}, "axis": {"values": [0, 25, 50, 75, 100], "grid": False}}
     return {
@@ -47,7 +48,7 @@ def _panel(records: Sequence[Record], setting: str, language: Language) -> Spec 
             "y": {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": names_axis()},
             "x": {"field": "start", "type": "quantitative", "title": language._("share of the time (%)"), **whole},
         },
-        "layer": [*_stacked.layers(rows, _stacked.scale(shown, rows, language)), *_times(plotted, setting, language)],
+        "layer": [*_stacked.layers(rows, _stacked.scale(shown, rest, language)), *_times(plotted, setting, language)],
     }
 
 

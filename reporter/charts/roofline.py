@@ -14,7 +14,7 @@ from reporter.report.rooflines import FP32, Point, Roofline, rooflines
 from reporter.report.tooltips import about
 from reporter.report.vega import INK, MUTED, Spec, data, text
 
-WIDTH, HEIGHT = 820, 430
+WIDTH, HEIGHT = 560, 380
 GIGA = 1e9
 
 
@@ -75,11 +75,8 @@ def _roof(found: Roofline, x: Axis, y: Axis, language: Language) -> Iterator[Spe
     compute = language._("measured peak: {rate} G MACs per second").format(rate=units.text(language, peak))
     yield from text([{"x": x.high, "y": peak, "text": compute}], "text", 13, INK, align="right", dx=-6, dy=-10)
     memory = language._("measured memory bandwidth: {rate} GB/s").format(rate=units.text(language, bandwidth))
-    middle = (left * found.ridge) ** 0.5
-    place = {"x": middle, "y": middle * bandwidth, "text": memory}
-    right = middle < (x.low * x.high) ** 0.5
     if found.ridge > left:
-        yield from text([place], "text", 13, INK, align="left" if right else "right", dx=12 if right else -12, dy=0)
+        yield from text([{"x": x.low, "y": y.high, "text": memory}], "text", 13, INK, align="left", dx=8, dy=12)
 
 
 CAPTION = (

@@ -141,7 +141,7 @@ def reasons(pair: Pair, language: Language) -> str:
         )
         for each in pair.reasons
     ]
-    return language._("it spends {shares}").format(shares=language.listing(spent))
+    return language._("it spends {shares}").format(shares=language.listing(spent)).replace(" %", "\u00a0%")
 
 
 def of(comparison: Comparison, few: str, many: str) -> Pair | None:

@@ -9,7 +9,7 @@ from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain
 
-MOST = 60
+MOST = 30
 """Rows on a page; the file has all."""
 MILLISECONDS = units.Scale(1e-3, "ms")
 
