@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reporter.host import files
 from reporter.model import Quantity, Reading, Record
 from reporter.model.profiles import KernelLedger, LayerKernel, OperatorTime, StageTime, digest
 from reporter.model.records import EAGER
@@ -124,6 +125,5 @@ def saved(folder: Path, records: Sequence[Record], ledgers: Iterable[KernelLedge
 
 def write(folder: Path, made: KernelLedger) -> None:
     """Save a ledger in a results folder."""
-    path = record_files.record_path(folder, made.machine, made.architecture)
-    calls = {mode: {name: made.of(mode, name) for name in found} for mode, found in made.calls.items()}
-    kernel_files.save(path, made.architecture, made.machine, calls)
+    path = kernel_files.kernels_path(record_files.record_path(folder, made.machine, made.architecture))
+    files.write(path, files.dumps(made.model_dump(mode="json", by_alias=True)))

@@ -17,7 +17,7 @@ class SummaryReading(Document):
     """The metric in words."""
     value: Number | None
     """The value in `unit`; null unless the status is `ok` or `noisy`."""
-    unit: Literal["1", "s", "B", "1/s"]
+    unit: Literal["1", "s", "B", "1/s", "B/s", "1/B"]
     """The unit of `value`; `1` for a count or a fraction."""
     better: Better
     """Which direction is better; null if neither is."""
@@ -37,12 +37,49 @@ class SummaryReading(Document):
     """Of `best_throughput_cpu` and `best_throughput_cuda`: `batch` is the batch size."""
 
 
+class SummaryOperator(Document):
+    """All calls of an operator that ran the same kernel in one inference."""
+
+    operator: str
+    """torch's name, for example `aten::max_pool2d_with_indices`, or the engine's."""
+    kernel: str
+    """The implementation that ran: oneDNN's name, `gemm` for a matrix product of a BLAS library, `native` for torch's
+    own code, or a CUDA kernel."""
+    calls: int
+    """How often it was called."""
+    seconds: float
+    """The seconds of all calls, scaled so that all operators sum to the latency that was measured in alternation."""
+    share: float
+    """The share of this latency."""
+
+
+class SummaryStage(Document):
+    """A stage of the architecture in a setting."""
+
+    stage: str
+    """The first and the last module of the stage."""
+    setting: str
+    """`cpu_1thread`, `cpu` or `cuda`."""
+    macs: int
+    """Its MACs."""
+    macs_share: float
+    """Its share of all MACs."""
+    seconds: float
+    """Its seconds."""
+    share: float
+    """Its share of the seconds of all stages."""
+
+
 class SummaryMode(Document):
     """An architecture in an execution mode other than eager."""
 
     readings: dict[str, SummaryReading]
     """By metric: the times of this mode; `speedup_` and the metric, which is eager divided by this mode;
     `output_error`, `prepare_seconds` and `first_call_seconds`. What does not depend on the mode is not repeated."""
+    operators: dict[str, tuple[SummaryOperator, ...]] = {}
+    """By setting, as for eager."""
+    stages: tuple[SummaryStage, ...] = ()
+    """As for eager."""
 
 
 class SummaryPoint(Document):
@@ -126,6 +163,11 @@ class SummaryRecord(Document):
     """By the name of the execution mode, for example `bf16+channels_last`; missing if only eager was measured."""
     curves: SummaryCurves | None = None
     """Missing if no curve was measured."""
+    operators: dict[str, tuple[SummaryOperator, ...]] = {}
+    """By setting (`cpu_1thread`, `cpu`, `cuda`), the operators with the most seconds first; missing if none were
+    measured."""
+    stages: tuple[SummaryStage, ...] = ()
+    """In the order in which they run; missing if none were measured."""
 
 
 class FailedReading(Document):

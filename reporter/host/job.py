@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from reporter.model import Metric, Quantity
+from reporter.model import Metric, Quantity, Reading
 from reporter.model.modes import quantities
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import Curves
@@ -48,6 +48,7 @@ class Job(BaseModel):
     `modes` are execution modes, timed in turns with eager; without any, eager alone is measured. `cache` is the folder
     that keeps what is prepared for them between rounds. `reference` is FILE.py:NAME or package.module:NAME if the
     architecture is from elsewhere, else empty. `curve` has the points to measure if it is a job of a curve.
+    `ceilings` are those of the machine if an earlier job of the run measured them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,6 +64,7 @@ class Job(BaseModel):
     modes: tuple[str, ...] = ()
     cache: str = ""
     curve: CurveJob | None = None
+    ceilings: tuple[Reading, ...] = ()
 
 
 def wanted(job: Job, metrics: Mapping[str, Metric]) -> Iterator[tuple[str, Metric, Quantity]]:

@@ -180,7 +180,7 @@ class Claim:
         return sources.of_file(self.measure) if self.measure else ""
 
 
-def exact(quantity: Quantity, number: int, **detail: Any) -> Reading:
+def exact(quantity: Quantity, number: Number, **detail: Any) -> Reading:
     """A reading that is counted, not sampled."""
     return Reading(quantity=quantity, samples=(number,), detail=detail)
 

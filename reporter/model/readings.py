@@ -58,7 +58,7 @@ class Quantity(Model):
 
     key: Name
     title: Name
-    unit: Literal["1", "s", "B", "1/s"]
+    unit: Literal["1", "s", "B", "1/s", "B/s", "1/B"]
     group: Group
     better: Better
     definition: str
@@ -236,8 +236,8 @@ class Reading(Model):
     @property
     def timed(self) -> bool:
         """Whether it is a median of times or rates, or of ratios of them, whose rounds vary."""
-        sampled = self.quantity.unit in ("s", "1/s") or self.quantity.is_ratio
-        return self.measured and sampled and self.quantity.centre == "median"
+        of, sampled = self.quantity, self.quantity.unit in ("s", "1/s") or self.quantity.is_ratio
+        return self.measured and sampled and of.centre == "median" and of.group != "profile"
 
     @cached_property
     def levels(self) -> run_medians.Levels:

@@ -14,6 +14,7 @@ from reporter.model import Reading, Record, Status
 from reporter.model.scaling_curves import AXES, BEST
 from reporter.report.comparison import Comparison
 from reporter.report.curve_lines import CurveLine, lines
+from reporter.report.profile_rows import operators, stages
 from reporter.report.tail_latency import Place, relative
 from reporter.stats.linear_fit import LinearFit
 from reporter.version import __version__
@@ -57,9 +58,27 @@ def _record(record: Record, modes: Sequence[Record], beside: Mapping[str, Mappin
     if record.own_input_size is not None:
         about |= {"input_size": str(record.image_size), "own_input_size": record.own_input_size}
     readings = {k: _reading(reading, beside[k].get(place)) for k, reading in record.readings.items()}
-    inside = {mode.mode: {"readings": {k: _reading(v, None) for k, v in mode.readings.items()}} for mode in modes}
+    inside = {
+        mode.mode: {"readings": {k: _reading(v, None) for k, v in mode.readings.items()}, **profile(mode)}
+        for mode in modes
+    }
     curves = {"curves": _curves(record)} if record.curves else {}
-    return {**about, "readings": readings, **({"modes": inside} if inside else {}), **curves}
+    return {**about, "readings": readings, **({"modes": inside} if inside else {}), **curves, **profile(record)}
+
+
+def profile(record: Record) -> dict[str, Any]:
+    """The operators and stages of a record, where any were measured."""
+    found: dict[str, Any] = {
+        "operators": {
+            setting: [row.model_dump(mode="json") for row in rows] for setting, rows in operators(record).items()
+        },
+        "stages": [
+            {"stage": row.stage, "setting": setting, **row.model_dump(mode="json", exclude={"stage"})}
+            for setting, rows in stages(record).items()
+            for row in rows
+        ],
+    }
+    return {name: rows for name, rows in found.items() if rows}
 
 
 def _curves(record: Record) -> dict[str, Any]:

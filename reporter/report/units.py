@@ -24,6 +24,8 @@ class Scale:
 
 PLAIN, PERCENT, MEBIBYTES, RATE = Scale(1, ""), Scale(0.01, "%"), Scale(2**20, "MiB"), Scale(1, "images/s")
 SECONDS = (Scale(1, "s"), Scale(1e-3, "ms"), Scale(1e-6, "µs"))
+PROFILED = {"1/s": Scale(1e9, "GMAC/s"), "B/s": Scale(1e9, "GB/s"), "1/B": Scale(1, "MAC/B")}
+"""The scales of ceilings, and of the MACs for each byte that is moved."""
 COUNTS = (Scale(1e9, "G"), Scale(1e6, "M"), Scale(1, ""))
 
 
@@ -36,6 +38,8 @@ def scale(quantity: Quantity, values: Iterable[float | None]) -> Scale:
     """The scale in which the middle value of a column reads best."""
     if is_fraction(quantity):
         return PERCENT
+    if quantity.group == "profile" and quantity.unit in PROFILED:
+        return PROFILED[quantity.unit]
     if quantity.unit in ("B", "1/s"):
         return MEBIBYTES if quantity.unit == "B" else RATE
     magnitudes = [abs(value) for value in values if value]
@@ -93,7 +97,8 @@ def is_doubtful(reading: Reading) -> bool:
 
 def is_rough(reading: Reading) -> bool:
     """Whether it is a time without an interval, of which no more than two digits are printed."""
-    return reading.quantity.unit in ("s", "1/s") and reading.measured and reading.interval is None
+    timed = reading.quantity.unit in ("s", "1/s") and reading.quantity.group != "profile"
+    return timed and reading.measured and reading.interval is None
 
 
 def rough(language: Language, value: float, scale: Scale = PLAIN) -> str:

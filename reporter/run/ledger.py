@@ -7,6 +7,7 @@ from typing import Any
 
 from reporter.host import files
 from reporter.host.job import Job, wanted
+from reporter.metrics.ceilings import OF_MACHINE
 from reporter.model import (
     SCHEMA,
     Architecture,
@@ -28,7 +29,7 @@ from reporter.registry.execution_modes import conditions_of
 from reporter.run import input_sizes, mode_plan
 from reporter.run.joined_rounds import joined, with_loss
 from reporter.run.request import Progress, Request, moment
-from reporter.store import record_files
+from reporter.store import kernel_files, record_files
 
 REUSED = ("ok", "unsupported", "skipped")
 NOT_ASKED = "not asked for by --device"
@@ -61,6 +62,12 @@ class Ledger:
     def record(self) -> Record:
         """The record of eager."""
         return self.records[EAGER]
+
+    @property
+    def ceilings(self) -> tuple[Reading, ...]:
+        """The ceilings of the machine that this run has measured, if these are all of them."""
+        found = tuple(r for (machine, _), r in self.request.ceilings.items() if machine == self.record.machine)
+        return found if {reading.quantity.key for reading in found} == OF_MACHINE else ()
 
     def needs(self, metric: Metric, number: int, mode: str = EAGER) -> bool:
         """Whether a round of a metric is still to be measured; nothing is, of a device that was not chosen."""
@@ -146,7 +153,10 @@ class Ledger:
 
         One that failed takes nothing from them: the reading notes that it was lost.
         """
+        reading = self._without_calls(reading, progress, mode)
         key, origin = reading.quantity.key, Origin(run=self.request.run, started=started)
+        if key in OF_MACHINE:
+            self.request.ceilings.setdefault((self.record.machine, key), reading)
         before = self._of(mode).readings.get(key) if job.round else None
         if before and before.measured and not reading.measured:
             reason = reading.reason or ""
@@ -162,6 +172,15 @@ class Ledger:
         if not reading.rounds or ((mode, key) not in self._shown if self.request.budget else last):
             self._shown.add((mode, key))
             progress.reading(pair_name(self.record.architecture, mode), reading)
+
+    def _without_calls(self, reading: Reading, progress: Progress, mode: str) -> Reading:
+        """The reading without the calls of layers that it brought, which are saved in the ledger beside the record."""
+        if "calls" not in reading.detail:
+            return reading
+        if complaint := kernel_files.save(self.request.folder, self.record, mode, reading.detail["calls"]):
+            progress.note(f"note: {complaint}; it is written again")
+        kept = {key: value for key, value in reading.detail.items() if key != "calls"}
+        return reading.model_copy(update={"detail": kept})
 
     def keep_curves(self, curves: Curves, best: Reading | None = None, mode: str = EAGER) -> None:
         """Saves the curves of all modes, and the best throughput of one."""

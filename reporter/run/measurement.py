@@ -57,7 +57,8 @@ class Measurement:
         """The job with the metrics that are still to be measured; None where there are none."""
         names = tuple(dict.fromkeys(name for name, _ in self._missing.values()))
         modes = tuple(dict.fromkeys(mode for mode, _ in self._missing)) if self.job.modes else ()
-        return self.job.model_copy(update={"metrics": names, "modes": modes}) if names else None
+        found = {"metrics": names, "modes": modes, "ceilings": self.ledger.ceilings}
+        return self.job.model_copy(update=found) if names else None
 
     def receive(self, message: Message) -> None:
         """Takes in a reading, at once, which mode the worker is about to run, or how long it was busy."""

@@ -118,7 +118,7 @@ def choose_metrics(names: tuple[str, ...], methods: tuple[str, ...] = ("full",))
     of every run.
     """
     catalogue = collect("reporter.metrics", Metric)
-    keys = [quantity.key for metric in catalogue.values() for quantity in metric.quantities]
+    keys = [key for metric in catalogue.values() for key in _own_words(metric)]
     for name in names:
         if name not in (*GROUPS, CLAIMS, *keys):
             right = nearest(name, [*GROUPS, CLAIMS, *keys]) + plugins.complaint_suffix("reporter.metrics")
@@ -130,7 +130,7 @@ def choose_metrics(names: tuple[str, ...], methods: tuple[str, ...] = ("full",))
     wanted = {*names, *(needed if CLAIMS in names else ())}
 
     def asked(metric: Metric) -> bool:
-        own = {quantity.key for quantity in metric.quantities}
+        own = set(_own_words(metric))
         either = own | {quantity.group for quantity in metric.quantities}
         named = bool(own & set(names)) or (
             metric.finetuning in (None, *methods) and (not names or bool(either & wanted))
@@ -138,6 +138,12 @@ def choose_metrics(names: tuple[str, ...], methods: tuple[str, ...] = ("full",))
         return named or metric.always
 
     return {metric.name: metric for metric in catalogue.values() if asked(metric)}
+
+
+def _own_words(metric: Metric) -> list[str]:
+    """The words of --metrics that name one metric: its keys, and its name if it profiles, the same on each device."""
+    profiles = any(quantity.group == "profile" for quantity in metric.quantities)
+    return [each.key for each in metric.quantities] + ([metric.name.removesuffix("_cuda")] if profiles else [])
 
 
 def with_curves(metrics: Mapping[str, Metric], settings: Settings, devices: Mapping[str, str]) -> dict[str, Metric]:

@@ -95,6 +95,8 @@ class Request:
     """The id of the run, in history.jsonl and in the origin of every round."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """What --label adds to the lines of history.jsonl."""
+    ceilings: dict[tuple[str, str], Reading] = field(default_factory=dict)
+    """The ceilings that this run has measured, by machine and key."""
 
     started: str = field(default_factory=moment)
     """When the run started."""

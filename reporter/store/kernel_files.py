@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from reporter.host.files import dumps, write
-from reporter.model import ReporterError
+from reporter.model import Record, ReporterError
 from reporter.model.fields import legible
 from reporter.model.profiles import LEDGER_SCHEMA, KernelLedger, LayerKernel
-from reporter.store.record_files import KERNELS
+from reporter.store.record_files import KERNELS, record_path
 
 SUFFIX = f"{KERNELS}.json"
+CALLS = TypeAdapter(dict[str, list[LayerKernel]])
+"""What a reading of operators brings for the ledger: the calls of each setting."""
 LARGEST_FILE = 2**26
 """Bytes of a ledger; that of a network with a thousand layers in ten modes takes less than a tenth of this."""
 
@@ -23,23 +24,20 @@ def kernels_path(record: Path) -> Path:
     return record.with_name(record.name.removesuffix(".json") + SUFFIX)
 
 
-def save(
-    record: Path, architecture: str, machine: str, calls: Mapping[str, Mapping[str, Iterable[LayerKernel]]]
-) -> str:
-    """Adds the calls of modes and settings to the ledger beside a record, whole or not at all.
+def save(folder: Path, record: Record, mode: str, calls: object) -> str:
+    """Adds the calls of a mode, by setting, to the ledger beside a record, whole or not at all.
 
     A ledger that cannot be read is replaced; returns what is wrong with it, else an empty string.
     """
-    path, complaint = kernels_path(record), ""
-    ledger = KernelLedger(schema=LEDGER_SCHEMA, architecture=architecture, machine=machine)
+    place, complaint = record_path(folder, record.machine, record.architecture), ""
+    ledger = KernelLedger(schema=LEDGER_SCHEMA, architecture=record.architecture, machine=record.machine)
     try:
-        ledger = load(record) or ledger
+        ledger = load(place) or ledger
     except ReporterError as error:
         complaint = str(error)
-    for mode, settings in calls.items():
-        for setting, rows in settings.items():
-            ledger = ledger.with_calls(mode, setting, rows)
-    write(path, dumps(ledger.model_dump(mode="json", by_alias=True)))
+    for setting, rows in CALLS.validate_python(calls).items():
+        ledger = ledger.with_calls(mode, setting, rows)
+    write(kernels_path(place), dumps(ledger.model_dump(mode="json", by_alias=True)))
     return complaint
 
 

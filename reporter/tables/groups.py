@@ -17,7 +17,7 @@ from reporter.report.rank_ranges import ranks
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark
 from reporter.report.tail_latency import add_percentiles, add_relative
 from reporter.report.training_recipes import add_recipes
-from reporter.tables.operators import verdict
+from reporter.tables.fvcore_operators import verdict
 
 ELSEWHERE = ("imagenet_top1", "imagenet_top5", OUTPUT_ERROR.key)
 """Listed in other tables: those of published accuracies and of execution modes."""

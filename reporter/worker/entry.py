@@ -115,7 +115,9 @@ def _subject(job: Job, sample: timing.Sampler, named: Named) -> Subject:
     """What is measured; its device is the current one before anything is built."""
     place = named(job.device)
     place.select()
-    return Subject(find(job.reference or job.architecture), place, job.conditions, job.round, sample)
+    subject = Subject(find(job.reference or job.architecture), place, job.conditions, job.round, sample)
+    subject.ceilings = job.ceilings
+    return subject
 
 
 def gather(names: Sequence[str], send: Send) -> None:

@@ -16,6 +16,10 @@ from reporter.worker.layers import Row, Shape, Visit, Visits, call, class_name, 
 POOLING = (nn.MaxPool2d, nn.AvgPool2d)
 
 
+REST = "forward"
+"""The name of the part that has what no other part has."""
+
+
 @dataclass(frozen=True)
 class CostUnit:
     """A layer, or a block that is not taken apart; one `alone` shares its stage with no other that computes."""
@@ -38,14 +42,18 @@ def stages(network: nn.Module, met: Visits, size: ImageSize, heads: Collection[s
     A block stands alone, and so does a linear layer; other layers join the stage before them unless they compute on
     another grid.
     """
+    return [stage_row(group) for group in grouped(network, met, size, heads)]
+
+
+def grouped(network: nn.Module, met: Visits, size: ImageSize, heads: Collection[str] = ()) -> list[list[CostUnit]]:
+    """The parts of each stage, as in `stages`."""
     groups: list[list[CostUnit]] = []
     for part in _parts(network, met, size, heads):
         if groups and _joins(part, groups[-1]):
             groups[-1].append(part)
         else:
             groups.append([part])
-    rows = [_row(group) for group in groups]
-    return [row for row in rows if row["parameters"] or row["macs"]]
+    return [group for group in groups if any(part.parameters or part.macs for part in group)]
 
 
 def _parts(network: nn.Module, met: Visits, size: ImageSize, heads: Collection[str]) -> Iterator[CostUnit]:
@@ -68,7 +76,7 @@ def _parts(network: nn.Module, met: Visits, size: ImageSize, heads: Collection[s
         if id(parameter) not in seen:
             yield CostUnit(name, "Parameter", None, tuple(parameter.shape), parameter.numel(), 0, alone=True)
     if rest := spent[""]:
-        yield CostUnit("forward", type(network).__name__, None, (), 0, rest, alone=True)
+        yield CostUnit(REST, type(network).__name__, None, (), 0, rest, alone=True)
 
 
 def _shares(met: Visits, names: Collection[str]) -> Counter[str]:
@@ -111,7 +119,7 @@ def _joins(part: CostUnit, group: list[CostUnit]) -> bool:
     return not part.macs or (not group[0].alone and part.level == group[0].level)
 
 
-def _row(group: list[CostUnit]) -> Row:
+def stage_row(group: list[CostUnit]) -> Row:
     """A stage as it is stored: named after its first and last part that is more than a passing through."""
     named = [part for part in group if part.parameters or part.macs or part.pools] or group[:1]
     kinds = Counter(part.kind for part in named if part.macs or part.pools) or Counter([named[0].kind])

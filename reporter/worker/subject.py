@@ -53,6 +53,8 @@ class Subject:
         self.round = number
         self.sample = sample
         self.building = 0.0
+        self.ceilings: tuple[Reading, ...] = ()
+        """Those of the machine, if the run has measured them."""
 
     @cached_property
     def network(self) -> nn.Module:

@@ -1,0 +1,138 @@
+"""Ceilings of the machine, measured once in a run, and how close an architecture gets to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from reporter.model import Metric, Quantity, Reading, absent, exact
+from reporter.model.attempts import attempt
+
+if TYPE_CHECKING:
+    from reporter.worker.subject import Subject
+
+SETTINGS = {"cpu_1thread": "CPU, 1 thread", "cpu": "CPU"}
+PRECISIONS = {"": "float32", "bf16_": "bfloat16"}
+NO_BF16 = "the processor has no instructions for bf16"
+
+
+def _macs(prefix: str, setting: str) -> Quantity:
+    precision = PRECISIONS[prefix]
+    return Quantity(
+        key=f"ceiling_macs_{prefix}{setting}",
+        title=f"Peak MAC rate, {precision}, {SETTINGS[setting]}",
+        unit="1/s",
+        group="profile",
+        better="neither",
+        definition=f"The most MACs per second in {precision} over several shapes of convolutions, contiguous and in "
+        "channels_last, and of matrix products, measured on this machine once in a run.",
+    )
+
+
+def _bandwidth(setting: str) -> Quantity:
+    return Quantity(
+        key=f"ceiling_bandwidth_{setting}",
+        title=f"Copy bandwidth, {SETTINGS[setting]}",
+        unit="B/s",
+        group="profile",
+        better="neither",
+        definition="Bytes read and written per second by a copy of 64 MiB, measured on this machine once in a run.",
+    )
+
+
+def _share(setting: str) -> Quantity:
+    return Quantity(
+        key=f"ceiling_share_{setting}",
+        title=f"Share of the ceiling, {SETTINGS[setting]}",
+        unit="1",
+        group="profile",
+        better="neither",
+        definition="MACs of one inference over its latency, divided by the ceiling: the smaller of the peak MAC rate "
+        "and of the copy bandwidth times the arithmetic intensity.",
+    )
+
+
+INTENSITY = Quantity(
+    key="arithmetic_intensity",
+    title="Arithmetic intensity",
+    unit="1/B",
+    group="profile",
+    better="neither",
+    definition="MACs of one inference per byte of weights and activations that its operators read and write, counted "
+    "exactly from the shapes.",
+)
+MACS = {(prefix, setting): _macs(prefix, setting) for prefix in PRECISIONS for setting in SETTINGS}
+BANDWIDTH = {setting: _bandwidth(setting) for setting in SETTINGS}
+SHARES = {setting: _share(setting) for setting in SETTINGS}
+OF_MACHINE = frozenset(quantity.key for quantity in (*MACS.values(), *BANDWIDTH.values()))
+"""The quantities that do not depend on the architecture."""
+
+
+def measure(subject: Subject) -> Iterator[Reading]:
+    """Measures the ceilings, unless the run has, and compares the latency with them."""
+    found = {reading.quantity.key: reading for reading in subject.ceilings}
+    if not found:
+        found = {reading.quantity.key: reading for reading in ceilings(subject)}
+    yield from found.values()
+    yield from _compared(subject, found)
+
+
+def ceilings(subject: Subject) -> Iterator[Reading]:
+    """The ceilings with one thread and with all."""
+    import torch
+
+    from reporter.host.machine import native_precisions
+    from reporter.worker.ceiling_rates import best_rates, copying, multiplying
+    from reporter.worker.operator_pass import setting
+
+    dtypes = {"": torch.float32, "bf16_": torch.bfloat16}
+    for name in SETTINGS:
+        with setting(subject, name == "cpu_1thread"):
+            for prefix, dtype in dtypes.items():
+                quantity = MACS[prefix, name]
+                if prefix and "bf16" not in native_precisions():
+                    yield from absent([quantity], "unsupported", NO_BF16)
+                    continue
+                rates = best_rates(list(multiplying(dtype)))
+                yield Reading(quantity=quantity, samples=(max(rates.values()),), detail={"shapes": dict(rates)})
+            (bandwidth,) = best_rates([copying()]).values()
+            yield Reading(quantity=BANDWIDTH[name], samples=(bandwidth,))
+
+
+def _compared(subject: Subject, found: dict[str, Reading]) -> Iterator[Reading]:
+    """The arithmetic intensity of the architecture, and the share of each ceiling that it reaches."""
+    from reporter.worker.ceiling_rates import bytes_moved, latency
+    from reporter.worker.operator_pass import setting
+
+    counted, verdict = attempt(
+        lambda: subject.counted(lambda device: bytes_moved(subject.on(device), subject.input(1, device)))
+    )
+    if counted is None or not subject.counts.macs:
+        reason = verdict.reason or "the architecture has no MACs"
+        yield from absent((INTENSITY, *SHARES.values()), "unsupported", reason)
+        return
+    macs, moved = subject.counts.macs, counted[0]
+    intensity = macs / moved
+    yield exact(INTENSITY, intensity, macs=macs, bytes=moved)
+    network, images = subject.network, subject.inputs(1)
+    for name, quantity in SHARES.items():
+        peak, bandwidth = (found[each.key].value for each in (MACS["", name], BANDWIDTH[name]))
+        if peak is None or bandwidth is None:
+            yield from absent([quantity], "unsupported", "the ceilings of the machine are not measured")
+            continue
+        with setting(subject, name == "cpu_1thread"):
+            seconds = latency(lambda: network(next(images)), subject.conditions.seconds / 10)
+        bound = "compute" if peak <= intensity * bandwidth else "memory"
+        ceiling = min(peak, intensity * bandwidth)
+        yield exact(quantity, macs / seconds / ceiling, bound=bound, ceiling=ceiling, latency=seconds)
+
+
+ENTRIES = (
+    Metric(
+        "ceilings",
+        (*MACS.values(), *BANDWIDTH.values(), INTENSITY, *SHARES.values()),
+        measure,
+        process="profiling",
+        device="cpu",
+    ),
+)

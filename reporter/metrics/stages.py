@@ -1,0 +1,56 @@
+"""Stages: the time of each stage of an architecture in one inference, beside its MACs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from reporter.model import Metric, Quantity, Reading, exact
+
+if TYPE_CHECKING:
+    from reporter.worker.subject import Subject
+
+STAGES = Quantity(
+    key="stages",
+    title="Stages",
+    unit="1",
+    group="profile",
+    better="neither",
+    definition="Stages of the architecture, as its card lists them: blocks and linear layers, and other layers "
+    "together as long as they compute on the same grid.",
+)
+
+
+def _coverage(setting: str, title: str) -> Quantity:
+    return Quantity(
+        key=f"stages_coverage_{setting}",
+        title=f"Stages over latency, {title}",
+        unit="1",
+        group="profile",
+        better="neither",
+        definition="Seconds of all stages over the latency of calls without hooks that are timed in alternation; the "
+        "median over the alternations. A stage lasts from the beginning of one of its modules to the beginning of a "
+        "module of another stage.",
+    )
+
+
+COVERAGE = {
+    "cpu_1thread": _coverage("cpu_1thread", "CPU, 1 thread"),
+    "cpu": _coverage("cpu", "CPU"),
+}
+
+
+def measure(subject: Subject) -> Iterator[Reading]:
+    """Times the stages with one thread and with all."""
+    from reporter.worker.operator_pass import read_stages, setting
+    from reporter.worker.stage_times import stage_groups
+
+    groups = stage_groups(subject)
+    yield exact(STAGES, len(groups))
+    network, images = subject.network, subject.inputs(1)
+    for name, quantity in COVERAGE.items():
+        with setting(subject, name == "cpu_1thread"):
+            yield read_stages(quantity, lambda: network(next(images)), network, groups, subject.conditions.seconds)
+
+
+ENTRIES = (Metric("stages", (STAGES, *COVERAGE.values()), measure, process="profiling", device="cpu"),)

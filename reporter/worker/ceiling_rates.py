@@ -1,0 +1,120 @@
+"""Ceilings of the processor: the best rate of multiply-adds, the bandwidth of copies, and how close a model gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from statistics import median
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from reporter.worker.counting import SHAPES, unfused
+from reporter.worker.meta_shapes import tensors
+from reporter.worker.operator_events import ALLOCATING
+from reporter.worker.timing import cpu_timer
+
+CONVOLUTIONS = ((64, 56, 3), (128, 28, 3), (256, 14, 3), (256, 56, 1), (128, 56, 3))
+"""Channels, side of the images and of the filters."""
+PRODUCTS = (512, 1024)
+"""Sides of square matrices."""
+COPIED = 2**26
+"""Bytes that are copied: more than caches hold."""
+PASSES, FEWEST_CALLS = 3, 2
+SECONDS = 0.02
+"""How long each shape is repeated in a pass, at least."""
+Call = Callable[[], object]
+
+
+class Workload(NamedTuple):
+    """A call, and the multiply-adds or bytes of one."""
+
+    name: str
+    call: Call
+    amount: int
+
+
+def best_rates(workloads: list[Workload]) -> dict[str, float]:
+    """The most multiply-adds or bytes per second of each workload, in passes over all of them."""
+    rates = {each.name: 0.0 for each in workloads}
+    with torch.inference_mode():
+        for each in workloads:
+            each.call()
+        for _ in range(PASSES):
+            for each in workloads:
+                rates[each.name] = max(rates[each.name], each.amount / _fastest(each.call))
+    return rates
+
+
+def _fastest(call: Call) -> float:
+    """The seconds of the fastest of some calls in a row."""
+    seconds: list[float] = []
+    end = perf_counter() + SECONDS
+    while len(seconds) < FEWEST_CALLS or perf_counter() < end:
+        seconds += cpu_timer(call, 1)
+    return min(seconds)
+
+
+def multiplying(dtype: torch.dtype) -> Iterator[Workload]:
+    """Convolutions, in both memory formats, and products of matrices."""
+    for channels, side, kernel in CONVOLUTIONS:
+        for layout in (torch.contiguous_format, torch.channels_last):
+            layer = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=False)
+            layer = layer.to(dtype=dtype, memory_format=layout)  # type: ignore[call-overload]
+            images = torch.randn(1, channels, side, side).to(dtype=dtype, memory_format=layout)
+            name = f"convolution {kernel}x{kernel}, {channels} channels, {side}x{side}, {_layout(layout)}"
+            yield Workload(name, partial(layer, images), (side * channels * kernel) ** 2)
+    for side in PRODUCTS:
+        first, second = (torch.randn(side, side).to(dtype) for _ in range(2))
+        yield Workload(f"matrix product, {side}x{side}", partial(torch.mm, first, second), side**3)
+
+
+def copying() -> Workload:
+    """A copy of more than caches hold; the bytes that are read and written count."""
+    source, target = torch.ones(COPIED // 4), torch.zeros(COPIED // 4)
+    return Workload("copy", partial(target.copy_, source), 2 * COPIED)
+
+
+def _layout(layout: torch.memory_format) -> str:
+    return str(layout).removeprefix("torch.").removesuffix("_format")
+
+
+class Traffic(TorchDispatchMode):
+    """Adds up the bytes that operators read and write: weights and activations, views left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = SHAPES(func, args, kwargs or {})
+        if not func.is_view and f"{func.namespace}::{func.overloadpacket.__name__}" not in ALLOCATING:
+            self.bytes += sum(_bytes(each) for each in (*tensors((args, kwargs)), *tensors(result)))
+        return result
+
+
+def _bytes(tensor: Tensor) -> int:
+    """The bytes of the elements of a tensor; those of one that is expanded count once."""
+    return min(tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes())
+
+
+def bytes_moved(network: nn.Module, images: Tensor) -> int:
+    """The bytes of weights and activations that the operators of one inference read and write."""
+    traffic = Traffic()
+    with unfused(network, images), torch.no_grad(), traffic:
+        network(images)
+    return traffic.bytes
+
+
+def latency(call: Call, seconds: float) -> float:
+    """The median seconds of a few calls once warm."""
+    with torch.inference_mode():
+        call()
+        samples = cpu_timer(call, 2)
+        end = perf_counter() + seconds
+        while perf_counter() < end:
+            samples += cpu_timer(call, 1)
+    return median(samples)

@@ -1,0 +1,168 @@
+"""The ledger of kernels: one inference whose operators are recorded with their layer, shapes and implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.profiler import profile, record_function
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from reporter.model.profiles import GEMM, NATIVE, LayerKernel
+from reporter.worker.kernel_names import Capture, Primitive, primitives, verbose
+from reporter.worker.mac_formulas import rule
+from reporter.worker.meta_shapes import tensors
+from reporter.worker.operator_events import PRODUCTS, OperatorEvent, Timed, events, is_implicit, operators, timed
+
+MARK = "reporter call "
+MULTIPLYING = ("convolution", "matmul", "inner_product", "deconvolution")
+"""The kinds of oneDNN's primitives that convolutions and products of matrices run as."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An operator as torch dispatches it: the layer that called it, what it got and returned, and its MACs."""
+
+    layer: str
+    shapes: str
+    dtype: str
+    layout: str
+    macs: int
+    begin: int
+    end: int
+
+
+class Marks(TorchDispatchMode):
+    """Records every operator that torch dispatches, and marks it in the profile by its number."""
+
+    def __init__(self, capture: Capture) -> None:
+        super().__init__()
+        self.capture = capture
+        self.seen: list[Seen] = []
+        self.running = [""]
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if is_implicit(f"{func.namespace}::{func.overloadpacket.__name__}"):
+            with self:
+                return func.decompose(*args, **kwargs)
+        begin = self.capture.position()
+        with record_function(f"{MARK}{len(self.seen)}"):
+            result = func(*args, **kwargs)
+        given = list(tensors((args, kwargs)))
+        about = (_shapes(given, tensors(result)), _dtype(given), _layout(given))
+        macs = _macs(func, args, kwargs, result)
+        self.seen.append(Seen(self.running[-1], *about, macs, begin, self.capture.position()))
+        return result
+
+
+def recorded(network: nn.Module | None, call: Callable[[], object]) -> list[LayerKernel]:
+    """The backend operators of one call in their order, each with the implementation that ran.
+
+    `network` names the layers; without one they are not named.
+    """
+    with verbose() as capture:
+        marks = Marks(capture)
+        with _named(network, marks), profile(record_shapes=True) as profiled, marks:
+            call()
+        text = capture.text()
+    found: list[LayerKernel] = []
+    for number, parts in _by_mark(events(profiled.kineto_results)):
+        seen = marks.seen[number]
+        found += _rows(seen, parts, primitives(text[seen.begin : seen.end]))
+    return found
+
+
+def _by_mark(found: Iterable[OperatorEvent]) -> Iterator[tuple[int, list[Timed]]]:
+    """The backend operators below each mark that compute something."""
+    for event in found:
+        if event.name.startswith(MARK):
+            parts = [part for root in operators(event.children) for part in timed(root) if part.computes]
+            if parts:
+                yield int(event.name.removeprefix(MARK)), parts
+        else:
+            yield from _by_mark(event.children)
+
+
+def _rows(seen: Seen, parts: list[Timed], ran: list[Primitive]) -> Iterator[LayerKernel]:
+    """The rows of an operator: its MACs and the primitives belong to those parts that multiply."""
+    multiply = [part for part in parts if multiplies(part.event.name)] or parts[-1:]
+    names = [each.implementation for each in ran if each.kind in MULTIPLYING] or [each.implementation for each in ran]
+    for part in parts:
+        name, macs, kernel = part.event.name, 0, NATIVE
+        if part in multiply:
+            place = multiply.index(part)
+            macs = seen.macs if len(multiply) == 1 else _product_macs(part.event)
+            own = names if len(multiply) == 1 else names[place : place + 1]
+            kernel = "+".join(dict.fromkeys(own)) or (GEMM if name in PRODUCTS else NATIVE)
+        yield LayerKernel(
+            layer=seen.layer, operator=name, kernel=kernel, shapes=seen.shapes, dtype=seen.dtype, layout=seen.layout,
+            macs=macs,
+        )  # fmt: skip
+
+
+def multiplies(name: str) -> bool:
+    """Whether an operator is a convolution or a product of matrices."""
+    return name in PRODUCTS or "conv" in name.partition("::")[2] or "linear" in name
+
+
+def _product_macs(event: OperatorEvent) -> int:
+    """The MACs of a product of matrices, from the shapes of its factors."""
+    factors = [shape for shape in event.shapes if isinstance(shape, list) and len(shape) >= 2]
+    return prod(factors[-2]) * factors[-1][-1] if len(factors) >= 2 else 0
+
+
+def _macs(func: Any, args: Any, kwargs: Any, result: Any) -> int:
+    how = rule(func.overloadpacket)
+    if how.torchs:
+        return int(how.torchs(*args, **kwargs, out_val=result)) // 2
+    return int(how.added(*args, out=result)) if how.added else 0
+
+
+def _shapes(given: Iterable[Tensor], made: Iterable[Tensor]) -> str:
+    """The shapes of what an operator got and returned, without vectors: `1x3x8x8, 4x3x3x3 -> 1x4x6x6`."""
+    got, returned = (
+        ", ".join("x".join(map(str, each.shape)) for each in listed if each.dim() > 1) for listed in (given, made)
+    )
+    return f"{got} -> {returned}"
+
+
+def _dtype(given: list[Tensor]) -> str:
+    return str(given[0].dtype).removeprefix("torch.") if given else ""
+
+
+def _layout(given: list[Tensor]) -> str:
+    """The memory format of the first tensor."""
+    if not given or given[0].layout != torch.strided:
+        return str(given[0].layout).removeprefix("torch.") if given else ""
+    if given[0].is_contiguous():
+        return "contiguous"
+    last = given[0].dim() == 4 and given[0].is_contiguous(memory_format=torch.channels_last)
+    return "channels_last" if last else "strided"
+
+
+@contextmanager
+def _named(network: nn.Module | None, marks: Marks) -> Iterator[None]:
+    """Tracks which module is running."""
+    handles = []
+    for name, module in network.named_modules() if network is not None else ():
+        if isinstance(module, torch.jit.ScriptModule):  # takes no hooks
+            continue
+
+        def enter(module: nn.Module, inputs: Any, name: str = name) -> None:
+            marks.running.append(name)
+
+        def leave(module: nn.Module, inputs: Any, output: Any) -> None:
+            marks.running.pop()
+
+        handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave, always_call=True)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

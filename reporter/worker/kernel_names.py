@@ -1,0 +1,109 @@
+"""The implementations that oneDNN reports: its verbose output, which it prints to standard output from C."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from tempfile import TemporaryFile
+from typing import NamedTuple
+
+import torch
+
+PREFIX = b"onednn_verbose"
+ISA = re.compile(r"(?:sse41|avx\d*(?:_\w+)?|amx\w*|sve_?\w*|asimd|neon|rvv|vsx|vxe2?)$")
+"""How the names of instruction sets at the end of an implementation's name look."""
+
+
+class Primitive(NamedTuple):
+    """A primitive that oneDNN executed: its kind, e.g. `convolution`, and the implementation, `jit:avx512_core`."""
+
+    kind: str
+    implementation: str
+
+    @property
+    def instructions(self) -> str:
+        """The instruction set in the name of the implementation; empty if it names none."""
+        found = ISA.search(self.implementation.rpartition(":")[2])
+        return found[0] if found else ""
+
+
+class Capture:
+    """Standard output of the process in a file; `position` is how much was written so far."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def position(self) -> int:
+        """The number of bytes written so far."""
+        _flush()
+        return os.fstat(self._descriptor).st_size
+
+    def text(self, start: int = 0, end: int | None = None) -> bytes:
+        """What was written between two positions."""
+        end = self.position() if end is None else end
+        return os.pread(self._descriptor, max(0, end - start), start)
+
+
+@contextmanager
+def verbose() -> Iterator[Capture]:
+    """Standard output goes to a file while oneDNN reports what it executes.
+
+    A file takes any amount, where a pipe would block once it is full. Lines that are not oneDNN's are written to
+    standard output afterwards.
+    """
+    with TemporaryFile() as file, _redirected(file.fileno()) as saved:
+        capture = Capture(file.fileno())
+        try:
+            with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
+                yield capture
+        finally:
+            _forward(capture.text(), saved)
+
+
+@contextmanager
+def _redirected(target: int) -> Iterator[int | None]:
+    """Descriptor 1 refers to `target`; yields a copy of what it was before, None where it was closed."""
+    _flush()
+    saved = None
+    with suppress(OSError):
+        saved = os.dup(1)
+    os.dup2(target, 1)
+    try:
+        yield saved
+    finally:
+        _flush()
+        if saved is None:
+            os.close(1)
+        else:
+            os.dup2(saved, 1)
+            os.close(saved)
+
+
+def _forward(text: bytes, target: int | None) -> None:
+    rest = b"".join(line for line in text.splitlines(keepends=True) if not line.startswith(PREFIX))
+    with suppress(OSError):  # the reader is gone
+        while rest and target is not None:
+            rest = rest[os.write(target, rest) :]
+
+
+def _flush() -> None:
+    """Writes what Python and the C library have buffered for standard output."""
+    with suppress(AttributeError, OSError, ValueError):
+        sys.stdout.flush()
+    ctypes.CDLL(None).fflush(None)
+
+
+def primitives(text: bytes) -> list[Primitive]:
+    """The primitives that were executed, in their order, without those that only convert layouts."""
+    found = []
+    for line in text.decode(errors="replace").splitlines():
+        fields = line.split(",")
+        if fields[0] == PREFIX.decode() and "exec" in fields[:5]:
+            about = fields[fields.index("exec") + 1 :]
+            if len(about) > 2 and about[1] != "reorder":
+                found.append(Primitive(about[1], about[2]))
+    return found

@@ -1,0 +1,258 @@
+"""Operators, kernels and the ledger: checked against hooks, profiles of their own, and fresh processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from reporter.model.profiles import GEMM, NATIVE, LayerKernel, digest
+from reporter.worker import kernel_names
+from reporter.worker.counting import count
+from reporter.worker.instruction_sets import NEEDED, instruction_sets
+from reporter.worker.kernel_calls import recorded
+from reporter.worker.kernel_names import Primitive, primitives
+from reporter.worker.operator_events import OperatorEvent, Timed, events, operators, timed
+from reporter.worker.operator_times import aligned, profiled
+
+LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.ReLU)
+
+
+class Mixed(nn.Module):
+    """A convolution of each kind, of which torch sends some to oneDNN and some to a BLAS library."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU(inplace=True))
+        self.plain = nn.Conv2d(32, 32, 3, padding=1)
+        self.grouped = nn.Conv2d(32, 64, 3, padding=1, groups=8)
+        self.pointwise = nn.Conv2d(64, 64, 1)
+        self.pool = nn.MaxPool2d(2)
+        self.norm = nn.BatchNorm2d(128)
+        self.average = nn.AdaptiveAvgPool2d(1)
+        self.dropout = nn.Dropout(0.5)
+        self.head = nn.Linear(128, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.pool(self.grouped(self.plain(self.stem(images))))
+        features = self.norm(torch.cat([features, self.pointwise(features)], 1))
+        result: Tensor = self.head(self.dropout(self.average(features).flatten(1)))
+        return result
+
+
+IMAGES = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return Mixed().eval()
+
+
+@pytest.fixture(scope="module")
+def rows(network: nn.Module) -> list[LayerKernel]:
+    with torch.inference_mode():
+        return recorded(network, partial(network, IMAGES))
+
+
+def test_every_layer_that_runs_has_as_many_rows_as_calls(network: nn.Module, rows: list[LayerKernel]) -> None:
+    called: Counter[str] = Counter()
+    handles = [
+        module.register_forward_hook(lambda *_, name=name: called.update([name]))
+        for name, module in network.named_modules()
+        if isinstance(module, LAYERS)
+    ]
+    with torch.inference_mode():
+        network(IMAGES)
+    for handle in handles:
+        handle.remove()
+    layers = Counter(row.layer for row in rows if row.layer)
+    assert layers == called
+    assert len(called) == 10
+    assert [row.operator for row in rows if not row.layer] == ["aten::cat"]
+
+
+def test_the_ledger_has_all_macs_and_names_what_computes_them(network: nn.Module, rows: list[LayerKernel]) -> None:
+    by_layer = {row.layer: row for row in rows}
+    assert sum(row.macs for row in rows) == count(network, IMAGES).macs
+    assert sum(row.macs for row in rows if row.kernel != NATIVE) >= 0.95 * sum(row.macs for row in rows)
+    assert by_layer["head"].kernel == GEMM
+    assert by_layer["head"].operator == "aten::addmm"
+    assert by_layer["grouped"].macs == 32 * 32 * 64 * 9 * 4
+    assert by_layer["grouped"].shapes == "1x32x32x32, 64x4x3x3 -> 1x64x32x32"
+    assert (by_layer["grouped"].dtype, by_layer["grouped"].layout) == ("float32", "contiguous")
+    assert by_layer["pool"].operator == "aten::max_pool2d_with_indices"
+    assert by_layer["pool"].kernel == NATIVE
+
+
+def test_the_ledger_has_the_operators_that_run_without_it(network: nn.Module, rows: list[LayerKernel]) -> None:
+    with torch.inference_mode(), torch.autograd.profiler.profile() as found:
+        network(IMAGES)
+    roots = list(operators(events(found.kineto_results)))
+    plain = [part.event.name for root in roots for part in timed(root) if part.computes]
+    assert plain == [row.operator for row in rows]
+
+
+def test_the_parts_of_an_operator_take_as_long_as_it(network: nn.Module) -> None:
+    with torch.inference_mode(), torch.autograd.profiler.profile() as found:
+        network(IMAGES)
+    roots = list(operators(events(found.kineto_results)))
+    whole = sum(root.end - root.start for root in roots) / 1e9
+    assert sum(part.seconds for root in roots for part in timed(root)) == pytest.approx(whole)
+    listed = found.function_events
+    assert listed is not None
+    outermost = [each for each in listed if each.cpu_parent is None]
+    assert whole * 1e6 == pytest.approx(sum(each.cpu_time_total for each in outermost), rel=0.01)
+
+
+def test_channels_last_and_bf16_run_other_kernels(network: nn.Module, rows: list[LayerKernel]) -> None:
+    with torch.inference_mode():
+        other = Mixed().eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        last = recorded(other, partial(other, IMAGES.contiguous(memory_format=torch.channels_last)))
+        low = Mixed().eval().bfloat16()
+        half = recorded(low, partial(low, IMAGES.bfloat16()))
+    assert {row.layout for row in last if row.layer == "grouped"} == {"channels_last"}
+    assert {row.dtype for row in half if row.layer == "grouped"} == {"bfloat16"}
+    assert len({digest(each) for each in (rows, last, half)}) == 3
+
+
+def test_operators_sum_to_the_latency(network: nn.Module, rows: list[LayerKernel]) -> None:
+    with torch.inference_mode():
+        found = profiled(partial(network, IMAGES), rows, 0.05)
+    assert sum(row.seconds for row in found.operators) == pytest.approx(found.latency)
+    assert sum(row.share for row in found.operators) == pytest.approx(1)
+    kernels = Counter((row.operator, row.kernel) for row in rows)
+    listed = {(row.operator, row.kernel): row.calls for row in found.operators}
+    assert {key: listed.get(key) for key in kernels} == kernels
+    assert 0.2 < found.coverage < 1.5
+
+
+def test_an_operator_that_ran_more_often_than_in_the_ledger_gets_no_kernel_by_chance() -> None:
+    ran = [
+        Timed(OperatorEvent(f"aten::{name}", 0, 1), 1e-9) for name in ("mkldnn_convolution", "addmm", "addmm", "relu_")
+    ]
+    row = LayerKernel(layer="", operator="aten::mkldnn_convolution", kernel="jit", shapes="", dtype="", layout="")
+    other = row.model_copy(update={"kernel": "jit_1x1"})
+    assert aligned(ran, [row, other]) == [NATIVE, GEMM, GEMM, NATIVE]
+    assert aligned(ran, [row, row]) == ["jit", GEMM, GEMM, NATIVE]
+    assert aligned([ran[0], ran[0]], [row, other]) == ["jit", "jit_1x1"]
+
+
+FRESH = """
+import json, sys, torch
+sys.path.insert(0, sys.argv[1])
+from functools import partial
+from test_operators import IMAGES, Mixed
+from reporter.worker.kernel_calls import recorded
+torch.manual_seed(0)
+network = Mixed().eval()
+torch.set_num_threads(1)
+with torch.inference_mode():
+    print(json.dumps([row.model_dump() for row in recorded(network, partial(network, IMAGES))]))
+"""
+
+
+def fresh(**variables: str) -> list[dict[str, Any]]:
+    """The ledger of a fresh process, which prints nothing else."""
+    command = [sys.executable, "-c", FRESH, str(Path(__file__).parent)]
+    environment = os.environ | variables
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=120)
+    assert done.stderr == ""
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def test_fresh_processes_run_the_same_kernels(rows: list[LayerKernel]) -> None:
+    assert fresh() == fresh() == [row.model_dump() for row in rows]
+
+
+@pytest.mark.slow
+def test_five_fresh_processes_run_the_same_kernels() -> None:
+    first, *others = (fresh() for _ in range(5))
+    assert all(other == first for other in others)
+
+
+@pytest.mark.skipif(not torch.backends.cpu.get_cpu_capability().startswith("AVX"), reason="has no larger set")
+def test_capped_instructions_change_the_names_and_nothing_else(rows: list[LayerKernel]) -> None:
+    capped = fresh(ONEDNN_MAX_CPU_ISA="SSE41")
+    assert [{**row, "kernel": ""} for row in capped] == [{**row.model_dump(), "kernel": ""} for row in rows]
+    names = {row["kernel"] for row in capped if row["kernel"] not in (GEMM, NATIVE)}
+    assert any("sse41" in name for name in names)
+    assert not any("avx" in name for name in names)
+    assert {row.kernel for row in rows}.isdisjoint(names)
+
+
+CAPTURED = """
+import os, sys, torch
+from reporter.worker.kernel_names import primitives, verbose
+layer = torch.nn.Conv2d(64, 64, 3)
+with verbose() as capture:
+    print("from Python")
+    os.system("echo from a child")
+    for _ in range(int(sys.argv[1])):
+        layer(torch.zeros(1, 64, 56, 56))
+    if len(sys.argv) > 2:
+        os.abort()
+    text = capture.text()
+print("after", len(primitives(text)))
+"""
+
+
+def test_capturing_prints_nothing_of_onednn_and_keeps_the_rest() -> None:
+    done = subprocess.run([sys.executable, "-c", CAPTURED, "2"], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines() == ["from Python", "from a child", "after 2"]
+
+
+def test_more_than_a_pipe_takes_is_captured_whole() -> None:
+    """No one reads while it is captured: a pipe of 64 KiB would have blocked the process."""
+    done = subprocess.run(
+        [sys.executable, "-c", CAPTURED, "400"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.splitlines()[-1] == "after 400"
+
+
+def test_a_crash_prints_nothing_of_onednn() -> None:
+    command = [sys.executable, "-c", CAPTURED, "2", "crash"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode < 0
+    assert "onednn" not in done.stdout
+
+
+def test_an_error_restores_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="inside"), kernel_names.verbose():
+        raise ValueError("inside")
+    print("after")
+    assert capfd.readouterr().out == "after\n"
+
+
+def test_primitives_are_read_in_every_form_of_the_output() -> None:
+    text = b"""onednn_verbose,v1,info,cpu,isa:Intel AVX2
+onednn_verbose,v1,primitive,exec,cpu,reorder,jit:uni,undef,src,attr,,1x3,0.1
+onednn_verbose,v1,primitive,exec,cpu,convolution,jit:avx512_core,forward_inference,src,attr,alg,shape,0.1
+onednn_verbose,v1,1717.5,primitive,exec,cpu,matmul,brg_matmul:avx10_1_512,undef,src,attr,,1x2,0.1
+onednn_verbose,exec,cpu,inner_product,gemm:jit,forward_inference,src,,,shape,0.1
+another line
+onednn_verbose,v1,primitive,exec,cpu,conv"""
+    assert primitives(text) == [
+        Primitive("convolution", "jit:avx512_core"),
+        Primitive("matmul", "brg_matmul:avx10_1_512"),
+        Primitive("inner_product", "gemm:jit"),
+    ]
+    assert [each.instructions for each in primitives(text)] == ["avx512_core", "avx10_1_512", ""]
+
+
+def test_instruction_sets_that_were_not_exercised_are_listed() -> None:
+    flags = frozenset(["sse4_1", "avx", "avx2", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_bf16"])
+    found = instruction_sets(["jit:avx512_core", "gemm", "native", "jit:sse41+jit_1x1:avx2"], flags)
+    assert found["exercised"] == ["avx2", "avx512_core", "sse41"]
+    assert found["not_exercised"] == ["avx", "avx512_core_bf16"]
+    assert set(found["exercised"]) | set(found["not_exercised"]) | set(found["not_available"]) == set(NEEDED)

@@ -1,0 +1,93 @@
+"""Seconds per stage: against modules that take a known time, and against the stages of the card."""
+
+from __future__ import annotations
+
+from time import sleep
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from reporter.metrics.stages import measure as measure_stages
+from reporter.metrics.structure import measure as measure_structure
+from reporter.model import Architecture
+from reporter.model.settings import PRESETS, Conditions
+from reporter.worker.stage_costs import CostUnit
+from reporter.worker.stage_times import timed_stages
+from reporter.worker.subject import Subject
+
+IMAGES = torch.zeros(1, 3, 8, 8)
+
+
+class Sleeping(nn.Module):
+    """Takes some milliseconds."""
+
+    def __init__(self, milliseconds: float) -> None:
+        super().__init__()
+        self.milliseconds = milliseconds
+
+    def forward(self, images: Tensor) -> Tensor:
+        sleep(self.milliseconds / 1000)
+        return images
+
+
+class Branched(nn.Module):
+    """Runs `second` twice, the last time after `third`, and takes 4 ms outside of its parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.third = Sleeping(6), Sleeping(8), Sleeping(20)
+
+    def forward(self, images: Tensor) -> Tensor:
+        images = self.second(self.first(images))
+        sleep(0.004)
+        result: Tensor = self.second(self.third(images))
+        return result
+
+
+def unit(name: str, macs: int = 100) -> CostUnit:
+    return CostUnit(name, "Sleeping", None, (), 0, macs, alone=True)
+
+
+def test_seconds_are_charged_to_the_stage_that_began_last() -> None:
+    network = Branched()
+    groups = [[unit("first")], [unit("second")], [unit("third", 200)]]
+    found = timed_stages(lambda: network(IMAGES), network, groups, 0.1)
+    assert [row.stage for row in found.stages] == ["first", "second", "third"]
+    assert [row.seconds for row in found.stages] == pytest.approx([0.006, 0.020, 0.020], abs=0.003)
+    assert [row.macs_share for row in found.stages] == [0.25, 0.25, 0.5]
+    assert sum(row.share for row in found.stages) == pytest.approx(1)
+    assert found.coverage == pytest.approx(1, abs=0.05)
+    assert all(not module._forward_pre_hooks for module in network.modules())
+
+
+def test_what_is_outside_of_all_parts_is_a_stage_where_it_has_macs() -> None:
+    network = Branched()
+    groups = [[unit("first"), unit("second")], [unit("third")], [unit("forward")]]
+    found = timed_stages(lambda: network(IMAGES), network, groups, 0.1)
+    assert [row.seconds for row in found.stages] == pytest.approx([0.022, 0.020, 0.004], abs=0.003)
+
+
+class Small(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU())
+        self.pool = nn.MaxPool2d(2)
+        self.body = nn.Conv2d(8, 16, 3, padding=1)
+        self.head = nn.Linear(16 * 16 * 16, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        result: Tensor = self.head(self.body(self.pool(self.stem(images))).flatten(1))
+        return result
+
+
+def test_the_stages_are_those_of_the_card() -> None:
+    architecture = Architecture(name="small", family="Own", year=None, paper="", input_size=32, build=lambda _: Small())
+    subject = Subject(architecture, "cpu", Conditions(**PRESETS["quick"]))
+    card = next(iter(measure_structure(subject))).detail["stages"]
+    found = {reading.quantity.key: reading for reading in measure_stages(subject)}
+    assert isinstance(card, list)
+    assert found["stages"].samples == (len(card),)
+    for key in ("stages_coverage_cpu_1thread", "stages_coverage_cpu"):
+        rows = found[key].detail["stages"]
+        assert [(row["stage"], row["macs"]) for row in rows] == [(each["name"], each["macs"]) for each in card]  # type: ignore[index, union-attr, call-overload]
