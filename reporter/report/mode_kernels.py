@@ -19,7 +19,7 @@ NAMED = 3
 """Kernels that are named for an operator."""
 
 
-class Operator(NamedTuple):
+class OperatorGain(NamedTuple):
     """What the operators of one kind take in eager and in a mode, with the kernels that ran."""
 
     kind: str
@@ -40,7 +40,7 @@ class Explained(NamedTuple):
     record: Record
     setting: str
     gain: Gain
-    operators: tuple[Operator, ...]
+    operators: tuple[OperatorGain, ...]
 
 
 def explained(comparison: Comparison) -> Iterator[Explained]:
@@ -57,7 +57,7 @@ def explained(comparison: Comparison) -> Iterator[Explained]:
                     break
 
 
-def changed(before: Sequence[OperatorTime], now: Sequence[OperatorTime]) -> list[Operator]:
+def changed(before: Sequence[OperatorTime], now: Sequence[OperatorTime]) -> list[OperatorGain]:
     """The kinds of operators that explain the difference, the largest gain first, the losses last."""
     whole = sum(row.seconds for row in before)
     kinds = dict.fromkeys(operator_names.kind(row.operator) for row in (*before, *now))
@@ -65,7 +65,7 @@ def changed(before: Sequence[OperatorTime], now: Sequence[OperatorTime]) -> list
     for kind in kinds:
         sides = [[row for row in side if operator_names.kind(row.operator) == kind] for side in (before, now)]
         old, new = (sum(row.seconds for row in side) for side in sides)
-        found = Operator(kind, old, new, _kernels(sides[0]), _kernels(sides[1]))
+        found = OperatorGain(kind, old, new, _kernels(sides[0]), _kernels(sides[1]))
         if abs(old - new) >= LEAST * whole or (found.changed and max(old, new) >= LEAST * whole):
             rows.append(found)
     return sorted(rows, key=lambda each: each.now - each.before)

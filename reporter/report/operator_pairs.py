@@ -36,7 +36,7 @@ class Reason(NamedTuple):
     other: float
 
 
-class Pair(NamedTuple):
+class SlowerPair(NamedTuple):
     """`few` has fewer MACs than `many` but takes `longer` times as long."""
 
     few: Record
@@ -52,7 +52,7 @@ class Pair(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def pairs(comparison: Comparison) -> tuple[Pair, ...]:
+def pairs(comparison: Comparison) -> tuple[SlowerPair, ...]:
     """All pairs of the newest machine whose order by MACs and by time differs beyond noise, the largest first.
 
     Only those for which operators make the difference: two architectures with the same shares have none.
@@ -61,7 +61,7 @@ def pairs(comparison: Comparison) -> tuple[Pair, ...]:
     operators = {r.architecture: record_profiles.operators(r, SETTING) for r in records}
     known = [record for record in records if operators[record.architecture]]
     times = comparison.times(comparison.machines[0], KEY)
-    found: list[Pair] = []
+    found: list[SlowerPair] = []
     for few, many in _candidates(known):
         if len(found) == MOST:
             break
@@ -71,13 +71,13 @@ def pairs(comparison: Comparison) -> tuple[Pair, ...]:
             reasons = reasons or _reasons(*(record_profiles.parts(each, by_kernel=True) for each in rows))
             longer = times.ratio(few.architecture, many.architecture).ratio
             if reasons and longer > 1:
-                found.append(Pair(few, many, _macs(few) / _macs(many), longer, reasons))
+                found.append(SlowerPair(few, many, _macs(few) / _macs(many), longer, reasons))
     return tuple(sorted(found, key=lambda pair: -pair.size))
 
 
-def shown(comparison: Comparison) -> tuple[Pair, ...]:
+def shown(comparison: Comparison) -> tuple[SlowerPair, ...]:
     """The pairs that differ most, each architecture that is slow for its MACs once."""
-    first: dict[str, Pair] = {}
+    first: dict[str, SlowerPair] = {}
     for pair in pairs(comparison):
         first.setdefault(pair.few.architecture, pair)
     return tuple(first.values())[:SHOWN]
@@ -114,7 +114,7 @@ def _reasons(slow: Mapping[str, Part], fast: Mapping[str, Part]) -> tuple[Reason
     return tuple(sorted(found, key=lambda each: each.other - each.share)[:NAMED])
 
 
-def sentence(pair: Pair, language: Language) -> str:
+def sentence(pair: SlowerPair, language: Language) -> str:
     """The pair with its numbers and the operators that make the difference."""
     message = language._(
         "{few} has {macs} times the MACs of {many} but takes {longer} times as long ({how}): {reasons}."
@@ -130,7 +130,7 @@ def sentence(pair: Pair, language: Language) -> str:
     )
 
 
-def reasons(pair: Pair, language: Language) -> str:
+def reasons(pair: SlowerPair, language: Language) -> str:
     """Where both spend their time: `it spends 43 % in max pooling (resnet18: 8 %)`."""
     spent = [
         language._("{share} % in {operator} ({many}: {other} %)").format(
@@ -144,7 +144,7 @@ def reasons(pair: Pair, language: Language) -> str:
     return language._("it spends {shares}").format(shares=language.listing(spent)).replace(" %", "\u00a0%")
 
 
-def of(comparison: Comparison, few: str, many: str) -> Pair | None:
+def of(comparison: Comparison, few: str, many: str) -> SlowerPair | None:
     """A pair by the names of its architectures."""
     found = (pair for pair in pairs(comparison) if (pair.few.architecture, pair.many.architecture) == (few, many))
     return next(found, None)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from reporter.report import operator_names, operator_pairs
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.operator_pairs import MOST, Pair, Reason
+from reporter.report.operator_pairs import MOST, Reason, SlowerPair
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain
 from reporter.report.units import ratio
 
@@ -42,7 +42,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     return replace(table, most=SHOWN)
 
 
-def _reason(rows: Builder, pairs: tuple[Pair, ...], number: int) -> None:
+def _reason(rows: Builder, pairs: tuple[SlowerPair, ...], number: int) -> None:
     """The columns of one operator: its name, and its share of the time in both."""
     language = rows.language
     found: list[Reason | None] = [pair.reasons[number] if number < len(pair.reasons) else None for pair in pairs]

@@ -10,7 +10,7 @@ from reporter.model import Chart, Record
 from reporter.report import operator_pairs, record_profiles, units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.operator_pairs import KEY, SETTING, Pair
+from reporter.report.operator_pairs import KEY, SETTING, SlowerPair
 from reporter.report.vega import Spec, text
 
 WIDTH, STEP = 250, 27
@@ -29,7 +29,11 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
 
 
 def _panel(
-    pair: Pair, parts: Sequence[dict[str, record_profiles.Part]], shown: dict[str, str], rest: bool, language: Language
+    pair: SlowerPair,
+    parts: Sequence[dict[str, record_profiles.Part]],
+    shown: dict[str, str],
+    rest: bool,
+    language: Language,
 ) -> Spec:
     longest = max(sum(part.seconds for part in each.values()) for each in parts)
     records = (pair.few, pair.many)
