@@ -10,6 +10,7 @@ from reporter.host import files
 from reporter.model import Quantity, Reading, Record
 from reporter.model.profiles import KernelLedger, LayerKernel, OperatorTime, StageTime, digest
 from reporter.model.records import EAGER
+from reporter.report import record_structure
 from reporter.store import kernel_files, record_files
 
 SETTINGS = ("cpu_1thread", "cpu")
@@ -90,6 +91,21 @@ def _stages(record: Record, setting: str, latency: float) -> dict[str, Reading]:
         "stages": reading("stages", len(rows)),
         key: reading(key, 1.01, detail={"stages": [row.model_dump() for row in rows]}),
     }
+
+
+def stage_times(record: Record, setting: str) -> dict[str, Reading]:
+    """The times of the stages that the card of a record names, each stage as long as the others."""
+    found = record_structure.stages(record)
+    whole = sum(stage.macs for stage in found) or 1
+    latency, share = record.value(f"latency_{setting}") or 0.01, 1 / len(found)
+    rows = [
+        StageTime(
+            stage=each.name, macs=each.macs, macs_share=each.macs / whole, seconds=share * latency, share=share
+        ).model_dump()
+        for each in found
+    ]
+    key = f"stages_coverage_{setting}"
+    return {key: reading(key, 1.01, detail={"stages": rows})}
 
 
 def _ceilings(record: Record, setting: str, latency: float) -> dict[str, Reading]:
