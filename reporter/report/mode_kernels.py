@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from reporter.report.record_profiles import SETTINGS
 LEAST = 0.02
 """An operator is listed if it gains or loses at least this share of eager's latency, or runs another kernel and takes
 that share in either mode."""
+MOST = 500
+"""Modes that are explained: all of a hundred architectures."""
 NAMED = 3
 """Kernels that are named for an operator."""
 
@@ -44,17 +47,27 @@ class Explained(NamedTuple):
 
 
 def explained(comparison: Comparison) -> Iterator[Explained]:
-    """All modes that differ from eager by more than noise and have operators, in the first setting that has them."""
-    for eager in comparison.records:
-        for record in comparison.modes_of(eager):
-            for setting in SETTINGS:
-                found = mode_ranking.gain(comparison, record, f"latency_{setting}")
-                if found is None or not found.stated:
-                    continue
-                rows = [record_profiles.operators(each, setting) for each in (eager, record)]
-                if all(rows):
-                    yield Explained(record, setting, found, tuple(changed(*rows)))
-                    break
+    """The modes that differ from eager by more than noise and have operators, in the first setting that has them.
+
+    Of more than MOST those that differ most.
+    """
+    found = [place for eager in comparison.records for place in _stated(comparison, eager)]
+    kept = sorted(found, key=lambda place: -abs(math.log(place[3].ratio)))[:MOST]
+    chosen = {id(record) for _, record, _, _ in kept}
+    for eager, record, setting, gain in found:
+        if id(record) in chosen:
+            rows = [record_profiles.operators(each, setting) for each in (eager, record)]
+            yield Explained(record, setting, gain, tuple(changed(*rows)))
+
+
+def _stated(comparison: Comparison, eager: Record) -> Iterator[tuple[Record, Record, str, Gain]]:
+    """The modes of an architecture that differ from eager, each with its first setting in which operators are known."""
+    for record in comparison.modes_of(eager):
+        for setting in SETTINGS:
+            gain = mode_ranking.gain(comparison, record, f"latency_{setting}")
+            if gain and gain.stated and all(record_profiles.has_operators(each, setting) for each in (eager, record)):
+                yield eager, record, setting, gain
+                break
 
 
 def changed(before: Sequence[OperatorTime], now: Sequence[OperatorTime]) -> list[OperatorGain]:

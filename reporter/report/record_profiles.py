@@ -24,7 +24,13 @@ class Part(NamedTuple):
 
 def operators(record: Record, setting: str) -> Sequence[OperatorTime]:
     """The operators of a record in a setting; empty where they were not measured."""
-    return profile_rows.operators(record).get(setting, ()) if f"operators_coverage_{setting}" in record.readings else ()
+    return profile_rows.operators(record).get(setting, ()) if has_operators(record, setting) else ()
+
+
+def has_operators(record: Record, setting: str) -> bool:
+    """Whether a record has operators in a setting, without a look at them."""
+    reading = record.readings.get(f"operators_coverage_{setting}")
+    return reading is not None and reading.measured and bool(reading.detail.get("operators"))
 
 
 def stages(record: Record, setting: str) -> Sequence[StageTime]:
@@ -53,4 +59,4 @@ def parts(rows: Sequence[OperatorTime], by_kernel: bool = False) -> dict[str, Pa
 
 def setting_of(records: Sequence[Record], settings: Sequence[str] = SETTINGS) -> str:
     """The first setting in which any of the records has operators; empty without any."""
-    return next((each for each in settings if any(operators(record, each) for record in records)), "")
+    return next((each for each in settings if any(has_operators(record, each) for record in records)), "")
