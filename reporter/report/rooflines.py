@@ -57,7 +57,7 @@ def rooflines(comparison: Comparison, settings: Sequence[str] = SETTINGS) -> Ite
 
 
 def _ceiling(records: Sequence[Record], key: str) -> float:
-    """The highest rate that was measured beside any of the records, 0 if there is none."""
+    """The highest rate in any of the records, 0 if there is none."""
     return max((record.value(key) or 0.0 for record in records), default=0.0)
 
 
