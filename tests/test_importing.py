@@ -81,7 +81,7 @@ def python(folder: Path, *command: str, path: Path | None = ROOT) -> subprocess.
 def run(folder: Path, *command: str) -> dict[str, dict[str, object]]:
     """The readings of the one record that a command measured."""
     python(folder, *command)
-    (record,) = (folder / "results" / "records").glob("*/*.json")
+    (record,) = record_files.paths(folder / "results" / "records")
     measured: dict[str, dict[str, object]] = json.loads(record.read_text())["readings"]
     return measured
 

@@ -91,7 +91,7 @@ ENTRIES = tuple(
 
 
 def records(folder: Path) -> dict[str, dict]:
-    paths = (folder / "records").glob("*/*.json")
+    paths = record_files.paths(folder / "records")
     return {path.stem: json.loads(path.read_text()) for path in paths}
 
 
@@ -184,11 +184,11 @@ def seconds_of_a_call(entry: Architecture) -> float:
 
 
 def test_a_second_call_measures_nothing_and_changes_no_record(copied_run: Path) -> None:
-    before = {path: path.read_bytes() for path in (copied_run / "records").glob("*/*.json")}
+    before = {path: path.read_bytes() for path in record_files.paths(copied_run / "records")}
     again = call("--out", copied_run, *TINY, *WIDE, *QUICK, "--lang", "en,ru")
     assert again.returncode == 0
     assert "nothing to do" in again.stderr
-    assert before.keys() == set((copied_run / "records").glob("*/*.json"))
+    assert before.keys() == set(record_files.paths(copied_run / "records"))
     assert {path: json.loads(text)["readings"] for path, text in before.items()} == {
         path: json.loads(path.read_bytes())["readings"] for path in before
     }

@@ -13,10 +13,11 @@ from typing import Any
 
 from reporter.engines._failures import step
 from reporter.engines._outputs import flat
+from reporter.engines._profiled import Profiled
 from reporter.host.captured import captured
 
 INPUT = "images"
-Load = Callable[[Path, Path], Callable[[Any], Any]]
+Load = Callable[[Path, Path], Profiled]
 
 
 def prepared(
@@ -48,7 +49,8 @@ def prepared(
             return restored([torch.as_tensor(each) for each in run(images.detach().contiguous().numpy())])
 
         step("the first call", partial(call, example))
-    return call
+    operators = run.operators
+    return Profiled(call, lambda images, count: operators(images.detach().contiguous().numpy(), count))
 
 
 def batches(example: Any, given: Any = None) -> list[Any]:

@@ -17,6 +17,8 @@ from reporter.model import Engine
 
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 """The variable with Inductor's cache folder, which it reads each time."""
+PROFILED = "cpp.enable_kernel_profile"
+"""The option with which the profiler lists the kernels that Inductor generates."""
 MOST_MODELS = 256
 """Compiled models in one process. Beyond torch's limit of 8 for one function, it would run them in eager mode."""
 
@@ -35,7 +37,7 @@ def prepare(
     def call(images: Any) -> Any:
         return compiled(images)
 
-    inductor = torch._inductor.config.patch({"freezing": True, "cpp.cxx": (compiler(),)})
+    inductor = torch._inductor.config.patch({"freezing": True, "cpp.cxx": (compiler(),), PROFILED: True})
     dynamo = torch._dynamo.config.patch(recompile_limit=MOST_MODELS, fail_on_recompile_limit_hit=True)
     folder = cache and os.path.join(cache, f"{torch.get_num_threads()}-threads")  # the code contains their number
     with captured("torch.compile"), variable(CACHE, folder), inductor, dynamo:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from reporter.engines._failures import step
 from reporter.engines._onnx_file import INPUT, prepared
+from reporter.engines._profiled import EngineOperator, Profiled
 from reporter.host import machine
 from reporter.model import Engine
 
+KERNEL_TIME = "_kernel_time"
+"""How the names of the rows of a profile end that have the time of a node."""
 ONLY_ERRORS = 3
 """The severity from which ONNX Runtime logs."""
 
@@ -23,9 +29,41 @@ def prepare(
     return prepared("onnxruntime", model, example, cache=cache, load=_loaded, int8=int8)
 
 
-def _loaded(path: Path, folder: Path) -> Callable[[Any], Any]:
+def _loaded(path: Path, folder: Path) -> Profiled:
     session = step("loading", lambda: _session(path, _options()))
-    return lambda images: session.run(None, {INPUT: images})
+
+    def run(images: Any) -> Any:
+        return session.run(None, {INPUT: images})
+
+    return Profiled(run, partial(_operators, path))
+
+
+def _operators(path: Path, images: Any, count: int) -> list[list[EngineOperator]]:
+    """The operators of each of some calls of a session that writes a profile."""
+    with TemporaryDirectory() as folder:
+        options = _options()
+        options.enable_profiling, options.profile_file_prefix = True, str(Path(folder, "profile"))
+        session = _session(path, options)
+        for _ in range(count):
+            session.run(None, {INPUT: images})
+        rows = json.loads(Path(session.end_profiling()).read_text("utf-8"))
+    return _by_call(rows)
+
+
+def _by_call(rows: list[dict[str, Any]]) -> list[list[EngineOperator]]:
+    """The nodes of a profile, by the run of the model in which each began."""
+    runs = sorted((row["ts"], row["ts"] + row["dur"]) for row in rows if row.get("name") == "model_run")
+    nodes = [row for row in rows if row.get("cat") == "Node" and row["name"].endswith(KERNEL_TIME)]
+    return [
+        [
+            EngineOperator(
+                row["name"].removesuffix(KERNEL_TIME), row["args"]["op_name"], row["args"]["provider"], row["dur"] / 1e6
+            )
+            for row in sorted(nodes, key=lambda row: row["ts"])
+            if begin <= row["ts"] <= end
+        ]
+        for begin, end in runs
+    ]
 
 
 def _session(path: Path, options: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from reporter.engines._environment import variable
 from reporter.engines._failures import step
 from reporter.engines._onnx_file import prepared
+from reporter.engines._profiled import EngineOperator, Profiled
 from reporter.model import Engine
 from reporter.model.readings import UnsupportedError
 
@@ -27,12 +28,32 @@ def prepare(
     return prepared("openvino", model, example, cache=cache, load=partial(_loaded, HINTS[precision]), int8=int8)
 
 
-def _loaded(hint: str, path: Path, folder: Path) -> Callable[[Any], Any]:
+def _loaded(hint: str, path: Path, folder: Path) -> Profiled:
     request = step("compilation", partial(_compiled, path, hint, folder)).create_infer_request()
-    return lambda images: request.infer([images], share_inputs=True).to_tuple()
+
+    def run(images: Any) -> Any:
+        return request.infer([images], share_inputs=True).to_tuple()
+
+    return Profiled(run, partial(_operators, path, hint, folder))
 
 
-def _compiled(path: Path, hint: str, folder: Path) -> Any:
+def _operators(path: Path, hint: str, folder: Path, images: Any, count: int) -> list[list[EngineOperator]]:
+    """The performance counters of each of some calls of a model that counts."""
+    request = _compiled(path, hint, folder, counters=True).create_infer_request()
+    found = []
+    for _ in range(count):
+        request.infer([images], share_inputs=True)
+        found.append(
+            [
+                EngineOperator(each.node_name, each.node_type, each.exec_type, each.real_time.total_seconds())
+                for each in request.get_profiling_info()
+                if each.status == each.Status.EXECUTED
+            ]
+        )
+    return found
+
+
+def _compiled(path: Path, hint: str, folder: Path, counters: bool = False) -> Any:
     """One stream for the latency of single calls. Threads as torch has them, which the system places."""
     import openvino
     import torch
@@ -46,6 +67,7 @@ def _compiled(path: Path, hint: str, folder: Path) -> Any:
         "ENABLE_CPU_PINNING": False,
         "ENABLE_HYPER_THREADING": True,
         "CACHE_DIR": str(folder / "openvino"),
+        "PERF_COUNT": counters,
     }
     compiled = core.compile_model(path, "CPU", settings)
     taken = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()

@@ -28,10 +28,10 @@ def _coverage(setting: str, title: str) -> Quantity:
         unit="1",
         group="profile",
         better="neither",
-        definition="Seconds of all operators, by torch.profiler, over the latency of calls without the profiler that "
-        "are timed in alternation with those under it; the median over the alternations. What the profiler adds for "
-        "each operator that another one calls is measured with a small pooling and subtracted. The seconds of the "
-        "operators are then scaled to that latency.",
+        definition="Seconds of all operators and of the Python code between them, by torch.profiler, over the latency "
+        "of calls without the profiler that are timed in alternation with those under it; of the fastest calls of "
+        "each. What the profiler adds for each operator is measured with operators on a single pixel and subtracted. "
+        "The seconds are then scaled to the latency.",
     )
 
 
@@ -39,21 +39,41 @@ COVERAGE = {
     "cpu_1thread": _coverage("cpu_1thread", "CPU, 1 thread"),
     "cpu": _coverage("cpu", "CPU"),
 }
+ON_GPU = Quantity(
+    key="operators_coverage_cuda",
+    title="Operators over latency, GPU",
+    unit="1",
+    group="profile",
+    better="neither",
+    definition="Seconds of all kernels on the GPU, by torch.profiler, over the latency of calls without the profiler; "
+    "what is missing is time in which the GPU waits. The seconds are then scaled to the latency.",
+)
 
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """Records the kernels of one inference and profiles others, with one thread and with all."""
     from reporter.worker.instruction_sets import instruction_sets
-    from reporter.worker.operator_pass import read, setting
+    from reporter.worker.operator_pass import SHARE, read, setting
 
     network, images = subject.network, subject.inputs(1)
-    calls = []
+    calls, seconds = [], subject.conditions.seconds * SHARE
     for name, quantity in COVERAGE.items():
         with setting(subject, name == "cpu_1thread"):
-            reading, rows = read(quantity, name, lambda: network(next(images)), network, subject.conditions.seconds)
+            reading, rows = read(quantity, name, lambda: network(next(images)), network, seconds)
         yield reading
         calls.append(rows)
     yield exact(OPERATORS, len(calls[0]), instruction_sets=instruction_sets(row.kernel for row in calls[0]))
 
 
-ENTRIES = (Metric("operators", (OPERATORS, *COVERAGE.values()), measure, process="profiling", device="cpu"),)
+def measure_cuda(subject: Subject) -> Iterator[Reading]:
+    """Profiles the kernels of a GPU."""
+    from reporter.worker.operator_pass import read_device
+
+    network, images = subject.network, subject.inputs(1)
+    yield read_device(ON_GPU, "cuda", lambda: network(next(images)), subject.place)
+
+
+ENTRIES = (
+    Metric("operators", (OPERATORS, *COVERAGE.values()), measure, process="profiling", device="cpu", profile=True),
+    Metric("operators_cuda", (ON_GPU,), measure_cuda, process="profiling cuda", device="cuda"),
+)

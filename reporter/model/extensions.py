@@ -57,7 +57,8 @@ class Metric:
     because it counts. `depends` names the conditions besides the machine that its readings depend on; `finetuning` is
     the mode of --finetune that asks for it, where it needs one. `always`: taken in every run, whatever --metrics names,
     because it is looked up and costs no measuring time. `inference` is there if it is the time of an inference, which
-    can be measured in every execution mode; `curve` if it is the best of a curve over the batch size.
+    can be measured in every execution mode; `curve` if it is the best of a curve over the batch size. `profile`: it is
+    measured in every execution mode too, with the same quantities.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Metric:
     always: bool = False
     inference: Inference | None = None
     curve: bool = False
+    profile: bool = False
 
     @property
     def takes_input(self) -> bool:
@@ -97,7 +99,8 @@ class Engine:
 
     The callable takes such images and returns what the model returns, as tensors on the CPU or the device of `example`,
     which later calls do not overwrite. It uses as many threads as torch does at the time of `prepare`, and none of them
-    spins between calls.
+    spins between calls. It may have a method `operators(images, count)`, which runs it so often and returns for each
+    call a list of (node, operator, kernel, seconds).
 
     `memory_formats` has `channels_last` where the engine takes it; `modules` are the packages it imports, `extra` the
     extra of this distribution that installs them. `unavailable()` returns the reason why it cannot be used here besides

@@ -21,6 +21,8 @@ DEFAULT, ALL = "default", "all"
 SETS = (DEFAULT, ALL)
 TIMED_BY_DEFAULT = ("latency_cpu_1thread", "latency_cpu", "latency_cuda")
 """The times that the sets `default` and `all` take, as far as --metrics asks for them."""
+PROFILED_BY_DEFAULT = ("operators",)
+"""The profiles that they take."""
 
 OUTPUT_ERROR = Quantity(
     key="output_error",
@@ -121,7 +123,12 @@ def speedup(quantity: Quantity) -> Quantity:
 
 
 def quantities(metric: Metric, number: int) -> tuple[Quantity, ...]:
-    """What a round of a time gives in a mode: the time and its speedup, and in the first round all of ONCE."""
+    """What a round of a time gives in a mode: the time and its speedup, and in the first round all of ONCE.
+
+    A profile gives its own quantities in the first round.
+    """
+    if metric.profile:
+        return () if number else metric.quantities
     pairs = tuple(each for quantity in metric.quantities for each in (quantity, speedup(quantity)))
     return pairs if number else (*pairs, *ONCE)
 

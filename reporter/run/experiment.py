@@ -134,7 +134,8 @@ def _mode_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]
         for group in mode_plan.groups(ledger.request, device)
     }
     for number in range(request.conditions.rounds):
-        for (_, group), (ledger, metrics) in groups.items():
+        for (_, group), (ledger, asked) in groups.items():
+            metrics = [metric for metric in asked if metric.timed or not number]
             modes = tuple(m for m in group.modes if any(ledger.needs(metric, number, m) for metric in metrics))
             names = tuple(metric.name for metric in metrics if any(ledger.needs(metric, number, m) for m in modes))
             if names:

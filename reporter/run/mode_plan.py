@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reporter.model import Metric
-from reporter.model.modes import SETS, TIMED_BY_DEFAULT, parse
+from reporter.model.modes import PROFILED_BY_DEFAULT, SETS, TIMED_BY_DEFAULT, parse
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import Kind, engines, kind, obstacle, resolve
 from reporter.run.request import Request
@@ -51,7 +51,9 @@ def metrics(request: Request, device: str) -> dict[str, Metric]:
     return {
         name: metric
         for name, metric in request.metrics.items()
-        if metric.inference and metric.device == device and (named or name in TIMED_BY_DEFAULT)
+        if (metric.inference or metric.profile)
+        and metric.device == device
+        and (named or name in (*TIMED_BY_DEFAULT, *PROFILED_BY_DEFAULT))
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from typing import TypeVar
 
@@ -15,13 +15,18 @@ BLOCK = 0.03
 MOST_CALLS = 20
 LONG_CALL = 0.1
 """Seconds of a call that need not be called once before it is timed: it finds nothing of the last one in the caches."""
+SETTLED = 0.02
+"""The share by which the two fastest calls differ at most."""
 Observed = TypeVar("Observed")
 
 
 def alternated(
     call: Call, observed: Callable[[int], list[Observed]], seconds: float
 ) -> Iterator[tuple[list[float], list[Observed]]]:
-    """Passes of the seconds of some calls and of what `observed` returns for as many; for about `seconds` once warm."""
+    """Passes of the seconds of some calls and of what `observed` returns for as many; for `seconds` at most once warm.
+
+    The caller ends the passes before, once they are settled.
+    """
     call()
     first = cpu_timer(call, 1)[0]
     count, warming = max(1, min(MOST_CALLS, round(BLOCK / first))), int(first < LONG_CALL)
@@ -29,3 +34,8 @@ def alternated(
     while passes < FEWEST_PASSES or perf_counter() < end:
         yield cpu_timer(call, warming + count)[warming:], observed(warming + count)[warming:]
         passes += 1
+
+
+def is_settled(*samples: Sequence[float]) -> bool:
+    """Whether several calls of each kind took as long as the fastest, which other programs did not interrupt."""
+    return all(len(each) > 2 and sorted(each)[1] <= min(each) * (1 + SETTLED) for each in samples)

@@ -17,9 +17,20 @@ from reporter.model.profiles import GEMM, NATIVE, LayerKernel
 from reporter.worker.kernel_names import Capture, Primitive, primitives, verbose
 from reporter.worker.mac_formulas import rule
 from reporter.worker.meta_shapes import tensors
-from reporter.worker.operator_events import PRODUCTS, OperatorEvent, Timed, events, is_implicit, operators, timed
+from reporter.worker.operator_events import (
+    GENERATED,
+    PRODUCTS,
+    OperatorEvent,
+    Timed,
+    events,
+    is_implicit,
+    operators,
+    timed,
+)
 
 MARK = "reporter call "
+INDUCTOR = "inductor"
+"""The kernel of an operator that Inductor generated."""
 MULTIPLYING = ("convolution", "matmul", "inner_product", "deconvolution")
 """The kinds of oneDNN's primitives that convolutions and products of matrices run as."""
 
@@ -76,6 +87,37 @@ def recorded(network: nn.Module | None, call: Callable[[], object]) -> list[Laye
         seen = marks.seen[number]
         found += _rows(seen, parts, primitives(text[seen.begin : seen.end]))
     return found
+
+
+def recorded_whole(call: Callable[[], object]) -> list[LayerKernel]:
+    """The backend operators of one call of a compiled model, whose layers and outputs are not known.
+
+    The primitives of oneDNN are assigned to the operators that multiply if there are as many.
+    """
+    with verbose() as capture:
+        with profile(record_shapes=True) as profiled:
+            call()
+        text = capture.text()
+    found = events(profiled.kineto_results)
+    parts = [part.event for root in operators(found) for part in timed(root) if part.computes]
+    ran = [each.implementation for each in primitives(text) if each.kind in MULTIPLYING]
+    every = [event for event in parts if multiplies(event.name)]
+    several = [event for event in every if event.name not in PRODUCTS]
+    several = several if len(several) == len(ran) else every
+    names = iter(ran) if len(ran) == len(several) else iter(())
+    rows = []
+    for event in parts:
+        kernel = next(names, "") if any(event is each for each in several) else ""
+        shapes = ", ".join("x".join(map(str, shape)) for shape in event.shapes if _is_shape(shape))
+        kernel = kernel or (GEMM if event.name in PRODUCTS else INDUCTOR if GENERATED.match(event.name) else NATIVE)
+        rows.append(
+            LayerKernel(layer="", operator=event.name, kernel=kernel, shapes=shapes, dtype="", layout="", macs=0)
+        )
+    return rows
+
+
+def _is_shape(shape: object) -> bool:
+    return isinstance(shape, list) and len(shape) > 1 and all(isinstance(each, int) for each in shape)
 
 
 def _by_mark(found: Iterable[OperatorEvent]) -> Iterator[tuple[int, list[Timed]]]:

@@ -25,6 +25,7 @@ from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of, emulated, engines, kind
 from reporter.worker import timing
 from reporter.worker.mode_preparation import ModePreparation
+from reporter.worker.mode_profiles import ModeProfiles
 from reporter.worker.mode_variants import Variant, eager
 from reporter.worker.rotation import Rotation, rotate
 from reporter.worker.subject import INPUTS, Subject
@@ -52,7 +53,9 @@ class ModeTiming:
     ) -> None:
         self.job, self.subject, self.running, self.rotation = job, subject, running, rotation
         self.preparation = ModePreparation(subject, cache, trained=bool(job.reference))
-        self.metrics = sorted(metrics, key=lambda metric: bool(metric.inference and metric.inference.batched))
+        timed = [metric for metric in metrics if metric.inference]
+        self.metrics = sorted(timed, key=lambda metric: bool(metric.inference and metric.inference.batched))
+        self.profiles = ModeProfiles(subject, [metric for metric in metrics if metric.profile])
         self.modes = {name: parse(name, engines()) for name in job.modes}
         self.lost: dict[str, Verdict] = {}
         self.preparing = self.checking = 0.0
@@ -66,6 +69,21 @@ class ModeTiming:
         for metric in self.metrics:
             assert metric.inference
             yield from self._times(metric, metric.inference)
+        if self.job.round == 0:
+            yield from self._profiled()
+
+    def _profiled(self) -> Found:
+        """The operators and stages of each mode that can be prepared, in every setting."""
+        for setting in self.profiles.settings:
+            with self.profiles.running(setting):
+                for name, variant in self._variants(1).items():
+                    if name != EAGER:
+                        self.running(name)
+                        call = self._call_of(name, variant, 1)
+                        yield from ((name, each) for each in self.profiles.readings(setting, variant, call))
+        for name in self.modes:
+            if verdict := self.lost.get(name):
+                yield from ((name, each) for each in self.profiles.lost(verdict))
 
     def _once(self) -> Found:
         """Prepares every mode for one image, with its first call and the check of its outputs."""

@@ -26,15 +26,19 @@ AMP = {"cpu": torch.bfloat16, "cuda": torch.float16}
 
 @dataclass(frozen=True)
 class Variant:
-    """A prepared network: `run` takes images of the `form` and returns what the network returns."""
+    """A prepared network: `run` takes images of the `form` and returns what the network returns.
+
+    `module` is the module that torch runs eagerly, None in an engine.
+    """
 
     run: Callable[[Tensor], Any]
     form: Form
+    module: nn.Module | None = None
 
 
 def eager(network: nn.Module, form: Form) -> Variant:
     """The network as it is."""
-    return Variant(network, form)
+    return Variant(network, form, network)
 
 
 def converted(network: nn.Module, mode: Mode, form: Form) -> tuple[nn.Module, Form]:
@@ -56,13 +60,13 @@ def in_torch(network: nn.Module, mode: Mode, form: Form, device: str) -> Variant
     made, images = converted(network, mode, form)
     around = _context(mode.precision, device)
     if around is None:
-        return Variant(made, images)
+        return Variant(made, images, made)
 
     def run(image: Tensor) -> Any:
         with around():
             return made(image)
 
-    return Variant(run, images)
+    return Variant(run, images, made)
 
 
 def in_engine(

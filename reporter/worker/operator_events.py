@@ -7,6 +7,7 @@ the backend operator of the call, and gets the time of all operators around it.
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ PRODUCTS = frozenset(
                  "slow_conv3d_forward", "slow_conv_dilated2d", "slow_conv_dilated3d", "slow_conv_transpose2d")
 )  # fmt: skip
 """Operators that multiply matrices with a BLAS library."""
+GENERATED = re.compile(r"(?:graph_\d+_)?(cpp_\w+)$")
+"""The names of the kernels that Inductor generates."""
 
 
 @dataclass
@@ -75,7 +78,7 @@ def events(results: Any) -> list[OperatorEvent]:
         running: list[OperatorEvent] = []
         for each in sorted(listed, key=lambda each: (each.start_ns(), -each.duration_ns())):
             start = each.start_ns()
-            event = OperatorEvent(each.name(), start, start + each.duration_ns(), each.shapes())
+            event = OperatorEvent(GENERATED.sub(r"\1", each.name()), start, start + each.duration_ns(), each.shapes())
             while running and running[-1].end <= start:
                 running.pop()
             (running[-1].children if running else found).append(event)
@@ -86,7 +89,7 @@ def events(results: Any) -> list[OperatorEvent]:
 def operators(found: Iterable[OperatorEvent]) -> Iterator[OperatorEvent]:
     """The outermost operators: ranges that are no operators are opened."""
     for event in found:
-        if "::" in event.name:
+        if "::" in event.name or GENERATED.match(event.name):
             yield event
         else:
             yield from operators(event.children)

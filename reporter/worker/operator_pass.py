@@ -9,17 +9,21 @@ import torch
 from torch import nn
 
 from reporter.host import machine
-from reporter.model import Quantity, Reading
+from reporter.model import Quantity, Reading, UnsupportedError
 from reporter.model.profiles import LayerKernel, digest
-from reporter.worker.kernel_calls import recorded
-from reporter.worker.operator_times import profiled
+from reporter.worker.device import Device
+from reporter.worker.kernel_calls import recorded, recorded_whole
+from reporter.worker.operator_times import Listed, OperatorProfile, from_engine, profiled
 from reporter.worker.stage_costs import CostUnit
 from reporter.worker.stage_times import timed_stages
 from reporter.worker.subject import Subject
 from reporter.worker.torch_state import threads
 
-SHARE = 0.5
-"""The share of the sampling time of other times that the operators get in each setting, and the stages."""
+SHARE, MODE_SHARE = 1.5, 0.5
+"""The shares of the sampling time of other times that operators and stages get in each setting, at most: eager, modes.
+
+Without other programs, a few calls are enough.
+"""
 
 
 @contextmanager
@@ -36,18 +40,46 @@ def setting(subject: Subject, one_thread: bool) -> Iterator[None]:
 def read(
     quantity: Quantity, name: str, call: Callable[[], object], network: nn.Module | None, seconds: float
 ) -> tuple[Reading, list[LayerKernel]]:
-    """The coverage of the operators of a call with all of them in its detail, and the rows of the ledger."""
+    """The coverage of the operators of a call with all of them in its detail, and the rows of the ledger.
+
+    Without a `network` whose modules run, the layers are not named.
+    """
     with torch.inference_mode():
         call()
-        rows = recorded(network, call)
-        found = profiled(call, rows, seconds * SHARE)
+        rows = recorded_whole(call) if network is None else recorded(network, call)
+        if not rows:
+            raise UnsupportedError("torch.profiler lists no operators of the call")
+        found = profiled(call, rows, seconds)
+    return _reading(quantity, name, found, rows), rows
+
+
+def read_engine(
+    quantity: Quantity, name: str, call: Callable[[], object], operators: Listed
+) -> tuple[Reading, list[LayerKernel]]:
+    """The same of an engine that lists its operators itself."""
+    found, rows = from_engine(call, operators)
+    return _reading(quantity, name, found, rows), rows
+
+
+def read_device(quantity: Quantity, name: str, call: Callable[[], object], device: Device) -> Reading:
+    """The same of an accelerator, by its kernels; UnsupportedError where the profiler lists none."""
+    from reporter.worker.device_kernels import device_profile
+
+    with torch.inference_mode():
+        found, rows = device_profile(call, device)
+    if not rows:
+        raise UnsupportedError("torch.profiler lists no kernels of the device")
+    return _reading(quantity, name, found, rows)
+
+
+def _reading(quantity: Quantity, name: str, found: OperatorProfile, rows: Sequence[LayerKernel]) -> Reading:
     detail = {
         "operators": [row.model_dump(mode="json") for row in found.operators],
         "kernels": digest(rows),
         "latency": found.latency,
         "calls": {name: [row.model_dump(mode="json") for row in rows]},
     }
-    return Reading(quantity=quantity, samples=(found.coverage,), detail=detail), rows
+    return Reading(quantity=quantity, samples=(found.coverage,), detail=detail)
 
 
 def read_stages(
@@ -59,6 +91,6 @@ def read_stages(
 ) -> Reading:
     """The coverage of the stages of a call of `network`, with all of them in its detail."""
     with torch.inference_mode():
-        found = timed_stages(call, network, groups, seconds * SHARE)
+        found = timed_stages(call, network, groups, seconds)
     detail = {"stages": [row.model_dump(mode="json") for row in found.stages], "latency": found.latency}
     return Reading(quantity=quantity, samples=(found.coverage,), detail=detail)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from statistics import median
+from typing import NamedTuple
 
 import torch
 from torch.autograd.profiler import profile, record_function
 from torch.nn.functional import adaptive_avg_pool2d
 
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel, OperatorTime
-from reporter.worker.alternation import alternated
+from reporter.worker.alternation import alternated, is_settled
 from reporter.worker.operator_events import PRODUCTS, OperatorEvent, Timed, events, operators, timed
 from reporter.worker.timing import Call, cpu_timer
 
+Listed = Callable[[int], Sequence[Sequence[tuple[str, str, str, float]]]]
+"""The operators of some calls as an engine lists them: node, operator, kernel and seconds."""
 Key = tuple[str, str]
 """An operator and its kernel."""
-CALIBRATION_CALLS = 100
+CALIBRATION_CALLS, REPEATED, ENGINE_CALLS = 20, 20, 5
+PYTHON = ("python", "interpreter")
+"""The operator and kernel that stand for the time between operators."""
 CALL = "reporter inference"
 
 
@@ -33,33 +38,69 @@ class OperatorProfile:
 
 
 def profiled(call: Call, kernels: Sequence[LayerKernel], seconds: float) -> OperatorProfile:
-    """The operators of a call with their kernels; takes about `seconds` once the call is warm."""
+    """The operators of a call with their kernels; takes `seconds` at most, or a few calls.
+
+    What passes between the operators, in the Python interpreter, is listed as one more.
+    """
     overhead = profiler_overhead()
     latencies: list[float] = []
     calls: list[dict[Key, list[float]]] = []
-    ratios: list[float] = []
+    wholes: list[float] = []
     for unprofiled, traced in alternated(call, partial(_traced, call), seconds):
-        found = [[part for root in roots for part in timed(root, overhead)] for roots in traced]
-        ratios.append(median(sum(part.seconds for part in parts) for parts in found) / median(unprofiled))
+        found = [_seconds(each, kernels, overhead) for each in traced]
+        wholes += [sum(map(sum, each.values())) for each in found]
         latencies += unprofiled
-        calls += [_by_kernel(parts, kernels) for parts in found]
-    return OperatorProfile(_rows(calls, median(latencies)), median(latencies), median(ratios))
+        calls += found
+        if is_settled(latencies, wholes):
+            break
+    return OperatorProfile(_rows(calls, median(latencies)), median(latencies), min(wholes) / min(latencies))
 
 
-def _traced(call: Call, count: int) -> list[list[OperatorEvent]]:
-    """The outermost operators of each of some calls in a row."""
+def from_engine(call: Call, operators: Listed) -> tuple[OperatorProfile, list[LayerKernel]]:
+    """The operators that an engine lists of some calls, between calls that it does not profile."""
+    before = cpu_timer(call, 1 + ENGINE_CALLS)[1:]
+    listed = operators(1 + ENGINE_CALLS)[1:]
+    return from_lists(listed, median(before + cpu_timer(call, 1 + ENGINE_CALLS)[1:]))
+
+
+def from_lists(
+    listed: Sequence[Sequence[tuple[str, str, str, float]]], latency: float
+) -> tuple[OperatorProfile, list[LayerKernel]]:
+    """The operators of some calls that are listed with node, operator, kernel and seconds, and the ledger's rows."""
+    calls: list[dict[Key, list[float]]] = []
+    for each in listed:
+        found: dict[Key, list[float]] = defaultdict(list)
+        for _, operator, kernel, seconds in each:
+            found[operator, kernel].append(seconds)
+        calls.append(found)
+    whole = median(sum(row[3] for row in each) for each in listed)
+    rows = [
+        LayerKernel(layer=node, operator=operator, kernel=kernel, shapes="", dtype="", layout="")
+        for node, operator, kernel, _ in listed[-1]
+    ]
+    return OperatorProfile(_rows(calls, latency), latency, whole / latency), rows
+
+
+def _traced(call: Call, count: int) -> list[OperatorEvent]:
+    """The ranges of some calls in a row."""
     with profile() as found:
         for _ in range(count):
             with record_function(CALL):
                 call()
-    return [list(operators(each.children)) for each in events(found.kineto_results) if each.name == CALL]
+    return [each for each in events(found.kineto_results) if each.name == CALL]
 
 
-def _by_kernel(parts: Sequence[Timed], kernels: Sequence[LayerKernel]) -> dict[Key, list[float]]:
-    """The seconds of all calls of each operator with the same kernel."""
+def _seconds(
+    traced: OperatorEvent, kernels: Sequence[LayerKernel], overhead: ProfilerOverhead
+) -> dict[Key, list[float]]:
+    """The seconds of all calls of each operator with the same kernel, and those between the operators."""
+    roots = list(operators(traced.children))
+    parts = [part for root in roots for part in timed(root, overhead.nested)]
     found: dict[Key, list[float]] = defaultdict(list)
     for part, kernel in zip(parts, aligned(parts, kernels), strict=True):
         found[part.event.name, kernel].append(part.seconds)
+    between = traced.end - traced.start - sum(root.end - root.start for root in roots) - overhead.outer * len(roots)
+    found[PYTHON].append(between / 1e9)
     return found
 
 
@@ -105,18 +146,32 @@ def _rows(calls: Sequence[dict[Key, list[float]]], latency: float) -> tuple[Oper
     return tuple(sorted(rows, key=lambda row: -row.seconds))
 
 
-@cache
-def profiler_overhead() -> float:
-    """The ns that the profiler adds to an operator for each one that it calls.
+class ProfilerOverhead(NamedTuple):
+    """The ns that the profiler adds to a call for each outermost operator, and to an operator for each nested one."""
 
-    Measured with the average pooling of a single pixel, which calls several, beside one that calls none.
-    """
+    outer: float
+    nested: float
+
+
+@cache
+def profiler_overhead() -> ProfilerOverhead:
+    """Measured with two operators of a single pixel, one of which calls several others."""
     pixel = torch.zeros(1, 1, 1, 1)
-    excess, nested = [], 0
-    for call in (partial(adaptive_avg_pool2d, pixel, 1), pixel.neg):
-        cpu_timer(call, CALIBRATION_CALLS)
-        unprofiled = median(cpu_timer(call, CALIBRATION_CALLS))
-        roots = [each for (each,) in _traced(call, CALIBRATION_CALLS)]
-        excess.append(median(root.end - root.start for root in roots) - unprofiled * 1e9)
-        nested = nested or roots[0].nested
-    return max(0.0, (excess[0] - excess[1]) / nested)
+    with torch.inference_mode():
+        outer, _ = _excess(pixel.neg)
+        whole, nested = _excess(partial(adaptive_avg_pool2d, pixel, 1))
+    return ProfilerOverhead(max(0.0, outer), max(0.0, (whole - outer) / nested))
+
+
+def _excess(call: Call) -> tuple[float, int]:
+    """The ns that the profiler adds to a small call, and how many operators its outermost one calls."""
+
+    def repeated() -> None:
+        for _ in range(REPEATED):
+            call()
+
+    cpu_timer(repeated, CALIBRATION_CALLS)
+    unprofiled = median(cpu_timer(repeated, CALIBRATION_CALLS)) * 1e9
+    traced = _traced(repeated, CALIBRATION_CALLS)
+    whole = median(each.end - each.start for each in traced)
+    return (whole - unprofiled) / REPEATED, next(operators(traced[0].children)).nested

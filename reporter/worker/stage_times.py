@@ -13,7 +13,7 @@ from torch import nn
 
 from reporter.model import UnsupportedError
 from reporter.model.profiles import StageTime
-from reporter.worker.alternation import alternated
+from reporter.worker.alternation import alternated, is_settled
 from reporter.worker.auxiliary_heads import modules
 from reporter.worker.layers import visits
 from reporter.worker.stage_costs import REST, CostUnit, grouped, stage_row
@@ -59,7 +59,7 @@ def stage_groups(subject: Subject) -> list[list[CostUnit]]:
 def timed_stages(
     call: Callable[[], object], network: nn.Module, groups: Sequence[Sequence[CostUnit]], seconds: float
 ) -> StageProfile:
-    """The stages of a call of `network`; takes about `seconds` once the call is warm."""
+    """The stages of a call of `network`; takes `seconds` at most, or a few calls."""
     watch = Stopwatch(len(groups))
 
     def watched(count: int) -> list[list[float]]:
@@ -74,12 +74,12 @@ def timed_stages(
 
     latencies: list[float] = []
     calls: list[list[float]] = []
-    ratios: list[float] = []
     for unwatched, hooked in alternated(call, watched, seconds):
-        ratios.append(median(map(sum, hooked)) / median(unwatched))
         latencies += unwatched
         calls += hooked
-    return StageProfile(_rows(groups, calls), median(latencies), median(ratios))
+        if is_settled(latencies, [sum(each) for each in calls]):
+            break
+    return StageProfile(_rows(groups, calls), median(latencies), min(map(sum, calls)) / min(latencies))
 
 
 @contextmanager

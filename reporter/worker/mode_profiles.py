@@ -1,0 +1,78 @@
+"""Operators and stages of execution modes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property, partial
+
+from reporter.model import Metric, Quantity, Reading, Verdict, absent, exact
+from reporter.model.attempts import attempt
+from reporter.worker import operator_pass
+from reporter.worker.instruction_sets import instruction_sets
+from reporter.worker.mode_variants import Variant
+from reporter.worker.stage_costs import CostUnit
+from reporter.worker.stage_times import stage_groups
+from reporter.worker.subject import Subject
+
+Call = Callable[[], object]
+NO_MODULES = "an engine does not run the modules that begin the stages"
+COVERAGE = "_coverage_"
+
+
+class ModeProfiles:
+    """What the profiles of a job measure in each mode: a count for each metric, and its coverage in each setting."""
+
+    def __init__(self, subject: Subject, metrics: Sequence[Metric]) -> None:
+        self.subject = subject
+        self.metrics = {metric.name: metric for metric in metrics}
+        self._seconds = subject.conditions.seconds * operator_pass.MODE_SHARE
+
+    @property
+    def settings(self) -> list[str]:
+        """The settings that are measured, `cpu_1thread` and `cpu`."""
+        keys = [each.key for metric in self.metrics.values() for each in metric.quantities if COVERAGE in each.key]
+        return list(dict.fromkeys(key.partition(COVERAGE)[2] for key in keys))
+
+    def running(self, setting: str) -> AbstractContextManager[None]:
+        """The threads of a setting."""
+        return operator_pass.setting(self.subject, setting.endswith("1thread"))
+
+    def readings(self, setting: str, variant: Variant, call: Call) -> Iterator[Reading]:
+        """The readings of a prepared mode in a setting; what is not available has the reason."""
+        for name, metric in self.metrics.items():
+            count, coverage = _of(metric, setting)
+            measure = self._operators if name == "operators" else self._stages
+            found, verdict = attempt(partial(measure, count, coverage, setting, variant, call))
+            yield from found or absent((count, coverage), verdict.status, verdict.reason or "")
+
+    def lost(self, verdict: Verdict) -> Iterator[Reading]:
+        """The readings of a mode that cannot be prepared or run."""
+        for metric in self.metrics.values():
+            yield from absent(metric.quantities, verdict.status, verdict.reason or "")
+
+    def _operators(
+        self, count: Quantity, coverage: Quantity, setting: str, variant: Variant, call: Call
+    ) -> list[Reading]:
+        if operators := getattr(variant.run, "operators", None):
+            images = variant.form(self.subject.input(1))
+            reading, rows = operator_pass.read_engine(coverage, setting, call, partial(operators, images))
+        else:
+            reading, rows = operator_pass.read(coverage, setting, call, variant.module, self._seconds)
+        return [reading, exact(count, len(rows), instruction_sets=instruction_sets(row.kernel for row in rows))]
+
+    def _stages(self, count: Quantity, coverage: Quantity, setting: str, variant: Variant, call: Call) -> list[Reading]:
+        if variant.module is None:
+            return list(absent((count, coverage), "unsupported", NO_MODULES))
+        reading = operator_pass.read_stages(coverage, call, variant.module, self._groups, self._seconds)
+        return [reading, exact(count, len(self._groups))]
+
+    @cached_property
+    def _groups(self) -> list[list[CostUnit]]:
+        return stage_groups(self.subject)
+
+
+def _of(metric: Metric, setting: str) -> tuple[Quantity, Quantity]:
+    """The count of a profile and its coverage in a setting."""
+    named = {quantity.key: quantity for quantity in metric.quantities}
+    return named[metric.name], named[f"{metric.name}{COVERAGE}{setting}"]
