@@ -104,6 +104,8 @@ class Nights:
     shown: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     report: Callable[[Path, Sequence[str]], object] = lambda folder, _: summarize(folder)
+    beside: Callable[[Path, Record], None] = lambda folder, record: None
+    """Saves other files of a record, such as its ledger of kernels."""
 
     def play(self, records: Sequence[Record], *changes: Change, room: int | None = None, **options: Any) -> int:
         """One run; gives the exit code. The disk has room for so many records, and then is full until the run ends."""
@@ -124,6 +126,7 @@ class Nights:
                 changed, *modes = [reduce(lambda made, change: change(made), changes, one) for one in (each, *of_modes)]
                 stored = changed.model_copy(update={"started": f"{now[:17]}{number:02}+00:00"})
                 record_files.save(request.folder, stored, modes)
+                self.beside(request.folder, stored)
                 lines.append(_line(stored, now, str(self.count)))
             record_files.append_history(request.folder, lines)
             if room == len(records):

@@ -9,7 +9,8 @@ import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel, digest
 from reporter.worker import kernel_names
 from reporter.worker.counting import count
+from reporter.worker.device_kernels import launched
 from reporter.worker.instruction_sets import NEEDED, instruction_sets
 from reporter.worker.kernel_calls import recorded
 from reporter.worker.kernel_names import Primitive, primitives
@@ -256,3 +258,19 @@ def test_instruction_sets_that_were_not_exercised_are_listed() -> None:
     assert found["exercised"] == ["avx2", "avx512_core", "sse41"]
     assert found["not_exercised"] == ["avx", "avx512_core_bf16"]
     assert set(found["exercised"]) | set(found["not_exercised"]) | set(found["not_available"]) == set(NEEDED)
+
+
+class Launch(NamedTuple):
+    """An event of torch.profiler as far as kernels of a device are read from it."""
+
+    name: str
+    kernels: list[SimpleNamespace]
+
+
+def test_kernels_of_a_device_are_listed_with_the_operators_that_launched_them() -> None:
+    convolution = [SimpleNamespace(name="sm90_gemm", duration=30.0), SimpleNamespace(name="bias", duration=10.0)]
+    found = launched([Launch("aten::conv2d", []), Launch("aten::cudnn_convolution", convolution)])
+    assert found == [
+        ("", "aten::cudnn_convolution", "sm90_gemm", pytest.approx(30e-6)),
+        ("", "aten::cudnn_convolution", "bias", pytest.approx(10e-6)),
+    ]

@@ -11,10 +11,12 @@ from babel.messages.extract import extract_from_dir
 
 import reporter
 from reporter import facts
+from reporter.compare import kernel_changes
 from reporter.model import Architecture, Chart, Claim, Metric
 from reporter.model.modes import OUTPUT_ERROR, PREPARE
 from reporter.registry.catalog import collect
-from reporter.report.changes import ABOVE, COUNTED, FASTER, SLOWER
+from reporter.report import operator_names
+from reporter.report.changes import ABOVE, COUNTED, FASTER, KERNELS, SLOWER
 from reporter.report.formats import folder
 from reporter.report.key_findings import OPENINGS
 
@@ -50,7 +52,9 @@ def _catalogues() -> Iterator[str]:
     for quantity in (OUTPUT_ERROR, PREPARE):
         yield from (quantity.title, quantity.definition)
     yield from OPENINGS
-    yield from (*COUNTED.values(), SLOWER, FASTER, ABOVE)
+    yield from kernel_changes.TITLES.values()
+    yield from operator_names.KINDS
+    yield from (*COUNTED.values(), SLOWER, FASTER, ABOVE, KERNELS)
     for claim in collect("reporter.claims", Claim).values():
         yield claim.statement
     for architecture in collect("reporter.architectures", Architecture).values():

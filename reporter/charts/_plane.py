@@ -60,15 +60,26 @@ def upward(values: Sequence[float], title: str, log: bool = False) -> Axis:
     return Axis(min(values) - 0.12 * rise, max(values) + 0.12 * rise, HEIGHT, title, log=False)
 
 
-def plane(rows: list[dict[str, Any]], x: Axis, y: Axis, families: Sequence[str], under: Sequence[Spec] = ()) -> Spec:
-    """Rows have name, family, about, x, y, parameters, hollow, front, and low and high where x has an interval."""
+def plane(
+    rows: list[dict[str, Any]],
+    x: Axis,
+    y: Axis,
+    families: Sequence[str],
+    under: Sequence[Spec] = (),
+    *,
+    largest: float = LARGEST,
+) -> Spec:
+    """Rows have name, family, about, x, y, parameters, hollow, front, and low and high where x has an interval.
+
+    `largest` is the radius of the bubble with the most parameters, `under` are layers below all bubbles.
+    """
     most = max(row["parameters"] for row in rows)
     for row in rows:
-        row["radius"] = max(4, LARGEST * math.sqrt(row["parameters"] / most))
+        row["radius"] = max(4, largest * math.sqrt(row["parameters"] / most))
         row["area"] = math.pi * row["radius"] ** 2
     return {
-        "width": WIDTH,
-        "height": HEIGHT,
+        "width": x.length,
+        "height": y.length,
         "encoding": {"x": x.channel("x"), "y": y.channel("y")},
         "layer": [*under, *_intervals(rows), *_bubbles(rows, families), *_labels(rows, x, y)],
     }
@@ -100,7 +111,7 @@ def _labels(rows: list[dict[str, Any]], x: Axis, y: Axis) -> list[Spec]:
     bubbles = [Bubble(x.pixel(r["x"]), y.length - y.pixel(r["y"]), r["radius"], display_name(r["name"])) for r in rows]
     named = [len(rows) <= CROWD or row["front"] for row in rows]
     texts, leaders = [], []
-    for row, bubble, box in zip(rows, bubbles, place(bubbles, WIDTH, HEIGHT, SIZE, named), strict=True):
+    for row, bubble, box in zip(rows, bubbles, place(bubbles, x.length, y.length, SIZE, named), strict=True):
         if box is None:
             continue
         middle = ((box.left + box.right) / 2, (box.top + box.bottom) / 2)

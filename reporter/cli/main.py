@@ -89,7 +89,7 @@ def measure_and_report(
     chosen = settings(options, config)
     out = out or configured_out(config)
     languages = checked_codes(chosen.lang)
-    before = baseline(chosen)
+    before = baseline(chosen, out)
     executor = choose_executor(chosen)
     request = replace(prepare(out, chosen, executor), labels=labels)
     _announce(request)

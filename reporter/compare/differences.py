@@ -14,6 +14,7 @@ from reporter.model.settings import FailOn
 
 Kind = Literal["exact", "failed", "removed", "recovered", "new", "information"]
 TimeVerdict = Literal["regressed", "improved", "unchanged", "noisy"]
+TimeEffect = Literal["slower", "faster", "not resolved"]
 Stored = Annotated[TimeVerdict, Field(validation_alias="judgement", serialization_alias="judgement")]
 """A verdict, which files contain under the key `judgement`."""
 
@@ -34,8 +35,38 @@ class OfPair:
 
 
 @dataclass(frozen=True)
+class KernelSwap:
+    """The layers that ran one kernel before and another now, by the names of both."""
+
+    base: str
+    new: str
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class KernelChange:
+    """Changed kernels of a pair in a thread setting: `compared` calls were compared.
+
+    `time` is the verdict on the latency in this setting, `ratio` new over old, None where it was not measured on both
+    sides; `variables` has the environment variables that differ.
+    """
+
+    setting: str
+    swaps: tuple[KernelSwap, ...]
+    compared: int
+    time: TimeEffect
+    ratio: float | None = None
+    variables: tuple[str, ...] = ()
+
+    @property
+    def layers(self) -> int:
+        """How many calls ran another kernel."""
+        return sum(len(swap.layers) for swap in self.swaps)
+
+
+@dataclass(frozen=True)
 class Change(OfPair):
-    """A number or status that is not what it was; `quantity` is None where the whole pair came or went."""
+    """A number, status or kernel that is not what it was; `quantity` is None where the whole pair came or went."""
 
     kind: Kind
     architecture: str
@@ -45,6 +76,7 @@ class Change(OfPair):
     new: Number | None = None
     reason: str | None = None
     mode: str = field(default=EAGER, kw_only=True)
+    kernels: KernelChange | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, config=ConfigDict(populate_by_name=True))

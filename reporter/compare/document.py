@@ -9,7 +9,18 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from reporter import documents
-from reporter.compare.differences import Basis, Change, Differences, Gap, Kind, Level, TimeChange, TimeVerdict, Timing
+from reporter.compare.differences import (
+    Basis,
+    Change,
+    Differences,
+    Gap,
+    KernelChange,
+    Kind,
+    Level,
+    TimeChange,
+    TimeVerdict,
+    Timing,
+)
 from reporter.compare.matching import NO_NUMBER, pairs
 from reporter.documents import comparisons, metric_part
 from reporter.documents.comparisons import ComparedRun, Sides, StillFailing, Verdict
@@ -152,6 +163,19 @@ def _change(change: Change) -> comparisons.ChangeRow:
         new=change.new,
         ratio=ratio(change.base, change.new),
         reason=change.reason,
+        kernels=_kernels(change.kernels) if change.kernels else None,
+    )
+
+
+def _kernels(found: KernelChange) -> comparisons.KernelChangeRow:
+    swaps = tuple(comparisons.KernelSwapRow(base=each.base, new=each.new, layers=each.layers) for each in found.swaps)
+    return comparisons.KernelChangeRow(
+        setting=found.setting,
+        swaps=swaps,
+        compared=found.compared,
+        time=found.time,
+        ratio=found.ratio,
+        variables=found.variables,
     )
 
 

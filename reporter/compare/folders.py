@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
 
-from reporter.compare import document, matching, recent_level, times
+from reporter.compare import document, kernel_changes, matching, recent_level, times
 from reporter.compare.differences import Differences
 from reporter.documents.comparisons import ComparedRun
 from reporter.model import ComparedRecord, Record, ReporterError
+from reporter.model.profiles import KernelLedger
 from reporter.model.settings import FailOn, Settings, check_gate
 from reporter.stats.samples import FEWEST_ROUNDS
-from reporter.store import history, record_files
+from reporter.store import history, kernel_files, record_files
 from reporter.store.history import PastRun
 
 
@@ -27,29 +31,55 @@ class ResultsFolder:
     complaints: tuple[str, ...] = ()
     accepted: tuple[PastRun, ...] | None = None
     """The history with the times that a level is made of, None if that is all of it."""
+    copied: TemporaryDirectory[str] | None = None
+    """A folder with copies of the ledgers of kernels, if a run will write to `folder`."""
 
     @property
     def measured(self) -> str:
         """When its newest record was begun, ISO 8601."""
         return max(record.started for record in self.records)
 
+    def ledgers(self, machine: str, architecture: str) -> KernelLedger:
+        """The ledger of kernels of an architecture; raises ReporterError if there is none."""
+        return ledgers_of(Path(self.copied.name) if self.copied else self.folder)(machine, architecture)
+
     def side(self, name: str) -> ComparedRun:
         """What a document contains of it: its ids, times and versions."""
         return document.side(name, self.records, self.history)
 
 
+def ledgers_of(folder: Path) -> kernel_changes.Ledgers:
+    """Reads the ledgers of kernels of a results folder."""
+
+    def read(machine: str, architecture: str) -> KernelLedger:
+        path = record_files.record_path(folder, machine, architecture)
+        if found := kernel_files.load(path):
+            return found
+        raise ReporterError(f"{kernel_files.kernels_path(path)}: there is no ledger of kernels")
+
+    return read
+
+
 def compare(
-    base: Sequence[Record], new: Sequence[Record], past: Sequence[PastRun] = (), level: Sequence[PastRun] | None = None
+    base: Sequence[Record],
+    new: Sequence[Record],
+    past: Sequence[PastRun] = (),
+    level: Sequence[PastRun] | None = None,
+    ledgers: kernel_changes.Sides = kernel_changes.NONE,
 ) -> Differences:
-    """What changed from base to new; `past` has earlier runs, oldest first, `level` the accepted times of these."""
+    """What changed from base to new; `past` has earlier runs, oldest first, `level` the accepted times of these.
+
+    `ledgers` reads the ledgers of kernels of both sides.
+    """
     paired = matching.pairs(base, new)
     timings, bases, left = times.verdicts(paired, past)
+    kernels, unequal = kernel_changes.compare(paired, timings, ledgers)
     levels, without = recent_level.verdicts(new, past if level is None else level)
     return Differences(
-        changes=(*matching.rows(base, new), *matching.changes(paired)),
+        changes=(*matching.rows(base, new), *matching.changes(paired), *kernels),
         timings=tuple(timings),
         bases=tuple(bases),
-        gaps=(*matching.gaps(paired), *left),
+        gaps=(*matching.gaps(paired), *left, *unequal),
         levels=tuple(levels),
         without_level=tuple(without),
     )
@@ -57,7 +87,8 @@ def compare(
 
 def compare_results(base: ResultsFolder, new: ResultsFolder) -> Differences:
     """The same for two folders, with the history of both."""
-    return compare(base.records, new.records, _past(base.history, new.history), past_level(base, new))
+    ledgers = base.ledgers, new.ledgers
+    return compare(base.records, new.records, _past(base.history, new.history), past_level(base, new), ledgers)
 
 
 def past_level(base: ResultsFolder, new: ResultsFolder) -> list[PastRun]:
@@ -82,18 +113,29 @@ def check_level(fail_on: FailOn, past: Sequence[PastRun], machines: Collection[s
         raise ReporterError(f"--fail-on level: {why}; compare within the folder of reporter nightly --out")
 
 
-def baseline(settings: Settings) -> ResultsFolder | None:
-    """What --baseline names, read before anything is measured: it may be the folder of --out."""
+def baseline(settings: Settings, out: Path | None = None) -> ResultsFolder | None:
+    """What --baseline names, read before anything is measured: it may be the folder of --out, which is `out`."""
     check_gate(settings)
     if settings.baseline:
         before = read(Path(settings.baseline), "--baseline")
         check_rounds(settings.fail_on, [before])
         check_level(settings.fail_on, before.history, {run.machine for run in before.history}, settings.baseline)
-        return before
+        return _with_copies(before) if out and out.resolve() == before.folder.resolve() else before
     if settings.fail_on != "never" and settings.against is None:
         why = "there is nothing to compare with; name an earlier run: --baseline DIR"
         raise ReporterError(f"--fail-on: {why}; or an environment: --against ENV")
     return None
+
+
+def _with_copies(side: ResultsFolder) -> ResultsFolder:
+    """The same with copies of its ledgers, which the run will replace."""
+    copied = TemporaryDirectory(prefix="reporter-")
+    for path in side.folder.glob(f"records/*/*{kernel_files.SUFFIX}"):
+        target = Path(copied.name) / path.relative_to(side.folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # a ledger that cannot be read is missing in the comparison, with the reason
+            copyfile(path, target)
+    return replace(side, copied=copied)
 
 
 def check_rounds(fail_on: FailOn, sides: Iterable[ResultsFolder]) -> None:

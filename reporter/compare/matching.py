@@ -163,7 +163,7 @@ def _missing(pair: Pair) -> Iterator[tuple[Quantity | None, str]]:
             continue
         has = [reading is not None and reading.measured for reading in (base, new)]
         if base and new and all(has):
-            yield quantity, f"taken under other settings ({_settings(base, new)})"
+            yield quantity, f"taken under other settings ({settings_in_words(base, new)})"
         elif any(has) and not all(has) and not {r.status for r in (base, new) if r} & set(NO_NUMBER):
             yield quantity, f"only {'BASE' if has[0] else 'NEW'} has it"
         elif base and new and not any(has) and new.status in NO_NUMBER and _outcome(base) != _outcome(new):
@@ -174,7 +174,8 @@ def _outcome(reading: Reading) -> tuple[str, str | None]:
     return reading.status, reading.reason
 
 
-def _settings(base: Reading, new: Reading) -> str:
+def settings_in_words(base: Reading, new: Reading) -> str:
+    """The conditions that differ, with both values."""
     sides = [_flat(reading.conditions) for reading in (base, new)]
     both = ((key, *(side.get(key) for side in sides)) for key in sorted({*sides[0], *sides[1]}))
     return ", ".join(f"{key} {before}, then {after}" for key, before, after in both if before != after)

@@ -23,12 +23,40 @@ class MetricRow(MetricPart):
     """The key of the machine, as in the path of the record."""
 
 
+class KernelSwapRow(Document):
+    """Layers that ran another kernel than before."""
+
+    base: str
+    """The name of the kernel before."""
+    new: str
+    """The name of the kernel now."""
+    layers: tuple[str, ...]
+    """The qualified names of the layers, one for each call."""
+
+
+class KernelChangeRow(Document):
+    """The changed kernels of an architecture in a mode and thread setting."""
+
+    setting: str
+    """`cpu_1thread`, `cpu` or `cuda`."""
+    swaps: tuple[KernelSwapRow, ...]
+    """The layers by the names of both kernels, the most frequent first."""
+    compared: int
+    """How many calls were compared: those of layers that both sides ran with the same shapes."""
+    time: Literal["slower", "faster", "not resolved"]
+    """The verdict on the latency in this setting."""
+    ratio: float | None
+    """The latency now divided by that before; null if either is missing."""
+    variables: tuple[str, ...]
+    """The environment variables that differ, with both values."""
+
+
 class ChangeRow(MetricRow):
     """A value or status that differs: everything but times."""
 
     kind: Literal["exact", "failed", "removed", "recovered", "new", "information"]
-    """`exact`: a count or exact memory changed; `failed`: it was measured before, or an output error came to exceed
-    its limit; `removed`, `new`: only one side has the architecture or mode; `recovered`: it failed before;
+    """`exact`: a count, exact memory or a kernel changed; `failed`: it was measured before, or an output error came to
+    exceed its limit; `removed`, `new`: only one side has the architecture or mode; `recovered`: it failed before;
     `information`: an accuracy moved beyond chance, which fails no run."""
     base: Number | None
     """The value before, null if there is none."""
@@ -37,7 +65,9 @@ class ChangeRow(MetricRow):
     ratio: float | None
     """`new` divided by `base`; null if either is missing or `base` is 0."""
     reason: str | None
-    """Why there is no value: now if `failed`, before if `recovered`."""
+    """Why there is no value: now if `failed`, before if `recovered`; of a changed kernel the layers and both names."""
+    kernels: KernelChangeRow | None
+    """The changed kernels; null if the change is another one."""
 
 
 class Time(MetricRow):
@@ -215,7 +245,7 @@ class ComparisonDocument(Document):
     counts: dict[str, int]
     """How many rows there are of each kind of change, of each verdict, still failing, and not compared."""
     changes: tuple[ChangeRow, ...]
-    """Counts, statuses and architectures that changed."""
+    """Counts, kernels, statuses and architectures that changed."""
     times: tuple[Time, ...]
     """All times that were compared."""
     levels: tuple[LevelRow, ...]

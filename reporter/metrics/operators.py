@@ -39,6 +39,15 @@ COVERAGE = {
     "cpu_1thread": _coverage("cpu_1thread", "CPU, 1 thread"),
     "cpu": _coverage("cpu", "CPU"),
 }
+ON_GPU = Quantity(
+    key="operators_coverage_cuda",
+    title="Operators over latency, GPU",
+    unit="1",
+    group="profile",
+    better="neither",
+    definition="Seconds of all kernels on the GPU, by torch.profiler, over the latency of calls without the profiler; "
+    "what is missing is time in which the GPU waits. The seconds are then scaled to the latency.",
+)
 
 
 def measure(subject: Subject) -> Iterator[Reading]:
@@ -56,6 +65,15 @@ def measure(subject: Subject) -> Iterator[Reading]:
     yield exact(OPERATORS, len(calls[0]), instruction_sets=instruction_sets(row.kernel for row in calls[0]))
 
 
+def measure_cuda(subject: Subject) -> Iterator[Reading]:
+    """Profiles the kernels of a GPU."""
+    from reporter.worker.operator_pass import read_device
+
+    network, images = subject.network, subject.inputs(1)
+    yield read_device(ON_GPU, "cuda", lambda: network(next(images)), subject.place)
+
+
 ENTRIES = (
     Metric("operators", (OPERATORS, *COVERAGE.values()), measure, process="profiling", device="cpu", profile=True),
+    Metric("operators_cuda", (ON_GPU,), measure_cuda, process="profiling cuda", device="cuda"),
 )

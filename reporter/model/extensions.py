@@ -20,8 +20,8 @@ Edition = Literal["lecture", "choice"]
 """What a report opens with: the lecture's claims and the ImageNet challenge, or what helps to choose a backbone."""
 
 Chapter = Literal[
-    "timeline", "overview", "choice", "years", "accuracy", "size", "memory", "time", "modes", "finetune", "history",
-    "more", "sources",
+    "timeline", "overview", "choice", "years", "accuracy", "size", "memory", "time", "modes", "why", "finetune",
+    "history", "more", "sources",
 ]  # fmt: skip
 """The chapters of the report that contain charts and tables; the edition decides their order."""
 

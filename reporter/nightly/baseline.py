@@ -16,11 +16,15 @@ from reporter.store import history, record_files
 
 @dataclass(frozen=True)
 class Baseline:
-    """The records of the last accepted run; `unreadable` are architectures whose record cannot be read."""
+    """The records of the last accepted run; `unreadable` are architectures whose record cannot be read.
+
+    `place` is the folder that they are in, with the ledgers of their kernels.
+    """
 
     records: tuple[Record, ...] = ()
     unreadable: tuple[str, ...] = ()
     complaints: tuple[str, ...] = ()
+    place: Path = Path()
 
     @property
     def newest(self) -> Record | None:
@@ -39,7 +43,7 @@ def read(folder: Folder, other: Path | None = None) -> Baseline:
     readable = {record_files.record_path(place, record.machine, record.architecture).name for record in records}
     names = {path.name for path in record_files.paths(place / "records")} - readable
     unreadable = sorted(unquote(name.removesuffix(".json")) for name in names)
-    return Baseline(tuple(records), tuple(unreadable), tuple(complaints))
+    return Baseline(tuple(records), tuple(unreadable), tuple(complaints), place)
 
 
 def from_history(base: Baseline, tonight: Iterable[Record], path: Path) -> list[Record]:

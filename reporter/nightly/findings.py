@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from reporter.compare import matching, times
+from reporter.compare import kernel_changes, matching, times
 from reporter.compare.differences import Change, Differences, Gap, Level, Timing
 from reporter.compare.matching import Pair, is_exact
 from reporter.compare.times import MIN_EFFECT
@@ -23,18 +23,24 @@ KINDS = {"exact": "exact", "failed": "failed", "removed": "removed"}
 """The kinds of change that are findings."""
 
 
-def differences(base: Sequence[Record], tonight: Sequence[Record], past: Sequence[PastRun]) -> Differences:
-    """What changed; `past` has earlier runs, oldest first, without this one."""
+def differences(
+    base: Sequence[Record],
+    tonight: Sequence[Record],
+    past: Sequence[PastRun],
+    ledgers: kernel_changes.Sides = kernel_changes.NONE,
+) -> Differences:
+    """What changed; `past` has earlier runs, oldest first, without this one, `ledgers` the kernels of both sides."""
     latest = newest(base)
     eager = [record for record in tonight if record.mode == EAGER]
     exact = [Pair(latest[record.architecture], record) for record in eager if record.architecture in latest]
     here = [pair for pair in matching.pairs(base, tonight) if pair.one_machine]
     timings, bases, left = times.verdicts(here, past)
+    kernels, unequal = kernel_changes.compare(here, timings, ledgers)
     return Differences(
-        changes=(*matching.rows(base, tonight), *_changes(exact, here)),
+        changes=(*matching.rows(base, tonight), *_changes(exact, here), *kernels),
         timings=tuple(timings),
         bases=tuple(bases),
-        gaps=(*_gaps(exact, here), *left),
+        gaps=(*_gaps(exact, here), *left, *unequal),
     )
 
 
@@ -107,7 +113,8 @@ def _changed(found: Differences, now: str) -> Iterator[Finding]:
                     "machine": change.machine,
                     "base": change.base,
                     "new": change.new,
-                    "reason": change.reason if change.kind in ("failed", "removed") else None,
+                    "reason": change.reason if change.kind in ("failed", "removed") or change.kernels else None,
+                    "kernels": kernel_changes.names_in_words(change.kernels) if change.kernels else "",
                     "since": now,
                 }
             )

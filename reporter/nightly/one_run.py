@@ -10,6 +10,7 @@ from typing import Any
 
 from reporter.compare import baseline_file, recent_level, reference_file
 from reporter.compare.differences import Differences
+from reporter.compare.folders import ledgers_of
 from reporter.compare.matching import is_time
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host import files
@@ -128,7 +129,9 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
         settle(folder)
         base = baseline.read(folder, Path(work.chosen.baseline) if work.chosen.baseline else None)
         if base.records and not folder.base.exists():
-            folder.promote(base.records)  # or the next run would be compared with this one, whatever it finds
+            folder.promote(
+                base.records, base.place
+            )  # or the next run would be compared with this one, whatever it finds
         before = Before(base, folder.last(), _past(folder, base), unfinished)
         if unreadable := history.complaint(folder.out / "history.jsonl"):
             output.message(unreadable)
@@ -169,8 +172,10 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
     compared = (*base.records, *served)
     if served and not work.chosen.baseline:
         with suppress(ReporterError):  # a full disk hides no finding of this run
-            work.folder.promote(compared)  # the history has the values of this run as soon as it is complete
-    found = comparison.differences(compared, tonight, before.past) if compared else Differences()
+            # the history has the values of this run as soon as it is complete
+            work.folder.promote(compared, base.place)
+    ledgers = ledgers_of(base.place), ledgers_of(work.request.folder)
+    found = comparison.differences(compared, tonight, before.past, ledgers) if compared else Differences()
     levels, without = recent_level.verdicts(tonight, _level(work, before, tonight, now))
     found = replace(found, levels=tuple(levels), without_level=tuple(without))
     findings = comparison.findings(found, tonight, last, work.folder.acceptances().accepted, now)

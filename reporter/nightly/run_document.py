@@ -41,6 +41,8 @@ def findings(nightly: NightlyComparison) -> list[comparisons.FindingRow]:
     """The findings with what programs need to know of their metrics."""
     readings = (reading for record in (*nightly.base.records, *nightly.tonight) for reading in record.readings.values())
     quantities = {reading.quantity.key: reading.quantity for reading in readings}
+    changes = nightly.differences.changes
+    quantities |= {change.quantity.key: change.quantity for change in changes if change.kernels and change.quantity}
     return [_finding(each, quantities.get(each.metric)) for each in nightly.findings]
 
 

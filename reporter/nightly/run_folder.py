@@ -27,7 +27,7 @@ from reporter.model import Record, ReporterError
 from reporter.model.readings import Model
 from reporter.nightly import state
 from reporter.nightly.state import Acceptances, NightlyRun
-from reporter.store import record_files
+from reporter.store import kernel_files, record_files
 
 PARTS = (
     "records",
@@ -108,7 +108,7 @@ class Folder:
         parts = sorted(path.name for path in self.tonight.iterdir() if not path.name.startswith("."))
         state.save(self.tonight / ".run.json", run.model_copy(update={"parts": tuple(parts)}))
         if base is not None:
-            _save_records(self.tonight / ".base", base)
+            _save_records(self.tonight / ".base", base, (self.tonight, self.base, self.out))
         with files.writing(self.complete):
             self.tonight.rename(self.complete)
         self.place()
@@ -134,13 +134,16 @@ class Folder:
             shutil.rmtree(self.complete)
             shutil.rmtree(self.area / "old", ignore_errors=True)
 
-    def promote(self, records: Sequence[Record]) -> None:
-        """Makes records the baseline; if that is interrupted, the next run has the old one or the new one."""
+    def promote(self, records: Sequence[Record], ledgers: Path | None = None) -> None:
+        """Makes records the baseline; if that is interrupted, the next run has the old one or the new one.
+
+        `ledgers` is the folder with the ledgers of their kernels, if not that of the last run.
+        """
         partial = self.area / "partial"
         with files.writing(self.base):
             for path in (partial, self.promoted):
                 shutil.rmtree(path, ignore_errors=True)
-            _save_records(partial, records)
+            _save_records(partial, records, (ledgers or self.out, self.base, self.out))
             partial.rename(self.promoted)
             self._move(self.promoted, self.base)
 
@@ -168,9 +171,17 @@ class Folder:
         shutil.rmtree(old)
 
 
-def _save_records(folder: Path, records: Sequence[Record]) -> None:
+def _save_records(folder: Path, records: Sequence[Record], sources: Sequence[Path]) -> None:
+    """Saves records, each with the ledger of its kernels from the first of the folders that has it."""
     (folder / "records").mkdir(parents=True, exist_ok=True)
     record_files.save_all(folder, records)
+    for machine, architecture in {(record.machine, record.architecture) for record in records}:
+        source, target = (
+            [kernel_files.kernels_path(record_files.record_path(place, machine, architecture)) for place in places]
+            for places in (sources, (folder,))
+        )
+        if found := next((path for path in source if path.is_file()), None):
+            shutil.copyfile(found, target[0])
 
 
 def _or_none(path: Path, kind: type[state.Stored]) -> state.Stored | None:

@@ -240,6 +240,8 @@ def _option(group: Sequence[FindingLine]) -> str:
 
 
 def _value(each: Finding) -> str:
+    if each.kernels:
+        return f"{each.name} {each.reason or each.kernels}"
     base, new = each.base or 0, each.new or 0
     share = f" ({new / base - 1:+.2%})" if base else ""
     shown = [f"{value:,}" if isinstance(value, int) else repr(value) for value in (base, new)]

@@ -32,7 +32,7 @@ class Finding(Model):
     `mode` is the execution mode; for what does not depend on it, eager. `since` is the start of the first run that had
     it (ISO 8601, UTC). `metric` is empty for a removed architecture or mode. `ratio` is new time over old, and `floor`
     the change that noise can reach, both only for times. `level` is a time above its level, which is the median of so
-    many accepted `runs`.
+    many accepted `runs`. `kernels` has the layers whose kernel changed, with both names.
     """
 
     kind: Kind
@@ -48,6 +48,7 @@ class Finding(Model):
     floor: float | None = None
     runs: int | None = None
     reason: str | None = None
+    kernels: str = ""
     since: str
     accepted: bool = False
 
@@ -55,7 +56,7 @@ class Finding(Model):
     def identity(self) -> tuple[object, ...]:
         """What two runs must share for a finding to be the same: of a count the new value, of a time the machine."""
         counted = self.kind == "exact" or (self.kind == "reference" and self.ratio is None)
-        value = self.new if counted else None
+        value = (self.kernels or self.new) if counted else None
         machine = self.machine if self.kind in (*TIMES, "reference") else ""
         return self.kind, self.architecture, self.mode, self.metric, value, machine
 
@@ -136,6 +137,7 @@ class Acceptance(Model):
     base: Number | None = None
     new: Number | None = None
     ratio: float | None = None
+    kernels: str = ""
     since: str
     accepted: str
     run: str = ""

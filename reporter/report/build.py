@@ -19,6 +19,7 @@ from reporter.report import (
     formats,
     latex,
     mode_ranking,
+    operator_pairs,
     reference_section,
     run_environment,
     run_history,
@@ -34,7 +35,7 @@ from reporter.report.edition import edition, ordered, parts
 from reporter.report.folding import folded
 from reporter.report.heading import Presentation, citation, heading, presentation
 from reporter.report.language import SOURCE, Language, available, language
-from reporter.report.sections import Content, Figure, Folded, Placed
+from reporter.report.sections import Content, Figure, Folded, Items, Placed
 from reporter.report.summary import summary
 from reporter.report.table import Table, Tabulation
 from reporter.store import record_files
@@ -149,6 +150,8 @@ def build(
     trials = try_claims(claims if "lecture" in inside else (), evidence or {}, comparison, tongue)
     if selection := choice(comparison, tongue):
         placed.append(Placed("choice", CHOICE_ORDER, selection))
+    if reasons := [operator_pairs.sentence(pair, tongue) for pair in operator_pairs.shown(comparison)]:
+        placed.append(Placed("why", 0, Items(tuple(reasons))))
     head = heading(comparison, shown, tongue)
     every = (
         sections.found(comparison, tongue),

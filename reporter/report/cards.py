@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from reporter import facts
 from reporter.model import Record
-from reporter.report import block_boxes, diagrams, layer_tables, layout, record_structure, units
+from reporter.report import (
+    block_boxes,
+    diagrams,
+    layer_tables,
+    layout,
+    operator_names,
+    record_profiles,
+    record_structure,
+    units,
+)
 from reporter.report.comparison import Comparison
 from reporter.report.display_names import display_name
+from reporter.report.headline_latency import how
 from reporter.report.language import Language
 from reporter.report.markdown import Markdown
 from reporter.report.provenance import command, origin
 from reporter.report.record_structure import Stage
 from reporter.report.table import Table
 
+COSTLIEST = 5
+"""Operators on a card."""
 BROAD = 520
 """A diagram wider than this, in its own pixels, has no room beside a text."""
 
@@ -30,6 +43,9 @@ class Price:
     percent: float
 
 
+NO_TIMES: Mapping[str, Price] = MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class Cost:
     name: str
@@ -37,6 +53,17 @@ class Cost:
     output: str
     parameters: Price
     macs: Price
+    time: Price | None = None
+
+
+@dataclass(frozen=True)
+class CostlyOperator:
+    """One of the operators that take most: its name, kernels and calls, and its time with the share."""
+
+    name: str
+    kernels: str
+    calls: int
+    time: Price
 
 
 @dataclass(frozen=True)
@@ -53,7 +80,8 @@ class Drawing:
 class Card:
     """What a card says; a text that nobody wrote and a part that was not measured are empty.
 
-    `tables` holds the layer table, for the page and a file.
+    `tables` holds the layer table, for the page and a file; `conditions` are those of the times of stages and
+    operators.
     """
 
     anchor: str
@@ -67,6 +95,8 @@ class Card:
     about: tuple[tuple[str, str], ...]
     drawing: Drawing | None
     costs: tuple[Cost, ...]
+    costliest: tuple[CostlyOperator, ...]
+    conditions: str
     tables: tuple[Table, ...]
     command: Markdown
     origin: str
@@ -120,6 +150,7 @@ def card(record: Record, anchor: str, language: Language) -> Card:
     words = text(record)
     titles = {"changed": _("What it changed"), "source": _("Written in")}
     about = [(title, _(words[key])) for key, title in titles.items() if words.get(key)]
+    setting = record_profiles.setting_of([record])
     variant = [(_("This variant"), language.translate(record.variant))] if record.variant else []
     return Card(
         anchor=anchor,
@@ -132,7 +163,9 @@ def card(record: Record, anchor: str, language: Language) -> Card:
         words={"idea": _(words.get("idea", ""))},
         about=(*about[:1], *variant, *about[1:]),
         drawing=drawing(record, language),
-        costs=costs(record_structure.stages(record), language),
+        costs=costs(record_structure.stages(record), language, times(record, setting, language)),
+        costliest=costliest(record, setting, language),
+        conditions=how(f"latency_{setting}", language) if setting else "",
         tables=layer_tables.layers(record, anchor.removeprefix("card-"), language),
         command=Markdown(command(record)),
         origin=origin(record, language),
@@ -189,8 +222,13 @@ def _caption(block: record_structure.RecordedBlock, language: Language) -> str:
     return _("It repeats no block; here the whole network with {parameters} parameters.")
 
 
-def costs(stages: Sequence[Stage], language: Language) -> tuple[Cost, ...]:
-    """The stages with their shares of all parameters and MACs."""
+def times(record: Record, setting: str, language: Language) -> dict[str, Price]:
+    """The time of each stage in a setting, with its share of the time of all stages."""
+    return {row.stage: _time(row.seconds, row.share, language) for row in record_profiles.stages(record, setting)}
+
+
+def costs(stages: Sequence[Stage], language: Language, times: Mapping[str, Price] = NO_TIMES) -> tuple[Cost, ...]:
+    """The stages with their shares of all parameters and MACs, and their times where they were measured."""
     parameters, macs = sum(stage.parameters for stage in stages), sum(stage.macs for stage in stages)
     return tuple(
         Cost(
@@ -199,15 +237,40 @@ def costs(stages: Sequence[Stage], language: Language) -> tuple[Cost, ...]:
             stage.output,
             _price(stage.parameters, parameters, language),
             _price(stage.macs, macs, language),
+            times.get(stage.name),
         )
         for stage in stages
     )
 
 
+def costliest(record: Record, setting: str, language: Language) -> tuple[CostlyOperator, ...]:
+    """The COSTLIEST operators that take most in a setting, each with the share of the latency."""
+    rows = record_profiles.parts(record_profiles.operators(record, setting)).values()
+    return tuple(
+        CostlyOperator(
+            operator_names.words(part.label, language),
+            ", ".join(part.kernels),
+            part.calls,
+            _time(part.seconds, part.share, language),
+        )
+        for part in list(rows)[:COSTLIEST]
+    )
+
+
 def _price(value: int, whole: int, language: Language) -> Price:
     percent = 100 * value / whole if whole else 0.0
+    return Price(units.count(language, value), _percent(percent, language), percent)
+
+
+def _time(seconds: float, share: float, language: Language) -> Price:
+    """A time in milliseconds with its share."""
+    text = f"{units.text(language, seconds, units.Scale(1e-3, 'ms'))} {language._('ms')}"
+    return Price(text, _percent(100 * share, language), 100 * share)
+
+
+def _percent(percent: float, language: Language) -> str:
     if 0 < percent < 0.05:
         share = f"<\u202f{language.number(0.1, 1)}"
     else:
         share = language.number(percent, 0 if percent >= 9.95 else 1)
-    return Price(units.count(language, value), f"{share} %", percent)
+    return f"{share} %"

@@ -16,7 +16,7 @@ from reporter.host import printing
 from reporter.model import Quantity
 from reporter.model.records import pair_name
 from reporter.model.settings import FailOn
-from reporter.report import units
+from reporter.report import kernel_lines, units
 from reporter.report.grouping import NAMED, FindingLine, Kind, and_more, by_reason, described, groups, most
 from reporter.report.language import SOURCE, Language, language
 from reporter.report.markdown import escape
@@ -37,6 +37,7 @@ COUNTED: dict[Changed, str] = {
     "information": "{count} for information",
 }
 SLOWER, FASTER = "{count} slower", "{count} faster"
+KERNELS = "{count} with changed kernels"
 ABOVE = "{count} above the level of earlier runs"
 
 
@@ -107,7 +108,9 @@ class Words:
     def headline(self) -> str:
         """Whether anything changed, how much of what, and what has no verdict where nothing did."""
         _ = self.language._
-        counts = {word: len(self.differences.of(kind)) for kind, word in COUNTED.items()}
+        changes = [change for change in self.differences.changes if not change.kernels]
+        counts = {word: sum(change.kind == kind for change in changes) for kind, word in COUNTED.items()}
+        counts[KERNELS] = len({change.name for change in self.differences.changes if change.kernels})
         counts |= {
             SLOWER: len(self.differences.with_verdict("regressed")),
             FASTER: len(self.differences.with_verdict("improved")),
@@ -187,8 +190,8 @@ class Words:
         found = self.differences
         rows: list[Change | Timing | Level] = [*found.changes, *found.timings, *found.levels]
         machines = {row.machine for row in rows}
-        for change in found.changes:
-            yield self._change(change, self._place(change, machines))
+        yield from (self._change(each, self._place(each, machines)) for each in found.changes if not each.kernels)
+        yield from kernel_lines.lines(found.changes, self.language, lambda change: self._place(change, machines))
         for timing in sorted(
             (*found.with_verdict("regressed"), *found.with_verdict("improved")), key=lambda row: -row.ratio
         ):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from reporter.model import Reading, Record
-from reporter.report import units
+from reporter.report import operator_pairs, units
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.headline_latency import how, timing
 from reporter.report.held_out_accuracy import differ, guessing, interval, is_enough, steps_of
@@ -128,7 +128,9 @@ def not_time(comparison: Comparison, language: Language) -> str | None:
         "({how})."
     )
     ratios = {"fewer": units.ratio(language, many[1] / few[1]), "longer": units.ratio(language, longer)}
-    return message.format(few=few[0].architecture, many=many[0].architecture, how=how(key, language), **ratios)
+    sentence = message.format(few=few[0].architecture, many=many[0].architecture, how=how(key, language), **ratios)
+    reason = operator_pairs.of(comparison, few[0].architecture, many[0].architecture)
+    return f"{sentence.removesuffix('.')}: {operator_pairs.reasons(reason, language)}." if reason else sentence
 
 
 def _farthest(

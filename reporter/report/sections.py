@@ -139,6 +139,7 @@ def chapters(placed: Iterable[Placed], language: Language) -> list[Section]:
         "memory": _("Memory"),
         "time": _("Time"),
         "modes": _("How to run it"),
+        "why": _("Why it takes its time"),
         "finetune": _("Fine-tuning"),
         "history": _("Run history"),
         "more": _("More"),

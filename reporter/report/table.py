@@ -40,7 +40,7 @@ class Column:
         return f"{self.key} [{self.base}]" if self.base not in ("", "1") else self.key
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """`text` is read, `value` is sorted and kept; `status` other than ok comes with a `note` that says why."""
 

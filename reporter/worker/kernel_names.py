@@ -7,9 +7,9 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from tempfile import TemporaryFile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -58,10 +58,16 @@ def verbose() -> Iterator[Capture]:
     with TemporaryFile() as file, _redirected(file.fileno()) as saved:
         capture = Capture(file.fileno())
         try:
-            with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
+            with _reporting():
                 yield capture
         finally:
             _forward(capture.text(), saved)
+
+
+def _reporting() -> AbstractContextManager[Any]:
+    """The context in which oneDNN reports what it executes; an empty one where torch is built without oneDNN."""
+    onednn = torch.backends.mkldnn
+    return onednn.verbose(onednn.VERBOSE_ON) if onednn.is_available() else nullcontext()
 
 
 @contextmanager
@@ -94,7 +100,8 @@ def _flush() -> None:
     """Writes what Python and the C library have buffered for standard output."""
     with suppress(AttributeError, OSError, ValueError):
         sys.stdout.flush()
-    ctypes.CDLL(None).fflush(None)
+    with suppress(AttributeError, OSError, TypeError):  # Windows has no handle of all libraries
+        ctypes.CDLL(None).fflush(None)
 
 
 def primitives(text: bytes) -> list[Primitive]:

@@ -11,6 +11,7 @@ from torch import nn
 from reporter.host import machine
 from reporter.model import Quantity, Reading, UnsupportedError
 from reporter.model.profiles import LayerKernel, digest
+from reporter.worker.device import Device
 from reporter.worker.kernel_calls import recorded, recorded_whole
 from reporter.worker.operator_times import Listed, OperatorProfile, from_engine, profiled
 from reporter.worker.stage_costs import CostUnit
@@ -58,6 +59,17 @@ def read_engine(
     """The same of an engine that lists its operators itself."""
     found, rows = from_engine(call, operators)
     return _reading(quantity, name, found, rows), rows
+
+
+def read_device(quantity: Quantity, name: str, call: Callable[[], object], device: Device) -> Reading:
+    """The same of an accelerator, by its kernels; UnsupportedError where the profiler lists none."""
+    from reporter.worker.device_kernels import device_profile
+
+    with torch.inference_mode():
+        found, rows = device_profile(call, device)
+    if not rows:
+        raise UnsupportedError("torch.profiler lists no kernels of the device")
+    return _reading(quantity, name, found, rows)
 
 
 def _reading(quantity: Quantity, name: str, found: OperatorProfile, rows: Sequence[LayerKernel]) -> Reading:

@@ -60,7 +60,13 @@ def from_engine(call: Call, operators: Listed) -> tuple[OperatorProfile, list[La
     """The operators that an engine lists of some calls, between calls that it does not profile."""
     before = cpu_timer(call, 1 + ENGINE_CALLS)[1:]
     listed = operators(1 + ENGINE_CALLS)[1:]
-    latency = median(before + cpu_timer(call, 1 + ENGINE_CALLS)[1:])
+    return from_lists(listed, median(before + cpu_timer(call, 1 + ENGINE_CALLS)[1:]))
+
+
+def from_lists(
+    listed: Sequence[Sequence[tuple[str, str, str, float]]], latency: float
+) -> tuple[OperatorProfile, list[LayerKernel]]:
+    """The operators of some calls that are listed with node, operator, kernel and seconds, and the ledger's rows."""
     calls: list[dict[Key, list[float]]] = []
     for each in listed:
         found: dict[Key, list[float]] = defaultdict(list)
@@ -70,7 +76,7 @@ def from_engine(call: Call, operators: Listed) -> tuple[OperatorProfile, list[La
     whole = median(sum(row[3] for row in each) for each in listed)
     rows = [
         LayerKernel(layer=node, operator=operator, kernel=kernel, shapes="", dtype="", layout="")
-        for node, operator, kernel, _ in listed[0]
+        for node, operator, kernel, _ in listed[-1]
     ]
     return OperatorProfile(_rows(calls, latency), latency, whole / latency), rows
 

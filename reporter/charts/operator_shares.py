@@ -1,0 +1,73 @@
+"""Shares of the time by operator, a bar for each architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from reporter.charts import _stacked
+from reporter.charts.bars import names_axis
+from reporter.model import Chart, Record
+from reporter.report import record_profiles, units
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.vega import Spec, text
+
+WIDTH, STEP = 330, 24
+
+
+def shares(settings: Sequence[str]) -> Callable[[Comparison, Language], Spec | None]:
+    """Draws the first setting that has operators, in a panel per machine."""
+
+    def draw(comparison: Comparison, language: Language) -> Spec | None:
+        setting = record_profiles.setting_of(comparison.records, settings)
+        panels = [(machine, _panel(comparison.of(machine), setting, language)) for machine in comparison.machines]
+        several = len(comparison.machines) > 1
+        named = [{**panel, **({"title": machine} if several else {})} for machine, panel in panels if panel]
+        return {"vconcat": named} if named else None
+
+    return draw
+
+
+def _panel(records: Sequence[Record], setting: str, language: Language) -> Spec | None:
+    found = {record.architecture: record_profiles.operators(record, setting) for record in records}
+    parts = {name: record_profiles.parts(rows) for name, rows in found.items() if rows}
+    plotted = [record for record in records if record.architecture in parts]
+    if not plotted:
+        return None
+    shown = _stacked.colours(parts.values())
+    rows = [
+        row for record in plotted for row in _stacked.segments(record, parts[record.architecture], shown, 1, language)
+    ]
+    rest = any(label not in shown for each in parts.values() for label in each)
+    order = [record.architecture for record in plotted]
+    whole = {"scale": {"domain": [0, 100], "nice": False}, "axis": {"values": [0, 25, 50, 75, 100], "grid": False}}
+    return {
+        "width": WIDTH,
+        "height": {"step": STEP},
+        "encoding": {
+            "y": {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": names_axis()},
+            "x": {"field": "start", "type": "quantitative", "title": language._("share of the time (%)"), **whole},
+        },
+        "layer": [*_stacked.layers(rows, _stacked.scale(shown, rest, language)), *_times(plotted, setting, language)],
+    }
+
+
+def _times(records: Sequence[Record], setting: str, language: Language) -> list[Spec]:
+    """The latency behind each bar: shares of different times are beside each other."""
+    key = f"latency_{setting}"
+    found = [(record.architecture, record.readings.get(key)) for record in records]
+    rows = [{"name": name, "start": 100, "text": units.stated(language, each)} for name, each in found if each]
+    return text(rows, "text", 13, align="left", dx=7)
+
+
+CAPTION = (
+    "The share of each operator in the time of one inference, from left to right the operators that take most over all "
+    "networks; behind each bar the latency. An operator with a library behind its name is computed in several ways: "
+    "convolution (GEMM) is a matrix product per image, convolution (oneDNN) a kernel made for convolutions."
+)
+ENTRIES = (
+    Chart(
+        "operator_shares", "Operators, CPU", CAPTION, shares(("cpu_1thread", "cpu")), chapter="why", order=3, eager=True
+    ),
+    Chart("operator_shares_cuda", "Operators, GPU", CAPTION, shares(("cuda",)), chapter="why", order=4, eager=True),
+)

@@ -1,0 +1,83 @@
+"""Pairs of architectures whose order by MACs and by time differs: two bars of operators for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reporter.charts import _stacked
+from reporter.charts.bars import names_axis
+from reporter.model import Chart, Record
+from reporter.report import operator_pairs, record_profiles, units
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.operator_pairs import KEY, SETTING, SlowerPair
+from reporter.report.vega import Spec, text
+
+WIDTH, STEP = 250, 27
+
+
+def draw(comparison: Comparison, language: Language) -> Spec | None:
+    """A panel for each pair, all with the same colours; the slower of a pair is on top and fills the width."""
+    pairs = operator_pairs.shown(comparison)
+    if not pairs:
+        return None
+    parts = [record_profiles.parts(record_profiles.operators(record, SETTING)) for pair in pairs for record in pair[:2]]
+    shown = _stacked.colours(parts)
+    rest = any(label not in shown for each in parts for label in each)
+    panels = [_panel(pair, parts[2 * at : 2 * at + 2], shown, rest, language) for at, pair in enumerate(pairs)]
+    return {"vconcat": panels, "spacing": 14}
+
+
+def _panel(
+    pair: SlowerPair,
+    parts: Sequence[dict[str, record_profiles.Part]],
+    shown: dict[str, str],
+    rest: bool,
+    language: Language,
+) -> Spec:
+    longest = max(sum(part.seconds for part in each.values()) for each in parts)
+    records = (pair.few, pair.many)
+    rows = [
+        row
+        for record, mine in zip(records, parts, strict=True)
+        for row in _stacked.segments(record, mine, shown, longest, language)
+    ]
+    ends = [{**_end(rows, record.architecture), "text": _words(record, language)} for record in records]
+    order = [record.architecture for record in records]
+    axis = {"scale": {"domain": [0, 100], "nice": False}, "axis": None}
+    return {
+        "width": WIDTH,
+        "height": {"step": STEP},
+        "encoding": {
+            "y": {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": names_axis()},
+            "x": {"field": "start", "type": "quantitative", **axis},
+        },
+        "layer": [
+            *_stacked.layers(rows, _stacked.scale(shown, rest, language), 19),
+            *text(ends, "text", 13, align="left", dx=7),
+        ],
+    }
+
+
+def _end(rows: Sequence[Spec], name: str) -> Spec:
+    return {"name": name, "start": max(row["end"] for row in rows if row["name"] == name)}
+
+
+def _words(record: Record, language: Language) -> str:
+    """The time and the MACs of an architecture."""
+    macs = language._("{count} MACs").format(count=units.count(language, record.value("macs") or 0))
+    return f"{units.stated(language, record.readings[KEY])}, {macs}"
+
+
+ENTRIES = (
+    Chart(
+        "operator_pairs",
+        "Fewer MACs, but slower: where the time goes",
+        "Each pair of bars: above, the network with fewer MACs that takes longer; below, the one that it is compared "
+        "with. The length is the time with one CPU thread, by operator; numbers are percent of the time of the bar.",
+        draw,
+        chapter="why",
+        order=1,
+        eager=True,
+    ),
+)

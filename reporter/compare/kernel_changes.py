@@ -1,0 +1,240 @@
+"""Changed kernels: layers that ran another implementation than before, an exact finding.
+
+The record of an architecture has the digest of its kernels in each mode and setting; the ledgers of both sides are read
+only where the digests differ. Kernels are compared between records of one machine, mode and thread setting, taken under
+the same conditions except for environment variables, which are named beside the finding. A layer is compared if both
+sides ran it with the same shapes: another definition of the network is no change of kernels.
+
+The verdict on the time beside a finding is that of the latency of the same mode and setting (times.py). If variables
+differ there is none: then latencies of at least FEWEST_ROUNDS rounds differ if their 95 % intervals are separated and
+their ratio is above ABSOLUTE_EFFECT.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+
+from pydantic import JsonValue
+
+from reporter.compare.differences import Change, Gap, KernelChange, KernelSwap, TimeEffect, Timing
+from reporter.compare.matching import Pair, settings_in_words
+from reporter.compare.times import ABSOLUTE_EFFECT
+from reporter.model import Quantity, Reading, Record, ReporterError
+from reporter.model.profiles import KernelLedger, LayerKernel
+from reporter.model.readings import same_conditions
+from reporter.model.records import EAGER
+from reporter.stats.samples import FEWEST_ROUNDS
+
+COVERAGE, DIGEST, VARIABLES = "operators_coverage_", "kernels", "variables"
+TITLES = {
+    "cpu_1thread": "Kernels, CPU, 1 thread",
+    "cpu": "Kernels, CPU",
+    "cuda": "Kernels, CUDA",
+}
+EFFECTS: dict[str, TimeEffect] = {"regressed": "slower", "improved": "faster"}
+NAMED = 3
+"""Layers that are named for each change of names; the rest is counted."""
+
+Ledgers = Callable[[str, str], KernelLedger]
+"""Reads the ledger of a machine and an architecture; raises ReporterError if there is none."""
+Sides = tuple[Ledgers, Ledgers]
+Place = tuple[str, str, str, str]
+"""Architecture, machine, mode, and the key of a time."""
+
+
+def no_ledgers(machine: str, architecture: str) -> KernelLedger:
+    """The ledgers of records that are in no folder."""
+    raise ReporterError(f"there is no ledger of {architecture} on {machine}")
+
+
+NONE: Sides = (no_ledgers, no_ledgers)
+
+
+def compare(pairs: Iterable[Pair], timings: Iterable[Timing], ledgers: Sides = NONE) -> tuple[list[Change], list[Gap]]:
+    """The changed kernels of all pairs, eager first, and what could not be compared."""
+    judged = {(row.architecture, row.machine, row.mode, row.quantity.key): row for row in timings}
+    here = [pair for pair in pairs if pair.one_machine and settings(pair)]
+    changes: list[Change] = []
+    gaps: dict[tuple[str, str, str], tuple[Quantity, list[str]]] = {}
+    for _, group in groupby(sorted(here, key=_place), key=_place):
+        opened = _Opened(ledgers)
+        for pair in group:
+            for setting in settings(pair):
+                found = _compared(pair, setting, opened, judged)
+                if isinstance(found, Change):
+                    changes.append(found)
+                elif found:
+                    gap = gaps.setdefault((pair.new.mode, setting, found), (quantity(setting), []))
+                    gap[1].append(pair.new.architecture)
+    changes.sort(key=lambda change: change.mode != EAGER)
+    missing = [Gap(why, of, tuple(names), mode=mode) for (mode, _, why), (of, names) in gaps.items()]
+    return changes, sorted(missing, key=lambda gap: gap.mode != EAGER)
+
+
+def settings(pair: Pair) -> list[str]:
+    """The settings in which either side has kernels."""
+    keys = [key for side in (pair.base, pair.new) for key, reading in side.readings.items() if key.startswith(COVERAGE)]
+    found = dict.fromkeys(key.removeprefix(COVERAGE) for key in keys)
+    return [setting for setting in found if digest(pair.base, setting) or digest(pair.new, setting)]
+
+
+def digest(record: Record, setting: str) -> str:
+    """The digest of the kernels of a record in a setting; empty if there is none."""
+    reading = record.readings.get(COVERAGE + setting)
+    found = reading.detail.get(DIGEST) if reading and reading.measured else None
+    return found if isinstance(found, str) else ""
+
+
+def quantity(setting: str) -> Quantity:
+    """The metric that a changed kernel is a finding of."""
+    return Quantity(
+        key=f"kernels_{setting}",
+        title=TITLES.get(setting, f"Kernels, {setting}"),
+        unit="1",
+        group="compute",
+        better="neither",
+        definition="The implementation that each layer ran.",
+    )
+
+
+class _Opened:
+    """Both ledgers of an architecture, read at the first use."""
+
+    def __init__(self, ledgers: Sides) -> None:
+        self.ledgers = ledgers
+        self._found: tuple[KernelLedger, KernelLedger] | None = None
+
+    def of(self, pair: Pair) -> tuple[KernelLedger, KernelLedger]:
+        if self._found is None:
+            base, new = (read(pair.new.machine, pair.new.architecture) for read in self.ledgers)
+            self._found = base, new
+        return self._found
+
+
+def _place(pair: Pair) -> tuple[str, str]:
+    return pair.new.architecture, pair.new.machine
+
+
+def _compared(pair: Pair, setting: str, opened: _Opened, judged: Mapping[Place, Timing]) -> Change | str:
+    """The changed kernels of a pair; else why they could not be compared, empty if they are equal."""
+    digests = [digest(side, setting) for side in (pair.base, pair.new)]
+    if not all(digests):
+        return f"only {'BASE' if digests[0] else 'NEW'} has it"
+    base, new = (side.readings[COVERAGE + setting] for side in (pair.base, pair.new))
+    if not same_conditions(_kept(base), _kept(new)):
+        return f"taken under other settings ({settings_in_words(base, new)})"
+    if digests[0] == digests[1]:
+        return ""
+    try:
+        ledgers = opened.of(pair)
+    except ReporterError:
+        return "the kernels differ, but a ledger of kernels is missing or cannot be read"
+    swaps, compared, other = changed_calls(*(ledger.of(pair.new.mode, setting) for ledger in ledgers))
+    if not swaps:
+        return "the layers differ in their shapes, or only one side has them" if other else ""
+    effect, ratio = _effect(pair, setting, judged)
+    found = KernelChange(setting, swaps, compared, effect, ratio, _differing(base, new))
+    place = pair.new.architecture, pair.new.machine
+    return Change("exact", *place, quantity(setting), reason=in_words(found), mode=pair.new.mode, kernels=found)
+
+
+def changed_calls(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> tuple[tuple[KernelSwap, ...], int, int]:
+    """The layers whose kernel changed, by both names, the most frequent first; how many calls were compared, and how
+    many were not, because the other side has no call of that layer with these shapes.
+    """
+    before, now = _by_place(base), _by_place(new)
+    swapped: dict[tuple[str, str], list[str]] = defaultdict(list)
+    common = [place for place in before if place in now]
+    for place in common:
+        if names := _names(before[place], now[place]):
+            swapped[names].append(place[0])
+    ordered = sorted(swapped.items(), key=lambda each: -len(each[1]))
+    swaps = tuple(KernelSwap(*names, tuple(layers)) for names, layers in ordered)
+    return swaps, len(common), len(before) + len(now) - 2 * len(common)
+
+
+def names_in_words(found: KernelChange) -> str:
+    """The changed kernels with their layers and both names, in English."""
+    return "; ".join(f"{layers_in_words(swap.layers)}: {swap.base} -> {swap.new}" for swap in found.swaps)
+
+
+def in_words(found: KernelChange) -> str:
+    """The same with what the times say, and the environment variables that differ."""
+    under = f"; {', '.join(found.variables)}" if found.variables else ""
+    return f"{names_in_words(found)}; time: {found.time}{under}"
+
+
+def layers_in_words(layers: Sequence[str]) -> str:
+    """The first layers, and how many more there are."""
+    more = f" and {len(layers) - NAMED} more" if len(layers) > NAMED else ""
+    return ", ".join(layers[:NAMED]) + more
+
+
+def _by_place(calls: Sequence[LayerKernel]) -> dict[tuple[str, str, int], LayerKernel]:
+    """The calls by layer, shapes, and their number among the calls with the same ones."""
+    seen: Counter[tuple[str, str]] = Counter()
+    found = {}
+    for call in calls:
+        found[call.layer, call.shapes, seen[call.layer, call.shapes]] = call
+        seen[call.layer, call.shapes] += 1
+    return found
+
+
+def _names(base: LayerKernel, new: LayerKernel) -> tuple[str, str] | None:
+    """Both names where the implementation differs: the kernel, with what else differs if the kernels have one name."""
+    if base.kernel != new.kernel:
+        return base.kernel, new.kernel
+    fields = [name for name in ("operator", "dtype", "layout") if getattr(base, name) != getattr(new, name)]
+    if not fields:
+        return None
+    before, now = (", ".join(getattr(side, name) for name in fields) for side in (base, new))
+    return f"{base.kernel} ({before})", f"{new.kernel} ({now})"
+
+
+def _effect(pair: Pair, setting: str, judged: Mapping[Place, Timing]) -> tuple[TimeEffect, float | None]:
+    """Whether the latency changed, and new over old; None where it was not measured on both sides."""
+    key = f"latency_{setting}"
+    if row := judged.get((pair.new.architecture, pair.new.machine, pair.new.mode, key)):
+        return EFFECTS.get(row.verdict, "not resolved"), row.ratio
+    base, new = (side.readings.get(key) for side in (pair.base, pair.new))
+    if not base or not new or not base.value or not new.value:
+        return "not resolved", None
+    ratio = new.value / base.value
+    if _separated(base, new) and max(ratio, 1 / ratio) > 1 + ABSOLUTE_EFFECT:
+        return ("slower" if ratio > 1 else "faster"), ratio
+    return "not resolved", ratio
+
+
+def _separated(base: Reading, new: Reading) -> bool:
+    """Whether the 95 % intervals of two times have nothing in common, each over enough rounds."""
+    if min(len(base.rounds), len(new.rounds)) < FEWEST_ROUNDS or not base.interval or not new.interval:
+        return False
+    return base.interval[1] < new.interval[0] or new.interval[1] < base.interval[0]
+
+
+def _kept(reading: Reading) -> Mapping[str, object]:
+    """The conditions without the environment variables."""
+    return {key: value for key, value in reading.conditions.items() if key != VARIABLES}
+
+
+def _differing(base: Reading, new: Reading) -> tuple[str, ...]:
+    """The environment variables that differ, with both values."""
+    before, now = ({} if not isinstance(each, dict) else each for each in _variables(base, new))
+    names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    return tuple(f"{name}: {before.get(name, 'not set')} → {now.get(name, 'not set')}" for name in names)
+
+
+def _variables(*sides: Reading) -> list[JsonValue]:
+    return [side.conditions.get(VARIABLES) for side in sides]
+
+
+def rows(changes: Iterable[Change]) -> Iterator[tuple[Change, tuple[Change, ...]]]:
+    """Changed kernels of an architecture and mode that are the same in several settings together."""
+    groups: dict[object, list[Change]] = {}
+    for change in changes:
+        if change.kernels:
+            same = (change.architecture, change.machine, change.mode, change.kernels.swaps, change.kernels.variables)
+            groups.setdefault(same, []).append(change)
+    yield from ((group[0], tuple(group)) for group in groups.values())

@@ -1,0 +1,49 @@
+"""Changed kernels in words: the layers with both names, and what the times say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from reporter.compare.differences import Change, KernelChange, KernelSwap, TimeEffect
+from reporter.compare.kernel_changes import NAMED, rows
+from reporter.report import units
+from reporter.report.grouping import FindingLine, and_more
+from reporter.report.language import Language
+
+
+def lines(changes: Iterable[Change], language: Language, place: Callable[[Change], str]) -> Iterator[FindingLine]:
+    """A line for each architecture and mode whose kernels changed; settings with the same changes share it."""
+    for first, group in rows(changes):
+        name = place(first)
+        title = language._("Kernels of {name}").format(name=name)
+        found = [change.kernels for change in group if change.kernels]
+        yield FindingLine(
+            "exact", name, f"kernels of {name} {len(found)} {found[0].setting}", title, _values(found, language)
+        )
+
+
+def _values(found: Sequence[KernelChange], language: Language) -> str:
+    swaps = and_more([_swap(swap, language) for swap in found[0].swaps], language)
+    times = ", ".join(_time(each, language) for each in found)
+    return "; ".join((swaps, times, *found[0].variables))
+
+
+def _swap(swap: KernelSwap, language: Language) -> str:
+    names = f"{swap.base} → {swap.new}"
+    if len(swap.layers) == 1:
+        return language._("{names} in {layer}").format(names=names, layer=swap.layers[0])
+    shown = ", ".join(swap.layers[:NAMED])
+    if len(swap.layers) > NAMED:
+        shown = language._("{items} and {count} more").format(items=shown, count=len(swap.layers) - NAMED)
+    message = language._("{names} in {count} layers ({layers})")
+    return message.format(names=names, count=len(swap.layers), layers=shown)
+
+
+def _time(found: KernelChange, language: Language) -> str:
+    """The thread setting with the verdict on its latency: `1 CPU thread: slower (+130 %)`."""
+    _ = language._
+    names = {"cpu_1thread": _("one CPU thread"), "cpu": _("all CPU threads"), "cuda": _("GPU")}
+    words: dict[TimeEffect, str] = {"slower": _("slower"), "faster": _("faster"), "not resolved": _("not resolved")}
+    change = f" ({units.change(language, found.ratio, 1.0)})" if found.ratio else ""
+    message = _("time, {how}: {what}")
+    return message.format(how=names.get(found.setting, found.setting), what=words[found.time] + change)

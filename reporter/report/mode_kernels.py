@@ -1,0 +1,95 @@
+"""For each mode that is faster or slower than eager: which operators ran other kernels, and what each gained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from reporter.compare.mode_gains import Gain
+from reporter.model import Record
+from reporter.model.profiles import OperatorTime
+from reporter.report import mode_ranking, operator_names, record_profiles
+from reporter.report.comparison import Comparison
+from reporter.report.record_profiles import SETTINGS
+
+LEAST = 0.02
+"""An operator is listed if it gains or loses at least this share of eager's latency, or runs another kernel and takes
+that share in either mode."""
+MOST = 500
+"""Modes that are explained: all of a hundred architectures."""
+NAMED = 3
+"""Kernels that are named for an operator."""
+
+
+class OperatorGain(NamedTuple):
+    """What the operators of one kind take in eager and in a mode, with the kernels that ran."""
+
+    kind: str
+    before: float
+    now: float
+    kernels_before: tuple[str, ...]
+    kernels: tuple[str, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Whether other kernels ran."""
+        return set(self.kernels_before) != set(self.kernels)
+
+
+class Explained(NamedTuple):
+    """A mode of an architecture with its gain over eager in a setting, and the operators that it is made of."""
+
+    record: Record
+    setting: str
+    gain: Gain
+    operators: tuple[OperatorGain, ...]
+
+
+def explained(comparison: Comparison) -> Iterator[Explained]:
+    """The modes that differ from eager by more than noise and have operators, in the first setting that has them.
+
+    Of more than MOST those that differ most.
+    """
+    found = [place for eager in comparison.records for place in _stated(comparison, eager)]
+    kept = sorted(found, key=lambda place: -abs(math.log(place[3].ratio)))[:MOST]
+    chosen = {id(record) for _, record, _, _ in kept}
+    for eager, record, setting, gain in found:
+        if id(record) in chosen:
+            rows = [record_profiles.operators(each, setting) for each in (eager, record)]
+            yield Explained(record, setting, gain, tuple(changed(*rows)))
+
+
+def _stated(comparison: Comparison, eager: Record) -> Iterator[tuple[Record, Record, str, Gain]]:
+    """The modes of an architecture that differ from eager, each with its first setting in which operators are known."""
+    for record in comparison.modes_of(eager):
+        for setting in SETTINGS:
+            gain = mode_ranking.gain(comparison, record, f"latency_{setting}")
+            if gain and gain.stated and all(record_profiles.has_operators(each, setting) for each in (eager, record)):
+                yield eager, record, setting, gain
+                break
+
+
+def changed(before: Sequence[OperatorTime], now: Sequence[OperatorTime]) -> list[OperatorGain]:
+    """The kinds of operators that explain the difference, the largest gain first, the losses last."""
+    whole = sum(row.seconds for row in before)
+    kinds = dict.fromkeys(operator_names.kind(row.operator) for row in (*before, *now))
+    rows = []
+    for kind in kinds:
+        sides = [[row for row in side if operator_names.kind(row.operator) == kind] for side in (before, now)]
+        old, new = (sum(row.seconds for row in side) for side in sides)
+        found = OperatorGain(kind, old, new, _kernels(sides[0]), _kernels(sides[1]))
+        if abs(old - new) >= LEAST * whole or (found.changed and max(old, new) >= LEAST * whole):
+            rows.append(found)
+    return sorted(rows, key=lambda each: each.now - each.before)
+
+
+def _kernels(rows: Sequence[OperatorTime]) -> tuple[str, ...]:
+    """The kernels, the most expensive first."""
+    return tuple(dict.fromkeys(row.kernel for row in sorted(rows, key=lambda row: -row.seconds)))
+
+
+def names(kernels: Sequence[str]) -> str:
+    """The first kernels, and how many more there are."""
+    more = f" + {len(kernels) - NAMED}" if len(kernels) > NAMED else ""
+    return ", ".join(kernels[:NAMED]) + more if kernels else "–"

@@ -1,0 +1,62 @@
+"""Where the time of a record goes: its operators by what they compute, and its stages and ceilings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from reporter.model import Record
+from reporter.model.profiles import OperatorTime, StageTime
+from reporter.report import operator_names, profile_rows
+
+SETTINGS = ("cpu_1thread", "cpu", "cuda")
+
+
+class Part(NamedTuple):
+    """What all operators with one label take: seconds, share of the latency, calls, and the kernels that ran."""
+
+    label: str
+    seconds: float
+    share: float
+    calls: int
+    kernels: tuple[str, ...]
+
+
+def operators(record: Record, setting: str) -> Sequence[OperatorTime]:
+    """The operators of a record in a setting; empty where they were not measured."""
+    return profile_rows.operators(record).get(setting, ()) if has_operators(record, setting) else ()
+
+
+def has_operators(record: Record, setting: str) -> bool:
+    """Whether a record has operators in a setting, without a look at them."""
+    reading = record.readings.get(f"operators_coverage_{setting}")
+    return reading is not None and reading.measured and bool(reading.detail.get("operators"))
+
+
+def stages(record: Record, setting: str) -> Sequence[StageTime]:
+    """The stages of a record in a setting, in their order; empty where they were not measured."""
+    return profile_rows.stages(record).get(setting, ()) if f"stages_coverage_{setting}" in record.readings else ()
+
+
+def parts(rows: Sequence[OperatorTime], by_kernel: bool = False) -> dict[str, Part]:
+    """The operators by their labels, the most expensive first; with `by_kernel` also by kernel."""
+    found: dict[str, list[OperatorTime]] = {}
+    for row in rows:
+        name = operator_names.label(row.operator)
+        found.setdefault(f"{name} ({row.kernel})" if by_kernel else name, []).append(row)
+    summed = [
+        Part(
+            name,
+            sum(row.seconds for row in each),
+            sum(row.share for row in each),
+            sum(row.calls for row in each),
+            tuple(dict.fromkeys(row.kernel for row in each)),
+        )
+        for name, each in found.items()
+    ]
+    return {part.label: part for part in sorted(summed, key=lambda part: -part.seconds)}
+
+
+def setting_of(records: Sequence[Record], settings: Sequence[str] = SETTINGS) -> str:
+    """The first setting in which any of the records has operators; empty without any."""
+    return next((each for each in settings if any(has_operators(record, each) for record in records)), "")

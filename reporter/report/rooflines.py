@@ -1,0 +1,76 @@
+"""The rate of each architecture below the ceilings of its machine, for the roofline chart and the table of ceilings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from reporter.model import Record
+from reporter.model.modes import PRECISIONS, is_wrong
+from reporter.report.comparison import Comparison
+from reporter.report.record_profiles import SETTINGS
+
+FP32 = "fp32"
+INTENSITY = "arithmetic_intensity"
+HALF = ("bf16", "fp16")
+"""Precisions with half the bytes of fp32 for each number."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """An architecture in a mode: MACs for each byte that is moved, and MACs per second."""
+
+    record: Record
+    intensity: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class Roofline:
+    """The ceilings of a machine in a setting and precision, and the architectures below them."""
+
+    machine: str
+    setting: str
+    precision: str
+    peak: float
+    bandwidth: float
+    points: tuple[Point, ...]
+
+    @property
+    def ridge(self) -> float:
+        """The arithmetic intensity above which the bound is computation, below it memory."""
+        return self.peak / self.bandwidth
+
+
+def rooflines(comparison: Comparison, settings: Sequence[str] = SETTINGS) -> Iterator[Roofline]:
+    """The rooflines of all machines that have ceilings, fp32 first."""
+    for machine in comparison.machines:
+        records = comparison.of(machine)
+        for setting in settings:
+            bandwidth = _ceiling(records, f"ceiling_bandwidth_{setting}")
+            for precision in (FP32, *PRECISIONS):
+                part = "" if precision == FP32 else f"{precision}_"
+                peak = _ceiling(records, f"ceiling_macs_{part}{setting}")
+                points = tuple(_points(comparison, records, setting, precision)) if peak and bandwidth else ()
+                if peak and bandwidth and points:
+                    yield Roofline(machine, setting, precision, peak, bandwidth, points)
+
+
+def _ceiling(records: Sequence[Record], key: str) -> float:
+    """The highest rate in any of the records, 0 if there is none."""
+    return max((record.value(key) or 0.0 for record in records), default=0.0)
+
+
+def _points(comparison: Comparison, records: Sequence[Record], setting: str, precision: str) -> Iterator[Point]:
+    """One for each architecture that has MACs, an intensity and a latency: in a precision in its fastest mode."""
+    key = f"latency_{setting}"
+    for eager in records:
+        inside = [eager] if precision == FP32 else [
+            mode for mode in comparison.modes_of(eager) if precision in mode.mode.split("+") and not is_wrong(mode)
+        ]  # fmt: skip
+        timed = [record for record in inside if record.value(key)]
+        macs, intensity = eager.value("macs"), eager.value(INTENSITY)
+        if timed and macs and intensity:
+            fastest = min(timed, key=lambda record: record.value(key) or 0.0)
+            own = fastest.value(INTENSITY) or intensity * (2 if precision in HALF else 1)
+            yield Point(fastest, own, macs / (fastest.value(key) or 1.0))

@@ -1,0 +1,86 @@
+"""How close each architecture comes to the ceilings of the machine, and which of them bounds it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reporter.model import Record
+from reporter.report import units
+from reporter.report.comparison import Comparison
+from reporter.report.headline_latency import how
+from reporter.report.language import Language
+from reporter.report.record_profiles import SETTINGS
+from reporter.report.rooflines import INTENSITY
+from reporter.report.table import Builder, Cell, Column, Table, Tabulation, reading_cell
+
+PREFIX = "ceiling_share_"
+GIGA = 1e9
+
+
+def make(comparison: Comparison, language: Language) -> Table | None:
+    """A row for each architecture and machine with a ceiling; None without any."""
+    _ = language._
+    keys = [f"{PREFIX}{setting}" for setting in SETTINGS]
+    records = [record for record in comparison.records if any(record.value(key) is not None for key in keys)]
+    if not records:
+        return None
+    rows = Builder(comparison, language, records)
+    rows.names()
+    rows.add(Column(INTENSITY, _("MACs per byte"), base="1", numeric=True), [_intensity(r, language) for r in records])
+    for setting, key in zip(SETTINGS, keys, strict=True):
+        if any(record.value(key) is not None for record in records):
+            group = how(f"latency_{setting}", language)
+            title = _("Share of the ceiling")
+            column = Column(key, f"{title}, {group}", "%", "1", numeric=True, group=group, short=title)
+            rows.add(column, [_share(record, key, language) for record in records])
+            bound = Column(f"bound_{setting}", f"{_('Bound')}, {group}", group=group, short=_("Bound"))
+            rows.add(bound, [_bound(record, key, language) for record in records])
+    return rows.table("ceilings", _("Share of the machine's ceiling"), _notes(comparison, language))
+
+
+def _intensity(record: Record, language: Language) -> Cell:
+    value = record.value(INTENSITY)
+    return Cell("–", status="missing") if value is None else Cell(units.text(language, float(value)), value)
+
+
+def _share(record: Record, key: str, language: Language) -> Cell:
+    reading = record.readings.get(key)
+    if reading is None or reading.value is None:
+        return reading_cell(reading, units.PERCENT, language, False)
+    return Cell(language.number(100 * reading.value), reading.value)
+
+
+def _bound(record: Record, key: str, language: Language) -> Cell:
+    _ = language._
+    reading = record.readings.get(key)
+    bound = str(reading.detail.get("bound", "")) if reading and reading.measured else ""
+    words = {"compute": _("computation"), "memory": _("memory")}
+    return Cell(words.get(bound, bound), bound)
+
+
+def _notes(comparison: Comparison, language: Language) -> Sequence[str]:
+    """The ceilings of each machine, and what the share is of."""
+    _ = language._
+    share = _(
+        "Share of the ceiling: MACs per second in one inference over the lower of the peak and memory bandwidth times "
+        "MACs per byte. Bound: the lower of the two."
+    )
+    notes = [share]
+    message = _("Measured on {machine}, {how}: {peak} G MACs per second, {bandwidth} GB/s.")
+    for machine in comparison.machines:
+        for setting in SETTINGS:
+            values = [
+                _most(comparison.of(machine), f"{key}_{setting}") for key in ("ceiling_macs", "ceiling_bandwidth")
+            ]
+            if all(values):
+                peak, bandwidth = (units.text(language, value / GIGA) for value in values)
+                where = how(f"latency_{setting}", language)
+                notes.append(message.format(machine=machine, how=where, peak=peak, bandwidth=bandwidth))
+    return notes
+
+
+def _most(records: Sequence[Record], key: str) -> float:
+    return max((record.value(key) or 0.0 for record in records), default=0.0)
+
+
+ENTRIES = (Tabulation("ceilings", make, chapter="why", order=15),)

@@ -1,0 +1,61 @@
+"""Execution modes that are faster or slower than eager: a row for each operator that makes the difference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reporter.report import mode_kernels, mode_ranking, operator_names, units
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain
+
+MOST = 30
+"""Rows on a page; the file has all."""
+MILLISECONDS = units.Scale(1e-3, "ms")
+
+
+def make(comparison: Comparison, language: Language) -> Table | None:
+    """None where no mode that differs from eager has operators."""
+    _ = language._
+    found = [(each, row) for each in mode_kernels.explained(comparison) for row in each.operators]
+    if not found:
+        return None
+    rows = Builder(comparison, language, [each.record for each, _row in found])
+    rows.names()
+    rows.add(Column("mode", _("Mode")), [plain(each.record.mode) for each, _row in found])
+    rows.add(
+        Column("speedup", _("Speedup"), base="1", numeric=True, interval=True),
+        [Cell(mode_ranking.stated(each.gain, language), *each.gain[:3]) for each, _row in found],
+    )
+    rows.add(
+        Column("operator", _("Operator")), [plain(operator_names.words(row.kind, language)) for _each, row in found]
+    )
+    kernels = [(_("Kernels in eager"), "kernels_eager"), (_("Kernels in the mode"), "kernels")]
+    for number, (title, key) in enumerate(kernels):
+        sides = [row.kernels if number else row.kernels_before for _each, row in found]
+        rows.add(Column(key, title), [plain(mode_kernels.names(side)) for side in sides])
+    for title, key in ((_("Eager"), "before"), (_("Mode"), "now")):
+        column = Column(f"seconds_{key}", title, _("ms"), "s", numeric=True)
+        rows.add(column, [_time(getattr(row, key), language) for _each, row in found])
+    gained = Column("gained", _("Gained"), _("ms"), "s", _("Eager minus the mode; negative: lost."), numeric=True)
+    rows.add(gained, [_time(row.before - row.now, language) for _each, row in found])
+    table = rows.table("mode_kernels", _("What execution modes gain and lose, by operator"), _notes(language))
+    return replace(table, most=MOST)
+
+
+def _time(seconds: float, language: Language) -> Cell:
+    return Cell(units.text(language, seconds, MILLISECONDS), seconds)
+
+
+def _notes(language: Language) -> tuple[str, ...]:
+    least = language.number(100 * mode_kernels.LEAST)
+    return (
+        language._(
+            "Only modes that differ from eager beyond noise, and operators that gain or lose at least {least} % of "
+            "eager's time, or run other kernels. Kernels: oneDNN's names; gemm, a matrix product of a BLAS library; "
+            "native, torch's own code. An engine may merge several operators into one."
+        ).format(least=least),
+    )
+
+
+ENTRIES = (Tabulation("mode_kernels", make, chapter="why", order=6),)

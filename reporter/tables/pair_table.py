@@ -1,0 +1,65 @@
+"""Pairs of architectures whose order by MACs and by time differs, with the operators that make the difference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reporter.report import operator_names, operator_pairs
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.operator_pairs import MOST, Reason, SlowerPair
+from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain
+from reporter.report.units import ratio
+
+SHOWN = 10
+"""Rows on a page; the file has all."""
+
+
+def make(comparison: Comparison, language: Language) -> Table | None:
+    """A row for each pair, the largest disagreement first; None without any."""
+    _ = language._
+    pairs = operator_pairs.pairs(comparison)
+    if not pairs:
+        return None
+    rows = Builder(comparison, language, [pair.few for pair in pairs])
+    rows.add(Column("architecture", _("Network")), [plain(pair.few.architecture) for pair in pairs])
+    rows.add(Column("other", _("Compared with")), [plain(pair.many.architecture) for pair in pairs])
+    columns = {"macs": _("MACs"), "time": _("Time, one CPU thread")}
+    for key, title in columns.items():
+        values = [pair.macs if key == "macs" else pair.longer for pair in pairs]
+        column = Column(f"{key}_ratio", title, "×", "1", numeric=True)
+        rows.add(column, [Cell(ratio(language, value), value) for value in values])
+    for number in range(operator_pairs.NAMED):
+        _reason(rows, pairs, number)
+    note = _(
+        "Each network has fewer MACs than the one that it is compared with, but takes longer beyond noise. The "
+        "operators are those with the largest difference in their share of the time."
+    )
+    cut = _("The {count} pairs that differ most.").format(count=language.number(MOST)) if len(pairs) == MOST else ""
+    table = rows.table(
+        "operator_pairs", _("Fewer MACs, but slower: the operators that make the difference"), (note, cut)
+    )
+    return replace(table, most=SHOWN)
+
+
+def _reason(rows: Builder, pairs: tuple[SlowerPair, ...], number: int) -> None:
+    """The columns of one operator: its name, and its share of the time in both."""
+    language = rows.language
+    found: list[Reason | None] = [pair.reasons[number] if number < len(pair.reasons) else None for pair in pairs]
+    if not any(found):
+        return
+    names = [operator_names.words(each.label, language) if each else "" for each in found]
+    group = language._("Operator {number}").format(number=number + 1)
+    at = number + 1
+    rows.add(Column(f"operator_{at}", group, group=group, short=language._("name")), [plain(name) for name in names])
+    for key, title in (("share", language._("share")), ("other", language._("share in the other"))):
+        column = Column(f"{key}_{at}", f"{group}, {title}", "%", "1", numeric=True, group=group, short=title)
+        values = [getattr(each, key) if each else None for each in found]
+        rows.add(column, [_share(value, language) for value in values])
+
+
+def _share(value: float | None, language: Language) -> Cell:
+    return Cell("–", status="missing") if value is None else Cell(language.number(100 * value), value)
+
+
+ENTRIES = (Tabulation("operator_pairs", make, chapter="why", order=2),)

@@ -1,0 +1,90 @@
+"""Ceilings: rates recomputed from their calls, bytes counted by hand, and measured once in a run."""
+
+from __future__ import annotations
+
+from time import sleep
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from reporter.metrics.ceilings import ENTRIES, OF_MACHINE, measure
+from reporter.model import Architecture, Reading
+from reporter.model.settings import PRESETS, Conditions
+from reporter.worker.ceiling_rates import Workload, best_rates, bytes_moved, copying, multiplying
+from reporter.worker.counting import count
+from reporter.worker.subject import Subject
+
+
+class Small(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 8, 3, padding=1)
+        self.head = nn.Linear(8 * 4 * 4, 10, bias=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        result: Tensor = self.head(torch.relu_(self.layer(images)).flatten(1))
+        return result
+
+
+SMALL = Architecture(name="small", family="Own", year=None, paper="", input_size=4, build=lambda _: Small())
+
+
+def subject() -> Subject:
+    return Subject(SMALL, "cpu", Conditions(**PRESETS["quick"]))
+
+
+def test_the_bytes_are_those_of_weights_and_activations() -> None:
+    """Images 48, weights 216 and 8, activations 128 four times (written, read and written by relu, read), 1280, 10."""
+    assert bytes_moved(Small().to("meta"), torch.empty(1, 3, 4, 4, device="meta")) == 4 * (48 + 224 + 4 * 128 + 1290)
+
+
+def test_the_macs_of_the_workloads_are_those_that_are_counted() -> None:
+    for workload in multiplying(torch.float32):
+        call = workload.call
+        layer = getattr(call, "func")  # noqa: B009  a partial
+        if isinstance(layer, nn.Module):
+            assert count(layer, call.args[0]).macs == workload.amount  # type: ignore[attr-defined]
+        else:
+            first, second = call.args  # type: ignore[attr-defined]
+            assert first.shape[0] * first.shape[1] * second.shape[1] == workload.amount
+    copied = copying()
+    assert copied.amount == 2 * copied.call.args[0].nbytes  # type: ignore[attr-defined]
+
+
+def test_the_best_rate_counts() -> None:
+    rates = best_rates([Workload("slow", lambda: sleep(0.01), 100), Workload("fast", lambda: sleep(0.002), 100)])
+    assert rates["slow"] == pytest.approx(10_000, rel=0.2)
+    assert 2 * rates["slow"] < rates["fast"] <= 50_000
+
+
+def known(**values: float) -> tuple[Reading, ...]:
+    """Ceilings that a run has measured."""
+    quantities = {each.key: each for each in ENTRIES[0].quantities if each.key in OF_MACHINE}
+    return tuple(Reading(quantity=each, samples=(values.get(key, 1e9),)) for key, each in quantities.items())
+
+
+@pytest.mark.parametrize(("bandwidth", "bound"), [(1e15, "compute"), (1.0, "memory")])
+def test_the_share_follows_from_the_ceilings_of_the_run(bandwidth: float, bound: str) -> None:
+    mine = subject()
+    mine.ceilings = known(ceiling_bandwidth_cpu=bandwidth, ceiling_bandwidth_cpu_1thread=bandwidth)
+    found = {reading.quantity.key: reading for reading in measure(mine)}
+    assert tuple(found[reading.quantity.key] for reading in mine.ceilings) == mine.ceilings
+    intensity = found["arithmetic_intensity"]
+    macs = 3 * 8 * 9 * 16 + 1280
+    assert intensity.samples == (macs / (4 * (48 + 224 + 4 * 128 + 1290)),)
+    for key in ("ceiling_share_cpu_1thread", "ceiling_share_cpu"):
+        detail = found[key].detail
+        ceiling = min(1e9, bandwidth * intensity.samples[0])
+        assert detail["bound"] == bound
+        assert detail["ceiling"] == pytest.approx(ceiling)
+        assert found[key].samples[0] == pytest.approx(macs / float(str(detail["latency"])) / ceiling)
+
+
+@pytest.mark.slow
+def test_the_ceilings_of_this_machine_are_measured() -> None:
+    found = {reading.quantity.key: reading for reading in measure(subject())}
+    assert found.keys() == {quantity.key for quantity in ENTRIES[0].quantities}
+    shapes = found["ceiling_macs_cpu_1thread"].detail["shapes"]
+    assert isinstance(shapes, dict)
+    assert found["ceiling_macs_cpu_1thread"].samples == (max(float(str(rate)) for rate in shapes.values()),)

@@ -1,0 +1,188 @@
+"""Why it takes its time: pairs of architectures, modes, rooflines, cards; nothing of it without operators."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from io import StringIO
+
+import mode_samples
+import profile_samples as profiles
+import pytest
+
+from reporter.charts import operator_shares, pair_bars, roofline
+from reporter.model import Record
+from reporter.report import cards, csv_tables, mode_kernels, operator_names, operator_pairs, record_profiles, rooflines
+from reporter.report.comparison import Comparison, compare
+from reporter.report.key_findings import findings
+from reporter.report.language import language
+from reporter.tables import ceiling_shares, mode_operators, pair_table
+
+ENGLISH, RUSSIAN = language("en"), language("ru")
+NAMES = ("googlenet", "resnet18", "resnet50", "vgg16")
+POOLING = {
+    profiles.POOL: ("native", 0.43),
+    profiles.CONVOLUTION: (profiles.ONEDNN, 0.3),
+    profiles.SLOW: ("gemm", 0.19),
+    profiles.NORM: ("native", 0.08),
+}
+
+
+def records(shares: Mapping[str, Mapping[str, tuple[str, float]]] | None = None) -> list[Record]:
+    """Four measured architectures with made-up operators: those of googlenet differ if none are given."""
+    different = {"googlenet": POOLING} if shares is None else shares
+    found = [record for record in mode_samples.reference() if record.architecture in NAMES]
+    return [profiles.profiled(each, shares=different.get(each.architecture, profiles.SHARES)) for each in found]
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    return compare(records())
+
+
+def expected(comparison: Comparison) -> set[tuple[str, str]]:
+    """The pairs, computed from the records: fewer MACs, a longer time, and intervals of the ratio that exclude 1."""
+    found = set()
+    times = comparison.times(comparison.machines[0], "latency_cpu_1thread")
+    for few in comparison.records:
+        for many in comparison.records:
+            ratio = times.ratio(few.architecture, many.architecture)
+            if few.value("macs") < many.value("macs") and ratio.low > 1:  # type: ignore[operator]
+                found.add((few.architecture, many.architecture))
+    return found
+
+
+def test_the_pairs_are_those_of_the_records(comparison: Comparison) -> None:
+    pairs = operator_pairs.pairs(comparison)
+    with_reasons = {pair for pair in expected(comparison) if pair[0] == "googlenet"}
+    assert {(pair.few.architecture, pair.many.architecture) for pair in pairs} == with_reasons
+    assert ("googlenet", "resnet18") in with_reasons
+
+
+def test_a_sentence_is_computed_from_the_records(comparison: Comparison) -> None:
+    pair = operator_pairs.of(comparison, "googlenet", "resnet18")
+    assert pair
+    named = {record.architecture: record for record in comparison.records}
+    few, many = named["googlenet"], named["resnet18"]
+    assert pair.macs == pytest.approx((few.value("macs") or 0) / (many.value("macs") or 1))
+    times = [record.value("latency_cpu_1thread") or 0 for record in (few, many)]
+    assert pair.longer == pytest.approx(times[0] / times[1], rel=0.03)
+    largest = {operator_names.label(row.operator): row.share for row in record_profiles.operators(few, "cpu_1thread")}
+    assert [(reason.label, reason.share) for reason in pair.reasons] == [
+        (label, largest[label]) for label in ("max pooling", "convolution (GEMM)")
+    ]
+    text = operator_pairs.sentence(pair, ENGLISH).replace("\u00a0", " ")
+    assert text.startswith(
+        "googlenet has 0.83 times the MACs of resnet18 but takes 1.5 times as long (one CPU thread):"
+    )
+    assert "it spends 43 % in max pooling (resnet18: 20 %) and 19 % in convolution (GEMM) (resnet18: 0 %)." in text
+    assert any(
+        "max pooling" in line and line.startswith("Multiply-adds are not time")
+        for line in findings(comparison, ENGLISH)
+    )
+    assert "max-пулинг" in operator_pairs.sentence(pair, RUSSIAN)
+
+
+def test_equal_operators_give_no_sentence() -> None:
+    same = compare(records({}))
+    assert expected(same)
+    assert operator_pairs.pairs(same) == ()
+    assert pair_table.make(same, ENGLISH) is None
+    assert pair_bars.draw(same, ENGLISH) is None
+
+
+def test_another_kernel_of_the_same_operator_is_a_reason() -> None:
+    slow = {**profiles.SHARES, profiles.CONVOLUTION: ("ref:any", 0.7)}
+    [reason] = operator_pairs.of(compare(records({"googlenet": slow})), "googlenet", "resnet18").reasons  # type: ignore[union-attr]
+    assert reason.label == "convolution (oneDNN) (ref:any)"
+
+
+def test_the_table_has_all_pairs(comparison: Comparison) -> None:
+    table = pair_table.make(comparison, ENGLISH)
+    assert table
+    rows = list(csv.DictReader(StringIO(csv_tables.to_csv(table).lstrip("\ufeff"))))
+    assert len(rows) == len(operator_pairs.pairs(comparison))
+    row = next(row for row in rows if row["other"] == "resnet18")
+    assert (row["architecture"], row["operator_1"], float(row["share_1"])) == ("googlenet", "max pooling", 0.43)
+
+
+def test_a_mode_names_the_operators_that_changed_kernel_and_their_gain() -> None:
+    every: list[Record] = []
+    for eager in records():
+        faster = {**profiles.SHARES, profiles.CONVOLUTION: ("brgconv:avx512_core", 0.7)}
+        modes = [mode_samples.mode(eager, "channels_last", 0.5), mode_samples.mode(eager, "bf16", 1.0)]
+        every += [eager, *(profiles.profiled(mode, shares=faster) for mode in modes)]
+    comparison = compare(every)
+    found = {(each.record.architecture, each.record.mode): each for each in mode_kernels.explained(comparison)}
+    assert {mode for _, mode in found} == {"channels_last"}, "a mode that gains nothing has no explanation"
+    rows = {row.kind: row for row in found["resnet18", "channels_last"].operators}
+    latency = next(r.value("latency_cpu_1thread") for r in every if r.architecture == "resnet18") or 0
+    convolution = rows["convolution"]
+    assert convolution.changed
+    assert convolution.kernels == ("brgconv:avx512_core",)
+    assert convolution.before - convolution.now == pytest.approx(0.35 * latency)
+    table = mode_operators.make(comparison, ENGLISH)
+    assert table
+    assert any(cell.text == "brgconv:avx512_core" for row in table.rows for cell in row)
+
+
+def test_the_roofline_is_that_of_the_ceilings(comparison: Comparison) -> None:
+    fp32, bf16 = ("cpu_1thread", "fp32"), ("cpu_1thread", "bf16")
+    found = {(each.setting, each.precision): each for each in rooflines.rooflines(comparison)}
+    assert fp32 in found
+    assert bf16 not in found, "no architecture was measured in bf16"
+    assert found[fp32].ridge == pytest.approx(60e9 / 11e9)
+    point = next(each for each in found[fp32].points if each.record.architecture == "vgg16")
+    assert point.rate == pytest.approx(
+        (point.record.value("macs") or 0) / (point.record.value("latency_cpu_1thread") or 1)
+    )
+    assert roofline.roofline("cpu_1thread")(comparison, ENGLISH)
+    assert roofline.roofline("cuda")(comparison, ENGLISH) is None
+    modes = [profiles.profiled(mode_samples.mode(each, "bf16", 0.5)) for each in comparison.records]
+    both = {(each.setting, each.precision) for each in rooflines.rooflines(compare([*records(), *modes]))}
+    assert {fp32, bf16} <= both
+    table = ceiling_shares.make(comparison, ENGLISH)
+    assert table
+    assert len(table.rows) == len(NAMES)
+
+
+def test_a_card_has_the_costliest_operators(comparison: Comparison) -> None:
+    record = next(each for each in comparison.records if each.architecture == "googlenet")
+    card = cards.card(record, "card-googlenet", ENGLISH)
+    assert [each.name for each in card.costliest] == [
+        *("max pooling", "convolution (oneDNN)", "convolution (GEMM)", "batch norm")
+    ]
+    assert card.costliest[0].time.share == "43 %"
+
+
+def test_a_card_has_the_time_of_each_stage() -> None:
+    record = records()[0]
+    rows = profiles.stage_times(record, "cpu_1thread")
+    made = record.model_copy(update={"readings": record.readings | rows})
+    card = cards.card(made, "card", ENGLISH)
+    assert len(card.costs) > 1
+    assert all(cost.time for cost in card.costs)
+    assert sum(cost.time.percent for cost in card.costs if cost.time) == pytest.approx(100)
+
+
+def test_without_operators_there_is_nothing() -> None:
+    old = compare([record for record in mode_samples.reference() if record.architecture in NAMES])
+    assert operator_pairs.pairs(old) == ()
+    for make in (pair_table.make, mode_operators.make, ceiling_shares.make):
+        assert make(old, ENGLISH) is None
+    drawn: Sequence[object] = [
+        pair_bars.draw(old, ENGLISH),
+        operator_shares.shares(("cpu_1thread", "cpu"))(old, ENGLISH),
+        roofline.roofline("cpu")(old, ENGLISH),
+    ]
+    assert drawn == [None] * 3
+    card = cards.card(old.records[0], "card", ENGLISH)
+    assert (card.costliest, [cost for cost in card.costs if cost.time]) == ((), [])
+
+
+def test_names_of_operators() -> None:
+    assert operator_names.label("aten::mkldnn_convolution") == "convolution (oneDNN)"
+    assert operator_names.label("aten::_slow_conv2d_forward") == "convolution (GEMM)"
+    assert operator_names.kind("Conv") == operator_names.kind("aten::convolution") == "convolution"
+    assert operator_names.label("custom::thing") == "custom::thing"
+    assert operator_names.words("convolution (oneDNN)", RUSSIAN) == "свёртка (oneDNN)"

@@ -1,0 +1,253 @@
+"""Changed kernels as exact findings: found by name, none between equal runs, none of another network or machine."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import profile_samples as profiles
+import pytest
+from click.testing import CliRunner
+from mode_samples import reference
+from nights import Nights, made
+from samples import few
+
+from reporter.cli.commands.compare import compare_command
+from reporter.compare import baseline_file, folders, kernel_changes
+from reporter.compare.differences import Differences
+from reporter.compare.folders import baseline, compare_results, read
+from reporter.documents.comparisons import ComparisonDocument
+from reporter.model import Record
+from reporter.model.profiles import LayerKernel
+from reporter.model.settings import Settings
+from reporter.report.changes import in_markdown, in_words
+from reporter.store import kernel_files, record_files
+
+NAMES = ("alexnet", "vgg16", "googlenet")
+RENAMED = {"kernel": "ref:any"}
+
+
+def records(names: Sequence[str] = NAMES) -> list[Record]:
+    return [record for record in few() if record.architecture in names]
+
+
+def folder(place: Path, changed: Sequence[str] = (), fields: dict[str, Any] | None = None, **more: Any) -> Path:
+    """A results folder; the second layer of the `changed` architectures has other `fields`."""
+    made, ledgers = [], []
+    for record in records():
+        rows = profiles.calls(**(fields or RENAMED)) if record.architecture in changed else profiles.calls()
+        made.append(profiles.profiled(record, ledger=rows, **more))
+        ledgers.append(profiles.ledger(record, rows))
+    return profiles.saved(place, made, ledgers)
+
+
+def compared(*places: Path) -> Differences:
+    base, new = (read(place, name) for place, name in zip(places, ("BASE", "NEW"), strict=True))
+    return compare_results(base, new)
+
+
+def kernels(found: Differences) -> list[kernel_changes.KernelChange]:
+    return [change.kernels for change in found.changes if change.kernels]
+
+
+def test_equal_kernels_give_no_finding_and_no_ledger_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = [folder(tmp_path / str(number)) for number in range(21)]
+    monkeypatch.setattr(kernel_files, "load", lambda *place: pytest.fail("read although the digests are equal"))
+    for one, other in itertools.pairwise(places):
+        found = compared(one, other)
+        assert not found.changed
+        assert not found.gaps
+
+
+def test_a_changed_layer_is_found_by_name(tmp_path: Path) -> None:
+    found = compared(folder(tmp_path / "a"), folder(tmp_path / "b", changed=["vgg16"]))
+    assert [(change.kind, change.architecture) for change in found.changes] == [("exact", "vgg16")] * 2
+    for change, setting in zip(kernels(found), profiles.SETTINGS, strict=True):
+        assert change.setting == setting
+        [swap] = change.swaps
+        assert (swap.base, swap.new, swap.layers) == (profiles.ONEDNN, "ref:any", ("layer1.0.conv1",))
+        assert change.compared == 4
+        assert change.time == "not resolved"
+    assert found.fails("exact")
+    assert found.fails("any")
+    assert not found.fails("timing")
+    text = in_words(found)
+    [line] = [line for line in text.splitlines() if "Kernels of vgg16 changed" in line]
+    assert "jit:avx512_core → ref:any in layer1.0.conv1" in line
+    assert "time, one CPU thread: not resolved" in line
+    assert "1 with changed kernels" in text.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ({"operator": profiles.SLOW}, ("aten::mkldnn_convolution", "aten::_slow_conv2d_forward")),
+        ({"layout": "channels_last"}, ("contiguous", "channels_last")),
+        ({"dtype": "bfloat16"}, ("float32", "bfloat16")),
+    ],
+)
+def test_another_operator_layout_or_type_is_named_where_the_kernels_have_one_name(
+    tmp_path: Path, fields: dict[str, str], names: tuple[str, str]
+) -> None:
+    found = compared(folder(tmp_path / "a"), folder(tmp_path / "b", changed=["vgg16"], fields=fields))
+    [swap] = kernels(found)[0].swaps
+    assert all(name in side for name, side in zip(names, (swap.base, swap.new), strict=True))
+
+
+def test_another_network_is_no_changed_kernel(tmp_path: Path) -> None:
+    shapes = {"shapes": "1x3x9x9, 1x3x3x3 -> 1x1x7x7", "kernel": "ref:any"}
+    found = compared(folder(tmp_path / "a"), folder(tmp_path / "b", changed=["vgg16"], fields=shapes))
+    assert not kernels(found)
+    assert not found.fails("exact")
+    assert any("shapes" in gap.why and gap.architectures == ("vgg16",) for gap in found.gaps)
+
+
+def test_kernels_of_two_machines_are_not_compared(tmp_path: Path) -> None:
+    base = folder(tmp_path / "a")
+    rows = profiles.calls(**RENAMED)
+    other = [record.model_copy(update={"machine": "loud"}) for record in records()]
+    new = profiles.saved(
+        tmp_path / "b",
+        [profiles.profiled(record, ledger=rows) for record in other],
+        [profiles.ledger(record, rows) for record in other],
+    )
+    assert not kernels(compared(base, new))
+
+
+def test_a_baseline_without_kernels_gives_a_note(tmp_path: Path) -> None:
+    base, new = profiles.saved(tmp_path / "a", records()), folder(tmp_path / "b")
+    found = compared(base, new)
+    assert not found.changed
+    assert {(gap.why, gap.quantity.key if gap.quantity else "") for gap in found.gaps} == {
+        ("only NEW has it", "kernels_cpu_1thread"),
+        ("only NEW has it", "kernels_cpu"),
+    }
+    assert "Kernels, CPU" in in_words(found)
+
+
+def test_other_threads_are_other_settings_and_variables_are_named(tmp_path: Path) -> None:
+    base = folder(tmp_path / "a")
+    threads = folder(tmp_path / "b", changed=NAMES, settings={"threads": 1})
+    assert not kernels(compared(base, threads))
+    capped = folder(tmp_path / "c", changed=NAMES, settings={"variables": {"ONEDNN_MAX_CPU_ISA": "SSE41"}})
+    found = compared(base, capped)
+    assert {change.architecture for change in found.changes} == set(NAMES)
+    assert {change.variables for change in kernels(found)} == {("ONEDNN_MAX_CPU_ISA: not set → SSE41",)}
+    assert all(name in in_words(found) for name in NAMES)
+    assert "ONEDNN_MAX_CPU_ISA: not set → SSE41" in in_markdown(found).replace("\\", "")
+
+
+def test_a_lost_ledger_is_named_and_no_finding(tmp_path: Path) -> None:
+    base, new = folder(tmp_path / "a"), folder(tmp_path / "b", changed=["vgg16"])
+    kernel_files.kernels_path(record_files.record_path(base, "quiet", "vgg16")).unlink()
+    found = compared(base, new)
+    assert not found.changed
+    assert any("ledger" in gap.why for gap in found.gaps)
+
+
+def slowed(record: Record, factor: float) -> Record:
+    found = {
+        key: each.model_copy(update={"samples": tuple(factor * sample for sample in each.samples)})
+        for key, each in record.readings.items()
+        if key.startswith("latency_cpu")
+    }
+    return record.model_copy(update={"readings": record.readings | found})
+
+
+@pytest.mark.parametrize(("factor", "effect"), [(2.0, "slower"), (0.5, "faster"), (1.0, "not resolved")])
+def test_the_times_are_beside_the_finding(tmp_path: Path, factor: float, effect: str) -> None:
+    rows = {False: profiles.calls(), True: profiles.calls(**RENAMED)}
+    sides = []
+    for name, is_new in (("a", False), ("b", True)):
+        every = [slowed(r, factor) if is_new and r.architecture == "vgg16" else r for r in reference()]
+        made = [(record, rows[is_new and record.architecture == "vgg16"]) for record in every]
+        found = [profiles.profiled(record, ledger=calls) for record, calls in made]
+        sides.append(profiles.saved(tmp_path / name, found, [profiles.ledger(*each) for each in made]))
+    found = compared(*sides)
+    assert {change.architecture for change in found.changes} == {"vgg16"}
+    by_setting = {each.setting: each for each in kernels(found)}
+    assert by_setting["cpu_1thread"].time == effect
+    assert by_setting["cpu_1thread"].ratio == pytest.approx(factor, rel=0.05)
+
+
+def test_the_document_and_the_exit_code(tmp_path: Path) -> None:
+    base, new = folder(tmp_path / "a"), folder(tmp_path / "b", changed=["vgg16"])
+    for gate, code in (("exact", 1), ("any", 1), ("never", 0)):
+        done = CliRunner().invoke(compare_command, [str(base), str(new), "--json", "--fail-on", gate])
+        assert done.exit_code == code
+    found = json.loads(done.stdout)
+    ComparisonDocument.model_validate(found)
+    assert found["counts"]["exact"] == 2
+    row = found["changes"][0]
+    assert (row["kind"], row["metric"], row["architecture"]) == ("exact", "kernels_cpu_1thread", "vgg16")
+    assert "layer1.0.conv1: jit:avx512_core -> ref:any" in row["reason"]
+    assert row["kernels"]["swaps"] == [{"base": profiles.ONEDNN, "new": "ref:any", "layers": ["layer1.0.conv1"]}]
+    assert row["kernels"]["time"] == "not resolved"
+
+
+def test_many_layers_with_the_same_names_share_a_line() -> None:
+    layers = [f"layer{number}" for number in range(17)]
+    base, new = ([row.model_copy(update={"kernel": kernel}) for row in profiles.calls(layers)] for kernel in "ab")
+    swaps, compared, other = kernel_changes.changed_calls(base, new)
+    assert [(len(swap.layers), swap.base, swap.new) for swap in swaps] == [(17, "a", "b")]
+    assert (compared, other) == (17, 0)
+    found = kernel_changes.KernelChange("cpu", swaps, compared, "slower")
+    assert kernel_changes.in_words(found) == "layer0, layer1, layer2 and 14 more: a -> b; time: slower"
+
+
+def test_a_layer_that_runs_twice_is_compared_call_by_call() -> None:
+    row: LayerKernel = profiles.calls()[0]
+    other = row.model_copy(update={"kernel": "ref:any"})
+    swaps, compared, _ = kernel_changes.changed_calls([row, row], [row, other])
+    assert [swap.layers for swap in swaps] == [(row.layer,)]
+    assert compared == 2
+
+
+def test_a_baseline_in_the_folder_of_the_run_keeps_its_ledgers(tmp_path: Path) -> None:
+    place = folder(tmp_path / "a")
+    before = baseline(Settings(baseline=str(place)), place)
+    assert before
+    folder(place, changed=["vgg16"])
+    found = compare_results(before, read(place, "--out"))
+    assert {change.architecture for change in found.changes} == {"vgg16"}
+
+
+def test_a_comparison_with_kernels_is_read_back(tmp_path: Path) -> None:
+    found = compared(folder(tmp_path / "a"), folder(tmp_path / "b", changed=["vgg16"]))
+    kept = baseline_file.BaselineComparison("a", "2026-01-01", found)
+    baseline_file.save(tmp_path, kept)
+    assert baseline_file.load(tmp_path) == kept
+
+
+def test_a_changed_kernel_stays_a_finding_of_nightly_runs_until_it_is_accepted(tmp_path: Path) -> None:
+    played: list[LayerKernel] = []
+    nights = Nights(tmp_path, beside=lambda folder, each: profiles.write(folder, profiles.ledger(each, played)))
+
+    def night(kernel: str) -> int:
+        played[:] = profiles.calls(kernel=kernel)
+        return nights.play(
+            [profiles.profiled(record, ledger=played) for record in made(("vgg16",))], architectures="vgg16"
+        )
+
+    assert night(profiles.ONEDNN) == 0
+    assert night("ref:any") == 1
+    assert night("ref:any") == 1
+    assert "jit:avx512_core -> ref:any" in nights.lines[0]
+    assert "since 2 November" in nights.lines[0]
+    assert nights.accept() == 2
+    assert night("ref:any") == 0
+    assert night("brg_matmul:avx512_core") == 1
+    assert "ref:any -> brg_matmul:avx512_core" in nights.lines[0]
+    assert nights.accept() == 2
+    assert night(profiles.ONEDNN) == 1, "an acceptance is of one change, not of all later ones"
+
+
+def test_records_in_no_folder_have_no_ledger() -> None:
+    made = [profiles.profiled(record) for record in records()]
+    changed = [profiles.profiled(record, ledger=profiles.calls(**RENAMED)) for record in records()]
+    found = folders.compare(made, changed)
+    assert not found.changes
+    assert any("ledger" in gap.why for gap in found.gaps)

@@ -1,0 +1,83 @@
+"""Operators and stages of execution modes and engines, on a small network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from test_operators import IMAGES, Mixed
+
+from reporter.host.job import Job, wanted
+from reporter.metrics.operators import ENTRIES as OPERATORS
+from reporter.metrics.stages import ENTRIES as STAGES
+from reporter.model import Architecture, Reading
+from reporter.model.modes import parse
+from reporter.model.settings import PRESETS, Conditions
+from reporter.registry.execution_modes import engines
+from reporter.worker import mode_timing
+from reporter.worker.input_format import Form
+from reporter.worker.mode_variants import in_engine
+from reporter.worker.operator_times import from_engine
+from reporter.worker.subject import Subject
+
+MIXED = Architecture(
+    name="mixed", family="Own", year=None, paper="", input_size=32, classes=10, build=lambda _: Mixed()
+)
+METRICS = {metric.name: metric for metric in (*OPERATORS, *STAGES)}
+QUICK = Conditions(**PRESETS["quick"]).model_copy(update={"seconds": 0.02})
+
+
+def measured(folder: Path, *modes: str) -> Iterator[tuple[str, Reading]]:
+    job = Job(architecture="mixed", metrics=tuple(METRICS), device="cpu", conditions=QUICK, process="modes cpu",
+              modes=modes, cache=str(folder))  # fmt: skip
+    sent: list[dict] = []  # type: ignore[type-arg]
+    mode_timing.measure_modes(job, METRICS, Subject(MIXED, "cpu", QUICK), sent.append)
+    found = [(each["mode"], Reading.model_validate(each["reading"])) for each in sent if "reading" in each]
+    places = {(mode, quantity.key) for mode, _, quantity in wanted(job, METRICS)}
+    assert places <= {(mode, reading.quantity.key) for mode, reading in found}
+    yield from found
+
+
+def test_each_mode_has_its_own_operators_and_stages(tmp_path: Path) -> None:
+    found = {(mode, each.quantity.key): each for mode, each in measured(tmp_path, "bf16+channels_last", "torchscript")}
+    for setting in ("cpu_1thread", "cpu"):
+        low = found["bf16+channels_last", f"operators_coverage_{setting}"].detail
+        rows = low["calls"][setting]  # type: ignore[index, call-overload]
+        grouped = next(row for row in rows if row["layer"] == "grouped")  # type: ignore[index, union-attr, call-overload]
+        assert (grouped["dtype"], grouped["layout"]) == ("bfloat16", "channels_last")  # type: ignore[index, call-overload]
+        assert low["operators"]
+        assert found["bf16+channels_last", f"stages_coverage_{setting}"].detail["stages"]
+        assert found["torchscript", f"operators_coverage_{setting}"].detail["operators"]
+        assert found["torchscript", f"stages_coverage_{setting}"].status == "unsupported"
+    assert found["bf16+channels_last", "operators"].status == "ok"
+    assert found["torchscript", "stages"].reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_an_engine_lists_its_operators(tmp_path: Path, name: str) -> None:
+    if find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")
+    engine, mode, form = engines()[name], parse(name, engines()), Form(torch.float32, torch.contiguous_format)
+    variant = in_engine(Mixed().eval(), mode, engine, form, IMAGES, cache=tmp_path, calibration=None)
+    found, rows = from_engine(partial(variant.run, IMAGES), partial(variant.run.operators, IMAGES))  # type: ignore[attr-defined]
+    convolutions = [row for row in rows if "conv" in row.operator.lower()]
+    assert len(convolutions) == 4
+    assert all(row.kernel for row in rows)
+    assert sum(row.seconds for row in found.operators) == pytest.approx(found.latency)
+    assert 0.2 < found.coverage < 2
+
+
+def test_the_operators_of_an_engine_are_grouped_and_scaled() -> None:
+    calls = [[("a", "Conv", "jit", 3e-3), ("b", "Conv", "jit", 1e-3), ("c", "Pool", "ref", 4e-3)]] * 6
+    found, rows = from_engine(lambda: None, lambda count: calls[:count])
+    assert [(row.operator, row.kernel, row.calls, row.share) for row in found.operators] == [
+        ("Conv", "jit", 2, pytest.approx(0.5)),
+        ("Pool", "ref", 1, pytest.approx(0.5)),
+    ]
+    assert [row.layer for row in rows] == ["a", "b", "c"]
+    assert found.coverage == pytest.approx(8e-3 / found.latency)
