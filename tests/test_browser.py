@@ -515,3 +515,20 @@ def test_a_link_opens_what_it_leads_to(browser: Any, reference: Path) -> None:
     page.get_by_role("link", name="русский").click()
     assert page.url.endswith("/report.ru.html")
     page.context.close()
+
+
+def test_the_printed_lecture_edition_is_short(browser: Any, reference: Path, tmp_path: Path) -> None:
+    """About ten A4 pages in portrait, with findings, all claims, the summary and a card of each family."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("no pdftotext on this machine")
+    page = opened(browser, reference / "report.html", [], as_loaded=True)
+    page.pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True)
+    done = subprocess.run(
+        ["pdftotext", "-raw", str(tmp_path / "page.pdf"), "-"], capture_output=True, check=True, text=True
+    )
+    pages = done.stdout.split("\f")[:-1]
+    assert 5 <= len(pages) <= 11
+    for words in ("Key findings", "Lecture claims, tested", "The networks side by side", "DenseNet-121", "How to cite"):
+        assert words in done.stdout, words
+    assert "Failures and warnings" not in [line.strip() for text in pages for line in text.splitlines()]
+    page.context.close()
