@@ -171,6 +171,9 @@ class Job:
             "GITHUB_SHA": "c0ffee",
             "GITHUB_RUN_ID": str(self.run),
             "GITHUB_RUN_ATTEMPT": str(self.attempt),
+            "GITHUB_SERVER_URL": "https://github.example",
+            "GITHUB_REPOSITORY": "owner/nets",
+            "GITHUB_EVENT_NAME": "schedule",
         }
         given = {name: self.text(value) for name, value in step.get("env", {}).items()}
         variables = known | {name: str(self.temp / place) for name, place in places.items()} | self.variables | given
@@ -209,7 +212,7 @@ class Job:
     def _evaluated(self, expression: str) -> Any:
         defaults = {name: each.get("default", "") for name, each in ACTION["inputs"].items()}
         contexts = {
-            "inputs": defaults | dict(self.inputs),
+            "inputs": defaults | {"token": "secret"} | dict(self.inputs),
             "steps": self.steps,
             "matrix": self.matrix,
             "runner": {"os": "Linux", "arch": "X64", "environment": self.environment},
@@ -218,6 +221,7 @@ class Job:
                 "workflow": self.workflow,
                 "run_id": str(self.run),
                 "run_attempt": str(self.attempt),
+                "token": "secret",
             },
         }
         functions: dict[str, Callable[..., Any]] = {

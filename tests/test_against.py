@@ -17,8 +17,10 @@ from forked_sides import ForkedSide, SlowedSide
 
 from reporter.compare import reference_rule
 from reporter.compare.reference_rule import Place, ReferenceTime
+from reporter.documents.reference_verdicts import AgainstReference, ReferenceSide, ReferenceVerdict
 from reporter.documents.run_files import Summary
 from reporter.model import Reading
+from reporter.nightly import reference_findings
 from reporter.run.paired import interleaving
 
 NAMES = tuple(f"network{number:02}" for number in range(18))
@@ -132,6 +134,17 @@ def test_a_control_is_measured_and_reported(forked: pytest.MonkeyPatch, tmp_path
     assert "against" not in summary(tmp_path)
 
 
+@pytest.mark.slow
+def test_each_named_mode_has_a_verdict(forked: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    options = [word if word != "eager" else "channels_last,bf16" for word in OPTIONS]
+    process = call("--out", tmp_path, *options, "--against", sys.prefix)
+    assert process.returncode == 0, process.stderr
+    against = summary(tmp_path)["against"]
+    modes = {(row["architecture"], row["mode"]) for row in against["verdicts"]}
+    assert modes == {(name, mode) for name in ("tiny", "wide") for mode in ("eager", "channels_last", "bf16")}
+    assert against["gaps"] == []
+
+
 def slow(forked: pytest.MonkeyPatch, share: float) -> None:
     """Makes the second side, which is this environment, spend `share` more time in convolutions."""
     made = SlowedSide.factory(share)
@@ -196,3 +209,23 @@ def test_what_cannot_be_compared_is_one_line(tmp_path: Path) -> None:
     process = call("--out", tmp_path / "out", *TINY, "--metrics", "size", "--against", sys.prefix)
     assert process.returncode == 2
     assert "--metrics names no time" in process.stderr
+
+
+def test_a_slowdown_is_known_on_one_kind_of_machine() -> None:
+    row = ReferenceVerdict(
+        architecture="tiny", metric="latency_cpu", mode="eager", verdict="slower", ratio=1.05, low=1.04, high=1.06,
+        detectable=0.02,
+    )  # fmt: skip
+    side = ReferenceSide(versions={"torch": "2.14.1"}, torch_file="/torch/__init__.py")
+    found = AgainstReference(
+        reference=side, tonight=side, control=False, detectable=0.02, verdicts=(row,), machine_kind="with AVX-512"
+    )
+    _, entries = reference_findings.accepted(found, {}, "a kernel without AVX-512", "2026-11-28")
+    assert not reference_findings.judged(found, entries).slower
+    elsewhere = found.model_copy(update={"machine_kind": "AVX2 only"})
+    assert reference_findings.judged(elsewhere, entries).slower == (row,)
+    for ratio, slower_rows in ((1.06, 0), (1.08, 1)):
+        grown = found.model_copy(update={"verdicts": (row.model_copy(update={"ratio": ratio}),)})
+        assert len(reference_findings.judged(grown, entries).slower) == slower_rows
+    noisy = found.model_copy(update={"too_noisy": True})
+    assert [noisy.passes(on) for on in ("timing", "any", "exact", "never")] == [False, False, True, True]

@@ -334,7 +334,7 @@ def test_the_command_gives_the_same_settings_again() -> None:
     words = shlex.split(provenance.command(record))
     assert words[:5] == ["python", "-m", "reporter", "--out", "DIR"]
     parsed = dict(program.make_context("reporter", words[3:]).params)
-    again = settings({key: value for key, value in parsed.items() if key not in ("out", "config", "label")})
+    again = settings({key: value for key, value in parsed.items() if key not in ("out", "config", "label", "progress")})
     default = Settings()
     expected = {"architectures": ("resnet18",), "lang": default.lang, "fresh": False, "fail_on": default.fail_on}
     assert again == asked.model_copy(update=expected)

@@ -1,0 +1,54 @@
+"""`reporter publish DIR`: the result of a run for pull requests, issues and other systems."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("publish")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--name", default="report", help="Keeps apart the comments and issues of several jobs.")
+@click.option("--link", default="", metavar="URL", help="Where the report is.")
+@click.option("--comment", type=click.Path(path_type=Path), metavar="FILE", help="Write the comment as Markdown.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
+@click.option(
+    "--benchmark", type=click.Path(path_type=Path), metavar="FILE", help="Write JSON for github-action-benchmark."
+)
+@click.option("--github-comment", is_flag=True, help="Create or edit the comment on the pull request of this job.")
+@click.option("--github-issue", is_flag=True, help="Open or update an issue after a red run, close it after a green.")
+def publish_command(
+    *,
+    folder: Path,
+    name: str,
+    link: str,
+    comment: Path | None,
+    junit: Path | None,
+    benchmark: Path | None,
+    github_comment: bool,
+    github_issue: bool,
+) -> None:
+    """Write the result of the last run in DIR as files for other systems, and to GitHub.
+
+    The options --github-comment and --github-issue use GITHUB_TOKEN, GITHUB_REPOSITORY and GITHUB_EVENT_PATH.
+    """
+    from reporter.host import files, printing
+    from reporter.host.github import GitHub, pull_request
+    from reporter.nightly import outlets
+
+    run = outlets.read(folder)
+    text = outlets.comment(run, name, link)
+    measurements = files.dumps(outlets.benchmark(run)) if benchmark else ""
+    outlets.write(run, ((comment, text), (junit, outlets.junit(run)), (benchmark, measurements)))
+    if github_comment:
+        number = pull_request()
+        if number is None:
+            printing.note("this job is not for a pull request; no comment is written")
+        else:
+            GitHub().comment(number, outlets.marker(name), text)
+    if github_issue and (run.red or run.green):
+        GitHub().issue(outlets.marker(name), f"Nightly regression: {name}", text, run.red)
+
+
+ENTRIES = (publish_command,)

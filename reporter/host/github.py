@@ -1,0 +1,93 @@
+"""The part of GitHub's REST API that reports need: one comment on a pull request, one issue; standard library only."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib import error, request
+
+from reporter.model import ReporterError
+from reporter.model.fields import legible
+
+API = "https://api.github.com"
+TIMEOUT = 30.0
+PAGE = 100
+MOST_PAGES = 20
+Call = Callable[[str, str, "dict[str, Any] | None"], Any]
+
+
+class GitHub:
+    """A repository, with the token that a job has; ReporterError in one line where the service refuses a call."""
+
+    def __init__(self, variables: Mapping[str, str] = os.environ) -> None:
+        self._api = variables.get("GITHUB_API_URL", API).rstrip("/")
+        self._repository = variables.get("GITHUB_REPOSITORY", "")
+        self._token = variables.get("GITHUB_TOKEN", "")
+        if not self._repository:
+            raise ReporterError("GITHUB_REPOSITORY is not set; run this in a job of GitHub Actions")
+        if not self._token:
+            raise ReporterError("GITHUB_TOKEN is not set; set it to ${{ github.token }}")
+
+    def comment(self, number: int, marker: str, text: str) -> None:
+        """Creates the comment with a marker on a pull request, or edits it in place."""
+        path = f"issues/{number}/comments"
+        old = next((each for each in self._pages(path) if marker in str(each.get("body"))), None)
+        if old is None:
+            self._call("POST", path, {"body": text})
+        elif old.get("body") != text:
+            self._call("PATCH", f"issues/comments/{old['id']}", {"body": text})
+
+    def issue(self, marker: str, title: str, text: str, red: bool) -> None:
+        """Opens or updates the issue with a marker while runs are red, and closes it after a green one."""
+        issues = (each for each in self._pages("issues?state=open") if "pull_request" not in each)
+        old = next((each for each in issues if marker in str(each.get("body"))), None)
+        if red and old is None:
+            self._call("POST", "issues", {"title": title, "body": text})
+        elif red and old is not None and (old.get("body"), old.get("title")) != (text, title):
+            self._call("PATCH", f"issues/{old['number']}", {"title": title, "body": text})
+        elif not red and old is not None:
+            self._call("PATCH", f"issues/{old['number']}", {"state": "closed", "state_reason": "completed"})
+
+    def _pages(self, path: str) -> Iterator[dict[str, Any]]:
+        joint = "&" if "?" in path else "?"
+        for page in range(1, MOST_PAGES + 1):
+            found = self._call("GET", f"{path}{joint}per_page={PAGE}&page={page}", None)
+            yield from found
+            if len(found) < PAGE:
+                return
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+            "Content-Type": "application/json",
+            "User-Agent": "architecture-reporter",
+        }
+        data = None if body is None else json.dumps(body).encode()
+        url = f"{self._api}/repos/{self._repository}/{path}"
+        try:
+            with request.urlopen(request.Request(url, data, headers, method=method), timeout=TIMEOUT) as answer:
+                return json.loads(answer.read() or b"null")
+        except error.HTTPError as refused:
+            why = f"{method} {path}: HTTP {refused.code} {legible(str(refused.reason))}"
+            hint = (
+                "; give the job `pull-requests: write` and `issues: write`" if refused.code in (401, 403, 404) else ""
+            )
+            raise ReporterError(f"GitHub refused {why}{hint}") from None
+        except (OSError, ValueError) as failed:
+            raise ReporterError(f"GitHub cannot be reached: {legible(str(failed))[:200]}") from None
+
+
+def pull_request(variables: Mapping[str, str] = os.environ) -> int | None:
+    """The number of the pull request that a job is for, None if it is for none."""
+    path = Path(variables.get("GITHUB_EVENT_PATH", ""))
+    try:
+        event = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    except ValueError:
+        return None
+    number = event.get("pull_request", {}).get("number") if isinstance(event, dict) else None
+    return number if isinstance(number, int) else None

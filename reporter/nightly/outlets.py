@@ -1,0 +1,217 @@
+"""What other systems show of a run: a comment in Markdown, JUnit XML, the JSON of github-action-benchmark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from reporter.host import files
+from reporter.host.printing import inert
+from reporter.model import ReporterError
+from reporter.model.records import EAGER, pair_name
+from reporter.model.settings import FailOn
+
+MARKER = "<!-- architecture-reporter: {name} -->"
+MOST_ROWS = 12
+TIMES = ("latency", "throughput", "train_step")
+WORDS = {
+    "exact": "changed",
+    "failed": "failed",
+    "removed": "not measured any more",
+    "slower": "slower",
+    "level": "above its level",
+    "reference": "worse than the reference",
+}
+
+
+@dataclass(frozen=True)
+class OutletRow:
+    """A finding or a verdict: `red` if it makes the run fail."""
+
+    name: str
+    metric: str
+    result: str
+    red: bool
+    accepted: bool = False
+
+
+@dataclass(frozen=True)
+class PublishedRun:
+    """The files of a results folder."""
+
+    folder: Path
+    summary: dict[str, Any]
+    comparison: dict[str, Any]
+
+    @property
+    def fail_on(self) -> FailOn:
+        """What makes a run fail."""
+        found: FailOn = self.comparison.get("fail_on") or self.summary["settings"].get("fail_on") or "never"
+        return found
+
+    @property
+    def red(self) -> bool:
+        """Whether the run has a regression that is not accepted, or failed."""
+        code = self.comparison.get("exit_code")
+        return code == 1 if code is not None else any(row.red for row in self.rows)
+
+    @property
+    def green(self) -> bool:
+        """Whether the run shows that nothing regressed; one that failed or was too noisy does not."""
+        code = self.comparison.get("exit_code")
+        return code == 0 if code is not None else not self.red and not self.summary.get("against", {}).get("too_noisy")
+
+    @property
+    def headline(self) -> str:
+        """What the run found, in a line."""
+        if self.comparison:
+            return str(self.comparison["headline"])
+        slower = sum(row.red for row in self.rows)
+        return f"{slower} regressions" if slower else "No regression."
+
+    @property
+    def rows(self) -> list[OutletRow]:
+        """The regressions first."""
+        found = [*self._findings(), *self._against()]
+        return sorted(found, key=lambda row: (not row.red, row.accepted, row.name))
+
+    def _findings(self) -> Iterator[OutletRow]:
+        for each in self.comparison.get("findings", ()):
+            ratio = each["slowdown"]
+            change = f" ({(ratio - 1) * 100:+.1f} %)" if ratio else ""
+            why = f": {each['reason']}" if each["reason"] else ""
+            values = f" {each['base']} → {each['new']}" if each["kind"] == "exact" else ""
+            yield OutletRow(
+                name=pair_name(each["architecture"], each["mode"]),
+                metric=each["title"] or "all metrics",
+                result=f"{WORDS[each['kind']]}{values}{change}{why}",
+                red=not each["accepted"],
+                accepted=each["accepted"],
+            )
+
+    def _against(self) -> Iterator[OutletRow]:
+        """The verdicts of a run of the main job; those of a nightly run are among its findings."""
+        for each in self.summary.get("against", {}).get("verdicts", ()) if not self.comparison.get("findings") else ():
+            if each["verdict"] != "unchanged":
+                yield OutletRow(
+                    name=pair_name(each["architecture"], each["mode"]),
+                    metric=each["metric"],
+                    result=f"{each['verdict']} ({(each['ratio'] - 1) * 100:+.1f} % time)",
+                    red=each["verdict"] == "slower" and not each["known"],
+                    accepted=bool(each["known"]),
+                )
+
+
+def read(folder: Path) -> PublishedRun:
+    """The last run of a results folder; ReporterError if there is none."""
+    try:
+        summary = json.loads((folder / "summary.json").read_text("utf-8"))
+        path = folder / "comparison.json"
+        comparison = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise ReporterError(f"{folder}: no results: {error}; name a folder of reporter --out") from None
+    return PublishedRun(folder, summary, comparison)
+
+
+def marker(name: str) -> str:
+    """The invisible line by which a comment or an issue is found again."""
+    letters = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
+    return MARKER.format(name=letters or "report")
+
+
+def comment(run: PublishedRun, name: str, link: str) -> str:
+    """The comment: a headline, at most MOST_ROWS rows, what to do, and a link to the report."""
+    word = "regression" if run.red else "no regression"
+    lines = [marker(name), f"### Architecture report: {word}", "", _cell(run.headline), ""]
+    if rows := run.rows:
+        lines += ["| architecture | metric | result |", "| --- | --- | --- |"]
+        lines += [f"| `{_code(row.name)}` | {_cell(row.metric)} | {_result(row)} |" for row in rows[:MOST_ROWS]]
+        if len(rows) > MOST_ROWS:
+            lines += ["", f"and {len(rows) - MOST_ROWS} more in the report"]
+        lines.append("")
+    if run.red:
+        lines += [
+            "**What to do:** fix the cause. If the change is intended, download the results and run "
+            "`reporter accept DIR --reason TEXT`, then commit `accepted.json`. To confirm a slower time, run "
+            "`reporter ab`.",
+            "",
+        ]
+    lines.append(f"[Report]({link})" if link else "The report is `report.html` in the results of this run.")
+    return "\n".join(lines) + "\n"
+
+
+def junit(run: PublishedRun) -> bytes:
+    """A test case for each reading and verdict: failures are regressions, errors are failed measurements."""
+    suite = ElementTree.Element("testsuite", name="architecture-reporter", timestamp=str(run.summary["generated"]))
+    counts = {"tests": 0, "failures": 0, "errors": 0}
+
+    def case(classname: str, name: str, kind: str = "", why: str = "") -> None:
+        made = ElementTree.SubElement(suite, "testcase", classname=_plain(classname), name=_plain(name))
+        counts["tests"] += 1
+        if kind:
+            counts[f"{kind}s"] += 1
+            ElementTree.SubElement(made, kind, message=_plain(why))
+
+    for row in run.rows:
+        case(row.name, f"{row.metric}: comparison", "failure" if row.red else "", row.result)
+    for record, mode, readings in _readings(run):
+        for key, reading in readings.items():
+            broken = reading["status"] in ("failed", "oom", "timeout")
+            reason = f"{reading['status']}: {reading['reason']}"
+            case(pair_name(record["architecture"], mode), key, "error" if broken else "", reason)
+    for name, count in counts.items():
+        suite.set(name, str(count))
+    made: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return made
+
+
+def benchmark(run: PublishedRun) -> list[dict[str, Any]]:
+    """The times in the form customSmallerIsBetter of github-action-benchmark; rates as seconds for one image."""
+    made = []
+    for record, mode, readings in _readings(run):
+        name = pair_name(record["architecture"], mode)
+        for key, reading in readings.items():
+            if reading["value"] and key.startswith(TIMES):
+                rate = reading["unit"] == "1/s"
+                value = 1 / reading["value"] if rate else reading["value"]
+                low, high = reading["low"], reading["high"]
+                spread = {} if low is None or rate else {"range": f"{low * 1000:.4g}–{high * 1000:.4g}"}
+                made.append({"name": f"{name} {key}", "unit": "ms", "value": value * 1000, **spread})
+    return made
+
+
+def write(run: PublishedRun, texts: Sequence[tuple[Path | None, str | bytes]]) -> None:
+    """Writes the files that were asked for."""
+    for path, content in texts:
+        if path is not None:
+            files.write(path, content)
+
+
+def _readings(run: PublishedRun) -> Iterator[tuple[dict[str, Any], str, dict[str, Any]]]:
+    for record in run.summary["records"]:
+        yield record, EAGER, record["readings"]
+        for mode, inside in record.get("modes", {}).items():
+            yield record, mode, inside["readings"]
+
+
+def _result(row: OutletRow) -> str:
+    return f"{_cell(row.result)}{' (accepted)' if row.accepted else ''}"
+
+
+def _cell(text: str) -> str:
+    """Text of a table: no mark-up, mention or line break of a foreign name."""
+    plain = inert(text).replace("&", "&amp;").replace("<", "&lt;").replace("@", "@\u200b").replace("#", "#\u200b")
+    return "".join(f"\\{letter}" if letter in "\\|`*_[]" else letter for letter in plain)
+
+
+def _code(name: str) -> str:
+    return inert(name).replace("`", "'").replace("|", "\\|")
+
+
+def _plain(text: str) -> str:
+    """Text without the control characters that XML does not have."""
+    return inert(str(text))

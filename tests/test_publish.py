@@ -1,0 +1,152 @@
+"""`reporter publish`: one comment edited in place, one issue, JUnit XML and JSON, against a local server."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from actions import Job, Service, step
+from commands import ROOT, call
+from github_server import Api, serving
+from nights import Nights, made, slower, with_reading
+
+from reporter.nightly import outlets
+
+MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with serving() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
+    """A red run after a first one, with a count that changed."""
+    played = Nights(tmp_path_factory.mktemp("publish") / "out")
+    assert played.play(made(), preset="standard") == 0
+    assert played.play(made(), MACS, slower("resnet50", 3.0), preset="standard", fail_on="any") == 1
+    return played
+
+
+def event(folder: Path, api: Api, number: int | None = 7, **more: str) -> dict[str, str]:
+    path = folder / "event.json"
+    path.write_text(json.dumps({"pull_request": {"number": number}} if number else {}))
+    return api.variables | {"GITHUB_EVENT_PATH": str(path)} | more
+
+
+def test_the_comment_is_edited_in_place(nights: Nights, api: Api, tmp_path: Path) -> None:
+    for number in range(150):  # the comment is on the second page
+        api.comments[1000 + number] = {"id": 1000 + number, "body": f"comment {number}"}
+    command = ("publish", nights.out, "--github-comment", "--name", "nightly", "--link")
+    for link in ("https://a.example/1", "https://a.example/2"):
+        process = call(*command, link, variables=event(tmp_path, api))
+        assert process.returncode == 0, process.stderr
+    ours = [each for each in api.comments.values() if outlets.marker("nightly") in each["body"]]
+    assert len(ours) == 1
+    assert "(https://a.example/2)" in ours[0]["body"]
+    assert "MACs" in ours[0]["body"]
+    assert "What to do" in ours[0]["body"]
+    assert [method for method, _, _ in api.calls].count("POST") == 1
+    assert call(*command, "https://a.example/2", "--name", "other", variables=event(tmp_path, api)).returncode == 0
+    assert len([each for each in api.comments.values() if "architecture-reporter" in each["body"]]) == 2
+
+
+def test_a_comment_has_at_most_12_rows(nights: Nights) -> None:
+    run = outlets.read(nights.out)
+    findings = [{**run.comparison["findings"][0], "architecture": f"net{number}|`@all"} for number in range(40)]
+    many = outlets.PublishedRun(run.folder, run.summary, {**run.comparison, "findings": findings})
+    lines = outlets.comment(many, "x", "").splitlines()
+    assert sum(line.startswith("| `") for line in lines) == 12
+    assert "and 28 more in the report" in lines
+    assert outlets.marker("a --> <b>").count(">") == 1
+
+
+def test_an_issue_is_opened_updated_and_closed(nights: Nights, api: Api, tmp_path: Path) -> None:
+    variables = event(tmp_path, api, None)
+    red = ("publish", nights.out, "--github-issue")
+    assert call(*red, variables=variables).returncode == 0
+    assert call(*red, "--link", "https://a.example/2", variables=variables).returncode == 0
+    assert [each["state"] for each in api.issues.values()] == ["open"]
+    green = Nights(tmp_path / "green")
+    assert green.play(made(), preset="standard") == 0
+    assert call("publish", green.out, "--github-issue", variables=variables).returncode == 0
+    assert [each["state"] for each in api.issues.values()] == ["closed"]
+    assert call("publish", green.out, "--github-issue", variables=variables).returncode == 0
+    assert len(api.issues) == 1
+    assert call(*red, variables=variables).returncode == 0
+    assert [each["state"] for each in api.issues.values()] == ["closed", "open"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"GITHUB_TOKEN": ""}, "GITHUB_TOKEN is not set"),
+        ({"GITHUB_TOKEN": "wrong"}, "HTTP 401"),
+        ({"GITHUB_REPOSITORY": "owner/other"}, "HTTP 404"),
+        ({"GITHUB_REPOSITORY": ""}, "GITHUB_REPOSITORY is not set"),
+        ({"GITHUB_API_URL": "http://127.0.0.1:9"}, "GitHub cannot be reached"),
+    ],
+)
+def test_what_the_service_refuses_is_one_line(
+    changed: dict[str, str], line: str, nights: Nights, api: Api, tmp_path: Path
+) -> None:
+    process = call("publish", nights.out, "--github-comment", variables=event(tmp_path, api, **changed))
+    assert process.returncode == 2
+    assert line in process.stderr
+    assert process.stderr.count("\n") == 1
+    assert "secret" not in process.stderr
+    assert not api.comments
+
+
+def test_outside_of_a_pull_request_no_comment_is_written(nights: Nights, api: Api, tmp_path: Path) -> None:
+    process = call("publish", nights.out, "--github-comment", variables=event(tmp_path, api, None))
+    assert (process.returncode, api.calls) == (0, [])
+    assert "not for a pull request" in process.stderr
+
+
+def test_the_files_for_other_systems(nights: Nights, tmp_path: Path) -> None:
+    names = ("comment.md", "junit.xml", "benchmark.json")
+    files = [tmp_path / name for name in names]
+    pairs = zip(("--comment", "--junit", "--benchmark"), files, strict=True)
+    options = [word for pair in pairs for word in pair]
+    assert call("publish", nights.out, *options).returncode == 0
+    assert "### Architecture report: regression" in files[0].read_text("utf-8")
+    suite = ElementTree.parse(files[1]).getroot()
+    cases = suite.findall("testcase")
+    assert int(suite.get("tests", "0")) == len(cases) > 10
+    assert int(suite.get("failures", "0")) == len(suite.findall("testcase/failure")) == 2
+    assert int(suite.get("errors", "0")) == len(suite.findall("testcase/error"))
+    entries = json.loads(files[2].read_text("utf-8"))
+    assert {"name", "unit", "value"} <= entries[0].keys()
+    assert all(isinstance(each["value"], float) and each["value"] > 0 for each in entries)
+    missing = call("publish", tmp_path / "nowhere", "--comment", files[0])
+    assert (missing.returncode, missing.stderr.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize("kind", ["pull_request", "schedule"])
+def test_the_step_of_the_action_publishes(kind: str, nights: Nights, api: Api, tmp_path: Path) -> None:
+    """With the token of the job; without permission the job does not fail for it."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    reporter = tools / "reporter"
+    reporter.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m reporter "$@"\n')
+    reporter.chmod(0o755)
+    for token, count in (("wrong", 0), ("secret", 1)):
+        variables = {**event(tmp_path, api), "GITHUB_EVENT_NAME": kind}
+        workspace = tmp_path / f"{token}-workspace"
+        workspace.mkdir()
+        inputs = {"token": token, "out": str(nights.out)}
+        job = Job(Service(tmp_path / "service"), workspace, tools, inputs=inputs, variables=variables)
+        job.temp.mkdir()
+        job.steps["names"] = {"outputs": {"name": "nightly"}}
+        code, _ = job.ran(step("publish"))
+        assert code == 0, job.log
+        assert ("::warning::" in job.log) == (not count)
+        assert len(api.comments if kind == "pull_request" else api.issues) == count
+        assert len(api.issues if kind == "pull_request" else api.comments) == 0
