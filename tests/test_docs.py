@@ -123,9 +123,8 @@ def test_what_the_readme_points_at_is_there() -> None:
 
 
 def test_the_documentation_shows_the_reference_table() -> None:
-    shown = (
-        REPORT_PAGE.split("<!-- table: results/reference/report.md -->")[1].split("<!-- end of table -->")[0].strip()
-    )
+    begin, end = "<!-- table: results/reference/report.md -->", "<!-- end of table -->"
+    shown = REPORT_PAGE.split(begin)[1].split(end)[0].strip()
     assert len(shown.splitlines()) == 2 + len(LECTURE)
     assert shown in (REFERENCE / "report.md").read_text(encoding="utf-8")
 
