@@ -64,7 +64,8 @@ INTENSITY = Quantity(
 MACS = {(prefix, setting): _macs(prefix, setting) for prefix in PRECISIONS for setting in SETTINGS}
 BANDWIDTH = {setting: _bandwidth(setting) for setting in SETTINGS}
 SHARES = {setting: _share(setting) for setting in SETTINGS}
-OF_MACHINE = frozenset(quantity.key for quantity in (*MACS.values(), *BANDWIDTH.values()))
+CEILINGS = tuple(each for name in SETTINGS for each in (*(MACS[p, name] for p in PRECISIONS), BANDWIDTH[name]))
+OF_MACHINE = frozenset(quantity.key for quantity in CEILINGS)
 """The quantities that do not depend on the architecture."""
 
 
@@ -130,7 +131,7 @@ def _compared(subject: Subject, found: dict[str, Reading]) -> Iterator[Reading]:
 ENTRIES = (
     Metric(
         "ceilings",
-        (*MACS.values(), *BANDWIDTH.values(), INTENSITY, *SHARES.values()),
+        (*CEILINGS, INTENSITY, *SHARES.values()),
         measure,
         process="profiling",
         device="cpu",
