@@ -151,6 +151,7 @@ def slow(forked: pytest.MonkeyPatch, share: float) -> None:
     forked.setattr(interleaving, "subprocess", SimpleNamespace(Popen=made, PIPE=None))
 
 
+@pytest.mark.slow
 def test_a_known_slowdown_is_red_again_when_it_grows(forked: pytest.MonkeyPatch, tmp_path: Path) -> None:
     slow(forked, 0.3)
     options = ("--out", tmp_path, *OPTIONS, "--against", sys.prefix, "--fail-on", "timing")
@@ -176,6 +177,7 @@ def test_a_known_slowdown_is_red_again_when_it_grows(forked: pytest.MonkeyPatch,
     assert {row["known"] for row in summary(tmp_path)["against"]["verdicts"]} == {None}
 
 
+@pytest.mark.slow
 def test_a_nightly_run_has_findings_against_the_reference(forked: pytest.MonkeyPatch, tmp_path: Path) -> None:
     slow(forked, 0.3)
     out = tmp_path / "out"
