@@ -16,7 +16,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 MOST = 6
 """Test files in one call, so that it ends within 30 s."""
-LONG = {f"tests/test_{name}.py" for name in ("ab", "ab_installed", "api", "browser", "importing", "plugins", "run")}
+LONG = {
+    f"tests/test_{name}.py"
+    for name in ("ab", "ab_installed", "api", "browser", "curves", "importing", "plugins", "run")
+}
 """Test files that take 10 s or more each."""
 
 

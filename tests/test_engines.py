@@ -261,7 +261,7 @@ def cpu_while_idle(work: Callable[[], Any]) -> float:
     return min(found)
 
 
-def cpu_per_second(work: Callable[[], Any], seconds: float = 0.5) -> float:
+def cpu_per_second(work: Callable[[], Any], seconds: float = 0.3) -> float:
     """Processor seconds of this process for each second of calls."""
     before, start = time.process_time(), time.perf_counter()
     while time.perf_counter() < start + seconds:
@@ -269,7 +269,7 @@ def cpu_per_second(work: Callable[[], Any], seconds: float = 0.5) -> float:
     return (time.process_time() - before) / (time.perf_counter() - start)
 
 
-def busy_threads(work: Callable[[], Any], least: float, seconds: float = 1.0) -> int:
+def busy_threads(work: Callable[[], Any], least: float, seconds: float = 0.5) -> int:
     """How many threads of this process take at least a share of its processor time while it calls."""
 
     def ticks() -> dict[str, int]:
