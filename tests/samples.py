@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import reporter
 from reporter.model import Better, Evidence, Group, Quantity, Reading, Record, Status
+from reporter.report.cards import Family
 from reporter.report.record_structure import LAYER
+from reporter.report.sections import Folded
 
 FACTS = Path(reporter.__file__).parent / "facts" / "architectures.csv"
 GPU = "this machine has no CUDA device"
@@ -293,3 +296,14 @@ def few() -> list[Record]:
     rows = [row for row in (*ROWS, *HOSTILE) if row[0] in FEW or row in HOSTILE]
     old = record(ROWS[10], machine="old", slower=3.0).model_copy(update={"started": "2025-01-01T00:00:00+00:00"})
     return [*(record(row) for row in rows), old]
+
+
+def contents(blocks: Iterable[Any]) -> Iterator[Any]:
+    """The blocks of a section in their order; in the place of a folded one or a family of cards, what is in it."""
+    for block in blocks:
+        if isinstance(block, Folded):
+            yield from contents(block.blocks)
+        elif isinstance(block, Family):
+            yield from block.cards
+        else:
+            yield block

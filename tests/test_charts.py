@@ -32,7 +32,11 @@ MODES = {name for name, chart in CHARTS.items() if chart.chapter == "modes"}
 """Drawn in test_mode_report.py."""
 CURVES = {"latency_over_size", "throughput_over_batch"}
 """Drawn in test_curves.py."""
-NOT_IN_SAMPLES = MODES | CURVES | {"accuracy_latency_cuda", "history", "macs_latency_cuda", "probe", "throughput_cuda"}
+REASONS = {name for name, chart in CHARTS.items() if chart.chapter == "why"}
+"""Drawn in test_explained.py."""
+NOT_IN_SAMPLES = (
+    MODES | CURVES | REASONS | {"accuracy_latency_cuda", "history", "macs_latency_cuda", "probe", "throughput_cuda"}
+)
 OF_SEVERAL = NOT_IN_SAMPLES | {"accuracy_by_year", "accuracy_latency", "accuracy_macs", "macs_latency", "ranks"}
 WITHOUT = {"lecture": NOT_IN_SAMPLES, "hostile": NOT_IN_SAMPLES, "one": OF_SEVERAL, "empty": set(CHARTS) - {"timeline"}}
 """The charts that have nothing to show in each world."""

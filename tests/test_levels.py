@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import ROWS, lecture
+from samples import ROWS, contents, lecture
 
 from reporter.compare import levels
 from reporter.compare.levels import level_history, steps
@@ -125,7 +125,7 @@ def test_the_report_shows_the_nights(code: str) -> None:
     tables = [table for table in collect("reporter.tables", Tabulation).values() if table.name == "history"]
     made = build.build(with_history(), tongue, build.draw(with_history(), tongue, charts), tables)
     section = next(section for section in made.sections if section.name == "history")
-    picture, table = section.blocks
+    picture, table = contents(section.blocks)
     assert re.search(r"\+(19|2[0-2]) %", picture.svg)
     assert all(name in picture.svg for name in NAMES)
     [row] = table.rows

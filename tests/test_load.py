@@ -42,7 +42,9 @@ def test_every_network_of_few_has_a_card_on_however_many_machines() -> None:
     """A picture shows the newest four machines; a card is no picture."""
     made = [samples.record(row, machine=f"machine{at}") for at, row in enumerate(samples.ROWS[:6])]
     section = architectures(compare(made), ENGLISH)
-    assert {block.name for block in section.blocks if isinstance(block, Card)} == {each.architecture for each in made}
+    assert {card.name for card in samples.contents(section.blocks) if isinstance(card, Card)} == {
+        each.architecture for each in made
+    }
     assert not [block for block in section.blocks if isinstance(block, Text) and "Shown" in block.text]
 
 
@@ -61,18 +63,23 @@ def test_a_crowd_is_told_in_part_and_it_says_so(comparison: Comparison) -> None:
     tables = collect("reporter.tables", Tabulation).values()
     whole = build.build(comparison, ENGLISH, [], tables)
     short = {table.name: table for table in build.abridged(whole).tables}
-    seen = {block.name for section in whole.sections for block in section.blocks if isinstance(block, Table)}
+    seen = {
+        block.name
+        for section in whole.sections
+        for block in samples.contents(section.blocks)
+        if isinstance(block, Table)
+    }
     for table in whole.tables:
         bounded = table.name in seen - {"choosing"}  # sliders leave some of all; what no page shows is a file alone
         assert len(short[table.name].rows) == (min(len(table.rows), table.most) if bounded else len(table.rows))
         assert csv_tables.to_csv(table).count("\n") == len(table.rows) + 1
     (cards,) = [section for section in whole.sections if section.name == "architectures"]
     texts = [block.text for block in cards.blocks if isinstance(block, Text)]
-    assert len([block for block in cards.blocks if isinstance(block, Card)]) == CARDS
+    assert sum(isinstance(block, Card) for block in samples.contents(cards.blocks)) == CARDS
     assert f"{CARDS} of 300 networks" in texts[1]
     assert short["size"].notes[0] == "The first 500 of 600 rows; tables/size.csv has all."
     assert len(short["overview"].rows) == 600
-    blocks = [block for section in whole.sections for block in section.blocks]
+    blocks = [block for section in whole.sections for block in samples.contents(section.blocks)]
     lists = [item for block in blocks if isinstance(block, Items) for item in block.items]
     assert max(map(len, lists)) < 5000
     assert any(" more" in item for item in lists)

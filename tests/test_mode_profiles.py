@@ -27,7 +27,7 @@ from reporter.worker.subject import Subject
 MIXED = Architecture(
     name="mixed", family="Own", year=None, paper="", input_size=32, classes=10, build=lambda _: Mixed()
 )
-METRICS = {metric.name: metric for metric in (*OPERATORS, *STAGES)}
+METRICS = {metric.name: metric for metric in (*OPERATORS, *STAGES) if metric.device == "cpu"}
 QUICK = Conditions(**PRESETS["quick"]).model_copy(update={"seconds": 0.02})
 
 

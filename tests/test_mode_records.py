@@ -101,7 +101,9 @@ def test_a_report_is_made_of_eager_records_with_their_modes(
     """`build.write` reads the modes of every record into the comparison."""
     record_files.save_all(tmp_path, pairs)
     seen = []
-    monkeypatch.setattr(build, "summary", lambda comparison: seen.append(comparison) or {"failed": [], "records": []})
+    monkeypatch.setattr(
+        build, "summary", lambda comparison, *_: seen.append(comparison) or {"failed": [], "records": []}
+    )
     monkeypatch.setattr(build, "draw", lambda *_: [])
     build.write(tmp_path, ["en"])
     (comparison,) = seen

@@ -60,11 +60,11 @@ class Lines:
         self.note(f"[{self.done}/{len(self.jobs)}] {architecture} {reading.quantity.key} {in_words(reading)}")
 
     def pair(self, job: Job, readings: Sequence[Reading]) -> None:
-        """A paired measurement is done: the readings of both sides so far."""
+        """The readings of both sides so far, of a job that is about to be reported as finished."""
         a, b = (_short(reading) for reading in readings)
         self.note(
-            f"[{self.done}/{len(self.jobs)}] {job.architecture} {readings[0].quantity.key}, round {job.round + 1}: "
-            f"{self.sides[0]} {a}, {self.sides[1]} {b}{self._time_left()}"
+            f"[{self.done + 1}/{len(self.jobs)}] {job.architecture} {readings[0].quantity.key}, round {job.round + 1}: "
+            f"{self.sides[0]} {a}, {self.sides[1]} {b}{self._time_left(1)}"
         )
 
     def job_finished(self, job: Job, seconds: float, opening: float = 0.0) -> None:
@@ -85,16 +85,17 @@ class Lines:
         names = ", ".join(f"{job.architecture}: {job.process}, round {job.round + 1}" for job in self.running[:MOST])
         self.note(f"[{self.done}/{len(self.jobs)}] running {names or 'the next measurement'}{self._time_left()}")
 
-    def _time_left(self) -> str:
-        return f"; about {duration(self.left())} left" if self.done < len(self.jobs) else ""
+    def _time_left(self, more: int = 0) -> str:
+        """The time left after `more` jobs than those that are finished; empty after the last one."""
+        return f"; about {duration(self.left(more))} left" if self.done + more < len(self.jobs) else ""
 
     def claim(self, evidence: Evidence) -> None:
         state = f"failed: {evidence.reason}" if evidence.reason else "its evidence is measured"
         self.note(f"[{self.done}/{len(self.jobs)}] claim {evidence.claim} {state}")
 
-    def left(self) -> float:
-        """Seconds that the jobs ahead will take, by the cost model of the run."""
-        return self._estimate(self.jobs[self.done :]) / self.at_once if self._estimate else 0.0
+    def left(self, more: int = 0) -> float:
+        """Seconds that the jobs ahead will take, without the next `more`, by the cost model of the run."""
+        return self._estimate(self.jobs[self.done + more :]) / self.at_once if self._estimate else 0.0
 
     def split(self) -> str:
         """Where the time went, process by process."""

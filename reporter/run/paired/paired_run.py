@@ -79,9 +79,9 @@ def run(
                 seconds = monotonic() - begun
                 spent[job.architecture] = spent.get(job.architecture, 0.0) + seconds
                 costs.learn(job, seconds, failed=not (measured and all(reading.measured for reading in measured)))
-                progress.job_finished(job, seconds)
                 if measured:
                     progress.pair(job, measured)
+                progress.job_finished(job, seconds)
     return books
 
 

@@ -130,9 +130,9 @@ def _round(
             measured = paired_run.measure_pair(_of_mode(job), both, books, work.request, 0.0)
             seconds = monotonic() - start
             costs.learn(job, seconds, failed=not (measured and all(reading.measured for reading in measured)))
-            progress.job_finished(job, seconds)
             if measured:
                 progress.pair(job, measured)
+            progress.job_finished(job, seconds)
 
 
 def _of_mode(job: Job) -> Job:
