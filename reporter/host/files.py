@@ -120,15 +120,22 @@ def dumps(value: Any) -> str:
 
 
 def lines(value: dict[str, Any], *keys: str) -> str:
-    """The same, with each item of the lists under `keys` on a line of its own: ten times as fast for many items."""
+    """The same, with each item of the lists and objects under `keys` on its own line: ten times as fast for many."""
     parts = []
     for name, part in value.items():
-        if name in keys:
-            items = ",\n".join(json.dumps(item, allow_nan=False, ensure_ascii=False) for item in part)
+        if name in keys and isinstance(part, dict):
+            items = ",\n".join(f"{json.dumps(key, ensure_ascii=False)}: {_compact(item)}" for key, item in part.items())
+            parts.append(f" {json.dumps(name)}: {{\n{items}\n}}")
+        elif name in keys:
+            items = ",\n".join(map(_compact, part))
             parts.append(f" {json.dumps(name)}: [\n{items}\n]")
         else:
             parts.append(dumps({name: part}).removeprefix("{\n").removesuffix("\n}\n"))
     return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)
 
 
 def write(path: Path, content: str | bytes) -> None:

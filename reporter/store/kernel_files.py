@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from reporter.host.files import dumps, write
+from reporter.host.files import lines, write
 from reporter.model import Record, ReporterError
 from reporter.model.fields import legible
 from reporter.model.profiles import LEDGER_SCHEMA, KernelLedger, LayerKernel
@@ -37,7 +37,8 @@ def save(folder: Path, record: Record, mode: str, calls: object) -> str:
         complaint = str(error)
     for setting, rows in CALLS.validate_python(calls).items():
         ledger = ledger.with_calls(mode, setting, rows)
-    write(kernels_path(place), dumps(ledger.model_dump(mode="json", by_alias=True)))
+    content = ledger.model_dump(mode="json", by_alias=True)
+    write(kernels_path(place), lines(content, "rows", "calls"))
     return complaint
 
 
