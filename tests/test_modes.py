@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from io import StringIO
@@ -235,6 +236,32 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
     wrong = {mode for mode, each in limits.items() if each["samples"][0] > each["detail"]["limit"]}
     assert wrong == {"constant"}
     assert found["constant", "output_error"]["reason"]
+
+
+def test_engines_are_prepared_on_all_processors_and_timed_on_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenVINO counts the processors once for all: prepared on one of them, it would never use another."""
+    prepared, timed = [], []
+
+    def prepare(model, example, **_):
+        prepared.append(os.sched_getaffinity(0))
+
+        def call(images):
+            timed.append(os.sched_getaffinity(0))
+            return model(images)
+
+        return call
+
+    for module in ("registry.execution_modes", "worker.mode_timing", "worker.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: {"seen": Engine("seen", "seen", prepare)})
+    job = Job(
+        architecture="small", metrics=("latency_cpu_1thread",), device="cpu", process="modes cpu", round=1,
+        conditions=subject(own()).conditions, modes=("seen",), cache=str(tmp_path),
+    )  # fmt: skip
+    mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.01), lambda _: None)
+    assert prepared == [os.sched_getaffinity(0)]
+    assert len(timed[-1]) == 1
 
 
 def test_trained_weights_are_not_calibrated_if_the_scores_depend_on_the_input(tmp_path: Path) -> None:

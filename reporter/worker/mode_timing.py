@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -126,8 +126,9 @@ class ModeTiming:
         count = 1 if inference.one_thread else self.subject.threads
         pinned = machine.one_core(self.job.round) if inference.one_thread else nullcontext()
         machine.keep_freed_memory()
-        with threads(count), pinned:
-            variants = self._variants(batch)
+        with threads(count), ExitStack() as stack:
+            variants = self._variants(batch)  # before: an engine may count the processors once for all
+            stack.enter_context(pinned)
             calls = {name: self._call_of(name, variant, batch) for name, variant in variants.items()}
             before = machine.load()
             samples = self._sampled(calls)
