@@ -31,6 +31,7 @@ from reporter.report.choice import choice
 from reporter.report.claim_sections import try_claims
 from reporter.report.comparison import Comparison, compare
 from reporter.report.contents import Report
+from reporter.report.display_names import with_display_names
 from reporter.report.edition import edition, ordered, parts
 from reporter.report.folding import folded
 from reporter.report.heading import Presentation, citation, heading, presentation
@@ -150,7 +151,9 @@ def build(
     trials = try_claims(claims if "lecture" in inside else (), evidence or {}, comparison, tongue)
     if selection := choice(comparison, tongue):
         placed.append(Placed("choice", CHOICE_ORDER, selection))
-    if reasons := [operator_pairs.sentence(pair, tongue) for pair in operator_pairs.shown(comparison)]:
+    if reasons := [
+        with_display_names(operator_pairs.sentence(pair, tongue)) for pair in operator_pairs.shown(comparison)
+    ]:
         placed.append(Placed("why", 0, Items(tuple(reasons))))
     head = heading(comparison, shown, tongue)
     every = (

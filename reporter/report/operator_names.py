@@ -58,7 +58,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "padding": ("constant_pad_nd", "pad", "reflection_pad2d"),
     "dropout": ("dropout", "dropout_", "native_dropout"),
     "flattening": ("flatten", "view", "reshape", "_unsafe_view", "squeeze", "unsqueeze"),
-    "Python between operators": ("python",),
+    "Python interpreter": ("python",),
     "quantization": ("quantize_per_tensor", "dequantize", "quantizelinear", "dequantizelinear", "fakequantize"),
 }
 """What operators of torch and of engines compute, by their names in lower case without a namespace."""
