@@ -24,8 +24,13 @@ NOT_INSTALLED = "onnxruntime is not installed; install reporter[onnxruntime]"
 
 @cache
 def reference() -> tuple[Record, ...]:
-    """The records of results/reference, which have no modes."""
-    return tuple(record_files.load_all(ROOT / "results" / "reference")[0])
+    """The eager records of results/reference, without operators, stages and ceilings."""
+    found = record_files.load_all(ROOT / "results" / "reference")[0]
+    return tuple(each.model_copy(update={"readings": _without_profiles(each)}) for each in found)
+
+
+def _without_profiles(record: Record) -> dict[str, Reading]:
+    return {key: each for key, each in record.readings.items() if each.quantity.group != "profile"}
 
 
 def mode(
