@@ -28,6 +28,22 @@ SYNTHETIC = "synthetic: made up by benchmarks/load.py, nothing here was measured
 FAMILIES = ("ResNet", "ResNeXt", "DenseNet", "Inception", "VGG", "SE-ResNet", *(f"Family{n:02}" for n in range(60)))
 FIRST_NIGHT = datetime(2025, 11, 22, 2, tzinfo=UTC)
 Record = dict[str, Any]
+TIMES = ("latency_cpu_1thread", "latency_cpu")
+MODES = {"bf16": 0.65, "bf16+channels_last": 0.5, "channels_last": 0.8, "openvino": 0.6}
+"""Time of each mode divided by that of eager."""
+OPERATORS = (
+    ("aten::mkldnn_convolution", "jit:avx512_core", 0.5),
+    ("aten::mkldnn_convolution", "jit_1x1:avx512_core", 0.2),
+    ("aten::_slow_conv2d_forward", "gemm", 0.1),
+    ("aten::max_pool2d_with_indices", "native", 0.06),
+    ("aten::native_batch_norm", "native", 0.05),
+    ("aten::relu_", "native", 0.03),
+    ("aten::add_", "native", 0.02),
+    ("aten::cat", "native", 0.02),
+    ("aten::addmm", "gemm", 0.01),
+    ("python", "interpreter", 0.01),
+)
+"""Operators with their kernels and shares of the latency."""
 
 
 def records(networks: int, machines: int, seed: int) -> Iterator[Record]:
@@ -73,6 +89,43 @@ def reading(each: Record, size: float, speed: float, chance: random.Random, nigh
     if share:
         return each | {"samples": [round(min(1.0, sample * chance.uniform(0.8, 1.1)), 5) for sample in each["samples"]]}
     return each | {"samples": [max(1, round(sample * size)) if sample else sample for sample in each["samples"]]}
+
+
+def with_modes(each: Record) -> Record:
+    """A record with the times of MODES, and with the operators of eager and of each mode in both thread settings."""
+    from reporter.model.modes import FIRST_CALL, OUTPUT_ERROR, PREPARE, speedup
+    from reporter.model.readings import Quantity
+
+    times = {key: r for key in TIMES if (r := each["readings"].get(key)) and r["status"] == "ok"}
+    modes: dict[str, Any] = {}
+    for mode, factor in MODES.items():
+        once = {FIRST_CALL: 2 * factor, OUTPUT_ERROR: 0.005, PREPARE: 1.5}
+        readings = {quantity.key: made(quantity, [value]) for quantity, value in once.items()}
+        for key, timed in times.items():
+            ratio = speedup(Quantity.model_validate(timed["quantity"]))
+            readings[key] = timed | {"samples": [factor * sample for sample in timed["samples"]]}
+            readings[ratio.key] = timed | made(ratio, [1 / factor] * len(timed["samples"]))
+        modes[mode] = {"readings": readings | profiles(times, factor)}
+    return each | {"readings": each["readings"] | profiles(times, 1.0), "modes": modes}
+
+
+def profiles(times: dict[str, Record], factor: float) -> Record:
+    """Readings of operators, as many as a lecture network has, for some times."""
+    from reporter.metrics.operators import COVERAGE
+
+    found = {}
+    for key, timed in times.items():
+        quantity, latency = COVERAGE[key.removeprefix("latency_")], factor * timed["samples"][0]
+        rows = [
+            {"operator": operator, "kernel": kernel, "calls": 9, "seconds": share * latency, "share": share}
+            for operator, kernel, share in OPERATORS
+        ]
+        found[quantity.key] = made(quantity, [0.98]) | {"detail": {"operators": rows, "latency": latency}}
+    return found
+
+
+def made(quantity: Any, values: list[float]) -> Record:
+    return {"quantity": quantity.model_dump(mode="json"), "samples": values, "status": "ok"}
 
 
 def lay(folder: Path, made: Iterator[Record]) -> None:
@@ -186,16 +239,18 @@ def measure(base: Path, new: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--modes", action="store_true", help=f"with {len(MODES)} modes, and with operators in each")
     for name, count in (("networks", 1300), ("machines", 3), ("nights", 365)):
         parser.add_argument(f"--{name}", type=int, default=count)
     asked = parser.parse_args()
     with TemporaryDirectory() as temporary:
         base, new = ((asked.folder or Path(temporary)) / name for name in ("base", "new"))
         if not new.exists():
-            lay(base, records(asked.networks, asked.machines, 1))
-            made = list(records(asked.networks, asked.machines, 2))
-            lay(new, iter(made))
-            history(new / "history.jsonl", made, asked.nights)
+            change: Callable[[Record], Record] = with_modes if asked.modes else lambda each: each
+            lay(base, map(change, records(asked.networks, asked.machines, 1)))
+            tonight = list(records(asked.networks, asked.machines, 2))
+            lay(new, map(change, tonight))
+            history(new / "history.jsonl", tonight, asked.nights)
             os.link(new / "history.jsonl", base / "history.jsonl")
         measure(base, new)
 

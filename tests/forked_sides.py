@@ -18,6 +18,8 @@ class ForkedSide:
 
     share = 0.0
     """By how much convolutions take longer."""
+    onednn = True
+    """Whether convolutions may use oneDNN."""
 
     def __init__(self, command: object, **more: object) -> None:
         LocalExecutor()  # sets what the fork server loads
@@ -26,7 +28,7 @@ class ForkedSide:
         commands, tell = context.Pipe(duplex=False)
         hear, answers = context.Pipe(duplex=False)
         self.stdin, self.stdout = (os.fdopen(os.dup(end.fileno()), mode) for end, mode in ((tell, "wb"), (hear, "rb")))
-        self._process = context.Process(target=serve, args=(commands, answers, self.share))
+        self._process = context.Process(target=serve, args=(commands, answers, self.share, self.onednn))
         with importing.Safely():
             self._process.start()
         for end in (commands, tell, hear, answers):
@@ -58,6 +60,18 @@ class SlowedSide(ForkedSide):
         return make
 
 
+def without_onednn_in_the_second() -> Callable[..., ForkedSide]:
+    """Makes sides of which every second one does not use oneDNN."""
+    count = count_from(0)
+
+    def make(command: object, **more: object) -> ForkedSide:
+        kind = type("Rerouted", (ForkedSide,), {"onednn": next(count) % 2 == 0})
+        made: ForkedSide = kind(command, **more)
+        return made
+
+    return make
+
+
 def slow_down(share: float) -> None:
     """Makes every convolution take longer by a share of its time; the variable makes the environment another one."""
     import torch
@@ -76,11 +90,16 @@ def slow_down(share: float) -> None:
     os.environ["TORCH_SLOWED"] = str(share)
 
 
-def serve(commands: Connection, answers: Connection, share: float = 0.0) -> None:
+def serve(commands: Connection, answers: Connection, share: float = 0.0, onednn: bool = True) -> None:
     """The process: commands come on standard input."""
     from reporter.run.paired import side
 
     if share:
         slow_down(share)
+    if not onednn:
+        import torch
+
+        torch._C._set_mkldnn_enabled(False)
+        os.environ["TORCH_WITHOUT_ONEDNN"] = "1"
     os.dup2(commands.fileno(), 0)
     side.serve(answers.fileno())

@@ -6,14 +6,16 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
-from commands import TINY, call, copy_of_the_checkout, run
+from commands import TINY, WIDE, call, copy_of_the_checkout, run
 from compare_simulation import LATENCY, NETWORKS, SLOWED, records
-from forked_sides import ForkedSide
+from forked_sides import ForkedSide, without_onednn_in_the_second
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_run import FAULTY
@@ -21,11 +23,14 @@ from test_run import FAULTY
 from reporter.compare import paired
 from reporter.compare.differences import Basis, Change, Differences, TimeVerdict, Timing
 from reporter.compare.environments import About, Import
+from reporter.metrics.operators import COVERAGE
 from reporter.model import Architecture, Metric, Reading, Record, ReporterError, Verdict
+from reporter.model.profiles import LayerKernel, digest
 from reporter.model.settings import PRESETS, Conditions
 from reporter.registry.catalog import collect
 from reporter.report import ab_verdicts
 from reporter.run.paired import imports, interleaving, paired_run
+from reporter.run.paired.kernels import Kernels
 from reporter.run.request import Request
 from reporter.store import record_files
 
@@ -231,7 +236,7 @@ def test_an_environment_against_itself(kind: str, tmp_path: Path, monkeypatch: p
     assert answer["environments"]["a"] == answer["environments"]["b"]
     assert answer["imports"]["a"] == answer["imports"]["b"]
     assert answer["control"]
-    assert process.stderr.splitlines()[0].startswith("[1/1] tiny latency_cpu_1thread, round 1: A ")
+    assert process.stderr.splitlines()[0].startswith("[1/2] tiny latency_cpu_1thread, round 1: A ")
     kept = [
         {r.architecture: r.readings["latency_cpu_1thread"] for r in record_files.load_all(tmp_path / s)[0]}
         for s in "ab"
@@ -240,6 +245,51 @@ def test_an_environment_against_itself(kind: str, tmp_path: Path, monkeypatch: p
         a, b = (readings[name] for readings in kept)
         assert a.rounds == b.rounds
         assert len(a.samples) == len(b.samples) >= 2
+    assert (answer["changes"], answer["not_compared"]) == ([], []), "the kernels of both sides are equal"
+
+
+def test_layers_that_run_another_kernel_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """B is this environment without oneDNN."""
+    monkeypatch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=without_onednn_in_the_second(), PIPE=None))
+    here = ("--a", sys.executable, "--b", sys.prefix)
+    process = call("ab", *here, *QUICK, *WIDE, "--json", "--fail-on", "exact")
+    assert process.returncode == 1, process.stderr
+    answer = json.loads(process.stdout)
+    assert {row["metric"] for row in answer["changes"]} == {"kernels_cpu_1thread", "kernels_cpu"}
+    for row in answer["changes"]:
+        assert (row["kind"], row["architecture"]) == ("exact", "wide")
+        [swap] = [swap for swap in row["kernels"]["swaps"] if "3" in swap["layers"]]
+        assert "jit" in swap["base"]
+        assert "jit" not in swap["new"]
+    assert "1 with changed kernels" in answer["headline"]
+    assert answer["fails"] == ["exact", "any"]
+
+
+def recorded(kernel: str = "jit:avx512_core", layer: str = "conv1", **fields: Any) -> Record:
+    """A record with the kernel of one layer, as a side of `ab` records it."""
+    row = LayerKernel(
+        layer=layer, operator="aten::convolution", kernel=kernel, shapes="1x3", dtype="float32", layout="contiguous"
+    )
+    detail = {"kernels": digest([row]), "calls": {"cpu_1thread": [row.model_dump(mode="json")]}}
+    reading = Reading(quantity=COVERAGE["cpu_1thread"], samples=(1.0,), detail=detail, **fields)
+    return records({NAME: reading})[0]
+
+
+def test_changed_kernels_are_beside_the_times() -> None:
+    a, b = recorded(), recorded("ref:any", settings={"variables": {"ONEDNN_MAX_CPU_ISA": "SSE41"}})
+    slower = replace(row("regressed", 1.3, 1.4), machine=a.machine)
+    times = Differences(timings=(slower,), bases=(basis(0.05),))
+    found = Kernels(({NAME: a}, {NAME: b})).with_changes(times)
+    text = ab_verdicts.in_words(found, (about(), about(folder="/b")))
+    [line] = [line for line in text.splitlines() if f"Kernels of {NAME} changed" in line]
+    assert "jit:avx512_core → ref:any in conv1" in line
+    assert "time, one CPU thread: slower" in line
+    assert "ONEDNN_MAX_CPU_ISA: not set → SSE41" in line
+    assert "failed in B" not in text
+    same = Kernels(({NAME: a}, {NAME: recorded()})).with_changes(times)
+    assert (same.changes, same.gaps) == ((), ())
+    lost = Kernels(missing={("cpu", "not recorded in B: timeout: not done after 9 s"): [NAME]}).with_changes(times)
+    assert "not recorded in B: timeout" in ab_verdicts.in_words(lost, (about(), about()))
 
 
 def test_a_job_has_the_time_that_earlier_jobs_left_to_its_architecture(

@@ -5,23 +5,35 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import samples
 from commands import TINY, WIDE, call
 from compare_simulation import LATENCY
 from forked_sides import ForkedSide, SlowedSide
+from installed import environment
 
+from reporter.cli.progress import Quiet
 from reporter.compare import reference_rule
 from reporter.compare.reference_rule import Place, ReferenceTime
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceSide, ReferenceVerdict
 from reporter.documents.run_files import Summary
 from reporter.model import Reading
+from reporter.model.settings import settings
 from reporter.nightly import reference_findings
+from reporter.report import reference_section
+from reporter.report.comparison import compare
+from reporter.report.language import language
+from reporter.report.summary import summary as made_summary
+from reporter.run.executors.local import LocalExecutor
 from reporter.run.paired import interleaving
+from reporter.run.paired.against import prepare as prepare_reference
+from reporter.run.preparation import prepare
 
 NAMES = tuple(f"network{number:02}" for number in range(18))
 OPTIONS = (*TINY, *WIDE, "--metrics", "macs,latency_cpu_1thread", "--preset", "quick", "--modes", "eager", "--quiet")
@@ -112,6 +124,44 @@ def summary(folder: Path) -> dict[str, Any]:
     return found
 
 
+def test_a_control_of_one_architecture(forked: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The smallest measurement with both sides; `test_a_control_is_measured_and_reported` runs the whole command."""
+    forked.setattr(reference_rule, "LOOKS", 1)
+    options = {"architecture": TINY[1:], "metrics": "latency_cpu_1thread", "preset": "quick", "modes": "eager"}
+    chosen = settings({**options, "against": sys.prefix})
+    request = prepare(tmp_path, chosen, LocalExecutor())
+    request = replace(request, conditions=request.conditions.model_copy(update={"seconds": 0.05}))
+    work = prepare_reference(chosen, request, tmp_path, print)
+    assert work
+    found = work.measure(Quiet(sys.stderr))
+    [row] = found.verdicts
+    assert (row.architecture, row.metric, row.mode, row.rounds) == ("tiny", "latency_cpu_1thread", "eager", 3)
+    assert 0.5 < row.ratio < 2
+    assert found.control
+    assert found.reference == found.tonight
+    few = compare(samples.few())
+    assert AgainstReference.model_validate(made_summary(few, found)["against"]) == found
+    assert "both sides are the same environment" in "".join(reference_section.lines(found, work.titles))
+    assert reference_section.section(found, few, language("ru")).title == "Сравнение с эталоном"
+
+
+@pytest.mark.slow
+def test_a_real_environment_is_the_reference(tmp_path: Path) -> None:
+    """An environment of its own, whose torch is loaded from another path in a process of its own."""
+    made = environment(tmp_path / "reference")
+    options = (*TINY, "--metrics", "latency_cpu_1thread", "--preset", "quick", "--modes", "eager", "--quiet")
+    process = call("--out", tmp_path / "out", *options, "--against", made.folder)
+    assert process.returncode == 0, process.stderr
+    against = summary(tmp_path / "out")["against"]
+    assert not against["control"]
+    assert against["reference"]["versions"]["torch"] == against["tonight"]["versions"]["torch"]
+    assert Path(against["reference"]["torch_file"]).is_relative_to(tmp_path)
+    assert not Path(against["tonight"]["torch_file"]).is_relative_to(tmp_path)
+    assert [(row["architecture"], row["mode"]) for row in against["verdicts"]] == [("tiny", "eager")]
+    assert "Against the reference" in (tmp_path / "out" / "report.md").read_text("utf-8")
+
+
+@pytest.mark.slow
 def test_a_control_is_measured_and_reported(forked: pytest.MonkeyPatch, tmp_path: Path) -> None:
     process = call("--out", tmp_path, *OPTIONS, "--against", sys.prefix)
     assert process.returncode == 0, process.stderr
@@ -211,6 +261,17 @@ def test_what_cannot_be_compared_is_one_line(tmp_path: Path) -> None:
     process = call("--out", tmp_path / "out", *TINY, "--metrics", "size", "--against", sys.prefix)
     assert process.returncode == 2
     assert "--metrics names no time" in process.stderr
+
+
+def test_a_config_file_may_name_the_reference(tmp_path: Path) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text(f'against = "{tmp_path}"\nmetrics = "latency_cpu_1thread"\n')
+    assert settings({}, config).against == str(tmp_path)
+    assert settings({"against": "torch==2.14.1"}, config).against == "torch==2.14.1"
+    process = call("--config", config, "--out", tmp_path / "out", *TINY)
+    assert process.returncode == 2, process.stderr
+    assert "--against" in process.stderr
+    assert "is no Python environment" in process.stderr
 
 
 def test_a_slowdown_is_known_on_one_kind_of_machine() -> None:

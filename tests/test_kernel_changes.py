@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import profile_samples as profiles
 import pytest
 from click.testing import CliRunner
+from commands import WIDE, call
 from mode_samples import reference
 from nights import Nights, made
 from samples import few
@@ -243,6 +246,23 @@ def test_a_changed_kernel_stays_a_finding_of_nightly_runs_until_it_is_accepted(t
     assert "ref:any -> brg_matmul:avx512_core" in nights.lines[0]
     assert nights.accept() == 2
     assert night(profiles.ONEDNN) == 1, "an acceptance is of one change, not of all later ones"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the other kernels are those of x86")
+def test_real_kernels_are_found_by_name_and_equal_ones_are_not(tmp_path: Path) -> None:
+    """The same network three times, once with oneDNN limited to SSE 4.1."""
+    options = (*WIDE, "--metrics", "operators", "--preset", "quick", "--modes", "eager", "--quiet")
+    for name, variables in (("a", {}), ("again", {}), ("capped", {"ONEDNN_MAX_CPU_ISA": "SSE41"})):
+        process = call("--out", tmp_path / name, *options, variables=variables)
+        assert process.returncode == 0, process.stderr
+    same = call("compare", tmp_path / "a", tmp_path / "again", "--fail-on", "exact")
+    assert (same.returncode, "Kernels of" in same.stdout) == (0, False), same.stdout
+    other = call("compare", tmp_path / "a", tmp_path / "capped", "--fail-on", "exact")
+    assert other.returncode == 1, other.stdout
+    [line] = [line for line in other.stdout.splitlines() if "Kernels of wide changed" in line]
+    assert re.search(r"jit\S*:avx\S* → jit\S*:sse41", line), line
+    assert "ONEDNN_MAX_CPU_ISA: not set → SSE41" in line
 
 
 def test_records_in_no_folder_have_no_ledger() -> None:

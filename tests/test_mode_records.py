@@ -102,7 +102,7 @@ def test_a_report_is_made_of_eager_records_with_their_modes(
     record_files.save_all(tmp_path, pairs)
     seen = []
     monkeypatch.setattr(
-        build, "summary", lambda comparison, *_: seen.append(comparison) or {"failed": [], "records": []}
+        build, "streamed", lambda comparison, *_: seen.append(comparison) or {"failed": [], "records": []}
     )
     monkeypatch.setattr(build, "draw", lambda *_: [])
     build.write(tmp_path, ["en"])

@@ -7,9 +7,10 @@ import os
 import platform
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatch
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -119,19 +120,34 @@ def dumps(value: Any) -> str:
     return json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
 
 
-def lines(value: dict[str, Any], *keys: str) -> str:
-    """The same, with each item of the lists and objects under `keys` on its own line: ten times as fast for many."""
-    parts = []
+def lines(value: Mapping[str, Any], *keys: str) -> bytes:
+    """The same in UTF-8, with each item of the lists and objects under `keys` on its own line: ten times as fast for many.
+
+    Items may come from an iterator, so that only one at a time is in memory.
+    """
+    made = BytesIO()
+    for part in _lines(value, keys):
+        made.write(part.encode("utf-8"))
+    return made.getvalue()
+
+
+def _lines(value: Mapping[str, Any], keys: Sequence[str]) -> Iterator[str]:
+    before = "{\n"
     for name, part in value.items():
-        if name in keys and isinstance(part, dict):
-            items = ",\n".join(f"{json.dumps(key, ensure_ascii=False)}: {_compact(item)}" for key, item in part.items())
-            parts.append(f" {json.dumps(name)}: {{\n{items}\n}}")
+        yield before
+        before = ",\n"
+        if name in keys and isinstance(part, Mapping):
+            yield f" {json.dumps(name)}: {{\n"
+            yield ",\n".join(f"{_compact(key)}: {_compact(item)}" for key, item in part.items())
+            yield "\n}"
         elif name in keys:
-            items = ",\n".join(map(_compact, part))
-            parts.append(f" {json.dumps(name)}: [\n{items}\n]")
+            yield f" {json.dumps(name)}: [\n"
+            for number, item in enumerate(part):
+                yield (",\n" if number else "") + _compact(item)
+            yield "\n]"
         else:
-            parts.append(dumps({name: part}).removeprefix("{\n").removesuffix("\n}\n"))
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+            yield dumps({name: part}).removeprefix("{\n").removesuffix("\n}\n")
+    yield "\n}\n"
 
 
 def _compact(value: Any) -> str:

@@ -71,6 +71,8 @@ class Quantity(Model):
 
 
 _quantities: dict[Quantity, Quantity] = {}
+_origins: dict[tuple[Origin, ...], tuple[Origin, ...]] = {}
+_names: dict[frozenset[str], set[str]] = {}
 
 
 class Verdict(NamedTuple):
@@ -78,7 +80,20 @@ class Verdict(NamedTuple):
     reason: str | None
 
 
-class Origin(Model):
+class _Many(Model):
+    """A model with very many objects, which share the sets of the names of their given fields: these take most memory.
+
+    pydantic changes such a set only in a copy of the object, which has a copy of the set.
+    """
+
+    @model_validator(mode="after")
+    def _has_shared_names(self) -> Self:
+        given = frozenset(self.__pydantic_fields_set__)
+        object.__setattr__(self, "__pydantic_fields_set__", _names.setdefault(given, set(given)))
+        return self
+
+
+class Origin(_Many):
     """The run in which a round was measured (its id in history.jsonl), and when the round started (ISO 8601, UTC)."""
 
     run: str = Field(max_length=64)
@@ -98,7 +113,7 @@ class LostRound(Model):
     origin: Origin
 
 
-class Reading(Model):
+class Reading(_Many):
     """One quantity of one architecture: raw samples in base units, or the reason why there are none.
 
     `rounds` has the number of samples of each round; `origins` the run and time of each round, in the same order, empty
@@ -122,6 +137,11 @@ class Reading(Model):
     def _is_shared(cls, quantity: Quantity) -> Quantity:
         """One object for all readings of a quantity: of very many records they would be a third of the memory."""
         return _quantities.setdefault(quantity, quantity)
+
+    @field_validator("origins")
+    @classmethod
+    def _are_shared(cls, origins: tuple[Origin, ...]) -> tuple[Origin, ...]:
+        return _origins.setdefault(origins, origins)
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:

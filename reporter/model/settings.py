@@ -217,7 +217,6 @@ def check_gate(chosen: Settings) -> None:
 
 REFUSED = {
     "architecture": "it names code, which a config file must not run; give --architecture on the command line",
-    "against": "it names a Python to run or packages to install; give --against on the command line",
     "config": "a config file cannot name another one",
 }
 """The options that a config file cannot set, and why."""

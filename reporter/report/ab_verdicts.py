@@ -1,4 +1,5 @@
-"""Output of `reporter ab` as text and JSON: what both sides imported, and how much slower B is, by architecture."""
+"""Output of `reporter ab` as text and JSON: what both sides imported, how much slower B is, by architecture, and which
+layers ran another kernel."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from reporter.documents import AB
 from reporter.documents.comparisons import ComparedRun, StillFailing
 from reporter.host import printing
 from reporter.model.settings import FailOn
-from reporter.report import changes
+from reporter.report import changes, kernel_lines
+from reporter.report.grouping import described
 
 VERDICTS: dict[TimeVerdict, str] = {
     "regressed": "B is slower",
@@ -27,14 +29,18 @@ CONTROL = "A/A control: both sides are the same environment."
 
 
 def in_words(found: Differences, sides: Sequence[About]) -> str:
-    """Both environments, a headline, a table of verdicts for every metric, and all failures."""
+    """Both environments, a headline, a table of verdicts for every metric, changed kernels, and all failures."""
     lines = [f"{name}: {_imports(side)}" for name, side in zip("AB", sides, strict=True)]
     lines += [*_likeness(*sides), headline(found)]
     for basis in found.bases:
         rows = [timing for timing in found.timings if timing.quantity.key == basis.quantity.key]
         lines += ["", _basis(basis), *_table(rows)]
+    swapped = kernel_lines.lines(found.changes, changes.ENGLISH, lambda change: change.name)
+    lines += [f"- {described([row], changes.ENGLISH)}" for row in swapped]
     lines += [
-        f"- {c.architecture}: {c.quantity.title if c.quantity else ''} failed in B: {c.reason}" for c in found.changes
+        f"- {c.architecture}: {c.quantity.title if c.quantity else ''} failed in B: {c.reason}"
+        for c in found.changes
+        if not c.kernels
     ]
     lines += [
         f"- {', '.join(gap.architectures)}: {gap.quantity.title if gap.quantity else ''} {gap.why}"

@@ -37,7 +37,7 @@ from reporter.report.folding import folded
 from reporter.report.heading import Presentation, citation, heading, presentation
 from reporter.report.language import SOURCE, Language, available, language
 from reporter.report.sections import Content, Figure, Folded, Items, Placed
-from reporter.report.summary import summary
+from reporter.report.summary import streamed
 from reporter.report.table import Table, Tabulation
 from reporter.store import record_files
 
@@ -68,6 +68,7 @@ def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = 
     records, complaints = _read(folder)
     evidence, torn = record_files.load_all_evidence(folder)
     comparison = compare(records)
+    del records  # the comparison has copies with intervals
     tongues = [language(code) for code in languages or asked(comparison)]
     try:
         comparison = run_history.remembered(comparison, folder)
@@ -81,8 +82,7 @@ def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = 
         against = reference_file.load(folder)
     except ReporterError as error:
         complaints, against = [*complaints, str(error)], None
-    summarized = summary(comparison, against)
-    made: dict[str, str | bytes] = {"summary.json": files.lines(summarized, "failed", "records")}
+    made: dict[str, str | bytes] = {"summary.json": files.lines(streamed(comparison, against), "failed", "records")}
     shown = presentation(given, comparison.newest.settings)
     inside = parts(comparison, edition(comparison, shown.edition))
     charts = [chart for chart in collect("reporter.charts", Chart).values() if chart.edition in (None, *inside)]

@@ -23,6 +23,12 @@ from reporter.version import __version__
 
 def summary(comparison: Comparison, against: AgainstReference | None = None) -> dict[str, Any]:
     """The outer surface of the contract; `generated` is the one value that differs from call to call."""
+    found = streamed(comparison, against)
+    return {**found, "records": list(found["records"])}
+
+
+def streamed(comparison: Comparison, against: AgainstReference | None = None) -> dict[str, Any]:
+    """The same with an iterator of the records: all of them would need more memory than anything else in a report."""
     beside = {key: relative(comparison, key) for key in comparison.quantities}
     machines = {machine: comparison.of(machine)[0].machine_facts for machine in comparison.machines}
     newest = comparison.newest
@@ -41,7 +47,7 @@ def summary(comparison: Comparison, against: AgainstReference | None = None) -> 
         "settings": newest.settings,
         "counts": {status: counts[status] for status in get_args(Status) if counts[status]},
         "failed": [_failed(record, reading) for record, reading in readings if reading.status in NO_NUMBER],
-        "records": [_record(record, comparison.modes_of(record), beside) for record in comparison.records],
+        "records": (_record(record, comparison.modes_of(record), beside) for record in comparison.records),
         **({"against": against.model_dump(mode="json")} if against else {}),
     }
 

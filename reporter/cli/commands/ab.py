@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 @click.option("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="For one architecture, all its measurements together.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--fail-on", type=click.Choice(["timing", "never"]), default="never", help="What makes the exit code 1.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["exact", "timing", "any", "never"]),
+    default="never",
+    help="What makes the exit code 1: a changed kernel or a new failure (exact), a slower time (timing).",
+)
 @click.pass_context
 def ab_command(
     context: click.Context, /, *, a: Path, b: Path, out: Path | None, as_json: bool, fail_on: FailOn, **options: Any
@@ -43,6 +48,7 @@ def ab_command(
     from reporter.model.settings import settings
     from reporter.report import ab_verdicts
     from reporter.run.paired import paired_run
+    from reporter.run.paired.kernels import Kernels
     from reporter.run.preparation import prepare_ab
 
     request = prepare_ab(out, settings(options))
@@ -51,14 +57,15 @@ def ab_command(
     environments = (a, b)
     examined = paired_run.examine(request, environments)
     seen, lock = progress(sys.stderr), files.lock(out) if out else None
+    kernels = Kernels()
     try:
-        books = paired_run.run(request, environments, examined, out is not None, seen)
+        books = paired_run.run(request, environments, examined, out is not None, seen, recorded=kernels)
     finally:
         seen.close()
         if lock:
             lock.close()
     records = [list(book.values()) for book in books]
-    found, failing = paired.compare_sides(*records), still_failing(*records)
+    found, failing = kernels.with_changes(paired.compare_sides(*records)), still_failing(*records)
     broken = any(
         not reading.measured or reading.lost
         for book in books

@@ -201,6 +201,18 @@ def measure(sides: Sequence[Side], jobs: Sequence[Job], timeout: float) -> list[
         raise ReporterError("the process of an environment ended, as happens when memory runs out") from None
 
 
+def alone(side: Side, job: Job, timeout: float) -> Verdict:
+    """One job on one side, without turns; the readings are in the side."""
+    try:
+        side.start(job, monotonic() + timeout)
+        return side.finish()
+    except TimeoutError:
+        side.stop_worker()
+        return Verdict("timeout", f"not done after {timeout:.0f} s")
+    except (EOFError, BrokenPipeError):
+        raise ReporterError("the process of an environment ended, as happens when memory runs out") from None
+
+
 def _alternate(sides: Sequence[Side], seconds: float, goal: float) -> None:
     """Calls in pairs, the order turned around from pair to pair, until the ratio is known well or time is up."""
     ratios: list[float] = []

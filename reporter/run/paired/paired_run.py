@@ -18,9 +18,10 @@ from reporter.model.records import EAGER, pair_name
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.joined_rounds import joined, with_loss
 from reporter.run.ledger import blank
-from reporter.run.paired import interleaving
+from reporter.run.paired import interleaving, kernels
 from reporter.run.paired.imports import OPTIONS, check
 from reporter.run.paired.interleaving import Side
+from reporter.run.paired.kernels import Kernels
 from reporter.run.request import Progress, Request, moment
 from reporter.store import record_files
 
@@ -56,11 +57,21 @@ def needs(request: Request) -> tuple[str, ...]:
 
 
 def run(
-    request: Request, environments: Sequence[Path], examined: Sequence[About], keep: bool, progress: PairProgress
+    request: Request,
+    environments: Sequence[Path],
+    examined: Sequence[About],
+    keep: bool,
+    progress: PairProgress,
+    *,
+    recorded: Kernels | None = None,
 ) -> tuple[Book, Book]:
-    """The records of both sides by architecture; in request.folder under a/ and b/ after every measurement, if kept."""
+    """The records of both sides by architecture; in request.folder under a/ and b/ after every measurement, if kept.
+
+    At the end of the first round, the kernels of both sides are added to `recorded`.
+    """
     books: tuple[Book, Book] = ({}, {})
-    jobs = list(plan(request))
+    profiles = [] if recorded is None else list(kernels.plan(request))
+    jobs = sorted([*plan(request), *profiles], key=lambda job: job.round)
     costs = costs_of(request, books)
     progress.plan(jobs, 1, costs.total)
     spent: dict[str, float] = {}
@@ -73,16 +84,31 @@ def run(
             for job in (job for job in jobs if job.round == number):
                 begun = monotonic()
                 progress.job_started(job)
-                measured = measure_pair(job, both, books, request, spent.get(job.architecture, 0.0))
+                earlier = spent.get(job.architecture, 0.0)
+                if recorded is not None and job in profiles:
+                    _record_kernels(job, both, books, request, recorded=recorded, spent=earlier)
+                    measured = []
+                else:
+                    measured = measure_pair(job, both, books, request, earlier)
                 if keep:
                     _save(request.folder, books, job.architecture)
                 seconds = monotonic() - begun
-                spent[job.architecture] = spent.get(job.architecture, 0.0) + seconds
+                spent[job.architecture] = earlier + seconds
                 costs.learn(job, seconds, failed=not (measured and all(reading.measured for reading in measured)))
                 if measured:
                     progress.pair(job, measured)
                 progress.job_finished(job, seconds)
     return books
+
+
+def _record_kernels(
+    job: Job, sides: Sequence[Side], books: Sequence[Book], request: Request, *, recorded: Kernels, spent: float
+) -> None:
+    """Records the kernels of an architecture, if both sides can measure it and its time is not over."""
+    readings = [list(book[job.architecture].readings.values()) for book in books]
+    left = (request.timeout or math.inf) - spent
+    if left > 0 and all(any(each.measured for each in side) for side in readings):
+        kernels.record(job, sides, request, recorded, left)
 
 
 def unchanged(side: Side, before: About) -> None:

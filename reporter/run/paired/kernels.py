@@ -1,0 +1,103 @@
+"""The kernels of both environments: each side records those of every architecture once, outside of the timed calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from reporter.compare import kernel_changes
+from reporter.compare.differences import Differences, Gap
+from reporter.compare.kernel_changes import COVERAGE, VARIABLES
+from reporter.compare.matching import Pair
+from reporter.host.fingerprints import variables
+from reporter.host.job import Job
+from reporter.metrics import operators
+from reporter.model import Reading, Record
+from reporter.model.profiles import LEDGER_SCHEMA, KernelLedger
+from reporter.model.records import EAGER
+from reporter.run.ledger import blank
+from reporter.run.paired import interleaving
+from reporter.run.paired.interleaving import Side
+from reporter.run.request import Request
+from reporter.store.kernel_files import CALLS
+
+SECONDS = 0.1
+"""Seconds of profiled calls in each setting, of which only the kernels are used."""
+
+
+@dataclass
+class Kernels:
+    """What A and B recorded, by architecture, and the architectures of which something is missing, by the reason."""
+
+    books: tuple[dict[str, Record], dict[str, Record]] = field(default_factory=lambda: ({}, {}))
+    missing: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    def with_changes(self, found: Differences) -> Differences:
+        """The differences in the times, and the layers that ran another kernel."""
+        a, b = self.books
+        pairs = [Pair(record, b[name]) for name, record in a.items()]
+        ledgers = partial(_ledger, a), partial(_ledger, b)
+        changes, gaps = kernel_changes.compare(pairs, found.timings, ledgers)
+        lost = [Gap(why, kernel_changes.quantity(at), tuple(names)) for (at, why), names in self.missing.items()]
+        return replace(found, changes=(*found.changes, *changes), gaps=(*found.gaps, *gaps, *lost))
+
+
+def plan(request: Request) -> Iterator[Job]:
+    """A job for each architecture and each device that is timed."""
+    devices = {metric.device for metric in request.metrics.values()}
+    for metric in (each for each in operators.ENTRIES if each.device in devices):
+        for architecture in request.architectures:
+            yield Job(
+                architecture=architecture.name,
+                metrics=(metric.name,),
+                device=request.devices[metric.device],
+                conditions=request.conditions.model_copy(update={"seconds": SECONDS}),
+                process=metric.process,
+                reference=architecture.reference,
+            )
+
+
+def record(job: Job, sides: Sequence[Side], request: Request, found: Kernels, limit: float) -> None:
+    """Records the kernels of an architecture on both sides; a setting counts on both sides or on neither."""
+    taken = [_recorded(side, job, limit) for side in sides]
+    architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
+    keys = dict.fromkeys(key for readings, _ in taken for key in readings)
+    for key in keys or [COVERAGE + job.device.partition(":")[0]]:
+        if why := _reason(key, taken):
+            found.missing.setdefault((key.removeprefix(COVERAGE), why), []).append(job.architecture)
+            continue
+        for side, book, (readings, _) in zip(sides, found.books, taken, strict=True):
+            before = book.get(job.architecture) or blank(architecture, request, side.about.recorded)
+            book[job.architecture] = before.model_copy(update={"readings": {**before.readings, key: readings[key]}})
+
+
+def _recorded(side: Side, job: Job, limit: float) -> tuple[dict[str, Reading], str]:
+    """The readings with kernels by key, each with the variables of its side, and why others are missing."""
+    verdict = interleaving.alone(side, job, limit)
+    found = {VARIABLES: variables(side.about.variables)}
+    readings = {
+        reading.quantity.key: reading.model_copy(update={"settings": {**reading.settings, **found}})
+        for reading in side.readings
+        if reading.quantity.key.startswith(COVERAGE)
+    }
+    return readings, "" if verdict.status == "ok" else f"{verdict.status}: {verdict.reason}"
+
+
+def _reason(key: str, taken: Sequence[tuple[Mapping[str, Reading], str]]) -> str:
+    """Why the kernels of a setting cannot be compared; empty if both sides have them."""
+    for name, (readings, why) in zip("AB", taken, strict=True):
+        reading = readings.get(key)
+        if reading is None or not reading.measured:
+            lost = f"{reading.status}: {reading.reason}" if reading else why
+            return f"not recorded in {name}: {lost}"
+    return ""
+
+
+def _ledger(book: Mapping[str, Record], machine: str, architecture: str) -> KernelLedger:
+    """The ledger of an architecture, from the details of its readings."""
+    ledger = KernelLedger(schema=LEDGER_SCHEMA, architecture=architecture, machine=machine)
+    for reading in book[architecture].readings.values():
+        for setting, rows in CALLS.validate_python(reading.detail["calls"]).items():
+            ledger = ledger.with_calls(EAGER, setting, rows)
+    return ledger
