@@ -35,8 +35,9 @@ from reporter.run.request import Request
 from reporter.store import kernel_files
 
 STATE = "walk.json"
-TRIED = "parameters"
+TRIED = ("size", "counting")
 """Counted once with every version: shows that architectures can be built with it."""
+PARAMETERS = "parameters"
 TRYING = 300.0
 CALLS = ("operators", "profiling")
 CALLS_CUDA = ("operators_cuda", "profiling cuda")
@@ -164,8 +165,8 @@ class Walk:
         """Imports all packages and builds each architecture; ReporterError with the reason if this fails."""
         with _opened(f"{self.package} {version}", place, paired_run.needs(self.request)) as side:
             for name in (architecture.name for architecture in self.request.architectures):
-                for reading in _done(side, self._job(name, TRIED, TRIED)):
-                    if not reading.measured and reading.quantity.key == TRIED:
+                for reading in _done(side, self._job(name, *TRIED)):
+                    if not reading.measured and reading.quantity.key == PARAMETERS:
                         raise ReporterError(f"{name} cannot be built: {reading.reason}")
 
     def _job(self, name: str, metric: str, process: str, device: str = "cpu") -> Job:
