@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -187,6 +188,7 @@ def _announce(request: Request) -> None:
 def _against(reference: Against | None, folder: Path, quiet: bool, shown: str) -> AgainstReference | None:
     """What differs from the pinned reference, which is printed; None without --against."""
     from reporter.cli.progress import progress
+    from reporter.compare import ratio_history
     from reporter.nightly import reference_findings as findings
     from reporter.nightly.run_folder import Folder
     from reporter.report import reference_section
@@ -202,6 +204,8 @@ def _against(reference: Against | None, folder: Path, quiet: bool, shown: str) -
     found = findings.judged(measured, Folder(folder).acceptances().accepted)
     for line in reference_section.lines(found, reference.titles):
         printing.message(line)
+    with suppress(ReporterError):  # a full disk hides no regression
+        ratio_history.add(folder, found)
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reporter.compare import baseline_file, recent_level, reference_file
+from reporter.compare import baseline_file, ratio_history, recent_level, reference_file
 from reporter.compare.differences import Differences
 from reporter.compare.folders import ledgers_of
 from reporter.compare.matching import is_time
@@ -234,6 +234,7 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
         headlines.save(work.request.folder / ".recent.json", runs)
         base = baseline.merged(nightly.base.records, nightly.tonight) if made.accepted else None
         work.folder.finish(made, base)
+        ratio_history.add(work.folder.out, nightly.pinned)
     except ReporterError as error:
         return str(error)
     return None

@@ -10,6 +10,7 @@ import click
 
 from reporter.host import files, printing
 from reporter.host.exit_codes import FAILED, REGRESSED
+from reporter.model import ReporterError
 from reporter.registry import plugins
 
 if TYPE_CHECKING:
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
 
 @click.command("ab")
-@click.option("--a", "a", type=click.Path(path_type=Path), required=True, metavar="ENV", help="The environment before.")
-@click.option("--b", "b", type=click.Path(path_type=Path), required=True, metavar="ENV", help="The environment after.")
+@click.option("--a", "a", type=click.Path(path_type=Path), metavar="ENV", help="The environment before.")
+@click.option("--b", "b", type=click.Path(path_type=Path), metavar="ENV", help="The environment after.")
+@click.option("--walk", type=(str, str), metavar="PACKAGE A..B", help="Find the version at which it became slower.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Keep the records of both in DIR/a, DIR/b.")
 @click.option("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
 @click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="A network of one's own.")
@@ -35,13 +37,33 @@ if TYPE_CHECKING:
 )
 @click.pass_context
 def ab_command(
-    context: click.Context, /, *, a: Path, b: Path, out: Path | None, as_json: bool, fail_on: FailOn, **options: Any
+    context: click.Context,
+    /,
+    *,
+    a: Path | None,
+    b: Path | None,
+    walk: tuple[str, str] | None,
+    out: Path | None,
+    as_json: bool,
+    fail_on: FailOn,
+    **options: Any,
 ) -> None:
     """Which of two Python environments is slower: every network timed in both in turns, in one job.
 
     ENV is a virtual environment, or the path of its Python. Each side imports its own torch and torchvision; besides
     these it needs pydantic, but not this program. The same ENV on both sides is an A/A control.
+
+    With --walk in place of --a and --b, versions A to B of a package are bisected; rerun an interrupted walk to resume.
     """
+    if walk:
+        if a or b or out:
+            raise ReporterError("--walk makes its own environments; remove --a, --b and --out")
+        from reporter.cli import walking
+
+        context.exit(walking.walk(*walk, options, as_json=as_json, fails=fail_on != "never"))
+    if a is None or b is None:
+        missing = "a" if a is None else "b"
+        raise click.MissingParameter(param=next(each for each in context.command.params if each.name == missing))
     from reporter.cli.progress import progress
     from reporter.compare import paired
     from reporter.compare.document import still_failing

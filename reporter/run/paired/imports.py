@@ -35,14 +35,19 @@ def about() -> About:
     )
 
 
-def check(both: Sequence[About], environments: Sequence[Path], options: Sequence[str] = OPTIONS) -> None:
-    """ReporterError where the two sides cannot be compared; `options` name them."""
+def check(
+    both: Sequence[About], environments: Sequence[Path], options: Sequence[str] = OPTIONS, *, shared: bool = False
+) -> None:
+    """ReporterError where the two sides cannot be compared; `options` name them.
+
+    `shared`: both may import torch from the same path, as they differ in another package.
+    """
     a, b = both
     names = " and ".join(options)
     if a.machine != b.machine:
         raise ReporterError(f"{names} see different machines; both must see the same processors and GPUs")
     files = [side.imports["torch"].file for side in both]
-    if a.places != b.places and files[0] == files[1]:
+    if not shared and a.places != b.places and files[0] == files[1]:
         raise ReporterError(
             f"{names}: {environments[0]} and {environments[1]} are two environments that import torch from the "
             f"same path, {files[0]}; install torch in each of them, or name one environment twice for an A/A control"

@@ -141,14 +141,14 @@ def plan(request: Request) -> Iterator[Job]:
 
 @contextmanager
 def sides(
-    environments: Sequence[Path], needs: Sequence[str] = (), options: Sequence[str] = OPTIONS
+    environments: Sequence[Path], needs: Sequence[str] = (), options: Sequence[str] = OPTIONS, *, shared: bool = False
 ) -> Iterator[list[Side]]:
     """Both environments, loaded again: the memory layout of a process is part of the noise between rounds."""
     first, second = zip(options, environments, strict=True)
     with closing(Side(*first, needs)) as a, closing(Side(*second, needs)) as b:
         for side in (a, b):
             side.hello()
-        check((a.about, b.about), environments, options)
+        check((a.about, b.about), environments, options, shared=shared)
         yield [a, b]
 
 

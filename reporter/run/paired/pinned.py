@@ -170,15 +170,37 @@ def _install(place: Path, requirements: Sequence[str], note: Note) -> None:
     size = gigabytes(each.partition("==")[0] for each in requirements)
     how = "uv, hard links to its cache" if uv() else "pip"
     note(f"installing {' '.join(requirements[:3])}: about {size:.1f} GB in {place.parent} ({how}); made once and kept")
+    if not (installer := uv()):
+        install_with_pip(place, requirements)
+        return
     shutil.rmtree(place, ignore_errors=True)
+    _call([*installer, "venv", "--quiet", "--python", sys.executable, str(place)], place)
     python = place / "bin" / "python"
-    if installer := uv():
-        _call([*installer, "venv", "--quiet", "--python", sys.executable, str(place)], place)
-        _call([*installer, "pip", "install", "--quiet", "--python", str(python), *requirements], place)
-    else:
-        _call([sys.executable, "-m", "venv", "--without-pip", str(place)], place)
-        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(python)]
-        _call([*pip, "install", *requirements], place)
+    _call([*installer, "pip", "install", "--quiet", "--python", str(python), *requirements], place)
+
+
+def install_with_pip(place: Path, requirements: Sequence[str], shared: Sequence[str] = ()) -> None:
+    """Makes an environment in place of what is there; what it finds in the folders `shared` is not installed again.
+
+    Raises InstallationError, and leaves nothing, if this fails.
+    """
+    shutil.rmtree(place, ignore_errors=True)
+    _call([sys.executable, "-m", "venv", "--without-pip", str(place)], place)
+    if shared:
+        files.write(_site(place) / "shared.pth", "".join(f"{folder}\n" for folder in shared))
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python"]
+    _call([*pip, str(place / "bin" / "python"), "install", *requirements], place)
+
+
+class InstallationError(ReporterError):
+    """An environment cannot be installed; `why` is the line of the installer."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"--against: the reference environment cannot be installed: {why}; check the versions and the package "
+            "index, or name an environment that is installed"
+        )
+        self.why = why
 
 
 def _call(command: Sequence[str], place: Path) -> None:
@@ -193,15 +215,19 @@ def _call(command: Sequence[str], place: Path) -> None:
     if done.returncode:
         shutil.rmtree(place, ignore_errors=True)
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["no message"]
-        why = legible(next((line for line in reversed(lines) if "rror" in line), lines[-1]))[:300]
-        raise ReporterError(
-            f"--against: the reference environment cannot be installed: {why}; check the versions and the package "
-            "index, or name an environment that is installed"
-        )
+        raise InstallationError(legible(next((line for line in reversed(lines) if "rror" in line), lines[-1]))[:300])
+
+
+def _site(place: Path) -> Path:
+    return next(place.glob("lib/python*/site-packages"), None) or place / "Lib" / "site-packages"
+
+
+def frozen_versions(place: Path) -> dict[str, str]:
+    """The versions of all packages that are installed in an environment."""
+    found = {each.name: each.version for each in metadata.distributions(path=[str(_site(place))])}
+    return dict(sorted(found.items(), key=lambda pair: pair[0].lower()))
 
 
 def _frozen(place: Path) -> list[str]:
     """The exact versions of all packages of an environment."""
-    site = next(place.glob("lib/python*/site-packages"), None) or place / "Lib" / "site-packages"
-    found = {each.name: each.version for each in metadata.distributions(path=[str(site)])}
-    return [f"{name}=={version}" for name, version in sorted(found.items(), key=lambda pair: pair[0].lower())]
+    return [f"{name}=={version}" for name, version in frozen_versions(place).items()]

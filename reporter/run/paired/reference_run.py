@@ -36,7 +36,10 @@ EXACT_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class ReferenceRequest:
-    """What is measured in both environments: `times` in turns, `exact` once; in all modes or in eager only."""
+    """What is measured in both environments: `times` in turns, `exact` once; in all modes or in eager only.
+
+    `options` name both environments in messages; if `shared`, both may import the same torch.
+    """
 
     request: Request
     times: Mapping[str, Metric]
@@ -44,6 +47,8 @@ class ReferenceRequest:
     environments: tuple[Path, Path]
     examined: tuple[About, About]
     modes: bool = False
+    options: tuple[str, str] = OPTIONS
+    shared: bool = False
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -119,7 +124,7 @@ def _round(
     exact: bool,
 ) -> None:
     """One round in fresh processes on both sides."""
-    with paired_run.sides(work.environments, work.needs, OPTIONS) as both:
+    with paired_run.sides(work.environments, work.needs, work.options, shared=work.shared) as both:
         for side, before in zip(both, work.examined, strict=True):
             paired_run.unchanged(side, before)
         if exact and work.exact and not is_control(*work.examined):

@@ -1,0 +1,51 @@
+"""`reporter move DIR --to VERSIONS`: another reference for --against, with the ratios of old and new chained."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("move")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--to", "new", required=True, metavar="VERSIONS|ENV", help="The new reference, as for --against.")
+@click.option("--from", "old", metavar="VERSIONS|ENV", help="The current one (default: DIR/against.lock).")
+@click.option("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
+@click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="A network of one's own.")
+@click.option("--metrics", metavar="M,…", default="latency_cpu_1thread", help="Which times (latency_cpu_1thread).")
+@click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
+@click.option("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
+def move_command(folder: Path, new: str, old: str | None, **options: Any) -> None:
+    """Move the pinned reference of the runs in DIR.
+
+    Measures the new reference in turns with the current one and adds their ratios to DIR/ratios.jsonl, so that the
+    history on this kind of machine continues.
+    """
+    from reporter.cli.progress import progress
+    from reporter.host import files, printing
+    from reporter.model import ReporterError
+    from reporter.model.settings import settings
+    from reporter.report.language import SOURCE, language
+    from reporter.report.reference_section import described
+    from reporter.run.paired import reference_move
+    from reporter.run.preparation import prepare_ab
+
+    if not folder.is_dir():
+        raise ReporterError(f"{folder}: there is no such folder")
+    request = prepare_ab(None, settings(options))
+    lock, seen = files.lock(folder), progress(sys.stderr, sides=("old", "new"))
+    try:
+        found = reference_move.move(replace(request, folder=folder), new, old, seen, printing.note)
+    finally:
+        seen.close()
+        lock.close()
+    for row in found.verdicts:
+        printing.message(f"new over old: {row.architecture} {row.metric} {described(row, language(SOURCE))}")
+    printing.message(f"moved; use --against {new!r} from now on")
+
+
+ENTRIES = (move_command,)

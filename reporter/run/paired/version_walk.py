@@ -1,0 +1,294 @@
+"""`reporter ab --walk`: finds the version of a package at which an architecture became slower.
+
+Every comparison and every skipped version is saved at once, so that the same command resumes after an interruption. At
+most two environments are on the disk at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import NoReturn
+
+from pydantic import BaseModel, ValidationError
+
+from reporter.compare import bisection
+from reporter.compare.bisection import Effect, SkippedVersionError
+from reporter.compare.reference_rule import ReferenceTime
+from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
+from reporter.host import files, machine
+from reporter.host.job import Job
+from reporter.model import Reading, ReporterError
+from reporter.run.paired import interleaving, paired_run, pinned, reference_run
+from reporter.run.paired.interleaving import Side
+from reporter.run.paired.paired_run import PairProgress
+from reporter.run.paired.reference_run import ReferenceRequest
+from reporter.run.paired.version_environments import FULL_DISK, VersionEnvironments, listed
+from reporter.run.request import Request
+from reporter.store import kernel_files
+
+STATE = "walk.json"
+TRIED = ("size", "counting")
+"""Counted once with every version: shows that architectures can be built with it."""
+PARAMETERS = "parameters"
+TRYING = 300.0
+CALLS = ("operators", "profiling")
+CALLS_CUDA = ("operators_cuda", "profiling cuda")
+
+
+class WalkState(BaseModel):
+    """What a walk has done so far; `packages` has the versions of all packages in each environment."""
+
+    comparisons: list[VersionComparison] = []
+    skipped: dict[str, str] = {}
+    packages: dict[str, dict[str, str]] = {}
+
+
+@dataclass
+class Walk:
+    """A walk over `versions` of a package; its state is saved in the folder of the environments."""
+
+    request: Request
+    versions: Sequence[str]
+    environments: VersionEnvironments
+    progress: PairProgress
+
+    def __post_init__(self) -> None:
+        self.state = _load(self._file)
+
+    @property
+    def _file(self) -> Path:
+        return self.environments.folder / STATE
+
+    @property
+    def package(self) -> str:
+        return self.environments.package
+
+    def run(self) -> WalkResult:
+        """Searches, and removes all environments and the state when it is done."""
+        lock = files.lock(self.environments.folder)
+        try:
+            found = bisection.search(len(self.versions), self._compare)
+            if found is None:
+                reasons = "; ".join(f"{version}: {why}" for version, why in self.state.skipped.items())
+                raise ReporterError(f"--walk: fewer than two versions of {self.package} can be measured: {reasons}")
+            result = WalkResult(
+                package=self.package,
+                first=self.versions[found.first],
+                last=self.versions[found.last],
+                versions=tuple(self.versions),
+                comparisons=tuple(self.state.comparisons),
+                skipped=self.state.skipped,
+                step=self._step(found.step) if found.step else None,
+            )
+            shutil.rmtree(self.environments.folder, ignore_errors=True)
+            return result
+        finally:
+            lock.close()
+
+    def _compare(self, before: int, after: int) -> Effect:
+        """One comparison, from the state if it was made already."""
+        versions = self.versions[before], self.versions[after]
+        for place, version in zip((before, after), versions, strict=True):
+            if version in self.state.skipped:
+                raise SkippedVersionError(place)
+        known = [each for each in self.state.comparisons if (each.before, each.after) == versions]
+        row = known[0] if known else self._measured(before, after)
+        return Effect(math.log(row.ratio), row.verdict == "slower")
+
+    def _measured(self, before: int, after: int) -> VersionComparison:
+        versions = self.versions[before], self.versions[after]
+        self.environments.keep_only(versions)
+        places = [self._environment(number) for number in (before, after)]
+        options = (f"{self.package} {versions[0]}", f"{self.package} {versions[1]}")
+        needs = paired_run.needs(self.request)
+        with paired_run.sides(places, needs, options, shared=True) as (a, b):
+            examined = a.about, b.about
+        work = ReferenceRequest(
+            self.request, self.request.metrics, {}, (places[0], places[1]), examined, options=options, shared=True
+        )
+        self.progress.note(f"comparing {self.package} {versions[0]} with {versions[1]}")
+        found = reference_run.run(work, self.progress)
+        row = self._followed(list(found.rows.values()))
+        if row is None:
+            why = "; ".join(dict.fromkeys(f"{gap.architecture}: {gap.reason}" for gap in found.gaps))
+            self._skip(before if "in reference" in why else after, why)
+        made = VersionComparison(
+            before=versions[0],
+            after=versions[1],
+            architecture=row.architecture,
+            metric=row.quantity.key,
+            verdict=row.verdict,
+            ratio=row.ratio,
+            low=row.low,
+            high=row.high,
+            reason=row.reason,
+        )
+        self.state.comparisons.append(made)
+        self._save()
+        return made
+
+    def _followed(self, rows: Sequence[ReferenceTime]) -> ReferenceTime | None:
+        """The row of the first comparison again; in the first one the largest slowdown, else the largest ratio."""
+        if self.state.comparisons:
+            place = self.state.comparisons[0].place
+            return next((row for row in rows if (row.architecture, row.quantity.key) == place), None)
+        return max(rows, key=lambda row: (row.verdict == "slower", row.ratio), default=None)
+
+    def _environment(self, number: int) -> Path:
+        """The environment of a version, in which all architectures can be built; else the version is skipped."""
+        version = self.versions[number]
+        try:
+            place = self.environments.make(version)
+        except pinned.InstallationError as error:
+            if FULL_DISK in error.why:
+                raise ReporterError(f"--walk: {error.why}; free space and rerun the command to resume") from None
+            listed(self.package)  # an index that cannot be reached ends the walk, and no version is skipped
+            self._skip(number, f"cannot be installed: {error.why}")
+        if version not in self.state.packages:
+            try:
+                self._try(version, place)
+            except ReporterError as error:
+                self._skip(number, str(error))
+            self.state.packages[version] = self.environments.versions(version)
+            self._save()
+        return place
+
+    def _try(self, version: str, place: Path) -> None:
+        """Imports all packages and builds each architecture; ReporterError with the reason if this fails."""
+        with _opened(f"{self.package} {version}", place, paired_run.needs(self.request)) as side:
+            for name in (architecture.name for architecture in self.request.architectures):
+                for reading in _done(side, self._job(name, *TRIED)):
+                    if not reading.measured and reading.quantity.key == PARAMETERS:
+                        raise ReporterError(f"{name} cannot be built: {reading.reason}")
+
+    def _job(self, name: str, metric: str, process: str, device: str = "cpu") -> Job:
+        entry = next(each for each in self.request.architectures if each.name == name)
+        conditions = self.request.conditions_of(name)
+        return Job(
+            architecture=name,
+            metrics=(metric,),
+            device=device,
+            conditions=conditions,
+            process=process,
+            reference=entry.reference,
+        )
+
+    def _skip(self, number: int, why: str) -> NoReturn:
+        version = self.versions[number]
+        self.state.skipped[version] = " ".join(why.split())
+        self._save()
+        self.progress.note(f"{self.package} {version} is skipped: {self.state.skipped[version]}")
+        shutil.rmtree(self.environments.place(version), ignore_errors=True)
+        raise SkippedVersionError(number)
+
+    def _save(self) -> None:
+        files.write(self._file, files.dumps(self.state.model_dump(mode="json")))
+
+    def _step(self, step: bisection.FoundStep) -> VersionStep:
+        """The step with the packages and kernels that differ."""
+        before, after = self.versions[step.before], self.versions[step.after]
+        packages = [self.state.packages[version] for version in (before, after)]
+        names = sorted({name for each in packages for name in each})
+        kernels: tuple[KernelStep, ...] | None = None
+        why = ""
+        try:
+            kernels = tuple(self._kernels(step.before, step.after))
+        except (ReporterError, SkippedVersionError) as error:
+            why = str(error)
+        return VersionStep(
+            before=before,
+            after=after,
+            skipped=tuple(self.versions[number] for number in step.skipped),
+            ratio=math.exp(step.effect.log_ratio),
+            confirmed=step.effect.slower,
+            packages={
+                name: (packages[0].get(name), packages[1].get(name))
+                for name in names
+                if packages[0].get(name) != packages[1].get(name)
+            },
+            kernels=kernels,
+            no_kernels=why,
+        )
+
+    def _kernels(self, before: int, after: int) -> Iterator[KernelStep]:
+        """The layers that run another kernel after the step."""
+        name, metric = self.state.comparisons[0].place
+        cuda = self.request.metrics[metric].device != "cpu"
+        job = self._job(name, *(CALLS_CUDA if cuda else CALLS), self.request.devices["cuda" if cuda else "cpu"])
+        self.environments.keep_only([self.versions[number] for number in (before, after)])
+        found = [self._calls(number, job) for number in (before, after)]
+        for place in sorted(found[0].keys() | found[1].keys()):
+            old, new = (each.get(place, ()) for each in found)
+            for pair in _swapped(old, new):
+                yield KernelStep(layer=place[1], setting=place[0], before=pair[0], after=pair[1])
+
+    def _calls(self, number: int, job: Job) -> Mapping[tuple[str, str], Sequence[str]]:
+        """The kernels of each layer, by thread setting and layer."""
+        place = self._environment(number)
+        version = f"{self.package} {self.versions[number]}"
+        found: dict[tuple[str, str], list[str]] = defaultdict(list)
+        with _opened(version, place, paired_run.needs(self.request)) as side:
+            for reading in _done(side, job):
+                for setting, rows in kernel_files.CALLS.validate_python(reading.detail.get("calls") or {}).items():
+                    for row in rows:
+                        found[setting, row.layer].append(f"{row.operator}: {row.kernel}")
+        if not found:
+            raise ReporterError(f"{version}: no kernels were recorded")
+        return found
+
+
+def _swapped(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str | None, str | None]]:
+    """The kernels of a layer that are gone, each beside one that is new."""
+    gone, come = ([*(Counter(a) - Counter(b)).elements()] for a, b in ((old, new), (new, old)))
+    for number in range(max(len(gone), len(come))):
+        yield tuple(each[number] if number < len(each) else None for each in (gone, come))  # type: ignore[misc]
+
+
+@contextmanager
+def _opened(name: str, place: Path, needs: Sequence[str]) -> Iterator[Side]:
+    with closing(Side(name, place, needs)) as side:
+        side.hello()
+        yield side
+
+
+def _done(side: Side, job: Job) -> list[Reading]:
+    """The readings of a job on one side; ReporterError if its worker failed."""
+    try:
+        side.start(job, monotonic() + TRYING)
+        verdict = side.finish()
+    except (TimeoutError, EOFError, BrokenPipeError) as error:
+        raise ReporterError(f"{side.name}: {type(error).__name__}") from None
+    if verdict.status != "ok":
+        raise ReporterError(f"{job.architecture}: {verdict.reason}")
+    return side.readings
+
+
+def _load(path: Path) -> WalkState:
+    """The state of an interrupted walk, else an empty one."""
+    try:
+        return WalkState.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return WalkState()
+
+
+def place_of(request: Request, package: str, versions: Sequence[str]) -> Path:
+    """The folder of a walk: the same for the same command in the same environment on the same machine."""
+    about = {
+        "package": package,
+        "versions": list(versions),
+        "architectures": [[entry.name, entry.reference] for entry in request.architectures],
+        "metrics": sorted(request.metrics),
+        "conditions": request.conditions.model_dump(mode="json"),
+        "machine": machine.about()["machine"],
+        "here": str(interleaving.here()),
+    }
+    digest = hashlib.sha256(files.dumps(about).encode()).hexdigest()[:16]
+    return pinned.cache().parent / "walks" / digest

@@ -1,0 +1,97 @@
+"""The history of ratios to a pinned reference, and moving the reference."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from commands import TINY, call
+from forked_sides import ForkedSide
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reporter.compare import ratio_history
+from reporter.compare.ratio_history import RatioLine, RatioRow
+from reporter.run.paired import interleaving
+
+ROW = ("net", "latency_cpu_1thread", "eager")
+TIMES = st.lists(st.floats(0.5, 2), min_size=2, max_size=8)
+
+
+def line(kind: str, reference: str, ratio: float, to: str = "", machine: str = "AVX-512") -> RatioLine:
+    row = RatioRow(architecture=ROW[0], metric=ROW[1], mode=ROW[2], ratio=ratio)
+    return RatioLine.model_validate(
+        {"kind": kind, "started": "2026-01-01", "machine_kind": machine, "reference": reference, "moved_to": to}
+        | {"rows": [row.model_dump()]}
+    )
+
+
+@given(TIMES)
+@settings(deadline=None)
+def test_chained_ratios_do_not_depend_on_where_the_reference_was_moved(times: list[float]) -> None:
+    """Each version is the reference of the next, or the first is that of all: the curve is the same."""
+    chained, plain = [], []
+    for number, seconds in enumerate(times[1:], 1):
+        chained.append(line("run", f"torch=={number - 1}", seconds / times[number - 1]))
+        chained.append(line("move", f"torch=={number - 1}", seconds / times[number - 1], f"torch=={number}"))
+        plain.append(line("run", "torch==0", seconds / times[0]))
+    (a,), (b,) = ratio_history.curves(chained), ratio_history.curves(plain)
+    assert a.ratios == pytest.approx(b.ratios)
+    assert a.references == [f"torch=={number}" for number in range(len(times))]
+
+
+def test_a_curve_is_of_one_kind_of_machine() -> None:
+    """A move that was measured on another kind links nothing."""
+    found = ratio_history.curves(
+        [
+            line("run", "torch==1", 1.1),
+            line("run", "torch==1", 1.0, machine="AVX2"),
+            line("move", "torch==1", 1.1, "torch==2"),
+            line("run", "torch==2", 1.1),
+            line("run", "torch==2", 1.3, machine="AVX2"),
+        ]
+    )
+    assert [(curve.machine_kind, curve.references) for curve in found] == [
+        ("AVX-512", ["torch==1", "torch==2"]),
+        ("AVX2", ["torch==1"]),
+        ("AVX2", ["torch==2"]),
+    ]
+    assert found[0].ratios == pytest.approx([1.1, 1.21])
+    assert [curve.ratios for curve in found[1:]] == [[1.0], [1.3]]
+
+
+def test_torn_and_impossible_lines_are_skipped(tmp_path: Path) -> None:
+    good = line("run", "torch==1", 1.1)
+    zero = line("run", "torch==1", 0.0).model_dump_json()
+    (tmp_path / ratio_history.NAME).write_text(f"{zero}\n[]\n{good.model_dump_json()[:-9]}")
+    ratio_history.append(tmp_path, good)
+    assert ratio_history.load(tmp_path) == [good]
+    assert ratio_history.load(tmp_path / "nothing") == []
+
+
+def test_the_reference_is_moved_by_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real measurements of this environment against itself, after a run with --against."""
+    monkeypatch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=ForkedSide, PIPE=None))
+    options = (*TINY, "--metrics", "latency_cpu_1thread", "--preset", "quick")
+    here = sys.executable
+    run = call("--out", tmp_path, *options, "--modes", "eager", "--quiet", "--against", here)
+    assert run.returncode == 0, run.stderr
+    refused = call("move", tmp_path, "--to", here, *options)
+    assert refused.returncode == 2
+    assert "has no against.lock; name the current reference with --from" in refused.stderr
+    (tmp_path / "against.lock").write_text("torch==1.0\n")
+    done = call("move", tmp_path, "--from", here, "--to", os.path.dirname(os.path.dirname(here)), *options)
+    assert done.returncode == 0, done.stderr
+    assert "new over old: tiny latency_cpu_1thread" in done.stderr
+    assert not (tmp_path / "against.lock").exists()
+    ran, moved = ratio_history.load(tmp_path)
+    assert (ran.kind, moved.kind) == ("run", "move")
+    found = json.loads((tmp_path / "against.json").read_text())
+    assert ran.rows[0].ratio == found["verdicts"][0]["ratio"]
+    assert ran.machine_kind == moved.machine_kind == found["machine_kind"]
+    assert moved.moved_to == moved.reference == ran.reference
+    assert ran.reference.startswith("torch==")

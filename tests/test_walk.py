@@ -1,0 +1,315 @@
+"""`reporter ab --walk`: the search for all positions and skipped versions, and a walk over the wheels of an index."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib import metadata
+from pathlib import Path
+from threading import Thread
+from time import monotonic, sleep
+
+import pytest
+from commands import ROOT, call, run, start
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_pinned import wheel
+
+from reporter.compare.bisection import Effect, Found, SkippedVersionError, search
+from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
+from reporter.model import ReporterError
+from reporter.report import walk_text
+from reporter.run.paired import pinned, version_environments
+
+VERSIONS = 16
+SKIPPED = st.frozensets(st.integers(0, VERSIONS - 1), max_size=VERSIONS)
+
+
+def walked(step: int | None, skipped: frozenset[int], size: float = 0.1) -> tuple[Found | None, int]:
+    """The result for a slowdown from version `step` on, and the number of comparisons."""
+    calls: list[tuple[int, int]] = []
+
+    def compare(a: int, b: int) -> Effect:
+        assert a < b
+        for number in (a, b):
+            if number in skipped:
+                raise SkippedVersionError(number)
+        calls.append((a, b))
+        slower = step is not None and a < step <= b
+        return Effect(math.log1p(size) if slower else 0.0, slower)
+
+    return search(VERSIONS, compare), len(calls)
+
+
+@given(st.one_of(st.none(), st.integers(0, VERSIONS - 1)), SKIPPED)
+@settings(max_examples=300, deadline=None)
+def test_the_step_is_found_at_any_position_with_any_versions_skipped(step: int | None, skipped: frozenset[int]) -> None:
+    usable = [number for number in range(VERSIONS) if number not in skipped]
+    found, count = walked(step, skipped)
+    if len(usable) < 2:
+        assert found is None
+        return
+    assert found
+    assert (found.first, found.last) == (usable[0], usable[-1])
+    if step is None or not usable[0] < step <= usable[-1]:
+        assert (found.step, count) == (None, 1)
+        return
+    assert found.step
+    assert found.step.before == max(number for number in usable if number < step)
+    assert found.step.after == min(number for number in usable if number >= step)
+    assert set(found.step.skipped) <= skipped
+    assert found.step.effect.slower
+    assert count <= 6
+
+
+def test_every_position_of_16_versions_is_found_in_at_most_six_comparisons() -> None:
+    for step in range(1, VERSIONS):
+        found, count = walked(step, frozenset())
+        assert found
+        assert found.step
+        assert (found.step.before, found.step.after) == (step - 1, step)
+        assert count <= 6
+
+
+def test_of_two_steps_the_one_that_crosses_half_of_the_slowdown_is_found() -> None:
+    """And a step that its own comparison does not confirm is reported as such."""
+    logs = [0.0] * 4 + [0.04] * 6 + [0.12] * 6
+
+    def compare(a: int, b: int) -> Effect:
+        return Effect(logs[b] - logs[a], logs[b] - logs[a] > 0.03)
+
+    found = search(VERSIONS, compare)
+    assert found
+    assert found.step
+    assert (found.step.before, found.step.after) == (9, 10)
+    creep = search(VERSIONS, lambda a, b: Effect(0.01 * (b - a), b - a > 5))
+    assert creep
+    assert creep.step
+    assert not creep.step.effect.slower
+
+
+NETWORK = """
+from functools import partial
+from time import perf_counter
+
+import paced
+from torch import nn
+from reporter.types import Architecture
+
+class Paced(nn.Module):
+    def forward(self, images):
+        end = perf_counter() + 0.004 * paced.FACTOR
+        while perf_counter() < end:
+            pass
+        return images
+
+def build(classes):
+    layers = nn.Conv2d(3, 8, 3, bias=False), Paced(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, classes)
+    return nn.Sequential(*layers)
+
+PACED = Architecture("paced", "Test", 2026, "none", build, input_size=32)
+"""
+STEP, UNINSTALLABLE, UNIMPORTABLE = 6, 7, 8
+NAMES = [f"1.{number}" for number in range(VERSIONS)]
+
+
+def filled(folder: Path, factor: float = 3.0) -> Path:
+    """The pages of an index: 16 versions of a package, slower from one on, and what one of them requires."""
+    for package in ("paced", "pace-table"):
+        (folder / "simple" / package).mkdir(parents=True)
+    files = folder / "simple" / "paced"
+    for number, version in enumerate(NAMES):
+        text = f"FACTOR = {factor if number >= STEP else 1.0}\n"
+        text += "raise RuntimeError('broken on purpose')\n" * (number == UNIMPORTABLE)
+        requires = ("no-such-package",) if number == UNINSTALLABLE else ("pace-table",) if number >= STEP else ()
+        wheel(files, "paced", version, requires, text)
+    wheel(folder / "simple" / "pace-table", "pace_table", "3.0")
+    return folder
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The URL of an index of packages over HTTP."""
+    handler = partial(QuietHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/simple"
+        server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Prints nothing."""
+
+
+@pytest.fixture
+def variables(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A configuration of pip that names an index, a cache folder, and the package in the environment that walks."""
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "paced.py").write_text("FACTOR = 1.0\n")
+    (tmp_path / "network.py").write_text(NETWORK)
+    with served(filled(tmp_path / "index")) as url:
+        (tmp_path / "pip.conf").write_text(f"[global]\nindex-url = {url}/\n")
+        yield {
+            "PIP_CONFIG_FILE": str(tmp_path / "pip.conf"),
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            "PYTHONPATH": f"{ROOT}:{own}",
+        }
+
+
+@pytest.mark.parametrize(
+    ("package", "span", "line"),
+    [
+        ("paced", "1.0..1.15", ""),
+        ("paced", "1.0-1.15", "'1.0-1.15' is not a range of versions; try 2.11.0..2.15.0"),
+        ("paced", "1.0..2.0", "the index has no version 2.0 of paced for this Python; it has 1.0, 1.1,"),
+        ("paced", "1.4..1.3", "the first version must be older than the last"),
+        ("unheard-of", "1.0..2.0", "the index has no version of unheard-of for this Python, or cannot be reached"),
+        ("--pre", "1.0..2.0", "'--pre' is not the name of a package"),
+    ],
+)
+def test_versions_are_those_that_the_index_has(
+    package: str, span: str, line: str, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PIP_CONFIG_FILE", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, variables[name])
+    if not line:
+        assert version_environments.between(package, span) == NAMES
+        return
+    with pytest.raises(ReporterError) as raised:
+        version_environments.between(package, span)
+    assert line in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_pins_a_package_moves_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packages that require certain versions of it; pip changes one only if it does not fit any more."""
+    for number, requirement in enumerate(
+        ("paced==1.0", "Paced[fast] (>=1,<2)", "paced", "paced-table==1", "paced==1; extra == 'gpu'", "paced ~= 1.2")
+    ):
+        about = tmp_path / "site" / f"user{number}-1.0.dist-info"
+        about.mkdir(parents=True)
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: user{number}\nRequires-Dist: {requirement}\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert version_environments.bound("paced") == ["user0", "user1", "user5"]
+    made = version_environments.VersionEnvironments("paced", tmp_path)
+    assert list(made._requirements("1.4")) == ["paced==1.4", "user0", "user1", "user5"]
+    whole = list(version_environments.VersionEnvironments("torch", tmp_path)._requirements("2.14.1"))
+    assert whole[:2] == ["torch==2.14.1", "torchvision"]
+    assert f"pydantic=={metadata.version('pydantic')}" in whole
+
+
+def test_an_environment_has_only_what_has_to_change(
+    variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is imported from the environment that runs; other environments are removed."""
+    for name in ("PIP_CONFIG_FILE", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, variables[name])
+    made = version_environments.VersionEnvironments("paced", tmp_path / "walk")
+    place = made.make(NAMES[STEP])
+    assert pinned.frozen_versions(place) == {"pace_table": "3.0", "paced": "1.6"}
+    assert made.versions("1.6")["torch"] == metadata.version("torch")
+    line = "import importlib.util as u, paced; print(paced.FACTOR, u.find_spec('torch').origin)"
+    shown = subprocess.run([place / "bin" / "python", "-P", "-c", line], capture_output=True, text=True, check=True)
+    found = importlib.util.find_spec("torch")
+    assert found
+    assert shown.stdout.split() == ["3.0", str(found.origin)]
+    with pytest.raises(pinned.InstallationError, match="no-such-package"):
+        made.make(NAMES[UNINSTALLABLE])
+    made.keep_only(["1.0"])
+    assert not list((tmp_path / "walk").iterdir())
+
+
+def walk(variables: dict[str, str], folder: Path, span: str, **more: object) -> subprocess.CompletedProcess[str]:
+    names = ("--architecture", folder / "network.py:PACED", "--metrics", "latency_cpu_1thread", "--preset", "quick")
+    options = ("ab", "--walk", "paced", span, *names, "--fail-on", "timing", "--json")
+    return run(*options, variables=variables, timeout=900, **more)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_version_that_is_slower_is_found_and_an_interrupted_walk_resumes(
+    variables: dict[str, str], tmp_path: Path
+) -> None:
+    names = ("--architecture", tmp_path / "network.py:PACED", "--metrics", "latency_cpu_1thread", "--preset", "quick")
+    process = start("ab", "--walk", "paced", "1.0..1.15", *names, variables=variables)
+    end = monotonic() + 600
+    while (
+        not (state := list((tmp_path / "cache" / "reporter" / "walks").glob("*/walk.json")))
+        or not json.loads(state[0].read_text())["comparisons"]
+    ):
+        assert process.poll() is None, process.communicate()
+        assert monotonic() < end
+        sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    (first,) = json.loads(state[0].read_text())["comparisons"]
+    done = walk(variables, tmp_path, "1.0..1.15")
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    assert found["comparisons"][0] == first
+    assert len(found["comparisons"]) <= 6
+    assert (found["step"]["before"], found["step"]["after"]) == (NAMES[STEP - 1], NAMES[STEP])
+    assert found["step"]["confirmed"]
+    assert found["step"]["packages"] == {"pace-table": [None, "3.0"], "paced": ["1.5", "1.6"]}
+    assert found["step"]["kernels"] == []
+    assert "broken on purpose" in found["skipped"]["1.8"]
+    assert not list((tmp_path / "cache" / "reporter" / "walks").iterdir())
+    equal = walk(variables, tmp_path, "1.0..1.5")
+    assert equal.returncode in (0, 3), equal.stderr  # 3: too noisy for a verdict
+    assert json.loads(equal.stdout)["step"] is None
+
+
+def test_a_walk_makes_its_own_environments(tmp_path: Path) -> None:
+    done = call("ab", "--walk", "paced", "1.0..1.5", "--a", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--walk makes its own environments; remove --a, --b and --out" in done.stderr
+    done = call("ab", "--a", tmp_path)
+    assert done.returncode == 2
+    assert "--b" in done.stderr
+
+
+def test_the_step_is_printed_with_what_changed() -> None:
+    rows = [
+        VersionComparison(
+            before="1.0", after=after, architecture="net", metric="latency_cpu", verdict=verdict, ratio=ratio
+        )
+        for after, verdict, ratio in (("1.15", "slower", 1.1), ("1.8", "unchanged", 1.0))
+    ]
+    step = VersionStep(
+        before="1.8",
+        after="1.10",
+        skipped=("1.9",),
+        ratio=1.1,
+        confirmed=True,
+        packages={"net": ("1.8", "1.10"), "table": (None, "3.0")},
+        kernels=(KernelStep(layer="features.0", setting="cpu", before="a: gemm", after="a: native"),),
+    )
+    found = WalkResult(
+        package="net", first="1.0", last="1.15", versions=("1.0",), comparisons=tuple(rows), skipped={"1.9": "broken"},
+        step=step,
+    )  # fmt: skip
+    text = walk_text.in_words(found)
+    for line in (
+        "net latency_cpu: slower from net 1.8 to 1.10, +10.0% (in all +10.0% from 1.0 to 1.15).",
+        "Between them, skipped: 1.9; the slowdown may have begun with any of these.",
+        "- table: none -> 3.0",
+        "- features.0 (cpu): a: gemm -> a: native",
+        "- 1.0 -> 1.8: +0.0% unchanged",
+        "- 1.9: broken",
+    ):
+        assert line in text.splitlines()
+    nothing = found.model_copy(update={"step": None, "comparisons": (rows[1],)})
+    assert walk_text.headline(nothing).startswith("No slowdown from net 1.0 to 1.15")
+    noisy = rows[1].model_copy(update={"verdict": "noisy", "reason": "only a change of 9% or more would be found"})
+    text = walk_text.headline(found.model_copy(update={"step": None, "comparisons": (noisy,)}))
+    assert text.startswith("Too noisy for a verdict from net 1.0 to 1.15")
