@@ -233,7 +233,7 @@ def test_choosing_by_modes(browser: Any, with_modes: Path) -> None:
     """Only the chosen modes are listed and counted; what is undecided is named with its mode."""
     page = opened(browser, with_modes / "report.html", [], viewport={"width": 1440, "height": 900})
     form = page.locator(".choice form")
-    status = form.get_by_role("status")
+    status = form.locator("[role=status]")
     count = page.locator("#table-choosing tbody tr").count()
     assert status.inner_text() == f"{count} of {count} (architecture, mode) pairs fit."
     for mode in ("eager", "bf16", "channels_last"):

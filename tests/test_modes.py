@@ -170,7 +170,7 @@ def test_a_mode_is_called_before_it_is_timed_once_for_each_batch(tmp_path: Path)
             return result
 
     architecture = Architecture("counted", "Counted", 2026, "", lambda classes: Counted(), input_size=32, classes=10)
-    conditions = Settings(preset="quick").conditions
+    conditions = Settings(preset="quick").conditions()
     preparation = ModePreparation(Subject(architecture, "cpu", conditions), tmp_path)
     mode, before = parse("channels_last", ENGINES), Counted.calls
     variants = [preparation.ready(mode, torch.ones(batch, 3, 32, 32)) for batch in (1, 1, 4, 1, 4)]
