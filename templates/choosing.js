@@ -4,11 +4,15 @@ for (const place of document.querySelectorAll(".choice")) {
   const form = place.querySelector("form"), said = form.querySelector("[data-said]");
   const table = place.querySelector("table");
   const heads = [...table.tHead.querySelectorAll("th[data-key]")];
-  const sliders = [...form.querySelectorAll("input")].map((input) => {
+  const sliders = [...form.querySelectorAll("input[type=range]")].map((input) => {
     const column = heads.findIndex((head) => head.dataset.key === input.dataset.key);
     return { input, column, output: form.querySelector(`output[for="${input.id}"]`), stops: JSON.parse(input.dataset.stops) };
   });
   const rows = [...table.tBodies[0].rows];
+  const boxes = [...form.querySelectorAll("input[type=checkbox]")];
+  const modeColumn = heads.findIndex((head) => head.dataset.key === "mode");
+  const modeOf = (row) => (modeColumn < 0 ? "" : row.cells[modeColumn].textContent);
+  const named = (row) => row.cells[0].textContent + (["", "eager"].includes(modeOf(row)) ? "" : ` (${modeOf(row)})`);
   const value = (row, column) => {
     const cell = row.cells[column];
     return cell.dataset.value ?? (cell.dataset.status ? "" : cell.textContent);
@@ -21,9 +25,15 @@ for (const place of document.querySelectorAll(".choice")) {
       input.setAttribute("aria-valuetext", words);
       if (limit !== null) limits.push([column, limit]);
     }
-    let fit = 0;
+    const modes = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
+    let fit = 0, all = 0;
     const apart = { undecided: [], unknown: [] };
     for (const row of rows) {
+      if (boxes.length && !modes.has(modeOf(row))) {
+        row.classList.add("out");
+        continue;
+      }
+      all += 1;
       const bound = (column, end) => Number(row.cells[column].dataset[end] ?? value(row, column));
       const known = limits.filter(([column]) => value(row, column) !== "");
       const above = known.some(([column, limit]) => bound(column, "low") > limit);
@@ -37,7 +47,7 @@ for (const place of document.querySelectorAll(".choice")) {
           const cell = row.cells[column];
           return `${heads[column].textContent}: ${lacks.length ? cell.told ?? (cell.title || cell.textContent) : cell.textContent}`;
         });
-        item.append(`${row.cells[0].textContent} (${why.join("; ")})`);
+        item.append(`${named(row)} (${why.join("; ")})`);
         apart[lacks.length ? "unknown" : "undecided"].push(item);
       }
     }
@@ -46,7 +56,7 @@ for (const place of document.querySelectorAll(".choice")) {
       list.hidden = !items.length;
       list.querySelector("ul").replaceChildren(...items);
     }
-    said.textContent = said.dataset.said.replace("{count}", fit).replace("{all}", rows.length);
+    said.textContent = said.dataset.said.replace("{count}", fit).replace("{all}", all);
   };
   form.addEventListener("input", choose);
   form.addEventListener("reset", () => setTimeout(choose));

@@ -228,6 +228,28 @@ def test_tables_filter_and_hide_columns(browser: Any, folder: Path) -> None:
     page.context.close()
 
 
+@pytest.mark.slow
+def test_choosing_by_modes(browser: Any, with_modes: Path) -> None:
+    """Only the chosen modes are listed and counted; what is undecided is named with its mode."""
+    page = opened(browser, with_modes / "report.html", [], viewport={"width": 1440, "height": 900})
+    form = page.locator(".choice form")
+    status = form.locator("[role=status]")
+    count = page.locator("#table-choosing tbody tr").count()
+    assert status.inner_text() == f"{count} of {count} (architecture, mode) pairs fit."
+    for mode in ("eager", "bf16", "channels_last"):
+        form.get_by_label(mode, exact=True).uncheck()
+    assert status.inner_text() == "6 of 6 (architecture, mode) pairs fit."
+    rows = page.locator("#table-choosing tbody tr").locator("visible=true").all()
+    assert {row.locator("td").first.inner_text() for row in rows} == {"bf16+channels_last"}
+    slider = form.locator("#limit-parameters")
+    slider.press("Home")
+    assert status.inner_text() == "1 of 6 (architecture, mode) pairs fit."
+    form.get_by_role("button").click()
+    page.wait_for_function("document.querySelectorAll('.choice input:checked').length == 4")
+    assert status.inner_text() == f"{count} of {count} (architecture, mode) pairs fit."
+    page.context.close()
+
+
 @pytest.fixture(scope="module")
 def with_modes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page of six networks in four modes, of which one is not available."""

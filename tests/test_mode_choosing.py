@@ -15,6 +15,9 @@ import reporter
 from reporter.cli import choosing
 from reporter.model import Record, ReporterError
 from reporter.model.modes import OUTPUT_ERROR
+from reporter.report.choice import choice
+from reporter.report.comparison import compare
+from reporter.report.language import language
 from reporter.store import record_files
 
 NAMES = ("resnet18", "googlenet", "vgg16")
@@ -209,3 +212,39 @@ def test_frames_of_a_folder_without_modes_have_the_column(tmp_path: Path) -> Non
     results = reporter.load(tmp_path, modes=True)
     assert set(results.values["mode"]) == {"eager"}
     assert len(results.records) == 3
+
+
+def test_the_page_filters_the_pairs_of_the_command(folder: Path) -> None:
+    """The same pairs in the same order with all modes; int8 is there but not chosen, and a wrong output is not."""
+    made = choice(compare(record_files.load_all_modes(folder)[0]), language("en"))
+    assert made is not None
+    at = {column.key: number for number, column in enumerate(made.table.columns)}
+    listed = [(row[0].text, row[at["mode"]].text) for row in made.table.rows]
+    assert listed == pairs(choosing.chosen(folder, {}, ["all"])["fits"])
+    chosen = dict(made.modes)
+    assert chosen == {"eager": True, **dict.fromkeys(mode_samples.FACTORS, True), "int8+openvino": False}
+    assert [pair for pair in listed if chosen[pair[1]]] == pairs(choosing.chosen(folder, {})["fits"])
+    rows = dict(zip(listed, made.table.rows, strict=True))
+    marked = {mode for (_, mode), row in rows.items() if "†" in row[at["imagenet_top1"]].text}
+    assert marked == {"bf16", "bf16+channels_last", "int8+openvino"}
+    (slider,) = [slider for slider in made.sliders if slider.key == OUTPUT_ERROR.key]
+    assert (mode_samples.ERROR, "≤ 0.50 %") in slider.stops
+    times = [rows["resnet18", mode][at[KEY]] for mode in ("eager", "bf16+channels_last")]
+    assert times[1].value == pytest.approx(0.5 * times[0].value)
+
+
+def test_of_too_many_pairs_the_page_has_those_of_eager(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reporter.report.choice.MOST_PAIRS", 17)
+    made = choice(compare(record_files.load_all_modes(folder)[0]), language("en"))
+    assert made is not None
+    assert not made.modes
+    assert {row[0].text for row in made.table.rows} == set(NAMES)
+    assert any("of 18 (architecture, mode) pairs" in note for note in made.table.notes)
+
+
+def test_a_page_without_modes_has_no_column_of_them(tmp_path: Path) -> None:
+    record_files.save_all(tmp_path, [record.model_copy(update={"mode": "eager"}) for record in eager()])
+    made = choice(compare(record_files.load_all_modes(tmp_path)[0]), language("en"))
+    assert made is not None
+    assert not made.modes
+    assert not {column.key for column in made.table.columns} & {"mode", OUTPUT_ERROR.key}

@@ -17,11 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import own, subject
 from simulated import Simulated, Slot
+from torch import nn
 
 from reporter.cli.progress import Lines
 from reporter.host.job import Job
-from reporter.model import Engine, Metric, Reading, ReporterError, Verdict
+from reporter.model import Architecture, Engine, Metric, Reading, ReporterError, Verdict
 from reporter.model.modes import CHANNELS_LAST, PRECISIONS, is_wrong, parse
+from reporter.model.settings import Settings
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import Kind, checked, emulated, engines, in_set, obstacle, resolve
 from reporter.run import experiment
@@ -30,6 +32,8 @@ from reporter.run.measurement import Measurement
 from reporter.run.request import Outcome, Request
 from reporter.store import record_files
 from reporter.worker import mode_preparation, mode_timing, rotation
+from reporter.worker.mode_preparation import ModePreparation
+from reporter.worker.subject import Subject
 
 METRICS = collect("reporter.metrics", Metric)
 KEYS = ("latency_cpu_1thread", "latency_cpu")
@@ -143,6 +147,36 @@ def test_a_blocks_first_call_is_not_counted(clock: Clock) -> None:
     found = rotation.rotate(calls, clock.timer, seconds=1.0, goal=-1, announce=lambda name: None)
     assert set(found["eager"]) == {0.02}
     assert set(found["fast"]) == {0.01}
+
+
+def test_every_long_call_but_the_warm_up_is_counted(clock: Clock) -> None:
+    """What other calls leave in the caches hardly matters to one of 0.3 s; a shorter one in turns with it is warmed."""
+    calls = {"eager": clock.call("eager", 0.3), "fast": clock.call("fast", 0.05, first=0.1)}
+    found = rotation.rotate(calls, clock.timer, seconds=0.2, goal=-1, announce=lambda name: None)
+    assert len(found["eager"]) == clock.calls.count("eager") - 1 == rotation.FEWEST_PASSES
+    assert set(found["fast"]) == {0.05}
+
+
+def test_a_mode_is_called_before_it_is_timed_once_for_each_batch(tmp_path: Path) -> None:
+    class Counted(nn.Module):
+        calls = 0
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Conv2d(3, 10, 3)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            Counted.calls += 1
+            result: torch.Tensor = self.layer(images).mean((2, 3))
+            return result
+
+    architecture = Architecture("counted", "Counted", 2026, "", lambda classes: Counted(), input_size=32, classes=10)
+    conditions = Settings(preset="quick").conditions()
+    preparation = ModePreparation(Subject(architecture, "cpu", conditions), tmp_path)
+    mode, before = parse("channels_last", ENGINES), Counted.calls
+    variants = [preparation.ready(mode, torch.ones(batch, 3, 32, 32)) for batch in (1, 1, 4, 1, 4)]
+    assert Counted.calls == before + 2
+    assert all(each is variants[0] for each in variants)
 
 
 def test_variants_take_turns_in_blocks(clock: Clock) -> None:

@@ -12,6 +12,7 @@ from reporter.metrics.stages import measure as measure_stages
 from reporter.metrics.structure import measure as measure_structure
 from reporter.model import Architecture
 from reporter.model.settings import PRESETS, Conditions
+from reporter.worker.alternation import LONG_CALL, alternated, is_settled
 from reporter.worker.stage_costs import CostUnit
 from reporter.worker.stage_times import StageProfile, timed_stages
 from reporter.worker.subject import Subject
@@ -96,3 +97,27 @@ def test_the_stages_are_those_of_the_card() -> None:
     for key in ("stages_coverage_cpu_1thread", "stages_coverage_cpu"):
         rows = found[key].detail["stages"]
         assert [(row["stage"], row["macs"]) for row in rows] == [(each["name"], each["macs"]) for each in card]  # type: ignore[index, union-attr, call-overload]
+
+
+def test_two_long_calls_of_each_kind_are_enough_if_they_agree() -> None:
+    long, short = 2 * LONG_CALL, LONG_CALL / 2
+    assert is_settled([long, 1.01 * long], [1.01 * long, long])
+    assert not is_settled([long, 1.1 * long], [long, long])
+    assert not is_settled([short, short], [short, short])
+    assert is_settled([short, short, 1.5 * short], [short, 2 * short, short])
+
+
+def test_a_long_call_runs_once_before_it_is_observed() -> None:
+    calls: list[float] = []
+
+    def call() -> None:
+        calls.append(LONG_CALL)
+        sleep(1.1 * LONG_CALL)
+
+    def observed(count: int) -> list[int]:
+        for _ in range(count):
+            call()
+        return [0] * count
+
+    unobserved, seen = next(alternated(call, observed, 0))
+    assert (len(unobserved), len(seen), len(calls)) == (1, 1, 3)

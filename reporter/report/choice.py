@@ -1,18 +1,25 @@
-"""The table that can be filtered by limits, best architecture first, with a slider for each limit."""
+"""The table that can be filtered by limits and modes, with a slider for each limit.
+
+Its rows are the (architecture, mode) pairs of `reporter choose`, best architecture first.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reporter.report import units
+from reporter.model.modes import ALL, OUTPUT_ERROR
+from reporter.model.records import EAGER
+from reporter.report import mode_pairs, units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.limits import CRITERIA, Candidate, LimitedValue, candidates, limited
+from reporter.report.limits import OF_PAIRS, Candidate, LimitedValue
 from reporter.report.table import Builder, Cell, Column, Table, status_word
 
 STOPS = 40
 """A slider has at most this many stops: values of networks, so that each stop leaves one network less."""
+MOST_PAIRS = 2000
+"""Of more pairs than these, a page would be too large."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,8 @@ class ChoiceSection:
     title: str
     table: Table
     sliders: tuple[Slider, ...]
+    modes: tuple[tuple[str, bool], ...] = ()
+    """Every mode of the table, if there are several, and whether it is chosen at first."""
     kind = "choice"
 
     @property
@@ -38,12 +47,16 @@ class ChoiceSection:
 
 def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
     """None where there is nothing to choose between, or nothing to limit."""
-    networks, keys = candidates(comparison), limited(comparison)
+    networks, left_out = _listed(comparison)
+    modes = tuple(dict.fromkeys(each.record.mode for each in networks))
+    keys = _limited(networks, several=len(modes) > 1)
     if len(networks) < 2 or not keys:
         return None
     _ = language._
     rows = Builder(comparison, language, [each.record for each in networks])
     rows.names(machines=False)
+    if len(modes) > 1:
+        rows.text("mode", _("Mode"), [each.record.mode for each in networks])
     rows.text("family", _("Family"), [each.record.family for each in networks])
     rows.add(
         Column("imagenet_top1", _("ImageNet top-1, published"), "%", "1", numeric=True),
@@ -54,38 +67,67 @@ def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
     for key in keys:
         title, scale = _heading(comparison, key, [each.values.get(key) for each in networks], language)
         unit = _(scale.word)
-        base = comparison.quantities[CRITERIA[key][0]].unit
+        base = comparison.quantities[OF_PAIRS[key][0]].unit
         cells = [_cell(each, key, scale, language) for each in networks]
         rows.add(Column(key, title, unit, base, numeric=True, bounded=True), cells)
-        sliders.append(Slider(key, title, _stops([each.figures.get(key) for each in networks], scale, language)))
+        sliders.append(Slider(key, title, _stops(key, [each.figures.get(key) for each in networks], scale, language)))
     first = (
         _("Best first: by the published single-crop top-1 of the weights.")
         if comparison.coverage.whole
         else _("In the order of published single-crop top-1: of the weights, * else the paper's own; then the others.")
     )
-    notes = (
+    notes: tuple[str, ...] = (
         first,
         _("A network is undecided where a limit lies within its 95 % interval, or within a factor of 2 without one."),
         _("Memory: weights and peak activations of one inference of one image."),
         _("On the command line: reporter choose DIR --max-latency-cpu 0.05 --max-parameters 30e6"),
     )
+    if left_out:
+        message = _("Only eager is listed here, of {count} (architecture, mode) pairs; reporter choose DIR has all.")
+        notes = (*notes, message.format(count=left_out))
     title = _("Which network fits")
-    return ChoiceSection(title, rows.table("choosing", title, notes), tuple(sliders))
+    listed = rows.table("choosing", title, (*notes, *(_notes_on_modes(language) if len(modes) > 1 else ())))
+    chosen = tuple((mode, mode_pairs.ON_REQUEST not in mode_pairs.parts(mode)) for mode in modes)
+    return ChoiceSection(title, listed, tuple(sliders), chosen if len(modes) > 1 else ())
+
+
+def _listed(comparison: Comparison) -> tuple[tuple[Candidate, ...], int]:
+    """The pairs of the table; of too many only those of eager, with the number of all."""
+    found = mode_pairs.pairs(comparison, [ALL]).candidates
+    if len(found) <= MOST_PAIRS or len(found) == len(comparison.networks):
+        return found, 0
+    return tuple(each for each in found if each.record.mode == EAGER), len(found)
+
+
+def _limited(networks: Sequence[Candidate], several: bool) -> list[str]:
+    """The criteria that at least one network has a value for; the output error if there are several modes."""
+    keys = [key for key in OF_PAIRS if several or key != OUTPUT_ERROR.key]
+    return [key for key in keys if any(key in each.figures for each in networks)]
+
+
+def _notes_on_modes(language: Language) -> tuple[str, ...]:
+    _ = language._
+    return (
+        _("An execution mode has its own times and output error; counts, memory and accuracy are those of eager."),
+        _("Modes with a wrong output are left out; those with int8 precision are left out unless they are chosen."),
+        _("† The accuracy was measured in fp32, not in this mode."),
+    )
 
 
 def _heading(
     comparison: Comparison, key: str, values: Sequence[float | None], language: Language
 ) -> tuple[str, units.Scale]:
-    quantity = comparison.quantities[CRITERIA[key][0]]
+    quantity = comparison.quantities[OF_PAIRS[key][0]]
     title = language._("Memory") if key == "memory" else language._(quantity.title)
-    return title, units.scale(quantity, values)
+    return title, units.PERCENT if key == OUTPUT_ERROR.key else units.scale(quantity, values)
 
 
 def _accuracy(each: Candidate, language: Language) -> Cell:
     top1, paper = each.accuracy.top1, each.accuracy.paper
     if top1 is None:
         return Cell("–", status="missing")
-    return Cell(units.share(language, top1) + ("*" if paper else ""), top1)
+    mark = ("*" if paper else "") + ("" if mode_pairs.is_fp32(each.record.mode) else "†")
+    return Cell(units.share(language, top1) + mark, top1)
 
 
 def _cell(each: Candidate, key: str, scale: units.Scale, language: Language) -> Cell:
@@ -93,15 +135,19 @@ def _cell(each: Candidate, key: str, scale: units.Scale, language: Language) -> 
     found = each.figures.get(key)
     if found is None:
         return _absent(each, key, language)
-    reading = each.record.readings[CRITERIA[key][0]]
-    one = len(CRITERIA[key]) == 1
-    text = units.figure(language, reading, scale) if one else units.text(language, found.value, scale)
+    reading = each.record.readings[OF_PAIRS[key][0]]
+    if key == OUTPUT_ERROR.key:
+        text = units.rough(language, found.value, scale)
+    elif len(OF_PAIRS[key]) == 1:
+        text = units.figure(language, reading, scale)
+    else:
+        text = units.text(language, found.value, scale)
     return Cell(text, found.value, *found.bounds, status=found.status, note=language.translate(reading.verdict.reason))
 
 
 def _absent(each: Candidate, key: str, language: Language) -> Cell:
     """What stands where a value is missing, and why it is."""
-    missing = next((part for part in CRITERIA[key] if each.record.value(part) is None), None)
+    missing = next((part for part in OF_PAIRS[key] if each.record.value(part) is None), None)
     if missing is None:
         return Cell("–", status="missing", note=language._("measured on another machine"))
     reading = each.record.readings.get(missing)
@@ -111,11 +157,17 @@ def _absent(each: Candidate, key: str, language: Language) -> Cell:
 
 
 def _stops(
-    figures: Sequence[LimitedValue | None], scale: units.Scale, language: Language
+    key: str, figures: Sequence[LimitedValue | None], scale: units.Scale, language: Language
 ) -> tuple[tuple[float | None, str], ...]:
     """The limits that one network after the other keeps, thinned where there are many, then the stop without limit."""
-    texts = {each.bounds[1]: units.text(language, each.bounds[1], scale, each.interval) for each in figures if each}
+    texts = {each.bounds[1]: _limit_text(key, each, scale, language) for each in figures if each}
     values, unit = sorted(texts), language._(scale.word)
     chosen = values if len(values) <= STOPS else [values[i * (len(values) - 1) // (STOPS - 1)] for i in range(STOPS)]
     stops = [(value, f"≤ {texts[value]} {unit}".strip()) for value in dict.fromkeys(chosen)]
     return (*stops, (None, language._("any")))
+
+
+def _limit_text(key: str, figure: LimitedValue, scale: units.Scale, language: Language) -> str:
+    if key == OUTPUT_ERROR.key:
+        return units.rough(language, figure.bounds[1], scale)
+    return units.text(language, figure.bounds[1], scale, figure.interval)

@@ -33,8 +33,8 @@ ONE_THREAD = 1.7
 """How much longer a call takes on one thread."""
 AROUND = 1.3
 """What a network's other layers take, as a factor on its multiply-adds."""
-PASSES = 8
-"""How many calls of each mode a time takes at least, with warm-up and those that are not counted."""
+PASSES = 5
+"""How many calls of each mode a time takes at least, with warm-up."""
 CHECK_IMAGES, CHECK_FLOAT64 = 8, 40
 """Calls of each mode for the check of its output, and what the float64 run costs in calls of eager."""
 COPYING = 4e-9

@@ -27,8 +27,9 @@ def alternated(
 
     The caller ends the passes before, once they are settled.
     """
-    call()
     first = cpu_timer(call, 1)[0]
+    if first < LONG_CALL:
+        first = cpu_timer(call, 1)[0]
     count, warming = max(1, min(MOST_CALLS, round(BLOCK / first))), int(first < LONG_CALL)
     passes, end = 0, perf_counter() + seconds
     while passes < FEWEST_PASSES or perf_counter() < end:
@@ -37,5 +38,14 @@ def alternated(
 
 
 def is_settled(*samples: Sequence[float]) -> bool:
-    """Whether several calls of each kind took as long as the fastest, which other programs did not interrupt."""
-    return all(len(each) > 2 and sorted(each)[1] <= min(each) * (1 + SETTLED) for each in samples)
+    """Whether another call of each kind took as long as the fastest: other programs interrupted neither.
+
+    It takes at least three calls of each kind, or two that are long.
+    """
+    return all(map(_has_settled, samples))
+
+
+def _has_settled(samples: Sequence[float]) -> bool:
+    fastest = sorted(samples)
+    fewest = 2 if fastest and fastest[0] >= LONG_CALL else 3
+    return len(fastest) >= fewest and fastest[1] <= fastest[0] * (1 + SETTLED)

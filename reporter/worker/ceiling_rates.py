@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from reporter.worker.alternation import LONG_CALL
 from reporter.worker.counting import SHAPES, unfused
 from reporter.worker.meta_shapes import tensors
 from reporter.worker.operator_events import ALLOCATING
@@ -110,10 +111,10 @@ def bytes_moved(network: nn.Module, images: Tensor) -> int:
 
 
 def latency(call: Call, seconds: float) -> float:
-    """The median seconds of a few calls once warm."""
+    """The median seconds of a few calls once warm; one is enough of long calls."""
     with torch.inference_mode():
-        call()
-        samples = cpu_timer(call, 2)
+        (first,) = cpu_timer(call, 1)
+        samples = cpu_timer(call, 1 if first >= LONG_CALL else 2)
         end = perf_counter() + seconds
         while perf_counter() < end:
             samples += cpu_timer(call, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -29,6 +30,7 @@ class ModePreparation:
     def __init__(self, subject: Subject, cache: Path, trained: bool = False) -> None:
         self.subject, self.cache, self.trained = subject, cache, trained
         self._in_torch: dict[str, Variant] = {}
+        self._called: WeakKeyDictionary[Variant, set[int]] = WeakKeyDictionary()
 
     def calibrate(self) -> None:
         """Makes the scores of the network depend on its input, before anything is prepared.
@@ -61,6 +63,14 @@ class ModePreparation:
             precision.fix()  # for the other modes
         if has_nan(found):
             raise ReporterError("the output contains NaN")
+        self._called.setdefault(variant, set()).add(len(images))
+
+    def ready(self, mode: Mode, images: Tensor) -> Variant:
+        """A prepared mode that has been called with as many images: here, unless it was before."""
+        variant = self.variant(mode, images)
+        if len(images) not in self._called.get(variant, ()):
+            self.first_call(variant, images)
+        return variant
 
     def checked(self, variant: Variant, mode: Mode) -> Reading:
         """The output error of a variant, with its limit in the detail."""

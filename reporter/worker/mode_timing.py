@@ -13,7 +13,6 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from reporter.host import machine
 from reporter.host.job import Job
@@ -164,23 +163,18 @@ class ModeTiming:
             )
 
     def _variants(self, batch: int) -> dict[str, Variant]:
-        """Eager and the modes that can be prepared for a batch, each called once."""
+        """Eager and the modes that can be prepared for a batch, each of which has been called."""
         images = self.subject.input(batch)
         found = {EAGER: eager(self.subject.network, self.subject.form)}
         start = perf_counter()
         for name, mode in self.modes.items():
             if name not in self.lost:
                 self.running(name)
-                variant = self._attempt(name, partial(self._called, mode, images))
+                variant = self._attempt(name, partial(self.preparation.ready, mode, images))
                 if variant is not None:
                     found[name] = variant
         self.preparing += perf_counter() - start
         return found
-
-    def _called(self, mode: Mode, images: Tensor) -> Variant:
-        variant = self.preparation.variant(mode, images)
-        self.preparation.first_call(variant, images)
-        return variant
 
     def _call_of(self, name: str, variant: Variant, batch: int) -> Callable[[], object]:
         """A call on several inputs in turn, which lie ready in the variant's form; it notes which one ran last."""

@@ -19,7 +19,7 @@ from reporter.worker.stage_times import timed_stages
 from reporter.worker.subject import Subject
 from reporter.worker.torch_state import threads
 
-SHARE, MODE_SHARE = 1.5, 0.5
+SHARE, MODE_SHARE = 0.75, 0.5
 """The shares of the sampling time of other times that operators and stages get in each setting, at most: eager, modes.
 
 Without other programs, a few calls are enough.

@@ -1,7 +1,7 @@
 """Timing several variants of one network in turns: blocks of calls, so that a drift of the machine is shared.
 
 In turns call by call, the faster variant would pay for the caches that the others fill: a block's first call is not
-counted.
+counted, unless calls are so long that the caches hardly matter.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Protocol
 
+from reporter.worker.alternation import LONG_CALL
 from reporter.worker.timing import WINDOW_SECONDS, Call, Timer, is_precise, warm_up
 
 FEWEST_PASSES = 3
@@ -34,15 +35,17 @@ def rotate(
     Each variant is sampled for `seconds`, shorter where the interval of every one spans less than `goal` of its median.
     `announce` is called with the name of a variant before it runs for the first time.
     """
-    counts = {}
+    counts, uncounted = {}, {}
     for name, call in calls.items():
         announce(name)
-        counts[name] = max(1, min(MOST_CALLS, round(WINDOW_SECONDS / warm_up(call, timer, seconds))))
+        took = warm_up(call, timer, seconds)
+        counts[name] = max(1, min(MOST_CALLS, round(WINDOW_SECONDS / took)))
+        uncounted[name] = int(took < LONG_CALL)
     samples: dict[str, list[float]] = {name: [] for name in calls}
     end, passes = perf_counter() + seconds * len(calls), 0
     while passes < FEWEST_PASSES or (perf_counter() < end and not _are_precise(samples, goal)):
         for name in _in_order(list(calls), passes):
-            samples[name] += timer(calls[name], counts[name] + 1)[1:]
+            samples[name] += timer(calls[name], uncounted[name] + counts[name])[uncounted[name] :]
         passes += 1
     return {name: tuple(each) for name, each in samples.items()}
 
