@@ -163,7 +163,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def set_aside(path: Path) -> Path:
-    """Gives a file that is no record another name, so that no record is written over it; tells the name."""
+    """Gives a file that is no record another name, so that no record is written over it; returns the name."""
     names = (path.with_name(f"{path.name}.unreadable{number or ''}") for number in count())
     free = next(name for name in names if not name.exists())
     with writing(path):
