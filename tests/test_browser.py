@@ -532,3 +532,23 @@ def test_the_printed_lecture_edition_is_short(browser: Any, reference: Path, tmp
         assert words in done.stdout, words
     assert "Failures and warnings" not in [line.strip() for text in pages for line in text.splitlines()]
     page.context.close()
+
+
+@pytest.mark.parametrize("name", ["report.html", pytest.param("report.ru.html", marks=pytest.mark.slow)])
+def test_tables_fit_a_laptop(browser: Any, reference: Path, name: str) -> None:
+    """At 1280 pixels no table of the page on the lecture scrolls sideways, and no number is broken in two lines."""
+    page = opened(browser, reference / name, [], viewport={"width": 1280, "height": 800})
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll(".wide.table")].filter((part) => part.scrollWidth >
+        part.clientWidth + 1).map((part) => `${part.querySelector("table").dataset.name}: ${part.scrollWidth}`)"""
+    )
+    assert page.locator(".wide.table").count() > 12
+    assert wide == []
+    broken = page.evaluate(
+        """() => [...document.querySelectorAll(".table td.number")].filter((cell) => cell.firstChild &&
+        cell.checkVisibility() && (() => { const range = document.createRange(); range.selectNodeContents(cell);
+        return new Set([...range.getClientRects()].map((line) => Math.round(line.top))).size > 1; })()).map(
+        (cell) => cell.textContent)"""
+    )
+    assert broken == []
+    page.context.close()

@@ -233,9 +233,9 @@ ENTRIES = (
         title="The ImageNet challenge, 2010 to 2017",
         caption="Bars: official top-5 errors of the challenge's entries on its test sets; a stack of sheets is an "
         "ensemble, grey is hand-made features. Dots: the networks of this report, one network and one crop on the "
-        "validation set, with the depth that its paper states. The two series are not measured alike: a dot says nothing "
-        "about the bar beside it. ‡: error of a network with other MACs than the one measured; §: another protocol than "
-        "one crop of 224 pixels on all validation images.",
+        "validation set, with the depth that its paper states. The two series are not measured alike: a dot says "
+        "nothing about the bar beside it. ‡: error of a network with other MACs than the one measured; §: another "
+        "protocol than one crop of 224 pixels on all validation images.",
         draw=draw,
         chapter="timeline",
         order=0,

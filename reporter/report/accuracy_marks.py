@@ -66,9 +66,9 @@ def footnotes(records: Iterable[Record], language: Language) -> tuple[str, ...]:
         if (stated := paper_macs(record)) is not None
     ]
     protocols = [
-        f"{display_name(record.architecture)} ({re.split('; | [(]', stated)[0]})"
+        f"{display_name(record.architecture)} ({re.split('; | [(]', words)[0]})"
         for record in records
-        if (stated := protocol(record))
+        if (words := protocol(record))
     ]
     network = _("‡: the accuracy is that of the paper's network, which needs other MACs ({names}).")
     another = _("§: another protocol than one crop of 224 pixels on all validation images: {names}.")
