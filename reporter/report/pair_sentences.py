@@ -85,7 +85,7 @@ def _over_baseline(new: Record, old: Record, language: Language) -> list[str]:
     before, now = (published(completed, f"{key}_1crop_top1_err") for key in ("baseline", "paper"))
     if row.get("baseline") != old.architecture or before is None or now is None:
         return []
-    message = language._("{change} points of ImageNet top-1 (error {before} % → {after} %, {source}, one crop)")
+    message = language._("{change} points of ImageNet top-1 ({before} → {after} % error, {source})")
     errors = {"before": language.number(before, 2), "after": language.number(now, 2)}
     return [message.format(change=_points(before - now, language), source=row.get("baseline_source"), **errors)]
 

@@ -71,10 +71,14 @@ def make(comparison: Comparison, language: Language) -> Table:
 def _paper_depths(rows: Builder) -> None:
     """The column of the depths that papers state; left out if none states any."""
     if any(paper_depth(record) is not None for record in rows.records):
-        column = Column(
-            "depth_paper", rows.language._("Depth"), numeric=True, group=group_title("compute", rows.language)
-        )
+        column = Column("depth_paper", rows.language._("Depth"), numeric=True, group=_group(rows))
         rows.add(column, [depth_cell(record, rows.language) for record in rows.records])
+
+
+def _group(rows: Builder) -> str:
+    """The heading over the depths: that of the counted one."""
+    counted = rows.comparison.quantities.get("depth")
+    return group_title(counted.group if counted else "compute", rows.language)
 
 
 def depth_note(comparison: Comparison, language: Language) -> str:
