@@ -90,11 +90,7 @@
     const points = [...place.querySelectorAll("svg *")].filter((part) => part.localName !== "title" && told(part));
     return points.filter((point, rank) => point.told !== points[rank - 1]?.told);
   };
-  const enlarge = document.getElementById("enlarge").content.firstElementChild;
   for (const place of document.querySelectorAll("figure .wide")) {
-    const button = enlarge.cloneNode(true);
-    button.addEventListener("click", () => button.setAttribute("aria-pressed", place.classList.toggle("large")));
-    place.before(button);
     if (!place.querySelector("title")) continue;
     place.setAttribute("aria-describedby", "keys");
     let points, at = -1;

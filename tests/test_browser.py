@@ -139,7 +139,7 @@ def test_page(browser: Any, folder: Path, name: str, scheme: str, width: int) ->
 
 
 def check_page(browser: Any, folder: Path, name: str, scheme: str, width: int) -> None:
-    """Silent, without a violation that axe finds, and never wider than the screen; only tables and formulas scroll."""
+    """Silent, without a violation that axe finds, never wider than the screen; tables, formulas and charts scroll."""
     from axe_playwright_python.sync_playwright import Axe
 
     events: list[str] = []
@@ -150,7 +150,8 @@ def check_page(browser: Any, folder: Path, name: str, scheme: str, width: int) -
     page = opened(browser, folder / name, events, viewport=size, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     scrolling = page.evaluate(
-        """() => [...document.querySelectorAll("body *:not(.table, .formula, .card .wide)")].filter((part) =>
+        """() => [...document.querySelectorAll("body *:not(.table, .formula, figure .wide, .card .wide)")]
+        .filter((part) =>
         part.scrollWidth > part.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(part).overflowX)).map(
         (part) => part.outerHTML)"""
     )
@@ -553,4 +554,46 @@ def test_the_printed_lecture_edition_is_short(browser: Any, reference: Path, tmp
     for words in ("Key findings", "Lecture claims, tested", "The networks side by side", "DenseNet-121", "How to cite"):
         assert words in done.stdout, words
     assert "Failures and warnings" not in [line.strip() for text in pages for line in text.splitlines()]
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", ["report.html", pytest.param("report.ru.html", marks=pytest.mark.slow)])
+def test_tables_fit_a_laptop(browser: Any, reference: Path, name: str) -> None:
+    """At 1280 pixels no table of the page on the lecture scrolls sideways, and no number is broken in two lines."""
+    page = opened(browser, reference / name, [], viewport={"width": 1280, "height": 800})
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll(".wide.table")].filter((part) => part.scrollWidth >
+        part.clientWidth + 1).map((part) => `${part.querySelector("table").dataset.name}: ${part.scrollWidth}`)"""
+    )
+    assert page.locator(".wide.table").count() > 12
+    assert wide == []
+    broken = page.evaluate(
+        """() => [...document.querySelectorAll(".table td.number")].filter((cell) => cell.firstChild &&
+        cell.checkVisibility() && (() => { const range = document.createRange(); range.selectNodeContents(cell);
+        return new Set([...range.getClientRects()].map((line) => Math.round(line.top))).size > 1; })()).map(
+        (cell) => cell.textContent)"""
+    )
+    assert broken == []
+    page.context.close()
+
+
+SMALL_LABELS = """(least) => [...document.querySelectorAll("figure svg")].flatMap((svg) => {
+    const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+    return [...svg.querySelectorAll("text")].filter((word) => word.textContent.trim() &&
+    parseFloat(getComputedStyle(word).fontSize) * scale < least).map(
+    (word) => `${svg.closest("figure").id}: ${word.textContent}`); })"""
+
+
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [("report.ru.html", 390), *(pytest.param("report.html", width, marks=pytest.mark.slow) for width in (390, 1280))],
+)
+def test_labels_of_charts_are_legible(browser: Any, reference: Path, name: str, width: int) -> None:
+    """No label of a chart is under 9 pixels, and none overlaps another, on a phone and on a laptop."""
+    page = opened(browser, reference / name, [], viewport={"width": width, "height": 800})
+    assert page.locator("figure svg").count() > 12
+    assert page.evaluate(SMALL_LABELS, 9) == []
+    assert page.evaluate(SMALL_LABELS, 100) != []
+    assert page.evaluate(OVERLAPS) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.context.close()

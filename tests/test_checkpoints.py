@@ -182,7 +182,7 @@ def test_ways_side_by_side_in_one_report(tmp_path: Path) -> None:
     text = (tmp_path / "r" / "report.md").read_text()
     for part in ("Top-1 of a linear probe", "at the learning rate 0.01;",
                  "own checkpoint mine.pth, SHA-256", "in its owner's words: Nobody's",
-                 "a checkpoint of one's own (`resnet18`)"):  # fmt: skip
+                 "a user's checkpoint (`resnet18`)"):  # fmt: skip
         assert part in text, part
     assert "<weights>" not in (tmp_path / "r" / "report.html").read_text()
     russian = (tmp_path / "r" / "report.ru.md").read_text()

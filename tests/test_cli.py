@@ -35,7 +35,7 @@ SCRIPT = Path(sysconfig.get_path("scripts"), "reporter")
 HEAVY = {"torch", "torchvision", "pandas", "altair"}
 CONFIGS = {
     "'architecture' is not allowed: it names code": 'architecture = ["resnet18"]',
-    "steps: 'many' will not do; it should be a valid integer": 'steps = "many"',
+    "steps: invalid value 'many'; it should be a valid integer": 'steps = "many"',
     "did you mean 'quick'?": 'preset = "quik"',
     "not TOML": "steps = = 3",
 }
@@ -48,14 +48,14 @@ BAD = [
     (["--lang", "xx"], "unknown language 'xx'"),
     (["--device", "gpu"], "'gpu'; did you mean 'cpu'?"),
     (["--device", "cuda:99"], "'cuda:99' is not there"),
-    (["--steps", "-1"], "-1 will not do; it should be greater than or equal to 1"),
+    (["--steps", "-1"], "invalid value -1; it should be greater than or equal to 1"),
     (["--steps", "few"], "'few' is not a valid integer"),
-    (["--seeds", "0"], "0 will not do"),
+    (["--seeds", "0"], "invalid value 0"),
     (["--timeout", "0"], "greater than 0"),
-    (["--timeout", "inf"], "inf will not do; it should be a finite number"),
+    (["--timeout", "inf"], "invalid value inf; it should be a finite number"),
     (["--preset", "quik"], "did you mean 'quick'?"),
-    (["--weights", "none"], "'none' will not do"),
-    (["--checkpoint", "resnet18"], "'resnet18' will not do; it should be NAME=FILE"),
+    (["--weights", "none"], "invalid value 'none'"),
+    (["--checkpoint", "resnet18"], "invalid value 'resnet18'; it should be NAME=FILE"),
     (["--architectures", "resnet18", "--checkpoint", "resnet1=f.pth"], "did you mean 'resnet18'?"),
     (["--architectures", "resnet18", "--checkpoint", "resnet18=nowhere.pth"], "nowhere.pth cannot be read"),
     (["--finetune", "full,prob"], "'prob'; did you mean 'probe'?"),

@@ -66,7 +66,7 @@ def test_options_and_config_files_take_them(tmp_path: Path) -> None:
     found = settings({}, tmp_path / "a.toml")
     assert (found.input_size, found.threads) == ("48", 1)
     assert settings({"input_size": "48x48"}, tmp_path / "a.toml").conditions().input_size == "48"
-    with pytest.raises(ReporterError, match=r"--input-size: 'wide' will not do; it should be N or HxW"):
+    with pytest.raises(ReporterError, match=r"--input-size: invalid value 'wide'; it should be N or HxW"):
         settings({"input_size": "wide"})
 
 

@@ -251,7 +251,7 @@ def test_nodes_with_another_reporter_are_one_line(ours: Ours, tmp_path: Path, mo
     ("address", "line"),
     [
         ("ray://127.0.0.1:10001", "give the HOST:PORT of `ray start`"),
-        ("nowhere", "'nowhere' will not do; give the HOST:PORT"),
+        ("nowhere", "invalid value 'nowhere'; give the HOST:PORT"),
         ("127.0.0.1:1", "no cluster at 127.0.0.1:1: "),
     ],
 )

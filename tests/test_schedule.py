@@ -239,7 +239,7 @@ def test_gpus_that_are_not_there_or_no_match() -> None:
     assert choose_devices(("auto",), two)[1] == ("cuda:0",)
     with pytest.raises(ReporterError, match="'cuda:2' is not there; torch sees 2: H100, H100"):
         choose_devices(("cuda:0", "cuda:2"), two)
-    with pytest.raises(ReporterError, match=r"H100 \(cuda:0\) and T4 \(cuda:1\) are no match"):
+    with pytest.raises(ReporterError, match=r"H100 \(cuda:0\) and T4 \(cuda:1\) are different GPU models"):
         choose_devices(("cuda:0", "cuda:1"), Seen(["H100", "T4"]))
 
 

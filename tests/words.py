@@ -17,6 +17,7 @@ from reporter.model.modes import OUTPUT_ERROR, PREPARE
 from reporter.registry.catalog import collect
 from reporter.report import operator_names
 from reporter.report.changes import ABOVE, COUNTED, FASTER, KERNELS, SLOWER
+from reporter.report.comparison import COUNTED as RENAMED
 from reporter.report.formats import folder
 from reporter.report.key_findings import OPENINGS
 
@@ -51,7 +52,7 @@ def _catalogues() -> Iterator[str]:
             yield from (quantity.title, quantity.definition)
     for quantity in (OUTPUT_ERROR, PREPARE):
         yield from (quantity.title, quantity.definition)
-    yield from OPENINGS
+    yield from (*OPENINGS, *RENAMED.values())
     yield from kernel_changes.TITLES.values()
     yield from operator_names.KINDS
     yield from (*COUNTED.values(), SLOWER, FASTER, ABOVE, KERNELS)
@@ -61,6 +62,7 @@ def _catalogues() -> Iterator[str]:
         yield from [architecture.variant] * bool(architecture.variant)
     for card in facts.cards().values():
         yield from (card[key] for key in ("idea", "changed", "source"))
+    yield from facts.slides().values()
     for row in facts.timeline():
         words = (row[key] for key in ("depth", "single_or_ensemble", "value_kind", "note"))
         yield from (word for word in words if re.search("[a-z]{2}", word))

@@ -70,12 +70,12 @@ def measure(
     out: Folder = None,
     **options: Unpack[Options],
 ) -> Record | dict[str, Record]:
-    """Measures one network and gives its record; what failed is in it with the reason.
+    """Measures one network and returns its record, which contains failures with their reasons.
 
     With `modes` the result is a dictionary of the records of all modes, `eager` included; without, only eager is
     measured.
 
-    `architecture` is a name that the command line knows, or one's own as FILE.py:NAME; `metrics` are groups or keys,
+    `architecture` is a name of the catalog, or your own network as FILE.py:NAME; `metrics` are groups or keys,
     all where none is named. With `out` the record is kept in that folder and used again. ReporterError says what is
     wrong with what was asked for.
     """

@@ -51,7 +51,7 @@ def build(name: str, input_size: int, classes: int) -> nn.Module:
     """One of torchvision's classifiers with random weights.
 
     GoogLeNet and Inception v3 keep `transform_input` off: it rescales images for weights ported from TensorFlow, so
-    whoever loads their checkpoints must turn it on.
+    turn it on to load their checkpoints.
     """
     from torchvision.models import get_model
 

@@ -69,7 +69,7 @@ def plane(
     *,
     largest: float = LARGEST,
 ) -> Spec:
-    """Rows have name, family, about, x, y, parameters, hollow, front, and low and high where x has an interval.
+    """Rows have name, family, about, x, y, parameters, hollow, front; low and high if x has an interval; perhaps mark.
 
     `largest` is the radius of the bubble with the most parameters, `under` are layers below all bubbles.
     """
@@ -108,14 +108,14 @@ def _bubbles(rows: list[dict[str, Any]], families: Sequence[str]) -> list[Spec]:
 
 
 def _labels(rows: list[dict[str, Any]], x: Axis, y: Axis) -> list[Spec]:
-    bubbles = [Bubble(x.pixel(r["x"]), y.length - y.pixel(r["y"]), r["radius"], display_name(r["name"])) for r in rows]
+    bubbles = [Bubble(x.pixel(r["x"]), y.length - y.pixel(r["y"]), r["radius"], _label(r)) for r in rows]
     named = [len(rows) <= CROWD or row["front"] for row in rows]
     texts, leaders = [], []
     for row, bubble, box in zip(rows, bubbles, place(bubbles, x.length, y.length, SIZE, named), strict=True):
         if box is None:
             continue
         middle = ((box.left + box.right) / 2, (box.top + box.bottom) / 2)
-        about = {"name": display_name(row["name"]), "about": row["about"]}
+        about = {"name": _label(row), "about": row["about"]}
         texts.append({"x": x.value(middle[0]), "y": y.value(y.length - middle[1]), **about})
         if line := _leader(bubble, box):
             places = {end: x.value(line[at]) for end, at in (("x", 0), ("x2", 2))}
@@ -125,6 +125,12 @@ def _labels(rows: list[dict[str, Any]], x: Axis, y: Axis) -> list[Spec]:
     ends = {"x2": {"field": "x2"}, "y2": {"field": "y2"}}
     lines = {"data": data(leaders), "mark": {"type": "rule", "color": MUTED, "strokeWidth": 0.8}, "encoding": ends}
     return [pointed(lines), *map(pointed, text(texts, "name", SIZE))]
+
+
+def _label(row: dict[str, Any]) -> str:
+    """The display name, with the signs of an accuracy that is not comparable."""
+    signs = row.get("mark", "")
+    return display_name(row["name"]) + (f" {signs}" if signs else "")
 
 
 def _leader(bubble: Bubble, box: Box) -> tuple[float, float, float, float] | None:

@@ -7,6 +7,7 @@ from typing import Any
 from reporter.charts._plane import WIDTH, Axis, plane, upward
 from reporter.model import Chart, Record
 from reporter.report import units
+from reporter.report.accuracy_marks import special
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.language import Language
 from reporter.report.tooltips import about, reading
@@ -43,6 +44,7 @@ def _row(record: Record, language: Language) -> dict[str, Any] | None:
         "parameters": parameters,
         "x": record.year,
         "y": 100 * found.top1,
+        "mark": special(record),
         "hollow": found.paper,
         "front": False,
     }
@@ -53,7 +55,8 @@ ENTRIES = (
         "accuracy_by_year",
         "Published accuracy by year",
         "Published single-crop ImageNet accuracy over the year of the paper; the area of a bubble is proportional to "
-        "the parameters. Hollow bubbles have no torchvision weights: the accuracy is the paper's own.",
+        "the parameters. Hollow bubbles have no torchvision weights: the accuracy is the paper's own. §: another "
+        "protocol than one crop of 224 pixels on all validation images; ‡: of a network with other MACs than the one measured.",
         draw,
         chapter="years",
         order=0,

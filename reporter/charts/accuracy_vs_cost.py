@@ -8,6 +8,7 @@ from typing import Any
 from reporter.charts._plane import across, plane, upward
 from reporter.model import Chart, Record
 from reporter.report import units
+from reporter.report.accuracy_marks import special
 from reporter.report.comparison import Comparison, accuracy, front
 from reporter.report.language import Language
 from reporter.report.tooltips import about, reading
@@ -88,6 +89,7 @@ def _row(record: Record, key: str, factor: float, first: bool, language: Languag
         "low": low / factor,
         "high": high / factor,
         "y": 100 * top1,
+        "mark": special(record),
         "hollow": paper,
         "front": first,
     }
@@ -102,7 +104,8 @@ def _front(rows: list[dict[str, Any]]) -> Spec:
 CAPTION = (
     "Published single-crop ImageNet accuracy; the area of a bubble is proportional to the parameters. "
     "Hollow bubbles have no torchvision weights: the accuracy is the paper's own. "
-    "Dashed: the Pareto front, networks that no other beats at the same price."
+    "‡: the accuracy is that of the paper's network, which needs other MACs; §: another protocol than one crop of 224 "
+    "pixels on all validation images. Dashed: the Pareto front, networks that no other beats at the same price."
 )
 ENTRIES = (
     Chart(

@@ -148,7 +148,7 @@ ENTRIES = (
     Chart(
         name="learning_accuracy",
         title="Accuracy while learning",
-        caption="Held-out accuracy at each evaluation, after the batch-norm statistics were estimated anew.",
+        caption="Held-out accuracy at each evaluation, after the batch-norm statistics were estimated again.",
         draw=top1,
         chapter="finetune",
         order=4,

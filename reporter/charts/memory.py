@@ -33,7 +33,7 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     shown = list(dict.fromkeys(row["part"] for row in rows))
     colours = {words[part]: colour for part, colour in PARTS.items() if words[part] in shown}
     scale = {"domain": list(colours), "range": list(colours.values())}
-    legend = {"orient": "top", "title": None}
+    legend = {"orient": "top", "title": None, "columns": 3, "columnPadding": 48}
     limit = max(row["start"] for row in sums) * 1.12
     order = [record.architecture for record in plotted]
     return {

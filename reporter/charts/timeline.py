@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from reporter.model import Chart
+from reporter.model import Chart, Record
 from reporter.report import challenge_entries
+from reporter.report.accuracy_marks import special
 from reporter.report.challenge_entries import Entry
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.display_names import display_name
 from reporter.report.label_placement import spread
 from reporter.report.language import Language
-from reporter.report.tooltips import about, pointed, reading
+from reporter.report.paper_depth import paper_depth, source
+from reporter.report.tooltips import about, pointed
 from reporter.report.vega import INK, MUTED, PAPER, Spec, data, literal, palette, text
 
 WIDTH, ERRORS, DEPTHS = 1340, 420, 190
@@ -153,14 +155,24 @@ def _points(comparison: Comparison, language: Language) -> list[dict[str, Any]]:
         error = 100 * (1 - found.top5) if found and found.top5 else None
         row = {"name": display_name(record.architecture), "colour": colours[record.family], "year": record.year}
         error_text = [f"{language._('top-5 error')} {language.number(error, 1)} %"] if error else []
-        source = (
+        origin = (
             [language._("the paper's own figure") if found.paper else language._("torchvision's weights")]
             if found
             else []
         )
-        words = about(record, str(record.year), *error_text, *source, reading(record, "depth", language))
-        rows.append({**row, "error": error, "depth": record.value("depth"), "about": words})
+        words = about(record, str(record.year), *error_text, *origin, *_depth_words(record, language))
+        row["signs"] = f" {signs}" if (signs := special(record)) else ""
+        rows.append({**row, "error": error, "depth": paper_depth(record), "about": words})
     return rows
+
+
+def _depth_words(record: Record, language: Language) -> list[str]:
+    """The paper's depth with its source, and the counted one."""
+    depth = paper_depth(record)
+    where = f" ({source(record)})" if source(record) else ""
+    stated = [] if depth is None else [f"{language._('Depth')}: {language.number(depth)}{where}"]
+    counted = record.value("depth")
+    return [*stated, *([] if counted is None else [f"{language._('Longest path')}: {language.number(counted)}"])]
 
 
 def _dots(points: list[dict[str, Any]], bars: list[Bar], what: str) -> list[Spec]:
@@ -173,7 +185,10 @@ def _dots(points: list[dict[str, Any]], bars: list[Bar], what: str) -> list[Spec
         for point, y in zip(here, spread([p[what] for p in here], gap, gap / 2, top - gap / 2), strict=True):
             rows.append({**point, "x": x, "x2": x + 0.05, "y": min(point[what], top), "y2": y})
     dots = {"type": "point", "filled": True, "size": 66, "stroke": PAPER, "strokeWidth": 0.8, "opacity": 1}
-    names = [{**row, "x": row["x2"] + 0.006, "y": row["y2"]} for row in rows]
+    names = [
+        {**row, "x": row["x2"] + 0.006, "y": row["y2"], "name": row["name"] + row["signs"] * (what == "error")}
+        for row in rows
+    ]
     lines = {"type": "rule", "color": MUTED, "strokeWidth": 0.7}
     return [
         pointed({"data": data(rows), "mark": lines, "encoding": {"x2": {"field": "x2"}, "y2": {"field": "y2"}}}),
@@ -218,7 +233,9 @@ ENTRIES = (
         title="The ImageNet challenge, 2010 to 2017",
         caption="Bars: official top-5 errors of the challenge's entries on its test sets; a stack of sheets is an "
         "ensemble, grey is hand-made features. Dots: the networks of this report, one network and one crop on the "
-        "validation set. The two series are not measured alike: a dot says nothing about the bar beside it.",
+        "validation set, with the depth that its paper states. The two series are not measured alike: a dot says "
+        "nothing about the bar beside it. ‡: error of a network with other MACs than the one measured; §: another "
+        "protocol than one crop of 224 pixels on all validation images.",
         draw=draw,
         chapter="timeline",
         order=0,

@@ -45,7 +45,7 @@ def _norm(case: Case, plain: float, normed: float) -> str | None:
     """Whether batch norm does as much without any skip."""
     message = case.language._(
         "Batch norm does as much without any skip: {normed}, as deep and as plain, has ρ = {ratio}. The authors of "
-        "ResNet say so themselves of their plain networks with batch norm (sect. 4.1)."
+        "ResNet state the same of their plain networks with batch norm (sect. 4.1)."
     )
     return message.format(normed=NORMED, ratio=case.ratio(normed)) if normed > CLEAR * plain else None
 

@@ -15,7 +15,7 @@ from reporter.run.roster import chosen
 
 
 def as_dict(words: Sequence[str], references: Sequence[str] = ()) -> dict[str, Any]:
-    """Everything there is, JSON-able; of one's own networks those that references name."""
+    """Everything there is, JSON-able, with the user's networks that references name."""
     metrics = collect("reporter.metrics", Metric).values()
     return {
         "architectures": [

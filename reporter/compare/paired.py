@@ -4,7 +4,7 @@ Every call in B has its partner in A right beside it, so the logarithm of their 
 absolute ratios are judged. A network's change is the Hodges-Lehmann estimate over all its pairs. It is `regressed` or
 `improved` only if all hold:
 
-1. its change is above MIN_EFFECT, the least worth telling;
+1. its change is above MIN_EFFECT, the smallest change worth reporting;
 2. it is above t x its noise: the standard error from how its rounds differ, each in processes of its own, with the
    variance of all networks' rounds weighing in, and t Student's quantile at ALPHA divided by the number of all rows;
 3. its rounds all point the same way;

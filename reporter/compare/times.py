@@ -3,14 +3,14 @@
 Seconds, and images per second turned into seconds, are compared between records of one machine. In every round a
 network's time is taken relative to the geometric mean of the networks interleaved with it. A network's change is the
 Hodges-Lehmann shift between the rounds of both sides, less the median of these shifts over the networks: what all
-networks share is drift, is told, and is not judged, and one network that changed does not drag the others. With fewer
-than FEWEST networks that takes out too much: absolute times are judged, and only a change above ABSOLUTE_EFFECT counts.
+networks share is drift, which is reported, not judged, and one network that changed does not drag the others. With
+fewer than FEWEST networks that takes out too much: absolute times are judged, and only a change above ABSOLUTE_EFFECT counts.
 
 A network whose samples NEW took over from BASE was not measured again: it is neither judged nor part of the drift.
 
 With fewer than FEWEST_ROUNDS rounds a side no time is judged. Else one is `regressed` or `improved` only if all hold:
 
-1. its change is above MIN_EFFECT, the least worth telling;
+1. its change is above MIN_EFFECT, the smallest change worth reporting;
 2. it is above t x its noise (stats/noise.py), t being Student's quantile at ALPHA divided by the number of all rows
    tested together, networks x modes x quantities x machines (Bonferroni: unlike Holm's it gives one printable floor).
    Noise is the largest of: the spread between rounds, each a process of its own, pooled over the networks; and the
@@ -213,7 +213,7 @@ def _verdict(group: Group, index: int, change: float, floor: float | None) -> Ti
 
 
 def _floors(group: Group, rows: int) -> Log | None:
-    """The change of each network that it takes to be told from noise, by all rows together."""
+    """The smallest change of each network that is distinguished from noise, by all rows together."""
     margins = _margins(group, ALPHA / rows)
     return None if margins is None else np.maximum(group.least, margins)
 

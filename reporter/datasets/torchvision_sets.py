@@ -41,7 +41,7 @@ class _Kind(NamedTuple):
     train: dict[str, Any]
     test: dict[str, Any]
     hint: str = ""
-    """How else its files can be had."""
+    """Another way to get its files."""
 
     @property
     def folder(self) -> str:

@@ -4,6 +4,7 @@ architectures.csv     what papers and checkpoints state of a network, by our nam
 families.csv          family, year and paper by the beginning of a network's name
 claims.csv            what claims of the lecture are held against, by claim and key
 ilsvrc_timeline.csv   the entries of the ImageNet challenge, each number with its kind and source
+slides.csv            the architectures of the table for a slide, in its order, with their ideas
 cards.toml            the idea of each network, and what it changed, by globs of names
 """
 
@@ -49,6 +50,12 @@ def claim(name: str) -> dict[str, Fact]:
 def timeline() -> tuple[Row, ...]:
     """Entries of the ImageNet challenge and what belongs beside them, year by year."""
     return _rows("ilsvrc_timeline.csv")
+
+
+@cache
+def slides() -> dict[str, str]:
+    """The architectures of the table for a slide, each with its idea in a few words."""
+    return {row["name"]: row["idea"] for row in _rows("slides.csv")}
 
 
 @cache

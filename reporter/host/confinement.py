@@ -62,7 +62,7 @@ def adopt() -> None:
 
 
 def children() -> set[int]:
-    """The processes directly below this one; none where the system does not tell."""
+    """The processes directly below this one; none if the system does not report them."""
     found: set[int] = set()
     for path in Path("/proc/self/task").glob("*/children"):
         with suppress(OSError):

@@ -121,7 +121,7 @@ def dumps(value: Any) -> str:
 
 
 def lines(value: Mapping[str, Any], *keys: str) -> bytes:
-    """The same in UTF-8, with each item of the lists and objects under `keys` on its own line: ten times as fast for many.
+    """The same in UTF-8, with each item of lists and objects under `keys` on its own line: ten times as fast for many.
 
     Items may come from an iterator, so that only one at a time is in memory.
     """
@@ -179,7 +179,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def set_aside(path: Path) -> Path:
-    """Gives a file that is no record another name, so that no record is written over it; tells the name."""
+    """Gives a file that is no record another name, so that no record is written over it; returns the name."""
     names = (path.with_name(f"{path.name}.unreadable{number or ''}") for number in count())
     free = next(name for name in names if not name.exists())
     with writing(path):

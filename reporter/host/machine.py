@@ -23,7 +23,7 @@ from reporter.host.gpus import visible
 from reporter.version import __version__
 
 LEAST_SECONDS = 0.5
-"""The system counts in hundredths of a second: what others did in less time than this cannot be told."""
+"""The system counts in hundredths of a second: the time of others is not resolved below this."""
 M_TRIM_THRESHOLD, M_MMAP_MAX, NEVER = -1, -4, 2**31 - 1
 """Of glibc's mallopt."""
 PACKAGES = ("torch", "torchvision", "fvcore", "numpy", "scikit-learn")
@@ -107,7 +107,7 @@ def _kinds(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @contextmanager
 def one_core(turn: int) -> Iterator[None]:
-    """Keeps this process on one processor for a while, another one each turn; does nothing where that cannot be had.
+    """Keeps this process on one processor for a while, another one each turn; does nothing where that is not available.
 
     Where processors differ, as they do beside the neighbours of a virtual machine, one thread would have its time from
     the processor it happens to be on: on one processor, networks of a round, and two sides in turns, share it.
@@ -149,7 +149,7 @@ class Load:
     processors: int
 
     def background_load_since(self, before: Load) -> float | None:
-        """The share of the processors that other programs kept busy; None where too little time passed to tell."""
+        """The share of the processors that other programs kept busy; None if too little time has passed."""
         passed = self.passed - before.passed
         if passed < LEAST_SECONDS:
             return None

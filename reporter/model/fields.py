@@ -31,7 +31,7 @@ UNITS = {
     **dict.fromkeys(("throughput_cpu", "throughput_cuda", "train_throughput_cuda"), "1/s"),
     **dict(zip(DEFAULT_MALLOC, ("s", "1/s"), strict=True)),
 }
-"""The units of the keys that every results folder has; a metric of one's own may have any key besides."""
+"""The units of the keys that every results folder has; a user's metric may have any other key."""
 NUMBERS = frozenset((int, float))
 LARGEST, SMALLEST = 1e100, 1e-100
 """Magnitudes of numbers other than 0: no count or time comes near, and ratios of them do not overflow."""

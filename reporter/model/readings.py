@@ -42,7 +42,7 @@ Number = StrictInt | Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 class ReporterError(Exception):
-    """Something the user can mend: one line that says what is wrong and what would be right."""
+    """An error that the user can fix: one line with what is wrong and what to do."""
 
 
 class UnsupportedError(ReporterError):
@@ -150,7 +150,7 @@ class Reading(_Many):
         if not are_numbers(self.samples):
             raise ValueError("samples should be numbers, finite and not out of all proportion")
         if unit != UNITS.get(key, unit):
-            raise ValueError(f"{key} is told in {unit!r}, not in {UNITS[key]!r}")
+            raise ValueError(f"{key} is given in {unit!r}, not in {UNITS[key]!r}")
         if self.status == "ok" and not self.samples:
             raise ValueError("the status is ok, but there are no samples")
         if self.rounds and sum(self.rounds) != len(self.samples):

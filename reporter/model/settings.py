@@ -48,7 +48,7 @@ class Conditions(BaseModel):
     data_root: str | None = None
     weights: Weights = "auto"
     checkpoint: str | None = None
-    """The SHA-256 of the weights of one's own that the network starts from; they lie in `checkpoint_file`."""
+    """The SHA-256 of the user's weights that the network starts from, those in `checkpoint_file`."""
     checkpoint_file: str | None = None
     data: str | None = None
     """A digest of the files of the data set."""
@@ -92,7 +92,7 @@ class Settings(BaseModel):
 
     architectures: tuple[str, ...] = ("lecture",)
     architecture: tuple[str, ...] = ()
-    """References to one's own networks: code, so that no config file may name any."""
+    """References to the user's networks: code, so that no config file may name any."""
     metrics: tuple[str, ...] = ()
     preset: Preset = "standard"
     device: tuple[str, ...] = ("auto",)
@@ -254,7 +254,7 @@ def configured_out(config: Path | None) -> Path | None:
 def settings(given: Mapping[str, Any], config: Path | None = None) -> Settings:
     """Defaults, then the config file, then what was given on the command line.
 
-    Where only networks of one's own are named, only they are meant.
+    If only networks of the user are named, only these are selected.
     """
     options = read_config(config) if config else {}
     options.pop("out", None)
@@ -271,7 +271,7 @@ def _check(options: dict[str, Any], where: str) -> Settings:
         first = error.errors()[0]
         key = str(first["loc"][0])
         name = key if where else "--" + key.replace("_", "-")
-        raise ReporterError(f"{where}{name}: {first['input']!r} will not do; {_wanted(key, first)}") from None
+        raise ReporterError(f"{where}{name}: invalid value {first['input']!r}; {_wanted(key, first)}") from None
 
 
 def _wanted(key: str, error: Mapping[str, Any]) -> str:

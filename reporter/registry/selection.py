@@ -89,7 +89,7 @@ def own_checkpoints(pairs: Sequence[str], architectures: Sequence[Architecture])
     for pair in pairs:
         name, _, path = pair.partition("=")
         if not path:
-            raise ReporterError(f"--checkpoint: {pair!r} will not do; it should be NAME=FILE")
+            raise ReporterError(f"--checkpoint: invalid value {pair!r}; it should be NAME=FILE")
         if name not in names:
             raise ReporterError(f"--checkpoint: {name!r} is none of the networks to measure; {nearest(name, names)}")
         path = os.path.expanduser(path)

@@ -32,7 +32,7 @@ SMALL = {
     "flatten": "flatten",
     "Flatten": "flatten",
 }
-"""Operators that are told in a few letters behind what they follow."""
+"""Operators that are abbreviated after the one that they follow."""
 SIGNS = {"add": "+", "mul": "×", "sub": "−"}
 MANY = 16
 """With more boxes than this, all that lies within one part of the block becomes one box."""

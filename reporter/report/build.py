@@ -34,6 +34,7 @@ from reporter.report.contents import Report
 from reporter.report.display_names import with_display_names
 from reporter.report.edition import edition, ordered, parts
 from reporter.report.folding import folded
+from reporter.report.glossary import glossary
 from reporter.report.heading import Presentation, citation, heading, presentation
 from reporter.report.language import SOURCE, Language, available, language
 from reporter.report.sections import Content, Figure, Folded, Items, Placed
@@ -164,6 +165,7 @@ def build(
         sections.architectures(comparison, tongue),
         *(sections.claimed(trials, tongue) if trials.trials else []),
         sections.measured(comparison, tongue),
+        glossary(tongue),
         sections.failed(comparison, complaints, tongue),
         run_environment.environment(comparison, tongue),
         citation(comparison, shown, head, tongue),

@@ -24,6 +24,7 @@ from reporter.report.display_names import display_name
 from reporter.report.headline_latency import how
 from reporter.report.language import Language
 from reporter.report.markdown import Markdown
+from reporter.report.paper_depth import paper_depth
 from reporter.report.provenance import command, origin
 from reporter.report.record_structure import Stage
 from reporter.report.table import Table
@@ -179,14 +180,16 @@ def text(record: Record) -> dict[str, str]:
 
 
 def lead(record: Record, language: Language) -> str:
-    """Family, year and the three numbers that one asks for first."""
+    """Family, year, parameters, MACs, and the depth that the paper states or else the counted one."""
     parts = [record.family, *([str(record.year)] if record.year else [])]
     patterns = {"parameters": language._("{count} parameters"), "macs": language._("{count} MACs")}
     for key, pattern in patterns.items():
         if (value := record.value(key)) is not None:
             parts.append(pattern.format(count=units.count(language, value)))
-    if (depth := record.value("depth")) is not None:
-        parts.append(language._("depth {count}").format(count=language.number(depth)))
+    if (stated := paper_depth(record)) is not None:
+        parts.append(language._("depth {count}").format(count=language.number(stated)))
+    elif (counted := record.value("depth")) is not None:
+        parts.append(language._("longest path {count}").format(count=language.number(counted)))
     return " · ".join(parts)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from reporter.model.modes import ALL, OUTPUT_ERROR
 from reporter.model.records import EAGER
 from reporter.report import mode_pairs, units
+from reporter.report.accuracy_marks import footnotes, marked
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 from reporter.report.limits import OF_PAIRS, Candidate, LimitedValue
@@ -60,7 +61,7 @@ def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
     rows.text("family", _("Family"), [each.record.family for each in networks])
     rows.add(
         Column("imagenet_top1", _("ImageNet top-1, published"), "%", "1", numeric=True),
-        [_accuracy(each, language) for each in networks],
+        [marked(_accuracy(each, language), each.record) for each in networks],
     )
     rows.sizes()
     sliders = []
@@ -80,6 +81,7 @@ def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
         first,
         _("A network is undecided where a limit lies within its 95 % interval, or within a factor of 2 without one."),
         _("Memory: weights and peak activations of one inference of one image."),
+        *footnotes((each.record for each in networks), language),
         _("On the command line: reporter choose DIR --max-latency-cpu 0.05 --max-parameters 30e6"),
     )
     if left_out:

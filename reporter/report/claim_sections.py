@@ -18,7 +18,7 @@ SYMBOLS: dict[ClaimVerdict, str] = {"true": "✓", "noted": "✓*", "doubtful": 
 
 @dataclass(frozen=True)
 class Trial:
-    """A claim with its verdict in words; `symbol` tells the verdicts apart without colour."""
+    """A claim with its verdict in words; `symbol` distinguishes the verdicts without color."""
 
     name: str
     statement: str
@@ -121,7 +121,7 @@ def _summary(trials: Iterable[Trial], language: Language) -> Table:
         (plain(trial.statement), plain(f"{trial.symbol} {trial.verdict}"), plain(trial.answer.corrected))
         for trial in trials
     ]
-    return Table("verdicts", _("Lecture claims, tested"), columns, tuple(rows))
+    return Table("verdicts", _("Verdicts"), columns, tuple(rows))
 
 
 def _table(trials: Iterable[Trial], language: Language) -> Table:

@@ -16,6 +16,8 @@ from reporter.report.held_out_accuracy import is_enough, is_resolved
 from reporter.store.history import PastRun
 
 NUMBERS = ("ok", "noisy")
+COUNTED = {"depth": "Longest path"}
+"""The title of the counted depth in reports, where "Depth" is the paper's; records call it "Depth"."""
 SAMPLED = ("rss_inference_bytes",)
 """Sizes that are measured once and vary from process to process; all others are exact."""
 
@@ -278,4 +280,6 @@ def _quantities(readings: Iterable[Reading]) -> dict[str, Quantity]:
     found: dict[str, Quantity] = {}
     for reading in readings:
         found.setdefault(reading.quantity.key, reading.quantity)
+    for key in COUNTED.keys() & found.keys():
+        found[key] = found[key].model_copy(update={"title": COUNTED[key]})
     return dict(sorted(found.items(), key=lambda item: GROUPS.index(item[1].group)))

@@ -26,7 +26,7 @@ ORDERS: dict[Edition, tuple[str, ...]] = {
             "size",
         ),
         *("memory", "time", "finetune", "history", "more", "architectures", "evidence", "sources"),
-        *("measured", "failed", "environment", "cite"),
+        *("measured", "glossary", "failed", "environment", "cite"),
     ),
     "choice": (
         *(
@@ -44,7 +44,7 @@ ORDERS: dict[Edition, tuple[str, ...]] = {
             "time",
         ),
         *("finetune", "history", "more", "architectures", "claims", "timeline", "evidence", "sources"),
-        *("measured", "failed", "environment", "cite"),
+        *("measured", "glossary", "failed", "environment", "cite"),
     ),
 }
 """The names of the sections of each edition in their order; sections that are not listed come before `measured`."""

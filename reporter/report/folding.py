@@ -11,7 +11,7 @@ from reporter.report.sections import Content, Figure, Folded, Section
 from reporter.report.table import Table
 
 OPEN_TABLES = ("overview", "modes")
-FOLDED = ("failed", "environment", "measured")
+FOLDED = ("failed", "environment", "measured", "glossary")
 """Sections whose lists are folded."""
 
 

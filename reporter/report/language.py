@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parent.parent / "languages"
 RECORDED = "recorded"
 """The flag, in a catalogue, of a message that records hold with its blanks already filled in."""
 LONGEST_SENTENCE = 400
-"""A text that is longer is nobody's sentence, and matching it with blanks would take long."""
+"""A longer text is no message, and matching it with placeholders would take long."""
 MANY = 30
 """So many items are named in an enumeration at most."""
 EXACTLY = Context(prec=500)

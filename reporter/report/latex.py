@@ -34,6 +34,8 @@ ESCAPES = {
     "µ": r"$\mu$",
     "¹": r"$^1$",
     "†": r"\dag{}",
+    "‡": r"\ddag{}",
+    "§": r"\S{}",
     "◆": r"$\blacklozenge$",
     "◇": r"$\lozenge$",
     "✓": r"\checkmark{}",
@@ -106,7 +108,7 @@ def _number(cell: Cell, language: Language) -> str:
 
 def _parts(text: str, language: Language) -> tuple[re.Match[str] | None, str]:
     """The number in a cell as siunitx reads it, None where there is none, and the mark behind it."""
-    plain = text.rstrip("≈*¹† ")
+    plain = text.rstrip("≈*¹†‡§ ")
     mark = text[len(plain) :].strip()
     symbols = language.vega
     digits = plain.replace(str(symbols["thousands"]), "").replace(str(symbols["decimal"]), ".").replace("−", "-")

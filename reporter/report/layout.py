@@ -10,7 +10,7 @@ from reporter.report.block_boxes import Node
 from reporter.report.label_placement import CHARACTER, Box
 
 SIZE, SMALL = 13, 11.5
-"""Of the letters in a box, and of those that tell what follows."""
+"""Of the letters in a box, and of those for what follows."""
 LINE, PADDING, BESIDE, BELOW, BUS = 17, 10, 14, 26, 13
 MARGIN = 6
 Point = tuple[float, float]

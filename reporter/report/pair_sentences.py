@@ -10,6 +10,7 @@ from reporter.report import units
 from reporter.report.comparison import Comparison, published
 from reporter.report.headline_latency import TIMES, how
 from reporter.report.language import Language
+from reporter.report.published_figures import figures
 from reporter.stats.intervals import Ratio
 
 
@@ -60,15 +61,33 @@ def _bound(found: Ratio, language: Language) -> str:
 
 
 def _gain(new: Record, old: Record, language: Language) -> list[str]:
-    """The difference in published top-1 in points, from the same kind of source: weights, else the papers."""
-    pairs = [(new.value("imagenet_top1"), old.value("imagenet_top1")), (_paper(new), _paper(old))]
+    """The difference in published top-1 in points, from one kind of source: weights, one paper, else both papers."""
+    weights = (new.value("imagenet_top1"), old.value("imagenet_top1"))
+    if None in weights and (found := _over_baseline(new, old, language)):
+        return found
+    pairs = [weights, (_paper(new), _paper(old))]
     sources = [language._("{change} points of ImageNet top-1 (torchvision's weights)")]
     sources += [language._("{change} points of ImageNet top-1 (the papers' own figures, one crop)")]
     for (now, before), message in zip(pairs, sources, strict=True):
         if now is not None and before is not None:
-            points = 100 * (now - before)
-            return [message.format(change=("+" if points > 0 else "") + language.number(points, 1))]
+            return [message.format(change=_points(100 * (now - before), language))]
     return []
+
+
+def _points(points: float, language: Language) -> str:
+    return ("+" if points > 0 else "") + language.number(points, 1)
+
+
+def _over_baseline(new: Record, old: Record, language: Language) -> list[str]:
+    """The gain over the baseline that the authors of the new architecture trained themselves, with both errors."""
+    row = figures(new)
+    completed = new.model_copy(update={"published": dict(row)})
+    before, now = (published(completed, f"{key}_1crop_top1_err") for key in ("baseline", "paper"))
+    if row.get("baseline") != old.architecture or before is None or now is None:
+        return []
+    message = language._("{change} points of ImageNet top-1 ({before} → {after} % error, {source})")
+    errors = {"before": language.number(before, 2), "after": language.number(now, 2)}
+    return [message.format(change=_points(before - now, language), source=row.get("baseline_source"), **errors)]
 
 
 def _paper(record: Record) -> float | None:
@@ -77,5 +96,5 @@ def _paper(record: Record) -> float | None:
 
 
 def doubted(text: str, *readings: Reading) -> str:
-    """The sign of the tables before what rests on a noisy reading."""
+    """The sign of the tables before what is based on a noisy reading."""
     return f"≈ {text}" if any(map(units.is_doubtful, readings)) else text

@@ -17,7 +17,7 @@ class _Row(BaseModel):
 
 
 class Layer(_Row):
-    """A layer with its output and its price; a record has it as a line of text, with semicolons between."""
+    """A layer with its output and its cost; a record contains it as a line of text, with semicolons between."""
 
     name: str
     kind: str

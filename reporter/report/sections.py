@@ -103,7 +103,7 @@ def found(comparison: Comparison, language: Language) -> Section:
 
 
 def changed(comparison: BaselineComparison, language: Language) -> Section:
-    """What changed since the baseline, and what the comparison rests on."""
+    """What changed since the baseline, and what the comparison is based on."""
     words = Words(comparison.differences, language)
     against = language._("Compared with {base}, measured on {date}: {headline}")
     summary = against.format(

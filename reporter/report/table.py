@@ -71,7 +71,7 @@ class Table:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """The tables of a block that go into files; every kind of block that has some tells them so."""
+        """The tables of a block that go into files; every kind of block that contains some has this property."""
         return (self,)
 
     @property
@@ -82,7 +82,7 @@ class Table:
 
     @property
     def marked(self) -> bool:
-        """Whether a cell has a reason to tell."""
+        """Whether a cell has a reason to report."""
         return any(cell.note and cell.status != "ok" for row in self.rows for cell in row)
 
 
@@ -176,7 +176,7 @@ def _size(record: Record, language: Language) -> Cell:
 
 
 def plain(value: object) -> Cell:
-    """A cell of words or of a number that is told as it is; a cell stays one."""
+    """A cell of words or of a number that is shown as it is; a cell stays one."""
     if isinstance(value, Cell):
         return value
     if value is None or value == "":

@@ -40,7 +40,7 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         *_sources(rows.records, language),
         *_skipped(rows.records, language),
         _luck(rows.records, language),
-        _("Batch-norm statistics were estimated anew before every evaluation, for every network alike.")
+        _("Batch-norm statistics were estimated again before every evaluation, for every network alike.")
         if normed
         else "",
         _probe(rows.records, language),
@@ -48,7 +48,7 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
 
 
 def _sources(records: Sequence[Record], language: Language) -> list[str]:
-    """Where checkpoints of one's own are from, in the words that lay beside them."""
+    """Sources of the user's checkpoints, in the words of the file next to each."""
     sentences = []
     for record in records:
         about = _detail(record, "checkpoint")

@@ -30,7 +30,7 @@ COUNTS = (Scale(1e9, "G"), Scale(1e6, "M"), Scale(1, ""))
 
 
 def is_fraction(quantity: Quantity) -> bool:
-    """Whether a number without unit is a share of a whole, told in percent."""
+    """Whether a number without unit is a share of a whole, shown in percent."""
     return quantity.unit == "1" and quantity.key.endswith(("_top1", "_top5"))
 
 

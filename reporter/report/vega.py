@@ -32,7 +32,7 @@ FAMILIES = {
     "ResNeXt": "#c2659b",
     "SE-ResNeXt": "#97751a",
 }
-"""Colours that are told apart with every common colour vision, on white and on near black."""
+"""Colors that are distinguishable with every common colour vision, on white and on near black."""
 SPARE = ("#7b61c9", "#4f8f2f", "#b8433a", "#3f8f9a", "#a07cc5", "#7f8c3a")
 FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
 """Fonts of the same widths: labels are placed before anybody knows which of them the reader has."""

@@ -16,7 +16,7 @@ from reporter.store import record_files
 
 
 def gather(request: Request, executor: Executor, progress: Progress, outcome: Outcome) -> None:
-    """Measures what is missing; a claim at which the worker ended gets the reason, and the others go on."""
+    """Measures what is missing; a claim at which the worker ended gets the reason, and the others continue."""
     request = _at(request, free(executor))
     waiting = {
         claim.name: claim for claim in request.claims if claim.measure and not _is_there(request, claim, progress)

@@ -50,7 +50,7 @@ class Ledger:
         self._shown: set[tuple[str, str]] = set()
         self.notice = ""
         self._lock = request.folder / ".lock"
-        self._locked = self._lock.exists()  # that it is gone tells that the folder was, though somebody made it anew
+        self._locked = self._lock.exists()  # if it is gone, so was the folder, even if there is a new one
         self.reference = architecture.reference
         earlier = self._earlier(architecture) or [blank(architecture, request, request.about)]
         self.records = {record.mode: record for record in earlier}
@@ -212,13 +212,13 @@ class Ledger:
 
     def _save(self, readings: dict[str, Reading], mode: str = EAGER) -> None:
         if not self.request.folder.is_dir() or (self._locked and not self._lock.exists()):
-            raise ReporterError(f"--out: {self.request.folder} was removed during the run; call again to measure anew")
+            raise ReporterError(f"--out: {self.request.folder} was removed during the run; call again to measure again")
         record = self._of(mode)
         self.records[mode] = record.model_copy(update={"readings": record.readings | readings})
         record_files.save_all(self.request.folder, self.records.values())
 
     def _done(self, metric: Metric, key: str, mode: str) -> int:
-        """How many rounds of a reading are there already, taken under the same conditions."""
+        """How many rounds of a reading exist, taken under the same conditions."""
         reading = self._of(mode).readings.get(key)
         device = self.devices.get(metric.device, "cpu")
         now = self.request.conditions_of(self.record.architecture).of(metric, device) | conditions_of(mode)
@@ -293,6 +293,6 @@ def blank(architecture: Architecture, request: Request, about: Mapping[str, Any]
 
 
 def settings_of(architecture: Architecture, request: Request) -> dict[str, Any]:
-    """What was asked for, as the record of one architecture keeps it: of one's own networks only its own."""
+    """What was asked for, as the record of one architecture keeps it: of the user's networks only its own."""
     others = {key: value for key, value in request.settings.items() if key != "architecture"}
     return {**others, **({"architecture": [architecture.reference]} if architecture.reference else {})}

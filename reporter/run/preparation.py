@@ -185,7 +185,7 @@ def choose_devices(names: tuple[str, ...], executor: Executor) -> tuple[dict[str
         chosen = [0]
     if len({there[index] for index in chosen}) > 1:
         unlike = " and ".join(f"{there[index]} (cuda:{index})" for index in chosen)
-        raise ReporterError(f"--device: {unlike} are no match for each other; measure them in runs of their own")
+        raise ReporterError(f"--device: {unlike} are different GPU models; measure them in separate runs")
     gpus = tuple(f"cuda:{index}" for index in chosen)
     devices = {"cpu": "cpu"} if {"auto", "cpu"} & set(names) else {}
     if gpus:

@@ -1,4 +1,4 @@
-"""What a run is asked to do, how it tells where it is, and what came of it."""
+"""What a run is asked to do, how it reports progress, and its outcome."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Request:
     timeout: float | None = None
     fresh: bool = False
     checkpoints: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """By network, the conditions that name its weights of one's own."""
+    """By network, the conditions that name the user's weights for it."""
     notices: Sequence[str] = ()
     """What is printed before the first measurement."""
     budget: float | None = None
@@ -124,8 +124,8 @@ class Request:
             mode="json", exclude={"rounds", "data_root", "weights", "data", "variables"}
         )
         conditions = {key: value for key, value in conditions.items() if key not in LATER or value is not None}
-        told = json.dumps([conditions, dict(self.devices), sorted(self.metrics)], sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()[:12]
+        text = json.dumps([conditions, dict(self.devices), sorted(self.metrics)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @dataclass

@@ -107,7 +107,7 @@ def last_values(path: Path, names: Collection[str], most_bytes: int = MOST_BYTES
 
 
 def costs(path: Path, machine: str, effort: str, most_bytes: int = MOST_BYTES) -> dict[tuple[str, str], float]:
-    """Seconds that jobs of equal effort took on a machine, by architecture and process: the latest that are told."""
+    """Seconds that jobs of equal effort took on a machine, by architecture and process: the latest that are stored."""
     found: dict[tuple[str, str], float] = {}
     try:
         for line in _backwards(path, most_bytes):

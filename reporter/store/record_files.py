@@ -197,7 +197,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def append_history(folder: Path, lines: Iterable[dict[str, Any]]) -> bool:
-    """Adds one line per run and architecture to history.jsonl; tells whether the line before was cut short."""
+    """Adds one line per run and architecture to history.jsonl; returns whether the line before was cut short."""
     path = folder / "history.jsonl"
     with writing(path):
         torn = _last_byte(path) not in (b"", b"\n")

@@ -31,7 +31,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     message = language.ngettext("{quantity}, {count} night.", "{quantity}, {count} nights.", len(found.moments))
     return Table(
         "history",
-        _("Changes of level over the nights"),
+        _("Changes of level over nightly runs"),
         (
             Column("architecture", _("Network")),
             Column("since", _("Since")),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from reporter.model import Record
 from reporter.report import units
 from reporter.report.comparison import Comparison, published
+from reporter.report.display_names import display_name
 from reporter.report.language import Language
+from reporter.report.paper_depth import depth_cell, paper_depth, source
+from reporter.report.published_figures import counted_by
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation
 
 FACTS = {"parameters": ("params_counted", 1.0), "macs": ("torchvision_ops_gmacs", 1e9)}
@@ -27,19 +31,22 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     for key in FACTS:
         _compared(rows, key)
     _quoted(rows, "macs_paper", "mult_adds_published", r"~?(\d+(?:\.\d+)?) G")
+    if any(paper_depth(record) is not None for record in published_counts):
+        rows.add(
+            Column("depth_paper", _("Depth, the paper"), numeric=True),
+            [depth_cell(record, language) for record in published_counts],
+        )
     rows.quantity("depth")
-    _quoted(rows, "depth_paper", "depth_paper", r"(\d+)")
-    rows.text(
-        "source", _("Published count by"), [str(r.published.get("params_counted_by") or "") for r in published_counts]
-    )
+    rows.text("source", _("Published count by"), [counted_by(r) for r in published_counts])
     notes = (
         _("Difference: measured over published. ¹ with the auxiliary heads, as the published count has them."),
         _(
             "Published MACs are torchvision's. A figure from a paper is quoted as it is printed: papers round, and "
             "count variants of their own."
         ),
+        _depth_sources(published_counts, language),
     )
-    return rows.table("published", _("Measured beside published"), notes)
+    return rows.table("published", _("Measured vs. published"), notes)
 
 
 def _compared(rows: Builder, key: str) -> None:
@@ -71,12 +78,23 @@ def _quoted(rows: Builder, key: str, fact: str, pattern: str) -> None:
     """The figure with which a paper's statement begins, as it prints it."""
     _ = rows.language._
     column = {
-        "macs_paper": Column(key, _("MACs, a paper"), _("G"), "G", numeric=True, short=_("a paper"), group=_("MACs")),
-        "depth_paper": Column(key, _("Depth, the paper"), numeric=True),
+        "macs_paper": Column(key, _("MACs, a paper"), _("G"), "G", numeric=True, short=_("a paper"), group=_("MACs"))
     }[key]
     found = [re.match(pattern, str(record.published.get(fact) or "")) for record in rows.records]
     if any(found):
         rows.add(column, [_printed(match[1] if match else "", rows.language) for match in found])
+
+
+def _depth_sources(records: Sequence[Record], language: Language) -> str:
+    """Where the depths are stated, each source with its architectures."""
+    names: dict[str, list[str]] = {}
+    for record in records:
+        if paper_depth(record) is not None and (where := source(record)):
+            names.setdefault(where, []).append(display_name(record.architecture))
+    if not names:
+        return ""
+    parts = "; ".join(f"{', '.join(some)}: {where}" for where, some in names.items())
+    return language._("Sources of the depths: {parts}.").format(parts=parts)
 
 
 def _printed(figure: str, language: Language) -> Cell:

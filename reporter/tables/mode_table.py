@@ -12,6 +12,7 @@ from reporter.model.modes import OUTPUT_ERROR, PREPARE, is_wrong
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.report import mode_pairs, mode_ranking, mode_words, units
+from reporter.report.accuracy_marks import footnotes, special
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.language import Language
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, reading_cell
@@ -153,7 +154,8 @@ def _accuracy(rows: Builder) -> None:
         if each is None or share is None:
             cells.append(MISSING)
             continue
-        text = units.share(rows.language, share) + ("*" if each.paper else "")
+        signs = ("*" if each.paper else "") + special(networks[record.machine, record.architecture])
+        text = units.share(rows.language, share) + signs
         if mode_pairs.is_fp32(record.mode):
             cells.append(Cell(text, share))
         else:
@@ -222,6 +224,7 @@ def _notes(rows: Builder, keys: Sequence[str]) -> Sequence[str]:
         _("†: accuracy measured in fp32; this mode has another precision. *: the paper's own figure.")
         if OF_FP32 in cells
         else "",
+        *(footnotes(comparison.networks, rows.language) if any(c.key == "imagenet_top1" for c in rows.columns) else ()),
         _(
             "Preparation: converting, compiling and loading with an empty cache, measured once. Break-even: after so "
             "many single images the mode has paid for its preparation, compared with eager ({how})."

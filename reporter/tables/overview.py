@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reporter.report import mode_ranking
+from reporter.report.accuracy_marks import footnotes, marked, special
 from reporter.report.comparison import Comparison, whole_front
 from reporter.report.headline_latency import how, timing
 from reporter.report.language import Language
-from reporter.report.table import Builder, Cell, Table, Tabulation
+from reporter.report.paper_depth import depth_cell, paper_depth
+from reporter.report.table import Builder, Cell, Column, Table, Tabulation, group_title
 
 MOST = 5000
 """The one table that is sorted and searched for a network has room for many."""
@@ -28,7 +30,7 @@ HEADLINES = (
     "scratch_top1",
 )
 OWN = "own checkpoint"
-"""How what the record says of weights begins where they are of one's own."""
+"""The first words of a record's weights if they are the user's."""
 
 
 def make(comparison: Comparison, language: Language) -> Table:
@@ -40,7 +42,11 @@ def make(comparison: Comparison, language: Language) -> Table:
     rows.text("pareto", _("Pareto"), pareto(comparison))
     rows.sizes()
     for key in HEADLINES:
+        if key == "depth":
+            _paper_depths(rows)
         rows.quantity(key)
+        if key == "imagenet_top1" and rows.columns[-1].key == key:
+            rows.cells[-1] = [marked(cell, record) for cell, record in zip(rows.cells[-1], rows.records, strict=True)]
     key, _timed = timing(comparison)
     notes = (
         _("Bold: the best of a column. Digits follow the 95 % interval. ≈: noisy or without an interval."),
@@ -50,6 +56,8 @@ def make(comparison: Comparison, language: Language) -> Table:
         ).format(how=how(key, language))
         if any(column.key == "pareto" for column in rows.columns)
         else "",
+        depth_note(comparison, language),
+        *footnotes(comparison.networks, language),
         unmarked(comparison, language),
         size_note(comparison, language),
         threads_note(comparison, language),
@@ -58,6 +66,28 @@ def make(comparison: Comparison, language: Language) -> Table:
         mode_ranking.eager_note(comparison, language),
     )
     return replace(rows.table("overview", _("The networks side by side"), notes), most=MOST)
+
+
+def _paper_depths(rows: Builder) -> None:
+    """The column of the depths that papers state; left out if none states any."""
+    if any(paper_depth(record) is not None for record in rows.records):
+        column = Column("depth_paper", rows.language._("Depth"), numeric=True, group=_group(rows))
+        rows.add(column, [depth_cell(record, rows.language) for record in rows.records])
+
+
+def _group(rows: Builder) -> str:
+    """The heading over the depths: that of the counted one."""
+    counted = rows.comparison.quantities.get("depth")
+    return group_title(counted.group if counted else "compute", rows.language)
+
+
+def depth_note(comparison: Comparison, language: Language) -> str:
+    if all(paper_depth(record) is None for record in comparison.records):
+        return ""
+    return language._(
+        "Depth: as the paper states it. Longest path: convolutions and linear layers from image to class, counted "
+        "here; it includes squeeze-and-excitation gates."
+    )
 
 
 def pareto(comparison: Comparison) -> list[Cell | str]:
@@ -71,6 +101,7 @@ def pareto(comparison: Comparison) -> list[Cell | str]:
     for record in comparison.records:
         fronts = {"macs": ("◆", record.architecture in cheap), "time": ("◇", id(record) in quick)}
         signs = "".join(sign for sign, there in fronts.values() if there)
+        signs += special(record) if signs else ""
         cells.append(Cell(signs, " ".join(name for name, (_, there) in fronts.items() if there)) if signs else "")
     return cells
 
@@ -137,7 +168,7 @@ def weights_note(comparison: Comparison, language: Language) -> str:
     ready = list(dict.fromkeys(name for name, weights in tuned if weights != "random" and name not in own))
     if own:
         starts = {
-            _("a checkpoint of one's own ({names})"): own,
+            _("a user's checkpoint ({names})"): own,
             _("ImageNet weights ({names})"): ready,
             _("random weights ({names})"): scratch,
         }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reporter.model import Record
-from reporter.report.comparison import Comparison
+from reporter.report.accuracy_marks import footnotes, marked
+from reporter.report.comparison import Comparison, accuracy
 from reporter.report.language import Language
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation
 
@@ -20,14 +21,18 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     rows = Builder(comparison, language, rated)
     rows.names(machines=False)
     rows.sizes()
-    rows.quantity("imagenet_top1")
-    rows.quantity("imagenet_top5")
+    for key in ("imagenet_top1", "imagenet_top5"):
+        rows.quantity(key)
+        if rows.columns[-1].key == key:
+            rows.cells[-1] = [marked(cell, record) for cell, record in zip(rows.cells[-1], rated, strict=True)]
     rows.text("weights", _("Weights"), [_weights(record) for record in rated])
     titles = [_("Paper, 1 crop, top-1 error"), _("Paper, 1 crop, top-5 error")]
     titles += [_("Paper, 10 crops, top-1 error"), _("Paper, 10 crops, top-5 error")]
     for key, title in zip(FIGURES, titles, strict=True):
         if any(_fact(record, key) for record in rated):
             cells = [_error(_fact(record, key), language) for record in rated]
+            if "1crop" in key:
+                cells = [_of_paper(cell, record) for cell, record in zip(cells, rated, strict=True)]
             rows.add(Column(key, title, "%", "%", numeric=True), cells)
     rows.text("paper_protocol", _("Protocol of the paper"), [_fact(record, "paper_protocol") for record in rated])
     rows.text("source", _("Source"), [_fact(record, "source") for record in rated])
@@ -37,6 +42,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
             "The recipe of a training moves accuracy as much as the architecture does: "
             "resnet50 spans 76.0 to 81.2 % by recipe alone."
         ),
+        *footnotes(rated, language),
     )
     return rows.table("accuracy", _("Accuracy on ImageNet, as published"), notes)
 
@@ -49,6 +55,12 @@ def _fact(record: Record, key: str) -> str:
 def _weights(record: Record) -> str:
     reading = record.readings.get("imagenet_top1")
     return str(reading.detail.get("weights") or "") if reading and reading.measured else ""
+
+
+def _of_paper(cell: Cell, record: Record) -> Cell:
+    """An error with its signs where reports show it as the accuracy of the architecture."""
+    found = accuracy(record)
+    return marked(cell, record) if found and found.paper else cell
 
 
 def _error(figure: str, language: Language) -> Cell:

@@ -21,7 +21,7 @@ from reporter.worker.building import built, on_meta
 from reporter.worker.state_dicts import Fit, fit, unwrapped
 
 DIGITS = 12
-"""So many digits of a SHA-256 are told where people read; the record has all 64."""
+"""So many digits of a SHA-256 are shown to people; the record has all 64."""
 LONGEST_SOURCE = 1000
 OLD_DENSE = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
 """DenseNet's published files name layers as torch no longer allows: norm.1 for norm1."""

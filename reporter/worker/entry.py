@@ -88,7 +88,7 @@ def run(
     named: Named = device.named,
     rotation: Rotation = rotate,
 ) -> None:
-    """Measures the metrics of a job in turn; one that fails becomes a reason and the next goes on.
+    """Measures the metrics of a job in turn; one that fails becomes a reason and the next one is measured.
 
     A network that cannot be found is the reason for all of them. Messages: {"reading": ...} for each, and at the end
     {"busy": s, "building": s}, seconds inside measuring calls and seconds spent on building networks.

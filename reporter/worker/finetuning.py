@@ -66,7 +66,7 @@ def fine_tune(
 ) -> TrainingHistory:
     """Trains for some steps of AdamW and gives the top-1 on held-out images, a fraction.
 
-    Batch-norm statistics lag behind the weights in so short a run, hence they are estimated anew from training images
+    Batch-norm statistics lag behind the weights in so short a run, hence they are estimated again from training images
     before the evaluation that counts (Wu & Johnson, arXiv 2105.07576, "precise BN"). The order of the images depends on
     the seed alone and so is the same for every network. ValueError where the loss is not finite. The class scores are
     found in what the network returns by their shape, images x `classes`.

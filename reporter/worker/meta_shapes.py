@@ -16,7 +16,7 @@ Call = Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Any]
 class Shapes:
     """Calls operators; what one put out for the same shapes, strides, types and numbers is made again without it.
 
-    On meta nothing else decides what comes out, and torch takes up to a millisecond to say so: most of its operators
+    On meta nothing else decides what comes out, and torch takes up to a millisecond for it: most of its operators
     are written in Python there. Whatever shares memory with an argument, or is not on meta, is left to torch always.
     """
 

@@ -70,7 +70,7 @@ def noting_skipped() -> Iterator[list[str]]:
 def learner(
     subject: Subject, classes: int, seed: int, mode: FinetuningMethod = "full"
 ) -> tuple[nn.Module, dict[str, Any]]:
-    """A network with a head for `classes`, from trained weights where they are asked for and can be had.
+    """A network with a head for `classes`, from trained weights where they are asked for and available.
 
     For a probe all but the head is frozen, and there are no auxiliary heads.
     """
@@ -152,7 +152,7 @@ def _fit(subject: Subject, network: nn.Module) -> tuple[nn.Module, str | None]:
 
 
 def _begin(network: nn.Module, subject: Subject, classes: int) -> dict[str, Any]:
-    """Gives a network the weights that it starts from; tells which, and why random ones."""
+    """Gives a network the weights that it starts from; returns which, and why random ones."""
     conditions = subject.conditions
     if conditions.checkpoint:
         state, about = own_weights(Path(conditions.checkpoint_file or ""), conditions.checkpoint)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--walk", type=(str, str), metavar="PACKAGE A..B", help="Find the version at which it became slower.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Keep the records of both in DIR/a, DIR/b.")
 @click.option("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
-@click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="A network of one's own.")
+@click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="Your own network.")
 @click.option("--metrics", metavar="M,…", default="latency", help="Which times (default: latency, all of them).")
 @click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
 @click.option("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")

@@ -9,7 +9,7 @@ import click
 
 @click.command("list")
 @click.option("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
-@click.option("--architecture", "references", multiple=True, metavar="FILE.py:NAME", help="A network of one's own.")
+@click.option("--architecture", "references", multiple=True, metavar="FILE.py:NAME", help="Your own network.")
 @click.option("--modes", "modes_only", is_flag=True, help="Execution modes only, and why one is not available here.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def list_command(architectures: str | None, references: tuple[str, ...], modes_only: bool, as_json: bool) -> None:

@@ -146,7 +146,7 @@ class LocalExecutor:
                     return slot, self._finish(slot, Verdict("timeout", f"not done after {worker.timeout:.0f} s"))
 
     def renew(self) -> None:
-        """Ends the fork server; the next job starts another, which loads everything anew."""
+        """Ends the fork server; the next job starts another, which loads everything again."""
         if self._served:
             with interrupts.deferred():
                 forkserver._forkserver._stop()  # type: ignore[attr-defined]

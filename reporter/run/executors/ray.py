@@ -141,7 +141,7 @@ class RayExecutor:
     def _connect(self) -> None:
         host, _, port = self._address.rpartition(":")
         if self._address not in KNOWN and not (port.isdecimal() and host and "/" not in host):
-            raise ReporterError(f"--ray-address: {self._address!r} will not do; give the HOST:PORT of `ray start`")
+            raise ReporterError(f"--ray-address: invalid value {self._address!r}; give the HOST:PORT of `ray start`")
         more: dict[str, Any] = {}
         if self._address == "local":
             os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # Ray would leave a token in the home folder

@@ -104,7 +104,7 @@ class Side:
         self._process.stdin.flush()
 
     def stop_worker(self) -> None:
-        """Ends the worker and all that it started; the side goes on."""
+        """Ends the worker and all that it started; the side continues."""
         self._end = math.inf
         while self.ended is None and not self._worker:
             self._next()

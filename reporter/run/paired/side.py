@@ -1,7 +1,7 @@
 """One of two environments under measurement: a process that forks a fresh worker for every job.
 
 Jobs come as JSON, a line each, on standard input; answers go as JSON lines to standard output. A worker that is ready
-to be timed says so and calls once for every line `turn`, until another line comes.
+to be timed sends a message and calls once for every line `turn`, until another line comes.
 """
 
 from __future__ import annotations

@@ -1,0 +1,76 @@
+"""Marks of published accuracies that are not comparable: of another network than the measured one, or protocol."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from reporter.model import Record
+from reporter.report import units
+from reporter.report.comparison import accuracy
+from reporter.report.display_names import display_name
+from reporter.report.language import Language
+from reporter.report.table import Cell
+
+NETWORK, PROTOCOL = "‡", "§"
+LIKE = 0.02
+"""MACs of a paper and of the measured network that differ by less, as a share, are those of one network."""
+USUAL_SIZE = 224
+USUAL = re.compile(r"\b1[- ]crop 224\b")
+SUBSET = re.compile(r"non-blacklisted|\bsubset\b")
+
+
+def special(record: Record) -> str:
+    """The signs of an accuracy of another network or protocol."""
+    return NETWORK * (paper_macs(record) is not None) + PROTOCOL * (protocol(record) is not None)
+
+
+def paper_macs(record: Record) -> float | None:
+    """The MACs of the network whose accuracy a paper states, if that network is not the measured one."""
+    found, counted = accuracy(record), record.value("macs")
+    stated = re.match(r"~?(\d+(?:\.\d+)?) G", str(record.published.get("mult_adds_published") or ""))
+    if found is None or not found.paper or not stated or not counted:
+        return None
+    macs = float(stated[1]) * 1e9
+    return macs if abs(counted / macs - 1) > LIKE else None
+
+
+def protocol(record: Record) -> str | None:
+    """The protocol of an accuracy if it is not that of one crop of 224 pixels on all validation images."""
+    found = accuracy(record)
+    if found is None:
+        return None
+    if not found.paper:
+        return None if record.input_size == USUAL_SIZE else f"1 crop {record.input_size}"
+    stated = str(record.published.get("paper_protocol") or "")
+    return None if USUAL.search(stated) and not SUBSET.search(stated) else stated
+
+
+def marked(cell: Cell, record: Record) -> Cell:
+    """A cell with a published accuracy, with its signs."""
+    return cell if cell.value is None else replace(cell, text=cell.text + special(record))
+
+
+def footnotes(records: Iterable[Record], language: Language) -> tuple[str, ...]:
+    """What the signs mean, with the architectures that have them."""
+    _ = language._
+    records = tuple({record.architecture: record for record in records}.values())
+    others = [
+        _("{name}: {stated} G, measured here {counted} G").format(
+            name=display_name(record.architecture),
+            stated=units.text(language, stated / 1e9),
+            counted=units.text(language, (record.value("macs") or 0) / 1e9),
+        )
+        for record in records
+        if (stated := paper_macs(record)) is not None
+    ]
+    protocols = [
+        f"{display_name(record.architecture)} ({re.split('; | [(]', words)[0]})"
+        for record in records
+        if (words := protocol(record))
+    ]
+    network = _("‡: the accuracy is that of the paper's network, which needs other MACs ({names}).")
+    another = _("§: another protocol than one crop of 224 pixels on all validation images: {names}.")
+    found = ((network, others), (another, protocols))
+    return tuple(message.format(names="; ".join(names)) for message, names in found if names)

@@ -1,0 +1,24 @@
+"""Published figures of a record, completed by those that earlier versions of the program did not store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reporter import facts
+from reporter.model import Record
+
+
+def figures(record: Record) -> Mapping[str, Any]:
+    """The figures in the record, then those of the facts if both are of one paper."""
+    known = facts.published(record.architecture)
+    if not known or record.published.get("paper_title") != known["paper_title"]:
+        return record.published
+    return {**known, **record.published}
+
+
+def counted_by(record: Record) -> str:
+    """What the published count was made with; a record with the same count may name an earlier version."""
+    known, count = facts.published(record.architecture), record.published.get("params_counted")
+    row = known if count is not None and str(known.get("params_counted")) == str(count) else record.published
+    return str(row.get("params_counted_by") or "")
