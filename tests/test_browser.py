@@ -150,9 +150,8 @@ def check_page(browser: Any, folder: Path, name: str, scheme: str, width: int) -
     page = opened(browser, folder / name, events, viewport=size, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     scrolling = page.evaluate(
-        """() => [...document.querySelectorAll("body *:not(.table, .formula, figure .wide, .card .wide)")]
-        .filter((part) =>
-        part.scrollWidth > part.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(part).overflowX)).map(
+        """() => [...document.querySelectorAll("body *:not(.table, .formula, figure .wide, .card .wide)")].filter(
+        (part) => part.scrollWidth > part.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(part).overflowX)).map(
         (part) => part.outerHTML)"""
     )
     assert [html[:90] for html in scrolling] == []

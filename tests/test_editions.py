@@ -150,7 +150,7 @@ def test_a_config_file_sets_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"edition": "lectures"}, "--edition: 'lectures' .*did you mean 'lecture'"),
+        ({"edition": "lectures"}, "--edition: invalid value 'lectures'.*did you mean 'lecture'"),
         ({"title": " "}, "--title: .*it should be a text of 1 to 200 characters"),
         ({"author": "x" * 201}, "--author: .*it should be a text of 1 to 200 characters"),
     ],

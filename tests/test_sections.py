@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 import samples
+from test_wording import found
 
 from reporter import facts
 from reporter.model import Claim
+from reporter.model.extensions import Edition
 from reporter.registry.catalog import collect
 from reporter.report import build, formats
 from reporter.report.comparison import compare
 from reporter.report.contents import Report
+from reporter.report.heading import Presentation
 from reporter.report.language import language
 from reporter.report.sections import Terms
 from reporter.report.table import Tabulation
@@ -35,6 +38,24 @@ def test_no_heading_repeats_that_of_its_section(report: Report) -> None:
             repeated.append(section)
     assert section
     assert repeated == []
+
+
+@pytest.mark.parametrize("edition", ["lecture", "choice"])
+def test_both_editions_contain_no_private_expression(edition: Edition) -> None:
+    tables, claims = collect("reporter.tables", Tabulation).values(), collect("reporter.claims", Claim).values()
+    comparison = compare(samples.with_gradients(samples.lecture()))
+    made = build.build(
+        comparison,
+        ENGLISH,
+        [],
+        tables,
+        claims=claims,
+        evidence=samples.evidence(),
+        shown=Presentation(edition=edition),
+    )
+    text = formats.to_markdown(made)
+    assert len(text) > 10_000
+    assert found("report.md", text) == []
 
 
 def test_the_glossary_has_a_dozen_terms(report: Report) -> None:

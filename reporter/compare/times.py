@@ -3,8 +3,8 @@
 Seconds, and images per second turned into seconds, are compared between records of one machine. In every round a
 network's time is taken relative to the geometric mean of the networks interleaved with it. A network's change is the
 Hodges-Lehmann shift between the rounds of both sides, less the median of these shifts over the networks: what all
-networks share is drift, which is reported, not judged, and one network that changed does not drag the others. With
-fewer than FEWEST networks that takes out too much: absolute times are judged, and only a change above ABSOLUTE_EFFECT counts.
+networks share is drift, which is reported, not judged, and one that changed does not drag the others. With fewer
+than FEWEST networks that takes out too much: absolute times are judged, and only a change above ABSOLUTE_EFFECT counts.
 
 A network whose samples NEW took over from BASE was not measured again: it is neither judged nor part of the drift.
 
