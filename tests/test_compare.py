@@ -28,7 +28,7 @@ from reporter.compare.folders import ResultsFolder, compare, compare_results
 from reporter.compare.times import TAKEN_OVER
 from reporter.host import files
 from reporter.model import Reading, Record
-from reporter.model.readings import Origin
+from reporter.model.origins import Origin
 from reporter.report.changes import as_json, headline, in_words
 from reporter.store import record_files
 

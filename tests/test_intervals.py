@@ -19,7 +19,7 @@ from reporter.api import results
 from reporter.charts import accuracy_vs_cost, bars, latency_bars, macs_latency
 from reporter.charts import latency_ranks as rank_chart
 from reporter.model import Reading, Record
-from reporter.model.readings import Origin
+from reporter.model.origins import Origin
 from reporter.report.comparison import Comparison, compare
 from reporter.report.csv_tables import to_csv
 from reporter.report.key_findings import findings

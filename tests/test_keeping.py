@@ -15,7 +15,7 @@ from simulated import METRICS, Simulated, slot
 from reporter.cli.progress import Lines
 from reporter.compare.folders import compare
 from reporter.model import Reading, Record, Verdict
-from reporter.model.readings import Origin
+from reporter.model.origins import Origin
 from reporter.model.settings import Settings
 from reporter.registry.selection import catalog_entries
 from reporter.report import build

@@ -6,7 +6,8 @@ import pytest
 import samples
 
 from reporter.model import Reading, Record
-from reporter.model.readings import FOREIGN_LOAD, Origin
+from reporter.model.origins import Origin
+from reporter.model.readings import FOREIGN_LOAD
 from reporter.report.comparison import Comparison, compare
 from reporter.report.key_findings import findings
 from reporter.report.language import language

@@ -5,6 +5,7 @@ Extension files and plug-ins import these names from here.
 
 from reporter.model.architecture import Architecture, FinetuningMethod
 from reporter.model.extensions import Chart, Claim, Dataset, Engine, Inference, Metric, absent, exact
+from reporter.model.origins import Origin
 from reporter.model.readings import (
     DISTURBING,
     EFFORT,
@@ -17,7 +18,6 @@ from reporter.model.readings import (
     Group,
     LostRound,
     Number,
-    Origin,
     Quantity,
     Reading,
     ReporterError,

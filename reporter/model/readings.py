@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, field_v
 
 from reporter.model import run_medians
 from reporter.model.fields import FRACTIONS, UNITS, Name, Sample, are_numbers
+from reporter.model.origins import UNKNOWN, Origin, Shared, shared
 from reporter.model.reasons import why_noisy
 from reporter.stats import samples as sample_statistics
 
@@ -71,37 +72,11 @@ class Quantity(Model):
 
 
 _quantities: dict[Quantity, Quantity] = {}
-_origins: dict[tuple[Origin, ...], tuple[Origin, ...]] = {}
-_names: dict[frozenset[str], set[str]] = {}
 
 
 class Verdict(NamedTuple):
     status: Status
     reason: str | None
-
-
-class _Many(Model):
-    """A model with very many objects, which share the sets of the names of their given fields: these take most memory.
-
-    pydantic changes such a set only in a copy of the object, which has a copy of the set.
-    """
-
-    @model_validator(mode="after")
-    def _has_shared_names(self) -> Self:
-        given = frozenset(self.__pydantic_fields_set__)
-        object.__setattr__(self, "__pydantic_fields_set__", _names.setdefault(given, set(given)))
-        return self
-
-
-class Origin(_Many):
-    """The run in which a round was measured (its id in history.jsonl), and when the round started (ISO 8601, UTC)."""
-
-    run: str = Field(max_length=64)
-    started: str = Field(max_length=64)
-
-
-UNKNOWN = Origin(run="", started="")
-"""The origin of a round in a record of reporter 0.1.0."""
 
 
 class LostRound(Model):
@@ -113,7 +88,7 @@ class LostRound(Model):
     origin: Origin
 
 
-class Reading(_Many):
+class Reading(Shared):
     """One quantity of one architecture: raw samples in base units, or the reason why there are none.
 
     `rounds` has the number of samples of each round; `origins` the run and time of each round, in the same order, empty
@@ -141,7 +116,7 @@ class Reading(_Many):
     @field_validator("origins")
     @classmethod
     def _are_shared(cls, origins: tuple[Origin, ...]) -> tuple[Origin, ...]:
-        return _origins.setdefault(origins, origins)
+        return shared(origins)
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:

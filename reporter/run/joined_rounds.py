@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from reporter.model import LostRound, Origin, Reading
-from reporter.model.readings import UNKNOWN
+from reporter.model.origins import UNKNOWN
 
 
 def joined(before: Reading, now: Reading) -> Reading:
