@@ -24,13 +24,15 @@ NOT_INSTALLED = "onnxruntime is not installed; install reporter[onnxruntime]"
 
 @cache
 def reference() -> tuple[Record, ...]:
-    """The eager records of results/reference, without operators, stages and ceilings."""
+    """The eager records of results/reference as of a run without modes, operators, stages and ceilings."""
     found = record_files.load_all(ROOT / "results" / "reference")[0]
     return tuple(each.model_copy(update={"readings": _without_profiles(each)}) for each in found)
 
 
 def _without_profiles(record: Record) -> dict[str, Reading]:
-    return {key: each for key, each in record.readings.items() if each.quantity.group != "profile"}
+    return {
+        key: each for key, each in record.readings.items() if each.quantity.group != "profile" and key != "output_error"
+    }
 
 
 def mode(
