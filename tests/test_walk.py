@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
+from types import SimpleNamespace
 
 import pytest
 from commands import ROOT, call, run, start
@@ -26,7 +27,7 @@ from reporter.compare.bisection import Effect, Found, SkippedVersionError, searc
 from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
 from reporter.model import ReporterError
 from reporter.report import walk_text
-from reporter.run.paired import pinned, version_environments
+from reporter.run.paired import pinned, version_environments, version_walk
 
 VERSIONS = 16
 SKIPPED = st.frozensets(st.integers(0, VERSIONS - 1), max_size=VERSIONS)
@@ -226,6 +227,25 @@ def test_an_environment_has_only_what_has_to_change(
         made.make(NAMES[UNINSTALLABLE])
     made.keep_only(["1.0"])
     assert not list((tmp_path / "walk").iterdir())
+
+
+def test_an_index_that_cannot_be_reached_skips_no_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The walk ends, and resumes later; a version that the index does not have is skipped."""
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    notes: list[str] = []
+    environments = version_environments.VersionEnvironments("paced", tmp_path / "walk")
+    walking = version_walk.Walk(None, [*NAMES, "2.0"], environments, SimpleNamespace(note=notes.append))
+    with pytest.raises(ReporterError, match="cannot be reached"):
+        walking._environment(0)
+    assert (walking.state.skipped, notes) == ({}, [])
+    with served(filled(tmp_path / "index")) as url:
+        monkeypatch.setenv("PIP_INDEX_URL", url)
+        with pytest.raises(SkippedVersionError):
+            walking._environment(VERSIONS)
+    assert "cannot be installed" in walking.state.skipped["2.0"]
+    assert version_walk._load(tmp_path / "walk" / version_walk.STATE) == walking.state
 
 
 def walk(variables: dict[str, str], folder: Path, span: str, **more: object) -> subprocess.CompletedProcess[str]:

@@ -119,7 +119,7 @@ def _notes_on_modes(language: Language) -> tuple[str, ...]:
 def _heading(
     comparison: Comparison, key: str, values: Sequence[float | None], language: Language
 ) -> tuple[str, units.Scale]:
-    quantity = comparison.quantities[OF_PAIRS[key][0]]
+    quantity = comparison.quantities.get(OF_PAIRS[key][0], OUTPUT_ERROR)  # eager may have no error
     title = language._("Memory") if key == "memory" else language._(quantity.title)
     return title, units.PERCENT if key == OUTPUT_ERROR.key else units.scale(quantity, values)
 

@@ -15,7 +15,7 @@ import click
 @click.option("--to", "new", required=True, metavar="VERSIONS|ENV", help="The new reference, as for --against.")
 @click.option("--from", "old", metavar="VERSIONS|ENV", help="The current one (default: DIR/against.lock).")
 @click.option("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
-@click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="A network of its own.")
+@click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="Your own network; repeatable.")
 @click.option("--metrics", metavar="M,…", default="latency_cpu_1thread", help="Which times (latency_cpu_1thread).")
 @click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
 @click.option("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
