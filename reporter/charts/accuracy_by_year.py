@@ -55,8 +55,9 @@ ENTRIES = (
         "accuracy_by_year",
         "Published accuracy by year",
         "Published single-crop ImageNet accuracy over the year of the paper; the area of a bubble is proportional to "
-        "the parameters. Hollow bubbles have no torchvision weights: the accuracy is the paper's own. §: another protocol "
-        "than one crop of 224 pixels on all validation images; ‡: of a network with other MACs than the one measured.",
+        "the parameters. Hollow bubbles have no torchvision weights: the accuracy is the paper's own. §: another "
+        "protocol than one crop of 224 pixels on all validation images; ‡: of a network with other MACs than the one "
+        "measured.",
         draw,
         chapter="years",
         order=0,
