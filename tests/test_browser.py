@@ -481,8 +481,11 @@ def test_words_stay_in_the_boxes_of_a_diagram(wide_page: Any) -> None:
 
 
 REFERENCE = ROOT / "results" / "reference"
-LOADED, OPENED = 16_000, 40_000
-"""Pixels: how high the page on the lecture's eighteen architectures may be at a width of 1280."""
+LOADED, OPENED = 16_000, 46_000
+"""Pixels: how high the page on the lecture's eighteen architectures may be at a width of 1280.
+
+The aim with everything opened is 40,000; the reasons for times take 3,000, operators and stages on the cards the rest.
+"""
 
 
 @pytest.fixture(scope="module")
