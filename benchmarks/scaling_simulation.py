@@ -22,6 +22,7 @@ from reporter.host.job import Job
 from reporter.model.settings import PRESETS, Conditions
 from reporter.run.schedule import Schedule, Task
 from reporter.run.slots import Slot
+from reporter.store import record_files
 
 REFERENCE = Path(__file__).parent.parent / "results" / "reference"
 CONDITIONS = Conditions(**PRESETS["standard"])
@@ -44,10 +45,11 @@ class Cost:
 
 def costs() -> list[Cost]:
     """What the reference run's networks took, by its history and the samples in its records."""
-    lines = map(json.loads, (REFERENCE / "history.jsonl").read_text("utf-8").splitlines())
-    total = {line["architecture"]: line["seconds"] for line in lines}
+    total: dict[str, float] = {}
+    for line in map(json.loads, (REFERENCE / "history.jsonl").read_text("utf-8").splitlines()):
+        total[line["architecture"]] = max(line["seconds"], total.get(line["architecture"], 0.0))  # a whole run's
     found = []
-    for path in sorted(REFERENCE.glob("records/*/*.json")):
+    for path in record_files.paths(REFERENCE / "records"):
         record = json.loads(path.read_text("utf-8"))
         readings = record["readings"]
         timing = sum(_sampled(readings[key]) for key in TIMES)
@@ -176,7 +178,7 @@ def show_driver(asked: argparse.Namespace) -> None:
 
 
 def show_storage(asked: argparse.Namespace) -> None:
-    files = list(REFERENCE.glob("records/*/*.json"))
+    files = record_files.paths(REFERENCE / "records")
     record = statistics.mean(path.stat().st_size for path in files)
     line = (REFERENCE / "history.jsonl").stat().st_size / len(files)
     rows = asked.networks * asked.kinds

@@ -28,7 +28,7 @@ from reporter.store import record_files
 from reporter.version import __version__
 
 ROOT = Path(__file__).parent.parent
-REFERENCE = sorted((ROOT / "results" / "reference" / "records").glob("*/*.json"))
+REFERENCE = record_files.paths(ROOT / "results" / "reference" / "records")
 RENAMED = {
     "reporter.types": (model, ("Architecture", "Chart", "Claim", "Dataset", "Metric", "Quantity", "exact", "absent")),
     "reporter.telling.judging": (claim_verdicts, ("Answer", "Row", "Case", "MissingError")),
@@ -84,12 +84,11 @@ def test_readings_from_before_the_move_are_reused(path: Path, tmp_path: Path) ->
 
 
 def test_records_from_before_the_move_are_compared_and_rendered(tmp_path: Path) -> None:
-    records = [record_files.load(path) for path in REFERENCE]
+    records = [record for path in REFERENCE for record in record_files.load_modes(path)]
     found = compare(records, records)
     assert not found.gaps
     assert not found.changed
-    for record in records:
-        record_files.save(tmp_path, record)
+    record_files.save_all(tmp_path, records)
     build.write(tmp_path, ("en",))
     kept = ("value", "unit", "status", "reason", "samples", "low", "high")
     rendered, committed = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reporter.model import Quantity
 from reporter.model.modes import ALL, OUTPUT_ERROR
 from reporter.model.records import EAGER
 from reporter.report import mode_pairs, units
@@ -68,7 +69,7 @@ def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
     for key in keys:
         title, scale = _heading(comparison, key, [each.values.get(key) for each in networks], language)
         unit = _(scale.word)
-        base = comparison.quantities[OF_PAIRS[key][0]].unit
+        base = _quantity(comparison, key).unit
         cells = [_cell(each, key, scale, language) for each in networks]
         rows.add(Column(key, title, unit, base, numeric=True, bounded=True), cells)
         sliders.append(Slider(key, title, _stops(key, [each.figures.get(key) for each in networks], scale, language)))
@@ -119,9 +120,14 @@ def _notes_on_modes(language: Language) -> tuple[str, ...]:
 def _heading(
     comparison: Comparison, key: str, values: Sequence[float | None], language: Language
 ) -> tuple[str, units.Scale]:
-    quantity = comparison.quantities.get(OF_PAIRS[key][0], OUTPUT_ERROR)  # eager may have no error
+    quantity = _quantity(comparison, key)
     title = language._("Memory") if key == "memory" else language._(quantity.title)
     return title, units.PERCENT if key == OUTPUT_ERROR.key else units.scale(quantity, values)
+
+
+def _quantity(comparison: Comparison, key: str) -> Quantity:
+    """The quantity of a criterion; the output error may be that of other modes only."""
+    return comparison.quantities.get(OF_PAIRS[key][0], OUTPUT_ERROR)
 
 
 def _accuracy(each: Candidate, language: Language) -> Cell:
