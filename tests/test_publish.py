@@ -37,7 +37,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
 def event(folder: Path, api: Api, number: int | None = 7, **more: str) -> dict[str, str]:
     path = folder / "event.json"
     path.write_text(json.dumps({"pull_request": {"number": number}} if number else {}))
-    return api.variables | {"GITHUB_EVENT_PATH": str(path)} | more
+    return api.variables | {"GITHUB_EVENT_PATH": str(path), "no_proxy": "127.0.0.1"} | more
 
 
 def test_the_comment_is_edited_in_place(nights: Nights, api: Api, tmp_path: Path) -> None:

@@ -70,7 +70,8 @@ class GitHub:
         data = None if body is None else json.dumps(body).encode()
         url = f"{self._api}/repos/{self._repository}/{path}"
         try:
-            with request.urlopen(request.Request(url, data, headers, method=method), timeout=TIMEOUT) as answer:
+            asked = request.Request(url, data, headers, method=method)
+            with request.build_opener().open(asked, timeout=TIMEOUT) as answer:  # urlopen keeps the first proxies
                 return json.loads(answer.read() or b"null")
         except error.HTTPError as refused:
             why = f"{method} {path}: HTTP {refused.code} {legible(str(refused.reason))}"
