@@ -89,7 +89,7 @@ def test_a_summary_by_lines_is_the_same_document(comparison: Comparison) -> None
     told = summary(comparison)
     text = files.lines(told, "failed", "records")
     assert json.loads(text) == told
-    assert text.count(b"\n") < 700 + len(told["failed"])
+    assert text.count(b"\n") < 750 + len(told["failed"])
     assert files.lines({"a": "…", "records": iter([{"b": "é"}, 2])}, "records") == files.lines(
         {"a": "…", "records": [{"b": "é"}, 2]}, "records"
     )
