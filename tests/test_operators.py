@@ -96,6 +96,25 @@ def test_the_ledger_has_all_macs_and_names_what_computes_them(network: nn.Module
     assert by_layer["pool"].kernel == NATIVE
 
 
+def test_views_in_several_parts_are_followed() -> None:
+    """As in ShuffleNet: `chunk` is made of `split`, which cannot be taken apart any further."""
+
+    class Halves(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(4, 4, 3)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            first, second = images.chunk(2, dim=1)
+            return torch.cat([self.conv(first), second.unflatten(1, (2, 2)).flatten(1, 2)[..., 1:-1, 1:-1]], 1)
+
+    halves, images = Halves().eval(), torch.randn(1, 8, 16, 16)
+    with torch.inference_mode():
+        found = recorded(halves, lambda: halves(images))
+    assert sum(row.macs for row in found) == 4 * 4 * 9 * 14 * 14
+    assert [row.layer for row in found if row.macs] == ["conv"]
+
+
 def test_the_ledger_has_the_operators_that_run_without_it(network: nn.Module, rows: list[LayerKernel]) -> None:
     with torch.inference_mode(), torch.autograd.profiler.profile() as found:
         network(IMAGES)

@@ -61,7 +61,9 @@ class Marks(TorchDispatchMode):
         kwargs = kwargs or {}
         if is_implicit(f"{func.namespace}::{func.overloadpacket.__name__}"):
             with self:
-                return func.decompose(*args, **kwargs)
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:  # as for `split`, which returns views
+                return parts
         begin = self.capture.position()
         with record_function(f"{MARK}{len(self.seen)}"):
             result = func(*args, **kwargs)
