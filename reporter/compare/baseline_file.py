@@ -6,17 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
-from pydantic_core import from_json
 
 from reporter import documents
+from reporter.compare import stored_comparison
 from reporter.compare.differences import Differences
 from reporter.documents.comparisons import FindingRow
 from reporter.host import files
-from reporter.model import ReporterError
-from reporter.model.fields import plain
-from reporter.store.record_files import LARGEST_FILE
 
 NAME = "comparison.json"
 
@@ -52,13 +49,4 @@ def save(
 
 def load(folder: Path) -> BaselineComparison | None:
     """Read the comparison, None if there is no file; raises ReporterError if the file is not valid."""
-    path = folder / NAME
-    if not path.exists():
-        return None
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ReporterError(f"{path}: larger than {LARGEST_FILE >> 20} MiB; compare again with --baseline")
-        return ADAPTER.validate_python(plain(from_json(path.read_bytes())))
-    except (OSError, ValueError, ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise ReporterError(f"{path}: not a comparison: {first}; compare again with --baseline") from None
+    return stored_comparison.load(folder / NAME, ADAPTER, "--baseline")

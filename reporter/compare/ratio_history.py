@@ -17,9 +17,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reporter.documents.reference_verdicts import AgainstReference
-from reporter.host import files
 from reporter.store.history import LARGEST
-from reporter.store.record_files import LARGEST_FILE
+from reporter.store.record_files import LARGEST_FILE, append_lines
 
 NAME = "ratios.jsonl"
 NAMED = ("torch", "torchvision")
@@ -96,14 +95,7 @@ def add(folder: Path, found: AgainstReference | None) -> None:
 def append(folder: Path, line: RatioLine) -> None:
     """Adds a line to the history in a results folder."""
     if line.rows:
-        path = folder / NAME
-        with files.writing(path), files.open_plain(path, "a") as file:
-            file.write("\n" * _is_torn(path) + line.model_dump_json() + "\n")
-
-
-def _is_torn(path: Path) -> bool:
-    content = path.read_bytes()
-    return bool(content) and not content.endswith(b"\n")
+        append_lines(folder / NAME, [line.model_dump(mode="json")])
 
 
 def load(folder: Path) -> list[RatioLine]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-from pydantic_core import from_json
+from pydantic import TypeAdapter
 
+from reporter.compare import stored_comparison
 from reporter.compare.environments import About, is_control
 from reporter.compare.reference_rule import ReferenceTime, detectable, too_noisy
 from reporter.documents.reference_verdicts import (
@@ -17,11 +17,9 @@ from reporter.documents.reference_verdicts import (
     ReferenceVerdict,
 )
 from reporter.host import files
-from reporter.model import ReporterError
-from reporter.model.fields import plain
-from reporter.store.record_files import LARGEST_FILE
 
 NAME = "against.json"
+ADAPTER = TypeAdapter(AgainstReference)
 
 
 def document(
@@ -62,16 +60,7 @@ def save(folder: Path, found: AgainstReference | None) -> None:
 
 def load(folder: Path) -> AgainstReference | None:
     """Reads the comparison, None if there is no file; ReporterError if the file is not valid."""
-    path = folder / NAME
-    if not path.exists():
-        return None
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ReporterError(f"{path}: larger than {LARGEST_FILE >> 20} MiB; measure again with --against")
-        return AgainstReference.model_validate(plain(from_json(path.read_bytes())))
-    except (OSError, ValueError, ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise ReporterError(f"{path}: not a comparison: {first}; measure again with --against") from None
+    return stored_comparison.load(folder / NAME, ADAPTER, "--against")
 
 
 def _side(about: About) -> ReferenceSide:

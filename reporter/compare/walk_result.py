@@ -30,12 +30,12 @@ class VersionComparison(_Part):
 
 
 class KernelStep(_Part):
-    """A layer that runs another kernel after the step; None where it did not run."""
+    """A layer that runs another kernel with the same shapes after the step."""
 
     layer: str
     setting: str
-    before: str | None
-    after: str | None
+    before: str
+    after: str
 
 
 class VersionStep(_Part):

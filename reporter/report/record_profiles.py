@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from reporter.model import Record
 from reporter.model.profiles import OperatorTime, StageTime
-from reporter.report import operator_names, profile_rows
+from reporter.report import operator_names
 
 SETTINGS = ("cpu_1thread", "cpu", "cuda")
+OPERATORS, STAGES = TypeAdapter(list[OperatorTime]), TypeAdapter(list[StageTime])
+Row = TypeVar("Row", OperatorTime, StageTime)
 
 
 class Part(NamedTuple):
@@ -23,8 +27,8 @@ class Part(NamedTuple):
 
 
 def operators(record: Record, setting: str) -> Sequence[OperatorTime]:
-    """The operators of a record in a setting; empty where they were not measured."""
-    return profile_rows.operators(record).get(setting, ()) if has_operators(record, setting) else ()
+    """The operators of a record in a setting, those with the most seconds first; empty where they were not measured."""
+    return _rows(record, "operators", setting, OPERATORS)
 
 
 def has_operators(record: Record, setting: str) -> bool:
@@ -34,8 +38,19 @@ def has_operators(record: Record, setting: str) -> bool:
 
 
 def stages(record: Record, setting: str) -> Sequence[StageTime]:
-    """The stages of a record in a setting, in their order; empty where they were not measured."""
-    return profile_rows.stages(record).get(setting, ()) if f"stages_coverage_{setting}" in record.readings else ()
+    """The stages of a record in a setting, in the order in which they run; empty where they were not measured."""
+    return _rows(record, "stages", setting, STAGES)
+
+
+def _rows(record: Record, name: str, setting: str, kind: TypeAdapter[list[Row]]) -> list[Row]:
+    """The rows in the detail of a coverage; none where the detail has something else: a record may have been edited."""
+    reading = record.readings.get(f"{name}_coverage_{setting}")
+    if reading is None or not reading.measured:
+        return []
+    try:
+        return kind.validate_python(reading.detail.get(name, []))
+    except ValidationError:
+        return []
 
 
 def parts(rows: Sequence[OperatorTime], by_kernel: bool = False) -> dict[str, Part]:

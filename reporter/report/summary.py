@@ -15,7 +15,7 @@ from reporter.model import Reading, Record, Status
 from reporter.model.scaling_curves import AXES, BEST
 from reporter.report.comparison import Comparison
 from reporter.report.curve_lines import CurveLine, lines
-from reporter.report.profile_rows import operators, stages
+from reporter.report.record_profiles import SETTINGS, operators, stages
 from reporter.report.tail_latency import Place, relative
 from reporter.stats.linear_fit import LinearFit
 from reporter.version import __version__
@@ -78,12 +78,14 @@ def profile(record: Record) -> dict[str, Any]:
     """The operators and stages of a record, where any were measured."""
     found: dict[str, Any] = {
         "operators": {
-            setting: [row.model_dump(mode="json") for row in rows] for setting, rows in operators(record).items()
+            setting: [row.model_dump(mode="json") for row in rows]
+            for setting in SETTINGS
+            if (rows := operators(record, setting))
         },
         "stages": [
             {"stage": row.stage, "setting": setting, **row.model_dump(mode="json", exclude={"stage"})}
-            for setting, rows in stages(record).items()
-            for row in rows
+            for setting in SETTINGS
+            for row in stages(record, setting)
         ],
     }
     return {name: rows for name, rows in found.items() if rows}

@@ -50,7 +50,7 @@ def _step(step: VersionStep) -> Iterator[str]:
 
 
 def _kernel(each: KernelStep) -> str:
-    return f"- {each.layer} ({each.setting}): {each.before or 'none'} -> {each.after or 'none'}"
+    return f"- {each.layer} ({each.setting}): {each.before} -> {each.after}"
 
 
 def _comparison(each: VersionComparison) -> str:

@@ -198,7 +198,11 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def append_history(folder: Path, lines: Iterable[dict[str, Any]]) -> bool:
     """Adds one line per run and architecture to history.jsonl; returns whether the line before was cut short."""
-    path = folder / "history.jsonl"
+    return append_lines(folder / "history.jsonl", lines)
+
+
+def append_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> bool:
+    """Adds lines of JSON to a file, beginning a new one; returns whether the line before was cut short."""
     with writing(path):
         torn = _last_byte(path) not in (b"", b"\n")
         with open_plain(path, "a") as file:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import math
 import shutil
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -19,13 +18,14 @@ from typing import NoReturn
 
 from pydantic import BaseModel, ValidationError
 
-from reporter.compare import bisection
+from reporter.compare import bisection, kernel_changes
 from reporter.compare.bisection import Effect, SkippedVersionError
 from reporter.compare.reference_rule import ReferenceTime
 from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
 from reporter.host import files, machine
 from reporter.host.job import Job
 from reporter.model import Reading, ReporterError
+from reporter.model.profiles import LayerKernel
 from reporter.run.paired import interleaving, paired_run, pinned, reference_run
 from reporter.run.paired.interleaving import Side
 from reporter.run.paired.paired_run import PairProgress
@@ -224,32 +224,24 @@ class Walk:
         cuda = self.request.metrics[metric].device != "cpu"
         job = self._job(name, *(CALLS_CUDA if cuda else CALLS), self.request.devices["cuda" if cuda else "cpu"])
         self.environments.keep_only([self.versions[number] for number in (before, after)])
-        found = [self._calls(number, job) for number in (before, after)]
-        for place in sorted(found[0].keys() | found[1].keys()):
-            old, new = (each.get(place, ()) for each in found)
-            for pair in _swapped(old, new):
-                yield KernelStep(layer=place[1], setting=place[0], before=pair[0], after=pair[1])
+        old, new = (self._calls(number, job) for number in (before, after))
+        for setting in sorted(old.keys() & new.keys()):
+            swaps, _, _ = kernel_changes.changed_calls(old[setting], new[setting])
+            for swap in swaps:
+                for layer in swap.layers:
+                    yield KernelStep(layer=layer, setting=setting, before=swap.base, after=swap.new)
 
-    def _calls(self, number: int, job: Job) -> Mapping[tuple[str, str], Sequence[str]]:
-        """The kernels of each layer, by thread setting and layer."""
+    def _calls(self, number: int, job: Job) -> Mapping[str, Sequence[LayerKernel]]:
+        """The calls of all layers by thread setting."""
         place = self._environment(number)
         version = f"{self.package} {self.versions[number]}"
-        found: dict[tuple[str, str], list[str]] = defaultdict(list)
+        found: dict[str, Sequence[LayerKernel]] = {}
         with _opened(version, place, paired_run.needs(self.request)) as side:
             for reading in _done(side, job):
-                for setting, rows in kernel_files.CALLS.validate_python(reading.detail.get("calls") or {}).items():
-                    for row in rows:
-                        found[setting, row.layer].append(f"{row.operator}: {row.kernel}")
+                found |= kernel_files.CALLS.validate_python(reading.detail.get("calls") or {})
         if not found:
             raise ReporterError(f"{version}: no kernels were recorded")
         return found
-
-
-def _swapped(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str | None, str | None]]:
-    """The kernels of a layer that are gone, each beside one that is new."""
-    gone, come = ([*(Counter(a) - Counter(b)).elements()] for a, b in ((old, new), (new, old)))
-    for number in range(max(len(gone), len(come))):
-        yield tuple(each[number] if number < len(each) else None for each in (gone, come))  # type: ignore[misc]
 
 
 @contextmanager
