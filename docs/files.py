@@ -22,7 +22,7 @@ from reporter.documents.run_files import HistoryLine, Summary
 from reporter.host import files
 from reporter.model import Metric, Reading, Record, modes
 from reporter.registry.catalog import collect
-from reporter.report import ab_verdicts, changes
+from reporter.report.between_runs import ab_verdicts, changes
 from reporter.report.comparison import compare as beside
 from reporter.report.summary import summary
 

@@ -28,7 +28,7 @@ from reporter.model import Architecture, Metric, Reading, Record, ReporterError,
 from reporter.model.profiles import LayerKernel, digest
 from reporter.model.settings import PRESETS, Conditions
 from reporter.registry.catalog import collect
-from reporter.report import ab_verdicts
+from reporter.report.between_runs import ab_verdicts
 from reporter.run.paired import imports, interleaving, paired_run
 from reporter.run.paired.kernels import Kernels
 from reporter.run.request import Request

@@ -16,7 +16,7 @@ from installed import Environment, environment, installed
 from test_plugins import COUNTS, DATA, NETS, POINTS, install
 
 from reporter.compare.environments import About
-from reporter.report.ab_verdicts import CONTROL
+from reporter.report.between_runs.ab_verdicts import CONTROL
 from reporter.run.paired import bootstrap
 from reporter.store import record_files
 

@@ -14,8 +14,8 @@ from reporter.model import Record
 from reporter.report.accuracy_marks import footnotes, special
 from reporter.report.choice import choice
 from reporter.report.comparison import Comparison, compare
+from reporter.report.findings.pair_sentences import against
 from reporter.report.language import language
-from reporter.report.pair_sentences import against
 from reporter.report.published_figures import counted_by
 from reporter.tables import overview, published_accuracy
 

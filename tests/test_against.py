@@ -26,7 +26,7 @@ from reporter.documents.run_files import Summary
 from reporter.model import Reading
 from reporter.model.settings import settings
 from reporter.nightly import reference_findings
-from reporter.report import reference_section
+from reporter.report.between_runs import reference_section
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.summary import summary as made_summary

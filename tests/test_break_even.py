@@ -10,7 +10,7 @@ import pytest
 from commands import ROOT
 
 from reporter import measure
-from reporter.report.mode_ranking import break_even
+from reporter.report.modes.mode_ranking import break_even
 
 KEY = "latency_cpu_1thread"
 NETWORK = """

@@ -22,7 +22,8 @@ from reporter.model import Reading, Record
 from reporter.model.image_sizes import square
 from reporter.model.settings import Settings, settings
 from reporter.registry.selection import catalog_entries
-from reporter.report import block_boxes, build, cards, diagrams, formats, layout, provenance, record_structure
+from reporter.report import build, cards, formats, provenance, record_structure
+from reporter.report.block_diagrams import block_boxes, diagrams, layout
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.worker.entry import measure

@@ -29,7 +29,7 @@ from reporter.compare.times import TAKEN_OVER
 from reporter.host import files
 from reporter.model import Reading, Record
 from reporter.model.origins import Origin
-from reporter.report.changes import as_json, headline, in_words
+from reporter.report.between_runs.changes import as_json, headline, in_words
 from reporter.store import record_files
 
 STANDARD = Case(rounds=3, samples=8, of_round=0.02)

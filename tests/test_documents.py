@@ -25,7 +25,7 @@ from reporter.documents.run_files import HistoryLine, Summary
 from reporter.host import files
 from reporter.model import Record
 from reporter.model.settings import FailOn
-from reporter.report import changes as words
+from reporter.report.between_runs import changes as words
 from reporter.store import record_files
 
 PAGE = ROOT / "docs" / "files.md"

@@ -24,7 +24,7 @@ from reporter.model import Chart, Record, ReporterError
 from reporter.model.fields import plain
 from reporter.registry.catalog import collect
 from reporter.report import build, csv_tables, formats, latex
-from reporter.report.changes import as_json, in_words
+from reporter.report.between_runs.changes import as_json, in_words
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.summary import summary

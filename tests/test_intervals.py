@@ -22,7 +22,7 @@ from reporter.model import Reading, Record
 from reporter.model.origins import Origin
 from reporter.report.comparison import Comparison, compare
 from reporter.report.csv_tables import to_csv
-from reporter.report.key_findings import findings
+from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
 from reporter.report.rank_ranges import ranks
 from reporter.report.summary import summary

@@ -26,7 +26,7 @@ from reporter.documents.comparisons import ComparisonDocument
 from reporter.model import Record
 from reporter.model.profiles import LayerKernel
 from reporter.model.settings import Settings
-from reporter.report.changes import in_markdown, in_words
+from reporter.report.between_runs.changes import in_markdown, in_words
 from reporter.store import kernel_files, record_files
 
 NAMES = ("alexnet", "vgg16", "googlenet")

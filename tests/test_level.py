@@ -23,7 +23,7 @@ from reporter.compare.differences import Level
 from reporter.compare.folders import compare, compare_results, read
 from reporter.model import Reading
 from reporter.nightly.level import of_folder
-from reporter.report.changes import in_words
+from reporter.report.between_runs.changes import in_words
 from reporter.stats.noise import Log
 from reporter.store import record_files
 from reporter.store.history import PastRun

@@ -20,7 +20,7 @@ from reporter.registry.catalog import collect
 from reporter.report import build, csv_tables, thinning
 from reporter.report.cards import Card
 from reporter.report.comparison import Comparison, compare
-from reporter.report.key_findings import Priced, _farthest
+from reporter.report.findings.key_findings import Priced, _farthest
 from reporter.report.label_placement import Bubble, place
 from reporter.report.language import language
 from reporter.report.sections import CARDS, Items, Text, architectures

@@ -25,7 +25,7 @@ from reporter.model.modes import OUTPUT_ERROR, PREPARE
 from reporter.nightly import level
 from reporter.nightly.run_folder import Folder
 from reporter.nightly.state import Acceptance, Finding, NightlyRun
-from reporter.report.changes import as_json, in_markdown, in_words
+from reporter.report.between_runs.changes import as_json, in_markdown, in_words
 from reporter.store import record_files
 
 KEY = LATENCY.key

@@ -18,11 +18,13 @@ from reporter.charts import accuracy_vs_cost, best_modes, speedup_heatmap
 from reporter.model import Chart, Claim, Reading, Record
 from reporter.model.modes import OUTPUT_ERROR, PREPARE
 from reporter.registry.catalog import collect
-from reporter.report import build, csv_tables, latex, mode_findings, mode_ranking, mode_words, sections, vega
+from reporter.report import build, csv_tables, latex, sections, vega
 from reporter.report.comparison import Comparison, compare, front
-from reporter.report.key_findings import findings
+from reporter.report.findings import mode_findings
+from reporter.report.findings.key_findings import findings
 from reporter.report.language import Language, language
-from reporter.report.mode_ranking import break_even
+from reporter.report.modes import mode_ranking, mode_words
+from reporter.report.modes.mode_ranking import break_even
 from reporter.report.table import Cell, Table, Tabulation
 from reporter.tables import groups, mode_table, overview
 

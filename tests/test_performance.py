@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from commands import ROOT
 
-from reporter.report import mode_kernels, mode_ranking, operator_pairs, units
+from reporter.report import units
 from reporter.report.comparison import Comparison, compare
 from reporter.report.language import language
+from reporter.report.modes import mode_kernels, mode_ranking
+from reporter.report.why import operator_pairs
 from reporter.store import record_files
 
 RUN = "results/reference"

@@ -18,7 +18,7 @@ from reporter.model import GROUPS, Chart, Reading, Record
 from reporter.registry.catalog import collect
 from reporter.report import build, units
 from reporter.report.comparison import Comparison, compare
-from reporter.report.key_findings import findings
+from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
 from reporter.report.table import Table
 from reporter.run.preparation import choose_metrics

@@ -9,9 +9,9 @@ from reporter.model import Reading, Record
 from reporter.model.origins import Origin
 from reporter.model.readings import FOREIGN_LOAD
 from reporter.report.comparison import Comparison, compare
-from reporter.report.key_findings import findings
+from reporter.report.findings.key_findings import findings
+from reporter.report.findings.noise_reasons import causes, slower_on_all_threads
 from reporter.report.language import language
-from reporter.report.noise_reasons import causes, slower_on_all_threads
 from reporter.report.sections import Items, found
 
 ENGLISH = language("en")

@@ -18,7 +18,7 @@ from reporter.model import Chart, Record, ReporterError
 from reporter.registry.catalog import collect
 from reporter.report import build, csv_tables, formats, latex, markdown, sections
 from reporter.report.comparison import Comparison, accuracy, compare
-from reporter.report.key_findings import findings
+from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
 from reporter.report.rank_ranges import ranks
 from reporter.report.table import Cell, Column, Table, Tabulation

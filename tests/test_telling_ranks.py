@@ -13,7 +13,7 @@ from scipy import stats
 
 from reporter.model import Record
 from reporter.report.comparison import Comparison, compare
-from reporter.report.key_findings import findings
+from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
 from reporter.report.rank_ranges import Rank, ranks
 

@@ -26,7 +26,7 @@ from test_pinned import wheel
 from reporter.compare.bisection import Effect, Found, SkippedVersionError, search
 from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
 from reporter.model import ReporterError
-from reporter.report import walk_text
+from reporter.report.between_runs import walk_text
 from reporter.run.paired import pinned, version_environments, version_walk
 
 VERSIONS = 16

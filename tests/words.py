@@ -15,11 +15,11 @@ from reporter.compare import kernel_changes
 from reporter.model import Architecture, Chart, Claim, Metric
 from reporter.model.modes import OUTPUT_ERROR, PREPARE
 from reporter.registry.catalog import collect
-from reporter.report import operator_names
-from reporter.report.changes import ABOVE, COUNTED, FASTER, KERNELS, SLOWER
+from reporter.report.between_runs.changes import ABOVE, COUNTED, FASTER, KERNELS, SLOWER
 from reporter.report.comparison import COUNTED as RENAMED
+from reporter.report.findings.key_findings import OPENINGS
 from reporter.report.formats import folder
-from reporter.report.key_findings import OPENINGS
+from reporter.report.why import operator_names
 
 PACKAGE = Path(reporter.__file__).parent
 KEYWORDS: dict[str, Any] = {"_": None, "ngettext": (1, 2)}

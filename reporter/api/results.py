@@ -14,7 +14,8 @@ import pandas as pd
 from reporter.model import Chart, Reading, Record, ReporterError
 from reporter.model.names import nearest
 from reporter.registry.catalog import collect
-from reporter.report import build, run_history
+from reporter.report import build
+from reporter.report.between_runs import run_history
 from reporter.report.comparison import Comparison, compare
 from reporter.report.language import SOURCE, language
 from reporter.store import record_files

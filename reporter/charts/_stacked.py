@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from reporter.model import Record
-from reporter.report import operator_names, units
+from reporter.report import units
 from reporter.report.language import Language
-from reporter.report.record_profiles import Part
 from reporter.report.tooltips import about, pointed
 from reporter.report.vega import PAPER, Spec, data
+from reporter.report.why import operator_names
+from reporter.report.why.record_profiles import Part
 
 COLOURS = ("#2a6fdb", "#e08a00", "#00916e", "#c2659b", "#7cc4e8", "#8a6d1f", "#7b61c9")
 DARK, BRIGHT = "#10151a", "#ffffff"

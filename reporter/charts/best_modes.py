@@ -8,9 +8,10 @@ from reporter.charts.bars import families, names_axis
 from reporter.model import Chart, Record
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
-from reporter.report import mode_ranking, units
+from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
+from reporter.report.modes import mode_ranking
 from reporter.report.table import mark
 from reporter.report.tooltips import about, pointed, reading
 from reporter.report.vega import PAPER, Spec, coloured, data, text

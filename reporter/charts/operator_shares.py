@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from reporter.charts import _stacked
 from reporter.charts.bars import names_axis
 from reporter.model import Chart, Record
-from reporter.report import record_profiles, units
+from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 from reporter.report.vega import Spec, text
+from reporter.report.why import record_profiles
 
 WIDTH, STEP = 330, 24
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from reporter.charts import _stacked
 from reporter.charts.bars import names_axis
 from reporter.model import Chart, Record
-from reporter.report import operator_pairs, record_profiles, units
+from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.operator_pairs import KEY, SETTING, SlowerPair
 from reporter.report.vega import Spec, text
+from reporter.report.why import operator_pairs, record_profiles
+from reporter.report.why.operator_pairs import KEY, SETTING, SlowerPair
 
 WIDTH, STEP = 250, 27
 

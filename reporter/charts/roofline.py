@@ -10,9 +10,9 @@ from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import TIMES, how
 from reporter.report.language import Language
-from reporter.report.rooflines import FP32, Point, Roofline, rooflines
 from reporter.report.tooltips import about
 from reporter.report.vega import INK, MUTED, Spec, data, text
+from reporter.report.why.rooflines import FP32, Point, Roofline, rooflines
 
 WIDTH, HEIGHT = 560, 380
 GIGA = 1e9

@@ -9,10 +9,11 @@ from typing import Any
 from reporter.host import printing
 from reporter.model import WITHIN
 from reporter.model.records import EAGER, pair_name
-from reporter.report import mode_pairs, units
+from reporter.report import units
 from reporter.report.comparison import compare
 from reporter.report.language import SOURCE, language
 from reporter.report.limits import CRITERIA, OF_PAIRS, Candidate, LimitedValue, choose, unreliable, within
+from reporter.report.modes import mode_pairs
 from reporter.store import record_files
 
 ORDER = "published single-crop ImageNet top-1 of the weights, else the paper's own (*), then networks without either"

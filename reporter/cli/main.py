@@ -151,7 +151,7 @@ def _compared(
     """What changed since the baseline, which is printed, as nouns and as a document; and the exit code."""
     from reporter.compare import baseline_file, folders
     from reporter.nightly.level import of_folder
-    from reporter.report import changes as words
+    from reporter.report.between_runs import changes as words
 
     code = FAILED if failed else 0
     if before is None:
@@ -191,7 +191,7 @@ def _against(reference: Against | None, folder: Path, quiet: bool, shown: str) -
     from reporter.compare import ratio_history
     from reporter.nightly import reference_findings as findings
     from reporter.nightly.run_folder import Folder
-    from reporter.report import reference_section
+    from reporter.report.between_runs import reference_section
     from reporter.run.paired import against
 
     if reference is None:

@@ -16,7 +16,7 @@ def walk(package: str, span: str, options: dict[str, Any], *, as_json: bool, fai
     """Walks, prints the result, and returns the exit code: 3 if the machine is too noisy for a verdict."""
     from reporter.cli.progress import progress
     from reporter.model.settings import settings
-    from reporter.report import walk_text
+    from reporter.report.between_runs import walk_text
     from reporter.run.paired import paired_run, version_environments, version_walk
     from reporter.run.preparation import prepare_ab
 

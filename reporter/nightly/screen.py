@@ -14,8 +14,9 @@ from reporter.model.records import EAGER, pair_name
 from reporter.model.settings import FailOn
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.state import Failing, Finding, Kind
-from reporter.report import reference_section, units
-from reporter.report.grouping import NAMED, FindingLine, and_more, by_reason, described, groups, most
+from reporter.report import units
+from reporter.report.between_runs import reference_section
+from reporter.report.between_runs.grouping import NAMED, FindingLine, and_more, by_reason, described, groups, most
 from reporter.report.language import SOURCE, language
 from reporter.store.history import PastRun
 

@@ -1,1 +1,11 @@
-"""Reports from records, by way of a comparison. Never imports torch."""
+"""Reports from records, by way of a comparison. Never imports torch.
+
+build.py makes all files of a report from the records of a folder; sections.py has its parts as data, formats.py the
+output formats, comparison.py what is compared. The folders:
+
+    findings/         key findings: sentences that are computed from the records
+    modes/            execution modes: pairs of architecture and mode, their ranking, words, and gains
+    why/              why an architecture takes its time: operators, stages, ceilings
+    between_runs/     what changed between runs, environments and versions; the history of runs
+    block_diagrams/   diagrams of the repeated block of a model
+"""

@@ -14,19 +14,8 @@ from reporter.model import Chart, Claim, Evidence, Record, ReporterError
 from reporter.model.extensions import Chapter
 from reporter.model.settings import Settings
 from reporter.registry.catalog import collect
-from reporter.report import (
-    csv_tables,
-    formats,
-    latex,
-    mode_ranking,
-    operator_pairs,
-    reference_section,
-    run_environment,
-    run_history,
-    sections,
-    thinning,
-    vega,
-)
+from reporter.report import csv_tables, formats, latex, run_environment, sections, thinning, vega
+from reporter.report.between_runs import reference_section, run_history
 from reporter.report.choice import choice
 from reporter.report.claim_sections import try_claims
 from reporter.report.comparison import Comparison, compare
@@ -37,9 +26,11 @@ from reporter.report.folding import folded
 from reporter.report.glossary import glossary
 from reporter.report.heading import Presentation, citation, heading, presentation
 from reporter.report.language import SOURCE, Language, available, language
+from reporter.report.modes import mode_ranking
 from reporter.report.sections import Content, Figure, Folded, Items, Placed
 from reporter.report.summary import streamed
 from reporter.report.table import Table, Tabulation
+from reporter.report.why import operator_pairs
 from reporter.store import record_files
 
 CHOICE_ORDER = 5

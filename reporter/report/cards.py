@@ -9,16 +9,8 @@ from types import MappingProxyType
 
 from reporter import facts
 from reporter.model import Record
-from reporter.report import (
-    block_boxes,
-    diagrams,
-    layer_tables,
-    layout,
-    operator_names,
-    record_profiles,
-    record_structure,
-    units,
-)
+from reporter.report import layer_tables, record_structure, units
+from reporter.report.block_diagrams import block_boxes, diagrams, layout
 from reporter.report.comparison import Comparison
 from reporter.report.display_names import display_name
 from reporter.report.headline_latency import how
@@ -28,6 +20,7 @@ from reporter.report.paper_depth import paper_depth
 from reporter.report.provenance import command, origin
 from reporter.report.record_structure import Stage
 from reporter.report.table import Table
+from reporter.report.why import operator_names, record_profiles
 
 COSTLIEST = 5
 """Operators on a card."""

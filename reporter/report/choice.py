@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from reporter.model import Quantity
 from reporter.model.modes import ALL, OUTPUT_ERROR
 from reporter.model.records import EAGER
-from reporter.report import mode_pairs, units
+from reporter.report import units
 from reporter.report.accuracy_marks import footnotes, marked
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 from reporter.report.limits import OF_PAIRS, Candidate, LimitedValue
+from reporter.report.modes import mode_pairs
 from reporter.report.table import Builder, Cell, Column, Table, status_word
 
 STOPS = 40

@@ -10,16 +10,18 @@ from reporter.model.extensions import Chapter
 from reporter.model.fields import DEFAULT_MALLOC, KEEPING
 from reporter.model.modes import FIRST_CALL, PREPARE
 from reporter.model.records import EAGER
-from reporter.report import mode_words, noise_reasons, thinning
+from reporter.report import thinning
+from reporter.report.between_runs.changes import Words
 from reporter.report.cards import Card, Family, Index, cards, families
-from reporter.report.changes import Words
 from reporter.report.choice import ChoiceSection
 from reporter.report.claim_sections import Trials, Verdicts
 from reporter.report.comparison import Comparison, Remark
 from reporter.report.display_names import with_display_names
-from reporter.report.key_findings import findings
+from reporter.report.findings import noise_reasons
+from reporter.report.findings.key_findings import findings
 from reporter.report.language import Language
 from reporter.report.layer_tables import Sheets, stages
+from reporter.report.modes import mode_words
 from reporter.report.table import Table, status_word
 
 CARDS = 90

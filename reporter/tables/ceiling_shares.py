@@ -9,9 +9,9 @@ from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import how
 from reporter.report.language import Language
-from reporter.report.record_profiles import SETTINGS
-from reporter.report.rooflines import INTENSITY
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, reading_cell
+from reporter.report.why.record_profiles import SETTINGS
+from reporter.report.why.rooflines import INTENSITY
 
 PREFIX = "ceiling_share_"
 GIGA = 1e9

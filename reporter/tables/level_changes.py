@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reporter.report.between_runs.run_history import level_history
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.run_history import level_history
 from reporter.report.table import Cell, Column, Table, Tabulation, plain
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reporter.report import mode_kernels, mode_ranking, operator_names, units
+from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
+from reporter.report.modes import mode_kernels, mode_ranking
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain
+from reporter.report.why import operator_names
 
 MOST = 30
 """Rows on a page; the file has all."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reporter.report import operator_names, operator_pairs
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.operator_pairs import MOST, Reason, SlowerPair
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain
 from reporter.report.units import ratio
+from reporter.report.why import operator_names, operator_pairs
+from reporter.report.why.operator_pairs import MOST, Reason, SlowerPair
 
 SHOWN = 10
 """Rows on a page; the file has all."""

@@ -68,7 +68,7 @@ def ab_command(
     from reporter.compare import paired
     from reporter.compare.document import still_failing
     from reporter.model.settings import settings
-    from reporter.report import ab_verdicts
+    from reporter.report.between_runs import ab_verdicts
     from reporter.run.paired import paired_run
     from reporter.run.paired.kernels import Kernels
     from reporter.run.preparation import prepare_ab

@@ -32,7 +32,7 @@ def compare_command(
     """What changed between two result folders, and whether it is noise."""
     from reporter.compare import folders
     from reporter.nightly.level import of_folder
-    from reporter.report import changes
+    from reporter.report.between_runs import changes
 
     if as_json and markdown:
         raise click.UsageError("--json and --markdown are two formats; use one of them")

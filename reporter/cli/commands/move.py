@@ -29,8 +29,8 @@ def move_command(folder: Path, new: str, old: str | None, **options: Any) -> Non
     from reporter.host import files, printing
     from reporter.model import ReporterError
     from reporter.model.settings import settings
+    from reporter.report.between_runs.reference_section import described
     from reporter.report.language import SOURCE, language
-    from reporter.report.reference_section import described
     from reporter.run.paired import reference_move
     from reporter.run.preparation import prepare_ab
 

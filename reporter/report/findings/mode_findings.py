@@ -15,10 +15,10 @@ from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.report import units
 from reporter.report.comparison import Comparison
+from reporter.report.findings.pair_sentences import doubted
 from reporter.report.headline_latency import TIMES
 from reporter.report.language import Language
-from reporter.report.mode_ranking import conditions, fastest, gain, keys
-from reporter.report.pair_sentences import doubted
+from reporter.report.modes.mode_ranking import conditions, fastest, gain, keys
 
 LEAST = 1.1
 """The order changes if one architecture takes so many times as long as another in eager, and vice versa in a mode."""

@@ -8,12 +8,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from reporter.model import Record
-from reporter.report import operator_names, record_profiles, units
+from reporter.report import units
 from reporter.report.comparison import Comparison
+from reporter.report.findings.pair_sentences import doubted
 from reporter.report.headline_latency import how
 from reporter.report.language import Language
-from reporter.report.pair_sentences import doubted
-from reporter.report.record_profiles import Part
+from reporter.report.why import operator_names, record_profiles
+from reporter.report.why.record_profiles import Part
 
 KEY, SETTING = "latency_cpu_1thread", "cpu_1thread"
 LEAST_POINTS = 0.05

@@ -15,8 +15,8 @@ from reporter.documents import AB
 from reporter.documents.comparisons import ComparedRun, StillFailing
 from reporter.host import printing
 from reporter.model.settings import FailOn
-from reporter.report import changes, kernel_lines
-from reporter.report.grouping import described
+from reporter.report.between_runs import changes, kernel_lines
+from reporter.report.between_runs.grouping import described
 
 VERDICTS: dict[TimeVerdict, str] = {
     "regressed": "B is slower",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from reporter.report.block_boxes import Node
+from reporter.report.block_diagrams.block_boxes import Node
+from reporter.report.block_diagrams.layout import LINE, Diagram, Point, Wire
 from reporter.report.language import Language
-from reporter.report.layout import LINE, Diagram, Point, Wire
 
 ZOOM = 1.15
 ROUND = 9

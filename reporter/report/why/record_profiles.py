@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from reporter.model import Record
 from reporter.model.profiles import OperatorTime, StageTime
-from reporter.report import operator_names
+from reporter.report.why import operator_names
 
 SETTINGS = ("cpu_1thread", "cpu", "cuda")
 OPERATORS, STAGES = TypeAdapter(list[OperatorTime]), TypeAdapter(list[StageTime])

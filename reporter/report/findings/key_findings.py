@@ -6,16 +6,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from reporter.model import Reading, Record
-from reporter.report import operator_pairs, units
+from reporter.report import units
 from reporter.report.comparison import Comparison, accuracy
+from reporter.report.findings.mode_findings import gained, reordered
+from reporter.report.findings.noise_reasons import slower_on_all_threads
+from reporter.report.findings.pair_sentences import against, doubted
+from reporter.report.findings.transfer_findings import brought, probed
 from reporter.report.headline_latency import how, timing
 from reporter.report.held_out_accuracy import differ, guessing, interval, is_enough, steps_of
 from reporter.report.language import Language
-from reporter.report.mode_findings import gained, reordered
-from reporter.report.noise_reasons import slower_on_all_threads
-from reporter.report.pair_sentences import against, doubted
 from reporter.report.rank_ranges import ranks
-from reporter.report.transfer_findings import brought, probed
+from reporter.report.why import operator_pairs
 from reporter.stats.correlation import spearman
 
 Priced = tuple[Record, float, float]

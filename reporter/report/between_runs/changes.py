@@ -16,8 +16,9 @@ from reporter.host import printing
 from reporter.model import Quantity
 from reporter.model.records import pair_name
 from reporter.model.settings import FailOn
-from reporter.report import kernel_lines, units
-from reporter.report.grouping import NAMED, FindingLine, Kind, and_more, by_reason, described, groups, most
+from reporter.report import units
+from reporter.report.between_runs import kernel_lines
+from reporter.report.between_runs.grouping import NAMED, FindingLine, Kind, and_more, by_reason, described, groups, most
 from reporter.report.language import SOURCE, Language, language
 from reporter.report.markdown import escape
 

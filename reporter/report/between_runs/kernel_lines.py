@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from reporter.compare.differences import Change, KernelChange, KernelSwap, TimeEffect
 from reporter.compare.kernel_changes import NAMED, rows
 from reporter.report import units
-from reporter.report.grouping import FindingLine, and_more
+from reporter.report.between_runs.grouping import FindingLine, and_more
 from reporter.report.language import Language
 
 

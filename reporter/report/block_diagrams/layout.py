@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from reporter.report.block_boxes import Node
+from reporter.report.block_diagrams.block_boxes import Node
 from reporter.report.label_placement import CHARACTER, Box
 
 SIZE, SMALL = 13, 11.5

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reporter.model import Record
 from reporter.model.modes import PRECISIONS, is_wrong
 from reporter.report.comparison import Comparison
-from reporter.report.record_profiles import SETTINGS
+from reporter.report.why.record_profiles import SETTINGS
 
 FP32 = "fp32"
 INTENSITY = "arithmetic_intensity"

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from reporter.compare.mode_gains import Gain
 from reporter.model import Record
 from reporter.model.profiles import OperatorTime
-from reporter.report import mode_ranking, operator_names, record_profiles
 from reporter.report.comparison import Comparison
-from reporter.report.record_profiles import SETTINGS
+from reporter.report.modes import mode_ranking
+from reporter.report.why import operator_names, record_profiles
+from reporter.report.why.record_profiles import SETTINGS
 
 LEAST = 0.02
 """An operator is listed if it gains or loses at least this share of eager's latency, or runs another kernel and takes

@@ -1,0 +1,1 @@
+"""What changed between runs, environments and versions, in words; and the history of runs."""

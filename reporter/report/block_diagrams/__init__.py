@@ -1,0 +1,1 @@
+"""Diagrams of the repeated block of a model: boxes, their layout, and SVG."""

@@ -1,0 +1,1 @@
+"""Key findings: sentences that are computed from the records."""

@@ -1,0 +1,1 @@
+"""Why an architecture takes its time: operators, stages and ceilings of records."""
