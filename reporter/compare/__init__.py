@@ -3,6 +3,7 @@
 folders.py        from two lists of records to Differences, and the folders that they come from
 matching.py       which record is compared with which, and the exact gate
 times.py          the statistical gate: the rule for times
+stored_comparison.py comparisons of a results folder, read with the reason if one is not valid
 time_verdict.py   the verdict on a change of time, with its reason
 rounds.py         the times of one metric, round by round: which architectures a run distinguishes
 recent_level.py   the rule of --fail-on level: a run compared with the level of earlier ones

@@ -1,6 +1,6 @@
 """Reports from records, by way of a comparison. Never imports torch.
 
-build.py makes all files of a report from the records of a folder; sections.py has its parts as data, formats.py the
+Module build.py makes all files of a report from the records of a folder; sections.py has its parts as data, formats.py the
 output formats, comparison.py what is compared. The folders:
 
     findings/         key findings: sentences that are computed from the records
