@@ -1,7 +1,7 @@
 """Reports from records, by way of a comparison. Never imports torch.
 
-Module build.py makes all files of a report from the records of a folder; sections.py has its parts as data, formats.py the
-output formats, comparison.py what is compared. The folders:
+Module build.py makes all files of a report from the records of a folder; comparison.py is what is compared,
+sections.py the parts of the report as data, formats.py its output formats. The folders:
 
     findings/         key findings: sentences that are computed from the records
     modes/            execution modes: pairs of architecture and mode, their ranking, words, and gains
