@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision.models import get_model
 
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel, digest
-from reporter.worker import kernel_names
+from reporter.worker import kernel_names, operator_times
 from reporter.worker.counting import count
 from reporter.worker.device_kernels import launched
 from reporter.worker.instruction_sets import NEEDED, instruction_sets
@@ -25,6 +26,7 @@ from reporter.worker.kernel_calls import recorded
 from reporter.worker.kernel_names import Primitive, primitives
 from reporter.worker.operator_events import OperatorEvent, Timed, events, operators, timed
 from reporter.worker.operator_times import aligned, profiled
+from reporter.worker.torch_state import threads
 
 LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.ReLU)
 
@@ -155,6 +157,27 @@ def test_operators_sum_to_the_latency(network: nn.Module, rows: list[LayerKernel
     listed = {(row.operator, row.kernel): row.calls for row in found.operators}
     assert {key: listed.get(key) for key in kernels} == kernels
     assert 0.2 < found.coverage < 1.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["alexnet", "resnet18", "googlenet"])
+def test_the_coverage_is_that_of_the_operators(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Near 1, and less by a convolution's share if no convolution is listed."""
+    options = {"init_weights": False} if name == "googlenet" else {}
+    model = get_model(name, weights=None, **options).eval()
+    call = partial(model, torch.randn(1, 3, 224, 224))
+    with torch.inference_mode(), threads(1):
+        call()
+        listed = recorded(model, call)
+        whole = profiled(call, listed, 1.0)
+        share = sum(row.share for row in whole.operators if row.operator == "aten::mkldnn_convolution")
+        every = operator_times.operators
+        monkeypatch.setattr(
+            operator_times, "operators", lambda found: (e for e in every(found) if "conv" not in e.name)
+        )
+        missed = profiled(call, listed, 1.0)
+    assert 0.9 < whole.coverage < 1.1
+    assert missed.coverage < whole.coverage - 0.8 * share
 
 
 def test_an_operator_that_ran_more_often_than_in_the_ledger_gets_no_kernel_by_chance() -> None:

@@ -28,10 +28,10 @@ def _coverage(setting: str, title: str) -> Quantity:
         unit="1",
         group="profile",
         better="neither",
-        definition="Seconds of all operators and of the Python code between them, by torch.profiler, over the latency "
-        "of calls without the profiler that are timed in alternation with those under it; of the fastest calls of "
-        "each. What the profiler adds for each operator is measured with operators on a single pixel and subtracted. "
-        "The seconds are then scaled to the latency.",
+        definition="Seconds of all operators, by torch.profiler, over the latency of calls without the profiler that "
+        "are timed in alternation with those under it; of the fastest calls of each. What the profiler adds for each "
+        "operator is measured with operators on a single pixel and subtracted. The rest is Python code between the "
+        "operators, which is listed as one more. All seconds are then scaled to the latency.",
     )
 
 
