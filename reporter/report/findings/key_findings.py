@@ -125,8 +125,8 @@ def not_time(comparison: Comparison, language: Language) -> str | None:
     few, many = pair
     longer = times.ratio(few[0].architecture, many[0].architecture).ratio
     message = language._(
-        "Fewer MACs are not always faster: {few} has {fewer} times fewer MACs than {many} but takes {longer} times as long "
-        "({how})."
+        "Fewer MACs are not always faster: {few} has {fewer} times fewer MACs than {many} but takes {longer} times as "
+        "long ({how})."
     )
     ratios = {"fewer": units.ratio(language, many[1] / few[1]), "longer": units.ratio(language, longer)}
     sentence = message.format(few=few[0].architecture, many=many[0].architecture, how=how(key, language), **ratios)
