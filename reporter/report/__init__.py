@@ -1,7 +1,7 @@
 """Reports from records, by way of a comparison. Never imports torch.
 
-Module build.py makes all files of a report from the records of a folder; comparison.py is what is compared,
-sections.py the parts of the report as data, formats.py its output formats. The folders:
+Start with build.py, which makes all files of a report from the records of a folder. What is compared is
+in comparison.py, the parts of the report as data in sections.py, and its output formats in formats.py. The folders:
 
     findings/         key findings: sentences that are computed from the records
     modes/            execution modes: pairs of architecture and mode, their ranking, words, and gains
