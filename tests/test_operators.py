@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import get_model
 
+from reporter.metrics.operators import COVERAGE
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel, digest
-from reporter.worker import kernel_names, operator_times
+from reporter.worker import kernel_names, operator_pass, operator_times
 from reporter.worker.counting import count
 from reporter.worker.device_kernels import launched
 from reporter.worker.instruction_sets import NEEDED, instruction_sets
@@ -157,6 +158,17 @@ def test_operators_sum_to_the_latency(network: nn.Module, rows: list[LayerKernel
     listed = {(row.operator, row.kernel): row.calls for row in found.operators}
     assert {key: listed.get(key) for key in kernels} == kernels
     assert 0.2 < found.coverage < 1.5
+
+
+@pytest.mark.parametrize(("coverage", "doubtful"), [(0.95, False), (1.09, False), (0.5, True), (1.4, True)])
+def test_parts_that_do_not_sum_to_the_latency_are_marked(
+    coverage: float, doubtful: bool, network: nn.Module, rows: list[LayerKernel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = operator_times.OperatorProfile((), 0.01, coverage)
+    monkeypatch.setattr(operator_pass, "profiled", lambda *_: found)
+    reading, _ = operator_pass.read(COVERAGE["cpu"], "cpu", partial(network, IMAGES), network, 0.01)
+    assert bool(reading.reason) == doubtful
+    assert reading.verdict.status == "ok"
 
 
 @pytest.mark.slow

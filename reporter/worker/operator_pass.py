@@ -19,6 +19,8 @@ from reporter.worker.stage_times import timed_stages
 from reporter.worker.subject import Subject
 from reporter.worker.torch_state import threads
 
+DOUBTFUL = 0.1
+"""The difference of a coverage from 1 from which on the reading says that its parts may not be trusted."""
 SHARE, MODE_SHARE = 0.75, 0.5
 """The shares of the sampling time of other times that operators and stages get in each setting, at most: eager, modes.
 
@@ -79,7 +81,7 @@ def _reading(quantity: Quantity, name: str, found: OperatorProfile, rows: Sequen
         "latency": found.latency,
         "calls": {name: [row.model_dump(mode="json") for row in rows]},
     }
-    return Reading(quantity=quantity, samples=(found.coverage,), detail=detail)
+    return Reading(quantity=quantity, samples=(found.coverage,), detail=detail, reason=_doubt(found.coverage))
 
 
 def read_stages(
@@ -93,4 +95,11 @@ def read_stages(
     with torch.inference_mode():
         found = timed_stages(call, network, groups, seconds)
     detail = {"stages": [row.model_dump(mode="json") for row in found.stages], "latency": found.latency}
-    return Reading(quantity=quantity, samples=(found.coverage,), detail=detail)
+    return Reading(quantity=quantity, samples=(found.coverage,), detail=detail, reason=_doubt(found.coverage))
+
+
+def _doubt(coverage: float) -> str | None:
+    """What to know about parts that do not sum to the latency."""
+    if abs(coverage - 1) <= DOUBTFUL:
+        return None
+    return f"the parts sum to {coverage:.2f} of the latency: calls were disturbed, or parts are missing"
