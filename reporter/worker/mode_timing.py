@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from itertools import cycle
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
@@ -22,6 +21,7 @@ from reporter.model.fields import MODES_SHARE
 from reporter.model.modes import FIRST_CALL, ONCE, OUTPUT_ERROR, PREPARE, Mode, parse, speedup
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of, emulated, engines, kind
+from reporter.stats.paired_ratios import fast_ratio
 from reporter.worker import timing
 from reporter.worker.mode_preparation import ModePreparation
 from reporter.worker.mode_profiles import ModeProfiles
@@ -208,13 +208,13 @@ def pair(
 ) -> tuple[Reading, Reading]:
     """The time or rate of a mode and its speedup, from seconds per call of eager and of the mode in one round.
 
-    The samples of eager are kept with the speedup.
+    The speedup is that of fast calls (`fast_ratio`). The samples of eager are kept with it.
     """
     rate = quantity.unit == "1/s"
     samples = tuple(batch / seconds for seconds in mode) if rate else tuple(mode)
     detail: dict[str, Any] = {} if load is None else {FOREIGN_LOAD: [round(load, 3)]}
     time = Reading(quantity=quantity, samples=samples, rounds=(len(samples),), detail=detail)
-    ratio = median(base) / median(mode)
+    ratio = fast_ratio(base, mode)
     kept = {"base": [list(base)], **detail}
     return time, Reading(quantity=speedup(quantity), samples=(ratio,), rounds=(1,), detail=kept)
 
