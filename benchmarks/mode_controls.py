@@ -34,6 +34,7 @@ from reporter.model.records import EAGER
 from reporter.model.settings import PRESETS, Conditions
 from reporter.registry import execution_modes
 from reporter.registry.catalog import collect
+from reporter.stats.paired_ratios import fast_ratio
 
 NETWORKS = ("resnet18", "squeezenet1_1", "mobilenet_v2", "googlenet", "shufflenet_v2_x1_0", "mnasnet0_5", "alexnet",
             "efficientnet_b0", "regnet_y_400mf", "densenet121")  # fmt: skip
@@ -235,7 +236,7 @@ def described(pair: Sequence[Sampled]) -> str:
 
 
 def ratios_of(pair: Sequence[Sampled]) -> tuple[float, ...]:
-    return tuple(median(each.eager) / median(each.turns) for each in pair)
+    return tuple(fast_ratio(each.eager, each.turns) for each in pair)
 
 
 def difference(pair: Sequence[Sampled]) -> float:

@@ -56,6 +56,21 @@ def test_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "0 of 2 times of engines in turns and alone agree within 5%." in printed
 
 
+def test_the_committed_samples() -> None:
+    """Real calls: eager against itself is never stated; a slowdown of 5 % is in all networks but alexnet."""
+    samples = Samples(ROOT / "benchmarks" / "mode_controls.jsonl")
+    found = {
+        mode: NAMES["stated_gains"]([pair for pair in samples.by_pair(3) if pair[0].mode == mode])
+        for mode in ("again", "slowed")
+    }
+    assert [len(gains) for gains in found.values()] == [40, 40]
+    assert not any(gain.stated for gain in found["again"])
+    assert sum(not gain.low <= 1 <= gain.high for gain in found["again"]) <= 5
+    stated = [gain for gain in found["slowed"] if gain.stated]
+    assert len(stated) >= 36
+    assert all(gain.ratio < 1 for gain in stated)
+
+
 def test_nothing_is_started_when_the_time_is_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     samples = Samples(tmp_path / "raw.jsonl")
     wanted = NAMES["units"](["resnet18", "alexnet"], 2, ["resnet18"], ["openvino"])

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from reporter.compare.mode_gains import MIN_GAIN, Gain, Place, gains
+from reporter.compare.mode_gains import FALSE_SHARE, MIN_GAIN, Gain, Place, gains
 from reporter.model import Reading, Record
 from reporter.model.modes import speedup
 from tests.samples import QUANTITIES
@@ -48,25 +48,36 @@ def stated_gains(records: list[Record]) -> dict[Place, Gain]:
 
 
 def test_eager_against_itself_is_no_gain() -> None:
-    """Of 40 none is stated in 99 of 100 runs (ALPHA), and at most 5 of 40 intervals exclude 1 (in 98 of 100)."""
+    """Of 40 none is stated in 95 of 100 runs (FALSE_SHARE), and at most 5 of 40 intervals exclude 1 (in 98 of 100)."""
     false, excluded = [], []
     for between in (0.002, 0.01, 0.05):
         for seed in range(20):
-            records = simulated(seed, 1.0, between=between)
-            found = gains(records)
+            found = gains(simulated(seed, 1.0, between=between))
             assert len(found) == 40
-            false.append(len(stated_gains(records)))
+            false.append(sum(gain.stated for gain in found.values()))
             excluded.append(sum(not gain.low <= 1 <= gain.high for gain in found.values()))
-    assert sum(false) <= 2, false
+    assert sum(count > 0 for count in false) <= 3, false
     assert 0.02 < sum(excluded) / (60 * 40) < 0.06
     assert sum(count > 5 for count in excluded) <= 3, excluded
 
 
 @pytest.mark.parametrize("ratio", [1 / 1.05, 1.05])
 def test_five_percent_are_stated_in_their_direction(ratio: float) -> None:
-    found = [stated_gains(simulated(seed, ratio, keys=1)) for seed in range(10)]
-    assert sum(len(run) >= 19 for run in found) >= 9, "of 20, at a deviation of 1 % between rounds"
+    found = [stated_gains(simulated(seed, ratio, keys=1, between=0.018)) for seed in range(20)]
+    assert sum(map(len, found)) >= 0.95 * 20 * 20, "at a deviation of 1.8 % between rounds"
     assert {gain.faster for run in found for gain in run.values()} == {ratio > 1}
+
+
+def test_few_of_the_stated_gains_are_false() -> None:
+    """Half of the rows are eager again: at most FALSE_SHARE of what is stated is one of these."""
+    stated: list[Place] = []
+    for seed in range(20):
+        same, slow = simulated(seed, 1.0, between=0.02), simulated(100 + seed, 1 / 1.05, between=0.02)
+        renamed = [each.model_copy(update={"architecture": f"slow {each.architecture}"}) for each in slow]
+        stated += stated_gains([*same, *renamed])
+    false = sum(not name.startswith("slow") for name, _, _ in stated)
+    assert len(stated) > 0.9 * 20 * 40
+    assert 0 < false <= FALSE_SHARE * len(stated)
 
 
 def test_a_difference_below_the_floor_is_not_stated_however_precise() -> None:
@@ -79,14 +90,20 @@ def test_a_difference_below_the_floor_is_not_stated_however_precise() -> None:
     assert not stated_gains(records)
 
 
-def test_the_floor_rises_with_the_number_of_rows() -> None:
-    """The same readings once with and once without others of another key, which do not change their noise."""
-    both, one = simulated(1, 1.05), simulated(1, 1.05)
-    one = [each.model_copy(update={"readings": dict(list(each.readings.items())[:1])}) for each in one]
+def test_the_floor_rises_with_rows_that_do_not_differ() -> None:
+    """The same readings with others of another key, which do not change their noise: equal, or as different."""
+    slow, equal = simulated(1, 1.05, between=0.02), simulated(2, 1.0, between=0.02)
+    alone = [each.model_copy(update={"readings": dict(list(each.readings.items())[:1])}) for each in slow]
+    second = f"speedup_{KEYS[1]}"
+    beside = [
+        each.model_copy(update={"readings": each.readings | {second: other.readings[second]}})
+        for each, other in zip(slow, equal, strict=True)
+    ]
     place = ("net0", "again", KEYS[0])
-    few, many = gains(one)[place], gains(both)[place]
+    few, many, differing = gains(alone)[place], gains(beside)[place], gains(slow)[place]
     assert (few.ratio, few.low, few.high) == (many.ratio, many.low, many.high)
     assert MIN_GAIN < few.floor < many.floor
+    assert differing.floor < many.floor
 
 
 def test_the_noise_of_a_quiet_pair_is_pooled_and_a_noisy_pair_keeps_its_own() -> None:

@@ -31,8 +31,9 @@ from reporter.run.ledger import Ledger
 from reporter.run.measurement import Measurement
 from reporter.run.request import Outcome, Request
 from reporter.store import record_files
-from reporter.worker import mode_preparation, mode_timing, rotation
+from reporter.worker import mode_preparation, mode_timing, mode_training, rotation
 from reporter.worker.mode_preparation import ModePreparation
+from reporter.worker.mode_training import ModeTraining
 from reporter.worker.subject import Subject
 
 METRICS = collect("reporter.metrics", Metric)
@@ -191,12 +192,13 @@ def test_variants_take_turns_in_blocks(clock: Clock) -> None:
     assert 1.5 <= clock.now < 2.5
 
 
-def test_a_ratio_is_of_the_medians_of_one_round() -> None:
+def test_a_ratio_is_of_the_fast_calls_of_one_round() -> None:
     quantity = METRICS["throughput_cpu"].quantities[0]
-    time, ratio = mode_timing.pair(quantity, [0.4, 0.2, 0.4], [0.1, 0.1, 0.3], 8, 0.25)
+    base = [0.4, 0.2, 0.4, 0.4, 0.9]
+    time, ratio = mode_timing.pair(quantity, base, [0.1, 0.1, 0.3], 8, 0.25)
     assert time.samples == (80, 80, 8 / 0.3)
-    assert ratio.samples == (4.0,)
-    assert ratio.detail == {"base": [[0.4, 0.2, 0.4]], "foreign_load": [0.25]}
+    assert ratio.samples == pytest.approx((4.0,)), "the lower quartiles are 0.4 and 0.1 s"
+    assert ratio.detail == {"base": [base], "foreign_load": [0.25]}
     assert ratio.timed
     assert ratio.quantity.key == "speedup_throughput_cpu"
 
@@ -270,6 +272,66 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
     wrong = {mode for mode, each in limits.items() if each["samples"][0] > each["detail"]["limit"]}
     assert wrong == {"constant"}
     assert found["constant", "output_error"]["reason"]
+
+
+def trained(modes: Sequence[str], folder: Path) -> dict[tuple[str, str], Reading]:
+    """The readings of a job that times training steps of a small network in modes."""
+    found: dict[tuple[str, str], Reading] = {}
+
+    def send(message: dict) -> None:
+        if "reading" in message:
+            reading = Reading.model_validate(message["reading"])
+            found[message["mode"], reading.quantity.key] = reading
+
+    job = Job(
+        architecture="small", metrics=("train_step_cpu",), device="cpu", process="modes cpu",
+        conditions=subject(own()).conditions, modes=tuple(modes), cache=str(folder),
+    )  # fmt: skip
+    mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.02), send)
+    return found
+
+
+def test_training_steps_in_modes_that_can_train(tmp_path: Path) -> None:
+    able = ("amp+channels_last", "bf16")
+    found = trained((*able, "fp16"), tmp_path)
+    for mode in able:
+        time, ratio = found[mode, "train_step_cpu"], found[mode, "speedup_train_step_cpu"]
+        assert (time.timed, ratio.timed) == (True, True), time.reason
+        assert len(ratio.detail["base"][0]) >= rotation.FEWEST_PASSES
+        assert found[mode, "output_error"].measured, "the output is checked although no inference is timed"
+    refused = found["fp16", "train_step_cpu"]
+    assert refused.status == "unsupported"
+    assert "amp trains with weights in fp32" in str(refused.reason)
+    reasons = {name: mode_training.obstacle(parse(name, engines())) for name in engines()}
+    assert [name for name, reason in reasons.items() if "inference only" not in reason] == ["compile"]
+    assert found["fp16", "prepare_seconds"].measured
+
+
+def test_a_training_step_runs_in_its_mode_and_changes_weights_of_its_own() -> None:
+    """What the layers see: the form and precision of the mode, and in no mode the weights of the measured network."""
+    measured = subject(own())
+    training = ModeTraining(measured, Path("unused"))
+    seen: list[tuple[torch.dtype, bool]] = []
+
+    def note(module: nn.Module, given: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        seen.append((output.dtype, given[0].is_contiguous(memory_format=torch.channels_last)))
+
+    next(layer for layer in training.network.modules() if isinstance(layer, nn.Conv2d)).register_forward_hook(note)
+    before = {name: value.clone() for name, value in training.network.state_dict().items()}
+    for name in ("eager", "bf16", "amp", "bf16+channels_last"):
+        step = training.step(parse(name, ENGINES))
+        first, second = float(step()), float(step())  # type: ignore[arg-type]
+        assert first != second, "the weights are updated"
+    kinds = list(dict.fromkeys(seen))
+    assert kinds == [(torch.float32, False), (torch.bfloat16, False), (torch.bfloat16, True)]
+    assert all(torch.equal(value, before[name]) for name, value in training.network.state_dict().items())
+
+
+@pytest.mark.slow
+def test_compiled_training_steps(tmp_path: Path) -> None:
+    found = trained(("compile",), tmp_path)
+    assert found["compile", "speedup_train_step_cpu"].timed, found["compile", "train_step_cpu"].reason
+    assert any((tmp_path / "compile" / "training").rglob("*"))
 
 
 def test_engines_are_prepared_on_all_processors_and_timed_on_one(
@@ -352,10 +414,10 @@ def test_what_is_measured_in_a_mode_is_reused_and_eager_stays_as_it_is(tmp_path:
     assert [job.modes for job in simulated_run(tmp_path, [CHANNELS_LAST, "bf16"], rounds=1)] == [("bf16",)]
 
 
-def test_sets_take_single_images_and_named_modes_all_inference_times(tmp_path: Path) -> None:
+def test_sets_take_single_images_and_named_modes_all_times(tmp_path: Path) -> None:
     keys = (*KEYS, "throughput_cpu", "train_step_cpu")
     found = [simulated_run(tmp_path / name, [name], 1, keys)[-1].metrics for name in ("default", "bf16")]
-    assert found == [KEYS, (*KEYS, "throughput_cpu")]
+    assert found == [KEYS, keys]
 
 
 @pytest.mark.slow

@@ -32,6 +32,27 @@ def test_a_factor_on_both_sides_changes_nothing_and_swapping_them_the_sign(seed:
     assert np.array(paired_ratios.log_ratios(b, a)) == pytest.approx(-plain)
 
 
+def test_a_fast_ratio_by_hand() -> None:
+    """The lower quartiles of 1, 2, 3, 4, 5 and of 4, 4, 9 are 2 and 4."""
+    assert paired_ratios.fast_ratio([5, 1, 4, 2, 3], [4, 9, 4]) == 0.5
+    assert paired_ratios.fast_ratio([3.0], [2.0]) == 1.5
+
+
+def test_a_fast_ratio_varies_less_than_that_of_medians_where_calls_are_interrupted() -> None:
+    """Four of ten calls are longer by up to a half; it is right for any number of calls of the other side."""
+    generator = np.random.default_rng(5)
+
+    def calls(count: int) -> list[float]:
+        longer = generator.uniform(0, 0.5, count) * (generator.random(count) < 0.4)
+        return list(0.01 * (1 + longer) * np.exp(0.01 * generator.standard_normal(count)))
+
+    pairs = [(calls(12), calls(36)) for _ in range(300)]
+    fast = np.log([paired_ratios.fast_ratio(*pair) for pair in pairs])
+    medians = np.log([median(base) / median(new) for base, new in pairs])
+    assert fast.std() < 0.5 * medians.std()
+    assert abs(fast.mean()) < 0.005
+
+
 def test_the_center_by_hand() -> None:
     """Means of all pairs of 1, 2, 9 with themselves: 1, 1.5, 5, 2, 5.5, 9; their median is 3.5."""
     assert paired_ratios.center(np.array([1.0, 2.0, 9.0])) == 3.5

@@ -5,14 +5,16 @@ machine is not in them. All computation is on their natural logarithms. The unit
 variance between rounds is pooled over the architectures of a run for each mode and key (stats/intervals.py); an
 architecture that varies more gets more.
 
-A gain or loss is `stated` only if both hold:
+A gain or loss is `stated` only if all of these hold:
 
 1. its 95 % interval does not include 1;
-2. it is above its floor: t x its standard error, with t Student's quantile at ALPHA divided by the number of all rows
-   (architectures x modes x keys, Bonferroni), and at least MIN_GAIN.
+2. it is at least MIN_GAIN;
+3. its t-test is among those that limit the share of false ones in all that are stated to FALSE_SHARE
+   (stats/false_discovery.py), over all rows (architectures x modes x keys) of a machine.
 
-In tests/test_mode_gains.py, with simulated rounds: of 40 modes that are eager again none is stated (in 99 of 100 runs)
-and at most 5 intervals exclude 1; a slowdown of 5 % at a deviation of 1 % between rounds is stated in 19 of 20.
+`floor` is the gain at which a row would meet 2 and 3. In tests/test_mode_gains.py, with simulated rounds: of 40 modes
+that are eager again none is stated (in 95 of 100 runs) and at most 5 intervals exclude 1; a slowdown of 5 % at a
+deviation of 1.8 % between rounds is stated in 19 of 20.
 """
 
 from __future__ import annotations
@@ -23,14 +25,16 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from reporter.compare.rounds import table
-from reporter.compare.times import ALPHA
 from reporter.model import Reading, Record
 from reporter.model.readings import SPEEDUP
+from reporter.stats.false_discovery import cutoff
 from reporter.stats.intervals import BEYOND, Ratio, Spread, effective
-from reporter.stats.noise import student
+from reporter.stats.noise import student, student_tail
 
 MIN_GAIN = 0.02
 """The smallest gain worth reporting."""
+FALSE_SHARE = 0.05
+"""Of the gains and losses that are stated, at most this share is false on average."""
 
 Place = tuple[str, str, str]
 """Architecture, mode, and the key of the time (without `speedup_`)."""
@@ -63,17 +67,36 @@ def gains(records: Iterable[Record]) -> dict[Place, Gain]:
         for key, reading in record.readings.items():
             if key.startswith(SPEEDUP) and reading.timed:
                 columns[record.mode, key][record.architecture, record.mode, key.removeprefix(SPEEDUP)] = reading
-    rows = sum(map(len, columns.values()))
-    found: dict[Place, Gain] = {}
+    rows: dict[Place, _Tested] = {}
     for readings in columns.values():
         spreads = table(list(readings.values())).spreads(interleaved=False)
-        for (place, reading), spread in zip(readings.items(), spreads, strict=True):
-            found[place] = _gain(reading, spread, rows)
-    return found
+        rows |= zip(readings, map(_tested, readings.values(), spreads), strict=True)
+    alpha = cutoff([row.p_value for row in rows.values()], FALSE_SHARE) if rows else FALSE_SHARE
+    return {place: row.gain(alpha) for place, row in rows.items()}
 
 
-def _gain(reading: Reading, spread: Spread, rows: int) -> Gain:
+class _Tested(NamedTuple):
+    """The logarithm of a speedup, its standard error, and how far rounds vary."""
+
+    log: float
+    error: float
+    spread: Spread
+    rounds: float
+
+    @property
+    def p_value(self) -> float:
+        """Of a t-test; 1 for what is too small to be stated, so that it makes no other row easier to state."""
+        size = abs(self.log)
+        if size <= math.log1p(MIN_GAIN):
+            return 1.0
+        return student_tail(self.spread.freedom, size / self.error if self.error else math.inf)
+
+    def gain(self, alpha: float) -> Gain:
+        noise = student(self.spread.freedom, alpha) * self.error
+        found = Ratio.of(self.log, self.spread.margin(self.rounds))
+        return Gain(*found, floor=max(MIN_GAIN, math.expm1(min(noise, BEYOND))))
+
+
+def _tested(reading: Reading, spread: Spread) -> _Tested:
     rounds = effective([len(part) for part in reading.counted])
-    found = Ratio.of(math.log(reading.value or 1.0), spread.margin(rounds))
-    noise = student(spread.freedom, ALPHA / rows) * math.sqrt(spread.variance / rounds)
-    return Gain(*found, floor=max(MIN_GAIN, math.expm1(min(noise, BEYOND))))
+    return _Tested(math.log(reading.value or 1.0), math.sqrt(spread.variance / rounds), spread, rounds)

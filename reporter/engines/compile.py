@@ -6,7 +6,8 @@ import os
 import shlex
 import shutil
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,6 @@ def prepare(
 ) -> Callable[[Any], Any]:
     """Compile for one shape and for inference only: weights become constants, which oneDNN packs once."""
     import torch
-    import torch._dynamo.config
-    import torch._inductor.config
 
     compiled = torch.compile(model, dynamic=False)
 
@@ -37,12 +36,30 @@ def prepare(
     def call(images: Any) -> Any:
         return compiled(images)
 
-    inductor = torch._inductor.config.patch({"freezing": True, "cpp.cxx": (compiler(),), PROFILED: True})
+    with _compiling(cache, **{"freezing": True, PROFILED: True}):
+        step("torch.compile", lambda: [call(example) for _ in range(2)])
+    return call
+
+
+def train(model: Any, *, cache: str | None = None) -> tuple[Any, AbstractContextManager[Any]]:
+    """The compiled model, whose weights can be trained, and what surrounds the first step, which compiles it."""
+    import torch
+
+    return torch.compile(model, dynamic=False), _compiling(cache)
+
+
+@contextmanager
+def _compiling(cache: str | None, **options: Any) -> Iterator[None]:
+    """The settings with which Inductor compiles; `options` are further ones of its own."""
+    import torch
+    import torch._dynamo.config
+    import torch._inductor.config
+
+    inductor = torch._inductor.config.patch({"cpp.cxx": (compiler(),), **options})
     dynamo = torch._dynamo.config.patch(recompile_limit=MOST_MODELS, fail_on_recompile_limit_hit=True)
     folder = cache and os.path.join(cache, f"{torch.get_num_threads()}-threads")  # the code contains their number
     with captured("torch.compile"), variable(CACHE, folder), inductor, dynamo:
-        step("torch.compile", lambda: [call(example) for _ in range(2)])
-    return call
+        yield
 
 
 def compiler() -> str:
@@ -71,5 +88,6 @@ ENTRIES = (
         memory_formats=("channels_last",),
         devices=("cpu", "cuda"),
         unavailable=unavailable,
+        train=train,
     ),
 )

@@ -141,6 +141,7 @@ def _entry(
     device: Device,
     *depends: str,
     inference: Inference | None = None,
+    training: bool = False,
 ) -> Metric:
     return Metric(
         quantity.key,
@@ -151,6 +152,7 @@ def _entry(
         timed=True,
         depends=depends,
         inference=inference,
+        training=training,
     )
 
 
@@ -177,7 +179,7 @@ ENTRIES = (
         for d in DEVICES
     ),
     *(
-        _entry(TRAIN_STEP[d], partial(measure_train_step, TRAIN_STEP[d]), d, "batch_size", "image_size")
+        _entry(TRAIN_STEP[d], partial(measure_train_step, TRAIN_STEP[d]), d, "batch_size", "image_size", training=True)
         for d in DEVICES
     ),
 )

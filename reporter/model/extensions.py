@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
@@ -61,7 +62,8 @@ class Metric:
     the mode of --finetune that asks for it, where it needs one. `always`: taken in every run, whatever --metrics names,
     because it is looked up and costs no measuring time. `inference` is there if it is the time of an inference, which
     can be measured in every execution mode; `curve` if it is the best of a curve over the batch size. `profile`: it is
-    measured in every execution mode too, with the same quantities.
+    measured in every execution mode too, with the same quantities. `training`: it is the time of a training step, which
+    is measured in the modes that can train.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Metric:
     inference: Inference | None = None
     curve: bool = False
     profile: bool = False
+    training: bool = False
 
     @property
     def takes_input(self) -> bool:
@@ -108,7 +111,8 @@ class Engine:
     `memory_formats` has `channels_last` where the engine takes it; `modules` are the packages it imports, `extra` the
     extra of this distribution that installs them. `unavailable()` returns the reason why it cannot be used here besides
     missing packages, or an empty string. `converts` has the precisions that `prepare` makes itself, for which the model
-    stays fp32; `precision_modules` are the packages that a precision needs besides.
+    stays fp32; `precision_modules` are the packages that a precision needs besides. `train(model, cache=...)` is there
+    if the engine can train: it returns the module to train, and a context manager for the first training step.
     """
 
     name: str
@@ -122,6 +126,7 @@ class Engine:
     converts: tuple[str, ...] = ()
     unavailable: Callable[[], str] = lambda: ""
     precision_modules: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    train: Callable[..., tuple[Any, AbstractContextManager[Any]]] | None = None
 
     @property
     def missing(self) -> str:

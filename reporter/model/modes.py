@@ -117,8 +117,8 @@ def speedup(quantity: Quantity) -> Quantity:
         unit="1",
         group="latency",
         better="higher",
-        definition=f"{quantity.title}: eager divided by this mode, both measured in turns in one process, with the "
-        "95 % interval over rounds. Above 1 the mode is faster.",
+        definition=f"{quantity.title}: eager divided by this mode, both measured in turns in one process (the "
+        "ratio of their lower quartiles), with the 95 % interval over rounds. Above 1 the mode is faster.",
     )
 
 

@@ -162,7 +162,7 @@ class Costs:
         if job.curve:
             return overhead + _of_curve(job.curve, image, conditions.seconds, record)
         if job.modes:
-            return overhead + self._of_modes(job, image, parameters)
+            return overhead + self._of_modes(job, image, parameters, step)
         evaluation = (2 * conditions.test_images + 6 * conditions.batch_size) * small
         training = conditions.seeds * (building + conditions.steps * step + evaluation)
         forward = conditions.seeds * (building + conditions.steps * step / 3 + evaluation / 2)
@@ -177,11 +177,12 @@ class Costs:
         }
         return overhead + more.get(job.process, image)
 
-    def _of_modes(self, job: Job, image: float, parameters: float) -> float:
+    def _of_modes(self, job: Job, image: float, parameters: float, step: float) -> float:
         """The seconds of a job that times modes in turns with eager; the first round prepares and checks them."""
         ways = len(job.modes) + 1
-        calls = {name: ONE_THREAD if name.endswith("1thread") else 1.0 for name in job.metrics}
-        timing = sum(ways * (job.conditions.seconds * MODES_SHARE + PASSES * call * image) for call in calls.values())
+        calls = [ONE_THREAD * image if name.endswith("1thread") else image for name in job.metrics if not _trains(name)]
+        calls += [step for name in job.metrics if _trains(name)]
+        timing = sum(ways * (job.conditions.seconds * MODES_SHARE + PASSES * call) for call in calls)
         check = (CHECK_IMAGES * ways + CHECK_FLOAT64) * image if job.round == 0 else 0.0
         return ways * COPYING * parameters + timing + check
 
@@ -196,6 +197,10 @@ def _of_curve(curve: CurveJob, image: float, seconds: float, record: Record) -> 
 def _identity(job: Job) -> tuple[str, str, tuple[str, ...]]:
     """What the rounds of a job have in common."""
     return job.architecture, job.process, job.metrics
+
+
+def _trains(metric: str) -> bool:
+    return metric.startswith("train_step")
 
 
 def _kind(job: Job) -> str:

@@ -51,7 +51,7 @@ def metrics(request: Request, device: str) -> dict[str, Metric]:
     return {
         name: metric
         for name, metric in request.metrics.items()
-        if (metric.inference or metric.profile)
+        if (metric.inference or metric.training or metric.profile)
         and metric.device == device
         and (named or name in (*TIMED_BY_DEFAULT, *PROFILED_BY_DEFAULT))
     }

@@ -6,6 +6,7 @@ Modules:
     intervals.py       intervals and ratios of times at the level of rounds
     noise.py           how far times move although nothing has changed
     significance.py    the conditions of a significant change, in order
+    false_discovery.py which of many tests reject, with a limited share of false ones
     paired_ratios.py   ratios of paired samples: Hodges-Lehmann estimate, signed-rank test
     shifts.py          shift between two sets of rounds: Hodges-Lehmann estimate, agreement, rank test
     change_points.py   changes of level in a history, by binary segmentation

@@ -50,6 +50,13 @@ def student(freedom: float, alpha: float = ALPHA) -> float:
     return float(stdtrit(freedom, 1 - alpha / 2))
 
 
+def student_tail(freedom: float, t: float) -> float:
+    """The two-sided p-value of `t` >= 0 under Student's t, the inverse of `student`; `t` may be infinite."""
+    from scipy.special import stdtr
+
+    return float(2 * stdtr(freedom, -t))
+
+
 def moderated(own: Log, pooled: float, freedom: Log | float) -> Log:
     """The variance of each series: the common one, or more where its own, as far as it is known, is larger.
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -106,3 +109,14 @@ class ModePreparation:
 
     def _placed(self, images: Tensor) -> Any:
         return self.subject.form(images).to(self.subject.device)
+
+
+@contextmanager
+def cache_folder(cache: str) -> Iterator[Path]:
+    """The folder for what is prepared; a temporary one where the results folder is on another machine."""
+    place = Path(cache)
+    if cache and place.parent.parent.is_dir():
+        yield place
+        return
+    with TemporaryDirectory(prefix="reporter-", ignore_cleanup_errors=True) as temporary:
+        yield Path(temporary)

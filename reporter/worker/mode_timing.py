@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from itertools import cycle
 from pathlib import Path
-from statistics import median
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -22,9 +20,11 @@ from reporter.model.fields import MODES_SHARE
 from reporter.model.modes import FIRST_CALL, ONCE, OUTPUT_ERROR, PREPARE, Mode, parse, speedup
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of, emulated, engines, kind
+from reporter.stats.paired_ratios import fast_ratio
 from reporter.worker import timing
-from reporter.worker.mode_preparation import ModePreparation
+from reporter.worker.mode_preparation import ModePreparation, cache_folder
 from reporter.worker.mode_profiles import ModeProfiles
+from reporter.worker.mode_training import ModeTraining
 from reporter.worker.mode_variants import Variant, eager
 from reporter.worker.rotation import Rotation, rotate
 from reporter.worker.subject import INPUTS, Subject
@@ -32,6 +32,9 @@ from reporter.worker.torch_state import threads
 
 Send = Callable[[dict[str, Any]], None]
 Found = Iterator[tuple[str, Reading]]
+Around = Callable[[], AbstractContextManager[Any]]
+Measured = tuple[dict[str, tuple[float, ...]], float | None]
+"""The samples of eager and of the modes, and the load of other programs."""
 
 
 class ModeTiming:
@@ -54,6 +57,7 @@ class ModeTiming:
         self.preparation = ModePreparation(subject, cache, trained=bool(job.reference))
         timed = [metric for metric in metrics if metric.inference]
         self.metrics = sorted(timed, key=lambda metric: bool(metric.inference and metric.inference.batched))
+        self.training = [metric for metric in metrics if metric.training]
         self.profiles = ModeProfiles(subject, [metric for metric in metrics if metric.profile])
         self.modes = {name: parse(name, engines()) for name in job.modes}
         self.lost: dict[str, Verdict] = {}
@@ -70,6 +74,8 @@ class ModeTiming:
             yield from self._times(metric, metric.inference)
         if self.job.round == 0:
             yield from self._profiled()
+        for metric in self.training:  # last: a mode that cannot train is lost then
+            yield from self._training_times(metric.quantities[0])
 
     def _profiled(self) -> Found:
         """The operators and stages of each mode that can be prepared, in every setting."""
@@ -129,10 +135,33 @@ class ModeTiming:
             variants = self._variants(batch)  # before: an engine may count the processors once for all
             stack.enter_context(pinned)
             calls = {name: self._call_of(name, variant, batch) for name, variant in variants.items()}
-            before = machine.load()
-            samples = self._sampled(calls)
-            after = machine.load()
-        load = after.background_load_since(before) if before and after else None
+            measured = self._sampled(calls, torch.inference_mode)
+        yield from self._pairs(quantity, measured, batch)
+
+    def _training_times(self, quantity: Quantity) -> Found:
+        """The times of a training step of all modes that can train, and their speedups."""
+        machine.keep_freed_memory()
+        training = self._attempt(EAGER, partial(ModeTraining, self.subject, self.preparation.cache))
+        if training is None:
+            self.lost |= {name: self.lost[EAGER] for name in self.modes if name not in self.lost}
+        with threads(self.subject.threads):
+            calls = {name: self._noting(name, step) for name, step in self._steps(training).items()}
+            measured = self._sampled(calls, nullcontext)
+        yield from self._pairs(quantity, measured, 1)
+
+    def _steps(self, training: ModeTraining | None) -> dict[str, Callable[[], object]]:
+        """A training step of eager and of each mode that can train; the mode is noted before it runs."""
+        found = {}
+        for name, mode in {EAGER: Mode(), **self.modes}.items():
+            if training and name not in self.lost:
+                self.running(name)
+                step = self._attempt(name, partial(training.step, mode))
+                if step is not None:
+                    found[name] = step
+        return found
+
+    def _pairs(self, quantity: Quantity, measured: Measured, batch: int) -> Found:
+        samples, load = measured
         for name in self.modes:
             if name not in samples:
                 yield from ((name, reading) for reading in self._absent(name, [quantity, speedup(quantity)]))
@@ -140,20 +169,25 @@ class ModeTiming:
                 for reading in pair(quantity, samples[EAGER], samples[name], batch, load):
                     yield name, self._noted(reading, name)
 
-    def _sampled(self, calls: dict[str, Callable[[], object]]) -> dict[str, tuple[float, ...]]:
-        """The samples of eager and of the modes that can be timed; one that fails is left out of a new rotation."""
+    def _sampled(self, calls: dict[str, Callable[[], object]], around: Around) -> Measured:
+        """The samples of eager and of the modes that can be timed; one that fails is left out of a new rotation.
+
+        With them, the load of other programs meanwhile.
+        """
+        before = machine.load()
         while len(calls) > 1:
-            samples, verdict = attempt(partial(self._rotate, calls))
+            samples, verdict = attempt(partial(self._rotate, calls, around))
             if samples is not None:
-                return samples
+                after = machine.load()
+                return samples, after.background_load_since(before) if before and after else None
             failed = list(calls) if self._last == EAGER else [self._last]
             self.lost |= dict.fromkeys(failed, verdict)
             calls = {name: call for name, call in calls.items() if name not in failed}
-        return {}
+        return {}, None
 
-    def _rotate(self, calls: Mapping[str, Callable[[], object]]) -> dict[str, tuple[float, ...]]:
+    def _rotate(self, calls: Mapping[str, Callable[[], object]], around: Around) -> dict[str, tuple[float, ...]]:
         conditions = self.subject.conditions
-        with torch.inference_mode():
+        with around():
             return self.rotation(
                 calls,
                 timing.timer(self.subject.place),
@@ -177,12 +211,17 @@ class ModeTiming:
         return found
 
     def _call_of(self, name: str, variant: Variant, batch: int) -> Callable[[], object]:
-        """A call on several inputs in turn, which lie ready in the variant's form; it notes which one ran last."""
+        """A call on several inputs in turn, which lie ready in the variant's form."""
         ready = cycle([variant.form(each) for each in self.subject.input(batch * INPUTS).split(batch)])
+
+        return self._noting(name, lambda: variant.run(next(ready)))
+
+    def _noting(self, name: str, work: Callable[[], object]) -> Callable[[], object]:
+        """The same work, which notes that it ran last."""
 
         def call() -> object:
             self._last = name
-            return variant.run(next(ready))
+            return work()
 
         return call
 
@@ -208,13 +247,13 @@ def pair(
 ) -> tuple[Reading, Reading]:
     """The time or rate of a mode and its speedup, from seconds per call of eager and of the mode in one round.
 
-    The samples of eager are kept with the speedup.
+    The speedup is that of fast calls (`fast_ratio`). The samples of eager are kept with it.
     """
     rate = quantity.unit == "1/s"
     samples = tuple(batch / seconds for seconds in mode) if rate else tuple(mode)
     detail: dict[str, Any] = {} if load is None else {FOREIGN_LOAD: [round(load, 3)]}
     time = Reading(quantity=quantity, samples=samples, rounds=(len(samples),), detail=detail)
-    ratio = median(base) / median(mode)
+    ratio = fast_ratio(base, mode)
     kept = {"base": [list(base)], **detail}
     return time, Reading(quantity=speedup(quantity), samples=(ratio,), rounds=(1,), detail=kept)
 
@@ -229,7 +268,7 @@ def measure_modes(
         for metric in named.values()
         for quantity in (*metric.quantities, *map(speedup, metric.quantities))
     }
-    with _folder(job.cache) as cache:
+    with cache_folder(job.cache) as cache:
         made = ModeTiming(
             job,
             list(named.values()),
@@ -242,17 +281,6 @@ def measure_modes(
             own = settings.get(reading.quantity.key, subject.conditions.of_mode()) | conditions_of(mode)
             send({"reading": reading.model_copy(update={"settings": own}).model_dump(mode="json"), "mode": mode})
     return {"preparing": made.preparing, "checking": made.checking}
-
-
-@contextmanager
-def _folder(cache: str) -> Iterator[Path]:
-    """The folder for what is prepared; a temporary one where the results folder is on another machine."""
-    place = Path(cache)
-    if cache and place.parent.parent.is_dir():
-        yield place
-        return
-    with TemporaryDirectory(prefix="reporter-", ignore_cleanup_errors=True) as temporary:
-        yield Path(temporary)
 
 
 def _once_timed(quantity: Quantity, seconds: float) -> Reading:
