@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reporter.cli.amounts import Amount
+from reporter.cli.limit_options import Amount
 from reporter.host import files, printing
 
 
