@@ -114,3 +114,11 @@ def test_each_stop_of_a_lower_limit_keeps_the_network_it_is_from(folder: Path) -
         kept = [len(choose(candidates(comparison), {slider.key: limit}).fits) for limit, _ in slider.stops if limit]
         assert kept == [1, 2, 3], slider.key
         assert slider.stops[0][1].startswith("≥ ")
+
+
+def test_list_all_is_not_mixed_with_names() -> None:
+    done = CliRunner().invoke(command, ["list", "--all", "--architectures", "resnet18"])
+    assert done.exit_code == 2
+    assert "leave out --architectures" in done.output
+    listed = CliRunner().invoke(command, ["list"])
+    assert "More architectures: reporter list --all" in listed.output

@@ -12,6 +12,7 @@ from reporter.host import printing
 from reporter.model import WITHIN, ReporterError
 from reporter.model.records import EAGER, pair_name
 from reporter.report import units
+from reporter.report.accuracy_marks import evaluated_size, other_size
 from reporter.report.comparison import compare
 from reporter.report.language import SOURCE, language
 from reporter.report.licenses import UNNAMED, by_license, check, license_of
@@ -142,13 +143,15 @@ def _shortened(lines: Sequence[str]) -> list[str]:
     return [*lines[:LISTED], f"{more} more; --json names them"] if more > 0 else list(lines)
 
 
-def _notes(found: Mapping[str, Any], shown: Iterable[Mapping[str, Any]]) -> list[str]:
+def _notes(found: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> list[str]:
     """What is left out, and what the mark at an accuracy means."""
     wrong, on_request = (", ".join(_by_mode(found[part])) for part in ("wrong", "on_request"))
     lines = [f"left out because the output error exceeds its limit: {wrong}"] if wrong else []
     lines += [f"left out unless --modes names them: {on_request}"] if on_request else []
     marked = any(row["imagenet_top1"] is not None and not row["fp32"] for row in shown)
     lines += ["† accuracy measured in fp32; this mode has another precision"] if marked else []
+    sized = any(row["other_size"] or row["best_other_size"] for row in shown)
+    lines += ["¶ accuracy taken at another image size than the network was measured at"] if sized else []
     return ["", *lines] if lines else []
 
 
@@ -196,6 +199,14 @@ def _row(each: Candidate, limits: Collection[str]) -> dict[str, Any]:
     size = each.record.input_size if each.record.input_width is None else str(each.record.image_size)
     compared = {"input_size": size, "imagenet_top1": each.accuracy.top1, "source": source}
     compared |= {BEST_TOP1: each.values.get(BEST_TOP1), "best_weights": _weights(each, BEST_TOP1)}
+    compared |= {
+        "accuracy_size": evaluated_size(each.record),
+        "best_accuracy_size": evaluated_size(each.record, BEST_TOP1),
+    }
+    compared |= {
+        "other_size": bool(other_size(each.record)),
+        "best_other_size": bool(other_size(each.record, BEST_TOP1)),
+    }
     compared |= {"weights": _weights(each, TOP1), "license": license_of(each.record)}
     of_mode = {
         "fp32": mode_pairs.is_fp32(mode),
@@ -220,14 +231,19 @@ def _figure(figure: LimitedValue) -> dict[str, Any]:
 def _printed(row: Mapping[str, Any]) -> list[str]:
     """The pair, the accuracy, the image size, every value that there is, and of a mode its speedup."""
     top1 = row["imagenet_top1"]
-    mark = ("*" if row["source"] == "paper" else "") + ("" if row["fp32"] else "†")
+    mark = ("*" if row["source"] == "paper" else "") + ("" if row["fp32"] else "†") + _size_mark(row, "")
     share = "no top-1" if top1 is None else f"{units.share(ENGLISH, top1)} %{mark}"
     values = (_value(key, row["figures"].get(key)) for key in OF_PAIRS)
     gain = "" if row["speedup"] is None else f"speedup {row['speedup']:.2f}x"
     best = row[BEST_TOP1]
     better = best is not None and best != top1
-    best_share = f"best weights {units.share(ENGLISH, best)} %" if better else ""
+    best_share = f"best weights {units.share(ENGLISH, best)} %{_size_mark(row, 'best_')}" if better else ""
     return [_name(row), share, best_share, f"{row['input_size']} px", *values, row["license"] or "", gain]
+
+
+def _size_mark(row: Mapping[str, Any], which: str) -> str:
+    """The mark of an accuracy that was taken at another image size, with the size."""
+    return f"¶ ({row[f'{which}accuracy_size']} px)" if row[f"{which}other_size"] else ""
 
 
 def _above(row: Mapping[str, Any], key: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, JsonValue, SkipValidation
 
-FRACTIONS = ("finetune_top1", "probe_top1", "scratch_top1", "imagenet_top1", "imagenet_top5")
+FRACTIONS = ("finetune_top1", "probe_top1", "scratch_top1", "imagenet_top1", "imagenet_top5", "imagenet_best_top1")
 ROW = 8
 """Calls in a row of a throughput on a GPU: the device is busy throughout, and one sample is their mean."""
 DEFAULT_MALLOC = ("latency_cpu_default_malloc", "throughput_cpu_default_malloc")

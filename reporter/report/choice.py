@@ -12,7 +12,7 @@ from reporter.model import Quantity
 from reporter.model.modes import ALL, OUTPUT_ERROR
 from reporter.model.records import EAGER
 from reporter.report import units
-from reporter.report.accuracy_marks import footnotes, marked
+from reporter.report.accuracy_marks import SIZE, footnotes, marked, other_size
 from reporter.report.amounts import FACTORS, PLACEHOLDERS, Kind, kind
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
@@ -175,7 +175,8 @@ def _best_accuracy(each: Candidate, language: Language) -> Cell:
     if figure is None:
         return Cell("–", status="missing", note=each.reasons[BEST_TOP1])
     weights = each.record.readings[BEST_TOP1].detail.get("weights")
-    return Cell(units.share(language, figure.value), figure.value, note=str(weights))
+    mark = SIZE if other_size(each.record, BEST_TOP1) else ""
+    return Cell(units.share(language, figure.value) + mark, figure.value, note=str(weights))
 
 
 def _accuracy_slider(key: str, title: str, networks: Sequence[Candidate], language: Language) -> Slider:
