@@ -1,12 +1,13 @@
 // Choosing: limits leave the networks that fit, in the order in which they stand. The rule is that of `reporter choose`
-// (reporter/telling/limits.py); here the bounds of each value, which the cells carry, are compared with the limits.
+// (reporter/report/limits.py); here the bounds of each value, which the cells carry, are compared with the limits.
 for (const place of document.querySelectorAll(".choice")) {
   const form = place.querySelector("form"), said = form.querySelector("[data-said]");
   const table = place.querySelector("table");
   const heads = [...table.tHead.querySelectorAll("th[data-key]")];
   const sliders = [...form.querySelectorAll("input[type=range]")].map((input) => {
     const column = heads.findIndex((head) => head.dataset.key === input.dataset.key);
-    return { input, column, output: form.querySelector(`output[for="${input.id}"]`), stops: JSON.parse(input.dataset.stops) };
+    const typed = input.parentNode.querySelector("[data-kind]"), floor = "floor" in input.dataset;
+    return { input, column, typed, floor, output: form.querySelector(`output[for="${input.id}"]`), stops: JSON.parse(input.dataset.stops) };
   });
   const rows = [...table.tBodies[0].rows];
   const boxes = [...form.querySelectorAll("input[type=checkbox]")];
@@ -17,13 +18,25 @@ for (const place of document.querySelectorAll(".choice")) {
     const cell = row.cells[column];
     return cell.dataset.value ?? (cell.dataset.status ? "" : cell.textContent);
   };
+  const units = JSON.parse(form.dataset.units), license = form.querySelector("[data-license]");
+  const licenseColumn = heads.findIndex((head) => head.dataset.key === "license");
+  // The limit that a text like 50ms stands for; null without a text, NaN where it is none.
+  const amount = ({ value, dataset }) => {
+    if (!value.trim()) return null;
+    const [, number, unit] = value.trim().toLowerCase().match(/^(\d+\.?\d*(?:e[-+]?\d+)?|\.\d+)\s*(\D*)$/) ?? [];
+    const factor = unit ? units[dataset.kind][unit] : 1;
+    return Number(number) > 0 && factor ? Number((Number(number) * factor).toPrecision(15)) : NaN;
+  };
   const choose = () => {
     const limits = [];
-    for (const { input, column, output, stops } of sliders) {
-      const [limit, words] = stops[input.value];
+    for (const { input, column, typed, floor, output, stops } of sliders) {
+      let [limit, words] = stops[input.value];
+      const own = amount(typed);
+      typed.setAttribute("aria-invalid", Number.isNaN(own));
+      if (own) [limit, words] = [own, `${floor ? "≥" : "≤"} ${typed.value.trim()}`];
       output.value = words;
       input.setAttribute("aria-valuetext", words);
-      if (limit !== null) limits.push([column, limit]);
+      if (limit !== null) limits.push([column, limit, floor]);
     }
     const modes = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
     let fit = 0, all = 0;
@@ -36,9 +49,16 @@ for (const place of document.querySelectorAll(".choice")) {
       all += 1;
       const bound = (column, end) => Number(row.cells[column].dataset[end] ?? value(row, column));
       const known = limits.filter(([column]) => value(row, column) !== "");
-      const above = known.some(([column, limit]) => bound(column, "low") > limit);
+      const wanted = license?.value, found = licenseColumn < 0 ? "" : row.cells[licenseColumn].textContent;
+      const misses = ([column, limit, floor]) => floor ? bound(column, "high") < limit : bound(column, "low") > limit;
+      const spans = ([column, limit, floor]) => {
+        const low = bound(column, "low"), high = bound(column, "high");
+        return floor ? low < limit && limit <= high : low <= limit && limit < high;
+      };
+      const above = known.some(misses) || (wanted && found !== wanted && found !== "–");
       const lacks = limits.filter(([column]) => value(row, column) === "");
-      const unsure = known.filter(([column, limit]) => bound(column, "low") <= limit && limit < bound(column, "high"));
+      if (wanted && found === "–") lacks.push([licenseColumn]);
+      const unsure = known.filter(spans);
       row.classList.toggle("out", above || lacks.length > 0 || unsure.length > 0);
       if (!above && !lacks.length && !unsure.length) fit += 1;
       if (!above && (lacks.length || unsure.length)) {
@@ -58,7 +78,11 @@ for (const place of document.querySelectorAll(".choice")) {
     }
     said.textContent = said.dataset.said.replace("{count}", fit).replace("{all}", all);
   };
-  form.addEventListener("input", choose);
+  form.addEventListener("input", ({ target }) => {
+    const typed = target.type === "range" && target.parentNode.querySelector("[data-kind]");
+    if (typed) typed.value = "";
+    choose();
+  });
   form.addEventListener("reset", () => setTimeout(choose));
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;

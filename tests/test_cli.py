@@ -27,7 +27,8 @@ LECTURE = [
 ]  # fmt: skip
 KEYS = {
     "parameters", "parameters_auxiliary", "weights_bytes", "macs", "macs_fvcore", "activations", "depth",
-    "peak_activation_bytes", "peak_training_bytes", "rss_inference_bytes", "latency_cpu_1thread", "latency_cpu",
+    "peak_activation_bytes", "peak_training_bytes", "rss_inference_bytes", "rss_process_bytes",
+    "latency_cpu_1thread", "latency_cpu",
     "throughput_cpu", "train_step_cpu", "latency_cuda", "throughput_cuda", "train_step_cuda", "cuda_inference_bytes",
     "cuda_training_bytes", "finetune_top1", "finetune_seconds", "gradient_ratio", "imagenet_top1", "imagenet_top5",
 }  # fmt: skip

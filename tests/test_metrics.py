@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from commands import ROOT, run
 from networks import CONDITIONS, own, subject
 from torch import nn
 
@@ -16,6 +19,7 @@ from reporter.registry.catalog import collect
 from reporter.run.experiment import plan
 from reporter.run.ledger import Ledger
 from reporter.run.request import Request
+from reporter.store import record_files
 from reporter.worker.entry import measure
 
 METRICS = collect("reporter.metrics", Metric)
@@ -115,3 +119,33 @@ def test_rounds_go_over_all_networks_in_turn(tmp_path: Path) -> None:
     longer = Request(**{**vars(wanted), "conditions": CONDITIONS.model_copy(update={"rounds": 3})})
     jobs = [job for job in plan(longer, ledgers) if job.process == "timing cpu"]
     assert [(job.round, job.architecture) for job in jobs] == [(number, name) for number in range(3) for name in names]
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="resident peaks are read from /proc")
+def test_process_memory_is_that_of_the_libraries_and_the_growth() -> None:
+    growth, whole = METRICS["memory_resident"].measure(subject(own(), image_size=32))
+    assert (growth.quantity.key, whole.quantity.key) == ("rss_inference_bytes", "rss_process_bytes")
+    assert whole.value == growth.value + whole.detail["libraries"]
+    assert whole.detail["libraries"] > 100 * 2**20, "torch alone takes more"
+
+
+FRESH = """
+import sys
+import torch, torchvision
+from reporter.host.process_memory import status_bytes
+network = torchvision.models.get_model(sys.argv[1], weights=None).eval()
+with torch.inference_mode():
+    network(torch.zeros(1, 3, 224, 224))
+print(status_bytes("VmHWM"))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="resident peaks are read from /proc")
+@pytest.mark.parametrize("name", ["mobilenet_v3_large", "resnet50"])
+def test_process_memory_is_that_of_a_process_of_the_user(name: str, tmp_path: Path) -> None:
+    """A script that imports torchvision, builds the network and answers one image needs as much, within 5 %."""
+    done = subprocess.run([sys.executable, "-c", FRESH, name], capture_output=True, text=True, check=True, cwd=ROOT)
+    run("--out", tmp_path, "--architectures", name, "--metrics", "rss_process_bytes", "--device", "cpu")
+    (record,) = record_files.load_all(tmp_path)[0]
+    assert record.value("rss_process_bytes") == pytest.approx(int(done.stdout), rel=0.05)

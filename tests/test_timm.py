@@ -10,19 +10,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import samples
 from commands import ROOT, run
 from networks import subject
 from test_architectures import highest_rate
 
+from reporter import facts
 from reporter.architectures import timm as ours
-from reporter.metrics import fvcore_macs
+from reporter.cli import choosing
+from reporter.metrics import fvcore_macs, imagenet_accuracy
 from reporter.metrics.size import measure as measure_size
-from reporter.model import ReporterError
+from reporter.model import Reading, ReporterError
 from reporter.registry.selection import select
+from reporter.report import accuracy_marks
+from reporter.report.language import language
 from reporter.store import record_files
 from reporter.worker.lookup import find
 
 timm = pytest.importorskip("timm")
+RESULTS = [row for rows in facts.timm_accuracies().values() for row in rows]
 
 with (Path(__file__).parent / "data" / "timm_benchmark.csv").open(encoding="utf-8", newline="") as file:
     TABLE = {row["model"]: row for row in csv.DictReader(file)}
@@ -58,6 +64,71 @@ def test_what_is_said_of_one() -> None:
     assert entry.made_of == f"timm {timm.__version__}"
     assert find("timm:vit_small_patch16_384").input_size == 384
     assert entry.definition != ours.described("resnet50", "resnet", 288).definition
+
+
+def published(name: str, **changed: object) -> dict[str, Reading]:
+    return {reading.quantity.key: reading for reading in imagenet_accuracy.measure(subject(name, **changed))}
+
+
+def test_names_with_tags() -> None:
+    """A tag is known with its own input size and license; a glob has tags only where it has a dot."""
+    assert names("timm:resnet50.tv_in1k") == ["timm:resnet50.tv_in1k"]
+    assert len(names("timm:resnet50.*")) > 10
+    assert all("." not in name for name in names("timm:*"))
+    sizes = {name: find(name).input_size for name in names("timm:convnext_base.*")}
+    assert sizes["timm:convnext_base.fb_in22k_ft_in1k"] == 224
+    assert sizes["timm:convnext_base.fb_in22k_ft_in1k_384"] == 384
+    assert find("timm:convnext_base.fb_in22k_ft_in1k").published["weights_license"] == "apache-2.0"
+    with pytest.raises(ReporterError, match=r"unknown architecture 'timm:resnet50.tv_in2k'; did you mean"):
+        names("timm:resnet50.tv_in2k")
+    with pytest.raises(ReporterError, match=r"timm has no network 'resnet50.nothing'"):
+        find("timm:resnet50.nothing")
+
+
+@pytest.mark.parametrize("name", ["resnet50.tv_in1k", "resnet50", "mobilenetv4_conv_medium", "efficientnet_b0"])
+def test_published_accuracies_are_those_of_timms_table(name: str) -> None:
+    """Of the tag in the name or the default tag, at the image size of the network if the table has it."""
+    found, entry = published(f"timm:{name}"), find(f"timm:{name}")
+    top1, best = found["imagenet_top1"], found["imagenet_best_top1"]
+    tag = timm.get_pretrained_cfg(name).tag
+    assert top1.detail["weights"] == f"{name.partition('.')[0]}.{tag}"
+    rows = [row for row in RESULTS if row["model"] == top1.detail["weights"]]
+    sizes = {int(row["img_size"]) for row in rows}
+    assert (top1.detail["test_size"] == entry.input_size) == (entry.input_size in sizes)
+    (row,) = (row for row in rows if int(row["img_size"]) == top1.detail["test_size"])
+    assert top1.value == pytest.approx(float(row["top1"]) / 100)
+    assert found["imagenet_top5"].value == pytest.approx(float(row["top5"]) / 100)
+    assert top1.detail["crop"] == float(row["crop_pct"])
+    assert "aa4b585" in top1.detail["source"]
+    assert best.value >= top1.value
+    assert best.detail["weights"].startswith(f"{name.partition('.')[0]}.")
+
+
+def test_tags_without_a_row_and_other_sizes() -> None:
+    found = published("timm:levit_conv_512d")
+    assert found["imagenet_top1"].status == "unsupported"
+    assert "no published row for this tag in timm's table: levit_conv_512d.untrained" in found["imagenet_top1"].reason
+    assert "not of 64" in published("timm:resnet18", input_size="64")["imagenet_top1"].reason
+    assert published("timm:resnet18", input_size="288")["imagenet_top1"].detail["test_size"] == 288
+    known = {f"{name}.{tag}" for name, _, _, tag, _ in ours.model_list() if "." not in name}
+    assert len(known & {row["model"] for row in RESULTS}) > 850
+
+
+@pytest.mark.parametrize(("measured", "sign"), [(256, ""), (224, "¶")])
+def test_an_accuracy_at_another_size_is_marked(measured: int, sign: str, tmp_path: Path) -> None:
+    detail = {"weights": "a.b", "test_size": 256}
+    reading = samples.reading("imagenet_top1", 0.8, **detail)
+    record = samples.record(samples.ROWS[0])
+    record = record.model_copy(
+        update={"input_size": measured, "readings": record.readings | {"imagenet_top1": reading}}
+    )
+    assert accuracy_marks.other_size(record) == (256 if sign else None)
+    assert accuracy_marks.special(record) == (sign or "§")
+    record_files.save(tmp_path, record)
+    text = choosing.in_words(choosing.chosen(tmp_path, {}))
+    assert ("¶ (256 px)" in text) == ("¶ accuracy taken at another image size" in text) == bool(sign)
+    notes = " ".join(accuracy_marks.footnotes([record], language("en")))
+    assert ("AlexNet: 256 pixels" in notes or "alexnet: 256 pixels" in notes) == bool(sign)
 
 
 @tabled
@@ -104,7 +175,7 @@ def test_learns_slower_without_batch_norm(name: str) -> None:
 
 
 def test_the_table_has_fifty_networks_of_different_kinds() -> None:
-    modules = {module for name, module, _ in ours.model_list() if name in TABLE}
+    modules = {module for name, module, *_ in ours.model_list() if name in TABLE}
     assert len(TABLE) > 100
     assert len(modules) > 50
 
@@ -130,7 +201,8 @@ def test_a_run_of_one(tmp_path: Path) -> None:
     (record,) = record_files.load_all(tmp_path)[0]
     assert record.architecture == "timm:test_resnet"
     assert all(record.value(key) for key in ("parameters", "macs", "latency_cpu", "finetune_top1", "gradient_ratio"))
-    assert record.readings["imagenet_top1"].reason == ours.UNPUBLISHED
+    assert record.readings["imagenet_top1"].detail["weights"] == "test_resnet.r160_in1k"
+    assert record.published["weights_license"] == "apache-2.0"
     assert record.readings["finetune_top1"].detail["weights_reason"] == ours.UNPUBLISHED
     assert "nothing to do" in run(*options).stderr
     assert "--architectures timm:test_resnet" in (tmp_path / "report.md").read_text().replace("\\", "")

@@ -57,7 +57,7 @@ ENTRIES = (
         "Published single-crop ImageNet accuracy over the year of the paper; the area of a bubble is proportional to "
         "the parameters. Hollow bubbles have no torchvision weights: the accuracy is the paper's own. §: another "
         "protocol than one crop of 224 pixels on all validation images; ‡: of a network with other MACs than the one "
-        "measured.",
+        "measured; ¶: taken at another image size than the network was measured at.",
         draw,
         chapter="years",
         order=0,

@@ -105,7 +105,8 @@ CAPTION = (
     "Published single-crop ImageNet accuracy; the area of a bubble is proportional to the parameters. "
     "Hollow bubbles have no torchvision weights: the accuracy is the paper's own. "
     "‡: the accuracy is that of the paper's network, which needs other MACs; §: another protocol than one crop of 224 "
-    "pixels on all validation images. Dashed: the Pareto front, networks that no other beats at the same price."
+    "pixels on all validation images; ¶: taken at another image size than the network was measured at. Dashed: the "
+    "Pareto front, networks that no other beats at the same price."
 )
 ENTRIES = (
     Chart(

@@ -2,35 +2,69 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from reporter.host import printing
-from reporter.model import WITHIN
+from reporter.model import WITHIN, ReporterError
 from reporter.model.records import EAGER, pair_name
 from reporter.report import units
+from reporter.report.accuracy_marks import evaluated_size, other_size
 from reporter.report.comparison import compare
 from reporter.report.language import SOURCE, language
-from reporter.report.limits import CRITERIA, OF_PAIRS, Candidate, LimitedValue, choose, unreliable, within
+from reporter.report.licenses import UNNAMED, by_license, check, license_of
+from reporter.report.limits import (
+    ACCURACIES,
+    BEST_TOP1,
+    CRITERIA,
+    FLOORS,
+    OF_PAIRS,
+    TOP1,
+    Candidate,
+    LimitedValue,
+    choose,
+    ordered,
+    unreliable,
+    within,
+)
 from reporter.report.modes import mode_pairs
 from reporter.store import record_files
 
 ORDER = "published single-crop ImageNet top-1 of the weights, else the paper's own (*), then networks without either"
-UNITS = {"parameters": "1", "macs": "1", "memory": "B"}
-"""The unit of what is limited; latencies are in seconds."""
+UNITS = {"parameters": "1", "macs": "1", "memory": "B", "process_memory": "B"}
+"""The unit of what is limited; latencies are in seconds, throughputs in images per second."""
 ENGLISH = language(SOURCE)
 NAMED = 3
 """Networks in one mode that are named; more are counted."""
+LISTED = 60
+"""Pairs that are above a limit, or lack a value, of which each is named; more are counted."""
 
 
-def chosen(folder: Path, limits: Mapping[str, float], modes: Collection[str] = ()) -> dict[str, Any]:
+def criterion(option: str) -> str:
+    """The criterion of a parameter of the command, `max_macs` or `min_top1`."""
+    key = option.removeprefix("max_").removeprefix("min_")
+    return f"imagenet_{key}" if key.endswith("top1") else key
+
+
+def chosen(
+    folder: Path,
+    limits: Mapping[str, float],
+    modes: Collection[str] = (),
+    *,
+    licenses: Sequence[str] = (),
+    sort: str = "",
+) -> dict[str, Any]:
     """Which pairs fit, are undecided, lack a value or are above which limit, JSON-able."""
     records, complaints = record_files.load_all_modes(folder)
     comparison = compare(records)
+    key = _sort_key(sort)
+    check(comparison.networks, licenses)
     pairs = mode_pairs.pairs(comparison, modes, limits)
-    networks = pairs.candidates
-    found = choose(networks, limits)
+    networks = ordered(pairs.candidates, key) if key else pairs.candidates
+    found = by_license(choose(networks, limits), licenses)
     missing = [{k: why for k, why in each.reasons.items() if k in limits} for each in found.unknown]
 
     def row(each: Candidate) -> dict[str, Any]:
@@ -39,18 +73,34 @@ def chosen(folder: Path, limits: Mapping[str, float], modes: Collection[str] = (
     return {
         "machine": comparison.machines[0],
         "limits": dict(limits),
-        "order": ORDER,
+        "licenses": list(licenses),
+        "order": f"{key}, the best value first" if key else ORDER,
+        "sort": key or None,
         "coverage": comparison.coverage._asdict(),
         "unreliable": unreliable(networks, limits or CRITERIA),
         "within_one_process": within(networks, limits or CRITERIA),
         "fits": [row(each) for each in found.fits],
         "undecided": [{**row(each), "straddles": each.straddling(limits)} for each in found.undecided],
-        "unknown": [{**row(each), "reasons": why} for each, why in zip(found.unknown, missing, strict=True)],
-        "out": [{**row(each), "above": each.above(limits)} for each in found.out],
+        "unknown": [
+            {**row(each), "reasons": why or {"license": UNNAMED}}
+            for each, why in zip(found.unknown, missing, strict=True)
+        ],
+        "out": [{**row(each), "above": each.above(limits) or ["license"]} for each in found.out],
         "wrong": mode_pairs.names(pairs.wrong),
         "on_request": mode_pairs.names(pairs.on_request),
         "unreadable": complaints,
     }
+
+
+def _sort_key(sort: str) -> str:
+    """The criterion that --sort names; ReporterError where there is none of that name."""
+    known = (*ACCURACIES, *OF_PAIRS)
+    key = criterion(sort) if criterion(sort) in known else sort
+    if key and key not in known:
+        close = get_close_matches(key, known, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+        raise ReporterError(f"--sort: unknown key {sort!r}; {hint}")
+    return key
 
 
 def in_words(found: Mapping[str, Any]) -> str:
@@ -71,21 +121,37 @@ def in_words(found: Mapping[str, Any]) -> str:
         lines += _columns([[*_printed(row), f"limited: {', '.join(row['straddles'])}"] for row in undecided])
     if unknown:
         lines += ["", "cannot be judged, because a limited value is missing:"]
-        lines += [f"- {line}" for line in _unknown(unknown)]
-    if out:
-        names = [f"{_name(row)} ({', '.join(_above(row, key) for key in row['above'])})" for row in out]
-        lines += ["", f"above a limit: {', '.join(names)}"]
+        lines += [f"- {line}" for line in _shortened(list(_unknown(unknown)))]
+    lines += ["", _outside(out)] if out else []
     lines += _notes(found, fits + undecided)
     return printing.text([*lines, *(f"note: {line}" for line in found["unreadable"])])
 
 
-def _notes(found: Mapping[str, Any], shown: Iterable[Mapping[str, Any]]) -> list[str]:
+def _outside(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The pairs that miss a limit, each with the limits; of many only how many miss each."""
+    limits = Counter(key for row in rows for key in row["above"])
+    side = "outside" if {*FLOORS, "license"} & limits.keys() else "above"
+    if len(rows) > LISTED:
+        counts = ", ".join(f"{key} {count}" for key, count in limits.most_common())
+        return f"{side} a limit: {len(rows)} ({counts}); --json names them"
+    names = (f"{_name(row)} ({', '.join(_above(row, key) for key in row['above'])})" for row in rows)
+    return f"{side} a limit: {', '.join(names)}"
+
+
+def _shortened(lines: Sequence[str]) -> list[str]:
+    more = len(lines) - LISTED
+    return [*lines[:LISTED], f"{more} more; --json names them"] if more > 0 else list(lines)
+
+
+def _notes(found: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> list[str]:
     """What is left out, and what the mark at an accuracy means."""
     wrong, on_request = (", ".join(_by_mode(found[part])) for part in ("wrong", "on_request"))
     lines = [f"left out because the output error exceeds its limit: {wrong}"] if wrong else []
     lines += [f"left out unless --modes names them: {on_request}"] if on_request else []
     marked = any(row["imagenet_top1"] is not None and not row["fp32"] for row in shown)
     lines += ["† accuracy measured in fp32; this mode has another precision"] if marked else []
+    sized = any(row["other_size"] or row["best_other_size"] for row in shown)
+    lines += ["¶ accuracy taken at another image size than the network was measured at"] if sized else []
     return ["", *lines] if lines else []
 
 
@@ -116,6 +182,8 @@ def _name(row: Mapping[str, Any]) -> str:
 
 def _order(found: Mapping[str, Any]) -> str:
     """By what the networks are sorted; the first is called the best only where all have the same kind of accuracy."""
+    if found["sort"]:
+        return f"in the order of: {found['order']}"
     weights, _published, count = found["coverage"].values()
     if weights == count:
         return f"best first: {found['order']}"
@@ -130,6 +198,16 @@ def _row(each: Candidate, limits: Collection[str]) -> dict[str, Any]:
     figures = {key: _figure(figure) for key, figure in each.figures.items()}
     size = each.record.input_size if each.record.input_width is None else str(each.record.image_size)
     compared = {"input_size": size, "imagenet_top1": each.accuracy.top1, "source": source}
+    compared |= {BEST_TOP1: each.values.get(BEST_TOP1), "best_weights": _weights(each, BEST_TOP1)}
+    compared |= {
+        "accuracy_size": evaluated_size(each.record),
+        "best_accuracy_size": evaluated_size(each.record, BEST_TOP1),
+    }
+    compared |= {
+        "other_size": bool(other_size(each.record)),
+        "best_other_size": bool(other_size(each.record, BEST_TOP1)),
+    }
+    compared |= {"weights": _weights(each, TOP1), "license": license_of(each.record)}
     of_mode = {
         "fp32": mode_pairs.is_fp32(mode),
         "speedup": gain.value if gain else None,
@@ -137,6 +215,12 @@ def _row(each: Candidate, limits: Collection[str]) -> dict[str, Any]:
         "output_error": mode_pairs.output_error(each),
     }
     return {**about, "year": each.record.year, **compared, **of_mode, "values": each.values, "figures": figures}
+
+
+def _weights(each: Candidate, key: str) -> str | None:
+    """The name of the weights that a published accuracy is of."""
+    reading = each.record.readings.get(key)
+    return str(reading.detail.get("weights")) if reading and reading.measured else None
 
 
 def _figure(figure: LimitedValue) -> dict[str, Any]:
@@ -147,15 +231,25 @@ def _figure(figure: LimitedValue) -> dict[str, Any]:
 def _printed(row: Mapping[str, Any]) -> list[str]:
     """The pair, the accuracy, the image size, every value that there is, and of a mode its speedup."""
     top1 = row["imagenet_top1"]
-    mark = ("*" if row["source"] == "paper" else "") + ("" if row["fp32"] else "†")
+    mark = ("*" if row["source"] == "paper" else "") + ("" if row["fp32"] else "†") + _size_mark(row, "")
     share = "no top-1" if top1 is None else f"{units.share(ENGLISH, top1)} %{mark}"
     values = (_value(key, row["figures"].get(key)) for key in OF_PAIRS)
     gain = "" if row["speedup"] is None else f"speedup {row['speedup']:.2f}x"
-    return [_name(row), share, f"{row['input_size']} px", *values, gain]
+    best = row[BEST_TOP1]
+    better = best is not None and best != top1
+    best_share = f"best weights {units.share(ENGLISH, best)} %{_size_mark(row, 'best_')}" if better else ""
+    return [_name(row), share, best_share, f"{row['input_size']} px", *values, row["license"] or "", gain]
+
+
+def _size_mark(row: Mapping[str, Any], which: str) -> str:
+    """The mark of an accuracy that was taken at another image size, with the size."""
+    return f"¶ ({row[f'{which}accuracy_size']} px)" if row[f"{which}other_size"] else ""
 
 
 def _above(row: Mapping[str, Any], key: str) -> str:
     """A limited value that is above its limit: only a doubtful one is printed, with its mark."""
+    if key == "license":
+        return f"license {row['license']}"
     return key if row["figures"][key]["status"] == "ok" else _value(key, row["figures"][key])
 
 
@@ -164,13 +258,16 @@ def _value(key: str, figure: Mapping[str, Any] | None) -> str:
     if figure is None:
         return ""
     value, low, high = (figure[part] for part in ("value", "low", "high"))
+    if key in ACCURACIES:
+        return f"{key} {units.share(ENGLISH, value)} %"
     if key not in CRITERIA:
         return f"{key} {value:.2g}"
-    unit = UNITS.get(key, "s")
-    scales: Sequence[units.Scale] = {"1": units.COUNTS, "B": (units.MEBIBYTES,), "s": units.SECONDS}[unit]
+    unit = "1/s" if key in FLOORS else UNITS.get(key, "s")
+    choices = {"1": units.COUNTS, "B": (units.MEBIBYTES,), "s": units.SECONDS, "1/s": (units.RATE,)}
+    scales: Sequence[units.Scale] = choices[unit]
     scale = next((each for each in scales if value >= each.factor), scales[-1])
     bounds = None if low is None else (low, high)
-    rough = bounds is None and unit == "s"
+    rough = bounds is None and unit in ("s", "1/s")
     text = units.rough(ENGLISH, value, scale) if rough else units.text(ENGLISH, value, scale, bounds)
     mark = "≈ " if figure["status"] == "noisy" else ""
     span = f" [{' – '.join(units.text(ENGLISH, end, scale, bounds) for end in bounds)}]" if bounds else ""

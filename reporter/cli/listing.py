@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from reporter import facts
+from reporter.architectures import timm
 from reporter.cli import mode_list
 from reporter.host import printing
-from reporter.model import Metric
+from reporter.model import Architecture, Metric, ReporterError
 from reporter.registry.catalog import collect
 from reporter.registry.selection import datasets
 from reporter.run.executors.local import LocalExecutor
@@ -19,7 +21,13 @@ def as_dict(words: Sequence[str], references: Sequence[str] = ()) -> dict[str, A
     metrics = collect("reporter.metrics", Metric).values()
     return {
         "architectures": [
-            {"name": entry.name, "family": entry.family, "year": entry.year, "input_size": entry.input_size}
+            {
+                "name": entry.name,
+                "family": entry.family,
+                "year": entry.year,
+                "input_size": entry.input_size,
+                **_published(entry),
+            }
             for entry in chosen(words, references, LocalExecutor())
         ],
         "datasets": [{"name": entry.name, "title": entry.title} for entry in datasets().values()],
@@ -28,6 +36,25 @@ def as_dict(words: Sequence[str], references: Sequence[str] = ()) -> dict[str, A
         ],
         **modes(),
     }
+
+
+def every() -> list[str]:
+    """The words for all architectures: with those of timm where it is installed."""
+    try:
+        timm.require()
+    except ReporterError:
+        return ["all"]
+    return ["all", f"{timm.PREFIX}*"]
+
+
+def _published(entry: Architecture) -> dict[str, Any]:
+    """The published accuracy of a network of timm and the license of its weights; nothing of others."""
+    if not entry.name.startswith(timm.PREFIX):
+        return {}
+    model, tag = entry.name.removeprefix(timm.PREFIX).partition(".")[0], entry.published.get(timm.TAG)
+    row = facts.timm_accuracy(facts.timm_accuracies().get(f"{model}.{tag}", ()), entry.input_size)
+    top1 = round(float(row["top1"]) / 100, 7) if row else None
+    return {"weights": tag, "imagenet_top1": top1, "license": entry.published.get(timm.LICENSE)}
 
 
 def modes() -> dict[str, Any]:
@@ -44,5 +71,7 @@ def in_words(listed: dict[str, Any]) -> str:
 
 def _columns(rows: list[dict[str, Any]]) -> str:
     table = [["" if cell is None else str(cell) for cell in row.values()] for row in rows]
-    widths = [max(len(row[index]) for row in table) for index in range(len(table[0]))]
+    columns = max(map(len, table), default=0)
+    table = [[*row, *[""] * (columns - len(row))] for row in table]
+    widths = [max(len(row[index]) for row in table) for index in range(columns)]
     return printing.text("- " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in table)

@@ -19,7 +19,14 @@ from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 
 EXACT_GROUPS = ("size", "compute")
-EXACT_KEYS = ("peak_activation_bytes", "peak_training_bytes", "imagenet_top1", "imagenet_top5")
+EXACT_KEYS = (
+    "peak_activation_bytes",
+    "peak_training_bytes",
+    "imagenet_top1",
+    "imagenet_top5",
+    "imagenet_best_top1",
+    "imagenet_best_top5",
+)
 TOP1 = "finetune_top1"
 TOP1_SIGMAS = 3.0
 """A fine-tuned accuracy is mentioned when it moved by more than so many binomial standard deviations."""

@@ -4,6 +4,7 @@ architectures.csv     what papers and checkpoints state of a network, by our nam
 families.csv          family, year and paper by the beginning of a network's name
 claims.csv            what claims of the lecture are held against, by claim and key
 ilsvrc_timeline.csv   the entries of the ImageNet challenge, each number with its kind and source
+timm_imagenet.csv     timm's own table of ImageNet accuracies, by MODEL.TAG and image size
 slides.csv            the architectures of the table for a slide, in its order, with their ideas
 cards.toml            the idea of each network, and what it changed, by globs of names
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import tomllib
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
@@ -59,6 +61,27 @@ def slides() -> dict[str, str]:
 
 
 @cache
+def timm_accuracies() -> dict[str, tuple[Row, ...]]:
+    """The rows of timm's table by MODEL.TAG; some weights were evaluated at several image sizes."""
+    found: dict[str, list[Row]] = {}
+    for row in _rows("timm_imagenet.csv"):
+        found.setdefault(row["model"], []).append(row)
+    return {name: tuple(rows) for name, rows in found.items()}
+
+
+def timm_accuracy(rows: Sequence[Row], side: int) -> Row | None:
+    """The best of some rows for images of this side, else the best of all; None without any."""
+    same = [row for row in rows if row["img_size"] == str(side)]
+    return max(same or rows, key=lambda row: float(row["top1"]), default=None)
+
+
+@cache
+def timm_source() -> str:
+    """Where timm's table is from, with its commit."""
+    return files(__name__).joinpath("timm_imagenet.csv").read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+
+
+@cache
 def cards() -> dict[str, Row]:
     """What an architecture is about, in words, by glob of names."""
     return tomllib.loads(files(__name__).joinpath("cards.toml").read_text(encoding="utf-8"))
@@ -103,7 +126,7 @@ def metadata(name: str) -> dict[str, Any]:
 
 def _rows(file: str) -> tuple[Row, ...]:
     text = files(__name__).joinpath(file).read_text(encoding="utf-8")
-    return tuple(csv.DictReader(text.splitlines(keepends=True)))
+    return tuple(csv.DictReader(line for line in text.splitlines(keepends=True) if not line.startswith("#")))
 
 
 def _number(cell: str) -> int | float | str:

@@ -36,11 +36,16 @@ class TorchvisionModel(NamedTuple):
 
 
 class TimmModel(NamedTuple):
-    """A model of timm: its name, the module that builds it, the side of its input in pixels."""
+    """A model of timm: its name, the module that builds it, the side of its input in pixels.
+
+    And the tag of its weights, which is timm's default where the name has none, and their license.
+    """
 
     name: str
     module: str
     input_size: int
+    tag: str = ""
+    license_name: str = ""
 
 
 class Question(BaseModel, Generic[Answer]):

@@ -1,53 +1,122 @@
-"""Published ImageNet accuracy of the weights named in the record, looked up in every run."""
+"""Published ImageNet accuracy of the weights named in the record, and of the best weights, looked up in every run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from reporter import facts
+from reporter.architectures import timm
 from reporter.model import Metric, Quantity, Reading, absent
+from reporter.model.image_sizes import square
 
 if TYPE_CHECKING:
     from reporter.worker.subject import Subject
 
-TOP1 = Quantity(
-    key="imagenet_top1",
-    title="ImageNet top-1, published",
-    unit="1",
-    group="finetune",
-    better="higher",
-    definition="Share of the 50,000 ILSVRC-2012 validation images classified rightly by the named weights, single "
-    "centre crop, as torchvision publishes it.",
-)
-TOP5 = Quantity(
-    key="imagenet_top5",
-    title="ImageNet top-5, published",
-    unit="1",
-    group="finetune",
-    better="higher",
-    definition="Share of the 50,000 ILSVRC-2012 validation images whose class is among the five largest outputs of the "
-    "named weights, single centre crop, as torchvision publishes it.",
-)
+
+def _quantity(key: str, title: str, what: str, of: str) -> Quantity:
+    return Quantity(
+        key=key,
+        title=title,
+        unit="1",
+        group="finetune",
+        better="higher",
+        definition=f"Share of the 50,000 ILSVRC-2012 validation images {what} {of}, single centre crop, as torchvision "
+        "or timm publishes it.",
+    )
+
+
+RIGHT, AMONG = "classified rightly by", "whose class is among the five largest outputs of"
+NAMED, OF_BEST = "the named weights", "the published weights with the highest top-1"
+TOP1 = _quantity("imagenet_top1", "ImageNet top-1, published", RIGHT, NAMED)
+TOP5 = _quantity("imagenet_top5", "ImageNet top-5, published", AMONG, NAMED)
+BEST_TOP1 = _quantity("imagenet_best_top1", "ImageNet top-1, best weights", RIGHT, OF_BEST)
+BEST_TOP5 = _quantity("imagenet_best_top5", "ImageNet top-5, best weights", AMONG, OF_BEST)
+OF_WEIGHTS, BEST = (TOP1, TOP5), (BEST_TOP1, BEST_TOP5)
+
+
+class Published(NamedTuple):
+    """Published accuracies of some weights, with what the record names of them."""
+
+    top1: float
+    top5: float
+    detail: Mapping[str, Any]
 
 
 def measure(subject: Subject) -> Iterator[Reading]:
-    """Reads the metadata of torchvision's weights."""
+    """Looks the accuracies up: in timm's table, or in the metadata of torchvision's weights."""
+    found = _of_timm(subject) if subject.architecture.name.startswith(timm.PREFIX) else _of_torchvision(subject)
+    for quantities, each in zip((OF_WEIGHTS, BEST), found, strict=True):
+        if isinstance(each, str):
+            yield from absent(quantities, "unsupported", each)
+        else:
+            for quantity, value in zip(quantities, each[:2], strict=True):
+                yield Reading(quantity=quantity, samples=(round(value / 100, 7),), detail=dict(each.detail))
+
+
+def _of_torchvision(subject: Subject) -> tuple[Published | str, Published | str]:
+    """The accuracies of the weights, and of the best weights, or why there are none."""
     from torchvision.models import get_model_weights
 
     name, weights = subject.architecture.name, subject.architecture.weights
     if weights is None:
         why = subject.architecture.unpublished or "torchvision publishes no ImageNet weights of this network"
-        yield from absent((TOP1, TOP5), "unsupported", why)
-        return
+        return why, why
     if subject.conditions.input_size:
-        why = f"published for images of {subject.architecture.input_size} pixels, not of {subject.size}"
-        yield from absent((TOP1, TOP5), "unsupported", why)
-        return
-    metadata = get_model_weights(name)[weights].meta
+        why = _other_size([subject.architecture.input_size], subject)
+        return why, why
+    found = [_entry(each.name, each.meta) for each in get_model_weights(name) if "ImageNet-1K" in each.meta["_metrics"]]
+    (named,) = (each for each in found if each.detail["weights"] == weights)
+    return named, max(found, key=lambda each: each.top1)
+
+
+def _entry(weights: str, metadata: Mapping[str, Any]) -> Published:
     accuracy = metadata["_metrics"]["ImageNet-1K"]
-    for quantity, key in ((TOP1, "acc@1"), (TOP5, "acc@5")):
-        detail = {"weights": weights, "source": metadata["recipe"]}
-        yield Reading(quantity=quantity, samples=(round(accuracy[key] / 100, 7),), detail=detail)
+    return Published(accuracy["acc@1"], accuracy["acc@5"], {"weights": weights, "source": metadata["recipe"]})
 
 
-ENTRIES = (Metric("published", (TOP1, TOP5), measure, process="counting", always=True),)
+def _of_timm(subject: Subject) -> tuple[Published | str, Published | str]:
+    """The same from timm's table: of the tag in the name, else of timm's default tag."""
+    model = subject.architecture.name.removeprefix(timm.PREFIX).partition(".")[0]
+    tag = subject.architecture.published.get(timm.TAG)
+    every = [
+        row for weights, rows in facts.timm_accuracies().items() if weights.startswith(f"{model}.") for row in rows
+    ]
+    rows = facts.timm_accuracies().get(f"{model}.{tag}", ())
+    if not tag:
+        named: Published | str = "timm names no tag of weights"
+    elif not rows:
+        named = f"no published row for this tag in timm's table: {model}.{tag}"
+    else:
+        named = _at_size(rows, subject)
+    best = _at_size(every, subject) if every else f"no published row for {model} in timm's table"
+    return named, best
+
+
+def _at_size(rows: Sequence[facts.Row], subject: Subject) -> Published | str:
+    """The row for this image size, else the best one, whose size the reading has.
+
+    With --input-size only a row of that size, or the usual size of the network, counts.
+    """
+    size, sizes = subject.size, sorted({int(row["img_size"]) for row in rows})
+    usual = [*sizes, subject.architecture.input_size]
+    if subject.conditions.input_size and size not in map(square, usual):
+        return _other_size(sizes, subject)
+    row = facts.timm_accuracy(rows, size.height)
+    if row is None:
+        return "no published row in timm's table"
+    detail = {
+        "weights": row["model"],
+        "source": facts.timm_source(),
+        "test_size": int(row["img_size"]),
+        "crop": float(row["crop_pct"]),
+        "interpolation": row["interpolation"],
+    }
+    return Published(float(row["top1"]), float(row["top5"]), detail)
+
+
+def _other_size(sizes: Sequence[int], subject: Subject) -> str:
+    return f"published for images of {', '.join(map(str, sizes))} pixels, not of {subject.size}"
+
+
+ENTRIES = (Metric("published", (*OF_WEIGHTS, *BEST), measure, process="counting", always=True),)

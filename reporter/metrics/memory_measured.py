@@ -20,6 +20,15 @@ RSS = Quantity(
     definition="How much the process's resident memory grows at its peak from before the network is built until it has "
     "answered one image on the CPU; what torch itself takes is left out.",
 )
+RSS_PROCESS = Quantity(
+    key="rss_process_bytes",
+    title="Process memory",
+    unit="B",
+    group="memory",
+    better="lower",
+    definition="What a process needs that does nothing but answer one image on the CPU: its resident memory once "
+    "Python, torch and the library that builds the network are imported, and the peak growth until it has answered.",
+)
 CUDA_INFERENCE = Quantity(
     key="cuda_inference_bytes",
     title="CUDA inference memory",
@@ -45,15 +54,21 @@ def measure_rss(subject: Subject) -> Iterator[Reading]:
     """Resets the kernel's high-water mark, builds the network, answers one image, reads the mark."""
     import torch
 
+    from reporter.worker import loaded_libraries
+
     if not CLEAR.exists():
-        yield from absent((RSS,), "unsupported", "resident peaks are read from /proc, which this system does not have")
+        why = "resident peaks are read from /proc, which this system does not have"
+        yield from absent((RSS, RSS_PROCESS), "unsupported", why)
         return
     with torch.inference_mode():
         torch.nn.Conv2d(3, 8, 3)(torch.zeros(1, 3, 32, 32))  # brings the library's own buffers in before the baseline
         CLEAR.write_text("5")
         before = _status_bytes("VmRSS")
         subject.network(subject.input(1))
-    yield exact(RSS, _status_bytes("VmHWM") - before)
+    growth = _status_bytes("VmHWM") - before
+    yield exact(RSS, growth)
+    libraries = loaded_libraries.resident(subject.architecture.name)
+    yield exact(RSS_PROCESS, libraries + growth, libraries=libraries)
 
 
 def measure_cuda(subject: Subject) -> Iterator[Reading]:
@@ -92,7 +107,7 @@ def _status_bytes(field: str) -> int:
 
 
 ENTRIES = (
-    Metric("memory_resident", (RSS,), measure_rss, process="resident", device="cpu"),
+    Metric("memory_resident", (RSS, RSS_PROCESS), measure_rss, process="resident", device="cpu"),
     Metric(
         "memory_cuda",
         (CUDA_INFERENCE, CUDA_TRAINING),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, JsonValue, SkipValidation
 
-FRACTIONS = ("finetune_top1", "probe_top1", "scratch_top1", "imagenet_top1", "imagenet_top5")
+FRACTIONS = ("finetune_top1", "probe_top1", "scratch_top1", "imagenet_top1", "imagenet_top5", "imagenet_best_top1")
 ROW = 8
 """Calls in a row of a throughput on a GPU: the device is busy throughout, and one sample is their mean."""
 DEFAULT_MALLOC = ("latency_cpu_default_malloc", "throughput_cpu_default_malloc")
@@ -24,7 +24,7 @@ UNITS = {
     **dict.fromkeys(("parameters", "parameters_auxiliary", "macs", "macs_fvcore", "activations", "depth"), "1"),
     **dict.fromkeys((*FRACTIONS, "gradient_ratio"), "1"),
     **dict.fromkeys(("weights_bytes", "peak_activation_bytes", "peak_training_bytes", "rss_inference_bytes"), "B"),
-    **dict.fromkeys(("cuda_inference_bytes", "cuda_training_bytes"), "B"),
+    **dict.fromkeys(("rss_process_bytes", "cuda_inference_bytes", "cuda_training_bytes"), "B"),
     **dict.fromkeys(("latency_cpu_1thread", "latency_cpu", "latency_cuda", "finetune_seconds"), "s"),
     **dict.fromkeys(("probe_seconds", "scratch_seconds"), "s"),
     **dict.fromkeys(("train_step_cpu", "train_step_cuda"), "s"),

@@ -121,8 +121,9 @@ def _meant(word: str, discover: Discover, timm: Discover) -> Iterable[Architectu
 
 
 def _timms(word: str, timm: Discover) -> Iterable[Architecture]:
+    """Timm's networks by a name or glob; names with the tag of weights only where the word has one."""
     require()
-    found = {entry.name: entry for entry in timm()}
+    found = {entry.name: entry for entry in timm() if "." in word or "." not in entry.name}
     meant = [entry for name, entry in found.items() if fnmatchcase(name, word.lower())]
     if not meant:
         raise ReporterError(f"unknown architecture {word!r}; {nearest(word, found, FEW)}")

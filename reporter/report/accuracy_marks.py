@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from reporter.model import Record
@@ -13,7 +13,9 @@ from reporter.report.display_names import display_name
 from reporter.report.language import Language
 from reporter.report.table import Cell
 
-NETWORK, PROTOCOL = "‡", "§"
+NETWORK, PROTOCOL, SIZE = "‡", "§", "¶"
+NAMED = 12
+"""Networks that a footnote names; more are counted."""
 LIKE = 0.02
 """MACs of a paper and of the measured network that differ by less, as a share, are those of one network."""
 USUAL_SIZE = 224
@@ -22,8 +24,22 @@ SUBSET = re.compile(r"non-blacklisted|\bsubset\b")
 
 
 def special(record: Record) -> str:
-    """The signs of an accuracy of another network or protocol."""
-    return NETWORK * (paper_macs(record) is not None) + PROTOCOL * (protocol(record) is not None)
+    """The signs of an accuracy of another network, protocol or image size."""
+    other = SIZE if other_size(record) else PROTOCOL * (protocol(record) is not None)
+    return NETWORK * (paper_macs(record) is not None) + other
+
+
+def evaluated_size(record: Record, key: str = "imagenet_top1") -> int | None:
+    """The side of the images that a published accuracy of weights was taken with, if its source names it."""
+    reading = record.readings.get(key)
+    size = reading.detail.get("test_size") if reading and reading.measured else None
+    return size if isinstance(size, int) and not isinstance(size, bool) else None
+
+
+def other_size(record: Record, key: str = "imagenet_top1") -> int | None:
+    """The same if the network was measured with images of another size."""
+    size = evaluated_size(record, key)
+    return None if size is None or tuple(record.image_size) == (size, size) else size
 
 
 def paper_macs(record: Record) -> float | None:
@@ -42,6 +58,8 @@ def protocol(record: Record) -> str | None:
     if found is None:
         return None
     if not found.paper:
+        if size := evaluated_size(record):
+            return None if size == USUAL_SIZE else f"1 crop {size}"
         return None if record.input_size == USUAL_SIZE else f"1 crop {record.input_size}"
     stated = str(record.published.get("paper_protocol") or "")
     return None if USUAL.search(stated) and not SUBSET.search(stated) else stated
@@ -68,9 +86,22 @@ def footnotes(records: Iterable[Record], language: Language) -> tuple[str, ...]:
     protocols = [
         f"{display_name(record.architecture)} ({re.split('; | [(]', words)[0]})"
         for record in records
-        if (words := protocol(record))
+        if (words := protocol(record)) and not other_size(record)
+    ]
+    sizes = [
+        _("{name}: {size} pixels").format(name=display_name(record.architecture), size=size)
+        for record in records
+        if (size := other_size(record))
     ]
     network = _("‡: the accuracy is that of the paper's network, which needs other MACs ({names}).")
     another = _("§: another protocol than one crop of 224 pixels on all validation images: {names}.")
-    found = ((network, others), (another, protocols))
-    return tuple(message.format(names="; ".join(names)) for message, names in found if names)
+    resized = _("¶: the accuracy was taken at another image size than the network was measured at ({names}).")
+    found = ((network, others), (another, protocols), (resized, sizes))
+    return tuple(message.format(names=_shortened(names, language)) for message, names in found if names)
+
+
+def _shortened(names: Sequence[str], language: Language) -> str:
+    """Names in a row; of many only the first ones and how many more there are."""
+    more = len(names) - NAMED
+    shown = names if more <= 1 else [*names[:NAMED], language._("{count} more").format(count=more)]
+    return "; ".join(shown)

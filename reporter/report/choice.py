@@ -12,10 +12,12 @@ from reporter.model import Quantity
 from reporter.model.modes import ALL, OUTPUT_ERROR
 from reporter.model.records import EAGER
 from reporter.report import units
-from reporter.report.accuracy_marks import footnotes, marked
+from reporter.report.accuracy_marks import SIZE, footnotes, marked, other_size
+from reporter.report.amounts import FACTORS, PLACEHOLDERS, Kind, kind
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.limits import OF_PAIRS, Candidate, LimitedValue
+from reporter.report.licenses import license_of
+from reporter.report.limits import BEST_TOP1, FLOORS, OF_PAIRS, TOP1, Candidate, LimitedValue
 from reporter.report.modes import mode_pairs
 from reporter.report.table import Builder, Cell, Column, Table, status_word
 
@@ -27,11 +29,25 @@ MOST_PAIRS = 2000
 
 @dataclass(frozen=True)
 class Slider:
-    """Stops from the lowest value to the highest, each a limit in base units with its words, then no limit."""
+    """Stops from the strictest to the loosest, each a limit in base units with its words, then no limit."""
 
     key: str
     title: str
     stops: tuple[tuple[float | None, str], ...]
+
+    @property
+    def floor(self) -> bool:
+        """Whether it limits from below."""
+        return self.key in FLOORS
+
+    @property
+    def amount(self) -> Kind:
+        """The kind of limit that can be typed instead."""
+        return kind(self.key)
+
+    @property
+    def example(self) -> str:
+        return PLACEHOLDERS[self.amount]
 
 
 @dataclass(frozen=True)
@@ -41,6 +57,9 @@ class ChoiceSection:
     sliders: tuple[Slider, ...]
     modes: tuple[tuple[str, bool], ...] = ()
     """Every mode of the table, if there are several, and whether it is chosen at first."""
+    licenses: tuple[str, ...] = ()
+    """The licenses of weights in the table."""
+    factors = {name: {unit.lower(): factor for unit, factor in each.items()} for name, each in FACTORS.items()}
     kind = "choice"
 
     @property
@@ -65,8 +84,17 @@ def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
         Column("imagenet_top1", _("ImageNet top-1, published"), "%", "1", numeric=True),
         [marked(_accuracy(each, language), each.record) for each in networks],
     )
+    sliders = [_accuracy_slider(TOP1, _("ImageNet top-1, published"), networks, language)]
+    if any(BEST_TOP1 in each.figures for each in networks):
+        title = _("ImageNet top-1, best weights")
+        rows.add(
+            Column(BEST_TOP1, title, "%", "1", numeric=True), [_best_accuracy(each, language) for each in networks]
+        )
+        sliders.append(_accuracy_slider(BEST_TOP1, title, networks, language))
+    licenses = tuple(sorted({found for each in networks if (found := license_of(each.record))}))
+    if licenses:
+        rows.text("license", _("License of the weights"), [license_of(each.record) or "–" for each in networks])
     rows.sizes()
-    sliders = []
     for key in keys:
         title, scale = _heading(comparison, key, [each.values.get(key) for each in networks], language)
         unit = _(scale.word)
@@ -82,9 +110,10 @@ def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
     notes: tuple[str, ...] = (
         first,
         _("A network is undecided where a limit lies within its 95 % interval, or within a factor of 2 without one."),
-        _("Memory: weights and peak activations of one inference of one image."),
+        _("Tensor memory: weights and peak activations of one inference of one image, without torch itself."),
+        *((_("Process memory: the whole process, with Python and torch."),) if "process_memory" in keys else ()),
         *footnotes((each.record for each in networks), language),
-        _("On the command line: reporter choose DIR --max-latency-cpu 0.05 --max-parameters 30e6"),
+        _("On the command line: reporter choose DIR --max-latency-cpu 50ms --max-parameters 30M"),
     )
     if left_out:
         message = _("Only eager is listed here, of {count} (architecture, mode) pairs; reporter choose DIR has all.")
@@ -92,7 +121,8 @@ def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
     title = _("Which network fits")
     listed = rows.table("choosing", title, (*notes, *(_notes_on_modes(language) if len(modes) > 1 else ())))
     chosen = tuple((mode, mode_pairs.ON_REQUEST not in mode_pairs.parts(mode)) for mode in modes)
-    return ChoiceSection(title, listed, tuple(sliders), chosen if len(modes) > 1 else ())
+    useful = tuple(each for each in sliders if len(each.stops) > 1)
+    return ChoiceSection(title, listed, useful, chosen if len(modes) > 1 else (), licenses)
 
 
 def _listed(comparison: Comparison) -> tuple[tuple[Candidate, ...], int]:
@@ -122,7 +152,7 @@ def _heading(
     comparison: Comparison, key: str, values: Sequence[float | None], language: Language
 ) -> tuple[str, units.Scale]:
     quantity = _quantity(comparison, key)
-    title = language._("Memory") if key == "memory" else language._(quantity.title)
+    title = language._("Tensor memory") if key == "memory" else language._(quantity.title)
     return title, units.PERCENT if key == OUTPUT_ERROR.key else units.scale(quantity, values)
 
 
@@ -137,6 +167,20 @@ def _accuracy(each: Candidate, language: Language) -> Cell:
         return Cell("–", status="missing")
     mark = ("*" if paper else "") + ("" if mode_pairs.is_fp32(each.record.mode) else "†")
     return Cell(units.share(language, top1) + mark, top1)
+
+
+def _best_accuracy(each: Candidate, language: Language) -> Cell:
+    """The accuracy of the best published weights, with their name."""
+    figure = each.figures.get(BEST_TOP1)
+    if figure is None:
+        return Cell("–", status="missing", note=each.reasons[BEST_TOP1])
+    weights = each.record.readings[BEST_TOP1].detail.get("weights")
+    mark = SIZE if other_size(each.record, BEST_TOP1) else ""
+    return Cell(units.share(language, figure.value) + mark, figure.value, note=str(weights))
+
+
+def _accuracy_slider(key: str, title: str, networks: Sequence[Candidate], language: Language) -> Slider:
+    return Slider(key, title, _stops(key, [each.figures.get(key) for each in networks], units.PERCENT, language))
 
 
 def _cell(each: Candidate, key: str, scale: units.Scale, language: Language) -> Cell:
@@ -169,14 +213,17 @@ def _stops(
     key: str, figures: Sequence[LimitedValue | None], scale: units.Scale, language: Language
 ) -> tuple[tuple[float | None, str], ...]:
     """The limits that one network after the other keeps, thinned where there are many, then the stop without limit."""
-    texts = {each.bounds[1]: _limit_text(key, each, scale, language) for each in figures if each}
-    values, unit = sorted(texts), language._(scale.word)
+    floor = key in FLOORS
+    ends = {(each.bounds[0] if floor else each.bounds[1]): each for each in figures if each}
+    texts = {end: _limit_text(key, end, each, scale, language) for end, each in ends.items()}
+    values, unit = sorted(texts, reverse=floor), language._(scale.word)
     chosen = values if len(values) <= STOPS else [values[i * (len(values) - 1) // (STOPS - 1)] for i in range(STOPS)]
-    stops = [(value, f"≤ {texts[value]} {unit}".strip()) for value in dict.fromkeys(chosen)]
+    sign = "≥" if floor else "≤"
+    stops = [(value, f"{sign} {texts[value]} {unit}".strip()) for value in dict.fromkeys(chosen)]
     return (*stops, (None, language._("any")))
 
 
-def _limit_text(key: str, figure: LimitedValue, scale: units.Scale, language: Language) -> str:
+def _limit_text(key: str, end: float, figure: LimitedValue, scale: units.Scale, language: Language) -> str:
     if key == OUTPUT_ERROR.key:
-        return units.rough(language, figure.bounds[1], scale)
-    return units.text(language, figure.bounds[1], scale, figure.interval)
+        return units.rough(language, end, scale)
+    return units.text(language, end, scale, figure.interval)

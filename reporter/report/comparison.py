@@ -18,7 +18,7 @@ from reporter.store.history import PastRun
 NUMBERS = ("ok", "noisy")
 COUNTED = {"depth": "Longest path"}
 """The title of the counted depth in reports, where "Depth" is the paper's; records call it "Depth"."""
-SAMPLED = ("rss_inference_bytes",)
+SAMPLED = ("rss_inference_bytes", "rss_process_bytes")
 """Sizes that are measured once and vary from process to process; all others are exact."""
 
 

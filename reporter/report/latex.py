@@ -35,6 +35,7 @@ ESCAPES = {
     "¹": r"$^1$",
     "†": r"\dag{}",
     "‡": r"\ddag{}",
+    "¶": r"\P{}",
     "§": r"\S{}",
     "◆": r"$\blacklozenge$",
     "◇": r"$\lozenge$",
@@ -108,7 +109,7 @@ def _number(cell: Cell, language: Language) -> str:
 
 def _parts(text: str, language: Language) -> tuple[re.Match[str] | None, str]:
     """The number in a cell as siunitx reads it, None where there is none, and the mark behind it."""
-    plain = text.rstrip("≈*¹†‡§ ")
+    plain = text.rstrip("≈*¹†‡§¶ ")
     mark = text[len(plain) :].strip()
     symbols = language.vega
     digits = plain.replace(str(symbols["thousands"]), "").replace(str(symbols["decimal"]), ".").replace("−", "-")

@@ -1,15 +1,16 @@
 """Filtering architectures by limits, for `reporter choose` and the sliders of the page.
 
-A network fits if every limited value is known and not above its limit. It is out if a value is above a limit with its
-whole 95 % interval, and undecided if the interval includes a limit. One that is above no limit but lacks a limited
-value is listed separately with the reason. The order is that of published single-crop ImageNet top-1, of the weights,
-else of the paper; networks without either come last.
+A network fits if every limited value is known and keeps its limit: at most that of a cost, at least that of a
+throughput or an accuracy. It is out if a value misses a limit with its whole 95 % interval, and undecided if the
+interval includes a limit. One that misses no limit but lacks a limited value is listed separately with the reason. The
+order is that of published single-crop ImageNet top-1, of the weights, else of the paper; networks without either come
+last.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reporter.model import WITHIN, Reading, Record, ReporterError, Status
@@ -24,10 +25,22 @@ CRITERIA = {
     "latency_cpu": ("latency_cpu",),
     "latency_cpu_1thread": ("latency_cpu_1thread",),
     "latency_cuda": ("latency_cuda",),
+    "throughput_cpu": ("throughput_cpu",),
+    "throughput_cuda": ("throughput_cuda",),
+    "best_throughput_cpu": ("best_throughput_cpu",),
+    "best_throughput_cuda": ("best_throughput_cuda",),
+    "process_memory": ("rss_process_bytes",),
 }
 """What can be limited, and the quantities that it is the sum of; memory is that of one inference of one image."""
 OF_PAIRS = {**CRITERIA, OUTPUT_ERROR.key: (OUTPUT_ERROR.key,)}
 """What can be limited of (architecture, mode) pairs."""
+TOP1, BEST_TOP1 = "imagenet_top1", "imagenet_best_top1"
+ACCURACIES = {TOP1: (TOP1,), BEST_TOP1: (BEST_TOP1,)}
+"""Published accuracies, which can be limited, too: of the weights that a record names, and of the best weights."""
+FLOORS = (*ACCURACIES, *(key for key in CRITERIA if "throughput" in key))
+"""What is limited from below: more is better."""
+TIMED = tuple(key for key in CRITERIA if key.startswith(("latency", "throughput", "best_throughput")))
+"""What depends on the machine."""
 UNSURE = 2.0
 """A time that has no interval may be wrong by this factor: so far apart are two days of a shared machine."""
 
@@ -68,12 +81,23 @@ class Candidate:
 
     def above(self, limits: Mapping[str, float]) -> list[str]:
         """The limits that the network does not keep."""
-        return [key for key, limit in limits.items() if key in self.figures and self.figures[key].bounds[0] > limit]
+        return [key for key, limit in limits.items() if key in self.figures and _misses(self.figures[key], key, limit)]
 
     def straddling(self, limits: Mapping[str, float]) -> list[str]:
         """The limits that lie within the bounds of its value."""
-        inside = (key for key in limits if key in self.figures)
-        return [key for key in inside if self.figures[key].bounds[0] <= limits[key] < self.figures[key].bounds[1]]
+        return [key for key, limit in limits.items() if key in self.figures and _spans(self.figures[key], key, limit)]
+
+
+def _misses(figure: LimitedValue, key: str, limit: float) -> bool:
+    """Whether a value with its bounds is on the wrong side of a limit."""
+    low, high = figure.bounds
+    return high < limit if key in FLOORS else low > limit
+
+
+def _spans(figure: LimitedValue, key: str, limit: float) -> bool:
+    """Whether a limit is within the bounds, so that the value may be on either side."""
+    low, high = figure.bounds
+    return low < limit <= high if key in FLOORS else low <= limit < high
 
 
 @dataclass(frozen=True)
@@ -98,11 +122,26 @@ def limited(comparison: Comparison) -> list[str]:
     return [key for key in CRITERIA if any(key in each.figures for each in candidates(comparison))]
 
 
+def option(key: str) -> str:
+    """The option of `reporter choose` that limits a criterion."""
+    return f"--{'min' if key in FLOORS else 'max'}-{key.removeprefix('imagenet_').replace('_', '-')}"
+
+
+def ordered(networks: Iterable[Candidate], key: str) -> list[Candidate]:
+    """Networks by a criterion, the best value first; in their order where it is equal, and last where it is missing."""
+
+    def rank(each: Candidate) -> tuple[bool, float]:
+        value = each.figures[key].value if key in each.figures else 0.0
+        return key not in each.figures, -value if key in FLOORS else value
+
+    return sorted(networks, key=rank)
+
+
 def choose(networks: Iterable[Candidate], limits: Mapping[str, float]) -> FilterResult:
     """Applies the rule; raises ReporterError where a limit is no number above zero."""
     for key, limit in limits.items():
         if not (math.isfinite(limit) and limit > 0):
-            raise ReporterError(f"--max-{key.replace('_', '-')}: {limit:g} is no limit; give a number above 0")
+            raise ReporterError(f"{option(key)}: {limit:g} is no limit; give a number above 0")
     found = FilterResult()
     for each in networks:
         lacks = any(key not in each.figures for key in limits)
@@ -126,17 +165,21 @@ def within(networks: Iterable[Candidate], keys: Iterable[str]) -> list[str]:
 def candidate(record: Record, machine: str, criteria: Mapping[str, tuple[str, ...]] = CRITERIA) -> Candidate:
     """A network with its values; a time counts only where this machine took it."""
     figures, reasons = {}, {}
-    for key, parts in criteria.items():
+    found = accuracy(record) or Accuracy(None, None, paper=False)
+    for key, parts in {**criteria, **ACCURACIES}.items():
         readings = [record.readings[part] for part in parts if record.value(part) is not None]
-        elsewhere = key.startswith("latency") and record.machine != machine
+        elsewhere = key in TIMED and record.machine != machine
         if len(readings) == len(parts) and not elsewhere:
             figures[key] = _figure(readings)
         else:
             reasons[key] = f"measured on {record.machine}, not on {machine}" if elsewhere else _reason(record, parts)
-    return Candidate(record, accuracy(record) or Accuracy(None, None, paper=False), figures, reasons)
+    if TOP1 in reasons and found.top1 is not None:
+        figures[TOP1] = LimitedValue(found.top1)
+        del reasons[TOP1]
+    return Candidate(record, found, figures, reasons)
 
 
-def _figure(readings: list[Reading]) -> LimitedValue:
+def _figure(readings: Sequence[Reading]) -> LimitedValue:
     """A reading, or the sum of several exact ones."""
     if len(readings) > 1:
         return LimitedValue(sum(reading.value or 0 for reading in readings))

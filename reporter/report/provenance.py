@@ -51,8 +51,13 @@ def _weights(record: Record, language: Language) -> list[str]:
     published, tuned = record.readings.get("imagenet_top1"), record.readings.get("finetune_top1")
     parts = []
     if published and published.measured:
-        message = _("Published accuracy: torchvision's weights {weights}.")
-        parts.append(message.format(weights=published.detail.get("weights")))
+        size = published.detail.get("test_size")
+        message = (
+            _("Published accuracy: timm's weights {weights}, one crop of {size} pixels.")
+            if size
+            else _("Published accuracy: torchvision's weights {weights}.")
+        )
+        parts.append(message.format(weights=published.detail.get("weights"), size=size))
     if tuned and tuned.measured:
         weights = str(tuned.detail.get("weights") or "random")
         start = _("random weights") if weights == "random" else language.translate(weights)

@@ -66,7 +66,7 @@ def timms(executor: Executor) -> tuple[Architecture, ...]:
         found = executor.ask(ListTimm())
     except WorkerError as error:
         raise ReporterError(f"timm is installed but cannot be loaded: {error}") from None
-    return tuple(timm.described(each.name, each.module, each.input_size) for each in found)
+    return tuple(timm.described(*each) for each in found)
 
 
 def referred(reference: str, executor: Executor) -> Architecture:

@@ -19,7 +19,7 @@ from reporter.report.tail_latency import add_percentiles, add_relative
 from reporter.report.training_recipes import add_recipes
 from reporter.tables.fvcore_operators import verdict
 
-ELSEWHERE = ("imagenet_top1", "imagenet_top5", OUTPUT_ERROR.key)
+ELSEWHERE = ("imagenet_top1", "imagenet_top5", "imagenet_best_top1", "imagenet_best_top5", OUTPUT_ERROR.key)
 """Listed in other tables: those of published accuracies and of execution modes."""
 
 

@@ -14,6 +14,7 @@ def _extensions() -> None:
         list(modules(folder))
 
 
+preload("reporter.worker.loaded_libraries")
 preload(WORKER)
 for library in ("sklearn.datasets", "sklearn.model_selection"):
     preload(library)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from reporter.host.preloading import preload
+from reporter.host.preloading import load, preload
+from reporter.model.attempts import attempt
 
+MEMORY = "reporter.worker.loaded_libraries"
+
+attempt(lambda: load(MEMORY).load_timm())
 preload("timm")

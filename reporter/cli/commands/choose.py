@@ -1,4 +1,4 @@
-"""`reporter choose DIR --max-…`: the (architecture, mode) pairs that fit limits, best first."""
+"""`reporter choose DIR --max-… --min-…`: the (architecture, mode) pairs that fit limits, best first."""
 
 from __future__ import annotations
 
@@ -6,26 +6,38 @@ from pathlib import Path
 
 import click
 
+from reporter.cli.limit_options import Amount
 from reporter.host import files, printing
 
 
 @click.command("choose")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--max-parameters", type=float, metavar="COUNT", help="Without auxiliary heads.")
-@click.option("--max-macs", type=float, metavar="COUNT", help="Multiply-adds of one image.")
-@click.option("--max-memory", type=float, metavar="BYTES", help="Weights and peak activations of one inference.")
-@click.option("--max-latency-cpu", type=float, metavar="SECONDS", help="One image, all CPU threads.")
-@click.option("--max-latency-cpu-1thread", type=float, metavar="SECONDS", help="One image, one CPU thread.")
-@click.option("--max-latency-cuda", type=float, metavar="SECONDS", help="One image on the GPU.")
-@click.option("--max-output-error", type=float, metavar="SHARE", help="Relative to a float64 run.")
+@click.option("--min-top1", type=Amount("share", 1.0), help="Published ImageNet top-1 of the weights.")
+@click.option("--min-best-top1", type=Amount("share", 1.0), help="That of the best published weights.")
+@click.option("--max-parameters", type=Amount("count"), help="Without auxiliary heads.")
+@click.option("--max-macs", type=Amount("count"), help="Multiply-adds of one image.")
+@click.option("--max-memory", type=Amount("size"), help="Weights and peak activations of one inference: tensors only.")
+@click.option("--max-process-memory", type=Amount("size"), help="The whole process with torch and the model.")
+@click.option("--max-latency-cpu", type=Amount("time"), help="One image, all CPU threads.")
+@click.option("--max-latency-cpu-1thread", type=Amount("time"), help="One image, one CPU thread.")
+@click.option("--max-latency-cuda", type=Amount("time"), help="One image on the GPU.")
+@click.option("--min-throughput-cpu", type=Amount("rate"), help="Images per second in batches, all CPU threads.")
+@click.option("--min-throughput-cuda", type=Amount("rate"), help="Images per second in batches on the GPU.")
+@click.option("--min-best-throughput-cpu", type=Amount("rate"), help="At the best batch size of a curve.")
+@click.option("--min-best-throughput-cuda", type=Amount("rate"), help="At the best batch size of a curve.")
+@click.option("--max-output-error", type=Amount("share"), help="Relative to a float64 run.")
+@click.option("--license", "licenses", metavar="L,…", default="", help="Only weights under these licenses; globs.")
+@click.option("--sort", metavar="KEY", default="", help="Best value of KEY first, such as macs (default: top-1).")
 @click.option("--modes", metavar="M,…", default="", help="Only these execution modes; int8 must be named.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def choose_command(folder: Path, as_json: bool, modes: str, **options: float | None) -> None:
+def choose_command(folder: Path, as_json: bool, modes: str, licenses: str, sort: str, **options: float | None) -> None:
     """The (architecture, mode) pairs in DIR that fit all limits, best first.
 
     Best by the published single-crop ImageNet top-1 of the weights, else the paper's own, which is marked; networks
     without either come last. A network whose 95 % interval includes a limit is undecided; one that lacks a limited
     value is listed with the reason. ≈ marks a value that is noisy or has no interval.
+
+    Limits take units: 50ms, 512MiB, 5M, 80%; a plain number is in seconds, bytes, images per second, or a share of 1.
 
     An execution mode has its own latency and output error; counts, memory and accuracy are those of eager. Modes with a
     wrong output are left out, and so are those with int8 precision unless --modes names them. † marks an accuracy that
@@ -33,9 +45,13 @@ def choose_command(folder: Path, as_json: bool, modes: str, **options: float | N
     """
     from reporter.cli import choosing
 
-    limits = {name.removeprefix("max_"): limit for name, limit in options.items() if limit is not None}
-    found = choosing.chosen(folder, limits, [name for name in modes.split(",") if name.strip()])
-    click.echo(printing.document(files.dumps(found)) if as_json else choosing.in_words(found))
+    limits = {choosing.criterion(name): limit for name, limit in options.items() if limit is not None}
+    chosen = choosing.chosen(folder, limits, _words(modes), licenses=_words(licenses), sort=sort.strip())
+    click.echo(printing.document(files.dumps(chosen)) if as_json else choosing.in_words(chosen))
+
+
+def _words(listed: str) -> list[str]:
+    return [word.strip() for word in listed.split(",") if word.strip()]
 
 
 ENTRIES = (choose_command,)

@@ -9,21 +9,39 @@ import click
 
 @click.command("list")
 @click.option("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
+@click.option("--all", "every", is_flag=True, help="All that can be measured: torchvision's and timm's, too.")
 @click.option("--architecture", "references", multiple=True, metavar="FILE.py:NAME", help="Your own network.")
 @click.option("--modes", "modes_only", is_flag=True, help="Execution modes only, and why one is not available here.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def list_command(architectures: str | None, references: tuple[str, ...], modes_only: bool, as_json: bool) -> None:
-    """Architectures, data sets, metrics and execution modes."""
+def list_command(
+    architectures: str | None, every: bool, references: tuple[str, ...], modes_only: bool, as_json: bool
+) -> None:
+    """Architectures (the lecture's, unless others are named), data sets, metrics and execution modes.
+
+    Networks of timm are listed with the published accuracy of their weights and the license.
+    """
     from reporter.cli import listing
     from reporter.host import printing
     from reporter.registry import plugins
 
-    words = architectures.split(",") if architectures is not None else [] if references else ["lecture"]
+    if every and architectures is not None:
+        raise click.UsageError("--all lists all architectures; leave out --architectures")
+    words = (
+        listing.every()
+        if every
+        else architectures.split(",")
+        if architectures is not None
+        else []
+        if references
+        else ["lecture"]
+    )
     listed = listing.modes() if modes_only else listing.as_dict(words, references)
     for line in plugins.complaints():
         printing.note(line)
     document = printing.document(json.dumps(listed, ensure_ascii=False, indent=1))
     click.echo(document if as_json else listing.in_words(listed))
+    if not (every or references or modes_only or as_json) and architectures is None:
+        click.echo("\nMore architectures: reporter list --all, with those of torchvision and timm")
 
 
 ENTRIES = (list_command,)

@@ -17,11 +17,12 @@ from reporter.model.modes import ALL, OUTPUT_ERROR, PRECISIONS, is_wrong
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.report.comparison import Comparison
-from reporter.report.limits import CRITERIA, OF_PAIRS, Candidate, candidate
+from reporter.report.limits import FLOORS, OF_PAIRS, TIMED, Candidate, candidate
 
 ON_REQUEST = "int8"
 """The precision of modes that are candidates only if they are asked for."""
-TIMES = tuple(key for key in CRITERIA if key.startswith("latency"))
+TIMES = (*(key for key in TIMED if key not in FLOORS), *(key for key in TIMED if key in FLOORS))
+"""Latencies, then throughputs."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,15 @@ def pairs(comparison: Comparison, asked: Collection[str] = (), limits: Collectio
                 on_request.append(record)
             elif record.mode == EAGER or _is_timed(record) or set(limits) & set(TIMES):
                 made = candidate(_whole(network, record), comparison.machines[0], OF_PAIRS)
-                found.append((number, made.values.get(time, math.inf), made))
+                found.append((number, _cost(made, time), made))
     ordered = sorted(found, key=lambda each: (-(each[2].accuracy.top1 or 0), each[0], each[1]))
     return Pairs(tuple(each for _, _, each in ordered), tuple(wrong), tuple(on_request))
+
+
+def _cost(each: Candidate, time: str) -> float:
+    """A time, or a throughput with its sign changed, to sort by; infinite where there is none."""
+    value = each.values.get(time)
+    return math.inf if value is None else -value if time in FLOORS else value
 
 
 def parts(mode: str) -> list[str]:

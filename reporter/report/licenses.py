@@ -1,0 +1,56 @@
+"""Licenses of published weights, and the filter by them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from reporter.model import Record, ReporterError
+from reporter.report.limits import FilterResult
+
+KEY = "weights_license"
+"""Where a record has the license of its weights, among what is published of it."""
+UNNAMED = "no license is named for the weights"
+
+
+def license_of(record: Record) -> str | None:
+    """The license of the weights as their publisher names it; None where it names none."""
+    found = record.published.get(KEY)
+    return found if isinstance(found, str) and found else None
+
+
+def matches(record: Record, wanted: Sequence[str]) -> bool:
+    """Whether the license is one of those that are wanted, which may be globs."""
+    found = (license_of(record) or "").lower()
+    return any(fnmatchcase(found, glob.lower()) for glob in wanted)
+
+
+def check(records: Iterable[Record], wanted: Sequence[str]) -> None:
+    """Raises ReporterError for a license that no record has."""
+    known = sorted({found for record in records if (found := license_of(record))})
+    for glob in wanted:
+        if not any(fnmatchcase(name.lower(), glob.lower()) for name in known):
+            close = get_close_matches(glob.lower(), known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"licenses here: {', '.join(known) or 'none'}"
+            raise ReporterError(f"--license: no weights here have the license {glob!r}; {hint}")
+
+
+def by_license(found: FilterResult, wanted: Sequence[str]) -> FilterResult:
+    """The same: weights under other licenses are out, and those without a named one are unknown."""
+    if not wanted:
+        return found
+    out = [
+        each for part in (found.fits, found.undecided, found.unknown) for each in part if _differs(each.record, wanted)
+    ]
+    unnamed = [each for each in (*found.fits, *found.undecided) if license_of(each.record) is None]
+    return FilterResult(
+        fits=[each for each in found.fits if matches(each.record, wanted)],
+        undecided=[each for each in found.undecided if matches(each.record, wanted)],
+        unknown=[*unnamed, *(each for each in found.unknown if not _differs(each.record, wanted))],
+        out=[*out, *found.out],
+    )
+
+
+def _differs(record: Record, wanted: Sequence[str]) -> bool:
+    return license_of(record) is not None and not matches(record, wanted)

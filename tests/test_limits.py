@@ -1,0 +1,124 @@
+"""Limits of `reporter choose`: units, limits from below, the order, licenses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import samples
+from click.testing import CliRunner
+
+from reporter.cli import choosing
+from reporter.cli.main import command
+from reporter.model import Record, ReporterError
+from reporter.report.amounts import Kind, amount
+from reporter.report.choice import choice
+from reporter.report.comparison import compare
+from reporter.report.language import language
+from reporter.report.limits import FLOORS, OF_PAIRS, candidates, choose, option
+from reporter.store import record_files
+
+ROWS = {row[0]: row for row in samples.ROWS}
+
+
+def licensed(name: str, license_name: str | None, **readings: tuple[float, ...]) -> Record:
+    record = samples.record(ROWS[name])
+    published = record.published | ({"weights_license": license_name} if license_name else {})
+    taken = {key: samples.reading(key, *values) for key, values in readings.items()}
+    return record.model_copy(update={"published": published, "readings": record.readings | taken})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("limits")
+    rates = {"resnet18": 40.0, "resnet50": 20.0, "vgg16": 5.0}
+    given = {"resnet18": "apache-2.0", "resnet50": "cc-by-nc-4.0", "vgg16": None}
+    for name, rate in rates.items():
+        record_files.save(folder, licensed(name, given[name], throughput_cpu=samples.times(rate, 0.01)))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [("50ms", "time", 0.05), ("0.05", "time", 0.05), ("57 ms", "time", 0.057), ("800us", "time", 8e-4),
+     ("512MiB", "size", 2**29), ("1.5GB", "size", 1.5e9), ("1e6", "size", 1e6), ("5M", "count", 5e6),
+     ("1.2G", "count", 1.2e9), ("30e6", "count", 3e7), ("80%", "share", 0.8), ("0.8", "share", 0.8),
+     ("100/s", "rate", 100), (".5s", "time", 0.5), ("512M", "size", None), ("50ms", "size", None),
+     ("5 apples", "count", None), ("1,000", "count", None), ("", "time", None), ("ms", "time", None)],
+)  # fmt: skip
+def test_amounts(text: str, kind: Kind, value: float | None) -> None:
+    assert amount(text, kind) == value
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [(["--max-latency-cpu", "50lb"], "'50lb' is no time; write 50ms"), (["--max-memory", "512M"], "write 512MiB"),
+     (["--min-top1", "80"], "80 is more than 1; write 80% or 0.8"), (["--max-macs", "-1"], "-1 is no limit"),
+     (["--max-macs", "nan"], "nan is no limit")],
+)  # fmt: skip
+def test_a_wrong_limit_is_one_line_with_examples(folder: Path, arguments: list[str], line: str) -> None:
+    done = CliRunner().invoke(command, ["choose", str(folder), *arguments])
+    assert done.exit_code == 2
+    assert line in done.output.splitlines()[-1]
+    assert arguments[0] in done.output.splitlines()[-1]
+
+
+def names(folder: Path, limits: dict[str, float], part: str = "fits", **options: object) -> list[str]:
+    return [row["architecture"] for row in choosing.chosen(folder, limits, **options)[part]]  # type: ignore[arg-type]
+
+
+def test_limits_from_below(folder: Path) -> None:
+    assert names(folder, {"throughput_cpu": 10}) == ["resnet50", "resnet18"]
+    assert names(folder, {"throughput_cpu": 10}, "out") == ["vgg16"]
+    assert names(folder, {"throughput_cpu": 20.01}, "undecided") == ["resnet50"]
+    top1 = samples.record(ROWS["resnet50"]).value("imagenet_top1")
+    assert top1
+    assert names(folder, {"imagenet_top1": top1}) == ["resnet50"], "a limit includes its own value"
+    assert names(folder, {"imagenet_top1": top1 + 1e-6}) == []
+    assert "outside a limit: " in choosing.in_words(choosing.chosen(folder, {"throughput_cpu": 10}))
+
+
+def test_the_order_can_be_that_of_any_criterion(folder: Path) -> None:
+    assert names(folder, {}, sort="throughput_cpu") == ["resnet18", "resnet50", "vgg16"]
+    assert names(folder, {}, sort="macs") == ["resnet18", "resnet50", "vgg16"]
+    assert names(folder, {}, sort="top1")[0] == "resnet50"
+    assert "in the order of: macs" in choosing.in_words(choosing.chosen(folder, {}, sort="macs"))
+    with pytest.raises(ReporterError, match=r"--sort: unknown key 'mac'; did you mean 'macs'\?"):
+        choosing.chosen(folder, {}, sort="mac")
+
+
+def test_licenses(folder: Path) -> None:
+    assert names(folder, {}, licenses=["apache-2.0"]) == ["resnet18"]
+    assert names(folder, {}, licenses=["CC-*", "apache*"]) == ["resnet50", "resnet18"]
+    assert names(folder, {}, "out", licenses=["apache-2.0"]) == ["resnet50"]
+    found = choosing.chosen(folder, {}, licenses=["apache-2.0"])
+    assert found["unknown"][0]["architecture"] == "vgg16"
+    assert "vgg16: license: no license is named" in choosing.in_words(found)
+    assert "resnet50 (license cc-by-nc-4.0)" in choosing.in_words(found)
+    with pytest.raises(ReporterError, match=r"--license: no weights here have the license 'apache-2'; did you mean"):
+        choosing.chosen(folder, {}, licenses=["apache-2"])
+
+
+def test_every_criterion_has_its_option() -> None:
+    options = {name for each in command.commands["choose"].params for name in each.opts}
+    assert {option(key) for key in OF_PAIRS} | {option(key) for key in FLOORS} <= options
+    assert {choosing.criterion(option(key).lstrip("-").replace("-", "_")) for key in OF_PAIRS} == set(OF_PAIRS)
+
+
+def test_each_stop_of_a_lower_limit_keeps_the_network_it_is_from(folder: Path) -> None:
+    comparison = compare(record_files.load_all(folder)[0])
+    made = choice(comparison, language("en"))
+    assert made is not None
+    assert made.licenses == ("apache-2.0", "cc-by-nc-4.0")
+    for slider in (each for each in made.sliders if each.floor):
+        kept = [len(choose(candidates(comparison), {slider.key: limit}).fits) for limit, _ in slider.stops if limit]
+        assert kept == [1, 2, 3], slider.key
+        assert slider.stops[0][1].startswith("≥ ")
+
+
+def test_list_all_is_not_mixed_with_names() -> None:
+    done = CliRunner().invoke(command, ["list", "--all", "--architectures", "resnet18"])
+    assert done.exit_code == 2
+    assert "leave out --architectures" in done.output
+    listed = CliRunner().invoke(command, ["list"])
+    assert "More architectures: reporter list --all" in listed.output
