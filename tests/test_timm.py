@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from reporter.registry.selection import select
 from reporter.store import record_files
 from reporter.worker.lookup import find
 
-timm = pytest.importorskip("timm")
+pytestmark = pytest.mark.skipif(find_spec("timm") is None, reason="timm is not installed")
 
 with (Path(__file__).parent / "data" / "timm_benchmark.csv").open(encoding="utf-8", newline="") as file:
     TABLE = {row["model"]: row for row in csv.DictReader(file)}
@@ -53,6 +54,8 @@ def test_names_and_globs() -> None:
 
 
 def test_what_is_said_of_one() -> None:
+    import timm
+
     entry = find("timm:resnet50")
     assert (entry.family, entry.year, entry.input_size, entry.weights) == ("ResNet", None, 224, None)
     assert entry.made_of == f"timm {timm.__version__}"
@@ -63,6 +66,8 @@ def test_what_is_said_of_one() -> None:
 @tabled
 def test_images_are_as_large_as_the_network_names(name: str) -> None:
     """Its `input_size`, which is the size of timm's table but for networks that it tests with larger images."""
+    import timm
+
     size, known = find(f"timm:{name}").input_size, timm.get_pretrained_cfg(name)
     assert size == known.input_size[1]
     assert int(TABLE[name]["infer_img_size"]) in (size, (known.test_input_size or known.input_size)[1])
