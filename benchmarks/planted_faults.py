@@ -2,6 +2,7 @@
 
 `python benchmarks/planted_faults.py draw` writes planted_faults.json: 40 faults drawn with a fixed seed. The first 30
 whose code still exists and that are not equivalent to the original are planted; `list` prints them and their modules.
+Where code is only renamed, its entry in planted_faults.json follows it, so that the same fault is planted.
 
 `run --checkout DIR --python FILE` plants them in a second checkout, which that interpreter has installed editable:
 

@@ -20,6 +20,8 @@ ROOT = Path(__file__).parent.parent
 NETWORKS = ROOT / "tests" / "data" / "tiny.py"
 TINY, WIDE = (("--architecture", f"{NETWORKS}:{name}") for name in ("TINY", "WIDE"))
 """Options for networks that are measured in seconds."""
+BRIEF = 0.05
+"""Seconds of a time in `call`, a third of what --preset quick takes."""
 QUICK = ("--preset", "quick", "--weights", "random", "--modes", "eager")
 
 
@@ -65,18 +67,27 @@ def call(
     """`reporter` with these arguments, from a folder, in this process: no new interpreter has to start.
 
     The workers of a measurement are real ones. `run` is for what depends on a process: interrupts, limits, imports,
-    another copy of the package.
+    another copy of the package. With --preset quick a time is taken for BRIEF seconds, except in turns with another
+    environment, where short ones would hide a difference.
     """
     from reporter.cli import main
     from reporter.host import interrupts
+    from reporter.model.settings import PRESETS
 
     out, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     handlers, thresholds = [(number, signal.getsignal(number)) for number in interrupts.SIGNALS], gc.get_threshold()
     code: object = None
+    brief = {} if {"ab", "--against"} & set(arguments) else {"seconds": BRIEF}
     if variables:
         forkserver._forkserver._stop()  # workers have the environment of their fork server
     try:
-        with mock.patch.dict(os.environ, variables or {}), chdir(folder), redirect_stdout(out), redirect_stderr(errors):
+        with (
+            mock.patch.dict(os.environ, variables or {}),
+            mock.patch.dict(PRESETS["quick"], brief),
+            chdir(folder),
+            redirect_stdout(out),
+            redirect_stderr(errors),
+        ):
             main.main([str(argument) for argument in arguments])
     except SystemExit as end:
         code = end.code

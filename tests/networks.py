@@ -7,6 +7,7 @@ import inspect
 from functools import partial
 from pathlib import Path
 
+from commands import BRIEF
 from torch import nn
 
 from reporter.model import Architecture
@@ -14,7 +15,7 @@ from reporter.model.settings import PRESETS, Conditions
 from reporter.worker.lookup import find
 from reporter.worker.subject import Subject
 
-CONDITIONS = Conditions(**{**PRESETS["quick"], "batch_size": 4, "weights": "random"})
+CONDITIONS = Conditions(**{**PRESETS["quick"], "seconds": BRIEF, "batch_size": 4, "weights": "random"})
 
 
 def small(classes: int) -> nn.Module:

@@ -114,6 +114,14 @@ def wide_page(request: pytest.FixtureRequest, browser: Any, folder: Path) -> Ite
     page.context.close()
 
 
+@pytest.fixture(scope="module")
+def used_page(browser: Any, folder: Path) -> Iterator[Any]:
+    """The English page of all networks, for tests that leave it as it was; opening one takes a second."""
+    page = opened(browser, folder / "report.html", [], viewport={"width": 1440, "height": 900})
+    yield page
+    page.context.close()
+
+
 VIEWS = [
     (name, scheme, width)
     for name in ("report.html", "report.ru.html", "report.html without script")
@@ -195,7 +203,7 @@ def test_the_first_picture_comes_soon(browser: Any, folder: Path) -> None:
 
 
 def test_tables_sort(browser: Any, folder: Path) -> None:
-    page = opened(browser, folder / "report.html", [])
+    page = opened(browser, folder / "report.html", [], as_loaded=True)
     page.get_by_role("button", name="Parameters M").first.click()
     first = page.locator("#table-overview tbody th").first
     assert first.inner_text() == "<script>alert(1)</script>"
@@ -210,8 +218,8 @@ def shown(page: Any, table: str) -> list[str]:
     return names
 
 
-def test_tables_filter_and_hide_columns(browser: Any, folder: Path) -> None:
-    page = opened(browser, folder / "report.html", [])
+def test_tables_filter_and_hide_columns(used_page: Any) -> None:
+    page = used_page
     block = page.locator("#table-overview")
     block.get_by_role("searchbox").fill("RESNET")
     assert {"resnet18", "resnet50", "se_resnet50"} < set(shown(page, "overview"))
@@ -226,7 +234,12 @@ def test_tables_filter_and_hide_columns(browser: Any, folder: Path) -> None:
     assert not head.is_visible()
     assert not block.get_by_role("columnheader", name="Compute").is_visible()
     assert block.get_by_role("columnheader", name="Size").is_visible()
-    page.context.close()
+    block.get_by_label("MACs G").check()
+    assert head.is_visible()
+    block.get_by_text("Columns", exact=True).first.click()
+    block.get_by_role("searchbox").fill("")
+    block.get_by_role("combobox").select_option("")
+    assert block.locator("output").inner_text() == "20 of 20 rows"
 
 
 @pytest.mark.slow
@@ -318,9 +331,9 @@ def test_the_table_of_modes_filters(browser: Any, with_modes: Path) -> None:
     page.context.close()
 
 
-def test_the_download_is_the_csv_file(browser: Any, folder: Path) -> None:
+def test_the_download_is_the_csv_file(used_page: Any, folder: Path) -> None:
     """All columns but the ends of intervals, to the last digit, hostile names guarded alike."""
-    page = opened(browser, folder / "report.html", [])
+    page = used_page
     for name in ("overview", "latency", "published"):
         with page.expect_download() as saved:
             page.locator(f"#table-{name} [data-do=save]").click()
@@ -328,12 +341,26 @@ def test_the_download_is_the_csv_file(browser: Any, folder: Path) -> None:
         there = list(csv.reader((folder / f"tables/{name}.csv").read_text("utf-8-sig").splitlines(keepends=True)))
         kept = [rank for rank, title in enumerate(there[0]) if not re.search(r"_(low|high)( \[|$)", title)]
         assert here == [[row[rank] for rank in kept] for row in there]
-    page.context.close()
 
 
-def test_choosing_on_the_page_is_choosing_on_the_command_line(browser: Any, folder: Path) -> None:
+CHOSEN = """(place) => {
+  const form = document.querySelector(".choice form");
+  const seen = (parts) => [...document.querySelectorAll(parts)].filter((part) => part.checkVisibility()).map(
+    (part) => part.innerText);
+  form.reset();
+  for (const input of document.querySelectorAll(".choice input[type=range]")) {
+    input.value = place[input.dataset.key] ?? input.max;
+  }
+  form.dispatchEvent(new Event("input"));
+  return {fits: seen("#table-choosing tbody th"), unknown: seen(".choice .unknown li"),
+    undecided: seen(".choice .undecided li"), status: document.querySelector(".choice [role=status]").innerText};
+}"""
+"""Moves the sliders; what can be seen then."""
+
+
+def test_choosing_on_the_page_is_choosing_on_the_command_line(used_page: Any, folder: Path) -> None:
     """Every slider alone and all together at many places leave the same networks in the same order."""
-    page = opened(browser, folder / "report.html", [])
+    page = used_page
     known = candidates(compare(record_files.load_all(folder)[0]))
     stops = {
         each.get_attribute("data-key"): json.loads(each.get_attribute("data-stops"))
@@ -346,22 +373,17 @@ def test_choosing_on_the_page_is_choosing_on_the_command_line(browser: Any, fold
     places += [{key: at} for key, values in stops.items() for at in (0, len(values) // 2, len(values) - 1)]
     seen = set()
     for place in places:
-        page.evaluate(
-            """(place) => { document.querySelector(".choice form").reset(); for (const input of
-            document.querySelectorAll(".choice input[type=range]")) input.value = place[input.dataset.key] ?? input.max;
-            document.querySelector(".choice form").dispatchEvent(new Event("input")); }""",
-            place,
-        )
+        found = page.evaluate(CHOSEN, place)
         limits = {key: stops[key][at][0] for key, at in place.items() if stops[key][at][0] is not None}
         wanted = choose(known, limits)
-        assert shown(page, "choosing") == [each.record.architecture for each in wanted.fits], limits
-        apart = page.locator(".choice .unknown li").locator("visible=true").all_inner_texts()
-        assert [line.split(" (")[0] for line in apart] == [each.record.architecture for each in wanted.unknown], limits
-        lacking = [line for line in apart if "took longer than 60 s" not in line]
+        assert found["fits"] == [each.record.architecture for each in wanted.fits], limits
+        apart = [line.split(" (")[0] for line in found["unknown"]]
+        assert apart == [each.record.architecture for each in wanted.unknown], limits
+        lacking = [line for line in found["unknown"] if "took longer than 60 s" not in line]
         assert not lacking or "imagenet_top1" in limits
-        unsure = page.locator(".choice .undecided li").locator("visible=true").all_inner_texts()
-        assert [line.split(" (")[0] for line in unsure] == [each.record.architecture for each in wanted.undecided]
-        assert page.locator(".choice [role=status]").inner_text() == f"{len(wanted.fits)} of 20 networks fit."
+        unsure = [line.split(" (")[0] for line in found["undecided"]]
+        assert unsure == [each.record.architecture for each in wanted.undecided]
+        assert found["status"] == f"{len(wanted.fits)} of 20 networks fit."
         seen |= {len(wanted.fits), -len(wanted.unknown)}
     assert len(seen) > 5
     assert -1 in seen, "the network that took too long cannot be judged by its time"
@@ -369,12 +391,12 @@ def test_choosing_on_the_page_is_choosing_on_the_command_line(browser: Any, fold
     before = slider.input_value()
     slider.press("ArrowLeft")
     assert int(slider.input_value()) == int(before) - 1, "a slider obeys the keyboard"
-    page.context.close()
+    assert len(page.evaluate(CHOSEN, {})["fits"]) == 20
 
 
-def test_charts_answer(browser: Any, folder: Path) -> None:
+def test_charts_answer(used_page: Any) -> None:
     """Values on hover and by the arrow keys; a family singled out everywhere; a row marks its network in the charts."""
-    page = opened(browser, folder / "report.html", [], viewport={"width": 1440, "height": 900})
+    page = used_page
     chart, tip = page.locator("#figure-accuracy_macs"), page.locator(".tip")
     chart.locator("path[data-network=googlenet]").first.hover()
     assert "googlenet" in tip.inner_text()
@@ -397,7 +419,9 @@ def test_charts_answer(browser: Any, folder: Path) -> None:
     assert page.locator("#figure-memory .off[data-network=resnet18]").count() > 0
     page.locator("#table-latency td[data-status=timeout]").first.hover()
     assert tip.inner_text() == "took longer than 60 s"
-    page.context.close()
+    page.keyboard.press("Escape")
+    page.mouse.move(0, 0)
+    assert page.locator("svg .off").count() == 0
 
 
 def test_the_keyboard_reaches_everything(browser: Any, brief: Path) -> None:
@@ -523,8 +547,16 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_page_on_the_lecture_is_short(browser: Any, reference: Path) -> None:
+@pytest.fixture(scope="module")
+def lecture_page(browser: Any, reference: Path) -> Iterator[Any]:
+    """The page of the reference run as it is loaded, for tests that leave it so."""
     page = opened(browser, reference / "report.html", [], as_loaded=True, viewport={"width": 1280, "height": 800})
+    yield page
+    page.context.close()
+
+
+def test_the_page_on_the_lecture_is_short(lecture_page: Any, reference: Path) -> None:
+    page = lecture_page
     assert page.evaluate("document.documentElement.scrollHeight") <= LOADED
     cards = page.locator(".card").locator("visible=true").all()
     families = {record.family for record in record_files.load_all(reference)[0]}
@@ -536,12 +568,12 @@ def test_the_page_on_the_lecture_is_short(browser: Any, reference: Path) -> None
     assert page.evaluate("document.documentElement.scrollHeight") <= OPENED
     page.get_by_role("button", name="Open all").click()
     assert page.evaluate("document.documentElement.scrollHeight") <= LOADED
-    page.context.close()
+    page.evaluate("scrollTo(0, 0)")
 
 
-def test_the_first_screen(browser: Any, reference: Path) -> None:
+def test_the_first_screen(lecture_page: Any) -> None:
     """Title, course, machine, date, a warning, at most eight findings, all claims, and where the picture begins."""
-    page = opened(browser, reference / "report.html", [], as_loaded=True, viewport={"width": 1280, "height": 800})
+    page = lecture_page
     bottom = """(part) => part.getBoundingClientRect().bottom"""
     for part in ("h1", ".byline", ".warning", "#found > ul", "#claims table"):
         assert page.locator(part).evaluate(bottom) <= 800, part
@@ -551,11 +583,10 @@ def test_the_first_screen(browser: Any, reference: Path) -> None:
     assert 3 <= page.locator("#found > ul li").count() <= 8
     assert page.locator("#claims tbody tr").count() == 12
     assert page.locator("#figure-timeline").evaluate("(part) => part.getBoundingClientRect().top") <= 760
-    page.context.close()
 
 
-def test_a_link_opens_what_it_leads_to(browser: Any, reference: Path) -> None:
-    page = opened(browser, reference / "report.html", [], as_loaded=True, viewport={"width": 1280, "height": 800})
+def test_a_link_opens_what_it_leads_to(lecture_page: Any, reference: Path) -> None:
+    page = lecture_page
     claim = page.locator("#claim-squeeze")
     assert not claim.is_visible()
     page.locator("#claims a[href='#claim-squeeze']").click()
@@ -564,7 +595,7 @@ def test_a_link_opens_what_it_leads_to(browser: Any, reference: Path) -> None:
     page.wait_for_function("document.querySelector('#card-vgg19_bn').checkVisibility()")
     page.get_by_role("link", name="русский").click()
     assert page.url.endswith("/report.ru.html")
-    page.context.close()
+    page.goto((reference / "report.html").as_uri())
 
 
 def test_the_printed_lecture_edition_is_short(browser: Any, reference: Path, tmp_path: Path) -> None:

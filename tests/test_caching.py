@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -32,13 +33,16 @@ class Grid(nn.Module):
         self.body, self.scale, self.head = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 1), nn.Linear(8, classes)
 
     def grid(self, features: Tensor) -> Tensor:
-        made = {"attribute": self.plain, "buffer": self.stored, "dictionary": self.kept.get("grid")}[self.kind]
+        return sum(self.grid_kept_as(kind, features) for kind in self.kind.split())
+
+    def grid_kept_as(self, kind: str, features: Tensor) -> Tensor:
+        made = {"attribute": self.plain, "buffer": self.stored, "dictionary": self.kept.get("grid")}[kind]
         if made is None:
             sides = [torch.linspace(0, 1, side, device=features.device) for side in features.shape[-2:]]
             made = sides[0][:, None] * sides[1]
-            if self.kind == "attribute":
+            if kind == "attribute":
                 self.plain = made
-            elif self.kind == "buffer":
+            elif kind == "buffer":
                 self.stored = made
             else:
                 self.kept["grid"] = made
@@ -49,9 +53,13 @@ class Grid(nn.Module):
         return self.head(self.scale(features * (1 + self.grid(features))).mean((2, 3)))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("turned", [pytest.param(False, id="in order", marks=pytest.mark.slow),
-                                    pytest.param(True, id="in reverse")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "turned"),
+    [
+        pytest.param(" ".join(KINDS), True, id="all in reverse"),
+        *(pytest.param(*each, marks=pytest.mark.slow) for each in product(KINDS, (False, True))),
+    ],
+)
 def test_all_metrics_in_one_process(kind: str, turned: bool) -> None:
     """Training has another image size than inference, so that the grid of one does not fit the other."""
     caching = subject(own(partial(Grid, kind)), **SMALL)

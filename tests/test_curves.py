@@ -190,7 +190,7 @@ def test_the_best_throughput_alone_is_a_sweep() -> None:
 
 def test_the_batch_on_a_gpu_is_doubled_until_memory_ends() -> None:
     """On a device whose operators take as long for any batch, so that throughput never stops rising."""
-    machine = Machine([Accelerator(0.0)], memory=96 << 20)
+    machine = Machine([Accelerator(0.0)], memory=80 << 20)
     with machine:
         chosen = Subject(own(), machine.device("cuda:0"), CONDITIONS.model_copy(update={"seconds": 0.01}))
         asked = CurveJob(mode="eager", sweep=True)

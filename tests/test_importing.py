@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,27 +36,37 @@ PARAMETERS = 5 * 28 + 6 * 1000
 MEASURED = ("--metrics", "parameters,macs,latency_cpu_1thread", "--preset", "quick", "--out", "results")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def trapped_folder(parent: Path) -> Path:
     """A folder with modules named like those that the program imports, and a network in two files."""
-    made = tmp_path / "current"
-    made.mkdir()
-    for name in TRAPS:
+    made = parent / "current"
+    (made / "reporter").mkdir(parents=True)
+    for name in (*TRAPS, "reporter/__init__"):
         (made / f"{name}.py").write_text(TRAP)
     (made / "my_net.py").write_text(NETWORK)
     (made / "width_beside.py").write_text("WIDTH = 5\n")
     return made
 
 
-@pytest.fixture
-def script(tmp_path: Path) -> Path:
+def console_script(parent: Path) -> Path:
     """What an installer writes as the console script."""
-    path = tmp_path / "bin" / "reporter"
+    path = parent / "bin" / "reporter"
     path.parent.mkdir()
     path.write_text(
         'import sys\nfrom reporter.__main__ import main\nif __name__ == "__main__":\n    sys.exit(main())\n'
     )
     return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = trapped_folder(tmp_path)
+    shutil.rmtree(made / "reporter")
+    return made
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    return console_script(tmp_path)
 
 
 def python(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -79,7 +90,9 @@ def run(folder: Path, *command: str) -> dict[str, dict[str, object]]:
     return measured
 
 
+@pytest.mark.slow
 def test_the_console_script_never_imports_from_the_current_folder(folder: Path, script: Path) -> None:
+    """As in test_plugins.py, here with a network that is in the current folder."""
     (folder / "reporter").mkdir()
     (folder / "reporter" / "__init__.py").write_text(TRAP)
     found = run(folder, str(script), "--architecture", "my_net.py:build", *MEASURED)

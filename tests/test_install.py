@@ -54,8 +54,8 @@ def lines() -> dict[tuple[str, str], list[str]]:
     for pattern in FILES:
         for path in filter(Path.is_file, ROOT.glob(pattern)):
             text = path.read_text(encoding="utf-8")
-            texts = [text]
-            if path.suffix == ".py":
+            texts = [text] if "pip" in text else []
+            if texts and path.suffix == ".py":
                 nodes = ast.walk(ast.parse(text))
                 texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
             for match in (match for each in texts for match in INSTALL.finditer(each.replace("\\\n", " "))):

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,14 +49,20 @@ def name_of(path: Path) -> str:
 
 FILES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 MODULES = {name: path for name, path in FILES.items() if name not in SHIMS}
-TREES = {name: ast.parse(path.read_text()) for name, path in FILES.items()}
 
 
+@cache
+def tree(name: str) -> ast.Module:
+    """The syntax tree of a module, which is not parsed where these tests are only collected."""
+    return ast.parse(FILES[name].read_text())
+
+
+@cache
 def imported(name: str) -> set[str]:
     """All modules of this package that a module imports: in functions, for type checkers and relatively, too."""
     package = name.split(".") if FILES[name].name == "__init__.py" else name.split(".")[:-1]
     found: set[str] = set()
-    for node in ast.walk(TREES[name]):
+    for node in ast.walk(tree(name)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -69,7 +76,7 @@ def imported(name: str) -> set[str]:
 
 def when_loaded(name: str) -> set[str]:
     """The packages that a module imports while it is loaded, outside of functions and `if TYPE_CHECKING`."""
-    waiting: list[ast.AST] = [TREES[name]]
+    waiting: list[ast.AST] = [tree(name)]
     found: set[str] = set()
     while waiting:
         node = waiting.pop()
@@ -139,7 +146,7 @@ def test_ray_is_imported_by_its_executor_only() -> None:
     users = {
         name
         for name in MODULES
-        for node in ast.walk(TREES[name])
+        for node in ast.walk(tree(name))
         if (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "ray" for alias in node.names))
         or (isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "ray")
     }
@@ -154,7 +161,7 @@ def test_no_executor_but_the_local_one_is_named_outside_their_folder() -> None:
 
 
 def test_the_map_of_the_package_names_every_folder_and_no_file_that_is_not_there() -> None:
-    text = ast.get_docstring(TREES["__init__"]) or ""
+    text = ast.get_docstring(tree("__init__")) or ""
     lines = [line.lstrip().partition("  ")[0] for line in text.splitlines() if line.startswith("    ")]
     named = {word for line in lines for word in line.split() if "/" in word}
     assert not {word for word in named if not (PACKAGE / word).exists()}
@@ -170,10 +177,10 @@ def test_the_map_of_the_package_names_every_folder_and_no_file_that_is_not_there
 LISTED = re.compile(r"^(\w+\.(?:py|csv|toml|po)) ", re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", [name for name in TREES if FILES[name].name == "__init__.py"])
+@pytest.mark.parametrize("name", [name for name in FILES if FILES[name].name == "__init__.py"])
 def test_a_list_of_the_files_of_a_folder_is_complete(name: str) -> None:
     """Where the docstring of a folder lists files, it lists all of them and no other."""
-    if listed := LISTED.findall(ast.get_docstring(TREES[name]) or ""):
+    if listed := LISTED.findall(ast.get_docstring(tree(name)) or ""):
         there = {path.name for path in FILES[name].parent.iterdir() if path.is_file() and path != FILES[name]}
         assert sorted(listed) == sorted(there)
 
@@ -214,7 +221,7 @@ def test_only_the_command_line_prints() -> None:
 def test_no_two_classes_have_one_name() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for name in MODULES:
-        for node in ast.walk(TREES[name]):
+        for node in ast.walk(tree(name)):
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(name)
     assert not {name: modules for name, modules in places.items() if len(modules) > 1}

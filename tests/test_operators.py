@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -14,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from forked import execute
 from torch import Tensor, nn
 from torchvision.models import get_model
 
@@ -219,9 +217,7 @@ with torch.inference_mode():
 
 def fresh(**variables: str) -> list[dict[str, Any]]:
     """The ledger of a fresh process, which prints nothing else."""
-    command = [sys.executable, "-c", FRESH, str(Path(__file__).parent)]
-    environment = os.environ | variables
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=120)
+    done = execute(FRESH, str(Path(__file__).parent), **variables)
     assert done.stderr == ""
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return found
@@ -255,7 +251,7 @@ with verbose() as capture:
     print("from Python")
     os.system("echo from a child")
     for _ in range(int(sys.argv[1])):
-        layer(torch.zeros(1, 64, 56, 56))
+        layer(torch.zeros(1, 64, 20, 20))
     if len(sys.argv) > 2:
         os.abort()
     text = capture.text()
@@ -264,21 +260,18 @@ print("after", len(primitives(text)))
 
 
 def test_capturing_prints_nothing_of_onednn_and_keeps_the_rest() -> None:
-    done = subprocess.run([sys.executable, "-c", CAPTURED, "2"], capture_output=True, text=True, check=True, timeout=60)
+    done = execute(CAPTURED, "2")
     assert done.stdout.splitlines() == ["from Python", "from a child", "after 2"]
 
 
 def test_more_than_a_pipe_takes_is_captured_whole() -> None:
     """No one reads while it is captured: a pipe of 64 KiB would have blocked the process."""
-    done = subprocess.run(
-        [sys.executable, "-c", CAPTURED, "400"], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = execute(CAPTURED, "400")
     assert done.stdout.splitlines()[-1] == "after 400"
 
 
 def test_a_crash_prints_nothing_of_onednn() -> None:
-    command = [sys.executable, "-c", CAPTURED, "2", "crash"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = execute(CAPTURED, "2", "crash", check=False)
     assert done.returncode < 0
     assert "onednn" not in done.stdout
 

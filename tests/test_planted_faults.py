@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import planted_faults
+import pytest
 from mutations import Fault, Source, changed, draw, faults, locate
 
 SHAPES = '''"""Not `1 < 2`, as this is a docstring."""
@@ -104,3 +105,11 @@ def test_a_draw_repeats_and_spreads(tmp_path: Path) -> None:
 def test_the_list_has_faults_of_as_many_modules() -> None:
     listed = planted_faults.read_list()
     assert len(listed) == len({fault.module for fault in listed}) == planted_faults.DRAWN
+
+
+@pytest.mark.slow
+def test_the_code_of_each_fault_exists() -> None:
+    """If code of a fault was renamed, its entry in the list is renamed, too: the same faults are planted as before."""
+    places, excluded = planted_faults.chosen(planted_faults.ROOT / "reporter")
+    assert len(places) == planted_faults.PLANTED
+    assert not {number: reason for number, reason in excluded.items() if not reason.startswith("equivalent")}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from commands import ROOT, call, run
+from test_importing import console_script, trapped_folder
 
 from reporter.architectures.torchvision import discover
 from reporter.model import Architecture
@@ -190,14 +191,31 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def extended_run(
     tiny: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A run of that network with the data set, the metric and the modes of another package, most of which fail."""
+    """A run of that network with the data set, the metric and the modes of another package, most of which fail.
+
+    By the console script, in a folder with modules that raise an exception and leave a line in `imported.txt`.
+    """
     folder = tmp_path_factory.mktemp("extended")
     engines = install(folder, "broken_engines", ENGINE_POINTS, engines=BROKEN_ENGINES, __init__="")
-    variables = {"PYTHONPATH": os.pathsep.join((tiny["PYTHONPATH"], str(engines)))}
+    current, script = trapped_folder(folder), console_script(folder)
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    variables |= {"PYTHONPATH": os.pathsep.join((tiny["PYTHONPATH"], str(engines)))}
+    variables |= {"REPORTER_TRAPPED": str(folder / "imported.txt")}
     metrics = "convolutions,finetune_top1,latency_cpu_1thread"
     modes = f"crash,refuse,constant,slow,tf32,{CHANNELS_LAST}"
     options = ("--architectures", "Tiny", "--metrics", metrics, "--dataset", "grey", *QUICK, "--modes", modes)
-    return folder / "r", run("--out", folder / "r", *options, variables=variables)
+    command = [sys.executable, script, "--out", folder / "r", *options]
+    pipes = {"capture_output": True, "text": True}
+    return folder / "r", subprocess.run(command, check=False, cwd=current, env=variables, timeout=300, **pipes)
+
+
+def test_the_console_script_and_its_workers_import_nothing_from_the_current_folder(
+    extended_run: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, done = extended_run
+    assert done.returncode == 3, done.stderr
+    log = folder.parent / "imported.txt"
+    assert not log.exists(), log.read_text()
 
 
 def test_an_installed_package_adds_its_network_data_set_and_metric(

@@ -14,7 +14,7 @@ from forked_sides import ForkedSide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporter.compare import ratio_history
+from reporter.compare import ratio_history, reference_rule
 from reporter.compare.ratio_history import RatioLine, RatioRow
 from reporter.run.paired import interleaving
 
@@ -76,6 +76,7 @@ def test_torn_and_impossible_lines_are_skipped(tmp_path: Path) -> None:
 def test_the_reference_is_moved_by_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real measurements of this environment against itself, after a run with --against."""
     monkeypatch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=ForkedSide, PIPE=None))
+    monkeypatch.setattr(reference_rule, "LOOKS", 1)
     options = (*TINY, "--metrics", "latency_cpu_1thread", "--preset", "quick")
     here = sys.executable
     run = call("--out", tmp_path, *options, "--modes", "eager", "--quiet", "--against", here)

@@ -221,6 +221,9 @@ def test_an_interrupted_run_keeps_all_and_goes_on(number: signal.Signals, tmp_pa
         seen.append(line)
         if " latency_cpu " in line:
             break
+    second = call("--out", tmp_path / "r", "--architectures", "alexnet", "--metrics", "size", *QUICK)
+    assert second.returncode == 2
+    assert f"in use by process {process.pid} on" in second.stderr
     os.kill(process.pid, number)
     _, errors = process.communicate(timeout=10)
     assert process.returncode == 130, errors
@@ -279,6 +282,7 @@ def is_running(number: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 def test_two_runs_in_one_folder_and_a_killed_one(tmp_path: Path) -> None:
     """The second says who is there; a run that is killed leaves no process and no lock behind."""

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from reporter.report.language import language
 from reporter.store import record_files
 from reporter.worker.lookup import find
 
-timm = pytest.importorskip("timm")
+pytestmark = pytest.mark.skipif(find_spec("timm") is None, reason="timm is not installed")
 RESULTS = [row for rows in facts.timm_accuracies().values() for row in rows]
 
 with (Path(__file__).parent / "data" / "timm_benchmark.csv").open(encoding="utf-8", newline="") as file:
@@ -59,6 +60,8 @@ def test_names_and_globs() -> None:
 
 
 def test_what_is_said_of_one() -> None:
+    import timm
+
     entry = find("timm:resnet50")
     assert (entry.family, entry.year, entry.input_size, entry.weights) == ("ResNet", None, 224, None)
     assert entry.made_of == f"timm {timm.__version__}"
@@ -88,6 +91,8 @@ def test_names_with_tags() -> None:
 @pytest.mark.parametrize("name", ["resnet50.tv_in1k", "resnet50", "mobilenetv4_conv_medium", "efficientnet_b0"])
 def test_published_accuracies_are_those_of_timms_table(name: str) -> None:
     """Of the tag in the name or the default tag, at the image size of the network if the table has it."""
+    import timm
+
     found, entry = published(f"timm:{name}"), find(f"timm:{name}")
     top1, best = found["imagenet_top1"], found["imagenet_best_top1"]
     tag = timm.get_pretrained_cfg(name).tag
@@ -134,6 +139,8 @@ def test_an_accuracy_at_another_size_is_marked(measured: int, sign: str, tmp_pat
 @tabled
 def test_images_are_as_large_as_the_network_names(name: str) -> None:
     """Its `input_size`, which is the size of timm's table but for networks that it tests with larger images."""
+    import timm
+
     size, known = find(f"timm:{name}").input_size, timm.get_pretrained_cfg(name)
     assert size == known.input_size[1]
     assert int(TABLE[name]["infer_img_size"]) in (size, (known.test_input_size or known.input_size)[1])
