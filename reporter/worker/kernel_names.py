@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cache
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
@@ -100,8 +101,17 @@ def _flush() -> None:
     """Writes what Python and the C library have buffered for standard output."""
     with suppress(AttributeError, OSError, ValueError):
         sys.stdout.flush()
-    with suppress(AttributeError, OSError, TypeError):  # Windows has no handle of all libraries
-        ctypes.CDLL(None).fflush(None)
+    if library := _library():
+        library.fflush(None)
+
+
+@cache
+def _library() -> Any:
+    """The C library; None on Windows, which has no handle of all libraries."""
+    with suppress(AttributeError, OSError, TypeError):
+        library = ctypes.CDLL(None)
+        return library if hasattr(library, "fflush") else None
+    return None
 
 
 def primitives(text: bytes) -> list[Primitive]:
