@@ -26,6 +26,7 @@ from reporter.worker.device_kernels import launched
 from reporter.worker.instruction_sets import NEEDED, instruction_sets
 from reporter.worker.kernel_calls import recorded
 from reporter.worker.kernel_names import Primitive, primitives
+from reporter.worker.layer_times import LISTED, layer_times
 from reporter.worker.observation import Observation, ProfilerOverhead, Traced, observe
 from reporter.worker.operator_events import OperatorEvent, Timed, events, operators, timed
 from reporter.worker.operator_times import aligned, profiled
@@ -153,7 +154,7 @@ def test_channels_last_and_bf16_run_other_kernels(network: nn.Module, rows: list
 
 def test_operators_sum_to_the_latency(network: nn.Module, rows: list[LayerKernel]) -> None:
     with torch.inference_mode():
-        found = profiled(observe(partial(network, IMAGES), Effort(0.05)), rows)
+        found = profiled(observe(partial(network, IMAGES), Effort(1.0)), rows)
     assert sum(row.seconds for row in found.operators) == pytest.approx(found.latency)
     assert sum(row.share for row in found.operators) == pytest.approx(1)
     kernels = Counter((row.operator, row.kernel) for row in rows)
@@ -191,6 +192,34 @@ def test_an_operator_that_is_missed_lowers_the_coverage(monkeypatch: pytest.Monk
         assert event.end == 1000
         observation = Observation((Traced(event, 1000e-9),), 1000e-9)
         assert profiled(observation, []).coverage == pytest.approx(covered / 1000)
+
+
+def test_the_layers_that_take_most_are_those_of_the_ledger(network: nn.Module, rows: list[LayerKernel]) -> None:
+    with torch.inference_mode():
+        found = profiled(observe(partial(network, IMAGES), Effort(0.05)), rows)
+    known = {(row.layer, row.operator, row.kernel) for row in rows}
+    assert {(each.layer, each.operator, each.kernel) for each in found.layers} <= known
+    assert len(found.layers) == LISTED < len(known)
+    python = sum(row.share for row in found.operators if row.operator == "python")
+    assert sum(each.share for each in found.layers) < 1 - python
+    assert [each.seconds for each in found.layers] == sorted((each.seconds for each in found.layers), reverse=True)
+
+
+def test_seconds_of_a_layer_are_those_of_its_calls() -> None:
+    """The first operator runs twice in one layer; a call that ran others is left out."""
+    named = [("aten::mkldnn_convolution", "a"), ("aten::relu_", "b"), ("aten::mkldnn_convolution", "a")]
+    rows = [
+        LayerKernel(layer=layer, operator=name, kernel="k", shapes="", dtype="", layout="") for name, layer in named
+    ]
+    call = [
+        Timed(OperatorEvent(name, 0, 1), seconds) for (name, _), seconds in zip(named, (1.0, 2.0, 5.0), strict=True)
+    ]
+    view = Timed(OperatorEvent("aten::view", 0, 1), 2.0, computes=False)
+    found = layer_times([[*call, view], call[:2]], rows, 0.8, 1.0)
+    assert [(each.layer, each.seconds, each.share) for each in found] == [
+        ("a", pytest.approx(0.8 * 6 / 10), pytest.approx(0.48)),
+        ("b", pytest.approx(0.8 * 2 / 10), pytest.approx(0.16)),
+    ]
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def unit(name: str, macs: int = 100) -> CostUnit:
 def timed_stages(network: nn.Module, groups: list[list[CostUnit]]) -> StageProfile:
     with torch.inference_mode():
         network(IMAGES)
-        return stage_profile(observe(lambda: network(IMAGES), Effort(0.1), network, groups), groups)
+        return stage_profile(observe(lambda: network(IMAGES), Effort(2.0), network, groups), groups)
 
 
 def took(found: StageProfile, *seconds: float) -> bool:

@@ -129,6 +129,7 @@ def read_device(quantity: Quantity, name: str, call: Callable[[], object], devic
 def _reading(quantity: Quantity, name: str, found: OperatorProfile, rows: Sequence[LayerKernel]) -> Reading:
     detail = {
         "operators": [row.model_dump(mode="json") for row in found.operators],
+        "layers": [row.model_dump(mode="json") for row in found.layers],
         "kernels": digest(rows),
         "latency": found.latency,
         "calls": {name: [row.model_dump(mode="json") for row in rows]},

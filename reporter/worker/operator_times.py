@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from reporter.model.profiles import GEMM, NATIVE, LayerKernel, OperatorTime
+from reporter.model.profiles import GEMM, NATIVE, LayerKernel, LayerTime, OperatorTime
+from reporter.worker.layer_times import layer_times
 from reporter.worker.observation import Observation, ProfilerOverhead, Traced, profiler_overhead
 from reporter.worker.operator_events import PRODUCTS, Timed, operators, timed
 from reporter.worker.timing import Call, cpu_timer
@@ -30,6 +31,7 @@ class OperatorProfile:
     operators: tuple[OperatorTime, ...]
     latency: float
     coverage: float
+    layers: tuple[LayerTime, ...] = ()
 
 
 def profiled(observation: Observation, kernels: Sequence[LayerKernel]) -> OperatorProfile:
@@ -41,7 +43,10 @@ def profiled(observation: Observation, kernels: Sequence[LayerKernel]) -> Operat
     overhead = profiler_overhead()
     calls = [_seconds(each, kernels, overhead) for each in observation.calls]
     coverage = observation.coverage(lambda each: _covered(each, overhead))
-    return OperatorProfile(_rows(calls, observation.latency), observation.latency, coverage)
+    rows, latency = _rows(calls, observation.latency), observation.latency
+    inside = latency - sum(row.seconds for row in rows if (row.operator, row.kernel) == PYTHON)
+    layers = layer_times([_parts(each, overhead) for each in observation.calls], kernels, inside, latency)
+    return OperatorProfile(rows, latency, coverage, layers)
 
 
 def from_engine(call: Call, operators: Listed) -> tuple[OperatorProfile, list[LayerKernel]]:
