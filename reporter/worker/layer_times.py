@@ -34,13 +34,8 @@ def layer_times(
             wholes.append(sum(part.seconds for part in parts))
     shares = {key: max(0.0, median(each)) / median(wholes) for key, each in found.items()} if wholes else {}
     largest = sorted(shares.items(), key=lambda each: -each[1])[:LISTED]
+    scaled = ((*key, share * inside) for key, share in largest)
     return tuple(
-        LayerTime(
-            layer=key[0],
-            operator=key[1],
-            kernel=key[2],
-            seconds=share * inside,
-            share=min(1.0, share * inside / latency),
-        )
-        for key, share in largest
+        LayerTime(layer=layer, operator=operator, kernel=kernel, seconds=each, share=min(1.0, each / latency))
+        for layer, operator, kernel, each in scaled
     )
