@@ -9,7 +9,7 @@ from statistics import median
 from reporter.model.profiles import LayerKernel, LayerTime
 from reporter.worker.operator_events import Timed
 
-LISTED = 10
+LISTED = 5
 """The layers that a record has, those with the most seconds."""
 
 

@@ -61,7 +61,7 @@ class ModeProfiles:
             images = variant.form(self.subject.input(1))
             reading, rows = operator_pass.read_engine(coverage, setting, found.call, partial(operators, images))
         else:
-            reading, rows = operator_pass.read(coverage, setting, found), found.rows
+            reading, rows = operator_pass.read(coverage, setting, found, layers=False), found.rows
         return [reading, exact(count, len(rows), instruction_sets=instruction_sets(row.kernel for row in rows))]
 
     def _stages(

@@ -101,10 +101,16 @@ def setting(subject: Subject, one_thread: bool) -> Iterator[None]:
         yield
 
 
-def read(quantity: Quantity, name: str, found: Profiler) -> Reading:
-    """The coverage of the operators of a call, with all of them and the rows of the ledger in its detail."""
+def read(quantity: Quantity, name: str, found: Profiler, layers: bool = True) -> Reading:
+    """The coverage of the operators of a call, with all of them and the rows of the ledger in its detail.
+
+    With `layers`, those that take most are in it, too.
+    """
     rows = found.rows
-    return _reading(quantity, name, profiled(found.observation, rows), rows)
+    operators = profiled(found.observation, rows)
+    reading = _reading(quantity, name, operators, rows)
+    costliest = {"layers": [row.model_dump(mode="json") for row in operators.layers]} if layers else {}
+    return reading.model_copy(update={"detail": reading.detail | costliest})
 
 
 def read_engine(
@@ -129,7 +135,6 @@ def read_device(quantity: Quantity, name: str, call: Callable[[], object], devic
 def _reading(quantity: Quantity, name: str, found: OperatorProfile, rows: Sequence[LayerKernel]) -> Reading:
     detail = {
         "operators": [row.model_dump(mode="json") for row in found.operators],
-        "layers": [row.model_dump(mode="json") for row in found.layers],
         "kernels": digest(rows),
         "latency": found.latency,
         "calls": {name: [row.model_dump(mode="json") for row in rows]},
