@@ -81,13 +81,20 @@ def report(found: Sequence[tuple[str, Ledgers]]) -> Iterator[str]:
     capability = sorted({row.kernel for calls in new.values() for row in calls})
     yield f"# Kernels of torch {' and '.join(name for name, _ in bases)} against {version}\n"
     yield "Made by `benchmarks/kernels_torch.py`: one inference of one image with one thread in each version, compared"
-    yield f"call by call. Kernels of {version}: {', '.join(f'`{name}`' for name in capability)}."
+    yield f"call by call, on {processor()}. Kernels of {version}: {', '.join(f'`{name}`' for name in capability)}."
     for name, base in bases:
         rows, changes = table(base, new)
         yield f"\n## {name} against {version}\n"
         yield from changes or ["Nothing changed."]
         yield ""
         yield from rows
+
+
+def processor() -> str:
+    """The name of the processor."""
+    from reporter.host.machine import facts
+
+    return str(facts().get("processor", "this processor"))
 
 
 def main() -> None:

@@ -273,9 +273,7 @@ def measure(base: Path, new: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path)
-    parser.add_argument(
-        "--modes", action="store_true", help=f"with {len(MODES)} modes, and with operators in each, and stages"
-    )
+    parser.add_argument("--modes", action="store_true", help=f"with {len(MODES)} modes, operators and stages")
     for name, count in (("networks", 1300), ("machines", 3), ("nights", 365)):
         parser.add_argument(f"--{name}", type=int, default=count)
     asked = parser.parse_args()
