@@ -46,6 +46,8 @@ OPERATORS = (
     ("python", "interpreter", 0.01),
 )
 """Operators with their kernels and shares of the latency."""
+LISTED = 5
+"""Layers in a record."""
 
 
 def records(networks: int, machines: int, seed: int) -> Iterator[Record]:
@@ -115,7 +117,24 @@ def with_modes(each: Record) -> Record:
             readings[key] = timed | {"samples": [factor * sample for sample in timed["samples"]]}
             readings[ratio.key] = timed | made(ratio, [1 / factor] * len(timed["samples"]))
         modes[mode] = {"readings": readings | profiles(times, factor)}
-    return each | {"readings": each["readings"] | profiles(times, 1.0), "modes": modes}
+    return each | {"readings": each["readings"] | profiles(times, 1.0) | stages(each, times), "modes": modes}
+
+
+def stages(each: Record, times: dict[str, Record]) -> Record:
+    """Readings of the stages that the card of a network names, for some times."""
+    from reporter.metrics.stages import COVERAGE
+
+    found = {}
+    named = each["readings"]["layers"]["detail"].get("stages", ())
+    for key, timed in times.items():
+        quantity, latency = COVERAGE[key.removeprefix("latency_")], timed["samples"][0]
+        share = 1 / max(1, len(named))
+        rows = [
+            {"stage": row["name"], "macs": row["macs"], "macs_share": share, "seconds": share * latency, "share": share}
+            for row in named
+        ]
+        found[quantity.key] = made(quantity, [1.0]) | {"detail": {"stages": rows, "latency": latency}}
+    return found
 
 
 def profiles(times: dict[str, Record], factor: float) -> Record:
@@ -129,7 +148,13 @@ def profiles(times: dict[str, Record], factor: float) -> Record:
             {"operator": operator, "kernel": kernel, "calls": 9, "seconds": share * latency, "share": share}
             for operator, kernel, share in OPERATORS
         ]
-        found[quantity.key] = made(quantity, [0.98]) | {"detail": {"operators": rows, "latency": latency}}
+        detail = {"operators": rows, "latency": latency, "kernels": "0123456789abcdef"}
+        if factor == 1.0:
+            detail["layers"] = [
+                {"layer": f"layer{number}"} | {name: row[name] for name in ("operator", "kernel", "seconds", "share")}
+                for number, row in enumerate(rows[:LISTED])
+            ]
+        found[quantity.key] = made(quantity, [0.98]) | {"detail": detail}
     return found
 
 
@@ -248,7 +273,7 @@ def measure(base: Path, new: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path)
-    parser.add_argument("--modes", action="store_true", help=f"with {len(MODES)} modes, and with operators in each")
+    parser.add_argument("--modes", action="store_true", help=f"with {len(MODES)} modes, operators and stages")
     for name, count in (("networks", 1300), ("machines", 3), ("nights", 365)):
         parser.add_argument(f"--{name}", type=int, default=count)
     asked = parser.parse_args()

@@ -8,7 +8,7 @@ from typing import Any
 
 from reporter.host import files
 from reporter.model import Quantity, Reading, Record
-from reporter.model.profiles import KernelLedger, LayerKernel, OperatorTime, StageTime, digest
+from reporter.model.profiles import KernelLedger, LayerKernel, LayerTime, OperatorTime, StageTime, digest
 from reporter.model.records import EAGER
 from reporter.report import record_structure
 from reporter.store import kernel_files, record_files
@@ -70,13 +70,26 @@ def profiled(
             OperatorTime(operator=name, kernel=kernel, calls=3, seconds=share * latency, share=share)
             for name, (kernel, share) in shares.items()
         ]
-        detail = {"operators": [each.model_dump() for each in operators], "kernels": digest(rows), "latency": latency}
+        detail = {
+            "operators": [each.model_dump() for each in operators],
+            "layers": [each.model_dump() for each in layers(rows, latency)],
+            "kernels": digest(rows),
+            "latency": latency,
+        }
         key = f"operators_coverage_{setting}"
         found[key] = reading(key, 0.98, **{"detail": detail, **fields})
         found |= _stages(record, setting, latency)
         if record.mode == EAGER:
             found |= _ceilings(record, setting, latency)
     return record.model_copy(update={"readings": found})
+
+
+def layers(rows: Sequence[LayerKernel], latency: float) -> list[LayerTime]:
+    """The layers of a ledger, each half as long as the one before."""
+    return [
+        LayerTime(layer=row.layer, operator=row.operator, kernel=row.kernel, seconds=share * latency, share=share)
+        for row, share in ((row, 0.5 ** (place + 1)) for place, row in enumerate(rows))
+    ]
 
 
 def _stages(record: Record, setting: str, latency: float) -> dict[str, Reading]:

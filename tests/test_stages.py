@@ -12,9 +12,11 @@ from reporter.metrics.stages import measure as measure_stages
 from reporter.metrics.structure import measure as measure_structure
 from reporter.model import Architecture
 from reporter.model.settings import PRESETS, Conditions
-from reporter.worker.alternation import LONG_CALL, alternated, is_settled
+from reporter.worker import alternation
+from reporter.worker.alternation import LONG_CALL, VERY_LONG_CALL, Effort, alternated, is_settled
+from reporter.worker.observation import observe
 from reporter.worker.stage_costs import CostUnit
-from reporter.worker.stage_times import StageProfile, timed_stages
+from reporter.worker.stage_times import StageProfile, stage_profile
 from reporter.worker.subject import Subject
 
 IMAGES = torch.zeros(1, 3, 8, 8)
@@ -50,6 +52,12 @@ def unit(name: str, macs: int = 100) -> CostUnit:
     return CostUnit(name, "Sleeping", None, (), 0, macs, alone=True)
 
 
+def timed_stages(network: nn.Module, groups: list[list[CostUnit]]) -> StageProfile:
+    with torch.inference_mode():
+        network(IMAGES)
+        return stage_profile(observe(lambda: network(IMAGES), Effort(2.0), network, groups), groups)
+
+
 def took(found: StageProfile, *seconds: float) -> bool:
     """Whether each stage took what its modules sleep: never less, so that what one is charged for is not another's."""
     return all(row.seconds >= least for row, least in zip(found.stages, seconds, strict=True))
@@ -58,7 +66,7 @@ def took(found: StageProfile, *seconds: float) -> bool:
 def test_seconds_are_charged_to_the_stage_that_began_last() -> None:
     network = Branched()
     groups = [[unit("first")], [unit("second")], [unit("third", 200)]]
-    found = timed_stages(lambda: network(IMAGES), network, groups, 0.1)
+    found = timed_stages(network, groups)
     assert [row.stage for row in found.stages] == ["first", "second", "third"]
     assert took(found, 0.006, 0.020, 0.020)
     assert [row.macs_share for row in found.stages] == [0.25, 0.25, 0.5]
@@ -70,7 +78,7 @@ def test_seconds_are_charged_to_the_stage_that_began_last() -> None:
 def test_what_is_outside_of_all_parts_is_a_stage_where_it_has_macs() -> None:
     network = Branched()
     groups = [[unit("first"), unit("second")], [unit("third")], [unit("forward")]]
-    found = timed_stages(lambda: network(IMAGES), network, groups, 0.1)
+    found = timed_stages(network, groups)
     assert took(found, 0.022, 0.020, 0.004)
 
 
@@ -99,25 +107,32 @@ def test_the_stages_are_those_of_the_card() -> None:
         assert [(row["stage"], row["macs"]) for row in rows] == [(each["name"], each["macs"]) for each in card]  # type: ignore[index, union-attr, call-overload]
 
 
-def test_two_long_calls_of_each_kind_are_enough_if_they_agree() -> None:
-    long, short = 2 * LONG_CALL, LONG_CALL / 2
-    assert is_settled([long, 1.01 * long], [1.01 * long, long])
-    assert not is_settled([long, 1.1 * long], [long, long])
-    assert not is_settled([short, short], [short, short])
-    assert is_settled([short, short, 1.5 * short], [short, 2 * short, short])
+def test_the_passes_end_once_their_ratios_agree() -> None:
+    assert is_settled([1.0, 1.01])
+    assert not is_settled([1.0, 1.1])
+    assert is_settled([1.0, 1.1, 1.0, 1.0, 1.0, 0.7])
+    assert not is_settled([0.8, 1.1, 1.0, 0.7, 1.2, 0.9])
 
 
-def test_a_long_call_runs_once_before_it_is_observed() -> None:
-    calls: list[float] = []
+@pytest.mark.parametrize(("seconds", "calls"), [(0.4 * LONG_CALL, 5), (1.2 * LONG_CALL, 5), (1.2 * VERY_LONG_CALL, 3)])
+def test_observed_calls_are_compared_with_those_before_and_after(
+    seconds: float, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drift of the machine cancels out: each call takes longer than the last, observed ones twice as long."""
+    made: list[bool] = []
 
-    def call() -> None:
-        calls.append(LONG_CALL)
-        sleep(1.1 * LONG_CALL)
+    def next_seconds(*, is_observed: bool) -> float:
+        made.append(is_observed)
+        return seconds * (1 + 0.002 * len(made)) * (1 + is_observed)
 
-    def observed(count: int) -> list[int]:
-        for _ in range(count):
-            call()
-        return [0] * count
-
-    unobserved, seen = next(alternated(call, observed, 0))
-    assert (len(unobserved), len(seen), len(calls)) == (1, 1, 3)
+    monkeypatch.setattr(
+        alternation, "cpu_timer", lambda _, count: [next_seconds(is_observed=False) for _ in range(count)]
+    )
+    latencies, passes = alternated(
+        lambda: None, lambda count: [next_seconds(is_observed=True) for _ in range(count)], float, Effort(0)
+    )
+    warming = seconds < LONG_CALL
+    assert len(made) == calls * (1 + warming)
+    assert len(latencies) == len(passes) + 1
+    for each in passes:
+        assert [seconds / each.baseline for seconds in each.observed] == pytest.approx([2.0], rel=0.003)

@@ -102,8 +102,8 @@ def ceilings(subject: Subject) -> Iterator[Reading]:
 
 def _compared(subject: Subject, found: dict[str, Reading]) -> Iterator[Reading]:
     """The arithmetic intensity of the architecture, and the share of each ceiling that it reaches."""
-    from reporter.worker.ceiling_rates import bytes_moved, latency
-    from reporter.worker.operator_pass import setting
+    from reporter.worker.ceiling_rates import bytes_moved
+    from reporter.worker.operator_pass import profilers, setting
 
     counted, verdict = attempt(
         lambda: subject.counted(lambda device: bytes_moved(subject.on(device), subject.input(1, device)))
@@ -115,14 +115,13 @@ def _compared(subject: Subject, found: dict[str, Reading]) -> Iterator[Reading]:
     macs, moved = subject.counts.macs, counted[0]
     intensity = macs / moved
     yield exact(INTENSITY, intensity, macs=macs, bytes=moved)
-    network, images = subject.network, subject.inputs(1)
     for name, quantity in SHARES.items():
         peak, bandwidth = (found[each.key].value for each in (MACS["", name], BANDWIDTH[name]))
         if peak is None or bandwidth is None:
             yield from absent([quantity], "unsupported", "the ceilings of the machine are not measured")
             continue
         with setting(subject, name == "cpu_1thread"):
-            seconds = latency(lambda: network(next(images)), subject.conditions.seconds / 10)
+            seconds = profilers(subject).of(name).observation.latency
         bound = "compute" if peak <= intensity * bandwidth else "memory"
         ceiling = min(peak, intensity * bandwidth)
         yield exact(quantity, macs / seconds / ceiling, bound=bound, ceiling=ceiling, latency=seconds)

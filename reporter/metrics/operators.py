@@ -28,10 +28,11 @@ def _coverage(setting: str, title: str) -> Quantity:
         unit="1",
         group="profile",
         better="neither",
-        definition="Seconds of all operators, by torch.profiler, over the latency of calls without the profiler that "
-        "are timed in alternation with those under it; of the fastest calls of each. What the profiler adds for each "
-        "operator is measured with operators on a single pixel and subtracted. The rest is Python code between the "
-        "operators, which is listed as one more. All seconds are then scaled to the latency.",
+        definition="Seconds of all operators, by torch.profiler, over the latency of calls without the profiler just "
+        "before and after; the median of several passes. What the profiler adds for each operator is measured with "
+        "operators on a single pixel and subtracted. Python code between the operators is listed as one more; each gap "
+        "between two counts as three times the median gap at most, so that an operator that is missed lowers the "
+        "ratio. All seconds are then scaled to the latency.",
     )
 
 
@@ -53,15 +54,14 @@ ON_GPU = Quantity(
 def measure(subject: Subject) -> Iterator[Reading]:
     """Records the kernels of one inference and profiles others, with one thread and with all."""
     from reporter.worker.instruction_sets import instruction_sets
-    from reporter.worker.operator_pass import SHARE, read, setting
+    from reporter.worker.operator_pass import profilers, read, setting
 
-    network, images = subject.network, subject.inputs(1)
-    calls, seconds = [], subject.conditions.seconds * SHARE
+    calls = []
     for name, quantity in COVERAGE.items():
         with setting(subject, name == "cpu_1thread"):
-            reading, rows = read(quantity, name, lambda: network(next(images)), network, seconds)
-        yield reading
-        calls.append(rows)
+            found = profilers(subject).of(name)
+            yield read(quantity, name, found)
+        calls.append(found.rows)
     yield exact(OPERATORS, len(calls[0]), instruction_sets=instruction_sets(row.kernel for row in calls[0]))
 
 

@@ -28,9 +28,9 @@ def _coverage(setting: str, title: str) -> Quantity:
         unit="1",
         group="profile",
         better="neither",
-        definition="Seconds of all stages over the latency of calls without hooks that are timed in alternation; of "
-        "the fastest calls of each. A stage lasts from the beginning of one of its modules to the beginning of a "
-        "module of another stage.",
+        definition="Seconds of all stages, without what torch.profiler adds, over the latency of calls without the "
+        "profiler just before and after; the median of several passes. A stage lasts from the beginning of one of its "
+        "modules to the beginning of a module of another stage.",
     )
 
 
@@ -42,15 +42,12 @@ COVERAGE = {
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """Times the stages with one thread and with all."""
-    from reporter.worker.operator_pass import SHARE, read_stages, setting
-    from reporter.worker.stage_times import stage_groups
+    from reporter.worker.operator_pass import profilers, read_stages, setting
 
-    groups = stage_groups(subject)
-    yield exact(STAGES, len(groups))
-    network, images, seconds = subject.network, subject.inputs(1), subject.conditions.seconds * SHARE
+    yield exact(STAGES, len(profilers(subject).groups))
     for name, quantity in COVERAGE.items():
         with setting(subject, name == "cpu_1thread"):
-            yield read_stages(quantity, lambda: network(next(images)), network, groups, seconds)
+            yield read_stages(quantity, profilers(subject).of(name, stages=True))
 
 
 ENTRIES = (Metric("stages", (STAGES, *COVERAGE.values()), measure, process="profiling", device="cpu", profile=True),)

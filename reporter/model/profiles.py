@@ -49,6 +49,16 @@ class StageTime(_ProfileRow):
     share: Share
 
 
+class LayerTime(_ProfileRow):
+    """All calls of an operator in a layer with the same kernel: their seconds and share, as of an operator."""
+
+    layer: str
+    operator: str
+    kernel: str
+    seconds: Annotated[Number, Field(ge=0)]
+    share: Share
+
+
 class LayerKernel(_ProfileRow):
     """A call of an operator in a layer: shapes of its input, weight and output, data type, layout and implementation.
 

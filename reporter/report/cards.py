@@ -23,7 +23,9 @@ from reporter.report.table import Table
 from reporter.report.why import operator_names, record_profiles
 
 COSTLIEST = 5
-"""Operators on a card."""
+"""Layers on a card."""
+OUTSIDE = "forward"
+"""The name of what an architecture computes outside of its layers."""
 BROAD = 520
 """A diagram wider than this, in its own pixels, has no room beside a text."""
 
@@ -51,12 +53,12 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class CostlyOperator:
-    """One of the operators that take most: its name, kernels and calls, and its time with the share."""
+class CostlyLayer:
+    """One of the layers that take most: its name, operator and kernel, and its time with the share of the latency."""
 
     name: str
-    kernels: str
-    calls: int
+    operator: str
+    kernel: str
     time: Price
 
 
@@ -75,7 +77,7 @@ class Card:
     """What a card says; a text that nobody wrote and a part that was not measured are empty.
 
     `tables` holds the layer table, for the page and a file; `conditions` are those of the times of stages and
-    operators.
+    layers.
     """
 
     anchor: str
@@ -89,7 +91,7 @@ class Card:
     about: tuple[tuple[str, str], ...]
     drawing: Drawing | None
     costs: tuple[Cost, ...]
-    costliest: tuple[CostlyOperator, ...]
+    costliest: tuple[CostlyLayer, ...]
     conditions: str
     tables: tuple[Table, ...]
     command: Markdown
@@ -239,17 +241,16 @@ def costs(stages: Sequence[Stage], language: Language, times: Mapping[str, Price
     )
 
 
-def costliest(record: Record, setting: str, language: Language) -> tuple[CostlyOperator, ...]:
-    """The COSTLIEST operators that take most in a setting, each with the share of the latency."""
-    rows = record_profiles.parts(record_profiles.operators(record, setting)).values()
+def costliest(record: Record, setting: str, language: Language) -> tuple[CostlyLayer, ...]:
+    """The COSTLIEST layers in a setting, each with its share of the latency."""
     return tuple(
-        CostlyOperator(
-            operator_names.words(part.label, language),
-            ", ".join(part.kernels),
-            part.calls,
-            _time(part.seconds, part.share, language),
+        CostlyLayer(
+            row.layer or OUTSIDE,
+            operator_names.words(operator_names.label(row.operator), language),
+            row.kernel,
+            _time(row.seconds, row.share, language),
         )
-        for part in list(rows)[:COSTLIEST]
+        for row in record_profiles.layers(record, setting)[:COSTLIEST]
     )
 
 

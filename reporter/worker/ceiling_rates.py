@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from statistics import median
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -12,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from reporter.worker.alternation import LONG_CALL
 from reporter.worker.counting import SHAPES, unfused
 from reporter.worker.meta_shapes import tensors
 from reporter.worker.operator_events import ALLOCATING
@@ -108,14 +106,3 @@ def bytes_moved(network: nn.Module, images: Tensor) -> int:
     with unfused(network, images), torch.no_grad(), traffic:
         network(images)
     return traffic.bytes
-
-
-def latency(call: Call, seconds: float) -> float:
-    """The median seconds of a few calls once warm; one is enough of long calls."""
-    with torch.inference_mode():
-        (first,) = cpu_timer(call, 1)
-        samples = cpu_timer(call, 1 if first >= LONG_CALL else 2)
-        end = perf_counter() + seconds
-        while perf_counter() < end:
-            samples += cpu_timer(call, 1)
-    return median(samples)

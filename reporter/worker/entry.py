@@ -123,7 +123,7 @@ def _subject(job: Job, sample: timing.Sampler, named: Named) -> Subject:
     place = named(job.device)
     place.select()
     subject = Subject(find(job.reference or job.architecture), place, job.conditions, job.round, sample)
-    subject.ceilings = job.ceilings
+    subject.ceilings, subject.metrics = job.ceilings, job.metrics
     return subject
 
 

@@ -7,7 +7,8 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout, suppress
+from functools import cache
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
@@ -52,10 +53,10 @@ class Capture:
 def verbose() -> Iterator[Capture]:
     """Standard output goes to a file while oneDNN reports what it executes.
 
-    A file takes any amount, where a pipe would block once it is full. Lines that are not oneDNN's are written to
-    standard output afterwards.
+    A file takes any amount, where a pipe would block once it is full. What Python prints is not redirected, so that it
+    is not lost if the process dies; other lines that are not oneDNN's are written to standard output afterwards.
     """
-    with TemporaryFile() as file, _redirected(file.fileno()) as saved:
+    with TemporaryFile() as file, _redirected(file.fileno()) as saved, _printing_to(saved):
         capture = Capture(file.fileno())
         try:
             with _reporting():
@@ -89,6 +90,22 @@ def _redirected(target: int) -> Iterator[int | None]:
             os.close(saved)
 
 
+@contextmanager
+def _printing_to(descriptor: int | None) -> Iterator[None]:
+    """What Python prints to standard output goes to a descriptor, line by line."""
+    printed = None
+    with suppress(AttributeError, OSError, ValueError):  # it is not a file, or closed
+        printed = sys.stdout if sys.stdout.fileno() == 1 else None
+    if descriptor is None or printed is None:
+        yield
+        return
+    with (
+        open(os.dup(descriptor), "w", buffering=1, encoding=printed.encoding, errors=printed.errors) as direct,
+        redirect_stdout(direct),
+    ):
+        yield
+
+
 def _forward(text: bytes, target: int | None) -> None:
     rest = b"".join(line for line in text.splitlines(keepends=True) if not line.startswith(PREFIX))
     with suppress(OSError):  # the reader is gone
@@ -100,8 +117,17 @@ def _flush() -> None:
     """Writes what Python and the C library have buffered for standard output."""
     with suppress(AttributeError, OSError, ValueError):
         sys.stdout.flush()
-    with suppress(AttributeError, OSError, TypeError):  # Windows has no handle of all libraries
-        ctypes.CDLL(None).fflush(None)
+    if library := _library():
+        library.fflush(None)
+
+
+@cache
+def _library() -> Any:
+    """The C library; None on Windows, which has no handle of all libraries."""
+    with suppress(AttributeError, OSError, TypeError):
+        library = ctypes.CDLL(None)
+        return library if hasattr(library, "fflush") else None
+    return None
 
 
 def primitives(text: bytes) -> list[Primitive]:

@@ -9,9 +9,10 @@ from functools import cached_property, partial
 from reporter.model import Metric, Quantity, Reading, Verdict, absent, exact
 from reporter.model.attempts import attempt
 from reporter.worker import operator_pass
+from reporter.worker.alternation import Effort
 from reporter.worker.instruction_sets import instruction_sets
 from reporter.worker.mode_variants import Variant
-from reporter.worker.stage_costs import CostUnit
+from reporter.worker.observation import Groups
 from reporter.worker.stage_times import stage_groups
 from reporter.worker.subject import Subject
 
@@ -26,7 +27,7 @@ class ModeProfiles:
     def __init__(self, subject: Subject, metrics: Sequence[Metric]) -> None:
         self.subject = subject
         self.metrics = {metric.name: metric for metric in metrics}
-        self._seconds = subject.conditions.seconds * operator_pass.MODE_SHARE
+        self._effort = Effort(subject.conditions.seconds * operator_pass.MODE_SHARE, fewest=1)
 
     @property
     def settings(self) -> list[str]:
@@ -40,11 +41,13 @@ class ModeProfiles:
 
     def readings(self, setting: str, variant: Variant, call: Call) -> Iterator[Reading]:
         """The readings of a prepared mode in a setting; what is not available has the reason."""
+        groups = self._groups if variant.module is not None and "stages" in self.metrics else ()
+        found = operator_pass.Profiler(call, variant.module, self._effort, groups)
         for name, metric in self.metrics.items():
             count, coverage = _of(metric, setting)
             measure = self._operators if name == "operators" else self._stages
-            found, verdict = attempt(partial(measure, count, coverage, setting, variant, call))
-            yield from found or absent((count, coverage), verdict.status, verdict.reason or "")
+            readings, verdict = attempt(partial(measure, count, coverage, setting, variant, found))
+            yield from readings or absent((count, coverage), verdict.status, verdict.reason or "")
 
     def lost(self, verdict: Verdict) -> Iterator[Reading]:
         """The readings of a mode that cannot be prepared or run."""
@@ -52,24 +55,27 @@ class ModeProfiles:
             yield from absent(metric.quantities, verdict.status, verdict.reason or "")
 
     def _operators(
-        self, count: Quantity, coverage: Quantity, setting: str, variant: Variant, call: Call
+        self, count: Quantity, coverage: Quantity, setting: str, variant: Variant, found: operator_pass.Profiler
     ) -> list[Reading]:
         if operators := getattr(variant.run, "operators", None):
             images = variant.form(self.subject.input(1))
-            reading, rows = operator_pass.read_engine(coverage, setting, call, partial(operators, images))
+            reading, rows = operator_pass.read_engine(coverage, setting, found.call, partial(operators, images))
         else:
-            reading, rows = operator_pass.read(coverage, setting, call, variant.module, self._seconds)
+            reading, rows = operator_pass.read(coverage, setting, found, layers=False), found.rows
         return [reading, exact(count, len(rows), instruction_sets=instruction_sets(row.kernel for row in rows))]
 
-    def _stages(self, count: Quantity, coverage: Quantity, setting: str, variant: Variant, call: Call) -> list[Reading]:
+    def _stages(
+        self, count: Quantity, coverage: Quantity, setting: str, variant: Variant, found: operator_pass.Profiler
+    ) -> list[Reading]:
         if variant.module is None:
             return list(absent((count, coverage), "unsupported", NO_MODULES))
-        reading = operator_pass.read_stages(coverage, call, variant.module, self._groups, self._seconds)
-        return [reading, exact(count, len(self._groups))]
+        groups = found.groups or stage_groups(self.subject)
+        return [operator_pass.read_stages(coverage, found), exact(count, len(groups))]
 
     @cached_property
-    def _groups(self) -> list[list[CostUnit]]:
-        return stage_groups(self.subject)
+    def _groups(self) -> Groups:
+        """The parts of the stages; none where the network has none."""
+        return attempt(partial(stage_groups, self.subject))[0] or ()
 
 
 def _of(metric: Metric, setting: str) -> tuple[Quantity, Quantity]:

@@ -4,28 +4,90 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cached_property, lru_cache
 
 import torch
 from torch import nn
 
 from reporter.host import machine
 from reporter.model import Quantity, Reading, UnsupportedError
+from reporter.model.attempts import attempt
 from reporter.model.profiles import LayerKernel, digest
+from reporter.worker.alternation import Effort
 from reporter.worker.device import Device
 from reporter.worker.kernel_calls import recorded, recorded_whole
+from reporter.worker.observation import Groups, Observation, observe
 from reporter.worker.operator_times import Listed, OperatorProfile, from_engine, profiled
 from reporter.worker.stage_costs import CostUnit
-from reporter.worker.stage_times import timed_stages
+from reporter.worker.stage_times import stage_groups, stage_profile
 from reporter.worker.subject import Subject
 from reporter.worker.torch_state import threads
 
 DOUBTFUL = 0.1
 """The difference of a coverage from 1 from which on the reading says that its parts may not be trusted."""
 SHARE, MODE_SHARE = 0.75, 0.5
-"""The shares of the sampling time of other times that operators and stages get in each setting, at most: eager, modes.
+"""The shares of the sampling time of other times that a setting is observed for, at most: eager, modes.
 
 Without other programs, a few calls are enough.
 """
+Call = Callable[[], object]
+
+
+class Profiler:
+    """A call in one setting: its ledger of kernels, and what it is observed to do; each is taken at the first use.
+
+    Without a `network` whose modules run, layers are not named. `groups` are those whose stages are marked.
+    """
+
+    def __init__(self, call: Call, network: nn.Module | None, effort: Effort, groups: Groups = ()) -> None:
+        self.call, self.network, self.effort, self.groups = call, network, effort, groups
+
+    @cached_property
+    def rows(self) -> list[LayerKernel]:
+        """The rows of the ledger; UnsupportedError if there are none."""
+        with torch.inference_mode():
+            found = recorded_whole(self.call) if self.network is None else recorded(self.network, self.call)
+        if not found:
+            raise UnsupportedError("torch.profiler lists no operators of the call")
+        return found
+
+    @cached_property
+    def observation(self) -> Observation:
+        """Its profiled calls, between others."""
+        with torch.inference_mode():
+            if "rows" not in self.__dict__:  # which calls it
+                self.call()
+            return observe(self.call, self.effort, self.network, self.groups)
+
+
+class Profilers:
+    """Those of eager in each setting, for all metrics of a job."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self._found: dict[str, Profiler] = {}
+
+    @cached_property
+    def groups(self) -> list[list[CostUnit]]:
+        """The parts of its stages; UnsupportedError if it has none."""
+        return stage_groups(self.subject)
+
+    def of(self, setting: str, stages: bool = False) -> Profiler:
+        """The one of a setting; with `stages`, or if the job has them, they are marked."""
+        found, groups = self._found.get(setting), None
+        if stages or "stages" in self.subject.metrics:
+            groups = self.groups if stages else attempt(lambda: self.groups)[0]
+        if found is None or (groups and not found.groups):
+            images, network, conditions = self.subject.inputs(1), self.subject.network, self.subject.conditions
+            effort = Effort(conditions.seconds * SHARE, fewest=2 if conditions.rounds > 1 else 1)
+            found = self._found[setting] = Profiler(lambda: network(next(images)), network, effort, groups or ())
+        return found
+
+
+@lru_cache(maxsize=1)
+def profilers(subject: Subject) -> Profilers:
+    """What all metrics of a subject share."""
+    return Profilers(subject)
 
 
 @contextmanager
@@ -39,20 +101,16 @@ def setting(subject: Subject, one_thread: bool) -> Iterator[None]:
         yield
 
 
-def read(
-    quantity: Quantity, name: str, call: Callable[[], object], network: nn.Module | None, seconds: float
-) -> tuple[Reading, list[LayerKernel]]:
-    """The coverage of the operators of a call with all of them in its detail, and the rows of the ledger.
+def read(quantity: Quantity, name: str, found: Profiler, layers: bool = True) -> Reading:
+    """The coverage of the operators of a call, with all of them and the rows of the ledger in its detail.
 
-    Without a `network` whose modules run, the layers are not named.
+    With `layers`, those that take most are in it, too.
     """
-    with torch.inference_mode():
-        call()
-        rows = recorded_whole(call) if network is None else recorded(network, call)
-        if not rows:
-            raise UnsupportedError("torch.profiler lists no operators of the call")
-        found = profiled(call, rows, seconds)
-    return _reading(quantity, name, found, rows), rows
+    rows = found.rows
+    operators = profiled(found.observation, rows)
+    reading = _reading(quantity, name, operators, rows)
+    costliest = {"layers": [row.model_dump(mode="json") for row in operators.layers]} if layers else {}
+    return reading.model_copy(update={"detail": reading.detail | costliest})
 
 
 def read_engine(
@@ -84,18 +142,11 @@ def _reading(quantity: Quantity, name: str, found: OperatorProfile, rows: Sequen
     return Reading(quantity=quantity, samples=(found.coverage,), detail=detail, reason=_doubt(found.coverage))
 
 
-def read_stages(
-    quantity: Quantity,
-    call: Callable[[], object],
-    network: nn.Module,
-    groups: Sequence[Sequence[CostUnit]],
-    seconds: float,
-) -> Reading:
-    """The coverage of the stages of a call of `network`, with all of them in its detail."""
-    with torch.inference_mode():
-        found = timed_stages(call, network, groups, seconds)
-    detail = {"stages": [row.model_dump(mode="json") for row in found.stages], "latency": found.latency}
-    return Reading(quantity=quantity, samples=(found.coverage,), detail=detail, reason=_doubt(found.coverage))
+def read_stages(quantity: Quantity, found: Profiler) -> Reading:
+    """The coverage of the stages of a call, with all of them in its detail."""
+    stages = stage_profile(found.observation, found.groups)
+    detail = {"stages": [row.model_dump(mode="json") for row in stages.stages], "latency": stages.latency}
+    return Reading(quantity=quantity, samples=(stages.coverage,), detail=detail, reason=_doubt(stages.coverage))
 
 
 def _doubt(coverage: float) -> str | None:

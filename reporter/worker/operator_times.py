@@ -1,31 +1,27 @@
-"""Seconds per operator: profiled calls in alternation with unprofiled ones."""
+"""Seconds per operator: from profiled calls, or as an engine lists them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
 from statistics import median
-from typing import NamedTuple
 
-import torch
-from torch.autograd.profiler import profile, record_function
-from torch.nn.functional import adaptive_avg_pool2d
-
-from reporter.model.profiles import GEMM, NATIVE, LayerKernel, OperatorTime
-from reporter.worker.alternation import alternated, is_settled
-from reporter.worker.operator_events import PRODUCTS, OperatorEvent, Timed, events, operators, timed
+from reporter.model.profiles import GEMM, NATIVE, LayerKernel, LayerTime, OperatorTime
+from reporter.worker.layer_times import layer_times
+from reporter.worker.observation import Observation, ProfilerOverhead, Traced, profiler_overhead
+from reporter.worker.operator_events import PRODUCTS, Timed, operators, timed
 from reporter.worker.timing import Call, cpu_timer
 
 Listed = Callable[[int], Sequence[Sequence[tuple[str, str, str, float]]]]
 """The operators of some calls as an engine lists them: node, operator, kernel and seconds."""
 Key = tuple[str, str]
 """An operator and its kernel."""
-CALIBRATION_CALLS, REPEATED, ENGINE_CALLS = 20, 20, 5
+ENGINE_CALLS = 5
 PYTHON = ("python", "interpreter")
 """The operator and kernel that stand for the time between operators."""
-CALL = "reporter inference"
+USUAL_GAP = 3
+"""So many times as long as the median gap between operators is one that the interpreter alone explains."""
 
 
 @dataclass(frozen=True)
@@ -35,26 +31,22 @@ class OperatorProfile:
     operators: tuple[OperatorTime, ...]
     latency: float
     coverage: float
+    layers: tuple[LayerTime, ...] = ()
 
 
-def profiled(call: Call, kernels: Sequence[LayerKernel], seconds: float) -> OperatorProfile:
-    """The operators of a call with their kernels; takes `seconds` at most, or a few calls.
+def profiled(observation: Observation, kernels: Sequence[LayerKernel]) -> OperatorProfile:
+    """The operators of an observed call with their kernels.
 
-    What passes between the operators, in the Python interpreter, is listed as one more, and no part of the coverage:
-    operators that are missed would be in it.
+    What passes between the operators, in the Python interpreter, is listed as one more. In the coverage each of these
+    gaps counts as long as is usual in the call at most: an operator that is missed leaves a longer gap.
     """
     overhead = profiler_overhead()
-    latencies: list[float] = []
-    calls: list[dict[Key, list[float]]] = []
-    sums: list[float] = []
-    for unprofiled, traced in alternated(call, partial(_traced, call), seconds):
-        found = [_seconds(each, kernels, overhead) for each in traced]
-        sums += [sum(sum(parts) for key, parts in each.items() if key != PYTHON) for each in found]
-        latencies += unprofiled
-        calls += found
-        if is_settled(latencies, sums):
-            break
-    return OperatorProfile(_rows(calls, median(latencies)), median(latencies), min(sums) / min(latencies))
+    calls = [_seconds(each, kernels, overhead) for each in observation.calls]
+    coverage = observation.coverage(lambda each: _covered(each, overhead))
+    rows, latency = _rows(calls, observation.latency), observation.latency
+    inside = latency - sum(row.seconds for row in rows if (row.operator, row.kernel) == PYTHON)
+    layers = layer_times([_parts(each, overhead) for each in observation.calls], kernels, inside, latency)
+    return OperatorProfile(rows, latency, coverage, layers)
 
 
 def from_engine(call: Call, operators: Listed) -> tuple[OperatorProfile, list[LayerKernel]]:
@@ -82,27 +74,35 @@ def from_lists(
     return OperatorProfile(_rows(calls, latency), latency, whole / latency), rows
 
 
-def _traced(call: Call, count: int) -> list[OperatorEvent]:
-    """The ranges of some calls in a row."""
-    with profile() as found:
-        for _ in range(count):
-            with record_function(CALL):
-                call()
-    return [each for each in events(found.kineto_results) if each.name == CALL]
-
-
-def _seconds(
-    traced: OperatorEvent, kernels: Sequence[LayerKernel], overhead: ProfilerOverhead
-) -> dict[Key, list[float]]:
+def _seconds(traced: Traced, kernels: Sequence[LayerKernel], overhead: ProfilerOverhead) -> dict[Key, list[float]]:
     """The seconds of all calls of each operator with the same kernel, and those between the operators."""
-    roots = list(operators(traced.children))
-    parts = [part for root in roots for part in timed(root, overhead.nested)]
+    parts = _parts(traced, overhead)
     found: dict[Key, list[float]] = defaultdict(list)
     for part, kernel in zip(parts, aligned(parts, kernels), strict=True):
         found[part.event.name, kernel].append(part.seconds)
-    between = traced.end - traced.start - sum(root.end - root.start for root in roots) - overhead.outer * len(roots)
-    found[PYTHON].append(between / 1e9)
+    found[PYTHON].append(sum(_gaps(traced, overhead)))
     return found
+
+
+def _parts(traced: Traced, overhead: ProfilerOverhead) -> list[Timed]:
+    """The backend operators of a call."""
+    return [part for root in operators(traced.event.children) for part in timed(root, overhead.nested)]
+
+
+def _gaps(traced: Traced, overhead: ProfilerOverhead) -> list[float]:
+    """The seconds before each outermost operator and after the last."""
+    roots = list(operators(traced.event.children))
+    ends = [traced.event.start, *(root.end for root in roots)]
+    starts = [*(root.start for root in roots), traced.event.end]
+    lost = [overhead.outer] * len(roots) + [0.0]
+    return [(start - end - each) / 1e9 for start, end, each in zip(starts, ends, lost, strict=True)]
+
+
+def _covered(traced: Traced, overhead: ProfilerOverhead) -> float:
+    """The seconds of the operators and of the usual gaps between them."""
+    gaps = _gaps(traced, overhead)
+    most = USUAL_GAP * median(gaps)
+    return sum(part.seconds for part in _parts(traced, overhead)) + sum(min(gap, most) for gap in gaps)
 
 
 def aligned(parts: Sequence[Timed], kernels: Sequence[LayerKernel]) -> list[str]:
@@ -145,34 +145,3 @@ def _rows(calls: Sequence[dict[Key, list[float]]], latency: float) -> tuple[Oper
         for key, each in seconds.items()
     ]
     return tuple(sorted(rows, key=lambda row: -row.seconds))
-
-
-class ProfilerOverhead(NamedTuple):
-    """The ns that the profiler adds to a call for each outermost operator, and to an operator for each nested one."""
-
-    outer: float
-    nested: float
-
-
-@cache
-def profiler_overhead() -> ProfilerOverhead:
-    """Measured with two operators of a single pixel, one of which calls several others."""
-    pixel = torch.zeros(1, 1, 1, 1)
-    with torch.inference_mode():
-        outer, _ = _excess(pixel.neg)
-        whole, nested = _excess(partial(adaptive_avg_pool2d, pixel, 1))
-    return ProfilerOverhead(max(0.0, outer), max(0.0, (whole - outer) / nested))
-
-
-def _excess(call: Call) -> tuple[float, int]:
-    """The ns that the profiler adds to a small call, and how many operators its outermost one calls."""
-
-    def repeated() -> None:
-        for _ in range(REPEATED):
-            call()
-
-    cpu_timer(repeated, CALIBRATION_CALLS)
-    unprofiled = median(cpu_timer(repeated, CALIBRATION_CALLS)) * 1e9
-    traced = _traced(repeated, CALIBRATION_CALLS)
-    whole = median(each.end - each.start for each in traced)
-    return (whole - unprofiled) / REPEATED, next(operators(traced[0].children)).nested

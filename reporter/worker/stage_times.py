@@ -1,51 +1,28 @@
-"""Seconds per stage: hooked calls in alternation with calls without hooks."""
+"""Seconds per stage, from profiled calls that are marked where a stage begins."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
-from time import perf_counter
-from typing import Any
-
-from torch import nn
 
 from reporter.model import UnsupportedError
 from reporter.model.profiles import StageTime
-from reporter.worker.alternation import alternated, is_settled
-from reporter.worker.auxiliary_heads import modules
 from reporter.worker.layers import visits
-from reporter.worker.stage_costs import REST, CostUnit, grouped, stage_row
+from reporter.worker.observation import STAGE, Groups, Observation, ProfilerOverhead, Traced, profiler_overhead
+from reporter.worker.operator_events import OperatorEvent
+from reporter.worker.stage_costs import CostUnit, grouped, stage_row
 from reporter.worker.subject import Subject
 
 
 @dataclass(frozen=True)
 class StageProfile:
-    """The stages of a call, with the seconds of a call without hooks and the ratio of their sum to it."""
+    """The stages of a call, with the seconds of a call that is not profiled and the ratio of their sum to it."""
 
     stages: tuple[StageTime, ...]
     latency: float
     coverage: float
-
-
-class Stopwatch:
-    """Seconds by stage: what passes until another stage begins is charged to the one that began last."""
-
-    def __init__(self, count: int) -> None:
-        self.seconds = [0.0] * count
-        self._stage, self._since = 0, 0.0
-
-    def start(self) -> None:
-        """Resets the seconds; what passes before any stage begins is charged to the first."""
-        self.seconds = [0.0] * len(self.seconds)
-        self._stage, self._since = 0, perf_counter()
-
-    def begin(self, stage: int) -> None:
-        """Charges the seconds since the last stage began, and begins another."""
-        now = perf_counter()
-        self.seconds[self._stage] += now - self._since
-        self._stage, self._since = stage, now
 
 
 def stage_groups(subject: Subject) -> list[list[CostUnit]]:
@@ -56,58 +33,43 @@ def stage_groups(subject: Subject) -> list[list[CostUnit]]:
     return groups
 
 
-def timed_stages(
-    call: Callable[[], object], network: nn.Module, groups: Sequence[Sequence[CostUnit]], seconds: float
-) -> StageProfile:
-    """The stages of a call of `network`; takes `seconds` at most, or a few calls."""
-    watch = Stopwatch(len(groups))
-
-    def watched(count: int) -> list[list[float]]:
-        found = []
-        with _hooked(network, groups, watch):
-            for _ in range(count):
-                watch.start()
-                call()
-                watch.begin(0)
-                found.append(watch.seconds)
-        return found
-
-    latencies: list[float] = []
-    calls: list[list[float]] = []
-    for unwatched, hooked in alternated(call, watched, seconds):
-        latencies += unwatched
-        calls += hooked
-        if is_settled(latencies, [sum(each) for each in calls]):
-            break
-    return StageProfile(_rows(groups, calls), median(latencies), min(map(sum, calls)) / min(latencies))
+def stage_profile(observation: Observation, groups: Groups) -> StageProfile:
+    """The stages of an observed call that is marked where they begin."""
+    overhead = profiler_overhead()
+    calls = [stage_seconds(each, len(groups), overhead) for each in observation.calls]
+    coverage = observation.coverage(lambda each: sum(stage_seconds(each, len(groups), overhead)))
+    return StageProfile(_rows(groups, calls), observation.latency, coverage)
 
 
-@contextmanager
-def _hooked(network: nn.Module, groups: Sequence[Sequence[CostUnit]], watch: Stopwatch) -> Iterator[None]:
-    """Hooks where the parts of the stages begin, and where they end if a stage is made of what is outside of them."""
-    rest = next((stage for stage, group in enumerate(groups) if group[0].name == REST), None)
-    with ExitStack() as stack:
-        for stage, group in enumerate(groups):
-            names = [part.name for part in group if part.name != REST]
-            for module in modules(network, names):
-                stack.callback(module.register_forward_pre_hook(_begin(watch, stage)).remove)
-                if rest is not None:
-                    stack.callback(module.register_forward_hook(_begin(watch, rest)).remove)
-        yield
+def stage_seconds(traced: Traced, count: int, overhead: ProfilerOverhead) -> list[float]:
+    """The seconds of each stage: what passes until another begins, without what the profiler adds.
+
+    What passes before any begins is charged to the first.
+    """
+    seconds, roots = [0.0] * count, traced.operators
+    begun = [root.start for root in roots]
+    marks = [(traced.event.start, 0), *_marks(traced.event.children)]
+    ends = [*(start for start, _ in marks[1:]), traced.event.end]
+    for (start, stage), end in zip(marks, ends, strict=True):
+        inside = roots[bisect_left(begun, start) : bisect_left(begun, end)]
+        seconds[stage] += (end - start - overhead.of(inside)) / 1e9
+    return seconds
 
 
-def _begin(watch: Stopwatch, stage: int) -> Callable[..., None]:
-    def hook(*_: Any) -> None:
-        watch.begin(stage)
+def _marks(found: Iterable[OperatorEvent]) -> Iterator[tuple[int, int]]:
+    """When a stage begins, in ns, and which."""
+    for event in found:
+        if event.name.startswith(STAGE):
+            yield event.start, int(event.name.removeprefix(STAGE))
+        else:
+            yield from _marks(event.children)
 
-    return hook
 
-
-def _rows(groups: Sequence[Sequence[CostUnit]], calls: Sequence[Sequence[float]]) -> tuple[StageTime, ...]:
+def _rows(groups: Groups, calls: Sequence[Sequence[float]]) -> tuple[StageTime, ...]:
     """Each stage with its MACs and the median of its seconds."""
     rows = [stage_row(list(group)) for group in groups]
-    seconds = [median(call[stage] for call in calls) for stage in range(len(groups))]
-    macs, whole = sum(row["macs"] for row in rows) or 1, sum(seconds)
+    seconds = [max(0.0, median(call[stage] for call in calls)) for stage in range(len(groups))]
+    macs, whole = sum(row["macs"] for row in rows) or 1, sum(seconds) or 1.0
     return tuple(
         StageTime(
             stage=row["name"], macs=row["macs"], macs_share=row["macs"] / macs, seconds=each, share=min(1, each / whole)

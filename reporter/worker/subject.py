@@ -55,6 +55,8 @@ class Subject:
         self.building = 0.0
         self.ceilings: tuple[Reading, ...] = ()
         """Those of the machine, if the run has measured them."""
+        self.metrics: tuple[str, ...] = ()
+        """The names of all metrics that its job measures."""
 
     @cached_property
     def network(self) -> nn.Module:

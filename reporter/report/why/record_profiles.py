@@ -8,12 +8,13 @@ from typing import NamedTuple, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from reporter.model import Record
-from reporter.model.profiles import OperatorTime, StageTime
+from reporter.model.profiles import LayerTime, OperatorTime, StageTime
 from reporter.report.why import operator_names
 
 SETTINGS = ("cpu_1thread", "cpu", "cuda")
 OPERATORS, STAGES = TypeAdapter(list[OperatorTime]), TypeAdapter(list[StageTime])
-Row = TypeVar("Row", OperatorTime, StageTime)
+LAYERS = TypeAdapter(list[LayerTime])
+Row = TypeVar("Row", OperatorTime, StageTime, LayerTime)
 
 
 class Part(NamedTuple):
@@ -42,9 +43,14 @@ def stages(record: Record, setting: str) -> Sequence[StageTime]:
     return _rows(record, "stages", setting, STAGES)
 
 
-def _rows(record: Record, name: str, setting: str, kind: TypeAdapter[list[Row]]) -> list[Row]:
+def layers(record: Record, setting: str) -> Sequence[LayerTime]:
+    """The layers of a record that take most in a setting, most seconds first; empty where they were not measured."""
+    return _rows(record, "layers", setting, LAYERS, of="operators")
+
+
+def _rows(record: Record, name: str, setting: str, kind: TypeAdapter[list[Row]], of: str = "") -> list[Row]:
     """The rows in the detail of a coverage; none where the detail has something else: a record may have been edited."""
-    reading = record.readings.get(f"{name}_coverage_{setting}")
+    reading = record.readings.get(f"{of or name}_coverage_{setting}")
     if reading is None or not reading.measured:
         return []
     try:

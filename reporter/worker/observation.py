@@ -1,0 +1,138 @@
+"""Profiled calls of an inference between calls that are not: where operators, stages and ceilings come from.
+
+They are observed once in each setting, for all metrics of a job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+from statistics import median
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.autograd.profiler import profile, record_function
+from torch.nn.functional import adaptive_avg_pool2d
+
+from reporter.worker.alternation import Effort, alternated
+from reporter.worker.auxiliary_heads import modules
+from reporter.worker.operator_events import OperatorEvent, events, operators
+from reporter.worker.stage_costs import REST, CostUnit
+from reporter.worker.timing import Call, cpu_timer
+
+CALL, STAGE = "reporter inference", "reporter stage "
+"""The names of the ranges of a call, and of the marks where a stage begins."""
+CALIBRATION_CALLS, REPEATED = 20, 20
+Groups = Sequence[Sequence[CostUnit]]
+
+
+class ProfilerOverhead(NamedTuple):
+    """The ns that the profiler adds to a call for each outermost operator, and to an operator for each nested one."""
+
+    outer: float
+    nested: float
+
+    def of(self, found: Sequence[OperatorEvent]) -> float:
+        """The ns that it adds for some outermost operators."""
+        return sum(self.outer + self.nested * each.nested for each in found)
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A profiled call, with the seconds of calls beside it that are not profiled."""
+
+    event: OperatorEvent
+    baseline: float
+
+    @property
+    def operators(self) -> list[OperatorEvent]:
+        """Its outermost operators."""
+        return list(operators(self.event.children))
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Profiled calls in one setting, and the median seconds of all calls that are not profiled."""
+
+    calls: tuple[Traced, ...]
+    latency: float
+
+    def coverage(self, seconds: Callable[[Traced], float]) -> float:
+        """What some seconds of each profiled call are of the calls beside it; the median."""
+        return median(seconds(each) / each.baseline for each in self.calls)
+
+
+def observe(call: Call, effort: Effort, network: nn.Module | None = None, groups: Groups = ()) -> Observation:
+    """Observes a call that has run before; with the `groups` of a network it is marked where its stages begin."""
+    overhead = profiler_overhead()
+
+    def observed(count: int) -> list[OperatorEvent]:
+        with _marked(network, groups):
+            return traced(call, count)
+
+    def whole(event: OperatorEvent) -> float:
+        return (event.end - event.start - overhead.of(list(operators(event.children)))) / 1e9
+
+    latencies, passes = alternated(call, observed, whole, effort)
+    calls = tuple(Traced(event, each.baseline) for each in passes for event in each.observed)
+    return Observation(calls, median(latencies))
+
+
+def traced(call: Call, count: int) -> list[OperatorEvent]:
+    """The ranges of some calls in a row."""
+    with profile() as found:
+        for _ in range(count):
+            with record_function(CALL):
+                call()
+    return [each for each in events(found.kineto_results) if each.name == CALL]
+
+
+@contextmanager
+def _marked(network: nn.Module | None, groups: Groups) -> Iterator[None]:
+    """Marks where the parts of the stages begin, and where they end if a stage is made of what is outside of them."""
+    rest = next((stage for stage, group in enumerate(groups) if group[0].name == REST), None)
+    with ExitStack() as stack:
+        for stage, group in enumerate(groups):
+            names = [part.name for part in group if part.name != REST]
+            for module in modules(network, names) if network is not None else ():
+                stack.callback(module.register_forward_pre_hook(_begin(stage)).remove)
+                if rest is not None:
+                    stack.callback(module.register_forward_hook(_begin(rest)).remove)
+        yield
+
+
+def _begin(stage: int) -> Callable[..., None]:
+    name = f"{STAGE}{stage}"
+
+    def hook(*_: Any) -> None:
+        with record_function(name):
+            pass
+
+    return hook
+
+
+@cache
+def profiler_overhead() -> ProfilerOverhead:
+    """Measured with two operators of a single pixel, one of which calls several others."""
+    pixel = torch.zeros(1, 1, 1, 1)
+    with torch.inference_mode():
+        outer, _ = _excess(pixel.neg)
+        whole, nested = _excess(partial(adaptive_avg_pool2d, pixel, 1))
+    return ProfilerOverhead(max(0.0, outer), max(0.0, (whole - outer) / nested))
+
+
+def _excess(call: Call) -> tuple[float, int]:
+    """The ns that the profiler adds to a small call, and how many operators its outermost one calls."""
+
+    def repeated() -> None:
+        for _ in range(REPEATED):
+            call()
+
+    cpu_timer(repeated, CALIBRATION_CALLS)
+    unprofiled = median(cpu_timer(repeated, CALIBRATION_CALLS)) * 1e9
+    found = traced(repeated, CALIBRATION_CALLS)
+    whole = median(each.end - each.start for each in found)
+    return (whole - unprofiled) / REPEATED, next(operators(found[0].children)).nested
