@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -49,6 +49,8 @@ class ReferenceRequest:
     modes: bool = False
     options: tuple[str, str] = OPTIONS
     shared: bool = False
+    enough: Callable[[ReferenceTime], bool] = field(default=lambda row: row.decided)
+    """Whether a row needs no more rounds."""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -97,7 +99,7 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
             _round(work, books, [job for job in planned if job.round == turn], progress, costs, exact=not turn)
         number = look
         found.taken, found.gaps = _sorted(work, books)
-        _decide(found)
+        _decide(found, work)
         open_jobs = [job for job in open_jobs if _is_open(job, work, found)]
         if not open_jobs:
             break
@@ -106,11 +108,11 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
     return found
 
 
-def _decide(found: ReferenceRun) -> None:
-    """The verdicts after a look; a row that was decided keeps its verdict."""
+def _decide(found: ReferenceRun, work: ReferenceRequest) -> None:
+    """The verdicts after a look; a row that is not measured again keeps its verdict."""
     if found.taken:
         rows = {row.place: row for row in reference_rule.verdicts(found.taken)}
-        kept = {place: row for place, row in found.rows.items() if row.decided}
+        kept = {place: row for place, row in found.rows.items() if work.enough(row)}
         found.rows = {**rows, **kept}
 
 
@@ -176,7 +178,7 @@ def _place(job: Job, metrics: Mapping[str, Metric]) -> Place:
 
 def _is_open(job: Job, work: ReferenceRequest, found: ReferenceRun) -> bool:
     row = found.rows.get(_place(job, work.times))
-    return row is not None and not row.decided
+    return row is not None and not work.enough(row)
 
 
 def _sorted(
