@@ -99,7 +99,7 @@ def gigabytes(names: Iterable[str]) -> float:
 
 
 def _required(requirement: str, extra: str) -> Iterator[tuple[str, str]]:
-    """The package in a requirement, once without and once with each extra that it names; none if it is of another extra.
+    """The package in a requirement, without and with each extra that it names; none if it is of another extra.
 
     The CUDA libraries of torch are required by extras of a package without files.
     """
