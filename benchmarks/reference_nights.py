@@ -6,33 +6,49 @@ slowed by adding a log ratio to its pairs; the real copy of resnet18 that was sl
 way, and its rate is compared with that of the comparisons as they were measured. The rounds are tested as in a run:
 after each look, rows that are decided are not measured again.
 
-collect measures runs for the same test with `reporter --against` itself: the environment against itself, with copies of
-resnet18 that are slowed (slowed.py) in the same runs; it needs a machine without other work. judge prints its rates.
+collect measures runs for the same test as `reporter --against` does: this environment against one that imports the same
+packages, with copies of resnet18 that are slowed by 3 % and 5 % on one side (slowed.py) in the same runs. It needs a
+machine without other work. Every run is appended to the file with all its samples as soon as it is complete, and the
+next command goes on with the next run; with `--minutes` no run is begun that would not end in time. judge tests the
+samples, prints the rates, and how long a run took.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
+import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
 from repeatability import FILE, SLOWED
 
-from reporter.compare import reference_rule
+from reporter.cli.progress import progress
+from reporter.compare import reference_file, reference_rule
 from reporter.compare.reference_rule import Place, ReferenceTime
 from reporter.metrics.latency import ONE_THREAD
 from reporter.model import Reading
+from reporter.model.settings import settings
+from reporter.run.paired import interleaving, paired_run, reference_run
+from reporter.run.paired.reference_run import ReferenceRequest
+from reporter.run.preparation import prepare_ab
+from reporter.run.request import moment
 from reporter.stats.noise import Log
 
 KEY, ROUNDS = ONE_THREAD.key, 3
+TONIGHT = ("resnet18_3_tonight", "resnet18_5_tonight")
+"""The copies that are slowed on one side; slowed.py, which imports torch, has their code."""
+REFERENCE = "SLOWED_REFERENCE"
 RUNS = Path(__file__).parent / "reference_nights.jsonl"
 Pairs = tuple[Log, Log]
 
@@ -125,18 +141,90 @@ def reproduced(
         yield f"| {name}: found in simulated runs | {drawn} of {count} |"
 
 
-def collect(count: int, path: Path, architectures: str) -> None:
-    """Measures runs until there are `count` in the file; an interrupted command resumes."""
-    here = Path(__file__).parent
-    for number in range(len(path.read_text().splitlines()) if path.exists() else 0, count):
-        with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, "-m", "reporter", "--out", f"{folder}/out", "--architectures", architectures]
-            command += [word for name in SLOWED for word in ("--architecture", f"{here / 'slowed.py'}:{name}")]
-            command += ["--metrics", KEY, "--against", sys.prefix]
-            subprocess.run(command, check=True)
-            against: dict[str, Any] = json.loads(Path(folder, "out", "summary.json").read_text())["against"]
+def collect(count: int, path: Path, architectures: str, minutes: float) -> None:
+    """Measures runs until there are `count` in the file, or the next one would end after so many minutes."""
+    start, longest = monotonic(), 0.0
+    repair(path)
+    for number in range(len(collected(path)), count):
+        begun = monotonic()
+        if begun - start + longest >= 60 * minutes:
+            break
+        line = {"run": number, **measured(architectures)}
         with path.open("a") as file:
-            file.write(json.dumps({"run": number, **against}) + "\n")
+            file.write(json.dumps(line) + "\n")
+        longest = max(longest, monotonic() - begun)
+        print(f"{number + 1} of {count}: {line['seconds']:.0f} s for both sides", flush=True)
+
+
+def measured(architectures: str) -> dict[str, Any]:
+    """One run: the verdicts, and the samples of both sides, round by round."""
+    slowed = tuple(f"{Path(__file__).with_name('slowed.py')}:{name}" for name in TONIGHT)
+    chosen = settings({"architectures": architectures, "architecture": slowed, "metrics": KEY})
+    with tempfile.TemporaryDirectory() as folder:
+        places = beside(Path(folder).resolve() / "reference"), interleaving.here()
+        os.environ[REFERENCE] = str(places[0])
+        request, started = prepare_ab(None, chosen), moment()
+        with paired_run.sides(places, (), reference_run.OPTIONS, shared=True) as (a, b):
+            examined = a.about, b.about
+        work = ReferenceRequest(request, request.metrics, {}, places, examined, shared=True)
+        shown = progress(sys.stderr, sides=("reference", "tonight"))
+        try:
+            done = reference_run.run(work, shown)
+        finally:
+            shown.close()
+    found = reference_file.document(
+        examined, list(done.rows.values()), gaps=done.gaps, changes=[], started=started, seconds=round(done.seconds, 1)
+    )
+    pairs = {
+        place[2]: [[rounded(part) for part in reading.counted] for reading in both]
+        for place, both in done.taken.items()
+    }
+    return {
+        "pairs": pairs,
+        **found.model_dump(mode="json", exclude={"reference": {"torch_file"}, "tonight": {"torch_file"}}),
+    }
+
+
+def beside(place: Path) -> Path:
+    """An environment that imports the packages of this one."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
+    site = next(place.glob("lib/python*/site-packages"))
+    (site / "shared.pth").write_text(f"{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n")
+    return place
+
+
+def rounded(samples: Sequence[float]) -> list[float]:
+    return [round(seconds, 6) for seconds in samples]
+
+
+def repair(path: Path) -> None:
+    """Ends a line that a crash has cut off; it is no run."""
+    if path.exists() and not path.read_bytes().endswith(b"\n"):
+        with path.open("a") as file:
+            file.write("\n")
+
+
+def collected(path: Path) -> list[dict[str, Any]]:
+    """The runs in the file, without lines that were cut off."""
+    found = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        with contextlib.suppress(ValueError):
+            found.append(json.loads(line))
+    return found
+
+
+def replayed(pairs: Mapping[str, Sequence[Sequence[Sequence[float]]]]) -> dict[Place, ReferenceTime]:
+    """The verdicts of a collected run: after each look, rows that are decided have no more rounds."""
+    decided: dict[Place, ReferenceTime] = {}
+    rows: dict[Place, ReferenceTime] = {}
+    for look in reference_rule.looks(ROUNDS):
+        sides = {}
+        for name, (a, b) in pairs.items():
+            taken = [(np.array(before), np.array(after)) for before, after in zip(a[:look], b[:look], strict=True)]
+            sides[KEY, "eager", name] = readings(taken, 0.0)
+        rows = {row.place: row for row in reference_rule.verdicts(sides)} | decided
+        decided = {place: row for place, row in rows.items() if row.decided}
+    return rows
 
 
 def main() -> None:
@@ -146,25 +234,46 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=17)
     parser.add_argument("--file", type=Path, default=RUNS)
     parser.add_argument("--architectures", default="lecture")
+    parser.add_argument("--minutes", type=float, default=math.inf)
     asked = parser.parse_args()
     if asked.what == "simulate":
         for line in simulate(asked.count, asked.seed):
             print(line, flush=True)
     elif asked.what == "collect":
-        collect(asked.count, asked.file, asked.architectures)
+        collect(asked.count, asked.file, asked.architectures, asked.minutes)
     else:
         judge(asked.file)
 
 
 def judge(path: Path) -> None:
-    """Prints for each architecture how often collected runs reported it as slower, and how long they took."""
-    runs = [json.loads(line) for line in path.read_text().splitlines()]
-    found = Counter(row["architecture"] for run in runs for row in run["verdicts"] if row["verdict"] == "slower")
-    names = dict.fromkeys(row["architecture"] for run in runs for row in run["verdicts"])
-    for name in names:
-        print(f"| {name} | slower in {found[name]} of {len(runs)} runs |")
-    print(f"| seconds of both sides, median | {np.median([run['seconds'] for run in runs]):.0f} |")
-    print(f"| size that a run would have found, median | {np.median([run['detectable'] for run in runs]):.1%} |")
+    """Prints the rates of collected runs, and how long they took."""
+    for line in rates(collected(path)):
+        print(line)
+
+
+def rates(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The rates, as a table in Markdown."""
+    nights = [replayed(run["pairs"]) for run in runs]
+    found = [slower(rows) for rows in nights]
+    every = [row for rows in nights for row in rows.values()]
+    if not runs:
+        yield "no runs are collected yet"
+        return
+    count, rounds = len(runs), Counter(row.rounds for row in every)
+    kinds = ", ".join(sorted({str(run["machine_kind"]) for run in runs}))
+    yield f"{count} runs of {len(nights[0]) - len(TONIGHT)} architectures on {kinds}"
+    alarms = sum(bool(names - set(TONIGHT)) for names in found)
+    yield f"| a run reports an architecture as slower that is not | {alarms} of {count} |"
+    for name in TONIGHT:
+        ratios = [row.ratio - 1 for row in every if row.architecture == name]
+        hits = sum(name in names for names in found)
+        yield f"| {name}, measured {np.median(ratios):.1%} slower, is found | {hits} of {count} |"
+    sizes = [reference_rule.detectable(list(rows.values())) or math.nan for rows in nights]
+    yield f"| size that a run would have found (median) | {np.median(sizes):.1%} |"
+    yield f"| rows without a verdict (noisy) | {sum(row.verdict == 'noisy' for row in every)} of {len(every)} |"
+    yield f"| rounds of a row | {', '.join(f'{n}: {c / len(every):.0%}' for n, c in sorted(rounds.items()))} |"
+    seconds = [run["seconds"] / 60 for run in runs]
+    yield f"| minutes of both sides together | median {np.median(seconds):.1f}, longest {max(seconds):.1f} |"
 
 
 if __name__ == "__main__":

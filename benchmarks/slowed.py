@@ -1,11 +1,16 @@
 """A network of the lecture with a known amount of work added: what a regression looks like, for repeatability.py.
 
-The work is real: small convolutions before each forward pass, as many as take 5 % or 10 % of the network's time at one
-thread. How much slower that made it is measured in the same run, and printed.
+The work is real: small convolutions before each forward pass, as many as take 3 %, 5 % or 10 % of the network's time at
+one thread. How much slower that made it is measured in the same run, and printed.
+
+The copies whose names end in `tonight` are slowed in all environments but the one that REFERENCE names, as if a new
+version of a package had made them slower (reference_nights.py).
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import replace
 from functools import partial
 
@@ -14,6 +19,9 @@ from torch import Tensor, nn
 
 from reporter.model import Architecture
 from reporter.worker import lookup
+
+REFERENCE = "SLOWED_REFERENCE"
+"""The variable with the `sys.prefix` of the environment in which copies are not slowed."""
 
 
 class Slowed(nn.Module):
@@ -42,3 +50,17 @@ def slowed(name: str, percent: int, count: int) -> Architecture:
 
 resnet18_5 = slowed("resnet18", 5, 13)
 resnet18_10 = slowed("resnet18", 10, 25)
+
+
+def build_tonight(name: str, count: int, classes: int) -> nn.Module:
+    in_reference = os.path.realpath(sys.prefix) == os.environ[REFERENCE]
+    return lookup.find(name).build(classes) if in_reference else build(name, count, classes)
+
+
+def tonight(name: str, percent: int, count: int) -> Architecture:
+    made = partial(build_tonight, name, count)
+    return replace(lookup.find(name), name=f"{name}_{percent}_tonight", build=made, weights=None)
+
+
+resnet18_3_tonight = tonight("resnet18", 3, 8)
+resnet18_5_tonight = tonight("resnet18", 5, 13)

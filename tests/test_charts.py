@@ -35,7 +35,10 @@ CURVES = {"latency_over_size", "throughput_over_batch"}
 REASONS = {name for name, chart in CHARTS.items() if chart.chapter == "why"}
 """Drawn in test_explained.py."""
 NOT_IN_SAMPLES = (
-    MODES | CURVES | REASONS | {"accuracy_latency_cuda", "history", "macs_latency_cuda", "probe", "throughput_cuda"}
+    MODES
+    | CURVES
+    | REASONS
+    | {"accuracy_latency_cuda", "history", "macs_latency_cuda", "probe", "reference_ratios", "throughput_cuda"}
 )
 OF_SEVERAL = NOT_IN_SAMPLES | {"accuracy_by_year", "accuracy_latency", "accuracy_macs", "macs_latency", "ranks"}
 WITHOUT = {"lecture": NOT_IN_SAMPLES, "hostile": NOT_IN_SAMPLES, "one": OF_SEVERAL, "empty": set(CHARTS) - {"timeline"}}

@@ -102,7 +102,52 @@ def test_two_jobs_at_once_make_one_environment(index: Path, tmp_path: Path) -> N
     for each in jobs:
         each.join()
     assert len(places) == 2
-    assert len(set(places)) == len(notes) == 1
+    assert len(set(places)) == 1
+    assert sum(note.startswith("installing") for note in notes) == 1
+
+
+def test_a_long_installation_prints_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pinned, "NOTED", 0.05)
+    notes: list[str] = []
+    pinned._call(["sleep", "0.2"], tmp_path, notes.append)
+    assert len(notes) >= 2
+    assert set(notes) == {"still installing, after 0 s"}
+
+
+def test_a_job_that_waits_for_another_one_prints_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pinned, "WAITING", 0.01)
+    notes: list[str] = []
+    waits = threading.Event()
+
+    def note(line: str) -> None:
+        notes.append(line)
+        waits.set()
+
+    def second() -> None:
+        with pinned._alone(tmp_path / "environment", note):
+            pass
+
+    with pinned._alone(tmp_path / "environment", notes.append):
+        job = threading.Thread(target=second)
+        job.start()
+        assert waits.wait(10)
+    job.join()
+    assert notes == ["waiting for another job that installs the reference environment"]
+
+
+def test_exact_versions_of_all_packages_need_no_move(tmp_path: Path) -> None:
+    """What is resolved and what is asked for are the same list, and an environment is not made while it is moved."""
+    place = tmp_path / "made"
+    place.mkdir()
+    with pinned._alone(place, print):
+        pinned._keep(place, place, print)
+    assert (place / pinned.COMPLETE).exists()
+
+
+def test_without_pip_and_uv_there_is_a_line_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pinned, "find_spec", lambda _: None)
+    with pytest.raises(ReporterError, match="neither uv nor pip; install one of them"):
+        pinned.install_with_pip(tmp_path / "made", ["torch==9.9.1"], lambda _: None)
 
 
 @pytest.mark.parametrize("case", ["version", "registry"])
@@ -139,3 +184,23 @@ def test_the_size_of_an_environment_is_that_of_its_packages() -> None:
     assert 0.1 < with_torch < 20
     assert 0 < without < 0.001
     assert pinned.gigabytes(["no-such-package"]) == 0
+
+
+def test_the_size_has_what_extras_of_a_package_without_files_require(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As torch requires its CUDA libraries: about half of an environment."""
+    for name, size, requires in (
+        ("torchlike", 1000, ("toolkit[blas,rand]==13.0; platform_system == 'Linux'",)),
+        ("toolkit", 0, ("blas==1; extra == 'blas'", 'rand; extra == "rand"', "extra-large; extra == 'all'")),
+        ("blas", 3_000_000, ()),
+        ("rand", 2_000_000, ()),
+        ("extra-large", 9_000_000, ()),
+    ):
+        about = tmp_path / f"{name.replace('-', '_')}-1.dist-info"
+        about.mkdir()
+        lines = "".join(f"Requires-Dist: {each}\n" for each in requires)
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n{lines}")
+        (about / "RECORD").write_text(f"{name}.so,,{size}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert pinned.gigabytes(["torchlike", "toolkit"]) == pytest.approx(0.005001)

@@ -56,6 +56,22 @@ def test_a_job_that_takes_long_is_not_silent() -> None:
     assert all(character == "\n" or character.isprintable() for character in printed)
 
 
+def test_an_architecture_is_finished_once_no_rounds_are_planned_for_it() -> None:
+    """Rounds that were planned and are not needed are taken off; one in doubt is not finished before its last round."""
+    stream = StringIO()
+    shown = Lines(stream)
+    planned = jobs("a", "b")
+    shown.plan(planned, 1, seconds)
+    for job in planned[:2]:
+        shown.job_started(job)
+        shown.job_finished(job, 1.0)
+    assert stream.getvalue() == ""
+    shown.plan([*planned[:2], planned[3]], 1, seconds)
+    assert stream.getvalue().splitlines() == ["[2/3] a finished; about 60 s left"]
+    shown.plan(planned[:2], 1, seconds)
+    assert stream.getvalue().splitlines()[1:] == ["[2/2] b finished"]
+
+
 def test_no_line_is_due_while_others_are_printed() -> None:
     stream = StringIO()
     shown = Lines(stream, interval=0.5)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import reference_nights
 from repeatability import FILE, SLOWED
 
@@ -26,3 +29,48 @@ def test_simulated_runs_from_real_rounds() -> None:
     assert rounds <= set(reference_rule.looks(3))
     assert min(rounds) == 3, "a row that is clear stops early"
     assert len(rounds) > 1, "a row in doubt gets more rounds"
+
+
+def collected(night: int, changes: dict[str, float]) -> dict[str, Any]:
+    """A line of a collected run, with real rounds: as many of each architecture as its looks need."""
+    real = reference_nights.rounds(FILE)
+    pools = {name: pool for name, pool in real.items() if name not in SLOWED}
+    pools |= dict.fromkeys(reference_nights.TONIGHT, real["resnet18"])
+    chance = np.random.default_rng(night)
+    drawn = {name: [pool[place] for place in chance.integers(0, len(pool), 8)] for name, pool in pools.items()}
+    pairs = {
+        name: [
+            [before.tolist() for before, _ in taken],
+            [(after * math.exp(changes.get(name, 0.0))).tolist() for _, after in taken],
+        ]
+        for name, taken in drawn.items()
+    }
+    rows = reference_nights.replayed(pairs)
+    for row in rows.values():
+        pairs[row.architecture] = [side[: row.rounds] for side in pairs[row.architecture]]
+    return {"pairs": pairs, "seconds": 300.0 + night, "machine_kind": "a processor"}
+
+
+def test_collected_runs_are_tested_from_their_samples() -> None:
+    slow, slower = reference_nights.TONIGHT
+    runs = [collected(night, {slow: math.log(1.03), slower: math.log(1.05)}) for night in range(5)]
+    lines = list(reference_nights.rates(runs))
+    assert lines[0] == "5 runs of 18 architectures on a processor"
+    assert "slower that is not | 0 of 5 |" in lines[1]
+    assert lines[3].endswith("is found | 5 of 5 |")
+    assert lines[-1] == "| minutes of both sides together | median 5.0, longest 5.1 |"
+    rows = reference_nights.replayed(runs[0]["pairs"])
+    assert {row.rounds for row in rows.values()} <= set(reference_rule.looks(3)), "stopped rows have no more rounds"
+    assert list(reference_nights.rates([])) == ["no runs are collected yet"]
+
+
+def test_collecting_resumes_with_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "runs.jsonl"
+    monkeypatch.setattr(reference_nights, "measured", lambda _: {"seconds": 1.0})
+    reference_nights.collect(2, file, "lecture", math.inf)
+    file.write_text(file.read_text() + '{"run": 2, "sec')  # cut off
+    assert [run["run"] for run in reference_nights.collected(file)] == [0, 1]
+    reference_nights.collect(4, file, "lecture", math.inf)
+    assert [run["run"] for run in reference_nights.collected(file)] == [0, 1, 2, 3]
+    reference_nights.collect(9, file, "lecture", 0.0)
+    assert len(reference_nights.collected(file)) == 4, "no time is left for another run"

@@ -27,7 +27,7 @@ from reporter.compare.bisection import Effect, Found, SkippedVersionError, searc
 from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
 from reporter.model import ReporterError
 from reporter.report.between_runs import walk_text
-from reporter.run.paired import pinned, version_environments, version_walk
+from reporter.run.paired import pinned, version_environments, version_walk, walk_state
 
 VERSIONS = 16
 SKIPPED = st.frozensets(st.integers(0, VERSIONS - 1), max_size=VERSIONS)
@@ -215,7 +215,7 @@ def test_an_environment_has_only_what_has_to_change(
     for name in ("PIP_CONFIG_FILE", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, variables[name])
     made = version_environments.VersionEnvironments("paced", tmp_path / "walk")
-    place = made.make(NAMES[STEP])
+    place = made.make(NAMES[STEP], print)
     assert pinned.frozen_versions(place) == {"pace_table": "3.0", "paced": "1.6"}
     assert made.versions("1.6")["torch"] == metadata.version("torch")
     line = "import importlib.util as u, paced; print(paced.FACTOR, u.find_spec('torch').origin)"
@@ -224,7 +224,7 @@ def test_an_environment_has_only_what_has_to_change(
     assert found
     assert shown.stdout.split() == ["3.0", str(found.origin)]
     with pytest.raises(pinned.InstallationError, match="no-such-package"):
-        made.make(NAMES[UNINSTALLABLE])
+        made.make(NAMES[UNINSTALLABLE], print)
     made.keep_only(["1.0"])
     assert not list((tmp_path / "walk").iterdir())
 
@@ -245,7 +245,7 @@ def test_an_index_that_cannot_be_reached_skips_no_version(tmp_path: Path, monkey
         with pytest.raises(SkippedVersionError):
             walking._environment(VERSIONS)
     assert "cannot be installed" in walking.state.skipped["2.0"]
-    assert version_walk._load(tmp_path / "walk" / version_walk.STATE) == walking.state
+    assert walk_state.load(tmp_path / "walk" / walk_state.NAME) == walking.state
 
 
 def walk(variables: dict[str, str], folder: Path, span: str, **more: object) -> subprocess.CompletedProcess[str]:

@@ -94,7 +94,7 @@ def measure_and_report(
     executor = choose_executor(chosen)
     request = replace(prepare(out, chosen, executor), labels=labels)
     _announce(request)
-    reference = against.prepare(chosen, request, request.folder, printing.note)
+    reference = against.prepare(chosen, request, request.folder, printing.silent if quiet else printing.note)
     seen, lock = progress(sys.stderr, quiet, kind=shown), files.lock(request.folder)
     code, start = USAGE, record_files.history_size(request.folder)
     try:

@@ -48,7 +48,9 @@ class Lines:
 
     def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
         self.jobs, self.at_once, self._estimate = jobs, at_once, estimate
-        self._left = Counter(job.architecture for job in jobs[self.done :])
+        before, self._left = self._left, Counter(job.architecture for job in jobs[self.done :])
+        for name in (each for each in before if before[each] > 0 and not self._left[each]):  # needs no more rounds
+            self.architecture_finished(name)
         if self._interval and self._heartbeat is None:
             self._heartbeat = Heartbeat(self.beat, self._interval)
 
@@ -83,7 +85,8 @@ class Lines:
     def beat(self) -> None:
         """Nothing was printed for a while: what runs, what is done, and the time left."""
         names = ", ".join(f"{job.architecture}: {job.process}, round {job.round + 1}" for job in self.running[:MOST])
-        self.note(f"[{self.done}/{len(self.jobs)}] running {names or 'the next measurement'}{self._time_left()}")
+        names = f"running {names}" if names else "starting the next measurement"
+        self.note(f"[{self.done}/{len(self.jobs)}] {names}{self._time_left()}")
 
     def _time_left(self, more: int = 0) -> str:
         """The time left after `more` jobs than those that are finished; empty after the last one."""
@@ -99,8 +102,8 @@ class Lines:
 
     def split(self) -> str:
         """Where the time went, process by process."""
-        parts = (f"{name} {duration(took)}" for name, took in self._seconds.items())
-        return ", ".join((f"time by process: loading torch {duration(self._loading)}", *parts))
+        parts = {"loading torch": self._loading, **self._seconds}
+        return "time by process: " + ", ".join(f"{name} {duration(took)}" for name, took in parts.items())
 
     def note(self, line: str) -> None:
         """Print a line; if the stream is closed by its reader or its disk is full, discard this and all later lines."""
@@ -130,13 +133,8 @@ class Live(Lines):
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        columns: tuple[Any, ...] = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-        )
+        first, last = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[left]}")
+        columns: tuple[Any, ...] = (first, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), last)
         self._bar = Progress(*columns, console=Console(file=stream))
         self._task: Any = None
 
@@ -265,9 +263,8 @@ def in_words(reading: Reading) -> str:
 
 def _short(reading: Reading) -> str:
     """The value alone, or what went wrong."""
-    if reading.value is None:
-        return in_words(reading)
-    return units.words(language("en"), reading.quantity, reading.value)
+    value = reading.value
+    return in_words(reading) if value is None else units.words(language("en"), reading.quantity, value)
 
 
 def _about(job: Job) -> dict[str, Any]:
@@ -296,5 +293,4 @@ def _of_kind(stream: TextIO, quiet: bool, kind: str | None) -> Lines:
         return JsonLines(stream, heartbeat.INTERVAL)
     if kind != "lines" and stream.isatty():
         return Live(stream)
-    on_github = os.environ.get("GITHUB_ACTIONS") == "true"
-    return (GitHubLines if on_github else Lines)(stream, heartbeat.INTERVAL)
+    return (GitHubLines if os.environ.get("GITHUB_ACTIONS") == "true" else Lines)(stream, heartbeat.INTERVAL)

@@ -17,14 +17,14 @@ def walk(package: str, span: str, options: dict[str, Any], *, as_json: bool, fai
     from reporter.cli.progress import progress
     from reporter.model.settings import settings
     from reporter.report.between_runs import walk_text
-    from reporter.run.paired import paired_run, version_environments, version_walk
+    from reporter.run.paired import paired_run, version_environments, version_walk, walk_state
     from reporter.run.preparation import prepare_ab
 
     request = prepare_ab(None, settings(options))
     for line in plugins.complaints():
         printing.note(line)
     versions = version_environments.between(package, span)
-    folder = version_walk.place_of(request, package, versions)
+    folder = walk_state.place_of(request, package, versions)
     environments = version_environments.VersionEnvironments(package, folder, paired_run.needs(request))
     printing.note(
         f"{len(versions)} versions of {package}; two environments at a time, about {environments.gigabytes:.1f} GB "

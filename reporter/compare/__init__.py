@@ -19,6 +19,7 @@ baseline_file.py  comparison.json: the findings of a run with --baseline
 reference_rule.py the rule for times that were measured in turns with a pinned reference
 reference_file.py against.json: the comparison with a pinned reference
 ratio_history.py  ratios.jsonl: the history of the ratios to a pinned reference, one curve per kind of machine
+ratio_levels.py   changes of level in these ratios, for the report
 bisection.py      the search of `reporter ab --walk` for the version at which a time increased
 walk_result.py    what this walk has found
 """

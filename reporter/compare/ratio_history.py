@@ -57,13 +57,17 @@ class RatioLine(BaseModel):
 
 @dataclass
 class RatioCurve:
-    """The ratios of one row on one kind of machine: moments, and ratios to the first of `references`."""
+    """The ratios of one row on one kind of machine: moments, and ratios to the first of `references`.
+
+    `measured` has the reference that each ratio was measured against, before it was chained.
+    """
 
     machine_kind: str
     row: RowName
     references: list[str]
     moments: list[str] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)
+    measured: list[str] = field(default_factory=list)
 
 
 def named(versions: Mapping[str, str]) -> str:
@@ -133,4 +137,5 @@ def curves(lines: Iterable[RatioLine]) -> list[RatioCurve]:
             else:
                 curve.moments.append(line.started)
                 curve.ratios.append(factor * row.ratio)
+                curve.measured.append(line.reference)
     return [curve for curve in found if curve.moments]

@@ -16,7 +16,7 @@ from reporter.documents.reference_verdicts import (
     ReferenceSide,
     ReferenceVerdict,
 )
-from reporter.host import files
+from reporter.host import files, machine
 
 NAME = "against.json"
 ADAPTER = TypeAdapter(AgainstReference)
@@ -33,7 +33,6 @@ def document(
 ) -> AgainstReference:
     """The block of summary.json."""
     reference, tonight = examined
-    facts = tonight.machine_facts
     size = detectable(rows)
     return AgainstReference(
         reference=_side(reference),
@@ -46,7 +45,7 @@ def document(
         too_noisy=too_noisy(rows),
         gaps=tuple(gaps),
         changes=tuple(changes),
-        machine_kind=str(facts.get("processor") or tonight.machine),
+        machine_kind=machine.kind(tonight.machine_facts),
     )
 
 

@@ -106,7 +106,7 @@ class AgainstReference(Document):
     changes: tuple[ReferenceChange, ...] = ()
     """Counts and exact memory that differ."""
     machine_kind: str = ""
-    """The processor or GPU, for which alone a ratio is valid."""
+    """The processor with its instructions, and the GPUs, for which alone a ratio is valid."""
 
     @property
     def slower(self) -> tuple[ReferenceVerdict, ...]:

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -59,6 +59,17 @@ def key() -> str:
     digest = hashlib.sha256(json.dumps(kind, sort_keys=True).encode()).hexdigest()[:8]
     gpu = "-gpu" if facts()["gpus"] else ""
     return f"{platform.system()}-{platform.machine()}-{usable_threads()}cpu{gpu}-{digest}".lower()
+
+
+def kind(found: Mapping[str, Any]) -> str:
+    """The kind of machine that facts describe: its processor, with the instructions it has, and its GPUs.
+
+    How two versions of a package compare depends on these: a kernel for AVX-512 does not run where there is only AVX2,
+    although both processors may have one model name.
+    """
+    features, cards = ([str(each) for each in found.get(name) or ()] for name in ("features", "gpus"))
+    processor = f"{found.get('processor')}" + (f" ({', '.join(features)})" if features else "")
+    return ", ".join([processor, *dict.fromkeys(cards)])
 
 
 def about() -> dict[str, Any]:

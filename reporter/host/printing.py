@@ -61,3 +61,7 @@ def message(line: str) -> None:
 def note(line: str) -> None:
     """Prints a message that begins with a name or a path."""
     message(f"note: {line}")
+
+
+def silent(_line: str) -> None:
+    """Prints nothing: in place of `note` with --quiet."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from reporter.compare.ratio_history import RatioCurve
 from reporter.compare.rounds import Times, with_intervals
 from reporter.model import GROUPS, Quantity, Reading, Record, ReporterError, Status
 from reporter.model.fields import MOST, are_numbers
@@ -56,7 +57,7 @@ class Comparison:
     """All that was measured; machines side by side, newest first, and never ranked together.
 
     `records` are the eager ones, `modes` those of all other modes. `past` has earlier runs of the newest machine,
-    oldest first; `hidden` the networks that a picture leaves out.
+    oldest first; `hidden` the networks that a picture leaves out; `ratios` the history of ratios to a pinned reference.
     """
 
     records: tuple[Record, ...]
@@ -65,6 +66,7 @@ class Comparison:
     past: tuple[PastRun, ...] = ()
     hidden: tuple[Record, ...] = ()
     modes: tuple[Record, ...] = ()
+    ratios: tuple[RatioCurve, ...] = ()
 
     @property
     def newest(self) -> Record:

@@ -9,7 +9,7 @@ segmentation: Scott and Knott, Biometrics 30, 1974).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,16 +31,23 @@ class ChangePoint:
     step: float
 
 
-def change_points(values: Log, alpha: float, least: float) -> list[ChangePoint]:
+def change_points(
+    values: Log, alpha: float, least: float, noise: tuple[float, float] | None = None
+) -> list[ChangePoint]:
     """The changes of level in a vector of logarithms without gaps, in its order.
 
-    `alpha` is the significance level of one split, `least` the smallest relevant step. At least two values.
+    `alpha` is the significance level of one split, `least` the smallest relevant step. At least two values. `noise`
+    has sigma and its degrees of freedom if they are known from several series.
     """
-    differences = np.abs(np.diff(values))
-    sigma = NORMAL_MEDIAN * float(np.median(differences)) / math.sqrt(2)
-    freedom = max(1.0, (len(values) - 1) / 2)
+    sigma, freedom = noise or (spread([values]), max(1.0, (len(values) - 1) / 2))
     threshold = student(freedom, alpha) * sigma * math.sqrt(math.pi / 2)
     return sorted(_split(values, 0, threshold, least))
+
+
+def spread(series: Sequence[Log]) -> float:
+    """Sigma from the successive differences of all series together; at least one has two values."""
+    differences = np.abs(np.concatenate([np.diff(values) for values in series]))
+    return NORMAL_MEDIAN * float(np.median(differences)) / math.sqrt(2)
 
 
 def polish(logs: Log) -> Log:

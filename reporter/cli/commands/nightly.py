@@ -40,10 +40,11 @@ def nightly_command(
     from reporter.run.paired import against
     from reporter.run.paired.paired_run import PairProgress
 
-    work = one_run.plan(out, config, options, label, printing.note)
-    cautions = [f"{each.name}: {each.caution}" for each in work.request.architectures if each.caution]
-    for line in (*plugins.complaints(), *cautions, *work.request.notices):
-        printing.note(line)
+    with printing.messages_as_json(progress == "json"):
+        work = one_run.plan(out, config, options, label, printing.silent if quiet else printing.note)
+        cautions = [f"{each.name}: {each.caution}" for each in work.request.architectures if each.caution]
+        for line in (*plugins.complaints(), *cautions, *work.request.notices):
+            printing.note(line)
     seen = made(sys.stderr, bool(quiet), kind=progress)
 
     def paired() -> PairProgress:

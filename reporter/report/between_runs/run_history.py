@@ -1,12 +1,13 @@
-"""The run history that a report shows: of the time with the least noise on the newest machine."""
+"""The run history that a report shows: of the time with the least noise; levels on the newest machine, and ratios."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-from reporter.compare import levels
+from reporter.compare import levels, ratio_history, ratio_levels
 from reporter.compare.levels import MOST_RUNS, LevelHistory
+from reporter.compare.ratio_levels import RatioCourse
 from reporter.report.comparison import Comparison
 from reporter.store import history
 
@@ -15,7 +16,11 @@ KEYS = ("latency_cpu_1thread", "latency_cuda", "latency_cpu")
 
 
 def remembered(comparison: Comparison, folder: Path) -> Comparison:
-    """The same with the earlier runs of its newest machine; ReporterError where the history cannot be read."""
+    """The same with the earlier runs of its newest machine, and ratios to a pinned reference on all kinds of machines.
+
+    ReporterError if the history cannot be read.
+    """
+    comparison = replace(comparison, ratios=tuple(ratio_history.curves(ratio_history.load(folder))))
     past = history.recent(folder / "history.jsonl", comparison.machines[:1], MOST_RUNS, KEYS)
     return replace(comparison, past=tuple(past))
 
@@ -26,3 +31,11 @@ def level_history(comparison: Comparison) -> LevelHistory | None:
         if found := levels.level_history(comparison.past, comparison.machines[0], key):
             return found
     return None
+
+
+def ratio_courses(comparison: Comparison) -> list[RatioCourse]:
+    """The ratios of the shown architectures to a pinned reference, by kind of machine; empty if there are too few."""
+    shown = {record.architecture: rank for rank, record in enumerate(comparison.networks)}
+    curves = [curve for curve in comparison.ratios if curve.row[0] in shown]
+    found = next(filter(None, (ratio_levels.courses(curves, key) for key in KEYS)), [])
+    return sorted(found, key=lambda course: shown[course.curve.row[0]])

@@ -17,10 +17,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
+from time import monotonic, sleep
 
 from reporter.host import files
 from reporter.model import ReporterError
+from reporter.model.durations import duration
 from reporter.model.fields import legible
 
 try:
@@ -36,6 +39,10 @@ COMPLETE = ".complete"
 LOCK = "against.lock"
 """The name of the lock file in a results folder."""
 TIMEOUT = 3600.0
+NOTED = 25.0
+"""An installation prints a line every so many seconds."""
+WAITING = 0.2
+"""Seconds between two attempts to get the lock of an environment."""
 Note = Callable[[str], None]
 
 
@@ -74,25 +81,33 @@ def cache() -> Path:
 
 def gigabytes(names: Iterable[str]) -> float:
     """What packages and all that they require take in this environment: an estimate for other versions of them."""
-    waiting, seen, size = list(names), set[str](), 0
+    waiting, seen, size = [(name, "") for name in names], set[tuple[str, str]](), 0
     while waiting:
-        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
-        if name in seen:
+        written, extra = waiting.pop()
+        name = re.sub(r"[-_.]+", "-", written).lower()
+        if (name, extra) in seen:
             continue
-        seen.add(name)
         try:
             found = metadata.distribution(name)
         except metadata.PackageNotFoundError:
             continue
-        size += sum(file.size or 0 for file in found.files or ())
-        waiting += [each for text in found.requires or () if (each := _required(text))]
+        if all(each != name for each, _ in seen):
+            size += sum(file.size or 0 for file in found.files or ())
+        seen.add((name, extra))
+        waiting += [each for text in found.requires or () for each in _required(text, extra)]
     return size / 1e9
 
 
-def _required(requirement: str) -> str | None:
-    """The name in a requirement, None if it is of an extra."""
-    name = re.match(r"[A-Za-z0-9._-]+", requirement)
-    return name[0] if name and "extra ==" not in requirement else None
+def _required(requirement: str, extra: str) -> Iterator[tuple[str, str]]:
+    """The package in a requirement, without and with each extra that it names; none if it is of another extra.
+
+    The CUDA libraries of torch are required by extras of a package without files.
+    """
+    found = re.match(r"([A-Za-z0-9._-]+)\s*(?:\[([^\]]*)\])?", requirement)
+    of = re.search(r"""extra\s*==\s*["']([^"']+)""", requirement)
+    if found and (of is None or of[1] == extra):
+        yield found[1], ""
+        yield from ((found[1], each.strip()) for each in (found[2] or "").split(",") if each.strip())
 
 
 def _names(name: str, versions: Iterable[str]) -> bool:
@@ -120,27 +135,34 @@ def _place(requirements: Iterable[str]) -> Path:
 def _resolved(requirements: Sequence[str], note: Note) -> list[str]:
     """The exact versions that an installer resolved requirements to, the first time on this machine or earlier."""
     place = _place(requirements)
-    with _alone(place):
+    with _alone(place, note):
         known = place.with_suffix(".lock")
         if known.is_file():
             return _read(known)[1]
         _install(place, requirements, note)
         frozen = _frozen(place)
-        target = _place(frozen)
-        with _alone(target), files.writing(target):
-            if not (target / COMPLETE).exists():  # another job may be using it
-                shutil.rmtree(target, ignore_errors=True)
-                place.rename(target)
-                files.write(target / COMPLETE, "")
-            shutil.rmtree(place, ignore_errors=True)
+        _keep(place, _place(frozen), note)
         files.write(known, "".join(f"{line}\n" for line in frozen))
     return frozen
+
+
+def _keep(place: Path, target: Path, note: Note) -> None:
+    """Moves an environment to the place of its exact versions, unless there is one already."""
+    if target == place:  # all versions were exact
+        files.write(place / COMPLETE, "")
+        return
+    with _alone(target, note), files.writing(target):
+        if not (target / COMPLETE).exists():  # another job may be using it
+            shutil.rmtree(target, ignore_errors=True)
+            place.rename(target)
+            files.write(target / COMPLETE, "")
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _made(frozen: Sequence[str], note: Note) -> Path:
     """The kept environment with these versions, installed if it is not there or was not completed."""
     place = _place(frozen)
-    with _alone(place):
+    with _alone(place, note):
         if not (place / COMPLETE).exists():
             _install(place, frozen, note)
             files.write(place / COMPLETE, "")
@@ -148,13 +170,21 @@ def _made(frozen: Sequence[str], note: Note) -> Path:
 
 
 @contextmanager
-def _alone(place: Path) -> Iterator[None]:
-    """While another job makes the same environment, this one waits."""
+def _alone(place: Path, note: Note) -> Iterator[None]:
+    """While another job makes the same environment, this one waits, and prints a line every NOTED seconds."""
     with files.writing(place):
         place.parent.mkdir(parents=True, exist_ok=True)
     with place.with_suffix(".making").open("w") as lock:
-        if fcntl is not None:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        due = 0.0
+        while fcntl is not None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if monotonic() >= due:
+                    note("waiting for another job that installs the reference environment")
+                    due = monotonic() + NOTED
+                sleep(WAITING)
         yield
 
 
@@ -171,25 +201,27 @@ def _install(place: Path, requirements: Sequence[str], note: Note) -> None:
     how = "uv, hard links to its cache" if uv() else "pip"
     note(f"installing {' '.join(requirements[:3])}: about {size:.1f} GB in {place.parent} ({how}); made once and kept")
     if not (installer := uv()):
-        install_with_pip(place, requirements)
+        install_with_pip(place, requirements, note)
         return
     shutil.rmtree(place, ignore_errors=True)
-    _call([*installer, "venv", "--quiet", "--python", sys.executable, str(place)], place)
+    _call([*installer, "venv", "--quiet", "--python", sys.executable, str(place)], place, note)
     python = place / "bin" / "python"
-    _call([*installer, "pip", "install", "--quiet", "--python", str(python), *requirements], place)
+    _call([*installer, "pip", "install", "--quiet", "--python", str(python), *requirements], place, note)
 
 
-def install_with_pip(place: Path, requirements: Sequence[str], shared: Sequence[str] = ()) -> None:
+def install_with_pip(place: Path, requirements: Sequence[str], note: Note, shared: Sequence[str] = ()) -> None:
     """Makes an environment in place of what is there; what it finds in the folders `shared` is not installed again.
 
     Raises InstallationError, and leaves nothing, if this fails.
     """
+    if find_spec("pip") is None:
+        raise InstallationError("this environment has neither uv nor pip; install one of them in it")
     shutil.rmtree(place, ignore_errors=True)
-    _call([sys.executable, "-m", "venv", "--without-pip", str(place)], place)
+    _call([sys.executable, "-m", "venv", "--without-pip", str(place)], place, note)
     if shared:
         files.write(_site(place) / "shared.pth", "".join(f"{folder}\n" for folder in shared))
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python"]
-    _call([*pip, str(place / "bin" / "python"), "install", *requirements], place)
+    _call([*pip, str(place / "bin" / "python"), "install", *requirements], place, note)
 
 
 class InstallationError(ReporterError):
@@ -203,19 +235,37 @@ class InstallationError(ReporterError):
         self.why = why
 
 
-def _call(command: Sequence[str], place: Path) -> None:
+def _call(command: Sequence[str], place: Path, note: Note) -> None:
     """Runs an installer; ReporterError with its last line if it fails, and nothing is left."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT, check=False)
+        code, errors = _noted(command, place, note)
     except (OSError, subprocess.TimeoutExpired) as error:
         shutil.rmtree(place, ignore_errors=True)
         raise ReporterError(
             f"--against: the reference environment cannot be made: {legible(str(error))[:300]}"
         ) from None
-    if done.returncode:
+    if code:
         shutil.rmtree(place, ignore_errors=True)
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["no message"]
+        lines = [line.strip() for line in errors.splitlines() if line.strip()] or ["no message"]
         raise InstallationError(legible(next((line for line in reversed(lines) if "rror" in line), lines[-1]))[:300])
+
+
+def _noted(command: Sequence[str], place: Path, note: Note) -> tuple[int, str]:
+    """The exit code of a process and what it printed to standard error; a line while it runs, every NOTED seconds."""
+    start = monotonic()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        try:
+            while True:
+                try:
+                    errors = process.communicate(timeout=NOTED)[1]
+                    return process.returncode, errors.decode(errors="replace")
+                except subprocess.TimeoutExpired:
+                    seconds = monotonic() - start
+                    if seconds > TIMEOUT:
+                        raise
+                    note(f"still installing, after {duration(seconds)}")
+        finally:
+            process.kill()
 
 
 def _site(place: Path) -> Path:

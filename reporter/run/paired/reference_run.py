@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -49,6 +50,8 @@ class ReferenceRequest:
     modes: bool = False
     options: tuple[str, str] = OPTIONS
     shared: bool = False
+    enough: Callable[[ReferenceTime], bool] = field(default=lambda row: row.decided)
+    """Whether a row needs no more rounds."""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -84,33 +87,43 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
     """Measures all rows in rounds over all architectures; a row that is decided is not measured again."""
     start, found = monotonic(), ReferenceRun()
     books: tuple[Book, Book] = ({}, {})
-    looks, open_jobs, number = reference_rule.looks(work.request.conditions.rounds), list(_jobs(work)), 0
-    costs = paired_run.costs_of(work.request, books)
-    progress.plan(_rounds(open_jobs, number, looks[0]), 1, costs.total)
-    for look in looks:
+    looks, open_jobs, done = reference_rule.looks(work.request.conditions.rounds), list(_jobs(work)), list[Job]()
+    costs, number = paired_run.costs_of(work.request, books), 0
+    for place, look in enumerate(looks):
+        last = _affordable(looks[place:], partial(_cost, costs, open_jobs, number), start)
+        if last is None and number:
+            break
+        progress.plan([*done, *_rounds(open_jobs, number, last or look)], 1, costs.total)
         planned = _rounds(open_jobs, number, look)
-        if number:
-            if monotonic() - start + costs.total(planned) > LONGEST:
-                break
-            progress.plan([*_rounds(list(_jobs(work)), 0, number), *planned], 1, costs.total)
         for turn in range(number, look):
             _round(work, books, [job for job in planned if job.round == turn], progress, costs, exact=not turn)
-        number = look
+        done, number = [*done, *planned], look
         found.taken, found.gaps = _sorted(work, books)
-        _decide(found)
+        _decide(found, work)
         open_jobs = [job for job in open_jobs if _is_open(job, work, found)]
         if not open_jobs:
             break
+    progress.plan(done, 1, costs.total)
     found.changes = [] if is_control(*work.examined) else list(_changes(work, books))
     found.seconds = monotonic() - start
     return found
 
 
-def _decide(found: ReferenceRun) -> None:
-    """The verdicts after a look; a row that was decided keeps its verdict."""
+def _cost(costs: Costs, jobs: Sequence[Job], first: int, end: int) -> float:
+    return costs.total(_rounds(jobs, first, end))
+
+
+def _affordable(looks: Sequence[int], cost: Callable[[int], float], start: float) -> int | None:
+    """The last of these looks that is reached before LONGEST is over; None if the first is not."""
+    left = LONGEST - (monotonic() - start)
+    return max((look for look in looks if cost(look) <= left), default=None)
+
+
+def _decide(found: ReferenceRun, work: ReferenceRequest) -> None:
+    """The verdicts after a look; a row that is not measured again keeps its verdict."""
     if found.taken:
         rows = {row.place: row for row in reference_rule.verdicts(found.taken)}
-        kept = {place: row for place, row in found.rows.items() if row.decided}
+        kept = {place: row for place, row in found.rows.items() if work.enough(row)}
         found.rows = {**rows, **kept}
 
 
@@ -176,7 +189,7 @@ def _place(job: Job, metrics: Mapping[str, Metric]) -> Place:
 
 def _is_open(job: Job, work: ReferenceRequest, found: ReferenceRun) -> bool:
     row = found.rows.get(_place(job, work.times))
-    return row is not None and not row.decided
+    return row is not None and not work.enough(row)
 
 
 def _sorted(

@@ -112,12 +112,13 @@ class VersionEnvironments:
         """The folder of an environment."""
         return self.folder / f"{normalized(self.package)}-{version}"
 
-    def make(self, version: str) -> Path:
+    def make(self, version: str, note: pinned.Note) -> Path:
         """The environment with a version, installed unless it is complete; InstallationError if this fails."""
         place = self.place(version)
         if not (place / pinned.COMPLETE).exists():
             place.parent.mkdir(parents=True, exist_ok=True)
-            pinned.install_with_pip(place, list(self._requirements(version)), () if self.whole else _here())
+            shared = () if self.whole else _here()
+            pinned.install_with_pip(place, list(self._requirements(version)), note, shared)
             files.write(place / pinned.COMPLETE, "")
         return place
 

@@ -6,27 +6,24 @@ most two environments are on the disk at a time.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import NoReturn
-
-from pydantic import BaseModel, ValidationError
 
 from reporter.compare import bisection, kernel_changes
 from reporter.compare.bisection import Effect, SkippedVersionError
 from reporter.compare.reference_rule import ReferenceTime
 from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
-from reporter.host import files, machine
+from reporter.host import files
 from reporter.host.job import Job
 from reporter.model import Reading, ReporterError
 from reporter.model.profiles import LayerKernel
-from reporter.run.paired import interleaving, paired_run, pinned, reference_run
+from reporter.run.paired import paired_run, pinned, reference_run, walk_state
 from reporter.run.paired.interleaving import Side
 from reporter.run.paired.paired_run import PairProgress
 from reporter.run.paired.reference_run import ReferenceRequest
@@ -34,21 +31,12 @@ from reporter.run.paired.version_environments import FULL_DISK, VersionEnvironme
 from reporter.run.request import Request
 from reporter.store import kernel_files
 
-STATE = "walk.json"
 TRIED = ("size", "counting")
 """Counted once with every version: shows that architectures can be built with it."""
 PARAMETERS = "parameters"
 TRYING = 300.0
 CALLS = ("operators", "profiling")
 CALLS_CUDA = ("operators_cuda", "profiling cuda")
-
-
-class WalkState(BaseModel):
-    """What a walk has done so far; `packages` has the versions of all packages in each environment."""
-
-    comparisons: list[VersionComparison] = []
-    skipped: dict[str, str] = {}
-    packages: dict[str, dict[str, str]] = {}
 
 
 @dataclass
@@ -61,11 +49,11 @@ class Walk:
     progress: PairProgress
 
     def __post_init__(self) -> None:
-        self.state = _load(self._file)
+        self.state = walk_state.load(self._file)
 
     @property
     def _file(self) -> Path:
-        return self.environments.folder / STATE
+        return self.environments.folder / walk_state.NAME
 
     @property
     def package(self) -> str:
@@ -111,9 +99,10 @@ class Walk:
         needs = paired_run.needs(self.request)
         with paired_run.sides(places, needs, options, shared=True) as (a, b):
             examined = a.about, b.about
-        work = ReferenceRequest(
-            self.request, self.request.metrics, {}, (places[0], places[1]), examined, options=options, shared=True
-        )
+        both = (places[0], places[1])
+        work = ReferenceRequest(self.request, self.request.metrics, {}, both, examined, options=options, shared=True)
+        if self.state.comparisons:
+            work = self._followed_only(work, confirms=versions[0] != self.state.comparisons[0].before)
         self.progress.note(f"comparing {self.package} {versions[0]} with {versions[1]}")
         found = reference_run.run(work, self.progress)
         row = self._followed(list(found.rows.values()))
@@ -135,6 +124,19 @@ class Walk:
         self._save()
         return made
 
+    def _followed_only(self, work: ReferenceRequest, *, confirms: bool) -> ReferenceRequest:
+        """The same for the row of the first comparison only.
+
+        Unless it confirms the step, it is measured until it is clear whether more or less than half of the slowdown
+        is in it, which takes fewer rounds than a verdict.
+        """
+        first = self.state.comparisons[0]
+        chosen = [each for each in self.request.architectures if each.name == first.architecture]
+        times = {name: each for name, each in work.times.items() if each.quantities[0].key == first.metric}
+        work = replace(work, request=replace(self.request, architectures=chosen), times=times)
+        middle = math.sqrt(first.ratio)
+        return work if confirms else replace(work, enough=lambda row: row.decided or _excludes(row, middle))
+
     def _followed(self, rows: Sequence[ReferenceTime]) -> ReferenceTime | None:
         """The row of the first comparison again; in the first one the largest slowdown, else the largest ratio."""
         if self.state.comparisons:
@@ -146,7 +148,7 @@ class Walk:
         """The environment of a version, in which all architectures can be built; else the version is skipped."""
         version = self.versions[number]
         try:
-            place = self.environments.make(version)
+            place = self.environments.make(version, self.progress.note)
         except pinned.InstallationError as error:
             if FULL_DISK in error.why:
                 raise ReporterError(f"--walk: {error.why}; free space and rerun the command to resume") from None
@@ -244,6 +246,11 @@ class Walk:
         return found
 
 
+def _excludes(row: ReferenceTime, ratio: float) -> bool:
+    """Whether a ratio is outside of the interval of a row."""
+    return row.low is not None and row.high is not None and not row.low <= ratio <= row.high
+
+
 @contextmanager
 def _opened(name: str, place: Path, needs: Sequence[str]) -> Iterator[Side]:
     with closing(Side(name, place, needs)) as side:
@@ -261,26 +268,3 @@ def _done(side: Side, job: Job) -> list[Reading]:
     if verdict.status != "ok":
         raise ReporterError(f"{job.architecture}: {verdict.reason}")
     return side.readings
-
-
-def _load(path: Path) -> WalkState:
-    """The state of an interrupted walk, else an empty one."""
-    try:
-        return WalkState.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        return WalkState()
-
-
-def place_of(request: Request, package: str, versions: Sequence[str]) -> Path:
-    """The folder of a walk: the same for the same command in the same environment on the same machine."""
-    about = {
-        "package": package,
-        "versions": list(versions),
-        "architectures": [[entry.name, entry.reference] for entry in request.architectures],
-        "metrics": sorted(request.metrics),
-        "conditions": request.conditions.model_dump(mode="json"),
-        "machine": machine.about()["machine"],
-        "here": str(interleaving.here()),
-    }
-    digest = hashlib.sha256(files.dumps(about).encode()).hexdigest()[:16]
-    return pinned.cache().parent / "walks" / digest

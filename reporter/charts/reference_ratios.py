@@ -1,0 +1,123 @@
+"""History of ratios: the time of each architecture over the pinned reference, a line for each kind of machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from reporter.compare.ratio_levels import RatioCourse
+from reporter.model import Chart
+from reporter.report.between_runs.run_history import ratio_courses
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.vega import INK, MUTED, SPARE, Spec, data, literal, text
+
+COLUMNS, WIDTH, HEIGHT = 3, 300, 90
+MOST = 30
+"""So many panels at most; architectures whose level changed come first."""
+LEAST_REACH = 2.0
+"""The axis shows at least so many percent above and below zero."""
+
+
+def draw(comparison: Comparison, language: Language) -> Spec | None:
+    courses = ratio_courses(comparison)
+    if not courses:
+        return None
+    kinds = list(dict.fromkeys(course.curve.machine_kind for course in courses))
+    colors = {kind: INK if not rank else SPARE[(rank - 1) % len(SPARE)] for rank, kind in enumerate(kinds)}
+    moments = sorted({moment for course in courses for moment in course.curve.moments})
+    values = [_percent(ratio) for course in courses for ratio in course.curve.ratios]
+    reach = [1.3 * min(*values, -LEAST_REACH), 1.3 * max(*values, LEAST_REACH)]
+    by_name = [list(group) for _, group in groupby(courses, key=_name)]
+    shown = sorted(by_name, key=lambda group: not any(course.steps for course in group))[:MOST]
+    panels = [_panel(group, moments, reach, colors, language) for group in shown]
+    if len(kinds) > 1:
+        panels[0]["layer"].append(_legend(colors))
+    return {"columns": COLUMNS, "spacing": 18, "concat": panels}
+
+
+def _panel(
+    group: Sequence[RatioCourse],
+    moments: Sequence[str],
+    reach: Sequence[float],
+    colors: dict[str, str],
+    language: Language,
+) -> Spec:
+    """The curves of one architecture, with changes of level and moves of the reference."""
+    place = {moment: index for index, moment in enumerate(moments)}
+    days = [language.day(moment) for moment in moments]
+    x: dict[str, Any] = {
+        "field": "x",
+        "type": "quantitative",
+        "title": None,
+        "scale": {"domain": [-0.5, len(moments) - 0.5], "nice": False},
+        "axis": {"grid": False, "tickMinStep": 1, "tickCount": 4, "labelExpr": f"{days!r}[datum.value] || ''"},
+    }
+    y = {
+        "field": "y",
+        "type": "quantitative",
+        "title": None,
+        "scale": {"domain": list(reach), "nice": False},
+        "axis": {"tickCount": 3, "labelExpr": "datum.label + ' %'"},
+    }
+    points, steps, moves = [], [], []
+    for number, course in enumerate(group):
+        places = [place[moment] for moment in course.curve.moments]
+        color = {"colour": colors[course.curve.machine_kind]}
+        for index, ratio in zip(places, course.curve.ratios, strict=True):
+            points.append({"x": index, "y": _percent(ratio), "line": number, **color})
+        for step in course.steps:
+            change = f"{language.signed(_percent(step.ratio))} %"
+            late = places[step.index] > 0.75 * len(moments)
+            top = step.ratio < 1  # where the line is not
+            y_of = (0.85 * reach[1]) if top else (0.85 * reach[0])
+            steps.append({"x": places[step.index] - 0.5, "y": y_of, "change": change, "late": late, **color})
+        moves += [{"x": places[index] - 0.5} for index in course.moves]
+    line = {"x": x, "y": y, "color": literal(), "detail": {"field": "line", "type": "nominal"}}
+    layers: list[Spec] = [
+        {"data": data([{"y": 0}]), "encoding": {"y": y},
+         "mark": {"type": "rule", "color": MUTED, "strokeDash": [2, 3]}},
+        {"data": data(moves), "encoding": {"x": x},
+         "mark": {"type": "rule", "color": MUTED, "strokeDash": [6, 3]}},
+        {"data": data(points), "encoding": line, "mark": {"type": "line"}},
+        {"data": data(points), "encoding": line, "mark": {"type": "point", "filled": True, "size": 24}},
+        {"data": data(steps), "encoding": {"x": x, "color": literal()}, "mark": {"type": "rule", "strokeWidth": 1.5}},
+    ]  # fmt: skip
+    for late, align, dx in ((False, "left", 5), (True, "right", -5)):
+        words = text([step for step in steps if step["late"] is late], "change", align=align, dx=dx)
+        layers += [{**layer, "encoding": {**layer["encoding"], "x": x, "y": y}} for layer in words]
+    return {"title": _name(group[0]), "width": WIDTH, "height": HEIGHT, "layer": layers}
+
+
+def _legend(colors: dict[str, str]) -> Spec:
+    """The names of the kinds of machines: points without a size that only make the legend."""
+    scale = {"domain": list(colors), "range": list(colors.values())}
+    legend = {"title": None, "orient": "top", "columns": 1, "symbolOpacity": 1, "symbolType": "circle"}
+    return {
+        "data": data([{"kind": kind} for kind in colors]),
+        "mark": {"type": "point", "opacity": 0, "filled": True},
+        "encoding": {"fill": {"field": "kind", "type": "nominal", "scale": scale, "legend": legend}},
+    }
+
+
+def _name(course: RatioCourse) -> str:
+    return course.curve.row[0]
+
+
+def _percent(ratio: float) -> float:
+    return 100 * (ratio - 1)
+
+
+ENTRIES = (
+    Chart(
+        "reference_ratios",
+        "Time over the pinned reference",
+        "Time of each architecture over that of the first pinned reference, run by run; each kind of machine has a "
+        "line of its own. A solid vertical line marks a run from which on the level is another, with the change; a "
+        "dashed one a move of the reference, across which ratios are chained.",
+        draw,
+        chapter="history",
+        order=2,
+    ),
+)

@@ -1,0 +1,47 @@
+"""What a walk has done so far, in a file from which it resumes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from reporter.compare.walk_result import VersionComparison
+from reporter.host import files, machine
+from reporter.run.paired import interleaving, pinned
+from reporter.run.request import Request
+
+NAME = "walk.json"
+
+
+class WalkState(BaseModel):
+    """What a walk has done so far; `packages` has the versions of all packages in each environment."""
+
+    comparisons: list[VersionComparison] = []
+    skipped: dict[str, str] = {}
+    packages: dict[str, dict[str, str]] = {}
+
+
+def load(path: Path) -> WalkState:
+    """The state of an interrupted walk, else an empty one."""
+    try:
+        return WalkState.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return WalkState()
+
+
+def place_of(request: Request, package: str, versions: Sequence[str]) -> Path:
+    """The folder of a walk: the same for the same command in the same environment on the same machine."""
+    about = {
+        "package": package,
+        "versions": list(versions),
+        "architectures": [[entry.name, entry.reference] for entry in request.architectures],
+        "metrics": sorted(request.metrics),
+        "conditions": request.conditions.model_dump(mode="json"),
+        "machine": machine.about()["machine"],
+        "here": str(interleaving.here()),
+    }
+    digest = hashlib.sha256(files.dumps(about).encode()).hexdigest()[:16]
+    return pinned.cache().parent / "walks" / digest
