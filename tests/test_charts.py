@@ -21,7 +21,7 @@ from reporter.report.language import language
 
 CHARTS = collect("reporter.charts", Chart)
 WORLDS = {
-    "lecture": samples.lecture,
+    "lecture": lambda: samples.with_gradients(samples.lecture()),
     "hostile": samples.few,
     "one": lambda: [samples.record(samples.ROWS[0])],
     "empty": lambda: [samples.record(samples.ROWS[0]).model_copy(update={"readings": {}})],
@@ -37,8 +37,9 @@ REASONS = {name for name, chart in CHARTS.items() if chart.chapter == "why"}
 NOT_IN_SAMPLES = (
     MODES | CURVES | REASONS | {"accuracy_latency_cuda", "history", "macs_latency_cuda", "probe", "throughput_cuda"}
 )
-OF_SEVERAL = NOT_IN_SAMPLES | {"accuracy_by_year", "accuracy_latency", "accuracy_macs", "macs_latency", "ranks"}
-WITHOUT = {"lecture": NOT_IN_SAMPLES, "hostile": NOT_IN_SAMPLES, "one": OF_SEVERAL, "empty": set(CHARTS) - {"timeline"}}
+NO_GRADIENTS = NOT_IN_SAMPLES | {"gradient_flow"}
+OF_SEVERAL = NO_GRADIENTS | {"accuracy_by_year", "accuracy_latency", "accuracy_macs", "macs_latency", "ranks"}
+WITHOUT = {"lecture": NOT_IN_SAMPLES, "hostile": NO_GRADIENTS, "one": OF_SEVERAL, "empty": set(CHARTS) - {"timeline"}}
 """The charts that have nothing to show in each world."""
 
 

@@ -59,7 +59,7 @@ def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = 
     files.refuse_links(folder)
     records, complaints = _read(folder)
     evidence, torn = record_files.load_all_evidence(folder)
-    comparison = compare(records)
+    comparison = replace(compare(records), evidence=evidence)
     del records  # the comparison has copies with intervals
     tongues = [language(code) for code in languages or asked(comparison)]
     try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 from reporter.compare.rounds import Times, with_intervals
-from reporter.model import GROUPS, Quantity, Reading, Record, ReporterError, Status
+from reporter.model import GROUPS, Evidence, Quantity, Reading, Record, ReporterError, Status
 from reporter.model.fields import MOST, are_numbers
 from reporter.model.records import EAGER
 from reporter.report.held_out_accuracy import is_enough, is_resolved
@@ -56,7 +56,7 @@ class Comparison:
     """All that was measured; machines side by side, newest first, and never ranked together.
 
     `records` are the eager ones, `modes` those of all other modes. `past` has earlier runs of the newest machine,
-    oldest first; `hidden` the networks that a picture leaves out.
+    oldest first; `hidden` the networks that a picture leaves out; `evidence` what was measured for claims.
     """
 
     records: tuple[Record, ...]
@@ -65,6 +65,7 @@ class Comparison:
     past: tuple[PastRun, ...] = ()
     hidden: tuple[Record, ...] = ()
     modes: tuple[Record, ...] = ()
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
 
     @property
     def newest(self) -> Record:
