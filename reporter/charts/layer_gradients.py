@@ -125,8 +125,9 @@ ENTRIES = (
         name="gradient_flow",
         title="Gradients from the first layer to the last",
         caption="Norm of the gradient over the norm of the weights in each layer, logarithmic, against its place "
-        "between the first layer (0) and the last (100 %): random weights, one batch. Level curves have even gradients. "
-        "The first panel compares networks of one depth that differ in skip connections, dense links and batch norm.",
+        "between the first layer (0) and the last (100 %): random weights, one batch. Level curves have even "
+        "gradients. The first panel compares networks of one depth that differ in skip connections, dense links and "
+        "batch norm.",
         draw=draw,
         chapter="finetune",
         order=40,

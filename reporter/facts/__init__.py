@@ -5,6 +5,7 @@ families.csv          family, year and paper by the beginning of a network's nam
 claims.csv            what claims of the lecture are held against, by claim and key
 ilsvrc_timeline.csv   the entries of the ImageNet challenge, each number with its kind and source
 slides.csv            the architectures of the table for a slide, in its order, with their ideas
+ablations.csv         pairs of architectures that differ in one part, and what papers state of pairs not measured here
 cards.toml            the idea of each network, and what it changed, by globs of names
 """
 
@@ -56,6 +57,12 @@ def timeline() -> tuple[Row, ...]:
 def slides() -> dict[str, str]:
     """The architectures of the table for a slide, each with its idea in a few words."""
     return {row["name"]: row["idea"] for row in _rows("slides.csv")}
+
+
+@cache
+def ablations() -> tuple[Row, ...]:
+    """Pairs of architectures that differ in one part."""
+    return _rows("ablations.csv")
 
 
 @cache

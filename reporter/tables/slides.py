@@ -38,7 +38,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         *footnotes(records, language),
     )
     families = tuple(record.family for record in records)
-    return Table("slides", _("Ten architectures for a slide"), columns, rows, notes, families)
+    return Table("slides", _("Ten architectures for a slide"), columns, rows, notes, families, wrapped="idea")
 
 
 def _row(record: Record, idea: str, language: Language) -> tuple[Cell, ...]:
