@@ -61,14 +61,14 @@ def _bound(found: Ratio, language: Language) -> str:
     return f"{language.number(math.ceil(found.bound * 100 * 10**digits) / 10**digits, digits)} %"
 
 
-class Gain(NamedTuple):
+class AccuracyGain(NamedTuple):
     """A difference in published top-1 in points, and where both figures are from."""
 
     points: float
     source: str
 
 
-def top1_gain(new: Record, old: Record, language: Language) -> Gain | None:
+def top1_gain(new: Record, old: Record, language: Language) -> AccuracyGain | None:
     """The gain by one kind of source: weights, the new paper's own baseline, else both papers."""
     weights = (new.value("imagenet_top1"), old.value("imagenet_top1"))
     if None in weights and (found := _over_baseline(new, old, language)):
@@ -77,7 +77,7 @@ def top1_gain(new: Record, old: Record, language: Language) -> Gain | None:
     sources = (language._("torchvision's weights"), language._("the papers' own figures, one crop"))
     for (now, before), source in zip(pairs, sources, strict=True):
         if now is not None and before is not None:
-            return Gain(100 * (now - before), source)
+            return AccuracyGain(100 * (now - before), source)
     return None
 
 
@@ -92,7 +92,7 @@ def _points(points: float, language: Language) -> str:
     return ("+" if points > 0 else "") + language.number(points, 1)
 
 
-def _over_baseline(new: Record, old: Record, language: Language) -> Gain | None:
+def _over_baseline(new: Record, old: Record, language: Language) -> AccuracyGain | None:
     """The gain over the baseline that the authors of the new architecture trained themselves, with both errors."""
     row = figures(new)
     completed = new.model_copy(update={"published": dict(row)})
@@ -101,7 +101,7 @@ def _over_baseline(new: Record, old: Record, language: Language) -> Gain | None:
         return None
     message = language._("{before} → {after} % error, {source}")
     errors = {"before": language.number(before, 2), "after": language.number(now, 2)}
-    return Gain(before - now, message.format(source=row.get("baseline_source"), **errors))
+    return AccuracyGain(before - now, message.format(source=row.get("baseline_source"), **errors))
 
 
 def _paper(record: Record) -> float | None:
