@@ -126,7 +126,8 @@ def _slid(
 
 def _pooling(args: Sequence[Any]) -> tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]]:
     """Kernel, stride, padding and dilation of a pooling as it was called."""
-    kernel, stride, padding, dilation, *_ = (*args[1:], *[None] * 5)
+    values: list[Any] = [*args[1:], *[None] * 4]
+    kernel, stride, padding, dilation = values[:4]
     plain = isinstance(dilation, list | tuple) and dilation
     return kernel, stride or kernel, padding or (0, 0), dilation if plain else (1, 1)
 
