@@ -655,3 +655,42 @@ def test_labels_of_charts_are_legible(browser: Any, reference: Path, name: str, 
     assert page.evaluate(OVERLAPS) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.context.close()
+
+
+@pytest.mark.slow
+def test_two_architectures_side_by_side(browser: Any, reference: Path) -> None:
+    """By the address and by the control of the page: figures, both blocks, stages and operators, as on the cards."""
+    events: list[str] = []
+    address = reference / "report.html"
+    page = opened(browser, address, events, as_loaded=True, viewport={"width": 1280, "height": 800})
+    place = page.locator("#comparing")
+    assert place.locator(".card").count() == 0
+    page.evaluate("location.hash = 'compare=resnet50,densenet121'")
+    place.locator(".card").nth(1).wait_for()
+    with (reference / "tables/overview.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["architecture"]: row for row in csv.DictReader(file)}
+    lines = place.locator("table").first.inner_text().splitlines()
+    figures = {title: shown for title, *shown in (line.split("\t") for line in lines)}
+    for at, name in enumerate(("resnet50", "densenet121")):
+        assert figures["MACs, G"][at] == f"{float(rows[name]['macs']) / 1e9:.2f}"
+        card, original = place.locator(".card").nth(at), page.locator(f"#card-{name}")
+        assert card.locator(".card-block svg").inner_html() == original.locator(".card-block svg").inner_html()
+        assert card.locator("details.card-costs[open]").count() == 2
+        assert [card.locator(".costs tr").count()] == [original.locator(".costs tr").count()]
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((part) => part.id)")
+    assert len(ids) == len(set(ids))
+    from axe_playwright_python.sync_playwright import Axe
+
+    assert [each["id"] for each in Axe().run(page, context="#comparing").response["violations"]] == []
+    place.locator("select").first.select_option("vgg16")
+    page.wait_for_function("document.querySelector('#comparing .card h3').textContent.includes('vgg16')")
+    assert page.evaluate("location.hash") == "#compare=vgg16,densenet121"
+    page.evaluate("location.hash = 'compare=%3Cb%3E,vgg16'")
+    page.wait_for_function("document.querySelector('#comparing output').textContent.includes('<b>')")
+    assert place.locator(".card, table").count() == 0
+    assert not [event for event in events if not event.startswith("request: data:")]
+    page.context.close()
+    bare = without_script(reference, "report.html")
+    page = opened(browser, reference / bare, [], as_loaded=True)
+    assert not page.locator("#comparing").is_visible()
+    page.context.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import struct
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -21,7 +22,7 @@ from reporter.report.language import language
 
 CHARTS = collect("reporter.charts", Chart)
 WORLDS = {
-    "lecture": samples.lecture,
+    "lecture": lambda: samples.with_gradients(samples.lecture()),
     "hostile": samples.few,
     "one": lambda: [samples.record(samples.ROWS[0])],
     "empty": lambda: [samples.record(samples.ROWS[0]).model_copy(update={"readings": {}})],
@@ -40,8 +41,14 @@ NOT_IN_SAMPLES = (
     | REASONS
     | {"accuracy_latency_cuda", "history", "macs_latency_cuda", "probe", "reference_ratios", "throughput_cuda"}
 )
-OF_SEVERAL = NOT_IN_SAMPLES | {"accuracy_by_year", "accuracy_latency", "accuracy_macs", "macs_latency", "ranks"}
-WITHOUT = {"lecture": NOT_IN_SAMPLES, "hostile": NOT_IN_SAMPLES, "one": OF_SEVERAL, "empty": set(CHARTS) - {"timeline"}}
+NO_GRADIENTS = NOT_IN_SAMPLES | {"gradient_flow"}
+OF_SEVERAL = NO_GRADIENTS | {"accuracy_by_year", "accuracy_latency", "accuracy_macs", "macs_latency", "ranks", "blocks"}
+WITHOUT = {
+    "lecture": NOT_IN_SAMPLES,
+    "hostile": NO_GRADIENTS,
+    "one": OF_SEVERAL,
+    "empty": set(CHARTS) - {"timeline", "timeline_slide"},
+}
 """The charts that have nothing to show in each world."""
 
 
@@ -163,3 +170,22 @@ def test_each_mark_of_a_network_has_its_values_as_a_title() -> None:
         r"<title>(\w+) · 224 px · MACs: [\d.]+ [MG] · Latency, CPU, 1 thread: [^<]*</title>", picture.file
     )
     assert {"vgg16", "alexnet"} <= set(titles)
+
+
+def test_pictures_for_slides_are_files_only() -> None:
+    """The timeline is 16:9 to the pixel, bars only; strips and blocks are of the recorded structure."""
+    comparison = compare(samples.lecture())
+    drawn = {picture.figure.name: picture for picture in build.draw(comparison, language("en"), CHARTS.values())}
+    slides = {name: picture for name, picture in drawn.items() if picture.slide}
+    assert set(slides) == {"timeline_slide", "stage_strips", "blocks"}
+    timeline = ElementTree.fromstring(slides["timeline_slide"].file)
+    assert (timeline.get("width"), timeline.get("height")) == ("1600", "900")
+    assert struct.unpack(">II", vega.png(slides["timeline_slide"].file)[16:24]) == (1920, 1080)
+    words = " ".join(timeline.itertext())
+    assert all(label in words for label in ("AlexNet", "ResNet", "152 layers", "SENet", "16.4"))
+    assert "VGG" not in words
+    report = build.build(comparison, language("en"), drawn.values(), ())
+    figures = {block.name for section in report.sections for block in section.blocks if block.kind == "figure"}
+    assert not figures & set(slides)
+    (files,) = (block for section in report.sections for block in section.blocks if block.kind == "files")
+    assert {file for _, file in files.files} == {f"figures/{name}.{end}" for name in slides for end in ("svg", "png")}

@@ -43,7 +43,7 @@ def test_latex_compiles(comparison: Comparison, code: str, tmp_path: Path) -> No
     if code == "ru" and not subprocess.run(["kpsewhich", "t2aenc.def"], capture_output=True, check=False).stdout:
         pytest.skip("no Cyrillic fonts for LaTeX on this machine")
     told = {table.name: latex.to_tex(table, language(code)) for table in tables(comparison, code)}
-    needs = next(iter(told.values())).splitlines()[0].removeprefix("% ")
+    needs = max((text.splitlines()[0] for text in told.values()), key=len).removeprefix("% ")
     inputs = "\n\n".join(rf"\resizebox{{\linewidth}}{{!}}{{\input{{{name}.tex}}}}\newpage" for name in told)
     for name, text in told.items():
         (tmp_path / f"{name}.tex").write_text(text, encoding="utf-8")
@@ -56,6 +56,24 @@ def test_latex_compiles(comparison: Comparison, code: str, tmp_path: Path) -> No
     assert done.returncode == 0, done.stdout[-1500:]
     assert (tmp_path / "whole.pdf").read_bytes().startswith(b"%PDF")
     assert f"({len(told)} pages" in done.stdout.replace("\n", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", ["en", "ru"])
+def test_the_table_for_a_slide_fits_the_page(comparison: Comparison, code: str, tmp_path: Path) -> None:
+    if shutil.which("pdflatex") is None:
+        pytest.skip("no pdflatex on this machine")
+    (table,) = (table for table in tables(comparison, code) if table.name == "slides")
+    text = latex.to_tex(table, language(code))
+    needs = text.splitlines()[0].removeprefix("% ")
+    assert "tabularx" in needs
+    whole = rf"\documentclass{{article}}{needs}\begin{{document}}\noindent {text}\end{{document}}"
+    (tmp_path / "whole.tex").write_text(whole, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "whole.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    assert done.returncode == 0, done.stdout[-1500:]
+    assert "Overfull" not in done.stdout
+    assert "(1 page" in done.stdout
 
 
 def test_numbers_stand_in_columns_of_numbers() -> None:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from networks import CONDITIONS, own, small, subject
 from torch import nn
 
-from reporter.metrics import finetune
+from reporter.metrics import finetune, gradients
 from reporter.worker.finetuning import Recipe, batches, fine_tune, loss_of, lr_factor, recalibrate, step_of, top1
-from reporter.worker.training_steps import exercise, initial_gradient_ratio, learner, load_images
+from reporter.worker.relative_gradients import curves, early_over_late, relative, stacked
+from reporter.worker.training_steps import exercise, initial_gradients, learner, load_images, ratio_of_ends
 
 RECIPE = Recipe(learning_rate=1e-2, label_smoothing=0.0, auxiliary_loss=0.3, steps=60, batch_size=16)
 
@@ -115,7 +116,7 @@ def test_gradient_ratio_by_hand() -> None:
 
     made = subject(own(build=lambda classes: Chain()), batch_size=4)
     train = torch.rand(4, 3, 2, 2), torch.tensor([0, 1, 0, 1])
-    ratio = initial_gradient_ratio(made, train, 2, seed=5)
+    ratio = ratio_of_ends(initial_gradients(made, train, 2, seed=5))
 
     torch.manual_seed(5)
     chain = Chain()
@@ -151,3 +152,44 @@ def test_a_training_step_trains() -> None:
     before = [weight.clone() for weight in network.parameters()]
     step_of(network, recipe)(*batch)
     assert all(not torch.equal(*pair) for pair in zip(before, network.parameters(), strict=True))
+
+
+def test_relative_gradients_by_hand() -> None:
+    """Of a chain of two linear maps; a layer without a gradient is left out."""
+    first, last, apart = nn.Linear(3, 4, bias=False), nn.Linear(4, 2, bias=False), nn.Linear(2, 2)
+    images = torch.rand(5, 3)
+    last(first(images)).square().sum().backward()
+    error = 2 * images @ first.weight.T @ last.weight.T
+    expected = ((error @ last.weight).T @ images).norm() / first.weight.norm()
+    found = relative([("first", first.weight), ("last", last.weight), ("apart", apart.weight)])
+    assert list(found) == ["first", "last"]
+    assert found["first"] == pytest.approx(expected.item(), rel=1e-4)
+    assert early_over_late([8.0, 4.0, 4.0, 4.0, 2.0, 2.0, 1.0, 3.0]) == 3.0
+    assert early_over_late([1.0]) is None
+    assert early_over_late([1.0, 0.0]) is None
+
+
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
+def test_relative_gradients_distinguish_plain_residual_and_dense_networks(seed: int) -> None:
+    """Of one depth, with batch norm: in the deep plain one the layers differ most, and more than in a shallow one."""
+    flows = {
+        depth: {kind: early_over_late(curve) or 0.0 for kind, curve in curves(depth, seed).items()}
+        for depth in (20, 56)
+    }
+    assert all(len(curve) == 20 for curve in curves(20, seed).values())
+    deep = flows[56]
+    assert deep["plain_norm"] > 10 * flows[20]["plain_norm"]
+    assert deep["plain_norm"] > 10 * max(deep["residual_norm"], deep["dense_norm"], deep["plain"])
+    assert min(deep["residual_norm"], deep["dense_norm"]) > 1
+
+
+def test_the_record_has_the_gradients_of_all_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One per weighted layer in the order of their use; the ratio of the ends keeps its meaning."""
+    images = torch.rand(8, 3, 16, 16), torch.arange(8)
+    monkeypatch.setattr("reporter.worker.training_steps.load_images", lambda *_: (images, images, 10))
+    made = subject(own(build=lambda classes: stacked(20, skip=True, norm=True)), batch_size=4, seeds=2)
+    ratio, flow = gradients.measure(made)
+    assert flow.detail["layers"][0] == "0"
+    assert len(flow.detail["layers"]) == len(flow.detail["relative_gradients"]) == 20
+    assert len(flow.samples) == len(ratio.samples) == 2
+    assert ratio.samples[0] == ratio_of_ends(initial_gradients(made, images, 10, 0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,7 @@ def load(folder: str | os.PathLike[str], modes: bool = False) -> Results:
         raise ReporterError(
             f"{place}: {complaints[0] if complaints else 'no records there; reporter --out measures some'}"
         )
-    comparison = compare(records)
+    comparison = replace(compare(records), evidence=record_files.load_all_evidence(place)[0])
     try:
         comparison = run_history.remembered(comparison, place)
     except ReporterError as error:

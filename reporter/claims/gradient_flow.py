@@ -1,94 +1,133 @@
-"""Claim about the gradients of plain, residual and dense networks, compared with the records."""
+"""Claim about the gradients of plain, residual and dense networks, compared at one depth and with the records."""
 
 from __future__ import annotations
 
-from reporter.model import Claim
-from reporter.report.claim_verdicts import Answer, Case, Row, sentences
+from collections.abc import Mapping
 
-PLAIN, NORMED, SKIPS, DENSE, SHALLOW = "vgg19", "vgg19_bn", "resnet18", "densenet121", "alexnet"
+from reporter.model import Claim, Number, Record
+from reporter.registry.selection import sets
+from reporter.report.claim_verdicts import Answer, Case, MissingError, Row, sentences
+
+KEY = "gradient_flow"
+SHALLOW, DEEP = 20, 56
+PLAIN, NORMED, RESIDUAL, DENSE = "plain", "plain_norm", "residual_norm", "dense_norm"
 CLEAR = 10.0
-"""Ratios less than this many times apart are called alike: they change with initialisation and images."""
+"""Ratios less than this many times apart are called alike: they change with initialization and images."""
+WITH_SKIPS = ("ResNet", "ResNeXt", "SE-ResNet", "SE-ResNeXt", "DenseNet")
+NORMED_PLAIN = ("vgg19_bn", "vgg16_bn")
+
+
+def measure() -> Mapping[str, Number]:
+    """The ratio for each kind of network at two depths, and the relative gradients of all layers of the deep ones."""
+    from reporter.worker.relative_gradients import curves, early_over_late
+
+    found: dict[str, Number] = {}
+    for depth in (SHALLOW, DEEP):
+        for kind, gradients in curves(depth).items():
+            ratio = early_over_late(gradients)
+            found[f"{kind}_{depth}"] = ratio or 0.0
+            if depth == DEEP:
+                found |= {f"{kind}_{depth}_{number}": value for number, value in enumerate(gradients, start=1)}
+    return found
+
+
+def uneven(ratio: float) -> float:
+    """How many times early and late layers differ, whichever have the larger gradients."""
+    return max(ratio, 1 / ratio) if ratio else float("inf")
 
 
 def verdict(case: Case) -> Answer:
-    """True if skips and dense links are clearly ahead of the plain network; half true if a shallow one is no better.
-
-    A footnote is for batch norm.
-    """
+    """True if depth harms the plain network clearly, and skips and dense links prevent most of that."""
     _ = case.language._
-    plain, normed, skips, dense = case.values("gradient_ratio", PLAIN, NORMED, SKIPS, DENSE)
+    shallow, deep, skips, dense = (
+        case[name] for name in (f"{NORMED}_{SHALLOW}", *(f"{kind}_{DEEP}" for kind in (NORMED, RESIDUAL, DENSE)))
+    )
     rows = _rows(case)
     explanation = _(
-        "The gradient of the first layer has ρ times the norm of the last layer's. Before the first step of training, "
-        "ρ is {small} in {plain}, {first} in {skips} and {second} in {dense}."
+        "ρ compares relative gradients, gradient norm over weight norm, of the first and the last quarter of layers; 1 "
+        "is even. Of networks with batch norm and {deep} layers, the plain one has ρ = {plain}, the residual one "
+        "{skips} and the dense one {dense}; with {shallow} layers the plain one has {before}."
     ).format(
-        plain=PLAIN,
-        skips=SKIPS,
-        dense=DENSE,
-        small=case.ratio(plain),
-        first=case.ratio(skips),
-        second=case.ratio(dense),
+        deep=DEEP,
+        shallow=SHALLOW,
+        plain=case.ratio(deep),
+        skips=case.ratio(skips),
+        dense=case.ratio(dense),
+        before=case.ratio(shallow),
     )
-    if min(skips, dense) <= CLEAR * plain:
+    if CLEAR * max(uneven(skips), uneven(dense)) > uneven(deep):
         return Answer("false", (explanation, _("That is no clear difference.")), rows)
-    shallow = _depth(case, plain)
-    footnotes = sentences(_norm(case, plain, normed), shallow)
+    if CLEAR * uneven(shallow) > uneven(deep):
+        return Answer("doubtful", (explanation, _("Depth makes no clear difference.")), rows)
+    footnotes = sentences(_direction(case, deep), _initialization(case, deep), _counterexample(case))
     if not footnotes:
         return Answer("true", (explanation,), rows)
-    corrected = _("The first layers of plain networks without batch norm get small gradients, at any depth.")
-    if shallow is None:
-        corrected = _("Gradients flow worse through deep plain networks without batch norm.")
-    return Answer("doubtful" if shallow else "noted", (explanation, *footnotes), rows, corrected)
-
-
-def _norm(case: Case, plain: float, normed: float) -> str | None:
-    """Whether batch norm does as much without any skip."""
-    message = case.language._(
-        "Batch norm does as much without any skip: {normed}, as deep and as plain, has ρ = {ratio}. The authors of "
-        "ResNet state the same of their plain networks with batch norm (sect. 4.1)."
+    corrected = _(
+        "In deep plain networks with batch norm the gradients of early and late layers drift apart; skip connections "
+        "and dense links keep them alike."
     )
-    return message.format(normed=NORMED, ratio=case.ratio(normed)) if normed > CLEAR * plain else None
+    return Answer("noted", (explanation, *footnotes), rows, corrected)
 
 
-def _depth(case: Case, plain: float) -> str | None:
-    """Whether a shallow plain network is no better than the deep one."""
-    shallow = case.value("gradient_ratio", SHALLOW)
-    message = case.language._("Nor is it depth alone: {shallow} with its eight layers has ρ = {ratio}.")
-    alike = shallow is not None and plain / CLEAR < shallow < plain * CLEAR
-    return message.format(shallow=SHALLOW, ratio=case.ratio(shallow or 1)) if alike else None
+def _direction(case: Case, deep: float) -> str | None:
+    """Whether gradients grow toward the first layers."""
+    message = case.language._("The gradients do not vanish: they grow toward the first layers.")
+    return message if deep > 1 else None
+
+
+def _initialization(case: Case, deep: float) -> str | None:
+    """Whether a plain network without batch norm is more even."""
+    plain = case[f"{PLAIN}_{DEEP}"]
+    message = case.language._(
+        "Depth alone is not the cause: without batch norm, with He's initialization, the plain network has ρ = {ratio}."
+    )
+    return message.format(ratio=case.ratio(plain)) if CLEAR * uneven(plain) <= uneven(deep) else None
+
+
+def _counterexample(case: Case) -> str | None:
+    """The network with skips whose gradients differ most, if a plain one with batch norm is more even."""
+    skipping = [(record, flow) for record, flow in _flows(case) if record.family in WITH_SKIPS]
+    plain = {record.architecture: flow for record, flow in _flows(case) if record.architecture in NORMED_PLAIN}
+    if not skipping or not plain:
+        return None
+    worst, flow = max(skipping, key=lambda pair: uneven(pair[1]))
+    name = next(each for each in NORMED_PLAIN if each in plain)
+    message = case.language._(
+        "Networks of the lecture differ in more than their skips: {network}, with them, has ρ = {ratio}, {plain}, "
+        "without, {other}."
+    )
+    text = message.format(network=worst.architecture, ratio=case.ratio(flow), plain=name, other=case.ratio(plain[name]))
+    return text if uneven(flow) > uneven(plain[name]) else None
+
+
+def _flows(case: Case) -> list[tuple[Record, float]]:
+    """The records of the lecture with their ratio; raises MissingError if some were not measured for it."""
+    lecture = sets()["lecture"]
+    records = [record for record in case.comparison.networks if record.architecture in lecture]
+    missing = [record.architecture for record in records if KEY not in record.readings]
+    if missing:
+        message = case.language._("This run has not measured what it takes: {quantity} of {networks}.")
+        title = case.language._("Gradient flow")
+        raise MissingError(message.format(quantity=title, networks=case.language.listing(missing)))
+    values = ((record, record.value(KEY)) for record in records)
+    return [(record, value) for record, value in values if value is not None]
 
 
 def _rows(case: Case) -> tuple[Row, ...]:
-    """The ratio of each network before and, where it was trained, after the fine-tuning."""
+    """The networks that differ in one thing, then those of the records."""
     _ = case.language._
     kinds = {
-        SHALLOW: ("", _("plain")),
-        PLAIN: (_("badly"), _("plain")),
-        NORMED: ("", _("plain, batch norm")),
-        SKIPS: (_("well"), _("skip connections, batch norm")),
-        DENSE: (_("well"), _("dense links, batch norm")),
+        NORMED: (_("badly"), _("plain, batch norm, {count} layers")),
+        RESIDUAL: (_("well"), _("skip connections, batch norm, {count} layers")),
+        DENSE: (_("well"), _("dense links, batch norm, {count} layers")),
+        PLAIN: ("", _("plain, without batch norm, {count} layers")),
     }
-    rows = []
-    for network, (stated, kind) in kinds.items():
-        before, after = (case.value(key, network) for key in ("gradient_ratio", "gradient_ratio_trained"))
-        depth = case.value("depth", network)
-        layers = "" if depth is None else ", " + _("{count} layers").format(count=case.language.number(depth))
-        if before is not None:
-            here = case.ratio(before)
-            explanation = (
-                here
-                if after is None
-                else _("{before}; trained: {after}").format(before=here, after=_ratio_text(after, case))
-            )
-            rows.append(Row(f"{network} ({kind}{layers})", stated, explanation, case.measured))
-    others = [record for record in case.comparison.networks if record.architecture not in kinds]
-    measured = [(record.architecture, record.value("gradient_ratio")) for record in others]
-    rows += [Row(name, "", case.ratio(ratio), case.measured) for name, ratio in measured if ratio is not None]
-    return tuple(rows)
-
-
-def _ratio_text(ratio: float, case: Case) -> str:
-    return case.ratio(ratio) if ratio else "0"
+    rows = [
+        Row(title.format(count=depth), stated, case.ratio(case[f"{kind}_{depth}"]), case.measured)
+        for kind, (stated, title) in kinds.items()
+        for depth in (SHALLOW, DEEP)
+    ]
+    return (*rows, *(Row(record.architecture, "", case.ratio(flow), case.measured) for record, flow in _flows(case)))
 
 
 ENTRIES = (
@@ -96,12 +135,11 @@ ENTRIES = (
         "gradient_flow",
         "Gradients flow worse through deep plain networks; skip connections and dense links ease that.",
         verdict,
-        formula=r"\rho = \frac{\lVert \partial L / \partial W_1 \rVert}{\lVert \partial L / \partial W_N \rVert}"
+        measure,
+        formula=r"g_i = \frac{\lVert \partial L / \partial W_i \rVert}{\lVert W_i \rVert}"
         "\n"
-        r"\frac{\partial L}{\partial W_1} = \frac{\partial L}{\partial F_N} "
-        r"\frac{\partial F_N}{\partial F_{N-1}} \cdots \frac{\partial F_2}{\partial F_1} "
-        r"\frac{\partial F_1}{\partial W_1}",
-        needs=("gradient_ratio", "depth"),
+        r"\rho = \frac{\mathrm{med}(g_1, \ldots, g_{N/4})}{\mathrm{med}(g_{3N/4}, \ldots, g_N)}",
+        needs=("gradient_flow",),
         order=110,
     ),
 )

@@ -6,6 +6,7 @@ claims.csv            what claims of the lecture are held against, by claim and 
 ilsvrc_timeline.csv   the entries of the ImageNet challenge, each number with its kind and source
 timm_imagenet.csv     timm's own table of ImageNet accuracies, by MODEL.TAG and image size
 slides.csv            the architectures of the table for a slide, in its order, with their ideas
+ablations.csv         pairs of architectures that differ in one part, and what papers state of pairs not measured here
 cards.toml            the idea of each network, and what it changed, by globs of names
 """
 
@@ -79,6 +80,12 @@ def timm_accuracy(rows: Sequence[Row], side: int) -> Row | None:
 def timm_source() -> str:
     """Where timm's table is from, with its commit."""
     return files(__name__).joinpath("timm_imagenet.csv").read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+
+
+@cache
+def ablations() -> tuple[Row, ...]:
+    """Pairs of architectures that differ in one part."""
+    return _rows("ablations.csv")
 
 
 @cache

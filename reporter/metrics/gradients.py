@@ -1,11 +1,13 @@
-"""Gradient ratio: the norm of the gradient in the first layer over that in the last, at initialization."""
+"""Gradients at initialization: the ratio of the first layer's to the last's, and relative gradients layer by layer."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from statistics import median
 from typing import TYPE_CHECKING
 
-from reporter.model import Metric, Quantity, Reading
+from reporter.model import Metric, Quantity, Reading, absent
 
 if TYPE_CHECKING:
     from reporter.worker.subject import Subject
@@ -22,19 +24,50 @@ RATIO = Quantity(
 )
 
 
+FLOW = Quantity(
+    key="gradient_flow",
+    title="Gradient flow",
+    unit="1",
+    group="finetune",
+    better="neither",
+    centre="median",
+    definition="Relative gradient (norm of the loss's gradient in a layer's weights over the norm of these weights) of "
+    "early layers over late ones: the median of the first quarter of layers over that of the last quarter. 1 is even. "
+    "On one batch of training images, with random weights before the first step; the median over seeds.",
+)
+NO_FLOW = "early and late layers have no relative gradients to compare"
+
+
 def measure(subject: Subject) -> Iterator[Reading]:
     """One backward pass per seed."""
-    from reporter.worker.training_steps import initial_gradient_ratio, load_images
+    from reporter.worker.relative_gradients import early_over_late, relative
+    from reporter.worker.training_steps import initial_gradients, load_images, ratio_of_ends
 
     train, _, classes = load_images(subject.conditions, subject.device)
-    seeds = range(subject.conditions.seeds)
-    yield Reading(quantity=RATIO, samples=tuple(initial_gradient_ratio(subject, train, classes, s) for s in seeds))
+    ratios, layers = [], []
+    for seed in range(subject.conditions.seeds):
+        used = initial_gradients(subject, train, classes, seed)
+        ratios.append(ratio_of_ends(used))
+        layers.append(relative(used))
+    yield Reading(quantity=RATIO, samples=tuple(ratios))
+    flows = [flow for each in layers if (flow := early_over_late(list(each.values()))) and math.isfinite(flow)]
+    if len(flows) < len(layers):
+        yield from absent((FLOW,), "unsupported", NO_FLOW)
+        return
+    middle = {name: _rounded(median(each.get(name, 0.0) for each in layers)) for name in layers[0]}
+    detail = {"layers": list(middle), "relative_gradients": list(middle.values())}
+    yield Reading(quantity=FLOW, samples=tuple(flows), detail=detail)
+
+
+def _rounded(value: float) -> float:
+    """Four digits: a chart shows no more, and records stay small."""
+    return float(f"{value:.4g}")
 
 
 ENTRIES = (
     Metric(
         "gradients",
-        (RATIO,),
+        (RATIO, FLOW),
         measure,
         process="gradients",
         device="any",

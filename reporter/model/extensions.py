@@ -156,7 +156,7 @@ class Chart:
     `comparison` is a `reporter.report.comparison.Comparison`, `language` a `reporter.report.language.Language`.
     `order` is its place in its `chapter`, smallest first. Of more than `most` architectures it is given a selection.
     `eager`: it shows times of eager only, and its caption adds that if other modes were measured. `edition`: the only
-    edition of the report that shows it, see reporter/report/edition.py.
+    edition of the report that shows it, see reporter/report/edition.py. `slide`: it is only written as a file.
     """
 
     name: str
@@ -168,6 +168,7 @@ class Chart:
     most: int = 40
     eager: bool = False
     edition: Edition | None = None
+    slide: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ KEEPING = "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647"
 """The environment variables with which glibc keeps freed memory, as a process that is timed does."""
 UNITS = {
     **dict.fromkeys(("parameters", "parameters_auxiliary", "macs", "macs_fvcore", "activations", "depth"), "1"),
-    **dict.fromkeys((*FRACTIONS, "gradient_ratio"), "1"),
+    **dict.fromkeys((*FRACTIONS, "gradient_ratio", "gradient_flow"), "1"),
     **dict.fromkeys(("weights_bytes", "peak_activation_bytes", "peak_training_bytes", "rss_inference_bytes"), "B"),
     **dict.fromkeys(("rss_process_bytes", "cuda_inference_bytes", "cuda_training_bytes"), "B"),
     **dict.fromkeys(("latency_cpu_1thread", "latency_cpu", "latency_cuda", "finetune_seconds"), "s"),

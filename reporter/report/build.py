@@ -27,14 +27,14 @@ from reporter.report.glossary import glossary
 from reporter.report.heading import Presentation, citation, heading, presentation
 from reporter.report.language import SOURCE, Language, available, language
 from reporter.report.modes import mode_ranking
-from reporter.report.sections import Content, Figure, Folded, Items, Placed
+from reporter.report.sections import Content, Figure, Files, Folded, Items, Placed
 from reporter.report.summary import streamed
 from reporter.report.table import Table, Tabulation
 from reporter.report.why import operator_pairs
 from reporter.store import record_files
 
-CHOICE_ORDER = 5
-"""The place of the choice in its chapter."""
+CHOICE_ORDER, FILES_ORDER = 5, 9
+"""The places of the choice and of the list of files in their chapters."""
 PRESENTED = Presentation()
 
 
@@ -46,6 +46,7 @@ class Picture:
     chapter: Chapter
     order: int
     file: str
+    slide: bool = False
 
 
 def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = None) -> list[Path]:
@@ -59,7 +60,7 @@ def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = 
     files.refuse_links(folder)
     records, complaints = _read(folder)
     evidence, torn = record_files.load_all_evidence(folder)
-    comparison = compare(records)
+    comparison = replace(compare(records), evidence=evidence)
     del records  # the comparison has copies with intervals
     tongues = [language(code) for code in languages or asked(comparison)]
     try:
@@ -137,7 +138,13 @@ def build(
     """Puts the report together from the charts, tables and claims it is handed."""
     chosen = edition(comparison, shown.edition)
     inside = parts(comparison, chosen)
-    placed = [Placed(picture.chapter, picture.order, picture.figure) for picture in pictures]
+    pictures = list(pictures)
+    placed = [Placed(picture.chapter, picture.order, picture.figure) for picture in pictures if not picture.slide]
+    if files_of := [(picture.figure.title, f"figures/{picture.figure.file}") for picture in pictures if picture.slide]:
+        ends = tuple(
+            (f"{title} ({end.upper()})", f"{file}.{end}") for title, file in files_of for end in ("svg", "png")
+        )
+        placed.append(Placed("overview", FILES_ORDER, Files(tongue._("For slides"), ends)))
     made = [(each, each.make(comparison, tongue)) for each in tables if each.edition in (None, *inside)]
     placed += [Placed(each.chapter, each.order, table) for each, table in made if table]
     trials = try_claims(claims if "lecture" in inside else (), evidence or {}, comparison, tongue)
@@ -183,7 +190,7 @@ def draw(comparison: Comparison, tongue: Language, charts: Iterable[Chart]) -> l
         title, file = tongue._(chart.title), chart.name + tongue.suffix
         caption = " ".join(filter(None, (tongue._(chart.caption), of_mode, note)))
         figure = Figure(chart.name, title, caption, vega.inline(svg, chart.name, title), file)
-        pictures.append(Picture(figure, chart.chapter, chart.order, vega.file(svg, title)))
+        pictures.append(Picture(figure, chart.chapter, chart.order, vega.file(svg, title), chart.slide))
     return pictures
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 from reporter.compare.ratio_history import RatioCurve
 from reporter.compare.rounds import Times, with_intervals
-from reporter.model import GROUPS, Quantity, Reading, Record, ReporterError, Status
+from reporter.model import GROUPS, Evidence, Quantity, Reading, Record, ReporterError, Status
 from reporter.model.fields import MOST, are_numbers
 from reporter.model.records import EAGER
 from reporter.report.held_out_accuracy import is_enough, is_resolved
@@ -57,7 +57,8 @@ class Comparison:
     """All that was measured; machines side by side, newest first, and never ranked together.
 
     `records` are the eager ones, `modes` those of all other modes. `past` has earlier runs of the newest machine,
-    oldest first; `hidden` the networks that a picture leaves out; `ratios` the history of ratios to a pinned reference.
+    oldest first; `hidden` the networks that a picture leaves out; `ratios` the history of ratios to a pinned reference;
+    `evidence` what was measured for claims.
     """
 
     records: tuple[Record, ...]
@@ -67,6 +68,7 @@ class Comparison:
     hidden: tuple[Record, ...] = ()
     modes: tuple[Record, ...] = ()
     ratios: tuple[RatioCurve, ...] = ()
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
 
     @property
     def newest(self) -> Record:

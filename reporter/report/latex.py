@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from reporter.report.language import Language
-from reporter.report.table import Cell, Table
+from reporter.report.table import Cell, Column, Table
 
 ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -52,33 +52,52 @@ LIGATURES = re.compile(r"([-',])(?=\1)|([?!])(?=\\textasciigrave)")
 """Signs that TeX's fonts make one of, where they follow each other."""
 CYRILLIC = re.compile("[\u0400-\u04ff]")
 """Letters that only the fonts of a Russian table have."""
+WRAPPED = r">{\raggedright\arraybackslash}X"
 PROSE = 60
 """A column with a text longer than this is a paragraph of fixed width."""
-HEAD = """\
-% \\usepackage[{encoding}]{{fontenc}} \\usepackage[{babel}]{{babel}} \\usepackage{{amssymb,array,booktabs,siunitx}}
-% too wide for the page: \\resizebox{{\\linewidth}}{{!}}{{\\input{{{name}}}}}, with the package graphicx
-"""
+HEAD = "% \\usepackage[{encoding}]{{fontenc}} \\usepackage[{babel}]{{babel}} \\usepackage{{{packages}}}\n% {use}\n"
+PACKAGES = "amssymb,array,booktabs,siunitx"
+USE = "too wide for the page: \\resizebox{{\\linewidth}}{{!}}{{\\input{{{name}}}}}, with the package graphicx"
+FITTED = "as wide as the text: \\input{{{name}}}"
 
 
 def to_tex(table: Table, language: Language) -> str:
     """A booktabs tabular with an S column for each column of numbers; its first lines say what it needs."""
     columns: list[tuple[Cell, ...]] = [tuple(row[at] for row in table.rows) for at in range(len(table.columns))]
     shapes = [
-        _numbers(cells, language) if column.numeric else _words(cells)
+        WRAPPED if column.key == table.wrapped else _numbers(cells, language) if column.numeric else _words(cells)
         for column, cells in zip(table.columns, columns, strict=True)
     ]
-    titles = (tex(f"{c.title}, {c.unit}" if c.unit else c.title) for c in table.columns)
+    titles = (_title(column, bool(table.wrapped)) for column in table.columns)
     head = " & ".join(f"{{{title}}}" for title in titles)
     body = []
     for row in table.rows:
         cells = (_number(x, language) if c.numeric else _text(x) for x, c in zip(row, table.columns, strict=True))
         body.append(" & ".join(cells) + r" \\")
     encoding, babel = ("T2A", "russian") if language.code == "ru" else ("T1", "english")
-    opening = HEAD.format(encoding=encoding, babel=babel, name=f"{table.name}{language.suffix}.tex")
+    use = (FITTED if table.wrapped else USE).format(name=f"{table.name}{language.suffix}.tex")
+    packages = PACKAGES + ",tabularx" * bool(table.wrapped)
+    opening = HEAD.format(encoding=encoding, babel=babel, packages=packages, use=use)
     shape = "".join(shapes)
-    lines = [rf"\begin{{tabular}}{{{shape}}}", r"\toprule", head + r" \\", r"\midrule", *body]
-    text = opening + "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+    begin, end = _fitted(shape) if table.wrapped else (rf"\begin{{tabular}}{{{shape}}}", r"\end{tabular}")
+    lines = [begin, r"\toprule", head + r" \\", r"\midrule", *body]
+    text = opening + "\n".join([*lines, r"\bottomrule", end, ""])
     return text if encoding == "T2A" else CYRILLIC.sub("?", text)
+
+
+def _title(column: Column, stacked: bool) -> str:
+    """The head of a column, with its unit beneath where room is short."""
+    if column.unit and stacked:
+        return rf"\shortstack{{{tex(column.title)}\\{tex(column.unit)}}}"
+    return tex(f"{column.title}, {column.unit}" if column.unit else column.title)
+
+
+def _fitted(shape: str) -> tuple[str, str]:
+    """The environment of a table as wide as the text, in type that leaves room for its columns."""
+    return (
+        rf"{{\footnotesize\setlength{{\tabcolsep}}{{3pt}}\begin{{tabularx}}{{\linewidth}}{{{shape}}}",
+        r"\end{tabularx}}",
+    )
 
 
 def _words(cells: tuple[Cell, ...]) -> str:

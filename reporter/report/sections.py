@@ -67,6 +67,15 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Files:
+    """Links to files of the folder, each with its title."""
+
+    title: str
+    files: tuple[tuple[str, str], ...]
+    kind = "files"
+
+
+@dataclass(frozen=True)
 class Folded:
     """Blocks that a page shows after a click on their title; other formats show them as they are."""
 
@@ -81,7 +90,20 @@ class Folded:
 
 
 Content = (
-    Text | Items | Terms | Figure | Table | ChoiceSection | Verdicts | Trials | Card | Family | Index | Sheets | Folded
+    Text
+    | Items
+    | Terms
+    | Files
+    | Figure
+    | Table
+    | ChoiceSection
+    | Verdicts
+    | Trials
+    | Card
+    | Family
+    | Index
+    | Sheets
+    | Folded
 )
 
 

@@ -57,7 +57,8 @@ class Cell:
 class Table:
     """`families` has the family of each row where rows are networks; then the first column names them.
 
-    `most` rows of it stand on a page; its files have all.
+    `most` rows of it stand on a page; its files have all. `wrapped` names the column that takes the rest of a page's
+    width in LaTeX, where the table is meant for one.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Table:
     notes: tuple[str, ...] = ()
     families: tuple[str, ...] = ()
     most: int = 500
+    wrapped: str = ""
     kind = "table"
 
     @property

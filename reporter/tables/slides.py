@@ -12,6 +12,7 @@ from reporter.report.language import Language
 from reporter.report.paper_depth import depth_cell
 from reporter.report.table import Cell, Column, Table, Tabulation, plain
 
+FIELD = "receptive_field"
 COSTS = {"parameters": (1e6, "M"), "macs": (1e9, "G")}
 
 
@@ -22,7 +23,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     records = [record for name in ideas if (record := comparison.network(name))]
     if len(records) < 2:
         return None
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("architecture", _("Network")),
         Column("idea", _("Idea")),
         Column("year", _("Year"), numeric=True),
@@ -32,20 +33,24 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         Column("imagenet_top1", _("Top-1"), "%", "1", numeric=True),
         Column("imagenet_top5", _("Top-5"), "%", "1", numeric=True),
     )
-    rows = tuple(_row(record, _(ideas[record.architecture]), language) for record in records)
+    if seen := any(record.value(FIELD) is not None for record in records):
+        columns = (*columns[:4], Column(FIELD, _("Receptive field"), _("px"), "1", numeric=True), *columns[4:])
+    rows = tuple(_row(record, _(ideas[record.architecture]), language, seen) for record in records)
     notes = (
         _("Accuracy: of torchvision's weights, one crop; *: the paper's own figure."),
         *footnotes(records, language),
     )
     families = tuple(record.family for record in records)
-    return Table("slides", _("Ten architectures for a slide"), columns, rows, notes, families)
+    return Table("slides", _("Ten architectures for a slide"), columns, rows, notes, families, wrapped="idea")
 
 
-def _row(record: Record, idea: str, language: Language) -> tuple[Cell, ...]:
+def _row(record: Record, idea: str, language: Language, seen: bool) -> tuple[Cell, ...]:
     first = Cell(display_name(record.architecture), record.architecture)
     costs = [_cost(record, key, language) for key in COSTS]
     shares = [_share(record, top, language) for top in ("top1", "top5")]
-    return (first, plain(idea), plain(record.year), depth_cell(record, language), *costs, *shares)
+    field = record.value(FIELD)
+    windows = [Cell("–", status="missing") if field is None else Cell(str(int(field)), field)] if seen else []
+    return (first, plain(idea), plain(record.year), depth_cell(record, language), *windows, *costs, *shares)
 
 
 def _cost(record: Record, key: str, language: Language) -> Cell:

@@ -29,10 +29,11 @@ from reporter.worker.checkpoints import freeze, head, load_but_head, own_weights
 from reporter.worker.finetuning import Images, Recipe, batches, loss_of
 from reporter.worker.images import SkippedImages
 from reporter.worker.input_format import form
+from reporter.worker.relative_gradients import WEIGHTED
 from reporter.worker.subject import Subject
 
-WEIGHTED = (nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd)
-"""The layers whose gradients the gradient ratio compares."""
+Used = list[tuple[str, Tensor]]
+"""The weights of layers in the order of their use, by the layer's name."""
 
 
 def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, Images, Recipe]:
@@ -89,21 +90,25 @@ def learner(
     return network, {"auxiliary_dropped": dropped, **about}
 
 
-def initial_gradient_ratio(subject: Subject, train: Images, classes: int, seed: int) -> float:
-    """The gradient ratio of a new network, random weights before the first step."""
+def initial_gradients(subject: Subject, train: Images, classes: int, seed: int) -> Used:
+    """The weights of a new network with their gradients, random weights before the first step."""
     torch.manual_seed(seed)
     network = subject.fresh(classes).to(subject.device)
     drop_auxiliary(network, subject.heads)
-    return gradient_ratio(network, train, subject.conditions.batch_size, seed, classes)
+    return weight_gradients(network, train, subject.conditions.batch_size, seed, classes)
 
 
 def gradient_ratio(network: nn.Module, train: Images, size: int, seed: int, classes: int | None = None) -> float:
-    """Norm of the gradient in the first layer's weights over that in the last's, on one batch; changes the network.
+    """Norm of the gradient in the first layer's weights over that in the last's, on one batch; changes the network."""
+    return ratio_of_ends(weight_gradients(network, train, size, seed, classes))
+
+
+def weight_gradients(network: nn.Module, train: Images, size: int, seed: int, classes: int | None = None) -> Used:
+    """The weights of layers with their gradients on one batch, in the order of their use; changes the network.
 
     A weight that is computed from others (weight norm, pruning) counts as it is used.
-    `UnsupportedError` where one of the two has no gradient.
     """
-    used: list[tuple[str, Tensor]] = []
+    used: Used = []
 
     def note(module: nn.Module, _: object, __: object, name: str) -> None:
         weight = module.weight
@@ -121,6 +126,11 @@ def gradient_ratio(network: nn.Module, train: Images, size: int, seed: int, clas
         output = network.train()(form(network)(images))
         recipe = Recipe(0.0, 0.0, 0.0, 1, size)
         loss_of(output, labels, recipe, classes).backward()
+    return used
+
+
+def ratio_of_ends(used: Used) -> float:
+    """Norm of the first layer's gradient over that of the last's; `UnsupportedError` where one of the two has none."""
     first, last = _ends(used)
     if not last.norm():
         raise UnsupportedError("no gradient reached the last layer")
@@ -130,7 +140,7 @@ def gradient_ratio(network: nn.Module, train: Images, size: int, seed: int, clas
     return ratio
 
 
-def _ends(used: list[tuple[str, Tensor]]) -> tuple[Tensor, Tensor]:
+def _ends(used: Used) -> tuple[Tensor, Tensor]:
     """The gradients of the first layer's weights and of the last's that the loss depends on."""
     if not used:
         raise UnsupportedError("no convolution or linear layer holds its weights, so there is no ratio of gradients")

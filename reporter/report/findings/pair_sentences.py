@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 from reporter.model import Reading, Record
 from reporter.report import units
@@ -60,34 +61,47 @@ def _bound(found: Ratio, language: Language) -> str:
     return f"{language.number(math.ceil(found.bound * 100 * 10**digits) / 10**digits, digits)} %"
 
 
-def _gain(new: Record, old: Record, language: Language) -> list[str]:
-    """The difference in published top-1 in points, from one kind of source: weights, one paper, else both papers."""
+class AccuracyGain(NamedTuple):
+    """A difference in published top-1 in points, and where both figures are from."""
+
+    points: float
+    source: str
+
+
+def top1_gain(new: Record, old: Record, language: Language) -> AccuracyGain | None:
+    """The gain by one kind of source: weights, the new paper's own baseline, else both papers."""
     weights = (new.value("imagenet_top1"), old.value("imagenet_top1"))
     if None in weights and (found := _over_baseline(new, old, language)):
         return found
     pairs = [weights, (_paper(new), _paper(old))]
-    sources = [language._("{change} points of ImageNet top-1 (torchvision's weights)")]
-    sources += [language._("{change} points of ImageNet top-1 (the papers' own figures, one crop)")]
-    for (now, before), message in zip(pairs, sources, strict=True):
+    sources = (language._("torchvision's weights"), language._("the papers' own figures, one crop"))
+    for (now, before), source in zip(pairs, sources, strict=True):
         if now is not None and before is not None:
-            return [message.format(change=_points(100 * (now - before), language))]
-    return []
+            return AccuracyGain(100 * (now - before), source)
+    return None
+
+
+def _gain(new: Record, old: Record, language: Language) -> list[str]:
+    """The gain as part of a sentence."""
+    gain = top1_gain(new, old, language)
+    message = language._("{change} points of ImageNet top-1 ({source})")
+    return [message.format(change=_points(gain.points, language), source=gain.source)] if gain else []
 
 
 def _points(points: float, language: Language) -> str:
     return ("+" if points > 0 else "") + language.number(points, 1)
 
 
-def _over_baseline(new: Record, old: Record, language: Language) -> list[str]:
+def _over_baseline(new: Record, old: Record, language: Language) -> AccuracyGain | None:
     """The gain over the baseline that the authors of the new architecture trained themselves, with both errors."""
     row = figures(new)
     completed = new.model_copy(update={"published": dict(row)})
     before, now = (published(completed, f"{key}_1crop_top1_err") for key in ("baseline", "paper"))
     if row.get("baseline") != old.architecture or before is None or now is None:
-        return []
-    message = language._("{change} points of ImageNet top-1 ({before} → {after} % error, {source})")
+        return None
+    message = language._("{before} → {after} % error, {source}")
     errors = {"before": language.number(before, 2), "after": language.number(now, 2)}
-    return [message.format(change=_points(before - now, language), source=row.get("baseline_source"), **errors)]
+    return AccuracyGain(before - now, message.format(source=row.get("baseline_source"), **errors))
 
 
 def _paper(record: Record) -> float | None:

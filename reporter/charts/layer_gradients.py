@@ -1,0 +1,136 @@
+"""Relative gradients of all layers: networks that differ in skips and batch norm, and a panel per family."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from math import log10
+
+from reporter.model import Chart, Evidence, Record
+from reporter.report.comparison import Comparison, number
+from reporter.report.display_names import display_name
+from reporter.report.label_placement import spread
+from reporter.report.language import Language
+from reporter.report.tooltips import about, pointed
+from reporter.report.vega import Spec, data, palette, text
+
+KEY, DEPTH = "gradient_flow", 56
+COLUMNS, WIDTH, HEIGHT = 3, 290, 160
+FAMILIES = {"plain": "AlexNet", "plain_norm": "VGG", "residual_norm": "ResNet", "dense_norm": "DenseNet"}
+"""The color of each kind of network: that of the family which is built like it."""
+DASHES = ([1, 0], [7, 3], [2, 3], [9, 3, 2, 3], [4, 2], [1, 2])
+Points = list[Spec]
+
+
+def draw(comparison: Comparison, language: Language) -> Spec | None:
+    """None if no run has measured relative gradients."""
+    lines = [(record, _recorded(record, language)) for record in comparison.networks]
+    drawn = [(record, points) for record, points in lines if len(points) > 1]
+    controlled = _controlled(comparison.evidence.get(KEY), language)
+    if not drawn and not controlled:
+        return None
+    every = [point for _, points in drawn for point in points] + [p for points in controlled for p in points]
+    logs = [log10(point["y"]) for point in every]
+    scale = (min(logs), max(logs) + 0.05)
+    title = language._("Networks of {count} layers").format(count=DEPTH)
+    panels = [_panel(title, controlled, scale, language)] if controlled else []
+    colors = palette(comparison.families)
+    by_family = groupby(sorted(drawn, key=lambda pair: comparison.families.index(pair[0].family)), _family)
+    for family, members in by_family:
+        family_lines = [[{**point, "color": colors[family]} for point in points] for _, points in members]
+        panels.append(_panel(family, family_lines, scale, language))
+    apart = {"scale": {"strokeDash": "independent"}}
+    return {"columns": COLUMNS, "spacing": 22, "concat": panels, "resolve": apart}
+
+
+def _family(pair: tuple[Record, Points]) -> str:
+    return pair[0].family
+
+
+def _recorded(record: Record, language: Language) -> Points:
+    """The relative gradients of a record's layers, those of zero left out."""
+    reading = record.readings.get(KEY)
+    values = reading.detail.get("relative_gradients") if reading else None
+    found = [number(value) for value in values] if isinstance(values, list) else []
+    flow = record.value(KEY)
+    words = "" if flow is None else f"ρ = {language.number(flow, 2)}"
+    return _points(display_name(record.architecture), found, about(record, words))
+
+
+def _controlled(evidence: Evidence | None, language: Language) -> list[Points]:
+    """The curves of networks of one depth that were measured for the claim."""
+    if evidence is None:
+        return []
+    _ = language._
+    titles = {
+        "plain": _("plain"),
+        "plain_norm": _("plain, batch norm"),
+        "residual_norm": _("residual, batch norm"),
+        "dense_norm": _("dense, batch norm"),
+    }
+    lines = []
+    for kind, title in titles.items():
+        values = [evidence.numbers.get(f"{kind}_{DEPTH}_{place}") for place in range(1, DEPTH + 1)]
+        color = palette([FAMILIES[kind]])[FAMILIES[kind]]
+        lines.append([{**point, "color": color} for point in _points(title, values, about(None, title))])
+    return [line for line in lines if len(line) > 1]
+
+
+def _points(name: str, values: Sequence[float | None], label: str) -> Points:
+    last = max(1, len(values) - 1)
+    return [
+        {"name": name, "x": round(100 * place / last, 1), "y": value, "about": label}
+        for place, value in enumerate(values)
+        if value is not None and value > 0
+    ]
+
+
+def _panel(title: str, lines: Sequence[Points], scale: tuple[float, float], language: Language) -> Spec:
+    names = [line[0]["name"] for line in lines]
+    rows = [point for line in lines for point in line]
+    dash = {"domain": names, "range": [DASHES[rank % len(DASHES)] for rank in range(len(names))]}
+    low, high = scale
+    axis = {"grid": False, "tickCount": 4}
+    x = {"domain": [0, 155], "nice": False}
+    y = {"type": "log", "domain": [10**low, 10**high], "nice": False}
+    color = {"field": "color", "type": "nominal", "scale": None, "legend": None}
+    style = {"strokeDash": {"field": "name", "type": "nominal", "scale": dash, "legend": None}, "color": color}
+    return {
+        "title": title,
+        "width": WIDTH,
+        "height": HEIGHT,
+        "encoding": {
+            "x": {"field": "x", "type": "quantitative", "title": language._("depth (%)"), "scale": x,
+                  "axis": {**axis, "values": [0, 50, 100]}},
+            "y": {"field": "y", "type": "quantitative", "title": language._("gradient / weights"), "scale": y,
+                  "axis": {**axis, "format": ".0e"}},
+        },
+        "layer": [
+            pointed({"data": data(rows), "mark": {"type": "line", "strokeWidth": 1.6},
+                     "encoding": style}),
+            *map(pointed, text(_ends(lines, low, high), "name", 12, align="left", dx=4)),
+        ],
+    }  # fmt: skip
+
+
+def _ends(lines: Sequence[Points], low: float, high: float) -> list[Spec]:
+    """The names at the ends of their lines, pushed apart."""
+    gap = 13 * (high - low) / HEIGHT
+    places = spread([log10(line[-1]["y"]) for line in lines], gap, low + gap / 2, high - gap / 2)
+    return [{**line[-1], "y": 10**place} for line, place in zip(lines, places, strict=True)]
+
+
+ENTRIES = (
+    Chart(
+        name="gradient_flow",
+        title="Gradients from the first layer to the last",
+        caption="Norm of the gradient over the norm of the weights in each layer, logarithmic, against its place "
+        "between the first layer (0) and the last (100 %): random weights, one batch. Level curves have even "
+        "gradients. The first panel compares networks of one depth that differ in skip connections, dense links and "
+        "batch norm.",
+        draw=draw,
+        chapter="finetune",
+        order=40,
+        edition="lecture",
+    ),
+)

@@ -1,0 +1,44 @@
+"""The ablation table: pairs that differ in one part, their changes recomputed from the records."""
+
+from __future__ import annotations
+
+import samples
+
+from reporter import facts
+from reporter.report.comparison import compare
+from reporter.report.language import language
+from reporter.tables import ablation
+
+ENGLISH = language("en")
+
+
+def test_the_rows_are_the_pairs_with_their_changes() -> None:
+    comparison = compare(samples.lecture())
+    table = ablation.make(comparison, ENGLISH)
+    assert table is not None
+    assert len(table.rows) == len(facts.ablations())
+    keys = [column.key for column in table.columns]
+    rows = {row[1].value: dict(zip(keys, row, strict=True)) for row in table.rows}
+    for step in facts.ablations():
+        row = rows[step["new"]]
+        if step["points"]:
+            assert (row["parameters"].value, row["top1"].value) == (0, float(step["points"]))
+            assert row["time"].value is None
+            continue
+        new, old = (comparison.network(step[side]) for side in ("new", "old"))
+        assert new is not None
+        assert old is not None
+        for key in ("parameters", "macs"):
+            ratio = (new.value(key) or 0) / (old.value(key) or 1)
+            assert abs((row[key].value or 0) - 100 * (ratio - 1)) < 1e-9
+        time = row["time"]
+        assert time.low is not None
+        assert time.high is not None
+        assert time.low <= time.value <= time.high
+    assert rows["se_resnet50"]["top1"].value == 24.80 - 23.29
+    assert rows["vgg16_bn"]["top1"].text == "+1.8"
+
+
+def test_a_run_without_any_pair_has_no_table() -> None:
+    alone = [record for record in samples.lecture() if record.architecture in ("vgg16", "resnet50", "densenet121")]
+    assert ablation.make(compare(alone), ENGLISH) is None
