@@ -30,7 +30,7 @@ class StageProfile:
 
 
 class Stopwatch:
-    """Seconds by stage: what passes until another stage begins is charged to the one that began last."""
+    """Seconds by stage: what passes until another stage is entered is charged to the one entered last."""
 
     def __init__(self, count: int) -> None:
         self.seconds = [0.0] * count
@@ -41,8 +41,8 @@ class Stopwatch:
         self.seconds = [0.0] * len(self.seconds)
         self._stage, self._since = 0, perf_counter()
 
-    def begin(self, stage: int) -> None:
-        """Charges the seconds since the last stage began, and begins another."""
+    def enter(self, stage: int) -> None:
+        """Charges the seconds to the stage that was entered last, and enters another."""
         now = perf_counter()
         self.seconds[self._stage] += now - self._since
         self._stage, self._since = stage, now
@@ -68,7 +68,7 @@ def timed_stages(
             for _ in range(count):
                 watch.start()
                 call()
-                watch.begin(0)
+                watch.enter(0)
                 found.append(watch.seconds)
         return found
 
@@ -90,15 +90,15 @@ def _hooked(network: nn.Module, groups: Sequence[Sequence[CostUnit]], watch: Sto
         for stage, group in enumerate(groups):
             names = [part.name for part in group if part.name != REST]
             for module in modules(network, names):
-                stack.callback(module.register_forward_pre_hook(_begin(watch, stage)).remove)
+                stack.callback(module.register_forward_pre_hook(_entering(watch, stage)).remove)
                 if rest is not None:
-                    stack.callback(module.register_forward_hook(_begin(watch, rest)).remove)
+                    stack.callback(module.register_forward_hook(_entering(watch, rest)).remove)
         yield
 
 
-def _begin(watch: Stopwatch, stage: int) -> Callable[..., None]:
+def _entering(watch: Stopwatch, stage: int) -> Callable[..., None]:
     def hook(*_: Any) -> None:
-        watch.begin(stage)
+        watch.enter(stage)
 
     return hook
 
