@@ -124,8 +124,9 @@ def summary(folder: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_control_of_one_architecture(forked: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The smallest measurement with both sides; `test_a_control_is_measured_and_reported` runs the whole command."""
+    """The smallest measurement with both sides; test_ratio_history.py runs the whole command by default."""
     forked.setattr(reference_rule, "LOOKS", 1)
     options = {"architecture": TINY[1:], "metrics": "latency_cpu_1thread", "preset": "quick", "modes": "eager"}
     chosen = settings({**options, "against": sys.prefix})
