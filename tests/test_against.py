@@ -124,8 +124,9 @@ def summary(folder: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_control_of_one_architecture(forked: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The smallest measurement with both sides; `test_a_control_is_measured_and_reported` runs the whole command."""
+    """The smallest measurement with both sides; test_ratio_history.py runs the whole command by default."""
     forked.setattr(reference_rule, "LOOKS", 1)
     options = {"architecture": TINY[1:], "metrics": "latency_cpu_1thread", "preset": "quick", "modes": "eager"}
     chosen = settings({**options, "against": sys.prefix})
@@ -284,11 +285,11 @@ def test_a_slowdown_is_known_on_one_kind_of_machine() -> None:
         reference=side, tonight=side, control=False, detectable=0.02, verdicts=(row,), machine_kind="with AVX-512"
     )
     _, entries = reference_findings.accepted(found, {}, "a kernel without AVX-512", "2026-11-28")
-    assert not reference_findings.judged(found, entries).slower
+    assert not reference_findings.mark_accepted(found, entries).slower
     elsewhere = found.model_copy(update={"machine_kind": "AVX2 only"})
-    assert reference_findings.judged(elsewhere, entries).slower == (row,)
+    assert reference_findings.mark_accepted(elsewhere, entries).slower == (row,)
     for ratio, slower_rows in ((1.06, 0), (1.08, 1)):
         grown = found.model_copy(update={"verdicts": (row.model_copy(update={"ratio": ratio}),)})
-        assert len(reference_findings.judged(grown, entries).slower) == slower_rows
+        assert len(reference_findings.mark_accepted(grown, entries).slower) == slower_rows
     noisy = found.model_copy(update={"too_noisy": True})
     assert [noisy.passes(on) for on in ("timing", "any", "exact", "never")] == [False, False, True, True]

@@ -234,3 +234,23 @@ def test_no_two_modules_have_one_name() -> None:
         if path.name not in ("__init__.py", "__main__.py") and not name.startswith("cli.commands."):
             places[name.rpartition(".")[2]].append(name)
     assert not {name: modules for name, modules in places.items() if len(modules) > 1}
+
+
+UNCLEAR = {"judge", "told", "tell", "known", "begin", "end", "hold", "held", "hear", "heard", "post"}
+"""Names that have had several meanings; the glossary of the project has a word for each."""
+
+
+def test_no_function_has_an_unclear_name() -> None:
+    found = {
+        f"{name}.{node.name}"
+        for name in MODULES
+        for node in ast.walk(tree(name))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.strip("_") in UNCLEAR
+    }
+    assert not found
+
+
+def test_every_module_of_statistics_has_unit_tests() -> None:
+    """The mutation score of the package is that of these files."""
+    tested = {path.stem.removeprefix("test_stats_") for path in Path(__file__).parent.glob("test_stats_*.py")}
+    assert not {path.stem for path in (PACKAGE / "stats").glob("[!_]*.py")} - tested

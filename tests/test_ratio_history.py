@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import samples
 from commands import TINY, call
 from forked_sides import ForkedSide
 from hypothesis import given, settings
@@ -16,6 +17,11 @@ from hypothesis import strategies as st
 
 from reporter.compare import ratio_history, reference_rule
 from reporter.compare.ratio_history import RatioLine, RatioRow
+from reporter.documents.reference_verdicts import AgainstReference
+from reporter.report.between_runs import reference_section
+from reporter.report.comparison import compare
+from reporter.report.language import language
+from reporter.report.summary import summary
 from reporter.run.paired import interleaving
 
 ROW = ("net", "latency_cpu_1thread", "eager")
@@ -92,6 +98,16 @@ def test_the_reference_is_moved_by_one_command(tmp_path: Path, monkeypatch: pyte
     ran, moved = ratio_history.load(tmp_path)
     assert (ran.kind, moved.kind) == ("run", "move")
     found = json.loads((tmp_path / "against.json").read_text())
+    control = AgainstReference.model_validate(found)
+    [row] = control.verdicts
+    assert (row.architecture, row.metric, row.mode, row.rounds) == ("tiny", "latency_cpu_1thread", "eager", 3)
+    assert 0.5 < row.ratio < 2
+    assert control.control
+    assert control.reference == control.tonight
+    assert "both sides are the same environment" in run.stderr
+    few = compare(samples.few())
+    assert AgainstReference.model_validate(summary(few, control)["against"]) == control
+    assert reference_section.section(control, few, language("ru")).title == "Сравнение с эталоном"
     assert ran.rows[0].ratio == found["verdicts"][0]["ratio"]
     assert ran.machine_kind == moved.machine_kind == found["machine_kind"]
     assert moved.moved_to == moved.reference == ran.reference

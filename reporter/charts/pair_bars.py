@@ -43,7 +43,7 @@ def _panel(
         for record, mine in zip(records, parts, strict=True)
         for row in _stacked.segments(record, mine, shown, longest, language)
     ]
-    ends = [{**_end(rows, record.architecture), "text": _words(record, language)} for record in records]
+    ends = [{**_bar_end(rows, record.architecture), "text": _words(record, language)} for record in records]
     order = [record.architecture for record in records]
     axis = {"scale": {"domain": [0, 100], "nice": False}, "axis": None}
     return {
@@ -60,7 +60,7 @@ def _panel(
     }
 
 
-def _end(rows: Sequence[Spec], name: str) -> Spec:
+def _bar_end(rows: Sequence[Spec], name: str) -> Spec:
     return {"name": name, "start": max(row["end"] for row in rows if row["name"] == name)}
 
 

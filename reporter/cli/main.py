@@ -201,7 +201,7 @@ def _against(reference: Against | None, folder: Path, quiet: bool, shown: str) -
         measured = reference.measure(seen)
     finally:
         seen.close()
-    found = findings.judged(measured, Folder(folder).acceptances().accepted)
+    found = findings.mark_accepted(measured, Folder(folder).acceptances().accepted)
     for line in reference_section.lines(found, reference.titles):
         printing.message(line)
     with suppress(ReporterError):  # a full disk hides no regression

@@ -60,9 +60,9 @@ def _by_call(rows: list[dict[str, Any]]) -> list[list[EngineOperator]]:
                 row["name"].removesuffix(KERNEL_TIME), row["args"]["op_name"], row["args"]["provider"], row["dur"] / 1e6
             )
             for row in sorted(nodes, key=lambda row: row["ts"])
-            if begin <= row["ts"] <= end
+            if start <= row["ts"] <= stop
         ]
-        for begin, end in runs
+        for start, stop in runs
     ]
 
 

@@ -40,9 +40,9 @@ def _of_main_job(
 ) -> list[Finding]:
     """Accepts what a run of the main job found against its reference."""
     before = folder.acceptances().accepted
-    meant, entries = reference_findings.accepted(reference_findings.judged(found, before), named, reason, now)
+    meant, entries = reference_findings.accepted(reference_findings.mark_accepted(found, before), named, reason, now)
     if not meant:
-        open_findings, _ = reference_findings.accepted(reference_findings.judged(found, before), {}, reason, now)
+        open_findings, _ = reference_findings.accepted(reference_findings.mark_accepted(found, before), {}, reason, now)
         raise ReporterError(f"{folder.out}: nothing to accept; {_open_findings(open_findings)}")
     state.save(folder.accepted_file, Acceptances(accepted=(*before, *entries)))
     return meant

@@ -139,7 +139,7 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
         outcome, problem = _measured(work, base, progress, steps.measure)
         if work.against and output.paired and problem is None:
             measured = work.against.measure(output.paired())
-            before = replace(before, pinned=reference_findings.judged(measured, folder.acceptances().accepted))
+            before = replace(before, pinned=reference_findings.mark_accepted(measured, folder.acceptances().accepted))
         nightly = _compared(work, before, now, partial=problem is not None)
         problem = problem or _complete(work, before, nightly, outcome, steps)
         code = _printed(work, nightly, _code(work, nightly, outcome), problem, output)

@@ -16,11 +16,11 @@ KIND: Kind = "reference"
 Row = ReferenceVerdict | ReferenceChange
 
 
-def judged(found: AgainstReference, acceptances: Sequence[Acceptance]) -> AgainstReference:
+def mark_accepted(found: AgainstReference, acceptances: Sequence[Acceptance]) -> AgainstReference:
     """The same with the acceptance of each slowdown and each change that is known."""
     entries = [each for each in acceptances if each.kind == KIND]
 
-    def known(row: Row) -> Row:
+    def marked(row: Row) -> Row:
         finding = _finding(row, found, "")
         entry = next((entry for entry in reversed(entries) if finding and entry.covers(finding)), None)
         if entry is None:
@@ -29,7 +29,7 @@ def judged(found: AgainstReference, acceptances: Sequence[Acceptance]) -> Agains
             update={"known": KnownSlowdown(since=entry.since, ratio=entry.ratio or 1.0, reason=entry.reason)}
         )
 
-    update = {"verdicts": tuple(map(known, found.verdicts)), "changes": tuple(map(known, found.changes))}
+    update = {"verdicts": tuple(map(marked, found.verdicts)), "changes": tuple(map(marked, found.changes))}
     return found.model_copy(update=update)
 
 

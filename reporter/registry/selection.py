@@ -131,12 +131,12 @@ def _timms(word: str, timm: Discover) -> Iterable[Architecture]:
 
 
 def unknown(word: str, names: Iterable[str]) -> ReporterError:
-    """The line for a word without an architecture, with names that begin like it first.
+    """The line for a word without an architecture, with names of the same prefix first.
 
     A plug-in that was left out may have had it.
     """
-    begin = re.split(r"[*?[]", word.lower())[0] or word
-    names = sorted(names, key=lambda name: not name.lower().startswith(begin))
+    prefix = re.split(r"[*?[]", word.lower())[0] or word
+    names = sorted(names, key=lambda name: not name.lower().startswith(prefix))
     return ReporterError(f"unknown architecture {word!r}; {nearest(word, names, FEW)}{plugins.complaint_suffix(GROUP)}")
 
 

@@ -46,10 +46,10 @@ def wanted(ledger: Ledger, metric: Metric, mode: str) -> CurveJob:
     request = ledger.request
     sweep = not request.batches and (metric.device != "cpu" or not request.sizes)
     asked = CurveJob(mode=mode, batches=request.batches, sizes=request.sizes, sweep=sweep)
-    return asked.model_copy(update={"known": known(ledger, metric, mode)})
+    return asked.model_copy(update={"known": settled_points(ledger, metric, mode)})
 
 
-def known(ledger: Ledger, metric: Metric, mode: str) -> Curves:
+def settled_points(ledger: Ledger, metric: Metric, mode: str) -> Curves:
     """The points of a mode that need not be measured again."""
     own = _conditions(ledger, metric, mode)
     of_size = {key: value for key, value in own.items() if key != "input_size"}

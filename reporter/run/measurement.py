@@ -37,14 +37,14 @@ class Measurement:
         self._delivered: set[Place] = set()
         self._mode = EAGER
         self.repeated = False
-        self._begun, self._started = monotonic(), moment()
+        self._start_time, self._started = monotonic(), moment()
 
     def start(self, budget: float | None = None) -> None:
         """Sets the clock and the limit; where the time for the architecture is over, nothing remains.
 
         A job that the `budget` of seconds cuts off has not failed, and keeps the rounds that were measured before.
         """
-        self._begun, self._started = monotonic(), moment()
+        self._start_time, self._started = monotonic(), moment()
         timeout = self.ledger.request.timeout
         left = None if timeout is None else timeout - self.ledger.spent
         if left is not None and left <= 0:
@@ -82,7 +82,7 @@ class Measurement:
 
     def interrupt(self) -> None:
         """Counts the seconds of a slot that was lost."""
-        self.ledger.spend(self.job.process, monotonic() - self._begun, usual=False)
+        self.ledger.spend(self.job.process, monotonic() - self._start_time, usual=False)
 
     def drop_mode(self, verdict: Verdict) -> bool:
         """After a crash: stores it as the status of the mode that ran; whether the others are to be tried once more."""
@@ -95,7 +95,7 @@ class Measurement:
 
     def finish(self, verdict: Verdict, costs: Costs, opens: bool = False) -> None:
         """Stores how the worker ended as the status of what is missing; `opens`: the job waited for torch to load."""
-        seconds, failed = monotonic() - self._begun, verdict.status != "ok"
+        seconds, failed = monotonic() - self._start_time, verdict.status != "ok"
         if self._cut and verdict.status == "timeout":
             verdict = Verdict("skipped", CUT_OFF)
         self._give_up(verdict if failed else Verdict("failed", "the worker ended before it"))

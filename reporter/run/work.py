@@ -39,13 +39,13 @@ class Work:
         """Runs all of it: sleeps until a worker sends something, and starts what can start then."""
         self._start_due()
         while not self.schedule.is_over:
-            heard = self.executor.listen()
-            if heard is None:
+            event = self.executor.listen()
+            if event is None:
                 self._check_slots()
-            elif isinstance(heard[1], Verdict):
-                self._finish(heard[0], heard[1])
+            elif isinstance(event[1], Verdict):
+                self._finish(event[0], event[1])
             else:
-                self._running[self.schedule.running[heard[0]]].receive(heard[1])
+                self._running[self.schedule.running[event[0]]].receive(event[1])
             self._start_due()
 
     def _start_due(self) -> None:

@@ -44,8 +44,8 @@ class Seen:
     dtype: str
     layout: str
     macs: int
-    begin: int
-    end: int
+    start: int
+    stop: int
 
 
 class Marks(TorchDispatchMode):
@@ -64,13 +64,13 @@ class Marks(TorchDispatchMode):
                 parts = func.decompose(*args, **kwargs)
             if parts is not NotImplemented:  # as for `split`, which returns views
                 return parts
-        begin = self.capture.position()
+        start = self.capture.position()
         with record_function(f"{MARK}{len(self.seen)}"):
             result = func(*args, **kwargs)
         given = list(tensors((args, kwargs)))
         about = (_shapes(given, tensors(result)), _dtype(given), _layout(given))
         macs = _macs(func, args, kwargs, result)
-        self.seen.append(Seen(self.running[-1], *about, macs, begin, self.capture.position()))
+        self.seen.append(Seen(self.running[-1], *about, macs, start, self.capture.position()))
         return result
 
 
@@ -87,7 +87,7 @@ def recorded(network: nn.Module | None, call: Callable[[], object]) -> list[Laye
     found: list[LayerKernel] = []
     for number, parts in _by_mark(events(profiled.kineto_results)):
         seen = marks.seen[number]
-        found += _rows(seen, parts, primitives(text[seen.begin : seen.end]))
+        found += _rows(seen, parts, primitives(text[seen.start : seen.stop]))
     return found
 
 

@@ -79,7 +79,7 @@ def learner(
     network = subject.fresh(classes)
     about: dict[str, Any] = {"weights": "random", "weights_reason": None}
     if mode != "scratch":
-        about = _begin(network, subject, classes)
+        about = _load_weights(network, subject, classes)
     if mode == "probe" and subject.heads:
         drop_auxiliary(network, subject.heads)
         about |= {"auxiliary_dropped": "a linear probe trains the head alone"}
@@ -161,7 +161,7 @@ def _fit(subject: Subject, network: nn.Module) -> tuple[nn.Module, str | None]:
     return network, f"images of {size} px are too small for the auxiliary head"
 
 
-def _begin(network: nn.Module, subject: Subject, classes: int) -> dict[str, Any]:
+def _load_weights(network: nn.Module, subject: Subject, classes: int) -> dict[str, Any]:
     """Gives a network the weights that it starts from; returns which, and why random ones."""
     conditions = subject.conditions
     if conditions.checkpoint:

@@ -30,7 +30,7 @@ PULSE = 0.5
 """Seconds after which a wait without an event lets an interrupt through."""
 PATIENCE = 60.0
 """Seconds in which the nodes are to describe themselves."""
-KNOWN = ("local", "auto")
+WORDS = ("local", "auto")
 """Words that Ray takes for an address."""
 CONNECT_TIMEOUT = 10.0
 """Seconds in which a cluster must accept a connection."""
@@ -140,7 +140,7 @@ class RayExecutor:
 
     def _connect(self) -> None:
         host, _, port = self._address.rpartition(":")
-        if self._address not in KNOWN and not (port.isdecimal() and host and "/" not in host):
+        if self._address not in WORDS and not (port.isdecimal() and host and "/" not in host):
             raise ReporterError(f"--ray-address: invalid value {self._address!r}; give the HOST:PORT of `ray start`")
         more: dict[str, Any] = {}
         if self._address == "local":
@@ -148,7 +148,7 @@ class RayExecutor:
             more = {"include_dashboard": False, "object_store_memory": OBJECT_STORE}
         ours = signal.getsignal(signal.SIGTERM)
         try:
-            if self._address not in KNOWN:
+            if self._address not in WORDS:
                 socket.create_connection(
                     (host.strip("[]"), int(port)), CONNECT_TIMEOUT
                 ).close()  # Ray would try for minutes

@@ -82,7 +82,7 @@ def run(
                 unchanged(side, before)
             costs.opening = monotonic() - start
             for job in (job for job in jobs if job.round == number):
-                begun = monotonic()
+                job_start = monotonic()
                 progress.job_started(job)
                 earlier = spent.get(job.architecture, 0.0)
                 if recorded is not None and job in profiles:
@@ -92,7 +92,7 @@ def run(
                     measured = measure_pair(job, both, books, request, earlier)
                 if keep:
                     _save(request.folder, books, job.architecture)
-                seconds = monotonic() - begun
+                seconds = monotonic() - job_start
                 spent[job.architecture] = earlier + seconds
                 costs.learn(job, seconds, failed=not (measured and all(reading.measured for reading in measured)))
                 if measured:
