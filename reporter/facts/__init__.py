@@ -5,6 +5,7 @@ families.csv          family, year and paper by the beginning of a network's nam
 claims.csv            what claims of the lecture are held against, by claim and key
 ilsvrc_timeline.csv   the entries of the ImageNet challenge, each number with its kind and source
 slides.csv            the architectures of the table for a slide, in its order, with their ideas
+training_rates.csv    learning rates for training from random weights, found by benchmarks/training_rates.py
 cards.toml            the idea of each network, and what it changed, by globs of names
 """
 
@@ -50,6 +51,12 @@ def claim(name: str) -> dict[str, Fact]:
 def timeline() -> tuple[Row, ...]:
     """Entries of the ImageNet challenge and what belongs beside them, year by year."""
     return _rows("ilsvrc_timeline.csv")
+
+
+@cache
+def training_rates() -> dict[str, float]:
+    """The learning rate at which each listed architecture is trained from random weights."""
+    return {row["architecture"]: float(row["learning_rate"]) for row in _rows("training_rates.csv")}
 
 
 @cache

@@ -27,7 +27,8 @@ def measure(subject: Subject) -> Iterator[Reading]:
     from reporter.worker.training_steps import initial_gradient_ratio, load_images
 
     train, _, classes = load_images(subject.conditions, subject.device)
-    seeds = range(subject.conditions.seeds)
+    first, count = subject.conditions.first_seed, subject.conditions.seeds
+    seeds = range(first, first + count)
     yield Reading(quantity=RATIO, samples=tuple(initial_gradient_ratio(subject, train, classes, s) for s in seeds))
 
 
@@ -38,6 +39,6 @@ ENTRIES = (
         measure,
         process="gradients",
         device="any",
-        depends=("dataset", "seeds", "batch_size", "image_size"),
+        depends=("dataset", "seeds", "first_seed", "batch_size", "image_size"),
     ),
 )

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from reporter.compare import held_out
 from reporter.compare.rounds import Times, with_intervals
 from reporter.model import GROUPS, Quantity, Reading, Record, ReporterError, Status
 from reporter.model.fields import MOST, are_numbers
 from reporter.model.records import EAGER
-from reporter.report.held_out_accuracy import is_enough, is_resolved
+from reporter.report.held_out_accuracy import is_enough
+from reporter.stats.shares import Shares
 from reporter.store.history import PastRun
 
 NUMBERS = ("ok", "noisy")
@@ -145,7 +147,7 @@ class Comparison:
                 values = [reading.value for reading in rivals if reading.value is not None]
                 alike = len({str(reading.detail.get("weights")) for reading in rivals if reading.measured}) == 1
                 whole = len(values) == len(self.of(machine))
-                equal = (alike and is_resolved(rivals)) or quantity.group != "finetune"
+                equal = alike or quantity.group != "finetune"
                 if quantity.better != "neither" and len(values) > 1 and whole and equal:
                     found[machine, key] = min(values) if quantity.better == "lower" else max(values)
         return found
@@ -160,8 +162,8 @@ class Comparison:
         if value is None or value != self.winners.get((record.machine, key)):
             return False
         reading = record.readings[key]
-        if "test_images" in reading.detail and not is_enough(record, key):
-            return False
+        if held_out.IMAGES in reading.detail:
+            return is_enough(record, key) and len(self.shares(record.machine, key).like(record.architecture)) == 1
         if reading.timed:
             return len(self.times(record.machine, key).like(record.architecture)) == 1
         return key not in SAMPLED and reading.quantity.unit not in ("s", "1/s")
@@ -172,6 +174,13 @@ class Comparison:
             readings = ((record.architecture, record.readings.get(key)) for record in self.of(machine))
             self._times[machine, key] = Times({name: reading for name, reading in readings if reading})
         return self._times[machine, key]
+
+    def shares(self, machine: str, key: str) -> Shares:
+        """The shares of held-out images of a machine, to ask which of them the run distinguishes."""
+        if (machine, key) not in self._shares:
+            readings = ((record.architecture, record.readings.get(key)) for record in self.of(machine))
+            self._shares[machine, key] = held_out.shares({name: reading for name, reading in readings if reading})
+        return self._shares[machine, key]
 
     def unmatched(self, records: Iterable[Record], key: str) -> tuple[Record, ...]:
         """Those of a front in time for which the run finds no more accurate weights that are as fast."""
@@ -185,6 +194,10 @@ class Comparison:
 
     @cached_property
     def _times(self) -> dict[tuple[str, str], Times]:
+        return {}
+
+    @cached_property
+    def _shares(self) -> dict[tuple[str, str], Shares]:
         return {}
 
     @cached_property
@@ -205,7 +218,7 @@ def compare(records: Sequence[Record]) -> Comparison:
 
     Raises ReporterError where there is none.
     """
-    every = with_intervals(records)
+    every = held_out.with_share_intervals(with_intervals(records))
     records = [record for record in every if record.mode == EAGER]
     if not records:
         raise ReporterError("no records to report; measure first: reporter --out DIR")
