@@ -13,6 +13,7 @@ from reporter.compare.rounds import Times, with_intervals
 from reporter.model import GROUPS, Quantity, Reading, Record, ReporterError, Status
 from reporter.model.fields import MOST, are_numbers
 from reporter.model.records import EAGER
+from reporter.report import training_names
 from reporter.report.held_out_accuracy import is_enough
 from reporter.stats.shares import Shares
 from reporter.store.history import PastRun
@@ -177,10 +178,8 @@ class Comparison:
 
     def shares(self, machine: str, key: str) -> Shares:
         """The shares of held-out images of a machine, to ask which of them the run distinguishes."""
-        if (machine, key) not in self._shares:
-            readings = ((record.architecture, record.readings.get(key)) for record in self.of(machine))
-            self._shares[machine, key] = held_out.shares({name: reading for name, reading in readings if reading})
-        return self._shares[machine, key]
+        readings = ((record.architecture, record.readings.get(key)) for record in self.of(machine))
+        return held_out.shares({name: reading for name, reading in readings if reading})
 
     def unmatched(self, records: Iterable[Record], key: str) -> tuple[Record, ...]:
         """Those of a front in time for which the run finds no more accurate weights that are as fast."""
@@ -194,10 +193,6 @@ class Comparison:
 
     @cached_property
     def _times(self) -> dict[tuple[str, str], Times]:
-        return {}
-
-    @cached_property
-    def _shares(self) -> dict[tuple[str, str], Shares]:
         return {}
 
     @cached_property
@@ -227,7 +222,8 @@ def compare(records: Sequence[Record]) -> Comparison:
     ordered = sorted(records, key=lambda record: (*_order(record), machines.index(record.machine)))
     readings = [reading for record in newest for reading in record.readings.values()]
     modes = tuple(record for record in every if record.mode != EAGER)
-    return Comparison(tuple(ordered), _quantities(readings), machines, modes=modes)
+    quantities = training_names.renamed(_quantities(readings), training_names.start(records))
+    return Comparison(tuple(ordered), quantities, machines, modes=modes)
 
 
 def front(records: Iterable[Record], key: str) -> tuple[Record, ...]:

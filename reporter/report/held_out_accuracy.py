@@ -37,6 +37,11 @@ def resolves(reading: Reading) -> bool:
     return images_of(reading) >= FEWEST_IMAGES and steps_of(reading) >= FEWEST_STEPS
 
 
+def is_unresolved(reading: Reading) -> bool:
+    """Whether a share has too few steps or images to be ranked."""
+    return reading.measured and images_of(reading) >= 1 and not resolves(reading)
+
+
 def steps_of(reading: Reading) -> int:
     """The training steps, 0 where they are not known."""
     recipe = reading.detail.get("recipe")
