@@ -212,9 +212,11 @@ class SeedRuns:
 
         conditions = self.subject.conditions
         train, _ = split_of_seed(self.parts, self.pooled, conditions.test_images, conditions.first_seed)
-        network, recipe, _ = self._begin(conditions.first_seed, TIMED_STEPS)
+        network, recipe, about = self._begin(conditions.first_seed, TIMED_STEPS)
         history = train_for(network, train, recipe, self.classes)
-        yield from absent((TOP1, SECONDS, RATIO), "skipped", ONLY_TIMED)
+        detail = {**about, "dataset": conditions.dataset, "classes": self.classes}
+        yield Reading(quantity=TOP1, status="skipped", reason=ONLY_TIMED, detail=detail)
+        yield from absent((SECONDS, RATIO), "skipped", ONLY_TIMED)
         detail = {"steps": TIMED_STEPS, "image_size": self.side, "batch_size": recipe.batch_size}
         yield Reading(quantity=STEP, samples=(median(history.step_seconds),), detail=detail)
 

@@ -185,7 +185,9 @@ def _published(scratch: list[str], ready: list[str], language: Language) -> str:
         return _("All networks were trained from scratch, from random weights.") if scratch else ""
     if not scratch:
         return _("All networks were fine-tuned from ImageNet weights.")
-    message = _("Training started from ImageNet weights for {ready}, from random weights for {scratch}: not one ranking.")
+    message = _(
+        "Training started from ImageNet weights for {ready}, from random weights for {scratch}: not one ranking."
+    )
     return message.format(ready=language.listing(ready), scratch=language.listing(scratch))
 
 
