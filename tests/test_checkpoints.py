@@ -146,7 +146,7 @@ def test_each_way_has_quantities_of_its_own() -> None:
     made = subject(own(learning_rate=0.02), image_size=32, steps=3, test_images=20)
     told = {way: list(finetune.measure(made, way)) for way in finetune.QUANTITIES}
     assert {way: [reading.quantity.key for reading in found] for way, found in told.items()} == {
-        "full": ["finetune_top1", "finetune_seconds", "gradient_ratio_trained"],
+        "full": ["finetune_top1", "finetune_seconds", "gradient_ratio_trained", "finetune_step_seconds"],
         "probe": ["probe_top1", "probe_seconds"],
         "scratch": ["scratch_top1", "scratch_seconds"],
     }

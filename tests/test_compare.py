@@ -388,6 +388,15 @@ def test_fine_tuned_accuracy_is_told_beyond_chance_and_never_gated(after: float,
     assert not found.fails("any")
 
 
+def test_an_accuracy_that_moved_less_than_seeds_differ_is_not_mentioned() -> None:
+    """By ten points, where the seeds of either run are twenty apart."""
+    detail = {"test_images": 1000}
+    base = [changed(r, "finetune_top1", samples=(0.55, 0.75), detail=detail) for r in lecture()]
+    near = [changed(base[0], "finetune_top1", samples=(0.45, 0.65)), *base[1:]]
+    far = [changed(base[0], "finetune_top1", samples=(0.10, 0.12)), *base[1:]]
+    assert [len(compare(base, new).changes) for new in (near, far)] == [0, 1]
+
+
 def test_json_is_strict_and_has_every_time() -> None:
     found = compare(simulated(1), simulated(2, slower={SLOWED: 2.0}))
     document = json.loads(files.dumps(as_json(found, "a", "b")), parse_constant=pytest.fail)

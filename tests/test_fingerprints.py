@@ -215,7 +215,7 @@ def test_a_run_after_images_or_variables_changed(tmp_path: Path) -> None:
         assert found or "nothing to do" in done.stderr
         return found
 
-    every = {"latency_cpu", "finetune_top1", "finetune_seconds", "gradient_ratio_trained"}
+    every = {"latency_cpu", "finetune_top1", "finetune_seconds", "gradient_ratio_trained", "finetune_step_seconds"}
     assert lines() == every
     assert lines() == set()
     Image.new("RGB", (40, 40), (0, 0, 0)).save(tmp_path / "images" / "train" / "dark" / "0.png")

@@ -202,7 +202,7 @@ def test_other_settings_measure_only_what_depends_on_them(copied_run: Path) -> N
     assert again.returncode == 0
     assert len(after["finetune_top1"]["detail"]["curve"]) == 5
     changed = {key for key in after if after[key] != before[key]}
-    assert changed == {"finetune_top1", "finetune_seconds", "gradient_ratio_trained"}
+    assert changed == {"finetune_top1", "finetune_seconds", "gradient_ratio_trained", "finetune_step_seconds"}
 
 
 def test_render_rebuilds_the_reports(copied_run: Path) -> None:

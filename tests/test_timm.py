@@ -202,7 +202,8 @@ def test_without_timm_one_line_says_what_to_install(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_run_of_one(tmp_path: Path) -> None:
-    options = ("--out", tmp_path, "--architectures", "timm:test_resnet", "--preset", "quick", "--device", "cpu")
+    options = ("--out", tmp_path, "--architectures", "timm:test_resnet", "--preset", "quick", "--device", "cpu",
+               "--steps", "2")  # fmt: skip
     done = run(*options)
     assert done.returncode == 0, done.stderr
     (record,) = record_files.load_all(tmp_path)[0]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import weakref
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -13,9 +15,29 @@ from networks import CONDITIONS, own, small, subject
 from torch import nn
 
 from reporter.metrics import finetune, gradients
-from reporter.worker.finetuning import Recipe, batches, fine_tune, loss_of, lr_factor, recalibrate, step_of, top1
+from reporter.model.settings import Settings
+from reporter.worker.finetuning import (
+    Recipe,
+    batches,
+    fine_tune,
+    loss_of,
+    lr_factor,
+    recalibrate,
+    step_of,
+    top1,
+    train_for,
+)
 from reporter.worker.relative_gradients import curves, early_over_late, relative, stacked
-from reporter.worker.training_steps import exercise, initial_gradients, learner, load_images, ratio_of_ends
+from reporter.worker.subject import Subject
+from reporter.worker.training_steps import (
+    exercise,
+    initial_gradients,
+    learner,
+    load_images,
+    ratio_of_ends,
+    split_of_seed,
+    training_side,
+)
 
 RECIPE = Recipe(learning_rate=1e-2, label_smoothing=0.0, auxiliary_loss=0.3, steps=60, batch_size=16)
 
@@ -64,6 +86,115 @@ def test_recalibration_finds_the_statistics_of_the_images() -> None:
     assert network[0].running_var.tolist() == pytest.approx(images.var((0, 2, 3)).tolist(), rel=0.1)
 
 
+def test_batches_are_drawn_as_they_are_needed() -> None:
+    """A billion of them take no time, and no memory, before the first step."""
+    data = torch.arange(10.0).reshape(10, 1), torch.arange(10)
+    images, labels = next(batches(data, 3, 1_000_000_000, seed=0))
+    assert images.flatten().tolist() == labels.tolist()
+
+
+def test_training_holds_one_batch_at_a_time() -> None:
+    """No batch is left when the next one is drawn, however many steps there are."""
+    alive: list[weakref.ref[torch.Tensor]] = []
+    most = 0
+
+    class Watching(nn.Sequential):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            nonlocal most
+            alive.append(weakref.ref(images))
+            most = max(most, sum(each() is not None for each in alive))
+            return super().forward(images)
+
+    data = torch.randn(40, 3, 8, 8), torch.arange(40) % 4
+    recipe = Recipe(learning_rate=1e-2, label_smoothing=0.0, auxiliary_loss=0.0, steps=30, batch_size=4)
+    train_for(Watching(*small(4)), data, recipe, 4)
+    assert len(alive) == 30
+    assert most <= 2
+
+
+def test_curves_show_the_plain_cross_entropy() -> None:
+    """With the same weights, images and seed, label smoothing and auxiliary losses do not raise the first point."""
+    data = torch.randn(16, 3, 8, 8), torch.arange(16) % 4
+
+    class Heads(nn.Sequential):
+        def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            scores = super().forward(images)
+            return scores, 3 * scores
+
+    first = []
+    for smoothing, auxiliary in ((0.0, 0.0), (0.3, 0.0), (0.0, 0.5)):
+        torch.manual_seed(0)
+        recipe = Recipe(1e-2, label_smoothing=smoothing, auxiliary_loss=auxiliary, steps=1, batch_size=4)
+        first.append(train_for(Heads(*small(4)), data, recipe, 4).curve[0]["loss"])
+    assert first[1:] == pytest.approx([first[0]] * 2)
+
+
+def test_every_seed_holds_out_other_images() -> None:
+    parts = (torch.arange(8.0), torch.arange(8)), (torch.arange(8.0, 12.0), torch.arange(8, 12))
+    held_out = set()
+    for seed in (0, 1):
+        train, test = split_of_seed(parts, True, 100, seed)
+        assert sorted([*train[1].tolist(), *test[1].tolist()]) == list(range(12)), "a fifth is held out, at most"
+        assert (len(test[1]), test[0].tolist()) == (2, test[1].tolist())
+        held_out.add(tuple(test[1].tolist()))
+    assert len(held_out) == 2
+    train, test = split_of_seed(parts, False, 2, 0)
+    assert train is parts[0]
+    assert set(test[1].tolist()) < set(range(8, 12))
+
+
+def test_seeds_are_consecutive_and_repeat() -> None:
+    """Seeds 3 and 4 alone give what they give among others, and the same command twice gives the same values."""
+    settings = {"image_size": 32, "steps": 3, "test_images": 40}
+    every, again, part = (
+        next(iter(finetune.measure(subject(own(build=dropping), **settings, first_seed=first, seeds=seeds)))).samples
+        for first, seeds in ((2, 3), (2, 3), (3, 2))
+    )
+    assert every == again
+    assert every[1:] == part
+    assert len(set(every)) > 1
+
+
+def dropping(classes: int) -> nn.Module:
+    return nn.Sequential(small(64), nn.Dropout(0.5), nn.Linear(64, classes))
+
+
+def test_a_network_that_stays_at_chance_is_not_trained_with_more_seeds() -> None:
+    """Its second seed is trained only where the seeds were asked for."""
+    settings = {"image_size": 32, "steps": 1, "seeds": 3, "test_images": 100}
+    stuck = own(learning_rate=0.0)
+    (alone, *_), (every, *_) = (
+        tuple(finetune.measure(subject(stuck, **settings, every_seed=asked))) for asked in (False, True)
+    )
+    assert (len(alone.samples), len(every.samples)) == (1, 3)
+    assert (alone.status, alone.detail["seeds_left_out"]) == ("ok", 2)
+    assert "chance" in alone.reason
+    assert (Settings().conditions().every_seed, Settings(seeds=3).conditions().every_seed) == (False, True)
+
+
+def test_a_preset_that_resolves_nothing_measures_the_time_of_a_step() -> None:
+    """No share at all without --steps; with it, a share."""
+    quick = Settings(preset="quick", weights="random")
+    by_key = {each.quantity.key: each for each in finetune.measure(Subject(own(), "cpu", quick.conditions()))}
+    assert {key for key, each in by_key.items() if each.measured} == {"finetune_step_seconds"}
+    assert by_key["finetune_top1"].status == "skipped"
+    assert "--steps N" in str(by_key["finetune_top1"].reason)
+    asked = Settings(preset="quick", weights="random", steps=2)
+    assert next(iter(finetune.measure(Subject(own(), "cpu", asked.conditions())))).measured
+
+
+def test_images_are_as_large_as_the_data_set_or_as_the_network_needs() -> None:
+    """Digits are 8 x 8: enlarging them to more than a network needs shows nothing more."""
+
+    def deep(classes: int) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(3, 8, 40), small(classes)[0][1:], nn.Flatten(), nn.Linear(8, classes))
+
+    assert training_side(subject(own())) == 32
+    assert training_side(subject(replace(own(build=deep), input_size=64))) == 48
+    assert training_side(subject(own(), image_size=24)) == 24
+    assert training_side(subject(own(), dataset="synthetic")) == CONDITIONS.image_size
+
+
 def test_top1_by_hand() -> None:
     images = torch.eye(4)[:, :, None, None].expand(4, 4, 1, 1)
     assert top1(nn.Flatten(), (images, torch.tensor([0, 1, 2, 0]))) == 0.75
@@ -77,14 +208,15 @@ def test_a_small_network_learns_synthetic_images() -> None:
     course = fine_tune(small(classes), train, test, RECIPE)
     assert course.curve[-1]["loss"] < course.curve[0]["loss"]
     assert course.top1 > 0.25
-    assert set(course.evaluations[-1]) == {"step", "top1", "top1_uncalibrated"}
+    assert set(course.evaluations[-1]) == {"step", "top1"}
+    assert course.recalibrated
 
 
 def test_finetune_reading_tells_recipe_and_curve() -> None:
     entry = own(learning_rate=0.02, label_smoothing=0.1)
     made = subject(entry, image_size=32, steps=3, seeds=2, test_images=20)
-    top, seconds, ratio = finetune.measure(made)
-    assert len(top.samples) == len(seconds.samples) == len(ratio.samples) == 2
+    top, seconds, ratio, step = finetune.measure(made)
+    assert len(top.samples) == len(seconds.samples) == len(ratio.samples) == len(step.samples) == 2
     assert min(ratio.samples) > 0
     assert [point["step"] for point in top.detail["curve"]] == [1, 2, 3]
     assert top.detail["recipe"]["learning_rate"] == 0.02

@@ -19,6 +19,7 @@ from reporter.report.between_runs.changes import ABOVE, COUNTED, FASTER, KERNELS
 from reporter.report.comparison import COUNTED as RENAMED
 from reporter.report.findings.key_findings import OPENINGS
 from reporter.report.formats import folder
+from reporter.report.training_names import BY_KEY, TITLES
 from reporter.report.why import operator_names
 
 PACKAGE = Path(reporter.__file__).parent
@@ -52,7 +53,9 @@ def _catalogues() -> Iterator[str]:
             yield from (quantity.title, quantity.definition)
     for quantity in (OUTPUT_ERROR, PREPARE):
         yield from (quantity.title, quantity.definition)
-    yield from (*OPENINGS, *RENAMED.values())
+    yield from (*OPENINGS, *RENAMED.values(), *BY_KEY.values())
+    for titles in TITLES.values():
+        yield from (*titles, *titles.values())
     yield from kernel_changes.TITLES.values()
     yield from operator_names.KINDS
     yield from (*COUNTED.values(), SLOWER, FASTER, ABOVE, KERNELS)

@@ -34,6 +34,7 @@ class Options(TypedDict, total=False):
     weights: Weights
     steps: int
     seeds: int
+    first_seed: int
     input_size: int | str
     threads: int
     batches: str | Sequence[int]

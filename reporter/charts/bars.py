@@ -1,16 +1,18 @@
-"""Bar charts of one metric: parameters, throughput, accuracy after fine-tuning."""
+"""Bar charts of one metric: parameters, throughput, accuracy after training."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 
-from reporter.model import Chart, Record
+from reporter.model import Chart, Reading, Record
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.display_names import display_names
+from reporter.report.held_out_accuracy import is_at_chance
 from reporter.report.language import Language
 from reporter.report.tooltips import about, pointed, reading
+from reporter.report.training_recipes import TOP1_KEYS
 from reporter.report.vega import INK, MUTED, PAPER, Spec, coloured, data, text
 
 WIDTH, STEP = 860, 24
@@ -31,6 +33,8 @@ def bars(key: str, per_machine: bool) -> Callable[[Comparison, Language], Spec |
 def panel(key: str, records: tuple[Record, ...], comparison: Comparison, language: Language) -> Spec | None:
     """A bar for each record that has the value, labelled with it, and its interval where there is one."""
     plotted = [record for record in records if record.value(key) is not None]
+    if key in TOP1_KEYS:
+        plotted.sort(key=lambda record: -(record.value(key) or 0))
     if not plotted:
         return None
     quantity = comparison.quantities[key]
@@ -91,10 +95,15 @@ def _row(record: Record, key: str, scale: units.Scale, language: Language) -> Sp
         "name": record.architecture,
         "family": record.family,
         "about": about(record, reading(record, key, language)),
-        "text": units.figure(language, found, scale),
+        "text": units.figure(language, found, scale) + _chance(found, language),
         "value": value / scale.factor,
         **bounds,
     }
+
+
+def _chance(found: Reading, language: Language) -> str:
+    """A word for a share that is not distinguished from guessing."""
+    return ", " + language._("at chance") if found.quantity.key in TOP1_KEYS and is_at_chance(found) else ""
 
 
 def intervals(rows: list[Spec], shown: list[str]) -> list[Spec]:
@@ -138,9 +147,10 @@ ENTRIES = (
     ),
     Chart(
         name="finetune",
-        title="Accuracy after the short fine-tuning",
-        caption="Share of held-out images that were recognised. The same short recipe for all: it shows how fast a "
-        "network starts to learn, not how good it can become.",
+        title="Accuracy after training",
+        caption="Share of held-out images that were recognized, with the 95 % interval for the choice of images and "
+        "seeds. Steps and batches are the same for all, learning rates are not: see the table. The share shows how "
+        "fast a network starts to learn, not how good it can become.",
         draw=bars("finetune_top1", per_machine=True),
         chapter="finetune",
         order=0,

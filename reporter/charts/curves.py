@@ -1,11 +1,11 @@
-"""Learning curves: one panel per family, with the other families in the background."""
+"""Learning curves of a few networks, from the one that learned most to the one that learned least."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from reporter.model import Chart, Record
+from reporter.model import Chart, Reading, Record
 from reporter.report.comparison import Comparison, number
 from reporter.report.display_names import display_name
 from reporter.report.label_placement import spread
@@ -14,9 +14,11 @@ from reporter.report.tooltips import about, pointed
 from reporter.report.vega import GRID, Spec, data, palette, text
 
 KEY = "finetune_top1"
-COLUMNS, WIDTH, HEIGHT = 3, 300, 170
+WIDTH, HEIGHT = 760, 320
 CROWD = 24
-"""With more networks than this the pale lines behind a panel say nothing any more."""
+"""With more networks than this the pale lines in the background show nothing."""
+MOST = 5
+"""So many networks are drawn with their names."""
 CUT = 8
 """A loss above this is drawn at the upper edge, so that the others stay apart."""
 PALE_POINTS = 10
@@ -25,14 +27,14 @@ Drawing = Callable[[Comparison, Language], Spec | None]
 
 
 def loss(comparison: Comparison, language: Language) -> Spec | None:
-    return _panels(comparison, "curve", "loss", language._("training loss"), language)
+    return _chart(comparison, "curve", "loss", language._("cross-entropy of the training images"), language)
 
 
 def top1(comparison: Comparison, language: Language) -> Spec | None:
-    return _panels(comparison, "evaluations", "top1", language._("held-out top-1 (%)"), language)
+    return _chart(comparison, "evaluations", "top1", language._("held-out top-1 (%)"), language)
 
 
-def _panels(comparison: Comparison, curve: str, field: str, title: str, language: Language) -> Spec | None:
+def _chart(comparison: Comparison, curve: str, field: str, title: str, language: Language) -> Spec | None:
     lines = {record.architecture: _points(record, curve, field) for record in comparison.networks}
     plotted = [record for record in comparison.networks if len(lines[record.architecture]) > 2]
     if not plotted:
@@ -43,31 +45,34 @@ def _panels(comparison: Comparison, curve: str, field: str, title: str, language
     capped = [_cut_off_line(record, lines[record.architecture], top, (title, language)) for record in plotted]
     everything = [point for line in capped for point in line]
     behind = [point for line in capped for point in _thin(line)] if len(plotted) <= CROWD else []
-    families = [family for family in comparison.families if any(record.family == family for record in plotted)]
-    scales = ([0, last * 1.42], [0, top], title, language._("step"))
-    panels = [
-        _panel(family, plotted, (everything, behind), palette(comparison.families)[family], scales)
-        for family in families
-    ]
-    apart = {"scale": {"strokeDash": "independent"}}
-    return {"columns": COLUMNS, "spacing": 22, "concat": panels, "resolve": apart}
+    scales = ([0, last * 1.2], [0, top], title, language._("step"))
+    return _panel(_shown(plotted), (everything, behind), palette(comparison.families), scales)
+
+
+def _shown(plotted: list[Record]) -> list[Record]:
+    """Up to MOST networks, evenly spaced in the order of the accuracy that they reached, the highest first."""
+    order = sorted(plotted, key=lambda record: -(record.value(KEY) or 0))
+    if len(order) <= MOST:
+        return order
+    return [order[round(place * (len(order) - 1) / (MOST - 1))] for place in range(MOST)]
 
 
 def _panel(
-    family: str, plotted: list[Record], lines: tuple[list[Spec], list[Spec]], colour: str, scales: tuple[Any, ...]
+    shown: list[Record], lines: tuple[list[Spec], list[Spec]], colours: dict[str, str], scales: tuple[Any, ...]
 ) -> Spec:
     everything, behind = lines
     xs, ys, title, step = scales
-    members = [record.architecture for record in plotted if record.family == family]
+    members = [record.architecture for record in shown]
     rows = [row for row in everything if row["name"] in members]
     ends = _ends(rows, members, ys[1])
     labels = [{**end, "name": display_name(end["name"])} for end in ends]
     dash = {"domain": members, "range": [DASHES[rank % len(DASHES)] for rank in range(len(members))]}
     style = {"field": "name", "type": "nominal", "scale": dash, "legend": None}
+    colour = {"domain": members, "range": [colours[record.family] for record in shown]}
+    tint = {"field": "name", "type": "nominal", "scale": colour, "legend": None}
     pale = {"type": "line", "color": GRID, "strokeWidth": 1.2, "clip": False}
     axis = {"grid": False, "tickCount": 4}
     return {
-        "title": family,
         "width": WIDTH,
         "height": HEIGHT,
         "encoding": {
@@ -91,8 +96,8 @@ def _panel(
             pointed(
                 {
                     "data": data(rows),
-                    "mark": {"type": "line", "color": colour, "strokeWidth": 2.4},
-                    "encoding": {"strokeDash": style},
+                    "mark": {"type": "line", "strokeWidth": 2.4},
+                    "encoding": {"strokeDash": style, "color": tint},
                 }
             ),
             *map(pointed, text(labels, "name", 12, align="left", dx=4)),
@@ -124,7 +129,7 @@ def _ends(rows: list[Spec], members: list[str], top: float) -> list[Spec]:
 
 def _points(record: Record, curve: str, field: str) -> list[Spec]:
     reading = record.readings.get(KEY)
-    points = reading.detail.get(curve) if reading else None
+    points = reading.detail.get(curve) if reading and (field != "loss" or _is_plain(reading)) else None
     factor = 100 if field == "top1" else 1
     rows = [point for point in points if isinstance(point, dict)] if isinstance(points, list) else []
     values = [(point.get("step"), point.get(field)) for point in rows]
@@ -136,11 +141,19 @@ def _points(record: Record, curve: str, field: str) -> list[Spec]:
     ]
 
 
+def _is_plain(reading: Reading) -> bool:
+    """Whether its curve has the cross-entropy alone; older records include label smoothing and auxiliary losses."""
+    recipe = reading.detail.get("recipe")
+    added = [recipe.get(key) for key in ("label_smoothing", "auxiliary_loss")] if isinstance(recipe, dict) else []
+    return "curve_shows" in reading.detail or not any(added)
+
+
 ENTRIES = (
     Chart(
         name="learning_curves",
         title="Learning curves",
-        caption="Training loss step by step, cut off above 8; a panel per family with all the others pale behind it.",
+        caption="Cross-entropy of the training images of each step, without label smoothing and auxiliary losses, cut "
+        "off above 8. Named: up to five networks from the highest to the lowest accuracy; all others are pale.",
         draw=loss,
         chapter="finetune",
         order=2,

@@ -81,8 +81,9 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     click.option("--threads", type=int, metavar="N", help="Threads on the CPU (default: all usable cores)."),
     click.option("--batches", metavar="N,…", help="Batch sizes of a curve of latency and throughput."),
     click.option("--sizes", metavar="N,…", help="Image sizes of a curve of latency, also HxW."),
-    click.option("--steps", type=int, metavar="N", help="Steps of the fine-tuning."),
-    click.option("--seeds", type=int, metavar="N", help="How often the fine-tuning is repeated."),
+    click.option("--steps", type=int, metavar="N", help="Training steps of each network."),
+    click.option("--seeds", type=int, metavar="N", help="How often the training is repeated."),
+    click.option("--first-seed", type=int, metavar="N", help="The first of the seeds, which are consecutive (0)."),
     click.option("--lang", metavar="L,…", help="Languages of the reports: en (default), ru."),
     *HEADING,
     click.option(

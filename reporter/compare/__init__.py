@@ -6,6 +6,7 @@ times.py          the statistical gate: the rule for times
 stored_comparison.py comparisons of a results folder, read with the reason if one is not valid
 time_verdict.py   the verdict on a change of time, with its reason
 rounds.py         the times of one metric, round by round: which architectures a run distinguishes
+held_out.py       shares of held-out images: their intervals, and which a run distinguishes
 recent_level.py   the rule of --fail-on level: a run compared with the level of earlier ones
 levels.py         changes of level in the run history, for the report
 log_times.py      logarithms of the times of one side, and their noise between rounds, architectures and runs

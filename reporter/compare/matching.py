@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from reporter.compare.differences import Change, Gap, Kind
+from reporter.compare.held_out import shares
 from reporter.model import Quantity, Reading, Record
 from reporter.model.fields import DEFAULT_MALLOC
 from reporter.model.modes import ONCE, OUTPUT_ERROR, is_wrong
@@ -29,7 +30,7 @@ EXACT_KEYS = (
 )
 TOP1 = "finetune_top1"
 TOP1_SIGMAS = 3.0
-"""A fine-tuned accuracy is mentioned when it moved by more than so many binomial standard deviations."""
+"""An accuracy is mentioned when it moved by more than so many binomial standard deviations, and than seeds differ."""
 NO_NUMBER = ("failed", "oom", "timeout")
 UNREPEATED = tuple(quantity.key for quantity in ONCE)
 """What is measured once per mode, in no rounds: nothing is known of how far it varies."""
@@ -157,7 +158,10 @@ def _beyond_chance(base: Reading, new: Reading) -> bool:
         return False
     share = (base.value + new.value) / 2
     variance = max(0.0, share * (1 - share)) * sum(1 / count for count in counts if isinstance(count, int))
-    return abs(new.value - base.value) > TOP1_SIGMAS * math.sqrt(variance)
+    if abs(new.value - base.value) <= TOP1_SIGMAS * math.sqrt(variance):
+        return False
+    seeds = max(len(base.samples), len(new.samples))
+    return seeds == 1 or shares({"base": base, "new": new}).differ("base", "new")
 
 
 def _missing(pair: Pair) -> Iterator[tuple[Quantity | None, str]]:

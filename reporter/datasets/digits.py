@@ -33,5 +33,7 @@ ENTRIES = (
         load=load,
         source="Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, UCI 1998; the test part, in scikit-learn",
         classes=10,
+        side=32,
+        pooled=True,
     ),
 )

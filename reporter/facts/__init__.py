@@ -7,6 +7,7 @@ ilsvrc_timeline.csv   the entries of the ImageNet challenge, each number with it
 timm_imagenet.csv     timm's own table of ImageNet accuracies, by MODEL.TAG and image size
 slides.csv            the architectures of the table for a slide, in its order, with their ideas
 ablations.csv         pairs of architectures that differ in one part, and what papers state of pairs not measured here
+training_rates.csv    learning rates for training from random weights, found by benchmarks/training_rates.py
 cards.toml            the idea of each network, and what it changed, by globs of names
 """
 
@@ -53,6 +54,12 @@ def claim(name: str) -> dict[str, Fact]:
 def timeline() -> tuple[Row, ...]:
     """Entries of the ImageNet challenge and what belongs beside them, year by year."""
     return _rows("ilsvrc_timeline.csv")
+
+
+@cache
+def training_rates() -> dict[str, float]:
+    """The learning rate at which each listed architecture is trained from random weights."""
+    return {row["architecture"]: float(row["learning_rate"]) for row in _rows("training_rates.csv")}
 
 
 @cache

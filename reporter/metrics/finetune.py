@@ -1,19 +1,22 @@
-"""Held-out top-1 after a short fine-tuning, in three modes: full, linear probe and from scratch."""
+"""Held-out top-1 after a short training, in three modes: full, linear probe and from scratch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from functools import partial
+from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from reporter.model import FinetuningMethod, Metric, Quantity, Reading, Verdict, absent
 from reporter.model.attempts import attempt
+from reporter.stats.proportions import is_chance
 
 if TYPE_CHECKING:
-    from reporter.model.settings import Conditions
-    from reporter.worker.finetuning import Recipe, TrainingHistory
+    from torch import nn
+
+    from reporter.worker.finetuning import Images, Recipe, TrainingHistory
     from reporter.worker.subject import Subject
 
 
@@ -31,15 +34,15 @@ def _seconds(key: str, title: str, definition: str) -> Quantity:
 
 TOP1 = _top1(
     "finetune_top1",
-    "Top-1 after fine-tuning",
-    "Share of held-out images classified rightly after the short fine-tuning, batch-norm statistics "
-    "recalibrated on training images; the mean over seeds. Networks that start from ImageNet weights are marked: they "
-    "do not compare with those that start from random ones.",
+    "Top-1 after training",
+    "Share of held-out images classified correctly after a short training of all layers: fine-tuning from pretrained "
+    "weights, training from scratch from random ones, which do not compare. Batch-norm statistics are estimated again "
+    "on training images. The mean over seeds, each with other weights, another order and other held-out images.",
 )
 SECONDS = _seconds(
     "finetune_seconds",
-    "Fine-tuning time",
-    "Seconds that the fine-tuning took, evaluation included, loading of images and weights not.",
+    "Training time",
+    "Seconds that the training took, evaluation included, loading of images and weights not.",
 )
 RATIO = Quantity(
     key="gradient_ratio_trained",
@@ -48,13 +51,19 @@ RATIO = Quantity(
     group="finetune",
     better="neither",
     centre="mean",
-    definition="The gradient ratio on the same batch after the short fine-tuning; the mean over seeds.",
+    definition="The gradient ratio on the same batch after the short training; the mean over seeds.",
+)
+STEP = _seconds(
+    "finetune_step_seconds",
+    "Training step",
+    "Seconds of one training step on the images of the data set, at the size that the network is trained at; of each "
+    "seed the median over its steps, and the mean over seeds.",
 )
 PROBE_TOP1 = _top1(
     "probe_top1",
     "Top-1 of a linear probe",
-    "Share of held-out images classified rightly after only the head was trained, in as many steps as the fine-tuning "
-    "has; all else, batch-norm statistics too, stays as it was loaded; the mean over seeds.",
+    "Share of held-out images classified rightly after only the head was trained, in as many steps as the training of "
+    "all layers has; all else, batch-norm statistics too, stays as it was loaded; the mean over seeds.",
 )
 PROBE_SECONDS = _seconds(
     "probe_seconds",
@@ -64,8 +73,8 @@ PROBE_SECONDS = _seconds(
 SCRATCH_TOP1 = _top1(
     "scratch_top1",
     "Top-1 from random weights",
-    "Share of held-out images classified rightly after the short fine-tuning where it starts from random weights, the "
-    "recipe otherwise the same; the mean over seeds.",
+    "Share of held-out images classified correctly after training all layers from random weights, at the learning rate "
+    "for that; images, steps and batches are those of the fine-tuning. The mean over seeds.",
 )
 SCRATCH_SECONDS = _seconds(
     "scratch_seconds",
@@ -73,68 +82,166 @@ SCRATCH_SECONDS = _seconds(
     "Seconds that the training from random weights took, evaluation included, loading of images not.",
 )
 QUANTITIES: dict[FinetuningMethod, tuple[Quantity, ...]] = {
-    "full": (TOP1, SECONDS, RATIO),
+    "full": (TOP1, SECONDS, RATIO, STEP),
     "probe": (PROBE_TOP1, PROBE_SECONDS),
     "scratch": (SCRATCH_TOP1, SCRATCH_SECONDS),
 }
 PROCESSES: dict[FinetuningMethod, str] = {"full": "fine-tuning", "probe": "linear probe", "scratch": "from scratch"}
-RECIPE = ("dataset", "steps", "seeds", "batch_size", "image_size", "test_images")
+RECIPE = ("dataset", "steps", "seeds", "first_seed", "every_seed", "batch_size", "image_size", "test_images",
+          "protocol")  # fmt: skip
 WEIGHTS = ("weights", "checkpoint")
+FINE = Verdict("ok", None)
+TIMED_STEPS = 3
+"""So many steps are timed where no accuracy is measured."""
+ONLY_TIMED = "--preset quick only times training steps, which show no accuracy; use --preset standard, or --steps N"
+AT_CHANCE = "not trained with more seeds, because the first stayed at chance"
 
 
 def measure(subject: Subject, mode: FinetuningMethod = "full") -> Iterator[Reading]:
-    """Trains one network per seed on preloaded images."""
-    from reporter.worker.auxiliary_heads import drop_auxiliary
-    from reporter.worker.finetuning import Recipe, fine_tune
-    from reporter.worker.training_steps import gradient_ratio, learner, load_images, noting_skipped
+    """Trains one network per seed on preloaded images; without steps, only the time of a step is measured."""
+    from reporter.host import machine
+    from reporter.worker.training_steps import noting_skipped
 
-    conditions = subject.conditions
+    if not subject.conditions.steps and mode != "full":
+        yield from absent(QUANTITIES[mode], "skipped", ONLY_TIMED)
+        return
+    machine.keep_freed_memory()
     with noting_skipped() as skipped:
-        train, test, classes = load_images(conditions, subject.device)
-    courses, seconds, ratios = [], [], []
-    missing = Verdict("ok", None)
-    for seed in range(conditions.seeds):
-        network, about = learner(subject, classes, seed, mode)
-        recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size, seed, mode == "probe")
+        series = SeedRuns.prepared(subject, mode)
+    if not subject.conditions.steps:
+        yield from series.timed()
+        return
+    series.train()
+    yield from series.readings({"images_skipped": skipped} if skipped else {})
+
+
+@dataclass
+class SeedRuns:
+    """The trainings of one network in one mode, seed by seed; `parts` are the two parts of the data set."""
+
+    subject: Subject
+    mode: FinetuningMethod
+    side: int
+    parts: tuple[Images, Images]
+    classes: int
+    pooled: bool
+    courses: list[TrainingHistory] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+    detail: dict[str, Any] = field(default_factory=dict)
+    ratio_verdict: Verdict = FINE
+
+    @classmethod
+    def prepared(cls, subject: Subject, mode: FinetuningMethod) -> SeedRuns:
+        """With its images loaded."""
+        from reporter.registry.selection import dataset
+        from reporter.worker.training_steps import class_count, load_parts, training_side
+
+        side = training_side(subject)
+        parts = load_parts(subject.conditions, subject.device, side)
+        return cls(subject, mode, side, parts, class_count(*parts), dataset(subject.conditions.dataset).pooled)
+
+    @property
+    def seeds(self) -> range:
+        conditions = self.subject.conditions
+        return range(conditions.first_seed, conditions.first_seed + conditions.seeds)
+
+    def train(self) -> None:
+        """Trains with every seed; with the first alone if that stays at chance, unless all seeds are asked for."""
+        for seed in self.seeds:
+            self._train(seed)
+            if is_chance(self.courses[0].top1, self.classes) and not self.subject.conditions.every_seed:
+                break
+
+    def _train(self, seed: int) -> None:
+        from reporter.worker.finetuning import fine_tune
+        from reporter.worker.training_steps import split_of_seed
+
+        conditions = self.subject.conditions
+        train, held_out = split_of_seed(self.parts, self.pooled, conditions.test_images, seed)
+        network, recipe, about = self._begin(seed, conditions.steps)
         start = perf_counter()
-        courses.append(fine_tune(network, train, test, recipe, classes))
-        seconds.append(perf_counter() - start)
-        if mode == "full" and missing.status == "ok":
-            drop_auxiliary(network, subject.heads)
-            ratio, missing = attempt(partial(gradient_ratio, network, train, conditions.batch_size, seed, classes))
-            ratios += [] if ratio is None else [ratio]
-    top1, spent, *rest = QUANTITIES[mode]
-    images = {"classes": classes, "train_images": len(train[1]), "test_images": len(test[1])}
-    detail = {
-        **_details(conditions, recipe, courses[0], about),
-        **images,
-        **({"images_skipped": skipped} if skipped else {}),
-    }
-    yield Reading(quantity=top1, samples=tuple(history.top1 for history in courses), detail=detail)
-    yield Reading(quantity=spent, samples=tuple(seconds))
-    if missing.status == "ok":
-        yield from (Reading(quantity=quantity, samples=tuple(ratios)) for quantity in rest)
-    else:
-        yield from absent(rest, missing.status, missing.reason or "")
+        self.courses.append(fine_tune(network, train, held_out, recipe, self.classes))
+        self.seconds.append(perf_counter() - start)
+        if self.mode == "full" and self.ratio_verdict.status == "ok":
+            self._add_ratio(network, train, seed)
+        images = {"classes": self.classes, "train_images": len(train[1]), "test_images": len(held_out[1])}
+        self.detail = self.detail or {**self._details(recipe, about), **images}
 
+    def _begin(self, seed: int, steps: int) -> tuple[nn.Module, Recipe, dict[str, Any]]:
+        """The network of a seed, its recipe, and what its weights are."""
+        from reporter.worker.finetuning import Recipe
+        from reporter.worker.training_steps import learner
 
-def _details(conditions: Conditions, recipe: Recipe, history: TrainingHistory, about: dict[str, Any]) -> dict[str, Any]:
-    """What the samples cannot say: from where it started, by which recipe, and how the first seed went."""
-    recipe_detail = {
-        "optimizer": history.optimizer,
-        **asdict(recipe),
-        "seeds": conditions.seeds,
-        "image_size": conditions.image_size,
-        "auxiliary_dropped": about.pop("auxiliary_dropped"),
-        "batch_norm_recalibrated": "top1_uncalibrated" in history.evaluations[-1],
-    }
-    return {
-        **about,
-        "dataset": conditions.dataset,
-        "curve": history.curve,
-        "evaluations": history.evaluations,
-        "recipe": recipe_detail,
-    }
+        subject, mode = self.subject, self.mode
+        network, about = learner(subject, self.classes, seed, mode, self.side)
+        kind = {"frozen": mode == "probe", "scratch": about["weights"] == "random"}
+        return network, Recipe.of(subject.architecture, steps, subject.conditions.batch_size, seed, **kind), about
+
+    def _add_ratio(self, network: nn.Module, train: Images, seed: int) -> None:
+        from reporter.worker.auxiliary_heads import drop_auxiliary
+        from reporter.worker.training_steps import gradient_ratio
+
+        drop_auxiliary(network, self.subject.heads)
+        batch = self.subject.conditions.batch_size
+        ratio, self.ratio_verdict = attempt(partial(gradient_ratio, network, train, batch, seed, self.classes))
+        self.ratios += [] if ratio is None else [ratio]
+
+    def readings(self, more: dict[str, Any]) -> Iterator[Reading]:
+        """The readings of the mode, in the order of its quantities."""
+        top1, spent, *rest = QUANTITIES[self.mode]
+        left_out = len(self.seeds) - len(self.courses)
+        detail = {**self.detail, **more, **({"seeds_left_out": left_out} if left_out else {})}
+        reason = AT_CHANCE if left_out else None
+        yield Reading(
+            quantity=top1, samples=tuple(history.top1 for history in self.courses), reason=reason, detail=detail
+        )
+        yield Reading(quantity=spent, samples=tuple(self.seconds))
+        if not rest:
+            return
+        if self.ratio_verdict.status == "ok":
+            yield Reading(quantity=RATIO, samples=tuple(self.ratios))
+        else:
+            yield from absent((RATIO,), self.ratio_verdict.status, self.ratio_verdict.reason or "")
+        yield Reading(quantity=STEP, samples=tuple(median(history.step_seconds) for history in self.courses))
+
+    def timed(self) -> Iterator[Reading]:
+        """The time of a training step alone."""
+        from reporter.worker.finetuning import train_for
+        from reporter.worker.training_steps import split_of_seed
+
+        conditions = self.subject.conditions
+        train, _ = split_of_seed(self.parts, self.pooled, conditions.test_images, conditions.first_seed)
+        network, recipe, about = self._begin(conditions.first_seed, TIMED_STEPS)
+        history = train_for(network, train, recipe, self.classes)
+        detail = {**about, "dataset": conditions.dataset, "classes": self.classes}
+        yield Reading(quantity=TOP1, status="skipped", reason=ONLY_TIMED, detail=detail)
+        yield from absent((SECONDS, RATIO), "skipped", ONLY_TIMED)
+        detail = {"steps": TIMED_STEPS, "image_size": self.side, "batch_size": recipe.batch_size}
+        yield Reading(quantity=STEP, samples=(median(history.step_seconds),), detail=detail)
+
+    def _details(self, recipe: Recipe, about: dict[str, Any]) -> dict[str, Any]:
+        """What the samples do not contain: the initial weights, the recipe, and the course of the first seed."""
+        conditions, history = self.subject.conditions, self.courses[0]
+        recipe_detail = {
+            "optimizer": history.optimizer,
+            **asdict(recipe),
+            "seeds": conditions.seeds,
+            "first_seed": conditions.first_seed,
+            "image_size": self.side,
+            "auxiliary_dropped": about.pop("auxiliary_dropped"),
+            "batch_norm_recalibrated": history.recalibrated,
+        }
+        return {
+            **about,
+            "dataset": conditions.dataset,
+            "held_out_drawn": "from all images" if self.pooled else "from the test part",
+            "deterministic": self.subject.device.type == "cpu",
+            "curve": history.curve,
+            "curve_shows": "cross-entropy",
+            "evaluations": history.evaluations,
+            "recipe": recipe_detail,
+        }
 
 
 def _entry(name: str, mode: FinetuningMethod, *depends: str) -> Metric:

@@ -44,8 +44,9 @@ def measure(subject: Subject) -> Iterator[Reading]:
     from reporter.worker.training_steps import initial_gradients, load_images, ratio_of_ends
 
     train, _, classes = load_images(subject.conditions, subject.device)
+    first, count = subject.conditions.first_seed, subject.conditions.seeds
     ratios, layers = [], []
-    for seed in range(subject.conditions.seeds):
+    for seed in range(first, first + count):
         used = initial_gradients(subject, train, classes, seed)
         ratios.append(ratio_of_ends(used))
         layers.append(relative(used))
@@ -71,6 +72,6 @@ ENTRIES = (
         measure,
         process="gradients",
         device="any",
-        depends=("dataset", "seeds", "batch_size", "image_size"),
+        depends=("dataset", "seeds", "first_seed", "batch_size", "image_size"),
     ),
 )

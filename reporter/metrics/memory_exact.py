@@ -26,7 +26,7 @@ TRAINING = Quantity(
     unit="B",
     group="memory",
     better="lower",
-    definition="The most bytes alive at once in one training step at the batch and image size of the fine-tuning, all "
+    definition="The most bytes alive at once in one training step on a batch of images of 80 pixels, all "
     "included: weights, gradients and AdamW's two moments of what learns, activations and the batch.",
 )
 

@@ -43,8 +43,8 @@ CUDA_TRAINING = Quantity(
     unit="B",
     group="memory",
     better="lower",
-    definition="The CUDA allocator's peak of allocated bytes in one training step at the batch and image size of the "
-    "fine-tuning, all included.",
+    definition="The CUDA allocator's peak of allocated bytes in one training step on a batch of images of "
+    "80 pixels, all included.",
 )
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")

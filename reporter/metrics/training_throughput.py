@@ -24,8 +24,8 @@ TRAINING = Quantity(
     unit="1/s",
     group="latency",
     better="higher",
-    definition="Images per second of training steps on the GPU at the image size of the fine-tuning. From the batch "
-    "size of the fine-tuning on, the batch is doubled until throughput rises by less than 5 % or memory ends; the "
+    definition="Images per second of training steps on the GPU on images of 80 pixels. From the batch "
+    "size of the training on, the batch is doubled until throughput rises by less than 5 % or memory ends; the "
     "highest throughput counts.",
 )
 

@@ -33,6 +33,9 @@ class Dataset:
 
     `root` is the folder of --data-root, `folder` the one in it that has all files, where there is one: readings of
     other files are measured again. ValueError or OSError from `load` becomes the reason in the row.
+
+    `side` is the size in pixels at which networks are trained, where larger images would show no more. If `pooled`, the
+    split into training and held-out images is not that of the publisher, and every seed draws another one.
     """
 
     name: str
@@ -41,6 +44,8 @@ class Dataset:
     source: str
     classes: int | None = None
     folder: str = ""
+    side: int | None = None
+    pooled: bool = False
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ UNITS = {
     **dict.fromkeys(("weights_bytes", "peak_activation_bytes", "peak_training_bytes", "rss_inference_bytes"), "B"),
     **dict.fromkeys(("rss_process_bytes", "cuda_inference_bytes", "cuda_training_bytes"), "B"),
     **dict.fromkeys(("latency_cpu_1thread", "latency_cpu", "latency_cuda", "finetune_seconds"), "s"),
-    **dict.fromkeys(("probe_seconds", "scratch_seconds"), "s"),
+    **dict.fromkeys(("probe_seconds", "scratch_seconds", "finetune_step_seconds"), "s"),
     **dict.fromkeys(("train_step_cpu", "train_step_cuda"), "s"),
     **dict.fromkeys(("throughput_cpu", "throughput_cuda", "train_throughput_cuda"), "1/s"),
     **dict(zip(DEFAULT_MALLOC, ("s", "1/s"), strict=True)),

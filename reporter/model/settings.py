@@ -42,8 +42,14 @@ class Conditions(BaseModel):
     batch_size: int = 16
     image_size: int = 80
     steps: int
+    """Of a training run whose accuracy is measured; 0: none is, only the time of a step."""
     seeds: int
+    first_seed: int = 0
+    every_seed: bool = True
+    """Whether all seeds are trained, even of a network whose first seed stays at chance."""
     test_images: int
+    protocol: int = 2
+    """The version of what training does beyond its other conditions; 1: that of reporter 0.1.0."""
     dataset: str = "digits"
     data_root: str | None = None
     weights: Weights = "auto"
@@ -75,9 +81,9 @@ class Conditions(BaseModel):
 
 
 PRESETS: dict[Preset, dict[str, Any]] = {
-    "quick": {"rounds": 1, "seconds": 0.15, "steps": 3, "seeds": 1, "test_images": 30, "batch_size": 4},
-    "standard": {"rounds": 3, "seconds": 0.7, "steps": 24, "seeds": 1, "test_images": 180},
-    "thorough": {"rounds": 10, "seconds": 3.0, "steps": 200, "seeds": 3, "test_images": 360},
+    "quick": {"rounds": 1, "seconds": 0.15, "steps": 0, "seeds": 1, "test_images": 30, "batch_size": 4},
+    "standard": {"rounds": 3, "seconds": 0.7, "steps": 10, "seeds": 2, "test_images": 240},
+    "thorough": {"rounds": 10, "seconds": 3.0, "steps": 100, "seeds": 5, "test_images": 360},
 }
 
 
@@ -108,6 +114,7 @@ class Settings(BaseModel):
     sizes: tuple[str, ...] = ()
     steps: int | None = Field(None, ge=1)
     seeds: int | None = Field(None, ge=1)
+    first_seed: int | None = Field(None, ge=0)
     lang: tuple[str, ...] = ("en",)
     edition: Edition | None = None
     """The edition of the report; None: the one that follows from the architectures."""
@@ -193,7 +200,9 @@ class Settings(BaseModel):
             "input_size": self.input_size,
             "threads": self.threads,
         }
-        given = {"steps": self.steps, "seeds": self.seeds, "rounds": BUDGET_ROUNDS if self.budget else None}
+        given = {"steps": self.steps, "seeds": self.seeds, "first_seed": self.first_seed}
+        given |= {"rounds": BUDGET_ROUNDS if self.budget else None}
+        asked |= {"every_seed": self.seeds is not None}
         return Conditions(**PRESETS[self.preset] | asked | {key: value for key, value in given.items() if value})
 
 

@@ -30,6 +30,7 @@ from reporter.report.modes import mode_ranking
 from reporter.report.sections import Content, Figure, Files, Folded, Items, Placed
 from reporter.report.summary import streamed
 from reporter.report.table import Table, Tabulation
+from reporter.report.training_names import specific, start
 from reporter.report.why import operator_pairs
 from reporter.store import record_files
 
@@ -159,7 +160,7 @@ def build(
         sections.found(comparison, tongue),
         *([sections.changed(changed, tongue)] if changed else []),
         *([reference_section.section(against, comparison, tongue)] if against else []),
-        *sections.chapters(placed, tongue),
+        *sections.chapters(placed, tongue, start(comparison.records)),
         sections.architectures(comparison, tongue),
         *(sections.claimed(trials, tongue) if trials.trials else []),
         sections.measured(comparison, tongue),
@@ -187,7 +188,7 @@ def draw(comparison: Comparison, tongue: Language, charts: Iterable[Chart]) -> l
         note = thinning.note(shown, comparison, tongue)
         of_mode = mode_ranking.eager_note(comparison, tongue) if chart.eager else ""
         svg = vega.draw(_noted(spec, note) if note else spec, tongue)
-        title, file = tongue._(chart.title), chart.name + tongue.suffix
+        title, file = tongue._(specific(chart.title, start(comparison.records))), chart.name + tongue.suffix
         caption = " ".join(filter(None, (tongue._(chart.caption), of_mode, note)))
         figure = Figure(chart.name, title, caption, vega.inline(svg, chart.name, title), file)
         pictures.append(Picture(figure, chart.chapter, chart.order, vega.file(svg, title), chart.slide))

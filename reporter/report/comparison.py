@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from reporter.compare import held_out
 from reporter.compare.ratio_history import RatioCurve
 from reporter.compare.rounds import Times, with_intervals
 from reporter.model import GROUPS, Evidence, Quantity, Reading, Record, ReporterError, Status
 from reporter.model.fields import MOST, are_numbers
 from reporter.model.records import EAGER
-from reporter.report.held_out_accuracy import is_enough, is_resolved
+from reporter.report import training_names
+from reporter.report.held_out_accuracy import is_enough
+from reporter.stats.shares import Shares
 from reporter.store.history import PastRun
 
 NUMBERS = ("ok", "noisy")
@@ -149,7 +152,7 @@ class Comparison:
                 values = [reading.value for reading in rivals if reading.value is not None]
                 alike = len({str(reading.detail.get("weights")) for reading in rivals if reading.measured}) == 1
                 whole = len(values) == len(self.of(machine))
-                equal = (alike and is_resolved(rivals)) or quantity.group != "finetune"
+                equal = alike or quantity.group != "finetune"
                 if quantity.better != "neither" and len(values) > 1 and whole and equal:
                     found[machine, key] = min(values) if quantity.better == "lower" else max(values)
         return found
@@ -164,8 +167,8 @@ class Comparison:
         if value is None or value != self.winners.get((record.machine, key)):
             return False
         reading = record.readings[key]
-        if "test_images" in reading.detail and not is_enough(record, key):
-            return False
+        if held_out.IMAGES in reading.detail:
+            return is_enough(record, key) and len(self.shares(record.machine, key).like(record.architecture)) == 1
         if reading.timed:
             return len(self.times(record.machine, key).like(record.architecture)) == 1
         return key not in SAMPLED and reading.quantity.unit not in ("s", "1/s")
@@ -176,6 +179,11 @@ class Comparison:
             readings = ((record.architecture, record.readings.get(key)) for record in self.of(machine))
             self._times[machine, key] = Times({name: reading for name, reading in readings if reading})
         return self._times[machine, key]
+
+    def shares(self, machine: str, key: str) -> Shares:
+        """The shares of held-out images of a machine, to ask which of them the run distinguishes."""
+        readings = ((record.architecture, record.readings.get(key)) for record in self.of(machine))
+        return held_out.shares({name: reading for name, reading in readings if reading})
 
     def unmatched(self, records: Iterable[Record], key: str) -> tuple[Record, ...]:
         """Those of a front in time for which the run finds no more accurate weights that are as fast."""
@@ -209,7 +217,7 @@ def compare(records: Sequence[Record]) -> Comparison:
 
     Raises ReporterError where there is none.
     """
-    every = with_intervals(records)
+    every = held_out.with_share_intervals(with_intervals(records))
     records = [record for record in every if record.mode == EAGER]
     if not records:
         raise ReporterError("no records to report; measure first: reporter --out DIR")
@@ -218,7 +226,8 @@ def compare(records: Sequence[Record]) -> Comparison:
     ordered = sorted(records, key=lambda record: (*_order(record), machines.index(record.machine)))
     readings = [reading for record in newest for reading in record.readings.values()]
     modes = tuple(record for record in every if record.mode != EAGER)
-    return Comparison(tuple(ordered), _quantities(readings), machines, modes=modes)
+    quantities = training_names.renamed(_quantities(readings), training_names.start(records))
+    return Comparison(tuple(ordered), quantities, machines, modes=modes)
 
 
 def front(records: Iterable[Record], key: str) -> tuple[Record, ...]:

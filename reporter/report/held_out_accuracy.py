@@ -1,16 +1,12 @@
-"""Shares of held-out images: their 95 % intervals, and whether two of them differ."""
+"""Shares of held-out images: which readings resolve a difference, and which networks have learned."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from reporter.compare.held_out import images_of, shares
 from reporter.model import Reading, Record
 from reporter.model.fields import are_numbers
-from reporter.stats.proportions import apart, widened, wilson
+from reporter.stats.proportions import apart
 
-ONE_SEED = 0.17
-"""Shares of one seed each that are closer than this do not count as different: the same network, data and seed gave
-38.9 % on one version of torch and 55.6 % on the next."""
 FEWEST_STEPS, FEWEST_IMAGES = 10, 100
 """Of fewer training steps or held-out images the report states no finding."""
 CHANCE = 2.0
@@ -18,52 +14,59 @@ CHANCE = 2.0
 
 
 def interval(reading: Reading) -> tuple[float, float] | None:
-    """Wilson's 95 % interval for the held-out images, widened to that of the seeds where there are several."""
-    images, share = _number(reading.detail.get("test_images")), reading.value
-    if share is None or images < 1:
-        return None
-    return widened(wilson(share, images), reading.interval or (share, share))
+    """The 95 % interval for the choice of images and seeds."""
+    return reading.interval if reading.value is not None and images_of(reading) >= 1 else None
 
 
 def differ(one: Reading, other: Reading) -> bool:
-    """Whether two shares differ by more than the choice of images and seeds explains."""
+    """Whether two shares of different columns differ by more than the choice of images and seeds explains."""
     first, second = interval(one), interval(other)
-    if first is None or second is None or one.value is None or other.value is None:
+    if first is None or second is None:
         return False
-    least = ONE_SEED if min(len(one.samples), len(other.samples)) < 2 else 0.0
-    return apart(first, second) and abs(one.value - other.value) > least
-
-
-def leader(readings: Sequence[Reading]) -> Reading | None:
-    """The highest share, where it differs from every other."""
-    ranked = sorted((each for each in readings if each.value is not None), key=lambda each: each.value or 0)
-    if not ranked or not all(differ(ranked[-1], other) for other in ranked[:-1]):
-        return None
-    return ranked[-1]
+    return apart(first, second) and shares({"one": one, "other": other}).differ("one", "other")
 
 
 def is_enough(record: Record, key: str) -> bool:
-    """Whether a fine-tuning is long enough to state a finding: not of the quick preset, of a few steps or images."""
-    detail = record.readings[key].detail
-    images, steps = _number(detail.get("test_images")), steps_of(record.readings[key])
-    return record.settings.get("preset") != "quick" and images >= FEWEST_IMAGES and steps >= FEWEST_STEPS
+    """Whether a training is long enough to state a finding: not of the quick preset, of a few steps or images."""
+    reading = record.readings[key]
+    return record.settings.get("preset") != "quick" and resolves(reading)
+
+
+def resolves(reading: Reading) -> bool:
+    """Whether a share has enough steps and images to be ranked."""
+    return images_of(reading) >= FEWEST_IMAGES and steps_of(reading) >= FEWEST_STEPS
+
+
+def is_unresolved(reading: Reading) -> bool:
+    """Whether a share has too few steps or images to be ranked."""
+    return reading.measured and images_of(reading) >= 1 and not resolves(reading)
 
 
 def steps_of(reading: Reading) -> int:
-    """The training steps of a fine-tuning, 0 where they are not known."""
+    """The training steps, 0 where they are not known."""
     recipe = reading.detail.get("recipe")
     return int(_number(recipe.get("steps"))) if isinstance(recipe, dict) else 0
 
 
 def guessing(reading: Reading) -> float:
     """The share that a network must exceed to have learned."""
-    return CHANCE / (_number(reading.detail.get("classes")) or 10)
+    return CHANCE * chance(reading)
 
 
-def is_resolved(readings: Sequence[Reading]) -> bool:
-    """Whether a column has a best value: shares of held-out images need a leader, everything else has one."""
-    sampled = [each for each in readings if each.measured and "test_images" in each.detail]
-    return not sampled or leader(sampled) is not None
+def chance(reading: Reading) -> float:
+    """The share of correct answers by guessing."""
+    return 1 / (_number(reading.detail.get("classes")) or 10)
+
+
+def is_at_chance(reading: Reading) -> bool:
+    """Whether the interval of a share includes that of guessing, or ends below it."""
+    found = interval(reading)
+    return found is not None and found[0] <= chance(reading)
+
+
+def is_from_scratch(reading: Reading) -> bool:
+    """Whether the training started from random weights."""
+    return str(reading.detail.get("weights") or "random") == "random"
 
 
 def _number(value: object) -> float:

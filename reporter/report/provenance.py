@@ -60,7 +60,8 @@ def _weights(record: Record, language: Language) -> list[str]:
         parts.append(message.format(weights=published.detail.get("weights"), size=size))
     if tuned and tuned.measured:
         weights = str(tuned.detail.get("weights") or "random")
-        start = _("random weights") if weights == "random" else language.translate(weights)
         message = _("Fine-tuned on {dataset}, from {weights}.")
-        parts.append(message.format(dataset=tuned.detail.get("dataset"), weights=start))
+        if weights == "random":
+            message = _("Trained from scratch on {dataset}.")
+        parts.append(message.format(dataset=tuned.detail.get("dataset"), weights=language.translate(weights)))
     return parts

@@ -23,6 +23,7 @@ from reporter.report.language import Language
 from reporter.report.layer_tables import Sheets, stages
 from reporter.report.modes import mode_words
 from reporter.report.table import Table, status_word
+from reporter.report.training_names import Start, specific
 
 CARDS = 90
 """So many networks have cards at most: all of torchvision's and the lecture's, and a page that one can still open."""
@@ -150,8 +151,11 @@ class Placed:
     block: Content
 
 
-def chapters(placed: Iterable[Placed], language: Language) -> list[Section]:
-    """Figures and tables in the chapters that they name; a chapter without any is left out."""
+def chapters(placed: Iterable[Placed], language: Language, start: Start | None = None) -> list[Section]:
+    """Figures and tables in the chapters that they name; a chapter without any is left out.
+
+    `start` is from what weights all networks were trained.
+    """
     _ = language._
     titles: dict[Chapter, str] = {
         "timeline": _("The ImageNet timeline"),
@@ -164,7 +168,7 @@ def chapters(placed: Iterable[Placed], language: Language) -> list[Section]:
         "time": _("Time"),
         "modes": _("How to run it"),
         "why": _("Why it takes its time"),
-        "finetune": _("Fine-tuning"),
+        "finetune": _(specific("Training", start)),
         "history": _("Run history"),
         "more": _("More"),
         "sources": _("Sources"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from reporter.model import Record
 from reporter.report.comparison import number
+from reporter.report.held_out_accuracy import FEWEST_IMAGES, FEWEST_STEPS, interval, is_at_chance, resolves
 from reporter.report.language import Language
 from reporter.report.table import Builder
 
@@ -23,6 +23,7 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         "steps": _("Steps"),
         "batch_size": _("Batch"),
         "image_size": _("Pixels"),
+        "seeds": _("Seeds"),
         "label_smoothing": _("Label smoothing"),
         "auxiliary_loss": _("Weight of auxiliary loss"),
         "auxiliary_dropped": _("Auxiliary heads dropped"),
@@ -31,17 +32,23 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
     starts = [_("random weights") if name == "random" else language.translate(name) for name in weights]
     rows.text("weights", _("Started from"), starts)
     rows.text("dataset", _("Data set"), [_detail(record, "dataset") or "" for record in rows.records])
+    for key, title in {"train_images": _("Training images"), "test_images": _("Held-out images")}.items():
+        rows.text(key, title, [_detail(record, key) or "" for record in rows.records])
     for key, title in titles.items():
-        rows.text(key, title, [_recipe(record, key, language) for record in rows.records])
+        found = [_seeds(record) if key == "seeds" else _recipe(record, key, language) for record in rows.records]
+        rows.text(key, title, found)
     reasons = [str(_detail(record, "weights_reason") or "") for record in rows.records]
     normed = any(_recipe(record, "batch_norm_recalibrated", language) for record in rows.records)
     return (
         *_reasons([reason for reason in dict.fromkeys(reasons) if reason], language),
         *_sources(rows.records, language),
         *_skipped(rows.records, language),
-        _luck(rows.records, language),
+        *_certainty(rows.records, language),
         _("Batch-norm statistics were estimated again before every evaluation, for every network alike.")
         if normed
+        else "",
+        _("On a GPU, sums are not always computed in the same order: the same seed may give another accuracy.")
+        if any(_detail(record, "deterministic") is False for record in rows.records)
         else "",
         _probe(rows.records, language),
     )
@@ -77,14 +84,45 @@ def _probe(records: Sequence[Record], language: Language) -> str:
     return message.format(rate=language.listing(sorted(rates)))
 
 
-def _luck(records: Sequence[Record], language: Language) -> str:
-    """How far chance in the choice of held-out images moves a share, at most: 1.96 binomial standard deviations."""
-    counts = (number(_detail(record, "test_images")) for record in records)
-    images = [int(count) for count in counts if count and count >= 1]
-    if not images:
+def _certainty(records: Sequence[Record], language: Language) -> list[str]:
+    """What the intervals contain, what "at chance" means, and which networks were trained with one seed only."""
+    _ = language._
+    found = [each for record in records for key in TOP1_KEYS if (each := record.readings.get(key)) and each.measured]
+    if not any(interval(each) for each in found):
+        return []
+    several = any(len(each.samples) > 1 for each in found)
+    notes = [
+        _(
+            "Intervals (95 %) contain the choice of held-out images, the initial weights and the order of the training "
+            "images; how far seeds differ is pooled over all networks."
+        )
+        if several
+        else _("One seed: intervals (95 %) contain the choice of held-out images only; another seed differs by more.")
+    ]
+    if any(map(is_at_chance, found)):
+        notes.append(_("At chance: the interval includes the share that guessing gives."))
+    if stopped := [r.architecture for r in records if _detail(r, "seeds_left_out")]:
+        message = _("Trained with one seed, because it stayed at chance: {names}.")
+        notes.append(message.format(names=language.listing(stopped)))
+    if any(not resolves(each) for each in found):
+        message = _("Too short to rank (≈): fewer than {steps} steps or {images} held-out images.")
+        notes.append(message.format(steps=FEWEST_STEPS, images=FEWEST_IMAGES))
+    if any(len(each.samples) > 1 for each in found):
+        notes.append(
+            _("Ranks: the first and last rank of all networks that the run does not distinguish from the row's.")
+        )
+    return notes
+
+
+def _seeds(record: Record) -> str:
+    """The seeds that a network was trained with, as a range."""
+    reading = next((each for key in TOP1_KEYS if (each := record.readings.get(key)) and each.measured), None)
+    recipe = reading.detail.get("recipe") if reading else None
+    if reading is None or not isinstance(recipe, dict):
         return ""
-    message = language._("{count} held-out images: a share is known within {points} points or better (95 %).")
-    return message.format(count=min(images), points=language.number(98 / math.sqrt(min(images)), 1))
+    first = number(recipe.get("first_seed"))
+    low = int(first) if first is not None else 0
+    return str(low) if len(reading.samples) == 1 else f"{low}–{low + len(reading.samples) - 1}"
 
 
 def _reasons(reasons: list[str], language: Language) -> list[str]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from statistics import median
 
 from reporter.model import Quantity, Reading
+from reporter.report.held_out_accuracy import is_unresolved
 from reporter.report.language import EXACTLY, Language
 
 Interval = tuple[float, float] | None
@@ -91,8 +92,8 @@ def share(language: Language, value: float, interval: Interval = None) -> str:
 
 
 def is_doubtful(reading: Reading) -> bool:
-    """Whether a number is marked with ≈: a time that is noisy, or that has no interval."""
-    return reading.verdict.status == "noisy" or is_rough(reading)
+    """Whether a number is marked with ≈: a time that is noisy or has no interval, a share too short to be ranked."""
+    return reading.verdict.status == "noisy" or is_rough(reading) or is_unresolved(reading)
 
 
 def is_rough(reading: Reading) -> bool:

@@ -16,6 +16,8 @@ from reporter.host.job import CurveJob, Job
 from reporter.model import Record
 from reporter.model.fields import DEFAULT_MALLOC, DEFAULT_MALLOC_SHARE, MODES_SHARE
 from reporter.model.image_sizes import image_size
+from reporter.model.settings import Conditions
+from reporter.registry.selection import dataset
 from reporter.run.allocation import place
 
 MACS, PARAMETERS = 4e9, 25e6
@@ -27,6 +29,8 @@ UPDATING = 3e-9
 OVERHEAD = {"counting": 0.4, "fvcore": 0.5, "resident": 0.3, "gradients": 0.6, "fine-tuning": 0.8}
 """Seconds of a process besides its networks: starting, loading images."""
 OTHER = 0.8
+TIMED_STEPS = 3
+"""Training steps where no accuracy is measured."""
 PATIENCE = 3
 """How many calls a time takes at least, its warm-up included."""
 ONE_THREAD = 1.7
@@ -149,8 +153,9 @@ class Costs:
             record.value(f"{key}_{_kind(job)}") if timed else None for key in ("latency", "train_step")
         )
         image = latency or macs * self.speed * AROUND / (GPU if _kind(job) == "cuda" else 1)
-        small = image * conditions.image_size**2 / prod(record.image_size)
-        step = train_step or 3 * conditions.batch_size * small + UPDATING * parameters
+        pixel = image / prod(record.image_size)
+        expected = 3 * conditions.batch_size * pixel * conditions.image_size**2 + UPDATING * parameters
+        step = train_step or expected
         overhead = OVERHEAD.get(job.process, OTHER) + building
         if job.process.startswith("timing"):
             calls = {"latency_cpu_1thread": ONE_THREAD * image, "latency_cpu": image}
@@ -163,9 +168,7 @@ class Costs:
             return overhead + _of_curve(job.curve, image, conditions.seconds, record)
         if job.modes:
             return overhead + self._of_modes(job, image, parameters, step)
-        evaluation = (2 * conditions.test_images + 6 * conditions.batch_size) * small
-        training = conditions.seeds * (building + conditions.steps * step + evaluation)
-        forward = conditions.seeds * (building + conditions.steps * step / 3 + evaluation / 2)
+        training, forward = _trainings(conditions, pixel, parameters, step / expected)
         more = {
             "counting": -building,
             "fvcore": ONE_THREAD * image,
@@ -185,6 +188,20 @@ class Costs:
         timing = sum(ways * (job.conditions.seconds * MODES_SHARE + PASSES * call) for call in calls)
         check = (CHECK_IMAGES * ways + CHECK_FLOAT64) * image if job.round == 0 else 0.0
         return ways * COPYING * parameters + timing + check
+
+
+def _trainings(conditions: Conditions, pixel: float, parameters: float, factor: float) -> tuple[float, float]:
+    """The seconds of training all layers and of a linear probe with all seeds.
+
+    `pixel` is the time of an inference for each pixel; `factor` is by how much a step takes longer than expected.
+    """
+    small = pixel * min(dataset(conditions.dataset).side or conditions.image_size, conditions.image_size) ** 2
+    step = factor * (3 * conditions.batch_size * small + UPDATING * parameters)
+    if not conditions.steps:
+        return BUILDING * parameters + TIMED_STEPS * step, 0.0
+    evaluation = BUILDING * parameters + (conditions.test_images + 6 * conditions.batch_size) * small
+    steps = conditions.steps * step
+    return conditions.seeds * (evaluation + steps), conditions.seeds * (evaluation + steps / 3)
 
 
 def _of_curve(curve: CurveJob, image: float, seconds: float, record: Record) -> float:

@@ -12,6 +12,7 @@ Modules:
     change_points.py   changes of level in a history, by binary segmentation
     level_shifts.py    the last runs compared with the level of the runs before
     proportions.py     intervals of a share
+    shares.py          shares over several seeds: intervals, and which of them differ
     shared_ranks.py    ranks as ranges
     correlation.py     Spearman's rank correlation with its interval
 """

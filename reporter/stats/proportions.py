@@ -7,6 +7,9 @@ import math
 Z = 1.96
 """The 97.5 % quantile of the standard normal distribution."""
 
+CHANCE = 1.5
+"""Up to this many times the share of guessing, a network has not learned."""
+
 Interval = tuple[float, float]
 
 
@@ -18,6 +21,11 @@ def wilson(share: float, count: int | float) -> Interval:
     center = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
     half = Z / (1 + Z**2 / count) * math.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
     return center - half, center + half
+
+
+def is_chance(share: float, classes: int) -> bool:
+    """Whether a share of correct answers is less than CHANCE times what guessing one of `classes` gives."""
+    return share < CHANCE / classes
 
 
 def widened(interval: Interval, other: Interval) -> Interval:

@@ -16,7 +16,9 @@ from reporter.report.language import Language
 from reporter.report.rank_ranges import ranks
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark
 from reporter.report.tail_latency import add_percentiles, add_relative
-from reporter.report.training_recipes import add_recipes
+from reporter.report.training_names import specific, start
+from reporter.report.training_ranks import add_ranks
+from reporter.report.training_recipes import TOP1_KEYS, add_recipes
 from reporter.tables.fvcore_operators import verdict
 
 ELSEWHERE = ("imagenet_top1", "imagenet_top5", "imagenet_best_top1", "imagenet_best_top5", OUTPUT_ERROR.key)
@@ -40,8 +42,11 @@ def group(name: Group) -> Callable[[Comparison, Language], Table | None]:
             rows.quantity(quantity.key, whole=name == "size")
             if quantity.key in TIMES:
                 _rank(rows, quantity.key)
+            if quantity.key in TOP1_KEYS:
+                add_ranks(rows, quantity.key)
         notes = EXTRAS[name](rows, language) if name in EXTRAS else ()
-        return rows.table(name, titles(language)[name], notes)
+        title = language._(specific(titles(language)[name], start(comparison.records))) if name == "finetune" else None
+        return rows.table(name, title or titles(language)[name], notes)
 
     return make
 
@@ -68,7 +73,7 @@ def titles(language: Language) -> dict[Group, str]:
         "compute": _("Compute in full"),
         "memory": _("Memory in full"),
         "latency": _("Times in full"),
-        "finetune": _("Fine-tuning in full"),
+        "finetune": "Training in full",
     }
 
 

@@ -155,7 +155,7 @@ def _costless(comparison: Comparison, language: Language) -> str:
 
 
 def weights_note(comparison: Comparison, language: Language) -> str:
-    """From which weights the fine-tuning started; which rows are which where they differ."""
+    """From which weights the training started; which rows are which where they differ."""
     _ = language._
     readings = [(r.architecture, r.readings.get("finetune_top1")) for r in comparison.records]
     tuned = [
@@ -173,7 +173,7 @@ def weights_note(comparison: Comparison, language: Language) -> str:
             _("random weights ({names})"): scratch,
         }
         phrases = [start.format(names=language.listing(names)) for start, names in starts.items() if names]
-        several, one = _("Fine-tuning started from {starts}: not one ranking."), _("Fine-tuning started from {starts}.")
+        several, one = _("Training started from {starts}: not one ranking."), _("Training started from {starts}.")
         return (several if len(phrases) > 1 else one).format(starts=language.listing(phrases))
     return _published(scratch, ready, language)
 
@@ -182,11 +182,11 @@ def _published(scratch: list[str], ready: list[str], language: Language) -> str:
     """Which networks started from random weights and which from published ones."""
     _ = language._
     if not ready:
-        return _("Fine-tuning started from random weights for all networks.") if scratch else ""
+        return _("All networks were trained from scratch, from random weights.") if scratch else ""
     if not scratch:
-        return _("Fine-tuning started from ImageNet weights for all networks.")
+        return _("All networks were fine-tuned from ImageNet weights.")
     message = _(
-        "Fine-tuning started from ImageNet weights for {ready}, from random weights for {scratch}: not one ranking."
+        "Training started from ImageNet weights for {ready}, from random weights for {scratch}: not one ranking."
     )
     return message.format(ready=language.listing(ready), scratch=language.listing(scratch))
 

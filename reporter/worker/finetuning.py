@@ -1,4 +1,4 @@
-"""Fine-tuning: one short recipe for all models."""
+"""Training: AdamW for a few steps, then the accuracy on held-out images."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from reporter.facts import training_rates
 from reporter.model import Architecture
 from reporter.worker.input_format import form
 from reporter.worker.outputs import scores, scores_and_heads
@@ -27,7 +29,10 @@ Images = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained; what the architecture decides of it comes from its catalogue entry."""
+    """How a network is trained; what depends on the architecture comes from its catalog entry.
+
+    Training from random weights has the learning rate of facts/training_rates.csv, if the architecture is listed there.
+    """
 
     learning_rate: float
     label_smoothing: float
@@ -39,9 +44,19 @@ class Recipe:
     """Whether all but the head stays as it is: no layer trains or updates its statistics, and none drops out."""
 
     @classmethod
-    def of(cls, architecture: Architecture, steps: int, batch_size: int, seed: int = 0, frozen: bool = False) -> Recipe:
+    def of(
+        cls,
+        architecture: Architecture,
+        steps: int,
+        batch_size: int,
+        seed: int = 0,
+        *,
+        frozen: bool = False,
+        scratch: bool = False,
+    ) -> Recipe:
+        listed = training_rates().get(architecture.name) if scratch else None
         return cls(
-            PROBE_RATE if frozen else architecture.learning_rate,
+            PROBE_RATE if frozen else listed or architecture.learning_rate,
             architecture.label_smoothing,
             architecture.auxiliary_loss,
             steps,
@@ -50,60 +65,98 @@ class Recipe:
             frozen,
         )
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the loss is the cross-entropy of the class scores and nothing else."""
+        return not self.label_smoothing and not self.auxiliary_loss
+
 
 @dataclass
 class TrainingHistory:
-    """What happened: the loss of every step, and held-out top-1 with and without recalibrated batch norm."""
+    """What happened: cross-entropy and seconds of every step, and the held-out top-1.
+
+    The curve has the plain cross-entropy of the class scores on the training images of the step, whatever the loss adds
+    to it, so that curves are comparable.
+    """
 
     curve: list[dict[str, float]] = field(default_factory=list)
     evaluations: list[dict[str, float]] = field(default_factory=list)
     top1: float = 0.0
     optimizer: str = ""
+    recalibrated: bool = False
+    step_seconds: list[float] = field(default_factory=list, compare=False)
 
 
 def fine_tune(
     network: nn.Module, train: Images, test: Images, recipe: Recipe, classes: int | None = None
 ) -> TrainingHistory:
-    """Trains for some steps of AdamW and gives the top-1 on held-out images, a fraction.
+    """Trains for some steps of AdamW and evaluates the top-1 on held-out images, a fraction.
 
     Batch-norm statistics lag behind the weights in so short a run, hence they are estimated again from training images
-    before the evaluation that counts (Wu & Johnson, arXiv 2105.07576, "precise BN"). The order of the images depends on
-    the seed alone and so is the same for every network. ValueError where the loss is not finite. The class scores are
-    found in what the network returns by their shape, images x `classes`.
+    before the evaluation (Wu & Johnson, arXiv 2105.07576, "precise BN"). The order of the images depends on the seed
+    alone and so is the same for every network. ValueError where the loss is not finite. The class scores are found in
+    what the network returns by their shape, images x `classes`.
     """
     train, test = ((form(network)(images), labels) for images, labels in (train, test))
-    history = TrainingHistory(optimizer=optimizer_of(network, recipe)[1])
-    train_step = step_of(network, recipe, classes)
-    order = list(batches(train, recipe.batch_size, recipe.steps, recipe.seed))
-    network.train(not recipe.frozen)
-    for number, (images, labels) in enumerate(order, start=1):
-        loss = float(train_step(images, labels))
-        if not math.isfinite(loss):
-            raise ValueError(f"the loss of step {number} is {loss}{_narrow(images)}")
-        history.curve.append({"step": number, "loss": loss})
-    evaluation: dict[str, float] = {"step": recipe.steps}
+    history = train_for(network, train, recipe, classes)
     if has_batch_norm(network) and not recipe.frozen:
-        evaluation["top1_uncalibrated"] = top1(network, test, classes=classes)
         recalibrate(network, train, recipe.batch_size, recipe.seed)
-    evaluation["top1"] = history.top1 = top1(network, test, classes=classes)
-    history.evaluations.append(evaluation)
+        history.recalibrated = True
+    history.top1 = top1(network, test, classes=classes)
+    history.evaluations.append({"step": recipe.steps, "top1": history.top1})
     return history
 
 
-def step_of(network: nn.Module, recipe: Recipe, classes: int | None = None) -> Callable[[Tensor, Tensor], Tensor]:
-    """One training step as a function of images and labels: forward, loss, backward, update; gives the loss."""
-    optimizer, _ = optimizer_of(network, recipe)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: lr_factor(step, recipe.steps))
+def train_for(network: nn.Module, train: Images, recipe: Recipe, classes: int | None = None) -> TrainingHistory:
+    """The steps of a recipe without an evaluation; each batch is drawn when it is needed.
 
-    def step(images: Tensor, labels: Tensor) -> Tensor:
-        optimizer.zero_grad(set_to_none=True)
-        loss = loss_of(network(images), labels, recipe, classes)
+    The random numbers of dropout depend on the seed alone, not on what was drawn to build the network.
+    """
+    history = TrainingHistory(optimizer=optimizer_of(network, recipe)[1])
+    train_step = TrainingStep(network, recipe, classes)
+    torch.manual_seed(recipe.seed)
+    network.train(not recipe.frozen)
+    start = perf_counter()
+    for number, (images, labels) in enumerate(batches(train, recipe.batch_size, recipe.steps, recipe.seed), start=1):
+        loss = float(train_step(images, labels))
+        if not math.isfinite(loss):
+            raise ValueError(f"the loss of step {number} is {loss}{_narrow(images)}")
+        history.curve.append({"step": number, "loss": float(train_step.cross_entropy)})
+        history.step_seconds.append(perf_counter() - start)
+        start = perf_counter()
+    return history
+
+
+class TrainingStep:
+    """One training step as a function of images and labels: forward, loss, backward, update; returns the loss.
+
+    `cross_entropy` is that of the class scores in the last step, without label smoothing and auxiliary losses.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe, classes: int | None = None) -> None:
+        self.network, self.recipe, self.classes = network, recipe, classes
+        self.optimizer, _ = optimizer_of(network, recipe)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: lr_factor(step, recipe.steps))
+        self.cross_entropy = torch.tensor(math.nan)
+
+    def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
+        self.optimizer.zero_grad(set_to_none=True)
+        output = self.network(images)
+        loss = loss_of(output, labels, self.recipe, self.classes)
         loss.backward()
-        optimizer.step()
-        schedule.step()
+        self.optimizer.step()
+        self.schedule.step()
+        self.cross_entropy = loss.detach() if self.recipe.is_plain else self._plain(output, labels)
         return loss.detach()
 
-    return step
+    @torch.no_grad()
+    def _plain(self, output: Any, labels: Tensor) -> Tensor:
+        return _loss(scores_and_heads(output, self.classes)[0], labels, 0.0)
+
+
+def step_of(network: nn.Module, recipe: Recipe, classes: int | None = None) -> Callable[[Tensor, Tensor], Tensor]:
+    """A training step, see `TrainingStep`."""
+    return TrainingStep(network, recipe, classes)
 
 
 def optimizer_of(network: nn.Module, recipe: Recipe) -> tuple[torch.optim.Optimizer, str]:
@@ -136,16 +189,16 @@ def loss_of(output: Any, labels: Tensor, recipe: Recipe, classes: int | None = N
     GoogLeNet weighs its two heads by 0.3 (arXiv 1409.4842, sect. 5), Inception v3 its one by 0.4.
     """
     main, heads = scores_and_heads(output, classes)
-    loss = _loss(main, labels, recipe)
+    loss = _loss(main, labels, recipe.label_smoothing)
     for head in heads if recipe.auxiliary_loss else ():
-        loss = loss + recipe.auxiliary_loss * _loss(head, labels, recipe)
+        loss = loss + recipe.auxiliary_loss * _loss(head, labels, recipe.label_smoothing)
     return loss
 
 
-def _loss(scores: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+def _loss(scores: Tensor, labels: Tensor, smoothing: float) -> Tensor:
     """In single precision at least."""
     wide = scores.to(torch.promote_types(scores.dtype, torch.float32))
-    return cross_entropy(wide, labels, label_smoothing=recipe.label_smoothing)
+    return cross_entropy(wide, labels, label_smoothing=smoothing)
 
 
 def _narrow(images: Tensor) -> str:

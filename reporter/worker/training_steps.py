@@ -34,6 +34,8 @@ from reporter.worker.subject import Subject
 
 Used = list[tuple[str, Tensor]]
 """The weights of layers in the order of their use, by the layer's name."""
+SIDE_STEP = 16
+"""Networks that do not take the images of a data set get images that are larger by a multiple of this, in pixels."""
 
 
 def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, Images, Recipe]:
@@ -48,14 +50,50 @@ def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, I
 
 def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, Images, int]:
     """Training and held-out images on the device, and the number of classes."""
+    train, test = load_parts(conditions, device)
+    held_out = test[0][: conditions.test_images], test[1][: conditions.test_images]
+    return train, held_out, class_count(train, held_out)
+
+
+def load_parts(conditions: Conditions, device: torch.device, side: int | None = None) -> tuple[Images, Images]:
+    """The two parts of the data set on the device, as images of `side` pixels."""
     root = Path(os.path.expanduser(conditions.data_root or DATA_ROOT))  # Path.home() raises without a home
-    chosen = dataset(conditions.dataset)
-    parts = []
-    for train in (True, False):
-        images, labels = chosen.load(root, conditions.image_size, train)
-        keep = slice(None) if train else slice(conditions.test_images)
-        parts.append((images[keep].to(device), labels[keep].to(device)))
-    return parts[0], parts[1], int(max(labels.max() for _, labels in parts)) + 1
+    load = partial(dataset(conditions.dataset).load, root, side or conditions.image_size)
+    (images, labels), (others, other_labels) = load(True), load(False)
+    return (images.to(device), labels.to(device)), (others.to(device), other_labels.to(device))
+
+
+def class_count(*parts: Images) -> int:
+    """The number of classes that the labels have."""
+    return int(max(labels.max() for _, labels in parts)) + 1
+
+
+def split_of_seed(parts: tuple[Images, Images], pooled: bool, count: int, seed: int) -> tuple[Images, Images]:
+    """The training images and `count` held-out images of a seed.
+
+    Held-out images are drawn from the second part or, if `pooled`, from both parts, a fifth of all at most; then the
+    rest are training images.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    if not pooled:
+        train, (images, labels) = parts
+        chosen = torch.randperm(len(labels), generator=generator)[:count].to(labels.device)
+        return train, (images[chosen], labels[chosen])
+    images, labels = (torch.cat(each) for each in zip(*parts, strict=True))
+    order = torch.randperm(len(labels), generator=generator).to(labels.device)
+    held_out, rest = order[: min(count, len(order) // 5)], order[min(count, len(order) // 5) :]
+    return (images[rest], labels[rest]), (images[held_out], labels[held_out])
+
+
+def training_side(subject: Subject) -> int:
+    """The size in pixels of the images that a network is trained on.
+
+    That of the data set, or the next multiple of SIDE_STEP that goes through the network, `image_size` at most.
+    """
+    largest = subject.conditions.image_size
+    smallest = min(dataset(subject.conditions.dataset).side or largest, largest)
+    sides = range(smallest, largest, SIDE_STEP)
+    return next((side for side in sides if subject.refusal(square(side)) is None), largest)
 
 
 @contextmanager
@@ -69,11 +107,12 @@ def noting_skipped() -> Iterator[list[str]]:
 
 
 def learner(
-    subject: Subject, classes: int, seed: int, mode: FinetuningMethod = "full"
+    subject: Subject, classes: int, seed: int, mode: FinetuningMethod = "full", side: int | None = None
 ) -> tuple[nn.Module, dict[str, Any]]:
     """A network with a head for `classes`, from trained weights where they are asked for and available.
 
-    For a probe all but the head is frozen, and there are no auxiliary heads.
+    It is trained on images of `side` pixels, by default `image_size`. For a probe all but the head is frozen, and there
+    are no auxiliary heads.
     """
     torch.manual_seed(seed)
     network = subject.fresh(classes)
@@ -86,7 +125,7 @@ def learner(
     if mode == "probe":
         freeze(network, head(subject.architecture, classes))
     precision.fix()  # a head is found by building the model again
-    network, dropped = _fit(subject, network.to(subject.device))
+    network, dropped = _fit(subject, network.to(subject.device), side)
     return network, {"auxiliary_dropped": dropped, **about}
 
 
@@ -152,9 +191,9 @@ def _ends(used: Used) -> tuple[Tensor, Tensor]:
     return first.grad, reached[-1]
 
 
-def _fit(subject: Subject, network: nn.Module) -> tuple[nn.Module, str | None]:
-    """Drops auxiliary heads that images of the fine-tuning's size are too small for, with the reason."""
-    size, heads = subject.conditions.image_size, subject.heads
+def _fit(subject: Subject, network: nn.Module, side: int | None = None) -> tuple[nn.Module, str | None]:
+    """Drops auxiliary heads that the images of the training are too small for, with the reason."""
+    size, heads = side or subject.conditions.image_size, subject.heads
     if not heads or subject.trains(size):
         return network, None
     drop_auxiliary(network, heads)

@@ -13,11 +13,12 @@ from reporter.report.findings.noise_reasons import slower_on_all_threads
 from reporter.report.findings.pair_sentences import against, doubted
 from reporter.report.findings.transfer_findings import brought, probed
 from reporter.report.headline_latency import how, timing
-from reporter.report.held_out_accuracy import differ, guessing, interval, is_enough, steps_of
+from reporter.report.held_out_accuracy import guessing, interval, is_at_chance, is_enough, steps_of
 from reporter.report.language import Language
 from reporter.report.rank_ranges import ranks
 from reporter.report.why import operator_pairs
 from reporter.stats.correlation import spearman
+from reporter.stats.shares import Shares
 
 Priced = tuple[Record, float, float]
 """A network, its MACs and its time."""
@@ -201,7 +202,7 @@ def _partly(comparison: Comparison, language: Language) -> str:
 
 
 def learned(comparison: Comparison, language: Language) -> str | None:
-    """Which network learned most in the short fine-tuning, where the run resolves that, and which did not learn."""
+    """Which network learned most in training from scratch, where the run resolves that, and which did not learn."""
     records = [r for r in comparison.of(comparison.machines[0]) if r.value("finetune_top1") is not None]
     readings = {
         r.architecture: r.readings["finetune_top1"]
@@ -210,30 +211,30 @@ def learned(comparison: Comparison, language: Language) -> str | None:
     }
     if len(readings) < 2:
         return None
-    spans = {name: interval(reading) or (0.0, 1.0) for name, reading in readings.items()}
-    stuck = [name for name, reading in readings.items() if spans[name][1] < guessing(reading)]
-    return " ".join(part for part in (_most(readings, language), _stuck(stuck, language)) if part) or None
+    shares = comparison.shares(comparison.machines[0], "finetune_top1")
+    stuck = [name for name, reading in readings.items() if is_at_chance(reading)]
+    return " ".join(part for part in (_most(readings, shares, language), _stuck(stuck, language)) if part) or None
 
 
-def _most(readings: Mapping[str, Reading], language: Language) -> str:
+def _most(readings: Mapping[str, Reading], shares: Shares, language: Language) -> str:
     """The highest share, or how many cannot be distinguished from it; nothing where it may be guessing."""
     name, best = max(readings.items(), key=lambda item: item[1].value or 0)
     low, _high = interval(best) or (0.0, 1.0)
     if low <= guessing(best):
         return ""
     steps, share = steps_of(best), units.share(language, best.value or 0)
-    equal = sum(not differ(best, other) for other in readings.values())
+    equal = len(shares.like(name) & readings.keys())
     if equal == 1:
         message = language.ngettext(
-            "After {steps} step from random weights, {name} classifies {share} % of the held-out images correctly, "
-            "the highest share.",
-            "After {steps} steps from random weights, {name} classifies {share} % of the held-out images correctly, "
-            "the highest share.",
+            "After {steps} step of training from scratch, {name} classifies {share} % of the held-out images "
+            "correctly, the highest share.",
+            "After {steps} steps of training from scratch, {name} classifies {share} % of the held-out images "
+            "correctly, the highest share.",
             steps,
         )
         return message.format(steps=steps, name=name, share=share)
     message = language._(
-        "After {steps} steps from random weights, {equal} of {count} architectures are not distinguished from the "
+        "After {steps} steps of training from scratch, {equal} of {count} architectures are not distinguished from the "
         "highest accuracy on held-out images, {share} %."
     )
     return message.format(steps=steps, equal=equal, count=len(readings), share=share)
@@ -243,8 +244,8 @@ def _stuck(names: Sequence[str], language: Language) -> str:
     if not names:
         return ""
     message = language.ngettext(
-        "{names} has learned little more than chance.",
-        "{names} have learned little more than chance.",
+        "{names} is not distinguished from guessing.",
+        "{names} are not distinguished from guessing.",
         len(names),
     )
     return message.format(names=language.listing(list(names)))

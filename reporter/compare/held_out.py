@@ -1,0 +1,51 @@
+"""Shares of held-out images of one column: their intervals, and which of them a run distinguishes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from reporter.model import Reading, Record
+from reporter.model.fields import are_numbers
+from reporter.stats.shares import SeedShares, Shares
+
+IMAGES = "test_images"
+"""The number of held-out images of each seed, in a reading's detail."""
+
+
+def shares(readings: Mapping[str, Reading]) -> Shares:
+    """The shares of those readings that have some."""
+    return Shares(
+        {name: SeedShares(each.samples, images_of(each)) for name, each in readings.items() if is_share(each)}
+    )
+
+
+def is_share(reading: Reading) -> bool:
+    """Whether a reading is a measured share of held-out images."""
+    return reading.measured and images_of(reading) >= 1
+
+
+def images_of(reading: Reading) -> float:
+    """The number of held-out images of each seed, 0 where it is not known."""
+    value = reading.detail.get(IMAGES)
+    return value if isinstance(value, int | float) and are_numbers((value,)) else 0
+
+
+def with_share_intervals(records: Sequence[Record]) -> list[Record]:
+    """The records with the intervals of their shares, for which all architectures of a machine are taken together."""
+    columns: dict[tuple[str, str, str], dict[str, Reading]] = defaultdict(dict)
+    for index, record in enumerate(records):
+        for key, reading in record.readings.items():
+            if IMAGES in reading.detail and is_share(reading):
+                columns[record.machine, record.mode, key][str(index)] = reading
+    changed: dict[int, dict[str, Reading]] = defaultdict(dict)
+    for (_, _, key), readings in columns.items():
+        found = shares(readings)
+        for place, reading in readings.items():
+            copied = reading.model_copy()
+            copied.__dict__["interval"] = found.interval(place)  # in place of that of its samples alone
+            changed[int(place)][key] = copied
+    return [
+        record.model_copy(update={"readings": record.readings | changed[index]}) if index in changed else record
+        for index, record in enumerate(records)
+    ]

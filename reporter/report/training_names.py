@@ -1,0 +1,50 @@
+"""Names of training in titles: fine-tuning starts from pretrained weights, training from scratch from random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from reporter.model import Quantity, Record
+from reporter.report.held_out_accuracy import is_from_scratch
+
+Start = Literal["scratch", "pretrained"]
+TOP1 = "finetune_top1"
+BY_KEY = {TOP1: "Top-1 after training", "finetune_seconds": "Training time"}
+"""The titles of quantities whose name depends on the initial weights; records of earlier versions have other ones."""
+TITLES: dict[Start, dict[str, str]] = {
+    "scratch": {
+        "Training": "Training from scratch",
+        "Training in full": "Training from scratch in full",
+        "Accuracy after training": "Accuracy after training from scratch",
+        "Top-1 after training": "Top-1 after training from scratch",
+        "Training time": "Time of training from scratch",
+    },
+    "pretrained": {
+        "Training": "Fine-tuning",
+        "Training in full": "Fine-tuning in full",
+        "Accuracy after training": "Accuracy after fine-tuning",
+        "Top-1 after training": "Top-1 after fine-tuning",
+        "Training time": "Fine-tuning time",
+    },
+}
+
+
+def start(records: Iterable[Record]) -> Start | None:
+    """From what weights all networks were trained; None where that differs, or none was trained."""
+    trained = (record.readings.get(TOP1) for record in records)
+    found: set[Start] = {
+        "scratch" if is_from_scratch(each) else "pretrained" for each in trained if each and each.measured
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def specific(title: str, begin: Start | None) -> str:
+    """The title (an English message id) that names what was done."""
+    return TITLES[begin].get(title, title) if begin else title
+
+
+def renamed(quantities: dict[str, Quantity], begin: Start | None) -> dict[str, Quantity]:
+    """The quantities with the titles that name what was done."""
+    titles = {key: specific(title, begin) for key, title in BY_KEY.items() if key in quantities}
+    return quantities | {key: quantities[key].model_copy(update={"title": title}) for key, title in titles.items()}

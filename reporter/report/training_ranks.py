@@ -1,0 +1,58 @@
+"""Columns beside a share of held-out images: its interval, its rank as a range, and whether it is at chance."""
+
+from __future__ import annotations
+
+from reporter.model import Record
+from reporter.report import units
+from reporter.report.held_out_accuracy import interval, is_at_chance, resolves
+from reporter.report.language import Language
+from reporter.report.rank_ranges import Rank
+from reporter.report.table import Builder, Cell, Column
+from reporter.stats.shared_ranks import shared_ranks
+
+
+def add_ranks(rows: Builder, key: str) -> None:
+    """The interval of each share, and its rank; ranks only where all networks started from weights of one kind."""
+    _ = rows.language._
+    if any(record.value(key) is not None for record in rows.records):
+        spans = [_interval(record, key, rows.language) for record in rows.records]
+        rows.text(f"interval_{key}", _("95 % interval, %"), spans)
+    placed = {machine: ranks(rows, machine, key) for machine in rows.comparison.machines}
+    found = [placed[record.machine].get(record.architecture) for record in rows.records]
+    if any(found):
+        title = _("Rank: {what}").format(what=_(rows.comparison.quantities[key].title))
+        cells = [_rank(record, key, rank, rows.language) for record, rank in zip(rows.records, found, strict=True)]
+        rows.add(Column(f"rank_{key}", title, numeric=True, interval=True), cells)
+
+
+def ranks(rows: Builder, machine: str, key: str) -> dict[str, Rank]:
+    """The rank of each architecture of a machine whose training is long enough to be ranked, the best first."""
+    records = [record for record in rows.comparison.of(machine) if record.value(key) is not None]
+    records = [record for record in records if resolves(record.readings[key])]
+    if len(records) < 2 or len({_start(record, key) for record in records}) > 1:
+        return {}
+    shares = rows.comparison.shares(machine, key)
+    numbers = {record.architecture: number for number, record in enumerate(records)}
+    alike = [[numbers[name] for name in shares.like(each) if name in numbers] for each in numbers]
+    placed = shared_ranks([record.value(key) or 0 for record in records], alike, True)
+    return {name: Rank(*rank) for name, rank in zip(numbers, placed, strict=True)}
+
+
+def _start(record: Record, key: str) -> bool:
+    return str(record.readings[key].detail.get("weights") or "random") == "random"
+
+
+def _interval(record: Record, key: str, language: Language) -> str:
+    """The bounds in percent, with a word where they include the share of guessing."""
+    reading = record.readings.get(key)
+    found = interval(reading) if reading else None
+    if reading is None or found is None:
+        return ""
+    text = "–".join(units.share(language, bound, found) for bound in found)
+    if not resolves(reading):
+        return language._("{interval}, too short to rank").format(interval=text)
+    return language._("{interval}, at chance").format(interval=text) if is_at_chance(reading) else text
+
+
+def _rank(record: Record, key: str, rank: Rank | None, language: Language) -> Cell:
+    return Cell(rank.text(language), rank.rank, rank.low, rank.high) if rank else Cell("–", status="missing")

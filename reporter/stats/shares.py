@@ -1,0 +1,119 @@
+"""Shares of correct answers over seeds: their 95 % intervals, and which of several differ.
+
+Every seed draws initial weights, the order of training images and the held-out images, so the spread between seeds
+contains all three. All computation is on the arcsine of the square root of a share, whose variance from the choice of
+n images is 1/(4n) for every share. The variance between seeds is pooled over the series that are measured together, as
+that of times is (`noise.moderated`), and it is never less than that of the choice of images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from reporter.stats.noise import FEWEST_SERIES, PRIOR_FREEDOM, Log, moderated, student, typical
+from reporter.stats.proportions import Interval, apart, wilson
+
+PRIOR_DEVIATION = 0.07
+"""The standard deviation between seeds where too few series show it; benchmarks/training.md has the measurement."""
+ONE_SEED = 0.17
+"""Shares of one seed each that are closer than this do not count as different: the same network, data and seed gave
+38.9 % on one version of torch and 55.6 % on the next."""
+PAIR_ALPHA = 0.05
+"""The significance level for the difference of two shares."""
+
+
+class SeedShares(NamedTuple):
+    """The shares of all seeds, and the number of images of each."""
+
+    shares: tuple[float, ...]
+    images: float
+
+
+class Shares:
+    """Shares that are measured together, by name."""
+
+    def __init__(self, series: Mapping[str, SeedShares]) -> None:
+        self.series = {name: each for name, each in series.items() if each.shares and each.images >= 1}
+
+    def interval(self, name: str) -> Interval:
+        """The 95 % interval of the mean share, between 0 and 1."""
+        series = self.series[name]
+        low, high = wilson(_mean(series), series.images * len(series.shares))
+        if self._is_repeated:
+            half = student(self._freedom) * self._deviation(name)
+            center = float(_angles(series).mean())
+            low, high = min(low, _share(center - half)), max(high, _share(center + half))
+        return max(0.0, low), min(1.0, high)
+
+    def differ(self, name: str, other: str) -> bool:
+        """Whether two shares differ by more than the choice of images and seeds explains."""
+        if name not in self.series or other not in self.series:
+            return False
+        one, two = self.series[name], self.series[other]
+        if not self._is_repeated:
+            return apart(self.interval(name), self.interval(other)) and abs(_mean(one) - _mean(two)) > ONE_SEED
+        margin = student(self._freedom, PAIR_ALPHA) * math.hypot(self._deviation(name), self._deviation(other))
+        return abs(float(_angles(one).mean() - _angles(two).mean())) > margin
+
+    def like(self, name: str) -> set[str]:
+        """The names whose shares do not differ from one, itself included."""
+        return {other for other in self.series if not self.differ(name, other)} | {name}
+
+    @cached_property
+    def _is_repeated(self) -> bool:
+        return any(len(each.shares) > 1 for each in self.series.values())
+
+    def _deviation(self, name: str) -> float:
+        """The standard deviation of the mean of a series."""
+        series = self.series[name]
+        variance = max(self._variances.get(name, self._pooled), 1 / (4 * series.images))
+        return math.sqrt(variance / len(series.shares))
+
+    @cached_property
+    def _own(self) -> dict[str, tuple[float, int]]:
+        """The variance of each series of several seeds, not less than that of images, with its degrees of freedom."""
+        repeated = {name: each for name, each in self.series.items() if len(each.shares) > 1}
+        return {
+            name: (max(float(_angles(each).var(ddof=1)), 1 / (4 * each.images)), len(each.shares) - 1)
+            for name, each in repeated.items()
+        }
+
+    @cached_property
+    def _pooled(self) -> float:
+        variances, freedoms = self._arrays
+        if len(variances) >= FEWEST_SERIES:
+            return typical(variances, freedoms)
+        total = float(freedoms.sum())
+        return (PRIOR_FREEDOM * PRIOR_DEVIATION**2 + float((variances * freedoms).sum())) / (PRIOR_FREEDOM + total)
+
+    @cached_property
+    def _freedom(self) -> float:
+        total = float(self._arrays[1].sum())
+        return max(PRIOR_FREEDOM, total / 2) if len(self._own) >= FEWEST_SERIES else PRIOR_FREEDOM + total
+
+    @cached_property
+    def _variances(self) -> dict[str, float]:
+        variances, freedoms = self._arrays
+        return dict(zip(self._own, moderated(variances, self._pooled, freedoms).tolist(), strict=True))
+
+    @cached_property
+    def _arrays(self) -> tuple[Log, Log]:
+        own = list(self._own.values())
+        return np.array([each for each, _ in own], float), np.array([freedom for _, freedom in own], float)
+
+
+def _angles(series: SeedShares) -> Log:
+    return np.asarray(np.arcsin(np.sqrt(np.clip(np.array(series.shares, float), 0.0, 1.0))))
+
+
+def _share(angle: float) -> float:
+    return math.sin(min(max(angle, 0.0), math.pi / 2)) ** 2
+
+
+def _mean(series: SeedShares) -> float:
+    return sum(series.shares) / len(series.shares)

@@ -1,0 +1,74 @@
+"""Shares over seeds: intervals that contain the choice of images and of seeds, and differences that repeat."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from reporter.stats.proportions import is_chance, wilson
+from reporter.stats.shares import SeedShares, Shares
+
+TRUE = (0.1, 0.1, 0.15, 0.3, 0.4, 0.45, 0.5, 0.6, 0.6, 0.7, 0.8, 0.85)
+
+
+def drawn(seed: int, deviation: float = 0.05, images: int = 240, seeds: int = 2) -> Shares:
+    """A run over architectures of known accuracy, with noise of seeds on the arcsine scale and of images."""
+    random = np.random.default_rng(seed)
+    series = {}
+    for number, share in enumerate(TRUE):
+        angles = np.clip(np.arcsin(np.sqrt(share)) + deviation * random.standard_normal(seeds), 0, math.pi / 2)
+        right = random.binomial(images, np.sin(angles) ** 2)
+        series[str(number)] = SeedShares(tuple((right / images).tolist()), images)
+    return Shares(series)
+
+
+def test_intervals_contain_the_true_share_in_95_of_100_cases() -> None:
+    inside = [
+        low <= share <= high
+        for seed in range(100)
+        for run in [drawn(seed)]
+        for number, share in enumerate(TRUE)
+        for low, high in [run.interval(str(number))]
+    ]
+    assert np.mean(inside) >= 0.94
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_two_runs_do_not_order_a_pair_in_opposite_ways(seeds: int) -> None:
+    opposite = equal = separated = 0
+    for seed in range(60):
+        runs = drawn(2 * seed, seeds=seeds), drawn(2 * seed + 1, seeds=seeds)
+        for one, two in combinations(map(str, range(len(TRUE))), 2):
+            signs = [_sign(run, one, two) for run in runs]
+            opposite += signs[0] * signs[1] < 0
+            separated += signs[0] != 0
+            equal += TRUE[int(one)] == TRUE[int(two)] and signs[0] != 0
+    assert opposite == 0
+    assert equal <= 0.03 * 60 * 2
+    assert separated > 0.5 * 60 * 66
+
+
+def _sign(run: Shares, one: str, two: str) -> float:
+    if not run.differ(one, two):
+        return 0.0
+    return math.copysign(1.0, sum(run.series[one].shares) - sum(run.series[two].shares))
+
+
+def test_one_seed_has_the_interval_of_the_images_and_a_wide_margin() -> None:
+    run = Shares({"a": SeedShares((0.389,), 180), "b": SeedShares((0.556,), 180), "c": SeedShares((0.9,), 180)})
+    assert run.interval("a") == pytest.approx(wilson(0.389, 180))
+    assert run.like("a") == {"a", "b"}
+    assert not run.differ("a", "unknown")
+
+
+def test_seeds_that_agree_do_not_hide_the_choice_of_images() -> None:
+    run = Shares({name: SeedShares((0.5, 0.5, 0.5), 30) for name in "abc"})
+    low, high = run.interval("a")
+    assert high - low >= 2 * 1.96 * math.sqrt(0.25 / 90) * 0.95
+
+
+def test_a_share_near_that_of_guessing_is_chance() -> None:
+    assert [is_chance(share, 10) for share in (0.05, 0.149, 0.151)] == [True, True, False]

@@ -1,0 +1,176 @@
+"""Training in reports: names by initial weights, intervals, ranks as ranges, chance, and comparable curves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import samples
+
+from reporter.charts import bars, curves
+from reporter.compare.held_out import with_share_intervals
+from reporter.model import Record
+from reporter.report.build import draw
+from reporter.report.comparison import Comparison, compare
+from reporter.report.findings.key_findings import findings
+from reporter.report.language import language
+from reporter.report.provenance import origin
+from reporter.report.sections import chapters
+from reporter.report.table import Table
+from reporter.report.training_names import start
+from reporter.tables import groups, overview
+
+ENGLISH = language("en")
+SHARES = {
+    "resnet18": (0.82, 0.85),
+    "densenet121": (0.74, 0.76),
+    "resnet50": (0.41, 0.46),
+    "resnet101": (0.30, 0.37),
+    "vgg16": (0.08,),
+}
+
+
+def trained(weights: str = "random", steps: int = 10, images: int = 240, **detail: Any) -> Comparison:
+    """Records of five networks, two seeds each, one of a network that stays at chance."""
+    records = []
+    for record in samples.lecture():
+        if record.architecture not in SHARES:
+            continue
+        before = record.readings["finetune_top1"]
+        recipe = {**before.detail["recipe"], "steps": steps, "first_seed": 3, "seed": 3}
+        shares = SHARES[record.architecture]
+        left_out = {"seeds_left_out": 1} if len(shares) == 1 else {}
+        more = {"recipe": recipe, "weights": weights, "test_images": images, "train_images": 1557, "classes": 10}
+        update = {"samples": shares, "detail": {**before.detail, **more, **left_out, **detail}}
+        reading = before.model_copy(update=update)
+        records.append(record.model_copy(update={"readings": {**record.readings, "finetune_top1": reading}}))
+    return compare(records)
+
+
+def table(comparison: Comparison) -> Table:
+    made = groups.group("finetune")(comparison, ENGLISH)
+    assert made is not None
+    return made
+
+
+def column(made: Table, key: str) -> dict[str, str]:
+    place = [each.key for each in made.columns].index(key)
+    return {row[0].text: row[place].text for row in made.rows}
+
+
+@pytest.mark.parametrize(
+    ("weights", "name", "other"),
+    [("random", "raining from scratch", "ine-tun"), ("IMAGENET1K_V1", "ine-tuning", "from scratch")],
+)
+def test_titles_name_what_was_done(weights: str, name: str, other: str) -> None:
+    """Fine-tuning starts from pretrained weights, in every title and in the provenance of a row."""
+    comparison = trained(weights)
+    chart = next(each for each in bars.ENTRIES if each.name == "finetune")
+    (picture,) = draw(comparison, ENGLISH, [chart])
+    words = [
+        comparison.quantities["finetune_top1"].title,
+        comparison.quantities["finetune_seconds"].title,
+        picture.figure.title,
+        table(comparison).title,
+        overview.weights_note(comparison, ENGLISH).replace("fine-tuned", "fine-tuning").replace("trained", "training"),
+        chapters([], ENGLISH, start(comparison.records)) or name,
+        origin(comparison.records[0], ENGLISH).replace("Fine-tuned", "Fine-tuning").replace("Trained", "Training"),
+    ]
+    for text in words:
+        assert name in str(text), text
+        assert other not in str(text), text
+
+
+def test_mixed_weights_have_one_neutral_name_and_no_ranks() -> None:
+    first, second, *_ = (trained(weights).records for weights in ("random", "IMAGENET1K_V1"))
+    comparison = compare([*first[:2], *second[2:]])
+    assert comparison.quantities["finetune_top1"].title == "Top-1 after training"
+    assert "rank_finetune_top1" not in [each.key for each in table(comparison).columns]
+
+
+def test_the_table_has_the_recipe_the_intervals_and_ranks_as_ranges() -> None:
+    made = table(trained())
+    assert column(made, "seeds") == dict.fromkeys(SHARES, "3–4") | {"vgg16": "3"}
+    assert set(column(made, "train_images").values()) == {"1557"}
+    assert set(column(made, "test_images").values()) == {"240"}
+    assert set(column(made, "steps").values()) == {"10"}
+    ranks = column(made, "rank_finetune_top1")
+    assert ranks["vgg16"] == "5"
+    assert ranks["resnet50"] == ranks["resnet101"] == "3–4"
+    spans = column(made, "interval_finetune_top1")
+    assert [name for name, span in spans.items() if "at chance" in span] == ["vgg16"]
+    notes = " ".join(made.notes)
+    assert "Trained with one seed, because it stayed at chance: vgg16." in notes
+    assert "the initial weights" in notes
+
+
+def test_the_interval_of_a_cell_is_that_of_seeds_and_images() -> None:
+    """Student's t of two seeds alone would be from -1 to 2."""
+    comparison = trained()
+    readings = {record.architecture: record.readings["finetune_top1"] for record in comparison.records}
+    for name, reading in readings.items():
+        low, high = reading.interval or (0.0, 0.0)
+        assert 0 <= low < min(SHARES[name])
+        assert max(SHARES[name]) < high <= 1
+        assert high - low < 0.35
+
+
+def test_a_training_that_resolves_nothing_is_marked() -> None:
+    """By hand with --steps: the number is there, without a rank, a winner or a finding."""
+    comparison = trained(steps=3)
+    made = table(comparison)
+    assert "rank_finetune_top1" not in [each.key for each in made.columns]
+    assert all("too short to rank" in span for span in column(made, "interval_finetune_top1").values())
+    assert all(text.endswith("≈") for text in column(made, "finetune_top1").values())
+    assert not any(comparison.is_best(record, "finetune_top1") for record in comparison.records)
+    assert "training from scratch" not in " ".join(findings(comparison, ENGLISH))
+
+
+def test_the_finding_names_the_leader_and_who_is_at_chance() -> None:
+    text = " ".join(findings(trained(), ENGLISH)).replace("\u00a0", " ")
+    assert "After 10 steps of training from scratch, 2 of 5 architectures are not distinguished" in text
+    assert "vgg16 is not distinguished from guessing" in text
+
+
+def test_bars_are_sorted_by_value_and_have_intervals() -> None:
+    comparison = trained()
+    spec = bars.panel("finetune_top1", comparison.records, comparison, ENGLISH)
+    assert spec is not None
+    rows = spec["layer"][0]["data"]["values"]
+    assert [row["name"] for row in rows] == ["resnet18", "densenet121", "resnet50", "resnet101", "vgg16"]
+    assert all(row["low"] < row["value"] < row["high"] for row in rows)
+    assert rows[-1]["text"].endswith("at chance")
+
+
+def test_curves_are_of_one_loss_and_few() -> None:
+    """In older records those of label smoothing and auxiliary losses are left out; at most five have names."""
+
+    def drawn(records: list[Record]) -> tuple[set[str], set[str]]:
+        spec = curves.loss(compare(records), ENGLISH)
+        assert spec is not None
+        pale, named = spec["layer"][0]["data"]["values"], spec["layer"][1]["data"]["values"]
+        return {row["name"] for row in pale}, {row["name"] for row in named}
+
+    older = samples.lecture()
+    pale, named = drawn(older)
+    assert 3 <= len(named) <= 5
+    assert len(pale) == len(older) - 2
+    assert not {"googlenet", "inception_v3"} & (pale | named)
+    newer = [
+        each.model_copy(update={"readings": {**each.readings, "finetune_top1": marked}})
+        for each in older
+        for before in [each.readings["finetune_top1"]]
+        for marked in [before.model_copy(update={"detail": {**before.detail, "curve_shows": "cross-entropy"}})]
+    ]
+    assert {"googlenet", "inception_v3"} <= drawn(newer)[0]
+
+
+def test_a_gpu_has_a_note_on_what_is_not_deterministic() -> None:
+    assert "On a GPU" in " ".join(table(trained(deterministic=False)).notes)
+    assert "On a GPU" not in " ".join(table(trained(deterministic=True)).notes)
+
+
+def test_machines_and_damaged_details_do_not_disturb() -> None:
+    """A number of images that is none leaves the interval of the samples."""
+    broken = trained(images="many").records  # type: ignore[arg-type]
+    assert with_share_intervals(broken) == list(broken)
