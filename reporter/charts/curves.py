@@ -14,7 +14,7 @@ from reporter.report.tooltips import about, pointed
 from reporter.report.vega import GRID, Spec, data, palette, text
 
 KEY = "finetune_top1"
-COLUMNS, WIDTH, HEIGHT = 3, 300, 170
+COLUMNS, WIDTH, HEIGHT = 4, 230, 140
 CROWD = 24
 """With more networks than this the pale lines behind a panel say nothing any more."""
 CUT = 8
@@ -44,7 +44,7 @@ def _panels(comparison: Comparison, curve: str, field: str, title: str, language
     everything = [point for line in capped for point in line]
     behind = [point for line in capped for point in _thin(line)] if len(plotted) <= CROWD else []
     families = [family for family in comparison.families if any(record.family == family for record in plotted)]
-    scales = ([0, last * 1.42], [0, top], title, language._("step"))
+    scales = ([0, last * 1.9], [0, top], title, language._("step"))
     panels = [
         _panel(family, plotted, (everything, behind), palette(comparison.families)[family], scales)
         for family in families
