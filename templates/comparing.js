@@ -34,7 +34,6 @@
     for (const part of [card, ...card.querySelectorAll("[id]")]) part.removeAttribute("id");
     card.removeAttribute("aria-labelledby");
     card.setAttribute("aria-label", `${name} (${side})`);
-    card.querySelectorAll(".card-origin").forEach((part) => part.remove());
     card.querySelectorAll("details.card-costs").forEach((part) => { part.open = true; });
     card.querySelectorAll("[role=region]").forEach((part) => part.setAttribute("aria-label", `${side}: ${part.getAttribute("aria-label")}`));
     return card;

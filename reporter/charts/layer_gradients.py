@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from math import log10
 
 from reporter.model import Chart, Evidence, Record
@@ -15,9 +14,11 @@ from reporter.report.tooltips import about, pointed
 from reporter.report.vega import Spec, data, palette, text
 
 KEY, DEPTH = "gradient_flow", 56
-COLUMNS, WIDTH, HEIGHT = 3, 290, 160
+COLUMNS, WIDTH, HEIGHT = 4, 230, 140
 FAMILIES = {"plain": "AlexNet", "plain_norm": "VGG", "residual_norm": "ResNet", "dense_norm": "DenseNet"}
 """The color of each kind of network: that of the family which is built like it."""
+PLAIN = ("AlexNet", "VGG")
+"""Families that share a panel."""
 DASHES = ([1, 0], [7, 3], [2, 3], [9, 3, 2, 3], [4, 2], [1, 2])
 Points = list[Spec]
 
@@ -35,16 +36,13 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     title = language._("Networks of {count} layers").format(count=DEPTH)
     panels = [_panel(title, controlled, scale, language)] if controlled else []
     colors = palette(comparison.families)
-    by_family = groupby(sorted(drawn, key=lambda pair: comparison.families.index(pair[0].family)), _family)
-    for family, members in by_family:
-        family_lines = [[{**point, "color": colors[family]} for point in points] for _, points in members]
-        panels.append(_panel(family, family_lines, scale, language))
+    by_title: dict[str, list[Points]] = {}
+    for record, points in drawn:
+        colored = [{**point, "color": colors[record.family]} for point in points]
+        by_title.setdefault(", ".join(PLAIN) if record.family in PLAIN else record.family, []).append(colored)
+    panels += [_panel(title, lines_of, scale, language) for title, lines_of in by_title.items()]
     apart = {"scale": {"strokeDash": "independent"}}
     return {"columns": COLUMNS, "spacing": 22, "concat": panels, "resolve": apart}
-
-
-def _family(pair: tuple[Record, Points]) -> str:
-    return pair[0].family
 
 
 def _recorded(record: Record, language: Language) -> Points:
@@ -91,7 +89,7 @@ def _panel(title: str, lines: Sequence[Points], scale: tuple[float, float], lang
     dash = {"domain": names, "range": [DASHES[rank % len(DASHES)] for rank in range(len(names))]}
     low, high = scale
     axis = {"grid": False, "tickCount": 4}
-    x = {"domain": [0, 155], "nice": False}
+    x = {"domain": [0, 195], "nice": False}
     y = {"type": "log", "domain": [10**low, 10**high], "nice": False}
     color = {"field": "color", "type": "nominal", "scale": None, "legend": None}
     style = {"strokeDash": {"field": "name", "type": "nominal", "scale": dash, "legend": None}, "color": color}
@@ -103,7 +101,7 @@ def _panel(title: str, lines: Sequence[Points], scale: tuple[float, float], lang
             "x": {"field": "x", "type": "quantitative", "title": language._("depth (%)"), "scale": x,
                   "axis": {**axis, "values": [0, 50, 100]}},
             "y": {"field": "y", "type": "quantitative", "title": language._("gradient / weights"), "scale": y,
-                  "axis": {**axis, "format": ".0e"}},
+                  "axis": {**axis, "format": ".0e", "titlePadding": 14}},
         },
         "layer": [
             pointed({"data": data(rows), "mark": {"type": "line", "strokeWidth": 1.6},

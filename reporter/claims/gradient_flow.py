@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from reporter.model import Claim, Number, Record
 from reporter.registry.selection import sets
-from reporter.report.claim_verdicts import Answer, Case, MissingError, Row, sentences
+from reporter.report.claim_verdicts import Answer, Case, MissingError, Row, cell, sentences
 
 KEY = "gradient_flow"
 SHALLOW, DEEP = 20, 56
@@ -117,17 +117,22 @@ def _rows(case: Case) -> tuple[Row, ...]:
     """The networks that differ in one thing, then those of the records."""
     _ = case.language._
     kinds = {
-        NORMED: (_("badly"), _("plain, batch norm, {count} layers")),
-        RESIDUAL: (_("well"), _("skip connections, batch norm, {count} layers")),
-        DENSE: (_("well"), _("dense links, batch norm, {count} layers")),
-        PLAIN: ("", _("plain, without batch norm, {count} layers")),
+        NORMED: (_("badly"), _("plain, batch norm, {shallow} and {deep} layers")),
+        RESIDUAL: (_("well"), _("skip connections, batch norm, {shallow} and {deep} layers")),
+        DENSE: (_("well"), _("dense links, batch norm, {shallow} and {deep} layers")),
+        PLAIN: ("", _("plain, without batch norm, {shallow} and {deep} layers")),
     }
-    rows = [
-        Row(title.format(count=depth), stated, case.ratio(case[f"{kind}_{depth}"]), case.measured)
-        for kind, (stated, title) in kinds.items()
-        for depth in (SHALLOW, DEEP)
-    ]
-    return (*rows, *(Row(record.architecture, "", case.ratio(flow), case.measured) for record, flow in _flows(case)))
+    rows = []
+    for kind, (stated, title) in kinds.items():
+        here = cell([case.ratio(case[f"{kind}_{depth}"]) for depth in (SHALLOW, DEEP)])
+        rows.append(Row(title.format(shallow=SHALLOW, deep=DEEP), stated, here, case.measured))
+    families: dict[str, list[tuple[Record, float]]] = {}
+    for record, flow in _flows(case):
+        families.setdefault(record.family, []).append((record, flow))
+    for members in families.values():
+        here = cell([case.ratio(flow) for _record, flow in members])
+        rows.append(Row(cell([record.architecture for record, _flow in members]), "", here, case.measured))
+    return tuple(rows)
 
 
 ENTRIES = (

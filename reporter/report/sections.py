@@ -12,6 +12,7 @@ from reporter.model.modes import FIRST_CALL, PREPARE
 from reporter.model.records import EAGER
 from reporter.report import thinning
 from reporter.report.between_runs.changes import Words
+from reporter.report.card_origins import Origins, origins
 from reporter.report.cards import Card, Family, Index, cards, families
 from reporter.report.choice import ChoiceSection
 from reporter.report.claim_sections import Trials, Verdicts
@@ -103,6 +104,7 @@ Content = (
     | Card
     | Family
     | Index
+    | Origins
     | Sheets
     | Folded
 )
@@ -189,7 +191,8 @@ def architectures(comparison: Comparison, language: Language) -> Section:
     )
     texts = (Text(text) for text in (how, thinning.note(shown, comparison, language)) if text)
     made = cards(shown, language)
-    blocks: tuple[Content, ...] = (*texts, Index(made), *families(made, language), stages(comparison, language))
+    again = Folded("origins", _("To measure again"), (origins(made, language),))
+    blocks: tuple[Content, ...] = (*texts, Index(made), *families(made, language), again, stages(comparison, language))
     return Section("architectures", _("The architectures"), blocks)
 
 
