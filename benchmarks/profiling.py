@@ -1,9 +1,9 @@
 """Do operators and stages sum to the latency, and how long does profiling take?
 
 `python benchmarks/profiling.py [--architectures A,B] [--modes M]` measures operators, stages and ceilings (default: of
-the lecture, in the default modes), and prints the coverages of eager and the seconds of the run. It exits with 1 if those
-of the operators with one thread are not within 0.95 to 1.05. The seconds include what a run that also takes other metrics
-does once for all: loading torch, building models, preparing modes.
+the lecture, in the default modes), and prints the coverages of eager and the seconds of the run. It exits with 1 if
+those of the operators with one thread are not within 0.95 to 1.05. The seconds include what a run that also takes other
+metrics does once for all: loading torch, building models, preparing modes.
 """
 
 from __future__ import annotations
