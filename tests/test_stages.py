@@ -114,9 +114,17 @@ def test_the_passes_end_once_their_ratios_agree() -> None:
     assert not is_settled([0.8, 1.1, 1.0, 0.7, 1.2, 0.9])
 
 
-@pytest.mark.parametrize(("seconds", "calls"), [(0.4 * LONG_CALL, 5), (1.2 * LONG_CALL, 5), (1.2 * VERY_LONG_CALL, 3)])
+@pytest.mark.parametrize(
+    ("seconds", "effort", "calls"),
+    [
+        (0.4 * LONG_CALL, Effort(0), 10),
+        (1.2 * LONG_CALL, Effort(0), 5),
+        (1.2 * VERY_LONG_CALL, Effort(0), 3),
+        (0.4 * LONG_CALL, Effort(0, fewest=1, warming=False), 3),
+    ],
+)
 def test_observed_calls_are_compared_with_those_before_and_after(
-    seconds: float, calls: int, monkeypatch: pytest.MonkeyPatch
+    seconds: float, effort: Effort, calls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A drift of the machine cancels out: each call takes longer than the last, observed ones twice as long."""
     made: list[bool] = []
@@ -129,10 +137,9 @@ def test_observed_calls_are_compared_with_those_before_and_after(
         alternation, "cpu_timer", lambda _, count: [next_seconds(is_observed=False) for _ in range(count)]
     )
     latencies, passes = alternated(
-        lambda: None, lambda count: [next_seconds(is_observed=True) for _ in range(count)], float, Effort(0)
+        lambda: None, lambda count: [next_seconds(is_observed=True) for _ in range(count)], float, effort
     )
-    warming = seconds < LONG_CALL
-    assert len(made) == calls * (1 + warming)
+    assert len(made) == calls
     assert len(latencies) == len(passes) + 1
     for each in passes:
         assert [seconds / each.baseline for seconds in each.observed] == pytest.approx([2.0], rel=0.003)

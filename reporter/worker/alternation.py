@@ -26,10 +26,14 @@ Observed = TypeVar("Observed")
 
 
 class Effort(NamedTuple):
-    """How much alternated calls may take: `seconds`, but so many passes at least."""
+    """How much alternated calls may take: `seconds`, but so many passes at least.
+
+    With `warming`, the first of short calls in a row is not counted: the calls before it have emptied the caches.
+    """
 
     seconds: float
     fewest: int = 2
+    warming: bool = True
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def alternated(
     median ratio of `seconds` to unobserved calls is settled, or time is up. The call has run before.
     """
     (first,) = cpu_timer(call, 1)
-    count, warming = max(1, min(MOST_CALLS, round(BLOCK / first))), int(first < LONG_CALL)
+    count, warming = max(1, min(MOST_CALLS, round(BLOCK / first))), int(effort.warming and first < LONG_CALL)
     fewest = 1 if first >= VERY_LONG_CALL else effort.fewest
     end = perf_counter() + effort.seconds
     unobserved = [first] if not warming else cpu_timer(call, count)

@@ -79,7 +79,8 @@ class Profilers:
             groups = self.groups if stages else attempt(lambda: self.groups)[0]
         if found is None or (groups and not found.groups):
             images, network, conditions = self.subject.inputs(1), self.subject.network, self.subject.conditions
-            effort = Effort(conditions.seconds * SHARE, fewest=2 if conditions.rounds > 1 else 1)
+            several = conditions.rounds > 1
+            effort = Effort(conditions.seconds * SHARE, fewest=2 if several else 1, warming=several)
             found = self._found[setting] = Profiler(lambda: network(next(images)), network, effort, groups or ())
         return found
 

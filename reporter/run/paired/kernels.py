@@ -52,7 +52,7 @@ def plan(request: Request) -> Iterator[Job]:
                 architecture=architecture.name,
                 metrics=(metric.name,),
                 device=request.devices[metric.device],
-                conditions=request.conditions.model_copy(update={"seconds": SECONDS}),
+                conditions=request.conditions.model_copy(update={"seconds": SECONDS, "rounds": 1}),
                 process=metric.process,
                 reference=architecture.reference,
             )
