@@ -54,6 +54,7 @@ class Simulated:
     deaths: Mapping[str, tuple[float, bool]] = field(default_factory=dict)
     half: bool = False
     no_cuda: str = "this machine has no CUDA device"
+    accelerator: str = "cuda"
 
     def __post_init__(self) -> None:
         self.slots, self.away = list(self.all_slots), []

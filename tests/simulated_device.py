@@ -77,6 +77,8 @@ class Machine:
     """The device of every live storage that is on one."""
     memory: int = 80 << 30
     """Bytes of each device."""
+    kind: str = "cuda"
+    """The type of the devices, by torch's name for it."""
 
     def device(self, name: str) -> Device:
         return Device(name, self)
@@ -181,7 +183,7 @@ class _Queueing(TorchDispatchMode):
 
 
 class _Placing(TorchFunctionMode):
-    """Takes `cuda:N` out of every call, and lets the tensors that it makes belong to that device."""
+    """Takes `cuda:N` (or another type) out of every call, and lets the tensors that it makes belong to that device."""
 
     def __init__(self, machine: Machine) -> None:
         super().__init__()
@@ -193,7 +195,7 @@ class _Placing(TorchFunctionMode):
         places: list[torch.device] = []
 
         def local(value: Any) -> Any:
-            if isinstance(value, torch.device | str) and str(value).startswith("cuda"):
+            if isinstance(value, torch.device | str) and str(value).startswith(self.machine.kind):
                 places.append(torch.device(value))
                 return torch.device("cpu")
             return value

@@ -30,7 +30,7 @@ SECONDS = 1e-2
 KERNELS = 5
 """Of one inference: convolution, batch norm, ReLU, pooling, linear layer."""
 CATALOG = collect("reporter.metrics", Metric)
-METRICS = ("latency_cuda", "throughput_cuda", "train_step_cuda", "memory_cuda")
+TIMES = ("latency", "throughput", "train_step")
 SIZE = 32
 
 
@@ -93,8 +93,9 @@ def simulated_torch(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
 class Bench:
     """Measures in a worker's own way on cuda:1 of a machine with two devices."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, through_torch: bool = False) -> None:
-        self.machine = Machine([Accelerator(SECONDS / 3), Accelerator(SECONDS)])
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, through_torch: bool = False, kind: str = "cuda") -> None:
+        self.kind = kind
+        self.machine = Machine([Accelerator(SECONDS / 3), Accelerator(SECONDS)], kind=kind)
         self.named: main.Named = device.named if through_torch else self.machine.device
         if through_torch:
             simulated_torch(self.machine, monkeypatch)
@@ -106,7 +107,7 @@ class Bench:
     ) -> dict[str, Reading]:
         self.monkeypatch.setattr(main, "find", lambda name: entry)
         conditions = CONDITIONS.model_copy(update={"seconds": 0.1, "image_size": SIZE})
-        job = Job(architecture="small", metrics=metrics, device="cuda:1", conditions=conditions, process="test")
+        job = Job(architecture="small", metrics=metrics, device=f"{self.kind}:1", conditions=conditions, process="test")
         messages: list[dict[str, Any]] = []
         with self.machine:
             main.run(job, messages.append, sample, self.named)
@@ -117,20 +118,21 @@ class Bench:
     def check_times(self) -> None:
         """Every time is that of cuda:1 from an empty queue to an empty one, in `ab` as in the main job."""
         for sample in (timing.sample, in_turns):
-            found = self.readings(*METRICS[:3], sample=sample)
+            measured = self.readings(*(f"{each}_{self.kind}" for each in TIMES), sample=sample)
+            found = {key.removesuffix(f"_{self.kind}"): reading for key, reading in measured.items()}
             call, step = LAUNCH + KERNELS * SECONDS, LAUNCH + self.kernels_of_a_step() * SECONDS
             row = LAUNCH + timing.ROW * KERNELS * SECONDS
-            assert found["latency_cuda"].samples == pytest.approx([call] * len(found["latency_cuda"].samples), 1e-4)
-            assert found["throughput_cuda"].value == pytest.approx(timing.ROW * CONDITIONS.throughput_batch / row, 1e-4)
-            assert found["train_step_cuda"].value == pytest.approx(step, 1e-4)
+            assert found["latency"].samples == pytest.approx([call] * len(found["latency"].samples), 1e-4)
+            assert found["throughput"].value == pytest.approx(timing.ROW * CONDITIONS.throughput_batch / row, 1e-4)
+            assert found["train_step"].value == pytest.approx(step, 1e-4)
         self.check_other_device()
 
     def check_queue(self) -> None:
         """What was queued before is not part of a time."""
         with self.machine:
-            place = self.named("cuda:1")
+            place = self.named(f"{self.kind}:1")
             place.select()
-            images = torch.ones(2).to("cuda:1")
+            images = torch.ones(2).to(f"{self.kind}:1")
             for rows in (False, True):
                 for _ in range(50):
                     images.add_(1)
@@ -140,10 +142,10 @@ class Bench:
     def check_memory(self) -> None:
         """The peaks are what the allocator of cuda:1 holds: weights, images, activations, gradients, moments."""
         with self.machine:
-            torch.ones(10_000_000).to("cuda:1")  # and freed: an earlier peak, which does not count
+            torch.ones(10_000_000).to(f"{self.kind}:1")  # and freed: an earlier peak, which does not count
         for entry in (ENTRY, REMEMBERING):
-            found = self.readings("memory_cuda", entry=entry)
-            inference, training = found["cuda_inference_bytes"], found["cuda_training_bytes"]
+            found = self.readings(f"memory_{self.kind}", entry=entry)
+            inference, training = (found[f"{self.kind}_{work}_bytes"] for work in ("inference", "training"))
             assert inference.value == pytest.approx(self.counted("memory_inference", entry), abs=5000)
             assert training.value == pytest.approx(self.counted("memory_training", entry), abs=5000)
             for reading in (inference, training):
@@ -166,9 +168,11 @@ class Bench:
 
     def kernels_of_a_step(self) -> int:
         """How many operators one training step queues, counted apart from all timing."""
-        machine = Machine([Accelerator(0.0)])
+        machine = Machine([Accelerator(0.0)], kind=self.kind)
         with machine:
-            subject = Subject(ENTRY, machine.device("cuda:0"), CONDITIONS.model_copy(update={"image_size": SIZE}))
+            subject = Subject(
+                ENTRY, machine.device(f"{self.kind}:0"), CONDITIONS.model_copy(update={"image_size": SIZE})
+            )
             network, batch, recipe = exercise(subject, subject.device)
             step = step_of(network, recipe)
             step(*batch)
@@ -177,14 +181,25 @@ class Bench:
         return machine.devices[0].operators - before
 
 
-@pytest.fixture(params=[False, True], ids=["runtime", "torch"])
+KINDS = [(False, "cuda"), (True, "cuda"), pytest.param((True, "xpu"), marks=pytest.mark.slow)]
+
+
+@pytest.fixture(params=KINDS, ids=["runtime", "torch", "xpu"])
 def bench(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """Once with the simulated runtime in place of torch's, once with torch's own functions simulated."""
-    return Bench(monkeypatch, request.param)
+    """Once with the simulated runtime in place of torch's; with torch's own functions simulated, of two types."""
+    return Bench(monkeypatch, *request.param)
 
 
 def test_times_are_those_of_the_device(bench: Bench) -> None:
     bench.check_times()
+
+
+def test_another_type_of_accelerator_is_measured_by_the_same_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch, through_torch=True, kind="xpu")
+    found = bench.readings("latency_xpu", "throughput_xpu")
+    assert found["latency_xpu"].value == pytest.approx(LAUNCH + KERNELS * SECONDS, 1e-4)
+    assert found["latency_xpu"].settings["device"] == "xpu:1"
+    bench.check_memory()
 
 
 def test_what_was_queued_before_is_no_part_of_a_time(bench: Bench) -> None:
@@ -199,7 +214,7 @@ def test_the_batch_of_a_training_is_doubled_until_throughput_stops_rising(bench:
     """Operators take as long for any batch here, so that only the largest batch ends it; then the time of an image."""
     most = CONDITIONS.batch_size * 8
     bench.monkeypatch.setattr(training_throughput, "LARGEST_BATCH", most)
-    (reading,) = bench.readings("train_throughput_cuda").values()
+    (reading,) = bench.readings(f"train_throughput_{bench.kind}").values()
     step = LAUNCH + bench.kernels_of_a_step() * SECONDS
     assert reading.detail["batch"] == most
     assert reading.value == pytest.approx(most / step, 1e-3)
@@ -210,7 +225,7 @@ def test_a_training_sweep_ends_where_throughput_no_longer_rises(bench: Bench) ->
     """On a device that takes twice as long for a batch twice as large, the first batch is as good as the second."""
     steps: list[int] = []
     bench.monkeypatch.setattr(training_throughput, "_rates", lambda *given: steps.append(given[4]) or (100.0, 100.0))
-    (reading,) = bench.readings("train_throughput_cuda").values()
+    (reading,) = bench.readings(f"train_throughput_{bench.kind}").values()
     assert (steps, reading.value, reading.detail["batch"]) == ([1, 2], 100.0, CONDITIONS.batch_size)
 
 
@@ -224,17 +239,17 @@ def test_the_training_sweep_ends_with_memory(bench: Bench) -> None:
 
     fits = 4
     bench.monkeypatch.setattr(training_throughput, "_rates", rates)
-    (reading,) = bench.readings("train_throughput_cuda").values()
+    (reading,) = bench.readings(f"train_throughput_{bench.kind}").values()
     assert (reading.value, reading.detail["batch"]) == (400.0, 4 * CONDITIONS.batch_size)
     fits = 0
     subject = Subject(ENTRY, "cpu", CONDITIONS.model_copy(update={"image_size": SIZE}))
-    (reading,) = training_throughput.measure(training_throughput.TRAINING, subject)
+    (reading,) = training_throughput.measure(training_throughput.TRAINING["cuda"], subject)
     assert reading.status == "oom"
 
 
 def test_a_reading_names_its_device_and_its_precision(bench: Bench) -> None:
-    (reading,) = bench.readings("latency_cuda").values()
-    assert reading.settings["device"] == "cuda:1"
+    (reading,) = bench.readings(f"latency_{bench.kind}").values()
+    assert reading.settings["device"] == f"{bench.kind}:1"
     assert reading.detail["device"] == {"name": "simulated", "uuid": "GPU-1"}
     assert set(reading.detail["precision"].values()) == {"ieee", False}
 

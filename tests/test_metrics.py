@@ -13,6 +13,7 @@ from networks import CONDITIONS, own, subject
 from torch import nn
 
 from reporter.model import GROUPS, Metric, Reading
+from reporter.model.devices import ACCELERATORS
 from reporter.model.fields import DEFAULT_MALLOC
 from reporter.model.settings import Conditions
 from reporter.registry.catalog import collect
@@ -45,7 +46,9 @@ def test_a_metric_says_what_it_means(metric: Metric) -> None:
         assert quantity.key.startswith("latency") <= (quantity.unit == "s")
 
 
-@pytest.mark.parametrize("metric", [m for m in METRICS.values() if m.device != "cuda"], ids=lambda metric: metric.name)
+@pytest.mark.parametrize(
+    "metric", [m for m in METRICS.values() if m.device not in ACCELERATORS], ids=lambda metric: metric.name
+)
 def test_a_metric_measures_what_it_promises(metric: Metric) -> None:
     """A small network of one's own: every quantity once, with the conditions it depends on."""
     readings = measure(metric, subject(own(), image_size=32, steps=2, test_images=10))
@@ -78,7 +81,9 @@ def test_a_network_of_one_size_cannot_be_trained_at_another() -> None:
     def fixed(classes: int) -> nn.Module:
         return nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8 * 30 * 30, classes))
 
-    trained = [metric for metric in METRICS.values() if "image_size" in metric.depends and metric.device != "cuda"]
+    trained = [
+        metric for metric in METRICS.values() if "image_size" in metric.depends and metric.device not in ACCELERATORS
+    ]
     assert {"memory_training", "finetune", "gradients"} <= {metric.name for metric in trained}
     for metric in (*trained, METRICS["size"], METRICS["memory_inference"]):
         for reading in measure(metric, subject(own(fixed), steps=1, seeds=1)):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from math import log10
 
 from reporter.charts.curves import DASHES
+from reporter.model.devices import DEVICE_TITLES
 from reporter.model.scaling_curves import Axis, CurvePoint
 from reporter.report.comparison import Comparison
 from reporter.report.curve_lines import CurveLine, devices, lines
@@ -15,7 +16,6 @@ from reporter.report.tooltips import about, pointed
 from reporter.report.vega import Spec, coloured, data, text
 
 WIDTH, HEIGHT = 760, 380
-DEVICE_TITLES = {"cpu": "CPU", "cuda": "GPU"}
 Coordinates = Callable[[CurvePoint], tuple[float, float]]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from reporter.charts.bars import families, intervals, names_axis
 from reporter.model import Chart, Record
+from reporter.model.devices import ACCELERATORS
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
@@ -13,7 +14,10 @@ from reporter.report.table import mark
 from reporter.report.tooltips import about, reading
 from reporter.report.vega import Spec
 
-DEVICES = (("latency_cpu_1thread", "latency_cpu", "throughput_cpu"), ("latency_cuda", "throughput_cuda"))
+DEVICES = (
+    ("latency_cpu_1thread", "latency_cpu", "throughput_cpu"),
+    *((f"latency_{each}", f"throughput_{each}") for each in ACCELERATORS),
+)
 """What stands side by side on one axis; of a throughput the time that each image of the batch takes."""
 STEP, WIDTH = 24, 980
 
@@ -57,7 +61,7 @@ def _title(comparison: Comparison, records: Sequence[Record], key: str, language
     if not key.startswith("throughput"):
         return _(comparison.quantities[key].title)
     batches = {str(r.readings[key].settings.get("throughput_batch", "?")) for r in records if r.value(key)}
-    message = _("Per image, GPU, batch of {count}") if key.endswith("cuda") else _("Per image, CPU, batch of {count}")
+    message = _("Per image, CPU, batch of {count}") if key.endswith("cpu") else _("Per image, GPU, batch of {count}")
     return message.format(count=", ".join(sorted(batches)))
 
 

@@ -59,7 +59,9 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     ),
     click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough."),
     click.option(
-        "--device", metavar="D,…", help="auto (default: CPU, and CUDA where it is), cpu, cuda, cuda:0,cuda:1."
+        "--device",
+        metavar="D,…",
+        help="auto (default: CPU, and the accelerator if there is one), cpu, cuda, cuda:0,cuda:1, xpu, mps.",
     ),
     click.option("--dataset", metavar="NAME", help="For the fine-tuning: digits (default), or see `reporter list`."),
     click.option("--data-root", metavar="DIR", help="Where data sets lie or are put."),

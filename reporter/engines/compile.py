@@ -86,7 +86,7 @@ ENTRIES = (
         prepare=prepare,
         precisions=("bf16", "fp16"),
         memory_formats=("channels_last",),
-        devices=("cpu", "cuda"),
+        devices=("cpu", "cuda", "xpu"),
         unavailable=unavailable,
         train=train,
     ),

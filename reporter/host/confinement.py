@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from reporter.host.cgroups import groups
+from reporter.model.devices import is_accelerator
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -89,7 +90,7 @@ def limit_memory(device: str) -> None:
 
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
-    if not device.startswith("cuda"):
+    if not is_accelerator(device):
         allowed = _numbers(Path("/proc/self/status")).get("VmData", 0) * 1024 + available_memory()
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
         resource.setrlimit(resource.RLIMIT_DATA, (allowed if hard < 0 else min(allowed, hard), hard))

@@ -111,13 +111,15 @@ def identity(index: int) -> Gpu:
     import torch
 
     properties: Any = torch.cuda.get_device_properties(index)
+    runtime = {"cuda_runtime": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+    if torch.version.hip:  # ROCm, which torch calls cuda as well
+        runtime = {"hip_runtime": torch.version.hip, "miopen": torch.backends.cudnn.version()}
     return described(str(getattr(properties, "uuid", "")), installed()) | {
         "name": properties.name,
         "memory_mib": properties.total_memory >> 20,
         "multiprocessors": properties.multi_processor_count,
         "capability": f"{properties.major}.{properties.minor}",
-        "cuda_runtime": torch.version.cuda or torch.version.hip,
-        "cudnn": torch.backends.cudnn.version(),
+        **runtime,
     }
 
 

@@ -20,11 +20,12 @@ class WorkerError(ReporterError):
 
 
 class VisibleGpus(BaseModel):
-    """The names and UUIDs of torch's CUDA devices in its order, or torch's reason why there are none."""
+    """The names and UUIDs of torch's accelerators, with their type, or torch's reason why there are none."""
 
     names: list[str]
     uuids: list[str]
     reason: str
+    type: str = "cuda"
 
 
 class TorchvisionModel(NamedTuple):
@@ -57,7 +58,7 @@ class Question(BaseModel, Generic[Answer]):
 
 
 class ListGpus(Question[VisibleGpus]):
-    """Which CUDA devices torch sees."""
+    """Which accelerators torch sees."""
 
     kind: Literal["gpus"] = "gpus"
     answer = TypeAdapter(VisibleGpus)

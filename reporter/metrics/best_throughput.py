@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from reporter.model import Metric, Reading, absent
+from reporter.model.devices import DEVICE_TYPES, DeviceType
 from reporter.model.scaling_curves import BEST, best
 
 if TYPE_CHECKING:
     from reporter.worker.subject import Subject
 
-Device = Literal["cpu", "cuda"]
-DEVICES: tuple[Device, ...] = ("cpu", "cuda")
 
-
-def measure(device: Device, subject: Subject) -> Iterator[Reading]:
+def measure(device: DeviceType, subject: Subject) -> Iterator[Reading]:
     """Doubles the batch until throughput rises by less than 5 % or memory ends."""
     from reporter.host.job import CurveJob
     from reporter.model.records import EAGER
@@ -37,5 +35,5 @@ ENTRIES = tuple(
         device=device,
         curve=True,
     )
-    for device in DEVICES
+    for device in DEVICE_TYPES
 )

@@ -1,27 +1,28 @@
-"""Latency and throughput: inference with one and all threads and in batches, and training steps; CPU and CUDA."""
+"""Latency and throughput on the CPU and on accelerators: one thread and all, batches, training steps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from reporter.model import FOREIGN_LOAD, Inference, Metric, Quantity, Reading, ReporterError
+from reporter.model.devices import ACCELERATORS, DEVICE_TITLES, DEVICE_TYPES, DeviceType
 from reporter.model.fields import DEFAULT_MALLOC, ROW
 
 if TYPE_CHECKING:
     from reporter.worker.subject import Subject
 
-Device = Literal["cpu", "cuda"]
 ONE_AT_A_TIME = " From the call until the device is done, one call at a time."
 IN_A_ROW = f" The device is given {ROW} batches in a row and waited for once."
 KEEPING = "in a process that keeps freed memory"
-WHERE = {"cpu": f"on the CPU with all threads, {KEEPING}", "cuda": "on the GPU"}
+ON_GPU = "on the GPU"
+WHERE: dict[str, str] = {"cpu": f"on the CPU with all threads, {KEEPING}", **dict.fromkeys(ACCELERATORS, ON_GPU)}
 
 
 def _latency(key: str, title: str, where: str) -> Quantity:
-    waited = ONE_AT_A_TIME if where == WHERE["cuda"] else ""
+    waited = ONE_AT_A_TIME if where == ON_GPU else ""
     return Quantity(
         key=key,
         title=title,
@@ -33,8 +34,8 @@ def _latency(key: str, title: str, where: str) -> Quantity:
     )
 
 
-def _throughput(device: Device, title: str) -> Quantity:
-    queued = IN_A_ROW if device == "cuda" else ""
+def _throughput(device: DeviceType, title: str) -> Quantity:
+    queued = IN_A_ROW if device != "cpu" else ""
     return Quantity(
         key=f"throughput_{device}",
         title=title,
@@ -45,8 +46,8 @@ def _throughput(device: Device, title: str) -> Quantity:
     )
 
 
-def _train_step(device: Device, title: str) -> Quantity:
-    waited = ONE_AT_A_TIME if device == "cuda" else ""
+def _train_step(device: DeviceType, title: str) -> Quantity:
+    waited = ONE_AT_A_TIME if device != "cpu" else ""
     return Quantity(
         key=f"train_step_{device}",
         title=title,
@@ -138,7 +139,7 @@ def _watched(call: Callable[[], object]) -> Callable[[], object]:
 def _entry(
     quantity: Quantity,
     measure: Callable[[Subject], Iterator[Reading]],
-    device: Device,
+    device: DeviceType,
     *depends: str,
     inference: Inference | None = None,
     training: bool = False,
@@ -157,17 +158,13 @@ def _entry(
 
 
 ONE_THREAD = _latency("latency_cpu_1thread", "Latency, CPU, 1 thread", f"on the CPU with one thread, {KEEPING}")
-LATENCY = {
-    "cpu": _latency("latency_cpu", "Latency, CPU", WHERE["cpu"]),
-    "cuda": _latency("latency_cuda", "Latency, GPU", WHERE["cuda"]),
-}
-THROUGHPUT = {"cpu": _throughput("cpu", "Throughput, CPU"), "cuda": _throughput("cuda", "Throughput, GPU")}
-TRAIN_STEP = {"cpu": _train_step("cpu", "Training step, CPU"), "cuda": _train_step("cuda", "Training step, GPU")}
-DEVICES: tuple[Device, ...] = ("cpu", "cuda")
+LATENCY = {d: _latency(f"latency_{d}", f"Latency, {DEVICE_TITLES[d]}", WHERE[d]) for d in DEVICE_TYPES}
+THROUGHPUT = {d: _throughput(d, f"Throughput, {DEVICE_TITLES[d]}") for d in DEVICE_TYPES}
+TRAIN_STEP = {d: _train_step(d, f"Training step, {DEVICE_TITLES[d]}") for d in DEVICE_TYPES}
 
 ENTRIES = (
     _entry(ONE_THREAD, partial(measure_latency, ONE_THREAD, True), "cpu", inference=Inference(one_thread=True)),
-    *(_entry(LATENCY[d], partial(measure_latency, LATENCY[d], False), d, inference=Inference()) for d in DEVICES),
+    *(_entry(LATENCY[d], partial(measure_latency, LATENCY[d], False), d, inference=Inference()) for d in DEVICE_TYPES),
     *(
         _entry(
             THROUGHPUT[d],
@@ -176,10 +173,10 @@ ENTRIES = (
             "throughput_batch",
             inference=Inference(batched=True),
         )
-        for d in DEVICES
+        for d in DEVICE_TYPES
     ),
     *(
         _entry(TRAIN_STEP[d], partial(measure_train_step, TRAIN_STEP[d]), d, "batch_size", "image_size", training=True)
-        for d in DEVICES
+        for d in DEVICE_TYPES
     ),
 )

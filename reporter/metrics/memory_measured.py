@@ -1,12 +1,14 @@
-"""Measured memory: the resident set of the process, and the peaks of the CUDA allocator."""
+"""Measured memory: the resident set of the process, and the peaks of the allocator of an accelerator."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reporter.model import Metric, Quantity, Reading, absent, exact
+from reporter.model.devices import ACCELERATORS, DEVICE_TITLES, AcceleratorType
 
 if TYPE_CHECKING:
     from reporter.worker.subject import Subject
@@ -29,23 +31,27 @@ RSS_PROCESS = Quantity(
     definition="What a process needs that does nothing but answer one image on the CPU: its resident memory once "
     "Python, torch and the library that builds the network are imported, and the peak growth until it has answered.",
 )
-CUDA_INFERENCE = Quantity(
-    key="cuda_inference_bytes",
-    title="CUDA inference memory",
-    unit="B",
-    group="memory",
-    better="lower",
-    definition="The CUDA allocator's peak of allocated bytes during inference of one image, weights included.",
-)
-CUDA_TRAINING = Quantity(
-    key="cuda_training_bytes",
-    title="CUDA training memory",
-    unit="B",
-    group="memory",
-    better="lower",
-    definition="The CUDA allocator's peak of allocated bytes in one training step on a batch of images of "
-    "80 pixels, all included.",
-)
+ALLOCATOR = {"cuda": "The CUDA allocator"}
+"""What counts the bytes on each type of device; torch's allocator of the device if nothing is named here."""
+
+
+def _peak_of(device: AcceleratorType, work: str, when: str) -> Quantity:
+    title = "CUDA" if device == "cuda" else DEVICE_TITLES[device]
+    return Quantity(
+        key=f"{device}_{work}_bytes",
+        title=f"{title} {work} memory",
+        unit="B",
+        group="memory",
+        better="lower",
+        definition=f"{ALLOCATOR.get(device, 'The allocator of the device')}'s peak of allocated bytes {when}",
+    )
+
+
+INFERENCE = {d: _peak_of(d, "inference", "during inference of one image, weights included.") for d in ACCELERATORS}
+TRAINING = {
+    d: _peak_of(d, "training", "in one training step on a batch of images of 80 pixels, all included.")
+    for d in ACCELERATORS
+}
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
 
@@ -71,15 +77,15 @@ def measure_rss(subject: Subject) -> Iterator[Reading]:
     yield exact(RSS_PROCESS, libraries + growth, libraries=libraries)
 
 
-def measure_cuda(subject: Subject) -> Iterator[Reading]:
+def measure_peaks(device: AcceleratorType, subject: Subject) -> Iterator[Reading]:
     """Runs apart from all timing, in a process of its own; each peak is that of the device it ran on."""
     from reporter.worker.finetuning import step_of
     from reporter.worker.training_steps import exercise
 
-    yield _peak(CUDA_INFERENCE, subject, _inference(subject))
+    yield _peak(INFERENCE[device], subject, _inference(subject))
     network, batch, recipe = exercise(subject, subject.device)
     step = step_of(network, recipe)
-    yield _peak(CUDA_TRAINING, subject, lambda: step(*batch))
+    yield _peak(TRAINING[device], subject, lambda: step(*batch))
 
 
 def _inference(subject: Subject) -> Callable[[], object]:
@@ -108,12 +114,15 @@ def _status_bytes(field: str) -> int:
 
 ENTRIES = (
     Metric("memory_resident", (RSS, RSS_PROCESS), measure_rss, process="resident", device="cpu"),
-    Metric(
-        "memory_cuda",
-        (CUDA_INFERENCE, CUDA_TRAINING),
-        measure_cuda,
-        process="cuda memory",
-        device="cuda",
-        depends=("batch_size", "image_size", "input_size"),
+    *(
+        Metric(
+            f"memory_{d}",
+            (INFERENCE[d], TRAINING[d]),
+            partial(measure_peaks, d),
+            process=f"{d} memory",
+            device=d,
+            depends=("batch_size", "image_size", "input_size"),
+        )
+        for d in ACCELERATORS
     ),
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reporter.model import Metric, Quantity, Reading, absent
 from reporter.model.attempts import attempt
+from reporter.model.devices import ACCELERATORS, DEVICE_TITLES, AcceleratorType
 from reporter.model.scaling_curves import GAIN, LARGEST_BATCH
 
 if TYPE_CHECKING:
@@ -18,16 +19,19 @@ if TYPE_CHECKING:
 
 SHARE = 0.5
 """The share of the sampling time of other times that each batch size gets."""
-TRAINING = Quantity(
-    key="train_throughput_cuda",
-    title="Training throughput, GPU",
-    unit="1/s",
-    group="latency",
-    better="higher",
-    definition="Images per second of training steps on the GPU on images of 80 pixels. From the batch "
-    "size of the training on, the batch is doubled until throughput rises by less than 5 % or memory ends; the "
-    "highest throughput counts.",
-)
+
+
+def _quantity(device: AcceleratorType) -> Quantity:
+    return Quantity(
+        key=f"train_throughput_{device}",
+        title=f"Training throughput, {DEVICE_TITLES[device]}",
+        unit="1/s",
+        group="latency",
+        better="higher",
+        definition="Images per second of training steps on the GPU on images of 80 pixels. From the batch "
+        "size of the training on, the batch is doubled until throughput rises by less than 5 % or memory ends; the "
+        "highest throughput counts.",
+    )
 
 
 def measure(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
@@ -71,13 +75,15 @@ def _rates(
     return tuple(len(batch[0]) / each for each in seconds)
 
 
-ENTRIES = (
+TRAINING = {device: _quantity(device) for device in ACCELERATORS}
+ENTRIES = tuple(
     Metric(
-        TRAINING.key,
-        (TRAINING,),
-        partial(measure, TRAINING),
-        process="training sweep cuda",
-        device="cuda",
+        quantity.key,
+        (quantity,),
+        partial(measure, quantity),
+        process=f"training sweep {device}",
+        device=device,
         depends=("batch_size", "image_size"),
-    ),
+    )
+    for device, quantity in TRAINING.items()
 )

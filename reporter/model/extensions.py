@@ -75,7 +75,7 @@ class Metric:
     quantities: tuple[Quantity, ...]
     measure: Callable[[Any], Iterator[Reading]]
     process: str
-    device: Literal["cpu", "cuda", "any", "none"] = "none"
+    device: Literal["cpu", "cuda", "xpu", "mps", "any", "none"] = "none"
     timed: bool = False
     depends: tuple[str, ...] = ()
     finetuning: FinetuningMethod | None = None

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, JsonValue, SkipValidation
 
+from reporter.model.devices import ACCELERATORS, DEVICE_TYPES
+
 FRACTIONS = ("finetune_top1", "probe_top1", "scratch_top1", "imagenet_top1", "imagenet_top5", "imagenet_best_top1")
 ROW = 8
 """Calls in a row of a throughput on a GPU: the device is busy throughout, and one sample is their mean."""
@@ -24,11 +26,15 @@ UNITS = {
     **dict.fromkeys(("parameters", "parameters_auxiliary", "macs", "macs_fvcore", "activations", "depth"), "1"),
     **dict.fromkeys((*FRACTIONS, "gradient_ratio", "gradient_flow"), "1"),
     **dict.fromkeys(("weights_bytes", "peak_activation_bytes", "peak_training_bytes", "rss_inference_bytes"), "B"),
-    **dict.fromkeys(("rss_process_bytes", "cuda_inference_bytes", "cuda_training_bytes"), "B"),
-    **dict.fromkeys(("latency_cpu_1thread", "latency_cpu", "latency_cuda", "finetune_seconds"), "s"),
-    **dict.fromkeys(("probe_seconds", "scratch_seconds", "finetune_step_seconds"), "s"),
-    **dict.fromkeys(("train_step_cpu", "train_step_cuda"), "s"),
-    **dict.fromkeys(("throughput_cpu", "throughput_cuda", "train_throughput_cuda"), "1/s"),
+    "rss_process_bytes": "B",
+    **{f"{device}_{work}_bytes": "B" for device in ACCELERATORS for work in ("inference", "training")},
+    **dict.fromkeys(
+        ("latency_cpu_1thread", *(f"latency_{device}" for device in DEVICE_TYPES), "finetune_seconds"), "s"
+    ),
+    **dict.fromkeys(("finetune_seconds", "probe_seconds", "scratch_seconds", "finetune_step_seconds"), "s"),
+    **dict.fromkeys((f"train_step_{device}" for device in DEVICE_TYPES), "s"),
+    **dict.fromkeys((f"throughput_{device}" for device in DEVICE_TYPES), "1/s"),
+    **dict.fromkeys((f"train_throughput_{device}" for device in ACCELERATORS), "1/s"),
     **dict(zip(DEFAULT_MALLOC, ("s", "1/s"), strict=True)),
 }
 """The units of the keys that every results folder has; a user's metric may have any other key."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from reporter.model.devices import ACCELERATORS
 from reporter.model.extensions import Engine, Metric
 from reporter.model.names import nearest
 from reporter.model.readings import SPEEDUP, Quantity, ReporterError
@@ -19,7 +20,7 @@ TORCH_PRECISIONS = ("amp", "bf16", "fp16", "tf32")
 """Those that torch has without an engine."""
 DEFAULT, ALL = "default", "all"
 SETS = (DEFAULT, ALL)
-TIMED_BY_DEFAULT = ("latency_cpu_1thread", "latency_cpu", "latency_cuda")
+TIMED_BY_DEFAULT = ("latency_cpu_1thread", "latency_cpu", *(f"latency_{each}" for each in ACCELERATORS))
 """The times that the sets `default` and `all` take, as far as --metrics asks for them."""
 PROFILED_BY_DEFAULT = ("operators",)
 """The profiles that they take."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, PlainSerializer, model_validator
 
+from reporter.model.devices import DEVICE_TITLES
 from reporter.model.fields import Name, are_numbers
 from reporter.model.image_sizes import ImageSize, image_size
 from reporter.model.readings import (
@@ -53,7 +54,7 @@ def _best(device: str, title: str) -> Quantity:
     )
 
 
-BEST = {"cpu": _best("cpu", "Best throughput, CPU"), "cuda": _best("cuda", "Best throughput, GPU")}
+BEST = {device: _best(device, f"Best throughput, {title}") for device, title in DEVICE_TITLES.items()}
 """By kind of device; the batch size is in the reading's detail."""
 
 

@@ -55,7 +55,7 @@ def in_set(name: str, kind: Kind) -> tuple[str, ...]:
     """The modes of a set on a kind of device, as far as they can be used there."""
     known = engines()
     if name == DEFAULT:
-        wanted = [CHANNELS_LAST, f"bf16+{CHANNELS_LAST}", *(["tf32"] if kind.device != "cpu" else [])]
+        wanted = [CHANNELS_LAST, f"bf16+{CHANNELS_LAST}", *(["tf32"] if kind.device == "cuda" else [])]
     else:
         assert name == ALL
         wanted = list(listed(known))
@@ -74,8 +74,8 @@ def listed(known: Mapping[str, Engine]) -> Iterator[str]:
 
 def obstacle(mode: Mode, kind: Kind, known: Mapping[str, Engine]) -> str:
     """Why a mode cannot be measured on a kind of device; empty if it can."""
-    if mode.precision == "tf32" and kind.device == "cpu":
-        return "tf32 is a precision of GPUs"
+    if mode.precision == "tf32" and kind.device != "cuda":
+        return "tf32 is a precision of GPUs" if kind.device == "cpu" else "tf32 is a precision of CUDA devices"
     engine = known.get(mode.engine)
     if engine is None:
         return ""

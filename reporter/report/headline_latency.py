@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from reporter.model import Record
+from reporter.model.devices import ACCELERATORS
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 
-TIMES = ("latency_cpu_1thread", "latency_cpu", "latency_cuda")
+TIMES = ("latency_cpu_1thread", "latency_cpu", *(f"latency_{each}" for each in ACCELERATORS))
 
 
 def timing(comparison: Comparison) -> tuple[str, list[Record]]:
@@ -22,4 +23,4 @@ def timing(comparison: Comparison) -> tuple[str, list[Record]]:
 def how(key: str, language: Language) -> str:
     """A kind of latency in words."""
     _ = language._
-    return dict(zip(TIMES, (_("one CPU thread"), _("all CPU threads"), _("GPU")), strict=True))[key]
+    return {TIMES[0]: _("one CPU thread"), TIMES[1]: _("all CPU threads")}.get(key, _("GPU"))

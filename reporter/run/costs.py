@@ -14,6 +14,7 @@ from math import prod
 
 from reporter.host.job import CurveJob, Job
 from reporter.model import Record
+from reporter.model.devices import is_accelerator
 from reporter.model.fields import DEFAULT_MALLOC, DEFAULT_MALLOC_SHARE, MODES_SHARE
 from reporter.model.image_sizes import image_size
 from reporter.model.settings import Conditions
@@ -152,7 +153,7 @@ class Costs:
         latency, train_step = (
             record.value(f"{key}_{_kind(job)}") if timed else None for key in ("latency", "train_step")
         )
-        image = latency or macs * self.speed * AROUND / (GPU if _kind(job) == "cuda" else 1)
+        image = latency or macs * self.speed * AROUND / (GPU if is_accelerator(job.device) else 1)
         pixel = image / prod(record.image_size)
         expected = 3 * conditions.batch_size * pixel * conditions.image_size**2 + UPDATING * parameters
         step = train_step or expected

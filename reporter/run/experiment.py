@@ -9,6 +9,7 @@ from time import monotonic
 
 from reporter.host.job import Job
 from reporter.model import Metric
+from reporter.model.devices import accelerator_in
 from reporter.run import budget, curve_plan, evidence, input_sizes, mode_plan
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.ledger import Ledger
@@ -83,7 +84,7 @@ def kinds(request: Request, slots: Sequence[Slot]) -> dict[str, Request]:
         if slot.variables is not None:
             there = request.conditions.model_copy(update={"variables": dict(slot.variables) or None})
             asked = replace(asked, conditions=there)
-        if "cuda" in request.devices and not slot.device:
+        if accelerator_in(request.devices) and not slot.device:
             asked = replace(asked, devices={"cpu": "cpu", "any": "cpu"}, no_cuda=NO_CUDA)
         there = slot.about.get("machine_facts", {}).get("threads")
         asked = replace(asked, conditions=input_sizes.usable(asked.conditions, there))

@@ -21,6 +21,7 @@ from reporter.model import (
     Status,
     absent,
 )
+from reporter.model.devices import device_type, is_accelerator
 from reporter.model.modes import quantities
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER, pair_name
@@ -250,13 +251,13 @@ class Ledger:
             return self.request.devices
         before = {reading.settings.get("device") for reading in self.record.readings.values()}
         mine = next((gpu for gpu in gpus if gpu in before), gpus[number % len(gpus)])
-        return {**self.request.devices, "cuda": mine, "any": mine}
+        return {**self.request.devices, device_type(mine): mine, "any": mine}
 
     def _note_devices(self) -> None:
         for metric in self.request.metrics.values():
             if metric.device not in ("none", *self.devices):
-                status: Status = "unsupported" if metric.device == "cuda" else "skipped"
-                reason = self.request.no_cuda if metric.device == "cuda" else NOT_ASKED
+                status: Status = "unsupported" if is_accelerator(metric.device) else "skipped"
+                reason = self.request.no_cuda if is_accelerator(metric.device) else NOT_ASKED
                 missing = [q for q in metric.quantities if self._is_without(q.key, status, reason)]
                 self._save({reading.quantity.key: reading for reading in absent(missing, status, reason)})
 

@@ -12,6 +12,7 @@ from typing import get_args
 from reporter.host import files
 from reporter.host.fingerprints import variables
 from reporter.model import GROUPS, Architecture, Claim, FinetuningMethod, Metric, ReporterError
+from reporter.model.devices import ACCELERATORS, WITHOUT, accelerator_in, device_type
 from reporter.model.durations import in_seconds
 from reporter.model.names import nearest
 from reporter.model.settings import UNRECORDED, Settings
@@ -51,9 +52,9 @@ def prepare(
     architectures = choose(settings.architectures, settings.architecture, executor)
     check_folder(out)
     devices, gpus, no_cuda = choose_devices(settings.device, executor)
-    metrics = with_curves(metrics, settings, devices)
+    metrics = with_curves(on_devices(metrics, settings, devices), settings, devices)
     if settings.budget and len(gpus) > 1:
-        raise ReporterError(f"--budget: plans for one CUDA device at a time, not {','.join(gpus)}")
+        raise ReporterError(f"--budget: plans for one {_one_of(gpus)}")
     request = _request(out, settings, architectures, metrics, devices)
     if isinstance(executor, LocalExecutor):
         request = replace(request, conditions=usable(request.conditions))
@@ -76,7 +77,7 @@ def prepare_ab(out: Path | None, settings: Settings) -> Request:
     executor = LocalExecutor()
     devices, gpus, _ = choose_devices(settings.device, executor)
     if len(gpus) > 1:
-        raise ReporterError(f"--device: ab times on one CUDA device at a time, not {','.join(gpus)}")
+        raise ReporterError(f"--device: ab times on one {_one_of(gpus)}")
     metrics = timed(choose_metrics(settings.metrics), devices)
     architectures = chosen(settings.architectures, settings.architecture, executor)
     for side in (out / "a", out / "b") if out else ():
@@ -167,31 +168,72 @@ def choose_claims(names: tuple[str, ...], architectures: Sequence[Architecture])
     return tuple(collect("reporter.claims", Claim).values()) if asked else ()
 
 
+def on_devices(metrics: Mapping[str, Metric], settings: Settings, devices: Mapping[str, str]) -> dict[str, Metric]:
+    """The metrics without those of accelerators of another type, unless a key of theirs is named.
+
+    CUDA's are rows with their reason where no other accelerator is measured.
+    """
+    found = accelerator_in(devices) or "cuda"
+    others = {each for each in ACCELERATORS if each != found}
+    return {
+        name: metric
+        for name, metric in metrics.items()
+        if metric.device not in others or {each.key for each in metric.quantities} & set(settings.metrics)
+    }
+
+
 def choose_devices(names: tuple[str, ...], executor: Executor) -> tuple[dict[str, str], tuple[str, ...], str]:
-    """A device of each kind that is asked for, `any` the fastest; all CUDA devices; and why there is none of them."""
-    for name in names:
-        if name not in ("auto", "cpu", "cuda") and not (name.startswith("cuda:") and name[5:].isdecimal()):
-            raise ReporterError(
-                f"--device: unknown device {name!r}; {nearest(name, ['auto', 'cpu', 'cuda', 'cuda:1'])}"
-            )
-    asked = {name: int(name.partition(":")[2] or 0) for name in names if name.startswith("cuda")}
+    """A device of each type that is asked for, `any` the fastest; all accelerators; and why there is none of them."""
+    asked = _asked_accelerators(names)
+    kinds = list(dict.fromkeys(map(device_type, asked)))
+    if len(kinds) > 1:
+        raise ReporterError(f"--device: {' and '.join(kinds)} are measured in separate runs")
     there = executor.gpus(bool(asked)) if asked or "auto" in names else ()
+    kind = kinds[0] if kinds else executor.accelerator
+    if kind != executor.accelerator:
+        there = ()
     for name, index in asked.items():
         if index >= len(there):
-            sees = f"{len(there)}: {', '.join(there)}" if there else f"no CUDA device: {executor.no_cuda}; use cpu"
-            raise ReporterError(f"--device: {name!r} is not there; torch sees {sees}")
+            raise ReporterError(f"--device: {name!r} is not there; torch sees {_sees(kind, there, executor)}")
     chosen = list(dict.fromkeys(asked.values()))
     if there and not chosen:
         chosen = [0]
     if len({there[index] for index in chosen}) > 1:
-        unlike = " and ".join(f"{there[index]} (cuda:{index})" for index in chosen)
+        unlike = " and ".join(f"{there[index]} ({kind}:{index})" for index in chosen)
         raise ReporterError(f"--device: {unlike} are different GPU models; measure them in separate runs")
-    gpus = tuple(f"cuda:{index}" for index in chosen)
+    gpus = tuple(f"{kind}:{index}" for index in chosen)
     devices = {"cpu": "cpu"} if {"auto", "cpu"} & set(names) else {}
     if gpus:
-        devices["cuda"] = gpus[0]
-    devices["any"] = devices.get("cuda", "cpu")
+        devices[kind] = gpus[0]
+    devices["any"] = devices.get(kind, "cpu")
     return devices, gpus, NOT_ASKED if gpus or "auto" not in names else executor.no_cuda
+
+
+def _asked_accelerators(names: Sequence[str]) -> dict[str, int]:
+    """The accelerators among the names of --device, with the index of each."""
+    found = {}
+    for name in names:
+        kind, colon, index = name.partition(":")
+        if name in ("auto", "cpu"):
+            continue
+        if kind not in ACCELERATORS or (colon and not index.isdecimal()):
+            others = [each for each in ACCELERATORS if each[0] == name[:1]]  # "gpu" is as near to "xpu" as to "cpu"
+            known = ["auto", "cpu", "cuda", "cuda:1", *others]
+            raise ReporterError(f"--device: unknown device {name!r}; {nearest(name, known)}")
+        found[name] = int(index or 0)
+    return found
+
+
+def _one_of(gpus: Sequence[str]) -> str:
+    return f"{device_type(gpus[0]).upper()} device at a time, not {','.join(gpus)}"
+
+
+def _sees(kind: str, there: Sequence[str], executor: Executor) -> str:
+    """What torch has of a type of accelerators, in words."""
+    if there:
+        return f"{len(there)}: {', '.join(there)}"
+    reason = f": {executor.no_cuda}" if kind == "cuda" and executor.no_cuda else ""
+    return f"{WITHOUT[kind]}{reason}; use cpu"
 
 
 def check_folder(folder: Path) -> None:

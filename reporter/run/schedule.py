@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from reporter.host.job import Job
+from reporter.model.devices import is_accelerator
 from reporter.run.slots import Slot
 
 
@@ -23,7 +24,7 @@ class Task:
 
     @property
     def on_gpu(self) -> bool:
-        return self.job.device.startswith("cuda")
+        return is_accelerator(self.job.device)
 
     @property
     def series(self) -> tuple[str, str, str]:

@@ -56,6 +56,10 @@ class Executor(Protocol):
     def no_cuda(self) -> str:
         """Why `gpus` found no CUDA device."""
 
+    @property
+    def accelerator(self) -> str:
+        """The type of the devices that `gpus` found."""
+
     def preload(self, module: str) -> None:
         """Preload a module for later workers, once instead of in every worker."""
 

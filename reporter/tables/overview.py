@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reporter.model.devices import ACCELERATORS
 from reporter.report.accuracy_marks import footnotes, marked, special
 from reporter.report.comparison import Comparison, whole_front
 from reporter.report.headline_latency import how, timing
@@ -22,8 +23,7 @@ HEADLINES = (
     "latency_cpu_1thread",
     "latency_cpu",
     "throughput_cpu",
-    "latency_cuda",
-    "throughput_cuda",
+    *(f"{each}_{device}" for device in ACCELERATORS for each in ("latency", "throughput")),
     "imagenet_top1",
     "finetune_top1",
     "probe_top1",

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from math import prod
 
 from reporter.model import Record
+from reporter.model.devices import ACCELERATORS
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation
 from reporter.report.units import MEBIBYTES
 
-RESIDENT, CUDA, CUDA_TRAINING = "rss_inference_bytes", "cuda_inference_bytes", "cuda_training_bytes"
+RESIDENT = "rss_inference_bytes"
+ON_GPU, GPU_TRAINING = (tuple(f"{each}_{work}_bytes" for each in ACCELERATORS) for work in ("inference", "training"))
 FLOAT = 4
 
 Sizes = list[float | None]
@@ -21,7 +23,7 @@ Sizes = list[float | None]
 def make(comparison: Comparison, language: Language) -> Table | None:
     """A column for each measured peak, and how far it lies above the exact one."""
     _ = language._
-    keys = (RESIDENT, CUDA, CUDA_TRAINING)
+    keys = (RESIDENT, *ON_GPU, *GPU_TRAINING)
     records = [record for record in comparison.records if any(record.value(key) is not None for key in keys)]
     if not records:
         return None
@@ -30,12 +32,14 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     rows.sizes()
     inference = [held_by_inference(record) for record in records]
     _add(rows, "exact_inference_bytes", _("Inference, exact, all included"), inference)
-    for key in (RESIDENT, CUDA):
+    for key in (RESIDENT, *ON_GPU):
         _compare(rows, key, inference)
     training: Sizes = [record.value("peak_training_bytes") for record in records]
-    if any(record.value(CUDA_TRAINING) is not None for record in records):
+    trained = [key for key in GPU_TRAINING if any(record.value(key) is not None for record in records)]
+    if trained:
         rows.quantity("peak_training_bytes")
-        _compare(rows, CUDA_TRAINING, training)
+    for key in trained:
+        _compare(rows, key, training)
     return rows.table("peaks", _("Exact and measured peaks"), _notes(records, language))
 
 
@@ -73,7 +77,7 @@ def _cell(size: float | None, language: Language, sign: str) -> Cell:
 def _notes(records: Sequence[Record], language: Language) -> tuple[str, ...]:
     """What a measured peak holds that no tensor of the network does."""
     _ = language._
-    on_gpu = any(record.value(key) is not None for record in records for key in (CUDA, CUDA_TRAINING))
+    on_gpu = any(record.value(key) is not None for record in records for key in (ON_GPU[0], GPU_TRAINING[0]))
     resident = _(
         "Resident memory also has the libraries' code and tables, loaded on first use, their scratch memory and the "
         "reordered weights of the layer at work, and what the allocator keeps for later."

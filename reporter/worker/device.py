@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from reporter.model import UnsupportedError
+from reporter.model.devices import device_type, is_accelerator
+
 Work = Callable[[], object]
 
 
@@ -52,8 +55,11 @@ class Runtime(Protocol):
         """What identifies a device and its driver, as it is stored with readings."""
 
 
+@dataclass(frozen=True)
 class TorchRuntime:
-    """`torch.accelerator`: one code path for CUDA, ROCm and XPU."""
+    """`torch.accelerator`: one code path for CUDA, ROCm, XPU and MPS, which differ in memory and identity only."""
+
+    kind: str = "cuda"
 
     def set_device(self, index: int) -> None:
         import torch
@@ -73,28 +79,38 @@ class TorchRuntime:
     def reset_peaks(self, index: int) -> None:
         import torch
 
+        self._refuse_mps()
         torch.accelerator.reset_peak_memory_stats(index)
 
     def peaks(self, index: int) -> Peaks:
         import torch
 
+        self._refuse_mps()
         allocated = torch.accelerator.max_memory_allocated(index)
         return Peaks(allocated, torch.accelerator.max_memory_reserved(index))
 
     def free(self, index: int) -> int:
         import torch
 
+        if self.kind == "mps":
+            return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
         return int(torch.accelerator.get_memory_info(index)[0])
 
     def reserved(self, index: int) -> int:
         import torch
 
+        if self.kind == "mps":
+            return int(torch.mps.driver_allocated_memory())
         return int(torch.accelerator.memory_reserved(index))
 
     def identity(self, index: int) -> dict[str, Any]:
-        from reporter.host import gpus
+        from reporter.host import accelerators
 
-        return gpus.identity(index)
+        return accelerators.identity(self.kind, index)
+
+    def _refuse_mps(self) -> None:
+        if self.kind == "mps":
+            raise UnsupportedError("torch does not record memory peaks on MPS")
 
 
 @dataclass(frozen=True)
@@ -143,5 +159,5 @@ class Device:
 
 
 def named(name: str) -> Device:
-    """The device of that name: cpu, cuda, cuda:1."""
-    return Device(name, None if name == "cpu" else TorchRuntime())
+    """The device of that name: cpu, cuda, cuda:1, xpu, mps."""
+    return Device(name, TorchRuntime(device_type(name)) if is_accelerator(name) else None)

@@ -16,7 +16,7 @@ import torchvision  # noqa: F401  loaded once in the fork server, not in every w
 
 from reporter.architectures import timm
 from reporter.architectures.torchvision import discover
-from reporter.host import gpus, questions
+from reporter.host import accelerators, questions
 from reporter.host.confinement import confine, limit_memory
 from reporter.host.job import Job, wanted
 from reporter.host.questions import TASKS, MeasureClaims, TimmModel, TorchvisionModel
@@ -59,7 +59,7 @@ def main(task: str, connection: Connection) -> None:
 def answer(question: questions.Question[Any]) -> object:
     """The answer to a question, of the type that it names."""
     if isinstance(question, questions.ListGpus):
-        return gpus.visible_to_torch()
+        return accelerators.visible_to_torch()
     if isinstance(question, questions.ListTorchvision):
         return [TorchvisionModel(entry.name, str(entry.weights), entry.input_size) for entry in discover()]
     if isinstance(question, questions.ListTimm):

@@ -15,12 +15,13 @@ from torch import Tensor, nn
 
 from reporter.model import Engine, UnsupportedError
 from reporter.model.attempts import attempt
+from reporter.model.devices import ACCELERATORS
 from reporter.model.modes import CHANNELS_LAST, Mode
 from reporter.worker import precision
 from reporter.worker.input_format import Form
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
-AMP = {"cpu": torch.bfloat16, "cuda": torch.float16}
+AMP: dict[str, torch.dtype] = {"cpu": torch.bfloat16, **dict.fromkeys(ACCELERATORS, torch.float16)}
 """The data type of autocast on each kind of device, torch's default there."""
 
 

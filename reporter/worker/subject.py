@@ -147,8 +147,8 @@ class Subject:
 
     def trains(self, size: int) -> bool:
         """Whether images of a side go through the network while it trains, auxiliary heads included."""
-        kept = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(kept):  # the seed of a training stays in force
+        kept = {"devices": [self.device], "device_type": self.device.type} if self.place.runtime else {"devices": []}
+        with torch.random.fork_rng(**kept):  # the seed of a training stays in force
             infer = partial(self._infer, square(size), training=True)
             return attempt(partial(self.counted, infer))[1].status == "ok"
 

@@ -10,13 +10,14 @@ from reporter.compare import mode_gains
 from reporter.compare.mode_gains import Gain, Place
 from reporter.compare.rounds import Times
 from reporter.model import Record
+from reporter.model.devices import ACCELERATORS
 from reporter.model.modes import is_wrong
 from reporter.model.readings import SPEEDUP
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import TIMES, how
 from reporter.report.language import Language
 
-PREFERRED = ("latency_cpu", "latency_cpu_1thread", "latency_cuda")
+PREFERRED = ("latency_cpu", "latency_cpu_1thread", *(f"latency_{each}" for each in ACCELERATORS))
 """The time that decides which mode is the fastest: the first of these that was measured in modes."""
 
 

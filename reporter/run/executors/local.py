@@ -17,11 +17,12 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Any
 
-from reporter.host import confinement, gpus, importing, interrupts, machine, preloading
+from reporter.host import accelerators, confinement, gpus, importing, interrupts, machine, preloading
 from reporter.host.credentials import withheld
 from reporter.host.questions import Answer, ListGpus, Question, WorkerError
 from reporter.model import Verdict
 from reporter.model.attempts import attempt
+from reporter.model.devices import accelerator_in
 from reporter.model.settings import Settings
 from reporter.run.request import Request
 from reporter.run.slots import NO_CUDA, Event, Message, Slot, converse
@@ -50,6 +51,7 @@ class LocalExecutor:
 
     away: Sequence[Slot] = ()
     no_cuda = NO_CUDA
+    accelerator = "cuda"
 
     def __init__(self, keep: Collection[str] = ()) -> None:
         confinement.adopt()
@@ -74,13 +76,13 @@ class LocalExecutor:
 
     def open(self, request: Request) -> Sequence[str]:
         """A slot for each GPU that was asked for, else one."""
-        devices = request.gpus or (request.devices.get("cuda", ""),)
+        devices = request.gpus or (request.devices.get(accelerator_in(request.devices), ""),)
         self.slots = [Slot("", device, request.about) for device in devices]
         return ()
 
     def gpus(self, asked: bool) -> Sequence[str]:
         """Return the names of the GPUs that torch detects; torch is not loaded on a machine without a driver."""
-        if not asked and not gpus.is_driver_there():
+        if not asked and not accelerators.are_likely():
             self.no_cuda = gpus.hidden() or NO_CUDA
             return ()
         try:
@@ -88,7 +90,7 @@ class LocalExecutor:
         except WorkerError as error:
             self.no_cuda = f"a worker cannot load torch: {error}"
             return ()
-        self.no_cuda = seen.reason
+        self.no_cuda, self.accelerator = seen.reason, seen.type
         gpus.IN_TORCHS_ORDER[:] = seen.uuids
         machine.facts.cache_clear()
         return seen.names

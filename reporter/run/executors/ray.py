@@ -80,6 +80,9 @@ class RayExecutor:
         """Those that were lost and may come back."""
         return [place.slot for place in self._awaited.values() if place.slot]
 
+    accelerator = "cuda"
+    """A cluster counts its GPUs and does not describe them."""
+
     def preload(self, module: str) -> None:
         """Preload a module for later workers, here and on every node."""
         self._preloaded = (module,)

@@ -1,0 +1,152 @@
+"""Accelerators of other types than CUDA: which are chosen, what identifies them, and what is measured on them."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from simulated import Simulated
+
+from reporter.host import accelerators, gpus
+from reporter.model import Metric, ReporterError, UnsupportedError
+from reporter.model.modes import Mode
+from reporter.model.settings import Settings
+from reporter.registry.catalog import collect
+from reporter.registry.execution_modes import in_set, kind, obstacle
+from reporter.run import preparation
+from reporter.run.preparation import choose_devices
+from reporter.worker import device
+from reporter.worker.device import TorchRuntime
+
+
+class Seen(Simulated):
+    """A machine whose torch sees some accelerators of a type."""
+
+    def gpus(self, asked: bool) -> Any:
+        return self.all_slots
+
+
+def seen(type_: str, *names: str) -> Seen:
+    executor = Seen(list(names))  # type: ignore[arg-type]
+    executor.accelerator = type_
+    return executor
+
+
+@pytest.mark.parametrize("type_", ["xpu", "mps"])
+def test_another_accelerator_is_chosen_as_cuda_is(type_: str) -> None:
+    here = seen(type_, "some device")
+    first = f"{type_}:0"
+    assert choose_devices((type_,), here)[:2] == ({type_: first, "any": first}, (first,))
+    assert choose_devices(("auto",), here)[:2] == ({"cpu": "cpu", type_: first, "any": first}, (first,))
+    assert choose_devices(("cpu",), here)[:2] == ({"cpu": "cpu", "any": "cpu"}, ())
+    with pytest.raises(ReporterError, match=f"--device: '{type_}:1' is not there; torch sees 1: some device"):
+        choose_devices((f"{type_}:1",), here)
+    with pytest.raises(ReporterError, match=r"'cuda' is not there; torch sees no CUDA device: .*; use cpu"):
+        choose_devices(("cuda",), here)
+    with pytest.raises(ReporterError, match=f"cuda and {type_} are measured in separate runs"):
+        choose_devices(("cuda", type_), here)
+
+
+def test_one_that_is_not_there_is_one_clear_line() -> None:
+    with pytest.raises(ReporterError, match=r"'xpu' is not there; torch sees no XPU: .* built for XPU.*; use cpu"):
+        choose_devices(("xpu",), seen("cuda", "H100"))
+    with pytest.raises(ReporterError, match=r"'mps' is not there; .* needs macOS on Apple silicon; use cpu"):
+        choose_devices(("mps",), seen("cuda"))
+    for name in ("xpuu", "mps:one", "gpu"):
+        with pytest.raises(ReporterError, match=f"unknown device '{name}'; "):
+            choose_devices((name,), seen("cuda", "H100"))
+
+
+def test_only_the_accelerator_that_is_measured_has_rows() -> None:
+    """Without any, those of CUDA have their reason; a key that is named stays."""
+    metrics = collect("reporter.metrics", Metric)
+
+    def of(devices: dict[str, str], *named: str) -> set[str]:
+        settings = Settings(metrics=named)
+        return {metric.device for metric in preparation.on_devices(metrics, settings, devices).values()}
+
+    assert of({"cpu": "cpu", "any": "cpu"}) == {"none", "cpu", "any", "cuda"}
+    assert of({"cpu": "cpu", "xpu": "xpu:0", "any": "xpu:0"}) == {"none", "cpu", "any", "xpu"}
+    assert of({"cpu": "cpu", "any": "cpu"}, "latency_mps") == {"none", "cpu", "any", "cuda", "mps"}
+
+
+def test_every_accelerator_has_the_keys_of_cuda() -> None:
+    metrics = collect("reporter.metrics", Metric)
+    keys = {quantity.key for metric in metrics.values() for quantity in metric.quantities}
+    times = ("latency", "throughput", "train_step", "train_throughput", "best_throughput")
+    for type_ in ("cuda", "xpu", "mps"):
+        wanted = {f"{each}_{type_}" for each in times} | {f"{type_}_{each}_bytes" for each in ("inference", "training")}
+        assert wanted <= keys
+
+
+def visible(monkeypatch: pytest.MonkeyPatch, type_: str, count: int = 1) -> None:
+    """Torch with some accelerators of a type."""
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device(type_))
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: count)
+
+
+def test_the_identity_of_an_xpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    properties = SimpleNamespace(
+        name="Intel Arc B580", total_memory=12 << 30, driver_version="1.6.33578", platform_name="Level-Zero",
+        max_compute_units=160,
+    )  # fmt: skip
+    monkeypatch.setattr(torch.xpu, "get_device_properties", lambda index: properties)
+    visible(monkeypatch, "xpu", 2)
+    found = accelerators.visible_to_torch()
+    assert (found.type, found.names) == ("xpu", ["Intel Arc B580"] * 2)
+    identity = device.named("xpu:1").identity()
+    assert identity["memory_mib"] == 12 << 10
+    assert (identity["driver"], identity["compute_units"]) == ("1.6.33578", 160)
+    assert "uuid" not in identity, "not known to this version of torch"
+
+
+def test_the_identity_and_memory_of_mps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 16 << 30)
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 1 << 30)
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    visible(monkeypatch, "mps")
+    assert accelerators.visible_to_torch().names == ["Apple GPU (arm64)"]
+    place = device.named("mps")
+    assert place.identity()["memory_mib"] == 16 << 10
+    assert place.runtime
+    assert (place.runtime.free(0), place.runtime.reserved(0)) == (15 << 30, 1 << 30)
+    with pytest.raises(UnsupportedError, match="memory peaks on MPS"):
+        TorchRuntime("mps").peaks(0)
+
+
+def test_rocm_is_named_although_torch_calls_it_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    properties = SimpleNamespace(
+        name="AMD Instinct MI300X", total_memory=192 << 30, multi_processor_count=304, major=9, minor=4, uuid="abc"
+    )
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: properties)
+    monkeypatch.setattr(torch.version, "hip", "6.4.43482")
+    monkeypatch.setattr(gpus, "installed", list)
+    identity = device.named("cuda:0").identity()
+    assert identity["hip_runtime"] == "6.4.43482"
+    assert "miopen" in identity
+    assert not {"cuda_runtime", "cudnn"} & set(identity)
+
+
+def test_torch_is_asked_where_an_accelerator_is_likely(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpus, "is_driver_there", lambda: False)
+    monkeypatch.setattr(accelerators, "version", lambda name: "2.14.1+cpu")
+    assert not accelerators.are_likely()
+    monkeypatch.setattr(accelerators, "version", lambda name: "2.14.1+xpu")
+    assert accelerators.are_likely()
+    monkeypatch.setattr(accelerators, "version", lambda name: "2.14.1")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    assert accelerators.are_likely()
+
+
+@pytest.mark.parametrize("type_", ["xpu", "mps"])
+def test_modes_of_other_accelerators(type_: str) -> None:
+    here = kind(type_, ())
+    assert in_set("default", here) == ("channels_last", "bf16+channels_last")
+    assert obstacle(Mode(precision="tf32"), here, {}) == "tf32 is a precision of CUDA devices"
+    assert in_set("default", kind("cuda", ()))[-1] == "tf32"
