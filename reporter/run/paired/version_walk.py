@@ -18,7 +18,7 @@ from typing import NoReturn
 from reporter.compare import bisection, kernel_changes
 from reporter.compare.bisection import Effect, SkippedVersionError
 from reporter.compare.reference_rule import ReferenceTime
-from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
+from reporter.compare.walk_result import HALF, KernelStep, VersionComparison, VersionStep, WalkResult
 from reporter.host import files
 from reporter.host.job import Job
 from reporter.model import Reading, ReporterError
@@ -118,7 +118,7 @@ class Walk:
             ratio=row.ratio,
             low=row.low,
             high=row.high,
-            reason=row.reason,
+            reason=self._half(row, versions[0]) or row.reason,
         )
         self.state.comparisons.append(made)
         self._save()
@@ -135,7 +135,14 @@ class Walk:
         times = {name: each for name, each in work.times.items() if each.quantities[0].key == first.metric}
         work = replace(work, request=replace(self.request, architectures=chosen), times=times)
         middle = math.sqrt(first.ratio)
-        return work if confirms else replace(work, enough=lambda row: row.decided or _excludes(row, middle))
+        return work if confirms else replace(work, enough=lambda row: row.decided or excludes(row, middle))
+
+    def _half(self, row: ReferenceTime, before: str) -> str | None:
+        """What a comparison shows that is no verdict: how much of the slowdown of the first one is in it."""
+        first = self.state.comparisons[0] if self.state.comparisons else None
+        if first is None or first.before != before or row.decided or not excludes(row, math.sqrt(first.ratio)):
+            return None
+        return f"{'more' if row.ratio > math.sqrt(first.ratio) else 'less'} {HALF}"
 
     def _followed(self, rows: Sequence[ReferenceTime]) -> ReferenceTime | None:
         """The row of the first comparison again; in the first one the largest slowdown, else the largest ratio."""
@@ -246,7 +253,7 @@ class Walk:
         return found
 
 
-def _excludes(row: ReferenceTime, ratio: float) -> bool:
+def excludes(row: ReferenceTime, ratio: float) -> bool:
     """Whether a ratio is outside of the interval of a row."""
     return row.low is not None and row.high is not None and not row.low <= ratio <= row.high
 
