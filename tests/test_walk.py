@@ -233,11 +233,11 @@ def test_an_index_that_cannot_be_reached_skips_no_version(tmp_path: Path, monkey
 def walk(variables: dict[str, str], folder: Path, span: str, **more: object) -> subprocess.CompletedProcess[str]:
     names = ("--architecture", folder / "network.py:PACED", "--metrics", "latency_cpu_1thread", "--preset", "quick")
     options = ("ab", "--walk", "paced", span, *names, "--fail-on", "timing", "--json")
-    return run(*options, variables=variables, timeout=900, **more)
+    return run(*options, variables=variables, timeout=1800, **more)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_the_version_that_is_slower_is_found_and_an_interrupted_walk_resumes(
     variables: dict[str, str], tmp_path: Path
 ) -> None:
