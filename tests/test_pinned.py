@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import threading
-import zipfile
 from pathlib import Path
 
 import pytest
+from version_index import wheel
 
 from reporter.model import ReporterError
 from reporter.run.paired import pinned
 
 VERSIONS = "torch==9.9.1 torchvision==9.9.2"
-
-
-def wheel(folder: Path, name: str, version: str, requires: tuple[str, ...] = (), text: str = "") -> None:
-    """A wheel with one module, which has its version and a text."""
-    about = f"{name}-{version}.dist-info"
-    requirements = "".join(f"Requires-Dist: {each}\n" for each in requires)
-    content = {
-        f"{name}/__init__.py": f"__version__ = '{version}'\n{text}",
-        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requirements}",
-        f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    digests = {path: hashlib.sha256(text.encode()).digest() for path, text in content.items()}
-    lines = [
-        f"{path},sha256={base64.urlsafe_b64encode(digest).rstrip(b'=').decode()},{len(content[path].encode())}"
-        for path, digest in digests.items()
-    ]
-    content[f"{about}/RECORD"] = "\n".join([*lines, f"{about}/RECORD,,"])
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
-        for path, each in content.items():
-            archive.writestr(path, each)
 
 
 @pytest.fixture

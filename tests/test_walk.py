@@ -8,20 +8,17 @@ import math
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import metadata
 from pathlib import Path
-from threading import Thread
 from time import monotonic, sleep
 from types import SimpleNamespace
 
 import pytest
+import version_walks
 from commands import ROOT, call, run, start
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_pinned import wheel
+from version_index import served, wheel
 
 from reporter.compare.bisection import Effect, Found, SkippedVersionError, search
 from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
@@ -135,21 +132,6 @@ def filled(folder: Path, factor: float = 3.0) -> Path:
     return folder
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The URL of an index of packages over HTTP."""
-    handler = partial(QuietHandler, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/simple"
-        server.shutdown()
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Prints nothing."""
-
-
 @pytest.fixture
 def variables(tmp_path: Path) -> Iterator[dict[str, str]]:
     """A configuration of pip that names an index, a cache folder, and the package in the environment that walks."""
@@ -251,11 +233,11 @@ def test_an_index_that_cannot_be_reached_skips_no_version(tmp_path: Path, monkey
 def walk(variables: dict[str, str], folder: Path, span: str, **more: object) -> subprocess.CompletedProcess[str]:
     names = ("--architecture", folder / "network.py:PACED", "--metrics", "latency_cpu_1thread", "--preset", "quick")
     options = ("ab", "--walk", "paced", span, *names, "--fail-on", "timing", "--json")
-    return run(*options, variables=variables, timeout=900, **more)
+    return run(*options, variables=variables, timeout=1800, **more)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_the_version_that_is_slower_is_found_and_an_interrupted_walk_resumes(
     variables: dict[str, str], tmp_path: Path
 ) -> None:
@@ -287,6 +269,35 @@ def test_the_version_that_is_slower_is_found_and_an_interrupted_walk_resumes(
     equal = walk(variables, tmp_path, "1.0..1.5")
     assert equal.returncode in (0, 3), equal.stderr  # 3: too noisy for a verdict
     assert json.loads(equal.stdout)["step"] is None
+
+
+def test_a_comparison_ends_when_it_is_clear_which_half_of_the_slowdown_it_has(tmp_path: Path) -> None:
+    """Not the one of two neighbors, which needs a verdict."""
+    walking = version_walk.Walk(None, NAMES, SimpleNamespace(folder=tmp_path), SimpleNamespace())
+    first = VersionComparison(
+        before="1.0", after="1.15", architecture="two", metric="latency_cpu", verdict="slower", ratio=1.21
+    )
+    walking.state.comparisons.append(first)
+    less, more, unclear = (
+        SimpleNamespace(decided=False, low=low, high=high, ratio=ratio)
+        for low, high, ratio in ((0.97, 1.05, 1.01), (1.15, 1.3, 1.2), (0.97, 1.15, 1.06))
+    )
+    assert [version_walk.excludes(row, 1.1) for row in (less, more, unclear)] == [True, True, False]
+    assert not version_walk.excludes(SimpleNamespace(low=None, high=None), 1.1)
+    assert walking._half(less, "1.0") == "less than half of the slowdown"
+    assert walking._half(more, "1.0") == "more than half of the slowdown"
+    assert walking._half(unclear, "1.0") is None
+    assert walking._half(less, "1.4") is None
+    comparison = first.model_copy(update={"verdict": "noisy", "reason": "less than half of the slowdown"})
+    assert walk_text._comparison(comparison).endswith("+21.0% less than half of the slowdown")
+
+
+def test_simulated_walks_with_real_rounds() -> None:
+    lines = list(version_walks.simulate(10, 17))
+    assert lines == [
+        "| a slowdown of 10 %: right | 10 of 10, in at most 6 comparisons |",
+        "| no slowdown: right | 10 of 10, in at most 1 comparisons |",
+    ]
 
 
 def test_a_walk_makes_its_own_environments(tmp_path: Path) -> None:

@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 from reporter.documents.comparisons import Verdict
 
+HALF = "than half of the slowdown"
+"""In the reason of a comparison that was ended without a verdict, when this much was clear."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True)

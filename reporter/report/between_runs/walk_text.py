@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
+from reporter.compare.walk_result import HALF, KernelStep, VersionComparison, VersionStep, WalkResult
 from reporter.host import printing
 
 MOST_KERNELS = 10
@@ -56,7 +56,8 @@ def _kernel(each: KernelStep) -> str:
 def _comparison(each: VersionComparison) -> str:
     bounds = f" ({_share(each.low)} … {_share(each.high)})" if each.low and each.high else ""
     why = f": {each.reason}" if each.reason else ""
-    return f"- {each.before} -> {each.after}: {_share(each.ratio)}{bounds} {each.verdict}{why}"
+    shown = str(each.reason) if HALF in why else f"{each.verdict}{why}"
+    return f"- {each.before} -> {each.after}: {_share(each.ratio)}{bounds} {shown}"
 
 
 def _share(ratio: float) -> str:

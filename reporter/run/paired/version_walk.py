@@ -17,8 +17,9 @@ from typing import NoReturn
 
 from reporter.compare import bisection, kernel_changes
 from reporter.compare.bisection import Effect, SkippedVersionError
+from reporter.compare.environments import About
 from reporter.compare.reference_rule import ReferenceTime
-from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
+from reporter.compare.walk_result import HALF, KernelStep, VersionComparison, VersionStep, WalkResult
 from reporter.host import files
 from reporter.host.job import Job
 from reporter.model import Reading, ReporterError
@@ -50,6 +51,7 @@ class Walk:
 
     def __post_init__(self) -> None:
         self.state = walk_state.load(self._file)
+        self.examined: dict[str, About] = {}
 
     @property
     def _file(self) -> Path:
@@ -96,9 +98,7 @@ class Walk:
         self.environments.keep_only(versions)
         places = [self._environment(number) for number in (before, after)]
         options = (f"{self.package} {versions[0]}", f"{self.package} {versions[1]}")
-        needs = paired_run.needs(self.request)
-        with paired_run.sides(places, needs, options, shared=True) as (a, b):
-            examined = a.about, b.about
+        examined = self.examined[versions[0]], self.examined[versions[1]]
         both = (places[0], places[1])
         work = ReferenceRequest(self.request, self.request.metrics, {}, both, examined, options=options, shared=True)
         if self.state.comparisons:
@@ -118,7 +118,7 @@ class Walk:
             ratio=row.ratio,
             low=row.low,
             high=row.high,
-            reason=row.reason,
+            reason=self._half(row, versions[0]) or row.reason,
         )
         self.state.comparisons.append(made)
         self._save()
@@ -135,7 +135,14 @@ class Walk:
         times = {name: each for name, each in work.times.items() if each.quantities[0].key == first.metric}
         work = replace(work, request=replace(self.request, architectures=chosen), times=times)
         middle = math.sqrt(first.ratio)
-        return work if confirms else replace(work, enough=lambda row: row.decided or _excludes(row, middle))
+        return work if confirms else replace(work, enough=lambda row: row.decided or excludes(row, middle))
+
+    def _half(self, row: ReferenceTime, before: str) -> str | None:
+        """What a comparison shows that is no verdict: how much of the slowdown of the first one is in it."""
+        first = self.state.comparisons[0] if self.state.comparisons else None
+        if first is None or first.before != before or row.decided or not excludes(row, math.sqrt(first.ratio)):
+            return None
+        return f"{'more' if row.ratio > math.sqrt(first.ratio) else 'less'} {HALF}"
 
     def _followed(self, rows: Sequence[ReferenceTime]) -> ReferenceTime | None:
         """The row of the first comparison again; in the first one the largest slowdown, else the largest ratio."""
@@ -154,22 +161,23 @@ class Walk:
                 raise ReporterError(f"--walk: {error.why}; free space and rerun the command to resume") from None
             listed(self.package)  # an index that cannot be reached ends the walk, and no version is skipped
             self._skip(number, f"cannot be installed: {error.why}")
-        if version not in self.state.packages:
+        if version not in self.examined:
             try:
-                self._try(version, place)
+                self.examined[version] = self._try(version, place)
             except ReporterError as error:
                 self._skip(number, str(error))
             self.state.packages[version] = self.environments.versions(version)
             self._save()
         return place
 
-    def _try(self, version: str, place: Path) -> None:
+    def _try(self, version: str, place: Path) -> About:
         """Imports all packages and builds each architecture; ReporterError with the reason if this fails."""
         with _opened(f"{self.package} {version}", place, paired_run.needs(self.request)) as side:
             for name in (architecture.name for architecture in self.request.architectures):
                 for reading in _done(side, self._job(name, *TRIED)):
                     if not reading.measured and reading.quantity.key == PARAMETERS:
                         raise ReporterError(f"{name} cannot be built: {reading.reason}")
+            return side.about
 
     def _job(self, name: str, metric: str, process: str, device: str = "cpu") -> Job:
         entry = next(each for each in self.request.architectures if each.name == name)
@@ -246,7 +254,7 @@ class Walk:
         return found
 
 
-def _excludes(row: ReferenceTime, ratio: float) -> bool:
+def excludes(row: ReferenceTime, ratio: float) -> bool:
     """Whether a ratio is outside of the interval of a row."""
     return row.low is not None and row.high is not None and not row.low <= ratio <= row.high
 
