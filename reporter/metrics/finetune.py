@@ -159,7 +159,7 @@ class SeedRuns:
 
         conditions = self.subject.conditions
         train, held_out = split_of_seed(self.parts, self.pooled, conditions.test_images, seed)
-        network, recipe, about = self._begin(seed, conditions.steps)
+        network, recipe, about = self._prepared(seed, conditions.steps)
         start = perf_counter()
         self.courses.append(fine_tune(network, train, held_out, recipe, self.classes))
         self.seconds.append(perf_counter() - start)
@@ -168,7 +168,7 @@ class SeedRuns:
         images = {"classes": self.classes, "train_images": len(train[1]), "test_images": len(held_out[1])}
         self.detail = self.detail or {**self._details(recipe, about), **images}
 
-    def _begin(self, seed: int, steps: int) -> tuple[nn.Module, Recipe, dict[str, Any]]:
+    def _prepared(self, seed: int, steps: int) -> tuple[nn.Module, Recipe, dict[str, Any]]:
         """The network of a seed, its recipe, and what its weights are."""
         from reporter.worker.finetuning import Recipe
         from reporter.worker.training_steps import learner
@@ -212,7 +212,7 @@ class SeedRuns:
 
         conditions = self.subject.conditions
         train, _ = split_of_seed(self.parts, self.pooled, conditions.test_images, conditions.first_seed)
-        network, recipe, about = self._begin(conditions.first_seed, TIMED_STEPS)
+        network, recipe, about = self._prepared(conditions.first_seed, TIMED_STEPS)
         history = train_for(network, train, recipe, self.classes)
         detail = {**about, "dataset": conditions.dataset, "classes": self.classes}
         yield Reading(quantity=TOP1, status="skipped", reason=ONLY_TIMED, detail=detail)

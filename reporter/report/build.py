@@ -14,7 +14,7 @@ from reporter.model import Chart, Claim, Evidence, Record, ReporterError
 from reporter.model.extensions import Chapter
 from reporter.model.settings import Settings
 from reporter.registry.catalog import collect
-from reporter.report import csv_tables, formats, latex, run_environment, sections, thinning, vega
+from reporter.report import csv_tables, failures, formats, latex, run_environment, sections, thinning, vega
 from reporter.report.between_runs import reference_section, run_history
 from reporter.report.choice import choice
 from reporter.report.claim_sections import try_claims
@@ -165,7 +165,7 @@ def build(
         *(sections.claimed(trials, tongue) if trials.trials else []),
         sections.measured(comparison, tongue),
         glossary(tongue),
-        sections.failed(comparison, complaints, tongue),
+        failures.failed(comparison, complaints, tongue),
         run_environment.environment(comparison, tongue),
         citation(comparison, shown, head, tongue),
     )

@@ -98,13 +98,13 @@ def _marked(network: nn.Module | None, groups: Groups) -> Iterator[None]:
         for stage, group in enumerate(groups):
             names = [part.name for part in group if part.name != REST]
             for module in modules(network, names) if network is not None else ():
-                stack.callback(module.register_forward_pre_hook(_begin(stage)).remove)
+                stack.callback(module.register_forward_pre_hook(_mark(stage)).remove)
                 if rest is not None:
-                    stack.callback(module.register_forward_hook(_begin(rest)).remove)
+                    stack.callback(module.register_forward_hook(_mark(rest)).remove)
         yield
 
 
-def _begin(stage: int) -> Callable[..., None]:
+def _mark(stage: int) -> Callable[..., None]:
     name = f"{STAGE}{stage}"
 
     def hook(*_: Any) -> None:

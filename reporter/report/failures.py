@@ -1,0 +1,81 @@
+"""The section of what failed, of what is doubtful, and of files that could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reporter.model.modes import FIRST_CALL, PREPARE
+from reporter.model.records import EAGER
+from reporter.report.comparison import Comparison, Remark
+from reporter.report.language import Language
+from reporter.report.modes import mode_words
+from reporter.report.sections import Content, Items, Section, Text
+from reporter.report.table import status_word
+
+ONCE = (PREPARE.key, FIRST_CALL.key)
+"""Measured once in each mode, so their noise is unknown."""
+LINES = 200
+"""Longer lists are cut off there."""
+
+
+def failed(comparison: Comparison, complaints: Sequence[str], language: Language) -> Section:
+    """What could not be measured, what is doubtful, and what could not be read."""
+    _ = language._
+    broken = [remark for remark in comparison.remarks if remark.status != "noisy"]
+    doubted = [remark for remark in comparison.remarks if remark.status == "noisy"]
+    noisy = [remark for remark in doubted if remark.record.mode == EAGER]
+    wrong = mode_words.wrong(comparison, language)
+    blocks: list[Content] = [] if broken or complaints or wrong else [Text(_("Nothing failed."))]
+    if broken:
+        blocks.append(Items(tuple(_broken(broken, comparison, language))))
+    if wrong:
+        blocks += [Text(_("Execution modes with wrong output, which are not ranked:")), Items(tuple(wrong))]
+    if noisy:
+        blocks += [Text(_("Too noisy to rely on:")), Items(tuple(_noisy(noisy, comparison, language)))]
+    if others := sum(each.record.mode != EAGER and each.quantity.key not in ONCE for each in doubted):
+        message = _("In other execution modes than eager, {count} values are noisy; summary.json has the reasons.")
+        blocks.append(Text(message.format(count=others)))
+    if complaints:
+        left_out = _most(list(complaints), language)
+        blocks += [Text(_("Files that are no records and were left out:")), Items(tuple(left_out))]
+    return Section("failed", _("Failures and warnings"), tuple(blocks))
+
+
+def _broken(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> list[str]:
+    """One line per reason: which quantities of which networks."""
+    titles: dict[tuple[str, str, str, str], list[str]] = {}
+    for remark in remarks:
+        place = (remark.status, remark.reason, _who(remark, comparison), remark.record.mode)
+        titles.setdefault(place, []).append(language._(remark.quantity.title))
+    names: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for (status, reason, name, mode), missing in titles.items():
+        names.setdefault((status, reason, tuple(missing) if mode == EAGER else (mode,)), []).append(name)
+    lines = []
+    for (status, reason, lacking), who in names.items():
+        everybody = len(who) == len(comparison.records) > 1
+        networks = language._("all networks") if everybody else language.several(who)
+        what = "; ".join(lacking)
+        why = language.translate(reason) or language._("no reason was given")
+        lines.append(f"{networks}: {what}: {status_word(status, language)}: {why}")
+    return _most(lines, language)
+
+
+def _noisy(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> list[str]:
+    """One line per quantity: which networks, and why each is doubted."""
+    lines: dict[str, list[str]] = {}
+    for remark in remarks:
+        entry = f"{_who(remark, comparison)} ({language.translate(remark.reason)})"
+        lines.setdefault(language._(remark.quantity.title), []).append(entry)
+    return [f"{title}: {language.several(entries)}" for title, entries in lines.items()]
+
+
+def _most(lines: list[str], language: Language) -> list[str]:
+    """The first LINES of them, and how many more there are."""
+    if len(lines) <= LINES:
+        return lines
+    return [*lines[:LINES], language._("and {count} more; summary.json has all").format(count=len(lines) - LINES)]
+
+
+def _who(remark: Remark, comparison: Comparison) -> str:
+    several = len(comparison.machines) > 1
+    return remark.record.architecture + (f" ({remark.record.machine})" if several else "")
