@@ -55,6 +55,8 @@ def test_each_mode_has_its_own_operators_and_stages(tmp_path: Path) -> None:
         assert found["torchscript", f"stages_coverage_{setting}"].status == "unsupported"
     assert found["bf16+channels_last", "operators"].status == "ok"
     assert found["torchscript", "stages"].reason
+    once = {"output_error", "prepare_seconds", "first_call_seconds"}
+    assert not once & {key for _, key in found}, "outputs are checked with the times, not again with the operators"
 
 
 @pytest.mark.slow
