@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
 from reporter.metrics import compute, fvcore_macs, memory_exact, memory_measured, size
+from reporter.worker import building
 from reporter.worker.counting import peak_bytes, storage_bytes
 from reporter.worker.finetuning import loss_of
 from reporter.worker.training_steps import exercise
@@ -272,7 +273,7 @@ def test_resident_memory_holds_at_least_the_weights() -> None:
 
 
 def _resident(name: str) -> float:
-    (reading,) = memory_measured.measure_rss(subject(name))
+    reading, _ = memory_measured.measure_rss(subject(name))
     return reading.value
 
 
@@ -283,3 +284,14 @@ def test_counting_leaves_torch_as_it_was() -> None:
     before = state()
     list(compute.measure(subject("resnet18")))
     assert state() == before
+
+
+def test_initialisation_in_place_takes_no_time_on_meta() -> None:
+    """Calls that only fill a weight are left out; those with another tensor, and those of real tensors, are made."""
+    with building.OnMeta():
+        weight = torch.empty(3, 4)
+        assert weight.is_meta
+        assert weight.uniform_().mul_(2.0).add_(1.0).clamp_(min=-1.0, max=1.0) is weight
+        with pytest.raises(RuntimeError):
+            weight.mul_(torch.empty(5))
+        assert torch.tensor([1.0, 2.0]).mul_(2.0).tolist() == [2.0, 4.0]

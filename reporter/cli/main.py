@@ -223,7 +223,7 @@ def _spent(outcome: Outcome, words: str) -> str:
         return "nothing to do: all results are up to date"
     failed = f", {outcome.failed} readings failed" if outcome.failed else ""
     failed += f", {outcome.lost} readings lack rounds that failed" if outcome.lost else ""
-    inside = outcome.busy / outcome.seconds / outcome.slots
+    inside = min(1.0, outcome.busy / outcome.seconds / outcome.slots)  # jobs that count run side by side
     modes = {"preparing modes": outcome.preparing, "checking their outputs": outcome.checking}
     other = "".join(f", {took / outcome.seconds / outcome.slots:.0%} {what}" for what, took in modes.items() if took)
     return f"measured for {words}, {inside:.0%} of it inside measured calls{other}{failed}"

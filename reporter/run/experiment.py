@@ -19,6 +19,9 @@ from reporter.run.slots import NO_CUDA, Executor, Slot
 from reporter.run.work import Ledgers, Work
 from reporter.store import history, record_files
 
+COUNTING = "counting"
+"""The process of metrics that count on one thread, without real tensors."""
+
 
 def run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     """Measures what is missing, round by round over all architectures; every reading is on disk before the next."""
@@ -36,7 +39,7 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     }
     tasks = list(_tasks(request, ledgers))
     jobs = [task.job for task in tasks]
-    outcome.slots = len(executor.slots)
+    outcome.slots = sum(not slot.counts for slot in executor.slots)
     named = {name: ledger for (_, name), ledger in ledgers.items()}  # a budget is for one machine
     costs = _costs(request, ledgers)
     planned = budget.schedule(request, tasks, costs, executor, progress)
@@ -96,7 +99,9 @@ def _tasks(request: Request, ledgers: Ledgers) -> Iterable[Task]:
     """The jobs for each kind of machine, which has a schedule of its own."""
     for key in dict.fromkeys(key for key, _ in ledgers):
         for job in plan(request, {name: ledger for (machine, name), ledger in ledgers.items() if machine == key}):
-            yield Task(job, key, timed=request.metrics[job.metrics[0]].timed)
+            metrics = [request.metrics[name] for name in job.metrics]
+            counts = all(metric.process == COUNTING and metric.device == "none" for metric in metrics)
+            yield Task(job, key, timed=metrics[0].timed, counts=counts)
 
 
 def plan(request: Request, ledgers: Mapping[str, Ledger]) -> list[Job]:

@@ -1,11 +1,12 @@
 """Which job runs where and when: what is on the CPU has its machine to itself, the rounds of a time come from one slot.
 
-With one slot jobs run in the order in which they were planned.
+Jobs that only count run side by side, never beside others. With one slot jobs run in the order in which they were
+planned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reporter.host.job import Job
@@ -15,12 +16,16 @@ from reporter.run.slots import Slot
 
 @dataclass(eq=False)
 class Task:
-    """A job for a kind of machine; `timed`: one of several rounds; `losses`: how many slots were lost under it."""
+    """A job for a kind of machine; `timed`: one of several rounds; `losses`: how many slots were lost under it.
+
+    `counts`: it counts, on one thread and without real tensors, so that others like it may run beside it.
+    """
 
     job: Job
     machine: str
     timed: bool = False
     losses: int = 0
+    counts: bool = False
 
     @property
     def on_gpu(self) -> bool:
@@ -85,7 +90,10 @@ class Schedule:
 
     def _next(self, slot: Slot) -> Task | None:
         """The first in order; what is on another GPU may be overtaken, what waits for the whole machine may not."""
-        beside = [task for other, task in self.running.items() if other.node == slot.node]
+        occupied = {other: task for other, task in self.running.items() if other.node == slot.node}
+        beside = occupied.values()
+        if slot.counts or any(other.counts for other in occupied):
+            return self._next_to_count(slot, occupied)
         if not all(task.on_gpu for task in beside):
             return None
         for task in self.waiting:
@@ -93,10 +101,19 @@ class Schedule:
                 return None if beside and not task.on_gpu else task
         return None
 
+    def _next_to_count(self, slot: Slot, occupied: Mapping[Slot, Task]) -> Task | None:
+        """The first in order if it only counts, as all beside it do; of the other slots one takes part."""
+        first = next((task for task in self.waiting if task.machine == slot.machine), None)
+        alone = slot.counts or all(other.counts for other in occupied)
+        ready = first is not None and first.counts and all(task.counts for task in occupied.values())
+        return first if ready and alone else None
+
     def _is_at_home(self, task: Task, slot: Slot) -> bool:
         home = self._homes.get(task.series, slot) if task.timed else slot
         return home is slot or (home.node == slot.node and not task.on_gpu)
 
 
 def _fits(task: Task, slot: Slot) -> bool:
+    if slot.counts and not task.counts:
+        return False
     return task.machine == slot.machine and (not task.on_gpu or task.job.device == slot.device)

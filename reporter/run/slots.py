@@ -23,7 +23,8 @@ GONE = "the node was lost, and there is no other of its kind"
 class Slot:
     """What one job at a time has to itself: a GPU, or the whole machine; `about` is what a record says of that.
 
-    A job on the CPU takes all slots of its node. `variables` are those of its environment that change what is measured,
+    A job on the CPU takes all slots of its node. One slot that `counts` takes only jobs that count, which may run side
+    by side because nothing in them is timed. `variables` are those of its environment that change what is measured,
     None where they are those of this process.
     """
 
@@ -31,6 +32,7 @@ class Slot:
     device: str
     about: Mapping[str, Any]
     variables: Mapping[str, str] | None = None
+    counts: bool = False
 
     @property
     def machine(self) -> str:

@@ -15,6 +15,19 @@ from reporter.model import Architecture
 from reporter.worker.input_format import form
 
 ALLOCATING = (torch.empty, torch.zeros, torch.ones)
+FILLING = frozenset(
+    (
+        Tensor.uniform_,
+        Tensor.normal_,
+        Tensor.erfinv_,
+        Tensor.mul_,
+        Tensor.add_,
+        Tensor.clamp_,
+        Tensor.fill_,
+        Tensor.zero_,
+    )
+)
+"""What initialisers call in place: without another tensor they change only values, which meta tensors do not have."""
 NEEDS_VALUES = (RuntimeError, TypeError, ValueError, AttributeError, LookupError, AssertionError, ArithmeticError)
 """What a network raises that reads, while it is built, a tensor that has no values on meta."""
 _SUBCLASS = (RuntimeError, NotImplementedError, TypeError)
@@ -92,11 +105,16 @@ def completed(network: nn.Module, size: int) -> nn.Module:
 
 
 class OnMeta(TorchFunctionMode):
-    """Allocates weights on meta, and nothing else: RegNets read a tensor of numbers while they are built."""
+    """Allocates weights on meta, and nothing else: RegNets read a tensor of numbers while they are built.
+
+    Filling them takes no time, as each of these calls is slow on meta.
+    """
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if func in FILLING and args[0].is_meta and not any(isinstance(each, Tensor) for each in args[1:]):
+            return args[0]
         place = {"device": "meta"} if func in ALLOCATING else {}
         return func(*args, **{**(kwargs or {}), **place})
 

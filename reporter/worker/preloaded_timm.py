@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reporter import facts
 from reporter.host.preloading import load, preload
 from reporter.model.attempts import attempt
 
@@ -9,3 +10,4 @@ MEMORY = "reporter.worker.loaded_libraries"
 
 attempt(lambda: load(MEMORY).load_timm())
 preload("timm")
+facts.timm_accuracies()

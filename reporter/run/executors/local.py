@@ -31,6 +31,8 @@ WATCHED = ["reporter.host.forkserver"]
 """What the fork server loads first, so that it ends with the run."""
 LOADED = [*WATCHED, "reporter.worker.preloaded"]
 """What the fork server loads before the first worker."""
+MOST_COUNTING = 8
+"""How many jobs that only count run side by side at most."""
 EXIT_TIMEOUT = 5.0
 """Seconds that a worker has to end after its last message."""
 
@@ -75,9 +77,11 @@ class LocalExecutor:
             self._context.set_forkserver_preload([*LOADED, module])
 
     def open(self, request: Request) -> Sequence[str]:
-        """A slot for each GPU that was asked for, else one."""
+        """A slot for each GPU that was asked for, else one; and one to count in for each core but the first."""
         devices = request.gpus or (request.devices.get(accelerator_in(request.devices), ""),)
         self.slots = [Slot("", device, request.about) for device in devices]
+        more = min(machine.usable_threads(), MOST_COUNTING) - 1
+        self.slots += [Slot("", "", request.about, counts=True) for _ in range(more)]
         return ()
 
     def gpus(self, asked: bool) -> Sequence[str]:
