@@ -75,6 +75,7 @@ def measure_and_report(
     shown: str = "auto",
 ) -> int:
     """The main job; gives the exit code."""
+    from reporter.cli import step_summary
     from reporter.cli.progress import progress
     from reporter.compare import baseline_file, reference_file
     from reporter.compare.folders import baseline
@@ -124,6 +125,7 @@ def measure_and_report(
         lock.close()
     if written:
         _closing(outcome, duration(outcome.seconds), next(path for path in written if path.suffix == ".html"))
+        step_summary.write(request.folder)
     return code
 
 
