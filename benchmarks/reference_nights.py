@@ -9,7 +9,7 @@ after each look, rows that are decided are not measured again.
 collect measures runs for the same test as `reporter --against` does: this environment against one that imports the same
 packages, with copies of resnet18 that are slowed by 3 % and 5 % on one side (slowed.py) in the same runs. It needs a
 machine without other work. Every run is appended to the file with all its samples as soon as it is complete, and the
-next command starts with the next run; with `--minutes` no run is begun that would not end in time. judge tests the
+next command continues with the next run; with `--minutes` no run is begun that would not end in time. judge tests the
 samples, prints the rates, and how long a run took.
 """
 

@@ -210,12 +210,15 @@ def _against(reference: Against | None, folder: Path, quiet: bool, shown: str) -
 
 
 def _closing(outcome: Outcome, words: str, page: Path) -> None:
-    """The last lines: what disturbed the times, where the time went, and the report."""
+    """The last lines: what disturbed the times, where the time went, and the report; on GitHub, the step summary."""
+    from reporter.cli import step_summary
+
     if outcome.foreign:
         printing.message(
             f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy"
         )
     printing.message(f"{_spent(outcome, words)}; {page}")
+    step_summary.write(page.parent)
 
 
 def _spent(outcome: Outcome, words: str) -> str:

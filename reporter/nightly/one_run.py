@@ -224,6 +224,7 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
     try:
         found = run_document.as_json(nightly, work.request, work.folder.out.name, work.fail_on, code)
         reference_file.save(work.request.folder, nightly.pinned)
+        ratio_history.add(work.request.folder, nightly.pinned)
         baseline_file.save(work.request.folder, compared, found, run_document.findings(nightly))
         record_files.add_to_history(
             work.request.folder, record_files.history_size(work.folder.out), {"exit_code": code}
@@ -234,7 +235,6 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
         headlines.save(work.request.folder / ".recent.json", runs)
         base = baseline.merged(nightly.base.records, nightly.tonight) if made.accepted else None
         work.folder.finish(made, base)
-        ratio_history.add(work.folder.out, nightly.pinned)
     except ReporterError as error:
         return str(error)
     return None

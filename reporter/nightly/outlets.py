@@ -125,7 +125,7 @@ def marker(name: str) -> str:
 
 def comment(run: PublishedRun, name: str, link: str) -> str:
     """The comment: a headline, at most MOST_ROWS rows, what to do, and a link to the report."""
-    word = "regression" if run.red else "no regression"
+    word = "regression" if run.red else "no regression" if run.green else "no verdict"
     lines = [marker(name), f"### Architecture report: {word}", "", _cell(run.headline), ""]
     if rows := run.rows:
         lines += ["| architecture | metric | result |", "| --- | --- | --- |"]

@@ -22,6 +22,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from reporter.compare import ratio_history
 from reporter.host import files
 from reporter.model import Record, ReporterError
 from reporter.model.readings import Model
@@ -41,6 +42,9 @@ PARTS = (
     "index.html",
 )
 """What belongs to one run, as patterns of names: it is replaced by the next complete run."""
+
+HISTORIES = ("history.jsonl", ratio_history.NAME)
+"""What a run adds a line to."""
 
 UNFINISHED: dict[str, Any] = {"finished": False, "architecture": None, "values": {}}
 """What marks the line of a run that did not finish in history.jsonl."""
@@ -88,8 +92,9 @@ class Folder:
         with files.writing(self.tonight):
             self.tonight.mkdir(parents=True, exist_ok=True)
             state.save(self.started_file, Started(started=started, line=dict(line) if line else None))
-            if (self.out / "history.jsonl").is_file():
-                shutil.copyfile(self.out / "history.jsonl", self.tonight / "history.jsonl")
+            for name in HISTORIES:
+                if (self.out / name).is_file():
+                    shutil.copyfile(self.out / name, self.tonight / name)
 
     def mark_failed(self, code: int) -> None:
         """Adds the exit code to the line of a run that ends without being complete."""

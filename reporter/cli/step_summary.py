@@ -1,0 +1,39 @@
+"""The result of the main job in the summary of a job of GitHub Actions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from reporter.host import printing
+from reporter.model import ReporterError
+from reporter.nightly import outlets
+
+VARIABLE = "GITHUB_STEP_SUMMARY"
+
+
+def write(folder: Path, variables: Mapping[str, str] = os.environ) -> None:
+    """Adds the result of the last run in a folder, if this is a job of GitHub Actions; a note if this fails."""
+    path = variables.get(VARIABLE)
+    if not path or variables.get("GITHUB_ACTIONS") != "true":
+        return
+    try:
+        text = content(outlets.read(folder))
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+    except (OSError, ReporterError) as error:
+        printing.note(f"the step summary is not written: {error}")
+
+
+def content(run: outlets.PublishedRun) -> str:
+    """What a comment on a pull request has; without a comparison, the number of architectures and of failures."""
+    if run.comparison or run.summary.get("against"):
+        return outlets.comment(run, "report", "").partition("\n")[2]
+    records = run.summary["records"]
+    broken = sum(
+        reading["status"] in ("failed", "oom", "timeout") for each in records for reading in each["readings"].values()
+    )
+    failed = f", {broken} measurements failed" if broken else ""
+    headline = f"### Architecture report: {len(records)} architectures{failed}"
+    return f"{headline}\n\nThe report is `report.html` in the results.\n"

@@ -1,0 +1,99 @@
+"""Nightly runs against a pinned reference, played with a clock of their own: what is known, red again, or too noisy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import nights
+import pytest
+from nights import Nights, made
+
+from reporter.compare import ratio_history
+from reporter.documents.reference_verdicts import AgainstReference, ReferenceSide, ReferenceVerdict
+from reporter.nightly import one_run, outlets
+
+KEY = "latency_cpu_1thread"
+
+
+def found(ratio: float, verdict: str = "slower", kind: str = "a processor", noisy: bool = False) -> AgainstReference:
+    """What a run measured: one architecture."""
+    row = ReferenceVerdict(
+        architecture="resnet18", metric=KEY, mode="eager", verdict=verdict, ratio=ratio, low=ratio - 0.01,
+        high=ratio + 0.01, detectable=0.02, rounds=3,
+    )  # fmt: skip
+    side = ReferenceSide(versions={"torch": "2.14.1"}, torch_file="/torch/__init__.py")
+    return AgainstReference(
+        reference=side, tonight=side, control=False, detectable=0.02, verdicts=(row,), started="2026-01-01",
+        machine_kind=kind, too_noisy=noisy,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[AgainstReference]:
+    """What the next run measures, as the only element."""
+    next_one: list[AgainstReference] = []
+    pair = SimpleNamespace(measure=lambda _: next_one[0], quantities=[], titles={})
+    plan, output = one_run.plan, one_run.Output
+    monkeypatch.setattr(nights.one_run, "plan", lambda *given: replace(plan(*given), against=pair))
+    monkeypatch.setattr(nights.one_run, "Output", lambda *given: output(*given, lambda: None))
+    return next_one
+
+
+def play(played: Nights, measured: list[AgainstReference], night: AgainstReference) -> int:
+    measured[:] = [night]
+    return played.play(made(), fail_on="timing", metrics="size,latency", preset="standard")
+
+
+def test_a_slowdown_is_known_after_it_is_accepted_and_red_again_when_it_grows(
+    measured: list[AgainstReference], tmp_path: Path
+) -> None:
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.0, "unchanged")) == 0
+    assert play(played, measured, found(1.05)) == 1
+    first = played.day()
+    assert play(played, measured, found(1.05)) == 1, "a pinned reference does not forget"
+    assert first in "".join(played.lines), "with the day of the first run that had it"
+    assert played.accept("resnet18", KEY) == 1
+    assert play(played, measured, found(1.055)) == 0
+    assert "1 known to be slower" in played.headline
+    assert play(played, measured, found(1.055, kind="another processor")) == 1, "not known on another kind"
+    assert play(played, measured, found(1.05)) == 0
+    assert play(played, measured, found(1.1)) == 1, "it grew"
+    assert play(played, measured, found(0.9, "faster")) == 0
+    lines = ratio_history.load(tmp_path / "out")
+    assert [line.rows[0].ratio for line in lines] == [1.0, 1.05, 1.05, 1.055, 1.055, 1.05, 1.1, 0.9]
+    kinds = {curve.machine_kind: len(curve.ratios) for curve in ratio_history.curves(lines)}
+    assert kinds == {"a processor": 7, "another processor": 1}
+
+
+def test_a_run_has_its_own_ratio_in_the_report(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """The history is complete when the report is written."""
+    seen: list[int] = []
+
+    def report(folder: Path, _: object) -> None:
+        nights.summarize(folder)
+        seen.append(len(ratio_history.load(folder)))
+
+    played = Nights(tmp_path / "out", report=report)
+    for _ in range(3):
+        play(played, measured, found(1.0, "unchanged"))
+    assert seen == [1, 2, 3]
+    assert len(ratio_history.load(tmp_path / "out")) == 3
+
+
+def test_a_noisy_machine_does_not_pass_and_the_text_has_what_to_do(
+    measured: list[AgainstReference], tmp_path: Path
+) -> None:
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.0, "unchanged")) == 0
+    assert "a change of 2.0 % would have been found" in played.headline
+    assert play(played, measured, found(1.02, "noisy", noisy=True)) == 3
+    assert "too noisy" in played.headline
+    assert "If this lasts: run on a machine without other work" in played.headline
+    comment = outlets.comment(outlets.read(played.out), "nightly", "")
+    assert "Architecture report: no verdict" in comment
+    assert play(played, measured, found(1.05)) == 1
+    assert play(played, measured, found(1.05, "noisy", noisy=True)) == 1, "a slowdown remains until it is refuted"
+    assert play(played, measured, found(1.0, "unchanged")) == 0
