@@ -1,4 +1,4 @@
-"""The section of what failed, of what is doubtful, and of files that could not be read."""
+"""The section of failures, of doubtful values, and of files that could not be read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LINES = 200
 
 
 def failed(comparison: Comparison, complaints: Sequence[str], language: Language) -> Section:
-    """What could not be measured, what is doubtful, and what could not be read."""
+    """Readings without a value, doubtful values, and files that could not be read."""
     _ = language._
     broken = [remark for remark in comparison.remarks if remark.status != "noisy"]
     doubted = [remark for remark in comparison.remarks if remark.status == "noisy"]
