@@ -165,6 +165,12 @@ def test_curves_are_of_one_loss_and_few() -> None:
     assert {"googlenet", "inception_v3"} <= drawn(newer)[0]
 
 
+def test_the_mean_of_two_times_is_not_negative() -> None:
+    seconds = samples.reading("finetune_seconds", 1.0).model_copy(update={"samples": (1.0, 2.0)})
+    assert seconds.interval is not None
+    assert seconds.interval[0] == 0.0
+
+
 def test_a_gpu_has_a_note_on_what_is_not_deterministic() -> None:
     assert "On a GPU" in " ".join(table(trained(deterministic=False)).notes)
     assert "On a GPU" not in " ".join(table(trained(deterministic=True)).notes)
