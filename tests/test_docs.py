@@ -73,7 +73,7 @@ def test_the_examples_work_each_as_one_new_file(tmp_path: Path) -> None:
         (root / path).write_text(text, encoding="utf-8")
     nowhere = {"PYTHONPATH": None, "PYTHONSAFEPATH": None}
     done = run("--out", tmp_path / "out", "--architectures", "lenet5", "--metrics", "size,compute,finetune,claims",
-               "--dataset", "grey", "--preset", "quick", "--steps", "3", "--lang", "en,de", root=root,
+               "--dataset", "grey", "--preset", "quick", "--steps", "2", "--lang", "en,de", root=root,
                variables=nowhere)  # fmt: skip
     assert done.returncode == 0, done.stderr
     (record,) = json.loads((tmp_path / "out" / "summary.json").read_text())["records"]

@@ -129,7 +129,7 @@ def test_a_training_that_resolves_nothing_is_marked() -> None:
 def test_the_finding_names_the_leader_and_who_is_at_chance() -> None:
     text = " ".join(findings(trained(), ENGLISH)).replace("\u00a0", " ")
     assert "After 10 steps of training from scratch, 2 of 5 architectures are not distinguished" in text
-    assert "vgg16 is not distinguished from guessing" in text
+    assert "vgg16 has learned little more than chance" in text
 
 
 def test_bars_are_sorted_by_value_and_have_intervals() -> None:
@@ -163,6 +163,12 @@ def test_curves_are_of_one_loss_and_few() -> None:
         for marked in [before.model_copy(update={"detail": {**before.detail, "curve_shows": "cross-entropy"}})]
     ]
     assert {"googlenet", "inception_v3"} <= drawn(newer)[0]
+
+
+def test_the_mean_of_two_times_is_not_negative() -> None:
+    seconds = samples.reading("finetune_seconds", 1.0).model_copy(update={"samples": (1.0, 2.0)})
+    assert seconds.interval is not None
+    assert seconds.interval[0] == 0.0
 
 
 def test_a_gpu_has_a_note_on_what_is_not_deterministic() -> None:

@@ -168,7 +168,8 @@ class Reading(Shared):
         if not self.measured or self.value is None:
             return None
         if not self.timed:
-            return sample_statistics.interval(self.samples, self.quantity.centre)
+            found = sample_statistics.interval(self.samples, self.quantity.centre)
+            return (max(0.0, found[0]), found[1]) if found and self.quantity.unit == "s" else found
         from reporter.stats import intervals
 
         return intervals.bounds(self.value, self.counted, self.spread)

@@ -41,9 +41,13 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
     normed = any(_recipe(record, "batch_norm_recalibrated", language) for record in rows.records)
     return (
         *_reasons([reason for reason in dict.fromkeys(reasons) if reason], language),
+        *_untrained(rows.records, language),
         *_sources(rows.records, language),
         *_skipped(rows.records, language),
         *_certainty(rows.records, language),
+        _("Ranks: the first and last rank of all networks that the run does not distinguish from the row's.")
+        if any(column.key.startswith("rank_") for column in rows.columns)
+        else "",
         _("Batch-norm statistics were estimated again before every evaluation, for every network alike.")
         if normed
         else "",
@@ -52,6 +56,13 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         else "",
         _probe(rows.records, language),
     )
+
+
+def _untrained(records: Sequence[Record], language: Language) -> list[str]:
+    """Why no accuracy was measured, and how to get one."""
+    found = (record.readings.get(TOP1_KEYS[0]) for record in records)
+    reasons = dict.fromkeys(each.reason or "" for each in found if each and each.status == "skipped")
+    return [language._("No accuracy: {reason}").format(reason=language.translate(reason)) for reason in reasons]
 
 
 def _sources(records: Sequence[Record], language: Language) -> list[str]:
@@ -107,10 +118,6 @@ def _certainty(records: Sequence[Record], language: Language) -> list[str]:
     if any(not resolves(each) for each in found):
         message = _("Too short to rank (≈): fewer than {steps} steps or {images} held-out images.")
         notes.append(message.format(steps=FEWEST_STEPS, images=FEWEST_IMAGES))
-    if any(len(each.samples) > 1 for each in found):
-        notes.append(
-            _("Ranks: the first and last rank of all networks that the run does not distinguish from the row's.")
-        )
     return notes
 
 

@@ -244,8 +244,8 @@ def _stuck(names: Sequence[str], language: Language) -> str:
     if not names:
         return ""
     message = language.ngettext(
-        "{names} is not distinguished from guessing.",
-        "{names} are not distinguished from guessing.",
+        "{names} has learned little more than chance.",
+        "{names} have learned little more than chance.",
         len(names),
     )
     return message.format(names=language.listing(list(names)))
