@@ -609,7 +609,7 @@ def test_the_printed_lecture_edition_is_short(browser: Any, reference: Path, tmp
     )
     pages = done.stdout.split("\f")[:-1]
     assert 5 <= len(pages) <= 11
-    for words in ("Key findings", "Lecture claims, tested", "The networks side by side", "DenseNet-121", "How to cite"):
+    for words in ("Key findings", "Lecture claims, tested", "Summary table", "DenseNet-121", "How to cite"):
         assert words in done.stdout, words
     assert "Failures and warnings" not in [line.strip() for text in pages for line in text.splitlines()]
     page.context.close()

@@ -12,11 +12,14 @@ from networks import own, subject
 from torch import Tensor, nn
 
 from reporter.model import Metric
+from reporter.model.devices import is_accelerator
 from reporter.registry.catalog import collect
 from reporter.worker import references as own_networks
 from reporter.worker.entry import measure
 
-METRICS = {name: metric for name, metric in collect("reporter.metrics", Metric).items() if metric.device != "cuda"}
+METRICS = {
+    name: metric for name, metric in collect("reporter.metrics", Metric).items() if not is_accelerator(metric.device)
+}
 KINDS = ("attribute", "buffer", "dictionary")
 SMALL = {"image_size": 48, "steps": 2, "seeds": 1, "test_images": 10, "seconds": 0.02}
 

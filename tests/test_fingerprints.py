@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -119,8 +120,8 @@ def test_only_what_depends_on_the_images_is_measured_again(tmp_path: Path) -> No
 
 def test_images_that_a_run_fetches_are_those_of_the_next(tmp_path: Path) -> None:
     class Fetched(Images):
-        @property
-        def used(self) -> str | None:
+        @cached_property
+        def used(self) -> str | None:  # type: ignore[override]
             made(tmp_path / "images")
             return files(tmp_path / "images")
 

@@ -87,7 +87,8 @@ def test_conditions_are_stored_only_where_they_are_set(name: str) -> None:
     assert not {"input_size", "threads"} & CONDITIONS.of(metric, device).keys()
     found = CONDITIONS.model_copy(update={"input_size": "48", "threads": 1}).of(metric, device)
     assert ("threads" in found) == (metric.device != "none" and name != "latency_cpu_1thread")
-    independent = name == "size" or (bool({"image_size", "dataset"} & set(metric.depends)) and name != "memory_cuda")
+    with_training = ("memory_cuda", "memory_xpu", "memory_mps")
+    independent = name == "size" or (bool({"image_size", "dataset"} & set(metric.depends)) and name not in with_training)
     assert ("input_size" in found) == (not independent)
 
 
@@ -108,7 +109,7 @@ def test_what_depends_on_the_image_is_of_that_size() -> None:
         return network
 
     for name in ("latency_cpu_1thread", "latency_cpu", "throughput_cpu", "memory_inference", "memory_resident"):
-        (reading,) = measure(METRICS[name], subject(own(watching), input_size="20x40", seconds=0.01))
+        reading, *_ = measure(METRICS[name], subject(own(watching), input_size="20x40", seconds=0.01))
         assert reading.settings["input_size"] == "20x40"
     assert {shape[1:] for shape in shapes} == {(3, 20, 40)}
 
@@ -134,9 +135,9 @@ def test_a_network_of_one_size_has_one_reason_and_its_parameters() -> None:
 
 
 def test_published_accuracy_is_of_one_size() -> None:
-    top1, _ = measure(METRICS["published"], subject("resnet18", input_size="320"))
+    top1, *_ = measure(METRICS["published"], subject("resnet18", input_size="320"))
     assert (top1.status, top1.reason) == ("unsupported", "published for images of 224 pixels, not of 320")
-    top1, _ = measure(METRICS["published"], subject("resnet18"))
+    top1, *_ = measure(METRICS["published"], subject("resnet18"))
     assert top1.status == "ok"
     entry = Architecture("a", "A", None, "", small, published={"torchvision_ops_gmacs": 1.0, "params_counted": 5})
     conditions = CONDITIONS.model_copy(update={"input_size": "320x256"})

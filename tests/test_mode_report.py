@@ -18,7 +18,7 @@ from reporter.charts import accuracy_vs_cost, best_modes, speedup_heatmap
 from reporter.model import Chart, Claim, Reading, Record
 from reporter.model.modes import OUTPUT_ERROR, PREPARE
 from reporter.registry.catalog import collect
-from reporter.report import build, csv_tables, latex, sections, vega
+from reporter.report import build, csv_tables, failures, latex, vega
 from reporter.report.comparison import Comparison, compare, front
 from reporter.report.findings import mode_findings
 from reporter.report.findings.key_findings import findings
@@ -122,7 +122,7 @@ def test_a_wrong_mode_is_marked_and_never_the_best(table: Table, comparison: Com
     assert "exceeds the limit (50 > 2.0 %" in cell.note
     assert cells(table, "speedup_latency_cpu")["googlenet", "bf16"].status == "wrong"
     assert cells(table, "output_error")["vgg16", "bf16"].status == "ok"
-    failed = sections.failed(comparison, [], ENGLISH)
+    failed = failures.failed(comparison, [], ENGLISH)
     assert any("bf16: googlenet (50 > 2.0 %)" in getattr(block, "items", ()) for block in failed.blocks)
 
 
@@ -139,7 +139,7 @@ def test_a_mode_that_is_not_available_has_its_reason(table: Table, comparison: C
     cell = cells(table, "speedup_latency_cpu")["resnet50", "onnxruntime"]
     assert (cell.text, cell.status, cell.note) == ("n/a", "unsupported", mode_samples.NOT_INSTALLED)
     assert cells(table, "notes")["resnet50", "onnxruntime"].text == mode_samples.NOT_INSTALLED
-    failed = sections.failed(comparison, [], ENGLISH)
+    failed = failures.failed(comparison, [], ENGLISH)
     lines = [line for block in failed.blocks for line in getattr(block, "items", ())]
     assert f"resnet50: onnxruntime: n/a: {mode_samples.NOT_INSTALLED}" in lines
 

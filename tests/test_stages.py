@@ -110,6 +110,7 @@ def test_the_stages_are_those_of_the_card() -> None:
 def test_the_passes_end_once_their_ratios_agree() -> None:
     assert is_settled([1.0, 1.01])
     assert not is_settled([1.0, 1.1])
+    assert not is_settled([1.05, 1.06]), "observed calls took longer than the others"
     assert is_settled([1.0, 1.1, 1.0, 1.0, 1.0, 0.7])
     assert not is_settled([0.8, 1.1, 1.0, 0.7, 1.2, 0.9])
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reporter.stats.proportions import is_chance, wilson
-from reporter.stats.shares import SeedShares, Shares
+from reporter.stats.shares import PAIR_ALPHA, SeedShares, Shares
 
 TRUE = (0.1, 0.1, 0.15, 0.3, 0.4, 0.45, 0.5, 0.6, 0.6, 0.7, 0.8, 0.85)
 
@@ -47,7 +47,7 @@ def test_two_runs_do_not_order_a_pair_in_opposite_ways(seeds: int) -> None:
             separated += signs[0] != 0
             equal += TRUE[int(one)] == TRUE[int(two)] and signs[0] != 0
     assert opposite == 0
-    assert equal <= 0.03 * 60 * 2
+    assert equal <= PAIR_ALPHA * 60 * 2
     assert separated > 0.5 * 60 * 66
 
 

@@ -16,12 +16,13 @@ import samples
 
 from reporter.model import Chart, Record, ReporterError
 from reporter.registry.catalog import collect
-from reporter.report import build, csv_tables, formats, latex, markdown, sections
+from reporter.report import build, csv_tables, failures, formats, latex, markdown, sections
 from reporter.report.comparison import Comparison, accuracy, compare
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
 from reporter.report.rank_ranges import ranks
 from reporter.report.table import Cell, Column, Table, Tabulation
+from reporter.store import record_files
 
 ENGLISH = language("en")
 HOSTILE = "<script>alert(1)</script>"
@@ -121,11 +122,11 @@ def test_golden_report(few: Comparison, golden: Callable[[str, str], None]) -> N
 
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_long_list_of_files_without_a_record_is_cut_off(more: int) -> None:
-    files = [f"{number}.json" for number in range(sections.LINES + more)]
-    (*_, items) = sections.failed(compare([samples.record(samples.ROWS[0])]), files, ENGLISH).blocks
+    files = [f"{number}.json" for number in range(failures.LINES + more)]
+    (*_, items) = failures.failed(compare([samples.record(samples.ROWS[0])]), files, ENGLISH).blocks
     assert isinstance(items, sections.Items)
     rest = [f"and {more} more; summary.json has all"] if more else []
-    assert list(items.items) == files[: sections.LINES] + rest
+    assert list(items.items) == files[: failures.LINES] + rest
 
 
 def test_rendering_is_deterministic(written: Path) -> None:
@@ -217,7 +218,10 @@ def test_hostile_names_are_text_in_markdown(written: Path) -> None:
     text = (written / "report.md").read_text(encoding="utf-8")
     prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
     assert "<" not in re.sub("`[^`]*`", "", prose.replace("\\<", "")), "no raw HTML outside of code"
-    assert len(re.findall("^```", text, re.MULTILINE)) == 10 * 4, "a diagram and a command for each network"
+    assert len(re.findall("^```mermaid$", text, re.MULTILINE)) == 10, "a diagram for each network"
+    commands = re.findall("^```\n(.*?)\n```$", text, re.DOTALL | re.MULTILINE)
+    names = [record.architecture for record in record_files.load_all(written)[0]]
+    assert all(any(name in command for command in commands) for name in names), "a command for each network"
     rows = [line for line in text.splitlines() if line.startswith("| `a\\|b` |")]
     assert rows
     widths = {len(re.findall(r"(?<!\\)\|", line)) for line in rows[:1]}

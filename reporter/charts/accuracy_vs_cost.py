@@ -106,7 +106,7 @@ CAPTION = (
     "Hollow bubbles have no torchvision weights: the accuracy is the paper's own. "
     "‡: the accuracy is that of the paper's network, which needs other MACs; §: another protocol than one crop of 224 "
     "pixels on all validation images; ¶: taken at another image size than the network was measured at. Dashed: the "
-    "Pareto front, networks that no other beats at the same price."
+    "Pareto front, networks that no cheaper one beats."
 )
 ENTRIES = (
     Chart(

@@ -158,7 +158,7 @@ ENTRIES = (
     Chart(
         name="probe",
         title="Accuracy of a linear probe",
-        caption="Share of held-out images that were recognised after only the head was trained, at one learning rate "
+        caption="Share of held-out images that were classified correctly after only the head was trained, at one learning rate "
         "for all networks: what the weights that it was loaded with know already.",
         draw=bars("probe_top1", per_machine=True),
         chapter="finetune",

@@ -201,7 +201,7 @@ def _legend(dots: bool, language: Language) -> list[Spec]:
     """What bars, sheets, dots and the line mean, in the empty upper right of the plot."""
     _ = language._
     left, right = 2013.42, 2013.6
-    words = [_("hand-made features, official test error"), _("network, official test error")]
+    words = [_("hand-crafted features, official test error"), _("network, official test error")]
     words += [_("ensemble of several networks: a stack"), _human_words(language)]
     if dots:
         words.append(_("network of this report: one network, one crop, validation set"))
@@ -231,10 +231,8 @@ ENTRIES = (
     Chart(
         name="timeline",
         title="The ImageNet challenge, 2010 to 2017",
-        caption="Bars: official top-5 errors of the challenge's entries on its test sets; a stack of sheets is an "
-        "ensemble, grey is hand-made features. Dots: the networks of this report, one network and one crop on the "
-        "validation set, with the depth that its paper states. The two series are not measured alike: a dot says "
-        "nothing about the bar beside it. ‡: error of a network with other MACs than the one measured; §: another "
+        caption="Bars: official top-5 errors of the challenge's entries on its test sets; a shadow behind a bar is an ensemble, gray marks hand-crafted features. Dots: the networks of this report, one network and one crop on the "
+        "validation set, with the depth that its paper states. Bars and dots follow different protocols; do not compare them directly. ‡: error of a network with other MACs than the one measured; §: another "
         "protocol than one crop of 224 pixels on all validation images.",
         draw=draw,
         chapter="timeline",

@@ -144,7 +144,7 @@ def families(made: Sequence[Card], language: Language) -> Iterator[Card | Family
 def card(record: Record, anchor: str, language: Language) -> Card:
     _ = language._
     words = text(record)
-    titles = {"changed": _("What it changed"), "source": _("Written in")}
+    titles = {"changed": _("Why it mattered"), "source": _("Sources")}
     about = [(title, _(words[key])) for key, title in titles.items() if words.get(key)]
     setting = record_profiles.setting_of([record])
     variant = [(_("This variant"), language.translate(record.variant))] if record.variant else []
@@ -216,8 +216,8 @@ def _caption(block: record_structure.RecordedBlock, language: Language) -> str:
             block.repeats,
         )
     if block.name:
-        return _("It repeats no block; here the stage with most MACs, {name}, with {parameters} parameters.")
-    return _("It repeats no block; here the whole network with {parameters} parameters.")
+        return _("It repeats no block. Shown is the stage with most MACs, {name}, with {parameters} parameters.")
+    return _("It repeats no block. Shown is the whole network with {parameters} parameters.")
 
 
 def times(record: Record, setting: str, language: Language) -> dict[str, Price]:

@@ -118,7 +118,7 @@ def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
     if left_out:
         message = _("Only eager is listed here, of {count} (architecture, mode) pairs; reporter choose DIR has all.")
         notes = (*notes, message.format(count=left_out))
-    title = _("Which network fits")
+    title = _("Networks within a budget")
     listed = rows.table("choosing", title, (*notes, *(_notes_on_modes(language) if len(modes) > 1 else ())))
     chosen = tuple((mode, mode_pairs.ON_REQUEST not in mode_pairs.parts(mode)) for mode in modes)
     useful = tuple(each for each in sliders if len(each.stops) > 1)

@@ -15,14 +15,14 @@ BY_KEY = {TOP1: "Top-1 after training", "finetune_seconds": "Training time"}
 TITLES: dict[Start, dict[str, str]] = {
     "scratch": {
         "Training": "Training from scratch",
-        "Training in full": "Training from scratch in full",
+        "Table: training": "Table: training from scratch",
         "Accuracy after training": "Accuracy after training from scratch",
         "Top-1 after training": "Top-1 after training from scratch",
         "Training time": "Time of training from scratch",
     },
     "pretrained": {
         "Training": "Fine-tuning",
-        "Training in full": "Fine-tuning in full",
+        "Table: training": "Table: fine-tuning",
         "Accuracy after training": "Accuracy after fine-tuning",
         "Top-1 after training": "Top-1 after fine-tuning",
         "Training time": "Fine-tuning time",

@@ -69,11 +69,11 @@ def _rank(rows: Builder, key: str) -> None:
 def titles(language: Language) -> dict[Group, str]:
     _ = language._
     return {
-        "size": _("Size in full"),
-        "compute": _("Compute in full"),
-        "memory": _("Memory in full"),
-        "latency": _("Times in full"),
-        "finetune": "Training in full",
+        "size": _("Table: size"),
+        "compute": _("Table: compute"),
+        "memory": _("Table: memory"),
+        "latency": _("Table: times"),
+        "finetune": "Table: training",
     }
 
 

@@ -19,9 +19,9 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         Column("entry", _("Entry")),
         Column("top5_error_percent", _("Top-5 error"), "%", "%", numeric=True),
         Column("depth", _("Depth")),
-        Column("make", _("Single or ensemble")),
+        Column("make", _("Model")),
         Column("winner", _("Winner")),
-        Column("kind", _("Kind of number")),
+        Column("kind", _("Evaluation")),
         Column("source", _("Source")),
         Column("note", _("Remark")),
     )
@@ -50,18 +50,18 @@ def _slips(language: Language) -> tuple[str, ...]:
     """Footnotes: where the chart that everyone knows is not what was published."""
     _ = language._
     return (
-        _("2010 and 2011 used test sets of their own; 2012 to 2017 shared one."),
+        _("2010 and 2011 each had a test set; 2012 to 2017 shared one."),
         _(
             "2013: 11.7 is the entry of the company Clarifai, not of the ZFNet paper (14.8), "
-            "under whose name charts show it."
+            "although many charts label it ZFNet."
         ),
         _("2014: GoogLeNet won, VGG was second; VGG won localisation."),
         _("2016: the winner is a mixed ensemble with no single depth; ResNeXt was second with 3.03."),
         _("2017: the winning ensemble used SENet-154. Popular charts write 152 layers for 2016 and for 2017."),
-        _("Every winner of known make-up since 2012 is an ensemble, most of them on many crops."),
+        _("Every winner since 2012 whose composition is known is an ensemble, most of them on many crops."),
         _(
             "The human 5.1 % is one trained annotator on 1,500 images; a second one, with less training, had 12.0 % "
-            "on 258. It is an estimate of one person's practice, not of mankind."
+            "on 258. It is one person's score, not a human limit."
         ),
         _(
             "torchvision's GoogLeNet, the one measured here, has batch norm and a 3x3 convolution where the paper has "

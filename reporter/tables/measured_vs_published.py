@@ -33,13 +33,13 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     _quoted(rows, "macs_paper", "mult_adds_published", r"~?(\d+(?:\.\d+)?) G")
     if any(paper_depth(record) is not None for record in published_counts):
         rows.add(
-            Column("depth_paper", _("Depth, the paper"), numeric=True),
+            Column("depth_paper", _("Depth in the paper"), numeric=True),
             [depth_cell(record, language) for record in published_counts],
         )
     rows.quantity("depth")
-    rows.text("source", _("Published count by"), [counted_by(r) for r in published_counts])
+    rows.text("source", _("Source of the count"), [counted_by(r) for r in published_counts])
     notes = (
-        _("Difference: measured over published. ¹ with the auxiliary heads, as the published count has them."),
+        _("Difference: (measured − published) / published. ¹ with the auxiliary heads, as the published count has them."),
         _(
             "Published MACs are torchvision's. A figure from a paper is quoted as it is printed: papers round, and "
             "count variants of their own."
@@ -78,7 +78,7 @@ def _quoted(rows: Builder, key: str, fact: str, pattern: str) -> None:
     """The figure with which a paper's statement begins, as it prints it."""
     _ = rows.language._
     column = {
-        "macs_paper": Column(key, _("MACs, a paper"), _("G"), "G", numeric=True, short=_("a paper"), group=_("MACs"))
+        "macs_paper": Column(key, _("MACs in the paper"), _("G"), "G", numeric=True, short=_("a paper"), group=_("MACs"))
     }[key]
     found = [re.match(pattern, str(record.published.get(fact) or "")) for record in rows.records]
     if any(found):

@@ -20,6 +20,8 @@ VERY_LONG_CALL = 0.25
 """Seconds of a call that a short disturbance does not change: one pass is enough if it agrees with itself."""
 SETTLED = 0.015
 """The error of the median of all ratios with which the passes end."""
+ALIKE = 0.03
+"""How far the median ratio may lie from 1: the observed calls, without what observing adds, take as long as others."""
 UNSETTLED = 2
 """So many times the fewest passes are taken if their ratios disagree; more only while there is time."""
 Observed = TypeVar("Observed")
@@ -81,6 +83,7 @@ def alternated(
 
 
 def is_settled(ratios: Sequence[float]) -> bool:
-    """Whether the median of some ratios has a small error, by the range of their middle half."""
+    """Whether the median of some ratios is near 1 and has a small error, by the range of their middle half."""
     ordered, outer = sorted(ratios), len(ratios) // 4
-    return ordered[-1 - outer] - ordered[outer] <= SETTLED * sqrt(len(ordered)) * median(ordered)
+    small = ordered[-1 - outer] - ordered[outer] <= SETTLED * sqrt(len(ordered)) * median(ordered)
+    return small and abs(median(ordered) - 1) <= ALIKE

@@ -143,10 +143,11 @@ class TrainingStep:
         self.optimizer.zero_grad(set_to_none=True)
         output = self.network(images)
         loss = loss_of(output, labels, self.recipe, self.classes)
+        self.cross_entropy = loss.detach() if self.recipe.is_plain else self._plain(output, labels)
+        del output  # not in memory in the backward pass
         loss.backward()
         self.optimizer.step()
         self.schedule.step()
-        self.cross_entropy = loss.detach() if self.recipe.is_plain else self._plain(output, labels)
         return loss.detach()
 
     @torch.no_grad()
