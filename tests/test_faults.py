@@ -635,6 +635,7 @@ def test_weights_that_are_missing_or_torn(there: bytes | None, nowhere: Path) ->
     for reading in (accuracy.detail["weights_reason"], tuned("pretrained")[0].reason):
         assert "no IMAGENET1K_V1 weights: resnet18-f37072fd.pth" in reading
         assert wrong in reading
+        assert "urlopen" not in reading, "the cause, without the library's error around it"
     assert {reading.status for reading in tuned("pretrained")} == {"failed"}
 
 

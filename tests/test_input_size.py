@@ -88,7 +88,9 @@ def test_conditions_are_stored_only_where_they_are_set(name: str) -> None:
     found = CONDITIONS.model_copy(update={"input_size": "48", "threads": 1}).of(metric, device)
     assert ("threads" in found) == (metric.device != "none" and name != "latency_cpu_1thread")
     with_training = ("memory_cuda", "memory_xpu", "memory_mps")
-    independent = name == "size" or (bool({"image_size", "dataset"} & set(metric.depends)) and name not in with_training)
+    independent = name == "size" or (
+        bool({"image_size", "dataset"} & set(metric.depends)) and name not in with_training
+    )
     assert ("input_size" in found) == (not independent)
 
 

@@ -158,8 +158,8 @@ ENTRIES = (
     Chart(
         name="probe",
         title="Accuracy of a linear probe",
-        caption="Share of held-out images that were classified correctly after only the head was trained, at one learning rate "
-        "for all networks: what the weights that it was loaded with know already.",
+        caption="Share of held-out images that were classified correctly after only the head was trained, at one "
+        "learning rate for all networks: what the weights that it was loaded with know already.",
         draw=bars("probe_top1", per_machine=True),
         chapter="finetune",
         order=1,

@@ -61,7 +61,8 @@ def _row(record: Record, key: str, scales: list[units.Scale], language: Language
 
 
 CAPTION = (
-    "Both axes logarithmic; the area of a bubble is proportional to the parameters. The correlation compares ranks (95 % interval by Bonett and Wright, 2000)."
+    "Both axes logarithmic; the area of a bubble is proportional to the parameters. The correlation compares ranks "
+    "(95 % interval by Bonett and Wright, 2000)."
 )
 ENTRIES = (
     Chart(

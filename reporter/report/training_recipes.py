@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reporter.model import Record
 from reporter.report.comparison import number
@@ -18,7 +18,6 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
     """Columns with the recipe of each row; gives the notes on it."""
     _ = language._
     titles = {
-        "optimizer": _("Optimiser"),
         "learning_rate": _("Learning rate"),
         "steps": _("Steps"),
         "batch_size": _("Batch"),
@@ -30,8 +29,14 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
     }
     weights = [str(_detail(record, "weights") or "") for record in rows.records]
     starts = [_("random weights") if name == "random" else language.translate(name) for name in weights]
-    rows.text("weights", _("Started from"), starts)
-    rows.text("dataset", _("Data set"), [_detail(record, "dataset") or "" for record in rows.records])
+    shared = _shared(
+        rows,
+        {
+            "weights": (_("Started from"), starts),
+            "dataset": (_("Data set"), [str(_detail(record, "dataset") or "") for record in rows.records]),
+            "optimizer": (_("Optimiser"), [str(_recipe(record, "optimizer", language)) for record in rows.records]),
+        },
+    )
     for key, title in {"train_images": _("Training images"), "test_images": _("Held-out images")}.items():
         rows.text(key, title, [_detail(record, key) or "" for record in rows.records])
     for key, title in titles.items():
@@ -40,6 +45,7 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
     reasons = [str(_detail(record, "weights_reason") or "") for record in rows.records]
     normed = any(_recipe(record, "batch_norm_recalibrated", language) for record in rows.records)
     return (
+        _("The same for all: {parts}.").format(parts="; ".join(shared)) if shared else "",
         *_reasons([reason for reason in dict.fromkeys(reasons) if reason], language),
         *_untrained(rows.records, language),
         *_sources(rows.records, language),
@@ -56,6 +62,17 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         else "",
         _probe(rows.records, language),
     )
+
+
+def _shared(rows: Builder, columns: Mapping[str, tuple[str, Sequence[str]]]) -> list[str]:
+    """Adds columns whose rows differ; gives title and value of the others."""
+    shared = []
+    for key, (title, values) in columns.items():
+        if len(values) > 1 and len(set(values)) == 1:
+            shared += [f"{title}: {values[0]}"] if values[0] else []
+        else:
+            rows.text(key, title, values)
+    return shared
 
 
 def _untrained(records: Sequence[Record], language: Language) -> list[str]:

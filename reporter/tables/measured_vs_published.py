@@ -39,7 +39,10 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     rows.quantity("depth")
     rows.text("source", _("Source of the count"), [counted_by(r) for r in published_counts])
     notes = (
-        _("Difference: (measured − published) / published. ¹ with the auxiliary heads, as the published count has them."),
+        _(
+            "Difference: (measured − published) / published. ¹ with the auxiliary heads, as the published count has "
+            "them."
+        ),
         _(
             "Published MACs are torchvision's. A figure from a paper is quoted as it is printed: papers round, and "
             "count variants of their own."
@@ -78,7 +81,9 @@ def _quoted(rows: Builder, key: str, fact: str, pattern: str) -> None:
     """The figure with which a paper's statement begins, as it prints it."""
     _ = rows.language._
     column = {
-        "macs_paper": Column(key, _("MACs in the paper"), _("G"), "G", numeric=True, short=_("a paper"), group=_("MACs"))
+        "macs_paper": Column(
+            key, _("MACs in the paper"), _("G"), "G", numeric=True, short=_("a paper"), group=_("MACs")
+        )
     }[key]
     found = [re.match(pattern, str(record.published.get(fact) or "")) for record in rows.records]
     if any(found):

@@ -198,7 +198,8 @@ def inception_note(comparison: Comparison, language: Language) -> str:
     return language._(
         "Two networks are called Inception v2: inception_v2 is that of Rethinking the Inception Architecture (Table 1, "
         "arXiv 1512.00567), which the lecture means; bn_inception is that of the batch-norm paper (arXiv 1502.03167). "
-        "The first paper prints no filter counts inside its modules; the row uses the filter counts of the released Inception v3."
+        "The first paper prints no filter counts inside its modules; the row uses the filter counts of the released "
+        "Inception v3."
     )
 
 

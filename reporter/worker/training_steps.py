@@ -247,7 +247,14 @@ def _checkpoint(name: str, weights: str) -> Mapping[str, Tensor]:
         state: Mapping[str, Tensor] = chosen.get_state_dict(progress=False, check_hash=True, weights_only=True)
         return state
     except (OSError, RuntimeError, HTTPException) as error:
-        raise OSError(f"no {weights} weights: {wanted.name} is not in torch hub's checkpoints and {error}") from None
+        why = f"could not be downloaded: {_cause(error)}"
+        raise OSError(f"no {weights} weights: {wanted.name} is not in torch hub's checkpoints and {why}") from None
+
+
+def _cause(error: Exception) -> str:
+    """What the system reports about a failed download, without the error of the library around it."""
+    inner = getattr(error, "reason", error)
+    return getattr(inner, "strerror", None) or one_line(str(inner))
 
 
 @cache

@@ -21,7 +21,8 @@ def brought(comparison: Comparison, language: Language) -> str | None:
     if not _resolved(record, "finetune_top1", "scratch_top1"):
         return None
     message = language._(
-        "What trained weights bring: {name} classifies {ready} % of the held-out images correctly after fine-tuning, and "
+        "What trained weights bring: {name} classifies {ready} % of the held-out images correctly after fine-tuning, "
+        "and "
         "{scratch} % after as many steps from random weights."
     )
     shares = {"ready": units.share(language, ready), "scratch": units.share(language, scratch)}
@@ -39,7 +40,8 @@ def probed(comparison: Comparison, language: Language) -> str | None:
     if not _resolved(record, "probe_top1", "finetune_top1"):
         return None
     message = language._(
-        "What the head alone does: with a linear probe {name} classifies {probe} % of the held-out images correctly, trained as "
+        "What the head alone does: with a linear probe {name} classifies {probe} % of the held-out images correctly, "
+        "trained as "
         "a whole {full} %."
     )
     shares = {"probe": units.share(language, probe), "full": units.share(language, full)}
