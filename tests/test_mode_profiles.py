@@ -67,7 +67,8 @@ def test_an_engine_lists_its_operators(tmp_path: Path, name: str) -> None:
     engine, mode, form = engines()[name], parse(name, engines()), Form(torch.float32, torch.contiguous_format)
     variant = in_engine(Mixed().eval(), mode, engine, form, IMAGES, cache=tmp_path, calibration=None)
     found, rows = from_engine(partial(variant.run, IMAGES), partial(variant.run.operators, IMAGES))  # type: ignore[attr-defined]
-    convolutions = [row for row in rows if "conv" in row.operator.lower()]
+    # ONNX Runtime runs the batch norm after the concatenation as a convolution, too
+    convolutions = [row for row in rows if "conv" in row.operator.lower() and "_bn_" not in row.layer]
     assert len(convolutions) == 4
     assert all(row.kernel for row in rows)
     assert sum(row.seconds for row in found.operators) == pytest.approx(found.latency)
