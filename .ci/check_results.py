@@ -14,9 +14,9 @@ assert names <= set(measured), f"missing: {names - set(measured)}"
 for name in names:
     bad = {key: reading["reason"] for key, reading in measured[name].items() if reading["status"] in ("failed", "oom")}
     assert not bad, f"{name}: {bad}"
-    for key in ("parameters", "macs", "latency_cpu", "finetune_seconds", "rss_inference_bytes"):
+    for key in ("parameters", "macs", "latency_cpu", "finetune_step_seconds", "rss_inference_bytes"):
         assert measured[name][key]["value"] > 0, f"{name}: {key}"
-    assert 0 <= measured[name]["finetune_top1"]["value"] <= 1, name  # three steps may well learn nothing
+    assert measured[name]["finetune_top1"]["status"] == "skipped", name  # the quick preset only times its steps
 for report in ("report.html", "report.md", "report.ru.html", "report.ru.md"):
     text = (folder / report).read_text(encoding="utf-8")
     assert all(name in text for name in names), report
