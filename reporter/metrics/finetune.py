@@ -63,8 +63,7 @@ PROBE_TOP1 = _top1(
     "probe_top1",
     "Top-1 of a linear probe",
     "Share of held-out images classified correctly after only the head was trained, in as many steps as the training "
-    "of "
-    "all layers has; all else, batch-norm statistics too, stays as it was loaded; the mean over seeds.",
+    "of all layers has; all else, batch-norm statistics too, stays as it was loaded; the mean over seeds.",
 )
 PROBE_SECONDS = _seconds(
     "probe_seconds",

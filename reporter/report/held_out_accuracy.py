@@ -9,8 +9,6 @@ from reporter.stats.proportions import apart
 
 FEWEST_STEPS, FEWEST_IMAGES = 10, 100
 """Of fewer training steps or held-out images the report states no finding."""
-CHANCE = 2.0
-"""A network that recognizes less than this many times what guessing would has not learned."""
 
 
 def interval(reading: Reading) -> tuple[float, float] | None:
@@ -46,11 +44,6 @@ def steps_of(reading: Reading) -> int:
     """The training steps, 0 where they are not known."""
     recipe = reading.detail.get("recipe")
     return int(_number(recipe.get("steps"))) if isinstance(recipe, dict) else 0
-
-
-def guessing(reading: Reading) -> float:
-    """The share that a network must exceed to have learned."""
-    return CHANCE * chance(reading)
 
 
 def chance(reading: Reading) -> float:

@@ -39,12 +39,12 @@ def start(records: Iterable[Record]) -> Start | None:
     return found.pop() if len(found) == 1 else None
 
 
-def specific(title: str, begin: Start | None) -> str:
+def specific(title: str, weights: Start | None) -> str:
     """The title (an English message id) that names what was done."""
-    return TITLES[begin].get(title, title) if begin else title
+    return TITLES[weights].get(title, title) if weights else title
 
 
-def renamed(quantities: dict[str, Quantity], begin: Start | None) -> dict[str, Quantity]:
+def renamed(quantities: dict[str, Quantity], weights: Start | None) -> dict[str, Quantity]:
     """The quantities with the titles that name what was done."""
-    titles = {key: specific(title, begin) for key, title in BY_KEY.items() if key in quantities}
+    titles = {key: specific(title, weights) for key, title in BY_KEY.items() if key in quantities}
     return quantities | {key: quantities[key].model_copy(update={"title": title}) for key, title in titles.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reporter.model import Record
 from reporter.report import units
-from reporter.report.held_out_accuracy import interval, is_at_chance, resolves
+from reporter.report.held_out_accuracy import interval, is_at_chance, is_from_scratch, resolves
 from reporter.report.language import Language
 from reporter.report.rank_ranges import Rank
 from reporter.report.table import Builder, Cell, Column
@@ -29,17 +29,13 @@ def ranks(rows: Builder, machine: str, key: str) -> dict[str, Rank]:
     """The rank of each architecture of a machine whose training is long enough to be ranked, the best first."""
     records = [record for record in rows.comparison.of(machine) if record.value(key) is not None]
     records = [record for record in records if resolves(record.readings[key])]
-    if len(records) < 2 or len({_start(record, key) for record in records}) > 1:
+    if len(records) < 2 or len({is_from_scratch(record.readings[key]) for record in records}) > 1:
         return {}
     shares = rows.comparison.shares(machine, key)
     numbers = {record.architecture: number for number, record in enumerate(records)}
     alike = [[numbers[name] for name in shares.like(each) if name in numbers] for each in numbers]
     placed = shared_ranks([record.value(key) or 0 for record in records], alike, True)
     return {name: Rank(*rank) for name, rank in zip(numbers, placed, strict=True)}
-
-
-def _start(record: Record, key: str) -> bool:
-    return str(record.readings[key].detail.get("weights") or "random") == "random"
 
 
 def _interval(record: Record, key: str, language: Language) -> str:

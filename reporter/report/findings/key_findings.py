@@ -13,7 +13,7 @@ from reporter.report.findings.noise_reasons import slower_on_all_threads
 from reporter.report.findings.pair_sentences import against, doubted
 from reporter.report.findings.transfer_findings import brought, probed
 from reporter.report.headline_latency import how, timing
-from reporter.report.held_out_accuracy import guessing, interval, is_at_chance, is_enough, steps_of
+from reporter.report.held_out_accuracy import is_at_chance, is_enough, steps_of
 from reporter.report.language import Language
 from reporter.report.rank_ranges import ranks
 from reporter.report.why import operator_pairs
@@ -219,8 +219,7 @@ def learned(comparison: Comparison, language: Language) -> str | None:
 def _most(readings: Mapping[str, Reading], shares: Shares, language: Language) -> str:
     """The highest share, or how many cannot be distinguished from it; nothing where it may be guessing."""
     name, best = max(readings.items(), key=lambda item: item[1].value or 0)
-    low, _high = interval(best) or (0.0, 1.0)
-    if low <= guessing(best):
+    if is_at_chance(best):
         return ""
     steps, share = steps_of(best), units.share(language, best.value or 0)
     equal = len(shares.like(name) & readings.keys())
