@@ -11,12 +11,12 @@ import samples
 from reporter import facts
 from reporter.charts import accuracy_by_year, accuracy_vs_cost, timeline
 from reporter.model import Record
-from reporter.report.accuracy_marks import footnotes, special
-from reporter.report.choice import choice
+from reporter.report.choosing.choice import choice
 from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.pair_sentences import against
 from reporter.report.language import language
-from reporter.report.published_figures import counted_by
+from reporter.report.published.accuracy_marks import footnotes, special
+from reporter.report.published.published_figures import counted_by
 from reporter.tables import overview, published_accuracy
 
 ENGLISH = language("en")

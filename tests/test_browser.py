@@ -21,9 +21,9 @@ from commands import ROOT
 from reporter.model import Record
 from reporter.model.settings import settings
 from reporter.report import build
-from reporter.report.amounts import amount, kind
+from reporter.report.choosing.amounts import amount, kind
+from reporter.report.choosing.limits import candidates, choose
 from reporter.report.comparison import compare
-from reporter.report.limits import candidates, choose
 from reporter.store import record_files
 
 BROWSER = next(

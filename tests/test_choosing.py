@@ -12,10 +12,10 @@ from commands import call
 
 from reporter.cli import choosing
 from reporter.model import Record, ReporterError
-from reporter.report.choice import choice
+from reporter.report.choosing.choice import choice
+from reporter.report.choosing.limits import candidates, choose
 from reporter.report.comparison import compare
 from reporter.report.language import language
-from reporter.report.limits import candidates, choose
 from reporter.store import record_files
 
 

@@ -20,10 +20,10 @@ from reporter.host.job import Job
 from reporter.model import Metric, Reading, ReporterError
 from reporter.model.fields import DEFAULT_MALLOC, KEEPING, UNITS
 from reporter.registry.catalog import collect
+from reporter.report.choosing.limits import CRITERIA
 from reporter.report.comparison import compare
 from reporter.report.headline_latency import TIMES
 from reporter.report.language import language
-from reporter.report.limits import CRITERIA
 from reporter.report.sections import Text, measured
 from reporter.run.costs import Costs
 from reporter.run.experiment import plan

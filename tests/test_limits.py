@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from reporter.cli import choosing
 from reporter.cli.main import command
 from reporter.model import Record, ReporterError
-from reporter.report.amounts import Kind, amount
-from reporter.report.choice import choice
+from reporter.report.choosing.amounts import Kind, amount
+from reporter.report.choosing.choice import choice
+from reporter.report.choosing.limits import FLOORS, OF_PAIRS, candidates, choose, option
 from reporter.report.comparison import compare
 from reporter.report.language import language
-from reporter.report.limits import FLOORS, OF_PAIRS, candidates, choose, option
 from reporter.store import record_files
 
 ROWS = {row[0]: row for row in samples.ROWS}

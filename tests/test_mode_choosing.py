@@ -15,7 +15,7 @@ import reporter
 from reporter.cli import choosing
 from reporter.model import Record, ReporterError
 from reporter.model.modes import OUTPUT_ERROR
-from reporter.report.choice import choice
+from reporter.report.choosing.choice import choice
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.store import record_files
@@ -234,7 +234,7 @@ def test_the_page_filters_the_pairs_of_the_command(folder: Path) -> None:
 
 
 def test_of_too_many_pairs_the_page_has_those_of_eager(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reporter.report.choice.MOST_PAIRS", 17)
+    monkeypatch.setattr("reporter.report.choosing.choice.MOST_PAIRS", 17)
     made = choice(compare(record_files.load_all_modes(folder)[0]), language("en"))
     assert made is not None
     assert not made.modes

@@ -12,7 +12,7 @@ from reporter.charts import timeline
 from reporter.report import cards
 from reporter.report.comparison import Comparison, compare
 from reporter.report.language import language
-from reporter.report.paper_depth import paper_depth, source
+from reporter.report.published.paper_depth import paper_depth, source
 from reporter.report.table import Table
 from reporter.tables import measured_vs_published, overview
 

@@ -23,8 +23,8 @@ from reporter.metrics import fvcore_macs, imagenet_accuracy
 from reporter.metrics.size import measure as measure_size
 from reporter.model import Reading, ReporterError
 from reporter.registry.selection import select
-from reporter.report import accuracy_marks
 from reporter.report.language import language
+from reporter.report.published import accuracy_marks
 from reporter.store import record_files
 from reporter.worker.lookup import find
 

@@ -17,7 +17,7 @@ from reporter.report.language import language
 from reporter.report.provenance import origin
 from reporter.report.sections import chapters
 from reporter.report.table import Table
-from reporter.report.training_names import start
+from reporter.report.training.training_names import start
 from reporter.tables import groups, overview
 
 ENGLISH = language("en")

@@ -19,7 +19,7 @@ from reporter.report.between_runs.changes import ABOVE, COUNTED, FASTER, KERNELS
 from reporter.report.comparison import COUNTED as RENAMED
 from reporter.report.findings.key_findings import OPENINGS
 from reporter.report.formats import folder
-from reporter.report.training_names import BY_KEY, TITLES
+from reporter.report.training.training_names import BY_KEY, TITLES
 from reporter.report.why import operator_names
 
 PACKAGE = Path(reporter.__file__).parent

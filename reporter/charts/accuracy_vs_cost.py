@@ -8,9 +8,9 @@ from typing import Any
 from reporter.charts._plane import across, plane, upward
 from reporter.model import Chart, Record
 from reporter.report import units
-from reporter.report.accuracy_marks import special
 from reporter.report.comparison import Comparison, accuracy, front
 from reporter.report.language import Language
+from reporter.report.published.accuracy_marks import special
 from reporter.report.tooltips import about, reading
 from reporter.report.vega import FRONT, Spec, data
 

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 from reporter.model import Chart, Record
 from reporter.report import challenge_entries
-from reporter.report.accuracy_marks import special
 from reporter.report.challenge_entries import Entry
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.display_names import display_name
 from reporter.report.label_placement import spread
 from reporter.report.language import Language
-from reporter.report.paper_depth import paper_depth, source
+from reporter.report.published.accuracy_marks import special
+from reporter.report.published.paper_depth import paper_depth, source
 from reporter.report.tooltips import about, pointed
 from reporter.report.vega import INK, MUTED, PAPER, Spec, data, literal, palette, text
 

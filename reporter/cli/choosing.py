@@ -12,11 +12,8 @@ from reporter.host import printing
 from reporter.model import WITHIN, ReporterError
 from reporter.model.records import EAGER, pair_name
 from reporter.report import units
-from reporter.report.accuracy_marks import evaluated_size, other_size
-from reporter.report.comparison import compare
-from reporter.report.language import SOURCE, language
-from reporter.report.licenses import UNNAMED, by_license, check, license_of
-from reporter.report.limits import (
+from reporter.report.choosing.licenses import UNNAMED, by_license, check, license_of
+from reporter.report.choosing.limits import (
     ACCURACIES,
     BEST_TOP1,
     CRITERIA,
@@ -30,7 +27,10 @@ from reporter.report.limits import (
     unreliable,
     within,
 )
+from reporter.report.comparison import compare
+from reporter.report.language import SOURCE, language
 from reporter.report.modes import mode_pairs
+from reporter.report.published.accuracy_marks import evaluated_size, other_size
 from reporter.store import record_files
 
 ORDER = "published single-crop ImageNet top-1 of the weights, else the paper's own (*), then networks without either"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reporter.report.amounts import Kind, amount
+from reporter.report.choosing.amounts import Kind, amount
 
 if TYPE_CHECKING:
     _ParamType = click.ParamType[float]

@@ -16,7 +16,7 @@ from reporter.model.settings import Settings
 from reporter.registry.catalog import collect
 from reporter.report import csv_tables, failures, formats, latex, run_environment, sections, thinning, vega
 from reporter.report.between_runs import reference_section, run_history
-from reporter.report.choice import choice
+from reporter.report.choosing.choice import choice
 from reporter.report.claim_sections import try_claims
 from reporter.report.comparison import Comparison, compare
 from reporter.report.contents import Report
@@ -30,7 +30,7 @@ from reporter.report.modes import mode_ranking
 from reporter.report.sections import Content, Figure, Files, Folded, Items, Placed
 from reporter.report.summary import streamed
 from reporter.report.table import Table, Tabulation
-from reporter.report.training_names import specific, start
+from reporter.report.training.training_names import specific, start
 from reporter.report.why import operator_pairs
 from reporter.store import record_files
 

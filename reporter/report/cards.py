@@ -16,8 +16,8 @@ from reporter.report.display_names import display_name
 from reporter.report.headline_latency import how
 from reporter.report.language import Language
 from reporter.report.markdown import Markdown
-from reporter.report.paper_depth import paper_depth
 from reporter.report.provenance import command, origin
+from reporter.report.published.paper_depth import paper_depth
 from reporter.report.record_structure import Stage
 from reporter.report.table import Table
 from reporter.report.why import operator_names, record_profiles

@@ -14,8 +14,8 @@ from reporter.compare.rounds import Times, with_intervals
 from reporter.model import GROUPS, Evidence, Quantity, Reading, Record, ReporterError, Status
 from reporter.model.fields import MOST, are_numbers
 from reporter.model.records import EAGER
-from reporter.report import training_names
-from reporter.report.held_out_accuracy import is_enough
+from reporter.report.training import training_names
+from reporter.report.training.held_out_accuracy import is_enough
 from reporter.stats.shares import Shares
 from reporter.store.history import PastRun
 

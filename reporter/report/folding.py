@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from reporter.model.extensions import Edition
-from reporter.report.choice import ChoiceSection
+from reporter.report.choosing.choice import ChoiceSection
 from reporter.report.sections import Content, Figure, Folded, Section
 from reporter.report.table import Table
 

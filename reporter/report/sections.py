@@ -12,7 +12,7 @@ from reporter.report import thinning
 from reporter.report.between_runs.changes import Words
 from reporter.report.card_origins import Origins, origins
 from reporter.report.cards import Card, Family, Index, cards, families
-from reporter.report.choice import ChoiceSection
+from reporter.report.choosing.choice import ChoiceSection
 from reporter.report.claim_sections import Trials, Verdicts
 from reporter.report.comparison import Comparison
 from reporter.report.display_names import with_display_names
@@ -21,7 +21,7 @@ from reporter.report.findings.key_findings import findings
 from reporter.report.language import Language
 from reporter.report.layer_tables import Sheets, stages
 from reporter.report.table import Table
-from reporter.report.training_names import Start, specific
+from reporter.report.training.training_names import Start, specific
 
 CARDS = 90
 """So many networks have cards at most: all of torchvision's and the lecture's, and a page that one can still open."""

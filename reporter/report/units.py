@@ -9,8 +9,8 @@ from decimal import Decimal
 from statistics import median
 
 from reporter.model import Quantity, Reading
-from reporter.report.held_out_accuracy import is_unresolved
 from reporter.report.language import EXACTLY, Language
+from reporter.report.training.held_out_accuracy import is_unresolved
 
 Interval = tuple[float, float] | None
 

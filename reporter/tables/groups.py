@@ -16,9 +16,9 @@ from reporter.report.language import Language
 from reporter.report.rank_ranges import ranks
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark
 from reporter.report.tail_latency import add_percentiles, add_relative
-from reporter.report.training_names import specific, start
-from reporter.report.training_ranks import add_ranks
-from reporter.report.training_recipes import TOP1_KEYS, add_recipes
+from reporter.report.training.training_names import specific, start
+from reporter.report.training.training_ranks import add_ranks
+from reporter.report.training.training_recipes import TOP1_KEYS, add_recipes
 from reporter.tables.fvcore_operators import verdict
 
 ELSEWHERE = ("imagenet_top1", "imagenet_top5", "imagenet_best_top1", "imagenet_best_top5", OUTPUT_ERROR.key)

@@ -10,8 +10,8 @@ from reporter.report import units
 from reporter.report.comparison import Comparison, published
 from reporter.report.display_names import display_name
 from reporter.report.language import Language
-from reporter.report.paper_depth import depth_cell, paper_depth, source
-from reporter.report.published_figures import counted_by
+from reporter.report.published.paper_depth import depth_cell, paper_depth, source
+from reporter.report.published.published_figures import counted_by
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation
 
 FACTS = {"parameters": ("params_counted", 1.0), "macs": ("torchvision_ops_gmacs", 1e9)}

@@ -12,10 +12,10 @@ from reporter.model.modes import OUTPUT_ERROR, PREPARE, is_wrong
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.report import units
-from reporter.report.accuracy_marks import footnotes, special
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.language import Language
 from reporter.report.modes import mode_pairs, mode_ranking, mode_words
+from reporter.report.published.accuracy_marks import footnotes, special
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, reading_cell
 
 MOST = 2000

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reporter.model.devices import ACCELERATORS
-from reporter.report.accuracy_marks import footnotes, marked, special
 from reporter.report.comparison import Comparison, whole_front
 from reporter.report.headline_latency import how, timing
 from reporter.report.language import Language
 from reporter.report.modes import mode_ranking
-from reporter.report.paper_depth import depth_cell, paper_depth
+from reporter.report.published.accuracy_marks import footnotes, marked, special
+from reporter.report.published.paper_depth import depth_cell, paper_depth
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, group_title
 
 MOST = 5000

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reporter.model import Record
-from reporter.report.accuracy_marks import footnotes, marked
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.language import Language
+from reporter.report.published.accuracy_marks import footnotes, marked
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation
 
 FIGURES = ("paper_1crop_top1_err", "paper_1crop_top5_err", "paper_10crop_top1_err", "paper_10crop_top5_err")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from reporter import facts
 from reporter.model import Record
 from reporter.report import units
-from reporter.report.accuracy_marks import footnotes, marked
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.display_names import display_name
 from reporter.report.language import Language
-from reporter.report.paper_depth import depth_cell
+from reporter.report.published.accuracy_marks import footnotes, marked
+from reporter.report.published.paper_depth import depth_cell
 from reporter.report.table import Cell, Column, Table, Tabulation, plain
 
 FIELD = "receptive_field"

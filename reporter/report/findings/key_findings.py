@@ -13,9 +13,9 @@ from reporter.report.findings.noise_reasons import slower_on_all_threads
 from reporter.report.findings.pair_sentences import against, doubted
 from reporter.report.findings.transfer_findings import brought, probed
 from reporter.report.headline_latency import how, timing
-from reporter.report.held_out_accuracy import is_at_chance, is_enough, steps_of
 from reporter.report.language import Language
 from reporter.report.rank_ranges import ranks
+from reporter.report.training.held_out_accuracy import is_at_chance, is_enough, steps_of
 from reporter.report.why import operator_pairs
 from reporter.stats.correlation import spearman
 from reporter.stats.shares import Shares

@@ -11,7 +11,7 @@ from reporter.report import units
 from reporter.report.comparison import Comparison, published
 from reporter.report.headline_latency import TIMES, how
 from reporter.report.language import Language
-from reporter.report.published_figures import figures
+from reporter.report.published.published_figures import figures
 from reporter.stats.intervals import Ratio
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from reporter.model import Record
 from reporter.report import units
 from reporter.report.comparison import Comparison
-from reporter.report.held_out_accuracy import differ, is_enough
 from reporter.report.language import Language
+from reporter.report.training.held_out_accuracy import differ, is_enough
 
 
 def brought(comparison: Comparison, language: Language) -> str | None:

@@ -16,8 +16,8 @@ from reporter.model import Reading, Record, ReporterError
 from reporter.model.modes import ALL, OUTPUT_ERROR, PRECISIONS, is_wrong
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
+from reporter.report.choosing.limits import FLOORS, OF_PAIRS, TIMED, Candidate, candidate
 from reporter.report.comparison import Comparison
-from reporter.report.limits import FLOORS, OF_PAIRS, TIMED, Candidate, candidate
 
 ON_REQUEST = "int8"
 """The precision of modes that are candidates only if they are asked for."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from reporter.model import Quantity, Record
-from reporter.report.held_out_accuracy import is_from_scratch
+from reporter.report.training.held_out_accuracy import is_from_scratch
 
 Start = Literal["scratch", "pretrained"]
 TOP1 = "finetune_top1"

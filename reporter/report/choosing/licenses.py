@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from reporter.model import Record, ReporterError
-from reporter.report.limits import FilterResult
+from reporter.report.choosing.limits import FilterResult
 
 KEY = "weights_license"
 """Where a record has the license of its weights, among what is published of it."""

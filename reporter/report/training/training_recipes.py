@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from reporter.model import Record
 from reporter.report.comparison import number
-from reporter.report.held_out_accuracy import FEWEST_IMAGES, FEWEST_STEPS, interval, is_at_chance, resolves
 from reporter.report.language import Language
 from reporter.report.table import Builder
+from reporter.report.training.held_out_accuracy import FEWEST_IMAGES, FEWEST_STEPS, interval, is_at_chance, resolves
 
 TOP1_KEYS = ("finetune_top1", "probe_top1", "scratch_top1")
 """The held-out accuracy of each fine-tuning mode."""

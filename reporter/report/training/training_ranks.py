@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from reporter.model import Record
 from reporter.report import units
-from reporter.report.held_out_accuracy import interval, is_at_chance, is_from_scratch, resolves
 from reporter.report.language import Language
 from reporter.report.rank_ranges import Rank
 from reporter.report.table import Builder, Cell, Column
+from reporter.report.training.held_out_accuracy import interval, is_at_chance, is_from_scratch, resolves
 from reporter.stats.shared_ranks import shared_ranks
 
 

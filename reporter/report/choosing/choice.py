@@ -12,13 +12,13 @@ from reporter.model import Quantity
 from reporter.model.modes import ALL, OUTPUT_ERROR
 from reporter.model.records import EAGER
 from reporter.report import units
-from reporter.report.accuracy_marks import SIZE, footnotes, marked, other_size
-from reporter.report.amounts import FACTORS, PLACEHOLDERS, Kind, kind
+from reporter.report.choosing.amounts import FACTORS, PLACEHOLDERS, Kind, kind
+from reporter.report.choosing.licenses import license_of
+from reporter.report.choosing.limits import BEST_TOP1, FLOORS, OF_PAIRS, TOP1, Candidate, LimitedValue
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.licenses import license_of
-from reporter.report.limits import BEST_TOP1, FLOORS, OF_PAIRS, TOP1, Candidate, LimitedValue
 from reporter.report.modes import mode_pairs
+from reporter.report.published.accuracy_marks import SIZE, footnotes, marked, other_size
 from reporter.report.table import Builder, Cell, Column, Table, status_word
 
 STOPS = 40

@@ -6,7 +6,7 @@ import re
 
 from reporter.model import Record
 from reporter.report.language import Language
-from reporter.report.published_figures import figures
+from reporter.report.published.published_figures import figures
 from reporter.report.table import Cell
 
 

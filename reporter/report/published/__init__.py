@@ -1,0 +1,1 @@
+"""Published figures: accuracies and their marks, depths, counts."""
