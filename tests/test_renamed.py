@@ -53,7 +53,7 @@ def test_the_warning_names_the_line_that_imports() -> None:
 
 
 @pytest.mark.parametrize("path", REFERENCE, ids=lambda path: path.stem)
-def test_records_from_before_the_move_have_the_definitions_of_today(path: Path) -> None:
+def test_records_of_the_reference_run_have_the_definitions_of_today(path: Path) -> None:
     record = record_files.load(path)
     assert catalog_entries()[record.architecture].is_defined_by(record.definition)
     changed = record.definition[:-1] + ("0" if record.definition[-1] != "0" else "1")
@@ -61,7 +61,7 @@ def test_records_from_before_the_move_have_the_definitions_of_today(path: Path) 
 
 
 @pytest.mark.parametrize("path", REFERENCE, ids=lambda path: path.stem)
-def test_readings_from_before_the_move_are_reused(path: Path, tmp_path: Path) -> None:
+def test_readings_of_the_reference_run_are_reused(path: Path, tmp_path: Path) -> None:
     record = record_files.load(path)
     record_files.save(tmp_path, record)
     about = {"machine": record.machine, "machine_facts": record.machine_facts, "environment": record.environment}
@@ -83,7 +83,7 @@ def test_readings_from_before_the_move_are_reused(path: Path, tmp_path: Path) ->
     assert experiment.run(request(changed), executor, Lines(StringIO())).jobs > 0
 
 
-def test_records_from_before_the_move_are_compared_and_rendered(tmp_path: Path) -> None:
+def test_records_of_the_reference_run_are_compared_and_rendered(tmp_path: Path) -> None:
     records = [record for path in REFERENCE for record in record_files.load_modes(path)]
     found = compare(records, records)
     assert not found.gaps
