@@ -17,8 +17,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from reporter.worker.counting import count, unfused_attention
-from reporter.worker.meta_shapes import tensors
+from reporter.worker.counts.counting import count, unfused_attention
+from reporter.worker.counts.meta_shapes import tensors
 
 aten = torch.ops.aten
 Count = Callable[[nn.Module, Tensor], float]

@@ -33,9 +33,9 @@ def record(architectures: Sequence[str], modes: Sequence[str]) -> Iterator[dict[
     from reporter.registry.execution_modes import engines
     from reporter.registry.selection import catalog_entries
     from reporter.worker import torch_state
-    from reporter.worker.kernel_calls import recorded
-    from reporter.worker.mode_variants import converted
+    from reporter.worker.profiling.kernel_calls import recorded
     from reporter.worker.subject import Subject
+    from reporter.worker.variants.mode_variants import converted
 
     torch_state.settle(threads=1)
     yield {"torch": torch.__version__, "torchvision": torchvision.__version__}

@@ -103,7 +103,7 @@ class Recording:
         self.alone: list[dict[str, tuple[float, ...]]] = []
 
     def __call__(self, calls: Mapping[str, Any], timer: Any, **more: Any) -> dict[str, tuple[float, ...]]:
-        from reporter.worker.rotation import rotate
+        from reporter.worker.latency.rotation import rotate
 
         before = self._by_itself(calls, timer, **more) if self.first else {}
         found = rotate(calls, timer, **more)
@@ -111,7 +111,7 @@ class Recording:
         return found
 
     def _by_itself(self, calls: Mapping[str, Any], timer: Any, **more: Any) -> dict[str, tuple[float, ...]]:
-        from reporter.worker.rotation import rotate
+        from reporter.worker.latency.rotation import rotate
 
         wanted = [name for name in calls if name != EAGER and self.is_wanted]
         return {name: rotate({name: calls[name]}, timer, **more)[name] for name in wanted}
@@ -119,9 +119,10 @@ class Recording:
 
 def measure(unit: Unit, number: int, conditions: str, cache: str) -> list[Sampled]:
     """One round of a unit, in the process that calls it."""
-    from reporter.worker import mode_preparation, mode_timing, torch_state
+    from reporter.worker import torch_state
     from reporter.worker.lookup import find
     from reporter.worker.subject import Subject
+    from reporter.worker.variants import mode_preparation, mode_timing
 
     torch_state.settle()
     every = {**execution_modes.engines(), **CONTROLS}

@@ -19,8 +19,8 @@ from torch import nn
 from reporter.worker import torch_state
 from reporter.worker.input_format import Form
 from reporter.worker.lookup import find
-from reporter.worker.output_check import FACTOR, Reference, error, run
-from reporter.worker.varied_inputs import COUNT, calibrate, images, variation
+from reporter.worker.variants.output_check import FACTOR, Reference, error, run
+from reporter.worker.variants.varied_inputs import COUNT, calibrate, images, variation
 
 NAMES = ("resnet18", "googlenet", "alexnet", "densenet121", "mobilenet_v2")
 MODES = {

@@ -49,7 +49,7 @@ def request(glob: str, folder: Path, executor: Any) -> Any:
 
 def each(tasks: int, act: Callable[[], object]) -> list[float]:
     """Seconds of so many calls, one after the other, once it is warm."""
-    from reporter.worker.timing import cpu_timer
+    from reporter.worker.latency.timing import cpu_timer
 
     act()
     return cpu_timer(act, tasks)

@@ -21,8 +21,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from reporter.worker import timing
 from reporter.worker.device import Device, Peaks
+from reporter.worker.latency import timing
 
 LAUNCH = 1e-3
 """Seconds that the caller spends on queueing one operator."""

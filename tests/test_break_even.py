@@ -37,7 +37,7 @@ import torch
 torch_state.settle()
 from reporter.registry.execution_modes import engines
 from reporter.worker.input_format import Form
-from reporter.worker.mode_variants import in_engine
+from reporter.worker.variants.mode_variants import in_engine
 
 most, block = int(sys.argv[1]), max(1, int(sys.argv[1]) // 40)
 network, image = deep().eval(), torch.randn(1, 3, 32, 32)

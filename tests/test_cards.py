@@ -26,9 +26,9 @@ from reporter.report import build, cards, formats, provenance, record_structure
 from reporter.report.block_diagrams import block_boxes, diagrams, layout
 from reporter.report.comparison import compare
 from reporter.report.language import language
+from reporter.worker.counts.layers import call, layers, line, visits
+from reporter.worker.counts.stage_costs import stages
 from reporter.worker.entry import measure
-from reporter.worker.layers import call, layers, line, visits
-from reporter.worker.stage_costs import stages
 from reporter.worker.subject import Subject
 
 ENGLISH, RUSSIAN = language("en"), language("ru")

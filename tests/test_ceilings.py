@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from reporter.metrics.ceilings import ENTRIES, OF_MACHINE, measure
 from reporter.model import Architecture, Reading
 from reporter.model.settings import PRESETS, Conditions
-from reporter.worker.ceiling_rates import Workload, best_rates, bytes_moved, copying, multiplying
-from reporter.worker.counting import count
+from reporter.worker.counts.counting import count
+from reporter.worker.profiling.ceiling_rates import Workload, best_rates, bytes_moved, copying, multiplying
 from reporter.worker.subject import Subject
 
 

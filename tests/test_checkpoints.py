@@ -16,10 +16,10 @@ from networks import CONDITIONS, own, small, subject
 from torch import nn
 
 from reporter.metrics import finetune
-from reporter.worker.checkpoints import freeze, head, load_but_head, own_weights
-from reporter.worker.finetuning import PROBE_RATE, Recipe, fine_tune
+from reporter.worker.learning.finetuning import PROBE_RATE, Recipe, fine_tune
+from reporter.worker.learning.training_steps import learner, load_images
 from reporter.worker.lookup import find
-from reporter.worker.training_steps import learner, load_images
+from reporter.worker.weights.checkpoints import freeze, head, load_but_head, own_weights
 
 BACKBONE = os.environ.get("REPORTER_BACKBONE", "")
 REFERENCE = ROOT / "results" / "reference-fashion-mnist"

@@ -236,7 +236,7 @@ def test_windows_by_arithmetic(numbers: Mapping[str, dict[str, float]]) -> None:
     """The window is 1 and the sum of (k - 1) times the strides before (Araujo et al., Distill 2019)."""
     from torch import nn
 
-    from reporter.worker.receptive_field import receptive_field
+    from reporter.worker.counts.receptive_field import receptive_field
 
     for shapes in ([(3, 1)], [(3, 1), (3, 1)], [(3, 2), (3, 1)], [(5, 1), (3, 2), (3, 1)]):
         window, jump = 1, 1

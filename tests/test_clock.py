@@ -6,7 +6,7 @@ from time import perf_counter, sleep
 
 import pytest
 
-from reporter.worker.timing import cpu_timer, is_precise, sample, warm_up
+from reporter.worker.latency.timing import cpu_timer, is_precise, sample, warm_up
 
 pytestmark = pytest.mark.timing
 

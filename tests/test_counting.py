@@ -12,10 +12,10 @@ from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
 from reporter.metrics import compute, fvcore_macs, memory_exact, memory_measured, size
-from reporter.worker import building
-from reporter.worker.counting import peak_bytes, storage_bytes
-from reporter.worker.finetuning import loss_of
-from reporter.worker.training_steps import exercise
+from reporter.worker.counts import building
+from reporter.worker.counts.counting import peak_bytes, storage_bytes
+from reporter.worker.learning.finetuning import loss_of
+from reporter.worker.learning.training_steps import exercise
 
 MIB = 2**20
 DEPTHS = {

@@ -32,10 +32,10 @@ from reporter.report.summary import summary
 from reporter.run.input_sizes import valid
 from reporter.store import record_files
 from reporter.tables import batch_fits
-from reporter.worker import memory_forecast
-from reporter.worker.curve_points import CurveTiming
 from reporter.worker.entry import measure
-from reporter.worker.memory_forecast import Forecast
+from reporter.worker.latency import memory_forecast
+from reporter.worker.latency.curve_points import CurveTiming
+from reporter.worker.latency.memory_forecast import Forecast
 from reporter.worker.subject import Subject
 
 CHARTS = collect("reporter.charts", Chart)

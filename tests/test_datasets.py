@@ -18,7 +18,7 @@ from torch import Tensor
 
 from reporter.datasets import torchvision_sets as readers
 from reporter.registry.selection import dataset, datasets
-from reporter.worker import images as _images
+from reporter.worker.learning import images as _images
 
 SIZE = 24
 HERE = ("digits", "synthetic")

@@ -18,12 +18,13 @@ from reporter.host.job import Job
 from reporter.metrics import latency, memory_measured, training_throughput
 from reporter.model import Architecture, Metric, Reading
 from reporter.registry.catalog import collect
-from reporter.worker import device, timing
+from reporter.worker import device
 from reporter.worker import entry as main
 from reporter.worker.device import Device, TorchRuntime
-from reporter.worker.finetuning import step_of
+from reporter.worker.latency import timing
+from reporter.worker.learning.finetuning import step_of
+from reporter.worker.learning.training_steps import exercise
 from reporter.worker.subject import Subject
-from reporter.worker.training_steps import exercise
 
 SECONDS = 1e-2
 """What the measured device takes for one operator; the other one takes a third of it."""

@@ -18,8 +18,8 @@ from networks import own, small, subject
 from torch import Tensor, nn
 
 from reporter.worker import references as own_networks
-from reporter.worker.checkpoint_check import checkpoint_error
-from reporter.worker.training_steps import learner
+from reporter.worker.learning.training_steps import learner
+from reporter.worker.weights.checkpoint_check import checkpoint_error
 
 FIELD = Path(__file__).parent / "data" / "field_cases"
 State = dict[str, Tensor]

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from reporter.metrics import finetune
 from reporter.registry.selection import dataset
-from reporter.worker import images as _images
-from reporter.worker.images import SkippedImages
+from reporter.worker.learning import images as _images
+from reporter.worker.learning.images import SkippedImages
 
 LEVELS = {"dark": 60, "light": 190}
 Part = tuple[Tensor, Tensor]

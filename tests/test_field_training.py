@@ -18,11 +18,11 @@ from reporter.model import Metric, Reading, ReporterError
 from reporter.model.attempts import one_line
 from reporter.registry.catalog import collect
 from reporter.worker import outputs
-from reporter.worker.classifier_heads import with_classes
 from reporter.worker.entry import measure
-from reporter.worker.finetuning import Recipe, fine_tune, loss_of, optimizer_of, recalibrate, step_of, top1
+from reporter.worker.learning.finetuning import Recipe, fine_tune, loss_of, optimizer_of, recalibrate, step_of, top1
+from reporter.worker.learning.training_steps import gradient_ratio, learner
 from reporter.worker.references import load
-from reporter.worker.training_steps import gradient_ratio, learner
+from reporter.worker.weights.classifier_heads import with_classes
 
 FIELD = Path(__file__).parent / "data" / "field_cases"
 METRICS = collect("reporter.metrics", Metric)

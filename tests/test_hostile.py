@@ -351,7 +351,7 @@ def test_a_pickle_in_place_of_a_checkpoint_is_refused(tmp_path: Path, monkeypatc
     from test_training import subject
     from torchvision.models import get_model_weights
 
-    from reporter.worker.training_steps import learner
+    from reporter.worker.learning.training_steps import learner
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     url = get_model_weights("resnet18")["IMAGENET1K_V1"].url

@@ -18,8 +18,8 @@ from reporter.registry.catalog import collect
 from reporter.run.input_sizes import fields, usable, valid
 from reporter.store import record_files
 from reporter.worker import torch_state, trial
+from reporter.worker.counts.stage_costs import level
 from reporter.worker.entry import measure
-from reporter.worker.stage_costs import level
 
 METRICS = collect("reporter.metrics", Metric)
 NETWORKS = """

@@ -18,11 +18,11 @@ from reporter.model import Architecture, Reading
 from reporter.model.modes import parse
 from reporter.model.settings import PRESETS, Conditions
 from reporter.registry.execution_modes import engines
-from reporter.worker import mode_timing
 from reporter.worker.input_format import Form
-from reporter.worker.mode_variants import in_engine
-from reporter.worker.operator_times import from_engine
+from reporter.worker.profiling.operator_times import from_engine
 from reporter.worker.subject import Subject
+from reporter.worker.variants import mode_timing
+from reporter.worker.variants.mode_variants import in_engine
 
 MIXED = Architecture(
     name="mixed", family="Own", year=None, paper="", input_size=32, classes=10, build=lambda _: Mixed()

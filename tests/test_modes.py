@@ -31,10 +31,11 @@ from reporter.run.ledger import Ledger
 from reporter.run.measurement import Measurement
 from reporter.run.request import Outcome, Request
 from reporter.store import record_files
-from reporter.worker import mode_preparation, mode_timing, mode_training, rotation
-from reporter.worker.mode_preparation import ModePreparation
-from reporter.worker.mode_training import ModeTraining
+from reporter.worker.latency import rotation
 from reporter.worker.subject import Subject
+from reporter.worker.variants import mode_preparation, mode_timing, mode_training
+from reporter.worker.variants.mode_preparation import ModePreparation
+from reporter.worker.variants.mode_training import ModeTraining
 
 METRICS = collect("reporter.metrics", Metric)
 KEYS = ("latency_cpu_1thread", "latency_cpu")

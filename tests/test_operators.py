@@ -19,17 +19,17 @@ from torchvision.models import get_model
 from reporter.compare.kernel_changes import changed_calls
 from reporter.metrics.operators import COVERAGE
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel, digest
-from reporter.worker import kernel_names, operator_pass, operator_times
-from reporter.worker.alternation import Effort
-from reporter.worker.counting import count
-from reporter.worker.device_kernels import launched
-from reporter.worker.instruction_sets import NEEDED, instruction_sets
-from reporter.worker.kernel_calls import recorded
-from reporter.worker.kernel_names import Primitive, primitives
-from reporter.worker.layer_times import LISTED, layer_times
-from reporter.worker.observation import Observation, ProfilerOverhead, Traced, observe
-from reporter.worker.operator_events import OperatorEvent, Timed, events, operators, timed
-from reporter.worker.operator_times import aligned, profiled
+from reporter.worker.counts.counting import count
+from reporter.worker.latency.alternation import Effort
+from reporter.worker.profiling import kernel_names, operator_pass, operator_times
+from reporter.worker.profiling.device_kernels import launched
+from reporter.worker.profiling.instruction_sets import NEEDED, instruction_sets
+from reporter.worker.profiling.kernel_calls import recorded
+from reporter.worker.profiling.kernel_names import Primitive, primitives
+from reporter.worker.profiling.layer_times import LISTED, layer_times
+from reporter.worker.profiling.observation import Observation, ProfilerOverhead, Traced, observe
+from reporter.worker.profiling.operator_events import OperatorEvent, Timed, events, operators, timed
+from reporter.worker.profiling.operator_times import aligned, profiled
 from reporter.worker.torch_state import threads
 
 LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.ReLU)
@@ -258,7 +258,7 @@ import json, sys, torch
 sys.path.insert(0, sys.argv[1])
 from functools import partial
 from test_operators import IMAGES, Mixed
-from reporter.worker.kernel_calls import recorded
+from reporter.worker.profiling.kernel_calls import recorded
 torch.manual_seed(0)
 network = Mixed().eval()
 torch.set_num_threads(1)
@@ -335,7 +335,7 @@ def test_capped_instructions_change_the_names_and_nothing_else(rows: list[LayerK
 
 CAPTURED = """
 import os, sys, torch
-from reporter.worker.kernel_names import primitives, verbose
+from reporter.worker.profiling.kernel_names import primitives, verbose
 layer = torch.nn.Conv2d(64, 64, 3)
 with verbose() as capture:
     print("from Python")

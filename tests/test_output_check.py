@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from reporter.model import ReporterError, UnsupportedError
 from reporter.model.attempts import attempt
 from reporter.registry.selection import sets
-from reporter.worker import output_check
 from reporter.worker.input_format import Form
 from reporter.worker.lookup import find
-from reporter.worker.output_check import Reference, constant_error, error
-from reporter.worker.rounding import PRECISIONS, Rounded, affine, symmetric, ten_bits
-from reporter.worker.varied_inputs import LEAST_VARIATION, SHIFT, calibrate, images, variation
+from reporter.worker.variants import output_check
+from reporter.worker.variants.output_check import Reference, constant_error, error
+from reporter.worker.variants.rounding import PRECISIONS, Rounded, affine, symmetric, ten_bits
+from reporter.worker.variants.varied_inputs import LEAST_VARIATION, SHIFT, calibrate, images, variation
 
 LECTURE = [
     "alexnet", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "googlenet", "inception_v2", "bn_inception", "inception_v3",
@@ -287,7 +287,7 @@ def test_a_limit_does_not_import_the_compiler() -> None:
     """It takes a second, in each worker."""
     code = """
 import sys, torch
-from reporter.worker.output_check import Reference
+from reporter.worker.variants.output_check import Reference
 network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3))
 Reference(network, torch.randn(8, 3, 2, 2)).limit("bf16")
 assert "torch._dynamo" not in sys.modules

@@ -23,9 +23,9 @@ from reporter.registry.catalog import collect
 from reporter.run import roster
 from reporter.store import record_files
 from reporter.worker import references
-from reporter.worker.classifier_heads import with_classes
 from reporter.worker.entry import run as work
 from reporter.worker.lookup import find
+from reporter.worker.weights.classifier_heads import with_classes
 
 NETS = """
 from torch import nn

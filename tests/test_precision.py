@@ -13,7 +13,7 @@ from reporter.model import Metric, ReporterError
 from reporter.registry.catalog import collect
 from reporter.worker import precision, torch_state
 from reporter.worker.entry import measure
-from reporter.worker.training_steps import learner
+from reporter.worker.learning.training_steps import learner
 
 METRICS = collect("reporter.metrics", Metric)
 SWITCHES = {

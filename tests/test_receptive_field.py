@@ -13,7 +13,7 @@ from reporter.model import UnsupportedError
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.tables import slides
-from reporter.worker.input_windows import receptive_field
+from reporter.worker.counts.input_windows import receptive_field
 
 PUBLISHED = {"alexnet": 195, "vgg16": 212, "inception_v3": 1311}
 """Araujo, Norris and Sim, Computing Receptive Fields of Convolutional Neural Networks, Distill 2019, table."""

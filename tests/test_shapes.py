@@ -10,9 +10,9 @@ from networks import subject
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reporter.architectures.torchvision import discover
-from reporter.worker.finetuning import loss_of
-from reporter.worker.meta_shapes import Shapes, tensors
-from reporter.worker.training_steps import exercise
+from reporter.worker.counts.meta_shapes import Shapes, tensors
+from reporter.worker.learning.finetuning import loss_of
+from reporter.worker.learning.training_steps import exercise
 
 QUICK = ("resnet18", "mobilenet_v3_small", "swin_t", "se_resnet50")
 OTHERS = [entry.name for entry in discover() if entry.name not in QUICK]

@@ -12,11 +12,11 @@ from reporter.metrics.stages import measure as measure_stages
 from reporter.metrics.structure import measure as measure_structure
 from reporter.model import Architecture
 from reporter.model.settings import PRESETS, Conditions
-from reporter.worker import alternation
-from reporter.worker.alternation import LONG_CALL, VERY_LONG_CALL, Effort, alternated, is_settled
-from reporter.worker.observation import observe
-from reporter.worker.stage_costs import CostUnit
-from reporter.worker.stage_times import StageProfile, stage_profile
+from reporter.worker.counts.stage_costs import CostUnit
+from reporter.worker.latency import alternation
+from reporter.worker.latency.alternation import LONG_CALL, VERY_LONG_CALL, Effort, alternated, is_settled
+from reporter.worker.profiling.observation import observe
+from reporter.worker.profiling.stage_times import StageProfile, stage_profile
 from reporter.worker.subject import Subject
 
 IMAGES = torch.zeros(1, 3, 8, 8)

@@ -16,7 +16,7 @@ from torch import nn
 
 from reporter.metrics import finetune, gradients
 from reporter.model.settings import Settings
-from reporter.worker.finetuning import (
+from reporter.worker.learning.finetuning import (
     Recipe,
     batches,
     fine_tune,
@@ -27,9 +27,8 @@ from reporter.worker.finetuning import (
     top1,
     train_for,
 )
-from reporter.worker.relative_gradients import curves, early_over_late, relative, stacked
-from reporter.worker.subject import Subject
-from reporter.worker.training_steps import (
+from reporter.worker.learning.relative_gradients import curves, early_over_late, relative, stacked
+from reporter.worker.learning.training_steps import (
     exercise,
     initial_gradients,
     learner,
@@ -38,6 +37,7 @@ from reporter.worker.training_steps import (
     split_of_seed,
     training_side,
 )
+from reporter.worker.subject import Subject
 
 RECIPE = Recipe(learning_rate=1e-2, label_smoothing=0.0, auxiliary_loss=0.3, steps=60, batch_size=16)
 
@@ -318,7 +318,7 @@ def test_relative_gradients_distinguish_plain_residual_and_dense_networks(seed: 
 def test_the_record_has_the_gradients_of_all_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     """One per weighted layer in the order of their use; the ratio of the ends keeps its meaning."""
     images = torch.rand(8, 3, 16, 16), torch.arange(8)
-    monkeypatch.setattr("reporter.worker.training_steps.load_images", lambda *_: (images, images, 10))
+    monkeypatch.setattr("reporter.worker.learning.training_steps.load_images", lambda *_: (images, images, 10))
     made = subject(own(build=lambda classes: stacked(20, skip=True, norm=True)), batch_size=4, seeds=2)
     ratio, flow = gradients.measure(made)
     assert flow.detail["layers"][0] == "0"

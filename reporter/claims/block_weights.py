@@ -15,7 +15,7 @@ def measure() -> dict[str, int]:
     from torch.nn import Conv2d
     from torchvision.models.resnet import Bottleneck
 
-    from reporter.worker.receptive_field import weights
+    from reporter.worker.counts.receptive_field import weights
 
     with torch.device("meta"):
         blocks = {"resnet": Bottleneck(256, 64), "resnext": Bottleneck(256, 64, groups=32, base_width=4)}

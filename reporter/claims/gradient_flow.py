@@ -19,7 +19,7 @@ NORMED_PLAIN = ("vgg19_bn", "vgg16_bn")
 
 def measure() -> Mapping[str, Number]:
     """The ratio for each kind of network at two depths, and the relative gradients of all layers of the deep ones."""
-    from reporter.worker.relative_gradients import curves, early_over_late
+    from reporter.worker.learning.relative_gradients import curves, early_over_late
 
     found: dict[str, Number] = {}
     for depth in (SHALLOW, DEEP):

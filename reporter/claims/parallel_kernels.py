@@ -18,7 +18,7 @@ def measure() -> dict[str, int]:
     import torch
     from torch.nn import Conv2d, ModuleList
 
-    from reporter.worker.receptive_field import weights
+    from reporter.worker.counts.receptive_field import weights
 
     def branches(*shapes: tuple[int, int, int]) -> int:
         with torch.device("meta"):

@@ -12,7 +12,7 @@ def measure() -> dict[str, int]:
     """Weights for one channel, without bias, and the window of the pair."""
     from torch.nn import Conv2d, Sequential
 
-    from reporter.worker.receptive_field import receptive_field, weights
+    from reporter.worker.counts.receptive_field import receptive_field, weights
 
     def pair(size: int) -> Sequential:
         return Sequential(Conv2d(1, 1, (1, size), bias=False), Conv2d(1, 1, (size, 1), bias=False))

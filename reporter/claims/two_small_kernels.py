@@ -13,7 +13,7 @@ def measure() -> dict[str, int]:
     """Windows and weights for one channel, and weights where the layer widens."""
     from torch.nn import Conv2d, Sequential
 
-    from reporter.worker.receptive_field import receptive_field, weights
+    from reporter.worker.counts.receptive_field import receptive_field, weights
 
     def two(before: int, after: int) -> Sequential:
         return Sequential(Conv2d(before, after, 3, bias=False), Conv2d(after, after, 3, bias=False))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reporter.model import Dataset
-from reporter.worker.images import normalise, split
+from reporter.worker.learning.images import normalise, split
 
 if TYPE_CHECKING:
     from pathlib import Path

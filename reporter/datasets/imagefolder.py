@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from reporter.model import Dataset
 from reporter.model.attempts import attempt
-from reporter.worker.image_folders import ImageSplit, parts
-from reporter.worker.images import SkippedImages, normalise, sample, split, square
+from reporter.worker.learning.image_folders import ImageSplit, parts
+from reporter.worker.learning.images import SkippedImages, normalise, sample, split, square
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reporter.model import Dataset
-from reporter.worker.images import normalise
+from reporter.worker.learning.images import normalise
 
 if TYPE_CHECKING:
     from pathlib import Path

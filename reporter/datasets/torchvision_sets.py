@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reporter.host import files
 from reporter.model import Dataset
-from reporter.worker.images import Samples, preload
+from reporter.worker.learning.images import Samples, preload
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -18,7 +18,7 @@ def measure(device: DeviceType, subject: Subject) -> Iterator[Reading]:
     """Doubles the batch until throughput rises by less than 5 % or memory ends."""
     from reporter.host.job import CurveJob
     from reporter.model.records import EAGER
-    from reporter.worker.curve_points import CurveTiming
+    from reporter.worker.latency.curve_points import CurveTiming
 
     metric = next(entry for entry in ENTRIES if entry.device == device)
     points = [point for _, point in CurveTiming(subject, metric, CurveJob(mode=EAGER, sweep=True)).run()]

@@ -83,8 +83,8 @@ def ceilings(subject: Subject) -> Iterator[Reading]:
     import torch
 
     from reporter.host.machine import native_precisions
-    from reporter.worker.ceiling_rates import best_rates, copying, multiplying
-    from reporter.worker.operator_pass import setting
+    from reporter.worker.profiling.ceiling_rates import best_rates, copying, multiplying
+    from reporter.worker.profiling.operator_pass import setting
 
     dtypes = {"": torch.float32, "bf16_": torch.bfloat16}
     for name in SETTINGS:
@@ -102,8 +102,8 @@ def ceilings(subject: Subject) -> Iterator[Reading]:
 
 def _compared(subject: Subject, found: dict[str, Reading]) -> Iterator[Reading]:
     """The arithmetic intensity of the architecture, and the share of each ceiling that it reaches."""
-    from reporter.worker.ceiling_rates import bytes_moved
-    from reporter.worker.operator_pass import profilers, setting
+    from reporter.worker.profiling.ceiling_rates import bytes_moved
+    from reporter.worker.profiling.operator_pass import profilers, setting
 
     counted, verdict = attempt(
         lambda: subject.counted(lambda device: bytes_moved(subject.on(device), subject.input(1, device)))

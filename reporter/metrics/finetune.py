@@ -16,7 +16,7 @@ from reporter.stats.proportions import is_chance
 if TYPE_CHECKING:
     from torch import nn
 
-    from reporter.worker.finetuning import Images, Recipe, TrainingHistory
+    from reporter.worker.learning.finetuning import Images, Recipe, TrainingHistory
     from reporter.worker.subject import Subject
 
 
@@ -100,7 +100,7 @@ AT_CHANCE = "not trained with more seeds, because the first stayed at chance"
 def measure(subject: Subject, mode: FinetuningMethod = "full") -> Iterator[Reading]:
     """Trains one network per seed on preloaded images; without steps, only the time of a step is measured."""
     from reporter.host import machine
-    from reporter.worker.training_steps import noting_skipped
+    from reporter.worker.learning.training_steps import noting_skipped
 
     if not subject.conditions.steps and mode != "full":
         yield from absent(QUANTITIES[mode], "skipped", ONLY_TIMED)
@@ -135,7 +135,7 @@ class SeedRuns:
     def prepared(cls, subject: Subject, mode: FinetuningMethod) -> SeedRuns:
         """With its images loaded."""
         from reporter.registry.selection import dataset
-        from reporter.worker.training_steps import class_count, load_parts, training_side
+        from reporter.worker.learning.training_steps import class_count, load_parts, training_side
 
         side = training_side(subject)
         parts = load_parts(subject.conditions, subject.device, side)
@@ -154,8 +154,8 @@ class SeedRuns:
                 break
 
     def _train(self, seed: int) -> None:
-        from reporter.worker.finetuning import fine_tune
-        from reporter.worker.training_steps import split_of_seed
+        from reporter.worker.learning.finetuning import fine_tune
+        from reporter.worker.learning.training_steps import split_of_seed
 
         conditions = self.subject.conditions
         train, held_out = split_of_seed(self.parts, self.pooled, conditions.test_images, seed)
@@ -170,8 +170,8 @@ class SeedRuns:
 
     def _prepared(self, seed: int, steps: int) -> tuple[nn.Module, Recipe, dict[str, Any]]:
         """The network of a seed, its recipe, and what its weights are."""
-        from reporter.worker.finetuning import Recipe
-        from reporter.worker.training_steps import learner
+        from reporter.worker.learning.finetuning import Recipe
+        from reporter.worker.learning.training_steps import learner
 
         subject, mode = self.subject, self.mode
         network, about = learner(subject, self.classes, seed, mode, self.side)
@@ -179,8 +179,8 @@ class SeedRuns:
         return network, Recipe.of(subject.architecture, steps, subject.conditions.batch_size, seed, **kind), about
 
     def _add_ratio(self, network: nn.Module, train: Images, seed: int) -> None:
-        from reporter.worker.auxiliary_heads import drop_auxiliary
-        from reporter.worker.training_steps import gradient_ratio
+        from reporter.worker.learning.training_steps import gradient_ratio
+        from reporter.worker.weights.auxiliary_heads import drop_auxiliary
 
         drop_auxiliary(network, self.subject.heads)
         batch = self.subject.conditions.batch_size
@@ -207,8 +207,8 @@ class SeedRuns:
 
     def timed(self) -> Iterator[Reading]:
         """The time of a training step alone."""
-        from reporter.worker.finetuning import train_for
-        from reporter.worker.training_steps import split_of_seed
+        from reporter.worker.learning.finetuning import train_for
+        from reporter.worker.learning.training_steps import split_of_seed
 
         conditions = self.subject.conditions
         train, _ = split_of_seed(self.parts, self.pooled, conditions.test_images, conditions.first_seed)

@@ -36,8 +36,8 @@ def measure(subject: Subject) -> Iterator[Reading]:
     import torch
     from fvcore.nn import FlopCountAnalysis
 
-    from reporter.worker.counting import unfused_attention
-    from reporter.worker.packed_weights import packed
+    from reporter.worker.counts.counting import unfused_attention
+    from reporter.worker.counts.packed_weights import packed
 
     layers = packed(subject.real)
     if layers or any(isinstance(module, torch.jit.ScriptModule) for module in subject.real.modules()):
@@ -87,7 +87,7 @@ def _plain(network: nn.Module) -> nn.Module:
     """The network, not compiled, returning its tensors in a tuple: torch traces neither dicts nor dataclasses."""
     from torch import nn
 
-    from reporter.worker.meta_shapes import returned
+    from reporter.worker.counts.meta_shapes import returned
 
     class Plain(nn.Module):
         def __init__(self) -> None:

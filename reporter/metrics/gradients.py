@@ -40,8 +40,8 @@ NO_FLOW = "early and late layers have no relative gradients to compare"
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """One backward pass per seed."""
-    from reporter.worker.relative_gradients import early_over_late, relative
-    from reporter.worker.training_steps import initial_gradients, load_images, ratio_of_ends
+    from reporter.worker.learning.relative_gradients import early_over_late, relative
+    from reporter.worker.learning.training_steps import initial_gradients, load_images, ratio_of_ends
 
     train, _, classes = load_images(subject.conditions, subject.device)
     first, count = subject.conditions.first_seed, subject.conditions.seeds

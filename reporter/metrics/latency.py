@@ -78,8 +78,8 @@ def measure_throughput(quantity: Quantity, subject: Subject) -> Iterator[Reading
 
 def measure_train_step(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
     """Times training steps on one batch."""
-    from reporter.worker.finetuning import optimizer_of, step_of
-    from reporter.worker.training_steps import exercise
+    from reporter.worker.learning.finetuning import optimizer_of, step_of
+    from reporter.worker.learning.training_steps import exercise
 
     network, batch, recipe = exercise(subject, subject.device)
     step = step_of(network, recipe, subject.classes)
@@ -103,7 +103,7 @@ def _timed(
     quantity: Quantity, subject: Subject, call: Callable[[], object], min_samples: int, rows: bool = False
 ) -> Reading:
     from reporter.host import machine
-    from reporter.worker import timing
+    from reporter.worker.latency import timing
 
     if quantity.key not in DEFAULT_MALLOC:
         machine.keep_freed_memory()

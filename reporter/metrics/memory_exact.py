@@ -33,7 +33,7 @@ TRAINING = Quantity(
 
 def measure_inference(subject: Subject) -> Iterator[Reading]:
     """Follows one inference, the one that is counted."""
-    from reporter.worker.counting import storage_bytes
+    from reporter.worker.counts.counting import storage_bytes
     from reporter.worker.subject import marked
 
     counts, refusal = subject.counting
@@ -43,7 +43,7 @@ def measure_inference(subject: Subject) -> Iterator[Reading]:
 
 def measure_training(subject: Subject) -> Iterator[Reading]:
     """Forward and backward among all that a step holds; the fused AdamW updates in place and adds nothing."""
-    from reporter.worker.packed_weights import packed
+    from reporter.worker.counts.packed_weights import packed
     from reporter.worker.subject import marked
 
     if missing := packed(subject.meta):
@@ -55,9 +55,9 @@ def measure_training(subject: Subject) -> Iterator[Reading]:
 
 def _step(subject: Subject, device: str) -> dict[str, int]:
     """The bytes of one training step by what they hold: gradients and moments only of what learns."""
-    from reporter.worker.counting import peak_bytes, storage_bytes
-    from reporter.worker.finetuning import loss_of
-    from reporter.worker.training_steps import exercise
+    from reporter.worker.counts.counting import peak_bytes, storage_bytes
+    from reporter.worker.learning.finetuning import loss_of
+    from reporter.worker.learning.training_steps import exercise
 
     network, (images, labels), recipe = exercise(subject, device)
     weights, buffers = list(network.parameters()), list(network.buffers())

@@ -79,8 +79,8 @@ def measure_rss(subject: Subject) -> Iterator[Reading]:
 
 def measure_peaks(device: AcceleratorType, subject: Subject) -> Iterator[Reading]:
     """Runs apart from all timing, in a process of its own; each peak is that of the device it ran on."""
-    from reporter.worker.finetuning import step_of
-    from reporter.worker.training_steps import exercise
+    from reporter.worker.learning.finetuning import step_of
+    from reporter.worker.learning.training_steps import exercise
 
     yield _peak(INFERENCE[device], subject, _inference(subject))
     network, batch, recipe = exercise(subject, subject.device)

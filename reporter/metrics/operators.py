@@ -53,8 +53,8 @@ ON_GPU = Quantity(
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """Records the kernels of one inference and profiles others, with one thread and with all."""
-    from reporter.worker.instruction_sets import instruction_sets
-    from reporter.worker.operator_pass import profilers, read, setting
+    from reporter.worker.profiling.instruction_sets import instruction_sets
+    from reporter.worker.profiling.operator_pass import profilers, read, setting
 
     calls = []
     for name, quantity in COVERAGE.items():
@@ -67,7 +67,7 @@ def measure(subject: Subject) -> Iterator[Reading]:
 
 def measure_cuda(subject: Subject) -> Iterator[Reading]:
     """Profiles the kernels of a GPU."""
-    from reporter.worker.operator_pass import read_device
+    from reporter.worker.profiling.operator_pass import read_device
 
     network, images = subject.network, subject.inputs(1)
     yield read_device(ON_GPU, "cuda", lambda: network(next(images)), subject.place)

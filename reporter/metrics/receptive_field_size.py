@@ -24,7 +24,7 @@ RECEPTIVE_FIELD = Quantity(
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """Follows the windows of one image through the network, on meta where it can run there."""
-    from reporter.worker.input_windows import receptive_field
+    from reporter.worker.counts.input_windows import receptive_field
     from reporter.worker.subject import marked
 
     window, refusal = subject.counted(lambda device: receptive_field(subject.on(device), subject.input(1, device)))

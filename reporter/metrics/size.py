@@ -45,9 +45,9 @@ LONGEST = 500
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """Counts on meta; nothing is allocated."""
-    from reporter.worker.auxiliary_heads import modules
-    from reporter.worker.counting import storage_bytes
-    from reporter.worker.packed_weights import packed
+    from reporter.worker.counts.counting import storage_bytes
+    from reporter.worker.counts.packed_weights import packed
+    from reporter.worker.weights.auxiliary_heads import modules
 
     network, heads = subject.meta, modules(subject.meta, subject.heads)
     in_heads = {id(tensor) for head in heads for tensor in (*head.parameters(), *head.buffers())}

@@ -42,7 +42,7 @@ COVERAGE = {
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """Times the stages with one thread and with all."""
-    from reporter.worker.operator_pass import profilers, read_stages, setting
+    from reporter.worker.profiling.operator_pass import profilers, read_stages, setting
 
     yield exact(STAGES, len(profilers(subject).groups))
     for name, quantity in COVERAGE.items():

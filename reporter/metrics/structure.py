@@ -37,12 +37,12 @@ BLOCK = Quantity(
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """Runs one image through the network, on meta where it can run there, and traces one block of it."""
-    from reporter.worker import block_graphs
-    from reporter.worker.auxiliary_heads import modules
-    from reporter.worker.layers import layers, line, visits
-    from reporter.worker.packed_weights import packed
-    from reporter.worker.stage_costs import stages
+    from reporter.worker.counts import block_graphs
+    from reporter.worker.counts.layers import layers, line, visits
+    from reporter.worker.counts.packed_weights import packed
+    from reporter.worker.counts.stage_costs import stages
     from reporter.worker.subject import marked
+    from reporter.worker.weights.auxiliary_heads import modules
 
     met, refusal = subject.counted(lambda device: visits(subject.on(device), subject.input(1, device)))
     network = met[""].module

@@ -36,8 +36,8 @@ def _quantity(device: AcceleratorType) -> Quantity:
 
 def measure(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
     """The highest throughput with its batch size; the reason of the smallest batch if none could be measured."""
-    from reporter.worker.finetuning import step_of
-    from reporter.worker.training_steps import exercise
+    from reporter.worker.learning.finetuning import step_of
+    from reporter.worker.learning.training_steps import exercise
 
     network, (images, labels), recipe = exercise(subject, subject.device)
     step = step_of(network, recipe, subject.classes)
@@ -62,7 +62,7 @@ def _rates(
     subject: Subject, step: Callable[[Tensor, Tensor], object], images: Tensor, labels: Tensor, factor: int
 ) -> tuple[float, ...]:
     """Images per second of steps on a batch `factor` times as large."""
-    from reporter.worker import timing
+    from reporter.worker.latency import timing
 
     batch = images.repeat(factor, 1, 1, 1), labels.repeat(factor)
     seconds = subject.sample(

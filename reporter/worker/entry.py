@@ -23,12 +23,14 @@ from reporter.host.questions import TASKS, MeasureClaims, TimmModel, Torchvision
 from reporter.model import Claim, Metric, Number, Reading, Verdict, absent
 from reporter.model.attempts import attempt
 from reporter.registry.catalog import collect
-from reporter.worker import checkpoint_check, device, precision, references, timing, torch_state, trial
-from reporter.worker.curve_points import measure_curve
+from reporter.worker import device, precision, references, torch_state, trial
+from reporter.worker.latency import timing
+from reporter.worker.latency.curve_points import measure_curve
+from reporter.worker.latency.rotation import Rotation, rotate
 from reporter.worker.lookup import find
-from reporter.worker.mode_timing import measure_modes
-from reporter.worker.rotation import Rotation, rotate
 from reporter.worker.subject import Subject
+from reporter.worker.variants.mode_timing import measure_modes
+from reporter.worker.weights import checkpoint_check
 
 STALLED = 10.0
 """Seconds without a byte after which a download is given up."""

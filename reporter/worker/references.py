@@ -26,9 +26,9 @@ from reporter.host.job import DESCRIBED, USUAL
 from reporter.model import Architecture, ReporterError, sources
 from reporter.model.names import nearest
 from reporter.registry.selection import catalog_entries
-from reporter.worker.building import on_meta
-from reporter.worker.classifier_heads import with_classes
-from reporter.worker.packed_weights import packed
+from reporter.worker.counts.building import on_meta
+from reporter.worker.counts.packed_weights import packed
+from reporter.worker.weights.classifier_heads import with_classes
 
 FAMILY = "Own"
 AS_BUILT = "as many classes as its function gives it"

@@ -15,14 +15,15 @@ from reporter.model import Architecture, Reading
 from reporter.model.attempts import attempt
 from reporter.model.image_sizes import ImageSize, image_size, square
 from reporter.model.settings import Conditions
-from reporter.worker import precision, timing
-from reporter.worker.auxiliary_heads import auxiliary_heads
-from reporter.worker.building import built, on_meta
-from reporter.worker.classifier_heads import scores
-from reporter.worker.counting import Counts, count
+from reporter.worker import precision
+from reporter.worker.counts.building import built, on_meta
+from reporter.worker.counts.counting import Counts, count
 from reporter.worker.device import Device, named
 from reporter.worker.input_format import Form, form
-from reporter.worker.timing import Sampler
+from reporter.worker.latency import timing
+from reporter.worker.latency.timing import Sampler
+from reporter.worker.weights.auxiliary_heads import auxiliary_heads
+from reporter.worker.weights.classifier_heads import scores
 
 Result = TypeVar("Result")
 Counted = tuple[Result, str | None]

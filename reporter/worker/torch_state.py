@@ -9,7 +9,7 @@ import torch
 
 from reporter.host.machine import usable_threads
 from reporter.worker import precision
-from reporter.worker.timing import cpu_timer
+from reporter.worker.latency.timing import cpu_timer
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from reporter.model.attempts import attempt
 from reporter.model.image_sizes import ImageSize, image_size, square
 from reporter.worker import outputs
-from reporter.worker.building import built, on_meta
+from reporter.worker.counts.building import built, on_meta
 from reporter.worker.input_format import form
 from reporter.worker.lookup import find
 

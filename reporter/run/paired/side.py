@@ -19,8 +19,9 @@ from reporter.model.records import EAGER
 from reporter.registry import plugins
 from reporter.registry.catalog import modules
 from reporter.run.paired import imports
-from reporter.worker import entry, timing
-from reporter.worker.rotation import Announce
+from reporter.worker import entry
+from reporter.worker.latency import timing
+from reporter.worker.latency.rotation import Announce
 
 plugins.points()  # looked up once, not in every worker
 for folder in ("reporter.metrics", "reporter.architectures"):

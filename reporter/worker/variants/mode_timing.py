@@ -21,14 +21,14 @@ from reporter.model.modes import FIRST_CALL, ONCE, OUTPUT_ERROR, PREPARE, Mode, 
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of, emulated, engines, kind
 from reporter.stats.paired_ratios import fast_ratio
-from reporter.worker import timing
-from reporter.worker.mode_preparation import ModePreparation, cache_folder
-from reporter.worker.mode_profiles import ModeProfiles
-from reporter.worker.mode_training import ModeTraining
-from reporter.worker.mode_variants import Variant, eager
-from reporter.worker.rotation import Rotation, rotate
+from reporter.worker.latency import timing
+from reporter.worker.latency.rotation import Rotation, rotate
 from reporter.worker.subject import INPUTS, Subject
 from reporter.worker.torch_state import threads
+from reporter.worker.variants.mode_preparation import ModePreparation, cache_folder
+from reporter.worker.variants.mode_profiles import ModeProfiles
+from reporter.worker.variants.mode_training import ModeTraining
+from reporter.worker.variants.mode_variants import Variant, eager
 
 Send = Callable[[dict[str, Any]], None]
 Found = Iterator[tuple[str, Reading]]

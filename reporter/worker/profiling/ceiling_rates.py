@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from reporter.worker.counting import SHAPES, unfused
-from reporter.worker.meta_shapes import tensors
-from reporter.worker.operator_events import ALLOCATING
-from reporter.worker.timing import cpu_timer
+from reporter.worker.counts.counting import SHAPES, unfused
+from reporter.worker.counts.meta_shapes import tensors
+from reporter.worker.latency.timing import cpu_timer
+from reporter.worker.profiling.operator_events import ALLOCATING
 
 CONVOLUTIONS = ((64, 56, 3), (128, 28, 3), (256, 14, 3), (256, 56, 1), (128, 56, 3))
 """Channels, side of the images and of the filters."""

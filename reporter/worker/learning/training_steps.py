@@ -24,13 +24,13 @@ from reporter.model.image_sizes import square
 from reporter.model.settings import Conditions
 from reporter.registry.selection import DATA_ROOT, dataset
 from reporter.worker import precision
-from reporter.worker.auxiliary_heads import drop_auxiliary
-from reporter.worker.checkpoints import freeze, head, load_but_head, own_weights
-from reporter.worker.finetuning import Images, Recipe, batches, loss_of
-from reporter.worker.images import SkippedImages
 from reporter.worker.input_format import form
-from reporter.worker.relative_gradients import WEIGHTED
+from reporter.worker.learning.finetuning import Images, Recipe, batches, loss_of
+from reporter.worker.learning.images import SkippedImages
+from reporter.worker.learning.relative_gradients import WEIGHTED
 from reporter.worker.subject import Subject
+from reporter.worker.weights.auxiliary_heads import drop_auxiliary
+from reporter.worker.weights.checkpoints import freeze, head, load_but_head, own_weights
 
 Used = list[tuple[str, Tensor]]
 """The weights of layers in the order of their use, by the layer's name."""

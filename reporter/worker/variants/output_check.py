@@ -17,9 +17,9 @@ from reporter.host.machine import usable_threads
 from reporter.model import ReporterError, UnsupportedError
 from reporter.model.attempts import attempt
 from reporter.worker import outputs
-from reporter.worker.rounding import PRECISIONS, round_weights
 from reporter.worker.torch_state import threads
-from reporter.worker.varied_inputs import LEAST_VARIATION, variation
+from reporter.worker.variants.rounding import PRECISIONS, round_weights
+from reporter.worker.variants.varied_inputs import LEAST_VARIATION, variation
 
 FACTOR = 4.0
 """How many times the error of the rounded run a mode may have: it sums in another order and rounds at other places."""

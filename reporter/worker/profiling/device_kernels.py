@@ -10,8 +10,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from reporter.model.profiles import LayerKernel
 from reporter.worker.device import Device
-from reporter.worker.operator_times import OperatorProfile, from_lists
-from reporter.worker.timing import waiting_timer
+from reporter.worker.latency.timing import waiting_timer
+from reporter.worker.profiling.operator_times import OperatorProfile, from_lists
 
 CALLS = 5
 

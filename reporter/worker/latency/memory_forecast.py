@@ -12,7 +12,7 @@ from typing import Protocol
 
 from reporter.host import process_memory
 from reporter.model.image_sizes import ImageSize
-from reporter.worker.counting import count
+from reporter.worker.counts.counting import count
 from reporter.worker.device import Device
 from reporter.worker.subject import Subject
 

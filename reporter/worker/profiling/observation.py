@@ -17,11 +17,11 @@ from torch import nn
 from torch.autograd.profiler import profile, record_function
 from torch.nn.functional import adaptive_avg_pool2d
 
-from reporter.worker.alternation import Effort, alternated
-from reporter.worker.auxiliary_heads import modules
-from reporter.worker.operator_events import OperatorEvent, events, operators
-from reporter.worker.stage_costs import REST, CostUnit
-from reporter.worker.timing import Call, cpu_timer
+from reporter.worker.counts.stage_costs import REST, CostUnit
+from reporter.worker.latency.alternation import Effort, alternated
+from reporter.worker.latency.timing import Call, cpu_timer
+from reporter.worker.profiling.operator_events import OperatorEvent, events, operators
+from reporter.worker.weights.auxiliary_heads import modules
 
 CALL, STAGE = "reporter inference", "reporter stage "
 """The names of the ranges of a call, and of the marks where a stage begins."""

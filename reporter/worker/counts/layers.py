@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reporter.worker.counting import Paths, unfused
-from reporter.worker.meta_shapes import returned
+from reporter.worker.counts.counting import Paths, unfused
+from reporter.worker.counts.meta_shapes import returned
 
 Shape = tuple[int, ...]
 Row = dict[str, Any]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from statistics import median
 
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel, LayerTime, OperatorTime
-from reporter.worker.layer_times import layer_times
-from reporter.worker.observation import Observation, ProfilerOverhead, Traced, profiler_overhead
-from reporter.worker.operator_events import PRODUCTS, Timed, operators, timed
-from reporter.worker.timing import Call, cpu_timer
+from reporter.worker.latency.timing import Call, cpu_timer
+from reporter.worker.profiling.layer_times import layer_times
+from reporter.worker.profiling.observation import Observation, ProfilerOverhead, Traced, profiler_overhead
+from reporter.worker.profiling.operator_events import PRODUCTS, Timed, operators, timed
 
 Listed = Callable[[int], Sequence[Sequence[tuple[str, str, str, float]]]]
 """The operators of some calls as an engine lists them: node, operator, kernel and seconds."""

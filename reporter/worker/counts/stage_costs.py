@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from reporter.model.image_sizes import ImageSize
-from reporter.worker.auxiliary_heads import modules
-from reporter.worker.layers import Row, Shape, Visit, Visits, call, class_name, is_block, shape_text
+from reporter.worker.counts.layers import Row, Shape, Visit, Visits, call, class_name, is_block, shape_text
+from reporter.worker.weights.auxiliary_heads import modules
 
 POOLING = (nn.MaxPool2d, nn.AvgPool2d)
 

@@ -13,13 +13,13 @@ from reporter.host import machine
 from reporter.model import Quantity, Reading, UnsupportedError
 from reporter.model.attempts import attempt
 from reporter.model.profiles import LayerKernel, digest
-from reporter.worker.alternation import Effort
+from reporter.worker.counts.stage_costs import CostUnit
 from reporter.worker.device import Device
-from reporter.worker.kernel_calls import recorded, recorded_whole
-from reporter.worker.observation import Groups, Observation, observe
-from reporter.worker.operator_times import Listed, OperatorProfile, from_engine, profiled
-from reporter.worker.stage_costs import CostUnit
-from reporter.worker.stage_times import stage_groups, stage_profile
+from reporter.worker.latency.alternation import Effort
+from reporter.worker.profiling.kernel_calls import recorded, recorded_whole
+from reporter.worker.profiling.observation import Groups, Observation, observe
+from reporter.worker.profiling.operator_times import Listed, OperatorProfile, from_engine, profiled
+from reporter.worker.profiling.stage_times import stage_groups, stage_profile
 from reporter.worker.subject import Subject
 from reporter.worker.torch_state import threads
 
@@ -124,7 +124,7 @@ def read_engine(
 
 def read_device(quantity: Quantity, name: str, call: Callable[[], object], device: Device) -> Reading:
     """The same of an accelerator, by its kernels; UnsupportedError where the profiler lists none."""
-    from reporter.worker.device_kernels import device_profile
+    from reporter.worker.profiling.device_kernels import device_profile
 
     with torch.inference_mode():
         found, rows = device_profile(call, device)

@@ -14,10 +14,10 @@ from torch.autograd.profiler import profile, record_function
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel
-from reporter.worker.kernel_names import Capture, Primitive, primitives, verbose
-from reporter.worker.mac_formulas import rule
-from reporter.worker.meta_shapes import tensors
-from reporter.worker.operator_events import (
+from reporter.worker.counts.mac_formulas import rule
+from reporter.worker.counts.meta_shapes import tensors
+from reporter.worker.profiling.kernel_names import Capture, Primitive, primitives, verbose
+from reporter.worker.profiling.operator_events import (
     GENERATED,
     PRODUCTS,
     OperatorEvent,

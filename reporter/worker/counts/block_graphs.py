@@ -12,7 +12,7 @@ from torch.fx import GraphModule, Node, symbolic_trace
 from torch.fx.passes.shape_prop import ShapeProp
 from torch.utils._pytree import tree_leaves
 
-from reporter.worker.layers import Row, Visit, class_name, geometry, is_block, shape_text
+from reporter.worker.counts.layers import Row, Visit, class_name, geometry, is_block, shape_text
 
 SMALL = 12
 """A network that repeats no block and has no more weighted layers than this is drawn whole."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from reporter.model.profiles import LayerKernel, LayerTime
-from reporter.worker.operator_events import Timed
+from reporter.worker.profiling.operator_events import Timed
 
 LISTED = 5
 """The layers that a record has, those with the most seconds."""

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from reporter.model import Architecture
 from reporter.model.attempts import attempt, one_line
-from reporter.worker.building import built, on_meta
-from reporter.worker.state_dicts import Fit, fit, unwrapped
+from reporter.worker.counts.building import built, on_meta
+from reporter.worker.weights.state_dicts import Fit, fit, unwrapped
 
 DIGITS = 12
 """So many digits of a SHA-256 are shown to people; the record has all 64."""

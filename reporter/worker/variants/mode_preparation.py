@@ -17,10 +17,11 @@ from reporter.model import Reading, ReporterError
 from reporter.model.attempts import attempt
 from reporter.model.modes import OUTPUT_ERROR, Mode
 from reporter.registry.execution_modes import engines
-from reporter.worker import output_check, precision, varied_inputs
-from reporter.worker.mode_variants import Variant, in_engine, in_torch
+from reporter.worker import precision
 from reporter.worker.outputs import has_nan
 from reporter.worker.subject import Subject
+from reporter.worker.variants import output_check, varied_inputs
+from reporter.worker.variants.mode_variants import Variant, in_engine, in_torch
 
 
 class ModePreparation:

@@ -16,8 +16,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from reporter.worker.mac_formulas import PLAIN, Rule, rule
-from reporter.worker.meta_shapes import Shapes, returned, tensors
+from reporter.worker.counts.mac_formulas import PLAIN, Rule, rule
+from reporter.worker.counts.meta_shapes import Shapes, returned, tensors
 
 SHAPES = Shapes()
 

@@ -8,13 +8,13 @@ from functools import cached_property, partial
 
 from reporter.model import Metric, Quantity, Reading, Verdict, absent, exact
 from reporter.model.attempts import attempt
-from reporter.worker import operator_pass
-from reporter.worker.alternation import Effort
-from reporter.worker.instruction_sets import instruction_sets
-from reporter.worker.mode_variants import Variant
-from reporter.worker.observation import Groups
-from reporter.worker.stage_times import stage_groups
+from reporter.worker.latency.alternation import Effort
+from reporter.worker.profiling import operator_pass
+from reporter.worker.profiling.instruction_sets import instruction_sets
+from reporter.worker.profiling.observation import Groups
+from reporter.worker.profiling.stage_times import stage_groups
 from reporter.worker.subject import Subject
+from reporter.worker.variants.mode_variants import Variant
 
 Call = Callable[[], object]
 NO_MODULES = "an engine does not run the modules that begin the stages"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from reporter.worker.kernel_names import Primitive
+from reporter.worker.profiling.kernel_names import Primitive
 
 NEEDED = {
     "sse41": ("sse4_1",),

@@ -9,7 +9,7 @@ from statistics import mean, median
 from time import perf_counter
 from typing import Generic, NamedTuple, TypeVar
 
-from reporter.worker.timing import Call, cpu_timer
+from reporter.worker.latency.timing import Call, cpu_timer
 
 BLOCK = 0.03
 """Seconds of calls in a row of each kind."""

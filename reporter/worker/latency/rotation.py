@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Protocol
 
-from reporter.worker.alternation import LONG_CALL
-from reporter.worker.timing import WINDOW_SECONDS, Call, Timer, is_precise, warm_up
+from reporter.worker.latency.alternation import LONG_CALL
+from reporter.worker.latency.timing import WINDOW_SECONDS, Call, Timer, is_precise, warm_up
 
 FEWEST_PASSES = 3
 """Every variant gets at least so many blocks: of three, one that was disturbed does not decide the median."""

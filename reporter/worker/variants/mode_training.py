@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from reporter.model import ReporterError, UnsupportedError
 from reporter.model.modes import Mode
 from reporter.registry.execution_modes import engines
-from reporter.worker.finetuning import step_of
 from reporter.worker.input_format import form
-from reporter.worker.mode_variants import converted, tf32
+from reporter.worker.learning.finetuning import step_of
+from reporter.worker.learning.training_steps import exercise
 from reporter.worker.subject import Subject
-from reporter.worker.training_steps import exercise
+from reporter.worker.variants.mode_variants import converted, tf32
 
 
 class ModeTraining:

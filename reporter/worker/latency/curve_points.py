@@ -21,12 +21,14 @@ from reporter.model.modes import parse
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import AXES, LARGEST_BATCH, Axis, CurvePoint, is_saturated
 from reporter.registry.execution_modes import conditions_of, engines
-from reporter.worker import precision, timing, varied_inputs
-from reporter.worker.counting import storage_bytes
-from reporter.worker.memory_forecast import Forecast, space
-from reporter.worker.mode_variants import Variant, eager, in_engine, in_torch
+from reporter.worker import precision
+from reporter.worker.counts.counting import storage_bytes
+from reporter.worker.latency import timing
+from reporter.worker.latency.memory_forecast import Forecast, space
 from reporter.worker.outputs import has_nan
 from reporter.worker.subject import Subject
+from reporter.worker.variants import varied_inputs
+from reporter.worker.variants.mode_variants import Variant, eager, in_engine, in_torch
 
 Send = Callable[[dict[str, Any]], None]
 LEAST_SAMPLES = 3

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from reporter.model.attempts import attempt, one_line
 from reporter.model.settings import PRESETS, Conditions
-from reporter.worker.building import built, on_meta
-from reporter.worker.checkpoints import fitted, head, own_weights
+from reporter.worker.counts.building import built, on_meta
 from reporter.worker.lookup import find
 from reporter.worker.subject import Subject
+from reporter.worker.weights.checkpoints import fitted, head, own_weights
 
 CLASSES = 10
 """A head for any number of classes will do: the data set decides its shape."""

@@ -9,10 +9,17 @@ from statistics import median
 
 from reporter.model import UnsupportedError
 from reporter.model.profiles import StageTime
-from reporter.worker.layers import visits
-from reporter.worker.observation import STAGE, Groups, Observation, ProfilerOverhead, Traced, profiler_overhead
-from reporter.worker.operator_events import OperatorEvent
-from reporter.worker.stage_costs import CostUnit, grouped, stage_row
+from reporter.worker.counts.layers import visits
+from reporter.worker.counts.stage_costs import CostUnit, grouped, stage_row
+from reporter.worker.profiling.observation import (
+    STAGE,
+    Groups,
+    Observation,
+    ProfilerOverhead,
+    Traced,
+    profiler_overhead,
+)
+from reporter.worker.profiling.operator_events import OperatorEvent
 from reporter.worker.subject import Subject
 
 

@@ -1,0 +1,1 @@
+"""Exact counts of a model: multiply-adds, activations, depth, memory, receptive fields, per stage."""

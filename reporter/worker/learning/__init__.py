@@ -1,0 +1,1 @@
+"""Training: images, steps, the accuracy on held-out images, gradients."""

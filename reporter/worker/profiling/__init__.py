@@ -1,0 +1,1 @@
+"""Where the time goes: operators, kernels, stages, and ceilings of the processor."""

@@ -1,0 +1,1 @@
+"""Weights from checkpoints, and the heads that they belong to."""
