@@ -24,7 +24,7 @@ from reporter.model import Metric, Reading, Record, modes
 from reporter.registry.catalog import collect
 from reporter.report.between_runs import ab_verdicts, changes
 from reporter.report.comparison import compare as beside
-from reporter.report.summary import summary
+from reporter.report.output.summary import summary
 
 PAGE = Path(__file__).with_suffix(".md")
 MACHINE = "linux-x86_64-2cpu-1a2b3c4d"

@@ -18,7 +18,8 @@ from costs import Costs
 from filelock import FileLock
 from hypothesis import settings
 
-from reporter.report import build, vega
+from reporter.report import build
+from reporter.report.drawing import vega
 from reporter.store import record_files
 
 if "PYTEST_XDIST_WORKER" in os.environ:

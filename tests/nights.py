@@ -24,7 +24,7 @@ from reporter.nightly import acceptance, one_run, screen
 from reporter.nightly.run_folder import Folder
 from reporter.registry import plugins, selection
 from reporter.report.comparison import compare
-from reporter.report.summary import summary
+from reporter.report.output.summary import summary
 from reporter.run.request import Outcome, Progress, Request
 from reporter.run.slots import Executor
 from reporter.store import record_files

@@ -10,7 +10,7 @@ from reporter.host import files
 from reporter.model import Quantity, Reading, Record
 from reporter.model.profiles import KernelLedger, LayerKernel, LayerTime, OperatorTime, StageTime, digest
 from reporter.model.records import EAGER
-from reporter.report import record_structure
+from reporter.report.cards import record_structure
 from reporter.store import kernel_files, record_files
 
 SETTINGS = ("cpu_1thread", "cpu")

@@ -10,8 +10,8 @@ from typing import Any
 
 import reporter
 from reporter.model import Better, Evidence, Group, Quantity, Reading, Record, Status
-from reporter.report.cards import Family
-from reporter.report.record_structure import LAYER
+from reporter.report.cards.cards import Family
+from reporter.report.cards.record_structure import LAYER
 from reporter.report.sections import Folded
 
 FACTS = Path(reporter.__file__).parent / "facts" / "architectures.csv"

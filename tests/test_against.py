@@ -29,7 +29,7 @@ from reporter.nightly import reference_findings
 from reporter.report.between_runs import reference_section
 from reporter.report.comparison import compare
 from reporter.report.language import language
-from reporter.report.summary import summary as made_summary
+from reporter.report.output.summary import summary as made_summary
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.paired import interleaving
 from reporter.run.paired.against import prepare as prepare_reference

@@ -22,10 +22,12 @@ from reporter.model import Reading, Record
 from reporter.model.image_sizes import square
 from reporter.model.settings import Settings, settings
 from reporter.registry.selection import catalog_entries
-from reporter.report import build, cards, formats, provenance, record_structure
+from reporter.report import build
 from reporter.report.block_diagrams import block_boxes, diagrams, layout
+from reporter.report.cards import cards, provenance, record_structure
 from reporter.report.comparison import compare
 from reporter.report.language import language
+from reporter.report.output import formats
 from reporter.worker.counts.layers import call, layers, line, visits
 from reporter.worker.counts.stage_costs import stages
 from reporter.worker.entry import measure

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from reporter.model import Chart
 from reporter.registry.catalog import collect
-from reporter.report import build, challenge_entries, vega
+from reporter.report import build, challenge_entries
 from reporter.report.comparison import Comparison, compare
-from reporter.report.label_placement import Bubble, place, spread
+from reporter.report.drawing import vega
+from reporter.report.drawing.label_placement import Bubble, place, spread
 from reporter.report.language import language
 
 CHARTS = collect("reporter.charts", Chart)

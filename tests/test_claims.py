@@ -19,11 +19,12 @@ from reporter.cli.progress import Lines
 from reporter.model import Claim, Evidence, ReporterError
 from reporter.registry.catalog import collect
 from reporter.registry.selection import catalog_entries
-from reporter.report import build, formats
-from reporter.report.claim_sections import SYMBOLS, try_claims
+from reporter.report import build
 from reporter.report.claim_verdicts import Answer
 from reporter.report.comparison import Comparison, compare
 from reporter.report.language import language
+from reporter.report.output import formats
+from reporter.report.page.claim_sections import SYMBOLS, try_claims
 from reporter.run.evidence import gather
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.preparation import choose_claims, choose_metrics

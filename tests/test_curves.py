@@ -25,10 +25,10 @@ from reporter.model.image_sizes import square
 from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
-from reporter.report import vega
 from reporter.report.comparison import compare
+from reporter.report.drawing import vega
 from reporter.report.language import language
-from reporter.report.summary import summary
+from reporter.report.output.summary import summary
 from reporter.run.input_sizes import valid
 from reporter.store import record_files
 from reporter.tables import batch_fits

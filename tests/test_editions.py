@@ -13,9 +13,9 @@ from reporter.model import Record, ReporterError
 from reporter.model.settings import read_config, settings
 from reporter.report import build
 from reporter.report.comparison import compare
-from reporter.report.edition import ORDERS, edition, ordered
-from reporter.report.heading import presentation
 from reporter.report.language import language
+from reporter.report.page.edition import ORDERS, edition, ordered
+from reporter.report.page.heading import presentation
 from reporter.report.sections import Section
 from reporter.store import record_files
 

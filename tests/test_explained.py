@@ -12,11 +12,12 @@ import pytest
 
 from reporter.charts import operator_shares, pair_bars, roofline
 from reporter.model import Record
-from reporter.report import cards, csv_tables
+from reporter.report.cards.cards import cards
 from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
 from reporter.report.modes import mode_kernels
+from reporter.report.output import csv_tables
 from reporter.report.why import operator_names, operator_pairs, record_profiles, rooflines
 from reporter.tables import ceiling_shares, mode_operators, pair_table
 

@@ -23,11 +23,12 @@ from reporter.host import files
 from reporter.model import Chart, Record, ReporterError
 from reporter.model.fields import plain
 from reporter.registry.catalog import collect
-from reporter.report import build, csv_tables, formats, latex
+from reporter.report import build
 from reporter.report.between_runs.changes import as_json, in_words
 from reporter.report.comparison import compare
 from reporter.report.language import language
-from reporter.report.summary import summary
+from reporter.report.output import csv_tables, formats, latex
+from reporter.report.output.summary import summary
 from reporter.report.table import Tabulation
 from reporter.store import record_files
 

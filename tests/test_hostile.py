@@ -27,8 +27,9 @@ from reporter.model import Record, ReporterError
 from reporter.model.fields import legible
 from reporter.model.settings import settings
 from reporter.registry.selection import dataset, select
-from reporter.report import build, csv_tables, latex
+from reporter.report import build
 from reporter.report.between_runs.changes import as_json, in_words
+from reporter.report.output import csv_tables, latex
 from reporter.store import record_files
 
 PACKAGE = Path(record_files.__file__).parent

@@ -21,11 +21,11 @@ from reporter.charts import latency_ranks as rank_chart
 from reporter.model import Reading, Record
 from reporter.model.origins import Origin
 from reporter.report.comparison import Comparison, compare
-from reporter.report.csv_tables import to_csv
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
+from reporter.report.output.csv_tables import to_csv
+from reporter.report.output.summary import summary
 from reporter.report.rank_ranges import ranks
-from reporter.report.summary import summary
 from reporter.report.table import Cell
 from reporter.stats import intervals
 from reporter.tables import groups, overview

@@ -17,14 +17,16 @@ from reporter.compare.folders import compare as differences
 from reporter.host import files
 from reporter.model import Chart, Origin, Reading, Record
 from reporter.registry.catalog import collect
-from reporter.report import build, csv_tables, thinning
-from reporter.report.cards import Card
+from reporter.report import build
+from reporter.report.cards.cards import Card
 from reporter.report.comparison import Comparison, compare
+from reporter.report.drawing import thinning
+from reporter.report.drawing.label_placement import Bubble, place
 from reporter.report.findings.key_findings import Priced, _farthest
-from reporter.report.label_placement import Bubble, place
 from reporter.report.language import language
+from reporter.report.output import csv_tables
+from reporter.report.output.summary import summary
 from reporter.report.sections import CARDS, Items, Text, architectures
-from reporter.report.summary import summary
 from reporter.report.table import Table, Tabulation
 
 ENGLISH = language("en")

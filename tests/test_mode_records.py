@@ -20,7 +20,7 @@ from reporter.documents.run_files import HistoryLine, Summary
 from reporter.model import Record, ReporterError
 from reporter.report import build
 from reporter.report.comparison import compare
-from reporter.report.summary import summary
+from reporter.report.output.summary import summary
 from reporter.store import record_files
 from reporter.store.history import recent
 

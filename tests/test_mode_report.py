@@ -18,13 +18,16 @@ from reporter.charts import accuracy_vs_cost, best_modes, speedup_heatmap
 from reporter.model import Chart, Claim, Reading, Record
 from reporter.model.modes import OUTPUT_ERROR, PREPARE
 from reporter.registry.catalog import collect
-from reporter.report import build, csv_tables, failures, latex, vega
+from reporter.report import build
 from reporter.report.comparison import Comparison, compare, front
+from reporter.report.drawing import vega
 from reporter.report.findings import mode_findings
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import Language, language
 from reporter.report.modes import mode_ranking, mode_words
 from reporter.report.modes.mode_ranking import break_even
+from reporter.report.output import csv_tables, latex
+from reporter.report.page import failures
 from reporter.report.table import Cell, Table, Tabulation
 from reporter.tables import groups, mode_table, overview
 

@@ -23,13 +23,14 @@ from reporter.nightly import screen
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.findings import failing, findings
 from reporter.registry.catalog import collect
-from reporter.report import build, formats
+from reporter.report import build
 from reporter.report.between_runs import ab_verdicts
 from reporter.report.between_runs.changes import in_markdown, in_words
 from reporter.report.between_runs.grouping import MOST_LINES
 from reporter.report.comparison import compare as side_by_side
 from reporter.report.language import language
-from reporter.report.markdown import escape
+from reporter.report.output import formats
+from reporter.report.output.markdown import escape
 from reporter.report.table import Tabulation
 from reporter.store import record_files
 

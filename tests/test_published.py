@@ -113,7 +113,7 @@ def test_a_front_is_of_one_protocol() -> None:
 
 
 def test_what_a_picture_leaves_out_counts() -> None:
-    from reporter.report.thinning import chosen
+    from reporter.report.drawing.thinning import chosen
 
     shown = chosen(lacking(["alexnet"]), 5)
     assert len(shown.networks) == 5

@@ -21,7 +21,7 @@ from reporter.documents.reference_verdicts import AgainstReference
 from reporter.report.between_runs import reference_section
 from reporter.report.comparison import compare
 from reporter.report.language import language
-from reporter.report.summary import summary
+from reporter.report.output.summary import summary
 from reporter.run.paired import interleaving
 
 ROW = ("net", "latency_cpu_1thread", "eager")

@@ -10,11 +10,12 @@ from reporter import facts
 from reporter.model import Claim
 from reporter.model.extensions import Edition
 from reporter.registry.catalog import collect
-from reporter.report import build, formats
+from reporter.report import build
 from reporter.report.comparison import compare
 from reporter.report.contents import Report
-from reporter.report.heading import Presentation
 from reporter.report.language import language
+from reporter.report.output import formats
+from reporter.report.page.heading import Presentation
 from reporter.report.sections import Terms
 from reporter.report.table import Tabulation
 from reporter.tables import slides

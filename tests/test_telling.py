@@ -16,10 +16,12 @@ import samples
 
 from reporter.model import Chart, Record, ReporterError
 from reporter.registry.catalog import collect
-from reporter.report import build, csv_tables, failures, formats, latex, markdown, sections
+from reporter.report import build, sections
 from reporter.report.comparison import Comparison, accuracy, compare
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
+from reporter.report.output import csv_tables, formats, latex, markdown
+from reporter.report.page import failures
 from reporter.report.rank_ranges import ranks
 from reporter.report.table import Cell, Column, Table, Tabulation
 from reporter.store import record_files

@@ -14,9 +14,10 @@ import samples
 from markdown_it import MarkdownIt
 
 from reporter.registry.catalog import collect
-from reporter.report import build, csv_tables, latex
+from reporter.report import build
 from reporter.report.comparison import Comparison, compare
 from reporter.report.language import language
+from reporter.report.output import csv_tables, latex
 from reporter.report.table import Cell, Column, Table, Tabulation
 
 HOSTILE = "\\input{x} [a] *b* =1+1 <b>&|$_^~#% \N{SNOWMAN} имя"

@@ -23,7 +23,7 @@ from reporter.model import FOREIGN_LOAD, Metric, ReporterError
 from reporter.registry.catalog import collect
 from reporter.report.comparison import Comparison, compare
 from reporter.report.language import language
-from reporter.report.summary import summary
+from reporter.report.output.summary import summary
 from reporter.report.table import Tabulation
 from reporter.report.tail_latency import relative
 from reporter.run.joined_rounds import joined

@@ -11,10 +11,10 @@ from reporter.charts import bars, curves
 from reporter.compare.held_out import with_share_intervals
 from reporter.model import Record
 from reporter.report.build import draw
+from reporter.report.cards.provenance import origin
 from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
-from reporter.report.provenance import origin
 from reporter.report.sections import chapters
 from reporter.report.table import Table
 from reporter.report.training.training_names import start

@@ -18,7 +18,7 @@ from reporter.registry.catalog import collect
 from reporter.report.between_runs.changes import ABOVE, COUNTED, FASTER, KERNELS, SLOWER
 from reporter.report.comparison import COUNTED as RENAMED
 from reporter.report.findings.key_findings import OPENINGS
-from reporter.report.formats import folder
+from reporter.report.output.formats import folder
 from reporter.report.training.training_names import BY_KEY, TITLES
 from reporter.report.why import operator_names
 

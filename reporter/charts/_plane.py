@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from reporter.report.display_names import display_name
-from reporter.report.label_placement import Box, Bubble, place
-from reporter.report.tooltips import pointed
-from reporter.report.vega import MUTED, PAPER, Spec, coloured, data, text
+from reporter.report.drawing.label_placement import Box, Bubble, place
+from reporter.report.drawing.tooltips import pointed
+from reporter.report.drawing.vega import MUTED, PAPER, Spec, coloured, data, text
 
 WIDTH, HEIGHT, SIZE = 1080, 560, 14
 LARGEST = 28

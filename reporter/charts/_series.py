@@ -9,11 +9,11 @@ from reporter.charts.curves import DASHES
 from reporter.model.devices import DEVICE_TITLES
 from reporter.model.scaling_curves import Axis, CurvePoint
 from reporter.report.comparison import Comparison
-from reporter.report.curve_lines import CurveLine, devices, lines
-from reporter.report.label_placement import spread
+from reporter.report.drawing.curve_lines import CurveLine, devices, lines
+from reporter.report.drawing.label_placement import spread
+from reporter.report.drawing.tooltips import about, pointed
+from reporter.report.drawing.vega import Spec, coloured, data, text
 from reporter.report.language import Language
-from reporter.report.tooltips import about, pointed
-from reporter.report.vega import Spec, coloured, data, text
 
 WIDTH, HEIGHT = 760, 380
 Coordinates = Callable[[CurvePoint], tuple[float, float]]

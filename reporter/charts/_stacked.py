@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from reporter.model import Record
 from reporter.report import units
+from reporter.report.drawing.tooltips import about, pointed
+from reporter.report.drawing.vega import PAPER, Spec, data
 from reporter.report.language import Language
-from reporter.report.tooltips import about, pointed
-from reporter.report.vega import PAPER, Spec, data
 from reporter.report.why import operator_names
 from reporter.report.why.record_profiles import Part
 

@@ -8,10 +8,10 @@ from reporter.charts._plane import WIDTH, Axis, plane, upward
 from reporter.model import Chart, Record
 from reporter.report import units
 from reporter.report.comparison import Comparison, accuracy
+from reporter.report.drawing.tooltips import about, reading
+from reporter.report.drawing.vega import Spec
 from reporter.report.language import Language
 from reporter.report.published.accuracy_marks import special
-from reporter.report.tooltips import about, reading
-from reporter.report.vega import Spec
 
 ROOM = 0.9
 """Years on both sides of the plot, for bubbles and labels."""

@@ -9,10 +9,10 @@ from reporter.charts._plane import across, plane, upward
 from reporter.model import Chart, Record
 from reporter.report import units
 from reporter.report.comparison import Comparison, accuracy, front
+from reporter.report.drawing.tooltips import about, reading
+from reporter.report.drawing.vega import FRONT, Spec, data
 from reporter.report.language import Language
 from reporter.report.published.accuracy_marks import special
-from reporter.report.tooltips import about, reading
-from reporter.report.vega import FRONT, Spec, data
 
 GIGA = units.Scale(1e9, "G")
 

@@ -9,11 +9,11 @@ from reporter.model import Chart, Reading, Record
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.display_names import display_names
+from reporter.report.drawing.tooltips import about, pointed, reading
+from reporter.report.drawing.vega import INK, MUTED, PAPER, Spec, coloured, data, text
 from reporter.report.language import Language
-from reporter.report.tooltips import about, pointed, reading
 from reporter.report.training.held_out_accuracy import is_at_chance
 from reporter.report.training.training_recipes import TOP1_KEYS
-from reporter.report.vega import INK, MUTED, PAPER, Spec, coloured, data, text
 
 WIDTH, STEP = 860, 24
 

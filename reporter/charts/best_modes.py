@@ -10,11 +10,11 @@ from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.report import units
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.tooltips import about, pointed, reading
+from reporter.report.drawing.vega import PAPER, Spec, coloured, data, text
 from reporter.report.language import Language
 from reporter.report.modes import mode_ranking
 from reporter.report.table import mark
-from reporter.report.tooltips import about, pointed, reading
-from reporter.report.vega import PAPER, Spec, coloured, data, text
 
 WIDTH, STEP = 900, 26
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reporter.model import Chart, Record
-from reporter.report import record_structure
 from reporter.report.block_diagrams import block_boxes, layout
 from reporter.report.block_diagrams.layout import LINE, SIZE, SMALL, Diagram
+from reporter.report.cards import record_structure
 from reporter.report.comparison import Comparison
 from reporter.report.display_names import display_name
+from reporter.report.drawing.vega import INK, MUTED, Spec, data
 from reporter.report.language import Language
-from reporter.report.vega import INK, MUTED, Spec, data
 
 NETWORKS = (("vgg16",), ("resnet50", "resnet18"), ("densenet121",), ("se_resnet50",))
 """Of each kind the network that is drawn, the first that was measured."""

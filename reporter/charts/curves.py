@@ -8,10 +8,10 @@ from typing import Any
 from reporter.model import Chart, Reading, Record
 from reporter.report.comparison import Comparison, number
 from reporter.report.display_names import display_name
-from reporter.report.label_placement import spread
+from reporter.report.drawing.label_placement import spread
+from reporter.report.drawing.tooltips import about, pointed
+from reporter.report.drawing.vega import GRID, Spec, data, palette, text
 from reporter.report.language import Language
-from reporter.report.tooltips import about, pointed
-from reporter.report.vega import GRID, Spec, data, palette, text
 
 KEY = "finetune_top1"
 WIDTH, HEIGHT = 760, 320

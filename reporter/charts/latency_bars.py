@@ -9,10 +9,10 @@ from reporter.model import Chart, Record
 from reporter.model.devices import ACCELERATORS
 from reporter.report import units
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.tooltips import about, reading
+from reporter.report.drawing.vega import Spec
 from reporter.report.language import Language
 from reporter.report.table import mark
-from reporter.report.tooltips import about, reading
-from reporter.report.vega import Spec
 
 DEVICES = (
     ("latency_cpu_1thread", "latency_cpu", "throughput_cpu"),

@@ -8,8 +8,8 @@ from reporter.charts._series import panels
 from reporter.model import Chart
 from reporter.model.scaling_curves import CurvePoint
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.vega import Spec
 from reporter.report.language import Language
-from reporter.report.vega import Spec
 
 
 def draw(comparison: Comparison, language: Language) -> Spec | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from reporter.charts.bars import families, intervals, names_axis
 from reporter.model import Chart, Record
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.tooltips import about, reading
+from reporter.report.drawing.vega import Spec
 from reporter.report.headline_latency import TIMES
 from reporter.report.language import Language
 from reporter.report.rank_ranges import Rank, ranks
 from reporter.report.table import mark
-from reporter.report.tooltips import about, reading
-from reporter.report.vega import Spec
 
 STEP, WIDTH = 24, 980
 CROWD = 80

@@ -8,10 +8,10 @@ from math import log10
 from reporter.model import Chart, Evidence, Record
 from reporter.report.comparison import Comparison, number
 from reporter.report.display_names import display_name
-from reporter.report.label_placement import spread
+from reporter.report.drawing.label_placement import spread
+from reporter.report.drawing.tooltips import about, pointed
+from reporter.report.drawing.vega import Spec, data, palette, text
 from reporter.report.language import Language
-from reporter.report.tooltips import about, pointed
-from reporter.report.vega import Spec, data, palette, text
 
 KEY, DEPTH = "gradient_flow", 56
 COLUMNS, WIDTH, HEIGHT = 4, 230, 140

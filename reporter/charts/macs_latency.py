@@ -8,10 +8,10 @@ from reporter.charts._plane import across, plane, upward
 from reporter.model import Chart, Record
 from reporter.report import units
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.tooltips import about, reading
+from reporter.report.drawing.vega import Spec
 from reporter.report.findings.pair_sentences import doubted
 from reporter.report.language import Language
-from reporter.report.tooltips import about, reading
-from reporter.report.vega import Spec
 from reporter.stats.correlation import spearman
 
 

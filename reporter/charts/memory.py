@@ -5,10 +5,10 @@ from __future__ import annotations
 from reporter.charts.bars import WIDTH, names_axis
 from reporter.model import Chart, Record
 from reporter.report.comparison import Comparison, number
+from reporter.report.drawing.tooltips import about, pointed
+from reporter.report.drawing.vega import PAPER, Spec, data, text
 from reporter.report.language import Language
-from reporter.report.tooltips import about, pointed
 from reporter.report.units import MEBIBYTES
-from reporter.report.vega import PAPER, Spec, data, text
 
 PARTS = {
     "weights": "#2a6fdb",

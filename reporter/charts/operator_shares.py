@@ -9,8 +9,8 @@ from reporter.charts.bars import names_axis
 from reporter.model import Chart, Record
 from reporter.report import units
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.vega import Spec, text
 from reporter.report.language import Language
-from reporter.report.vega import Spec, text
 from reporter.report.why import record_profiles
 
 WIDTH, STEP = 330, 24

@@ -10,8 +10,8 @@ from reporter.compare.ratio_levels import RatioCourse
 from reporter.model import Chart
 from reporter.report.between_runs.run_history import ratio_courses
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.vega import INK, MUTED, SPARE, Spec, data, literal, text
 from reporter.report.language import Language
-from reporter.report.vega import INK, MUTED, SPARE, Spec, data, literal, text
 
 COLUMNS, WIDTH, HEIGHT = 3, 300, 90
 MOST = 30

@@ -8,10 +8,10 @@ from reporter.charts._plane import Axis, plane
 from reporter.model import Chart
 from reporter.report import units
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.tooltips import about
+from reporter.report.drawing.vega import INK, MUTED, Spec, data, text
 from reporter.report.headline_latency import TIMES, how
 from reporter.report.language import Language
-from reporter.report.tooltips import about
-from reporter.report.vega import INK, MUTED, Spec, data, text
 from reporter.report.why.rooflines import FP32, Point, Roofline, rooflines
 
 WIDTH, HEIGHT = 560, 380

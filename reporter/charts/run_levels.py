@@ -9,8 +9,8 @@ from reporter.compare.levels import Course, LevelHistory
 from reporter.model import Chart
 from reporter.report.between_runs.run_history import level_history
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.vega import INK, MUTED, Spec, data, palette, text
 from reporter.report.language import Language
-from reporter.report.vega import INK, MUTED, Spec, data, palette, text
 
 COLUMNS, WIDTH, HEIGHT = 3, 300, 90
 MOST = 30

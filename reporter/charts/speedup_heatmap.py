@@ -8,12 +8,12 @@ from reporter.charts.bars import names_axis
 from reporter.model import Chart, Record
 from reporter.model.modes import is_wrong
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.tooltips import about, pointed
+from reporter.report.drawing.vega import GRID, INK, MUTED, PAPER, Spec, data
 from reporter.report.headline_latency import TIMES
 from reporter.report.language import Language
 from reporter.report.modes import mode_ranking, mode_words
 from reporter.report.table import status_word
-from reporter.report.tooltips import about, pointed
-from reporter.report.vega import GRID, INK, MUTED, PAPER, Spec, data
 
 CLASSES = (
     (0.8, "#b35806", "#ffffff"),

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from reporter.charts.bars import names_axis
 from reporter.model import Chart, Record
-from reporter.report import record_structure
+from reporter.report.cards import record_structure
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.vega import PAPER, Spec, data
 from reporter.report.language import Language
-from reporter.report.vega import PAPER, Spec, data
 
 GRIDS = ("#b5e3d3", "#7cccbb", "#46b0b0", "#2d8aa8", "#3a66a0", "#4b4690", "#3b2a68")
 """From the full grid to the coarsest."""

@@ -9,13 +9,13 @@ from itertools import groupby
 from reporter import facts
 from reporter.charts.stage_shares import BRIGHT, DARK, GRIDS, LAST
 from reporter.model import Chart, Record
-from reporter.report import record_structure
+from reporter.report.cards import record_structure
+from reporter.report.cards.record_structure import Stage
 from reporter.report.comparison import Comparison
 from reporter.report.display_names import display_name
+from reporter.report.drawing.tooltips import about, pointed
+from reporter.report.drawing.vega import INK, MUTED, PAPER, Spec, data, literal
 from reporter.report.language import Language
-from reporter.report.record_structure import Stage
-from reporter.report.tooltips import about, pointed
-from reporter.report.vega import INK, MUTED, PAPER, Spec, data, literal
 
 WIDTH, STEP, BAR = 104, 58, 34
 BRIGHT_FROM = 3

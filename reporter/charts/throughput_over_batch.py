@@ -5,8 +5,8 @@ from __future__ import annotations
 from reporter.charts._series import panels
 from reporter.model import Chart
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.vega import Spec
 from reporter.report.language import Language
-from reporter.report.vega import Spec
 
 
 def draw(comparison: Comparison, language: Language) -> Spec | None:

@@ -9,12 +9,12 @@ from reporter.report import challenge_entries
 from reporter.report.challenge_entries import Entry
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.display_names import display_name
-from reporter.report.label_placement import spread
+from reporter.report.drawing.label_placement import spread
+from reporter.report.drawing.tooltips import about, pointed
+from reporter.report.drawing.vega import INK, MUTED, PAPER, Spec, data, literal, palette, text
 from reporter.report.language import Language
 from reporter.report.published.accuracy_marks import special
 from reporter.report.published.paper_depth import paper_depth, source
-from reporter.report.tooltips import about, pointed
-from reporter.report.vega import INK, MUTED, PAPER, Spec, data, literal, palette, text
 
 WIDTH, ERRORS, DEPTHS = 1340, 420, 190
 HIGHEST, DEEPEST, SMALL = 32, 220, 12

@@ -7,8 +7,8 @@ from reporter.model import Chart
 from reporter.report import challenge_entries
 from reporter.report.challenge_entries import Entry
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.vega import INK, MUTED, Spec, data, literal, text
 from reporter.report.language import Language
-from reporter.report.vega import INK, MUTED, Spec, data, literal, text
 
 WIDTH, HEIGHT = 1600, 900
 BAR = 92

@@ -161,7 +161,7 @@ class Chart:
     `comparison` is a `reporter.report.comparison.Comparison`, `language` a `reporter.report.language.Language`.
     `order` is its place in its `chapter`, smallest first. Of more than `most` architectures it is given a selection.
     `eager`: it shows times of eager only, and its caption adds that if other modes were measured. `edition`: the only
-    edition of the report that shows it, see reporter/report/edition.py. `slide`: it is only written as a file.
+    edition of the report that shows it, see reporter/report/page/edition.py. `slide`: it is only written as a file.
     """
 
     name: str

@@ -14,7 +14,7 @@ from reporter.model import ReporterError
 from reporter.model.readings import Model
 from reporter.nightly import state
 from reporter.nightly.screen import moment
-from reporter.report import formats
+from reporter.report.output import formats
 
 MOST = 60
 """Runs that are kept; older ones are dropped."""

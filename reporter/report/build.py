@@ -14,21 +14,24 @@ from reporter.model import Chart, Claim, Evidence, Record, ReporterError
 from reporter.model.extensions import Chapter
 from reporter.model.settings import Settings
 from reporter.registry.catalog import collect
-from reporter.report import csv_tables, failures, formats, latex, run_environment, sections, thinning, vega
+from reporter.report import sections
 from reporter.report.between_runs import reference_section, run_history
 from reporter.report.choosing.choice import choice
-from reporter.report.claim_sections import try_claims
 from reporter.report.comparison import Comparison, compare
 from reporter.report.contents import Report
 from reporter.report.display_names import with_display_names
-from reporter.report.edition import edition, ordered, parts
-from reporter.report.folding import folded
-from reporter.report.glossary import glossary
-from reporter.report.heading import Presentation, citation, heading, presentation
+from reporter.report.drawing import thinning, vega
 from reporter.report.language import SOURCE, Language, available, language
 from reporter.report.modes import mode_ranking
+from reporter.report.output import csv_tables, formats, latex
+from reporter.report.output.summary import streamed
+from reporter.report.page import failures, run_environment
+from reporter.report.page.claim_sections import try_claims
+from reporter.report.page.edition import edition, ordered, parts
+from reporter.report.page.folding import folded
+from reporter.report.page.glossary import glossary
+from reporter.report.page.heading import Presentation, citation, heading, presentation
 from reporter.report.sections import Content, Figure, Files, Folded, Items, Placed
-from reporter.report.summary import streamed
 from reporter.report.table import Table, Tabulation
 from reporter.report.training.training_names import specific, start
 from reporter.report.why import operator_pairs

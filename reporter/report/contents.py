@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reporter.model.extensions import Edition
-from reporter.report.heading import Heading
 from reporter.report.language import Language
+from reporter.report.page.heading import Heading
 from reporter.report.sections import Section
 from reporter.report.table import Table
 from reporter.version import __version__

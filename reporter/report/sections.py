@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from reporter.compare.baseline_file import BaselineComparison
 from reporter.model.extensions import Chapter
 from reporter.model.fields import DEFAULT_MALLOC, KEEPING
-from reporter.report import thinning
 from reporter.report.between_runs.changes import Words
-from reporter.report.card_origins import Origins, origins
-from reporter.report.cards import Card, Family, Index, cards, families
+from reporter.report.cards.card_origins import Origins, origins
+from reporter.report.cards.cards import Card, Family, Index, cards, families
 from reporter.report.choosing.choice import ChoiceSection
-from reporter.report.claim_sections import Trials, Verdicts
 from reporter.report.comparison import Comparison
 from reporter.report.display_names import with_display_names
+from reporter.report.drawing import thinning
 from reporter.report.findings import noise_reasons
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import Language
-from reporter.report.layer_tables import Sheets, stages
+from reporter.report.output.layer_tables import Sheets, stages
+from reporter.report.page.claim_sections import Trials, Verdicts
 from reporter.report.table import Table
 from reporter.report.training.training_names import Start, specific
 

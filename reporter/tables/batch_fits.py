@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from reporter.report import units
 from reporter.report.comparison import Comparison
-from reporter.report.curve_lines import CurveLine, lines
+from reporter.report.drawing.curve_lines import CurveLine, lines
 from reporter.report.language import Language
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain
 from reporter.stats.linear_fit import Interval, LinearFit

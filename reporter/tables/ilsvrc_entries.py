@@ -6,7 +6,7 @@ from reporter.report import challenge_entries
 from reporter.report.challenge_entries import Entry
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.markdown import Sourced
+from reporter.report.output.markdown import Sourced
 from reporter.report.table import Cell, Column, Table, Tabulation, plain
 
 

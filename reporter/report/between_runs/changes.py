@@ -20,7 +20,7 @@ from reporter.report import units
 from reporter.report.between_runs import kernel_lines
 from reporter.report.between_runs.grouping import NAMED, FindingLine, Kind, and_more, by_reason, described, groups, most
 from reporter.report.language import SOURCE, Language, language
-from reporter.report.markdown import escape
+from reporter.report.output.markdown import escape
 
 ENGLISH = language(SOURCE)
 SHARED = 0.05

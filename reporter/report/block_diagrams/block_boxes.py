@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from reporter.report.cards.record_structure import Operator
 from reporter.report.language import Language
-from reporter.report.record_structure import Operator
 
 NOTHING = {"Identity", "StochasticDepth", "stochastic_depth", "contiguous", "Dropout2d", "clone"}
 """Operators that change nothing when a network evaluates."""

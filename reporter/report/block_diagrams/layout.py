@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from reporter.report.block_diagrams.block_boxes import Node
-from reporter.report.label_placement import CHARACTER, Box
+from reporter.report.drawing.label_placement import CHARACTER, Box
 
 SIZE, SMALL = 13, 11.5
 """Of the letters in a box, and of those for what follows."""

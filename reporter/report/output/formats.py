@@ -8,10 +8,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
-from reporter.report import formula, markdown
 from reporter.report.contents import Report
+from reporter.report.output import formula, markdown
 
-PACKAGE = Path(__file__).parent.parent
+PACKAGE = Path(__file__).parent.parent.parent
 
 
 def to_html(report: Report) -> str:

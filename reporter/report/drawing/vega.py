@@ -13,7 +13,7 @@ from typing import Any
 
 import vl_convert
 
-from reporter.report import tooltips
+from reporter.report.drawing import tooltips
 from reporter.report.language import Language
 
 Spec = dict[str, Any]

@@ -7,7 +7,7 @@ from functools import cache
 from markupsafe import Markup
 from math_core import LatexToMathML
 
-from reporter.report.markdown import Markdown
+from reporter.report.output.markdown import Markdown
 
 
 @cache

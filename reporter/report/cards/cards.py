@@ -9,16 +9,18 @@ from types import MappingProxyType
 
 from reporter import facts
 from reporter.model import Record
-from reporter.report import layer_tables, record_structure, units
+from reporter.report import units
 from reporter.report.block_diagrams import block_boxes, diagrams, layout
+from reporter.report.cards import record_structure
+from reporter.report.cards.provenance import command, origin
+from reporter.report.cards.record_structure import Stage
 from reporter.report.comparison import Comparison
 from reporter.report.display_names import display_name
 from reporter.report.headline_latency import how
 from reporter.report.language import Language
-from reporter.report.markdown import Markdown
-from reporter.report.provenance import command, origin
+from reporter.report.output import layer_tables
+from reporter.report.output.markdown import Markdown
 from reporter.report.published.paper_depth import paper_depth
-from reporter.report.record_structure import Stage
 from reporter.report.table import Table
 from reporter.report.why import operator_names, record_profiles
 

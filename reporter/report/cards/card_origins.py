@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reporter.report.cards import Card
+from reporter.report.cards.cards import Card
 from reporter.report.language import Language
-from reporter.report.markdown import Markdown
+from reporter.report.output.markdown import Markdown
 
 
 @dataclass(frozen=True)

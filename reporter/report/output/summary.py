@@ -14,7 +14,7 @@ from reporter.documents.reference_verdicts import AgainstReference
 from reporter.model import Reading, Record, Status
 from reporter.model.scaling_curves import AXES, BEST
 from reporter.report.comparison import Comparison
-from reporter.report.curve_lines import CurveLine, lines
+from reporter.report.drawing.curve_lines import CurveLine, lines
 from reporter.report.tail_latency import Place, relative
 from reporter.report.why.record_profiles import SETTINGS, operators, stages
 from reporter.stats.linear_fit import LinearFit

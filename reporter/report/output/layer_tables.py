@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reporter.model import Record
-from reporter.report import record_structure, units
+from reporter.report import units
+from reporter.report.cards import record_structure
+from reporter.report.cards.record_structure import Layer
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.record_structure import Layer
 from reporter.report.table import Cell, Column, Table, plain
 
 

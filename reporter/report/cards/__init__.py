@@ -1,0 +1,1 @@
+"""Cards of architectures: their structure, the costs of their stages, and where the numbers come from."""

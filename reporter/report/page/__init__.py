@@ -1,0 +1,1 @@
+"""Parts of the page around charts, tables and cards: heading, edition, claims, failures, environment, glossary."""
