@@ -84,7 +84,7 @@ def _median_interval(samples: Sequence[float]) -> tuple[float, float] | None:
 def _mean_interval(samples: Sequence[float]) -> tuple[float, float] | None:
     if len(samples) < 2:
         return None
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    half = float(t.ppf((1 + CONFIDENCE) / 2, len(samples) - 1)) * stdev(samples) / math.sqrt(len(samples))
+    half = float(stdtrit(len(samples) - 1, (1 + CONFIDENCE) / 2)) * stdev(samples) / math.sqrt(len(samples))
     return mean(samples) - half, mean(samples) + half

@@ -45,8 +45,8 @@ class Shares:
         series = self.series[name]
         low, high = wilson(_mean(series), series.images * len(series.shares))
         if self._is_repeated:
-            half = student(self._freedom) * self._deviation(name)
-            center = float(_angles(series).mean())
+            half = student(self._freedom) * self._deviations[name]
+            center = self._centers[name]
             low, high = min(low, _share(center - half)), max(high, _share(center + half))
         return max(0.0, low), min(1.0, high)
 
@@ -57,8 +57,8 @@ class Shares:
         one, two = self.series[name], self.series[other]
         if not self._is_repeated:
             return apart(self.interval(name), self.interval(other)) and abs(_mean(one) - _mean(two)) > ONE_SEED
-        margin = student(self._freedom, PAIR_ALPHA) * math.hypot(self._deviation(name), self._deviation(other))
-        return abs(float(_angles(one).mean() - _angles(two).mean())) > margin
+        margin = student(self._freedom, PAIR_ALPHA) * math.hypot(self._deviations[name], self._deviations[other])
+        return abs(self._centers[name] - self._centers[other]) > margin
 
     def like(self, name: str) -> set[str]:
         """The names whose shares do not differ from one, itself included."""
@@ -68,11 +68,18 @@ class Shares:
     def _is_repeated(self) -> bool:
         return any(len(each.shares) > 1 for each in self.series.values())
 
-    def _deviation(self, name: str) -> float:
-        """The standard deviation of the mean of a series."""
-        series = self.series[name]
-        variance = max(self._variances.get(name, self._pooled), 1 / (4 * series.images))
-        return math.sqrt(variance / len(series.shares))
+    @cached_property
+    def _centers(self) -> dict[str, float]:
+        """The mean angle of each series."""
+        return {name: float(_angles(each).mean()) for name, each in self.series.items()}
+
+    @cached_property
+    def _deviations(self) -> dict[str, float]:
+        """The standard deviation of the mean of each series."""
+        return {
+            name: math.sqrt(max(self._variances.get(name, self._pooled), 1 / (4 * each.images)) / len(each.shares))
+            for name, each in self.series.items()
+        }
 
     @cached_property
     def _own(self) -> dict[str, tuple[float, int]]:
