@@ -146,8 +146,19 @@ def _text(cell: Cell) -> str:
 def tex(text: str) -> str:
     """A text with everything escaped that LaTeX would read as a command; a sign that its fonts lack becomes `?`."""
     clean = re.sub(r"\s*[\r\n\t]\s*", " ", text)
-    escaped = "".join(ESCAPES.get(sign) or (sign if _is_supported(sign) else "?") for sign in clean)
-    return LIGATURES.sub(r"\1\2{}", escaped)
+    return LIGATURES.sub(r"\1\2{}", clean.translate(_SIGNS))
+
+
+class _Signs(dict[int, str]):
+    """What LaTeX reads for each character, by its code, which `str.translate` looks up."""
+
+    def __missing__(self, code: int) -> str:
+        sign = chr(code)
+        self[code] = ESCAPES.get(sign) or (sign if _is_supported(sign) else "?")
+        return self[code]
+
+
+_SIGNS = _Signs()
 
 
 def _is_supported(sign: str) -> bool:
