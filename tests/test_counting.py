@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import forked
 import pytest
 import torch
 from networks import own, subject
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
-from reporter.metrics import compute, fvcore_macs, memory_exact, memory_measured, size
+from reporter.metrics import compute, fvcore_macs, memory_exact, size
 from reporter.worker.counts import building
 from reporter.worker.counts.counting import peak_bytes, storage_bytes
 from reporter.worker.learning.finetuning import loss_of
@@ -262,19 +263,19 @@ def test_vgg16_needs_24_and_a_half_mebibytes() -> None:
     assert inference.value == 2 * 64 * 224 * 224 * 4
 
 
+RESIDENT = """
+from networks import subject
+from reporter.metrics import memory_measured
+reading, _ = memory_measured.measure_rss(subject("resnet18"))
+print(reading.value)
+"""
+
+
 def test_resident_memory_holds_at_least_the_weights() -> None:
     """In a process of its own, as in a run: one that has grown before would hide the growth."""
-    import multiprocessing
-
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        grown = pool.apply(_resident, ("resnet18",))
+    grown = float(forked.execute(RESIDENT).stdout)
     weights = 4 * 11_689_512
     assert weights < grown < 4 * weights
-
-
-def _resident(name: str) -> float:
-    reading, _ = memory_measured.measure_rss(subject(name))
-    return reading.value
 
 
 def test_counting_leaves_torch_as_it_was() -> None:
