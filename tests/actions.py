@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from commands import ROOT, hearing
+from commands import ROOT
 
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 TOKEN = re.compile(r"\s*('(?:[^']|'')*'|&&|==|!=|[(),]|[\w.-]+)")
@@ -178,7 +178,7 @@ class Job:
         given = {name: self.text(value) for name, value in step.get("env", {}).items()}
         variables = known | {name: str(self.temp / place) for name, place in places.items()} | self.variables | given
         command = [*SHELL, str(script)]
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "preexec_fn": hearing}
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         return subprocess.Popen(command, cwd=self.workspace, env=variables, text=True, **pipes)
 
     def ran(self, step: Mapping[str, Any]) -> tuple[int, dict[str, str]]:

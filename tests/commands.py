@@ -39,7 +39,7 @@ def start(
     changed = os.environ | {"PYTHONPATH": str(root), "PYTHONSAFEPATH": "1"} | (variables or {})
     environment = {name: value for name, value in changed.items() if value is not None}
     command = [sys.executable, "-m", "reporter", *map(str, arguments)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": hearing}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, text=True, encoding="utf-8", env=environment, cwd=root, **(pipes | more))
 
 

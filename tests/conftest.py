@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,6 +26,11 @@ from reporter.store import record_files
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Before torch is imported: idle threads of one process would spin on the processors that the other one needs.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # In the background of a shell: processes that the tests start would ignore an interrupt as well. A `preexec_fn` has
+    # the same effect, but then all memory of this process is copied for each of them: 30 ms where torch is loaded.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 GOLDEN = Path(__file__).parent / "golden"
 
