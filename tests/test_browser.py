@@ -82,6 +82,7 @@ def late(record: Record) -> Record:
     return record.model_copy(update={"readings": {**record.readings, "latency_cpu": reading}})
 
 
+WIDE = {"width": 1440, "height": 900}
 OPEN_ALL = "document.querySelectorAll('main details:not(.columns)').forEach((part) => { part.open = true; })"
 
 
@@ -117,7 +118,7 @@ def wide_page(request: pytest.FixtureRequest, browser: Any, folder: Path) -> Ite
 @pytest.fixture(scope="module")
 def used_page(browser: Any, folder: Path) -> Iterator[Any]:
     """The English page of all networks, for tests that leave it as it was; opening one takes a second."""
-    page = opened(browser, folder / "report.html", [], viewport={"width": 1440, "height": 900})
+    page = opened(browser, folder / "report.html", [], viewport=WIDE)
     yield page
     page.context.close()
 
@@ -199,16 +200,6 @@ def test_the_first_picture_comes_soon(browser: Any, folder: Path) -> None:
     )
     assert painted < 1500
     assert drawn < 1500 + 300, "the time that the test itself takes to ask"
-    page.context.close()
-
-
-def test_tables_sort(browser: Any, folder: Path) -> None:
-    page = opened(browser, folder / "report.html", [], as_loaded=True)
-    page.get_by_role("button", name="Parameters M").first.click()
-    first = page.locator("#table-overview tbody th").first
-    assert first.inner_text() == "<script>alert(1)</script>"
-    page.get_by_role("button", name="Parameters M").first.press("Enter")
-    assert first.inner_text() == "vgg19_bn"
     page.context.close()
 
 
@@ -491,10 +482,11 @@ OVERLAPS = r"""() => {
 
 
 @pytest.mark.parametrize("landscape", [pytest.param(True, marks=pytest.mark.slow), False])
-def test_print_to_paper(browser: Any, folder: Path, landscape: bool, tmp_path: Path) -> None:
+def test_print_to_paper(used_page: Any, landscape: bool, tmp_path: Path) -> None:
     """A4: every column and every network is on paper, no table is cut off, and no figure is torn over two pages."""
     width = 1123 if landscape else 794
-    page = opened(browser, folder / "report.html", [], viewport={"width": width - 91, "height": 800})
+    page = used_page
+    page.set_viewport_size({"width": width - 91, "height": 800})
     page.emulate_media(media="print")
     assert page.evaluate("document.documentElement.scrollWidth") <= width - 91
     wide = page.evaluate(
@@ -516,7 +508,18 @@ def test_print_to_paper(browser: Any, folder: Path, landscape: bool, tmp_path: P
     heads = page.locator("th[data-key]").all_inner_texts()
     assert [head for head in heads if re.sub(r"\s", "", head) not in letters] == []
     assert all(letters.count(row[0]) > 5 for row in samples.ROWS)
-    page.context.close()
+    page.emulate_media(media="null")
+    page.set_viewport_size(WIDE)
+
+
+def test_tables_sort(used_page: Any) -> None:
+    """The last test of this page: the order of the rows is not restored."""
+    page = used_page
+    page.get_by_role("button", name="Parameters M").first.click()
+    first = page.locator("#table-overview tbody th").first
+    assert first.inner_text() == "<script>alert(1)</script>"
+    page.get_by_role("button", name="Parameters M").first.press("Enter")
+    assert first.inner_text() == "vgg19_bn"
 
 
 def test_words_stay_in_the_boxes_of_a_diagram(wide_page: Any) -> None:
@@ -585,6 +588,22 @@ def test_the_first_screen(lecture_page: Any) -> None:
     assert page.locator("#figure-timeline").evaluate("(part) => part.getBoundingClientRect().top") <= 760
 
 
+def test_the_printed_lecture_edition_is_short(lecture_page: Any, tmp_path: Path) -> None:
+    """About ten A4 pages in portrait, with findings, all claims, the summary and a card of each family."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("no pdftotext on this machine")
+    page = lecture_page
+    page.pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True)
+    done = subprocess.run(
+        ["pdftotext", "-raw", str(tmp_path / "page.pdf"), "-"], capture_output=True, check=True, text=True
+    )
+    pages = done.stdout.split("\f")[:-1]
+    assert 5 <= len(pages) <= 11
+    for words in ("Key findings", "Lecture claims, tested", "Summary table", "DenseNet-121", "How to cite"):
+        assert words in done.stdout, words
+    assert "Failures and warnings" not in [line.strip() for text in pages for line in text.splitlines()]
+
+
 def test_a_link_opens_what_it_leads_to(lecture_page: Any, reference: Path) -> None:
     page = lecture_page
     claim = page.locator("#claim-squeeze")
@@ -595,30 +614,17 @@ def test_a_link_opens_what_it_leads_to(lecture_page: Any, reference: Path) -> No
     page.wait_for_function("document.querySelector('#card-vgg19_bn').checkVisibility()")
     page.get_by_role("link", name="русский").click()
     assert page.url.endswith("/report.ru.html")
-    page.goto((reference / "report.html").as_uri())
-
-
-def test_the_printed_lecture_edition_is_short(browser: Any, reference: Path, tmp_path: Path) -> None:
-    """About ten A4 pages in portrait, with findings, all claims, the summary and a card of each family."""
-    if shutil.which("pdftotext") is None:
-        pytest.skip("no pdftotext on this machine")
-    page = opened(browser, reference / "report.html", [], as_loaded=True)
-    page.pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True)
-    done = subprocess.run(
-        ["pdftotext", "-raw", str(tmp_path / "page.pdf"), "-"], capture_output=True, check=True, text=True
-    )
-    pages = done.stdout.split("\f")[:-1]
-    assert 5 <= len(pages) <= 11
-    for words in ("Key findings", "Lecture claims, tested", "Summary table", "DenseNet-121", "How to cite"):
-        assert words in done.stdout, words
-    assert "Failures and warnings" not in [line.strip() for text in pages for line in text.splitlines()]
-    page.context.close()
 
 
 @pytest.mark.parametrize("name", ["report.html", pytest.param("report.ru.html", marks=pytest.mark.slow)])
-def test_tables_fit_a_laptop(browser: Any, reference: Path, name: str) -> None:
-    """At 1280 pixels no table of the page on the lecture scrolls sideways, and no number is broken in two lines."""
-    page = opened(browser, reference / name, [], viewport={"width": 1280, "height": 800})
+def test_tables_fit_a_laptop(browser: Any, lecture_page: Any, reference: Path, name: str) -> None:
+    """At 1280 pixels no table of the page on the lecture scrolls sideways, and no number is broken in two lines.
+
+    The last test of this page, all folded parts of which it opens.
+    """
+    page = lecture_page
+    page.goto((reference / name).as_uri())
+    page.evaluate(OPEN_ALL)
     wide = page.evaluate(
         """() => [...document.querySelectorAll(".wide.table")].filter((part) => part.scrollWidth >
         part.clientWidth + 1).map((part) => `${part.querySelector("table").dataset.name}: ${part.scrollWidth}`)"""
@@ -632,7 +638,6 @@ def test_tables_fit_a_laptop(browser: Any, reference: Path, name: str) -> None:
         (cell) => cell.textContent)"""
     )
     assert broken == []
-    page.context.close()
 
 
 SMALL_LABELS = """(least) => [...document.querySelectorAll("figure svg")].flatMap((svg) => {
