@@ -8,10 +8,11 @@ from types import SimpleNamespace
 
 import nights
 import pytest
-from nights import Nights, made
+from nights import Nights, made, with_reading
 
 from reporter.compare import ratio_history
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceSide, ReferenceVerdict
+from reporter.model import ReporterError
 from reporter.nightly import one_run, outlets
 
 KEY = "latency_cpu_1thread"
@@ -32,9 +33,15 @@ def found(ratio: float, verdict: str = "slower", kind: str = "a processor", nois
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[AgainstReference]:
-    """What the next run measures, as the only element."""
+    """What the next run measures, as the only element; the measurement of an empty list fails."""
     next_one: list[AgainstReference] = []
-    pair = SimpleNamespace(measure=lambda _: next_one[0], quantities=[], titles={})
+
+    def measure(_: object) -> AgainstReference:
+        if not next_one:
+            raise ReporterError("the process of an environment ended")
+        return next_one[0]
+
+    pair = SimpleNamespace(measure=measure, quantities=[], titles={})
     plan, output = one_run.plan, one_run.Output
     monkeypatch.setattr(nights.one_run, "plan", lambda *given: replace(plan(*given), against=pair))
     monkeypatch.setattr(nights.one_run, "Output", lambda *given: output(*given, lambda: None))
@@ -97,3 +104,16 @@ def test_a_noisy_machine_does_not_pass_and_the_text_has_what_to_do(
     assert play(played, measured, found(1.05)) == 1
     assert play(played, measured, found(1.05, "noisy", noisy=True)) == 1, "a slowdown remains until it is refuted"
     assert play(played, measured, found(1.0, "unchanged")) == 0
+
+
+def test_a_comparison_that_fails_hides_no_other_finding(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """And the last complete run stays."""
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.0, "unchanged")) == 0
+    measured.clear()
+    assert played.play(made(), preset="standard") == 2
+    assert "comparison with the pinned reference failed: the process of an environment ended" in played.said[-1]
+    assert "the last complete run stays in" in played.said[-1]
+    assert played.play(made(), with_reading("alexnet", "macs", samples=(714_188_481,)), preset="standard") == 1
+    assert "1 exact" in played.headline
+    assert len(ratio_history.load(tmp_path / "out")) == 1
