@@ -22,7 +22,7 @@ LARGEST = 2**27
 """Bytes of a journal that is read."""
 
 
-class Entry(BaseModel):
+class MeasuredPair(BaseModel):
     """The readings of a job on both sides, and how long they took."""
 
     job: str
@@ -51,7 +51,7 @@ class PairJournal:
     def __contains__(self, job: Job) -> bool:
         return name_of(job) in self._entries
 
-    def __getitem__(self, job: Job) -> Entry:
+    def __getitem__(self, job: Job) -> MeasuredPair:
         return self._entries[name_of(job)]
 
     def __len__(self) -> int:
@@ -66,10 +66,10 @@ class PairJournal:
         """Keeps a measurement of this run, unless it failed."""
         if self.path and all(side and all(reading.measured for reading in side) for side in readings):
             first, second = map(list, readings)
-            entry = Entry(job=name_of(job), origin=origin, seconds=seconds, readings=(first, second))
+            entry = MeasuredPair(job=name_of(job), origin=origin, seconds=seconds, readings=(first, second))
             append_lines(self.path, [entry.model_dump(mode="json")])
 
-    def _loaded(self, path: Path) -> dict[str, Entry]:
+    def _loaded(self, path: Path) -> dict[str, MeasuredPair]:
         """The entries of the same command; a line that is cut short or not valid is skipped."""
         if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST:
             return {}
@@ -84,8 +84,8 @@ def name_of(job: Job) -> str:
     return " ".join((job.architecture, ",".join(job.modes), ",".join(job.metrics), str(job.round)))
 
 
-def _entry(line: str) -> Entry | None:
+def _entry(line: str) -> MeasuredPair | None:
     try:
-        return Entry.model_validate_json(line)
+        return MeasuredPair.model_validate_json(line)
     except ValidationError:
         return None
