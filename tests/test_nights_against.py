@@ -11,7 +11,13 @@ import pytest
 from nights import Nights, made, with_reading
 
 from reporter.compare import ratio_history
-from reporter.documents.reference_verdicts import AgainstReference, ReferenceSide, ReferenceVerdict
+from reporter.documents.reference_verdicts import (
+    AgainstReference,
+    ReferenceChange,
+    ReferenceGap,
+    ReferenceSide,
+    ReferenceVerdict,
+)
 from reporter.model import ReporterError
 from reporter.nightly import one_run, outlets
 
@@ -64,7 +70,7 @@ def test_a_slowdown_is_known_after_it_is_accepted_and_red_again_when_it_grows(
     assert first in "".join(played.lines), "with the day of the first run that had it"
     assert played.accept("resnet18", KEY) == 1
     assert play(played, measured, found(1.055)) == 0
-    assert "1 known to be slower" in played.headline
+    assert f"1 known to be slower since {first}" in played.headline
     assert play(played, measured, found(1.055, kind="another processor")) == 1, "not known on another kind"
     assert play(played, measured, found(1.05)) == 0
     assert play(played, measured, found(1.1)) == 1, "it grew"
@@ -99,11 +105,29 @@ def test_a_noisy_machine_does_not_pass_and_the_text_has_what_to_do(
     assert play(played, measured, found(1.02, "noisy", noisy=True)) == 3
     assert "too noisy" in played.headline
     assert "If this lasts: run on a machine without other work" in played.headline
-    comment = outlets.comment(outlets.read(played.out), "nightly", "")
-    assert "Architecture report: no verdict" in comment
+    noisy = outlets.read(played.out)
+    assert "Architecture report: no verdict" in outlets.comment(noisy, "nightly", "")
+    assert b'errors="1"' in outlets.junit(noisy), "and JUnit XML does not pass"
     assert play(played, measured, found(1.05)) == 1
     assert play(played, measured, found(1.05, "noisy", noisy=True)) == 1, "a slowdown remains until it is refuted"
     assert play(played, measured, found(1.0, "unchanged")) == 0
+
+
+def test_what_differs_and_what_has_no_verdict_is_named(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """A count is no time that is worse; a time that the reference cannot measure has its reason on the screen."""
+    changed = ReferenceChange(architecture="alexnet", metric="macs", reference=5, tonight=6)
+    gap = ReferenceGap(architecture="vgg16", metric=KEY, mode="eager", reason="timeout in reference: not done")
+    night = found(1.05).model_copy(update={"changes": (changed,), "gaps": (gap,)})
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.0, "unchanged")) == 0
+    assert play(played, measured, night) == 1
+    assert "1 slower, counts that differ: 1, not measured on both sides: 1" in played.headline
+    text = "\n".join(played.lines)
+    assert "- macs differs from the reference: alexnet 5 -> 6" in text
+    assert f"- {KEY} differs from the reference: resnet18 +5.0% time" in text
+    assert f"- vgg16: {KEY} was not compared: timeout in reference: not done" in text
+    results = {row.result for row in outlets.read(played.out).rows}
+    assert results == {"differs from the reference: 5 → 6", "worse than the reference (+5.0 %)"}
 
 
 def test_a_comparison_that_fails_hides_no_other_finding(measured: list[AgainstReference], tmp_path: Path) -> None:

@@ -253,7 +253,10 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
 def _printed(work: Plan, nightly: NightlyComparison, code: int, problem: str | None, output: Output) -> int:
     """Prints the screen; a problem of the disk is exit code 2, but never instead of a regression."""
     output.result(screen.headline(nightly))
-    for line in screen.lines(nightly.findings, str(work.folder.out)):
+    for line in (
+        *screen.lines(nightly.findings, str(work.folder.out)),
+        *screen.not_compared_with_reference(nightly),
+    ):
         output.result(line)
     for complaint in nightly.base.complaints:
         output.message(f"note: {complaint}")
