@@ -17,12 +17,13 @@ TOKEN = "secret"
 class Api(ThreadingHTTPServer):
     """Comments and issues of one repository.
 
-    Refused are: calls without the token (401), unknown paths (404), and a second comment or open issue with a marker
-    (422).
+    Refused are: calls without the token (401), what the token may not write (403), unknown paths (404), and a second
+    comment or open issue with a marker (422).
     """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.writable = frozenset({"pull-requests", "issues"})
         self.comments: dict[int, dict[str, Any]] = {}
         self.issues: dict[int, dict[str, Any]] = {}
         self.calls: list[tuple[str, str, int]] = []
@@ -40,6 +41,15 @@ class Api(ThreadingHTTPServer):
         if token != f"Bearer {TOKEN}":
             return 401, {"message": "Bad credentials"}
         query, place = parse_qs(parts.query), parts.path.removeprefix("/repos/owner/nets/")
+        if method != "GET" and not self._may_write(place):
+            return 403, {"message": "Resource not accessible by integration"}
+        return self._called(method, place, body, query)
+
+    def _may_write(self, place: str) -> bool:
+        needed = {"issues", "pull-requests"} if "comments" in place else {"issues"}
+        return bool(needed & self.writable)
+
+    def _called(self, method: str, place: str, body: dict[str, Any], query: dict[str, list[str]]) -> tuple[int, Any]:
         if re.fullmatch(r"issues/7/comments", place):
             return self._many(method, self.comments, body, query)
         if place == "issues":

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic, sleep
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import samples
-from commands import TINY, WIDE, call
+from commands import TINY, WIDE, call, run, start
 from compare_simulation import LATENCY
 from forked_sides import ForkedSide, SlowedSide
 from installed import environment
 
 from reporter.cli.progress import Quiet
-from reporter.compare import reference_rule
+from reporter.compare import reference_file, reference_rule
 from reporter.compare.reference_rule import Place, ReferenceTime
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceSide, ReferenceVerdict
 from reporter.documents.run_files import Summary
@@ -194,6 +197,34 @@ def test_each_named_mode_has_a_verdict(forked: pytest.MonkeyPatch, tmp_path: Pat
     modes = {(row["architecture"], row["mode"]) for row in against["verdicts"]}
     assert modes == {(name, mode) for name in ("tiny", "wide") for mode in ("eager", "channels_last", "bf16")}
     assert against["gaps"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_an_interrupted_comparison_resumes(tmp_path: Path) -> None:
+    """Nothing is lost, the folder can be read, and the same command measures only what is missing."""
+    command = ("--out", tmp_path, *OPTIONS[:-1], "--against", sys.prefix)
+    journal, kept, end = tmp_path / reference_file.PARTIAL, 0, monotonic() + 1200
+    for number in (signal.SIGTERM, signal.SIGINT):
+        process = start(*command)
+        while not journal.exists() or journal.read_text("utf-8").count("\n") < kept + 2:
+            assert process.poll() is None, process.communicate()
+            assert monotonic() < end
+            sleep(0.05)
+        process.send_signal(number)
+        errors = process.communicate(timeout=60)[1]
+        assert process.returncode == 130
+        assert "rerun the same command to resume" in errors
+        assert ("measurements of the interrupted run are used again" in errors) == (kept > 0)
+        kept = len(journal.read_text("utf-8").splitlines()) - 1
+        assert call("render", tmp_path).returncode == 0
+        assert len(summary(tmp_path)["records"]) == 2
+    done = run(*command, timeout=1200)
+    assert done.returncode == 0, done.stderr
+    assert f"{kept} measurements of the interrupted run are used again" in done.stderr
+    measured = re.findall(r"\] (?:tiny|wide) \S+, round \d+: reference", done.stderr)
+    assert len(measured) + kept == sum(row["rounds"] for row in summary(tmp_path)["against"]["verdicts"])
+    assert not journal.exists()
 
 
 def slow(forked: pytest.MonkeyPatch, share: float) -> None:

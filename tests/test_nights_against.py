@@ -8,10 +8,17 @@ from types import SimpleNamespace
 
 import nights
 import pytest
-from nights import Nights, made
+from nights import Nights, made, with_reading
 
 from reporter.compare import ratio_history
-from reporter.documents.reference_verdicts import AgainstReference, ReferenceSide, ReferenceVerdict
+from reporter.documents.reference_verdicts import (
+    AgainstReference,
+    ReferenceChange,
+    ReferenceGap,
+    ReferenceSide,
+    ReferenceVerdict,
+)
+from reporter.model import ReporterError
 from reporter.nightly import one_run, outlets
 
 KEY = "latency_cpu_1thread"
@@ -32,9 +39,15 @@ def found(ratio: float, verdict: str = "slower", kind: str = "a processor", nois
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[AgainstReference]:
-    """What the next run measures, as the only element."""
+    """What the next run measures, as the only element; the measurement of an empty list fails."""
     next_one: list[AgainstReference] = []
-    pair = SimpleNamespace(measure=lambda _: next_one[0], quantities=[], titles={})
+
+    def measure(_: object) -> AgainstReference:
+        if not next_one:
+            raise ReporterError("the process of an environment ended")
+        return next_one[0]
+
+    pair = SimpleNamespace(measure=measure, quantities=[], titles={})
     plan, output = one_run.plan, one_run.Output
     monkeypatch.setattr(nights.one_run, "plan", lambda *given: replace(plan(*given), against=pair))
     monkeypatch.setattr(nights.one_run, "Output", lambda *given: output(*given, lambda: None))
@@ -57,7 +70,7 @@ def test_a_slowdown_is_known_after_it_is_accepted_and_red_again_when_it_grows(
     assert first in "".join(played.lines), "with the day of the first run that had it"
     assert played.accept("resnet18", KEY) == 1
     assert play(played, measured, found(1.055)) == 0
-    assert "1 known to be slower" in played.headline
+    assert f"1 known to be slower since {first}" in played.headline
     assert play(played, measured, found(1.055, kind="another processor")) == 1, "not known on another kind"
     assert play(played, measured, found(1.05)) == 0
     assert play(played, measured, found(1.1)) == 1, "it grew"
@@ -92,8 +105,39 @@ def test_a_noisy_machine_does_not_pass_and_the_text_has_what_to_do(
     assert play(played, measured, found(1.02, "noisy", noisy=True)) == 3
     assert "too noisy" in played.headline
     assert "If this lasts: run on a machine without other work" in played.headline
-    comment = outlets.comment(outlets.read(played.out), "nightly", "")
-    assert "Architecture report: no verdict" in comment
+    noisy = outlets.read(played.out)
+    assert "Architecture report: no verdict" in outlets.comment(noisy, "nightly", "")
+    assert b'errors="1"' in outlets.junit(noisy), "and JUnit XML does not pass"
     assert play(played, measured, found(1.05)) == 1
     assert play(played, measured, found(1.05, "noisy", noisy=True)) == 1, "a slowdown remains until it is refuted"
     assert play(played, measured, found(1.0, "unchanged")) == 0
+
+
+def test_what_differs_and_what_has_no_verdict_is_named(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """A count is no time that is worse; a time that the reference cannot measure has its reason on the screen."""
+    changed = ReferenceChange(architecture="alexnet", metric="macs", reference=5, tonight=6)
+    gap = ReferenceGap(architecture="vgg16", metric=KEY, mode="eager", reason="timeout in reference: not done")
+    night = found(1.05).model_copy(update={"changes": (changed,), "gaps": (gap,)})
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.0, "unchanged")) == 0
+    assert play(played, measured, night) == 1
+    assert "1 slower, counts that differ: 1, not measured on both sides: 1" in played.headline
+    text = "\n".join(played.lines)
+    assert "- macs differs from the reference: alexnet 5 -> 6" in text
+    assert f"- {KEY} differs from the reference: resnet18 +5.0% time" in text
+    assert f"- vgg16: {KEY} was not compared: timeout in reference: not done" in text
+    results = {row.result for row in outlets.read(played.out).rows}
+    assert results == {"differs from the reference: 5 → 6", "worse than the reference (+5.0 %)"}
+
+
+def test_a_comparison_that_fails_hides_no_other_finding(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """And the last complete run stays."""
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.0, "unchanged")) == 0
+    measured.clear()
+    assert played.play(made(), preset="standard") == 2
+    assert "comparison with the pinned reference failed: the process of an environment ended" in played.said[-1]
+    assert "the last complete run stays in" in played.said[-1]
+    assert played.play(made(), with_reading("alexnet", "macs", samples=(714_188_481,)), preset="standard") == 1
+    assert "1 exact" in played.headline
+    assert len(ratio_history.load(tmp_path / "out")) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def test_an_environment_is_made_once_locked_and_made_again_from_the_lock(index: 
     committed.write_text(lock)
     assert pinned.environment(str(committed), tmp_path / "other", notes.append) == made
     assert pinned.environment(VERSIONS, tmp_path / "third", notes.append) == made
+    shutil.rmtree(index)  # an environment that is kept needs no index
+    assert pinned.environment(VERSIONS, tmp_path / "fourth", notes.append) == made
     assert len(notes) == 1
     assert {each.name for each in made.glob("lib/*/site-packages/*-3.0.dist-info")} == set()
 

@@ -22,6 +22,7 @@ from reporter.report.between_runs import reference_section
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.output.summary import summary
+from reporter.run.executors.local import LocalExecutor
 from reporter.run.paired import interleaving
 
 ROW = ("net", "latency_cpu_1thread", "eager")
@@ -83,6 +84,7 @@ def test_the_reference_is_moved_by_one_command(tmp_path: Path, monkeypatch: pyte
     """Real measurements of this environment against itself, after a run with --against."""
     monkeypatch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=ForkedSide, PIPE=None))
     monkeypatch.setattr(reference_rule, "LOOKS", 1)
+    monkeypatch.setattr(LocalExecutor, "renew", lambda _: None)  # torch is loaded once, not for each round
     options = (*TINY, "--metrics", "latency_cpu_1thread", "--preset", "quick")
     here = sys.executable
     run = call("--out", tmp_path, *options, "--modes", "eager", "--quiet", "--against", here)

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
+from compare_simulation import LATENCY
 
-from reporter.run.paired import reference_run
+from reporter.cli.progress import Quiet
+from reporter.compare import reference_file
+from reporter.compare.environments import About, Import
+from reporter.host.job import Job
+from reporter.model import Reading, Verdict
+from reporter.model.settings import settings
+from reporter.run.executors.local import LocalExecutor
+from reporter.run.paired import interleaving, paired_run, reference_run
+from reporter.run.paired.reference_run import ReferenceRequest
+from reporter.run.preparation import prepare
 
 
 def test_as_many_rounds_are_planned_as_there_is_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,3 +42,124 @@ def test_a_row_with_enough_rounds_is_closed() -> None:
     for rounds, is_open in ((1, True), (3, False)):
         found = SimpleNamespace(rows={("m", "eager", "net"): SimpleNamespace(rounds=rounds)})
         assert reference_run._is_open(job, work, found) is is_open
+
+
+NAMES = ("alexnet", "resnet18", "resnet50")
+COUNT = Reading(quantity=LATENCY.model_copy(update={"key": "parameters", "unit": "1"}), samples=(5,))
+
+
+def about(place: str) -> About:
+    """An environment of its own."""
+    torch = Import(version="2.14.1", file=f"/{place}/torch/__init__.py")
+    return About(
+        machine="here", machine_facts={}, environment={}, imports={"torch": torch}, places=(place,), variables={}
+    )
+
+
+def samples(job: Job, side: int) -> tuple[float, ...]:
+    """Times that depend on the job alone; one architecture varies more, so that it needs more rounds."""
+    seed = hashlib.sha256(job.model_dump_json().encode()).digest()
+    chance = np.random.default_rng([*seed, side])
+    noise = 0.03 if job.architecture == "resnet18" else 0.002
+    return tuple((0.02 * np.exp(chance.normal(0, noise) + chance.normal(0, 0.01, 12))).tolist())
+
+
+class Simulated:
+    """Both environments, which measure in no time; `calls` are the jobs that were measured."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls: list[str] = []
+        self.opened = 0
+        self.before: Callable[[], None] = lambda: None
+        monkeypatch.setattr(paired_run, "sides", self.sides)
+        monkeypatch.setattr(interleaving, "measure", self.measure)
+        monkeypatch.setattr(interleaving, "alone", self.alone)
+
+    @contextmanager
+    def sides(self, *_: object, **__: object) -> Iterator[list[Any]]:
+        self.opened += 1
+        yield [SimpleNamespace(name=name, about=about(name), number=number) for number, name in enumerate("ab")]
+
+    def measure(self, sides: list[Any], jobs: tuple[Job, Job], _: float) -> list[Verdict]:
+        self.before()
+        for side, job in zip(sides, jobs, strict=True):
+            side.readings = [Reading(quantity=LATENCY, samples=samples(job, side.number), rounds=(12,))]
+        self.calls.append(f"{jobs[0].architecture} {jobs[0].round}")
+        return [Verdict("ok", None)] * 2
+
+    def alone(self, side: Any, job: Job, _: float) -> Verdict:
+        side.readings = [COUNT]
+        self.calls.append(f"{job.architecture} counts {side.number}")
+        return Verdict("ok", None)
+
+
+@pytest.fixture
+def simulated(monkeypatch: pytest.MonkeyPatch) -> Simulated:
+    return Simulated(monkeypatch)
+
+
+def request(folder: Path, **more: object) -> ReferenceRequest:
+    folder.mkdir(exist_ok=True)
+    options = {"architectures": ",".join(NAMES), "metrics": "size,latency_cpu_1thread", "device": "cpu", **more}
+    work = reference_run.prepare(prepare(folder, settings(options), LocalExecutor()), Path("reference"))
+    return ReferenceRequest(**{**vars(work), "journal": folder / reference_file.PARTIAL})
+
+
+def measured(work: ReferenceRequest) -> reference_run.ReferenceRun:
+    return reference_run.run(work, Quiet(sys.stderr))
+
+
+def interrupt(simulated: Simulated, count: int) -> None:
+    """The measurement after so many is interrupted."""
+
+    def before() -> None:
+        if sum("counts" not in call for call in simulated.calls) == count:
+            raise KeyboardInterrupt
+
+    simulated.before = before
+
+
+def test_an_interrupted_measurement_resumes_with_the_same_result(simulated: Simulated, tmp_path: Path) -> None:
+    """At whatever measurement it is interrupted, none is repeated; also with a line that was cut short."""
+    whole = measured(request(tmp_path / "whole"))
+    expected = simulated.calls
+    assert {name: whole.rows["latency_cpu_1thread", "eager", name].rounds for name in NAMES} == {
+        "alexnet": 3, "resnet18": 8, "resnet50": 3,
+    }  # fmt: skip
+    for count in (0, 1, 4, 10, len(expected) - 7):
+        folder = tmp_path / str(count)
+        simulated.calls = []
+        interrupt(simulated, count)
+        with pytest.raises(KeyboardInterrupt):
+            measured(request(folder))
+        with (folder / reference_file.PARTIAL).open("a") as file:
+            file.write('{"job": "resnet50')
+        simulated.before, simulated.opened = lambda: None, 0
+        found = measured(request(folder))
+        assert sorted(simulated.calls) == sorted(expected)
+        assert found.rows == whole.rows
+        assert found.changes == whole.changes
+    assert simulated.opened < 9, "no process is started for a round that is complete"
+
+
+@pytest.mark.parametrize("change", ["fresh", "metrics", "torch", "file"])
+def test_the_measurements_of_another_command_are_not_used(
+    change: str, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt(simulated, 4)
+    with pytest.raises(KeyboardInterrupt):
+        measured(request(tmp_path))
+    simulated.before, simulated.calls = lambda: None, []
+    journal = tmp_path / reference_file.PARTIAL
+    options: dict[str, object] = {}
+    if change == "file":
+        journal.write_text("no journal\n")
+    elif change == "torch":
+        plain = about
+        newer = {"torch": Import(version="2.15.0", file="/b/torch/__init__.py")}
+        monkeypatch.setitem(globals(), "about", lambda place: plain(place).model_copy(update={"imports": newer}))
+    else:
+        options = {"fresh": True} if change == "fresh" else {"metrics": "latency_cpu_1thread"}
+    measured(request(tmp_path, **options))
+    assert {f"{name} {number}" for name in NAMES for number in range(3)} <= set(simulated.calls)
+    assert len(json.loads(journal.read_text().splitlines()[0])["digest"]) == 64

@@ -19,6 +19,8 @@ from reporter.documents.reference_verdicts import (
 from reporter.host import files, machine
 
 NAME = "against.json"
+PARTIAL = ".against.jsonl"
+"""What a run that was interrupted has measured."""
 ADAPTER = TypeAdapter(AgainstReference)
 
 
@@ -50,11 +52,12 @@ def document(
 
 
 def save(folder: Path, found: AgainstReference | None) -> None:
-    """Writes the comparison; None removes that of an earlier run."""
+    """Writes the comparison, which completes its measurement; None removes that of an earlier run."""
     if found is None:
         (folder / NAME).unlink(missing_ok=True)
     else:
         files.write(folder / NAME, files.dumps(found.model_dump(mode="json")))
+        (folder / PARTIAL).unlink(missing_ok=True)
 
 
 def load(folder: Path) -> AgainstReference | None:

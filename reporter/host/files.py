@@ -24,7 +24,8 @@ except ImportError:  # Windows, where two runs in one folder are the user's to a
 
 OURS = (
     ".lock", "records", "evidence", "figures", "tables", "summary.json", "comparison.json", "history.jsonl", "report*",
-    ".nightly", "accepted.json", "against.json", "against.lock", "ratios.jsonl",
+    ".nightly", "accepted.json", "against.json", "against.lock",
+    ".against.jsonl", ".move.jsonl", "ratios.jsonl",
 )  # fmt: skip
 """What a run writes in a results folder, as patterns of names."""
 KINDS = (

@@ -137,10 +137,11 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
             output.message(unreadable)
         folder.mark_started(now, run_document.unfinished(work.request, now))
         outcome, problem = _measured(work, base, progress, steps.measure)
-        if work.against and output.paired and problem is None:
-            measured = work.against.measure(output.paired())
-            before = replace(before, pinned=reference_findings.mark_accepted(measured, folder.acceptances().accepted))
-        nightly = _compared(work, before, now, partial=problem is not None)
+        partial = problem is not None
+        if work.against and output.paired and not partial:
+            pinned, problem = _paired(work.against, output.paired(), folder)
+            before = replace(before, pinned=pinned)
+        nightly = _compared(work, before, now, partial=partial)
         problem = problem or _complete(work, before, nightly, outcome, steps)
         code = _printed(work, nightly, _code(work, nightly, outcome), problem, output)
         if problem is not None:
@@ -162,6 +163,15 @@ def _measured(work: Plan, base: Baseline, progress: Progress, measure: Measure) 
     except ReporterError as error:
         return Outcome(), str(error)
     return outcome, None
+
+
+def _paired(against: Against, progress: PairProgress, folder: Folder) -> tuple[AgainstReference | None, str | None]:
+    """The comparison with the pinned reference, or why there is none: it hides no other finding of the run."""
+    try:
+        measured = against.measure(progress)
+    except ReporterError as error:
+        return None, f"the comparison with the pinned reference failed: {error}"
+    return reference_findings.mark_accepted(measured, folder.acceptances().accepted), None
 
 
 def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyComparison:
@@ -243,7 +253,10 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
 def _printed(work: Plan, nightly: NightlyComparison, code: int, problem: str | None, output: Output) -> int:
     """Prints the screen; a problem of the disk is exit code 2, but never instead of a regression."""
     output.result(screen.headline(nightly))
-    for line in screen.lines(nightly.findings, str(work.folder.out)):
+    for line in (
+        *screen.lines(nightly.findings, str(work.folder.out)),
+        *screen.not_compared_with_reference(nightly),
+    ):
         output.result(line)
     for complaint in nightly.base.complaints:
         output.message(f"note: {complaint}")

@@ -84,11 +84,13 @@ class PublishedRun:
             ratio = each["slowdown"]
             change = f" ({(ratio - 1) * 100:+.1f} %)" if ratio else ""
             why = f": {each['reason']}" if each["reason"] else ""
-            values = f" {each['base']} → {each['new']}" if each["kind"] == "exact" else ""
+            differs = each["kind"] == "reference" and not ratio
+            values = f" {each['base']} → {each['new']}" if differs or each["kind"] == "exact" else ""
+            word = "differs from the reference:" if differs else WORDS[each["kind"]]
             yield OutletRow(
                 name=pair_name(each["architecture"], each["mode"]),
                 metric=each["title"] or "all metrics",
-                result=f"{WORDS[each['kind']]}{values}{change}{why}",
+                result=f"{word}{values}{change}{why}",
                 red=not each["accepted"],
                 accepted=each["accepted"],
             )
@@ -145,7 +147,7 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
 
 
 def junit(run: PublishedRun) -> bytes:
-    """A test case for each reading and verdict: failures are regressions, errors are failed measurements."""
+    """A test case for each reading and verdict: failures are regressions, errors are what has no value or verdict."""
     suite = ElementTree.Element("testsuite", name="architecture-reporter", timestamp=str(run.summary["generated"]))
     counts = {"tests": 0, "failures": 0, "errors": 0}
 
@@ -158,6 +160,8 @@ def junit(run: PublishedRun) -> bytes:
 
     for row in run.rows:
         case(row.name, f"{row.metric}: comparison", "failure" if row.red else "", row.result)
+    if not run.red and not run.green:
+        case("run", "verdict", "error", run.headline)
     for record, mode, readings in _readings(run):
         for key, reading in readings.items():
             broken = reading["status"] in ("failed", "oom", "timeout")

@@ -67,7 +67,8 @@ def headline(nightly: NightlyComparison) -> str:
         parts += [_versions(nightly), *noise, f"baseline: run of {moment(nightly.base.newest.started)}"]
     if nightly.pinned:
         parts.append(f"against the reference: {reference_section.headline(nightly.pinned, ENGLISH).rstrip('.')}")
-        parts += [reference_section.advice(ENGLISH).rstrip(".")] if nightly.pinned.too_noisy else []
+        advice = reference_section.advice(ENGLISH).rstrip(".")
+        parts += [f"{advice[0].lower()}{advice[1:]}"] if nightly.pinned.too_noisy else []
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 
@@ -77,6 +78,12 @@ def lines(findings: Sequence[Finding], out: str) -> list[str]:
     unaccepted = sorted((each for each in findings if not each.accepted), key=lambda each: -(each.ratio or 0))
     made = [f"- {described(group, ENGLISH)}; {_action(group, out)}" for group in groups(map(_row, unaccepted))]
     return most(made, lambda count: f"- and {count} more groups; see {out}/report.html")
+
+
+def not_compared_with_reference(nightly: NightlyComparison) -> list[str]:
+    """A line for each time that was not measured on both sides."""
+    found = list(reference_section.gaps(nightly.pinned, {}, ENGLISH)) if nightly.pinned else []
+    return most([f"- {line}" for line in found], lambda count: f"- and {count} more; see summary.json")
 
 
 def moment(started: str) -> str:

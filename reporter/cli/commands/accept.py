@@ -34,6 +34,7 @@ def accept_command(folder: Path, architecture: str | None, mode: str | None, met
         accepted = accept(place, architecture, metric, reason, moment(), mode=mode)
     for each in accepted:
         printing.message(f"accepted: {each.name} {each.title or 'not measured any more'}")
+    printing.message(f"stored in {folder / 'accepted.json'}; commit this file to use it on other machines")
 
 
 ENTRIES = (accept_command,)

@@ -67,7 +67,7 @@ def described(group: Sequence[FindingLine], language: Language) -> str:
         "exact": _("{title} changed: {values}"),
         "slower": _("{title} slower{why}: {values}"),
         "level": _("{title} above the level of earlier runs{why}: {values}"),
-        "reference": _("{title} worse than the reference{why}: {values}"),
+        "reference": _("{title} differs from the reference{why}: {values}"),
         "recovered": _("recovered: {what} of {names}; before: {reason}"),
         "faster": _("{title} faster: {values}"),
         "information": _("{title} changed by more than chance, not gated: {values}"),

@@ -25,7 +25,7 @@ def section(found: AgainstReference, comparison: Comparison, tongue: Language) -
         blocks.append(Text(advice(tongue)))
     if found.verdicts:
         blocks.append(_table(found, titles, tongue))
-    blocks += [Text(line) for line in (*_changes(found, titles, tongue), *_gaps(found, titles, tongue))]
+    blocks += [Text(line) for line in (*_changes(found, titles, tongue), *gaps(found, titles, tongue))]
     return Section("against", _("Against the reference"), tuple(blocks))
 
 
@@ -42,21 +42,23 @@ def lines(found: AgainstReference, titles: dict[str, str]) -> Iterator[str]:
         yield f"- {name} {title} {described(row, english)}"
     if len(rows) > MOST_LINES:
         yield f"- and {len(rows) - MOST_LINES} more; see summary.json"
-    yield from (f"- {line}" for line in (*_changes(found, titles, english), *_gaps(found, titles, english)))
+    yield from (f"- {line}" for line in (*_changes(found, titles, english), *gaps(found, titles, english)))
 
 
 def headline(found: AgainstReference, tongue: Language) -> str:
     """How many rows are slower, known, faster and noisy, and which change would have been found."""
     _ = tongue._
-    known = [row for row in found.verdicts if row.known]
+    known = [row.known for row in found.verdicts if row.known]
+    since = tongue.date(min(each.since for each in known)) if known else ""
     counts = (
         (len(found.slower), _("{count} slower")),
-        (len(known), _("{count} known to be slower")),
+        (len(known), _("{count} known to be slower since {date}")),
         (sum(row.verdict == "faster" for row in found.verdicts), _("{count} faster")),
         (sum(row.verdict == "noisy" for row in found.verdicts), _("{count} too noisy for a verdict")),
-        (len(found.changed), _("{count} counts changed")),
+        (len(found.changed), _("counts that differ: {count}")),
+        (len(found.gaps), _("not measured on both sides: {count}")),
     )
-    parts = [message.format(count=count) for count, message in counts if count]
+    parts = [message.format(count=count, date=since) for count, message in counts if count]
     text = ", ".join(parts) if parts else _("no difference")
     if found.detectable is None:
         return _("{text}; no time was measured in enough rounds for a verdict.").format(text=text)
@@ -147,7 +149,8 @@ def _changes(found: AgainstReference, titles: dict[str, str], tongue: Language) 
         yield message.format(name=row.architecture, title=title, reference=row.reference, tonight=row.tonight)
 
 
-def _gaps(found: AgainstReference, titles: dict[str, str], tongue: Language) -> Iterator[str]:
+def gaps(found: AgainstReference, titles: dict[str, str], tongue: Language) -> Iterator[str]:
+    """What was not measured on both sides, and why."""
     message = tongue._("{name}: {title} was not compared: {reason}")
     for gap in found.gaps:
         title = titles.get(gap.metric, gap.metric)

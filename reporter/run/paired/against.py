@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reporter.compare import reference_file
@@ -58,4 +58,5 @@ def prepare(chosen: Settings, request: Request, out: Path, note: Callable[[str],
     if chosen.against is None:
         return None
     environment = pinned.environment(chosen.against, out, note, needs(request))
-    return Against(reference_run.prepare(request, environment, modes="modes" in chosen.model_fields_set))
+    work = reference_run.prepare(request, environment, modes="modes" in chosen.model_fields_set)
+    return Against(replace(work, journal=request.folder / reference_file.PARTIAL))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from time import monotonic
@@ -22,6 +22,7 @@ from reporter.run.paired import interleaving, kernels
 from reporter.run.paired.imports import OPTIONS, check
 from reporter.run.paired.interleaving import Side
 from reporter.run.paired.kernels import Kernels
+from reporter.run.paired.pair_journal import PairJournal
 from reporter.run.request import Progress, Request, moment
 from reporter.store import record_files
 
@@ -153,14 +154,17 @@ def sides(
 
 
 def measure_pair(
-    job: Job, sides: Sequence[Side], books: Sequence[Book], request: Request, spent: float
+    job: Job,
+    sides: Sequence[Side],
+    books: Sequence[Book],
+    request: Request,
+    spent: float,
+    *,
+    journal: PairJournal | None = None,
 ) -> list[Reading]:
     """One job on both sides: the readings of A and B so far; none where an earlier round failed, which is kept."""
-    quantity, pair = request.metrics[job.metrics[0]].quantities[0], pair_of(job)
-    architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
-    for book, side in zip(books, sides, strict=True):
-        book.setdefault(pair, blank(architecture, request, side.about.recorded))
-    earlier = [book[pair].readings.get(quantity.key) for book in books]
+    quantity, start = request.metrics[job.metrics[0]].quantities[0], monotonic()
+    earlier = [book[pair_of(job)].readings.get(quantity.key) if pair_of(job) in book else None for book in books]
     if any(earlier) and not all(reading and reading.measured for reading in earlier):
         return []
     limit = request.timeout or math.inf
@@ -168,10 +172,30 @@ def measure_pair(
     origin = Origin(run=request.run, started=moment())
     verdicts = [over] * 2 if spent >= limit else interleaving.measure(sides, (job, job), limit - spent)
     taken = [_reading(side, verdict, quantity, origin) for side, verdict in zip(sides, verdicts, strict=True)]
+    if journal is not None:
+        journal.add(job, [[reading] for reading in taken], origin, monotonic() - start)
+    return add_round(job, taken, origin, books, request=request, abouts=[side.about for side in sides])
+
+
+def add_round(
+    job: Job,
+    taken: Sequence[Reading],
+    origin: Origin,
+    books: Sequence[Book],
+    *,
+    request: Request,
+    abouts: Iterable[About],
+) -> list[Reading]:
+    """Adds what a job measured on both sides to the records: the readings of A and B so far."""
+    key, pair = request.metrics[job.metrics[0]].quantities[0].key, pair_of(job)
+    architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
+    for book, about in zip(books, abouts, strict=True):
+        book.setdefault(pair, blank(architecture, request, about.recorded))
+    earlier = [book[pair].readings.get(key) for book in books]
     for book, reading in zip(books, together(earlier, taken, job.round, origin), strict=True):
         record = book[pair]
-        book[pair] = record.model_copy(update={"readings": record.readings | {quantity.key: reading}})
-    return [book[pair].readings[quantity.key] for book in books]
+        book[pair] = record.model_copy(update={"readings": record.readings | {key: reading}})
+    return [book[pair].readings[key] for book in books]
 
 
 def pair_of(job: Job) -> str:

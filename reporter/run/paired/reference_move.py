@@ -16,6 +16,8 @@ from reporter.run.paired.reference_run import ReferenceRequest
 from reporter.run.request import Request, moment
 
 SIDES = ("the old reference", "the new reference")
+PARTIAL = ".move.jsonl"
+"""What a move that was interrupted has measured."""
 
 
 def move(
@@ -37,13 +39,15 @@ def move(
         )
         with paired_run.sides(places, needs, SIDES) as (a, b):
             examined = a.about, b.about
-        work = ReferenceRequest(request, request.metrics, {}, places, examined, options=SIDES)
+        journal = folder / PARTIAL
+        work = ReferenceRequest(request, request.metrics, {}, places, examined, options=SIDES, journal=journal)
         done = reference_run.run(work, progress)
         if done.gaps:
             gap = done.gaps[0]
             raise ReporterError(f"the reference is not moved: {gap.architecture} {gap.metric}: {gap.reason}")
         found = reference_file.document(examined, list(done.rows.values()), gaps=[], changes=[], started=started)
         ratio_history.append(folder, ratio_history.line_of(found, "move"))
+        journal.unlink(missing_ok=True)
         lock = Path(new) if new.endswith(".lock") else Path(made) / "new" / pinned.LOCK
         if lock.is_file():
             shutil.copyfile(lock, folder / pinned.LOCK)

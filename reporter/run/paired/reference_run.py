@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from reporter.compare import reference_rule
 from reporter.compare.environments import About, is_control
-from reporter.compare.matching import is_exact
 from reporter.compare.reference_rule import Place, ReferenceTime
 from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap
 from reporter.host.job import Job
-from reporter.model import Metric, Reading, Record, ReporterError
+from reporter.model import Metric, Origin, Reading, ReporterError
 from reporter.model.fields import DEFAULT_MALLOC
-from reporter.model.records import EAGER, pair_name
+from reporter.model.records import EAGER
 from reporter.run import mode_plan
 from reporter.run.costs import Costs
-from reporter.run.ledger import blank
-from reporter.run.paired import interleaving, paired_run
-from reporter.run.paired.interleaving import Side
+from reporter.run.paired import interleaving, paired_run, reference_counts
+from reporter.run.paired.pair_journal import PairJournal
 from reporter.run.paired.paired_run import Book, PairProgress
-from reporter.run.request import Request
+from reporter.run.request import Request, moment
 
 OPTIONS = ("--against", "this environment")
 USUAL = ("latency_cpu_1thread", "latency_cuda")
 """What is measured if --metrics names nothing: the times that repeat best."""
 LONGEST = 720.0
 """Seconds of both sides together, after which no more rounds are added."""
-NOT_COUNTED = "macs_fvcore"
-"""Needs a package that a reference does not have."""
-EXACT_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +48,8 @@ class ReferenceRequest:
     shared: bool = False
     enough: Callable[[ReferenceTime], bool] = field(default=lambda row: row.decided)
     """Whether a row needs no more rounds."""
+    journal: Path | None = None
+    """The file from which an interrupted run resumes."""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -77,7 +75,7 @@ def prepare(request: Request, environment: Path, modes: bool = False) -> Referen
         times = {name: metric for name, metric in times.items() if name in USUAL}
     if not times:
         raise ReporterError("--against: --metrics names no time that is measured in turns; try latency_cpu_1thread")
-    exact = {name: each for name, each in request.metrics.items() if _is_counted(each)}
+    exact = {name: each for name, each in request.metrics.items() if reference_counts.is_counted(each)}
     both = (environment, interleaving.here())
     with paired_run.sides(both, paired_run.needs(request), OPTIONS) as (reference, tonight):
         return ReferenceRequest(request, times, exact, both, (reference.about, tonight.about), modes)
@@ -85,32 +83,37 @@ def prepare(request: Request, environment: Path, modes: bool = False) -> Referen
 
 def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
     """Measures all rows in rounds over all architectures; a row that is decided is not measured again."""
-    start, found = monotonic(), ReferenceRun()
+    journal = PairJournal(work.journal, _about(work), fresh=work.request.fresh)
+    if len(journal):
+        progress.note(f"{len(journal)} measurements of the interrupted run are used again")
+    start, found = monotonic() - journal.seconds, ReferenceRun()
     books: tuple[Book, Book] = ({}, {})
     looks, open_jobs, done = reference_rule.looks(work.request.conditions.rounds), list(_jobs(work)), list[Job]()
     costs, number = paired_run.costs_of(work.request, books), 0
     for place, look in enumerate(looks):
-        last = _affordable(looks[place:], partial(_cost, costs, open_jobs, number), start)
+        planned = partial(_planned, open_jobs, journal, number)
+        last = _affordable(looks[place:], partial(_cost, costs, planned), start)
         if last is None and number:
             break
-        progress.plan([*done, *_rounds(open_jobs, number, last or look)], 1, costs.total)
-        planned = _rounds(open_jobs, number, look)
+        progress.plan([*done, *planned(last or look)], 1, costs.total)
         for turn in range(number, look):
-            _round(work, books, [job for job in planned if job.round == turn], progress, costs, exact=not turn)
-        done, number = [*done, *planned], look
+            _round(work, books, _rounds(open_jobs, turn, turn + 1), progress, costs=costs, journal=journal)
+        done, number = [*done, *planned(look)], look
         found.taken, found.gaps = _sorted(work, books)
         _decide(found, work)
         open_jobs = [job for job in open_jobs if _is_open(job, work, found)]
         if not open_jobs:
             break
     progress.plan(done, 1, costs.total)
-    found.changes = [] if is_control(*work.examined) else list(_changes(work, books))
+    found.changes = (
+        [] if is_control(*work.examined) else list(reference_counts.changes(work.request, work.exact, books))
+    )
     found.seconds = monotonic() - start
     return found
 
 
-def _cost(costs: Costs, jobs: Sequence[Job], first: int, end: int) -> float:
-    return costs.total(_rounds(jobs, first, end))
+def _cost(costs: Costs, planned: Callable[[int], list[Job]], end: int) -> float:
+    return costs.total(planned(end))
 
 
 def _affordable(looks: Sequence[int], cost: Callable[[int], float], start: float) -> int | None:
@@ -127,30 +130,57 @@ def _decide(found: ReferenceRun, work: ReferenceRequest) -> None:
         found.rows = {**rows, **kept}
 
 
+def _about(work: ReferenceRequest) -> dict[str, Any]:
+    """What is measured, and where: an interrupted run resumes if it is the same."""
+    return {
+        "sides": [side.model_dump(mode="json", exclude={"machine_facts"}) for side in work.examined],
+        "definitions": [entry.definition for entry in work.request.architectures],
+        "jobs": [job.model_dump(mode="json") for job in (*_counts(work), *_jobs(work))],
+    }
+
+
 def _round(
     work: ReferenceRequest,
     books: tuple[Book, Book],
     jobs: Sequence[Job],
     progress: PairProgress,
-    costs: Costs,
     *,
-    exact: bool,
+    costs: Costs,
+    journal: PairJournal,
 ) -> None:
-    """One round in fresh processes on both sides."""
+    """One round in fresh processes on both sides; the first one also counts. What is in the journal is not repeated."""
+    counts = [] if any(job.round for job in jobs) else _counts(work)
+    for job in (job for job in counts if job in journal):
+        reference_counts.add(job, journal[job].readings, books, work.request, work.examined)
+    for job in (_of_mode(job) for job in jobs if _of_mode(job) in journal):
+        taken = [side[0] for side in journal[job].readings]
+        paired_run.add_round(job, taken, journal[job].origin, books, request=work.request, abouts=work.examined)
+    counts = [job for job in counts if job not in journal]
+    jobs = [job for job in jobs if _of_mode(job) not in journal]
+    if not counts and not jobs:
+        return
     with paired_run.sides(work.environments, work.needs, work.options, shared=work.shared) as both:
         for side, before in zip(both, work.examined, strict=True):
             paired_run.unchanged(side, before)
-        if exact and work.exact and not is_control(*work.examined):
-            _count(work, both, books)
+        for job in counts:
+            start, origin = monotonic(), Origin(run=work.request.run, started=moment())
+            found = reference_counts.count(job, both)
+            journal.add(job, found, origin, monotonic() - start)
+            reference_counts.add(job, found, books, work.request, work.examined)
         for job in jobs:
             start = monotonic()
             progress.job_started(job)
-            measured = paired_run.measure_pair(_of_mode(job), both, books, work.request, 0.0)
+            measured = paired_run.measure_pair(_of_mode(job), both, books, work.request, 0.0, journal=journal)
             seconds = monotonic() - start
             costs.learn(job, seconds, failed=not (measured and all(reading.measured for reading in measured)))
             if measured:
                 progress.pair(job, measured)
             progress.job_finished(job, seconds)
+
+
+def _counts(work: ReferenceRequest) -> list[Job]:
+    """What is counted: nothing if both sides are the same environment."""
+    return [] if is_control(*work.examined) else reference_counts.plan(work.request, work.exact)
 
 
 def _of_mode(job: Job) -> Job:
@@ -176,6 +206,11 @@ def _jobs(work: ReferenceRequest) -> Iterator[Job]:
                     reference=architecture.reference,
                     modes=() if mode == EAGER else (mode,),
                 )
+
+
+def _planned(jobs: Sequence[Job], journal: PairJournal, first: int, end: int) -> list[Job]:
+    """The rounds from `first` on, without what an interrupted run has measured."""
+    return [job for job in _rounds(jobs, first, end) if _of_mode(job) not in journal]
 
 
 def _rounds(jobs: Sequence[Job], first: int, end: int) -> list[Job]:
@@ -213,45 +248,3 @@ def _reason(reference: Reading, tonight: Reading) -> str:
     sides = (("reference", reference), ("tonight", tonight))
     lost = [(name, each) for name, each in sides if not each.measured and each.status != "skipped"] or list(sides)
     return "; ".join(f"{each.status} in {name}: {each.reason}" for name, each in lost)
-
-
-def _is_counted(metric: Metric) -> bool:
-    exact = all(is_exact(quantity) for quantity in metric.quantities)
-    return metric.device == "none" and exact and not metric.always and metric.name != NOT_COUNTED
-
-
-def _count(work: ReferenceRequest, sides: Sequence[Side], books: Sequence[Book]) -> None:
-    """Counts and exact memory of each architecture on both sides."""
-    for architecture in work.request.architectures:
-        job = Job(
-            architecture=architecture.name,
-            metrics=tuple(work.exact),
-            device="cpu",
-            conditions=work.request.conditions_of(architecture.name),
-            process="counts",
-            reference=architecture.reference,
-        )
-        for side, book in zip(sides, books, strict=True):
-            side.start(job, monotonic() + EXACT_SECONDS)
-            verdict = side.finish()
-            if verdict.status == "ok":
-                record = book.get(architecture.name) or blank(architecture, work.request, side.about.recorded)
-                readings = {reading.quantity.key: reading for reading in side.readings}
-                book[architecture.name] = record.model_copy(update={"readings": record.readings | readings})
-
-
-def _changes(work: ReferenceRequest, books: Sequence[Book]) -> Iterator[ReferenceChange]:
-    """The counts that differ."""
-    keys = [quantity.key for metric in work.exact.values() for quantity in metric.quantities]
-    for architecture in work.request.architectures:
-        reference, tonight = (book.get(pair_name(architecture.name, EAGER)) for book in books)
-        yield from _differing(architecture.name, keys, reference, tonight)
-
-
-def _differing(
-    name: str, keys: Iterable[str], reference: Record | None, tonight: Record | None
-) -> Iterator[ReferenceChange]:
-    for key in keys if reference and tonight else ():
-        before, now = (record.value(key) for record in (reference, tonight) if record)
-        if before is not None and now is not None and before != now:
-            yield ReferenceChange(architecture=name, metric=key, reference=before, tonight=now)

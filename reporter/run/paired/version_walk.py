@@ -15,7 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import NoReturn
 
-from reporter.compare import bisection, kernel_changes
+from reporter.compare import bisection, kernel_changes, reference_file
 from reporter.compare.bisection import Effect, SkippedVersionError
 from reporter.compare.environments import About
 from reporter.compare.reference_rule import ReferenceTime
@@ -100,7 +100,10 @@ class Walk:
         options = (f"{self.package} {versions[0]}", f"{self.package} {versions[1]}")
         examined = self.examined[versions[0]], self.examined[versions[1]]
         both = (places[0], places[1])
-        work = ReferenceRequest(self.request, self.request.metrics, {}, both, examined, options=options, shared=True)
+        journal = self.environments.folder / reference_file.PARTIAL
+        work = ReferenceRequest(
+            self.request, self.request.metrics, {}, both, examined, options=options, shared=True, journal=journal
+        )
         if self.state.comparisons:
             work = self._followed_only(work, confirms=versions[0] != self.state.comparisons[0].before)
         self.progress.note(f"comparing {self.package} {versions[0]} with {versions[1]}")
