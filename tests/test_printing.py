@@ -18,6 +18,7 @@ from test_browser import ARGUMENTS, BROWSER, missing
 from reporter.model.settings import settings
 from reporter.report import build
 
+PAGES = ("report.html", "report.ru.html")
 pytestmark = pytest.mark.slow
 
 SEEN = """() => {
@@ -69,14 +70,12 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="module", params=["report.html", "report.ru.html"])
+@pytest.fixture(scope="module", params=PAGES)
 def short(request: pytest.FixtureRequest, chromium: Any, reference: Path) -> Paper:
     return printed(chromium, reference / request.param, complete=False)
 
 
-@pytest.fixture(
-    scope="module", params=[(name, complete) for name in ("report.html", "report.ru.html") for complete in (False, True)]
-)
+@pytest.fixture(scope="module", params=[(name, complete) for name in PAGES for complete in (False, True)])
 def paper(request: pytest.FixtureRequest, chromium: Any, reference: Path) -> Paper:
     name, complete = request.param
     return printed(chromium, reference / name, complete)
