@@ -54,6 +54,18 @@ def test_sentences_of_records_are_translated() -> None:
     assert language("en").translate("anything") == "anything"
 
 
+def test_errors_of_urllib_are_readable() -> None:
+    """Earlier versions recorded them as Python prints them."""
+    opening = "no IMAGENET1K_V1 weights: resnet18-f37072fd.pth is not in torch hub's checkpoints and"
+    recorded = f"{opening} <urlopen error [Errno -2] Name or service not known>"
+    english, russian = (language(code).translate(recorded) for code in ("en", "ru"))
+    assert english == f"{opening} could not be downloaded: Name or service not known"
+    assert "не удалось загрузить: Name or service not known" in russian
+    assert language("en").translate("<urlopen error timed out>") == "timed out"
+    ssl = "<urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed (_ssl.c:1006)>"
+    assert language("en").translate(f"digits: {ssl}") == "digits: certificate verify failed (_ssl.c:1006)"
+
+
 def test_names_dates_and_numbers() -> None:
     assert available() == ["en", "ru"]
     assert language("ru").name == "русский"

@@ -13,6 +13,7 @@ from reporter.report.drawing.tooltips import about, pointed, reading
 from reporter.report.drawing.vega import INK, MUTED, PAPER, Spec, coloured, data, text
 from reporter.report.language import Language
 from reporter.report.training.held_out_accuracy import is_at_chance
+from reporter.report.training.training_protocol import protocol
 from reporter.report.training.training_recipes import TOP1_KEYS
 
 WIDTH, STEP = 860, 24
@@ -154,6 +155,7 @@ ENTRIES = (
         draw=bars("finetune_top1", per_machine=True),
         chapter="finetune",
         order=0,
+        remark=protocol,
     ),
     Chart(
         name="probe",
@@ -163,5 +165,6 @@ ENTRIES = (
         draw=bars("probe_top1", per_machine=True),
         chapter="finetune",
         order=1,
+        remark=protocol,
     ),
 )

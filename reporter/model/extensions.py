@@ -162,6 +162,7 @@ class Chart:
     `order` is its place in its `chapter`, smallest first. Of more than `most` architectures it is given a selection.
     `eager`: it shows times of eager only, and its caption adds that if other modes were measured. `edition`: the only
     edition of the report that shows it, see reporter/report/page/edition.py. `slide`: it is only written as a file.
+    `remark(comparison, language)` returns a sentence of the caption that depends on what was measured.
     """
 
     name: str
@@ -174,6 +175,7 @@ class Chart:
     eager: bool = False
     edition: Edition | None = None
     slide: bool = False
+    remark: Callable[[Any, Any], str] | None = None
 
 
 @dataclass(frozen=True)

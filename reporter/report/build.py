@@ -192,7 +192,8 @@ def draw(comparison: Comparison, tongue: Language, charts: Iterable[Chart]) -> l
         of_mode = mode_ranking.eager_note(comparison, tongue) if chart.eager else ""
         svg = vega.draw(_noted(spec, note) if note else spec, tongue)
         title, file = tongue._(specific(chart.title, start(comparison.records))), chart.name + tongue.suffix
-        caption = " ".join(filter(None, (tongue._(chart.caption), of_mode, note)))
+        remark = chart.remark(comparison, tongue) if chart.remark else ""
+        caption = " ".join(filter(None, (tongue._(chart.caption), remark, of_mode, note)))
         figure = Figure(chart.name, title, caption, vega.inline(svg, chart.name, title), file)
         pictures.append(Picture(figure, chart.chapter, chart.order, vega.file(svg, title), chart.slide))
     return pictures

@@ -28,6 +28,8 @@ LONGEST_SENTENCE = 400
 """A longer text is no message, and matching it with placeholders would take long."""
 MANY = 30
 """So many items are named in an enumeration at most."""
+WRAPPED_ERROR = re.compile(r"(\band )?<urlopen error (?:\[[^\]]*\] )?([^<>]*)>")
+"""An error of urllib as earlier versions recorded it, with the word before it."""
 EXACTLY = Context(prec=500)
 """Enough digits for any number that a record may hold."""
 SOURCE = "en"
@@ -63,8 +65,9 @@ class Language:
 
     def translate(self, text: str | None) -> str:
         """Translates a sentence that a record holds, also one whose blanks were filled in when it was measured."""
+        text = WRAPPED_ERROR.sub(_without_wrapper, text or "")
         if not text or len(text) > LONGEST_SENTENCE:
-            return text or ""
+            return text
         if (exact := self._(text)) != text:
             return exact
         return _filled(self.patterns, text)
@@ -152,6 +155,11 @@ def language(code: str) -> Language:
     blanks = [(str(message.id), str(message.string)) for message in catalog if RECORDED in message.flags]
     patterns = tuple((_pattern(message), translation) for message, translation in blanks)
     return Language(code, Locale.parse(code), gettext.GNUTranslations(compiled), patterns)
+
+
+def _without_wrapper(found: re.Match[str]) -> str:
+    """The cause of an error of urllib, as newer versions record it."""
+    return f"and could not be downloaded: {found[2]}" if found[1] else found[2]
 
 
 @lru_cache(maxsize=2**12)

@@ -27,23 +27,23 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         "auxiliary_loss": _("Weight of auxiliary loss"),
         "auxiliary_dropped": _("Auxiliary heads dropped"),
     }
-    weights = [str(_detail(record, "weights") or "") for record in rows.records]
+    weights = [str(detail(record, "weights") or "") for record in rows.records]
     starts = [_("random weights") if name == "random" else language.translate(name) for name in weights]
     shared = _shared(
         rows,
         {
             "weights": (_("Started from"), starts),
-            "dataset": (_("Data set"), [str(_detail(record, "dataset") or "") for record in rows.records]),
-            "optimizer": (_("Optimiser"), [str(_recipe(record, "optimizer", language)) for record in rows.records]),
+            "dataset": (_("Data set"), [str(detail(record, "dataset") or "") for record in rows.records]),
+            "optimizer": (_("Optimiser"), [str(recipe(record, "optimizer", language)) for record in rows.records]),
         },
     )
     for key, title in {"train_images": _("Training images"), "test_images": _("Held-out images")}.items():
-        rows.text(key, title, [_detail(record, key) or "" for record in rows.records])
+        rows.text(key, title, [detail(record, key) or "" for record in rows.records])
     for key, title in titles.items():
-        found = [_seeds(record) if key == "seeds" else _recipe(record, key, language) for record in rows.records]
+        found = [seeds(record) if key == "seeds" else recipe(record, key, language) for record in rows.records]
         rows.text(key, title, found)
-    reasons = [str(_detail(record, "weights_reason") or "") for record in rows.records]
-    normed = any(_recipe(record, "batch_norm_recalibrated", language) for record in rows.records)
+    reasons = [str(detail(record, "weights_reason") or "") for record in rows.records]
+    normed = any(recipe(record, "batch_norm_recalibrated", language) for record in rows.records)
     return (
         _("The same for all: {parts}.").format(parts="; ".join(shared)) if shared else "",
         *_reasons([reason for reason in dict.fromkeys(reasons) if reason], language),
@@ -58,7 +58,7 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         if normed
         else "",
         _("On a GPU, sums are not always computed in the same order: the same seed may give another accuracy.")
-        if any(_detail(record, "deterministic") is False for record in rows.records)
+        if any(detail(record, "deterministic") is False for record in rows.records)
         else "",
         _probe(rows.records, language),
     )
@@ -86,7 +86,7 @@ def _sources(records: Sequence[Record], language: Language) -> list[str]:
     """Sources of the user's checkpoints, in the words of the file next to each."""
     sentences = []
     for record in records:
-        about = _detail(record, "checkpoint")
+        about = detail(record, "checkpoint")
         if isinstance(about, dict) and about.get("source"):
             message = language._("The checkpoint of {name}, in its owner's words: {source}")
             sentences.append(message.format(name=record.architecture, source=about["source"]))
@@ -95,14 +95,14 @@ def _sources(records: Sequence[Record], language: Language) -> list[str]:
 
 def _skipped(records: Sequence[Record], language: Language) -> list[str]:
     """Which images of the data set could not be read and were left out, once for each part."""
-    found = [_detail(record, "images_skipped") for record in records]
+    found = [detail(record, "images_skipped") for record in records]
     lines = dict.fromkeys(str(line) for each in found if isinstance(each, list) for line in each)
     return [language._("Damaged images: {line}").format(line=language.translate(line)) for line in lines]
 
 
 def _probe(records: Sequence[Record], language: Language) -> str:
     """What a linear probe does otherwise."""
-    rates = {str(_recipe(record, "learning_rate", language, ("probe_top1",))) for record in records} - {""}
+    rates = {str(recipe(record, "learning_rate", language, ("probe_top1",))) for record in records} - {""}
     if not rates:
         return ""
     message = language._(
@@ -129,7 +129,7 @@ def _certainty(records: Sequence[Record], language: Language) -> list[str]:
     ]
     if any(map(is_at_chance, found)):
         notes.append(_("At chance: the interval includes the share that guessing gives."))
-    if stopped := [r.architecture for r in records if _detail(r, "seeds_left_out")]:
+    if stopped := [r.architecture for r in records if detail(r, "seeds_left_out")]:
         message = _("Trained with one seed, because it stayed at chance: {names}.")
         notes.append(message.format(names=language.listing(stopped)))
     if any(not resolves(each) for each in found):
@@ -138,7 +138,7 @@ def _certainty(records: Sequence[Record], language: Language) -> list[str]:
     return notes
 
 
-def _seeds(record: Record) -> str:
+def seeds(record: Record) -> str:
     """The seeds that a network was trained with, as a range."""
     reading = next((each for key in TOP1_KEYS if (each := record.readings.get(key)) and each.measured), None)
     recipe = reading.detail.get("recipe") if reading else None
@@ -158,16 +158,16 @@ def _reasons(reasons: list[str], language: Language) -> list[str]:
     return [f"{opening.format(reason=language.translate(reasons[0]))} ({more.format(count=len(reasons) - 1)})"]
 
 
-def _detail(record: Record, key: str, keys: Sequence[str] = TOP1_KEYS) -> object:
+def detail(record: Record, key: str, keys: Sequence[str] = TOP1_KEYS) -> object:
     """A part of the detail of the first fine-tuning mode that was measured."""
     taken = (record.readings.get(each) for each in keys)
     return next((reading.detail.get(key) for reading in taken if reading and reading.detail), None)
 
 
-def _recipe(record: Record, key: str, language: Language, keys: Sequence[str] = TOP1_KEYS) -> str | int:
+def recipe(record: Record, key: str, language: Language, keys: Sequence[str] = TOP1_KEYS) -> str | int:
     """A part of the recipe as a word; what is switched off is empty."""
-    recipe = _detail(record, "recipe", keys)
-    value = recipe.get(key) if isinstance(recipe, dict) else None
+    found = detail(record, "recipe", keys)
+    value = found.get(key) if isinstance(found, dict) else None
     if not value:
         return ""
     if isinstance(value, float):

@@ -1,0 +1,33 @@
+"""A sentence with the protocol of a training: data set, steps, batch, image size, seeds and held-out images."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
+from reporter.report.training.training_recipes import TOP1_KEYS, detail, recipe, seeds
+
+
+def protocol(comparison: Comparison, language: Language) -> str:
+    """What the trained architectures of a comparison have in common; several values most frequent first."""
+    _ = language._
+    trained = [
+        record
+        for record in comparison.records
+        if any((reading := record.readings.get(key)) and reading.measured for key in TOP1_KEYS)
+    ]
+    values: dict[str, list[object]] = {
+        _("Data set"): [detail(record, "dataset") for record in trained],
+        _("Steps"): [recipe(record, "steps", language) for record in trained],
+        _("Batch"): [recipe(record, "batch_size", language) for record in trained],
+        _("Pixels"): [recipe(record, "image_size", language) for record in trained],
+        _("Seeds"): [seeds(record) for record in trained],
+        _("Held-out images"): [detail(record, "test_images") for record in trained],
+    }
+    parts = []
+    for title, found in values.items():
+        counted = Counter(str(value) for value in found if value)
+        if counted:
+            parts.append(f"{title}: {', '.join(value for value, _count in counted.most_common())}")
+    return "; ".join(parts) + "." if parts else ""

@@ -1,0 +1,178 @@
+"""The page on paper: the lecture edition as loaded, the complete edition with everything opened, as PDF."""
+
+from __future__ import annotations
+
+import html
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import ROOT
+from test_browser import ARGUMENTS, BROWSER, missing
+
+from reporter.model.settings import settings
+from reporter.report import build
+
+PAGES = ("report.html", "report.ru.html")
+pytestmark = pytest.mark.slow
+
+SEEN = """() => {
+    const words = (part) => part.innerText.trim().replace(/\\s+/g, " ");
+    const seen = (selector) => [...document.querySelectorAll(selector)].filter((part) => part.checkVisibility());
+    return {
+        heads: seen("h2, h3, summary").map(words).filter(Boolean),
+        figures: seen("figure").map((figure) => [
+            words(figure.querySelector("h3") || figure.closest("details").querySelector("summary")),
+            words(figure.querySelector("figcaption"))]),
+        cells: seen("th, td:not(.prose)").map(words).filter(Boolean),
+        tables: seen("table[data-name]").map((table) => [
+            [...table.tHead.rows].at(-1).innerText.trim().split(/\\s+/),
+            [...table.tBodies[0].rows].map((row) => words(row.cells[0]))]),
+    };
+}"""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A printed page: the words of each sheet with their places, and what the page shows."""
+
+    sheets: list[str]
+    words: list[tuple[float, float, float, str]]
+    """Of each word: its left and right end, the width of its sheet, and its text."""
+    seen: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("printed")
+    for name in ("records", "evidence"):
+        shutil.copytree(ROOT / "results" / "reference" / name, folder / name)
+    build.write(folder, ["en", "ru"], settings({"course": "Computer vision, lecture 5"}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if BROWSER is None:
+        missing("no chromium on this machine")
+    for program in ("pdftotext", "pdftoppm"):
+        if shutil.which(program) is None:
+            missing(f"no {program} on this machine")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def short(request: pytest.FixtureRequest, chromium: Any, reference: Path) -> Paper:
+    return printed(chromium, reference / request.param, complete=False)
+
+
+@pytest.fixture(scope="module", params=[(name, complete) for name in PAGES for complete in (False, True)])
+def paper(request: pytest.FixtureRequest, chromium: Any, reference: Path) -> Paper:
+    name, complete = request.param
+    return printed(chromium, reference / name, complete)
+
+
+def printed(chromium: Any, path: Path, complete: bool) -> Paper:
+    """Print in a dark color scheme, whose backgrounds have no place on paper."""
+    page = chromium.new_page(color_scheme="dark", viewport={"width": 710, "height": 1000})
+    page.goto(path.as_uri())
+    if complete:
+        page.locator("#unfold").click()
+    page.emulate_media(media="print")
+    seen = page.evaluate(SEEN)
+    file = path.with_name(f"{path.stem}-{complete}.pdf")
+    page.pdf(path=file, prefer_css_page_size=True)
+    page.close()
+    sheets = text_of(file, "-layout").split("\f")[:-1]
+    words = [
+        (float(left), float(right), float(width), word)
+        for width, sheet in re.findall(r'<page width="([\d.]+)"[^>]*>(.*?)</page>', text_of(file, "-bbox"), re.S)
+        for left, right, word in re.findall(r'<word xMin="([\d.-]+)"[^>]*xMax="([\d.-]+)"[^>]*>(.*?)</word>', sheet)
+    ]
+    return Paper(sheets, words, seen)
+
+
+def text_of(file: Path, form: str) -> str:
+    return subprocess.run(["pdftotext", form, str(file), "-"], capture_output=True, check=True, text=True).stdout
+
+
+def lines(sheet: str) -> list[str]:
+    """The lines of a sheet in single spaces, without the page number at its foot."""
+    found = [" ".join(line.split()) for line in sheet.splitlines() if line.strip()]
+    return found[:-1] if found and found[-1].isdigit() else found
+
+
+def one(text: str) -> str:
+    return re.sub(r"\s", "", text)
+
+
+def test_the_short_edition_has_about_ten_sheets(short: Paper) -> None:
+    assert 6 <= len(short.sheets) <= 11
+    assert all("http" not in sheet for sheet in short.sheets)
+
+
+def test_sheets_are_numbered(short: Paper) -> None:
+    assert [sheet.split()[-1] for sheet in short.sheets] == [str(1 + at) for at in range(len(short.sheets))]
+
+
+def test_no_word_is_broken(paper: Paper) -> None:
+    """Each word of a cell and of a column head is printed in one piece."""
+    text = " ".join({html.unescape(word) for *_, word in paper.words})
+    wanted = {word for cell in paper.seen["cells"] for word in re.split(r"[\s\-–—/]+", cell) if len(word) > 1}
+    assert len(wanted) > 200
+    assert sorted(word for word in wanted if word not in text) == []
+
+
+def test_no_column_is_cut_off(paper: Paper) -> None:
+    assert [word for left, right, width, word in paper.words if left < 20 or right > width - 20] == []
+
+
+def test_no_heading_is_the_last_line_of_a_sheet(paper: Paper) -> None:
+    last = [lines(sheet)[-1] for sheet in paper.sheets if lines(sheet)]
+    assert [line for line in last if line in paper.seen["heads"]] == []
+
+
+def test_captions_are_printed_below_their_charts(paper: Paper) -> None:
+    assert len(paper.seen["figures"]) >= 6
+    whole = [one(" ".join(lines(sheet))) for sheet in paper.sheets]
+    for title, caption in paper.seen["figures"]:
+        assert any(one(title) in sheet and one(caption) in sheet for sheet in whole), title
+
+
+def test_column_heads_are_repeated(paper: Paper) -> None:
+    """Each sheet with rows of a table has the heads of its columns, and no sheet has the heads only."""
+    for heads, rows in paper.seen["tables"]:
+        if len(rows) < 18:
+            continue
+        present = [set(sheet.split()) for sheet in paper.sheets]
+        sheets = [
+            sheet
+            for sheet, words in zip(paper.sheets, present, strict=True)
+            if len(words & set(heads)) > 0.8 * len(set(heads))
+        ]
+        begun = [{row for row in rows if re.search(rf"^ *{re.escape(row)}(?!\w)", sheet, re.M)} for sheet in sheets]
+        assert all(begun), heads
+        assert set(rows) <= set().union(*begun), heads
+
+
+def test_paper_is_white(chromium: Any, reference: Path, short: Paper) -> None:
+    from PIL import Image
+
+    folder = reference / "sheets"
+    folder.mkdir(exist_ok=True)
+    file = reference / "report-False.pdf"
+    if not file.exists():
+        printed(chromium, reference / "report.html", complete=False)
+    subprocess.run(["pdftoppm", "-r", "20", "-png", str(file), str(folder / "sheet")], check=True)
+    for sheet in folder.glob("*.png"):
+        colors = Image.open(sheet).convert("L").histogram()
+        assert sum(colors[200:]) > 0.8 * sum(colors), sheet
