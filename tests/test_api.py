@@ -221,5 +221,8 @@ def test_an_option_that_there_is_not() -> None:
 
 def test_the_text_of_results_is_short() -> None:
     folder = ROOT / "results" / "reference"
+    loaded = reporter.load(folder, modes=True)
+    assert f"{loaded.records[0]} {loaded.records[0]!r}".count("<Record of alexnet, ") == 2
+    assert len(repr(loaded.comparison)) < 200
     assert repr(reporter.load(folder)) == f"<Results of 18 networks in {str(folder)!r}>"
-    assert repr(reporter.load(folder, modes=True)).endswith(", modes=True>")
+    assert repr(loaded).endswith(", modes=True>")

@@ -55,7 +55,7 @@ class Remark(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """All that was measured; machines side by side, newest first, and never ranked together.
 
