@@ -217,3 +217,12 @@ def test_an_option_that_there_is_not() -> None:
         reporter.measure("alexnet", fail_on="any")  # type: ignore[call-arg]
     with pytest.raises(AttributeError, match="no attribute 'lode'"):
         reporter.lode  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_the_text_of_results_is_short() -> None:
+    folder = ROOT / "results" / "reference"
+    loaded = reporter.load(folder, modes=True)
+    assert f"{loaded.records[0]} {loaded.records[0]!r}".count("<Record of alexnet, ") == 2
+    assert len(repr(loaded.comparison)) < 200
+    assert repr(reporter.load(folder)) == f"<Results of 18 networks in {str(folder)!r}>"
+    assert repr(loaded).endswith(", modes=True>")

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from reporter.cli import choosing
 from reporter.cli.main import command
 from reporter.model import Record, ReporterError
-from reporter.report.choosing.amounts import Kind, amount
+from reporter.report.choosing import relaxed, row_text
+from reporter.report.choosing.amounts import Kind, amount, kind
 from reporter.report.choosing.choice import choice
 from reporter.report.choosing.limits import FLOORS, OF_PAIRS, candidates, choose, option
 from reporter.report.comparison import compare
@@ -122,3 +123,53 @@ def test_list_all_is_not_mixed_with_names() -> None:
     assert "leave out --architectures" in done.output
     listed = CliRunner().invoke(command, ["list"])
     assert "More architectures: reporter list --all" in listed.output
+
+
+def test_each_value_that_misses_a_limit_is_listed(folder: Path, tmp_path: Path) -> None:
+    """Also one that is reliable, as counts are."""
+    for limits in ({"parameters": 2e7, "latency_cpu": 0.1}, {"throughput_cpu": 30.0, "imagenet_top1": 0.72}):
+        found = choosing.chosen(folder, limits)
+        line = choosing.in_words(found).split(" a limit: ")[1].splitlines()[0]
+        for row in found["out"]:
+            values = (f"{key} {row_text.value_text(key, row['figures'][key])}" for key in row["above"])
+            assert f"{row['architecture']} ({', '.join(values)})" in line
+
+
+def test_what_would_fit_is_listed_if_nothing_does(folder: Path) -> None:
+    """The limit that is printed is accepted as it stands, and the pair that is named fits then."""
+    limits = {"parameters": 1.2e7, "throughput_cpu": 100.0}
+    found = choosing.chosen(folder, limits)
+    (row,) = found["relaxed"]
+    assert (row["architecture"], row["key"]) == ("resnet18", "throughput_cpu")
+    assert f"no pair fits; one does if a single limit is relaxed:\n- {row['option']}: resnet18" in choosing.in_words(
+        found
+    )
+    done = CliRunner().invoke(command, ["choose", str(folder), "--max-parameters", "12M", *row["option"].split()])
+    assert done.output.startswith("1 of 3 networks fit")
+    assert "no pair fits" not in done.output
+    both = choosing.chosen(folder, limits | {"parameters": 1e6})
+    assert not both["relaxed"]
+    assert [row["key"] for row in both["strictest"]] == list(limits)
+    assert "relaxing one limit is not enough" in choosing.in_words(both)
+    assert choosing.chosen(folder, {"parameters": 1.2e7})["strictest"] == []
+
+
+@pytest.mark.parametrize("key", ["latency_cpu", "parameters", "memory", "throughput_cpu", "imagenet_top1"])
+def test_a_relaxed_limit_is_rounded_to_the_side_that_fits(folder: Path, key: str) -> None:
+    for each in candidates(compare(record_files.load_all(folder)[0])):
+        end = each.figures[key].bounds[0 if key in FLOORS else 1]
+        limit = amount(relaxed.typed(key, end), kind(key))
+        assert limit is not None
+        assert limit == pytest.approx(end, rel=0.01)
+        assert choose([each], {key: limit}).fits
+
+
+def test_what_no_run_measured_is_named_with_its_metric(folder: Path) -> None:
+    text = choosing.in_words(choosing.chosen(folder, {"process_memory": 2**30}))
+    assert "no value is measured: measure with --metrics rss_process_bytes" in text
+    assert "- resnet50, vgg16, resnet18: process_memory: not measured" in text
+    assert "measure with" not in choosing.in_words(choosing.chosen(folder, {"latency_cuda": 1.0}))
+
+
+def test_sort_accepts_the_name_of_an_option(folder: Path) -> None:
+    assert choosing.chosen(folder, {}, sort="latency-cpu-1thread")["sort"] == "latency_cpu_1thread"

@@ -61,19 +61,22 @@ def test_latex_compiles(comparison: Comparison, code: str, tmp_path: Path) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("code", ["en", "ru"])
-def test_the_table_for_a_slide_fits_the_page(comparison: Comparison, code: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("paper", ["", r"\usepackage[paperwidth=16cm,paperheight=9cm,margin=1cm]{geometry}"])
+def test_the_table_for_a_slide_fits_the_page(comparison: Comparison, code: str, paper: str, tmp_path: Path) -> None:
     if shutil.which("pdflatex") is None:
         pytest.skip("no pdflatex on this machine")
     (table,) = (table for table in tables(comparison, code) if table.name == "slides")
     text = latex.to_tex(table, language(code))
     needs = text.splitlines()[0].removeprefix("% ")
     assert "tabularx" in needs
-    whole = rf"\documentclass{{article}}{needs}\begin{{document}}\noindent {text}\end{{document}}"
+    start = rf"\documentclass{{article}}{paper}{needs}\pagestyle{{empty}}\begin{{document}}"
+    whole = rf"{start}\noindent {text}\end{{document}}"
     (tmp_path / "whole.tex").write_text(whole, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "whole.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
     assert done.returncode == 0, done.stdout[-1500:]
     assert "Overfull" not in done.stdout
+    assert all(latex.tex(note) in text for note in table.notes)
     assert "(1 page" in done.stdout
 
 

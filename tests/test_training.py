@@ -1,7 +1,8 @@
-"""The fine-tuning recipe: its parts by hand, and that it learns."""
+"""The training recipe: its parts by hand, that it learns, and that the documents have its numbers."""
 
 from __future__ import annotations
 
+import json
 import math
 import weakref
 from dataclasses import replace
@@ -9,14 +10,21 @@ from hashlib import sha256
 
 import pytest
 import torch
+import training
+from commands import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from networks import CONDITIONS, own, small, subject
 from torch import nn
 
 from reporter.metrics import finetune, gradients
-from reporter.model.settings import Settings
+from reporter.model.settings import PRESETS, Conditions, Settings
+from reporter.registry.selection import dataset
+from reporter.report.training.held_out_accuracy import FEWEST_IMAGES, FEWEST_STEPS
 from reporter.worker.learning.finetuning import (
+    CALIBRATION_BATCHES,
+    PROBE_RATE,
+    WARM_UP_SHARE,
     Recipe,
     batches,
     fine_tune,
@@ -29,6 +37,7 @@ from reporter.worker.learning.finetuning import (
 )
 from reporter.worker.learning.relative_gradients import curves, early_over_late, relative, stacked
 from reporter.worker.learning.training_steps import (
+    SIDE_STEP,
     exercise,
     initial_gradients,
     learner,
@@ -325,3 +334,57 @@ def test_the_record_has_the_gradients_of_all_layers(monkeypatch: pytest.MonkeyPa
     assert len(flow.detail["layers"]) == len(flow.detail["relative_gradients"]) == 20
     assert len(flow.samples) == len(ratio.samples) == 2
     assert ratio.samples[0] == ratio_of_ends(initial_gradients(made, images, 10, 0))
+
+
+def reference_recipes() -> dict[str, dict[str, int]]:
+    """The recipes in the committed reference run, with the number of images that are held out and trained on."""
+    found = {}
+    for path in (ROOT / "results" / "reference" / "records").glob("*/*.json"):
+        if not path.name.endswith(".kernels.json"):
+            record = json.loads(path.read_text(encoding="utf-8"))
+            detail = record["readings"]["finetune_top1"]["detail"]
+            images = {key: detail[key] for key in ("test_images", "train_images")}
+            found[record["architecture"]] = detail["recipe"] | images
+    return found
+
+
+def test_the_protocol_in_the_docs_is_that_of_the_code() -> None:
+    """Each number of docs/finetuning.md, as the code has it."""
+    text = " ".join((ROOT / "docs" / "finetuning.md").read_text(encoding="utf-8").split())
+    usual = Conditions(**PRESETS["standard"])
+    thorough = Conditions(**PRESETS["thorough"])
+    side = dataset("digits").side
+    images = {int(recipe["test_images"] + recipe["train_images"]) for recipe in reference_recipes().values()}
+    assert WARM_UP_SHARE == 1 / 5
+    for sentence in (
+        f"{usual.steps} batches of {usual.batch_size} images in a standard run, {thorough.steps} in a thorough one",
+        f"seeds from `--first-seed` ({usual.first_seed}): {usual.seeds} in a standard run, {thorough.seeds} in a",
+        f"digits at {side} pixels, which have 8 x 8 to begin with, other data sets at {usual.image_size}",
+        f"does not take {side} pixels gets the next multiple of {SIDE_STEP} that it takes",
+        f"for each seed {usual.test_images} of a standard run's, {thorough.test_images} of a thorough run's",
+        f"every seed splits all {images.pop():,}",
+        "linear warm-up over a fifth of the steps",
+        f"estimated again on {CALIBRATION_BATCHES * usual.batch_size} training images",
+        f"Fewer than {FEWEST_STEPS} steps or {FEWEST_IMAGES} held-out images are marked",
+        f"in {usual.steps} steps, the networks without batch norm",
+        f"at a learning rate of {PROBE_RATE} for every network",
+        f"measured on a batch of images of {usual.image_size} pixels",
+    ):
+        assert sentence in text
+    assert not images
+    assert PRESETS["quick"]["steps"] == 0, "`--preset quick` measures no accuracy"
+
+
+def test_committed_runs_follow_the_protocol_in_the_docs() -> None:
+    usual = PRESETS["standard"]
+    recipes = reference_recipes()
+    assert {(r["steps"], r["seeds"], r["batch_size"], r["test_images"]) for r in recipes.values()} == {
+        (usual["steps"], usual["seeds"], Conditions(**usual).batch_size, usual["test_images"])
+    }
+    runs = training.rows()
+    assert {(row["recipe"]["steps"], row["test_images"]) for row in runs} == {(usual["steps"], usual["test_images"])}
+    larger = {name: recipe["image_size"] for name, recipe in recipes.items() if recipe["image_size"] > 32}
+    assert larger == {row["architecture"]: size for row in runs if (size := row["recipe"]["image_size"]) > 32}
+    assert larger == {"alexnet": 64, "inception_v2": 80, "inception_v3": 80}
+    text = " ".join((ROOT / "docs" / "finetuning.md").read_text(encoding="utf-8").split())
+    assert "(AlexNet 64, Inception v2 and v3 80)" in text

@@ -46,6 +46,11 @@ class Results:
     complaints: tuple[str, ...]
     modes: bool = False
 
+    def __repr__(self) -> str:
+        """The size, not the content: a record is many thousand characters."""
+        modes = ", modes=True" if self.modes else ""
+        return f"<Results of {len(self.comparison.networks)} networks in {str(self.folder)!r}{modes}>"
+
     @property
     def records(self) -> tuple[Record, ...]:
         return self.comparison.records

@@ -11,8 +11,7 @@ from typing import Any
 from reporter.host import printing
 from reporter.model import WITHIN, ReporterError
 from reporter.model.records import EAGER, pair_name
-from reporter.report import units
-from reporter.report.choosing.licenses import UNNAMED, by_license, check, license_of
+from reporter.report.choosing.licenses import UNNAMED, by_license, check, license_of, matches
 from reporter.report.choosing.limits import (
     ACCURACIES,
     BEST_TOP1,
@@ -20,6 +19,7 @@ from reporter.report.choosing.limits import (
     FLOORS,
     OF_PAIRS,
     TOP1,
+    UNMEASURED,
     Candidate,
     LimitedValue,
     choose,
@@ -27,20 +27,21 @@ from reporter.report.choosing.limits import (
     unreliable,
     within,
 )
+from reporter.report.choosing.relaxed import Relaxed, relaxed, strictest
+from reporter.report.choosing.row_text import accuracy_text, size_mark, value_text
 from reporter.report.comparison import compare
-from reporter.report.language import SOURCE, language
 from reporter.report.modes import mode_pairs
 from reporter.report.published.accuracy_marks import evaluated_size, other_size
 from reporter.store import record_files
 
 ORDER = "published single-crop ImageNet top-1 of the weights, else the paper's own (*), then networks without either"
-UNITS = {"parameters": "1", "macs": "1", "memory": "B", "process_memory": "B"}
-"""The unit of what is limited; latencies are in seconds, throughputs in images per second."""
-ENGLISH = language(SOURCE)
 NAMED = 3
-"""Networks in one mode that are named; more are counted."""
+"""Networks in one mode other than eager that are named; more are counted."""
 LISTED = 60
 """Pairs that are above a limit, or lack a value, of which each is named; more are counted."""
+
+
+MEASURE = "; measure more rounds, or on a quiet machine"
 
 
 def criterion(option: str) -> str:
@@ -65,10 +66,11 @@ def chosen(
     pairs = mode_pairs.pairs(comparison, modes, limits)
     networks = ordered(pairs.candidates, key) if key else pairs.candidates
     found = by_license(choose(networks, limits), licenses)
+    open_ones = [each for each in networks if not licenses or matches(each.record, licenses)]
     missing = [{k: why for k, why in each.reasons.items() if k in limits} for each in found.unknown]
 
     def row(each: Candidate) -> dict[str, Any]:
-        return _row(each, limits)
+        return row_of(each, limits)
 
     return {
         "machine": comparison.machines[0],
@@ -86,16 +88,26 @@ def chosen(
             for each, why in zip(found.unknown, missing, strict=True)
         ],
         "out": [{**row(each), "above": each.above(limits) or ["license"]} for each in found.out],
+        "relaxed": [] if found.fits else [_relaxed(each) for each in relaxed(open_ones, limits)],
+        "strictest": [] if found.fits else [_relaxed(each) for each in strictest(open_ones, limits)],
+        "unmeasured": [key for key in limits if all(each.reasons.get(key) == UNMEASURED for each in networks)],
         "wrong": mode_pairs.names(pairs.wrong),
         "on_request": mode_pairs.names(pairs.on_request),
         "unreadable": complaints,
     }
 
 
+def _relaxed(each: Relaxed) -> dict[str, Any]:
+    record = each.candidate.record
+    about = {"architecture": record.architecture, "mode": record.mode}
+    return {"key": each.key, "limit": each.limit, "option": each.written, **about}
+
+
 def _sort_key(sort: str) -> str:
     """The criterion that --sort names; ReporterError where there is none of that name."""
     known = (*ACCURACIES, *OF_PAIRS)
-    key = criterion(sort) if criterion(sort) in known else sort
+    key = criterion(sort.replace("-", "_"))
+    key = key if key in known else sort
     if key and key not in known:
         close = get_close_matches(key, known, 1)
         hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
@@ -112,10 +124,13 @@ def in_words(found: Mapping[str, Any]) -> str:
     what = "(architecture, mode) pairs" if modes else "networks"
     unsure = f", {len(undecided)} undecided" if undecided else ""
     lines = [f"{len(fits)} of {count} {what} fit{unsure}; times of {found['machine']}"]
-    lines += [f"no reliable {key}: all values are noisy or without an interval (≈)" for key in found["unreliable"]]
+    lines += [
+        f"no reliable {key}: all values are noisy or without an interval (≈){MEASURE}" for key in found["unreliable"]
+    ]
     if within := found["within_one_process"]:
         lines.append(f"fewer than three rounds: {WITHIN} for {', '.join(within)}")
     lines += [_order(found), "", *_columns([_printed(row) for row in fits])] if fits else []
+    lines += [] if fits else _advice(found)
     if undecided:
         lines += ["", "undecided, because the 95 % interval (or, without one, a factor of 2) includes the limit:"]
         lines += _columns([[*_printed(row), f"limited: {', '.join(row['straddles'])}"] for row in undecided])
@@ -127,8 +142,17 @@ def in_words(found: Mapping[str, Any]) -> str:
     return printing.text([*lines, *(f"note: {line}" for line in found["unreadable"])])
 
 
+def _advice(found: Mapping[str, Any]) -> list[str]:
+    """What to change where no pair fits: one limit, else the strictest value of each, and what to measure."""
+    one, each = ([f"- {row['option']}: {_name(row)}" for row in found[part]] for part in ("relaxed", "strictest"))
+    why = "one does if a single limit is relaxed" if one else "relaxing one limit is not enough; the best of each"
+    lines = ["", f"no pair fits; {why}:", *(one or each)] if one or len(each) > 1 else []
+    absent = [part for key in found["unmeasured"] for part in OF_PAIRS.get(key, ())]
+    return [*lines, *(["", f"no value is measured: measure with --metrics {','.join(absent)}"] if absent else [])]
+
+
 def _outside(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The pairs that miss a limit, each with the limits; of many only how many miss each."""
+    """The pairs that miss a limit, each with the values; of many only how many miss each."""
     limits = Counter(key for row in rows for key in row["above"])
     side = "outside" if {*FLOORS, "license"} & limits.keys() else "above"
     if len(rows) > LISTED:
@@ -156,12 +180,11 @@ def _notes(found: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> list
 
 
 def _unknown(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Why a limited value is missing: a line for each network, and one for all networks in a mode with that reason."""
-    reasons: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    """Why a limited value is missing: a line for each reason."""
+    reasons: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
-        alone = _name(row) if row["mode"] == EAGER else ""
-        reasons.setdefault((_why(row["reasons"]), alone), []).append(row)
-    return (f"{', '.join(_by_mode(group))}: {why}" for (why, _), group in reasons.items())
+        reasons.setdefault(_why(row["reasons"]), []).append(row)
+    return (f"{', '.join(_by_mode(group))}: {why}" for why, group in reasons.items())
 
 
 def _by_mode(rows: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -172,7 +195,7 @@ def _by_mode(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return [
         pair_name(name, mode)
         for mode, names in modes.items()
-        for name in (names if len(names) <= NAMED else [f"{len(names)} networks"])
+        for name in (names if len(names) <= (LISTED if mode == EAGER else NAMED) else [f"{len(names)} networks"])
     ]
 
 
@@ -190,8 +213,8 @@ def _order(found: Mapping[str, Any]) -> str:
     return f"{weights} of {count} have a published accuracy of weights; in the order of: {found['order']}"
 
 
-def _row(each: Candidate, limits: Collection[str]) -> dict[str, Any]:
-    """`fp32` is whether the mode has the precision of the published accuracy."""
+def row_of(each: Candidate, limits: Collection[str]) -> dict[str, Any]:
+    """A pair with all that is printed of it; `fp32` is whether the mode has the precision of the published accuracy."""
     source = None if each.accuracy.top1 is None else "paper" if each.accuracy.paper else "weights"
     mode, gain = each.record.mode, mode_pairs.speedup(each, limits)
     about = {"architecture": each.record.architecture, "mode": mode, "family": each.record.family}
@@ -231,47 +254,22 @@ def _figure(figure: LimitedValue) -> dict[str, Any]:
 def _printed(row: Mapping[str, Any]) -> list[str]:
     """The pair, the accuracy, the image size, every value that there is, and of a mode its speedup."""
     top1 = row["imagenet_top1"]
-    mark = ("*" if row["source"] == "paper" else "") + ("" if row["fp32"] else "†") + _size_mark(row, "")
-    share = "no top-1" if top1 is None else f"{units.share(ENGLISH, top1)} %{mark}"
     values = (_value(key, row["figures"].get(key)) for key in OF_PAIRS)
     gain = "" if row["speedup"] is None else f"speedup {row['speedup']:.2f}x"
     best = row[BEST_TOP1]
     better = best is not None and best != top1
-    best_share = f"best weights {units.share(ENGLISH, best)} %{_size_mark(row, 'best_')}" if better else ""
-    return [_name(row), share, best_share, f"{row['input_size']} px", *values, row["license"] or "", gain]
-
-
-def _size_mark(row: Mapping[str, Any], which: str) -> str:
-    """The mark of an accuracy that was taken at another image size, with the size."""
-    return f"¶ ({row[f'{which}accuracy_size']} px)" if row[f"{which}other_size"] else ""
+    best_share = f"best weights {value_text(BEST_TOP1, {'value': best})}{size_mark(row, 'best_')}" if better else ""
+    return [_name(row), accuracy_text(row), best_share, f"{row['input_size']} px", *values, row["license"] or "", gain]
 
 
 def _above(row: Mapping[str, Any], key: str) -> str:
-    """A limited value that is above its limit: only a doubtful one is printed, with its mark."""
-    if key == "license":
-        return f"license {row['license']}"
-    return key if row["figures"][key]["status"] == "ok" else _value(key, row["figures"][key])
+    """What misses a limit, with its value."""
+    return f"license {row['license']}" if key == "license" else _value(key, row["figures"][key])
 
 
 def _value(key: str, figure: Mapping[str, Any] | None) -> str:
-    """A value with its unit, its mark and its interval."""
-    if figure is None:
-        return ""
-    value, low, high = (figure[part] for part in ("value", "low", "high"))
-    if key in ACCURACIES:
-        return f"{key} {units.share(ENGLISH, value)} %"
-    if key not in CRITERIA:
-        return f"{key} {value:.2g}"
-    unit = "1/s" if key in FLOORS else UNITS.get(key, "s")
-    choices = {"1": units.COUNTS, "B": (units.MEBIBYTES,), "s": units.SECONDS, "1/s": (units.RATE,)}
-    scales: Sequence[units.Scale] = choices[unit]
-    scale = next((each for each in scales if value >= each.factor), scales[-1])
-    bounds = None if low is None else (low, high)
-    rough = bounds is None and unit in ("s", "1/s")
-    text = units.rough(ENGLISH, value, scale) if rough else units.text(ENGLISH, value, scale, bounds)
-    mark = "≈ " if figure["status"] == "noisy" else ""
-    span = f" [{' – '.join(units.text(ENGLISH, end, scale, bounds) for end in bounds)}]" if bounds else ""
-    return f"{key} {mark}{text} {scale.word}".strip() + span
+    """The key and its value."""
+    return "" if figure is None else f"{key} {value_text(key, figure)}"
 
 
 def _why(reasons: Mapping[str, str]) -> str:

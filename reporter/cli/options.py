@@ -63,21 +63,19 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
         metavar="D,…",
         help="auto (default: CPU, and the accelerator if there is one), cpu, cuda, cuda:0,cuda:1, xpu, mps.",
     ),
-    click.option("--dataset", metavar="NAME", help="For the fine-tuning: digits (default), or see `reporter list`."),
+    click.option("--dataset", metavar="NAME", help="For the training: digits (default), or see `reporter list`."),
     click.option("--data-root", metavar="DIR", help="Where data sets lie or are put."),
     click.option(
         "--weights", metavar="W", help="auto (default: ImageNet weights where available), pretrained, random."
     ),
-    click.option(
-        "--checkpoint", metavar="NAME=FILE,…", help="Weights of your own that a network's fine-tuning starts from."
-    ),
+    click.option("--checkpoint", metavar="NAME=FILE,…", help="Weights of your own that a network is fine-tuned from."),
     click.option(
         "--finetune", metavar="W,…", help="full (default), probe: only the head learns, scratch: from random weights."
     ),
     click.option(
         "--modes",
         metavar="M,…",
-        help="Ways of running, joined by +, as in bf16+channels_last; or default, all. See `reporter list --modes`.",
+        help="Execution modes, such as bf16+channels_last; or default, all. See `reporter list --modes`.",
     ),
     click.option("--input-size", metavar="N|HxW", help="Images of this size in pixels, not of each network's own."),
     click.option("--threads", type=int, metavar="N", help="Threads on the CPU (default: all usable cores)."),

@@ -1,1 +1,1 @@
-"""On what networks are fine-tuned: one file per data set, each ending in `ENTRIES`, a tuple of `Dataset`."""
+"""Images that networks are trained on: one file per data set, each ending in `ENTRIES`, a tuple of `Dataset`."""

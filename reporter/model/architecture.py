@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 FinetuningMethod = Literal["full", "probe", "scratch"]
-"""How a network is fine-tuned: as a whole, only its head, or as a whole from random weights."""
+"""How a network is trained: all layers or only the head from the selected weights, or all from random weights."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Architecture:
         year: of the paper, None if unknown.
         input_size: height and width of the images, in pixels.
         weights: the name of torchvision's weights, None if there are none; `unpublished` is the reason.
-        learning_rate, label_smoothing, auxiliary_loss: the parts of the fine-tuning recipe that depend on it.
+        learning_rate, label_smoothing, auxiliary_loss: the parts of the training recipe that depend on it.
         classes: the number of classes that it is measured with.
         caution: printed before it is measured, for example which layers are not counted.
         reference: FILE.py:NAME or package.module:NAME if a worker has to import it from there.

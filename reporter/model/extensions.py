@@ -87,7 +87,7 @@ class Metric:
 
     @property
     def takes_input(self) -> bool:
-        """Whether its readings depend on --input-size: those of the weights and of the fine-tuning do not."""
+        """Whether its readings depend on --input-size: those of the weights and of the training do not."""
         others = {"image_size", "dataset"} & set(self.depends) or {each.group for each in self.quantities} == {"size"}
         return "input_size" in self.depends or not others
 

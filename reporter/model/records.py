@@ -61,6 +61,12 @@ class Record(Model):
         check_keys(self.readings)
         return self
 
+    def __repr__(self) -> str:
+        """What it is of: all its content is many thousand characters."""
+        return f"<Record of {pair_name(self.architecture, self.mode)}, {len(self.readings)} readings>"
+
+    __str__ = __repr__
+
     @property
     def image_size(self) -> ImageSize:
         """The size of the images that it was measured with."""

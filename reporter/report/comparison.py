@@ -55,7 +55,7 @@ class Remark(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """All that was measured; machines side by side, newest first, and never ranked together.
 
@@ -160,7 +160,7 @@ class Comparison:
     def is_best(self, record: Record, key: str) -> bool:
         """Whether a record has the best value of its machine, and the run distinguishes it from all others.
 
-        Nothing is known of the noise of a duration that is measured once, or of resident memory; a fine-tuning of a few
+        Nothing is known of the noise of a duration that is measured once, or of resident memory; a training of a few
         steps or images has no best.
         """
         value = record.value(key)

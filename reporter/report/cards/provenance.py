@@ -46,7 +46,7 @@ def origin(record: Record, language: Language) -> str:
 
 
 def _weights(record: Record, language: Language) -> list[str]:
-    """Of which weights the published accuracy is, and from which the fine-tuning started."""
+    """Of which weights the published accuracy is, and from which the training started."""
     _ = language._
     published, tuned = record.readings.get("imagenet_top1"), record.readings.get("finetune_top1")
     parts = []

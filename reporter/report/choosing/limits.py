@@ -43,6 +43,8 @@ TIMED = tuple(key for key in CRITERIA if key.startswith(("latency", "throughput"
 """What depends on the machine."""
 UNSURE = 2.0
 """A time that has no interval may be wrong by this factor: so far apart are two days of a shared machine."""
+UNMEASURED = "not measured"
+"""The reason for a value that no run was asked for."""
 
 
 @dataclass(frozen=True)
@@ -195,5 +197,5 @@ def _reason(record: Record, parts: Iterable[str]) -> str:
     missing = next(part for part in parts if record.value(part) is None)
     reading = record.readings.get(missing)
     if reading is None:
-        return "not measured"
+        return UNMEASURED
     return f"{reading.status}: {reading.reason}" if reading.reason else reading.status

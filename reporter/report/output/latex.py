@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from reporter.report.language import Language
 from reporter.report.table import Cell, Column, Table
@@ -52,7 +53,8 @@ LIGATURES = re.compile(r"([-',])(?=\1)|([?!])(?=\\textasciigrave)")
 """Signs that TeX's fonts make one of, where they follow each other."""
 CYRILLIC = re.compile("[\u0400-\u04ff]")
 """Letters that only the fonts of a Russian table have."""
-WRAPPED = r">{\raggedright\arraybackslash}X"
+WRAPPED = r">{\raggedright\arraybackslash\hspace{0pt}}X"
+"""A column that is as wide as the others leave it; the space lets TeX hyphenate a first word."""
 PROSE = 60
 """A column with a text longer than this is a paragraph of fixed width."""
 HEAD = "% \\usepackage[{encoding}]{{fontenc}} \\usepackage[{babel}]{{babel}} \\usepackage{{{packages}}}\n% {use}\n"
@@ -79,25 +81,26 @@ def to_tex(table: Table, language: Language) -> str:
     packages = PACKAGES + ",tabularx" * bool(table.wrapped)
     opening = HEAD.format(encoding=encoding, babel=babel, packages=packages, use=use)
     shape = "".join(shapes)
-    begin, end = _fitted(shape) if table.wrapped else (rf"\begin{{tabular}}{{{shape}}}", r"\end{tabular}")
+    begin, end = _fitted(shape, table.notes) if table.wrapped else (rf"\begin{{tabular}}{{{shape}}}", r"\end{tabular}")
     lines = [begin, r"\toprule", head + r" \\", r"\midrule", *body]
     text = opening + "\n".join([*lines, r"\bottomrule", end, ""])
     return text if encoding == "T2A" else CYRILLIC.sub("?", text)
 
 
 def _title(column: Column, stacked: bool) -> str:
-    """The head of a column, with its unit beneath where room is short."""
-    if column.unit and stacked:
-        return rf"\shortstack{{{tex(column.title)}\\{tex(column.unit)}}}"
-    return tex(f"{column.title}, {column.unit}" if column.unit else column.title)
+    """The head of a column, with its words and its unit on two lines where room is short."""
+    title = tex(f"{column.title}, {column.unit}" if column.unit else column.title)
+    if stacked and column.numeric and " " in title:
+        first, rest = title.split(", " if " " not in column.title else " ", 1)
+        return rf"\shortstack{{{first}\\{rest}}}"
+    return title
 
 
-def _fitted(shape: str) -> tuple[str, str]:
-    """The environment of a table as wide as the text, in type that leaves room for its columns."""
-    return (
-        rf"{{\footnotesize\setlength{{\tabcolsep}}{{3pt}}\begin{{tabularx}}{{\linewidth}}{{{shape}}}",
-        r"\end{tabularx}}",
-    )
+def _fitted(shape: str, notes: Sequence[str]) -> tuple[str, str]:
+    """The environment of a table as wide as the text, in type that fits a slide, with its notes beneath."""
+    size = r"{\scriptsize\setlength{\tabcolsep}{2pt}"
+    beneath = "".join(rf"\par {tex(note)}" for note in notes)
+    return rf"{size}\begin{{tabularx}}{{\linewidth}}{{{shape}}}", rf"\end{{tabularx}}{{\tiny{beneath}\par}}}}"
 
 
 def _words(cells: tuple[Cell, ...]) -> str:

@@ -1,4 +1,4 @@
-"""How models were fine-tuned: initial weights, recipe, and the precision of the accuracy."""
+"""How models were trained: initial weights, recipe, and the precision of the accuracy."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _probe(records: Sequence[Record], language: Language) -> str:
         return ""
     message = language._(
         "Linear probe: only the head is trained, at the learning rate {rate}; all else, batch-norm statistics too, "
-        "stays as it was loaded. Steps, batches and images are those of the fine-tuning."
+        "stays as it was loaded. Steps, batches and images are those of the training of all layers."
     )
     return message.format(rate=language.listing(sorted(rates)))
 

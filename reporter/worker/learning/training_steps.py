@@ -39,7 +39,7 @@ SIDE_STEP = 16
 
 
 def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, Images, Recipe]:
-    """What a step of the recipe takes: the network as it is measured, and a batch as the fine-tuning has them."""
+    """What a step of the recipe takes: the network as it is measured, and a batch as the training has them."""
     conditions = subject.conditions
     network, _ = _fit(subject, subject.take(device))
     images = subject.input(conditions.batch_size, device, square(conditions.image_size))

@@ -1,0 +1,45 @@
+"""Texts of a pair in the output of `reporter choose`: values with their units, marks and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reporter.report import units
+from reporter.report.choosing.limits import ACCURACIES, CRITERIA, FLOORS
+from reporter.report.language import SOURCE, language
+
+UNITS = {"parameters": "1", "macs": "1", "memory": "B", "process_memory": "B"}
+"""The unit of what is limited; latencies are in seconds, throughputs in images per second."""
+ENGLISH = language(SOURCE)
+
+
+def accuracy_text(row: Mapping[str, Any]) -> str:
+    """The published accuracy with its marks."""
+    mark = ("*" if row["source"] == "paper" else "") + ("" if row["fp32"] else "†") + size_mark(row, "")
+    top1 = row["imagenet_top1"]
+    return "no top-1" if top1 is None else f"{units.share(ENGLISH, top1)} %{mark}"
+
+
+def size_mark(row: Mapping[str, Any], which: str) -> str:
+    """The mark of an accuracy that was taken at another image size, with the size."""
+    return f"¶ ({row[f'{which}accuracy_size']} px)" if row[f"{which}other_size"] else ""
+
+
+def value_text(key: str, figure: Mapping[str, Any]) -> str:
+    """A value with its unit, its mark and its interval."""
+    value = figure["value"]
+    if key in ACCURACIES:
+        return f"{units.share(ENGLISH, value)} %"
+    if key not in CRITERIA:
+        return f"{value:.2g}"
+    unit = "1/s" if key in FLOORS else UNITS.get(key, "s")
+    choices = {"1": units.COUNTS, "B": (units.MEBIBYTES,), "s": units.SECONDS, "1/s": (units.RATE,)}
+    scales: Sequence[units.Scale] = choices[unit]
+    scale = next((each for each in scales if value >= each.factor), scales[-1])
+    bounds = None if figure["low"] is None else (figure["low"], figure["high"])
+    rough = bounds is None and unit in ("s", "1/s")
+    text = units.rough(ENGLISH, value, scale) if rough else units.text(ENGLISH, value, scale, bounds)
+    mark = "≈ " if figure["status"] == "noisy" else ""
+    span = f" [{' – '.join(units.text(ENGLISH, end, scale, bounds) for end in bounds)}]" if bounds else ""
+    return f"{mark}{text} {scale.word}".strip() + span
