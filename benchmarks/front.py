@@ -20,8 +20,8 @@ from reporter.model.records import EAGER, pair_name
 from reporter.report.choosing.limits import Candidate, choose
 from reporter.report.choosing.row_text import accuracy_text, value_text
 from reporter.report.comparison import Comparison, compare
-from reporter.report.markdown import escape
 from reporter.report.modes import mode_pairs
+from reporter.report.output.markdown import escape
 from reporter.store import record_files
 
 KEY = "latency_cpu"
