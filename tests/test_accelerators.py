@@ -13,6 +13,7 @@ from simulated import Simulated
 
 from reporter.host import accelerators, gpus
 from reporter.model import Metric, ReporterError, UnsupportedError
+from reporter.model.devices import without_device
 from reporter.model.modes import Mode
 from reporter.model.settings import Settings
 from reporter.registry.catalog import collect
@@ -150,3 +151,32 @@ def test_modes_of_other_accelerators(type_: str) -> None:
     assert in_set("default", here) == ("channels_last", "bf16+channels_last")
     assert obstacle(Mode(precision="tf32"), here, {}) == "tf32 is a precision of CUDA devices"
     assert in_set("default", kind("cuda", ()))[-1] == "tf32"
+
+
+def test_the_word_of_a_key_without_its_device_names_it_on_every_device() -> None:
+    """`--metrics train_step` takes it on the CPU and on the accelerator; a word of a group stays the whole group."""
+    metrics = collect("reporter.metrics", Metric)
+    for metric in metrics.values():
+        for key in (quantity.key for quantity in metric.quantities):
+            if word := without_device(key):
+                assert metric.name in preparation.choose_metrics((word,)), word
+    steps = preparation.choose_metrics(("train_step",))
+    assert {key for key in steps if not metrics[key].always} == {
+        f"train_step_{each}" for each in ("cpu", "cuda", "xpu", "mps")
+    }
+    here = preparation.on_devices(steps, Settings(metrics=("train_step",)), {"cpu": "cpu", "any": "cpu"})
+    assert {key for key in here if not metrics[key].always} == {"train_step_cpu", "train_step_cuda"}
+    curves = preparation.with_curves(
+        preparation.choose_metrics(("best_throughput",)), Settings(metrics=("best_throughput",)), {"cpu": "cpu"}
+    )
+    assert "best_throughput_cpu" in curves
+    assert "memory_cuda" in preparation.choose_metrics(("inference_bytes",))
+    assert preparation.choose_metrics(("latency",)).keys() > {"latency_cpu", "throughput_cpu", "train_step_cpu"}
+
+
+@pytest.mark.parametrize(
+    ("word", "right"), [("train_stepp", "train_step"), ("thruput", "throughput"), ("trainstep_cpu", "train_step_cpu")]
+)
+def test_an_unknown_metric_is_one_line_with_the_nearest(word: str, right: str) -> None:
+    with pytest.raises(ReporterError, match=rf"^--metrics: unknown metric '{word}'; did you mean '{right}'\?$"):
+        preparation.choose_metrics((word,))

@@ -10,6 +10,8 @@ DeviceType = Literal["cpu", "cuda", "xpu", "mps"]
 ACCELERATORS: tuple[AcceleratorType, ...] = get_args(AcceleratorType)
 """GPUs of NVIDIA, and of AMD, which torch calls cuda too; GPUs of Intel; and those of Apple."""
 DEVICE_TYPES: tuple[DeviceType, ...] = get_args(DeviceType)
+ONE_THREAD = "1thread"
+"""The last word of keys of the CPU with one thread."""
 DEVICE_TITLES: dict[str, str] = {"cpu": "CPU", "cuda": "GPU", "xpu": "XPU", "mps": "MPS"}
 WITHOUT = {
     "cuda": "no CUDA device",
@@ -32,3 +34,11 @@ def is_accelerator(name: str) -> bool:
 def accelerator_in(types: Iterable[str]) -> str:
     """The accelerator among some types of devices; empty if there is none."""
     return next((each for each in types if each in ACCELERATORS), "")
+
+
+def without_device(key: str) -> str:
+    """A key without its device and number of threads: `train_step` of `train_step_cpu`; empty if it has no device."""
+    words = key.split("_")
+    if not set(words) & set(DEVICE_TYPES):
+        return ""
+    return "_".join(word for word in words if word not in (*DEVICE_TYPES, ONE_THREAD))

@@ -12,7 +12,7 @@ from typing import get_args
 from reporter.host import files
 from reporter.host.fingerprints import variables
 from reporter.model import GROUPS, Architecture, Claim, FinetuningMethod, Metric, ReporterError
-from reporter.model.devices import ACCELERATORS, WITHOUT, accelerator_in, device_type
+from reporter.model.devices import ACCELERATORS, WITHOUT, accelerator_in, device_type, without_device
 from reporter.model.durations import in_seconds
 from reporter.model.names import nearest
 from reporter.model.settings import UNRECORDED, Settings
@@ -119,7 +119,7 @@ def choose_metrics(names: tuple[str, ...], methods: tuple[str, ...] = ("full",))
     of every run.
     """
     catalogue = collect("reporter.metrics", Metric)
-    keys = [key for metric in catalogue.values() for key in _own_words(metric)]
+    keys = dict.fromkeys(key for metric in catalogue.values() for key in _own_words(metric))
     for name in names:
         if name not in (*GROUPS, CLAIMS, *keys):
             right = nearest(name, [*GROUPS, CLAIMS, *keys]) + plugins.complaint_suffix("reporter.metrics")
@@ -142,9 +142,11 @@ def choose_metrics(names: tuple[str, ...], methods: tuple[str, ...] = ("full",))
 
 
 def _own_words(metric: Metric) -> list[str]:
-    """The words of --metrics that name one metric: its keys, and its name if it profiles, the same on each device."""
+    """The words of --metrics that name a metric: its keys, with and without devices, and its name if it profiles."""
+    keys = [each.key for each in metric.quantities]
+    stems = [*filter(None, map(without_device, [*keys, metric.name]))]
     profiles = any(quantity.group == "profile" for quantity in metric.quantities)
-    return [each.key for each in metric.quantities] + ([metric.name.removesuffix("_cuda")] if profiles else [])
+    return [*dict.fromkeys([*keys, *stems, *([metric.name] if profiles else [])])]
 
 
 def with_curves(metrics: Mapping[str, Metric], settings: Settings, devices: Mapping[str, str]) -> dict[str, Metric]:
@@ -155,7 +157,7 @@ def with_curves(metrics: Mapping[str, Metric], settings: Settings, devices: Mapp
     catalogue = collect("reporter.metrics", Metric)
     found = {name: metric for name, metric in metrics.items() if not metric.curve}
     for name, metric in catalogue.items():
-        asked = settings.batches or settings.sizes or name in settings.metrics
+        asked = settings.batches or settings.sizes or {name, without_device(name)} & set(settings.metrics)
         if metric.curve and metric.device in devices and (asked or (name in metrics and metric.device != "cpu")):
             found[name] = metric
     return found
