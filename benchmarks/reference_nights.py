@@ -25,7 +25,7 @@ import sys
 import sysconfig
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -143,11 +143,15 @@ def reproduced(
 
 def collect(count: int, path: Path, architectures: str, minutes: float) -> None:
     """Measures runs until there are `count` in the file, or the next one would end after so many minutes."""
-    start, longest = monotonic(), 0.0
     repair(path)
-    for number in range(len(collected(path)), count):
+    earlier = collected(path)
+    start, longest = monotonic(), max((run["seconds"] for run in earlier), default=0.0)
+    for number in range(len(earlier), count):
         begun = monotonic()
         if begun - start + longest >= 60 * minutes:
+            print(
+                f"{number} of {count}; the next run takes up to {longest / 60:.0f} min; repeat the command", flush=True
+            )
             break
         line = {"run": number, **measured(architectures)}
         with path.open("a") as file:
@@ -237,8 +241,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=math.inf)
     asked = parser.parse_args()
     if asked.what == "simulate":
-        for line in simulate(asked.count, asked.seed):
-            print(line, flush=True)
+        show(simulate(asked.count, asked.seed))
     elif asked.what == "collect":
         collect(asked.count, asked.file, asked.architectures, asked.minutes)
     else:
@@ -247,8 +250,17 @@ def main() -> None:
 
 def judge(path: Path) -> None:
     """Prints the rates of collected runs, and how long they took."""
-    for line in rates(collected(path)):
-        print(line)
+    show(rates(collected(path)))
+
+
+def show(lines: Iterable[str]) -> None:
+    """Prints lines, with the head of a table in Markdown before the first row."""
+    is_row = False
+    for line in lines:
+        if line.startswith("|") and not is_row:
+            print("\n| | |\n| --- | --- |")
+            is_row = True
+        print(line, flush=True)
 
 
 def rates(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
-from reference_nights import KEY, ROUNDS, Pairs, collected, readings, repair
+from reference_nights import KEY, ROUNDS, Pairs, collected, readings, repair, show
 from reference_nights import rounds as real_rounds
 from repeatability import FILE, SLOWED
 from version_index import served, wheel
@@ -109,11 +109,14 @@ def simulate(count: int, seed: int) -> Iterator[str]:
 
 def collect(path: Path, minutes: float, preset: str) -> None:
     """Runs the walks that the file does not have, until the next one would end after so many minutes."""
-    start, longest = monotonic(), 0.0
     repair(path)
-    for number in range(len(collected(path)), len(STEPS)):
+    earlier = collected(path)
+    start, longest = monotonic(), max((walk["seconds"] for walk in earlier), default=0.0)
+    for number in range(len(earlier), len(STEPS)):
         begun = monotonic()
         if begun - start + longest >= 60 * minutes:
+            left = f"the next walk takes up to {longest / 60:.0f} min"
+            print(f"{number} of {len(STEPS)}; {left}; repeat the command", flush=True)
             break
         with tempfile.TemporaryDirectory() as folder:
             result = real_walk(Path(folder), STEPS[number], preset)
@@ -142,6 +145,8 @@ def real_walk(folder: Path, step: int | None, preset: str) -> dict[str, Any]:
         done = subprocess.run(
             command, env=os.environ | variables | {"PYTHONPATH": str(own)}, stdout=subprocess.PIPE, check=False
         )
+    if not done.stdout:
+        raise SystemExit(f"the walk ended with exit code {done.returncode}; its message is above")
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
@@ -177,9 +182,7 @@ def main() -> None:
     if asked.what == "collect":
         collect(asked.file, asked.minutes, asked.preset)
         return
-    lines = simulate(asked.count, asked.seed) if asked.what == "simulate" else rates(collected(asked.file))
-    for line in lines:
-        print(line, flush=True)
+    show(simulate(asked.count, asked.seed) if asked.what == "simulate" else rates(collected(asked.file)))
 
 
 if __name__ == "__main__":

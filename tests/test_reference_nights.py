@@ -64,13 +64,21 @@ def test_collected_runs_are_tested_from_their_samples() -> None:
     assert list(reference_nights.rates([])) == ["no runs are collected yet"]
 
 
-def test_collecting_resumes_with_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_collecting_resumes_with_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "runs.jsonl"
-    monkeypatch.setattr(reference_nights, "measured", lambda _: {"seconds": 1.0})
+    monkeypatch.setattr(reference_nights, "measured", lambda _: {"seconds": 60.0})
     reference_nights.collect(2, file, "lecture", math.inf)
     file.write_text(file.read_text() + '{"run": 2, "sec')  # cut off
     assert [run["run"] for run in reference_nights.collected(file)] == [0, 1]
     reference_nights.collect(4, file, "lecture", math.inf)
     assert [run["run"] for run in reference_nights.collected(file)] == [0, 1, 2, 3]
-    reference_nights.collect(9, file, "lecture", 0.0)
-    assert len(reference_nights.collected(file)) == 4, "no time is left for another run"
+    reference_nights.collect(9, file, "lecture", 0.9)
+    assert len(reference_nights.collected(file)) == 4, "no run is begun that would not end in time"
+    assert "4 of 9; the next run takes up to 1 min; repeat the command" in capsys.readouterr().out
+
+
+def test_what_is_printed_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    reference_nights.show(iter(["5 runs", "| a | 1 |", "| b | 2 |"]))
+    assert capsys.readouterr().out == "5 runs\n\n| | |\n| --- | --- |\n| a | 1 |\n| b | 2 |\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from version_index import served, wheel
 
 from reporter.compare.bisection import Effect, Found, SkippedVersionError, search
 from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
+from reporter.host import files, interrupts
+from reporter.host.exit_codes import INTERRUPTED
 from reporter.model import ReporterError
 from reporter.report.between_runs import walk_text
 from reporter.run.paired import pinned, version_environments, version_walk, walk_state
@@ -307,6 +310,27 @@ def test_a_walk_makes_its_own_environments(tmp_path: Path) -> None:
     done = call("ab", "--a", tmp_path)
     assert done.returncode == 2
     assert "--b" in done.stderr
+
+
+def test_an_interrupted_or_second_walk_has_a_line_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(version_environments, "between", lambda *_: NAMES)
+    monkeypatch.setattr(version_walk.Walk, "_compare", interrupted)
+    left: list[int] = []
+    monkeypatch.setattr(interrupts, "leave", lambda: left.append(INTERRUPTED))
+    command = ("ab", "--walk", "paced", "1.0..1.5", "--architectures", "alexnet", "--metrics", "latency_cpu_1thread")
+    assert "interrupted; run the same command again to resume" in call(*command).stderr
+    assert left == [INTERRUPTED]
+    (folder,) = (tmp_path / "cache" / "reporter" / "walks").iterdir()
+    with files.lock(folder):
+        done = call(*command)
+    assert done.returncode == 2
+    assert re.search(r"^reporter: --walk: .* is in use by process \d+ on .*; wait for it$", done.stderr, re.MULTILINE)
 
 
 def test_the_step_is_printed_with_what_changed() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from reporter.host import files, printing
-from reporter.host.exit_codes import FAILED, REGRESSED
+from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED
 from reporter.registry import plugins
 
 
@@ -33,6 +33,10 @@ def walk(package: str, span: str, options: dict[str, Any], *, as_json: bool, fai
     seen = progress(sys.stderr)
     try:
         found = version_walk.Walk(request, versions, environments, seen).run()
+    except KeyboardInterrupt:
+        seen.close()
+        printing.message("interrupted; run the same command again to resume")
+        return INTERRUPTED
     finally:
         seen.close()
     document = found.model_dump(mode="json") | {"headline": walk_text.headline(found)}

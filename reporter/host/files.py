@@ -39,10 +39,10 @@ TEMPORARY = re.compile(r"\..+\.(\d+)")
 """The name of a file that is being written, with the number of the process that writes it."""
 
 
-def lock(folder: Path) -> IO[str]:
+def lock(folder: Path, option: str = "--out") -> IO[str]:
     """Lock a results folder for one run; the lock ends when the file is closed, or when the process ends.
 
-    Raises ReporterError that names the process if another one has locked it.
+    Raises ReporterError that names the process if another one has locked it, and the option that the folder is from.
     """
     refuse_links(folder)
     with writing(folder / ".lock"):
@@ -54,8 +54,8 @@ def lock(folder: Path) -> IO[str]:
             except BlockingIOError:
                 file.seek(0)
                 holder = file.read().strip() or "another run"
-                line = f"--out: {folder} is in use by {holder}; wait for it, or name another folder"
-                raise ReporterError(line) from None
+                other = ", or name another folder" if option == "--out" else ""
+                raise ReporterError(f"{option}: {folder} is in use by {holder}; wait for it{other}") from None
             _sweep(folder)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {platform.node()}\n")

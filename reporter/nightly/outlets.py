@@ -70,8 +70,8 @@ class PublishedRun:
         """What the run found, in a line."""
         if self.comparison:
             return str(self.comparison["headline"])
-        slower = sum(row.red for row in self.rows)
-        return f"{slower} regressions" if slower else "No regression."
+        red = sum(row.red for row in self.rows)
+        return f"Regressions: {red}." if red else "No regression." if self.green else "No verdict: too much noise."
 
     @property
     def rows(self) -> list[OutletRow]:
@@ -96,8 +96,17 @@ class PublishedRun:
             )
 
     def _against(self) -> Iterator[OutletRow]:
-        """The verdicts of a run of the main job; those of a nightly run are among its findings."""
-        for each in self.summary.get("against", {}).get("verdicts", ()) if not self.comparison.get("findings") else ():
+        """The verdicts and changes of a run of the main job; those of a nightly run are among its findings."""
+        against = {} if self.comparison.get("findings") else self.summary.get("against", {})
+        for each in against.get("changes", ()):
+            yield OutletRow(
+                name=each["architecture"],
+                metric=each["metric"],
+                result=f"differs from the reference: {each['reference']} → {each['tonight']}",
+                red=not each["known"],
+                accepted=bool(each["known"]),
+            )
+        for each in against.get("verdicts", ()):
             if each["verdict"] != "unchanged":
                 yield OutletRow(
                     name=pair_name(each["architecture"], each["mode"]),

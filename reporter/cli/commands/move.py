@@ -19,7 +19,8 @@ import click
 @click.option("--metrics", metavar="M,…", default="latency_cpu_1thread", help="Which times (latency_cpu_1thread).")
 @click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
 @click.option("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
-def move_command(folder: Path, new: str, old: str | None, **options: Any) -> None:
+@click.pass_context
+def move_command(context: click.Context, /, folder: Path, new: str, old: str | None, **options: Any) -> None:
     """Move the pinned reference of the runs in DIR.
 
     Measures the new reference in turns with the current one and adds their ratios to DIR/ratios.jsonl, so that the
@@ -27,6 +28,7 @@ def move_command(folder: Path, new: str, old: str | None, **options: Any) -> Non
     """
     from reporter.cli.progress import progress
     from reporter.host import files, printing
+    from reporter.host.exit_codes import INTERRUPTED
     from reporter.model import ReporterError
     from reporter.model.settings import settings
     from reporter.report.between_runs.reference_section import described
@@ -40,6 +42,10 @@ def move_command(folder: Path, new: str, old: str | None, **options: Any) -> Non
     lock, seen = files.lock(folder), progress(sys.stderr, sides=("old", "new"))
     try:
         found = reference_move.move(replace(request, folder=folder), new, old, seen, printing.note)
+    except KeyboardInterrupt:
+        seen.close()
+        printing.message("interrupted; the reference is not moved; run the same command again to resume")
+        context.exit(INTERRUPTED)
     finally:
         seen.close()
         lock.close()

@@ -63,7 +63,7 @@ class Walk:
 
     def run(self) -> WalkResult:
         """Searches, and removes all environments and the state when it is done."""
-        lock = files.lock(self.environments.folder)
+        lock = files.lock(self.environments.folder, "--walk")
         try:
             found = bisection.search(len(self.versions), self._compare)
             if found is None:
