@@ -636,7 +636,8 @@ def test_tables_fit_a_laptop(browser: Any, reference: Path, name: str) -> None:
     page.context.close()
 
 
-SMALL_LABELS = """(least) => [...document.querySelectorAll("figure svg")].flatMap((svg) => {
+SMALL_LABELS = """(least) => [...document.querySelectorAll("figure svg")].filter(
+    (svg) => svg.checkVisibility()).flatMap((svg) => {
     const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
     return [...svg.querySelectorAll("text")].filter((word) => word.textContent.trim() &&
     parseFloat(getComputedStyle(word).fontSize) * scale < least).map(
