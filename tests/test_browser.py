@@ -641,7 +641,8 @@ def test_tables_fit_a_laptop(browser: Any, lecture_page: Any, reference: Path, n
     assert broken == []
 
 
-SMALL_LABELS = """(least) => [...document.querySelectorAll("figure svg")].flatMap((svg) => {
+SMALL_LABELS = """(least) => [...document.querySelectorAll("figure svg")].filter(
+    (svg) => svg.checkVisibility()).flatMap((svg) => {
     const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
     return [...svg.querySelectorAll("text")].filter((word) => word.textContent.trim() &&
     parseFloat(getComputedStyle(word).fontSize) * scale < least).map(

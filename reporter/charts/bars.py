@@ -16,22 +16,24 @@ from reporter.report.training.held_out_accuracy import is_at_chance
 from reporter.report.training.training_protocol import protocol
 from reporter.report.training.training_recipes import TOP1_KEYS
 
-WIDTH, STEP = 860, 24
+WIDTH, STEP, NARROW = 860, 24, 120
 
 
-def bars(key: str, per_machine: bool) -> Callable[[Comparison, Language], Spec | None]:
+def bars(key: str, per_machine: bool, width: int = WIDTH) -> Callable[[Comparison, Language], Spec | None]:
     """Draws the bars of a quantity, in a panel per machine where the machine matters."""
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
         groups = [(m, comparison.of(m)) for m in comparison.machines] if per_machine else [("", comparison.networks)]
-        panels = [panel(key, records, comparison, language) for _, records in groups]
+        panels = [panel(key, records, comparison, language, width) for _, records in groups]
         named = [{**p, "title": m} if len(panels) > 1 else p for p, (m, _) in zip(panels, groups, strict=True) if p]
         return {"vconcat": named} if named else None
 
     return draw
 
 
-def panel(key: str, records: tuple[Record, ...], comparison: Comparison, language: Language) -> Spec | None:
+def panel(
+    key: str, records: tuple[Record, ...], comparison: Comparison, language: Language, width: int = WIDTH
+) -> Spec | None:
     """A bar for each record that has the value, labelled with it, and its interval where there is one."""
     plotted = [record for record in records if record.value(key) is not None]
     if key in TOP1_KEYS:
@@ -46,11 +48,11 @@ def panel(key: str, records: tuple[Record, ...], comparison: Comparison, languag
     order = [row["name"] for row in rows]
     limit = max(row["high"] for row in rows) * 1.12 or 1.0
     return {
-        "width": WIDTH,
+        "width": width,
         "height": {"step": STEP},
         "encoding": {
             "y": {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": names_axis()},
-            "x": {"field": "value", "type": "quantitative", "title": title, **_axis(limit)},
+            "x": {"field": "value", "type": "quantitative", "title": title, **_axis(limit, width)},
         },
         "layer": [
             pointed(
@@ -66,8 +68,8 @@ def panel(key: str, records: tuple[Record, ...], comparison: Comparison, languag
     }
 
 
-def _axis(limit: float) -> Spec:
-    return {"scale": {"domain": [0, limit], "nice": False}, "axis": {"tickCount": 6}}
+def _axis(limit: float, width: int) -> Spec:
+    return {"scale": {"domain": [0, limit], "nice": False}, "axis": {"tickCount": 6 if width == WIDTH else 3}}
 
 
 def names_axis() -> Spec:
@@ -125,6 +127,7 @@ ENTRIES = (
         title="Parameters",
         caption="Learnable weights without auxiliary heads.",
         draw=bars("parameters", per_machine=False),
+        narrow=bars("parameters", per_machine=False, width=NARROW),
         chapter="size",
         order=0,
     ),
@@ -133,6 +136,7 @@ ENTRIES = (
         title="Throughput",
         caption="Images per second in a batch, with the 95 % interval. Longer is better; ≈ marks noisy values.",
         draw=bars("throughput_cpu", per_machine=True),
+        narrow=bars("throughput_cpu", per_machine=True, width=NARROW),
         chapter="time",
         order=2,
         eager=True,
@@ -142,6 +146,7 @@ ENTRIES = (
         title="Throughput on the GPU",
         caption="Images per second in a batch, with the 95 % interval. Longer is better; ≈ marks noisy values.",
         draw=bars("throughput_cuda", per_machine=True),
+        narrow=bars("throughput_cuda", per_machine=True, width=NARROW),
         chapter="time",
         order=3,
         eager=True,
@@ -153,6 +158,7 @@ ENTRIES = (
         "seeds. Steps and batches are the same for all, learning rates are not: see the table. The share shows how "
         "fast a network starts to learn, not how good it can become.",
         draw=bars("finetune_top1", per_machine=True),
+        narrow=bars("finetune_top1", per_machine=True, width=NARROW),
         chapter="finetune",
         order=0,
         remark=protocol,
@@ -163,6 +169,7 @@ ENTRIES = (
         caption="Share of held-out images that were classified correctly after only the head was trained, at one "
         "learning rate for all networks: what the weights that it was loaded with know already.",
         draw=bars("probe_top1", per_machine=True),
+        narrow=bars("probe_top1", per_machine=True, width=NARROW),
         chapter="finetune",
         order=1,
         remark=protocol,

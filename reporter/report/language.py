@@ -153,6 +153,7 @@ def language(code: str) -> Language:
     write_mo(compiled, catalog)
     compiled.seek(0)
     blanks = [(str(message.id), str(message.string)) for message in catalog if RECORDED in message.flags]
+    blanks.sort(key=lambda blank: -len(re.sub(r"\{\w+\}", "", blank[0])))  # the most specific pattern matches first
     patterns = tuple((_pattern(message), translation) for message, translation in blanks)
     return Language(code, Locale.parse(code), gettext.GNUTranslations(compiled), patterns)
 

@@ -51,13 +51,14 @@ class Terms:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart: `svg` for the page, `file` the name of its files without ending."""
+    """A chart: `svg` for the page, `narrow` for narrow screens, `file` the name of its files without ending."""
 
     name: str
     title: str
     caption: str
     svg: str
     file: str
+    narrow: str = ""
     kind = "figure"
 
 

@@ -84,7 +84,7 @@ def footnotes(records: Iterable[Record], language: Language) -> tuple[str, ...]:
         if (stated := paper_macs(record)) is not None
     ]
     protocols = [
-        f"{display_name(record.architecture)} ({re.split('; | [(]', words)[0]})"
+        f"{display_name(record.architecture)} ({language.translate(re.split('; | [(]', words)[0])})"
         for record in records
         if (words := protocol(record)) and not other_size(record)
     ]

@@ -1,4 +1,4 @@
-"""The page on paper: the lecture edition as loaded, the complete edition with everything opened, as PDF."""
+"""The page on paper, as loaded and with everything opened, and its charts of bars on a phone."""
 
 from __future__ import annotations
 
@@ -176,3 +176,20 @@ def test_paper_is_white(chromium: Any, reference: Path, short: Paper) -> None:
     for sheet in folder.glob("*.png"):
         colors = Image.open(sheet).convert("L").histogram()
         assert sum(colors[200:]) > 0.8 * sum(colors), sheet
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_bars_fit_a_phone(chromium: Any, reference: Path, name: str) -> None:
+    """At 390 pixels charts of bars do not scroll sideways, and their marks have their values."""
+    page = chromium.new_page(viewport={"width": 390, "height": 800})
+    page.goto((reference / name).as_uri())
+    page.locator("#unfold").click()
+    for chart in ("finetune", "throughput", "parameters"):
+        shown = page.locator(f"#figure-{chart} > .wide").locator("visible=true")
+        assert shown.count() == 1
+        assert shown.evaluate("(part) => part.scrollWidth <= part.clientWidth")
+        assert len({mark.get_attribute("data-network") for mark in shown.locator("[data-network]").all()}) == 18
+        assert shown.locator("svg").evaluate("(svg) => svg.getBoundingClientRect().right") <= 390
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert page.locator("#figure-finetune > .wide").locator("visible=true").count() == 1
+    page.close()
