@@ -35,7 +35,8 @@ def choose_command(folder: Path, as_json: bool, modes: str, licenses: str, sort:
 
     Best by the published single-crop ImageNet top-1 of the weights, else the paper's own, which is marked; networks
     without either come last. A network whose 95 % interval includes a limit is undecided; one that lacks a limited
-    value is listed with the reason. ≈ marks a value that is noisy or has no interval.
+    value is listed with the reason. If none fits, the limits to relax are listed. ≈ marks a value that is noisy or has
+    no interval.
 
     Limits take units: 50ms, 512MiB, 5M, 80%; a plain number is in seconds, bytes, images per second, or a share of 1.
 

@@ -58,10 +58,10 @@ def typed(key: str, limit: float) -> str:
 
 
 def _strictest(key: str, candidates: Sequence[Candidate]) -> Iterator[Relaxed]:
-    bounds = [_bound(each, key) for each in candidates]
-    if bounds:
-        best = max(bounds) if key in FLOORS else min(bounds)
-        yield Relaxed(key, best, candidates[bounds.index(best)])
+    ends = [_strictest_limit(each, key) for each in candidates]
+    if ends:
+        best = max(ends) if key in FLOORS else min(ends)
+        yield Relaxed(key, best, candidates[ends.index(best)])
 
 
 def _misses_only(each: Candidate, key: str, limits: Mapping[str, float]) -> bool:
@@ -70,7 +70,7 @@ def _misses_only(each: Candidate, key: str, limits: Mapping[str, float]) -> bool
     return not each.above(others) and not each.straddling(others)
 
 
-def _bound(each: Candidate, key: str) -> float:
+def _strictest_limit(each: Candidate, key: str) -> float:
     """The strictest limit that a network keeps with its whole interval."""
     low, high = each.figures[key].bounds
     return low if key in FLOORS else high
