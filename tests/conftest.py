@@ -34,7 +34,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 GOLDEN = Path(__file__).parent / "golden"
 
-settings.register_profile("untimed", deadline=None)  # a test that has to import something takes seconds
+EXAMPLES = 40
+"""How many examples are drawn of each law that sets no number; every run draws others."""
+settings.register_profile("untimed", deadline=None, max_examples=EXAMPLES)  # the first one may import something
 settings.load_profile("untimed")
 
 
