@@ -11,9 +11,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
+from contextlib import chdir, nullcontext, redirect_stderr, redirect_stdout, suppress
 from multiprocessing import forkserver
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 ROOT = Path(__file__).parent.parent
@@ -22,6 +23,7 @@ TINY, WIDE = (("--architecture", f"{NETWORKS}:{name}") for name in ("TINY", "WID
 """Options for networks that are measured in seconds."""
 BRIEF = 0.05
 """Seconds of a time in `call`, a third of what --preset quick takes."""
+BLANK = '<svg xmlns="http://www.w3.org/2000/svg" version="1.1" width="9" height="9" viewBox="0 0 9 9"></svg>'
 QUICK = ("--preset", "quick", "--weights", "random", "--modes", "eager")
 
 
@@ -62,28 +64,32 @@ def run(
 
 
 def call(
-    *arguments: object, folder: Path = ROOT, variables: Mapping[str, str] | None = None
+    *arguments: object, folder: Path = ROOT, variables: Mapping[str, str] | None = None, charts: bool = False
 ) -> subprocess.CompletedProcess[str]:
     """`reporter` with these arguments, from a folder, in this process: no new interpreter has to start.
 
     The workers of a measurement are real ones. `run` is for what depends on a process: interrupts, limits, imports,
     another copy of the package. With --preset quick a time is taken for BRIEF seconds, except in turns with another
-    environment, where short ones would hide a difference.
+    environment, where short ones would hide a difference. Charts are specified, but blank where they are not asked for:
+    converting them takes most of the time of a report.
     """
     from reporter.cli import main
     from reporter.host import interrupts
     from reporter.model.settings import PRESETS
+    from reporter.report import build
 
     out, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     handlers, thresholds = [(number, signal.getsignal(number)) for number in interrupts.SIGNALS], gc.get_threshold()
     code: object = None
     brief = {} if {"ab", "--against"} & set(arguments) else {"seconds": BRIEF}
+    blank = SimpleNamespace(**vars(build.vega) | {"draw": lambda spec, language: BLANK})
     if variables:
         forkserver._forkserver._stop()  # workers have the environment of their fork server
     try:
         with (
             mock.patch.dict(os.environ, variables or {}),
             mock.patch.dict(PRESETS["quick"], brief),
+            nullcontext() if charts else mock.patch.object(build, "vega", blank),
             chdir(folder),
             redirect_stdout(out),
             redirect_stderr(errors),

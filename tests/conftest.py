@@ -34,7 +34,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 GOLDEN = Path(__file__).parent / "golden"
 
-settings.register_profile("untimed", deadline=None)  # a test that has to import something takes seconds
+EXAMPLES = 40
+"""How many examples are drawn of each law that sets no number; every run draws others."""
+settings.register_profile("untimed", deadline=None, max_examples=EXAMPLES)  # the first one may import something
 settings.load_profile("untimed")
 
 
@@ -121,7 +123,7 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
         if not process.exists():
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(build, "vega", vega)  # real PNGs
-                done = call("--out", folder, *TINY, *WIDE, *QUICK, "--modes", "default", "--lang", "en,ru")
+                done = call("--out", folder, *TINY, *WIDE, *QUICK, "--modes", "default", "--lang", "en,ru", charts=True)
             process.write_bytes(pickle.dumps(done))
     return folder, pickle.loads(process.read_bytes())
 
