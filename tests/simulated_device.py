@@ -21,6 +21,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from reporter.host import gpu_state
+from reporter.model.device_states import DeviceState
 from reporter.worker.device import Device, Peaks
 from reporter.worker.latency import timing
 
@@ -79,6 +81,8 @@ class Machine:
     """Bytes of each device."""
     kind: str = "cuda"
     """The type of the devices, by torch's name for it."""
+    nvml: Any = None
+    """The library that knows the state of the devices (simulated_nvml.py); None without one."""
 
     def device(self, name: str) -> Device:
         return Device(name, self)
@@ -125,6 +129,9 @@ class Machine:
 
     def identity(self, index: int) -> dict[str, Any]:
         return {"name": "simulated", "uuid": f"GPU-{index}"}
+
+    def state(self, index: int) -> DeviceState | None:
+        return gpu_state.looked_at(self.nvml, f"GPU-{index}") if self.nvml else None
 
     def open(self, index: int) -> None:
         """Every use of a device opens a context on it."""

@@ -7,8 +7,9 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from reporter.host import gpus
+from reporter.host import gpu_state, gpus
 from reporter.host.questions import VisibleGpus
+from reporter.model.device_states import DeviceState
 from reporter.model.devices import ACCELERATORS
 
 Identity = dict[str, Any]
@@ -44,6 +45,15 @@ def visible_to_torch() -> VisibleGpus:
 def identity(kind: str, index: int) -> Identity:
     """What identifies a device of torch, its driver and its runtime."""
     return {"cuda": gpus.identity, "xpu": _xpu, "mps": _mps}[kind](index)
+
+
+def state(kind: str, index: int) -> DeviceState | None:
+    """The clock of a device, what limits it, and who else uses it; None for other devices than NVIDIA's."""
+    if kind != "cuda":
+        return None
+    import torch
+
+    return gpu_state.state(str(getattr(torch.cuda.get_device_properties(index), "uuid", "")))
 
 
 def _xpu(index: int) -> Identity:

@@ -103,19 +103,18 @@ def _timed(
     quantity: Quantity, subject: Subject, call: Callable[[], object], min_samples: int, rows: bool = False
 ) -> Reading:
     from reporter.host import machine
-    from reporter.worker.latency import timing
+    from reporter.worker.latency import clock_settling, timing
 
     if quantity.key not in DEFAULT_MALLOC:
         machine.keep_freed_memory()
     conditions, before = subject.conditions, machine.load()
-    timer = timing.timer(subject.place, rows)
-    samples = subject.sample(
-        _watched(call), timer, seconds=conditions.seconds, goal=conditions.goal, min_samples=min_samples
-    )
+    timer, watched = timing.timer(subject.place, rows), _watched(call)
+    states = clock_settling.settled(subject.place, watched)
+    samples = subject.sample(watched, timer, seconds=conditions.seconds, goal=conditions.goal, min_samples=min_samples)
     after = machine.load()
     background_load = after.background_load_since(before) if before and after else None
-    detail = {} if background_load is None else {FOREIGN_LOAD: [round(background_load, 3)]}
-    return Reading(quantity=quantity, samples=samples, rounds=(len(samples),), detail=detail)
+    load = {} if background_load is None else {FOREIGN_LOAD: [round(background_load, 3)]}
+    return Reading(quantity=quantity, samples=samples, rounds=(len(samples),), detail={**load, **states})
 
 
 def _watched(call: Callable[[], object]) -> Callable[[], object]:

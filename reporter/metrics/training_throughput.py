@@ -36,11 +36,13 @@ def _quantity(device: AcceleratorType) -> Quantity:
 
 def measure(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
     """The highest throughput with its batch size; the reason of the smallest batch if none could be measured."""
+    from reporter.worker.latency import clock_settling
     from reporter.worker.learning.finetuning import step_of
     from reporter.worker.learning.training_steps import exercise
 
     network, (images, labels), recipe = exercise(subject, subject.device)
     step = step_of(network, recipe, subject.classes)
+    states = clock_settling.settled(subject.place, lambda: step(images, labels))
     found: list[tuple[int, tuple[float, ...]]] = []
     factor = 1
     while factor * len(images) <= LARGEST_BATCH:
@@ -55,7 +57,7 @@ def measure(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
             break
         factor *= 2
     batch, samples = max(found, key=lambda each: median(each[1]))
-    yield Reading(quantity=quantity, samples=samples, rounds=(len(samples),), detail={"batch": batch})
+    yield Reading(quantity=quantity, samples=samples, rounds=(len(samples),), detail={"batch": batch, **states})
 
 
 def _rates(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, field_validator, model_validator
 
-from reporter.model import run_medians
+from reporter.model import device_states, run_medians
 from reporter.model.fields import FRACTIONS, UNITS, Name, Sample, are_numbers
 from reporter.model.origins import UNKNOWN, Origin, Shared, shared
 from reporter.model.reasons import why_noisy
@@ -217,8 +217,8 @@ class Reading(Shared):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to know about the value, or why there is none: the reason of the verdict, and what was lost."""
-        return tuple(note for note in (self.verdict.reason, self.loss) if note)
+        """What to know about the value, or why there is none: of the verdict, of the device, and what was lost."""
+        return tuple(note for note in (self.verdict.reason, device_states.note(self.detail), self.loss) if note)
 
     @property
     def loss(self) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from reporter.model import UnsupportedError
+from reporter.model.device_states import DeviceState
 from reporter.model.devices import device_type, is_accelerator
 
 Work = Callable[[], object]
@@ -53,6 +54,9 @@ class Runtime(Protocol):
 
     def identity(self, index: int) -> dict[str, Any]:
         """What identifies a device and its driver, as it is stored with readings."""
+
+    def state(self, index: int) -> DeviceState | None:
+        """The clock of a device, what limits it, and who else uses it; None where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,11 @@ class TorchRuntime:
 
         return accelerators.identity(self.kind, index)
 
+    def state(self, index: int) -> DeviceState | None:
+        from reporter.host import accelerators
+
+        return accelerators.state(self.kind, index)
+
     def _refuse_mps(self) -> None:
         if self.kind == "mps":
             raise UnsupportedError("torch does not record memory peaks on MPS")
@@ -156,6 +165,10 @@ class Device:
     def identity(self) -> dict[str, Any]:
         """What identifies the device; empty for the CPU, which the machine's facts describe."""
         return self.runtime.identity(self.index) if self.runtime else {}
+
+    def state(self) -> DeviceState | None:
+        """Its state now; None for the CPU, and where it is not known."""
+        return self.runtime.state(self.index) if self.runtime else None
 
 
 def named(name: str) -> Device:

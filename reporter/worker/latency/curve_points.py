@@ -23,7 +23,7 @@ from reporter.model.scaling_curves import AXES, LARGEST_BATCH, Axis, CurvePoint,
 from reporter.registry.execution_modes import conditions_of, engines
 from reporter.worker import precision
 from reporter.worker.counts.counting import storage_bytes
-from reporter.worker.latency import timing
+from reporter.worker.latency import clock_settling, timing
 from reporter.worker.latency.memory_forecast import Forecast, space
 from reporter.worker.outputs import has_nan
 from reporter.worker.subject import Subject
@@ -121,6 +121,7 @@ class CurveTiming:
         with torch.inference_mode():
             if has_nan(variant.run(ready)):
                 raise ReporterError("the output contains NaN")
+            clock_settling.settled(self.subject.place, lambda: variant.run(ready))
             samples = self.subject.sample(
                 lambda: variant.run(ready),
                 timing.timer(self.subject.place),

@@ -21,7 +21,7 @@ from reporter.model.modes import FIRST_CALL, ONCE, OUTPUT_ERROR, PREPARE, Mode, 
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of, emulated, engines, kind
 from reporter.stats.paired_ratios import fast_ratio
-from reporter.worker.latency import timing
+from reporter.worker.latency import clock_settling, timing
 from reporter.worker.latency.rotation import Rotation, rotate
 from reporter.worker.subject import INPUTS, Subject
 from reporter.worker.torch_state import threads
@@ -189,6 +189,7 @@ class ModeTiming:
     def _rotate(self, calls: Mapping[str, Callable[[], object]], around: Around) -> dict[str, tuple[float, ...]]:
         conditions = self.subject.conditions
         with around():
+            clock_settling.settled(self.subject.place, calls[EAGER])
             return self.rotation(
                 calls,
                 timing.timer(self.subject.place),
