@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import shutil
@@ -18,6 +19,7 @@ from costs import Costs
 from filelock import FileLock
 from hypothesis import settings
 
+from reporter.host.preloading import YOUNG_ONLY
 from reporter.report import build, vega
 from reporter.store import record_files
 
@@ -25,6 +27,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Before torch is imported: idle threads of one process would spin on the processors that the other one needs.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+THRESHOLDS = gc.get_threshold()
 GOLDEN = Path(__file__).parent / "golden"
 
 settings.register_profile("untimed", deadline=None)  # a test that has to import something takes seconds
@@ -39,6 +42,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if path := config.getoption("--costs"):
         config.pluginmanager.register(Costs(path.resolve()))
+    gc.set_threshold(*THRESHOLDS[:2], YOUNG_ONLY)
+
+
+def pytest_collection_finish() -> None:
+    """Exempts all that was imported and collected from garbage collection, and returns to usual thresholds."""
+    gc.set_threshold(*THRESHOLDS)
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
