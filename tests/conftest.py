@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import shutil
@@ -19,6 +20,7 @@ from costs import Costs
 from filelock import FileLock
 from hypothesis import settings
 
+from reporter.host.preloading import YOUNG_ONLY
 from reporter.report import build
 from reporter.report.drawing import vega
 from reporter.store import record_files
@@ -32,6 +34,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # the same effect, but then all memory of this process is copied for each of them: 30 ms where torch is loaded.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+THRESHOLDS = gc.get_threshold()
 GOLDEN = Path(__file__).parent / "golden"
 
 EXAMPLES = 40
@@ -48,6 +51,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if path := config.getoption("--costs"):
         config.pluginmanager.register(Costs(path.resolve()))
+    gc.set_threshold(*THRESHOLDS[:2], YOUNG_ONLY)
+
+
+def pytest_collection_finish() -> None:
+    """Exempts all that was imported and collected from garbage collection, and returns to usual thresholds."""
+    gc.set_threshold(*THRESHOLDS)
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

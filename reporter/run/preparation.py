@@ -49,6 +49,8 @@ def prepare(
         raise ReporterError("say where the results go: --out DIR")
     dataset(settings.dataset)
     metrics = choose_metrics(settings.metrics, settings.finetune)
+    if any("dataset" in metric.depends for metric in metrics.values()):
+        executor.preload("reporter.worker.preloaded_sklearn")
     architectures = choose(settings.architectures, settings.architecture, executor)
     check_folder(out)
     devices, gpus, no_cuda = choose_devices(settings.device, executor)

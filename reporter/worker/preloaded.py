@@ -16,6 +16,4 @@ def _extensions() -> None:
 
 preload("reporter.worker.loaded_libraries")
 preload(WORKER)
-for library in ("sklearn.datasets", "sklearn.model_selection"):
-    preload(library)
 attempt(_extensions)

@@ -59,6 +59,7 @@ class LocalExecutor:
         confinement.adopt()
         self._keep = keep
         self._round = 0
+        self._preloaded: dict[str, None] = {}
         self._served = "forkserver" in multiprocessing.get_all_start_methods()
         self._context: Any = multiprocessing.get_context("forkserver" if self._served else "spawn")
         if self._served:
@@ -74,7 +75,8 @@ class LocalExecutor:
     def preload(self, module: str) -> None:
         """Preload a module in the fork server, once instead of in every worker; no effect if it runs already."""
         if self._served:
-            self._context.set_forkserver_preload([*LOADED, module])
+            self._preloaded |= {module: None}
+            self._context.set_forkserver_preload([*LOADED, *self._preloaded])
 
     def open(self, request: Request) -> Sequence[str]:
         """A slot for each GPU that was asked for, else one; and one to count in for each core but the first."""

@@ -85,7 +85,7 @@ class RayExecutor:
 
     def preload(self, module: str) -> None:
         """Preload a module for later workers, here and on every node."""
-        self._preloaded = (module,)
+        self._preloaded = tuple(dict.fromkeys((*self._preloaded, module)))
         self._here.preload(module)
 
     def ask(self, question: Question[Answer], timeout: float | None = None) -> Answer:
