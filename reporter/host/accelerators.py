@@ -9,6 +9,7 @@ from typing import Any
 
 from reporter.host import gpu_state, gpus
 from reporter.host.questions import VisibleGpus
+from reporter.model.attempts import attempt
 from reporter.model.device_states import DeviceState
 from reporter.model.devices import ACCELERATORS
 
@@ -53,7 +54,8 @@ def state(kind: str, index: int) -> DeviceState | None:
         return None
     import torch
 
-    return gpu_state.state(str(getattr(torch.cuda.get_device_properties(index), "uuid", "")))
+    properties, _ = attempt(lambda: torch.cuda.get_device_properties(index))
+    return gpu_state.state(str(getattr(properties, "uuid", "")))
 
 
 def _xpu(index: int) -> Identity:

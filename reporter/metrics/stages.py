@@ -28,9 +28,9 @@ def _coverage(setting: str, title: str) -> Quantity:
         unit="1",
         group="profile",
         better="neither",
-        definition="Seconds of all stages, without what torch.profiler adds, over the latency of calls without the "
-        "profiler just before and after; the median of several passes. A stage lasts from the beginning of one of its "
-        "modules to the beginning of a module of another stage.",
+        definition="Seconds of all stages over the latency of calls just before and after in which no module notes the "
+        "time; the median of several passes. A stage lasts from the beginning of one of its modules to the beginning "
+        "of a module of another stage.",
     )
 
 

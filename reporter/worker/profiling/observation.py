@@ -1,32 +1,27 @@
-"""Profiled calls of an inference between calls that are not: where operators, stages and ceilings come from.
+"""Profiled calls of an inference between calls that are not: where operators and ceilings come from.
 
 They are observed once in each setting, for all metrics of a job.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from torch import nn
 from torch.autograd.profiler import profile, record_function
 from torch.nn.functional import adaptive_avg_pool2d
 
-from reporter.worker.counts.stage_costs import REST, CostUnit
 from reporter.worker.latency.alternation import Effort, alternated
 from reporter.worker.latency.timing import Call, cpu_timer
 from reporter.worker.profiling.operator_events import OperatorEvent, events, operators
-from reporter.worker.weights.auxiliary_heads import modules
 
-CALL, STAGE = "reporter inference", "reporter stage "
-"""The names of the ranges of a call, and of the marks where a stage begins."""
+CALL = "reporter inference"
+"""The name of the range of a call."""
 CALIBRATION_CALLS, REPEATED = 20, 20
-Groups = Sequence[Sequence[CostUnit]]
 
 
 class ProfilerOverhead(NamedTuple):
@@ -65,18 +60,14 @@ class Observation:
         return median(seconds(each) / each.baseline for each in self.calls)
 
 
-def observe(call: Call, effort: Effort, network: nn.Module | None = None, groups: Groups = ()) -> Observation:
-    """Observes a call that has run before; with the `groups` of a network it is marked where its stages begin."""
+def observe(call: Call, effort: Effort) -> Observation:
+    """Observes a call that has run before."""
     overhead = profiler_overhead()
-
-    def observed(count: int) -> list[OperatorEvent]:
-        with _marked(network, groups):
-            return traced(call, count)
 
     def whole(event: OperatorEvent) -> float:
         return (event.end - event.start - overhead.of(list(operators(event.children)))) / 1e9
 
-    latencies, passes = alternated(call, observed, whole, effort)
+    latencies, passes = alternated(call, partial(traced, call), whole, effort)
     calls = tuple(Traced(event, each.baseline) for each in passes for event in each.observed)
     return Observation(calls, median(latencies))
 
@@ -88,30 +79,6 @@ def traced(call: Call, count: int) -> list[OperatorEvent]:
             with record_function(CALL):
                 call()
     return [each for each in events(found.kineto_results) if each.name == CALL]
-
-
-@contextmanager
-def _marked(network: nn.Module | None, groups: Groups) -> Iterator[None]:
-    """Marks where the parts of the stages begin, and where they end if a stage is made of what is outside of them."""
-    rest = next((stage for stage, group in enumerate(groups) if group[0].name == REST), None)
-    with ExitStack() as stack:
-        for stage, group in enumerate(groups):
-            names = [part.name for part in group if part.name != REST]
-            for module in modules(network, names) if network is not None else ():
-                stack.callback(module.register_forward_pre_hook(_mark(stage)).remove)
-                if rest is not None:
-                    stack.callback(module.register_forward_hook(_mark(rest)).remove)
-        yield
-
-
-def _mark(stage: int) -> Callable[..., None]:
-    name = f"{STAGE}{stage}"
-
-    def hook(*_: Any) -> None:
-        with record_function(name):
-            pass
-
-    return hook
 
 
 @cache

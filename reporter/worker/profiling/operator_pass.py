@@ -11,15 +11,14 @@ from torch import nn
 
 from reporter.host import machine
 from reporter.model import Quantity, Reading, UnsupportedError
-from reporter.model.attempts import attempt
 from reporter.model.profiles import LayerKernel, digest
 from reporter.worker.counts.stage_costs import CostUnit
 from reporter.worker.device import Device
 from reporter.worker.latency.alternation import Effort
 from reporter.worker.profiling.kernel_calls import recorded, recorded_whole
-from reporter.worker.profiling.observation import Groups, Observation, observe
+from reporter.worker.profiling.observation import Observation, observe
 from reporter.worker.profiling.operator_times import Listed, OperatorProfile, from_engine, profiled
-from reporter.worker.profiling.stage_times import stage_groups, stage_profile
+from reporter.worker.profiling.stage_times import Groups, StageProfile, stage_groups, stage_profile
 from reporter.worker.subject import Subject
 from reporter.worker.torch_state import threads
 
@@ -36,7 +35,7 @@ Call = Callable[[], object]
 class Profiler:
     """A call in one setting: its ledger of kernels, and what it is observed to do; each is taken at the first use.
 
-    Without a `network` whose modules run, layers are not named. `groups` are those whose stages are marked.
+    Without a `network` whose modules run, layers are not named. `groups` are the parts of its stages.
     """
 
     def __init__(self, call: Call, network: nn.Module | None, effort: Effort, groups: Groups = ()) -> None:
@@ -57,7 +56,16 @@ class Profiler:
         with torch.inference_mode():
             if "rows" not in self.__dict__:  # which calls it
                 self.call()
-            return observe(self.call, self.effort, self.network, self.groups)
+            return observe(self.call, self.effort)
+
+    @cached_property
+    def stages(self) -> StageProfile:
+        """The seconds of its stages; the network has to be one whose modules run."""
+        assert self.network is not None
+        with torch.inference_mode():
+            if not {"rows", "observation"} & self.__dict__.keys():  # which call it
+                self.call()
+            return stage_profile(self.call, self.network, self.groups, self.effort)
 
 
 class Profilers:
@@ -73,15 +81,14 @@ class Profilers:
         return stage_groups(self.subject)
 
     def of(self, setting: str, stages: bool = False) -> Profiler:
-        """The one of a setting; with `stages`, or if the job has them, they are marked."""
-        found, groups = self._found.get(setting), None
-        if stages or "stages" in self.subject.metrics:
-            groups = self.groups if stages else attempt(lambda: self.groups)[0]
-        if found is None or (groups and not found.groups):
+        """The one of a setting; with `stages` it has the parts of the stages."""
+        if setting not in self._found:
             images, network, conditions = self.subject.inputs(1), self.subject.network, self.subject.conditions
             several = conditions.rounds > 1
             effort = Effort(conditions.seconds * SHARE, fewest=2 if several else 1, warming=several)
-            found = self._found[setting] = Profiler(lambda: network(next(images)), network, effort, groups or ())
+            self._found[setting] = Profiler(lambda: network(next(images)), network, effort)
+        found = self._found[setting]
+        found.groups = self.groups if stages else found.groups
         return found
 
 
@@ -145,7 +152,7 @@ def _reading(quantity: Quantity, name: str, found: OperatorProfile, rows: Sequen
 
 def read_stages(quantity: Quantity, found: Profiler) -> Reading:
     """The coverage of the stages of a call, with all of them in its detail."""
-    stages = stage_profile(found.observation, found.groups)
+    stages = found.stages
     detail = {"stages": [row.model_dump(mode="json") for row in stages.stages], "latency": stages.latency}
     return Reading(quantity=quantity, samples=(stages.coverage,), detail=detail, reason=_doubt(stages.coverage))
 

@@ -1,31 +1,34 @@
-"""Seconds per stage, from profiled calls that are marked where a stage begins."""
+"""Seconds per stage, from calls in which the modules that begin a stage note the time."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from math import fsum
 from statistics import median
+from time import perf_counter
+from typing import Any
+
+from torch import nn
 
 from reporter.model import UnsupportedError
 from reporter.model.profiles import StageTime
 from reporter.worker.counts.layers import visits
-from reporter.worker.counts.stage_costs import CostUnit, grouped, stage_row
-from reporter.worker.profiling.observation import (
-    STAGE,
-    Groups,
-    Observation,
-    ProfilerOverhead,
-    Traced,
-    profiler_overhead,
-)
-from reporter.worker.profiling.operator_events import OperatorEvent
+from reporter.worker.counts.stage_costs import REST, CostUnit, grouped, stage_row
+from reporter.worker.latency.alternation import Effort, alternated
+from reporter.worker.latency.timing import Call
 from reporter.worker.subject import Subject
+from reporter.worker.weights.auxiliary_heads import modules
+
+Groups = Sequence[Sequence[CostUnit]]
+Mark = tuple[int, float]
+"""A stage, and when one of its modules began."""
 
 
 @dataclass(frozen=True)
 class StageProfile:
-    """The stages of a call, with the seconds of a call that is not profiled and the ratio of their sum to it."""
+    """The stages of a call, with the seconds of a call without hooks and the ratio of their sum to it."""
 
     stages: tuple[StageTime, ...]
     latency: float
@@ -40,46 +43,74 @@ def stage_groups(subject: Subject) -> list[list[CostUnit]]:
     return groups
 
 
-def stage_profile(observation: Observation, groups: Groups) -> StageProfile:
-    """The stages of an observed call that is marked where they begin."""
-    overhead = profiler_overhead()
-    calls = [stage_seconds(each, len(groups), overhead) for each in observation.calls]
-    coverage = observation.coverage(lambda each: sum(stage_seconds(each, len(groups), overhead)))
-    return StageProfile(_rows(groups, calls), observation.latency, coverage)
+def stage_profile(call: Call, network: nn.Module, groups: Groups, effort: Effort) -> StageProfile:
+    """The stages of a call that has run before, in calls between others whose modules have no hooks.
+
+    Nothing but the hooks is added to a call: a profiler between the operators makes other threads of the processor
+    sleep and wake at other times than in a call without it.
+    """
+
+    def observed(count: int) -> list[list[float]]:
+        with _marked(network, groups) as marks:
+            return [_stage_seconds(call, marks, len(groups)) for _ in range(count)]
+
+    latencies, passes = alternated(call, observed, fsum, effort)
+    coverage = median(fsum(seconds) / each.baseline for each in passes for seconds in each.observed)
+    calls = [seconds for each in passes for seconds in each.observed]
+    latency = median(latencies)
+    return StageProfile(_rows(groups, calls, coverage * latency), latency, coverage)
 
 
-def stage_seconds(traced: Traced, count: int, overhead: ProfilerOverhead) -> list[float]:
-    """The seconds of each stage: what passes until another begins, without what the profiler adds.
+def _stage_seconds(call: Call, marks: list[Mark], count: int) -> list[float]:
+    """The seconds of each stage in one call: what passes until another begins.
 
     What passes before any begins is charged to the first.
     """
-    seconds, roots = [0.0] * count, traced.operators
-    begun = [root.start for root in roots]
-    marks = [(traced.event.start, 0), *_marks(traced.event.children)]
-    ends = [*(start for start, _ in marks[1:]), traced.event.end]
-    for (start, stage), end in zip(marks, ends, strict=True):
-        inside = roots[bisect_left(begun, start) : bisect_left(begun, end)]
-        seconds[stage] += (end - start - overhead.of(inside)) / 1e9
+    marks.clear()
+    start = perf_counter()
+    call()
+    end = perf_counter()
+    begins = [(0, start), *marks]
+    seconds = [0.0] * count
+    for (stage, begun), (_, ended) in zip(begins, [*marks, (0, end)], strict=True):
+        seconds[stage] += ended - begun
     return seconds
 
 
-def _marks(found: Iterable[OperatorEvent]) -> Iterator[tuple[int, int]]:
-    """When a stage begins, in ns, and which."""
-    for event in found:
-        if event.name.startswith(STAGE):
-            yield event.start, int(event.name.removeprefix(STAGE))
-        else:
-            yield from _marks(event.children)
+@contextmanager
+def _marked(network: nn.Module, groups: Groups) -> Iterator[list[Mark]]:
+    """Notes when the parts of the stages begin, and when they end if a stage is made of what is outside of them."""
+    marks: list[Mark] = []
+    rest = next((stage for stage, group in enumerate(groups) if group[0].name == REST), None)
+    with ExitStack() as stack:
+        for stage, group in enumerate(groups):
+            names = [part.name for part in group if part.name != REST]
+            for module in modules(network, names):
+                stack.callback(module.register_forward_pre_hook(_mark(marks, stage)).remove)
+                if rest is not None:
+                    stack.callback(module.register_forward_hook(_mark(marks, rest)).remove)
+        yield marks
 
 
-def _rows(groups: Groups, calls: Sequence[Sequence[float]]) -> tuple[StageTime, ...]:
-    """Each stage with its MACs and the median of its seconds."""
+def _mark(marks: list[Mark], stage: int) -> Callable[..., None]:
+    def hook(*_: Any) -> None:
+        marks.append((stage, perf_counter()))
+
+    return hook
+
+
+def _rows(groups: Groups, calls: Sequence[Sequence[float]], inside: float) -> tuple[StageTime, ...]:
+    """Each stage with its MACs and its seconds: the shares of the medians over all calls, which sum to `inside`."""
     rows = [stage_row(list(group)) for group in groups]
-    seconds = [max(0.0, median(call[stage] for call in calls)) for stage in range(len(groups))]
-    macs, whole = sum(row["macs"] for row in rows) or 1, sum(seconds) or 1.0
+    medians = [median(call[stage] for call in calls) for stage in range(len(groups))]
+    macs, whole = sum(row["macs"] for row in rows) or 1, fsum(medians) or 1.0
     return tuple(
         StageTime(
-            stage=row["name"], macs=row["macs"], macs_share=row["macs"] / macs, seconds=each, share=min(1, each / whole)
+            stage=row["name"],
+            macs=row["macs"],
+            macs_share=row["macs"] / macs,
+            seconds=each / whole * inside,
+            share=min(1, each / whole),
         )
-        for row, each in zip(rows, seconds, strict=True)
+        for row, each in zip(rows, medians, strict=True)
     )

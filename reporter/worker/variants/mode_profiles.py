@@ -11,8 +11,7 @@ from reporter.model.attempts import attempt
 from reporter.worker.latency.alternation import Effort
 from reporter.worker.profiling import operator_pass
 from reporter.worker.profiling.instruction_sets import instruction_sets
-from reporter.worker.profiling.observation import Groups
-from reporter.worker.profiling.stage_times import stage_groups
+from reporter.worker.profiling.stage_times import Groups, stage_groups
 from reporter.worker.subject import Subject
 from reporter.worker.variants.mode_variants import Variant
 
