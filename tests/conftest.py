@@ -134,6 +134,8 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(build, "vega", vega)  # real PNGs
                 done = call("--out", folder, *TINY, *WIDE, *QUICK, "--modes", "default", "--lang", "en,ru", charts=True)
+
+                done = call("--out", folder, *TINY, *WIDE, *QUICK, "--modes", "default,tf32", "--lang", "en,ru")
             process.write_bytes(pickle.dumps(done))
     return folder, pickle.loads(process.read_bytes())
 

