@@ -46,7 +46,7 @@ def _row(record: Record, key: str, rank: Rank, language: Language) -> Spec:
 def _panel(rows: list[Spec], title: str, shown: tuple[list[str], list[str]], width: int, names: bool) -> Spec:
     order, kinds = shown
     y = {"field": "name", "type": "nominal", "sort": order, "scale": {"domain": order}, "title": None}
-    x = {"field": "value", "type": "quantitative", "title": title, "axis": {"tickMinStep": 1, "tickCount": 6}}
+    x = {"field": "value", "type": "quantitative", "title": title, "axis": {"values": _ticks(len(order))}}
     domain = {"domain": [0, len(order) * 1.12], "nice": False}
     return {
         "width": width,
@@ -54,6 +54,11 @@ def _panel(rows: list[Spec], title: str, shown: tuple[list[str], list[str]], wid
         "encoding": {"y": {**y, "axis": names_axis() if names else None}, "x": {**x, "scale": domain}},
         "layer": intervals(rows, kinds),
     }
+
+
+def _ticks(last: int) -> list[int]:
+    """Four ranks at most, the first and the last among them."""
+    return sorted({1, *(round(last * third / 3) for third in (1, 2, 3))} - {0})
 
 
 ENTRIES = (

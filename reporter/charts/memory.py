@@ -67,7 +67,7 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
 
 def _words(language: Language) -> dict[str, str]:
     _ = language._
-    words = (_("weights"), _("gradients of the weights"), _("optimiser"))
+    words = (_("weights"), _("gradients of the weights"), _("optimizer"))
     return dict(zip(PARTS, (*words, _("activations and temporaries"), _("batch"), _("other")), strict=True))
 
 

@@ -181,7 +181,7 @@ def architectures(comparison: Comparison, language: Language) -> Section:
     shown = thinning.chosen(comparison, CARDS)
     how = _(
         "A card shows the block that its network is made of, traced from the real module, and what each stage costs: "
-        "neighbouring layers on one grid are a stage, a block or a fully connected layer is one of its own."
+        "neighboring layers on one grid are a stage, a block or a fully connected layer is one of its own."
     )
     texts = (Text(text) for text in (how, thinning.note(shown, comparison, language)) if text)
     made = cards(shown, language)

@@ -55,7 +55,7 @@ def _slips(language: Language) -> tuple[str, ...]:
             "2013: 11.7 is the entry of the company Clarifai, not of the ZFNet paper (14.8), "
             "although many charts label it ZFNet."
         ),
-        _("2014: GoogLeNet won, VGG was second; VGG won localisation."),
+        _("2014: GoogLeNet won, VGG was second; VGG won localization."),
         _("2016: the winner is a mixed ensemble with no single depth; ResNeXt was second with 3.03."),
         _("2017: the winning ensemble used SENet-154. Popular charts write 152 layers for 2016 and for 2017."),
         _("Every winner since 2012 whose composition is known is an ensemble, most of them on many crops."),

@@ -34,7 +34,7 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         {
             "weights": (_("Started from"), starts),
             "dataset": (_("Data set"), [str(detail(record, "dataset") or "") for record in rows.records]),
-            "optimizer": (_("Optimiser"), [str(recipe(record, "optimizer", language)) for record in rows.records]),
+            "optimizer": (_("Optimizer"), [str(recipe(record, "optimizer", language)) for record in rows.records]),
         },
     )
     for key, title in {"train_images": _("Training images"), "test_images": _("Held-out images")}.items():
