@@ -150,7 +150,8 @@ def collect(count: int, path: Path, architectures: str, minutes: float) -> None:
         begun = monotonic()
         if begun - start + longest >= 60 * minutes:
             print(
-                f"{number} of {count}; the next run takes up to {longest / 60:.0f} min; repeat the command", flush=True
+                f"{number} of {count}; the next run takes up to {longest / 60:.0f} min; repeat the command with --minutes above that",
+                flush=True,
             )
             break
         line = {"run": number, **measured(architectures)}
