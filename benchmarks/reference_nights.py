@@ -149,9 +149,8 @@ def collect(count: int, path: Path, architectures: str, minutes: float) -> None:
     for number in range(len(earlier), count):
         begun = monotonic()
         if begun - start + longest >= 60 * minutes:
-            print(
-                f"{number} of {count}; the next run takes up to {longest / 60:.0f} min; repeat the command", flush=True
-            )
+            left = f"the next run takes up to {longest / 60:.0f} min"
+            print(f"{number} of {count}; {left}; repeat the command with --minutes above that", flush=True)
             break
         line = {"run": number, **measured(architectures)}
         with path.open("a") as file:

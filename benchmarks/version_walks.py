@@ -116,7 +116,7 @@ def collect(path: Path, minutes: float, preset: str) -> None:
         begun = monotonic()
         if begun - start + longest >= 60 * minutes:
             left = f"the next walk takes up to {longest / 60:.0f} min"
-            print(f"{number} of {len(STEPS)}; {left}; repeat the command", flush=True)
+            print(f"{number} of {len(STEPS)}; {left}; repeat the command with --minutes above that", flush=True)
             break
         with tempfile.TemporaryDirectory() as folder:
             result = real_walk(Path(folder), STEPS[number], preset)

@@ -185,7 +185,7 @@ class Job:
         """Runs a `run` step; gives its exit code and its outputs."""
         (self.temp / "output").write_text("")
         process = self.start(step)
-        self.log += process.communicate(timeout=300)[0]
+        self.log += process.communicate(timeout=1200)[0]
         self.summary = (self.temp / "summary").read_text()
         lines = (self.temp / "output").read_text().splitlines()
         return process.returncode, dict(line.split("=", 1) for line in lines)

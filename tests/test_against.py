@@ -266,7 +266,7 @@ def test_a_nightly_run_has_findings_against_the_reference(forked: pytest.MonkeyP
     options = ("nightly", "--out", out, *OPTIONS, "--against", sys.prefix, "--fail-on", "timing")
     process = call(*options)
     assert process.returncode == 1, process.stdout + process.stderr
-    assert "worse than the reference" in process.stdout
+    assert "differs from the reference" in process.stdout
     assert {row["verdict"] for row in summary(out)["against"]["verdicts"]} == {"slower"}
     assert call("accept", out, "--reason", "known").returncode == 0
     process = call(*options)
