@@ -133,9 +133,8 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
         if not process.exists():
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(build, "vega", vega)  # real PNGs
-                done = call("--out", folder, *TINY, *WIDE, *QUICK, "--modes", "default", "--lang", "en,ru", charts=True)
-
-                done = call("--out", folder, *TINY, *WIDE, *QUICK, "--modes", "default,tf32", "--lang", "en,ru")
+                named = ("--modes", "default,tf32", "--lang", "en,ru")
+                done = call("--out", folder, *TINY, *WIDE, *QUICK, *named, charts=True)
             process.write_bytes(pickle.dumps(done))
     return folder, pickle.loads(process.read_bytes())
 
