@@ -62,6 +62,9 @@ class Simulated:
         self._running: dict[Slot, tuple[Job, float]] = {}
         self._deaths = dict(self.deaths)
 
+    def preload(self, module: str) -> None:
+        """Nothing to do: no process is started."""
+
     def open(self, request: Request) -> Sequence[str]:
         return ()
 

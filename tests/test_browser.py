@@ -171,6 +171,7 @@ def check_page(browser: Any, folder: Path, name: str, scheme: str, width: int) -
     page.context.close()
 
 
+@pytest.mark.slow
 def test_page_without_script(browser: Any, folder: Path) -> None:
     """Plain tables, pictures whose marks say their values, and no control that does nothing."""
     page = opened(browser, folder / "report.html", [], java_script_enabled=False)
@@ -415,6 +416,7 @@ def test_charts_answer(used_page: Any) -> None:
     assert page.locator("svg .off").count() == 0
 
 
+@pytest.mark.slow
 def test_the_keyboard_reaches_everything(browser: Any, brief: Path) -> None:
     """Tab goes through every control in the order of the page, and what has the focus shows it."""
     page = opened(browser, brief / "report.html", [], viewport={"width": 1440, "height": 900})
@@ -649,9 +651,10 @@ SMALL_LABELS = """(least) => [...document.querySelectorAll("figure svg")].filter
     (word) => `${svg.closest("figure").id}: ${word.textContent}`); })"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "width"),
-    [("report.ru.html", 390), *(pytest.param("report.html", width, marks=pytest.mark.slow) for width in (390, 1280))],
+    [("report.ru.html", 390), ("report.html", 390), ("report.html", 1280)],
 )
 def test_labels_of_charts_are_legible(browser: Any, reference: Path, name: str, width: int) -> None:
     """No label of a chart is under 9 pixels, and none overlaps another, on a phone and on a laptop."""

@@ -12,7 +12,7 @@ import pytest
 
 from reporter.charts import operator_shares, pair_bars, roofline
 from reporter.model import Record
-from reporter.report.cards.cards import cards
+from reporter.report.cards import cards
 from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language

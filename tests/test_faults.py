@@ -574,7 +574,15 @@ def vast(classes: int) -> Any:
     return nn.Sequential(*layers, nn.Linear(2**20, classes))
 
 
-@pytest.mark.parametrize("metric", [m for m in METRICS.values() if m.device != "cuda"], ids=lambda metric: metric.name)
+@pytest.mark.parametrize(
+    "metric",
+    [
+        pytest.param(metric, marks=pytest.mark.slow) if metric.name == "ceilings" else metric
+        for metric in METRICS.values()
+        if metric.device != "cuda"
+    ],
+    ids=lambda metric: metric.name,
+)
 def test_a_network_that_fits_no_memory_has_its_static_numbers(metric: Metric) -> None:
     """What is counted on meta is there, what takes the weights says that they do not fit."""
     readings = {

@@ -94,10 +94,13 @@ def test_the_section_names_each_network_at_its_first_budget(tmp_path: Path) -> N
     assert front.written(page, tmp_path) == page.replace("old\n", text)
 
 
-@pytest.mark.skipif(not (ROOT / FOLDER).is_dir(), reason=f"{FOLDER} is not in this checkout")
 def test_the_section_in_the_docs_is_that_of_the_committed_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without records there is none."""
     monkeypatch.chdir(ROOT)
     page = (ROOT / "docs" / "choosing.md").read_text(encoding="utf-8")
+    if not FOLDER.is_dir():
+        assert front.START.format(folder=FOLDER.as_posix()) + front.END in page
+        return
     assert page == front.written(page, FOLDER), f"run python benchmarks/front.py {FOLDER} --write docs/choosing.md"
 
 

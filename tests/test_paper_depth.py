@@ -9,7 +9,7 @@ import samples
 
 from reporter import facts
 from reporter.charts import timeline
-from reporter.report.cards.cards import cards
+from reporter.report.cards import cards
 from reporter.report.comparison import Comparison, compare
 from reporter.report.language import language
 from reporter.report.published.paper_depth import paper_depth, source

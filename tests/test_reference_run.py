@@ -57,11 +57,11 @@ def about(place: str) -> About:
 
 
 def samples(job: Job, side: int) -> tuple[float, ...]:
-    """Times that depend on the job alone; one architecture varies more, so that it needs more rounds."""
-    seed = hashlib.sha256(job.model_dump_json().encode()).digest()
+    """Times that depend on the architecture and the round alone; one architecture varies more, so that it needs more rounds."""
+    seed = hashlib.sha256(f"{job.architecture} {job.round}".encode()).digest()
     chance = np.random.default_rng([*seed, side])
-    noise = 0.03 if job.architecture == "resnet18" else 0.002
-    return tuple((0.02 * np.exp(chance.normal(0, noise) + chance.normal(0, 0.01, 12))).tolist())
+    noise = 0.03 if job.architecture == "resnet18" else 0.0002
+    return tuple((0.02 * np.exp(chance.normal(0, noise) + chance.normal(0, noise / 3, 12))).tolist())
 
 
 class Simulated:
