@@ -57,7 +57,7 @@ def about(place: str) -> About:
 
 
 def samples(job: Job, side: int) -> tuple[float, ...]:
-    """Times that depend on the architecture and the round alone; one architecture varies more, so that it needs more rounds."""
+    """Times that depend on the architecture and the round; one architecture varies more and needs more rounds."""
     seed = hashlib.sha256(f"{job.architecture} {job.round}".encode()).digest()
     chance = np.random.default_rng([*seed, side])
     noise = 0.03 if job.architecture == "resnet18" else 0.0002
