@@ -46,6 +46,8 @@ class Fault:
     """Among equal units of the function."""
     equivalent: str = ""
     """Why nothing that anyone can observe changes; empty for a fault that counts."""
+    removed: str = ""
+    """Why its code no longer exists, unless it was only renamed."""
 
 
 class Source:

@@ -78,6 +78,8 @@ def chosen(package: Path) -> tuple[dict[int, Place], dict[int, str]]:
             break
         if fault.equivalent:
             excluded[number] = f"equivalent: {fault.equivalent}"
+        elif fault.removed:
+            excluded[number] = f"removed: {fault.removed}"
         elif fault not in places:
             excluded[number] = "its code no longer exists"
         else:

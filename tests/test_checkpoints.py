@@ -174,7 +174,7 @@ def test_ways_side_by_side_in_one_report(tmp_path: Path) -> None:
     torch.save(find("resnet18").build(10).state_dict(), path)
     (tmp_path / "mine.pth.txt").write_text("Nobody's | <weights>.")
     options = ("--out", tmp_path / "r", *QUICK, "--metrics", "finetune", "--lang", "en,ru", "--finetune",
-               "full,probe,scratch", "--checkpoint", f"resnet18={path}")  # fmt: skip
+               "full,probe,scratch", "--steps", 3, "--checkpoint", f"resnet18={path}")  # fmt: skip
     done = run(*options)
     assert done.returncode == 0, done.stderr
     (record,) = json.loads((tmp_path / "r" / "summary.json").read_text())["records"]

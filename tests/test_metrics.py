@@ -91,8 +91,9 @@ def test_a_network_of_one_size_cannot_be_trained_at_another() -> None:
                 assert reading.measured, "digits are trained at 32 pixels"
             elif metric in trained:
                 assert reading.status == "unsupported", (metric.name, reading)
-                told = f"takes images of 32 pixels, not the {CONDITIONS.image_size} of the fine-tuning (RuntimeError: "
-                assert str(reading.reason).startswith(told)
+                other = CONDITIONS.image_size
+                start = f"takes images of 32 pixels, not the {other} of the training images (RuntimeError: "
+                assert str(reading.reason).startswith(start)
             else:
                 assert reading.measured
     (same,) = measure(METRICS["memory_training"], subject(own(fixed), image_size=32))

@@ -120,7 +120,7 @@ class Subject:
     def one_size(self) -> str | None:
         """Why no image of the data set goes through the network, though those of its native size do; else None."""
         size = self.conditions.image_size
-        return self.refusal(square(size), f"the {size} of the fine-tuning")
+        return self.refusal(square(size), f"the {size} of the training images")
 
     @cached_property
     def refused_size(self) -> str | None:
