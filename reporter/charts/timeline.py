@@ -18,7 +18,8 @@ from reporter.report.published.paper_depth import paper_depth, source
 
 WIDTH, ERRORS, DEPTHS = 1340, 420, 190
 HIGHEST, DEEPEST, SMALL = 32, 220, 12
-HANDMADE, NETWORK, HUMAN = "#8a8f98", "#2a6fdb", "#c0392b"
+HANDMADE, NETWORK, HUMAN = "#9aa0a8", "#5c7391", "#c0392b"
+"""Colors that no family has: those of the families are for the dots."""
 SHEETS = (2, 1, 0)
 """How far the sheets of an ensemble's stack are moved, the last one in front."""
 

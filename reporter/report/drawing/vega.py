@@ -22,7 +22,7 @@ LIGHT = {INK: "#1b1f24", MUTED: "#57606a", GRID: "#dfe3e8", PAPER: "#ffffff", FR
 VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid", PAPER: "--paper", FRONT: "--front"}
 
 FAMILIES = {
-    "AlexNet": "#8a8f98",
+    "AlexNet": "#7b61c9",
     "VGG": "#e08a00",
     "Inception": "#2f9fd8",
     "GoogLeNet": "#2f9fd8",
@@ -33,7 +33,7 @@ FAMILIES = {
     "SE-ResNeXt": "#97751a",
 }
 """Colors that are distinguishable with every common colour vision, on white and on near black."""
-SPARE = ("#7b61c9", "#4f8f2f", "#b8433a", "#3f8f9a", "#a07cc5", "#7f8c3a")
+SPARE = ("#8a8f98", "#4f8f2f", "#b8433a", "#3f8f9a", "#a07cc5", "#7f8c3a")
 FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
 """Fonts of the same widths: labels are placed before anybody knows which of them the reader has."""
 MARGIN = {"left": 44, "right": 28, "top": 8, "bottom": 8}
