@@ -61,13 +61,15 @@ def coloured(families: Sequence[str], title: str | None = None, legend: bool = T
     """The colour channel: by family, the same in every chart."""
     colours = palette(families)
     scale = {"domain": list(colours), "range": list(colours.values())}
-    keys = {"title": title, "orient": "top", "columns": 8, "symbolType": "circle"}
-    return {
-        "field": "family",
-        "type": "nominal",
-        "scale": scale,
-        "legend": {**keys, "values": list(colours)[:LEGEND]} if legend else None,
-    }
+    shown = list(colours)[:LEGEND]
+    keys = {"title": title, "orient": "top", "symbolType": "circle", "values": shown, **_columns(shown)}
+    return {"field": "family", "type": "nominal", "scale": scale, "legend": keys if legend else None}
+
+
+def _columns(names: Sequence[str]) -> Spec:
+    """The columns of a legend with room for these names, also in a font that is a fifth wider than those of `FONT`."""
+    longest = 0.55 * SIZE * max(map(len, names), default=0)
+    return {"columns": max(3, min(8, int(1000 / (1.2 * longest + 30)))), "columnPadding": round(10 + 0.2 * longest)}
 
 
 def config() -> Spec:
