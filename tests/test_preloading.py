@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from multiprocessing import forkserver
 from pathlib import Path
 
@@ -60,3 +62,12 @@ def test_what_is_preloaded_adds_up() -> None:
     assert forkserver._forkserver._preload_modules == [*LOADED, SKLEARN, "reporter.worker.preloaded_timm"]
     LocalExecutor()
     assert forkserver._forkserver._preload_modules == LOADED
+
+
+@pytest.mark.parametrize(("error", "printed"), [("EOFError", False), ("ValueError", True)])
+def test_a_process_that_was_never_sent_a_job_prints_nothing(error: str, printed: bool) -> None:
+    """A run that is interrupted ends between the request for a process and the job: the process reads an empty pipe."""
+    code = f"import reporter.host.forkserver; raise {error}('Ran out of input')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert ("Ran out of input" in done.stderr) is printed
