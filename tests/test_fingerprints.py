@@ -205,7 +205,8 @@ def test_a_run_after_images_or_variables_changed(tmp_path: Path) -> None:
     net.write_text("from torch import nn\n\n\ndef build(classes):\n    return nn.Sequential(nn.Conv2d(3, 8, 3, 4), "
                    "nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, classes))\n")  # fmt: skip
     options = ("--out", tmp_path / "r", "--architecture", f"{net}:build", "--metrics", "latency_cpu,finetune_top1",
-               "--dataset", f"imagefolder:{tmp_path / 'images'}", "--preset", "quick", "--steps", 3, "--modes", "eager")  # fmt: skip
+               "--dataset", f"imagefolder:{tmp_path / 'images'}", "--preset", "quick", "--steps", 3,
+               "--modes", "eager")  # fmt: skip
 
     of_every_run = {"imagenet_top1", "imagenet_top5", "imagenet_best_top1", "imagenet_best_top5", "finished"}
 
