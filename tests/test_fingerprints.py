@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
@@ -190,6 +193,14 @@ def test_the_kind_of_a_machine_does_not_depend_on_variables(monkeypatch: pytest.
     for function in (machine.facts, machine.usable_threads, gpus.installed):
         function.cache_clear()
     assert machine.key() == before
+
+
+def test_scikit_learn_in_the_process_changes_no_condition() -> None:
+    """It sets variables of Intel's OpenMP when it is imported, which make no difference to what is measured."""
+    code = "import os; before = dict(os.environ); import sklearn; print(dict(os.environ.items() - before.items()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert variables(ast.literal_eval(done.stdout)) == {}
+    assert variables({"KMP_AFFINITY": "compact"}) == {"KMP_AFFINITY": "compact"}
 
 
 @pytest.mark.slow
