@@ -28,8 +28,8 @@ VARIABLES = (
 """Names of variables that change which kernels run, or how fast; set ones are stored with the readings they affect."""
 HARMLESS = ("*VERBOSE*", "*JIT_DUMP*", "*JIT_PROFILE*", "*LOG*", "*_NUM_THREADS", "OMP_DISPLAY_*", "KMP_SETTINGS",
             "KMP_VERSION", "KMP_WARNINGS", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")  # fmt: skip
-"""Those of them that only print, or set the number of threads, which a measurement fixes itself; and two that scikit-learn
-sets when it is imported: the process of a user may have imported it or not."""
+"""Those of them that only print, or set the number of threads, which a measurement fixes itself; and two that
+scikit-learn sets when it is imported: the process of a user may have imported it or not."""
 LONGEST = 500
 
 
