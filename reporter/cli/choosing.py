@@ -39,9 +39,8 @@ NAMED = 3
 """Networks in one mode other than eager that are named; more are counted."""
 LISTED = 60
 """Pairs that are above a limit, or lack a value, of which each is named; more are counted."""
-
-
 MEASURE = "; measure more rounds, or on a quiet machine"
+"""What to do where no value of a criterion is reliable."""
 
 
 def criterion(option: str) -> str:
