@@ -71,7 +71,7 @@ class Checkout:
         wanted.write_text(json.dumps({"only": list(only), "without": list(without)}))
         given = os.environ | {"RECORDED_TESTS": str(lines), "WANTED_TESTS": str(wanted)}
         files = dict.fromkeys(test.partition("::")[0] for test in only)
-        plugins = ["-p", "benchmarks.recorded_tests", "-p", "no:cacheprovider", f"--timeout={TEST_SECONDS}"]
+        plugins = ["-p", "benchmarks.recorded_tests", "-p", "no:cacheprovider", "-n", "0", f"--timeout={TEST_SECONDS}"]
         command = ["nice", "-n", "10", str(self.python), "-m", "pytest", *plugins, *options, *files]
         with (self.folder / "pytest.log").open("a", encoding="utf-8") as log:
             process = subprocess.Popen(

@@ -10,8 +10,9 @@ Where code is only renamed, its entry in planted_faults.json follows it, so that
     python -m venv DIR/.venv && DIR/.venv/bin/pip install -e 'DIR[test]'
     python benchmarks/planted_faults.py run --checkout DIR --python DIR/.venv/bin/python
 
-The test files that are most relevant by their words and imports run first, until a test fails. The faults that are left
-are then planted all together and every file runs once; what fails there runs again with each of them alone.
+The test that detected a fault when planted_faults.md was written runs first, then the test files that are most relevant
+by their words and imports, until a test fails. The faults that are left are then planted all together and every file
+runs once; what fails there runs again with each of them alone.
 A failure counts only if the test fails twice with the fault and passes without it.
 
 Results are kept in DIR/planted_faults, and the same command resumes. They are written to planted_faults.md.
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -87,11 +89,18 @@ def chosen(package: Path) -> tuple[dict[int, Place], dict[int, str]]:
     return planted, excluded
 
 
+def last_detecting(number: int) -> list[str]:
+    """The test that detected a fault when the table was written, if it still exists."""
+    table = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    found = re.search(rf"^\| {number} \|.*\| `(test_\w+\.py)(::.*)` \| [\d.]* \|$", table, re.MULTILINE)
+    return [f"tests/{found[1]}{found[2]}"] if found and (ROOT / "tests" / found[1]).exists() else []
+
+
 def near(checkout: Checkout, number: int, place: Place) -> dict[str, Any]:
-    """Runs the most relevant test files against a fault."""
+    """Runs the most relevant tests against a fault: the one that detected it last time, then whole files."""
     spent = 0.0
-    for file in by_relevance(checkout.root, place.module, place.function)[:NEAR_FILES]:
-        test, seconds = detecting(checkout, number, place, [file])
+    for selected in [*last_detecting(number), *by_relevance(checkout.root, place.module, place.function)[:NEAR_FILES]]:
+        test, seconds = detecting(checkout, number, place, [selected])
         spent += seconds
         if test:
             return {"caught": test, "seconds": round(spent, 1)}
