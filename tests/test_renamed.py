@@ -25,7 +25,7 @@ from reporter.run import experiment
 from reporter.run.request import Request
 from reporter.run.slots import Slot
 from reporter.store import record_files
-from reporter.version import __version__
+from reporter.version import MEASURES_AS, __version__
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = record_files.paths(ROOT / "results" / "reference" / "records")
@@ -64,7 +64,8 @@ def test_records_of_the_reference_run_have_the_definitions_of_today(path: Path) 
 def test_readings_of_the_reference_run_are_reused(path: Path, tmp_path: Path) -> None:
     record = record_files.load(path)
     record_files.save(tmp_path, record)
-    about = {"machine": record.machine, "machine_facts": record.machine_facts, "environment": record.environment}
+    environment = record.environment | {"reporter": __version__}
+    about = {"machine": record.machine, "machine_facts": record.machine_facts, "environment": environment}
     names = [name for name, metric in METRICS.items() if all(q.key in record.readings for q in metric.quantities)]
     metrics = {name: METRICS[name] for name in names}
 
@@ -81,6 +82,23 @@ def test_readings_of_the_reference_run_are_reused(path: Path, tmp_path: Path) ->
     assert {key: reading for key, reading in again.readings.items() if reading.measured} == measured
     changed = replace(entry, learning_rate=entry.learning_rate / 2)
     assert experiment.run(request(changed), executor, Lines(StringIO())).jobs > 0
+
+
+@pytest.mark.parametrize(
+    ("package", "recorded", "reused"),
+    [
+        ("reporter", MEASURES_AS, True),
+        ("reporter", "0.0.9", False),
+        ("reporter", "99.0", False),
+        ("torch", "2.0.0", False),
+    ],
+)
+def test_versions_whose_readings_are_reused(package: str, recorded: str, reused: bool) -> None:
+    present = {"torch": "2.15.0", "reporter": __version__}
+    about = {"machine": "here", "machine_facts": {}, "environment": present}
+    request = Request(Path(), [], {}, {}, Settings(preset="standard").conditions(), about=about)
+    assert request.reuses(present | {package: recorded}) is reused
+    assert request.reuses(present)
 
 
 def test_records_of_the_reference_run_are_compared_and_rendered(tmp_path: Path) -> None:

@@ -74,5 +74,5 @@ def _is_there(request: Request, claim: Claim, progress: Progress) -> bool:
     except ReporterError as error:
         progress.note(f"note: {error}; it is kept as {files.set_aside(path).name}")
         return False
-    same = (earlier.environment, earlier.definition) == (request.about["environment"], claim.definition)
+    same = request.reuses(earlier.environment) and earlier.definition == claim.definition
     return same and earlier.reason is None and not request.fresh

@@ -236,11 +236,12 @@ class Ledger:
         except ReporterError as error:
             self.notice = f"{error}; it is kept as {files.set_aside(path).name}"
             return None
-        same = records[0].environment == self.request.about["environment"]
+        same = self.request.reuses(records[0].environment)
         if self.request.fresh or not same or not architecture.is_defined_by(records[0].definition):
             return None
         conditions = self.request.conditions_of(architecture.name)
         now = {"settings": settings_of(architecture, self.request), "definition": architecture.definition}
+        now["environment"] = self.request.about["environment"]
         now |= input_sizes.changed_fields(records[0], architecture, conditions)
         return [input_sizes.valid(record.model_copy(update=now), conditions) for record in records]
 

@@ -18,6 +18,7 @@ from reporter.host.job import Job
 from reporter.model import Architecture, Claim, Evidence, Metric, Reading
 from reporter.model.records import EAGER
 from reporter.model.settings import Conditions
+from reporter.version import MEASURES_AS, number
 
 RECORDED = (
     "preset", "metrics", "device", "dataset", "weights", "finetune", "steps", "seeds", "first_seed", "budget", "modes",
@@ -100,6 +101,13 @@ class Request:
 
     started: str = field(default_factory=moment)
     """When the run started."""
+
+    def reuses(self, environment: Mapping[str, str]) -> bool:
+        """Whether readings taken with these versions are reused: the same ones, or a reporter that measures alike."""
+        recorded, present = dict(environment), dict(self.about["environment"])
+        written, current = recorded.pop("reporter", ""), present.pop("reporter", "")
+        alike = number(MEASURES_AS) <= number(written) <= number(current)
+        return recorded == present and (written == current or alike)
 
     @property
     def line(self) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import gc
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -22,7 +21,7 @@ from reporter.model.fields import is_plain, legible, plain
 from reporter.model.readings import EVIDENCE_SCHEMA, Model
 from reporter.model.records import EAGER
 from reporter.store.stored_records import STORED, nested, unnested
-from reporter.version import __version__
+from reporter.version import __version__, number
 
 LARGEST_FILE = 2**24
 """Bytes of a record or of evidence; a thorough run's record takes less than a twentieth of this."""
@@ -185,15 +184,9 @@ def _newer_version(found: Any) -> str:
     """The version of the reporter that wrote a file, if it is newer than this one."""
     environment = found.get("environment") if isinstance(found, dict) else None
     version = environment.get("reporter") if isinstance(environment, dict) else None
-    if not isinstance(version, str) or len(version) > LONGEST_VERSION or not _numbers(version):
+    if not isinstance(version, str) or len(version) > LONGEST_VERSION or not number(version):
         return ""
-    return legible(version) if _numbers(version) > _numbers(__version__) else ""
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """The numbers that a version begins with: (1, 0) of 1.0rc1."""
-    found = re.match(r"\d+(\.\d+)*", version)
-    return tuple(map(int, found[0].split("."))) if found else ()
+    return legible(version) if number(version) > number(__version__) else ""
 
 
 def append_history(folder: Path, lines: Iterable[dict[str, Any]]) -> bool:

@@ -111,7 +111,8 @@ def citation(comparison: Comparison, shown: Presentation, head: Heading, languag
     _ = language._
     date = language.date(comparison.newest.started)
     cited = ". ".join(part.removesuffix(".") for part in (shown.author, head.title, shown.course, date) if part)
-    made = _("Measured with reporter {version}.").format(version=__version__)
+    version = comparison.newest.environment.get("reporter", __version__)
+    made = _("Measured with reporter {version}.").format(version=version)
     terms = _("Figures and tables of this report may be used under the license {license}, with this reference.")
     return Section(
         "cite",
