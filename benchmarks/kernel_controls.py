@@ -14,6 +14,7 @@ takes about 8 minutes on two idle cores.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -23,11 +24,14 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
 from statistics import median
 from time import monotonic, perf_counter
 from typing import Any
+
+import yardstick
 
 from reporter.compare.differences import Change
 from reporter.compare.folders import compare_results, read
@@ -67,10 +71,10 @@ def collect(folder: Path, names: Sequence[str], minutes: float) -> Runs:
         if monotonic() - start + longest > 60 * minutes:
             print(f"{name}: the next run takes up to {longest:.0f} s; repeat the command to continue", flush=True)
             break
-        ticks = yardstick()
+        ticks = round(yardstick.milliseconds(), 2)
         done[name] = {"seconds": round(taken(folder / name, of, variables), 1), "yardstick": ticks}
         file.write_text(json.dumps(done))
-        print(f"{name}: {done[name]['seconds']:.0f} s; yardstick {ticks * 1e3:.1f} ms", flush=True)
+        print(f"{name}: {done[name]['seconds']:.0f} s; yardstick {ticks:.1f} ms", flush=True)
     return done
 
 
@@ -82,17 +86,6 @@ def taken(place: Path, names: Sequence[str], variables: Mapping[str, str]) -> fl
     start = perf_counter()
     subprocess.run(command, env=os.environ | dict(variables), check=True)
     return perf_counter() - start
-
-
-def yardstick() -> float:
-    """The seconds of a fixed convolution with one thread, in a process of its own; the median of 20."""
-    code = (
-        "import torch, time\ntorch.set_num_threads(1)\nlayer = torch.nn.Conv2d(64, 64, 3, padding=1)\n"
-        "images, found = torch.randn(1, 64, 112, 112), []\nwith torch.inference_mode():\n for _ in range(30):\n"
-        "  start = time.perf_counter()\n  layer(images)\n  found.append(time.perf_counter() - start)\n"
-        "print(sorted(found[10:])[10])"
-    )
-    return float(subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, text=True).stdout)
 
 
 def findings(base: Path, new: Path) -> dict[str, Change]:
@@ -117,7 +110,7 @@ def report(folder: Path, names: Sequence[str], done: Runs) -> tuple[list[str], b
 
 
 def _table(names: Sequence[str], done: Runs, pairs: int, alarms: int, found: int) -> Iterator[str]:
-    ticks = median(each["yardstick"] for each in done.values()) * 1e3 if done else math.nan
+    ticks = median(each["yardstick"] for each in done.values()) if done else math.nan
     yield "# The gate on kernels: controls\n"
     yield f"Made by `benchmarks/kernel_controls.py` on {facts().get('processor', 'this processor')}, "
     yield f"{datetime.now(UTC):%d %B %Y}; one thread, fp32. A convolution of 64 channels on 112x112 pixels took "
@@ -158,8 +151,10 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=TABLE)
     asked = parser.parse_args()
     names = sets()["lecture"] if asked.architectures == "lecture" else asked.architectures.split(",")
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    lines, good = report(asked.folder, names, collect(asked.folder, names, asked.minutes))
+    same = f"{version('torch')} {' '.join(names)}"  # runs of other architectures or versions are in another folder
+    folder = asked.folder / hashlib.sha256(same.encode()).hexdigest()[:8]
+    folder.mkdir(parents=True, exist_ok=True)
+    lines, good = report(folder, names, collect(folder, names, asked.minutes))
     text = "\n".join(lines) + "\n"
     print(text)
     asked.table.write_text(text)
