@@ -9,8 +9,10 @@ after each look, rows that are decided are not measured again.
 collect measures runs for the same test as `reporter --against` does: this environment against one that imports the same
 packages, with copies of resnet18 that are slowed by 3 % and 5 % on one side (slowed.py) in the same runs. It needs a
 machine without other work. Every run is appended to the file with all its samples as soon as it is complete, and the
-next command continues with the next run; with `--minutes` no run is begun that would not end in time. judge tests the
-samples, prints the rates, and how long a run took.
+next command continues with the next run; with `--minutes` no run is begun that would not end in time. A command may be
+killed at any moment, `timeout 12m` for example: the measurements of a run that is not complete are kept in `--folder`,
+and the next command completes it. judge tests the samples and prints how many runs there are, the rates with their 95 %
+intervals beside the goals, the number of false positives, and how long a run took.
 """
 
 from __future__ import annotations
@@ -44,12 +46,20 @@ from reporter.run.paired.reference_run import ReferenceRequest
 from reporter.run.preparation import prepare_ab
 from reporter.run.request import moment
 from reporter.stats.noise import Log
+from reporter.stats.proportions import wilson
 
 KEY, ROUNDS = ONE_THREAD.key, 3
 TONIGHT = ("resnet18_3_tonight", "resnet18_5_tonight")
 """The copies that are slowed on one side; slowed.py, which imports torch, has their code."""
 REFERENCE = "SLOWED_REFERENCE"
 RUNS = Path(__file__).parent / "reference_nights.jsonl"
+FOLDER = Path(tempfile.gettempdir()) / "reference_nights"
+WANTED = 20
+"""Runs for which the goals are set."""
+GOALS = dict(zip(TONIGHT, (14, 19), strict=True))
+"""In how many of these runs each copy has to be found."""
+LONGEST = 12.0
+"""Minutes of both sides together, the median run."""
 Pairs = tuple[Log, Log]
 
 
@@ -141,7 +151,7 @@ def reproduced(
         yield f"| {name}: found in simulated runs | {drawn} of {count} |"
 
 
-def collect(count: int, path: Path, architectures: str, minutes: float) -> None:
+def collect(count: int, path: Path, architectures: str, minutes: float, folder: Path = FOLDER) -> None:
     """Measures runs until there are `count` in the file, or the next one would end after so many minutes."""
     repair(path)
     earlier = collected(path)
@@ -152,29 +162,31 @@ def collect(count: int, path: Path, architectures: str, minutes: float) -> None:
             left = f"the next run takes up to {longest / 60:.0f} min"
             print(f"{number} of {count}; {left}; repeat the command with --minutes above that", flush=True)
             break
-        line = {"run": number, **measured(architectures)}
+        line = {"run": number, **measured(architectures, folder)}
         with path.open("a") as file:
             file.write(json.dumps(line) + "\n")
+        (folder / reference_file.PARTIAL).unlink(missing_ok=True)
         longest = max(longest, monotonic() - begun)
         print(f"{number + 1} of {count}: {line['seconds']:.0f} s for both sides", flush=True)
 
 
-def measured(architectures: str) -> dict[str, Any]:
-    """One run: the verdicts, and the samples of both sides, round by round."""
+def measured(architectures: str, folder: Path) -> dict[str, Any]:
+    """One run: the verdicts, and the samples of both sides, round by round; an interrupted one is completed."""
     slowed = tuple(f"{Path(__file__).with_name('slowed.py')}:{name}" for name in TONIGHT)
     chosen = settings({"architectures": architectures, "architecture": slowed, "metrics": KEY})
-    with tempfile.TemporaryDirectory() as folder:
-        places = beside(Path(folder).resolve() / "reference"), interleaving.here()
-        os.environ[REFERENCE] = str(places[0])
-        request, started = prepare_ab(None, chosen), moment()
-        with paired_run.sides(places, (), reference_run.OPTIONS, shared=True) as (a, b):
-            examined = a.about, b.about
-        work = ReferenceRequest(request, request.metrics, {}, places, examined, shared=True)
-        shown = progress(sys.stderr, sides=("reference", "tonight"))
-        try:
-            done = reference_run.run(work, shown)
-        finally:
-            shown.close()
+    folder.mkdir(parents=True, exist_ok=True)
+    places = beside(folder.resolve() / "reference"), interleaving.here()
+    os.environ[REFERENCE] = str(places[0])
+    request, started = prepare_ab(None, chosen), moment()
+    with paired_run.sides(places, (), reference_run.OPTIONS, shared=True) as (a, b):
+        examined = a.about, b.about
+    journal = folder / reference_file.PARTIAL
+    work = ReferenceRequest(request, request.metrics, {}, places, examined, shared=True, journal=journal)
+    shown = progress(sys.stderr, sides=("reference", "tonight"))
+    try:
+        done = reference_run.run(work, shown)
+    finally:
+        shown.close()
     found = reference_file.document(
         examined, list(done.rows.values()), gaps=done.gaps, changes=[], started=started, seconds=round(done.seconds, 1)
     )
@@ -189,10 +201,13 @@ def measured(architectures: str) -> dict[str, Any]:
 
 
 def beside(place: Path) -> Path:
-    """An environment that imports the packages of this one."""
+    """An environment that imports the packages of this one, made if it is not there."""
+    if (place / "complete").exists():
+        return place
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
     site = next(place.glob("lib/python*/site-packages"))
     (site / "shared.pth").write_text(f"{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n")
+    (place / "complete").touch()
     return place
 
 
@@ -238,11 +253,12 @@ def main() -> None:
     parser.add_argument("--file", type=Path, default=RUNS)
     parser.add_argument("--architectures", default="lecture")
     parser.add_argument("--minutes", type=float, default=math.inf)
+    parser.add_argument("--folder", type=Path, default=FOLDER)
     asked = parser.parse_args()
     if asked.what == "simulate":
         show(simulate(asked.count, asked.seed))
     elif asked.what == "collect":
-        collect(asked.count, asked.file, asked.architectures, asked.minutes)
+        collect(asked.count, asked.file, asked.architectures, asked.minutes, asked.folder)
     else:
         judge(asked.file)
 
@@ -272,19 +288,41 @@ def rates(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         return
     count, rounds = len(runs), Counter(row.rounds for row in every)
     kinds = ", ".join(sorted({str(run["machine_kind"]) for run in runs}))
-    yield f"{count} runs of {len(nights[0]) - len(TONIGHT)} architectures on {kinds}"
+    yield f"{count} of {WANTED} runs, of {len(nights[0]) - len(TONIGHT)} architectures on {kinds}"
     alarms = sum(bool(names - set(TONIGHT)) for names in found)
-    yield f"| a run reports an architecture as slower that is not | {alarms} of {count} |"
-    for name in TONIGHT:
+    yield f"| runs with a false positive, any architecture | {of(alarms, count)}; goal: at most 1 of 100 |"
+    wrong = Counter(name for names in found for name in names - set(TONIGHT))
+    if wrong:
+        yield f"| false positives | {', '.join(f'{name}: {number}' for name, number in wrong.items())} |"
+    for name, goal in GOALS.items():
         ratios = [row.ratio - 1 for row in every if row.architecture == name]
         hits = sum(name in names for names in found)
-        yield f"| {name}, measured {np.median(ratios):.1%} slower, is found | {hits} of {count} |"
+        change = f"measured {np.median(ratios):.1%} slower"
+        yield f"| {name}, {change}, is found | {of(hits, count)}; {against_goal(hits, count, goal)} |"
     sizes = [reference_rule.detectable(list(rows.values())) or math.nan for rows in nights]
     yield f"| size that a run would have found (median) | {np.median(sizes):.1%} |"
     yield f"| rows without a verdict (noisy) | {sum(row.verdict == 'noisy' for row in every)} of {len(every)} |"
     yield f"| rounds of a row | {', '.join(f'{n}: {c / len(every):.0%}' for n, c in sorted(rounds.items()))} |"
     seconds = [run["seconds"] / 60 for run in runs]
-    yield f"| minutes of both sides together | median {np.median(seconds):.1f}, longest {max(seconds):.1f} |"
+    times = f"median {np.median(seconds):.1f}, longest {max(seconds):.1f}"
+    verdict = "holds" if np.median(seconds) <= LONGEST else "exceeded"
+    yield f"| minutes of both sides together | {times}; bound {LONGEST:g} for the median: {verdict} |"
+
+
+def of(number: int, count: int) -> str:
+    """A rate with its 95 % interval."""
+    low, high = (min(1.0, max(0.0, bound)) for bound in wilson(number / count, count))
+    return f"{number} of {count} (95 % interval {low:.0%} to {high:.0%})"
+
+
+def against_goal(hits: int, count: int, goal: int) -> str:
+    """Whether a goal is met; before all runs are collected, whether it can still be."""
+    missing, wanted = max(0, WANTED - count), f"goal {goal} of {WANTED}"
+    if hits / max(count, WANTED) >= goal / WANTED:
+        return f"{wanted}: met"
+    if (hits + missing) / max(count, WANTED) < goal / WANTED:
+        return f"{wanted}: missed"
+    return f"{wanted}: open, {missing} runs are missing"
 
 
 if __name__ == "__main__":

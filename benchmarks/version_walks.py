@@ -5,7 +5,9 @@ an architecture is 10 % slower, or nowhere. Comparisons have the rounds and the 
 
 collect runs the command itself, with an index of 16 wheels of a package on this machine: the network of each version
 makes 10 % more convolutions from a version on, or nowhere; five walks of each kind. It needs a machine without other
-work. Each walk is appended to the file when it is complete, and the next command continues. judge prints the rates.
+work. Each walk is appended to the file when it is complete, and the next command continues. A command may be killed at
+any moment, `timeout 12m` for example: the walk is kept in `--folder`, and the next command resumes it. judge prints how
+many walks there are and the rates.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import argparse
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -36,6 +39,7 @@ VERSIONS, SLOWER = 16, 1.1
 MOST_COMPARISONS = 6
 CONVOLUTIONS = 100
 """Of a forward pass before the step."""
+FOLDER = Path(tempfile.gettempdir()) / "version_walks"
 WALKS = Path(__file__).with_name("version_walks.jsonl")
 STEPS = (1, 4, 8, 11, 15, None, None, None, None, None)
 """The first slower version in each walk that collect runs."""
@@ -107,7 +111,7 @@ def simulate(count: int, seed: int) -> Iterator[str]:
         yield f"| {title}: right | {right} of {count}, in at most {most} comparisons |"
 
 
-def collect(path: Path, minutes: float, preset: str) -> None:
+def collect(path: Path, minutes: float, preset: str, folder: Path = FOLDER) -> None:
     """Runs the walks that the file does not have, until the next one would end after so many minutes."""
     repair(path)
     earlier = collected(path)
@@ -118,20 +122,23 @@ def collect(path: Path, minutes: float, preset: str) -> None:
             left = f"the next walk takes up to {longest / 60:.0f} min"
             print(f"{number} of {len(STEPS)}; {left}; repeat the command with --minutes above that", flush=True)
             break
-        with tempfile.TemporaryDirectory() as folder:
-            result = real_walk(Path(folder), STEPS[number], preset)
+        place = folder.resolve() / f"walk{number}"
+        resumed = place.exists()
+        result = real_walk(place, STEPS[number], preset)
         longest = max(longest, monotonic() - begun)
-        line = {"walk": number, "planted": STEPS[number], "seconds": round(monotonic() - begun, 1), **result}
+        seconds = round(monotonic() - begun, 1)
+        line = {"walk": number, "planted": STEPS[number], "seconds": seconds, "resumed": resumed, **result}
         with path.open("a") as file:
             file.write(json.dumps(line) + "\n")
+        shutil.rmtree(place, ignore_errors=True)
         print(f"{number + 1} of {len(STEPS)}: {result['headline']}", flush=True)
 
 
 def real_walk(folder: Path, step: int | None, preset: str) -> dict[str, Any]:
     """What `reporter ab --walk` prints for 16 wheels, slower from number `step` on."""
     packages, own = folder / "index" / "simple" / "paced", folder / "own"
-    packages.mkdir(parents=True)
-    own.mkdir()
+    packages.mkdir(parents=True, exist_ok=True)
+    own.mkdir(exist_ok=True)
     for number in range(VERSIONS):
         more = SLOWER if step is not None and number >= step else 1.0
         wheel(packages, "paced", f"1.{number}", text=f"CONVOLUTIONS = {round(CONVOLUTIONS * more)}\n")
@@ -153,15 +160,18 @@ def real_walk(folder: Path, step: int | None, preset: str) -> dict[str, Any]:
 
 def rates(walks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The rates of walks that were run, as a table in Markdown."""
+    yield f"{len(walks)} of {len(STEPS)} walks"
     for title, of_kind in (
         ("a slowdown of 10 %", [walk for walk in walks if walk["planted"] is not None]),
         ("no slowdown", [walk for walk in walks if walk["planted"] is None]),
     ):
         right = sum(is_right(walk) for walk in of_kind)
         most = max((len(walk["comparisons"]) for walk in of_kind), default=0)
-        yield f"| {title}: right | {right} of {len(of_kind)}, in at most {most} comparisons |"
-    if walks:
-        yield f"| minutes of a walk, median | {np.median([walk['seconds'] for walk in walks]) / 60:.1f} |"
+        wanted = sum((step is not None) == (title != "no slowdown") for step in STEPS)
+        goal = f"goal: {wanted} of {wanted}, in at most {MOST_COMPARISONS}"
+        yield f"| {title}: right | {right} of {len(of_kind)}, in at most {most} comparisons; {goal} |"
+    if whole := [walk["seconds"] / 60 for walk in walks if not walk.get("resumed")]:
+        yield f"| minutes of a walk that was not interrupted, median | {np.median(whole):.1f} |"
 
 
 def is_right(walk: Mapping[str, Any]) -> bool:
@@ -178,9 +188,10 @@ def main() -> None:
     parser.add_argument("--file", type=Path, default=WALKS)
     parser.add_argument("--minutes", type=float, default=math.inf)
     parser.add_argument("--preset", default="standard")
+    parser.add_argument("--folder", type=Path, default=FOLDER)
     asked = parser.parse_args()
     if asked.what == "collect":
-        collect(asked.file, asked.minutes, asked.preset)
+        collect(asked.file, asked.minutes, asked.preset, asked.folder)
         return
     show(simulate(asked.count, asked.seed) if asked.what == "simulate" else rates(collected(asked.file)))
 

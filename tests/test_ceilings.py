@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from time import sleep
 
 import pytest
@@ -12,7 +15,16 @@ from reporter.metrics.ceilings import ENTRIES, OF_MACHINE, measure
 from reporter.model import Architecture, Reading
 from reporter.model.settings import PRESETS, Conditions
 from reporter.worker.counts.counting import count
-from reporter.worker.profiling.ceiling_rates import Workload, best_rates, bytes_moved, copying, multiplying
+from reporter.worker.profiling.ceiling_rates import (
+    FEWEST_CALLS,
+    Design,
+    Workload,
+    WorkloadGroup,
+    best_rates,
+    bytes_moved,
+    copying,
+    multiplying,
+)
 from reporter.worker.subject import Subject
 
 
@@ -53,9 +65,39 @@ def test_the_macs_of_the_workloads_are_those_that_are_counted() -> None:
 
 
 def test_the_best_rate_counts() -> None:
-    rates = best_rates([Workload("slow", lambda: sleep(0.01), 100), Workload("fast", lambda: sleep(0.002), 100)])
+    works = [Workload("slow", lambda: sleep(0.01), 100), Workload("fast", lambda: sleep(0.002), 100)]
+    rates = best_rates({"group": WorkloadGroup(works)}, Design(rounds=3, every=3, seconds=0.001))["group"]
     assert rates["slow"] == pytest.approx(10_000, rel=0.2)
     assert 2 * rates["slow"] < rates["fast"] <= 50_000
+
+
+def test_later_rounds_have_what_is_near_the_best_in_turns_with_other_groups() -> None:
+    """A disturbance of some blocks changes no ceiling; what is far from the best is not repeated."""
+    calls: list[str] = []
+    threads: list[int] = []
+
+    @contextmanager
+    def context(number: int) -> Iterator[None]:
+        threads.append(number)
+        yield
+
+    def call(name: str, seconds: float) -> Callable[[], object]:
+        def timed() -> None:
+            disturbed = calls.count(name) < 4  # the first two blocks
+            calls.append(name)
+            sleep(seconds * (1 + disturbed))
+
+        return timed
+
+    first = [Workload("a", call("a", 0.002), 100), Workload("b", call("b", 0.00205), 100)]
+    other = [Workload("far", call("far", 0.01), 100), Workload("c", call("c", 0.002), 100)]
+    groups = {"one": WorkloadGroup(first, partial(context, 1)), "all": WorkloadGroup(other, partial(context, 2))}
+    rates = best_rates(groups, Design(rounds=4, every=3, seconds=0.0, near=0.5))
+    assert threads == [1, 2] * 4
+    assert calls.count("far") == 2 * FEWEST_CALLS
+    assert calls.count("a") == calls.count("c") == 4 * FEWEST_CALLS
+    assert max(rates["one"].values()) == pytest.approx(50_000, rel=0.2)
+    assert set(rates["one"]) == {"a", "b"}
 
 
 def known(**values: float) -> tuple[Reading, ...]:

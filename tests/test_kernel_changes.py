@@ -24,9 +24,10 @@ from reporter.compare.differences import Differences
 from reporter.compare.folders import baseline, compare_results, read
 from reporter.documents.comparisons import ComparisonDocument
 from reporter.model import Record
-from reporter.model.profiles import LayerKernel
+from reporter.model.profiles import LayerKernel, digest
 from reporter.model.settings import Settings
 from reporter.report.between_runs.changes import in_markdown, in_words
+from reporter.run.preparation import choose_metrics
 from reporter.store import kernel_files, record_files
 
 NAMES = ("alexnet", "vgg16", "googlenet")
@@ -106,6 +107,38 @@ def test_another_network_is_no_changed_kernel(tmp_path: Path) -> None:
     assert not kernels(found)
     assert not found.fails("exact")
     assert any("shapes" in gap.why and gap.architectures == ("vgg16",) for gap in found.gaps)
+
+
+def ledger_alone(place: Path, **changed: Any) -> Path:
+    """A results folder of a run with --metrics kernels, which adds to what is there."""
+    rows = profiles.calls(**changed)
+    found = profiles.reading("kernels_cpu_1thread", len(rows), detail={"kernels": digest(rows)})
+    old = {each.architecture: each for each in record_files.load_all(place)[0]} if place.exists() else {}
+    made = [old.get(each.architecture, each) for each in records()]
+    made = [each.model_copy(update={"readings": each.readings | {"kernels_cpu_1thread": found}}) for each in made]
+    return profiles.saved(place, made, [profiles.ledger(each, rows) for each in made])
+
+
+def test_the_ledger_alone_is_compared_with_that_of_any_run(tmp_path: Path) -> None:
+    """A run with --metrics kernels finds what a run with all metrics does; of two digests that of the ledger counts."""
+    base = folder(tmp_path / "base")
+    same = compared(base, ledger_alone(tmp_path / "same"))
+    assert not same.changed
+    assert [(gap.why, gap.quantity.key if gap.quantity else "") for gap in same.gaps if gap.quantity] == [
+        ("only BASE has it", "kernels_cpu")
+    ]
+    for place in (tmp_path / "other", folder(tmp_path / "again")):
+        changed = compared(base, ledger_alone(place, **RENAMED))
+        assert {change.architecture for change in changed.changes} == set(NAMES)
+        assert {found.setting for found in kernels(changed)} == {"cpu_1thread"}
+        assert [swap.new for swap in kernels(changed)[0].swaps] == ["ref:any"]
+
+
+def test_the_ledger_alone_is_taken_if_it_is_named() -> None:
+    assert "kernels" not in choose_metrics(())
+    assert "kernels" not in choose_metrics(("profile",))
+    for word in ("kernels", "kernels_cpu_1thread"):
+        assert {"kernels"} == {name for name, each in choose_metrics((word,)).items() if not each.always}
 
 
 def test_kernels_of_two_machines_are_not_compared(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from reporter.worker.variants.mode_variants import in_engine
 MIXED = Architecture(
     name="mixed", family="Own", year=None, paper="", input_size=32, classes=10, build=lambda _: Mixed()
 )
-METRICS = {metric.name: metric for metric in (*OPERATORS, *STAGES) if metric.device == "cpu"}
+METRICS = {metric.name: metric for metric in (*OPERATORS, *STAGES) if metric.profile}
 QUICK = Conditions(**PRESETS["quick"]).model_copy(update={"seconds": 0.02})
 
 
@@ -84,3 +84,13 @@ def test_the_operators_of_an_engine_are_grouped_and_scaled() -> None:
     ]
     assert [row.layer for row in rows] == ["a", "b", "c"]
     assert found.coverage == pytest.approx(8e-3 / found.latency)
+
+
+def test_the_ledger_alone_is_that_of_the_operators() -> None:
+    """--metrics kernels takes the kernels of one thread, and no times."""
+    entries = {metric.name: metric for metric in OPERATORS}
+    whole = {each.quantity.key: each for each in entries["operators"].measure(Subject(MIXED, "cpu", QUICK))}
+    [alone] = entries["kernels"].measure(Subject(MIXED, "cpu", QUICK))
+    assert alone.detail["kernels"] == whole["operators_coverage_cpu_1thread"].detail["kernels"]
+    assert alone.samples == whole["operators"].samples
+    assert "operators" not in alone.detail

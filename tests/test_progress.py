@@ -6,14 +6,18 @@ import json
 import time
 from collections.abc import Sequence
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from commands import QUICK, TINY, WIDE, call
 
 from reporter.cli import heartbeat
 from reporter.cli.progress import GitHubLines, Lines, progress
+from reporter.host import printing
 from reporter.host.job import Job
+from reporter.model import ReporterError
 from reporter.model.settings import PRESETS, Conditions
+from reporter.run import preparation
 
 CONDITIONS = Conditions(**PRESETS["quick"])
 OPTIONS = (*TINY, *WIDE, *QUICK, "--metrics", "latency_cpu_1thread")
@@ -138,3 +142,23 @@ def test_a_run_prints_each_finished_architecture(tmp_path: object) -> None:
     finished = [event["architecture"] for event in events if event["event"] == "architecture"]
     assert sorted(finished) == ["tiny", "wide"]
     assert {"reading", "started", "finished"} <= {event["event"] for event in events}
+
+
+def test_the_preparation_and_the_report_are_not_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading torch for networks of the user or for a reference, and rendering, may take longer than the interval."""
+
+    def slow(*_: object) -> None:
+        time.sleep(0.2)
+        raise ReporterError("no such thing")
+
+    monkeypatch.setattr(heartbeat, "INTERVAL", 0.1)
+    monkeypatch.setattr(preparation, "prepare", slow)
+    for options, expected in (((), {"note: still preparing the run, after 0 s"}), (("--quiet",), set())):
+        lines = call("--out", tmp_path, "--architectures", "alexnet", *options).stderr.splitlines()
+        assert set(lines[:-1]) == expected
+        assert lines[-1] == "reporter: no such thing"
+    noted: list[str] = []
+    with printing.messages_as_json(True), heartbeat.during("writing the report", printing.note):
+        monkeypatch.setattr(printing.click, "echo", lambda line, err: noted.append(line))
+        time.sleep(0.2)
+    assert json.loads(noted[0]) == {"event": "message", "text": "note: still writing the report, after 0 s"}

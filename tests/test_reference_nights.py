@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -55,26 +57,61 @@ def test_collected_runs_are_tested_from_their_samples() -> None:
     slow, slower = reference_nights.TONIGHT
     runs = [collected(night, {slow: math.log(1.03), slower: math.log(1.05)}) for night in range(5)]
     lines = list(reference_nights.rates(runs))
-    assert lines[0] == "5 runs of 18 architectures on a processor"
-    assert "slower that is not | 0 of 5 |" in lines[1]
-    assert lines[3].endswith("is found | 5 of 5 |")
-    assert lines[-1] == "| minutes of both sides together | median 5.0, longest 5.1 |"
+    assert lines[0] == "5 of 20 runs, of 18 architectures on a processor"
+    assert "| 0 of 5 (95 % interval 0% to 43%); goal: at most 1 of 100 |" in lines[1]
+    assert lines[3].endswith("5 of 5 (95 % interval 57% to 100%); goal 19 of 20: open, 15 runs are missing |")
+    assert "median 5.0, longest 5.1; bound 12 for the median: holds |" in lines[-1]
+    wrong = list(reference_nights.rates([collected(9, {"resnet50": math.log(1.2)})]))
+    assert "| 1 of 1 (95 % interval 21% to 100%)" in wrong[1]
+    assert wrong[2] == "| false positives | resnet50: 1 |"
     rows = reference_nights.replayed(runs[0]["pairs"])
     assert {row.rounds for row in rows.values()} <= set(reference_rule.looks(3)), "stopped rows have no more rounds"
     assert list(reference_nights.rates([])) == ["no runs are collected yet"]
+
+
+def test_a_goal_is_met_missed_or_open() -> None:
+    found = {hits: reference_nights.against_goal(hits, count, 19) for hits, count in ((19, 19), (8, 9), (7, 9))}
+    assert found == {
+        19: "goal 19 of 20: met",
+        8: "goal 19 of 20: open, 11 runs are missing",
+        7: "goal 19 of 20: missed",
+    }
+    assert reference_nights.against_goal(37, 40, 19) == "goal 19 of 20: missed"
+    assert reference_nights.against_goal(38, 40, 19) == "goal 19 of 20: met"
+
+
+def test_an_interrupted_run_is_completed_by_the_next_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The measurements of both sides are kept, in an environment at the same place."""
+    journals, folder = [], tmp_path / "folder"
+
+    def run(work: Any, _: object) -> None:
+        journals.append((work.journal, work.environments))
+        raise KeyboardInterrupt
+
+    sides = [SimpleNamespace(about=None)] * 2
+    monkeypatch.setattr(reference_nights.reference_run, "run", run)
+    monkeypatch.setattr(reference_nights.paired_run, "sides", lambda *_, **__: nullcontext(sides))
+    monkeypatch.setattr(reference_nights, "prepare_ab", lambda *_: SimpleNamespace(metrics={}))
+    monkeypatch.setenv(reference_nights.REFERENCE, "")
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            reference_nights.collect(1, tmp_path / "runs.jsonl", "lecture", math.inf, folder)
+    assert journals[0] == journals[1]
+    assert journals[0][0].is_relative_to(folder)
+    assert list((folder / "reference").glob("lib/python*/site-packages/shared.pth"))
 
 
 def test_collecting_resumes_with_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "runs.jsonl"
-    monkeypatch.setattr(reference_nights, "measured", lambda _: {"seconds": 60.0})
-    reference_nights.collect(2, file, "lecture", math.inf)
+    monkeypatch.setattr(reference_nights, "measured", lambda *_: {"seconds": 60.0})
+    reference_nights.collect(2, file, "lecture", math.inf, tmp_path)
     file.write_text(file.read_text() + '{"run": 2, "sec')  # cut off
     assert [run["run"] for run in reference_nights.collected(file)] == [0, 1]
-    reference_nights.collect(4, file, "lecture", math.inf)
+    reference_nights.collect(4, file, "lecture", math.inf, tmp_path)
     assert [run["run"] for run in reference_nights.collected(file)] == [0, 1, 2, 3]
-    reference_nights.collect(9, file, "lecture", 0.9)
+    reference_nights.collect(9, file, "lecture", 0.9, tmp_path)
     assert len(reference_nights.collected(file)) == 4, "no run is begun that would not end in time"
     assert "4 of 9; the next run takes up to 1 min; repeat the command" in capsys.readouterr().out
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,16 +15,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import call
 from compare_simulation import LATENCY
 
 from reporter.cli.progress import Quiet
-from reporter.compare import reference_file
+from reporter.compare import ratio_history, reference_file
 from reporter.compare.environments import About, Import
+from reporter.host import files, interrupts
+from reporter.host.exit_codes import INTERRUPTED
 from reporter.host.job import Job
-from reporter.model import Reading, Verdict
+from reporter.model import Reading, ReporterError, Verdict
 from reporter.model.settings import settings
 from reporter.run.executors.local import LocalExecutor
-from reporter.run.paired import interleaving, paired_run, reference_run
+from reporter.run.paired import interleaving, paired_run, pinned, reference_move, reference_run
 from reporter.run.paired.reference_run import ReferenceRequest
 from reporter.run.preparation import prepare
 
@@ -163,3 +168,86 @@ def test_the_measurements_of_another_command_are_not_used(
     measured(request(tmp_path, **options))
     assert {f"{name} {number}" for name in NAMES for number in range(3)} <= set(simulated.calls)
     assert len(json.loads(journal.read_text().splitlines()[0])["digest"]) == 64
+
+
+MOVE = ("--architectures", ",".join(NAMES), "--metrics", LATENCY.key, "--device", "cpu")
+
+
+def test_an_interrupted_move_of_the_reference_resumes(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old lock file stays until the move is complete; no measurement is repeated, and no line is added twice."""
+    for name in ("old", "new"):
+        (tmp_path / f"{name}.lock").write_text(f"torch=={name}\n")
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(pinned, "_made", lambda frozen, note: tmp_path / frozen[0].removeprefix("torch=="))
+    folder = tmp_path / "out"
+    folder.mkdir()
+    lock = folder / pinned.LOCK
+    lock.write_text("torch==old\n")
+    command = ("move", folder, "--to", tmp_path / "new.lock", *MOVE)
+    with files.lock(folder):
+        second = call(*command)
+    assert second.returncode == 2
+    assert f"DIR: {folder} is in use by process {os.getpid()}" in second.stderr
+    interrupt(simulated, 4)
+    monkeypatch.setattr(interrupts, "leave", lambda: sys.exit(INTERRUPTED))
+    stopped = call(*command)
+    assert stopped.returncode == 130
+    assert "the reference is not moved; run the same command again to resume" in stopped.stderr
+    assert (lock.read_text(), ratio_history.load(folder)) == ("torch==old\n", [])
+    assert list(tmp_path.glob("out/.against*")) == [], "what --against measured is another file"
+    before, simulated.before = len(simulated.calls), lambda: None
+    done = call(*command)
+    assert done.returncode == 0, done.stderr
+    assert f"{before} measurements of the interrupted run are used again" in done.stderr
+    assert len(set(simulated.calls)) == len(simulated.calls)
+    [line] = ratio_history.load(folder)
+    assert (line.kind, len(line.rows)) == ("move", 3)
+    assert lock.read_text() == "torch==new\n"
+    assert not (folder / reference_move.PARTIAL).exists()
+    again = call(*command)
+    assert again.returncode == 2
+    assert "is already the reference of" in again.stderr
+    assert ratio_history.load(folder) == [line]
+
+
+@pytest.mark.parametrize("step", ["append", "_replace_lock"])
+def test_a_move_that_is_interrupted_at_its_end_is_completed(
+    step: str, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt while the results are written changes nothing; a failure is completed by the same command."""
+    folder, new = tmp_path / "out", tmp_path / "new.lock"
+    for name in ("old", "out"):
+        (tmp_path / name).mkdir()
+    new.write_text("torch==new\n")
+    (folder / pinned.LOCK).write_text("torch==old\n")
+    monkeypatch.setattr(pinned, "_made", lambda frozen, note: tmp_path / frozen[0].removeprefix("torch=="))
+    owner: Any = ratio_history if step == "append" else reference_move
+    plain = getattr(owner, step)
+
+    def interrupted(*arguments: Any) -> None:
+        plain(*arguments)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    command = ("move", folder, "--to", new, *MOVE)
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, step, interrupted)
+        patch.setattr(interrupts, "_thread", SimpleNamespace(start_new_thread=lambda *_: None))
+        done = call(*command)
+    assert done.returncode == 0
+    assert "moved; use --against" in done.stderr
+    assert (folder / pinned.LOCK).read_text() == "torch==new\n"
+    assert [line.kind for line in ratio_history.load(folder)] == ["move"]
+    (folder / pinned.LOCK).write_text("torch==old\n")  # as if the process had been killed in between
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, step, refused)
+        failed = call(*command)
+    assert failed.returncode == 2, failed.stderr
+    assert call(*command).returncode == 0
+    assert (folder / pinned.LOCK).read_text() == "torch==new\n"
+    assert len({line.model_dump_json(exclude={"started"}) for line in ratio_history.load(folder)}) == 1
+
+
+def refused(*_: object) -> None:
+    raise ReporterError("the disk is full")

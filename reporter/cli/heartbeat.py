@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
 from threading import Event, Thread
 from time import monotonic
+
+from reporter.model.durations import duration
 
 INTERVAL = 30.0
 """Seconds."""
@@ -36,3 +40,18 @@ class Heartbeat:
             if monotonic() >= self._last + self._interval:
                 self._beat()
                 self.printed()
+
+
+@contextmanager
+def during(what: str, note: Callable[[str], None]) -> Iterator[None]:
+    """Prints a line at regular times while something runs that prints none, such as the preparation of a run."""
+    start, context = monotonic(), copy_context()  # which has the form of messages
+
+    def beat() -> None:
+        context.run(note, f"still {what}, after {duration(monotonic() - start)}")
+
+    heartbeat = Heartbeat(beat, INTERVAL)
+    try:
+        yield
+    finally:
+        heartbeat.stop()

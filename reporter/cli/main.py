@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reporter.compare.baseline_file import BaselineComparison
     from reporter.compare.folders import ResultsFolder
     from reporter.documents.reference_verdicts import AgainstReference
-    from reporter.model.settings import FailOn
+    from reporter.model.settings import FailOn, Settings
     from reporter.run.paired.against import Against
     from reporter.run.request import Outcome, Request
     from reporter.run.slots import Executor
@@ -75,6 +75,7 @@ def measure_and_report(
     shown: str = "auto",
 ) -> int:
     """The main job; gives the exit code."""
+    from reporter.cli import heartbeat
     from reporter.cli.progress import progress
     from reporter.compare import baseline_file, reference_file
     from reporter.compare.folders import baseline
@@ -83,8 +84,6 @@ def measure_and_report(
     from reporter.report import build
     from reporter.report.language import checked_codes
     from reporter.run.executors.registry import choose_executor
-    from reporter.run.paired import against
-    from reporter.run.preparation import prepare
     from reporter.store import record_files
 
     chosen = settings(options, config)
@@ -92,9 +91,9 @@ def measure_and_report(
     languages = checked_codes(chosen.lang)
     before = baseline(chosen, out)
     executor = choose_executor(chosen)
-    request = replace(prepare(out, chosen, executor), labels=labels)
-    _announce(request)
-    reference = against.prepare(chosen, request, request.folder, printing.silent if quiet else printing.note)
+    note = printing.silent if quiet else printing.note
+    with heartbeat.during("preparing the run", note):
+        request, reference = _prepared(out, chosen, executor, labels, note)
     seen, lock = progress(sys.stderr, quiet, kind=shown), files.lock(request.folder)
     code, start = USAGE, record_files.history_size(request.folder)
     try:
@@ -106,7 +105,8 @@ def measure_and_report(
         try:
             reference_file.save(request.folder, pinned)
             baseline_file.save(request.folder, found, document)
-            written = build.write(request.folder, languages, chosen)
+            with heartbeat.during("writing the report", note):
+                written = build.write(request.folder, languages, chosen)
         except ReporterError as error:  # a full disk hides no regression
             if ended != REGRESSED:
                 raise
@@ -165,6 +165,18 @@ def _compared(
     for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
         printing.message(line)
     return baseline_file.BaselineComparison(before.folder.name, before.measured, found), document, code
+
+
+def _prepared(
+    out: Path | None, chosen: Settings, executor: Executor, labels: Mapping[str, str], note: Callable[[str], None]
+) -> tuple[Request, Against | None]:
+    """What is measured, and the pinned reference with --against; prints what is to be known before."""
+    from reporter.run.paired import against
+    from reporter.run.preparation import prepare
+
+    request = replace(prepare(out, chosen, executor), labels=labels)
+    _announce(request)
+    return request, against.prepare(chosen, request, request.folder, note)
 
 
 def _measured(request: Request, executor: Executor, seen: Lines, quiet: bool) -> Outcome:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 
 from pydantic import JsonValue
@@ -23,11 +24,14 @@ from reporter.compare.matching import Pair, settings_in_words
 from reporter.compare.times import ABSOLUTE_EFFECT
 from reporter.model import Quantity, Reading, Record, ReporterError
 from reporter.model.profiles import KernelLedger, LayerKernel
+from reporter.model.profiles import digest as rows_digest
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 from reporter.stats.samples import FEWEST_ROUNDS
 
 COVERAGE, DIGEST, VARIABLES = "operators_coverage_", "kernels", "variables"
+SOURCES = (COVERAGE, "kernels_")
+"""The keys of readings with kernels begin with these; the setting follows."""
 TITLES = {
     "cpu_1thread": "Kernels, CPU, 1 thread",
     "cpu": "Kernels, CPU",
@@ -75,16 +79,20 @@ def compare(pairs: Iterable[Pair], timings: Iterable[Timing], ledgers: Sides = N
 
 def settings(pair: Pair) -> list[str]:
     """The settings in which either side has kernels."""
-    keys = [key for side in (pair.base, pair.new) for key, reading in side.readings.items() if key.startswith(COVERAGE)]
-    found = dict.fromkeys(key.removeprefix(COVERAGE) for key in keys)
+    keys = [key for side in (pair.base, pair.new) for key in side.readings]
+    found = dict.fromkeys(key.removeprefix(start) for key in keys for start in SOURCES if key.startswith(start))
     return [setting for setting in found if digest(pair.base, setting) or digest(pair.new, setting)]
 
 
 def digest(record: Record, setting: str) -> str:
     """The digest of the kernels of a record in a setting; empty if there is none."""
-    reading = record.readings.get(COVERAGE + setting)
-    found = reading.detail.get(DIGEST) if reading and reading.measured else None
-    return found if isinstance(found, str) else ""
+    return next((str(reading.detail[DIGEST]) for reading in _sources(record, setting)), "")
+
+
+def _sources(record: Record, setting: str) -> list[Reading]:
+    """The readings that have a digest of the kernels in a setting."""
+    there = [record.readings.get(start + setting) for start in SOURCES]
+    return [each for each in there if each and each.measured and isinstance(each.detail.get(DIGEST), str)]
 
 
 def quantity(setting: str) -> Quantity:
@@ -112,6 +120,15 @@ class _Opened:
             self._found = base, new
         return self._found
 
+    def source(self, pair: Pair, side: int, setting: str) -> Reading | None:
+        """The reading with the digest of a side; of two that differ, the one that the ledger belongs to."""
+        found = _sources((pair.base, pair.new)[side], setting)
+        if len({str(each.detail[DIGEST]) for each in found}) > 1:
+            with suppress(ReporterError):
+                last = rows_digest(self.of(pair)[side].of(pair.new.mode, setting))
+                found = [each for each in found if each.detail[DIGEST] == last] or found
+        return found[0] if found else None
+
 
 def _place(pair: Pair) -> tuple[str, str]:
     return pair.new.architecture, pair.new.machine
@@ -119,13 +136,12 @@ def _place(pair: Pair) -> tuple[str, str]:
 
 def _compared(pair: Pair, setting: str, opened: _Opened, judged: Mapping[Place, Timing]) -> Change | str:
     """The changed kernels of a pair; else why they could not be compared, empty if they are equal."""
-    digests = [digest(side, setting) for side in (pair.base, pair.new)]
-    if not all(digests):
-        return f"only {'BASE' if digests[0] else 'NEW'} has it"
-    base, new = (side.readings[COVERAGE + setting] for side in (pair.base, pair.new))
+    base, new = (opened.source(pair, side, setting) for side in range(2))
+    if base is None or new is None:
+        return f"only {'BASE' if base else 'NEW'} has it"
     if not same_conditions(_kept(base), _kept(new)):
         return f"taken under other settings ({settings_in_words(base, new)})"
-    if digests[0] == digests[1]:
+    if base.detail[DIGEST] == new.detail[DIGEST]:
         return ""
     try:
         ledgers = opened.of(pair)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from reporter.model import Metric, Quantity, Reading, absent, exact
 from reporter.model.attempts import attempt
 
 if TYPE_CHECKING:
+    from reporter.worker.profiling.ceiling_rates import WorkloadGroup
     from reporter.worker.subject import Subject
 
 SETTINGS = {"cpu_1thread": "CPU, 1 thread", "cpu": "CPU"}
@@ -79,25 +81,36 @@ def measure(subject: Subject) -> Iterator[Reading]:
 
 
 def ceilings(subject: Subject) -> Iterator[Reading]:
-    """The ceilings with one thread and with all."""
+    """The ceilings with one thread and with all, measured in turns."""
+    from reporter.worker.profiling.ceiling_rates import best_rates
+
+    rates = best_rates(groups(subject))
+    for quantity in CEILINGS:
+        if found := rates.get(quantity.key):
+            detail: dict[str, Any] = {} if quantity in BANDWIDTH.values() else {"shapes": found}
+            yield Reading(quantity=quantity, samples=(max(found.values()),), detail=detail)
+        else:
+            yield from absent([quantity], "unsupported", NO_BF16)
+
+
+def groups(subject: Subject) -> dict[str, WorkloadGroup]:
+    """The workloads of each ceiling that this machine has, with its number of threads, by key."""
     import torch
 
     from reporter.host.machine import native_precisions
-    from reporter.worker.profiling.ceiling_rates import best_rates, copying, multiplying
+    from reporter.worker.profiling.ceiling_rates import WorkloadGroup, copying, multiplying
     from reporter.worker.profiling.operator_pass import setting
 
     dtypes = {"": torch.float32, "bf16_": torch.bfloat16}
+    available = [prefix for prefix in PRECISIONS if not prefix or "bf16" in native_precisions()]
+    products = {prefix: list(multiplying(dtypes[prefix])) for prefix in available}
+    found: dict[str, WorkloadGroup] = {}
+    copies = [copying()]
     for name in SETTINGS:
-        with setting(subject, name == "cpu_1thread"):
-            for prefix, dtype in dtypes.items():
-                quantity = MACS[prefix, name]
-                if prefix and "bf16" not in native_precisions():
-                    yield from absent([quantity], "unsupported", NO_BF16)
-                    continue
-                rates = best_rates(list(multiplying(dtype)))
-                yield Reading(quantity=quantity, samples=(max(rates.values()),), detail={"shapes": dict(rates)})
-            (bandwidth,) = best_rates([copying()]).values()
-            yield Reading(quantity=BANDWIDTH[name], samples=(bandwidth,))
+        context = partial(setting, subject, name == "cpu_1thread")
+        found |= {MACS[prefix, name].key: WorkloadGroup(products[prefix], context) for prefix in available}
+        found[BANDWIDTH[name].key] = WorkloadGroup(copies, context)
+    return found
 
 
 def _compared(subject: Subject, found: dict[str, Reading]) -> Iterator[Reading]:

@@ -49,6 +49,15 @@ ON_GPU = Quantity(
     definition="Seconds of all kernels on the GPU, by torch.profiler, over the latency of calls without the profiler; "
     "what is missing is time in which the GPU waits. The seconds are then scaled to the latency.",
 )
+KERNELS = Quantity(
+    key="kernels_cpu_1thread",
+    title="Kernels, CPU, 1 thread",
+    unit="1",
+    group="profile",
+    better="neither",
+    definition="Backend operators that one inference calls with one thread, each listed with its layer and kernel in "
+    "the ledger; nothing is timed.",
+)
 
 
 def measure(subject: Subject) -> Iterator[Reading]:
@@ -65,6 +74,15 @@ def measure(subject: Subject) -> Iterator[Reading]:
     yield exact(OPERATORS, len(calls[0]), instruction_sets=instruction_sets(row.kernel for row in calls[0]))
 
 
+def measure_kernels(subject: Subject) -> Iterator[Reading]:
+    """Records the kernels of one inference with one thread."""
+    from reporter.worker.profiling.operator_pass import ledger_detail, profilers, setting
+
+    with setting(subject, one_thread=True):
+        rows = profilers(subject).of("cpu_1thread").rows
+    yield exact(KERNELS, len(rows), **ledger_detail("cpu_1thread", rows))
+
+
 def measure_cuda(subject: Subject) -> Iterator[Reading]:
     """Profiles the kernels of a GPU."""
     from reporter.worker.profiling.operator_pass import read_device
@@ -75,5 +93,6 @@ def measure_cuda(subject: Subject) -> Iterator[Reading]:
 
 ENTRIES = (
     Metric("operators", (*COVERAGE.values(), OPERATORS), measure, process="profiling", device="cpu", profile=True),
+    Metric("kernels", (KERNELS,), measure_kernels, process="profiling", device="cpu", on_request=True),
     Metric("operators_cuda", (ON_GPU,), measure_cuda, process="profiling cuda", device="cuda"),
 )

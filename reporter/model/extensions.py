@@ -65,10 +65,10 @@ class Metric:
     `device` is where it is taken: on the CPU, on a GPU, on the faster of those that were chosen (`any`), or on none,
     because it counts. `depends` names the conditions besides the machine that its readings depend on; `finetuning` is
     the mode of --finetune that asks for it, where it needs one. `always`: taken in every run, whatever --metrics names,
-    because it is looked up and costs no measuring time. `inference` is there if it is the time of an inference, which
-    can be measured in every execution mode; `curve` if it is the best of a curve over the batch size. `profile`: it is
-    measured in every execution mode too, with the same quantities. `training`: it is the time of a training step, which
-    is measured in the modes that can train.
+    because it is looked up and costs no measuring time; `on_request`: only if --metrics names it. `inference` is there
+    if it is the time of an inference, which can be measured in every execution mode; `curve` if it is the best of a
+    curve over the batch size. `profile`: it is measured in every execution mode too, with the same quantities.
+    `training`: it is the time of a training step, which is measured in the modes that can train.
     """
 
     name: str
@@ -80,6 +80,7 @@ class Metric:
     depends: tuple[str, ...] = ()
     finetuning: FinetuningMethod | None = None
     always: bool = False
+    on_request: bool = False
     inference: Inference | None = None
     curve: bool = False
     profile: bool = False

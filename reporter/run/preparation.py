@@ -136,7 +136,7 @@ def choose_metrics(names: tuple[str, ...], methods: tuple[str, ...] = ("full",))
         own = set(_own_words(metric))
         either = own | {quantity.group for quantity in metric.quantities}
         named = bool(own & set(names)) or (
-            metric.finetuning in (None, *methods) and (not names or bool(either & wanted))
+            not metric.on_request and metric.finetuning in (None, *methods) and (not names or bool(either & wanted))
         )
         return named or metric.always
 

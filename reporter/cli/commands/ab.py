@@ -64,6 +64,7 @@ def ab_command(
     if a is None or b is None:
         missing = "a" if a is None else "b"
         raise click.MissingParameter(param=next(each for each in context.command.params if each.name == missing))
+    from reporter.cli import heartbeat
     from reporter.cli.progress import progress
     from reporter.compare import paired
     from reporter.compare.document import still_failing
@@ -73,11 +74,12 @@ def ab_command(
     from reporter.run.paired.kernels import Kernels
     from reporter.run.preparation import prepare_ab
 
-    request = prepare_ab(out, settings(options))
-    for line in plugins.complaints():
-        printing.note(line)
     environments = (a, b)
-    examined = paired_run.examine(request, environments)
+    with heartbeat.during("preparing the comparison", printing.note):
+        request = prepare_ab(out, settings(options))
+        for line in plugins.complaints():
+            printing.note(line)
+        examined = paired_run.examine(request, environments)
     seen, lock = progress(sys.stderr), files.lock(out) if out else None
     kernels = Kernels()
     try:

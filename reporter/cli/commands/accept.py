@@ -27,7 +27,7 @@ def accept_command(folder: Path, architecture: str | None, mode: str | None, met
 
     if not folder.is_dir():
         raise ReporterError(f"{folder}: there is no such folder")
-    with files.lock(folder):
+    with files.lock(folder, "DIR"):
         place = Folder(folder)
         if place.complete.exists():
             place.place()

@@ -39,7 +39,7 @@ def move_command(context: click.Context, /, folder: Path, new: str, old: str | N
     if not folder.is_dir():
         raise ReporterError(f"{folder}: there is no such folder")
     request = prepare_ab(None, settings(options))
-    lock, seen = files.lock(folder), progress(sys.stderr, sides=("old", "new"))
+    lock, seen = files.lock(folder, "DIR"), progress(sys.stderr, sides=("old", "new"))
     try:
         found = reference_move.move(replace(request, folder=folder), new, old, seen, printing.note)
     except KeyboardInterrupt:

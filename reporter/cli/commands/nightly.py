@@ -35,13 +35,16 @@ def nightly_command(
     regression that is not accepted; 2 usage, or the results cannot be written; 3 some measurement failed; 130
     interrupted. The last complete run stays in DIR until this one is complete.
     """
+    from reporter.cli import heartbeat
     from reporter.cli.progress import progress as made
     from reporter.nightly import one_run
     from reporter.run.paired import against
     from reporter.run.paired.paired_run import PairProgress
 
     with printing.messages_as_json(progress == "json"):
-        work = one_run.plan(out, config, options, label, printing.silent if quiet else printing.note)
+        note = printing.silent if quiet else printing.note
+        with heartbeat.during("preparing the run", note):
+            work = one_run.plan(out, config, options, label, note)
         cautions = [f"{each.name}: {each.caution}" for each in work.request.architectures if each.caution]
         for line in (*plugins.complaints(), *cautions, *work.request.notices):
             printing.note(line)

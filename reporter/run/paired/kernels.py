@@ -46,7 +46,7 @@ class Kernels:
 def plan(request: Request) -> Iterator[Job]:
     """A job for each architecture and each device that is timed."""
     devices = {metric.device for metric in request.metrics.values()}
-    for metric in (each for each in operators.ENTRIES if each.device in devices):
+    for metric in (each for each in operators.ENTRIES if each.device in devices and not each.on_request):
         for architecture in request.architectures:
             yield Job(
                 architecture=architecture.name,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reporter.compare import ratio_history, reference_file
 from reporter.documents.reference_verdicts import AgainstReference
+from reporter.host import files, interrupts
 from reporter.model import ReporterError
 from reporter.run.paired import paired_run, pinned, reference_run
 from reporter.run.paired.paired_run import PairProgress
@@ -25,7 +26,9 @@ def move(
 ) -> AgainstReference:
     """Measures, adds the ratios to the history of the folder, and replaces its lock file by that of the new reference.
 
-    ReporterError, and nothing is changed, if a time was not measured on both sides.
+    ReporterError, and nothing is changed, if a time was not measured on both sides, or if the lock file of the folder
+    is already that of the new reference. An interrupted move keeps its measurements; the lock file is replaced after
+    the ratios are stored, so that the same command completes it.
     """
     folder = request.folder
     current = old or str(folder / pinned.LOCK)
@@ -37,6 +40,8 @@ def move(
             pinned.environment(current, Path(made) / "old", note, needs),
             pinned.environment(new, Path(made) / "new", note, needs),
         )
+        if old is None and places[0] == places[1]:
+            raise ReporterError(f"{new!r} is already the reference of {folder}; there is nothing to move")
         with paired_run.sides(places, needs, SIDES) as (a, b):
             examined = a.about, b.about
         journal = folder / PARTIAL
@@ -46,11 +51,23 @@ def move(
             gap = done.gaps[0]
             raise ReporterError(f"the reference is not moved: {gap.architecture} {gap.metric}: {gap.reason}")
         found = reference_file.document(examined, list(done.rows.values()), gaps=[], changes=[], started=started)
-        ratio_history.append(folder, ratio_history.line_of(found, "move"))
-        journal.unlink(missing_ok=True)
-        lock = Path(new) if new.endswith(".lock") else Path(made) / "new" / pinned.LOCK
-        if lock.is_file():
-            shutil.copyfile(lock, folder / pinned.LOCK)
-        else:  # an environment has no lock file
-            (folder / pinned.LOCK).unlink(missing_ok=True)
+        text = _lock_text(new, Path(made) / "new")
+        with suppress(KeyboardInterrupt), interrupts.deferred():  # from here on an interrupt comes too late
+            ratio_history.append(folder, ratio_history.line_of(found, "move"))
+            _replace_lock(folder / pinned.LOCK, text)
+            journal.unlink(missing_ok=True)
     return found
+
+
+def _lock_text(new: str, made: Path) -> str | None:
+    """The lock file of the new reference; None for an environment, which has none."""
+    named = Path(new).expanduser()
+    lock = named if named.suffix == ".lock" and named.is_file() else made / pinned.LOCK
+    return lock.read_text("utf-8") if lock.is_file() else None
+
+
+def _replace_lock(lock: Path, text: str | None) -> None:
+    if text is None:
+        lock.unlink(missing_ok=True)
+    else:
+        files.write(lock, text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -22,9 +23,8 @@ PRODUCTS = (512, 1024)
 """Sides of square matrices."""
 COPIED = 2**26
 """Bytes that are copied: more than caches hold."""
-PASSES, FEWEST_CALLS = 3, 2
-SECONDS = 0.02
-"""How long each shape is repeated in a pass, at least."""
+FEWEST_CALLS = 2
+"""Calls in a row of a workload; the first one finds nothing of it in the caches."""
 Call = Callable[[], object]
 
 
@@ -36,22 +36,53 @@ class Workload(NamedTuple):
     amount: int
 
 
-def best_rates(workloads: list[Workload]) -> dict[str, float]:
-    """The most multiply-adds or bytes per second of each workload, in passes over all of them."""
-    rates = {each.name: 0.0 for each in workloads}
+class WorkloadGroup(NamedTuple):
+    """Workloads whose best rate is wanted, and the context that they run in: a number of threads."""
+
+    workloads: Sequence[Workload]
+    context: Callable[[], AbstractContextManager[None]] = nullcontext
+
+
+class Design(NamedTuple):
+    """How often workloads are repeated: `rounds` over all groups, each in calls in a row for `seconds`.
+
+    Every so many rounds has all workloads, the others those whose rate is within the share `near` of the best one of
+    their group: what was disturbed in the first round is not lost.
+    """
+
+    rounds: int
+    every: int
+    seconds: float
+    near: float = 0.05
+
+
+DESIGN = Design(rounds=9, every=4, seconds=0.01)
+"""Many short rounds over everything: a disturbance lasts longer than a block, and the fastest block counts."""
+
+
+def best_rates(groups: Mapping[str, WorkloadGroup], design: Design = DESIGN) -> dict[str, dict[str, float]]:
+    """The most multiply-adds or bytes per second of each workload, by group and name, in rounds over all groups."""
+    rates = {name: {each.name: 0.0 for each in group.workloads} for name, group in groups.items()}
     with torch.inference_mode():
-        for each in workloads:
-            each.call()
-        for _ in range(PASSES):
-            for each in workloads:
-                rates[each.name] = max(rates[each.name], each.amount / _fastest(each.call))
+        for number in range(design.rounds):
+            for name, group in groups.items():
+                with group.context():
+                    for each in _in_round(group, rates[name], design, number):
+                        rate = each.amount / _fastest(each.call, design.seconds)
+                        rates[name][each.name] = max(rates[name][each.name], rate)
     return rates
 
 
-def _fastest(call: Call) -> float:
-    """The seconds of the fastest of some calls in a row."""
+def _in_round(group: WorkloadGroup, rates: Mapping[str, float], design: Design, number: int) -> list[Workload]:
+    """The workloads of a group that a round has."""
+    least = 0.0 if number % design.every == 0 else (1 - design.near) * max(rates.values())
+    return [each for each in group.workloads if rates[each.name] >= least]
+
+
+def _fastest(call: Call, least: float) -> float:
+    """The seconds of the fastest of some calls in a row, which take so many seconds at least."""
     seconds: list[float] = []
-    end = perf_counter() + SECONDS
+    end = perf_counter() + least
     while len(seconds) < FEWEST_CALLS or perf_counter() < end:
         seconds += cpu_timer(call, 1)
     return min(seconds)

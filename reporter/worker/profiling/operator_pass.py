@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property, lru_cache
+from typing import Any
 
 import torch
 from torch import nn
@@ -141,13 +142,17 @@ def read_device(quantity: Quantity, name: str, call: Callable[[], object], devic
 
 
 def _reading(quantity: Quantity, name: str, found: OperatorProfile, rows: Sequence[LayerKernel]) -> Reading:
-    detail = {
+    detail: dict[str, Any] = {
         "operators": [row.model_dump(mode="json") for row in found.operators],
-        "kernels": digest(rows),
         "latency": found.latency,
-        "calls": {name: [row.model_dump(mode="json") for row in rows]},
     }
+    detail |= ledger_detail(name, rows)
     return Reading(quantity=quantity, samples=(found.coverage,), detail=detail, reason=_doubt(found.coverage))
+
+
+def ledger_detail(name: str, rows: Sequence[LayerKernel]) -> dict[str, Any]:
+    """The rows of the ledger of a setting, and their digest, as a reading brings them."""
+    return {"kernels": digest(rows), "calls": {name: [row.model_dump(mode="json") for row in rows]}}
 
 
 def read_stages(quantity: Quantity, found: Profiler) -> Reading:

@@ -1,0 +1,165 @@
+"""False positives of the gate on kernels, and what it finds with a capped processor: benchmarks/kernel_controls.md.
+
+`python benchmarks/kernel_controls.py [--architectures A,B] [--minutes M]` takes the ledgers of kernels by `reporter
+--metrics kernels`, one thread, fp32, SIDES times, and compares each two of these runs: 21 comparisons, in which nothing
+may be found. Then it takes them with ONEDNN_MAX_CPU_ISA=SSE41, without the VGGs and the VGGs alone, and compares them
+with the first run: every architecture has to be named, and the run without the VGGs may take 60 s.
+
+It prints a table and writes it to kernel_controls.md, with the processor, the date and the seconds of a fixed
+convolution. Each run is kept in `--folder` when it is complete, and the next command continues with the next one; with
+`--minutes` no run is begun that would not end in time. The exit code is 1 if a bound is exceeded. For the lecture it
+takes about 8 minutes on two idle cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import combinations
+from pathlib import Path
+from statistics import median
+from time import monotonic, perf_counter
+from typing import Any
+
+import yardstick
+
+from reporter.compare.differences import Change
+from reporter.compare.folders import compare_results, read
+from reporter.compare.kernel_changes import layers_in_words
+from reporter.host.machine import facts
+from reporter.registry.selection import sets
+
+SIDES = 7
+"""Runs without a cap; each two of them are a comparison."""
+CAP = {"ONEDNN_MAX_CPU_ISA": "SSE41"}
+LONGEST = 60.0
+"""Seconds that the capped run without the VGGs may take."""
+TABLE = Path(__file__).with_suffix(".md")
+NAMED = 2
+"""Changed kernels that are listed for each architecture."""
+Runs = dict[str, dict[str, Any]]
+
+
+def plan(names: Sequence[str]) -> dict[str, tuple[Sequence[str], Mapping[str, str]]]:
+    """The architectures and the variables of each run, by name."""
+    large = [name for name in names if name.startswith("vgg")]
+    others = [name for name in names if name not in large]
+    capped = {"capped": others, "capped, VGGs": large}
+    return {f"run {number + 1}": (names, {}) for number in range(SIDES)} | {
+        name: (of, CAP) for name, of in capped.items() if of
+    }
+
+
+def collect(folder: Path, names: Sequence[str], minutes: float) -> Runs:
+    """Takes the runs that the folder does not have; a run that was interrupted is taken again."""
+    file, start = folder / "runs.json", monotonic()
+    done: Runs = json.loads(file.read_text()) if file.exists() else {}
+    for name, (of, variables) in plan(names).items():
+        if name in done:
+            continue
+        longest = max((each["seconds"] for each in done.values()), default=0.0)
+        if monotonic() - start + longest > 60 * minutes:
+            print(f"{name}: the next run takes up to {longest:.0f} s; repeat the command to continue", flush=True)
+            break
+        ticks = round(yardstick.milliseconds(), 2)
+        done[name] = {"seconds": round(taken(folder / name, of, variables), 1), "yardstick": ticks}
+        file.write_text(json.dumps(done))
+        print(f"{name}: {done[name]['seconds']:.0f} s; yardstick {ticks:.1f} ms", flush=True)
+    return done
+
+
+def taken(place: Path, names: Sequence[str], variables: Mapping[str, str]) -> float:
+    """The seconds of a whole `reporter` that takes the kernels of some architectures."""
+    shutil.rmtree(place, ignore_errors=True)
+    options = ["--metrics", "kernels", "--preset", "quick", "--modes", "eager", "--weights", "random", "--quiet"]
+    command = [sys.executable, "-m", "reporter", "--out", str(place), "--architectures", ",".join(names), *options]
+    start = perf_counter()
+    subprocess.run(command, env=os.environ | dict(variables), check=True)
+    return perf_counter() - start
+
+
+def findings(base: Path, new: Path) -> dict[str, Change]:
+    """The changed kernels between two runs, by architecture."""
+    found = compare_results(read(base, "BASE"), read(new, "NEW"))
+    return {change.architecture: change for change in found.changes if change.kernels}
+
+
+def report(folder: Path, names: Sequence[str], done: Runs) -> tuple[list[str], bool]:
+    """The Markdown, and whether all bounds hold; what is not measured yet does not."""
+    free = [folder / name for name, (_, variables) in plan(names).items() if name in done and not variables]
+    pairs = list(combinations(free, 2))
+    alarms = [changed for one, other in pairs if (changed := findings(one, other))]
+    capped = [name for name, (_, variables) in plan(names).items() if name in done and variables]
+    found: dict[str, Change] = {}
+    for name in capped if free else ():
+        found |= findings(free[0], folder / name)
+    seconds = done.get("capped", {}).get("seconds", math.inf)
+    complete = set(done) >= set(plan(names))
+    good = complete and not alarms and set(found) == set(names) and ("capped" not in plan(names) or seconds <= LONGEST)
+    return [*_table(names, done, len(pairs), len(alarms), len(found)), "", *_changes(found)], good
+
+
+def _table(names: Sequence[str], done: Runs, pairs: int, alarms: int, found: int) -> Iterator[str]:
+    ticks = median(each["yardstick"] for each in done.values()) if done else math.nan
+    yield "# The gate on kernels: controls\n"
+    yield f"Made by `benchmarks/kernel_controls.py` on {facts().get('processor', 'this processor')}, "
+    yield f"{datetime.now(UTC):%d %B %Y}; one thread, fp32. A convolution of 64 channels on 112x112 pixels took "
+    yield f"{ticks:.1f} ms before the runs (median). {len(done)} of {len(plan(names))} runs are complete.\n"
+    yield "| | | bound |\n| --- | ---: | ---: |"
+    yield f"| comparisons of two runs without a cap, with a finding | {alarms} of {pairs} | 0 |"
+    yield f"| architectures that are named with {_cap()} on one side | {found} of {len(names)} | {len(names)} |"
+    for name, each in done.items():
+        bound = f"{LONGEST:.0f} s" if name == "capped" else ""
+        yield f"| {name}: seconds of the whole command, {len(plan(names)[name][0])} architectures | " + (
+            f"{each['seconds']:.0f} s | {bound} |"
+        )
+
+
+def _changes(found: Mapping[str, Change]) -> Iterator[str]:
+    """The most frequent changes of each architecture."""
+    yield f"Kernels without the cap → with {_cap()}:\n"
+    for name, change in found.items():
+        assert change.kernels
+        swaps = change.kernels.swaps
+        shown = "; ".join(
+            f"`{swap.base}` → `{swap.new}` ({layers_in_words(swap.layers[:1])}, {len(swap.layers)} layers)"
+            for swap in swaps[:NAMED]
+        )
+        more = f"; {len(swaps) - NAMED} more" if len(swaps) > NAMED else ""
+        yield f"- {name}: {shown}{more}"
+
+
+def _cap() -> str:
+    return ", ".join(f"{name}={value}" for name, value in CAP.items())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--architectures", default="lecture")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "kernel_controls")
+    parser.add_argument("--minutes", type=float, default=math.inf)
+    parser.add_argument("--table", type=Path, default=TABLE)
+    asked = parser.parse_args()
+    names = sets()["lecture"] if asked.architectures == "lecture" else asked.architectures.split(",")
+    same = f"{version('torch')} {' '.join(names)}"  # runs of other architectures or versions are in another folder
+    folder = asked.folder / hashlib.sha256(same.encode()).hexdigest()[:8]
+    folder.mkdir(parents=True, exist_ok=True)
+    lines, good = report(folder, names, collect(folder, names, asked.minutes))
+    text = "\n".join(lines) + "\n"
+    print(text)
+    asked.table.write_text(text)
+    sys.exit(0 if good else "a bound is exceeded, or runs are missing")
+
+
+if __name__ == "__main__":
+    main()

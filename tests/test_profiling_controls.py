@@ -1,0 +1,88 @@
+"""The benchmarks of profiling and of the gate on kernels: which bounds hold, and what is kept of an interrupted one."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import kernel_controls
+import profile_samples as profiles
+import profiling
+import pytest
+import yardstick
+from commands import ROOT
+from samples import few
+
+NAMES = ("alexnet", "vgg16")
+
+
+def row(name: str, *, operators: float = 1.0, stages: float = 1.0, seconds: float | None = 3.0) -> profiling.Row:
+    values = (operators, stages, 0.8, None)
+    return profiling.Row(name, dict(zip(profiling.KEYS, values, strict=True)), seconds)
+
+
+def test_a_bound_that_is_exceeded_is_named() -> None:
+    good = [row("a"), row("b", seconds=None)]
+    assert [holds for _, holds in profiling.bounds(good)] == [True] * 3
+    assert profiling.bounds(good)[2][0].startswith("seconds: 6 for 2 architectures, 1 of them counted as the mean")
+    for bad in (row("b", operators=0.94), row("b", stages=1.06), row("b", seconds=58.0)):
+        lines = profiling.bounds([row("a"), bad])
+        assert sum(holds for _, holds in lines) == 2
+    assert "outside: b" in profiling.bounds([row("a"), row("b", stages=1.06)])[1][0]
+    assert not profiling.bounds([])[0][1], "a run without coverages is not one that is within the bounds"
+    assert "| **0.940** | 1.000 | 0.800 | – | 3.0 |" in list(profiling.table([row("b", operators=0.94)]))[-1]
+
+
+def test_the_committed_run_is_printed_without_measuring(capsys: pytest.CaptureFixture[str]) -> None:
+    profiling.show(ROOT / "results" / "reference")
+    printed = capsys.readouterr().out
+    assert "operators, 1 thread: 18 of 18 within 0.95 to 1.05" in printed
+    assert printed.count("\n| ") == 19
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Runs whose capped side has other kernels; the paths of those that were taken."""
+    places: list[Path] = []
+
+    def run(place: Path, names: Any, variables: Any) -> float:
+        made = [record for record in few() if record.architecture in names]
+        rows = profiles.calls(**({"kernel": "jit:sse41"} if variables else {}))
+        fields = {"settings": {"variables": dict(variables)}}
+        records = [profiles.profiled(each, ledger=rows, **fields) for each in made]
+        profiles.saved(place, records, [profiles.ledger(each, rows) for each in made])
+        places.append(place)
+        return 59.0
+
+    monkeypatch.setattr(kernel_controls, "SIDES", 3)
+    monkeypatch.setattr(kernel_controls, "taken", run)
+    monkeypatch.setattr(yardstick, "milliseconds", lambda: 8.0)
+    return places
+
+
+def test_the_controls_of_the_gate_resume_and_name_every_architecture(taken: list[Path], tmp_path: Path) -> None:
+    """Equal runs, each two of which are compared; then the capped ones."""
+    done = kernel_controls.collect(tmp_path, NAMES, 1.5)
+    assert len(done) == len(taken) == 5
+    (tmp_path / "runs.json").write_text(json.dumps({name: done[name] for name in list(done)[:4]}))
+    assert len(kernel_controls.collect(tmp_path, NAMES, 0.5)) == 4, "no run is begun that would not end in time"
+    lines, good = kernel_controls.report(tmp_path, NAMES, kernel_controls.collect(tmp_path, NAMES, math.inf))
+    assert good
+    assert len(taken) == 6
+    text = "\n".join(lines)
+    assert "with a finding | 0 of 3 | 0 |" in text
+    assert "are named with ONEDNN_MAX_CPU_ISA=SSE41 on one side | 2 of 2 | 2 |" in text
+    assert "| capped: seconds of the whole command, 1 architectures | 59 s | 60 s |" in text
+    assert "- vgg16: `jit:avx512_core` → `jit:sse41` (layer1.0.conv1, 1 layers)" in text
+    done["capped"]["seconds"] = 61.0
+    assert not kernel_controls.report(tmp_path, NAMES, done)[1]
+
+
+def test_a_finding_between_equal_runs_exceeds_the_bound(taken: list[Path], tmp_path: Path) -> None:
+    done = kernel_controls.collect(tmp_path, NAMES, math.inf)
+    kernel_controls.taken(tmp_path / "run 3", NAMES, kernel_controls.CAP)
+    lines, good = kernel_controls.report(tmp_path, NAMES, done)
+    assert not good
+    assert "with a finding | 2 of 3 | 0 |" in "\n".join(lines)
