@@ -9,6 +9,7 @@ import samples
 
 from reporter.charts import bars, curves
 from reporter.compare.held_out import with_share_intervals
+from reporter.metrics import finetune
 from reporter.model import Record
 from reporter.report.build import draw
 from reporter.report.cards.provenance import origin
@@ -79,6 +80,26 @@ def test_titles_name_what_was_done(weights: str, name: str, other: str) -> None:
     for text in words:
         assert name in str(text), text
         assert other not in str(text), text
+
+
+@pytest.mark.parametrize(("weights", "neutral"), [("random", True), ("IMAGENET1K_V1", False)])
+def test_the_mode_scratch_is_training_from_scratch(weights: str, neutral: bool) -> None:
+    """In records of earlier versions too, and no two columns have the same title."""
+    records = []
+    for record in trained(weights).records:
+        shares = record.readings["finetune_top1"]
+        quantity = shares.quantity.model_copy(update={"key": "scratch_top1", "title": "Top-1 from random weights"})
+        more = {"scratch_top1": shares.model_copy(update={"quantity": quantity})}
+        records.append(record.model_copy(update={"readings": record.readings | more}))
+    quantities = compare(records).quantities
+    assert quantities["scratch_top1"].title == "Top-1 after training from scratch"
+    other = "Top-1 after training" if neutral else "Top-1 after fine-tuning"
+    assert quantities["finetune_top1"].title == other
+
+
+def test_no_text_on_training_from_scratch_calls_it_fine_tuning() -> None:
+    for quantity in finetune.QUANTITIES["scratch"]:
+        assert "ine-tun" not in f"{quantity.title} {quantity.definition}"
 
 
 def test_mixed_weights_have_one_neutral_name_and_no_ranks() -> None:
