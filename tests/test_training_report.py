@@ -125,6 +125,42 @@ def test_the_table_has_the_recipe_the_intervals_and_ranks_as_ranges() -> None:
     assert "the initial weights" in notes
 
 
+@pytest.mark.parametrize("other", [{"dataset": "fashion-mnist"}, {"steps": 100}, {"batch_size": 32}, {"protocol": 1}])
+def test_networks_of_two_protocols_have_no_ranks_and_no_leader(other: dict[str, Any]) -> None:
+    records = []
+    for record in trained().records:
+        reading = record.readings["finetune_top1"]
+        changed = other if record.architecture in ("resnet18", "densenet121") else {}
+        settings = {"dataset": "digits", "steps": 10, "batch_size": 16, "protocol": 2, **changed}
+        moved = reading.model_copy(update={"settings": settings})
+        records.append(record.model_copy(update={"readings": {**record.readings, "finetune_top1": moved}}))
+    made, comparison = table(compare(records)), compare(records)
+    assert "rank_finetune_top1" not in [each.key for each in made.columns]
+    assert any("No ranks" in note for note in made.notes)
+    assert "highest accuracy" not in " ".join(findings(comparison, ENGLISH))
+    assert not any(comparison.is_best(record, "finetune_top1") for record in comparison.records)
+
+
+def test_two_checkpoints_of_the_user_are_ranked_but_not_with_published_weights() -> None:
+    """The weights of a record have the name of the file."""
+    first, second = (trained(f"own checkpoint {name}.pth, SHA-256 0…").records for name in "ab")
+    other = trained("IMAGENET1K_V1").records
+    assert "rank_finetune_top1" in [each.key for each in table(compare([*first[:2], *second[2:]])).columns]
+    assert "rank_finetune_top1" not in [each.key for each in table(compare([*first[:2], *other[2:]])).columns]
+
+
+def test_the_summary_table_has_the_interval_and_marks_chance() -> None:
+    made = overview.make(trained(), ENGLISH)
+    spans = column(made, "interval_finetune_top1")
+    assert [name for name, span in spans.items() if "at chance" in span] == ["vgg16"]
+    assert all(
+        "too short to rank" in span
+        for span in column(overview.make(trained(steps=3), ENGLISH), "interval_finetune_top1").values()
+    )
+    (heading,) = [each for each in made.columns if each.key == "interval_finetune_top1"]
+    assert (heading.title, heading.group) == ("95 % interval: Top-1 after training from scratch, %", "Accuracy")
+
+
 def test_the_interval_of_a_cell_is_that_of_seeds_and_images() -> None:
     """Student's t of two seeds alone would be from -1 to 2."""
     comparison = trained()
