@@ -36,7 +36,7 @@ SAVES = 26
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of one network: sampling of times, fine-tuning, and all else (counting, building, warming up)."""
+    """Seconds of one network: sampling of times, training, and all else (counting, building, warming up)."""
 
     timing: float
     tuning: float
@@ -64,7 +64,7 @@ def _sampled(reading: dict) -> float:
 
 
 def tasks(drawn: list[Cost]) -> Iterator[tuple[Task, float]]:
-    """One kind's jobs in the order of a plan, each with its seconds: all else, rounds of timing, fine-tuning."""
+    """One kind's jobs in the order of a plan, each with its seconds: all else, rounds of timing, training."""
     if not any(cost.timing for cost in drawn):
         yield from ((_task(number, "counting"), cost.rest) for number, cost in enumerate(drawn))
         return
@@ -74,7 +74,7 @@ def tasks(drawn: list[Cost]) -> Iterator[tuple[Task, float]]:
         for number, cost in enumerate(drawn):
             yield _task(number, "timing cpu", turn), (cost.timing + cost.rest / 2) / CONDITIONS.rounds
     for number, cost in enumerate(drawn):
-        yield _task(number, "fine-tuning"), cost.tuning
+        yield _task(number, "training"), cost.tuning
 
 
 def _thorough(cost: Cost) -> Cost:
@@ -136,7 +136,7 @@ def night(drawn: list[Cost], nodes: int, overhead: float, chance: random.Random,
 
 def show_costs(known: list[Cost]) -> None:
     print("| seconds per network, reference run | median | mean | most |\n| --- | ---: | ---: | ---: |")
-    for what, phase in (("sampling times", "timing"), ("fine-tuning", "tuning"), ("all else", "rest")):
+    for what, phase in (("sampling times", "timing"), ("training", "tuning"), ("all else", "rest")):
         values = [getattr(cost, phase) for cost in known]
         told = (statistics.median(values), statistics.mean(values), max(values))
         print(f"| {what} | {' | '.join(f'{value:.1f}' for value in told)} |")

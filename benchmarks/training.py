@@ -86,6 +86,7 @@ def judge() -> int:
     print(f"\n{len(runs)} runs, {len(pairs)} pairs")
     for label, run in shares.items():
         print(f"separated in {label}: {sum(_sign(run, *pair) != 0 for pair in pairs)}")
+        print(f"standard deviation between seeds in {label}: {run.pooled_deviation:.3f}")
     print(f"separated with the same sign in all runs: {separated} (at least {FEWEST_SEPARATED})")
     print(f"significant in opposite orders: {len(opposite)} (0){''.join(f', {pair}' for pair in opposite)}")
     return int(bool(opposite) or separated < FEWEST_SEPARATED)

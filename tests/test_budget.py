@@ -24,7 +24,7 @@ from reporter.run.costs import Costs
 from reporter.run.schedule import Task
 from reporter.store import history, record_files
 
-PROCESSES = ("counting", "timing cpu", "fine-tuning")
+PROCESSES = ("counting", "timing cpu", "training")
 ROUNDS = 4
 
 
@@ -172,13 +172,13 @@ def test_costs_go_by_multiply_adds_then_by_what_was_seen() -> None:
     records = {"network0": record(torchvision_ops_gmacs=1.0, params_counted=5_000_000)}
     records["network1"] = record("network1", torchvision_ops_gmacs=10.0, params_counted=50_000_000)
     costs = Costs({("network1", "counting"): 3.5}, 1e-11, records.__getitem__)
-    for process in ("fine-tuning", "fvcore", "resident", "gradients", "linear probe", "something new"):
+    for process in ("training", "fvcore", "resident", "gradients", "linear probe", "something new"):
         assert 0 < costs(job(0, process)) < costs(job(1, process))
-    assert costs(job(0, "linear probe")) < costs(job(0, "from scratch")) == costs(job(0, "fine-tuning"))
+    assert costs(job(0, "linear probe")) < costs(job(0, "from scratch")) == costs(job(0, "training"))
     assert costs(job(1, "counting")) == 3.5
-    before = costs(job(1, "fine-tuning"))
-    costs.learn(job(0, "fine-tuning"), 3 * costs(job(0, "fine-tuning")))
-    assert costs(job(1, "fine-tuning")) > before  # the others will be slower, too
+    before = costs(job(1, "training"))
+    costs.learn(job(0, "training"), 3 * costs(job(0, "training")))
+    assert costs(job(1, "training")) > before  # the others will be slower, too
 
 
 def test_costs_of_earlier_runs_are_read_from_the_history(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ METRICS = {
     "fvcore": ("fvcore",),
     "resident": ("resident",),
     "timing cpu": ("latency_cpu_1thread", "latency_cpu", "throughput_cpu", "train_step_cpu"),
-    "fine-tuning": ("finetune",),
+    "training": ("finetune",),
     "gradients": ("gradients",),
 }
 KEYS = {"counting": ("macs", "parameters"), "timing cpu": ("latency_cpu", "train_step_cpu")}
@@ -109,7 +109,7 @@ def test_the_time_left_of_a_recorded_run_is_off_by_a_fifth_at_most(run: str, fac
 
 def test_a_process_without_a_finished_job_is_scaled_by_all_others() -> None:
     costs = Costs({}, USUAL_SPEED, blank)
-    tuning, other = job("resnet18", "fine-tuning"), job("resnet18", "counting")
+    tuning, other = job("resnet18", "training"), job("resnet18", "counting")
     before = costs(tuning)
     for name in ("resnet50", "vgg16", "alexnet"):
         guess = costs(job(name, "gradients"))
@@ -121,7 +121,7 @@ def test_a_process_without_a_finished_job_is_scaled_by_all_others() -> None:
 def test_times_of_an_architecture_take_the_place_of_its_multiply_adds() -> None:
     records = {"vgg16": blank("vgg16")}
     costs = Costs({}, USUAL_SPEED, records.__getitem__)
-    tuning = job("vgg16", "fine-tuning")
+    tuning = job("vgg16", "training")
     before = costs(tuning)
     times = {key: reading(key, seconds) for key, seconds in (("latency_cpu", 0.01), ("train_step_cpu", 0.05))}
     records["vgg16"] = records["vgg16"].model_copy(update={"readings": times})
@@ -142,7 +142,7 @@ def test_failures_and_openings_are_no_measure_for_other_jobs() -> None:
 
 def test_an_opening_is_that_of_other_rounds_where_the_job_was_not_done_before() -> None:
     costs = Costs({}, USUAL_SPEED, blank)
-    first, again, tuning = job("vgg16", "timing cpu"), job("vgg16", "timing cpu", 1), job("vgg16", "fine-tuning")
+    first, again, tuning = job("vgg16", "timing cpu"), job("vgg16", "timing cpu", 1), job("vgg16", "training")
     costs.learn(first, 7.0)
     assert costs.learn(again, 10.0, opens=True) == pytest.approx(3)
     assert costs.learn(tuning, 500.0, opens=True) == pytest.approx(3)

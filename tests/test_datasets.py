@@ -215,14 +215,14 @@ def test_fashion_mnist_is_read_from_where_debian_puts_it(tmp_path: Path, monkeyp
 @pytest.mark.usefixtures("offline")
 @pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
 def test_the_real_fashion_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """60,000 and 10,000 images, the labels that everybody knows, and shapes that nearest neighbours tell apart."""
+    """60,000 and 10,000 images, the published labels, and shapes that nearest neighbors distinguish."""
     from sklearn.neighbors import KNeighborsClassifier
 
     monkeypatch.setattr(readers, "PACKAGED", {"FashionMNIST": DEBIAN})
-    wholes = [readers.whole(readers.FASHION_MNIST, tmp_path, train) for train in (True, False)]
-    assert [len(whole) for whole in wholes] == [60_000, 10_000]
-    assert [whole.targets.bincount().tolist() for whole in wholes] == [[6_000] * 10, [1_000] * 10]
-    assert wholes[0].targets[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]
+    parts = [readers.full_part(readers.FASHION_MNIST, tmp_path, train) for train in (True, False)]
+    assert [len(part) for part in parts] == [60_000, 10_000]
+    assert [part.targets.bincount().tolist() for part in parts] == [[6_000] * 10, [1_000] * 10]
+    assert parts[0].targets[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]
     (train, seen), (test, held_out) = (dataset("fashion-mnist").load(tmp_path, SIZE, part) for part in (True, False))
     check(train, seen, 10)
     check(test, held_out, 10)

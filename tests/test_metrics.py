@@ -111,7 +111,7 @@ def test_a_gpu_gets_its_own_processes(tmp_path: Path) -> None:
     both = request(tmp_path, cpu="cpu", cuda="cuda:1")
     jobs = {job.process: job.device for job in plan(both, {"small": Ledger(own(), both)})}
     assert jobs["timing cpu"] == jobs["resident"] == "cpu"
-    assert jobs["timing cuda"] == jobs["cuda memory"] == jobs["fine-tuning"] == "cuda:1"
+    assert jobs["timing cuda"] == jobs["cuda memory"] == jobs["training"] == "cuda:1"
 
     alone = request(tmp_path, cpu="cpu")
     ledger = Ledger(own(), alone)

@@ -94,7 +94,7 @@ def test_two_gpus_measure_two_networks_at_a_time(tmp_path: Path) -> None:
     assert outcome.slots == 2
     beside = [(one, other) for one in executor.done for other in executor.done
               if one.slot is not other.slot and one.begun < other.ended and other.begun < one.ended]  # fmt: skip
-    assert {one.job.process for one, _ in beside} == {"timing cuda", "fine-tuning"}
+    assert {one.job.process for one, _ in beside} == {"timing cuda", "training"}
     on = {each.job.architecture: each.job.device for each in executor.done if each.job.device != "cpu"}
     assert on == {"net0": "cuda:0", "net1": "cuda:1", "net2": "cuda:0", "net3": "cuda:1"}
     assert executor.now == 4 * (1 + ROUNDS) + 4 / 2 * (ROUNDS + 1)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from reporter.stats.proportions import apart, widened, wilson
+from reporter.stats.proportions import apart, wilson
 
 
 def test_an_interval_by_hand() -> None:
@@ -39,12 +39,6 @@ def test_intervals_cover_the_share() -> None:
     bounds = [wilson(float(hits) / 60, 60) for hits in chance.binomial(60, shares)]
     covered = [low <= share <= high for share, (low, high) in zip(shares, bounds, strict=True)]
     assert 0.935 <= np.mean(covered) <= 0.965
-
-
-def test_a_widened_interval_includes_both_and_only_shares() -> None:
-    assert widened((0.2, 0.4), (0.1, 0.3)) == (0.1, 0.4)
-    assert widened((0.2, 0.4), (0.3, 0.6)) == (0.2, 0.6)
-    assert widened((-0.1, 0.4), (0.3, 1.2)) == (0.0, 1.0)
 
 
 def test_intervals_are_apart_where_they_do_not_touch() -> None:

@@ -36,6 +36,37 @@ def test_intervals_contain_the_true_share_in_95_of_100_cases() -> None:
     assert np.mean(inside) >= 0.94
 
 
+@pytest.mark.parametrize(
+    ("count", "seeds", "images"), [(1, 2, 240), (2, 2, 240), (3, 3, 240), (12, 2, 30), (12, 5, 360), (18, 2, 240)]
+)
+def test_intervals_hold_for_few_and_many_series_whose_seeds_differ_unequally(
+    count: int, seeds: int, images: int
+) -> None:
+    """Deviations between seeds from 0.01 to 0.1, as in benchmarks/training.jsonl; truth uniform on the arcsine scale.
+
+    95 % less three standard errors of the simulated coverage.
+    """
+    random = np.random.default_rng(count)
+    inside = []
+    while len(inside) < 1000:
+        truth = np.sin(random.uniform(0.25, 1.3, count)) ** 2
+        deviations = np.exp(random.uniform(math.log(0.01), math.log(0.1), count))
+        angles = np.arcsin(np.sqrt(truth))[:, None] + deviations[:, None] * random.standard_normal((count, seeds))
+        right = random.binomial(images, np.sin(np.clip(angles, 0, math.pi / 2)) ** 2) / images
+        run = Shares({str(name): SeedShares(tuple(shares), images) for name, shares in enumerate(right.tolist())})
+        bounds = [run.interval(str(name)) for name in range(count)]
+        inside += [low <= share <= high for (low, high), share in zip(bounds, truth, strict=True)]
+    assert np.mean(inside) >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / len(inside))
+
+
+def test_an_interval_of_seeds_is_wider_than_that_of_images_where_seeds_differ() -> None:
+    run = Shares({name: SeedShares((0.4, 0.6), 240) for name in "abc"})
+    low, high = run.interval("a")
+    alone = wilson(0.5, 480)
+    assert low < alone[0] - 0.03
+    assert high > alone[1] + 0.03
+
+
 @pytest.mark.parametrize("seeds", [2, 3])
 def test_two_runs_do_not_order_a_pair_in_opposite_ways(seeds: int) -> None:
     opposite = equal = separated = 0

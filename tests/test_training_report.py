@@ -9,6 +9,7 @@ import samples
 
 from reporter.charts import bars, curves
 from reporter.compare.held_out import with_share_intervals
+from reporter.metrics import finetune
 from reporter.model import Record
 from reporter.report.build import draw
 from reporter.report.cards.provenance import origin
@@ -81,6 +82,26 @@ def test_titles_name_what_was_done(weights: str, name: str, other: str) -> None:
         assert other not in str(text), text
 
 
+@pytest.mark.parametrize(("weights", "neutral"), [("random", True), ("IMAGENET1K_V1", False)])
+def test_the_mode_scratch_is_training_from_scratch(weights: str, neutral: bool) -> None:
+    """In records of earlier versions too, and no two columns have the same title."""
+    records = []
+    for record in trained(weights).records:
+        shares = record.readings["finetune_top1"]
+        quantity = shares.quantity.model_copy(update={"key": "scratch_top1", "title": "Top-1 from random weights"})
+        more = {"scratch_top1": shares.model_copy(update={"quantity": quantity})}
+        records.append(record.model_copy(update={"readings": record.readings | more}))
+    quantities = compare(records).quantities
+    assert quantities["scratch_top1"].title == "Top-1 after training from scratch"
+    other = "Top-1 after training" if neutral else "Top-1 after fine-tuning"
+    assert quantities["finetune_top1"].title == other
+
+
+def test_no_text_on_training_from_scratch_calls_it_fine_tuning() -> None:
+    for quantity in finetune.QUANTITIES["scratch"]:
+        assert "ine-tun" not in f"{quantity.title} {quantity.definition}"
+
+
 def test_mixed_weights_have_one_neutral_name_and_no_ranks() -> None:
     first, second, *_ = (trained(weights).records for weights in ("random", "IMAGENET1K_V1"))
     comparison = compare([*first[:2], *second[2:]])
@@ -102,6 +123,42 @@ def test_the_table_has_the_recipe_the_intervals_and_ranks_as_ranges() -> None:
     notes = " ".join(made.notes)
     assert "Trained with one seed, because it stayed at chance: vgg16." in notes
     assert "the initial weights" in notes
+
+
+@pytest.mark.parametrize("other", [{"dataset": "fashion-mnist"}, {"steps": 100}, {"batch_size": 32}, {"protocol": 1}])
+def test_networks_of_two_protocols_have_no_ranks_and_no_leader(other: dict[str, Any]) -> None:
+    records = []
+    for record in trained().records:
+        reading = record.readings["finetune_top1"]
+        changed = other if record.architecture in ("resnet18", "densenet121") else {}
+        settings = {"dataset": "digits", "steps": 10, "batch_size": 16, "protocol": 2, **changed}
+        moved = reading.model_copy(update={"settings": settings})
+        records.append(record.model_copy(update={"readings": {**record.readings, "finetune_top1": moved}}))
+    made, comparison = table(compare(records)), compare(records)
+    assert "rank_finetune_top1" not in [each.key for each in made.columns]
+    assert any("No ranks" in note for note in made.notes)
+    assert "highest accuracy" not in " ".join(findings(comparison, ENGLISH))
+    assert not any(comparison.is_best(record, "finetune_top1") for record in comparison.records)
+
+
+def test_two_checkpoints_of_the_user_are_ranked_but_not_with_published_weights() -> None:
+    """The weights of a record have the name of the file."""
+    first, second = (trained(f"own checkpoint {name}.pth, SHA-256 0…").records for name in "ab")
+    other = trained("IMAGENET1K_V1").records
+    assert "rank_finetune_top1" in [each.key for each in table(compare([*first[:2], *second[2:]])).columns]
+    assert "rank_finetune_top1" not in [each.key for each in table(compare([*first[:2], *other[2:]])).columns]
+
+
+def test_the_summary_table_has_the_interval_and_marks_chance() -> None:
+    made = overview.make(trained(), ENGLISH)
+    spans = column(made, "interval_finetune_top1")
+    assert [name for name, span in spans.items() if "at chance" in span] == ["vgg16"]
+    assert all(
+        "too short to rank" in span
+        for span in column(overview.make(trained(steps=3), ENGLISH), "interval_finetune_top1").values()
+    )
+    (heading,) = [each for each in made.columns if each.key == "interval_finetune_top1"]
+    assert (heading.title, heading.group) == ("95 % interval: Top-1 after training from scratch, %", "Accuracy")
 
 
 def test_the_interval_of_a_cell_is_that_of_seeds_and_images() -> None:

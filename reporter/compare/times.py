@@ -97,12 +97,12 @@ def verdicts(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timin
     for (_, mode, machine, _), every_run in sorted(columns.items()):
         measured, taken = _measured_again(every_run)
         networks = _of_one_level(measured)
-        whole = _whole(networks)
-        left = tuple(sorted(networks.keys() - whole.keys()))
+        compared = _with_common_rounds(networks)
+        left = tuple(sorted(networks.keys() - compared.keys()))
         quantity = next(iter(networks.values()))[1].quantity
         gaps += [Gap("rounds are missing, or times that are not positive", quantity, left, mode=mode)] if left else []
         gaps += [Gap(TAKEN_OVER, quantity, taken, mode=mode)] if taken else []
-        groups += [_group((machine, mode), quantity, whole, past)] if whole else []
+        groups += [_group((machine, mode), quantity, compared, past)] if compared else []
     rows = sum(len(group.networks) for group in groups)
     return [row for group in groups for row in _rows(group, rows)], [_basis(group, rows) for group in groups], gaps
 
@@ -136,7 +136,7 @@ def _newest(reading: Reading) -> Reading:
     return reading.of_run(reading.by_run()[-1][0])
 
 
-def _whole(networks: Mapping[str, Sides]) -> dict[str, Sides]:
+def _with_common_rounds(networks: Mapping[str, Sides]) -> dict[str, Sides]:
     """The networks that are compared in the rounds that all of them have, in the order of their names.
 
     A budget ends inside a round, and a round may be lost: one that has most of the rounds is not left out. Where that
@@ -145,10 +145,10 @@ def _whole(networks: Mapping[str, Sides]) -> dict[str, Sides]:
     most = [max(count_rounds(sides[side]) for sides in networks.values()) for side in (0, 1)]
     for share in (MOST_ROUNDS, 1.0):
         least = [max(min(each, FEWEST_ROUNDS), share * each) for each in most]
-        whole = {name: networks[name] for name in sorted(networks) if _usable(networks[name], least)}
-        if not whole or all(len(_numbers(whole, side)) >= min(most[side], FEWEST_ROUNDS) for side in (0, 1)):
+        compared = {name: networks[name] for name in sorted(networks) if _usable(networks[name], least)}
+        if not compared or all(len(_numbers(compared, side)) >= min(most[side], FEWEST_ROUNDS) for side in (0, 1)):
             break
-    return whole
+    return compared
 
 
 def _usable(sides: Sides, least: Sequence[float]) -> bool:

@@ -67,14 +67,14 @@ _PETS = _Kind("OxfordIIITPet", "oxford-iiit-pet/{images,annotations}/", {"split"
 def load(kind: _Kind, root: Path, size: int, train: bool) -> tuple[Tensor, Tensor]:
     """A fixed sample of a part; unpacks or downloads into root where the files are not there."""
     try:
-        return preload(whole(kind, root, train), size)
+        return preload(full_part(kind, root, train), size)
     except _TROUBLE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         wanted = f"{kind.reader} wants {root / kind.files}, which cannot be read or fetched"
         raise OSError(f"{wanted}: {reason}{kind.hint}") from None
 
 
-def whole(kind: _Kind, root: Path, train: bool) -> Samples:
+def full_part(kind: _Kind, root: Path, train: bool) -> Samples:
     """All images of a part as torchvision reads them."""
     from torchvision import datasets
 

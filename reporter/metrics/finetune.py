@@ -72,13 +72,13 @@ PROBE_SECONDS = _seconds(
 )
 SCRATCH_TOP1 = _top1(
     "scratch_top1",
-    "Top-1 from random weights",
+    "Top-1 after training from scratch",
     "Share of held-out images classified correctly after training all layers from random weights, at the learning rate "
-    "for that; images, steps and batches are those of the fine-tuning. The mean over seeds.",
+    "for that; images, steps and batches are those of every training of the row. The mean over seeds.",
 )
 SCRATCH_SECONDS = _seconds(
     "scratch_seconds",
-    "Training time from random weights",
+    "Time of training from scratch",
     "Seconds that the training from random weights took, evaluation included, loading of images not.",
 )
 QUANTITIES: dict[FinetuningMethod, tuple[Quantity, ...]] = {
@@ -86,7 +86,7 @@ QUANTITIES: dict[FinetuningMethod, tuple[Quantity, ...]] = {
     "probe": (PROBE_TOP1, PROBE_SECONDS),
     "scratch": (SCRATCH_TOP1, SCRATCH_SECONDS),
 }
-PROCESSES: dict[FinetuningMethod, str] = {"full": "fine-tuning", "probe": "linear probe", "scratch": "from scratch"}
+PROCESSES: dict[FinetuningMethod, str] = {"full": "training", "probe": "linear probe", "scratch": "from scratch"}
 RECIPE = ("dataset", "steps", "seeds", "first_seed", "every_seed", "batch_size", "image_size", "test_images",
           "protocol")  # fmt: skip
 WEIGHTS = ("weights", "checkpoint")

@@ -73,13 +73,13 @@ def _load(point: EntryPoint, kind: type) -> tuple[Any, ...]:
     if not isinstance(found, tuple | list) or not all(isinstance(entry, kind) for entry in found):
         raise ReporterError(f"{point.value} is {made!r:.80}, no {kind.__name__} and no module with ENTRIES of them")
     for entry in found:
-        if not _is_whole(entry):
+        if not _is_valid(entry):
             raise ReporterError(f"{point.value}: {entry!r:.80} is not what a {kind.__name__} must be")
     return tuple(found)
 
 
-def _is_whole(entry: Any) -> bool:
-    """Whether it has what everybody relies on; what else may be wrong with it, its row says."""
+def _is_valid(entry: Any) -> bool:
+    """Whether it has a name, a function and quantities; other faults of an entry are reported in its row."""
     work = next((getattr(entry, name) for name in WORK if hasattr(entry, name)), None)
     named = isinstance(entry.name, str) and bool(entry.name) and ":" not in entry.name
     return named and callable(work) and all(isinstance(each, Quantity) for each in getattr(entry, "quantities", ()))

@@ -15,7 +15,7 @@ from reporter.model import GROUPS, Evidence, Quantity, Reading, Record, Reporter
 from reporter.model.fields import MOST, are_numbers
 from reporter.model.records import EAGER
 from reporter.report.training import training_names
-from reporter.report.training.held_out_accuracy import is_enough
+from reporter.report.training.held_out_accuracy import is_enough, is_one_ranking
 from reporter.stats.shares import Shares
 from reporter.store.history import PastRun
 
@@ -150,9 +150,8 @@ class Comparison:
             for machine in self.machines:
                 rivals = [record.readings[key] for record in self.of(machine) if key in record.readings]
                 values = [reading.value for reading in rivals if reading.value is not None]
-                alike = len({str(reading.detail.get("weights")) for reading in rivals if reading.measured}) == 1
                 whole = len(values) == len(self.of(machine))
-                equal = alike or quantity.group != "finetune"
+                equal = quantity.group != "finetune" or is_one_ranking(rivals)
                 if quantity.better != "neither" and len(values) > 1 and whole and equal:
                     found[machine, key] = min(values) if quantity.better == "lower" else max(values)
         return found

@@ -27,7 +27,7 @@ BUILDING = 1.2e-8
 """Seconds that a parameter takes to be initialised."""
 UPDATING = 3e-9
 """Seconds that a parameter takes in a training step, whatever the images."""
-OVERHEAD = {"counting": 0.4, "fvcore": 0.5, "resident": 0.3, "gradients": 0.6, "fine-tuning": 0.8}
+OVERHEAD = {"counting": 0.4, "fvcore": 0.5, "resident": 0.3, "gradients": 0.6, "training": 0.8}
 """Seconds of a process besides its networks: starting, loading images."""
 OTHER = 0.8
 TIMED_STEPS = 3
@@ -175,7 +175,7 @@ class Costs:
             "fvcore": ONE_THREAD * image,
             "resident": image,
             "gradients": conditions.seeds * (building + step),
-            "fine-tuning": training,
+            "training": training,
             "from scratch": training,
             "linear probe": forward,
         }

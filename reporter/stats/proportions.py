@@ -28,11 +28,6 @@ def is_chance(share: float, classes: int) -> bool:
     return share < CHANCE / classes
 
 
-def widened(interval: Interval, other: Interval) -> Interval:
-    """The smallest interval of shares that includes both, limited to 0 and 1."""
-    return max(0.0, min(interval[0], other[0])), min(1.0, max(interval[1], other[1]))
-
-
 def apart(first: Interval, second: Interval) -> bool:
     """Whether two intervals have no value in common."""
     return first[0] > second[1] or second[0] > first[1]

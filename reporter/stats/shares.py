@@ -64,6 +64,11 @@ class Shares:
         """The names whose shares do not differ from one, itself included."""
         return {other for other in self.series if not self.differ(name, other)} | {name}
 
+    @property
+    def pooled_deviation(self) -> float:
+        """The typical standard deviation between seeds, of one seed on the arcsine scale."""
+        return math.sqrt(self._pooled)
+
     @cached_property
     def _is_repeated(self) -> bool:
         return any(len(each.shares) > 1 for each in self.series.values())

@@ -17,7 +17,7 @@ from reporter.report.rank_ranges import ranks
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark
 from reporter.report.tail_latency import add_percentiles, add_relative
 from reporter.report.training.training_names import specific, start
-from reporter.report.training.training_ranks import add_ranks
+from reporter.report.training.training_ranks import add_intervals, add_ranks
 from reporter.report.training.training_recipes import TOP1_KEYS, add_recipes
 from reporter.tables.fvcore_operators import verdict
 
@@ -43,6 +43,7 @@ def group(name: Group) -> Callable[[Comparison, Language], Table | None]:
             if quantity.key in TIMES:
                 _rank(rows, quantity.key)
             if quantity.key in TOP1_KEYS:
+                add_intervals(rows, quantity.key)
                 add_ranks(rows, quantity.key)
         notes = EXTRAS[name](rows, language) if name in EXTRAS else ()
         title = language._(specific(titles(language)[name], start(comparison.records))) if name == "finetune" else None

@@ -59,7 +59,7 @@ def _compared(rows: Builder, key: str) -> None:
     if quantity is None or not any(_figure(record, key) for record in rows.records):
         return
     title = _(quantity.title)
-    whole = [_whole(record, key) for record in rows.records]
+    whole = [_counted(record, key) for record in rows.records]
     scale = units.PLAIN if key == "parameters" else units.scale(quantity, whole)
     unit = _(scale.word)
 
@@ -116,7 +116,7 @@ def _figure(record: Record, key: str) -> float | None:
     return None if figure is None else figure * unit
 
 
-def _whole(record: Record, key: str) -> float | None:
+def _counted(record: Record, key: str) -> float | None:
     """What was counted, with the auxiliary heads where the published number has them too."""
     value, heads = record.value(key), record.value("parameters_auxiliary") or 0
     return value + heads if value and key == "parameters" and value + heads == _figure(record, key) else value

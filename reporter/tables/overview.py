@@ -12,6 +12,9 @@ from reporter.report.modes import mode_ranking
 from reporter.report.published.accuracy_marks import footnotes, marked, special
 from reporter.report.published.paper_depth import depth_cell, paper_depth
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, group_title
+from reporter.report.training.held_out_accuracy import OWN
+from reporter.report.training.training_ranks import add_intervals
+from reporter.report.training.training_recipes import TOP1_KEYS
 
 MOST = 5000
 """The one table that is sorted and searched for a network has room for many."""
@@ -25,12 +28,8 @@ HEADLINES = (
     "throughput_cpu",
     *(f"{each}_{device}" for device in ACCELERATORS for each in ("latency", "throughput")),
     "imagenet_top1",
-    "finetune_top1",
-    "probe_top1",
-    "scratch_top1",
+    *TOP1_KEYS,
 )
-OWN = "own checkpoint"
-"""The first words of a record's weights if they are the user's."""
 
 
 def make(comparison: Comparison, language: Language) -> Table:
@@ -47,6 +46,8 @@ def make(comparison: Comparison, language: Language) -> Table:
         rows.quantity(key)
         if key == "imagenet_top1" and rows.columns[-1].key == key:
             rows.cells[-1] = [marked(cell, record) for cell, record in zip(rows.cells[-1], rows.records, strict=True)]
+        if key in TOP1_KEYS:
+            add_intervals(rows, key)
     key, _timed = timing(comparison)
     notes = (
         _("Bold: the best of a column. Digits follow the 95 % interval. ≈: noisy or without an interval."),

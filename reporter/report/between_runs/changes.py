@@ -230,7 +230,7 @@ class Words:
             return replace(row, reason=self.language.translate(change.reason) or self.language._("no reason was given"))
         old, now = change.base or 0, change.new or 0
         if change.kind == "exact":
-            values = f"{self._whole(quantity, old)} → {self._whole(quantity, now)}{self._percent(old, now)}"
+            values = f"{self._exact(quantity, old)} → {self._exact(quantity, now)}{self._percent(old, now)}"
         else:
             values = f"{units.words(self.language, quantity, old)} → {units.words(self.language, quantity, now)}"
         return replace(row, values=f"{name} {values}")
@@ -284,7 +284,7 @@ class Words:
         many = self.language._("{count} networks").format(count=len(names))
         return many if len(names) > SEVERAL else self.language.listing(list(names))
 
-    def _whole(self, quantity: Quantity, value: float) -> str:
+    def _exact(self, quantity: Quantity, value: float) -> str:
         if not isinstance(value, int):
             return repr(value)
         return f"{self.language.number(value)}{' B' if quantity.unit == 'B' else ''}"

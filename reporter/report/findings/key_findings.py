@@ -15,7 +15,7 @@ from reporter.report.findings.transfer_findings import brought, probed
 from reporter.report.headline_latency import how, timing
 from reporter.report.language import Language
 from reporter.report.rank_ranges import ranks
-from reporter.report.training.held_out_accuracy import is_at_chance, is_enough, steps_of
+from reporter.report.training.held_out_accuracy import is_at_chance, is_enough, is_one_ranking, steps_of
 from reporter.report.why import operator_pairs
 from reporter.stats.correlation import spearman
 from reporter.stats.shares import Shares
@@ -219,7 +219,7 @@ def learned(comparison: Comparison, language: Language) -> str | None:
 def _most(readings: Mapping[str, Reading], shares: Shares, language: Language) -> str:
     """The highest share, or how many cannot be distinguished from it; nothing where it may be guessing."""
     name, best = max(readings.items(), key=lambda item: item[1].value or 0)
-    if is_at_chance(best):
+    if is_at_chance(best) or not is_one_ranking(readings.values()):
         return ""
     steps, share = steps_of(best), units.share(language, best.value or 0)
     equal = len(shares.like(name) & readings.keys())

@@ -52,7 +52,7 @@ def pairs(comparison: Comparison, asked: Collection[str] = (), limits: Collectio
             elif not wanted and ON_REQUEST in parts(record.mode):
                 on_request.append(record)
             elif record.mode == EAGER or _is_timed(record) or set(limits) & set(TIMES):
-                made = candidate(_whole(network, record), comparison.machines[0], OF_PAIRS)
+                made = candidate(_with_shared_readings(network, record), comparison.machines[0], OF_PAIRS)
                 found.append((number, _cost(made, time), made))
     ordered = sorted(found, key=lambda each: (-(each[2].accuracy.top1 or 0), each[0], each[1]))
     return Pairs(tuple(each for _, _, each in ordered), tuple(wrong), tuple(on_request))
@@ -107,7 +107,7 @@ def _canonical(name: str) -> str:
     return "+".join(named) or EAGER
 
 
-def _whole(network: Record, record: Record) -> Record:
+def _with_shared_readings(network: Record, record: Record) -> Record:
     """A mode with what it shares with eager: all but times."""
     if record.mode == EAGER:
         return record

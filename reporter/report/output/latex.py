@@ -78,7 +78,7 @@ def to_tex(table: Table, language: Language) -> str:
         body.append(" & ".join(cells) + r" \\")
     encoding, babel = ("T2A", "russian") if language.code == "ru" else ("T1", "english")
     use = (FITTED if table.wrapped else USE).format(name=f"{table.name}{language.suffix}.tex")
-    packages = PACKAGES + ",tabularx" * bool(table.wrapped)
+    packages = f"{PACKAGES},tabularx" if table.wrapped else PACKAGES
     opening = HEAD.format(encoding=encoding, babel=babel, packages=packages, use=use)
     shape = "".join(shapes)
     begin, end = _fitted(shape, table.notes) if table.wrapped else (rf"\begin{{tabular}}{{{shape}}}", r"\end{tabular}")

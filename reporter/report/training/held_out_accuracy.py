@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from reporter.compare.held_out import images_of, shares
 from reporter.model import Reading, Record
 from reporter.model.fields import are_numbers
@@ -9,6 +11,10 @@ from reporter.stats.proportions import apart
 
 FEWEST_STEPS, FEWEST_IMAGES = 10, 100
 """Of fewer training steps or held-out images the report states no finding."""
+OWN = "own checkpoint"
+"""The first words of a record's weights if they are the user's."""
+PROTOCOL = ("dataset", "data", "steps", "batch_size", "image_size", "protocol")
+"""The conditions of a reading that are the same for all shares of one ranking."""
 
 
 def interval(reading: Reading) -> tuple[float, float] | None:
@@ -59,7 +65,23 @@ def is_at_chance(reading: Reading) -> bool:
 
 def is_from_scratch(reading: Reading) -> bool:
     """Whether the training started from random weights."""
-    return str(reading.detail.get("weights") or "random") == "random"
+    return _weights(reading) == "random"
+
+
+def is_one_ranking(readings: Iterable[Reading]) -> bool:
+    """Whether all trainings started from weights of one kind, and had the same images, steps and batches."""
+    measured = [each for each in readings if each.measured]
+    starts = {OWN if (weights := _weights(each)).startswith(OWN) else weights for each in measured}
+    return len(starts) < 2 and not any(_differ(measured, key) for key in PROTOCOL)
+
+
+def _weights(reading: Reading) -> str:
+    return str(reading.detail.get("weights") or "random")
+
+
+def _differ(readings: Sequence[Reading], key: str) -> bool:
+    """Whether a condition has two values; readings of a version that does not store it count as equal."""
+    return len({str(each.conditions[key]) for each in readings if key in each.conditions}) > 1
 
 
 def _number(value: object) -> float:

@@ -11,6 +11,7 @@ from reporter.report.training.held_out_accuracy import is_from_scratch
 Start = Literal["scratch", "pretrained"]
 TOP1 = "finetune_top1"
 BY_KEY = {TOP1: "Top-1 after training", "finetune_seconds": "Training time"}
+FROM_SCRATCH = {"scratch_top1": "Top-1 after training from scratch", "scratch_seconds": "Time of training from scratch"}
 """The titles of quantities whose name depends on the initial weights; records of earlier versions have other ones."""
 TITLES: dict[Start, dict[str, str]] = {
     "scratch": {
@@ -45,6 +46,8 @@ def specific(title: str, weights: Start | None) -> str:
 
 
 def renamed(quantities: dict[str, Quantity], weights: Start | None) -> dict[str, Quantity]:
-    """The quantities with the titles that name what was done."""
-    titles = {key: specific(title, weights) for key, title in BY_KEY.items() if key in quantities}
+    """The quantities with the titles that name what was done; no two of them have the same title."""
+    apart = weights == "scratch" and not FROM_SCRATCH.keys() & quantities.keys()
+    named = {key: specific(title, weights if weights != "scratch" or apart else None) for key, title in BY_KEY.items()}
+    titles = {key: title for key, title in (named | FROM_SCRATCH).items() if key in quantities}
     return quantities | {key: quantities[key].model_copy(update={"title": title}) for key, title in titles.items()}

@@ -6,17 +6,26 @@ from reporter.model import Record
 from reporter.report import units
 from reporter.report.language import Language
 from reporter.report.rank_ranges import Rank
-from reporter.report.table import Builder, Cell, Column
-from reporter.report.training.held_out_accuracy import interval, is_at_chance, is_from_scratch, resolves
+from reporter.report.table import Builder, Cell, Column, group_title
+from reporter.report.training.held_out_accuracy import interval, is_at_chance, is_one_ranking, resolves
 from reporter.stats.shared_ranks import shared_ranks
 
 
+def add_intervals(rows: Builder, key: str) -> None:
+    """A column with the interval of each share, in words where it shows no difference; left out where none has one."""
+    texts = [_interval(record, key, rows.language) for record in rows.records]
+    if not any(texts):
+        return
+    _, quantity = rows.language._, rows.comparison.quantities[key]
+    title = _("95 % interval: {what}, %").format(what=_(quantity.title))
+    group = group_title(quantity.group, rows.language) if rows.grouped else ""
+    column = Column(f"interval_{key}", title, group=group, short=_("95 % interval, %"))
+    rows.add(column, [Cell(text, text) if text else Cell("–", status="missing") for text in texts])
+
+
 def add_ranks(rows: Builder, key: str) -> None:
-    """The interval of each share, and its rank; ranks only where all networks started from weights of one kind."""
+    """The rank of each share, where all networks were trained from weights of one kind by one protocol."""
     _ = rows.language._
-    if any(record.value(key) is not None for record in rows.records):
-        spans = [_interval(record, key, rows.language) for record in rows.records]
-        rows.text(f"interval_{key}", _("95 % interval, %"), spans)
     placed = {machine: ranks(rows, machine, key) for machine in rows.comparison.machines}
     found = [placed[record.machine].get(record.architecture) for record in rows.records]
     if any(found):
@@ -29,7 +38,7 @@ def ranks(rows: Builder, machine: str, key: str) -> dict[str, Rank]:
     """The rank of each architecture of a machine whose training is long enough to be ranked, the best first."""
     records = [record for record in rows.comparison.of(machine) if record.value(key) is not None]
     records = [record for record in records if resolves(record.readings[key])]
-    if len(records) < 2 or len({is_from_scratch(record.readings[key]) for record in records}) > 1:
+    if len(records) < 2 or not is_one_ranking(record.readings[key] for record in records):
         return {}
     shares = rows.comparison.shares(machine, key)
     numbers = {record.architecture: number for number, record in enumerate(records)}

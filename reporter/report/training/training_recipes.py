@@ -8,7 +8,14 @@ from reporter.model import Record
 from reporter.report.comparison import number
 from reporter.report.language import Language
 from reporter.report.table import Builder
-from reporter.report.training.held_out_accuracy import FEWEST_IMAGES, FEWEST_STEPS, interval, is_at_chance, resolves
+from reporter.report.training.held_out_accuracy import (
+    FEWEST_IMAGES,
+    FEWEST_STEPS,
+    interval,
+    is_at_chance,
+    is_one_ranking,
+    resolves,
+)
 
 TOP1_KEYS = ("finetune_top1", "probe_top1", "scratch_top1")
 """The held-out accuracy of each fine-tuning mode."""
@@ -54,6 +61,9 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         _("Ranks: the first and last rank of all networks that the run does not distinguish from the row's.")
         if any(column.key.startswith("rank_") for column in rows.columns)
         else "",
+        _("No ranks: the networks differ in initial weights, data set, images, steps or batch.")
+        if any(_is_mixed(rows, machine) for machine in rows.comparison.machines)
+        else "",
         _("Batch-norm statistics were estimated again before every evaluation, for every network alike.")
         if normed
         else "",
@@ -62,6 +72,13 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         else "",
         _probe(rows.records, language),
     )
+
+
+def _is_mixed(rows: Builder, machine: str) -> bool:
+    """Whether shares of one machine and column are of several protocols."""
+    records = rows.comparison.of(machine)
+    columns = ([each for record in records if (each := record.readings.get(key))] for key in TOP1_KEYS)
+    return not all(map(is_one_ranking, columns))
 
 
 def _shared(rows: Builder, columns: Mapping[str, tuple[str, Sequence[str]]]) -> list[str]:

@@ -99,14 +99,14 @@ class VersionEnvironments:
     needs: Sequence[str] = ()
 
     @property
-    def whole(self) -> bool:
+    def has_all_packages(self) -> bool:
         """Whether all packages are installed, and none is imported from this environment."""
         return normalized(self.package) in PAIR
 
     @property
     def gigabytes(self) -> float:
         """An estimate of the size of one environment."""
-        return pinned.gigabytes((*PAIR, *pinned.NEEDED) if self.whole else (self.package,))
+        return pinned.gigabytes((*PAIR, *pinned.NEEDED) if self.has_all_packages else (self.package,))
 
     def place(self, version: str) -> Path:
         """The folder of an environment."""
@@ -117,7 +117,7 @@ class VersionEnvironments:
         place = self.place(version)
         if not (place / pinned.COMPLETE).exists():
             place.parent.mkdir(parents=True, exist_ok=True)
-            shared = () if self.whole else _here()
+            shared = () if self.has_all_packages else _here()
             pinned.install_with_pip(place, list(self._requirements(version)), note, shared)
             files.write(place / pinned.COMPLETE, "")
         return place
@@ -126,7 +126,7 @@ class VersionEnvironments:
         """The package; what has to fit it, which pip changes only if it does not; and all else if nothing is shared."""
         own = normalized(self.package)
         yield f"{own}=={version}"
-        if not self.whole:
+        if not self.has_all_packages:
             yield from bound(self.package)
             return
         yield from (name for name in PAIR if name != own)
@@ -134,7 +134,8 @@ class VersionEnvironments:
 
     def versions(self, version: str) -> dict[str, str]:
         """The versions of all packages that are imported with a version of the package."""
-        here = {} if self.whole else {normalized(each.name or ""): each.version for each in metadata.distributions()}
+        installed = () if self.has_all_packages else metadata.distributions()
+        here = {normalized(each.name or ""): each.version for each in installed}
         own = {normalized(name): each for name, each in pinned.frozen_versions(self.place(version)).items()}
         return here | own
 

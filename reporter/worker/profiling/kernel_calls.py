@@ -91,7 +91,7 @@ def recorded(network: nn.Module | None, call: Callable[[], object]) -> list[Laye
     return found
 
 
-def recorded_whole(call: Callable[[], object]) -> list[LayerKernel]:
+def recorded_without_layers(call: Callable[[], object]) -> list[LayerKernel]:
     """The backend operators of one call of a compiled model, whose layers and outputs are not known.
 
     The primitives of oneDNN are assigned to the operators that multiply if there are as many.

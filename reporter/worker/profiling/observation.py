@@ -64,10 +64,10 @@ def observe(call: Call, effort: Effort) -> Observation:
     """Observes a call that has run before."""
     overhead = profiler_overhead()
 
-    def whole(event: OperatorEvent) -> float:
+    def duration(event: OperatorEvent) -> float:
         return (event.end - event.start - overhead.of(list(operators(event.children)))) / 1e9
 
-    latencies, passes = alternated(call, partial(traced, call), whole, effort)
+    latencies, passes = alternated(call, partial(traced, call), duration, effort)
     calls = tuple(Traced(event, each.baseline) for each in passes for event in each.observed)
     return Observation(calls, median(latencies))
 
@@ -87,8 +87,8 @@ def profiler_overhead() -> ProfilerOverhead:
     pixel = torch.zeros(1, 1, 1, 1)
     with torch.inference_mode():
         outer, _ = _excess(pixel.neg)
-        whole, nested = _excess(partial(adaptive_avg_pool2d, pixel, 1))
-    return ProfilerOverhead(max(0.0, outer), max(0.0, (whole - outer) / nested))
+        duration, nested = _excess(partial(adaptive_avg_pool2d, pixel, 1))
+    return ProfilerOverhead(max(0.0, outer), max(0.0, (duration - outer) / nested))
 
 
 def _excess(call: Call) -> tuple[float, int]:
@@ -101,5 +101,5 @@ def _excess(call: Call) -> tuple[float, int]:
     cpu_timer(repeated, CALIBRATION_CALLS)
     unprofiled = median(cpu_timer(repeated, CALIBRATION_CALLS)) * 1e9
     found = traced(repeated, CALIBRATION_CALLS)
-    whole = median(each.end - each.start for each in found)
-    return (whole - unprofiled) / REPEATED, next(operators(found[0].children)).nested
+    duration = median(each.end - each.start for each in found)
+    return (duration - unprofiled) / REPEATED, next(operators(found[0].children)).nested

@@ -16,7 +16,7 @@ from reporter.model.profiles import LayerKernel, digest
 from reporter.worker.counts.stage_costs import CostUnit
 from reporter.worker.device import Device
 from reporter.worker.latency.alternation import Effort
-from reporter.worker.profiling.kernel_calls import recorded, recorded_whole
+from reporter.worker.profiling.kernel_calls import recorded, recorded_without_layers
 from reporter.worker.profiling.observation import Observation, observe
 from reporter.worker.profiling.operator_times import Listed, OperatorProfile, from_engine, profiled
 from reporter.worker.profiling.stage_times import Groups, StageProfile, stage_groups, stage_profile
@@ -46,7 +46,7 @@ class Profiler:
     def rows(self) -> list[LayerKernel]:
         """The rows of the ledger; UnsupportedError if there are none."""
         with torch.inference_mode():
-            found = recorded_whole(self.call) if self.network is None else recorded(self.network, self.call)
+            found = recorded_without_layers(self.call) if self.network is None else recorded(self.network, self.call)
         if not found:
             raise UnsupportedError("torch.profiler lists no operators of the call")
         return found
