@@ -13,6 +13,7 @@ import samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reporter.charts import timeline
 from reporter.model import Chart
 from reporter.registry.catalog import collect
 from reporter.report import build, challenge_entries
@@ -161,6 +162,19 @@ def test_the_timeline_shows_official_values() -> None:
     assert bars["2017", "SENet"].layers == 154
     assert bars["2010", "NEC-UIUC"].handmade
     assert [person.error for person in challenge_entries.humans()] == [5.1, 12.0]
+
+
+def test_the_bars_of_the_timeline_are_on_their_year_and_the_dots_apart() -> None:
+    """Official errors and those of this report's architectures follow different protocols: a panel for each."""
+    bars = timeline._bars(challenge_entries.bars())
+    for year in {bar.entry.year for bar in bars}:
+        middles = [bar.middle for bar in bars if bar.entry.year == year]
+        assert sum(middles) / len(middles) == pytest.approx(int(year))
+    spec = timeline.draw(compare(samples.few()), language("en"))
+    entries, dots, depths = (str(panel["layer"]) for panel in spec["vconcat"]) if spec else ("", "", "")
+    assert "NEC-UIUC" in entries and "DenseNet" not in entries
+    assert "DenseNet" in dots and "NEC-UIUC" not in dots
+    assert "DenseNet" in depths
 
 
 def test_each_mark_of_a_network_has_its_values_as_a_title() -> None:
