@@ -61,12 +61,15 @@ def _broken(remarks: Sequence[Remark], comparison: Comparison, language: Languag
 
 
 def _noisy(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> list[str]:
-    """One line per quantity: which networks, and why each is doubted."""
-    lines: dict[str, list[str]] = {}
+    """One line per quantity: which networks share which reason."""
+    lines: dict[str, dict[str, list[str]]] = {}
     for remark in remarks:
-        entry = f"{_who(remark, comparison)} ({language.translate(remark.reason)})"
-        lines.setdefault(language._(remark.quantity.title), []).append(entry)
-    return [f"{title}: {language.several(entries)}" for title, entries in lines.items()]
+        reasons = lines.setdefault(language._(remark.quantity.title), {})
+        reasons.setdefault(language.translate(remark.reason), []).append(_who(remark, comparison))
+    return [
+        f"{title}: {'; '.join(f'{language.several(who)} ({reason})' for reason, who in reasons.items())}"
+        for title, reasons in lines.items()
+    ]
 
 
 def _most(lines: list[str], language: Language) -> list[str]:
