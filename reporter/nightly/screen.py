@@ -24,7 +24,7 @@ from reporter.report.between_runs.grouping import (
     described,
     groups,
     most,
-    titles_and_more,
+    quoted,
 )
 from reporter.report.language import SOURCE, language
 from reporter.store.history import PastRun
@@ -167,7 +167,7 @@ def _reasons(nightly: NightlyComparison) -> list[str]:
 
 
 def _metrics(what: Sequence[Quantity | None]) -> str:
-    return titles_and_more([each.title if each else "times" for each in what], ENGLISH)
+    return quoted([each.title if each else "times" for each in what], ENGLISH)
 
 
 def _still_failing(nightly: NightlyComparison) -> Iterator[str]:

@@ -91,7 +91,7 @@ def and_more(items: Sequence[str], language: Language) -> str:
     return language._("{items} and {count} more").format(items=", ".join(kept[:NAMED]), count=len(kept) - NAMED)
 
 
-def titles_and_more(titles: Sequence[str], language: Language) -> str:
+def quoted(titles: Sequence[str], language: Language) -> str:
     """The same for titles of metrics, in quotation marks where a title has a comma itself."""
     if any("," in title for title in titles):
         return and_more([language._('"{title}"').format(title=title) for title in titles], language)
