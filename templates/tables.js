@@ -56,7 +56,7 @@
         arrange(keys.map(([, , row]) => row));
       });
     });
-    if (original.length < 4 || table.closest(".choice")) continue;
+    if (original.length < 4 || table.closest("#choosing")) continue;
 
     const bar = tools.cloneNode(true), said = bar.querySelector("output"), field = bar.querySelector("input");
     const choice = bar.querySelector("select"), families = new Set(original.map((row) => row.dataset.family));

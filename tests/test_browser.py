@@ -645,7 +645,8 @@ def test_tables_fit_a_laptop(browser: Any, lecture_page: Any, reference: Path, n
 
 SMALL_LABELS = """(least) => [...document.querySelectorAll("figure svg")].filter(
     (svg) => svg.checkVisibility()).flatMap((svg) => {
-    const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+    const round = svg.getBoundingClientRect(), box = svg.viewBox.baseVal;
+    const scale = Math.min(round.width / box.width, round.height / box.height);
     return [...svg.querySelectorAll("text")].filter((word) => word.textContent.trim() &&
     parseFloat(getComputedStyle(word).fontSize) * scale < least).map(
     (word) => `${svg.closest("figure").id}: ${word.textContent}`); })"""
@@ -664,6 +665,36 @@ def test_labels_of_charts_are_legible(browser: Any, reference: Path, name: str, 
     assert page.evaluate(SMALL_LABELS, 100) != []
     assert page.evaluate(OVERLAPS) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.context.close()
+
+
+BACKBONES = ROOT / "results" / "reference-backbones"
+WIDTHS_OF_CHARTS = """() => [...document.querySelectorAll("figure svg")].filter((svg) => svg.checkVisibility()).map(
+    (svg) => svg.getBoundingClientRect().width / svg.closest("figure").getBoundingClientRect().width)"""
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The edition on choosing, with more than a hundred networks with long names."""
+    folder = tmp_path_factory.mktemp("crowd")
+    shutil.copytree(BACKBONES / "records", folder / "records")
+    build.write(folder, ["en"])
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+def test_a_page_of_many_networks(browser: Any, crowd: Path, width: int) -> None:
+    """Legible charts that use the width, no page wider than the screen, and tools over its tables."""
+    page = opened(browser, crowd / "report.html", [], viewport={"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(SMALL_LABELS, 9) == []
+    assert page.evaluate(OVERLAPS) == []
+    assert min(page.evaluate(WIDTHS_OF_CHARTS)) >= 0.6
+    assert sorted(page.evaluate(WIDTHS_OF_CHARTS))[len(page.evaluate(WIDTHS_OF_CHARTS)) // 2] >= 0.9
+    overview = page.locator("#table-overview")
+    overview.get_by_role("searchbox").fill("tiny_vit")
+    assert overview.locator("output").inner_text().startswith("1 of ")
     page.context.close()
 
 

@@ -13,6 +13,7 @@ import samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reporter.charts import curves, timeline
 from reporter.model import Chart
 from reporter.registry.catalog import collect
 from reporter.report import build, challenge_entries
@@ -163,6 +164,21 @@ def test_the_timeline_shows_official_values() -> None:
     assert [person.error for person in challenge_entries.humans()] == [5.1, 12.0]
 
 
+def test_the_bars_of_the_timeline_are_on_their_year_and_the_dots_apart() -> None:
+    """Official errors and those of this report's architectures follow different protocols: a panel for each."""
+    bars = timeline._bars(challenge_entries.bars())
+    for year in {bar.entry.year for bar in bars}:
+        middles = [bar.middle for bar in bars if bar.entry.year == year]
+        assert sum(middles) / len(middles) == pytest.approx(int(year))
+    spec = timeline.draw(compare(samples.few()), language("en"))
+    entries, dots, depths = (str(panel["layer"]) for panel in spec["vconcat"]) if spec else ("", "", "")
+    assert "NEC-UIUC" in entries
+    assert "DenseNet" not in entries
+    assert "DenseNet" in dots
+    assert "NEC-UIUC" not in dots
+    assert "DenseNet" in depths
+
+
 def test_each_mark_of_a_network_has_its_values_as_a_title() -> None:
     """What a pointer shows, and what a page without a script has."""
     comparison = compare(samples.few())
@@ -190,3 +206,16 @@ def test_pictures_for_slides_are_files_only() -> None:
     assert not figures & set(slides)
     (files,) = (block for section in report.sections for block in section.blocks if block.kind == "files")
     assert {file for _, file in files.files} == {f"figures/{name}.{end}" for name in slides for end in ("svg", "png")}
+
+
+@pytest.mark.parametrize(
+    ("domain", "ticks"),
+    [
+        ([1, 12.0], [1, 2, 4, 6, 8, 10]),
+        ([0, 60.0], [0, 10, 20, 30, 40, 50]),
+        ([1, 1.2], [1]),
+        ([1, 28.8], [1, 5, 10, 15, 20]),
+    ],
+)
+def test_the_axis_of_learning_curves_has_whole_steps_that_were_taken(domain: list[float], ticks: list[int]) -> None:
+    assert curves._ticks(domain) == ticks

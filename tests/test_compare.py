@@ -30,6 +30,8 @@ from reporter.host import files
 from reporter.model import Reading, Record
 from reporter.model.origins import Origin
 from reporter.report.between_runs.changes import as_json, headline, in_words
+from reporter.report.between_runs.grouping import quoted
+from reporter.report.language import SOURCE, language
 from reporter.run.preparation import choose_metrics
 from reporter.store import record_files
 
@@ -564,3 +566,11 @@ def test_a_reading_says_its_rounds_are_missing() -> None:
     assert len(found.timings) == len(NETWORKS) - 2
     assert found.gaps[0].architectures == (NETWORKS[2], NETWORKS[3])
     assert isinstance(base[0].readings[LATENCY.key], Reading)
+
+
+def test_titles_with_commas_are_quoted() -> None:
+    """Where one ends and the next one begins shows in a headline in which each title may contain a comma."""
+    titles = ["Latency, CPU", "Latency, CPU, 1 thread"]
+    assert quoted(titles, language(SOURCE)) == '"Latency, CPU", "Latency, CPU, 1 thread"'
+    assert quoted(titles, language("ru")) == "«Latency, CPU», «Latency, CPU, 1 thread»"
+    assert quoted(["MACs", "Depth"], language(SOURCE)) == "MACs, Depth"

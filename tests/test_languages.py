@@ -48,7 +48,7 @@ def test_plurals() -> None:
 
 def test_sentences_of_records_are_translated() -> None:
     translate = language("ru").translate
-    assert translate("the 95 % interval spans 48% of the median") == "95-процентный интервал занимает 48% медианы"
+    assert translate("the 95 % interval spans 48% of the median") == "95-процентный интервал занимает 48\u00a0% медианы"
     assert translate("no such sentence and nothing else") == "no such sentence and nothing else"
     assert translate(None) == ""
     assert language("en").translate("anything") == "anything"

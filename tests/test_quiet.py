@@ -56,7 +56,7 @@ def test_the_first_screen_names_the_cause() -> None:
     shown = {
         name: first_screen(compare([made, *others])) for name, made in (("busy", busy), ("few", few), ("wide", wide))
     }
-    assert shown["busy"] == ["≈ marks noisy times: other programs kept up to 48% of the processors busy meanwhile."]
+    assert shown["busy"] == ["≈ marks noisy times: other programs kept up to 48 % of the processors busy meanwhile."]
     assert shown["few"] == ["≈ marks noisy times: the preset standard takes too few samples for a 95 % interval."]
     assert "samples or rounds" in shown["wide"][0]
     both = compare([busy, changed(others[0], **{key: timed(key, 0.05, 0.05)}), *others[1:]])

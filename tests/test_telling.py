@@ -276,3 +276,8 @@ def test_figures_are_light_and_titled(written: Path) -> None:
     assert "var(--" not in svg
     assert "#01020" not in svg
     assert "<title>The ImageNet challenge" in svg
+
+
+def test_families_of_a_year_are_in_alphabetical_order() -> None:
+    names = [record.architecture for record in compare(samples.lecture()).networks]
+    assert names.index("se_resnet101") < names.index("se_resnext50_32x4d")

@@ -67,6 +67,7 @@ def _catalogues() -> Iterator[str]:
         yield from (card[key] for key in ("idea", "changed", "source"))
     yield from facts.slides().values()
     yield from (step["step"] for step in facts.ablations())
+    yield from (row["entry"] for row in facts.timeline() if row["year"] == "human")
     for row in facts.timeline():
         words = (row[key] for key in ("depth", "single_or_ensemble", "value_kind", "note"))
         yield from (word for word in words if re.search("[a-z]{2}", word))

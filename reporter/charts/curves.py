@@ -45,8 +45,16 @@ def _chart(comparison: Comparison, curve: str, field: str, title: str, language:
     capped = [_cut_off_line(record, lines[record.architecture], top, (title, language)) for record in plotted]
     everything = [point for line in capped for point in line]
     behind = [point for line in capped for point in _thin(line)] if len(plotted) <= CROWD else []
-    scales = ([0, last * 1.2], [0, top], title, language._("step"))
+    scales = ([1 if field == "loss" else 0, last * 1.2], [0, top], title, language._("step"))
     return _panel(_shown(plotted), (everything, behind), palette(comparison.families), scales)
+
+
+def _ticks(domain: list[float]) -> list[int]:
+    """The first step and whole multiples up to the last one; the room behind it is for names."""
+    first, last = int(domain[0]), round(domain[1] / 1.2)
+    steps = (base * 10**power for power in range(9) for base in (1, 2, 5))
+    step = next(step for step in steps if 6 * step >= last - first)
+    return [first, *(place for place in range(0, last + 1, step) if place >= first + step / 2)]
 
 
 def _shown(plotted: list[Record]) -> list[Record]:
@@ -81,7 +89,7 @@ def _panel(
                 "type": "quantitative",
                 "title": step,
                 "scale": {"domain": xs, "nice": False},
-                "axis": axis,
+                "axis": {"grid": False, "values": _ticks(xs)},
             },
             "y": {
                 "field": "y",

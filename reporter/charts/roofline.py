@@ -19,12 +19,12 @@ GIGA = 1e9
 
 
 def roofline(setting: str) -> Callable[[Comparison, Language], Spec | None]:
-    """Draws a panel for each machine and precision."""
+    """Draws a panel for each machine and precision, two in a row."""
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
         found = list(rooflines(comparison, (setting,)))
         panels = [{**_panel(each, language), "title": _title(each, comparison, language)} for each in found]
-        return {"vconcat": panels, "spacing": 28} if panels else None
+        return {"concat": panels, "columns": 2, "spacing": 28} if panels else None
 
     return draw
 

@@ -16,10 +16,14 @@ from reporter.report.language import Language
 from reporter.report.published.accuracy_marks import special
 from reporter.report.published.paper_depth import paper_depth, source
 
-WIDTH, ERRORS, DEPTHS = 1340, 420, 190
-HIGHEST, DEEPEST, SMALL = 32, 220, 12
+WIDTH, BARS, DOTS, DEPTHS = 1340, 230, 200, 170
+"""Pixels: the width, and the heights of the panels of entries, of this report's architectures, and of depths."""
+HIGHEST, HIGHEST_DOT, DEEPEST, SMALL = 32, 24, 220, 12
 HANDMADE, NETWORK, HUMAN = "#9aa0a8", "#5c7391", "#c0392b"
 """Colors that no family has: those of the families are for the dots."""
+BAR = 0.15
+"""Width of a bar, in years."""
+LEGEND_AT = 2013.42
 SHEETS = (2, 1, 0)
 """How far the sheets of an ensemble's stack are moved, the last one in front."""
 
@@ -45,14 +49,17 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
         return None
     _ = language._
     bars = _bars(entries)
-    domain = [int(entries[0].year) - 0.62, int(entries[-1].year) + 0.68]
+    domain = [int(entries[0].year) - 0.5, int(entries[-1].year) + 0.99]
     points = [point for point in _points(comparison, language) if domain[0] < point["year"] < domain[1]]
-    errors = _panel(domain, HIGHEST, _("top-5 error (%)"), ERRORS, years=False)
-    depths = _panel(domain, DEEPEST, _("depth (weighted layers)"), DEPTHS, years=True)
-    dots = [_dots(points, bars, "error"), _dots(points, bars, "depth")]
-    upper = [*_human(domain, language), *_error_bars(bars, language), *dots[0], *_legend(bool(points), language)]
-    lower = [*_depth_bars(bars, language), *dots[1]]
-    return {"spacing": 14, "vconcat": [{**errors, "layer": upper}, {**depths, "layer": lower}]}
+    error = _("top-5 error (%)")
+    entered = [*_human(domain, language), *_error_bars(bars, language), *_legend(language)]
+    measured = [*_dots(points, "error", []), *_legend_of_dots(language)]
+    depths = [*_depth_bars(bars, language), *_dots(points, "depth", bars)]
+    panels = [{**_panel(domain, HIGHEST, error, BARS, years=False), "layer": entered}]
+    if any(point["error"] is not None for point in points):
+        panels.append({**_panel(domain, HIGHEST_DOT, error, DOTS, years=False), "layer": measured})
+    panels.append({**_panel(domain, DEEPEST, _("depth (weighted layers)"), DEPTHS, years=True), "layer": depths})
+    return {"spacing": 14, "vconcat": panels}
 
 
 def _panel(domain: list[float], top: float, title: str, height: int, years: bool) -> Spec:
@@ -65,14 +72,14 @@ def _panel(domain: list[float], top: float, title: str, height: int, years: bool
 
 
 def _bars(entries: list[Entry]) -> list[Bar]:
-    """Where each bar stands: the left part of its year, shared by the two of a year that has two."""
+    """Where each bar stands: on its year, which the two of a year share."""
     placed = []
     for entry in entries:
         year = [other for other in entries if other.year == entry.year]
-        rank, width = year.index(entry), 0.26 if len(year) == 1 else 0.19
-        left = int(entry.year) - 0.48 + rank * 0.22
+        rank, step = year.index(entry), BAR + 0.03
+        left = int(entry.year) - BAR / 2 + (rank - (len(year) - 1) / 2) * step
         align = "center" if len(year) == 1 else "right" if rank == 0 else "left"
-        placed.append(Bar(entry, left, left + width, align))
+        placed.append(Bar(entry, left, left + BAR, align))
     return placed
 
 
@@ -86,7 +93,7 @@ def _error_bars(bars: list[Bar], language: Language) -> list[Spec]:
         ]
         place = {"center": bar.middle, "right": bar.right, "left": bar.left}[bar.align]
         label = {"text": language.number(bar.entry.error, 1), "name": _name(bar.entry), "align": bar.align}
-        values.append({"x": place, "y": bar.entry.error + 1.3, **label})
+        values.append({"x": place, "y": bar.entry.error + 2.3, **label})
     texts: list[Spec] = []
     for align in ("center", "right", "left"):
         rows = [row for row in values if row["align"] == align]
@@ -108,7 +115,7 @@ def _sheets(ends: tuple[float, float], bottom: float, top: float, colour: str, e
     rows = []
     for shift in SHEETS if ensemble else (0,):
         across = {"x": ends[0] + 0.016 * shift, "x2": ends[1] + 0.016 * shift}
-        rows.append({**across, "y": bottom, "y2": top + 0.28 * shift, "colour": colour, "opacity": 0.3 if shift else 1})
+        rows.append({**across, "y": bottom, "y2": top + 0.5 * shift, "colour": colour, "opacity": 0.3 if shift else 1})
     return rows
 
 
@@ -143,7 +150,7 @@ def _depth_bars(bars: list[Bar], language: Language) -> list[Spec]:
         ]
         absent = _("shallow") if bar.entry.handmade else _("mixed") if bar.entry.depth.startswith("none") else "?"
         texts.append({"x": bar.middle, "y": depth or 0, "text": str(depth or absent)})
-    return [pointed(_rects(rects)), *text(texts, "text", 14, dy=-10)]
+    return [pointed(_rects(rects)), *text(texts, "text", 14, dy=-13)]
 
 
 def _points(comparison: Comparison, language: Language) -> list[dict[str, Any]]:
@@ -176,15 +183,15 @@ def _depth_words(record: Record, language: Language) -> list[str]:
     return [*stated, *([] if counted is None else [f"{language._('Longest path')}: {language.number(counted)}"])]
 
 
-def _dots(points: list[dict[str, Any]], bars: list[Bar], what: str) -> list[Spec]:
-    """Dots right of the bars of their year with names beside them, pushed apart where they would collide."""
-    top, height = (HIGHEST, ERRORS) if what == "error" else (DEEPEST, DEPTHS)
+def _dots(points: list[dict[str, Any]], what: str, bars: list[Bar]) -> list[Spec]:
+    """Dots on their year, or right of its bars, with names beside them, pushed apart where they would collide."""
+    top, height = (HIGHEST_DOT, DOTS) if what == "error" else (DEEPEST, DEPTHS)
     gap, rows = (SMALL + 1) * top / height, []
     for year in sorted({point["year"] for point in points}):
         here = [point for point in points if point["year"] == year and point[what] is not None]
-        x = max((bar.right for bar in bars if bar.entry.year == str(year)), default=year - 0.2) + 0.07
+        x = max((bar.right for bar in bars if bar.entry.year == str(year)), default=year) + 0.04
         for point, y in zip(here, spread([p[what] for p in here], gap, gap / 2, top - gap / 2), strict=True):
-            rows.append({**point, "x": x, "x2": x + 0.05, "y": min(point[what], top), "y2": y})
+            rows.append({**point, "x": x, "x2": x + 0.04, "y": min(point[what], top), "y2": y})
     dots = {"type": "point", "filled": True, "size": 66, "stroke": PAPER, "strokeWidth": 0.8, "opacity": 1}
     names = [
         {**row, "x": row["x2"] + 0.006, "y": row["y2"], "name": row["name"] + row["signs"] * (what == "error")}
@@ -198,27 +205,33 @@ def _dots(points: list[dict[str, Any]], bars: list[Bar], what: str) -> list[Spec
     ]
 
 
-def _legend(dots: bool, language: Language) -> list[Spec]:
-    """What bars, sheets, dots and the line mean, in the empty upper right of the plot."""
+def _legend(language: Language) -> list[Spec]:
+    """What bars, sheets and the line mean, in the empty upper right of the plot."""
     _ = language._
-    left, right = 2013.42, 2013.6
+    left, right = LEGEND_AT, LEGEND_AT + 0.18
     words = [_("hand-crafted features, official test error"), _("network, official test error")]
     words += [_("ensemble of several networks: a stack"), _human_words(language)]
-    if dots:
-        words.append(_("network of this report: one network, one crop, validation set"))
-    lines = [30.2 - 2.15 * rank for rank in range(len(words))]
+    lines = [30 - 3.1 * rank for rank in range(len(words))]
     kinds = ((HANDMADE, False), (NETWORK, False), (NETWORK, True))
     rects = [
-        row for y, kind in zip(lines, kinds, strict=False) for row in _sheets((left, right), y - 0.7, y + 0.5, *kind)
+        row for y, kind in zip(lines, kinds, strict=False) for row in _sheets((left, right), y - 1, y + 0.8, *kind)
     ]
     rule = {"x": left, "x2": right, "y": lines[3]}
-    spots = [{"x": left + 0.09, "y": y} for y in lines[4:]]
-    spot = {"type": "point", "filled": True, "size": 66, "color": NETWORK, "opacity": 1}
     return [
         _rects(rects),
         {"data": data([rule]), "mark": _dashed(), "encoding": {"x2": {"field": "x2"}}},
-        {"data": data(spots), "mark": spot},
         *text([{"x": right + 0.1, "y": y, "text": t} for y, t in zip(lines, words, strict=True)], "text", align="left"),
+    ]
+
+
+def _legend_of_dots(language: Language) -> list[Spec]:
+    """What a dot is."""
+    spot = {"type": "point", "filled": True, "size": 66, "color": NETWORK, "opacity": 1}
+    words = language._("network of this report: one network, one crop, validation set")
+    place = {"x": LEGEND_AT + 0.09, "y": HIGHEST_DOT - 2.4}
+    return [
+        {"data": data([place]), "mark": spot},
+        *text([{**place, "x": LEGEND_AT + 0.28, "text": words}], "text", align="left"),
     ]
 
 

@@ -16,7 +16,16 @@ from reporter.nightly.baseline import Baseline
 from reporter.nightly.state import Failing, Finding, Kind
 from reporter.report import units
 from reporter.report.between_runs import reference_section
-from reporter.report.between_runs.grouping import NAMED, FindingLine, and_more, by_reason, described, groups, most
+from reporter.report.between_runs.grouping import (
+    NAMED,
+    FindingLine,
+    and_more,
+    by_reason,
+    described,
+    groups,
+    most,
+    quoted,
+)
 from reporter.report.language import SOURCE, language
 from reporter.store.history import PastRun
 
@@ -147,10 +156,7 @@ def _reasons(nightly: NightlyComparison) -> list[str]:
     """What has no verdict, by its reason: which metrics, and of how many architectures."""
     found = nightly.differences
     gaps = (*found.gaps, *(found.without_level if nightly.fail_on in LEVEL else ()))
-    made = [
-        f"{and_more([each.title if each else 'times' for each in what], ENGLISH)} of {and_more(who, ENGLISH)} ({why})"
-        for (why, who), what in by_reason(gaps).items()
-    ]
+    made = [f"{_metrics(what)} of {and_more(who, ENGLISH)} ({why})" for (why, who), what in by_reason(gaps).items()]
     without_verdict: dict[str, set[str]] = {}
     for row in found.timings:
         if row.floor is None and row.base != row.new:
@@ -158,6 +164,10 @@ def _reasons(nightly: NightlyComparison) -> list[str]:
         elif row.verdict == "noisy":
             without_verdict.setdefault("moved, but within noise", set()).add(row.name)
     return [*made, *(f"times of {and_more(sorted(who), ENGLISH)} ({why})" for why, who in without_verdict.items())]
+
+
+def _metrics(what: Sequence[Quantity | None]) -> str:
+    return quoted([each.title if each else "times" for each in what], ENGLISH)
 
 
 def _still_failing(nightly: NightlyComparison) -> Iterator[str]:

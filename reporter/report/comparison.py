@@ -283,8 +283,8 @@ def natural(name: str) -> tuple[tuple[int, int | str], ...]:
 
 
 def _order(record: Record) -> tuple[int, str, tuple[tuple[int, int | str], ...]]:
-    """By year, those without one last."""
-    return record.year or MOST["year"], record.family, natural(record.architecture)
+    """By year, those without one last, then by family, capital letters as small ones: SE-ResNet before SE-ResNeXt."""
+    return record.year or MOST["year"], record.family.casefold(), natural(record.architecture)
 
 
 def _quantities(readings: Iterable[Reading]) -> dict[str, Quantity]:

@@ -163,12 +163,16 @@ def _without_wrapper(found: re.Match[str]) -> str:
     return f"and could not be downloaded: {found[2]}" if found[1] else found[2]
 
 
+PERCENT = re.compile(r"(\d)%")
+"""A share as records contain it; a translation has a space before the sign."""
+
+
 @lru_cache(maxsize=2**12)
 def _filled(patterns: tuple[tuple[re.Pattern[str], str], ...], text: str) -> str:
     """The translation whose blanks the text fills in; the text itself where there is none."""
     for pattern, message in patterns:
         if match := pattern.fullmatch(text):
-            return message.format(**match.groupdict())
+            return message.format(**{key: PERCENT.sub("\\1\u00a0%", text) for key, text in match.groupdict().items()})
     return text
 
 

@@ -15,6 +15,7 @@ from reporter.report.choosing.choice import ChoiceSection
 from reporter.report.comparison import Comparison
 from reporter.report.display_names import with_display_names
 from reporter.report.drawing import thinning
+from reporter.report.drawing.vega import Extent, least_legible
 from reporter.report.findings import noise_reasons
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import Language
@@ -60,6 +61,14 @@ class Figure:
     file: str
     narrow: str = ""
     kind = "figure"
+
+    @property
+    def legible(self) -> Extent:
+        return least_legible(self.svg)
+
+    @property
+    def legible_narrow(self) -> Extent:
+        return least_legible(self.narrow)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from reporter.model.records import pair_name
 from reporter.model.settings import FailOn
 from reporter.report import units
 from reporter.report.between_runs import kernel_lines
-from reporter.report.between_runs.grouping import NAMED, FindingLine, Kind, and_more, by_reason, described, groups, most
+from reporter.report.between_runs.grouping import NAMED, FindingLine, Kind, by_reason, described, groups, most, quoted
 from reporter.report.language import SOURCE, Language, language
 from reporter.report.output.markdown import escape
 
@@ -158,7 +158,7 @@ class Words:
         _, message = self.language._, self.language._("{titles} of {who} ({why})")
         reasons = [
             message.format(
-                titles=and_more([_(each.title) if each else _("Times") for each in quantities], self.language),
+                titles=quoted([_(each.title) if each else _("Times") for each in quantities], self.language),
                 who=self._who(architectures),
                 why=self.language.translate(why),
             )

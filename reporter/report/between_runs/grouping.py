@@ -91,6 +91,13 @@ def and_more(items: Sequence[str], language: Language) -> str:
     return language._("{items} and {count} more").format(items=", ".join(kept[:NAMED]), count=len(kept) - NAMED)
 
 
+def quoted(titles: Sequence[str], language: Language) -> str:
+    """The same for titles of metrics, in quotation marks where a title has a comma itself."""
+    if any("," in title for title in titles):
+        return and_more([language._('"{title}"').format(title=title) for title in titles], language)
+    return and_more(titles, language)
+
+
 def most(lines: Sequence[str], more: Callable[[int], str]) -> list[str]:
     """MOST_LINES lines at most: the last is `more` of the count of the others."""
     if len(lines) <= MOST_LINES:

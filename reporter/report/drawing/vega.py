@@ -6,10 +6,11 @@ the light colours on white in files.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import vl_convert
 
@@ -47,6 +48,10 @@ OUTSIDE = r">[^<]+"
 """What stands between the tags of an SVG: words, which are left as they are."""
 MARK = r'\bid="[^"]+"|url\(#[^)]+\)'
 VERSION = "6.4"
+LEAST_LABEL = 9.2
+"""Pixels of the smallest label of a chart in the page."""
+FONT_SIZE = re.compile(r'\bfont-size="([\d.]+)px"')
+VIEW_BOX = re.compile(r'\bviewBox="0 0 ([\d.]+) ([\d.]+)"')
 LONG = re.compile(r"\d+\.\d{2,}")
 
 
@@ -163,6 +168,21 @@ def _in_tags(pattern: str, replace: Callable[[str], str], svg: str) -> str:
     return re.sub(
         f"{OUTSIDE}|{pattern}", lambda found: found[0] if found[0].startswith(">") else replace(found[0]), svg
     )
+
+
+class Extent(NamedTuple):
+    width: int
+    height: int
+
+
+def least_legible(svg: str) -> Extent:
+    """The size in pixels below which the smallest label of an SVG is under `LEAST_LABEL` pixels."""
+    sizes = [float(size) for size in FONT_SIZE.findall(svg)]
+    box = VIEW_BOX.search(svg)
+    if not sizes or not box:
+        return Extent(0, 0)
+    width, height = (math.ceil(float(side) * LEAST_LABEL / min(sizes)) for side in box.groups())
+    return Extent(width, height)
 
 
 def png(svg: str) -> bytes:

@@ -20,7 +20,7 @@ def causes(comparison: Comparison, language: Language) -> Iterator[str]:
     quiet = [reading for reading in noisy if not reading.disturbed and reading.moved is None]
     if busy:
         message = _("≈ marks noisy times: other programs kept up to {share} of the processors busy meanwhile.")
-        yield message.format(share=f"{busy:.0%}")
+        yield message.format(share=f"{100 * busy:.0f} %")
     if any(reading.moved is not None for reading in noisy):
         yield _("≈ marks noisy times: their level differs between runs, and the newest run's is shown.")
     if any(reading.interval is None for reading in quiet):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from reporter.model.modes import FIRST_CALL, PREPARE
 from reporter.model.records import EAGER
 from reporter.report.comparison import Comparison, Remark
-from reporter.report.language import Language
+from reporter.report.language import MANY, Language
 from reporter.report.modes import mode_words
 from reporter.report.sections import Content, Items, Section, Text
 from reporter.report.table import status_word
@@ -61,12 +61,21 @@ def _broken(remarks: Sequence[Remark], comparison: Comparison, language: Languag
 
 
 def _noisy(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> list[str]:
-    """One line per quantity: which networks, and why each is doubted."""
-    lines: dict[str, list[str]] = {}
+    """One line per quantity: which networks share which reason."""
+    doubts: dict[str, list[Remark]] = {}
     for remark in remarks:
-        entry = f"{_who(remark, comparison)} ({language.translate(remark.reason)})"
-        lines.setdefault(language._(remark.quantity.title), []).append(entry)
-    return [f"{title}: {language.several(entries)}" for title, entries in lines.items()]
+        doubts.setdefault(language._(remark.quantity.title), []).append(remark)
+    return [f"{title}: {_by_reason(found, comparison, language)}" for title, found in doubts.items()]
+
+
+def _by_reason(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> str:
+    """The networks of the first remarks with their reasons, each reason once, and how many more there are."""
+    reasons: dict[str, list[str]] = {}
+    for remark in remarks[:MANY]:
+        reasons.setdefault(language.translate(remark.reason), []).append(_who(remark, comparison))
+    items = "; ".join(f"{', '.join(who)} ({reason})" for reason, who in reasons.items())
+    left = len(remarks) - MANY
+    return language._("{items} and {count} more").format(items=items, count=left) if left > 0 else items
 
 
 def _most(lines: list[str], language: Language) -> list[str]:
