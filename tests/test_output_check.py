@@ -65,6 +65,26 @@ class Named(nn.Module):
         return {"features": features[:, :4], "logits": self.head(features)}
 
 
+class ClassToken(nn.Module):
+    """A learned token attends to the image; its query, computed before that, is the same for all images."""
+
+    def __init__(self, normalized: bool = False) -> None:
+        super().__init__()
+        self.stem, self.norm = nn.Conv2d(3, 16, 4, stride=4), nn.LayerNorm(16)
+        self.token = nn.Parameter(torch.randn(1, 1, 16))
+        self.query, self.key, self.value = nn.Linear(16, 16, bias=not normalized), nn.Linear(16, 16), nn.Linear(16, 16)
+        self.after = nn.BatchNorm1d(16) if normalized else nn.Identity()
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        patches = self.stem(images).flatten(2).transpose(1, 2)
+        tokens = self.norm(torch.cat((self.token.expand(len(images), -1, -1), patches), 1))
+        query = self.after(self.query(tokens[:, 0]))[:, None]
+        weights = (query @ self.key(tokens).transpose(1, 2) / 4).softmax(-1)
+        scores: Tensor = self.head((weights @ self.value(tokens))[:, 0])
+        return scores
+
+
 class Dead(nn.Module):
     """Its scores do not depend on the images."""
 
@@ -88,6 +108,8 @@ BUILDERS: dict[str, Callable[[], nn.Module]] = {
     "plain": plain,
     "dict": Named,
     "one layer": lambda: small(10),
+    "class token": ClassToken,
+    "class token with batch norm": lambda: ClassToken(normalized=True),
 }
 
 
@@ -329,6 +351,18 @@ def test_calibration_is_deterministic_and_leaves_no_trace() -> None:
         assert torch.equal(value, second.state_dict()[name]), name
     assert not any(tensor.is_inference() for tensor in (*first.parameters(), *first.buffers()))
     first.train()(inputs).sum().backward()
+
+
+@pytest.mark.parametrize("normalized", [False, True])
+def test_a_layer_that_does_not_depend_on_the_images_is_left_as_it_is(normalized: bool) -> None:
+    """Its deviation is that of rounding; dividing by it would make rounding errors decide the scores."""
+    torch.manual_seed(0)
+    network = ClassToken(normalized).eval()
+    before = deepcopy(network.state_dict())
+    calibrate(network, images(7, SIDE))  # the mean of seven equal numbers is rounded
+    kept = [name for name in before if name.startswith(("query", "after.running"))]
+    assert all(torch.equal(before[name], network.state_dict()[name]) for name in kept)
+    assert not torch.equal(before["value.weight"], network.value.weight), "other layers are calibrated"
 
 
 class Standardized(nn.Conv2d):

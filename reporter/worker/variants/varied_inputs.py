@@ -32,6 +32,13 @@ NEGLIGIBLE = 0.1
 """A scale that has one value below this in all its elements, such as a zero-initialized one, is set to 1."""
 VARIANCE_FLOOR = 0.01
 """Least running variance of a channel, as a share of the mean over channels: no channel amplifies rounding errors."""
+LEAST_DEVIATION, ROUNDINGS = 1e-4, 4
+"""A layer whose values deviate less from the means of its channels does not depend on the images, and is left as it is.
+
+As a share of their root mean square, and in units of the relative spacing of their data type. Scaled to a standard
+deviation of 1, rounding errors would decide the output of the model: the query that a class token is projected to
+before it has attended to an image is the same for all images but for its rounding errors.
+"""
 
 
 def images(
@@ -139,9 +146,15 @@ def _estimate(seen: set[int], layer: Any, inputs: tuple[Any, ...]) -> None:
         return
     seen.add(id(layer.running_var))
     variance, mean = _moments(inputs[0].float())
-    if variance.isfinite().all() and variance.any():
+    if _deviates(variance.mean().sqrt(), inputs[0]):
         layer.running_var.copy_(variance.clamp(min=float(variance.mean()) * VARIANCE_FLOOR))
         layer.running_mean.copy_(mean)
+
+
+def _deviates(deviation: Tensor, values: Tensor) -> bool:
+    """Whether the standard deviation of values is finite and not due to rounding alone."""
+    least = max(LEAST_DEVIATION, ROUNDINGS * torch.finfo(values.dtype).eps)
+    return least * float(values.float().square().mean().sqrt()) < float(deviation) < float("inf")
 
 
 def _moments(values: Tensor) -> tuple[Tensor, Tensor]:
@@ -165,8 +178,8 @@ def _rescale(seen: set[int], layer: Any, inputs: tuple[Any, ...], named: dict[st
     values = output.float()
     channel = values.dim() - 1 if isinstance(layer, nn.Linear) else values.dim() - layer.weight.dim() + 1
     mean = values.mean([axis for axis in range(values.dim()) if axis != channel], keepdim=True)
-    deviation = float((values - mean).square().mean().sqrt())
-    if not 0 < deviation < float("inf"):
+    deviation = (values - mean).square().mean().sqrt()
+    if not _deviates(deviation, output):
         return None
     layer.weight.div_(deviation)
     if layer.bias is not None:
