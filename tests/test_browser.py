@@ -558,7 +558,8 @@ def lecture_page(browser: Any, reference: Path) -> Iterator[Any]:
     page.context.close()
 
 
-@pytest.mark.parametrize("name", ["report.html", pytest.param("report.ru.html", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["report.html", "report.ru.html"])
 def test_the_page_on_the_lecture_is_short(browser: Any, lecture_page: Any, reference: Path, name: str) -> None:
     page = lecture_page
     if name != "report.html":
@@ -577,6 +578,7 @@ def test_the_page_on_the_lecture_is_short(browser: Any, lecture_page: Any, refer
     page.evaluate("scrollTo(0, 0)")
 
 
+@pytest.mark.slow
 def test_the_first_screen(lecture_page: Any) -> None:
     """Title, course, machine, date, a warning, at most eight findings, all claims, and where the picture begins."""
     page = lecture_page
@@ -591,6 +593,7 @@ def test_the_first_screen(lecture_page: Any) -> None:
     assert page.locator("#figure-timeline").evaluate("(part) => part.getBoundingClientRect().top") <= 760
 
 
+@pytest.mark.slow
 def test_the_printed_lecture_edition_is_short(lecture_page: Any, tmp_path: Path) -> None:
     """About ten A4 pages in portrait, with findings, all claims, the summary and a card of each family."""
     if shutil.which("pdftotext") is None:
@@ -607,6 +610,7 @@ def test_the_printed_lecture_edition_is_short(lecture_page: Any, tmp_path: Path)
     assert "Failures and warnings" not in [line.strip() for text in pages for line in text.splitlines()]
 
 
+@pytest.mark.slow
 def test_a_link_opens_what_it_leads_to(lecture_page: Any, reference: Path) -> None:
     page = lecture_page
     claim = page.locator("#claim-squeeze")
@@ -619,7 +623,8 @@ def test_a_link_opens_what_it_leads_to(lecture_page: Any, reference: Path) -> No
     assert page.url.endswith("/report.ru.html")
 
 
-@pytest.mark.parametrize("name", ["report.html", pytest.param("report.ru.html", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["report.html", "report.ru.html"])
 def test_tables_fit_a_laptop(browser: Any, lecture_page: Any, reference: Path, name: str) -> None:
     """At 1280 pixels no table of the page on the lecture scrolls sideways, and no number is broken in two lines.
 

@@ -57,7 +57,7 @@ def neighbours() -> Iterator[None]:
 
 @linux
 def test_other_programs_are_noticed(neighbours: None) -> None:
-    [reading] = measure(collect("reporter.metrics", Metric)[KEY], subject(own(), seconds=1.5, goal=1e-9))
+    [reading] = measure(collect("reporter.metrics", Metric)[KEY], subject(own(), seconds=0.6, goal=1e-9))
     [share] = reading.detail[FOREIGN_LOAD]  # type: ignore[misc]
     assert 0.1 < share <= 1.0
     assert reading.verdict.status == "noisy"
