@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import chdir, nullcontext, redirect_stderr, redirect_stdout, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from multiprocessing import forkserver
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,10 +27,18 @@ BLANK = '<svg xmlns="http://www.w3.org/2000/svg" version="1.1" width="9" height=
 QUICK = ("--preset", "quick", "--weights", "random", "--modes", "eager")
 
 
-def copy_of_the_checkout(folder: Path) -> Path:
-    """The package and its templates, to which a test may add files."""
+def copy_of_the_checkout(folder: Path, charts: bool = True) -> Path:
+    """The package and its templates, to which a test may add files.
+
+    Without `charts` it has only those that other charts import, and its reports take seconds less. Compiled modules
+    are copied, too: a process that had to compile them again would take a second longer.
+    """
     for name in ("reporter", "templates"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name)
+    drawing = {} if charts else {path: path.read_text() for path in (folder / "reporter" / "charts").glob("*.py")}
+    for path in drawing:
+        if path.stem[0] != "_" and not any(f"charts.{path.stem} import" in text for text in drawing.values()):
+            path.unlink()
     return folder
 
 
@@ -83,11 +91,10 @@ def call(
     code: object = None
     brief = {} if {"ab", "--against"} & set(arguments) else {"seconds": BRIEF}
     blank = SimpleNamespace(**vars(build.vega) | {"draw": lambda spec, language: BLANK})
-    if variables:
-        forkserver._forkserver._stop()  # workers have the environment of their fork server
     try:
         with (
             mock.patch.dict(os.environ, variables or {}),
+            another_fork_server() if variables else nullcontext(),
             mock.patch.dict(PRESETS["quick"], brief),
             nullcontext() if charts else mock.patch.object(build, "vega", blank),
             chdir(folder),
@@ -98,13 +105,25 @@ def call(
     except SystemExit as end:
         code = end.code
     finally:
-        if variables:
-            forkserver._forkserver._stop()
         gc.set_threshold(*thresholds)
         for number, handler in handlers:
             signal.signal(number, handler)
     texts = [stream.buffer.getvalue().decode() for stream in (out, errors) if not stream.flush()]
     return subprocess.CompletedProcess(["reporter", *map(str, arguments)], code, *texts)
+
+
+@contextmanager
+def another_fork_server() -> Iterator[None]:
+    """Lets workers have the environment of this moment: theirs is that of their fork server. The one before stays."""
+    server = forkserver._forkserver
+    before = vars(server).copy()
+    server.__init__()
+    vars(server)["_preload_modules"] = before["_preload_modules"]
+    try:
+        yield
+    finally:
+        server._stop()
+        vars(server).update(before)
 
 
 def marked(mark: str) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import pickle
 import shutil
@@ -10,12 +11,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import samples
-from commands import QUICK, TINY, WIDE, call
+from commands import BLANK, QUICK, TINY, WIDE, call
 from costs import Costs
 from filelock import FileLock
 from hypothesis import settings
@@ -23,6 +25,8 @@ from hypothesis import settings
 from reporter.host.preloading import YOUNG_ONLY
 from reporter.report import build
 from reporter.report.drawing import vega
+from reporter.report.language import Language
+from reporter.run.executors import local
 from reporter.store import record_files
 
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -33,6 +37,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # In the background of a shell: processes that the tests start would ignore an interrupt as well. A `preexec_fn` has
     # the same effect, but then all memory of this process is copied for each of them: 30 ms where torch is loaded.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+local.LOADED.append("reporter.worker.preloaded_sklearn")
+"""The tests of a process share a fork server: without this, workers that train import scikit-learn one by one."""
 
 THRESHOLDS = gc.get_threshold()
 GOLDEN = Path(__file__).parent / "golden"
@@ -90,15 +97,47 @@ PNG = bytes.fromhex(
 """A transparent pixel."""
 
 
+@cache
+def _drawn(spec: str, language: Language) -> str:
+    return vega.draw(json.loads(spec), language)
+
+
+def drawn_once(spec: vega.Spec, language: Language) -> str:
+    """The SVG of a chart; equal charts are converted once in a process, as many tests render the same records."""
+    return _drawn(json.dumps(spec), language)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def blank_pictures() -> Iterator[None]:
     """Writes a pixel for the PNG of each chart: converting them takes a third of the time of a report.
 
     `test_chart_keeps_its_contract` converts every chart, and so does a run in a process of its own.
     """
-    build.vega = SimpleNamespace(**vars(vega) | {"png": lambda svg: PNG})
+    build.vega = SimpleNamespace(**vars(vega) | {"png": lambda svg: PNG, "draw": drawn_once})
     yield
     build.vega = vega
+
+
+@pytest.fixture
+def charts_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Converts each chart again, also one that was converted before."""
+    monkeypatch.setattr(build, "vega", SimpleNamespace(**vars(build.vega) | {"draw": vega.draw}))
+
+
+@pytest.fixture
+def brief_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measures the ceilings of the machine by two calls of a few shapes, in tests that do not look at their values."""
+    from reporter.worker.profiling import ceiling_rates
+
+    brief = {"CONVOLUTIONS": ((64, 56, 3),), "PRODUCTS": (512,), "COPIED": 2**22, "PASSES": 1, "SECONDS": 0.0}
+    for name, value in brief.items():
+        monkeypatch.setattr(ceiling_rates, name, value)
+
+
+@pytest.fixture
+def blank_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Specifies the charts of reports, but draws none, in tests that do not look at pictures."""
+    monkeypatch.setattr(build, "vega", SimpleNamespace(**vars(build.vega) | {"draw": lambda spec, language: BLANK}))
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:
@@ -131,10 +170,8 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
     folder, process = base / "real_run", base / "real_run.pickle"
     with FileLock(base / "real_run.lock"):
         if not process.exists():
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(build, "vega", vega)  # real PNGs
-                named = ("--modes", "default,tf32", "--lang", "en,ru")
-                done = call("--out", folder, *TINY, *WIDE, *QUICK, *named, charts=True)
+            named = ("--modes", "default,tf32", "--lang", "en,ru")
+            done = call("--out", folder, *TINY, *WIDE, *QUICK, *named, charts=True)
             process.write_bytes(pickle.dumps(done))
     return folder, pickle.loads(process.read_bytes())
 

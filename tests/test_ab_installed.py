@@ -123,7 +123,11 @@ REFUSED: dict[str, tuple[Callable[[Path], Environment], str, str]] = {
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=pytest.mark.slow) if case == "torch raises" else case for case in REFUSED]
+    "case",
+    [
+        pytest.param(case, marks=pytest.mark.slow) if case in ("torch raises", "torch exits") else case
+        for case in REFUSED
+    ],
 )
 def test_an_environment_that_cannot_measure_is_refused(
     case: str, lender: Environment, tmp_path: Path, empty: Path

@@ -24,8 +24,8 @@ DEPTHS = {
     "inception_v3": 48, "densenet121": 121, "densenet201": 201, "resnet18": 18, "resnet50": 50, "resnet101": 101,
     "resnext50_32x4d": 50,
 }  # fmt: skip
-CHEAP = ("alexnet", "resnet18", "googlenet", "mobilenet_v3_small")
-DEAR = ("vgg16_bn", "inception_v3", "densenet121", "se_resnet50", "resnext50_32x4d", "vit_b_16", "swin_t",
+CHEAP = ("alexnet", "resnet18", "mobilenet_v3_small")
+DEAR = ("vgg16_bn", "googlenet", "inception_v3", "densenet121", "se_resnet50", "resnext50_32x4d", "vit_b_16", "swin_t",
         "regnet_y_400mf", "convnext_tiny", "efficientnet_b0", "shufflenet_v2_x0_5", "maxvit_t")  # fmt: skip
 different = pytest.mark.parametrize("name", [*CHEAP, *(pytest.param(name, marks=pytest.mark.slow) for name in DEAR)])
 """Networks of sixteen families, those that take a while left to the slow tests."""

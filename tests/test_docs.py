@@ -64,7 +64,7 @@ def test_the_examples_work_each_as_one_new_file(tmp_path: Path) -> None:
     The checkout is not installed: it is the current folder. The workers, too, import it, although another reporter may
     be installed.
     """
-    root = copy_of_the_checkout(tmp_path / "copy")
+    root = copy_of_the_checkout(tmp_path / "copy", charts=False)
     for claim in (root / "reporter" / "claims").glob("[!_]*.py"):
         if "def measure(" in claim.read_text(encoding="utf-8"):  # their evidence: test_claims.py
             claim.unlink()

@@ -19,6 +19,8 @@ from reporter.report.page.heading import presentation
 from reporter.report.sections import Section
 from reporter.store import record_files
 
+pytestmark = pytest.mark.usefixtures("blank_charts")
+
 MODERN = (
     ("convnext_tiny", "ConvNeXt", 2022, 224, 28589128, 4455531264, 59, 40.0, 0.2, 0.82520, 0.96146),
     ("efficientnet_b0", "EfficientNet", 2019, 224, 5288548, 385814752, 82, 18.0, 0.3, 0.77692, 0.93532),

@@ -224,6 +224,7 @@ def test_an_output_without_tensors_is_a_reason(name: str) -> None:
         prepared(name, Opaque())
 
 
+@pytest.mark.slow
 def test_a_failure_of_the_compiler_is_a_reason_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "c++"
     broken.write_text("#!/bin/sh\necho 'error: no space left' >&2\nexit 1\n")
@@ -264,7 +265,7 @@ def cpu_while_idle(work: Callable[[], Any]) -> float:
     return min(found)
 
 
-def cpu_per_second(work: Callable[[], Any], seconds: float = 0.3) -> float:
+def cpu_per_second(work: Callable[[], Any], seconds: float = 0.15) -> float:
     """Processor seconds of this process for each second of calls."""
     before, start = time.process_time(), time.perf_counter()
     while time.perf_counter() < start + seconds:
@@ -272,7 +273,7 @@ def cpu_per_second(work: Callable[[], Any], seconds: float = 0.3) -> float:
     return (time.process_time() - before) / (time.perf_counter() - start)
 
 
-def busy_threads(work: Callable[[], Any], least: float, seconds: float = 0.5) -> int:
+def busy_threads(work: Callable[[], Any], least: float, seconds: float = 0.25) -> int:
     """How many threads of this process take at least a share of its processor time while it calls."""
 
     def ticks() -> dict[str, int]:

@@ -631,7 +631,9 @@ def tuned(weights: str) -> Any:
                                                 test_images=4))  # fmt: skip
 
 
-@pytest.mark.parametrize("there", [None, b"", b"PK\x03\x04 half a checkpoint"])
+@pytest.mark.parametrize(
+    "there", [None, pytest.param(b"", marks=pytest.mark.slow, id="empty"), b"PK\x03\x04 half a checkpoint"]
+)
 def test_weights_that_are_missing_or_torn(there: bytes | None, nowhere: Path) -> None:
     """`auto` goes on with random weights and says which file it wanted; `pretrained` is a failed row."""
     if there is not None:
@@ -640,11 +642,12 @@ def test_weights_that_are_missing_or_torn(there: bytes | None, nowhere: Path) ->
     accuracy, *_ = tuned("auto")
     assert accuracy.measured
     assert accuracy.detail["weights"] == "random"
-    for reading in (accuracy.detail["weights_reason"], tuned("pretrained")[0].reason):
+    failed = tuned("pretrained")
+    for reading in (accuracy.detail["weights_reason"], failed[0].reason):
         assert "no IMAGENET1K_V1 weights: resnet18-f37072fd.pth" in reading
         assert wrong in reading
         assert "urlopen" not in reading, "the cause, without the library's error around it"
-    assert {reading.status for reading in tuned("pretrained")} == {"failed"}
+    assert {reading.status for reading in failed} == {"failed"}
 
 
 def test_a_data_file_that_was_tampered_with_is_refused_before_it_is_read(nowhere: Path, tmp_path: Path) -> None:

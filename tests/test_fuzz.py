@@ -212,13 +212,13 @@ CODES = st.sampled_from(["en", "ru"])
 
 
 @given(**COMMON, code=CODES)
-@settings(max_examples=40, **CHECKS)
+@settings(max_examples=20, **CHECKS)
 def test_a_broken_record_is_told_or_left_out(folder: Path, number: int, edits: Any, damages: Any, code: str) -> None:
     fuzz_telling(folder, number, edits, damages, code)
 
 
 @given(**COMMON, night=LINES)
-@settings(max_examples=25, **CHECKS)
+@settings(max_examples=12, **CHECKS)
 def test_a_broken_record_is_compared_or_left_out(
     folder: Path, number: int, edits: Any, damages: Any, night: bytes
 ) -> None:

@@ -98,13 +98,12 @@ def harmless(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Page(HTMLParser):
-    """The elements, attributes and texts of a page."""
+    """The elements, attributes and names of rows of a page."""
 
     elements: Counter[str] = field(default_factory=Counter)
     attributes: set[str] = field(default_factory=set)
     links: list[dict[str, str | None]] = field(default_factory=list)
     rows: dict[str, list[str]] = field(default_factory=dict)
-    text: str = ""
     inside: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -126,7 +125,6 @@ class Page(HTMLParser):
         self.head = self.head and tag != "th"
 
     def handle_data(self, data: str) -> None:
-        self.text += data
         if self.head:
             self.inside[-1] += data
 

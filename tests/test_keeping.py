@@ -210,6 +210,7 @@ def test_times_of_different_effort_are_compared() -> None:
     assert "throughput_batch" in other.gaps[0].why
 
 
+@pytest.mark.usefixtures("blank_charts")
 def test_the_report_lists_lost_rounds(tmp_path: Path) -> None:
     measured(tmp_path, 3, {1: TIMEOUT})
     build.write(tmp_path, ("en", "ru"))
@@ -249,6 +250,7 @@ def test_a_worker_that_crashes_in_the_second_round(fault: str, reason: str, tmp_
 OLD = Path(__file__).parent / "data" / "resnet18.0.1.0.json"
 
 
+@pytest.mark.usefixtures("blank_charts")
 def test_a_record_of_reporter_0_1_0_is_read_compared_and_reused(tmp_path: Path) -> None:
     """It lists the effort, and no origins; rounds are added to those that it has. Its training is kept as it is."""
     found = Record.model_validate_json(OLD.read_bytes())

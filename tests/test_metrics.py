@@ -46,6 +46,7 @@ def test_a_metric_says_what_it_means(metric: Metric) -> None:
         assert quantity.key.startswith("latency") <= (quantity.unit == "s")
 
 
+@pytest.mark.usefixtures("brief_ceilings")
 @pytest.mark.parametrize(
     "metric", [m for m in METRICS.values() if m.device not in ACCELERATORS], ids=lambda metric: metric.name
 )

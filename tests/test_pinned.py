@@ -61,6 +61,7 @@ def test_an_environment_is_made_once_locked_and_made_again_from_the_lock(index: 
     assert {each.name for each in made.glob("lib/*/site-packages/*-3.0.dist-info")} == set()
 
 
+@pytest.mark.slow
 def test_an_interrupted_installation_is_made_again(index: Path, tmp_path: Path) -> None:
     made = pinned.environment(VERSIONS, tmp_path / "out", lambda _: None)
     (made / pinned.COMPLETE).unlink()
@@ -131,7 +132,7 @@ def test_without_pip_and_uv_there_is_a_line_with_what_to_do(tmp_path: Path, monk
         pinned.install_with_pip(tmp_path / "made", ["torch==9.9.1"], lambda _: None)
 
 
-@pytest.mark.parametrize("case", ["version", "registry"])
+@pytest.mark.parametrize("case", ["version", pytest.param("registry", marks=pytest.mark.slow)])
 def test_what_cannot_be_installed_is_one_line(
     case: str, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

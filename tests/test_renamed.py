@@ -60,7 +60,13 @@ def test_records_of_the_reference_run_have_the_definitions_of_today(path: Path) 
     assert not catalog_entries()[record.architecture].is_defined_by(changed)
 
 
-@pytest.mark.parametrize("path", REFERENCE, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=pytest.mark.slow if rank % 3 else (), id=path.stem)
+        for rank, path in enumerate(REFERENCE)
+    ],
+)
 def test_readings_of_the_reference_run_are_reused(path: Path, tmp_path: Path) -> None:
     record = record_files.load(path)
     record_files.save(tmp_path, record)
@@ -101,6 +107,7 @@ def test_versions_whose_readings_are_reused(package: str, recorded: str, reused:
     assert request.reuses(present)
 
 
+@pytest.mark.usefixtures("blank_charts")
 def test_records_of_the_reference_run_are_compared_and_rendered(tmp_path: Path) -> None:
     records = [record for path in REFERENCE for record in record_files.load_modes(path)]
     found = compare(records, records)

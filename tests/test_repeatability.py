@@ -21,6 +21,7 @@ def test_ab_reaches_its_goals() -> None:
     assert five >= 16 / 20
 
 
+@pytest.mark.slow
 def test_what_is_printed_is_what_the_benchmarks_say(capsys: pytest.CaptureFixture[str]) -> None:
     judge(FILE)
     told = capsys.readouterr().out

@@ -242,7 +242,7 @@ def test_an_interrupted_run_keeps_all_and_goes_on(number: signal.Signals, tmp_pa
 
 
 def test_networks_that_fail_are_rows_with_their_reasons(tmp_path: Path) -> None:
-    root = copy_of_the_checkout(tmp_path / "copy")
+    root = copy_of_the_checkout(tmp_path / "copy", charts=False)
     (root / "reporter" / "architectures" / "faulty.py").write_text(FAULTY)
     mark = {"REPORTER_TEST": str(tmp_path)}
     done = run("--out", tmp_path / "r", "--architectures", "Faulty", "--metrics", "size,latency_cpu", *QUICK,

@@ -14,7 +14,7 @@ from reporter.worker.counts.meta_shapes import Shapes, tensors
 from reporter.worker.learning.finetuning import loss_of
 from reporter.worker.learning.training_steps import exercise
 
-QUICK = ("resnet18", "mobilenet_v3_small", "swin_t", "se_resnet50")
+QUICK = ("resnet18", "mobilenet_v3_small", "swin_t")
 OTHERS = [entry.name for entry in discover() if entry.name not in QUICK]
 
 

@@ -131,6 +131,7 @@ def test_a_long_list_of_files_without_a_record_is_cut_off(more: int) -> None:
     assert list(items.items) == files[: failures.LINES] + rest
 
 
+@pytest.mark.usefixtures("charts_drawn_again")
 def test_rendering_is_deterministic(written: Path) -> None:
     """In the same folder, as reports contain the paths of files that cannot be read; each file is replaced whole."""
     before = {path: path.read_bytes() for path in written.rglob("*.*") if path.is_file()}

@@ -34,7 +34,7 @@ def tables(comparison: Comparison, code: str) -> list[Table]:
     return [*(table for table in made if table), *(table for table in built.tables if table.name == "choosing")]
 
 
-@pytest.mark.parametrize("code", ["en", "ru"])
+@pytest.mark.parametrize("code", [pytest.param("en", marks=pytest.mark.slow), "ru"])
 def test_latex_compiles(comparison: Comparison, code: str, tmp_path: Path) -> None:
     """Every table in one document, with the packages that its first line names and no others."""
     if shutil.which("pdflatex") is None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from multiprocessing import forkserver
 
 import pytest
-from commands import ROOT
+from commands import ROOT, another_fork_server
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import own, subject
@@ -57,7 +57,7 @@ def neighbours() -> Iterator[None]:
 
 @linux
 def test_other_programs_are_noticed(neighbours: None) -> None:
-    [reading] = measure(collect("reporter.metrics", Metric)[KEY], subject(own(), seconds=1.5, goal=1e-9))
+    [reading] = measure(collect("reporter.metrics", Metric)[KEY], subject(own(), seconds=0.6, goal=1e-9))
     [share] = reading.detail[FOREIGN_LOAD]  # type: ignore[misc]
     assert 0.1 < share <= 1.0
     assert reading.verdict.status == "noisy"
@@ -135,16 +135,15 @@ def test_every_round_has_a_fork_server_of_its_own(monkeypatch: pytest.MonkeyPatc
     from reporter.run.executors import local
 
     monkeypatch.setattr(local, "LOADED", [])
-    executor = local.LocalExecutor()
-    executor.renew()
     job = Job(architecture="resnet18", metrics=("size",), device="cpu", conditions=Conditions(**PRESETS["quick"]),
               process="counting")  # fmt: skip
     servers = []
-    for number in (0, 0, 1):
-        executor.start(executor.slots[0], job.model_dump_json(), None, number)
-        servers.append(forkserver._forkserver._forkserver_pid)
-        executor.close()
-    executor.renew()
+    with another_fork_server():
+        executor = local.LocalExecutor()
+        for number in (0, 0, 1):
+            executor.start(executor.slots[0], job.model_dump_json(), None, number)
+            servers.append(forkserver._forkserver._forkserver_pid)
+            executor.close()
     assert servers[0] == servers[1] != servers[2]
 
 

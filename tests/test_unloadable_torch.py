@@ -39,6 +39,7 @@ def test_list_gives_the_reason_in_one_line(broken: tuple[dict[str, str], str]) -
     assert done.stderr == f"reporter: torchvision cannot be loaded: {reason}\n"
 
 
+@pytest.mark.slow
 def test_a_requested_gpu_is_refused_with_the_reason_in_one_line(
     broken: tuple[dict[str, str], str], tmp_path: Path
 ) -> None:

@@ -214,6 +214,7 @@ def test_an_environment_has_only_what_has_to_change(
     assert not list((tmp_path / "walk").iterdir())
 
 
+@pytest.mark.slow
 def test_an_index_that_cannot_be_reached_skips_no_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The walk ends, and resumes later; a version that the index does not have is skipped."""
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
