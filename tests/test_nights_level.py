@@ -98,7 +98,9 @@ def test_a_slowdown_that_is_gone_needs_no_acceptance(nights: Noisy) -> None:
 
 def test_too_few_runs_are_no_level(nights: Noisy) -> None:
     """The headline has the reason where a level is asked for; a run of another machine starts at zero."""
-    reason = "Latency, CPU, 1 thread of alexnet, resnet18, resnet50, vgg16 (fewer than 5 accepted runs on this machine)"
+    reason = (
+        '"Latency, CPU, 1 thread" of alexnet, resnet18, resnet50, vgg16 (fewer than 5 accepted runs on this machine)'
+    )
     for _ in range(5):
         assert nights.night() == 0
         assert reason in nights.headline or nights.count == 1

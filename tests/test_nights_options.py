@@ -48,7 +48,7 @@ def test_what_a_budget_left_out_is_in_the_headline(nights: Nights) -> None:
     assert nights.play(made(), *changes) == 0
     assert nights.headline.startswith(
         "Nothing changed among what was compared; not compared: "
-        "Latency, CPU, 1 thread of resnet18, resnet50 (only BASE has it);"
+        '"Latency, CPU, 1 thread" of resnet18, resnet50 (only BASE has it);'
     )
 
 

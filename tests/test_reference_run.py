@@ -228,7 +228,7 @@ def test_a_move_that_is_interrupted_at_its_end_is_completed(
 
     def interrupted(*arguments: Any) -> None:
         plain(*arguments)
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)  # to this thread: it is handled at once
 
     command = ("move", folder, "--to", new, *MOVE)
     with monkeypatch.context() as patch:
