@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from statistics import correlation
 from typing import NamedTuple
 
 FEWEST = 4
@@ -28,20 +26,13 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> Correlation | N
     None from fewer than FEWEST pairs or where a column is constant. The interval is that of Bonett and Wright
     (Psychometrika 65, 2000, eq. 10): Fisher's z with the variance (1 + rho^2 / 2) / (n - 3).
     """
+    from scipy.stats import spearmanr
+
     count = len(first)
     if count < FEWEST or len(set(first)) == 1 or len(set(second)) == 1:
         return None
-    rho = max(-1.0, min(1.0, correlation(_ranks(first), _ranks(second))))
+    rho = max(-1.0, min(1.0, float(spearmanr(first, second).statistic)))
     if abs(rho) > 1 - 1e-12:
         return Correlation(rho, rho, rho)
     half = NORMAL * math.sqrt((1 + rho**2 / 2) / (count - 3))
     return Correlation(rho, math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half))
-
-
-def _ranks(values: Sequence[float]) -> list[float]:
-    """The rank of each value, up to a constant; equal values share the mean of their ranks.
-
-    As in `scipy.stats.rankdata`, whose import takes half a second in each process that renders a report.
-    """
-    ordered = sorted(values)
-    return [(bisect_left(ordered, value) + bisect_right(ordered, value)) / 2 for value in values]
