@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from reporter.model import option_values
 from reporter.model.durations import in_seconds
 from reporter.model.extensions import Edition, Metric
 from reporter.model.image_sizes import image_size
 from reporter.model.names import nearest
 from reporter.model.readings import EFFORT, ReporterError
-from reporter.model.scaling_curves import LARGEST_BATCH
 from reporter.stats.samples import FEWEST_ROUNDS
 
 Preset = Literal["quick", "standard", "thorough"]
@@ -139,15 +138,9 @@ class Settings(BaseModel):
         "architectures", "metrics", "device", "checkpoint", "finetune", "modes", "lang", "keep_env", mode="before"
     )
     @classmethod
-    def split(cls, value: object) -> object:
+    def split(cls, value: object, info: ValidationInfo) -> tuple[str, ...]:
         """A comma list, as on the command line, or a TOML array."""
-        if isinstance(value, str):
-            value = value.split(",")
-        return (
-            tuple(part.strip() if isinstance(part, str) else part for part in value if part)
-            if isinstance(value, list | tuple)
-            else value
-        )
+        return option_values.names(str(info.field_name), value)
 
     @field_validator("input_size", mode="before")
     @classmethod
@@ -159,19 +152,13 @@ class Settings(BaseModel):
     @classmethod
     def are_batches(cls, value: object) -> tuple[int, ...]:
         """Batch sizes, ascending, each once."""
-        texts = [str(each).strip() for each in _listed(value) if not isinstance(each, bool)]
-        found = sorted({int(text) for text in texts if re.fullmatch("[0-9]{1,7}", text)})
-        if len(texts) < len(_listed(value)) or any(not re.fullmatch("[0-9]{1,7}", text) for text in texts):
-            raise ValueError("it should be batch sizes, as in 1,2,4,8")
-        if found and not 1 <= found[0] <= found[-1] <= LARGEST_BATCH:
-            raise ValueError(f"it should be batch sizes from 1 to {LARGEST_BATCH:,}")
-        return tuple(found)
+        return option_values.batch_sizes(value)
 
     @field_validator("sizes", mode="before")
     @classmethod
     def are_sizes(cls, value: object) -> tuple[str, ...]:
         """Image sizes, the smallest first, each once."""
-        found = {image_size(each) for each in _listed(value)}
+        found = {image_size(each) for each in option_values.numbers("sizes", value)}
         return tuple(str(size) for size in sorted(found, key=lambda size: (size.height * size.width, size)))
 
     @field_validator("title", "course", "author", "license")
@@ -204,13 +191,6 @@ class Settings(BaseModel):
         given |= {"rounds": BUDGET_ROUNDS if self.budget else None}
         asked |= {"every_seed": self.seeds is not None}
         return Conditions(**PRESETS[self.preset] | asked | {key: value for key, value in given.items() if value})
-
-
-def _listed(value: object) -> list[object]:
-    """The parts of a comma list, as on the command line, or of a TOML array; a single value is a list of one."""
-    if isinstance(value, str):
-        return [part for part in value.split(",") if part.strip()]
-    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def check_gate(chosen: Settings) -> None:
