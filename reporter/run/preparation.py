@@ -48,6 +48,8 @@ def prepare(
     if out is None:
         raise ReporterError("say where the results go: --out DIR")
     dataset(settings.dataset)
+    if isinstance(executor, LocalExecutor):
+        check_images(settings)
     metrics = choose_metrics(settings.metrics, settings.finetune)
     if any("dataset" in metric.depends for metric in metrics.values()):
         executor.preload("reporter.worker.preloaded_sklearn")
@@ -86,6 +88,18 @@ def prepare_ab(out: Path | None, settings: Settings) -> Request:
         check_folder(side)
     check_networks(architectures, executor)
     return _request(out or Path(), settings, architectures, metrics, devices)
+
+
+def check_images(settings: Settings) -> None:
+    """ReporterError if the user's images are not in folders that they can be read from; other data sets are fetched."""
+    from reporter.worker.learning.image_folders import parts  # it does not import torch
+
+    data = images(settings.dataset, settings.data_root)
+    if data.folder and not data.fetched:
+        try:
+            parts(data.folder)
+        except (OSError, ValueError) as error:
+            raise ReporterError(f"--dataset: {error}") from None
 
 
 def _request(
