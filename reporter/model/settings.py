@@ -142,6 +142,14 @@ class Settings(BaseModel):
         """A comma list, as on the command line, or a TOML array."""
         return option_values.names(str(info.field_name), value)
 
+    @field_validator("data_root", "baseline")
+    @classmethod
+    def is_a_path(cls, value: str | None) -> str | None:
+        """A path as it was given; `~` is expanded where it is used, so that no record has the home folder."""
+        if value is not None:
+            option_values.path(value)
+        return value
+
     @field_validator("input_size", mode="before")
     @classmethod
     def is_a_size(cls, value: object) -> str | None:
@@ -207,6 +215,7 @@ def check_gate(chosen: Settings) -> None:
 REFUSED = {
     "architecture": "it names code, which a config file must not run; give --architecture on the command line",
     "config": "a config file cannot name another one",
+    **dict.fromkeys(("label", "progress", "quiet"), "it is an option of the command line only"),
 }
 """The options that a config file cannot set, and why."""
 CONFIGURABLE = ["out", *(name for name in Settings.model_fields if name not in REFUSED)]
@@ -228,7 +237,7 @@ def read_config(path: Path) -> dict[str, Any]:
             raise ReporterError(f"--config {path}: {key!r} is not allowed: {REFUSED[key]}")
         if key not in CONFIGURABLE:
             raise ReporterError(f"--config {path}: unknown key {key!r}; {nearest(key, CONFIGURABLE)}")
-    if not isinstance(out := options.get("out", "."), str) or not out:
+    if not isinstance(out := options.get("out", "."), str) or not out.strip():
         raise ReporterError(f"--config {path}: invalid value {out!r} for out; it should be a folder's name in quotes")
     _check({key: value for key, value in options.items() if key != "out"}, f"--config {path}: ")
     return options
@@ -237,7 +246,7 @@ def read_config(path: Path) -> dict[str, Any]:
 def configured_out(config: Path | None) -> Path | None:
     """The folder for the results that a config file names, relative to the current one as on the command line."""
     out = read_config(config).get("out") if config else None
-    return Path(out) if out else None
+    return Path(option_values.path(out)) if out else None
 
 
 def settings(given: Mapping[str, Any], config: Path | None = None) -> Settings:
