@@ -91,13 +91,11 @@ def prepare_ab(out: Path | None, settings: Settings) -> Request:
 
 
 def check_images(settings: Settings) -> None:
-    """ReporterError if the user's images are not in folders that they can be read from; other data sets are fetched."""
-    from reporter.worker.learning.image_folders import parts  # it does not import torch
-
-    data = images(settings.dataset, settings.data_root)
-    if data.folder and not data.fetched:
+    """ReporterError if the data set has a check of its folder, which the user names, and that finds it wrong."""
+    entry = dataset(settings.dataset)
+    if entry.check:
         try:
-            parts(data.folder)
+            entry.check(Path(entry.folder))
         except (OSError, ValueError) as error:
             raise ReporterError(f"--dataset: {error}") from None
 
