@@ -38,14 +38,28 @@ CONFIGS = {
     "'architecture' is not allowed: it names code": 'architecture = ["resnet18"]',
     "steps: invalid value 'many'; it should be a valid integer": 'steps = "many"',
     "did you mean 'quick'?": 'preset = "quik"',
+    "device: invalid value []; it should be a list of names, as in [": "device = []",
+    "metrics: invalid value 5; it should be a list of names, as in [": "metrics = 5",
+    "lang: invalid value ['en', 5]; it should be a list of names, as in [": 'lang = ["en", 5]',
+    "'quiet' is not allowed: it is an option of the command line only": "quiet = true",
     "not TOML": "steps = = 3",
 }
 BAD = [
     (["--architectures", "resnet51"], "'resnet51'; did you mean 'resnet50'?"),
     (["--architectures", ","], "no architecture is named"),
     (["--metrics", "macz"], "'macz'; did you mean 'macs'?"),
+    (["--metrics", ","], "--metrics: invalid value ','; it should be a list of names, as in size,compute"),
+    (["--device", ""], "invalid value ''; it should be a list of names, as in cpu,cuda"),
+    (["--lang", " "], "it should be a list of names, as in en,ru"),
+    (["--modes", ""], "it should be a list of names, as in eager,bf16"),
+    (["--finetune", ""], "it should be a list of names, as in full,probe"),
+    (["--keep-env", ""], "it should be a list of names"),
+    (["--batches", ""], "it should be a list of numbers, as in 1,2,4,8"),
+    (["--sizes", ","], "it should be a list of numbers, as in 160,224"),
     (["--dataset", "digit"], "'digit'; did you mean 'digits'?"),
     (["--dataset", "imagefolder"], "imagefolder:PATH"),
+    (["--dataset", "imagefolder:nowhere/at/all"], "nowhere/at/all: there is no such folder; "),
+    (["--dataset", f"imagefolder:{ROOT / 'docs'}", "--metrics", "size"], "docs: images, but no folder for each class"),
     (["--lang", "xx"], "unknown language 'xx'"),
     (["--device", "gpu"], "'gpu'; did you mean 'cpu'?"),
     (["--device", "cuda:99"], "'cuda:99' is not there"),
@@ -62,6 +76,9 @@ BAD = [
     (["--finetune", "full,prob"], "'prob'; did you mean 'probe'?"),
     (["--budget", "20"], "it should be a time like 90s, 20m or 1h30m"),
     (["--config", "nowhere.toml"], "nowhere.toml: cannot be read"),
+    (["--config", ""], "it should be a path; the current folder is '.'"),
+    (["--baseline", ""], "it should be a path; the current folder is '.'"),
+    (["--data-root", " "], "it should be a path; the current folder is '.'"),
     (["--architecturs", "resnet18"], "--architectures"),
 ]
 
@@ -130,6 +147,43 @@ def test_unwritable_folders(tmp_path: Path) -> None:
     assert "is a file" in call("--out", tmp_path / "file" / "below").stderr
     assert call("--out", "/proc/nowhere").returncode == 2
     assert call().returncode == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--out", ""], ["render", ""], ["compare", "", ""], ["choose", " "], ["accept", ""], ["nightly", "--out="]],
+)
+def test_an_empty_path_is_not_the_current_folder(words: list[str], tmp_path: Path) -> None:
+    done = call(*words, folder=tmp_path)
+    assert (done.returncode, done.stderr.count("\n"), list(tmp_path.iterdir())) == (2, 1, [])
+    assert "it should be a path; the current folder is '.'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["render", "nodir"], "nodir: no records to report; there is no such folder; name a folder of reporter --out"),
+        (["choose", "."], ".: no records to report; there are no records in it; name a folder of reporter --out"),
+        (["extra"], "unknown command 'extra'; known: ab, accept, choose, compare, list, "),
+        (["rendr", "results"], "unknown command 'rendr'; did you mean 'render'?"),
+    ],
+)
+def test_a_line_names_what_would_be_right(words: list[str], line: str, tmp_path: Path) -> None:
+    done = call(*words, folder=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert line in done.stderr
+
+
+def test_the_home_folder_is_expanded(tmp_path: Path) -> None:
+    """In `--out`, `out` of a config file, `--baseline` and arguments; a file there is refused by its whole path."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "run.toml").write_text('out = "~/file"')
+    home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    for words in (("--out", "~/file"), ("--config", "~/run.toml"), ("render", "~/file")):
+        assert str(tmp_path / "file") in call(*words, folder=tmp_path, variables=home).stderr
+    done = call("--out", "~/new", "--baseline", "~/away", folder=tmp_path, variables=home)
+    assert str(tmp_path / "away") in done.stderr
+    assert not (tmp_path / "~").exists()
 
 
 def test_list_knows_the_contract() -> None:

@@ -83,7 +83,8 @@ def measure(
     if unknown := sorted(set(options) - set(Options.__annotations__)):
         raise TypeError(f"measure() has no option {unknown[0]!r}; it has {', '.join(Options.__annotations__)}")
     own = ":" in architecture and not architecture.startswith("timm:")
-    asked = {"architecture" if own else "architectures": [architecture], "metrics": metrics, **options}
+    asked = {"architecture" if own else "architectures": [architecture], **options}
+    asked |= {} if metrics in ((), []) else {"metrics": metrics}
     asked["modes"] = [EAGER] if modes is None else modes
     with TemporaryDirectory(prefix="reporter-", ignore_cleanup_errors=True) as temporary:
         question = {"out": str(Path(out or temporary).absolute()), "settings": asked}

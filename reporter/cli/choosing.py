@@ -58,7 +58,7 @@ def chosen(
     sort: str = "",
 ) -> dict[str, Any]:
     """Which pairs fit, are undecided, lack a value or are above which limit, JSON-able."""
-    records, complaints = record_files.load_all_modes(folder)
+    records, complaints = record_files.load_for_report(folder)
     comparison = compare(records)
     key = _sort_key(sort)
     check(comparison.networks, licenses)

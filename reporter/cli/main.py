@@ -17,6 +17,7 @@ from reporter.cli.options import main_options
 from reporter.host import files, interrupts, printing
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
 from reporter.model import ReporterError
+from reporter.model.names import nearest
 from reporter.registry import plugins
 from reporter.registry.catalog import collect
 from reporter.version import __version__
@@ -35,7 +36,18 @@ COLLECTING = (100_000, 50, 100)
 """Thresholds of garbage collection: with Python's own, a report on thousands of records is searched over and over."""
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+class MainCommand(click.Group):
+    """The main command; an unknown sub-command is refused with the nearest one, or all."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            ctx.fail(f"unknown command {args[0]!r}; {nearest(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=MainCommand, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="reporter")
 @main_options
 @click.pass_context

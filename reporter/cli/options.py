@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
-from pathlib import Path
 from typing import Any
 
 import click
+
+from reporter.cli.paths import PATH
 
 Function = Callable[..., Any]
 LONGEST_LABEL = 1000
@@ -43,9 +44,7 @@ HEADING: tuple[Callable[[Function], Function], ...] = (
 )
 """What stands on top of a report; `reporter render` has these options, too."""
 OPTIONS: tuple[Callable[[Function], Function], ...] = (
-    click.option(
-        "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where records and reports are written."
-    ),
+    click.option("--out", type=PATH, metavar="DIR", help="Where records and reports are written."),
     click.option(
         "--architectures", metavar="A,B,…", help="Names, families, globs, or sets: lecture (default), torchvision, all."
     ),
@@ -91,9 +90,7 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     ),
     click.option("--budget", metavar="TIME", help="For all measurements together: 90s, 20m, 1h30m; prints its plan."),
     click.option("--fresh", is_flag=True, default=None, help="Measure again instead of reusing earlier results."),
-    click.option(
-        "--config", type=click.Path(path_type=Path), metavar="FILE.toml", help="Any of these options from a file."
-    ),
+    click.option("--config", type=PATH, metavar="FILE.toml", help="Any of these options from a file."),
     click.option("--baseline", metavar="DIR", help="Compare with an earlier run at the end."),
     click.option(
         "--against",

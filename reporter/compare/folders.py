@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from reporter.compare import document, kernel_changes, matching, recent_level, times
 from reporter.compare.differences import Differences
 from reporter.documents.comparisons import ComparedRun
-from reporter.model import ComparedRecord, Record, ReporterError
+from reporter.model import ComparedRecord, Record, ReporterError, option_values
 from reporter.model.profiles import KernelLedger
 from reporter.model.settings import FailOn, Settings, check_gate
 from reporter.stats.samples import FEWEST_ROUNDS
@@ -109,15 +109,19 @@ def check_level(fail_on: FailOn, past: Sequence[PastRun], machines: Collection[s
     most = max(Counter(run.machine for run in past if run.machine in machines).values(), default=0)
     if fail_on == "level" and most < recent_level.FEWEST_RUNS:
         least = recent_level.FEWEST_RUNS
-        why = f"history.jsonl of {where} has {most} earlier runs of the machine, and a level takes {least}"
+        why = f"history.jsonl of {where} has {_runs(most)} of the machine, and a level takes {least}"
         raise ReporterError(f"--fail-on level: {why}; compare within the folder of reporter nightly --out")
+
+
+def _runs(count: int) -> str:
+    return f"{count} earlier {'run' if count == 1 else 'runs'}"
 
 
 def baseline(settings: Settings, out: Path | None = None) -> ResultsFolder | None:
     """What --baseline names, read before anything is measured: it may be the folder of --out, which is `out`."""
     check_gate(settings)
     if settings.baseline:
-        before = read(Path(settings.baseline), "--baseline")
+        before = read(Path(option_values.path(settings.baseline)), "--baseline")
         check_rounds(settings.fail_on, [before])
         check_level(settings.fail_on, before.history, {run.machine for run in before.history}, settings.baseline)
         return _with_copies(before) if out and out.resolve() == before.folder.resolve() else before

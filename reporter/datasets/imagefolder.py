@@ -82,4 +82,12 @@ def _check_split(root: Path, part: ImageSplit) -> None:
         )
 
 
-ENTRIES = (Dataset(name="imagefolder", title="Own images", load=load, source="the folder named after imagefolder:"),)
+ENTRIES = (
+    Dataset(
+        name="imagefolder",
+        title="Own images",
+        load=load,
+        source="the folder named after imagefolder:",
+        check=parts,
+    ),
+)

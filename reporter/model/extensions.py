@@ -36,6 +36,8 @@ class Dataset:
 
     `side` is the size in pixels at which networks are trained, where larger images would show no more. If `pooled`, the
     split into training and held-out images is not that of the publisher, and every seed draws another one.
+
+    `check` is called with `folder` before anything is measured; ValueError or OSError if `load` cannot read it.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Dataset:
     folder: str = ""
     side: int | None = None
     pooled: bool = False
+    check: Callable[[Path], object] | None = None
 
 
 @dataclass(frozen=True)

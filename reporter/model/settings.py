@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from reporter.model import option_values
 from reporter.model.durations import in_seconds
 from reporter.model.extensions import Edition, Metric
 from reporter.model.image_sizes import image_size
 from reporter.model.names import nearest
 from reporter.model.readings import EFFORT, ReporterError
-from reporter.model.scaling_curves import LARGEST_BATCH
 from reporter.stats.samples import FEWEST_ROUNDS
 
 Preset = Literal["quick", "standard", "thorough"]
@@ -139,15 +138,17 @@ class Settings(BaseModel):
         "architectures", "metrics", "device", "checkpoint", "finetune", "modes", "lang", "keep_env", mode="before"
     )
     @classmethod
-    def split(cls, value: object) -> object:
+    def split(cls, value: object, info: ValidationInfo) -> tuple[str, ...]:
         """A comma list, as on the command line, or a TOML array."""
-        if isinstance(value, str):
-            value = value.split(",")
-        return (
-            tuple(part.strip() if isinstance(part, str) else part for part in value if part)
-            if isinstance(value, list | tuple)
-            else value
-        )
+        return option_values.names(str(info.field_name), value)
+
+    @field_validator("data_root", "baseline")
+    @classmethod
+    def is_a_path(cls, value: str | None) -> str | None:
+        """A path as it was given; `~` is expanded where it is used, so that no record has the home folder."""
+        if value is not None:
+            option_values.path(value)
+        return value
 
     @field_validator("input_size", mode="before")
     @classmethod
@@ -159,19 +160,13 @@ class Settings(BaseModel):
     @classmethod
     def are_batches(cls, value: object) -> tuple[int, ...]:
         """Batch sizes, ascending, each once."""
-        texts = [str(each).strip() for each in _listed(value) if not isinstance(each, bool)]
-        found = sorted({int(text) for text in texts if re.fullmatch("[0-9]{1,7}", text)})
-        if len(texts) < len(_listed(value)) or any(not re.fullmatch("[0-9]{1,7}", text) for text in texts):
-            raise ValueError("it should be batch sizes, as in 1,2,4,8")
-        if found and not 1 <= found[0] <= found[-1] <= LARGEST_BATCH:
-            raise ValueError(f"it should be batch sizes from 1 to {LARGEST_BATCH:,}")
-        return tuple(found)
+        return option_values.batch_sizes(value)
 
     @field_validator("sizes", mode="before")
     @classmethod
     def are_sizes(cls, value: object) -> tuple[str, ...]:
         """Image sizes, the smallest first, each once."""
-        found = {image_size(each) for each in _listed(value)}
+        found = {image_size(each) for each in option_values.numbers("sizes", value)}
         return tuple(str(size) for size in sorted(found, key=lambda size: (size.height * size.width, size)))
 
     @field_validator("title", "course", "author", "license")
@@ -206,13 +201,6 @@ class Settings(BaseModel):
         return Conditions(**PRESETS[self.preset] | asked | {key: value for key, value in given.items() if value})
 
 
-def _listed(value: object) -> list[object]:
-    """The parts of a comma list, as on the command line, or of a TOML array; a single value is a list of one."""
-    if isinstance(value, str):
-        return [part for part in value.split(",") if part.strip()]
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
 def check_gate(chosen: Settings) -> None:
     """ReporterError if --fail-on is for times only, and too few rounds are measured to judge any.
 
@@ -227,6 +215,7 @@ def check_gate(chosen: Settings) -> None:
 REFUSED = {
     "architecture": "it names code, which a config file must not run; give --architecture on the command line",
     "config": "a config file cannot name another one",
+    **dict.fromkeys(("label", "progress", "quiet"), "it is an option of the command line only"),
 }
 """The options that a config file cannot set, and why."""
 CONFIGURABLE = ["out", *(name for name in Settings.model_fields if name not in REFUSED)]
@@ -248,7 +237,7 @@ def read_config(path: Path) -> dict[str, Any]:
             raise ReporterError(f"--config {path}: {key!r} is not allowed: {REFUSED[key]}")
         if key not in CONFIGURABLE:
             raise ReporterError(f"--config {path}: unknown key {key!r}; {nearest(key, CONFIGURABLE)}")
-    if not isinstance(out := options.get("out", "."), str) or not out:
+    if not isinstance(out := options.get("out", "."), str) or not out.strip():
         raise ReporterError(f"--config {path}: invalid value {out!r} for out; it should be a folder's name in quotes")
     _check({key: value for key, value in options.items() if key != "out"}, f"--config {path}: ")
     return options
@@ -257,7 +246,7 @@ def read_config(path: Path) -> dict[str, Any]:
 def configured_out(config: Path | None) -> Path | None:
     """The folder for the results that a config file names, relative to the current one as on the command line."""
     out = read_config(config).get("out") if config else None
-    return Path(out) if out else None
+    return Path(option_values.path(out)) if out else None
 
 
 def settings(given: Mapping[str, Any], config: Path | None = None) -> Settings:

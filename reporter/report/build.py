@@ -10,7 +10,7 @@ from reporter.compare import baseline_file, reference_file
 from reporter.compare.baseline_file import BaselineComparison
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host import files
-from reporter.model import Chart, Claim, Evidence, Record, ReporterError
+from reporter.model import Chart, Claim, Evidence, ReporterError
 from reporter.model.extensions import Chapter
 from reporter.model.settings import Settings
 from reporter.registry.catalog import collect
@@ -62,7 +62,7 @@ def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = 
     for code in languages:
         language(code)
     files.refuse_links(folder)
-    records, complaints = _read(folder)
+    records, complaints = record_files.load_for_report(folder)
     evidence, torn = record_files.load_all_evidence(folder)
     comparison = replace(compare(records), evidence=evidence)
     del records  # the comparison has copies with intervals
@@ -117,13 +117,6 @@ def asked(comparison: Comparison) -> Sequence[str]:
     named = comparison.newest.settings.get("lang")
     codes = [code for code in named if code in available()] if isinstance(named, list) else []
     return [str(code) for code in dict.fromkeys(map(str, codes))] or [SOURCE]
-
-
-def _read(folder: Path) -> tuple[list[Record], list[str]]:
-    records, complaints = record_files.load_all_modes(folder)
-    if complaints and not records:
-        raise ReporterError(f"no records to report; {complaints[0]}")
-    return records, complaints
 
 
 def build(

@@ -48,6 +48,8 @@ def prepare(
     if out is None:
         raise ReporterError("say where the results go: --out DIR")
     dataset(settings.dataset)
+    if isinstance(executor, LocalExecutor):
+        check_images(settings)
     metrics = choose_metrics(settings.metrics, settings.finetune)
     if any("dataset" in metric.depends for metric in metrics.values()):
         executor.preload("reporter.worker.preloaded_sklearn")
@@ -86,6 +88,16 @@ def prepare_ab(out: Path | None, settings: Settings) -> Request:
         check_folder(side)
     check_networks(architectures, executor)
     return _request(out or Path(), settings, architectures, metrics, devices)
+
+
+def check_images(settings: Settings) -> None:
+    """ReporterError if the data set has a check of its folder, which the user names, and that finds it wrong."""
+    entry = dataset(settings.dataset)
+    if entry.check:
+        try:
+            entry.check(Path(entry.folder))
+        except (OSError, ValueError) as error:
+            raise ReporterError(f"--dataset: {error}") from None
 
 
 def _request(

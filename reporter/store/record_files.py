@@ -114,6 +114,16 @@ def load_all_modes(folder: Path, kind: type[Record] = Record) -> tuple[list[Reco
     return [record for records in found for record in records], complaints
 
 
+def load_for_report(folder: Path) -> tuple[list[Record], list[str]]:
+    """The same; ReporterError, with the folder, where it has no records."""
+    records, complaints = load_all_modes(folder)
+    if not records:
+        there = "there are no records in it" if folder.is_dir() else "there is no such folder"
+        why = complaints[0] if complaints else f"{there}; name a folder of reporter --out"
+        raise ReporterError(f"{folder}: no records to report; {why}")
+    return records, complaints
+
+
 def load_all_evidence(folder: Path) -> tuple[dict[str, Evidence], list[str]]:
     """The newest evidence for each claim, and a line for each file that is none."""
     found, complaints = _load_all(folder / "evidence", load_evidence)

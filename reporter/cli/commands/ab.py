@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reporter.cli.paths import PATH
 from reporter.host import files, printing
 from reporter.host.exit_codes import FAILED, REGRESSED
 from reporter.model import ReporterError
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 
 
 @click.command("ab")
-@click.option("--a", "a", type=click.Path(path_type=Path), metavar="ENV", help="The environment before.")
-@click.option("--b", "b", type=click.Path(path_type=Path), metavar="ENV", help="The environment after.")
+@click.option("--a", "a", type=PATH, metavar="ENV", help="The environment before.")
+@click.option("--b", "b", type=PATH, metavar="ENV", help="The environment after.")
 @click.option("--walk", type=(str, str), metavar="PACKAGE A..B", help="Find the version at which it became slower.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Keep the records of both in DIR/a, DIR/b.")
+@click.option("--out", type=PATH, metavar="DIR", help="Keep the records of both in DIR/a, DIR/b.")
 @click.option("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
 @click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="Your own network.")
 @click.option("--metrics", metavar="M,…", default="latency", help="Which times (default: latency, all of them).")

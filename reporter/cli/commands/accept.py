@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from reporter.cli.paths import PATH
+
 
 @click.command("accept")
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=PATH, metavar="DIR")
 @click.option("--architecture", metavar="NAME", help="Only the findings of this architecture.")
 @click.option("--mode", metavar="NAME", help="Only the findings of this execution mode.")
 @click.option("--metric", metavar="KEY", help="Only the findings of this metric.")

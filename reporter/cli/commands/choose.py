@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from reporter.cli.limit_options import Amount
+from reporter.cli.paths import PATH
 from reporter.host import files, printing
 
 
 @click.command("choose")
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=PATH, metavar="DIR")
 @click.option("--min-top1", type=Amount("share", 1.0), help="Published ImageNet top-1 of the weights.")
 @click.option("--min-best-top1", type=Amount("share", 1.0), help="That of the best published weights.")
 @click.option("--max-parameters", type=Amount("count"), help="Without auxiliary heads.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reporter.cli.paths import PATH
 from reporter.host import files, printing
 from reporter.host.exit_codes import REGRESSED
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @click.command("compare")
-@click.argument("base", type=click.Path(path_type=Path), metavar="BASE")
-@click.argument("new", type=click.Path(path_type=Path), metavar="NEW")
+@click.argument("base", type=PATH, metavar="BASE")
+@click.argument("new", type=PATH, metavar="NEW")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--markdown", is_flag=True, help="For the summary of a nightly job.")
 @click.option(

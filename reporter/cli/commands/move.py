@@ -9,9 +9,11 @@ from typing import Any
 
 import click
 
+from reporter.cli.paths import PATH
+
 
 @click.command("move")
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=PATH, metavar="DIR")
 @click.option("--to", "new", required=True, metavar="VERSIONS|ENV", help="The new reference, as for --against.")
 @click.option("--from", "old", metavar="VERSIONS|ENV", help="The current one (default: DIR/against.lock).")
 @click.option("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
+from reporter.cli.paths import PATH
+
 
 @click.command("publish")
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=PATH, metavar="DIR")
 @click.option("--name", default="report", help="Keeps apart the comments and issues of several jobs.")
 @click.option("--link", default="", metavar="URL", help="Where the report is.")
-@click.option("--comment", type=click.Path(path_type=Path), metavar="FILE", help="Write the comment as Markdown.")
-@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
-@click.option(
-    "--benchmark", type=click.Path(path_type=Path), metavar="FILE", help="Write JSON for github-action-benchmark."
-)
+@click.option("--comment", type=PATH, metavar="FILE", help="Write the comment as Markdown.")
+@click.option("--junit", type=PATH, metavar="FILE", help="Write JUnit XML.")
+@click.option("--benchmark", type=PATH, metavar="FILE", help="Write JSON for github-action-benchmark.")
 @click.option("--github-comment", is_flag=True, help="Create or edit the comment on the pull request of this job.")
 @click.option("--github-issue", is_flag=True, help="Open or update an issue after a red run, close it after a green.")
 def publish_command(

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from reporter.cli.options import heading_options
+from reporter.cli.paths import PATH
 
 
 @click.command("render")
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=PATH, metavar="DIR")
 @click.option("--lang", metavar="L,…", help="Languages of the reports (default: those that the records name, or en).")
 @heading_options
 def render_command(folder: Path, lang: str | None, **heading: str | None) -> None:
@@ -21,7 +22,7 @@ def render_command(folder: Path, lang: str | None, **heading: str | None) -> Non
     from reporter.report.language import checked_codes
 
     given = settings(heading)
-    for path in build.write(folder, checked_codes(lang.split(",")) if lang else (), given):
+    for path in build.write(folder, checked_codes(lang.split(",")) if lang is not None else (), given):
         printing.message(f"wrote {path}")
 
 
