@@ -117,7 +117,8 @@ def _about(comparison: Comparison, eager: Sequence[Candidate], folder: Path) -> 
         f"Measured {days} on `{newest.machine}` ({escape(where)}), with all threads and one image at a time; records: "
         f"`{folder.as_posix()}`. {len(eager)} of {count} networks are compared"
     )
-    return f"{text}; the others lack a published accuracy of weights or a latency." if len(eager) < count else f"{text}."
+    others = "; the others lack a published accuracy of weights or a latency" if len(eager) < count else ""
+    return f"{text}{others}."
 
 
 def _unsure(pairs: Sequence[Candidate], budget: float) -> str:

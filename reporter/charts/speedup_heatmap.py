@@ -12,6 +12,7 @@ from reporter.report.drawing.vega import GRID, INK, MUTED, PAPER, Spec, data
 from reporter.report.headline_latency import TIMES
 from reporter.report.language import Language
 from reporter.report.modes import mode_ranking, mode_words
+from reporter.report.output_verdicts import output_of
 from reporter.report.table import status_word
 
 CLASSES = (
@@ -76,7 +77,7 @@ def _cell(record: Record, key: str, comparison: Comparison, language: Language) 
     words += map(language.translate, mode_ranking.remarks(record, [key]))
     if why := mode_words.wrong_output(record, comparison, language):
         words.append(why)
-        text = _("wrong") if comparison.output(record) == "wrong" else number
+        text = _("wrong") if output_of(comparison, record) == "wrong" else number
         return {**place, "text": text, "about": about(record, *words), "kind": "", "ink": MUTED}
     if not found.stated:
         words.append(_("no difference from eager beyond noise"))

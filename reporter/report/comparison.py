@@ -13,7 +13,6 @@ from reporter.compare.ratio_history import RatioCurve
 from reporter.compare.rounds import Times, with_intervals
 from reporter.model import GROUPS, Evidence, Quantity, Reading, Record, ReporterError, Status
 from reporter.model.fields import MOST, are_numbers
-from reporter.model.modes import OutputVerdict, output_verdict
 from reporter.model.records import EAGER
 from reporter.report.training import training_names
 from reporter.report.training.held_out_accuracy import is_enough, is_one_ranking
@@ -130,11 +129,6 @@ class Comparison:
     def modes_of(self, record: Record) -> tuple[Record, ...]:
         """The other modes of an architecture on the same machine, in the order of its file."""
         return self._modes.get((record.machine, record.architecture), ())
-
-    def output(self, record: Record) -> OutputVerdict:
-        """The verdict of the output check of a record, given eager of the same architecture and machine."""
-        same = (each for each in self.of(record.machine) if each.architecture == record.architecture)
-        return output_verdict(record, next(same, None))
 
     def network(self, name: str) -> Record | None:
         return next((record for record in self.networks if record.architecture == name), None)

@@ -15,6 +15,7 @@ from reporter.report import units
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.language import Language
 from reporter.report.modes import mode_pairs, mode_ranking, mode_words
+from reporter.report.output_verdicts import output_of
 from reporter.report.published.accuracy_marks import footnotes, special
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, reading_cell
 
@@ -109,7 +110,7 @@ def _gain(record: Record, key: str, rows: Builder, best: bool) -> Cell:
         return cell
     text = mode_ranking.stated(found, rows.language)
     if wrong := mode_words.wrong_output(record, rows.comparison, rows.language):
-        return Cell(text, found.ratio, found.low, found.high, rows.comparison.output(record), wrong)
+        return Cell(text, found.ratio, found.low, found.high, output_of(rows.comparison, record), wrong)
     if not found.stated:
         note = rows.language._("no difference from eager beyond noise")
         return Cell(f"{text} {unresolved(rows.language)}", found.ratio, found.low, found.high, UNRESOLVED, note)
@@ -137,7 +138,7 @@ def _error_cell(record: Record, comparison: Comparison, language: Language) -> C
     if reading is None or not text:
         return reading_cell(reading, units.PERCENT, language, False)
     why = mode_words.wrong_output(record, comparison, language)
-    if comparison.output(record) != WRONG:
+    if output_of(comparison, record) != WRONG:
         return Cell(text, reading.value, note=why)
     words = f"{language._('wrong')}: {text}"
     return Cell(words, reading.value, status=WRONG, note=why)

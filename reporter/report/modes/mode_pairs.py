@@ -18,6 +18,7 @@ from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.report.choosing.limits import FLOORS, OF_PAIRS, TIMED, Candidate, candidate
 from reporter.report.comparison import Comparison
+from reporter.report.output_verdicts import output_of
 
 ON_REQUEST = "int8"
 """The precision of modes that are candidates only if they are asked for."""
@@ -48,7 +49,7 @@ def pairs(comparison: Comparison, asked: Collection[str] = (), limits: Collectio
         for record in (network, *comparison.modes_of(network)):
             if wanted and record.mode not in wanted:
                 continue
-            verdict = comparison.output(record)
+            verdict = output_of(comparison, record)
             if verdict == "wrong":
                 wrong.append(record)
             elif verdict == "unchecked" and record.mode != EAGER:

@@ -15,6 +15,7 @@ from reporter.model.readings import SPEEDUP
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import TIMES, how
 from reporter.report.language import Language
+from reporter.report.output_verdicts import output_of
 
 PREFERRED = ("latency_cpu", "latency_cpu_1thread", *(f"latency_{each}" for each in ACCELERATORS))
 """The time that decides which mode is the fastest: the first of these that was measured in modes."""
@@ -71,7 +72,7 @@ def fastest(comparison: Comparison, eager: Record, key: str) -> tuple[Record, ..
 
     Only modes that are faster than eager beyond noise and whose output is right; the eager record if there is none.
     """
-    right = (record for record in comparison.modes_of(eager) if comparison.output(record) == "within")
+    right = (record for record in comparison.modes_of(eager) if output_of(comparison, record) == "within")
     found = ((gain(comparison, record, key), record) for record in right)
     able = [(each.ratio, record) for each, record in found if each and each.faster]
     if not able:

@@ -9,6 +9,7 @@ from reporter.model.modes import OUTPUT_ERROR
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
+from reporter.report.output_verdicts import output_of
 
 
 def explained(modes: Iterable[str], language: Language) -> str:
@@ -38,14 +39,14 @@ def error(record: Record, comparison: Comparison, language: Language) -> str:
     if reading is None or reading.value is None:
         return ""
     text, limit = units.rough(language, reading.value, units.PERCENT), reading.detail.get("limit")
-    if comparison.output(record) == "within" or not isinstance(limit, int | float):
+    if output_of(comparison, record) == "within" or not isinstance(limit, int | float):
         return text
     return f"{text} > {units.rough(language, limit, units.PERCENT)}"
 
 
 def wrong_output(record: Record, comparison: Comparison, language: Language) -> str:
     """Why a mode is not ranked: its output is wrong, or cannot be checked; empty if it is ranked."""
-    verdict = comparison.output(record)
+    verdict = output_of(comparison, record)
     if verdict == "within":
         return ""
     if verdict == "unchecked":
@@ -68,7 +69,7 @@ def unchecked(record: Record, language: Language) -> str:
 def wrong(comparison: Comparison, language: Language) -> list[str]:
     """A line for each mode with the architectures whose output is wrong in it."""
     found: dict[str, list[str]] = {}
-    for record in (each for each in comparison.modes if comparison.output(each) == "wrong"):
+    for record in (each for each in comparison.modes if output_of(comparison, each) == "wrong"):
         much = error(record, comparison, language)
         why = f"{much} %" if much else _reason(record, language)
         found.setdefault(record.mode, []).append(f"{record.architecture} ({why})")
@@ -78,7 +79,7 @@ def wrong(comparison: Comparison, language: Language) -> list[str]:
 def unchecked_modes(comparison: Comparison, language: Language) -> list[str]:
     """A line for each reason with the pairs whose output cannot be checked for it."""
     found: dict[str, list[str]] = {}
-    for record in (each for each in comparison.modes if comparison.output(each) == "unchecked"):
+    for record in (each for each in comparison.modes if output_of(comparison, each) == "unchecked"):
         found.setdefault(unchecked(record, language), []).append(f"{record.architecture} ({record.mode})")
     return [f"{language.several(names)}: {why}" for why, names in found.items()]
 
