@@ -117,11 +117,8 @@ def _about(comparison: Comparison, eager: Sequence[Candidate], folder: Path) -> 
         f"Measured {days} on `{newest.machine}` ({escape(where)}), with all threads and one image at a time; records: "
         f"`{folder.as_posix()}`. {len(eager)} of {count} networks are compared"
     )
-    wrong = [record.architecture for record in mode_pairs.pairs(comparison, (EAGER,)).wrong]
-    reasons = [f"the output error of {', '.join(map(escape, wrong))} exceeds its limit"] if wrong else []
-    if len(eager) + len(wrong) < count:
-        reasons.append("the others lack a published accuracy of weights or a latency")
-    return f"{'; '.join([text, *reasons])}."
+    others = "; the others lack a published accuracy of weights or a latency" if len(eager) < count else ""
+    return f"{text}{others}."
 
 
 def _unsure(pairs: Sequence[Candidate], budget: float) -> str:

@@ -13,11 +13,12 @@ from commands import call
 
 import reporter
 from reporter.cli import choosing
-from reporter.model import Record, ReporterError
+from reporter.model import Reading, Record, ReporterError
 from reporter.model.modes import OUTPUT_ERROR
 from reporter.report.choosing.choice import choice
 from reporter.report.comparison import compare
 from reporter.report.language import language
+from reporter.report.modes import mode_ranking, mode_words
 from reporter.store import record_files
 
 NAMES = ("resnet18", "googlenet", "vgg16")
@@ -97,6 +98,23 @@ def test_wrong_modes_are_left_out(folder: Path) -> None:
         assert "fp16" not in {mode for _, mode in names(found)}
         assert set(pairs(found["wrong"])) == {(name, "fp16") for name in NAMES}
         assert "left out because the output error exceeds its limit" in choosing.in_words(found)
+
+
+def test_a_limit_that_eager_exceeds_calls_no_mode_wrong(tmp_path: Path) -> None:
+    above = Reading(quantity=OUTPUT_ERROR, samples=(0.3,), detail={"limit": mode_samples.LIMIT})
+    base = [each.model_copy(update={"readings": each.readings | {above.quantity.key: above}}) for each in eager()]
+    errors = {"openvino": 0.5, "channels_last": 0.01, "bf16": 0.5}
+    modes = [mode_samples.mode(each, name, 0.5, error=error) for each in base for name, error in errors.items()]
+    record_files.save_all(tmp_path, [*base, *modes])
+    found = choosing.chosen(tmp_path, {})
+    assert names(found) == {(name, mode) for name in NAMES for mode in ("eager", "channels_last")}
+    assert set(pairs(found["wrong"])) == {(name, "bf16") for name in NAMES}
+    assert set(pairs(found["unchecked"])) == {(name, "openvino") for name in NAMES}
+    assert "left out because the output cannot be checked: " in choosing.in_words(found)
+    comparison = compare([*base, *modes])
+    assert {each.mode for each in mode_ranking.fastest(comparison, comparison.records[0], KEY)} == {"channels_last"}
+    (line,) = mode_words.unchecked_modes(comparison, language("en"))
+    assert "eager itself differs from the float64 run by more than the limit" in line
 
 
 def test_int8_is_listed_on_request_only(folder: Path) -> None:

@@ -20,7 +20,7 @@ from reporter.compare.differences import Differences
 from reporter.compare.folders import compare
 from reporter.compare.matching import is_time
 from reporter.documents.comparisons import ComparisonDocument
-from reporter.model import Record
+from reporter.model import Reading, Record
 from reporter.model.modes import OUTPUT_ERROR, PREPARE
 from reporter.nightly import level
 from reporter.nightly.run_folder import Folder
@@ -403,3 +403,14 @@ def test_a_crowd_with_modes_is_compared_in_five_seconds(tmp_path: Path) -> None:
     assert len({row.mode for row in found.timings}) == 5
     assert len(found.timings) > 1000 * 2 * 5
     assert spent < 10, "processor seconds of a busy machine; an idle one takes half of that"
+
+
+def test_an_output_error_above_a_limit_that_eager_exceeds_is_no_finding() -> None:
+    above = Reading(quantity=OUTPUT_ERROR, samples=(0.3,), detail={"limit": mode_samples.LIMIT})
+
+    def exceeding(record: Record) -> Record:
+        return record.model_copy(update={"readings": record.readings | {above.quantity.key: above}})
+
+    sides = run(1), changed(run(1), "openvino", OUTPUT_ERROR.key, samples=(0.3,))
+    base, new = ([exceeding(each) if each.mode == "eager" else each for each in side] for side in sides)
+    assert not compare(base, new).changes

@@ -444,3 +444,21 @@ def test_a_results_folder_with_modes_is_rendered(tmp_path: Path) -> None:
     written = {path.relative_to(tmp_path).as_posix() for path in build.write(tmp_path, ["ru"])}
     assert {"tables/modes.ru.csv", "figures/mode_speedups.ru.svg", "report.ru.html"} <= written
     assert "Как запускать" in (tmp_path / "report.ru.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("status", ["ok", "unsupported"])
+def test_a_mode_whose_output_cannot_be_checked_is_neither_wrong_nor_the_fastest(status: str) -> None:
+    base = next(each for each in eager() if each.architecture == "vgg16")
+    above = Reading(quantity=OUTPUT_ERROR, samples=(0.3,), detail={"limit": mode_samples.LIMIT})
+    base = base.model_copy(update={"readings": base.readings | {above.quantity.key: above}})
+    mode = mode_samples.mode(base, "openvino", 0.5, error=0.5)
+    if status == "unsupported":
+        mode = changed(mode, "output_error", status=status, samples=(), reason="the scores hardly vary")
+    both = compare([base, mode])
+    assert best(made(both), "mode", "vgg16") == {"eager"}
+    assert cells(made(both), "speedup_latency_cpu")["vgg16", "openvino"].status == "unchecked"
+    assert not mode_words.wrong(both, ENGLISH)
+    assert mode_words.unchecked_modes(both, RUSSIAN)[0].startswith("vgg16 (openvino): результат нельзя проверить")
+    assert mode_findings.gained(both, ENGLISH) == (
+        "No execution mode is faster than eager beyond noise (all CPU threads)."
+    )

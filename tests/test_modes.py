@@ -22,7 +22,7 @@ from torch import nn
 from reporter.cli.progress import Lines
 from reporter.host.job import Job
 from reporter.model import Architecture, Engine, Metric, Reading, ReporterError, Verdict
-from reporter.model.modes import CHANNELS_LAST, PRECISIONS, is_wrong, parse
+from reporter.model.modes import CHANNELS_LAST, PRECISIONS, output_verdict, parse
 from reporter.model.settings import Settings
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import Kind, checked, emulated, engines, in_set, obstacle, resolve
@@ -264,8 +264,9 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
     assert cut_error.status == "failed"
     assert "shape" in str(cut_error.reason) or "scores" in str(cut_error.reason)
     whole = samples.record(samples.ROWS[0])
-    assert is_wrong(whole.model_copy(update={"readings": whole.readings | {"output_error": cut_error}}))
-    assert not is_wrong(whole.model_copy(update={"readings": {"output_error": cut_error}}))
+    cut = whole.model_copy(update={"mode": "cut", "readings": whole.readings | {"output_error": cut_error}})
+    assert output_verdict(cut) == "wrong"
+    assert output_verdict(cut.model_copy(update={"readings": {"output_error": cut_error}})) == "within"
     late = found["late", "latency_cpu_1thread"]
     assert (late["status"], late["reason"]) == ("failed", "RuntimeError: no more calls")
     assert found[CHANNELS_LAST, "latency_cpu_1thread"]["status"] == "ok"

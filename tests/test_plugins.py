@@ -17,7 +17,7 @@ from test_importing import console_script, trapped_folder
 
 from reporter.architectures.torchvision import discover
 from reporter.model import Architecture
-from reporter.model.modes import CHANNELS_LAST, is_wrong
+from reporter.model.modes import CHANNELS_LAST, output_verdict
 from reporter.registry import plugins, selection
 from reporter.store import record_files
 from reporter.worker import lookup
@@ -248,7 +248,7 @@ def test_a_mode_that_fails_takes_nothing_from_the_others(
     assert {times[mode]["status"] for mode in ("slow", "constant", CHANNELS_LAST)} == {"ok"}
     assert min(times["slow"]["samples"]) >= 0.02
     records = {record.mode: record for record in record_files.load_modes(path)}
-    assert [mode for mode, record in records.items() if is_wrong(record)] == ["constant"]
+    assert [mode for mode, record in records.items() if output_verdict(record) == "wrong"] == ["constant"]
     assert not (folder / ".prepared").exists()
 
 

@@ -6,13 +6,13 @@ from itertools import pairwise
 
 from reporter.charts.bars import names_axis
 from reporter.model import Chart, Record
-from reporter.model.modes import is_wrong
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.tooltips import about, pointed
 from reporter.report.drawing.vega import GRID, INK, MUTED, PAPER, Spec, data
 from reporter.report.headline_latency import TIMES
 from reporter.report.language import Language
 from reporter.report.modes import mode_ranking, mode_words
+from reporter.report.output_verdicts import output_of
 from reporter.report.table import status_word
 
 CLASSES = (
@@ -72,12 +72,13 @@ def _cell(record: Record, key: str, comparison: Comparison, language: Language) 
         status, reason = (reading.status, reading.reason) if reading else ("", _("not measured"))
         word, why = (status_word(status, language) if status else "–"), language.translate(reason)
         return {**place, "text": word, "about": about(record, record.mode, word, why), "kind": "", "ink": MUTED}
+    number = mode_ranking.factor(found.ratio, language)
     words = [record.mode, _("speedup {gain}").format(gain=mode_ranking.stated(found, language))]
     words += map(language.translate, mode_ranking.remarks(record, [key]))
-    if is_wrong(record):
-        words.append(mode_words.wrong_output(record, language))
-        return {**place, "text": _("wrong"), "about": about(record, *words), "kind": "", "ink": MUTED}
-    number = mode_ranking.factor(found.ratio, language)
+    if why := mode_words.wrong_output(record, comparison, language):
+        words.append(why)
+        text = _("wrong") if output_of(comparison, record) == "wrong" else number
+        return {**place, "text": text, "about": about(record, *words), "kind": "", "ink": MUTED}
     if not found.stated:
         words.append(_("no difference from eager beyond noise"))
         return {**place, "text": number, "about": about(record, *words), "kind": "", "ink": MUTED}

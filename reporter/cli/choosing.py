@@ -91,6 +91,7 @@ def chosen(
         "strictest": [] if found.fits else [_relaxed(each) for each in strictest(open_ones, limits)],
         "unmeasured": [key for key in limits if all(each.reasons.get(key) == UNMEASURED for each in networks)],
         "wrong": mode_pairs.names(pairs.wrong),
+        "unchecked": mode_pairs.names(pairs.unchecked),
         "on_request": mode_pairs.names(pairs.on_request),
         "unreadable": complaints,
     }
@@ -168,8 +169,10 @@ def _shortened(lines: Sequence[str]) -> list[str]:
 
 def _notes(found: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> list[str]:
     """What is left out, and what the mark at an accuracy means."""
-    wrong, on_request = (", ".join(_by_mode(found[part])) for part in ("wrong", "on_request"))
+    left_out = ("wrong", "unchecked", "on_request")
+    wrong, unchecked, on_request = (", ".join(_by_mode(found[part])) for part in left_out)
     lines = [f"left out because the output error exceeds its limit: {wrong}"] if wrong else []
+    lines += [f"left out because the output cannot be checked: {unchecked}"] if unchecked else []
     lines += [f"left out unless --modes names them: {on_request}"] if on_request else []
     marked = any(row["imagenet_top1"] is not None and not row["fp32"] for row in shown)
     lines += ["† accuracy measured in fp32; this mode has another precision"] if marked else []

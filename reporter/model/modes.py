@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from reporter.model.devices import ACCELERATORS
 from reporter.model.extensions import Engine, Metric
@@ -55,6 +56,8 @@ FIRST_CALL = Quantity(
 )
 ONCE = (OUTPUT_ERROR, PREPARE, FIRST_CALL)
 """What is measured once per mode, in its first round."""
+
+OutputVerdict = Literal["within", "wrong", "unchecked"]
 
 
 @dataclass(frozen=True)
@@ -134,16 +137,29 @@ def quantities(metric: Metric, number: int) -> tuple[Quantity, ...]:
     return pairs if number else (*pairs, *ONCE)
 
 
-def is_wrong(record: Record) -> bool:
-    """Whether the output of a mode differs from float64 by more than its precision explains; it is never ranked.
+def output_verdict(record: Record, eager: Record | None = None) -> OutputVerdict:
+    """The verdict of the output check of a mode; only modes that are `within` their limit are ranked.
 
     `output_error` has the limit in its detail, under `limit`. An output that cannot be compared, because it contains
-    NaN or has another shape, is wrong, too, if the mode has times: the check has failed.
+    NaN or has another shape, is wrong if the mode has times. Eager is never wrong. Where `eager`, the record of the
+    same architecture, exceeds its own limit, that limit does not hold, and fp32 modes above theirs are unchecked. A
+    mode whose check is not supported is unchecked, too.
     """
     reading = record.readings.get(OUTPUT_ERROR.key)
-    if reading is None:
-        return False
-    if reading.status == "failed":
-        return any(each.timed for each in record.readings.values())
-    limit = reading.detail.get("limit")
-    return isinstance(limit, int | float) and reading.value is not None and reading.value > limit
+    timed = any(each.timed for each in record.readings.values())
+    if reading is None or (not reading.measured and not timed):
+        return "within"
+    if not reading.measured:
+        return "wrong" if reading.status == "failed" and record.mode != EAGER else "unchecked"
+    if not _exceeds(record):
+        return "within"
+    is_fp32 = not set(record.mode.split("+")) & set(PRECISIONS)
+    disproved = record.mode == EAGER or (is_fp32 and eager is not None and _exceeds(eager))
+    return "unchecked" if disproved else "wrong"
+
+
+def _exceeds(record: Record) -> bool:
+    """Whether the output error of a record is above its limit."""
+    reading = record.readings.get(OUTPUT_ERROR.key)
+    limit = reading.detail.get("limit") if reading else None
+    return bool(reading and reading.value is not None and isinstance(limit, int | float) and reading.value > limit)

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 from reporter.compare.mode_gains import MIN_GAIN
 from reporter.model import Record
-from reporter.model.modes import OUTPUT_ERROR, PREPARE, is_wrong
+from reporter.model.modes import OUTPUT_ERROR, PREPARE
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.report import units
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.language import Language
 from reporter.report.modes import mode_pairs, mode_ranking, mode_words
+from reporter.report.output_verdicts import output_of
 from reporter.report.published.accuracy_marks import footnotes, special
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, reading_cell
 
@@ -108,8 +109,8 @@ def _gain(record: Record, key: str, rows: Builder, best: bool) -> Cell:
     if found is None or reading is None:
         return cell
     text = mode_ranking.stated(found, rows.language)
-    if wrong := mode_words.wrong_output(record, rows.language):
-        return Cell(text, found.ratio, found.low, found.high, WRONG, wrong)
+    if wrong := mode_words.wrong_output(record, rows.comparison, rows.language):
+        return Cell(text, found.ratio, found.low, found.high, output_of(rows.comparison, record), wrong)
     if not found.stated:
         note = rows.language._("no difference from eager beyond noise")
         return Cell(f"{text} {unresolved(rows.language)}", found.ratio, found.low, found.high, UNRESOLVED, note)
@@ -129,17 +130,18 @@ def _error(rows: Builder) -> None:
         return
     title, hint = language._(OUTPUT_ERROR.title), language._(OUTPUT_ERROR.definition)
     column = Column(OUTPUT_ERROR.key, title, "%", "1", hint, numeric=True)
-    rows.add(column, [_error_cell(record, language) for record in rows.records])
+    rows.add(column, [_error_cell(record, rows.comparison, language) for record in rows.records])
 
 
-def _error_cell(record: Record, language: Language) -> Cell:
-    reading, text = record.readings.get(OUTPUT_ERROR.key), mode_words.error(record, language)
+def _error_cell(record: Record, comparison: Comparison, language: Language) -> Cell:
+    reading, text = record.readings.get(OUTPUT_ERROR.key), mode_words.error(record, comparison, language)
     if reading is None or not text:
         return reading_cell(reading, units.PERCENT, language, False)
-    if not is_wrong(record):
-        return Cell(text, reading.value)
+    why = mode_words.wrong_output(record, comparison, language)
+    if output_of(comparison, record) != WRONG:
+        return Cell(text, reading.value, note=why)
     words = f"{language._('wrong')}: {text}"
-    return Cell(words, reading.value, status=WRONG, note=mode_words.wrong_output(record, language))
+    return Cell(words, reading.value, status=WRONG, note=why)
 
 
 def _accuracy(rows: Builder) -> None:

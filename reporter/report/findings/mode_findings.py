@@ -10,7 +10,6 @@ import numpy as np
 
 from reporter.compare.rounds import Times
 from reporter.model import Record
-from reporter.model.modes import is_wrong
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.report import units
@@ -19,6 +18,7 @@ from reporter.report.findings.pair_sentences import doubted
 from reporter.report.headline_latency import TIMES
 from reporter.report.language import Language
 from reporter.report.modes.mode_ranking import conditions, fastest, gain, keys
+from reporter.report.output_verdicts import output_of
 
 LEAST = 1.1
 """The order changes if one architecture takes so many times as long as another in eager, and vice versa in a mode."""
@@ -130,10 +130,11 @@ def _swap(comparison: Comparison, mode: str, key: str) -> Swap | None:
 
 
 def _right(comparison: Comparison, mode: str, key: str) -> dict[str, Record]:
-    """The records of a mode on the newest machine that have a time and no wrong output, by architecture."""
+    """The records of a mode on the newest machine that have a time and are ranked, by architecture."""
     records = (record for record in comparison.modes if record.mode == mode and record.value(key))
     here = comparison.machines[0]
-    return {each.architecture: each for each in records if each.machine == here and not is_wrong(each)}
+    right = (each for each in records if each.machine == here and output_of(comparison, each) == "within")
+    return {each.architecture: each for each in right}
 
 
 def _times(comparison: Comparison, mode: str, key: str) -> Times:

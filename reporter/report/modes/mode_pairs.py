@@ -1,8 +1,8 @@
 """(architecture, mode) pairs for `reporter choose`.
 
-A mode has its own times and output error, and eager's static values. A mode whose output is wrong is left out; so is a
-mode with int8 precision unless it is asked for, as its accuracy is not known. The order is that of accuracy; modes of
-one architecture are in the order of their time.
+A mode has its own times and output error, and eager's static values. A mode whose output is wrong or unchecked is left
+out; so is a mode with int8 precision unless it is asked for, as its accuracy is not known. The order is that of
+accuracy; modes of one architecture are in the order of their time.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 from reporter.compare.matching import is_time
 from reporter.model import Reading, Record, ReporterError
-from reporter.model.modes import ALL, OUTPUT_ERROR, PRECISIONS, is_wrong
+from reporter.model.modes import ALL, OUTPUT_ERROR, PRECISIONS
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.report.choosing.limits import FLOORS, OF_PAIRS, TIMED, Candidate, candidate
 from reporter.report.comparison import Comparison
+from reporter.report.output_verdicts import output_of
 
 ON_REQUEST = "int8"
 """The precision of modes that are candidates only if they are asked for."""
@@ -32,6 +33,7 @@ class Pairs:
     candidates: tuple[Candidate, ...]
     wrong: tuple[Record, ...] = ()
     on_request: tuple[Record, ...] = ()
+    unchecked: tuple[Record, ...] = ()
 
 
 def pairs(comparison: Comparison, asked: Collection[str] = (), limits: Collection[str] = ()) -> Pairs:
@@ -42,20 +44,23 @@ def pairs(comparison: Comparison, asked: Collection[str] = (), limits: Collectio
     wanted = _wanted(comparison, asked)
     time = time_key(limits)
     found: list[tuple[float, float, Candidate]] = []
-    wrong, on_request = [], []
+    wrong, unchecked, on_request = [], [], []
     for number, network in enumerate(comparison.networks):
         for record in (network, *comparison.modes_of(network)):
             if wanted and record.mode not in wanted:
                 continue
-            if is_wrong(record):
+            verdict = output_of(comparison, record)
+            if verdict == "wrong":
                 wrong.append(record)
+            elif verdict == "unchecked" and record.mode != EAGER:
+                unchecked.append(record)
             elif not wanted and ON_REQUEST in parts(record.mode):
                 on_request.append(record)
             elif record.mode == EAGER or _is_timed(record) or set(limits) & set(TIMES):
                 made = candidate(_with_shared_readings(network, record), comparison.machines[0], OF_PAIRS)
                 found.append((number, _cost(made, time), made))
     ordered = sorted(found, key=lambda each: (-(each[2].accuracy.top1 or 0), each[0], each[1]))
-    return Pairs(tuple(each for _, _, each in ordered), tuple(wrong), tuple(on_request))
+    return Pairs(tuple(each for _, _, each in ordered), tuple(wrong), tuple(on_request), tuple(unchecked))
 
 
 def _cost(each: Candidate, time: str) -> float:

@@ -11,11 +11,11 @@ from reporter.compare.mode_gains import Gain, Place
 from reporter.compare.rounds import Times
 from reporter.model import Record
 from reporter.model.devices import ACCELERATORS
-from reporter.model.modes import is_wrong
 from reporter.model.readings import SPEEDUP
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import TIMES, how
 from reporter.report.language import Language
+from reporter.report.output_verdicts import output_of
 
 PREFERRED = ("latency_cpu", "latency_cpu_1thread", *(f"latency_{each}" for each in ACCELERATORS))
 """The time that decides which mode is the fastest: the first of these that was measured in modes."""
@@ -72,7 +72,8 @@ def fastest(comparison: Comparison, eager: Record, key: str) -> tuple[Record, ..
 
     Only modes that are faster than eager beyond noise and whose output is right; the eager record if there is none.
     """
-    found = ((gain(comparison, record, key), record) for record in comparison.modes_of(eager) if not is_wrong(record))
+    right = (record for record in comparison.modes_of(eager) if output_of(comparison, record) == "within")
+    found = ((gain(comparison, record, key), record) for record in right)
     able = [(each.ratio, record) for each, record in found if each and each.faster]
     if not able:
         return (eager,)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reporter.model import Record
-from reporter.model.modes import OUTPUT_ERROR, is_wrong
+from reporter.model.modes import OUTPUT_ERROR
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
+from reporter.report.output_verdicts import output_of
 
 
 def explained(modes: Iterable[str], language: Language) -> str:
@@ -32,35 +33,55 @@ def explained(modes: Iterable[str], language: Language) -> str:
     return _("Modes: {explained}.").format(explained=", ".join(known)) if known else ""
 
 
-def error(record: Record, language: Language) -> str:
+def error(record: Record, comparison: Comparison, language: Language) -> str:
     """The output error in percent, with the limit where the mode exceeds it: `7.2 > 4.0`; empty where there is none."""
     reading = record.readings.get(OUTPUT_ERROR.key)
     if reading is None or reading.value is None:
         return ""
     text, limit = units.rough(language, reading.value, units.PERCENT), reading.detail.get("limit")
-    if not is_wrong(record) or not isinstance(limit, int | float):
+    if output_of(comparison, record) == "within" or not isinstance(limit, int | float):
         return text
     return f"{text} > {units.rough(language, limit, units.PERCENT)}"
 
 
-def wrong_output(record: Record, language: Language) -> str:
-    """Why the output of a mode is wrong; empty if it is not."""
-    if not is_wrong(record):
+def wrong_output(record: Record, comparison: Comparison, language: Language) -> str:
+    """Why a mode is not ranked: its output is wrong, or cannot be checked; empty if it is ranked."""
+    verdict = output_of(comparison, record)
+    if verdict == "within":
         return ""
-    if found := error(record, language):
+    if verdict == "unchecked":
+        return unchecked(record, language)
+    if found := error(record, comparison, language):
         message = language._("wrong output: the error exceeds the limit ({error} % of the range of the scores)")
         return message.format(error=found)
     return language._("wrong output: {reason}").format(reason=_reason(record, language))
 
 
+def unchecked(record: Record, language: Language) -> str:
+    """Why the output of a mode cannot be checked."""
+    if record.readings[OUTPUT_ERROR.key].measured:
+        return language._(
+            "its output cannot be checked: eager itself differs from the float64 run by more than the limit"
+        )
+    return language._("its output cannot be checked: {reason}").format(reason=_reason(record, language))
+
+
 def wrong(comparison: Comparison, language: Language) -> list[str]:
     """A line for each mode with the architectures whose output is wrong in it."""
     found: dict[str, list[str]] = {}
-    for record in filter(is_wrong, comparison.modes):
-        much = error(record, language)
+    for record in (each for each in comparison.modes if output_of(comparison, each) == "wrong"):
+        much = error(record, comparison, language)
         why = f"{much} %" if much else _reason(record, language)
         found.setdefault(record.mode, []).append(f"{record.architecture} ({why})")
     return [f"{mode}: {language.several(names)}" for mode, names in found.items()]
+
+
+def unchecked_modes(comparison: Comparison, language: Language) -> list[str]:
+    """A line for each reason with the pairs whose output cannot be checked for it."""
+    found: dict[str, list[str]] = {}
+    for record in (each for each in comparison.modes if output_of(comparison, each) == "unchecked"):
+        found.setdefault(unchecked(record, language), []).append(f"{record.architecture} ({record.mode})")
+    return [f"{language.several(names)}: {why}" for why, names in found.items()]
 
 
 def _reason(record: Record, language: Language) -> str:

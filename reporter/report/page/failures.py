@@ -30,6 +30,9 @@ def failed(comparison: Comparison, complaints: Sequence[str], language: Language
         blocks.append(Items(tuple(_broken(broken, comparison, language))))
     if wrong:
         blocks += [Text(_("Execution modes with wrong output, which are not ranked:")), Items(tuple(wrong))]
+    if unchecked := mode_words.unchecked_modes(comparison, language):
+        message = _("Execution modes whose output cannot be checked, which are not ranked:")
+        blocks += [Text(message), Items(tuple(unchecked))]
     if noisy:
         blocks += [Text(_("Too noisy to rely on:")), Items(tuple(_noisy(noisy, comparison, language)))]
     if others := sum(each.record.mode != EAGER and each.quantity.key not in ONCE for each in doubted):

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reporter.model import Record
-from reporter.model.modes import PRECISIONS, is_wrong
+from reporter.model.modes import PRECISIONS
 from reporter.report.comparison import Comparison
+from reporter.report.output_verdicts import output_of
 from reporter.report.why.record_profiles import SETTINGS
 
 FP32 = "fp32"
@@ -66,7 +67,8 @@ def _points(comparison: Comparison, records: Sequence[Record], setting: str, pre
     key = f"latency_{setting}"
     for eager in records:
         inside = [eager] if precision == FP32 else [
-            mode for mode in comparison.modes_of(eager) if precision in mode.mode.split("+") and not is_wrong(mode)
+            mode for mode in comparison.modes_of(eager)
+            if precision in mode.mode.split("+") and output_of(comparison, mode) == "within"
         ]  # fmt: skip
         timed = [record for record in inside if record.value(key)]
         macs, intensity = eager.value("macs"), eager.value(INTENSITY)
