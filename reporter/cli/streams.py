@@ -1,4 +1,4 @@
-"""Standard output and standard error of the command line: UTF-8, and an exit code that does not depend on the reader."""
+"""Standard output and standard error of the command line: UTF-8, and never the cause of exit code 1."""
 
 from __future__ import annotations
 
