@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 import pytest
+from networks import CONDITIONS
 
 from reporter.host.job import Job
 from reporter.host.questions import Describe, TryModel
-from tests.networks import CONDITIONS
 
 
 @pytest.mark.parametrize("name", [os.fsdecode(b"caf\xe9/net.py"), "caf%C3%A9 é/net.py", "net.py", ""])

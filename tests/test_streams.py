@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from tests.commands import ROOT
+from commands import ROOT
 
 LIST = ("-m", "reporter", "list")
 VARIABLES = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
