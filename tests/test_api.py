@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -226,3 +227,26 @@ def test_the_text_of_results_is_short() -> None:
     assert len(repr(loaded.comparison)) < 200
     assert repr(reporter.load(folder)) == f"<Results of 18 networks in {str(folder)!r}>"
     assert repr(loaded).endswith(", modes=True>")
+
+
+@pytest.mark.parametrize("architecture", [object(), object, None, 18])
+def test_what_is_no_name_is_refused(architecture: Any) -> None:
+    with pytest.raises(TypeError, match=r"takes a name or FILE\.py:NAME, not a value"):
+        reporter.measure(architecture, "parameters")
+
+
+def test_options_are_sent_as_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sent: list[str] = []
+
+    def ask(question: str) -> str:
+        sent.append(question)
+        raise ReporterError("no worker")
+
+    monkeypatch.setattr(single, "_ask", ask)
+    options: Any = {"metrics": {"parameters"}, "data_root": tmp_path, "sizes": (size for size in (32, 64))}
+    with pytest.raises(ReporterError, match="no worker"):
+        reporter.measure("resnet18", **options)
+    settings = json.loads(sent[0])["settings"]
+    assert (settings["metrics"], settings["data_root"], settings["sizes"]) == (["parameters"], str(tmp_path), [32, 64])
+    with pytest.raises(TypeError, match="takes text, numbers"):
+        reporter.measure("resnet18", threads=object())  # type: ignore[arg-type]

@@ -79,6 +79,11 @@ class Backbone(Net):
         return Features(x, x.mean((2, 3)))
 
 
+class Nothing(Net):
+    def forward(self, x):
+        super().forward(x)
+
+
 class Broken(Net):
     def forward(self, x):
         raise KeyError("width")
@@ -100,6 +105,7 @@ keyword = lambda: Keyword()
 reading = lambda: Reading()
 backbone = lambda classes: Backbone(classes=classes)
 broken = lambda: Broken()
+nothing = lambda: Nothing()
 ENTRY = Architecture("thumb", "Own", None, "", lambda classes: Net(classes=classes, pixels=48), input_size=48)
 """
 
@@ -130,6 +136,13 @@ def test_what_a_network_does_not_take(nets: Path, name: str, words: str) -> None
 @pytest.mark.parametrize("name", ["model", "Net", "NoArguments", "reading", "broken", "ENTRY", "missing"])
 def test_what_runs_or_fails_otherwise_is_measured(nets: Path, name: str) -> None:
     assert trial(f"{nets}:{name}") == {}
+
+
+def test_nothing_returned_is_noticed(nets: Path) -> None:
+    assert trial(f"{nets}:nothing") == {
+        "notice": "the network returns a NoneType without a tensor; none is N x classes: return the class scores; "
+        "it is not trained"
+    }
 
 
 def test_features_alone_are_noticed(nets: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from reporter.model.attempts import attempt
 from reporter.model.reasons import days, in_words, why_noisy
 
 
@@ -27,3 +30,20 @@ def test_times_and_days_in_words() -> None:
     assert days("2026-11-05T23:00:00+00:00", "2026-12-06T01:00:00+00:00") == ("5 Nov", "6 Dec")
     assert days("2026-11-05T09:00:00+00:00", "2026-11-05T21:30:00+00:00") == ("5 Nov, 09:00", "5 Nov, 21:30")
     assert days("some day", "2026-11-05T21:30:00+00:00") == ("some day", "2026-11-05T21:30:00+00:00")
+
+
+class _UnprintableError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+class _UnusualError(BaseException):
+    pass
+
+
+def test_any_exception_of_foreign_code_is_a_reason() -> None:
+    def fail(error: BaseException) -> None:
+        raise error
+
+    reasons = [attempt(partial(fail, each))[1].reason for each in (_UnprintableError(), _UnusualError("stop"))]
+    assert reasons == ["_UnprintableError: no message", "_UnusualError: stop"]

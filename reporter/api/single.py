@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -82,14 +82,25 @@ def measure(
     """
     if unknown := sorted(set(options) - set(Options.__annotations__)):
         raise TypeError(f"measure() has no option {unknown[0]!r}; it has {', '.join(Options.__annotations__)}")
+    if not isinstance(architecture, str):
+        raise TypeError(f"measure() takes a name or FILE.py:NAME, not a value of type {type(architecture).__name__}")
     own = ":" in architecture and not architecture.startswith("timm:")
     asked = {"architecture" if own else "architectures": [architecture], **options}
     asked |= {} if metrics in ((), []) else {"metrics": metrics}
     asked["modes"] = [EAGER] if modes is None else modes
     with TemporaryDirectory(prefix="reporter-", ignore_cleanup_errors=True) as temporary:
         question = {"out": str(Path(out or temporary).absolute()), "settings": asked}
-        records = record_files.load_modes(Path(_ask(json.dumps(question))))
+        records = record_files.load_modes(Path(_ask(json.dumps(question, default=_plain))))
     return records[0] if modes is None else {record.mode: record for record in records}
+
+
+def _plain(value: object) -> object:
+    """The value of an option as JSON: any iterable as a list, a path as text."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Iterable):
+        return list(value)
+    raise TypeError(f"measure() takes text, numbers, and sequences of them, not {type(value).__name__}")
 
 
 def _ask(question: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from reporter.cli import streams
 from reporter.cli.options import main_options
 from reporter.host import files, interrupts, printing
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The console script: every error becomes one line and an exit code."""
     interrupts.listen()
     gc.set_threshold(*COLLECTING)
-    _open_streams()
+    streams.prepare()
     try:
         code = command.main(arguments, prog_name="reporter", standalone_mode=False)
     except click.ClickException as error:
@@ -259,11 +259,3 @@ def _spent(outcome: Outcome, words: str) -> str:
 def _usage(line: str) -> int:
     printing.message("reporter: " + " ".join(line.split()))
     return USAGE
-
-
-def _open_streams() -> None:
-    """UTF-8 whatever the locale is; a stream that the caller has closed is written nowhere."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  it stays open to the end
-        getattr(sys, name).reconfigure(encoding="utf-8", errors="replace")

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from reporter.host.file_names import FileName
 from reporter.model import Metric, Quantity, Reading
 from reporter.model.modes import quantities
 from reporter.model.records import EAGER
@@ -60,9 +61,9 @@ class Job(BaseModel):
     conditions: Conditions
     process: str
     round: int = 0
-    reference: str = ""
+    reference: FileName = ""
     modes: tuple[str, ...] = ()
-    cache: str = ""
+    cache: FileName = ""
     curve: CurveJob | None = None
     ceilings: tuple[Reading, ...] = ()
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, TypeV
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
+from reporter.host.file_names import FileName
 from reporter.host.job import Job
 from reporter.model import ReporterError
 
@@ -82,7 +83,7 @@ class Describe(Question[dict[str, Any]]):
     """The fields of the `Architecture` that FILE.py:NAME or package.module:NAME refers to."""
 
     kind: Literal["describe"] = "describe"
-    reference: str
+    reference: FileName
     answer = TypeAdapter(dict[str, JsonValue])
 
 
@@ -93,7 +94,7 @@ class TryModel(Question[dict[str, str]]):
     """
 
     kind: Literal["try"] = "try"
-    reference: str
+    reference: FileName
     input_size: str = ""
     answer = TypeAdapter(dict[str, str])
 

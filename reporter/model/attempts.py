@@ -31,28 +31,38 @@ def attempt(work: Callable[[], Result]) -> tuple[Result | None, Verdict]:
         return work(), Verdict("ok", None)
     except SystemExit as error:
         return None, Verdict("failed", f"it asked the interpreter to exit ({error.code})")
-    except Exception as error:  # a network may raise anything; the row says what
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a network may raise anything; the row says what
         plain = isinstance(error, ReporterError) or _is_memory_error(error)
         kind = "" if plain else f"{type(error).__name__}: "
         lost: Status = "unsupported" if isinstance(error, UnsupportedError) else "failed"
         return None, Verdict("oom" if _is_lack_of_memory(error) else lost, kind + first_line(error))
 
 
-def _is_memory_error(error: Exception) -> bool:
+def _is_memory_error(error: BaseException) -> bool:
     """Whether it is Python's, or torch's by its name: this module knows no torch."""
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
 
 
-def _is_lack_of_memory(error: Exception) -> bool:
+def _is_lack_of_memory(error: BaseException) -> bool:
     """Whether that is what an error means: torch's CPU allocator and the libraries of accelerators have no class."""
     refused = isinstance(error, OSError) and error.errno == errno.ENOMEM
-    lacking = isinstance(error, RuntimeError) and LACKING.search(str(error)) is not None
+    lacking = isinstance(error, RuntimeError) and LACKING.search(_text(error)) is not None
     return refused or lacking or _is_memory_error(error)
 
 
 def first_line(error: BaseException) -> str:
     """What an error says in one line."""
-    return one_line(str(error))
+    return one_line(_text(error))
+
+
+def _text(error: BaseException) -> str:
+    """The message of an error, whose own method may raise or return something else."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def one_line(text: str, most: int = 300) -> str:

@@ -98,7 +98,7 @@ class Measurement:
         seconds, failed = monotonic() - self._start_time, verdict.status != "ok"
         if self._cut and verdict.status == "timeout":
             verdict = Verdict("skipped", CUT_OFF)
-        self._give_up(verdict if failed else Verdict("failed", "the worker ended before it"))
+        self._give_up(verdict if failed else Verdict("failed", "the worker ended without this reading"))
         self.ledger.spend(self.job.process, seconds, usual=not (opens or failed))
         self.progress.job_finished(self.job, seconds, costs.learn(self.job, seconds, opens=opens, failed=failed))
 

@@ -42,7 +42,7 @@ def trial(reference: str, input_size: str = "") -> dict[str, str]:
         if output is None:
             wrong = _other_images(real or network, entry.input_size)
             return {"error": wrong} if wrong else {}
-    _, verdict = attempt(partial(outputs.scores, output, entry.classes or None))
+    _, verdict = attempt(partial(outputs.scores, output[0], entry.classes or None))
     return {"notice": f"{verdict.reason}; it is not trained"} if verdict.reason else {}
 
 
@@ -84,8 +84,8 @@ def _count(channels: int) -> str:
 
 
 @torch.no_grad()
-def _forward(network: nn.Module, size: ImageSize, channels: int = 3) -> object:
-    """What a network that evaluates returns for a few images; None where it raises, or gives another number of rows."""
+def _forward(network: nn.Module, size: ImageSize, channels: int = 3) -> tuple[object] | None:
+    """A tuple of what a network returns for a few images; None where it raises or gives another number of rows."""
     device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
     images = form(network)(torch.zeros(IMAGES, channels, *size, device=device))
     run: Callable[[], object] = partial(network.eval(), images)
@@ -93,7 +93,7 @@ def _forward(network: nn.Module, size: ImageSize, channels: int = 3) -> object:
     if verdict.status != "ok":
         return None
     leaves = [tensor for _, tensor in outputs.tensors(output)]
-    return None if leaves and not any(_per_image(leaf) for leaf in leaves) else output if leaves else ""
+    return None if leaves and not any(map(_per_image, leaves)) else (output,)
 
 
 def _per_image(tensor: Tensor) -> bool:

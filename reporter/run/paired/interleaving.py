@@ -96,7 +96,11 @@ class Side:
         while self.ended is None:
             self._next()
         verdict = ending(self.ended)
-        return verdict if self.readings or verdict.status != "ok" else Verdict("failed", "the worker ended before it")
+        return (
+            verdict
+            if self.readings or verdict.status != "ok"
+            else Verdict("failed", "the worker ended without this reading")
+        )
 
     def _send(self, line: bytes) -> None:
         assert self._process.stdin is not None
