@@ -92,7 +92,7 @@ def test_importing_it_costs_nothing() -> None:
 
 STATE = """
 import decimal, gc, locale, logging, os, random, signal, sys, threading, warnings
-import jinja2, numpy, pandas, scipy.special
+import jinja2, numpy, pandas, scipy.stats
 def state():
     loggers = {name: (each.level, each.handlers) for name, each in logging.root.manager.loggerDict.items()
                if isinstance(each, logging.Logger) and (each.level or each.handlers)}

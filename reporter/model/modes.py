@@ -51,7 +51,7 @@ FIRST_CALL = Quantity(
     unit="s",
     group="latency",
     better="lower",
-    definition="Seconds of the first call in this mode after its preparation.",
+    definition="Seconds of the first call on one image, after the network is built or prepared for a mode.",
     centre="mean",
 )
 ONCE = (OUTPUT_ERROR, PREPARE, FIRST_CALL)
