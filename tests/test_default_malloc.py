@@ -115,8 +115,9 @@ def test_it_is_taken_before_the_times_that_keep_freed_memory(tmp_path: Path) -> 
     for job in plan(request, {"small": Ledger(own(), request)}):
         if set(job.metrics) & set(DEFAULT_MALLOC):
             assert job.process == "timing cpu"
-            assert set(job.metrics[:2]) == set(DEFAULT_MALLOC)
-            assert len(job.metrics) > 2
+            assert job.metrics[0] == "cold_start"
+            assert set(job.metrics[1:3]) == set(DEFAULT_MALLOC)
+            assert len(job.metrics) > 3
 
 
 def test_it_takes_a_fraction_of_the_time() -> None:
@@ -128,6 +129,7 @@ def test_it_takes_a_fraction_of_the_time() -> None:
 
     latency, both = seconds("latency_cpu"), seconds("latency_cpu", DEFAULT_MALLOC[0])
     assert 0.1 < both - latency < 0.2
+    assert 0 < seconds("latency_cpu", "cold_start") - latency < 0.1, "one call"
 
 
 def with_both(factor: float) -> list:

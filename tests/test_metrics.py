@@ -5,12 +5,13 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from commands import ROOT, run
-from networks import CONDITIONS, own, subject
-from torch import nn
+from networks import CONDITIONS, own, small, subject
+from torch import Tensor, nn
 
 from reporter.model import GROUPS, Metric, Reading
 from reporter.model.devices import ACCELERATORS
@@ -158,3 +159,37 @@ def test_process_memory_is_that_of_a_process_of_the_user(name: str, tmp_path: Pa
     run("--out", tmp_path, "--architectures", name, "--metrics", "rss_process_bytes", "--device", "cpu")
     (record,) = record_files.load_all(tmp_path)[0]
     assert record.value("rss_process_bytes") == pytest.approx(int(done.stdout), rel=0.05)
+
+
+class Waiting(nn.Module):
+    """Takes a tenth of a second to be built, and two more for its first call."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.inner, self.waits = small(classes), True
+        time.sleep(0.1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.waits:
+            self.waits = False
+            time.sleep(0.2)
+        return self.inner(images)
+
+
+def test_a_cold_start_is_that_of_the_first_call() -> None:
+    """And the network is the one that the other times of the process use."""
+    found = subject(own(Waiting))
+    build, first = measure(METRICS["cold_start"], found)
+    assert 0.1 <= build.samples[0] < 0.2 <= first.samples[0] < 0.3
+    [latency] = measure(METRICS["latency_cpu"], found)
+    assert max(latency.samples) < 0.1
+
+
+def test_a_cold_start_fails_where_the_output_is_nan() -> None:
+    readings = measure(METRICS["cold_start"], subject(own(lambda classes: nn.Sequential(small(classes), NotANumber()))))
+    assert {(each.status, each.reason) for each in readings} == {("failed", "the output contains NaN")}
+
+
+class NotANumber(nn.Module):
+    def forward(self, scores: Tensor) -> Tensor:
+        return scores * float("nan")

@@ -47,6 +47,8 @@ COPYING = 4e-9
 SWEPT = (1, 2, 4, 8, 16, 32)
 """The batch sizes that a sweep is assumed to measure."""
 SUFFIX = "_default_malloc"
+COLD_START = "cold_start"
+"""The metric of a timing process that is not sampled: the first call."""
 USUAL_SPEED = 1e-11
 """Seconds per multiply-add where the speed of the machine is not measured; corrected by the first jobs."""
 GPU = 20
@@ -161,10 +163,13 @@ class Costs:
         if job.process.startswith("timing"):
             calls = {"latency_cpu_1thread": ONE_THREAD * image, "latency_cpu": image}
             calls |= {"throughput_cpu": conditions.throughput_batch * image, "train_step_cpu": step}
-            shares = {name: DEFAULT_MALLOC_SHARE if name in DEFAULT_MALLOC else 1.0 for name in job.metrics}
-            sampled = {name: conditions.seconds * share for name, share in shares.items()}
-            kinds = {name: calls.get(name.removesuffix(SUFFIX), image) for name in job.metrics}
-            return overhead + sum(sampled[name] + PATIENCE * kinds[name] for name in job.metrics)
+            sampled = [name for name in job.metrics if name != COLD_START]
+            shares = {name: DEFAULT_MALLOC_SHARE if name in DEFAULT_MALLOC else 1.0 for name in sampled}
+            kinds = {name: calls.get(name.removesuffix(SUFFIX), image) for name in sampled}
+            first = image if COLD_START in job.metrics else 0.0
+            return (
+                overhead + first + sum(conditions.seconds * shares[name] + PATIENCE * kinds[name] for name in sampled)
+            )
         if job.curve:
             return overhead + _of_curve(job.curve, image, conditions.seconds, record)
         if job.modes:
