@@ -288,6 +288,14 @@ def busy_threads(work: Callable[[], Any], least: float, seconds: float = 0.25) -
     return sum(count >= max(1, least * sum(spent.values())) for count in spent.values())
 
 
+def test_openvino_sends_no_usage_statistics() -> None:
+    """Its package does when it is imported, unless a variable is set; the first import in a process counts."""
+    prepared("openvino", Several())
+    from openvino_telemetry import Telemetry
+
+    assert Telemetry().consent is False
+
+
 @pytest.mark.parametrize("name", CONVERTED)
 def test_an_engine_has_as_many_threads_as_torch(name: str) -> None:
     """Those of torch for TorchScript; with one thread, what runs is the caller's, which may be bound to a processor."""

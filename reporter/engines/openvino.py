@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from reporter.model.readings import UnsupportedError
 
 HINTS = {"fp32": "f32", "int8": "f32", "bf16": "bf16"}
 """INFERENCE_PRECISION_HINT; its default is the lowest precision that the processor has instructions for."""
-NO_TELEMETRY = "NNCF_CI"
-"""NNCF reads this variable when it is imported, and sends usage statistics where it is not set."""
+NO_TELEMETRY = {"openvino": ("CI", "true"), "nncf": ("NNCF_CI", "1")}
+"""Variables that the packages read when they are imported: where they are not set, usage statistics are sent."""
 
 
 def prepare(
@@ -55,9 +56,9 @@ def _operators(path: Path, hint: str, folder: Path, images: Any, count: int) -> 
 
 def _compiled(path: Path, hint: str, folder: Path, counters: bool = False) -> Any:
     """One stream for the latency of single calls. Threads as torch has them, which the system places."""
-    import openvino
     import torch
 
+    openvino = _imported("openvino")
     core = openvino.Core()
     settings = {
         "INFERENCE_PRECISION_HINT": hint,
@@ -77,14 +78,16 @@ def _compiled(path: Path, hint: str, folder: Path, counters: bool = False) -> An
 
 
 def _quantize(path: Path, images: list[Any], made: Path) -> None:
-    import openvino
-
-    with variable(NO_TELEMETRY, "1"):
-        import nncf
-
+    openvino, nncf = _imported("openvino"), _imported("nncf")
     arrays = [each.numpy() for each in images]
     quantized = nncf.quantize(openvino.Core().read_model(path), nncf.Dataset(arrays), subset_size=len(arrays))
     openvino.save_model(quantized, made, compress_to_fp16=False)
+
+
+def _imported(package: str) -> Any:
+    """A package, imported without sending usage statistics."""
+    with variable(*NO_TELEMETRY[package]):
+        return import_module(package)
 
 
 ENTRIES = (
