@@ -75,6 +75,13 @@ def test_an_environment_does_not_differ_from_itself(seed: int) -> None:
     assert {timing.ratio for timing in found.timings} == {1.0}
 
 
+def test_what_is_measured_once_in_a_round_is_not_compared_in_turns() -> None:
+    metrics = collect("reporter.metrics", Metric)
+    found = paired_run.timed(metrics, {"cpu": "cpu"})
+    assert set(found) == {"latency_cpu_1thread", "latency_cpu", "throughput_cpu", "train_step_cpu"}
+    assert metrics["cold_start"].timed
+
+
 @given(SEEDS, st.floats(0.5, 2))
 @settings(max_examples=5, deadline=None)
 def test_swapping_the_sides_swaps_the_judgement(seed: int, factor: float) -> None:

@@ -90,6 +90,11 @@ class Metric:
     training: bool = False
 
     @property
+    def is_compared_in_turns(self) -> bool:
+        """Whether two environments can be compared by it: a time that many samples are taken of in each round."""
+        return self.timed and all(each.centre == "median" for each in self.quantities)
+
+    @property
     def takes_input(self) -> bool:
         """Whether its readings depend on --input-size: those of the weights and of the training do not."""
         others = {"image_size", "dataset"} & set(self.depends) or {each.group for each in self.quantities} == {"size"}

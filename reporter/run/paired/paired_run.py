@@ -36,7 +36,8 @@ class PairProgress(Progress, Protocol):
 
 def timed(metrics: dict[str, Metric], devices: dict[str, str]) -> dict[str, Metric]:
     """The metrics that are times on a device that is there; ReporterError where there is none."""
-    times = {name: metric for name, metric in metrics.items() if metric.timed and metric.device in devices}
+    there = {name: metric for name, metric in metrics.items() if metric.device in devices}
+    times = {name: metric for name, metric in there.items() if metric.is_compared_in_turns}
     found = {name: metric for name, metric in times.items() if name not in DEFAULT_MALLOC}
     if not found:
         raise ReporterError("--metrics: only times are measured in turns; try latency, or latency_cpu_1thread")

@@ -70,7 +70,7 @@ class ReferenceRun:
 def prepare(request: Request, environment: Path, modes: bool = False) -> ReferenceRequest:
     """Examines both environments; ReporterError, before anything is written, if they cannot be compared."""
     there = {name: metric for name, metric in request.metrics.items() if metric.device in request.devices}
-    times = {name: each for name, each in there.items() if each.timed and name not in DEFAULT_MALLOC}
+    times = {name: each for name, each in there.items() if each.is_compared_in_turns and name not in DEFAULT_MALLOC}
     if not request.settings.get("metrics"):
         times = {name: metric for name, metric in times.items() if name in USUAL}
     if not times:
