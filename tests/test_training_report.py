@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from reporter.report.cards.provenance import origin
 from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
+from reporter.report.output.csv_tables import to_csv
 from reporter.report.sections import chapters
 from reporter.report.table import Table
 from reporter.report.training.training_names import start
@@ -159,6 +162,16 @@ def test_the_summary_table_has_the_interval_and_marks_chance() -> None:
     )
     (heading,) = [each for each in made.columns if each.key == "interval_finetune_top1"]
     assert (heading.title, heading.group) == ("95 % interval: Top-1 after training from scratch, %", "Accuracy")
+
+
+def test_the_file_of_the_summary_table_has_bounds_as_numbers_and_the_remark_alone() -> None:
+    """Text with a dash would bring a byte-order mark before the name of the first column."""
+    written = to_csv(overview.make(trained(), ENGLISH))
+    assert written.startswith("architecture,")
+    rows = {row["architecture"]: row for row in csv.DictReader(StringIO(written))}
+    assert float(rows["vgg16"]["finetune_top1_low"]) < 0.1 < float(rows["vgg16"]["finetune_top1_high"])
+    assert {name for name, row in rows.items() if row["interval_finetune_top1"] == "at chance"} == {"vgg16"}
+    assert {row["interval_finetune_top1"] for row in rows.values()} == {"at chance", ""}
 
 
 def test_the_interval_of_a_cell_is_that_of_seeds_and_images() -> None:

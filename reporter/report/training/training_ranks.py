@@ -13,14 +13,14 @@ from reporter.stats.shared_ranks import shared_ranks
 
 def add_intervals(rows: Builder, key: str) -> None:
     """A column with the interval of each share, in words where it shows no difference; left out where none has one."""
-    texts = [_interval(record, key, rows.language) for record in rows.records]
-    if not any(texts):
+    cells = [_interval(record, key, rows.language) for record in rows.records]
+    if all(cell.status == "missing" for cell in cells):
         return
     _, quantity = rows.language._, rows.comparison.quantities[key]
     title = _("95 % interval: {what}, %").format(what=_(quantity.title))
     group = group_title(quantity.group, rows.language) if rows.grouped else ""
     column = Column(f"interval_{key}", title, group=group, short=_("95 % interval, %"))
-    rows.add(column, [Cell(text, text) if text else Cell("–", status="missing") for text in texts])
+    rows.add(column, cells)
 
 
 def add_ranks(rows: Builder, key: str) -> None:
@@ -47,16 +47,21 @@ def ranks(rows: Builder, machine: str, key: str) -> dict[str, Rank]:
     return {name: Rank(*rank) for name, rank in zip(numbers, placed, strict=True)}
 
 
-def _interval(record: Record, key: str, language: Language) -> str:
-    """The bounds in percent, with a word where they include the share of guessing."""
+def _interval(record: Record, key: str, language: Language) -> Cell:
+    """The bounds in percent, with a remark where they include the share of guessing; a file has the remark alone.
+
+    The bounds are numbers in other columns of the file.
+    """
     reading = record.readings.get(key)
     found = interval(reading) if reading else None
     if reading is None or found is None:
-        return ""
+        return Cell("–", status="missing")
     text = "–".join(units.share(language, bound, found) for bound in found)
     if not resolves(reading):
-        return language._("{interval}, too short to rank").format(interval=text)
-    return language._("{interval}, at chance").format(interval=text) if is_at_chance(reading) else text
+        return Cell(language._("{interval}, too short to rank").format(interval=text), "too short to rank")
+    if is_at_chance(reading):
+        return Cell(language._("{interval}, at chance").format(interval=text), "at chance")
+    return Cell(text, "")
 
 
 def _rank(record: Record, key: str, rank: Rank | None, language: Language) -> Cell:
