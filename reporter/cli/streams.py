@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 NAMES = ("stdin", "stdout", "stderr")
 
 
+class UnwritableError(ReporterError, OSError):
+    """Standard output cannot be written to; an OSError for the commands whose exit code does not depend on it."""
+
+
 class Stream(io.FileIO):
     """A standard stream that discards what is written after its reader closed it.
 
@@ -24,7 +28,7 @@ class Stream(io.FileIO):
     lost = False
 
     def write(self, data: Buffer, /) -> int:
-        """Write what the stream accepts; ReporterError if standard output cannot be written to."""
+        """Write what the stream accepts; UnwritableError if standard output cannot be written to."""
         size = memoryview(data).nbytes
         if self.lost:
             return size
@@ -36,7 +40,7 @@ class Stream(io.FileIO):
             self.lost = True
             if isinstance(error, BrokenPipeError) or self.fileno() == NAMES.index("stderr"):
                 return size
-            raise ReporterError(f"standard output cannot be written to ({error.strerror})") from None
+            raise UnwritableError(f"standard output cannot be written to ({error.strerror})") from None
 
 
 def prepare() -> None:
