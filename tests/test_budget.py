@@ -253,7 +253,7 @@ def test_what_does_not_fit_is_said_and_measured_by_the_next_call(tmp_path: Path)
     line, seconds = spent(done.stderr)
     assert seconds <= 22
     assert "vgg19" in line
-    assert "vgg19" in re.search(r"  fine-tuning: .*", done.stderr)[0].partition("left out")[2]
+    assert "vgg19" in re.search(r"  training: .*", done.stderr)[0].partition("left out")[2]
     found = readings(tmp_path)
     assert found["vgg19"]["parameters"]["samples"] == [143_667_240]
     assert min(found["resnet18"]["latency_cpu"]["samples"]) > 0
