@@ -1,5 +1,5 @@
 // Choosing: limits leave the networks that fit, in the order in which they stand. The rule is that of `reporter choose`
-// (reporter/report/limits.py); here the bounds of each value, which the cells carry, are compared with the limits.
+// (reporter/report/choosing/limits.py); here the bounds of each value, which the cells carry, are compared with the limits.
 for (const place of document.querySelectorAll("div.choice")) {
   const form = place.querySelector("form"), said = form.querySelector("[data-said]");
   const table = place.querySelector("table");

@@ -11,8 +11,9 @@ from reporter.report.training.held_out_accuracy import is_from_scratch
 Start = Literal["scratch", "pretrained"]
 TOP1 = "finetune_top1"
 BY_KEY = {TOP1: "Top-1 after training", "finetune_seconds": "Training time"}
-FROM_SCRATCH = {"scratch_top1": "Top-1 after training from scratch", "scratch_seconds": "Time of training from scratch"}
 """The titles of quantities whose name depends on the initial weights; records of earlier versions have other ones."""
+FROM_SCRATCH = {"scratch_top1": "Top-1 after training from scratch", "scratch_seconds": "Time of training from scratch"}
+"""The titles of those that always start from random weights; records of earlier versions have other ones, too."""
 TITLES: dict[Start, dict[str, str]] = {
     "scratch": {
         "Training": "Training from scratch",
