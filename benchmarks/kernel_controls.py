@@ -112,8 +112,8 @@ def report(folder: Path, names: Sequence[str], done: Runs) -> tuple[list[str], b
 def _table(names: Sequence[str], done: Runs, pairs: int, alarms: int, found: int) -> Iterator[str]:
     ticks = median(each["yardstick"] for each in done.values()) if done else math.nan
     yield "# The gate on kernels: controls\n"
-    yield f"Made by `benchmarks/kernel_controls.py` on {facts().get('processor', 'this processor')}, "
-    yield f"{datetime.now(UTC):%d %B %Y}; one thread, fp32. A convolution of 64 channels on 112x112 pixels took "
+    yield f"Made by `benchmarks/kernel_controls.py` on {facts().get('processor', 'this processor')},"
+    yield f"{datetime.now(UTC):%d %B %Y}; one thread, fp32. A convolution of 64 channels on 112x112 pixels took"
     yield f"{ticks:.1f} ms before the runs (median). {len(done)} of {len(plan(names))} runs are complete.\n"
     yield "| | | bound |\n| --- | ---: | ---: |"
     yield f"| comparisons of two runs without a cap, with a finding | {alarms} of {pairs} | 0 |"
