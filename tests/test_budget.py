@@ -19,7 +19,7 @@ from reporter.host.job import Job
 from reporter.model import Record
 from reporter.model.durations import duration, in_seconds
 from reporter.run.allocation import allocate, place
-from reporter.run.budget_schedule import TOLERANCE, BudgetSchedule
+from reporter.run.budget_schedule import CUT_OFF, TOLERANCE, BudgetSchedule
 from reporter.run.costs import Costs
 from reporter.run.schedule import Task
 from reporter.store import history, record_files
@@ -145,7 +145,7 @@ def test_a_run_keeps_to_its_budget_however_wrong_the_guesses_were(case, seconds,
     jobs, truth = case
     wrong = {key: price * data.draw(st.floats(0.2, 5)) for key, price in truth.items()}
     waiting, done, took = spend(jobs, wrong, truth, seconds, opening)
-    assert took <= seconds * (1 + TOLERANCE) + 1e-6
+    assert took <= seconds * (1 + CUT_OFF) + 1e-6
     assert {id(each) for each in done} | {id(each) for each in waiting} == set(map(id, jobs))
     if waiting and not any(each.round == 0 for each in waiting):
         assert seconds - took <= max(truth.values()) + opening
@@ -155,11 +155,22 @@ def test_a_run_keeps_to_its_budget_however_wrong_the_guesses_were(case, seconds,
 @given(cases(), st.integers(20, 1500))
 def test_with_right_guesses_the_plan_is_what_happens(case, seconds) -> None:
     jobs, truth = case
-    _, done, took = spend(jobs, truth, truth, seconds)
-    assert took <= seconds
-    assert {id(each) for each in done if not each.round} == {
-        id(each) for each in allocate(jobs, costs_of(truth), seconds) if not each.round
-    }
+    waiting, done, took = spend(jobs, truth, truth, seconds)
+    assert took <= seconds * (1 + TOLERANCE) + 1e-6
+    planned = {id(each) for each in allocate(jobs, costs_of(truth), seconds) if not each.round}
+    assert planned <= {id(each) for each in done if not each.round}
+    left = seconds - took
+    if left > 0:  # one more would end late by more than this, or by more than the tolerance
+        following = [each for each in waiting if each.round and job_before(each, jobs) in set(map(id, done))]
+        assert all(truth[place(each)] > left + min(left, TOLERANCE * seconds) for each in following)
+
+
+def test_the_last_round_may_end_late_if_that_is_nearer_to_the_end_of_the_budget() -> None:
+    """Of 40 s, 35 are spent after five rounds: one of 6 s more ends nearer to 40; one of 7.5 s would be too late."""
+    first, *further = [job(0, "timing cpu", number) for number in range(9)]
+    for seconds, rounds, took in ((7.0, 6, 42.0), (6.0, 7, 42.0), (7.5, 5, 37.5), (10.0, 4, 40.0)):
+        _, done, spent_seconds = spend([first, *further], {place(first): seconds}, {place(first): seconds}, 40)
+        assert (len(done), spent_seconds) == (rounds, took)
 
 
 def record(name: str = "network0", **published: object) -> Record:
@@ -223,6 +234,7 @@ def spent(errors: str) -> tuple[str, float]:
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_a_budget_is_kept_to_within_a_tenth(tmp_path: Path) -> None:
     """Two small networks have more rounds than fit: what is spent is 40 s, give or take 4."""
     begun = time.monotonic()
@@ -244,6 +256,7 @@ def test_a_budget_is_kept_to_within_a_tenth(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_what_does_not_fit_is_said_and_measured_by_the_next_call(tmp_path: Path) -> None:
     """VGG costs too much for so short a time: its counts are there, the rest says why not."""
     options = ("--out", tmp_path, "--architectures", "vgg19,resnet18", "--metrics", "size,latency,finetune_top1",

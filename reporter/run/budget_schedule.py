@@ -12,7 +12,9 @@ from reporter.run.schedule import Schedule, Task
 from reporter.run.slots import Slot
 
 TOLERANCE = 0.05
-"""A job may run over the end by this share of the budget before it is cut off."""
+"""The last job may be expected to end this share of the budget late."""
+CUT_OFF = 0.09
+"""A job that has run over the end by this share of the budget is cut off."""
 Replanned = Callable[[Sequence[Job]], None]
 
 
@@ -48,7 +50,7 @@ class BudgetSchedule(Schedule):
     @property
     def limit(self) -> float:
         """Seconds until a job that starts now is cut off."""
-        return max(0.0, self.left + TOLERANCE * self.seconds)
+        return max(0.0, self.left + CUT_OFF * self.seconds)
 
     @property
     def is_over(self) -> bool:
@@ -56,10 +58,18 @@ class BudgetSchedule(Schedule):
         return not self.running and not self._has_plan()
 
     def plan(self, reserved: float = 0.0) -> None:
-        """Fills the time that is left, less what is reserved for something else."""
-        jobs, costs = [task.job for task in self.waiting], self._costs
-        self.planned = allocate(jobs, costs, self.left - reserved, costs.opening, costs.round)
+        """Fills the time that is left, less what is reserved for something else.
+
+        If nothing fits any more, a job is planned that ends late, provided that this is nearer to the end of the
+        budget than now is.
+        """
+        room = self.left - reserved
+        self.planned = self._fitting(room) or self._fitting(room + min(room, TOLERANCE * self.seconds))
         self._replanned([*self._started, *self.planned])
+
+    def _fitting(self, seconds: float) -> list[Job]:
+        costs = self._costs
+        return allocate([task.job for task in self.waiting], costs, seconds, costs.opening, costs.round)
 
     def _next(self, slot: Slot) -> Task | None:
         """The first job of the plan, once the slot of the run is free."""
