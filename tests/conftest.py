@@ -19,6 +19,7 @@ import pytest
 import samples
 from commands import BLANK, QUICK, TINY, WIDE, call
 from costs import Costs
+from exclusive import Exclusive
 from filelock import FileLock
 from hypothesis import settings
 
@@ -56,6 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Exclusive())
     if path := config.getoption("--costs"):
         config.pluginmanager.register(Costs(path.resolve()))
     gc.set_threshold(*THRESHOLDS[:2], YOUNG_ONLY)
@@ -65,16 +67,6 @@ def pytest_collection_finish() -> None:
     """Exempts all that was imported and collected from garbage collection, and returns to usual thresholds."""
     gc.set_threshold(*THRESHOLDS)
     gc.freeze()
-
-
-@pytest.fixture(autouse=True)
-def one_at_a_time(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Lets no two tests that measure times run at once in two processes of pytest-xdist."""
-    if request.node.get_closest_marker("timing"):
-        with FileLock(shared_folder(tmp_path_factory) / "timing.lock"):
-            yield
-    else:
-        yield
 
 
 @pytest.fixture(autouse=True)

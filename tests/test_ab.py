@@ -106,6 +106,7 @@ def test_no_false_alarm_in_60_comparisons() -> None:
     assert [seed for seed in range(60) if judged(seed, rounds=3, calls=6).changed] == []
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     ("factor", "rounds", "calls", "least"),
     [(1.1, 3, 15, 36), (1.1, 10, 20, 40), pytest.param(1.05, 10, 40, 36, marks=pytest.mark.slow)],
@@ -230,6 +231,7 @@ def test_what_fails_in_a_is_no_change_of_b() -> None:
     )
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("kind", [pytest.param("interpreters", marks=pytest.mark.slow), "forked"])
 def test_an_environment_against_itself(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real run: equally many samples on both sides, kept as records, and verdicts for every network."""
@@ -365,6 +367,7 @@ def test_bad_environments_are_one_line(tmp_path: Path, options: tuple[str, ...],
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the slower environment is one that x86 can have")
 def test_a_torch_that_is_really_slower_is_found(tmp_path: Path) -> None:
     """B is the same environment with oneDNN's vector instructions held down to SSE 4.1."""

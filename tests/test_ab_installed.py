@@ -260,6 +260,7 @@ def test_a_side_without_timm_is_refused(lender: Environment, tmp_path: Path, emp
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 @pytest.mark.timeout(1800)
 def test_a_side_slowed_by_a_tenth_is_detected(lender: Environment, tmp_path: Path, empty: Path) -> None:
     slow = environment(tmp_path / "slow", hard_links=True)
@@ -272,6 +273,7 @@ def test_a_side_slowed_by_a_tenth_is_detected(lender: Environment, tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_the_same_environment_twice_is_a_control(lender: Environment, tmp_path: Path, empty: Path) -> None:
     other = environment(tmp_path / "other")
     process = lender.reporter("ab", "--a", other.folder, "--b", other.python, *TIMED, folder=empty, timeout=900)

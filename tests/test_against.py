@@ -128,6 +128,7 @@ def summary(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_a_control_of_one_architecture(forked: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The smallest measurement with both sides; test_ratio_history.py runs the whole command by default."""
     forked.setattr(reference_rule, "LOOKS", 1)
@@ -166,6 +167,7 @@ def test_a_real_environment_is_the_reference(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_a_control_is_measured_and_reported(forked: pytest.MonkeyPatch, tmp_path: Path) -> None:
     process = call("--out", tmp_path, *OPTIONS, "--against", sys.prefix)
     assert process.returncode == 0, process.stderr
@@ -189,6 +191,7 @@ def test_a_control_is_measured_and_reported(forked: pytest.MonkeyPatch, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_each_named_mode_has_a_verdict(forked: pytest.MonkeyPatch, tmp_path: Path) -> None:
     options = [word if word != "eager" else "channels_last,bf16" for word in OPTIONS]
     process = call("--out", tmp_path, *options, "--against", sys.prefix)
@@ -234,6 +237,7 @@ def slow(forked: pytest.MonkeyPatch, share: float) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_a_known_slowdown_is_red_again_when_it_grows(forked: pytest.MonkeyPatch, tmp_path: Path) -> None:
     slow(forked, 0.3)
     options = ("--out", tmp_path, *OPTIONS, "--against", sys.prefix, "--fail-on", "timing")

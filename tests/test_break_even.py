@@ -66,6 +66,7 @@ Calls with one thread are taken in processor time, which other programs on the m
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_the_total_times_cross_at_the_break_even(tmp_path: Path) -> None:
     """A cold preparation in a new process, then eager and the mode side by side until the mode has paid for it."""
     (tmp_path / "deep.py").write_text(NETWORK)

@@ -124,6 +124,7 @@ def test_the_share_follows_from_the_ceilings_of_the_run(bandwidth: float, bound:
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_the_ceilings_of_this_machine_are_measured() -> None:
     found = {reading.quantity.key: reading for reading in measure(subject())}
     assert found.keys() == {quantity.key for quantity in ENTRIES[0].quantities}

@@ -160,6 +160,7 @@ def test_no_false_alarm_in_200_comparisons_of_equal_runs() -> None:
     assert [seed for seed in range(200) if simulate(seed, STANDARD).changed] == []
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     ("case", "factor", "least"),
     [

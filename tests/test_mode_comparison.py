@@ -389,6 +389,7 @@ def test_findings_of_earlier_versions_are_those_of_eager() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_a_crowd_with_modes_is_compared_in_five_seconds(tmp_path: Path) -> None:
     from load import records as crowd
 

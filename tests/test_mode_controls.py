@@ -81,6 +81,7 @@ def test_nothing_is_started_when_the_time_is_over(tmp_path: Path, capsys: pytest
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_a_small_network_in_turns_and_alone(tmp_path: Path) -> None:
     """One round in this process: real calls of the controls, with the samples of eager, of turns and alone."""
     conditions = CONDITIONS.model_copy(update={"seconds": 0.1, "weights": "random"}).model_dump_json()

@@ -223,6 +223,7 @@ def test_seconds_of_a_layer_are_those_of_its_calls() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 @pytest.mark.parametrize("name", ["alexnet", "resnet18", "googlenet"])
 @pytest.mark.parametrize("missed", ["aten::conv2d", "aten::max_pool2d"])
 def test_the_coverage_is_that_of_the_operators(name: str, missed: str, monkeypatch: pytest.MonkeyPatch) -> None:

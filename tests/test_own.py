@@ -282,6 +282,7 @@ def test_it_is_listed_and_its_code_runs_in_no_parent(nets: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_two_environments_time_it_in_turns(nets: Path, tmp_path: Path) -> None:
     done = call("ab", "--a", sys.executable, "--b", sys.executable, "--architecture", f"{nets}:SMALL",
                "--metrics", "latency_cpu_1thread", "--preset", "quick", "--json")  # fmt: skip

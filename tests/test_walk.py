@@ -241,6 +241,7 @@ def walk(variables: dict[str, str], folder: Path, span: str, **more: object) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 @pytest.mark.timeout(3600)
 def test_the_version_that_is_slower_is_found_and_an_interrupted_walk_resumes(
     variables: dict[str, str], tmp_path: Path
