@@ -1,4 +1,4 @@
-"""Tests that measure times run alone: a plugin for pytest-xdist, which otherwise runs tests in its processes at once."""
+"""Tests that measure times run alone: a plugin for pytest-xdist, whose processes run tests at the same time."""
 
 from __future__ import annotations
 
