@@ -46,7 +46,7 @@ class CurveMeasurement(Measurement):
         else:
             super().receive(message)
 
-    def drop_mode(self, verdict: Verdict) -> bool:
+    def drop_crashed(self, verdict: Verdict) -> bool:
         """After a crash: stores it as the status of the point; whether others remain for a new worker."""
         if self._pending is None or verdict.status not in ("failed", "oom"):
             return False
