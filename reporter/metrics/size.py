@@ -53,8 +53,10 @@ def measure(subject: Subject) -> Iterator[Reading]:
     from reporter.worker.weights.auxiliary_heads import modules
 
     heads = modules(subject.meta, subject.heads)
-    yield from _without(subject.meta, heads)
+    parameters, weights = _without(subject.meta, heads)
+    yield parameters
     yield exact(AUXILIARY, sum(parameter.numel() for head in heads for parameter in head.parameters()))
+    yield weights
 
 
 def count_all(subject: Subject) -> Iterator[Reading]:
