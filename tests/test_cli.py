@@ -93,6 +93,19 @@ def test_bad_input_is_one_line_and_nothing_written(options: list[str], line: str
     assert not (tmp_path / "new").exists()
 
 
+def test_every_list_adds_to_itself_where_it_is_repeated() -> None:
+    words = ["--metrics", "size", "--metrics=macs,depth", "--batches", "8", "--batches", "1", "--preset", "quick"]
+    given = command.make_context("reporter", words).params
+    chosen = settings({key: given[key] for key in ("metrics", "batches", "preset", "architectures")})
+    assert (chosen.metrics, chosen.batches, chosen.architectures) == (("size", "macs", "depth"), (1, 8), ("lecture",))
+    for name, inside in {"": command, **command.commands}.items():
+        for option in inside.params:
+            assert option.multiple or not str(option.metavar).endswith(",…"), f"{name} {option.name}"
+    inside = command.commands["ab"].make_context("ab", ["--metrics", "latency_cpu", "--metrics", "latency_cuda"])
+    assert inside.params["metrics"] == "latency_cpu,latency_cuda"
+    assert command.commands["ab"].make_context("ab", []).params["metrics"] == "latency"
+
+
 @pytest.mark.parametrize(("line", "text"), CONFIGS.items())
 def test_bad_config_file_is_one_line(line: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text(text)

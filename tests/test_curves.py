@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,14 +14,16 @@ import pytest
 import samples
 from commands import call
 from networks import CONDITIONS, own, small, subject
+from simulated import Simulated, slot
 from simulated_device import Accelerator, Machine
 from torch import nn
 
+from reporter.cli.progress import Lines
 from reporter.compare import folders
 from reporter.documents.run_files import Summary
 from reporter.host import process_memory
 from reporter.host.job import CurveJob
-from reporter.model import Chart, Metric, Record, ReporterError
+from reporter.model import Chart, Metric, Record, ReporterError, Verdict
 from reporter.model.image_sizes import square
 from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated
 from reporter.model.settings import settings
@@ -29,7 +32,10 @@ from reporter.report.comparison import compare
 from reporter.report.drawing import vega
 from reporter.report.language import language
 from reporter.report.output.summary import summary
+from reporter.run import experiment
 from reporter.run.input_sizes import valid
+from reporter.run.request import Request
+from reporter.run.slots import Event
 from reporter.store import record_files
 from reporter.tables import batch_fits
 from reporter.worker.entry import measure
@@ -312,6 +318,49 @@ def test_a_worker_that_ends_in_a_point_loses_that_point_alone(tmp_path: Path) ->
     again = curve(out)
     assert again[2]["status"] == "ok"
     assert [again[number] == rows[number] for number in (0, 1, 3)] == [True] * 3, "not measured again"
+
+
+class OfCurves(Simulated):
+    """Its workers send every point that they are asked for, and no other reading."""
+
+    def listen(self) -> Event:
+        if not self._to_say:
+            super().listen()
+            job = self.done[-1].job
+            assert job.curve
+            about = {"mode": "eager", "device": "cpu", "latency": 1.0, "throughput": 1.0, "samples": (1.0,)}
+            points = [("batch", CurvePoint(batch=each, size="32", **about)) for each in job.curve.batches]
+            points += [("size", CurvePoint(batch=1, size=each, **about)) for each in job.curve.sizes]
+            messages = ({"curve": axis, "point": each.model_dump(mode="json")} for axis, each in points)
+            self._to_say = [(self.done[-1].slot, each) for each in (*messages, Verdict("ok", None))]
+        return self._to_say.pop(0)
+
+
+def measured(folder: Path, **asked: Any) -> tuple[Record, int]:
+    """The record of a small network after a run of curves alone, and how many measurements failed."""
+    devices = {"cpu": "cpu", "any": "cpu"}
+    request = Request(folder, [own()], {CPU.name: CPU}, devices, CONDITIONS, **asked)
+    outcome = experiment.run(request, OfCurves([slot("here")]), Lines(StringIO()))
+    return record_files.load_all(folder)[0][0], outcome.failed
+
+
+def test_image_sizes_alone_have_no_best_throughput(tmp_path: Path) -> None:
+    record, failed = measured(tmp_path, sizes=("16", "32x16"))
+    assert [each.size for each in record.curves.size] == ["16", "32x16"]
+    assert (CPU.name in record.readings, failed) == (False, 0)
+
+
+def test_points_for_which_there_was_no_time_are_rows(tmp_path: Path) -> None:
+    record, failed = measured(tmp_path, batches=(1, 4), sizes=("16", "64x32"), timeout=0.0)
+    points = [(each.batch, each.size, each.status) for each in (*record.curves.batch, *record.curves.size)]
+    assert points == [(1, "32", "timeout"), (4, "32", "timeout"), (1, "16", "timeout"), (1, "64x32", "timeout")]
+    assert {each.reason for each in record.curves.size} == {"not begun: the 0 s for this architecture were over"}
+    assert (record.readings[CPU.name].status, failed) == ("timeout", 5)
+    record, failed = measured(tmp_path, sizes=("16", "64x32"), timeout=0.0)
+    assert failed
+    record, failed = measured(tmp_path, batches=(1, 4), sizes=("16", "64x32"))
+    assert {each.status for each in (*record.curves.batch, *record.curves.size)} == {"ok"}
+    assert (record.readings[CPU.name].status, failed) == ("ok", 0)
 
 
 def test_a_run_with_curves_in_named_modes(tmp_path: Path) -> None:

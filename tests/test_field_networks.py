@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from commands import call
+from commands import QUICK, call
+from networks import CONDITIONS, own
+from simulated import METRICS, Simulated, readings, slot
 from torch import nn
 
-from reporter.run import roster
+from reporter.cli.progress import Lines
+from reporter.host.job import Job
+from reporter.host.questions import ListGpus
+from reporter.model import ReporterError, Verdict
+from reporter.model.settings import settings
+from reporter.run import experiment, roster, trials
+from reporter.run.executors.local import LocalExecutor
+from reporter.run.preparation import TIMEOUTS, prepare
+from reporter.run.request import Request
+from reporter.run.slots import Event, Executor, Message
 from reporter.store import record_files
 from reporter.worker import references
 from reporter.worker.trial import _other_images, trial
 
+CRASHED, TIMEOUT = Verdict("failed", "the worker crashed (SIGABRT)"), Verdict("timeout", "not done after 5 s")
 FIELD = Path(__file__).parent / "data" / "field_cases"
 NETS = """
 import time
@@ -210,15 +226,125 @@ def test_features_alone_are_measured_but_not_trained(nets: Path, tmp_path: Path)
         )
 
 
-def test_one_that_takes_long_is_left_to_the_measurement(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reporter.run import trials
-    from reporter.run.executors.local import LocalExecutor
-
-    monkeypatch.setattr(trials, "LONGEST", 2.0)
+def test_the_timeout_limits_a_trial_too_and_one_that_takes_long_is_left_to_the_measurement(nets: Path) -> None:
     nets.write_text(NETS + "\nslow = lambda: Slow()\n")
     reference = f"{nets}:slow"
     entry = roster.described(reference, references.described(reference))
-    assert trials.check_networks([entry], LocalExecutor()) == []
+    executor = LocalExecutor()
+    executor.ask(ListGpus())  # loads torch
+    start = time.monotonic()
+    assert trials.check_networks([entry], executor, timeout=1.0) == []
+    assert time.monotonic() - start < trials.LONGEST / 2
+
+
+def test_the_timeout_limits_how_long_a_network_is_built(tmp_path: Path) -> None:
+    path = tmp_path / "endless.py"
+    path.write_text("import time\ntime.sleep(60)\n")
+    with pytest.raises(ReporterError, match=f"--architecture {path}:build: not done after 1 s"):
+        roster.chosen((), [f"{path}:build"], LocalExecutor(), 1.0)
+
+
+def test_the_timeout_of_a_run_is_that_of_its_trials(tmp_path: Path) -> None:
+    limits: list[float] = []
+
+    def choose(words: Sequence[str], references: Sequence[str], executor: Executor, timeout: float) -> Any:
+        limits.append(timeout)
+        return (own(),)
+
+    def check(architectures: Any, executor: Executor, input_size: str, timeout: float) -> list[str]:
+        limits.append(timeout)
+        return []
+
+    for given in ({"timeout": 7.0}, {"preset": "quick"}):
+        prepare(
+            tmp_path / "out", settings({"device": "cpu", "metrics": "size"} | given), LocalExecutor(), choose, check
+        )
+    assert limits == [7.0, 7.0, TIMEOUTS["quick"], TIMEOUTS["quick"]]
+
+
+ABORTS = """
+import os
+
+from torch import nn
+
+
+class Network(nn.Linear):
+    def forward(self, images):
+        os.abort()
+
+
+def build(classes):
+    return Network(7, classes)
+"""
+
+
+@pytest.mark.slow
+def test_what_needs_no_forward_pass_is_measured_of_a_network_that_ends_its_process(tmp_path: Path) -> None:
+    path = tmp_path / "ends.py"
+    path.write_text(ABORTS)
+    done = call("--out", tmp_path / "out", "--architecture", f"{path}:build", "--metrics", "size,compute", *QUICK)
+    assert done.returncode == 3, done.stderr
+    (record,) = record_files.load_all(tmp_path / "out")[0]
+    assert (record.value("parameters"), record.value("weights_bytes")) == (8000, 32000)
+    assert (
+        record.readings["macs"].reason
+        == record.readings["parameters_auxiliary"].reason
+        == "the worker crashed (SIGABRT)"
+    )
+    assert record.readings["imagenet_top1"].status == "unsupported"
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "8,000" in text
+
+
+class Ending(Simulated):
+    """Its workers end in a metric, or take too long for it."""
+
+    metric, verdict = "", Verdict("ok", None)
+
+    def listen(self) -> Event:
+        if not self._to_say:
+            super().listen()
+            job = self.done[-1].job
+            found: list[Message | Verdict] = []
+            for name in job.metrics:
+                found += [{"fallback": each["reading"]} for each in readings_of(job, name) if METRICS[name].fallback]
+            for name in job.metrics:
+                found.append({"measuring": name})
+                if name == self.metric:
+                    break
+                found += readings_of(job, name)
+            ends = self.verdict if self.metric in job.metrics else Verdict("ok", None)
+            self._to_say = [(self.done[-1].slot, each) for each in (*found, ends)]
+        return self._to_say.pop(0)
+
+
+def readings_of(job: Job, name: str) -> list[Message]:
+    return readings(job.model_copy(update={"metrics": (name,)}))
+
+
+@pytest.mark.parametrize(
+    ("metric", "verdict", "jobs", "lost"),
+    [
+        ("compute", CRASHED, 2, {"compute"}),
+        ("memory_inference", CRASHED, 2, {"memory_inference"}),
+        ("size", CRASHED, 1, set()),
+        ("compute", TIMEOUT, 1, {"compute", "memory_inference"}),
+    ],
+)
+def test_a_worker_that_ends_in_a_metric_loses_that_metric_alone(
+    metric: str, verdict: Verdict, jobs: int, lost: set[str], tmp_path: Path
+) -> None:
+    """Unless time is over; what has a fallback is not lost."""
+    names = ("compute", "memory_inference", "size")
+    executor = Ending([slot("here")])
+    executor.metric, executor.verdict = metric, verdict
+    devices = {"cpu": "cpu", "any": "cpu"}
+    request = Request(tmp_path, [own()], {name: METRICS[name] for name in names}, devices, CONDITIONS)
+    experiment.run(request, executor, Lines(StringIO()))
+    (record,) = record_files.load_all(tmp_path)[0]
+    found = {name: {record.readings[each.key].status for each in METRICS[name].quantities} for name in names}
+    assert found == {name: {verdict.status} if name in lost else {"ok"} for name in names}
+    assert len(executor.done) == jobs
 
 
 @pytest.mark.parametrize("channels", [5, 13])

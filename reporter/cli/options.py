@@ -29,6 +29,16 @@ def labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dic
     return dict(pair.split("=", 1) for pair in pairs)
 
 
+def comma_list(*names: str, default: str | None = None, **about: Any) -> Callable[[Function], Function]:
+    """An option that is a comma list; repeating it adds to the list."""
+    start = None if default is None else [default]
+    return click.option(*names, multiple=True, default=start, callback=_joined, **about)
+
+
+def _joined(_: click.Context, __: click.Parameter, lists: tuple[str, ...]) -> str | None:
+    return ",".join(lists) if lists else None
+
+
 HEADING: tuple[Callable[[Function], Function], ...] = (
     click.option(
         "--edition",
@@ -45,19 +55,19 @@ HEADING: tuple[Callable[[Function], Function], ...] = (
 """What stands on top of a report; `reporter render` has these options, too."""
 OPTIONS: tuple[Callable[[Function], Function], ...] = (
     click.option("--out", type=PATH, metavar="DIR", help="Where records and reports are written."),
-    click.option(
+    comma_list(
         "--architectures", metavar="A,B,…", help="Names, families, globs, or sets: lecture (default), torchvision, all."
     ),
     click.option(
         "--architecture", multiple=True, metavar="FILE.py:NAME", help="A network of your own, also package.module:NAME."
     ),
-    click.option(
+    comma_list(
         "--metrics",
         metavar="M,…",
         help="Groups or keys: size, compute, memory, latency, finetune, claims (default: all).",
     ),
     click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough."),
-    click.option(
+    comma_list(
         "--device",
         metavar="D,…",
         help="auto (default: CPU, and the accelerator if there is one), cpu, cuda, cuda:0,cuda:1, xpu, mps.",
@@ -67,23 +77,23 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     click.option(
         "--weights", metavar="W", help="auto (default: ImageNet weights where available), pretrained, random."
     ),
-    click.option("--checkpoint", metavar="NAME=FILE,…", help="Weights of your own that a network is fine-tuned from."),
-    click.option(
+    comma_list("--checkpoint", metavar="NAME=FILE,…", help="Weights of your own that a network is fine-tuned from."),
+    comma_list(
         "--finetune", metavar="W,…", help="full (default), probe: only the head learns, scratch: from random weights."
     ),
-    click.option(
+    comma_list(
         "--modes",
         metavar="M,…",
         help="Execution modes, such as bf16+channels_last; or default, all. See `reporter list --modes`.",
     ),
     click.option("--input-size", metavar="N|HxW", help="Images of this size in pixels, not of each network's own."),
     click.option("--threads", type=int, metavar="N", help="Threads on the CPU (default: all usable cores)."),
-    click.option("--batches", metavar="N,…", help="Batch sizes of a curve of latency and throughput."),
-    click.option("--sizes", metavar="N,…", help="Image sizes of a curve of latency, also HxW."),
+    comma_list("--batches", metavar="N,…", help="Batch sizes of a curve of latency and throughput."),
+    comma_list("--sizes", metavar="N,…", help="Image sizes of a curve of latency, also HxW."),
     click.option("--steps", type=int, metavar="N", help="Training steps of each network."),
     click.option("--seeds", type=int, metavar="N", help="How often the training is repeated."),
     click.option("--first-seed", type=int, metavar="N", help="The first of the seeds, which are consecutive (0)."),
-    click.option("--lang", metavar="L,…", help="Languages of the reports: en (default), ru."),
+    comma_list("--lang", metavar="L,…", help="Languages of the reports: en (default), ru."),
     *HEADING,
     click.option(
         "--timeout", type=float, metavar="SECONDS", help="For one architecture, all its measurements together."

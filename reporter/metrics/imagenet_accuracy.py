@@ -119,4 +119,4 @@ def _other_size(sizes: Sequence[int], subject: Subject) -> str:
     return f"published for images of {', '.join(map(str, sizes))} pixels, not of {subject.size}"
 
 
-ENTRIES = (Metric("published", (*OF_WEIGHTS, *BEST), measure, process="counting", always=True),)
+ENTRIES = (Metric("published", (*OF_WEIGHTS, *BEST), measure, process="counting", always=True, fallback=measure),)

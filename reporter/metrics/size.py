@@ -10,6 +10,8 @@ from pydantic import JsonValue
 from reporter.model import Metric, Quantity, Reading, exact
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from reporter.worker.subject import Subject
 
 PARAMETERS = Quantity(
@@ -43,19 +45,36 @@ LONGEST = 500
 """So many characters of a reason stand in a row; all names are in the detail."""
 
 
+WITH_HEADS = "no forward pass was completed, so auxiliary heads are included, if there are any"
+
+
 def measure(subject: Subject) -> Iterator[Reading]:
     """Counts on meta; nothing is allocated."""
-    from reporter.worker.counts.counting import storage_bytes
-    from reporter.worker.counts.packed_weights import packed
     from reporter.worker.weights.auxiliary_heads import modules
 
-    network, heads = subject.meta, modules(subject.meta, subject.heads)
+    heads = modules(subject.meta, subject.heads)
+    parameters, weights = _without(subject.meta, heads)
+    yield parameters
+    yield exact(AUXILIARY, sum(parameter.numel() for head in heads for parameter in head.parameters()))
+    yield weights
+
+
+def count_all(subject: Subject) -> Iterator[Reading]:
+    """Counts what needs no forward pass, which alone shows the auxiliary heads."""
+    for reading in _without(subject.meta, []):
+        yield reading.model_copy(update={"reason": WITH_HEADS}) if reading.measured else reading
+
+
+def _without(network: nn.Module, heads: Sequence[nn.Module]) -> Iterator[Reading]:
+    """The parameters and bytes of a network without its auxiliary heads."""
+    from reporter.worker.counts.counting import storage_bytes
+    from reporter.worker.counts.packed_weights import packed
+
     in_heads = {id(tensor) for head in heads for tensor in (*head.parameters(), *head.buffers())}
     body = [parameter for parameter in network.parameters() if id(parameter) not in in_heads]
     state = [tensor for tensor in (*network.parameters(), *network.buffers()) if id(tensor) not in in_heads]
     missing, learning = packed(network), sum(parameter.numel() for parameter in body if parameter.requires_grad)
     yield _but(missing, exact(PARAMETERS, sum(parameter.numel() for parameter in body), trainable=learning))
-    yield exact(AUXILIARY, sum(parameter.numel() for head in heads for parameter in head.parameters()))
     yield _but(missing, exact(WEIGHTS, storage_bytes(state)))
 
 
@@ -68,4 +87,4 @@ def _but(missing: Sequence[str], reading: Reading) -> Reading:
     return Reading(quantity=reading.quantity, status="unsupported", reason=reason, detail=detail)
 
 
-ENTRIES = (Metric("size", (PARAMETERS, AUXILIARY, WEIGHTS), measure, process="counting"),)
+ENTRIES = (Metric("size", (PARAMETERS, AUXILIARY, WEIGHTS), measure, process="counting", fallback=count_all),)

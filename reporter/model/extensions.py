@@ -71,7 +71,8 @@ class Metric:
     because it is looked up and costs no measuring time; `on_request`: only if --metrics names it. `inference` is there
     if it is the time of an inference, which can be measured in every execution mode; `curve` if it is the best of a
     curve over the batch size. `profile`: it is measured in every execution mode too, with the same quantities.
-    `training`: it is the time of a training step, which is measured in the modes that can train.
+    `training`: it is the time of a training step, which is measured in the modes that can train. `fallback(subject)`
+    yields, without running the model, readings that are stored if the worker ends before it has measured them.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Metric:
     curve: bool = False
     profile: bool = False
     training: bool = False
+    fallback: Callable[[Any], Iterator[Reading]] | None = None
 
     @property
     def is_compared_in_turns(self) -> bool:

@@ -30,16 +30,24 @@ class Roster:
     def __init__(self) -> None:
         self.missing: dict[str, str] = {}
 
-    def choose(self, words: Sequence[str], references: Sequence[str], executor: Executor) -> tuple[Architecture, ...]:
+    def choose(
+        self, words: Sequence[str], references: Sequence[str], executor: Executor, timeout: float | None = None
+    ) -> tuple[Architecture, ...]:
         """The architectures that are there, in the order asked for and each once."""
-        return chosen(words, references, executor, self.missing)
+        return chosen(words, references, executor, timeout, self.missing)
 
-    def check(self, architectures: Sequence[Architecture], executor: Executor, input_size: str = "") -> list[str]:
+    def check(
+        self,
+        architectures: Sequence[Architecture],
+        executor: Executor,
+        input_size: str = "",
+        timeout: float | None = None,
+    ) -> list[str]:
         """A line for each architecture from elsewhere with a problem; its measurement gives the reason in its row."""
         notices: list[str] = []
         for entry in architectures:
             try:
-                notices += check_networks([entry], executor, input_size)
+                notices += check_networks([entry], executor, input_size, timeout)
             except ReporterError as error:
                 notices.append(f"{entry.name}: {error}")
         return notices

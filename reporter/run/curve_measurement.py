@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from reporter.host.job import Job
-from reporter.model import Quantity, Verdict
-from reporter.model.scaling_curves import Axis, CurvePoint
+from reporter.host.job import CurveJob, Job
+from reporter.model import Metric, Reading, Verdict
+from reporter.model.scaling_curves import AXES, Axis, CurvePoint
 from reporter.run import curve_plan
 from reporter.run.ledger import Ledger
-from reporter.run.measurement import Measurement, Place
+from reporter.run.measurement import Measurement
 from reporter.run.request import Outcome, Progress
 from reporter.run.slots import Message
 
 
 class CurveMeasurement(Measurement):
-    """`_pending` is the point that the worker tries, which has the blame if it ends."""
+    """`_pending` is the point that the worker tries, which has the blame if it ends.
+
+    Without batch sizes there is no best throughput.
+    """
 
     def __init__(self, job: Job, ledger: Ledger, progress: Progress, outcome: Outcome) -> None:
         super().__init__(job, ledger, progress, outcome)
         self._pending: tuple[Axis, CurvePoint] | None = None
         self._tried: list[tuple[Axis, CurvePoint]] = []
         self._over = False
+        self._refused: Verdict | None = None
+        assert job.curve
+        if not job.curve.has_batches:
+            self._missing.clear()
 
     @property
     def remaining(self) -> Job | None:
         """The job with the points that are there by now; None where none is missing or the time is over."""
         if self._over:
             return None
-        assert self.job.curve
-        metric = self.ledger.request.metrics[self.job.metrics[0]]
-        asked = curve_plan.wanted(self.ledger, metric, self.job.curve.mode)
-        known = asked.known
-        for axis, point in self._tried:
-            known = known.with_point(axis, point)
-        asked = asked.model_copy(update={"known": known})
+        asked = self._asked()
         return self.job.model_copy(update={"curve": asked}) if curve_plan.lacks(self.ledger, asked) else None
 
     def receive(self, message: Message) -> None:
@@ -44,14 +43,29 @@ class CurveMeasurement(Measurement):
         elif "curve" in message:
             self._keep(message["curve"], CurvePoint.model_validate(message["point"]))
         else:
+            if "reading" in message:  # the network was not found or built
+                self._refused = Reading.model_validate(message["reading"]).verdict
             super().receive(message)
 
-    def drop_mode(self, verdict: Verdict) -> bool:
+    def drop_crashed(self, verdict: Verdict) -> bool:
         """After a crash: stores it as the status of the point; whether others remain for a new worker."""
         if self._pending is None or verdict.status not in ("failed", "oom"):
             return False
         self._blame(verdict)
         return self.remaining is not None
+
+    def _asked(self) -> CurveJob:
+        """The curves of the job, with the points that are there by now."""
+        assert self.job.curve
+        asked = curve_plan.wanted(self.ledger, self._curve_metric, self.job.curve.mode)
+        known = asked.known
+        for axis, point in self._tried:
+            known = known.with_point(axis, point)
+        return asked.model_copy(update={"known": known})
+
+    @property
+    def _curve_metric(self) -> Metric:
+        return self.ledger.request.metrics[self.job.metrics[0]]
 
     def _keep(self, axis: Axis, point: CurvePoint) -> None:
         self._pending = None
@@ -66,18 +80,11 @@ class CurveMeasurement(Measurement):
             axis, point = self._pending
             self._keep(axis, point.model_copy(update={"status": verdict.status, "reason": verdict.reason}))
 
-    def _wanted(self) -> Iterator[tuple[Place, tuple[str, Quantity]]]:
-        """The best throughput, if batch sizes are measured."""
-        assert self.job.curve
-        (name,) = self.job.metrics
-        if self.job.curve.has_batches:
-            for quantity in self.ledger.request.metrics[name].quantities:
-                yield (self.job.curve.mode, quantity.key), (name, quantity)
-
     def _give_up(self, verdict: Verdict) -> None:
-        """The reason of the smallest batch is that of the best throughput."""
+        """Stores the reason as the status of all points that are missing; the best throughput has that of the first."""
         self._over = True
         self._blame(verdict)
+        self._fill(self._refused or verdict)
         assert self.job.curve
         device = self.job.device.partition(":")[0]
         mine = [
@@ -90,6 +97,16 @@ class CurveMeasurement(Measurement):
         elif mine:
             verdict = Verdict(mine[0].status, mine[0].reason)
         self._store(dict(self._missing), verdict)
+
+    def _fill(self, verdict: Verdict) -> None:
+        """Stores the points that are asked for and were never tried, with the reason; a sweep that started has none."""
+        asked = self._asked()
+        if asked.sweep and asked.known.batch:
+            asked = asked.model_copy(update={"sweep": False})
+        places = {(axis, point.place) for axis in AXES for point in asked.known.points(axis)}
+        for axis, point in curve_plan.points(self.ledger, self._curve_metric, asked, verdict):
+            if (axis, point.place) not in places:
+                curve_plan.keep(self.ledger, self.job, axis, point)
 
 
 def described(point: CurvePoint) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reporter.host.job import CurveJob, Job
-from reporter.model import Metric, Reading
+from reporter.model import Metric, Reading, Verdict
 from reporter.model.modes import SETS
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import AXES, Axis, CurvePoint, Curves, best, is_saturated
@@ -82,6 +82,17 @@ def keep(ledger: Ledger, job: Job, axis: Axis, point: CurvePoint) -> Reading | N
     return found
 
 
+def points(ledger: Ledger, metric: Metric, asked: CurveJob, verdict: Verdict) -> Iterator[tuple[Axis, CurvePoint]]:
+    """The points that are asked for, of a sweep the first one, each with the reason why it is not measured."""
+    own, size = _conditions(ledger, metric, asked.mode), str(ledger.record.image_size)
+    about = {"mode": asked.mode, "device": metric.device, "status": verdict.status, "reason": verdict.reason}
+    for batch in asked.batches or ((1,) if asked.sweep else ()):
+        yield "batch", CurvePoint(batch=batch, size=size, settings=own, **about)
+    of_size = {key: value for key, value in own.items() if key != "input_size"}
+    for each in asked.sizes:
+        yield "size", CurvePoint(batch=1, size=each, settings=of_size, **about)
+
+
 def failures(ledger: Ledger) -> int:
     """How many points did not succeed for another reason than that they do not fit or are not supported."""
     if not metrics(ledger.request):
@@ -97,14 +108,8 @@ def _conditions(ledger: Ledger, metric: Metric, mode: str) -> dict[str, Any]:
 
 def _refuse(ledger: Ledger, metric: Metric, asked: CurveJob, reason: str) -> None:
     """Stores the reason why a mode cannot be measured as its points."""
-    own = _conditions(ledger, metric, asked.mode)
-    about = {"mode": asked.mode, "device": metric.device, "status": "unsupported", "reason": reason, "settings": own}
     curves = ledger.record.curves
-    for batch in asked.batches or ((1,) if asked.sweep else ()):
-        point = CurvePoint(batch=batch, size=str(ledger.record.image_size), **about)
-        curves = curves.with_point("batch", point)
-    for size in asked.sizes:
-        settings = {key: value for key, value in own.items() if key != "input_size"}
-        curves = curves.with_point("size", CurvePoint(batch=1, size=size, **{**about, "settings": settings}))
+    for axis, point in points(ledger, metric, asked, Verdict("unsupported", reason)):
+        curves = curves.with_point(axis, point)
     if curves != ledger.record.curves:
         ledger.keep_curves(curves)

@@ -21,7 +21,7 @@ class Measurement:
     """One job from its first start to its end; started again on another slot, it measures only what is missing.
 
     A metric that failed in its first round, or in several, is left out of the later ones. `repeated`: it was started
-    again without an execution mode in which its worker ended.
+    again without an execution mode in which its worker ended. A metric in which a worker ended is left out too.
     """
 
     def __init__(self, job: Job, ledger: Ledger, progress: Progress, outcome: Outcome) -> None:
@@ -36,6 +36,8 @@ class Measurement:
         }
         self._delivered: set[Place] = set()
         self._mode = EAGER
+        self._metric = ""
+        self._fallbacks: dict[str, Reading] = {}
         self.repeated = False
         self._start_time, self._started = monotonic(), moment()
 
@@ -61,9 +63,16 @@ class Measurement:
         return self.job.model_copy(update=found) if names else None
 
     def receive(self, message: Message) -> None:
-        """Takes in a reading, at once, which mode the worker is about to run, or how long it was busy."""
+        """Takes in a reading, at once, which mode or metric the worker is about to run, or how long it was busy."""
         if "running" in message:
             self._mode = message["running"]
+            return
+        if "measuring" in message:
+            self._metric = message["measuring"]
+            return
+        if "fallback" in message:
+            fallback = Reading.model_validate(message["fallback"])
+            self._fallbacks[fallback.quantity.key] = fallback
             return
         if "reading" not in message:
             self.outcome.busy += message["busy"]
@@ -84,14 +93,25 @@ class Measurement:
         """Counts the seconds of a slot that was lost."""
         self.ledger.spend(self.job.process, monotonic() - self._start_time, usual=False)
 
-    def drop_mode(self, verdict: Verdict) -> bool:
-        """After a crash: stores it as the status of the mode that ran; whether the others are to be tried once more."""
-        if self.repeated or verdict.status not in ("failed", "oom") or self._mode not in self.job.modes:
+    def drop_crashed(self, verdict: Verdict) -> bool:
+        """After a crash: stores it as the status of the mode or metric that ran; whether the others are tried again."""
+        if verdict.status not in ("failed", "oom"):
             return False
-        self.repeated = True
-        ran = {place: self._missing[place] for place in list(self._missing) if place[0] == self._mode}
+        ran = self._crashed_mode() if self.job.modes else self._crashed_metric()
         self._store(ran, verdict)
-        return self.remaining is not None
+        return bool(ran) and self.remaining is not None
+
+    def _crashed_mode(self) -> dict[Place, tuple[str, Quantity]]:
+        """What is missing of the mode that ran; nothing of eager, or if the job was repeated before."""
+        if self.repeated or self._mode not in self.job.modes:
+            return {}
+        self.repeated = True
+        return {place: about for place, about in self._missing.items() if place[0] == self._mode}
+
+    def _crashed_metric(self) -> dict[Place, tuple[str, Quantity]]:
+        """What is missing of the metric that ran; nothing if the worker ended before the first one."""
+        name, self._metric = self._metric, ""
+        return {place: about for place, about in self._missing.items() if about[0] == name}
 
     def finish(self, verdict: Verdict, costs: Costs, opens: bool = False) -> None:
         """Stores how the worker ended as the status of what is missing; `opens`: the job waited for torch to load."""
@@ -113,8 +133,9 @@ class Measurement:
         self._store(dict(self._missing), verdict)
 
     def _store(self, missing: Mapping[Place, tuple[str, Quantity]], verdict: Verdict) -> None:
-        """Stores a verdict as the status of what is missing."""
+        """Stores a verdict as the status of what is missing and has no fallback."""
         for place, (_, quantity) in missing.items():
-            for reading in absent([quantity], verdict.status, verdict.reason or ""):
+            fallback = self._fallbacks.get(quantity.key)
+            for reading in [fallback] if fallback else absent([quantity], verdict.status, verdict.reason or ""):
                 self.ledger.keep(reading, self.job, self.progress, self._started, place[0])
             del self._missing[place]

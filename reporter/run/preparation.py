@@ -30,8 +30,8 @@ from reporter.run.slots import Executor
 from reporter.run.trials import check_checkpoints, check_networks
 
 OURS = ("records", "evidence", "summary.json", "history.jsonl", "figures", "tables", "accepted.json", "ratios.jsonl")
-Choose = Callable[[Sequence[str], Sequence[str], Executor], tuple[Architecture, ...]]
-Check = Callable[[Sequence[Architecture], Executor, str], list[str]]
+Choose = Callable[[Sequence[str], Sequence[str], Executor, float], tuple[Architecture, ...]]
+Check = Callable[[Sequence[Architecture], Executor, str, float], list[str]]
 FINETUNING_METHODS: tuple[FinetuningMethod, ...] = get_args(FinetuningMethod)
 CLAIMS = "claims"
 """The word of --metrics for the evidence that the lecture's claims are judged by."""
@@ -53,7 +53,8 @@ def prepare(
     metrics = choose_metrics(settings.metrics, settings.finetune)
     if any("dataset" in metric.depends for metric in metrics.values()):
         executor.preload("reporter.worker.preloaded_sklearn")
-    architectures = choose(settings.architectures, settings.architecture, executor)
+    timeout = _timeout(settings)
+    architectures = choose(settings.architectures, settings.architecture, executor, timeout)
     check_folder(out)
     devices, gpus, no_cuda = choose_devices(settings.device, executor)
     metrics = with_curves(on_devices(metrics, settings, devices), settings, devices)
@@ -62,9 +63,9 @@ def prepare(
     request = _request(out, settings, architectures, metrics, devices)
     if isinstance(executor, LocalExecutor):
         request = replace(request, conditions=usable(request.conditions))
-    notices = check(architectures, executor, settings.input_size or "")
+    notices = check(architectures, executor, settings.input_size or "", timeout)
     checkpoints = own_checkpoints(settings.checkpoint, architectures)
-    check_checkpoints(checkpoints, architectures, executor)
+    check_checkpoints(checkpoints, architectures, executor, timeout)
     return replace(
         request,
         gpus=gpus,
@@ -83,10 +84,10 @@ def prepare_ab(out: Path | None, settings: Settings) -> Request:
     if len(gpus) > 1:
         raise ReporterError(f"--device: ab times on one {_one_of(gpus)}")
     metrics = timed(choose_metrics(settings.metrics), devices)
-    architectures = chosen(settings.architectures, settings.architecture, executor)
+    architectures = chosen(settings.architectures, settings.architecture, executor, _timeout(settings))
     for side in (out / "a", out / "b") if out else ():
         check_folder(side)
-    check_networks(architectures, executor)
+    check_networks(architectures, executor, timeout=_timeout(settings))
     return _request(out or Path(), settings, architectures, metrics, devices)
 
 
@@ -121,9 +122,14 @@ def _request(
         batches=settings.batches,
         sizes=settings.sizes,
         settings=settings.model_dump(mode="json", exclude=UNRECORDED),
-        timeout=settings.timeout or TIMEOUTS[settings.preset],
+        timeout=_timeout(settings),
         fresh=settings.fresh,
     )
+
+
+def _timeout(settings: Settings) -> float:
+    """Seconds for one architecture."""
+    return settings.timeout or TIMEOUTS[settings.preset]
 
 
 def choose_metrics(names: tuple[str, ...], methods: tuple[str, ...] = ("full",)) -> dict[str, Metric]:

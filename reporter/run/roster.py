@@ -16,11 +16,16 @@ from reporter.run.slots import Executor
 
 
 def chosen(
-    words: Sequence[str], references: Sequence[str], executor: Executor, missing: dict[str, str] | None = None
+    words: Sequence[str],
+    references: Sequence[str],
+    executor: Executor,
+    timeout: float | None = None,
+    missing: dict[str, str] | None = None,
 ) -> tuple[Architecture, ...]:
     """The architectures that words and then references stand for, each once: the only resolution in the parent process.
 
-    One that cannot be found is a ReporterError, or, where `missing` is given, an entry there with the reason.
+    One that cannot be found is a ReporterError, or, where `missing` is given, an entry there with the reason. Building
+    that of a reference takes at most `timeout` seconds.
     """
     named = [word.strip() for word in words if word.strip()]
     ask, ask_timm = cache(partial(discovered, executor)), cache(partial(timms, executor))
@@ -32,7 +37,7 @@ def chosen(
             found |= {entry.name: entry for entry in select([word], ask, ask_timm) if entry.name not in found}
     for reference in dict.fromkeys(references):
         with _collected(reference, missing):
-            entry = referred(reference, executor)
+            entry = referred(reference, executor, timeout)
             first = found.setdefault(entry.name, entry)
             if first is not entry:
                 taken = f"the name {entry.name!r} is taken by {first.reference or first.name}"
@@ -69,10 +74,10 @@ def timms(executor: Executor) -> tuple[Architecture, ...]:
     return tuple(timm.described(*each) for each in found)
 
 
-def referred(reference: str, executor: Executor) -> Architecture:
+def referred(reference: str, executor: Executor, timeout: float | None = None) -> Architecture:
     """The architecture of a reference, as a worker that built it once describes it; ReporterError if it could not."""
     try:
-        return described(reference, executor.ask(Describe(reference=reference)))
+        return described(reference, executor.ask(Describe(reference=reference), timeout))
     except WorkerError as error:
         raise ReporterError(f"--architecture {reference}: {error}") from None
 

@@ -9,30 +9,36 @@ from reporter.model import Architecture, ReporterError
 from reporter.run.slots import Executor
 
 LONGEST = 30.0
-"""Seconds that one network is tried."""
+"""Seconds that one network is tried, where --timeout is not shorter."""
 
 
 def check_checkpoints(
-    checkpoints: Mapping[str, Mapping[str, str]], architectures: Sequence[Architecture], executor: Executor
+    checkpoints: Mapping[str, Mapping[str, str]],
+    architectures: Sequence[Architecture],
+    executor: Executor,
+    timeout: float | None = None,
 ) -> None:
     """ReporterError, with the file and what is wrong with it, where a checkpoint does not fit its architecture."""
     references = {entry.name: entry.reference or entry.name for entry in architectures}
     for name, about in checkpoints.items():
         file, sha256 = about["checkpoint_file"], about["checkpoint"]
         question = CheckCheckpoint(architecture=references[name], file=file, sha256=sha256)
-        if error := _answer(executor, question, None):
+        if error := _answer(executor, question, timeout):
             raise ReporterError(f"--checkpoint {name}={about['checkpoint_file']}: {error}")
 
 
-def check_networks(architectures: Sequence[Architecture], executor: Executor, input_size: str = "") -> list[str]:
+def check_networks(
+    architectures: Sequence[Architecture], executor: Executor, input_size: str = "", timeout: float | None = None
+) -> list[str]:
     """ReporterError where a network from elsewhere does not take the images; a line for each that cannot be trained.
 
-    One that takes long or ends its worker is left to the measurement, which has a time limit of its own.
+    One that takes longer than `timeout` seconds, which is that of --timeout, or ends its worker is left to the
+    measurement.
     """
-    notices = []
+    notices, limit = [], min(LONGEST, timeout or LONGEST)
     for entry in architectures:
         question = TryModel(reference=entry.reference, input_size=input_size)
-        found = (_answer(executor, question, LONGEST) if entry.reference else None) or {}
+        found = (_answer(executor, question, limit) if entry.reference else None) or {}
         if "error" in found:
             raise ReporterError(f"--architecture {entry.reference}: {found['error']}")
         notices += [f"{entry.name}: {found['notice']}"] if "notice" in found else []

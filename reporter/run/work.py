@@ -65,7 +65,7 @@ class Work:
     def _finish(self, slot: Slot, verdict: Verdict) -> None:
         """A worker ended; the first one of a round on a slot waited until torch was loaded."""
         task = self.schedule.running[slot]
-        if self._running[task].drop_mode(verdict):
+        if self._running[task].drop_crashed(verdict):
             self.progress.note(f"note: {task.job.architecture}: {task.job.process} is repeated: {verdict.reason}")
             self._running[task].interrupt()
             self._launch(slot, self._running[task])

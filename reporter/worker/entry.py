@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -92,8 +92,9 @@ def run(
 ) -> None:
     """Measures the metrics of a job in turn; one that fails becomes a reason and the next one is measured.
 
-    A network that cannot be found is the reason for all of them. Messages: {"reading": ...} for each, and at the end
-    {"busy": s, "building": s}, seconds inside measuring calls and seconds spent on building networks.
+    A network that cannot be found is the reason for all of them. Messages: {"fallback": ...} for each reading that is
+    stored if the worker ends too early, {"measuring": name} before each metric, {"reading": ...} for each reading, and
+    at the end {"busy": s, "building": s}, seconds inside measuring calls and seconds spent on building networks.
     """
     limit_memory(job.device)
     torch_state.settle(threads=job.conditions.threads)
@@ -113,7 +114,10 @@ def run(
     elif job.modes:
         spent = measure_modes(job, catalogue, subject, send, rotation)
     else:
+        for reading in _fallbacks(job, catalogue, subject):
+            send({"fallback": reading.model_dump(mode="json")})
         for name in job.metrics:
+            send({"measuring": name})
             for reading in measure(catalogue[name], subject):
                 send({"reading": reading.model_dump(mode="json")})
     others = subject.building + sum(spent.values())
@@ -153,6 +157,16 @@ def measure(metric: Metric, subject: Subject) -> list[Reading]:
     readings = found if found is not None else absent(metric.quantities, verdict.status, verdict.reason or "")
     settings = subject.conditions.of(metric, subject.place.name)
     return [reading.model_copy(update={"settings": settings}) for reading in readings]
+
+
+def _fallbacks(job: Job, catalogue: Mapping[str, Metric], subject: Subject) -> Iterator[Reading]:
+    """The readings that metrics yield without running the model; none of a model that cannot be built."""
+    for metric in (catalogue[name] for name in job.metrics):
+        if metric.fallback:
+            read: Callable[[], list[Reading]] = partial(list, metric.fallback(subject))
+            found, _ = attempt(read)
+            settings = subject.conditions.of(metric, subject.place.name)
+            yield from (reading.model_copy(update={"settings": settings}) for reading in found or ())
 
 
 def _readings(metric: Metric, subject: Subject) -> list[Reading]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reporter.cli.options import comma_list
 from reporter.cli.paths import PATH
 from reporter.host import files, printing
 from reporter.host.exit_codes import FAILED, REGRESSED
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
 @click.option("--b", "b", type=PATH, metavar="ENV", help="The environment after.")
 @click.option("--walk", type=(str, str), metavar="PACKAGE A..B", help="Find the version at which it became slower.")
 @click.option("--out", type=PATH, metavar="DIR", help="Keep the records of both in DIR/a, DIR/b.")
-@click.option("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
+@comma_list("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
 @click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="Your own network.")
-@click.option("--metrics", metavar="M,…", default="latency", help="Which times (default: latency, all of them).")
+@comma_list("--metrics", metavar="M,…", default="latency", help="Which times (default: latency, all of them).")
 @click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
-@click.option("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
+@comma_list("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="For one architecture, all its measurements together.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option(

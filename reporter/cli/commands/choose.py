@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from reporter.cli.limit_options import Amount
+from reporter.cli.options import comma_list
 from reporter.cli.paths import PATH
 from reporter.host import files, printing
 
@@ -27,11 +28,13 @@ from reporter.host import files, printing
 @click.option("--min-best-throughput-cpu", type=Amount("rate"), help="At the best batch size of a curve.")
 @click.option("--min-best-throughput-cuda", type=Amount("rate"), help="At the best batch size of a curve.")
 @click.option("--max-output-error", type=Amount("share"), help="Relative to a float64 run.")
-@click.option("--license", "licenses", metavar="L,…", default="", help="Only weights under these licenses; globs.")
+@comma_list("--license", "licenses", metavar="L,…", help="Only weights under these licenses; globs.")
 @click.option("--sort", metavar="KEY", default="", help="Best value of KEY first, such as macs (default: top-1).")
-@click.option("--modes", metavar="M,…", default="", help="Only these execution modes; int8 must be named.")
+@comma_list("--modes", metavar="M,…", help="Only these execution modes; int8 must be named.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def choose_command(folder: Path, as_json: bool, modes: str, licenses: str, sort: str, **options: float | None) -> None:
+def choose_command(
+    folder: Path, as_json: bool, modes: str | None, licenses: str | None, sort: str, **options: float | None
+) -> None:
     """The (architecture, mode) pairs in DIR that fit all limits, best first.
 
     Best by the published single-crop ImageNet top-1 of the weights, else the paper's own, which is marked; networks
@@ -52,8 +55,8 @@ def choose_command(folder: Path, as_json: bool, modes: str, licenses: str, sort:
     click.echo(printing.document(files.dumps(chosen)) if as_json else choosing.in_words(chosen))
 
 
-def _words(listed: str) -> list[str]:
-    return [word.strip() for word in listed.split(",") if word.strip()]
+def _words(listed: str | None) -> list[str]:
+    return [word.strip() for word in (listed or "").split(",") if word.strip()]
 
 
 ENTRIES = (choose_command,)

@@ -6,9 +6,11 @@ import json
 
 import click
 
+from reporter.cli.options import comma_list
+
 
 @click.command("list")
-@click.option("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
+@comma_list("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
 @click.option("--all", "every", is_flag=True, help="All that can be measured: torchvision's and timm's, too.")
 @click.option("--architecture", "references", multiple=True, metavar="FILE.py:NAME", help="Your own network.")
 @click.option("--modes", "modes_only", is_flag=True, help="Execution modes only, and why one is not available here.")

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from reporter.cli.options import comma_list
 from reporter.cli.paths import PATH
 
 
@@ -16,11 +17,11 @@ from reporter.cli.paths import PATH
 @click.argument("folder", type=PATH, metavar="DIR")
 @click.option("--to", "new", required=True, metavar="VERSIONS|ENV", help="The new reference, as for --against.")
 @click.option("--from", "old", metavar="VERSIONS|ENV", help="The current one (default: DIR/against.lock).")
-@click.option("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
+@comma_list("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
 @click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="Your own network; repeatable.")
-@click.option("--metrics", metavar="M,…", default="latency_cpu_1thread", help="Which times (latency_cpu_1thread).")
+@comma_list("--metrics", metavar="M,…", default="latency_cpu_1thread", help="Which times (latency_cpu_1thread).")
 @click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
-@click.option("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
+@comma_list("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
 @click.pass_context
 def move_command(context: click.Context, /, folder: Path, new: str, old: str | None, **options: Any) -> None:
     """Move the pinned reference of the runs in DIR.

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from reporter.cli.options import heading_options
+from reporter.cli.options import comma_list, heading_options
 from reporter.cli.paths import PATH
 
 
 @click.command("render")
 @click.argument("folder", type=PATH, metavar="DIR")
-@click.option("--lang", metavar="L,…", help="Languages of the reports (default: those that the records name, or en).")
+@comma_list("--lang", metavar="L,…", help="Languages of the reports (default: those that the records name, or en).")
 @heading_options
 def render_command(folder: Path, lang: str | None, **heading: str | None) -> None:
     """Rebuild the reports from the records in DIR."""

@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Collection, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -127,9 +127,10 @@ class LocalExecutor:
         if self._served:
             _serve(self._keep)
         seconds = math.inf if timeout is None else timeout
-        self._workers[slot] = Worker(process, reader, confinement.children(), seconds, monotonic() + seconds)
+        worker = self._workers[slot] = Worker(process, reader, confinement.children(), seconds, math.inf)
         with importing.Safely(), nullcontext() if self._served else withheld(self._keep):
             self._start(process)
+        self._workers[slot] = replace(worker, deadline=monotonic() + seconds)  # torch is loaded now
         writer.close()
 
     def listen(self) -> Event:
