@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -60,11 +61,34 @@ def test_the_comment_is_edited_in_place(nights: Nights, api: Api, tmp_path: Path
 
 def test_a_comment_has_at_most_12_rows(nights: Nights) -> None:
     run = outlets.read(nights.out)
-    findings = [{**run.comparison["findings"][0], "architecture": f"net{number}|`@all"} for number in range(40)]
+    count = next(each for each in run.comparison["findings"] if each["kind"] == "exact")
+    findings = [{**count, "architecture": f"net{number}|`@all"} for number in range(38)]
     many = outlets.PublishedRun(run.folder, run.summary, {**run.comparison, "findings": findings})
     lines = outlets.comment(many, "x", "").splitlines()
     assert sum(line.startswith("| `") for line in lines) == 12
-    assert "and 28 more in the report" in lines
+    assert "and 26 more in the report" in lines
+    time = {**count, "kind": "slower"}
+    times = [{**time, "slowdown": 1 + number / 100, "architecture": f"net{number:02}"} for number in range(40)]
+    many = replace(many, comparison={**run.comparison, "findings": [*times, count]})
+    rows = [line for line in outlets.comment(many, "x", "").splitlines() if line.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == ["alexnet", *(f"net{number}" for number in range(39, 28, -1))]
+
+
+def test_an_accepted_slowdown_is_known_since_a_day(nights: Nights) -> None:
+    run = outlets.read(nights.out)
+    finding = {
+        **run.comparison["findings"][0],
+        "accepted": True,
+        "slowdown": 1.05,
+        "since": "2026-11-03T02:17:00+00:00",
+    }
+    for kind, word in (("reference", "known since 3 November"), ("slower", "accepted")):
+        rows = replace(run, comparison={**run.comparison, "findings": [{**finding, "kind": kind}]}).rows
+        assert (rows[0].accepted, rows[0].red) == (word, False)
+    verdict = {"architecture": "alexnet", "metric": "m", "mode": "eager", "verdict": "slower", "ratio": 1.05}
+    known = {"verdicts": [{**verdict, "known": {"since": "2026-11-03"}}]}
+    text = outlets.comment(replace(run, summary={**run.summary, "against": known}, comparison={}), "x", "")
+    assert "slower (+5.0 % time) (known since 3 November)" in text
     assert outlets.marker("a --> <b>").count(">") == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from reporter.model.records import pair_name
 from reporter.model.settings import FailOn
 from reporter.nightly import state
 from reporter.nightly.run_folder import Folder, Started
-from reporter.nightly.screen import moment
+from reporter.nightly.screen import day, moment
 from reporter.nightly.state import Finding
 
 MARKER = "<!-- architecture-reporter: {name} -->"
@@ -39,14 +40,18 @@ WORDS = {
 
 @dataclass(frozen=True)
 class OutletRow:
-    """A finding or a verdict: `red` if it makes the run fail, `missing` if there is no verdict."""
+    """A finding or a verdict: `red` if it makes the run fail, `missing` if there is no verdict.
+
+    `accepted` is empty, or how this is shown. `ratio` is that of a time, and infinite for what is not a time.
+    """
 
     name: str
     metric: str
     result: str
     red: bool = False
-    accepted: bool = False
+    accepted: str = ""
     missing: bool = False
+    ratio: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,9 @@ class PublishedRun:
 
     @property
     def rows(self) -> list[OutletRow]:
-        """The regressions first."""
+        """The regressions first, the largest first."""
         found = [*self._findings(), *self._against(), *self._gaps()]
-        return sorted(found, key=lambda row: (not row.red, not row.missing, row.accepted, row.name))
+        return sorted(found, key=lambda row: (not row.red, not row.missing, bool(row.accepted), -row.ratio, row.name))
 
     @property
     def _code(self) -> int | None:
@@ -103,17 +108,12 @@ class PublishedRun:
         return code
 
     @property
-    def _pinned(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.summary.get("against", {})
-        return found
-
-    @property
     def _open(self) -> str:
         """Why a comparison with a pinned reference is no pass; empty if it is one."""
         failed = sum(row.missing for row in self._gaps())
         if failed:
             return f"times that failed in one of both environments: {failed}"
-        return "too much noise" if self._pinned.get("too_noisy") else ""
+        return "too much noise" if self.summary.get("against", {}).get("too_noisy") else ""
 
     def _findings(self) -> Iterator[OutletRow]:
         for each in self.comparison.get("findings", ()):
@@ -128,19 +128,20 @@ class PublishedRun:
                 metric=each["title"] or "all metrics",
                 result=f"{word}{values}{change}{why}",
                 red=_finding(each).fails(self.fail_on),
-                accepted=each["accepted"],
+                accepted=_acceptance(each["since"] if each["kind"] == "reference" else "") if each["accepted"] else "",
+                ratio=ratio or math.inf,
             )
 
     def _against(self) -> Iterator[OutletRow]:
         """The verdicts and changes of a run of the main job; those of a nightly run are among its findings."""
-        against = {} if self.comparison.get("findings") else self._pinned
+        against = {} if self.comparison.get("findings") else self.summary.get("against", {})
         for each in against.get("changes", ()):
             yield OutletRow(
                 name=each["architecture"],
                 metric=each["metric"],
                 result=f"differs from the reference: {each['reference']} → {each['tonight']}",
                 red=not each["known"],
-                accepted=bool(each["known"]),
+                accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
             )
         for each in against.get("verdicts", ()):
             if each["verdict"] != "unchanged":
@@ -149,12 +150,13 @@ class PublishedRun:
                     metric=each["metric"],
                     result=f"{each['verdict']} ({(each['ratio'] - 1) * 100:+.1f} % time)",
                     red=each["verdict"] == "slower" and not each["known"],
-                    accepted=bool(each["known"]),
+                    accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
+                    ratio=each["ratio"],
                 )
 
     def _gaps(self) -> Iterator[OutletRow]:
         """What was not measured in both environments."""
-        for each in self._pinned.get("gaps", ()):
+        for each in self.summary.get("against", {}).get("gaps", ()):
             yield OutletRow(
                 name=pair_name(each["architecture"], each["mode"]),
                 metric=each["metric"],
@@ -272,7 +274,12 @@ def _readings(run: PublishedRun) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _result(row: OutletRow) -> str:
-    return f"{_cell(row.result)}{' (accepted)' if row.accepted else ''}"
+    return _cell(f"{row.result} ({row.accepted})" if row.accepted else row.result)
+
+
+def _acceptance(since: str) -> str:
+    """How a finding is shown that was accepted: one against a reference stays, so that its date is of interest."""
+    return f"known since {day(since)}" if since else "accepted"
 
 
 def _cell(text: str) -> str:
