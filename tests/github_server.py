@@ -68,7 +68,7 @@ class Api(ThreadingHTTPServer):
             size, page = (int(query[name][0]) for name in ("per_page", "page"))
             return 200, visible[(page - 1) * size : page * size]
         marker = str(body["body"]).splitlines()[0]
-        if method != "POST" or any(marker in each["body"] for each in visible):
+        if method != "POST" or any(each["body"].startswith(marker) for each in visible):
             return 422, {"message": "Validation Failed"}
         number = 100 + len(stored)
         stored[number] = {"id": number, "number": number, **body}

@@ -69,6 +69,14 @@ def test_no_false_positive_in_100_runs_and_3_percent_is_found() -> None:
     assert sum(bool(names - {"network03"}) for names in found) <= 1
 
 
+def test_a_creep_of_2_percent_a_night_is_found_once_it_adds_up() -> None:
+    """Each night is compared with the same reference, not with the night before."""
+    chance = np.random.default_rng(11)
+    nights = [slower(reference_rule.verdicts(sides(chance, network03=night * np.log(1.02)))) for night in range(6)]
+    assert "network03" not in nights[0]
+    assert all("network03" in names for names in nights[3:])
+
+
 def test_an_improvement_is_faster_and_never_slower() -> None:
     rows = reference_rule.verdicts(sides(np.random.default_rng(1), network05=np.log(0.9)))
     assert [row.architecture for row in rows if row.verdict == "faster"] == ["network05"]
@@ -321,6 +329,8 @@ def test_a_slowdown_is_known_on_one_kind_of_machine() -> None:
     )
     _, entries = reference_findings.accepted(found, {}, "a kernel without AVX-512", "2026-11-28")
     assert not reference_findings.mark_accepted(found, entries).slower
+    of_first_release = [entry.model_copy(update={"reference": ""}) for entry in entries]
+    assert not reference_findings.mark_accepted(found, of_first_release).slower
     elsewhere = found.model_copy(update={"machine_kind": "AVX2 only"})
     assert reference_findings.mark_accepted(elsewhere, entries).slower == (row,)
     for ratio, slower_rows in ((1.06, 0), (1.08, 1)):

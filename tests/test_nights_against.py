@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import nights
 import pytest
+from commands import call
 from nights import Nights, made, with_reading
 
+from reporter.cli import heartbeat
+from reporter.cli.progress import Lines
 from reporter.compare import ratio_history
 from reporter.documents.reference_verdicts import (
     AgainstReference,
@@ -18,10 +23,18 @@ from reporter.documents.reference_verdicts import (
     ReferenceSide,
     ReferenceVerdict,
 )
+from reporter.host.job import Job
 from reporter.model import ReporterError
-from reporter.nightly import one_run, outlets
+from reporter.model.settings import PRESETS, Conditions
+from reporter.nightly import one_run, outlets, reference_findings
+from reporter.nightly.run_folder import Folder
+from reporter.report import build
+from reporter.run import experiment
+from reporter.run.request import Outcome, Request
+from reporter.store import record_files
 
 KEY = "latency_cpu_1thread"
+CONDITIONS = Conditions(**PRESETS["quick"])
 
 
 def found(ratio: float, verdict: str = "slower", kind: str = "a processor", noisy: bool = False) -> AgainstReference:
@@ -50,7 +63,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[AgainstReference]:
     pair = SimpleNamespace(measure=measure, quantities=[], titles={})
     plan, output = one_run.plan, one_run.Output
     monkeypatch.setattr(nights.one_run, "plan", lambda *given: replace(plan(*given), against=pair))
-    monkeypatch.setattr(nights.one_run, "Output", lambda *given: output(*given, lambda: None))
+    monkeypatch.setattr(nights.one_run, "Output", lambda *given: output(*given, nullcontext))
     return next_one
 
 
@@ -141,3 +154,132 @@ def test_a_comparison_that_fails_hides_no_other_finding(measured: list[AgainstRe
     assert played.play(made(), with_reading("alexnet", "macs", samples=(714_188_481,)), preset="standard") == 1
     assert "1 exact" in played.headline
     assert len(ratio_history.load(tmp_path / "out")) == 1
+
+
+def published(played: Nights, night: AgainstReference) -> outlets.PublishedRun:
+    """The run as other systems get it; the summary of these tests has no comparison with a reference."""
+    run = outlets.read(played.out)
+    return replace(run, summary={**run.summary, "against": night.model_dump(mode="json")})
+
+
+def test_what_failed_in_the_reference_does_not_pass(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """A slowdown of the last run remains until it is refuted, and no other system shows a pass."""
+    gap = ReferenceGap(
+        architecture="resnet18", metric=KEY, mode="eager", reason="failed in reference: no kernel", failed=True
+    )
+    failed = found(1.0).model_copy(update={"verdicts": (), "gaps": (gap,)})
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.0, "unchanged")) == 0
+    assert play(played, measured, failed) == 3
+    run = published(played, failed)
+    assert not run.green
+    text = outlets.comment(run, "nightly", "")
+    assert "Architecture report: no verdict" in text
+    assert "not compared: failed in reference: no kernel" in text
+    assert b'errors="2"' in outlets.junit(run), "the time, and the run"
+    assert play(played, measured, found(1.05)) == 1
+    first = played.day()
+    assert play(played, measured, failed) == 1
+    assert f"since {first}" in "".join(played.lines)
+    assert "not compared in this run: failed in reference: no kernel" in "".join(played.lines)
+    assert played.accept("resnet18", KEY) == 1
+    assert play(played, measured, failed) == 3, "known, but not measured"
+    assert play(played, measured, found(1.05)) == 0
+    new = gap.model_copy(update={"mode": "bf16", "reason": "unsupported in reference: no such mode", "failed": False})
+    assert play(played, measured, found(1.0, "unchanged").model_copy(update={"gaps": (new,)})) == 0
+    assert play(played, measured, failed.model_copy(update={"gaps": (new,)})) == 3, "no verdict at all"
+
+
+def test_a_main_job_without_a_number_is_no_pass(measured: list[AgainstReference], tmp_path: Path) -> None:
+    gap = ReferenceGap(architecture="vgg16", metric=KEY, mode="eager", reason="timeout in reference: 9 s", failed=True)
+    played = Nights(tmp_path / "out")
+    play(played, measured, found(1.0, "unchanged"))
+    night = found(0.9, "faster").model_copy(update={"gaps": (gap,)})
+    run = replace(published(played, night), comparison={})
+    assert (run.red, run.green) == (False, False)
+    assert run.headline == "No verdict: times that failed in one of both environments: 1."
+    assert [row.result for row in run.rows] == ["not compared: timeout in reference: 9 s", "faster (-10.0 % time)"]
+    better = replace(published(played, found(0.9, "faster")), comparison={})
+    assert (better.green, better.headline, len(better.rows)) == (True, "No regression.", 1)
+
+
+def test_an_acceptance_is_about_one_reference(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """After the reference is moved, a slowdown is a new one, however small."""
+    played = Nights(tmp_path / "out")
+    play(played, measured, found(1.0, "unchanged"))
+    assert play(played, measured, found(1.1)) == 1
+    played.accept("resnet18", KEY)
+    for ratio, verdict in ((1.1, "slower"), (1.05, "slower"), (1.0, "unchanged"), (1.1, "slower")):
+        assert play(played, measured, found(ratio, verdict)) == 0, "also when it shrinks and is back"
+    moved = ReferenceSide(versions={"torch": "2.15.0"}, torch_file="/torch/__init__.py")
+    assert play(played, measured, found(1.05).model_copy(update={"reference": moved})) == 1
+    assert f"since {played.day()}" in "".join(played.lines)
+
+
+def test_each_progress_of_a_run_ends_before_the_next_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both groups of GitHub's log are closed, and the report is named while it is written."""
+
+    def measure(request: Request, _: object, shown: Lines) -> Outcome:
+        shown.plan([job()], 1, len)
+        shown.job_finished(job(), 0.0)
+        record_files.save_all(request.folder, made(["alexnet"]))
+        return Outcome()
+
+    def in_turns(shown: Lines) -> AgainstReference:
+        shown.plan([job()], 1, len)
+        shown.job_finished(job(), 0.0)
+        return found(1.0, "unchanged")
+
+    def write(folder: Path, _: object) -> None:
+        time.sleep(0.2)
+        nights.summarize(folder)
+
+    pair = SimpleNamespace(measure=in_turns, quantities=[], titles={})
+    monkeypatch.setattr(one_run.against, "prepare", lambda *_: pair)
+    monkeypatch.setattr(experiment, "run", measure)
+    monkeypatch.setattr(build, "write", write)
+    monkeypatch.setattr(heartbeat, "INTERVAL", 0.1)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    process = call("nightly", "--out", tmp_path, "--architectures", "alexnet", "--metrics", "size", "--device", "cpu")
+    assert process.returncode == 0, process.stderr
+    marks = [line for line in process.stderr.splitlines() if line.startswith("::")]
+    assert marks == ["::group::Measurements", "::endgroup::"] * 2
+    end = process.stderr.rpartition("::endgroup::")[2].splitlines()
+    assert {line.partition(",")[0] for line in end if line} == {"note: still writing the report"}
+
+
+def job() -> Job:
+    return Job(architecture="alexnet", metrics=("m",), device="cpu", conditions=CONDITIONS, process="timing cpu")
+
+
+def test_a_slowdown_has_its_date_on_each_kind_of_machine(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """Hosted runners differ from night to night: what one kind has is neither forgotten nor new on another."""
+
+    def a(ratio: float, kind: str = "A") -> AgainstReference:
+        return found(ratio, "slower" if ratio > 1 else "unchanged", kind)
+
+    def b(ratio: float) -> AgainstReference:
+        return a(ratio, "B")
+
+    played = Nights(tmp_path / "out")
+    noisy = found(1.04, "noisy", "A", noisy=True)
+    assert play(played, measured, a(1.0)) == 0
+    assert play(played, measured, a(1.05)) == 1
+    first = played.day()
+    assert play(played, measured, b(1.0)) == 0, "not slower on this kind"
+    without = reference_findings.elsewhere(None, Folder(played.out).last())
+    assert [each.machine for each in without] == ["A"], "a run without --against changes nothing"
+    assert play(played, measured, a(1.05)) == 1
+    assert f"since {first}" in "".join(played.lines)
+    assert play(played, measured, b(1.05)) == 1
+    assert f"since {played.day()}" in "".join(played.lines)
+    assert play(played, measured, noisy) == 1, "not refuted since the last run on this kind"
+    assert f"since {first}" in "".join(played.lines)
+    assert played.accept("resnet18", KEY) == 1
+    assert play(played, measured, b(1.05)) == 1, "accepted on the other kind only"
+    assert play(played, measured, noisy) == 3
+    assert play(played, measured, a(1.0)) == 0
+    assert play(played, measured, b(1.0)) == 0
+    last = Folder(played.out).last()
+    assert last
+    assert not last.elsewhere

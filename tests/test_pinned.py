@@ -11,6 +11,7 @@ from version_index import wheel
 
 from reporter.model import ReporterError
 from reporter.run.paired import pinned
+from reporter.run.preparation import check_folder
 
 VERSIONS = "torch==9.9.1 torchvision==9.9.2"
 
@@ -59,6 +60,12 @@ def test_an_environment_is_made_once_locked_and_made_again_from_the_lock(index: 
     assert pinned.environment(VERSIONS, tmp_path / "fourth", notes.append) == made
     assert len(notes) == 1
     assert {each.name for each in made.glob("lib/*/site-packages/*-3.0.dist-info")} == set()
+
+
+def test_a_committed_lock_file_is_a_results_folder(tmp_path: Path) -> None:
+    """The first run in a checkout without a cache, or after one that was interrupted before the first record."""
+    (tmp_path / pinned.LOCK).write_text("torch==9.9.1\n")
+    check_folder(tmp_path)
 
 
 @pytest.mark.slow

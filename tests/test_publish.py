@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,9 +13,10 @@ import pytest
 from actions import Job, Service, step
 from commands import ROOT, call
 from github_server import Api, serving
-from nights import Nights, made, slower, with_reading
+from nights import Nights, made, slower, summarize, with_reading
 
 from reporter.nightly import outlets
+from reporter.store import record_files
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
 
@@ -59,12 +61,96 @@ def test_the_comment_is_edited_in_place(nights: Nights, api: Api, tmp_path: Path
 
 def test_a_comment_has_at_most_12_rows(nights: Nights) -> None:
     run = outlets.read(nights.out)
-    findings = [{**run.comparison["findings"][0], "architecture": f"net{number}|`@all"} for number in range(40)]
+    count = next(each for each in run.comparison["findings"] if each["kind"] == "exact")
+    findings = [{**count, "architecture": f"net{number}|`@all"} for number in range(38)]
     many = outlets.PublishedRun(run.folder, run.summary, {**run.comparison, "findings": findings})
     lines = outlets.comment(many, "x", "").splitlines()
     assert sum(line.startswith("| `") for line in lines) == 12
-    assert "and 28 more in the report" in lines
+    assert "and 26 more in the report" in lines
+    time = {**count, "kind": "slower"}
+    times = [{**time, "slowdown": 1 + number / 100, "architecture": f"net{number:02}"} for number in range(40)]
+    many = replace(many, comparison={**run.comparison, "findings": [*times, count]})
+    rows = [line for line in outlets.comment(many, "x", "").splitlines() if line.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == ["alexnet", *(f"net{number}" for number in range(39, 28, -1))]
+
+
+def test_an_accepted_slowdown_is_known_since_a_day(nights: Nights) -> None:
+    run = outlets.read(nights.out)
+    finding = {
+        **run.comparison["findings"][0],
+        "accepted": True,
+        "slowdown": 1.05,
+        "since": "2026-11-03T02:17:00+00:00",
+    }
+    for kind, word in (("reference", "known since 3 November"), ("slower", "accepted")):
+        rows = replace(run, comparison={**run.comparison, "findings": [{**finding, "kind": kind}]}).rows
+        assert (rows[0].accepted, rows[0].red) == (word, False)
+    verdict = {"architecture": "alexnet", "metric": "m", "mode": "eager", "verdict": "slower", "ratio": 1.05}
+    known = {"verdicts": [{**verdict, "known": {"since": "2026-11-03"}}]}
+    text = outlets.comment(replace(run, summary={**run.summary, "against": known}, comparison={}), "x", "")
+    assert "slower (+5.0 % time) (known since 3 November)" in text
     assert outlets.marker("a --> <b>").count(">") == 1
+
+
+def test_a_comment_fits_what_github_accepts(nights: Nights) -> None:
+    """40 findings with reasons of any length."""
+    run = outlets.read(nights.out)
+    finding = {**run.comparison["findings"][0], "reason": "|" * 100_000, "title": "x" * 9000}
+    many = [{**finding, "architecture": "n" * 9000 + str(number)} for number in range(40)]
+    long = {**run.comparison, "findings": many, "headline": "_" * 100_000}
+    assert len(outlets.comment(outlets.PublishedRun(run.folder, run.summary, long), "x", "")) < 65_536
+
+
+def test_what_does_not_fail_the_run_is_no_failure_in_junit(tmp_path: Path) -> None:
+    """With --fail-on exact, a slower time is shown everywhere, and fails nowhere."""
+    played = Nights(tmp_path / "out")
+    assert played.play(made(), preset="standard", fail_on="exact") == 0
+    assert played.play(made(), slower("resnet50", 3.0), preset="standard", fail_on="exact") == 0
+    run = outlets.read(played.out)
+    assert [(row.name, row.red) for row in run.rows] == [("resnet50", False)]
+    assert b'failures="0"' in outlets.junit(run)
+    assert "| `resnet50` |" in outlets.comment(run, "x", "")
+
+
+def test_a_run_that_did_not_finish_is_no_pass(tmp_path: Path) -> None:
+    """The files are those of the run before it, which was green: no issue is closed by them."""
+    played = Nights(tmp_path / "out")
+    assert played.play(made(), preset="standard") == 0
+    assert outlets.read(played.out).green
+    assert played.play(made(), MACS, preset="standard", room=4) == 1
+    run = outlets.read(played.out)
+    assert not run.green
+    text = outlets.comment(run, "x", "")
+    assert "no regression" not in text
+    assert "The run of 2 November 2026, 02:17 UTC did not finish" in text
+    assert b'failures="0" errors="1"' in outlets.junit(run)
+    (played.out / ".nightly" / "started.json").write_text("{")
+    assert outlets.read(played.out).green
+    assert played.play(made(), preset="standard") == 0
+    assert outlets.read(played.out).green
+
+
+def test_records_of_two_machines_have_names_of_their_own(tmp_path: Path) -> None:
+    for machine in ("quiet", "loud"):
+        record_files.save_all(tmp_path, made(["alexnet"], machine))
+    summarize(tmp_path)
+    run = outlets.read(tmp_path)
+    names = [each["name"] for each in outlets.benchmark(run)]
+    assert len(names) == len(set(names)) > 1
+    assert sum(" on " in name for name in names) == len(names) / 2
+    cases = ElementTree.fromstring(outlets.junit(run)).findall("testcase")
+    assert len({(case.get("classname"), case.get("name")) for case in cases}) == len(cases)
+
+
+def test_names_that_differ_have_other_comments(nights: Nights, api: Api, tmp_path: Path) -> None:
+    """Also if they differ in a space only; a reviewer may quote a comment."""
+    quoted = f"> {outlets.marker('a b')}\n> no regression\n\nWhy?"
+    api.comments[5] = {"id": 5, "body": quoted}
+    for name in ("a b", "a-b", "a b", "ночь"):
+        process = call("publish", nights.out, "--github-comment", "--name", name, variables=event(tmp_path, api))
+        assert process.returncode == 0, process.stderr
+    assert api.comments[5]["body"] == quoted
+    assert len(api.comments) == 4
 
 
 def test_a_count_that_differs_from_the_reference_is_a_regression(nights: Nights) -> None:

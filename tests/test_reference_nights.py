@@ -58,7 +58,8 @@ def test_collected_runs_are_tested_from_their_samples() -> None:
     runs = [collected(night, {slow: math.log(1.03), slower: math.log(1.05)}) for night in range(5)]
     lines = list(reference_nights.rates(runs))
     assert lines[0] == "5 of 20 runs, of 18 architectures on a processor"
-    assert "| 0 of 5 (95 % interval 0% to 43%); goal: at most 1 of 100 |" in lines[1]
+    rate = "0 of 5 (95 % interval 0% to 43%); goal: at most 1 of 100: 5 runs cannot show it, see simulate"
+    assert f"| {rate} |" in lines[1]
     assert lines[3].endswith("5 of 5 (95 % interval 57% to 100%); goal 19 of 20: open, 15 runs are missing |")
     assert "median 5.0, longest 5.1; bound 12 for the median: holds |" in lines[-1]
     wrong = list(reference_nights.rates([collected(9, {"resnet50": math.log(1.2)})]))
@@ -67,6 +68,28 @@ def test_collected_runs_are_tested_from_their_samples() -> None:
     rows = reference_nights.replayed(runs[0]["pairs"])
     assert {row.rounds for row in rows.values()} <= set(reference_rule.looks(3)), "stopped rows have no more rounds"
     assert list(reference_nights.rates([])) == ["no runs are collected yet"]
+
+
+def test_the_rate_of_false_positives_is_shown_by_many_runs_only() -> None:
+    found = {at: reference_nights.against_rate(*at) for at in ((0, 20), (0, 1000), (30, 1000))}
+    expected = ["20 runs cannot show it, see simulate", "met", "missed"]
+    assert [text.rpartition(": ")[2] for text in found.values()] == expected
+
+
+def test_runs_are_simulated_from_collected_ones() -> None:
+    """First the rates of the copies that were really slowed, in the runs as they were measured and drawn again."""
+    changes = dict(zip(reference_nights.TONIGHT, (math.log(1.03), math.log(1.05)), strict=True))
+    runs = [collected(night, changes) for night in range(4)]
+    pools = reference_nights.of_runs(runs)
+    assert {name: len(pool) for name, pool in pools.items()} == {
+        name: sum(len(run["pairs"][name][0]) for run in runs) for name in runs[0]["pairs"]
+    }
+    lines = list(reference_nights.simulate(10, 1, runs))
+    assert lines[0] == "10 simulated runs of 18 architectures from the rounds of 4 collected runs, seed 1"
+    assert [line.split("|")[1].strip() for line in lines[1:5]] == [
+        f"{name}: found in {title} runs" for name in changes for title in ("measured", "simulated")
+    ]
+    assert "| 4 of 4 (" in lines[3]
 
 
 def test_a_goal_is_met_missed_or_open() -> None:

@@ -21,7 +21,7 @@ from compare_simulation import LATENCY
 from reporter.cli.progress import Quiet
 from reporter.compare import ratio_history, reference_file
 from reporter.compare.environments import About, Import
-from reporter.host import files, interrupts
+from reporter.host import files, interrupts, machine
 from reporter.host.exit_codes import INTERRUPTED
 from reporter.host.job import Job
 from reporter.model import Reading, ReporterError, Verdict
@@ -170,6 +170,28 @@ def test_the_measurements_of_another_command_are_not_used(
     assert len(json.loads(journal.read_text().splitlines()[0])["digest"]) == 64
 
 
+@pytest.mark.parametrize(("status", "failed"), [("failed", True), ("timeout", True), ("unsupported", False)])
+def test_a_side_that_fails_for_one_architecture(
+    status: str, failed: bool, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others have verdicts; whatever --fail-on is, the run does not pass if it was a failure."""
+    plain = simulated.measure
+
+    def measure(sides: list[Any], jobs: tuple[Job, Job], seconds: float) -> list[Verdict]:
+        verdicts = plain(sides, jobs, seconds)
+        return [Verdict(status, "no kernel"), verdicts[1]] if jobs[0].architecture == "alexnet" else verdicts
+
+    monkeypatch.setattr(interleaving, "measure", measure)
+    work = request(tmp_path)
+    done = measured(work)
+    found = reference_file.document(work.examined, list(done.rows.values()), gaps=done.gaps, changes=[])
+    assert [(gap.architecture, gap.reason, gap.failed) for gap in found.gaps] == [
+        ("alexnet", f"{status} in reference: no kernel", failed)
+    ]
+    assert {row.architecture for row in found.verdicts} == {"resnet18", "resnet50"}
+    assert [found.passes(on) for on in ("exact", "timing", "any", "never")] == [not failed] * 4
+
+
 MOVE = ("--architectures", ",".join(NAMES), "--metrics", LATENCY.key, "--device", "cpu")
 
 
@@ -253,3 +275,36 @@ def test_a_move_that_is_interrupted_at_its_end_is_completed(
 
 def refused(*_: object) -> None:
     raise ReporterError("the disk is full")
+
+
+def test_a_move_names_the_curves_that_it_does_not_continue(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And with the options of the runs it continues all of them, those of modes, too."""
+    folder = tmp_path / "out"
+    for name in ("old", "new", "out"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "new.lock").write_text("torch==new\n")
+    (folder / pinned.LOCK).write_text("torch==old\n")
+    monkeypatch.setattr(pinned, "_made", lambda frozen, note: tmp_path / frozen[0].removeprefix("torch=="))
+    rows = [
+        {"architecture": name, "metric": LATENCY.key, "mode": mode, "ratio": 1.0}
+        for name in ("resnet18", "vgg16")
+        for mode in ("eager", "channels_last")
+    ]
+    about_run = {"kind": "run", "started": "2026-01-01", "machine_kind": machine.kind({}), "reference": "torch==2.14.1"}
+    ratio_history.append(folder, ratio_history.RatioLine.model_validate({**about_run, "rows": rows}))
+    names = ("--architectures", "resnet18,vgg16", "--metrics", LATENCY.key, "--device", "cpu")
+    command = ("move", folder, "--to", tmp_path / "new.lock")
+    interrupt(simulated, 0)
+    monkeypatch.setattr(interrupts, "leave", lambda: sys.exit(INTERRUPTED))
+    few = call(*command, *MOVE)
+    missing = f"resnet18 (channels_last) {LATENCY.key}, vgg16 {LATENCY.key}, vgg16 (channels_last) {LATENCY.key}"
+    assert f"note: the history of {missing} is not continued" in few.stderr
+    assert "--modes" in few.stderr
+    simulated.before = lambda: None
+    done = call(*command, *names, "--modes", "channels_last")
+    assert done.returncode == 0, done.stderr
+    assert "is not continued" not in done.stderr
+    moved = ratio_history.load(folder)[-1]
+    assert {row.name for row in moved.rows} == {(row["architecture"], row["metric"], row["mode"]) for row in rows}

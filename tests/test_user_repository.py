@@ -25,7 +25,7 @@ MARK = "<!-- architecture-reporter"
 PYTHON = """
 case "$*" in
   "-m uv cache dir") echo packages ;;
-  "-m uv pip compile"*) touch "$(echo "$*" | sed 's/.*--output-file \\([^ ]*\\).*/\\1/')" ;;
+  "-m uv pip compile"*) while [ $# -gt 1 ]; do [ "$1" = --output-file ] && touch "$2"; shift; done ;;
   "-m uv pip install"*) mkdir -p packages ;;
 esac
 """
@@ -50,6 +50,7 @@ class User:
     folder: Path
     api: Api
     service: Service
+    tools: Path
     number: int = 0
 
     def __post_init__(self) -> None:
@@ -92,7 +93,7 @@ class User:
         job = Job(
             self.service,
             workspace,
-            self.folder.parent / "tools",
+            self.tools,
             self.number,
             workflow=self.workflow["name"],
             variables=self.api.variables | about | variables,
@@ -117,7 +118,9 @@ def user(tmp_path: Path) -> Iterator[User]:
     tool(tmp_path, "python", PYTHON)
     with serving() as api:
         api.comments[1] = {"id": 1, "body": "a comment of a reviewer"}
-        yield User(tmp_path / "repository", api, Service(tmp_path / "service"))
+        place = tmp_path / "dépôt with spaces"  # as on a self-hosted runner
+        place.mkdir()
+        yield User(place / "repository", api, Service(tmp_path / "service"), tmp_path / "tools")
 
 
 def tool(folder: Path, name: str, script: str) -> None:

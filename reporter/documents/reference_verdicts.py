@@ -65,6 +65,8 @@ class ReferenceGap(Document):
     """The execution mode."""
     reason: str
     """Why."""
+    failed: bool = False
+    """Whether a measurement failed, timed out or ran out of memory; else an environment cannot make it at all."""
 
 
 class ReferenceChange(Document):
@@ -118,11 +120,20 @@ class AgainstReference(Document):
         """The changes of counts that are not known."""
         return tuple(row for row in self.changes if row.known is None)
 
+    @property
+    def failed(self) -> tuple[ReferenceGap, ...]:
+        """The measurements that failed in one of the environments: they have no verdict."""
+        return tuple(gap for gap in self.gaps if gap.failed)
+
     def fails(self, on: FailOn) -> bool:
         """Whether `--fail-on` makes it a regression."""
         slower, changed = bool(self.slower), bool(self.changed)
         return {"exact": changed, "timing": slower, "level": False, "any": slower or changed, "never": False}[on]
 
     def passes(self, on: FailOn) -> bool:
-        """Whether `--fail-on` can let it pass: a machine that is too noisy is no proof that nothing became slower."""
-        return not (self.too_noisy and on in ("timing", "any"))
+        """Whether `--fail-on` can let it pass.
+
+        A machine that is too noisy is no proof that nothing became slower, nor is a measurement that failed.
+        """
+        blind = self.too_noisy or not self.verdicts
+        return not self.failed and not (blind and on in ("timing", "any"))

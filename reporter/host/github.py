@@ -34,7 +34,7 @@ class GitHub:
     def comment(self, number: int, marker: str, text: str) -> None:
         """Creates the comment with a marker on a pull request, or edits it in place."""
         path = f"issues/{number}/comments"
-        old = next((each for each in self._pages(path) if marker in str(each.get("body"))), None)
+        old = next((each for each in self._pages(path) if str(each.get("body")).startswith(marker)), None)
         if old is None:
             self._call("POST", path, {"body": text})
         elif old.get("body") != text:
@@ -43,7 +43,7 @@ class GitHub:
     def issue(self, marker: str, title: str, text: str, red: bool) -> None:
         """Opens or updates the issue with a marker while runs are red, and closes it after a green one."""
         issues = (each for each in self._pages("issues?state=open") if "pull_request" not in each)
-        old = next((each for each in issues if marker in str(each.get("body"))), None)
+        old = next((each for each in issues if str(each.get("body")).startswith(marker)), None)
         if red and old is None:
             self._call("POST", "issues", {"title": title, "body": text})
         elif red and old is not None and (old.get("body"), old.get("title")) != (text, title):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ class Output:
 
     message: Print
     result: Print
-    paired: Callable[[], PairProgress] | None = None
+    paired: Callable[[], AbstractContextManager[PairProgress]] | None = None
 
 
 @dataclass(frozen=True)
@@ -165,10 +165,13 @@ def _measured(work: Plan, base: Baseline, progress: Progress, measure: Measure) 
     return outcome, None
 
 
-def _paired(against: Against, progress: PairProgress, folder: Folder) -> tuple[AgainstReference | None, str | None]:
+def _paired(
+    against: Against, shown: AbstractContextManager[PairProgress], folder: Folder
+) -> tuple[AgainstReference | None, str | None]:
     """The comparison with the pinned reference, or why there is none: it hides no other finding of the run."""
     try:
-        measured = against.measure(progress)
+        with shown as progress:
+            measured = against.measure(progress)
     except ReporterError as error:
         return None, f"the comparison with the pinned reference failed: {error}"
     return reference_findings.mark_accepted(measured, folder.acceptances().accepted), None
@@ -190,7 +193,8 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
     found = replace(found, levels=tuple(levels), without_level=tuple(without))
     findings = comparison.findings(found, tonight, last, work.folder.acceptances().accepted, now)
     if before.pinned and work.against:
-        findings += tuple(reference_findings.findings(before.pinned, last, work.against.quantities, now))
+        entries = work.folder.acceptances().accepted
+        findings += tuple(reference_findings.findings(before.pinned, last, work.against.quantities, entries, now))
     if partial:
         findings = tuple(each for each in findings if each.kind != "removed")
     return NightlyComparison(
@@ -227,6 +231,7 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
         failing=tuple(nightly.failing),
         red=tuple(level.red(before.last)),
         starts=level.restarted(nightly.base.records, nightly.tonight, before.last, nightly.now),
+        elsewhere=reference_findings.elsewhere(nightly.pinned, before.last),
     )
     compared = (
         baseline_file.BaselineComparison(run_document.BASE, newest.started, nightly.differences) if newest else None

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+from zlib import crc32
 
 from reporter.host import files
+from reporter.host.exit_codes import INTERRUPTED, REGRESSED
 from reporter.host.printing import inert
 from reporter.model import ReporterError
-from reporter.model.records import EAGER, pair_name
+from reporter.model.records import pair_name
 from reporter.model.settings import FailOn
+from reporter.nightly import state
+from reporter.nightly.run_folder import Folder, Started
+from reporter.nightly.screen import day, moment
+from reporter.nightly.state import Finding
 
 MARKER = "<!-- architecture-reporter: {name} -->"
 MOST_ROWS = 12
+LONGEST = 1000
+"""Characters of a headline or a cell: GitHub refuses a comment of more than 65,536."""
 TIMES = ("latency", "throughput", "train_step")
 WORDS = {
     "exact": "changed",
@@ -30,13 +40,18 @@ WORDS = {
 
 @dataclass(frozen=True)
 class OutletRow:
-    """A finding or a verdict: `red` if it makes the run fail."""
+    """A finding or a verdict: `red` if it makes the run fail, `missing` if there is no verdict.
+
+    `accepted` is empty, or how this is shown. `ratio` is that of a time, and infinite for what is not a time.
+    """
 
     name: str
     metric: str
     result: str
-    red: bool
-    accepted: bool = False
+    red: bool = False
+    accepted: str = ""
+    missing: bool = False
+    ratio: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,8 @@ class PublishedRun:
     folder: Path
     summary: dict[str, Any]
     comparison: dict[str, Any]
+    unfinished: Started | None = None
+    """A later nightly run, which did not finish: the files are of the one before it."""
 
     @property
     def fail_on(self) -> FailOn:
@@ -56,28 +73,47 @@ class PublishedRun:
     @property
     def red(self) -> bool:
         """Whether the run has a regression that is not accepted, or failed."""
-        code = self.comparison.get("exit_code")
-        return code == 1 if code is not None else any(row.red for row in self.rows)
+        code = self._code
+        return code == REGRESSED if code is not None else any(row.red for row in self.rows)
 
     @property
     def green(self) -> bool:
         """Whether the run shows that nothing regressed; one that failed or was too noisy does not."""
-        code = self.comparison.get("exit_code")
-        return code == 0 if code is not None else not self.red and not self.summary.get("against", {}).get("too_noisy")
+        code = self._code
+        return code == 0 if code is not None else not self.red and not self._open
 
     @property
     def headline(self) -> str:
         """What the run found, in a line."""
+        if self.unfinished:
+            return f"The run of {moment(self.unfinished.started)} did not finish; what follows is of the run before it."
         if self.comparison:
             return str(self.comparison["headline"])
         red = sum(row.red for row in self.rows)
-        return f"Regressions: {red}." if red else "No regression." if self.green else "No verdict: too much noise."
+        return f"Regressions: {red}." if red else f"No verdict: {self._open}." if self._open else "No regression."
 
     @property
     def rows(self) -> list[OutletRow]:
-        """The regressions first."""
-        found = [*self._findings(), *self._against()]
-        return sorted(found, key=lambda row: (not row.red, row.accepted, row.name))
+        """The regressions first, the largest first."""
+        found = [*self._findings(), *self._against(), *self._gaps()]
+        return sorted(found, key=lambda row: (not row.red, not row.missing, bool(row.accepted), -row.ratio, row.name))
+
+    @property
+    def _code(self) -> int | None:
+        """The exit code of the last run, None if the files do not have it."""
+        if self.unfinished:
+            stored = (self.unfinished.line or {}).get("exit_code")
+            return stored if isinstance(stored, int) else INTERRUPTED
+        code: int | None = self.comparison.get("exit_code")
+        return code
+
+    @property
+    def _open(self) -> str:
+        """Why a comparison with a pinned reference is no pass; empty if it is one."""
+        failed = sum(row.missing for row in self._gaps())
+        if failed:
+            return f"times that failed in one of both environments: {failed}"
+        return "too much noise" if self.summary.get("against", {}).get("too_noisy") else ""
 
     def _findings(self) -> Iterator[OutletRow]:
         for each in self.comparison.get("findings", ()):
@@ -91,8 +127,9 @@ class PublishedRun:
                 name=pair_name(each["architecture"], each["mode"]),
                 metric=each["title"] or "all metrics",
                 result=f"{word}{values}{change}{why}",
-                red=not each["accepted"],
-                accepted=each["accepted"],
+                red=_finding(each).fails(self.fail_on),
+                accepted=_acceptance(each["since"] if each["kind"] == "reference" else "") if each["accepted"] else "",
+                ratio=ratio or math.inf,
             )
 
     def _against(self) -> Iterator[OutletRow]:
@@ -104,7 +141,7 @@ class PublishedRun:
                 metric=each["metric"],
                 result=f"differs from the reference: {each['reference']} → {each['tonight']}",
                 red=not each["known"],
-                accepted=bool(each["known"]),
+                accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
             )
         for each in against.get("verdicts", ()):
             if each["verdict"] != "unchanged":
@@ -113,8 +150,25 @@ class PublishedRun:
                     metric=each["metric"],
                     result=f"{each['verdict']} ({(each['ratio'] - 1) * 100:+.1f} % time)",
                     red=each["verdict"] == "slower" and not each["known"],
-                    accepted=bool(each["known"]),
+                    accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
+                    ratio=each["ratio"],
                 )
+
+    def _gaps(self) -> Iterator[OutletRow]:
+        """What was not measured in both environments."""
+        for each in self.summary.get("against", {}).get("gaps", ()):
+            yield OutletRow(
+                name=pair_name(each["architecture"], each["mode"]),
+                metric=each["metric"],
+                result=f"not compared: {each['reason']}",
+                missing=each.get("failed", False),
+            )
+
+
+def _finding(row: Mapping[str, Any]) -> Finding:
+    """A finding of comparison.json, as far as --fail-on depends on it."""
+    about = {key: row[key] for key in ("kind", "architecture", "since", "accepted")}
+    return Finding.model_validate({**about, "ratio": row["slowdown"]})
 
 
 def read(folder: Path) -> PublishedRun:
@@ -125,12 +179,16 @@ def read(folder: Path) -> PublishedRun:
         comparison = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     except (OSError, ValueError) as error:
         raise ReporterError(f"{folder}: no results: {error}; name a folder of reporter --out") from None
+    with suppress(ReporterError):  # a file that cannot be read
+        return PublishedRun(folder, summary, comparison, state.load(Folder(folder).started_file, Started))
     return PublishedRun(folder, summary, comparison)
 
 
 def marker(name: str) -> str:
     """The invisible line by which a comment or an issue is found again."""
     letters = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
+    if letters != name:  # other names have the same letters
+        letters += f"-{crc32(name.encode(errors='replace')):08x}"
     return MARKER.format(name=letters or "report")
 
 
@@ -168,16 +226,17 @@ def junit(run: PublishedRun) -> bytes:
             ElementTree.SubElement(made, kind, message=_plain(why))
 
     for row in run.rows:
-        case(row.name, f"{row.metric}: comparison", "failure" if row.red else "", row.result)
-    if not run.red and not run.green:
-        case("run", "verdict", "error", run.headline)
-    for record, mode, readings in _readings(run):
+        kind = "failure" if row.red else "error" if row.missing else ""
+        case(row.name, f"{row.metric}: comparison", kind, row.result)
+    if not run.green and not any(row.red for row in run.rows):
+        case("run", "verdict", "failure" if run.red else "error", run.headline)
+    for name, readings in _readings(run):
         for key, reading in readings.items():
             broken = reading["status"] in ("failed", "oom", "timeout")
             reason = f"{reading['status']}: {reading['reason']}"
-            case(pair_name(record["architecture"], mode), key, "error" if broken else "", reason)
-    for name, count in counts.items():
-        suite.set(name, str(count))
+            case(name, key, "error" if broken else "", reason)
+    for kind, count in counts.items():
+        suite.set(kind, str(count))
     made: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
     return made
 
@@ -185,8 +244,7 @@ def junit(run: PublishedRun) -> bytes:
 def benchmark(run: PublishedRun) -> list[dict[str, Any]]:
     """The times in the form customSmallerIsBetter of github-action-benchmark; rates as seconds for one image."""
     made = []
-    for record, mode, readings in _readings(run):
-        name = pair_name(record["architecture"], mode)
+    for name, readings in _readings(run):
         for key, reading in readings.items():
             if reading["value"] and key.startswith(TIMES):
                 rate = reading["unit"] == "1/s"
@@ -204,25 +262,35 @@ def write(run: PublishedRun, texts: Sequence[tuple[Path | None, str | bytes]]) -
             files.write(path, content)
 
 
-def _readings(run: PublishedRun) -> Iterator[tuple[dict[str, Any], str, dict[str, Any]]]:
-    for record in run.summary["records"]:
-        yield record, EAGER, record["readings"]
+def _readings(run: PublishedRun) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The (architecture, mode) pairs with their readings; earlier ones of other machines are named with these."""
+    records = run.summary["records"]
+    newest = {each["architecture"]: each for each in sorted(records, key=lambda each: str(each.get("started")))}
+    for record in records:
+        suffix = "" if newest[record["architecture"]] is record else f" on {record['machine']}"
+        yield f"{record['architecture']}{suffix}", record["readings"]
         for mode, inside in record.get("modes", {}).items():
-            yield record, mode, inside["readings"]
+            yield f"{pair_name(record['architecture'], mode)}{suffix}", inside["readings"]
 
 
 def _result(row: OutletRow) -> str:
-    return f"{_cell(row.result)}{' (accepted)' if row.accepted else ''}"
+    return _cell(f"{row.result} ({row.accepted})" if row.accepted else row.result)
+
+
+def _acceptance(since: str) -> str:
+    """How a finding is shown that was accepted: one against a reference stays, so that its date is of interest."""
+    return f"known since {day(since)}" if since else "accepted"
 
 
 def _cell(text: str) -> str:
-    """Text of a table: no mark-up, mention or line break of a foreign name."""
-    plain = inert(text).replace("&", "&amp;").replace("<", "&lt;").replace("@", "@\u200b").replace("#", "#\u200b")
+    """Text of a table: no mark-up, mention or line break of a foreign name; the beginning of a long one."""
+    plain = inert(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
+    plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace("@", "@\u200b").replace("#", "#\u200b")
     return "".join(f"\\{letter}" if letter in "\\|`*_[]" else letter for letter in plain)
 
 
 def _code(name: str) -> str:
-    return inert(name).replace("`", "'").replace("|", "\\|")
+    return inert(name[:LONGEST]).replace("`", "'").replace("|", "\\|")
 
 
 def _plain(text: str) -> str:

@@ -1,15 +1,25 @@
 """Findings of a comparison with a pinned reference, and those of them that are known.
 
 A finding that was accepted stays known as long as it does not grow beyond noise: a pinned reference would otherwise be
-red in every run. It is about one kind of machine, because the ratio of two versions depends on the processor.
+red in every run. It is about one reference, and about one kind of machine, because the ratio of two versions depends on
+the processor.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from reporter.documents.reference_verdicts import AgainstReference, KnownSlowdown, ReferenceChange, ReferenceVerdict
+from reporter.compare import ratio_history
+from reporter.documents.reference_verdicts import (
+    AgainstReference,
+    KnownSlowdown,
+    ReferenceChange,
+    ReferenceGap,
+    ReferenceVerdict,
+)
 from reporter.model import Quantity
+from reporter.model.records import EAGER
 from reporter.nightly.state import Acceptance, Finding, Kind, NightlyRun
 
 KIND: Kind = "reference"
@@ -34,25 +44,65 @@ def mark_accepted(found: AgainstReference, acceptances: Sequence[Acceptance]) ->
 
 
 def findings(
-    found: AgainstReference, last: NightlyRun | None, quantities: Iterable[Quantity], now: str
+    found: AgainstReference,
+    last: NightlyRun | None,
+    quantities: Iterable[Quantity],
+    acceptances: Sequence[Acceptance],
+    now: str,
 ) -> Iterator[Finding]:
     """The slowdowns and changes, known or not, with the start of the first run that had each.
 
-    A slowdown of the last run remains while the machine is too noisy to show whether it is gone.
+    A slowdown of the last run on this kind of machine remains while this run does not show whether it is gone: if the
+    machine was too noisy, or if the time was not measured in both environments.
     """
     titles = {quantity.key: quantity for quantity in quantities}
-    before = {each.identity: each for each in (last.findings if last else ()) if each.kind == KIND}
+    before = {each.identity: each for each in _earlier(last, found)}
     for row in _rows(found):
         made = _finding(row, found, now)
-        if made is None and isinstance(row, ReferenceVerdict) and row.verdict == "noisy":
-            remaining = before.get(_place(row, found))
-            if remaining is not None:
-                yield remaining.model_copy(update={"reason": "the machine was too noisy to confirm it"})
         if made is not None:
             quantity = titles.get(made.metric)
             since = before[made.identity].since if made.identity in before else now
             about = {"title": quantity.title, "unit": quantity.unit} if quantity else {"title": made.metric}
             yield made.model_copy(update={**about, "since": since, "accepted": row.known is not None})
+    for place, why in _without_verdict(found):
+        if remaining := before.get(Finding.model_validate(_about(place, found, now)).identity):
+            accepted = any(entry.covers(remaining) for entry in acceptances)
+            yield remaining.model_copy(update={"reason": why, "accepted": accepted})
+
+
+def elsewhere(found: AgainstReference | None, last: NightlyRun | None) -> tuple[Finding, ...]:
+    """The findings of earlier runs that this one is not about: on other kinds of machines, or all without --against.
+
+    A job may run on another kind of machine every night.
+    """
+    if found is None:
+        return tuple(_stored(last))
+    reference = ratio_history.named(found.reference.versions)
+    return tuple(
+        each
+        for each in _earlier(last, found)
+        if each.machine not in ("", found.machine_kind) and each.reference == reference
+    )
+
+
+def _stored(last: NightlyRun | None) -> list[Finding]:
+    return [each for each in (*last.findings, *last.elsewhere) if each.kind == KIND] if last else []
+
+
+def _earlier(last: NightlyRun | None, found: AgainstReference) -> Iterator[Finding]:
+    """The findings of earlier runs; those of reporter 0.2.0 do not have the reference."""
+    reference = ratio_history.named(found.reference.versions)
+    for each in _stored(last):
+        yield each.model_copy(update={"reference": each.reference or reference})
+
+
+def _without_verdict(found: AgainstReference) -> Iterator[tuple[ReferenceVerdict | ReferenceGap, str]]:
+    """The times that have no verdict, and why."""
+    for row in found.verdicts:
+        if row.verdict == "noisy":
+            yield row, "the machine was too noisy to confirm it"
+    for gap in found.gaps:
+        yield gap, f"not compared in this run: {gap.reason}"
 
 
 def accepted(
@@ -80,16 +130,24 @@ def _rows(found: AgainstReference) -> list[Row]:
 
 def _finding(row: Row, found: AgainstReference, since: str) -> Finding | None:
     """The finding of a row; None if it is no regression."""
-    about = {"kind": KIND, "architecture": row.architecture, "metric": row.metric, "machine": found.machine_kind}
-    about |= {"title": row.metric, "since": since}
+    about = _about(row, found, since)
     if isinstance(row, ReferenceChange):
-        return Finding.model_validate({**about, "base": row.reference, "new": row.tonight, "machine": ""})
+        return Finding.model_validate({**about, "base": row.reference, "new": row.tonight})
     if row.verdict != "slower":
         return None
-    return Finding.model_validate(
-        {**about, "mode": row.mode, "unit": "s", "ratio": row.ratio, "floor": row.detectable or 0.0}
-    )
+    return Finding.model_validate({**about, "unit": "s", "ratio": row.ratio, "floor": row.detectable or 0.0})
 
 
-def _place(row: ReferenceVerdict, found: AgainstReference) -> tuple[object, ...]:
-    return KIND, row.architecture, row.mode, row.metric, None, found.machine_kind
+def _about(row: Row | ReferenceGap, found: AgainstReference, since: str) -> dict[str, Any]:
+    """The place of a finding: a count is about all machines, a time about a mode on one kind of machine."""
+    is_count = isinstance(row, ReferenceChange)
+    return {
+        "kind": KIND,
+        "architecture": row.architecture,
+        "metric": row.metric,
+        "title": row.metric,
+        "mode": EAGER if isinstance(row, ReferenceChange) else row.mode,
+        "machine": "" if is_count else found.machine_kind,
+        "reference": ratio_history.named(found.reference.versions),
+        "since": since,
+    }

@@ -32,7 +32,8 @@ class Finding(Model):
     `mode` is the execution mode; for what does not depend on it, eager. `since` is the start of the first run that had
     it (ISO 8601, UTC). `metric` is empty for a removed architecture or mode. `ratio` is new time over old, and `floor`
     the change that noise can reach, both only for times. `level` is a time above its level, which is the median of so
-    many accepted `runs`. `kernels` has the layers whose kernel changed, with both names.
+    many accepted `runs`. `kernels` has the layers whose kernel changed, with both names. `reference` has the
+    versions of the pinned reference that it was compared with.
     """
 
     kind: Kind
@@ -49,16 +50,20 @@ class Finding(Model):
     runs: int | None = None
     reason: str | None = None
     kernels: str = ""
+    reference: str = ""
     since: str
     accepted: bool = False
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What two runs must share for a finding to be the same: of a count the new value, of a time the machine."""
+        """What two runs must share for a finding to be the same.
+
+        Of a count it is the new value, of a time the machine, and of a comparison with a reference its versions.
+        """
         counted = self.kind == "exact" or (self.kind == "reference" and self.ratio is None)
         value = (self.kernels or self.new) if counted else None
         machine = self.machine if self.kind in (*TIMES, "reference") else ""
-        return self.kind, self.architecture, self.mode, self.metric, value, machine
+        return self.kind, self.architecture, self.mode, self.metric, value, machine, self.reference
 
     @property
     def name(self) -> str:
@@ -107,7 +112,10 @@ class Start(Model):
 
 
 class NightlyRun(Model):
-    """A complete nightly run: `parts` are the files and folders that it puts in place, `red` earlier runs."""
+    """A complete nightly run: `parts` are the files and folders that it puts in place, `red` earlier runs.
+
+    `elsewhere` has the findings of earlier runs against a reference that this run was not about.
+    """
 
     schema_number: int = Field(SCHEMA, alias="schema")
     started: str
@@ -118,6 +126,7 @@ class NightlyRun(Model):
     failing: tuple[Failing, ...] = ()
     red: tuple[Red, ...] = ()
     starts: tuple[Start, ...] = ()
+    elsewhere: tuple[Finding, ...] = ()
     parts: tuple[str, ...] = ()
 
     @property
@@ -138,6 +147,7 @@ class Acceptance(Model):
     new: Number | None = None
     ratio: float | None = None
     kernels: str = ""
+    reference: str = ""
     since: str
     accepted: str
     run: str = ""
@@ -146,6 +156,8 @@ class Acceptance(Model):
     def covers(self, finding: Finding) -> bool:
         """Whether it is this finding; of a time also whether it became no worse than noise explains."""
         mine = Finding(**self.model_dump(exclude={"accepted", "run", "reason"}))
+        if not self.reference:  # an entry of reporter 0.2.0
+            mine = mine.model_copy(update={"reference": finding.reference})
         lasting = self.kind == "reference"  # the reference stays, so that the finding is the same one when it returns
         if mine.identity != finding.identity or (mine.since != finding.since and not lasting):
             return False

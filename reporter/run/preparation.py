@@ -29,7 +29,10 @@ from reporter.run.roster import chosen
 from reporter.run.slots import Executor
 from reporter.run.trials import check_checkpoints, check_networks
 
-OURS = ("records", "evidence", "summary.json", "history.jsonl", "figures", "tables", "accepted.json", "ratios.jsonl")
+OURS = (
+    *("records", "evidence", "summary.json", "history.jsonl", "figures", "tables"),
+    *("accepted.json", "ratios.jsonl", "against.lock", "against.json"),
+)
 Choose = Callable[[Sequence[str], Sequence[str], Executor, float], tuple[Architecture, ...]]
 Check = Callable[[Sequence[Architecture], Executor, str, float], list[str]]
 FINETUNING_METHODS: tuple[FinetuningMethod, ...] = get_args(FinetuningMethod)

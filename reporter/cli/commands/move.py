@@ -20,6 +20,7 @@ from reporter.cli.paths import PATH
 @comma_list("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
 @click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="Your own network; repeatable.")
 @comma_list("--metrics", metavar="M,…", default="latency_cpu_1thread", help="Which times (latency_cpu_1thread).")
+@comma_list("--modes", metavar="M,…", help="Execution modes besides eager, as in the runs (default: none).")
 @click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
 @comma_list("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
 @click.pass_context
@@ -33,6 +34,7 @@ def move_command(context: click.Context, /, folder: Path, new: str, old: str | N
     from reporter.host import files, printing
     from reporter.host.exit_codes import INTERRUPTED
     from reporter.model import ReporterError
+    from reporter.model.records import pair_name
     from reporter.model.settings import settings
     from reporter.report.between_runs.reference_section import described
     from reporter.report.language import SOURCE, language
@@ -41,10 +43,12 @@ def move_command(context: click.Context, /, folder: Path, new: str, old: str | N
 
     if not folder.is_dir():
         raise ReporterError(f"{folder}: there is no such folder")
-    request = prepare_ab(None, settings(options))
+    chosen = settings(options)
+    request = replace(prepare_ab(None, chosen), folder=folder)
     lock, seen = files.lock(folder, "DIR"), progress(sys.stderr, sides=("old", "new"))
     try:
-        found = reference_move.move(replace(request, folder=folder), new, old, seen, printing.note)
+        modes = "modes" in chosen.model_fields_set
+        found = reference_move.move(request, new, old, seen, printing.note, modes=modes)
     except KeyboardInterrupt:
         seen.close()
         printing.message("interrupted; the reference is not moved; run the same command again to resume")
@@ -53,7 +57,8 @@ def move_command(context: click.Context, /, folder: Path, new: str, old: str | N
         seen.close()
         lock.close()
     for row in found.verdicts:
-        printing.message(f"new over old: {row.architecture} {row.metric} {described(row, language(SOURCE))}")
+        name = pair_name(row.architecture, row.mode)
+        printing.message(f"new over old: {name} {row.metric} {described(row, language(SOURCE))}")
     printing.message(f"moved; use --against {new!r} from now on")
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +15,10 @@ from reporter.cli.options import main_options
 from reporter.host import printing
 from reporter.host.exit_codes import INTERRUPTED
 from reporter.registry import plugins
+
+if TYPE_CHECKING:
+    from reporter.cli.progress import Lines
+    from reporter.run.request import Outcome
 
 
 @click.command("nightly")
@@ -38,8 +44,9 @@ def nightly_command(
     from reporter.cli import heartbeat
     from reporter.cli.progress import progress as made
     from reporter.nightly import one_run
+    from reporter.report import build
+    from reporter.run import experiment
     from reporter.run.paired import against
-    from reporter.run.paired.paired_run import PairProgress
 
     with printing.messages_as_json(progress == "json"):
         note = printing.silent if quiet else printing.note
@@ -50,13 +57,21 @@ def nightly_command(
             printing.note(line)
     seen = made(sys.stderr, bool(quiet), kind=progress)
 
-    def paired() -> PairProgress:
-        seen.close()
-        return made(sys.stderr, bool(quiet), against.SIDES, progress)
+    def paired() -> closing[Lines]:
+        return closing(made(sys.stderr, bool(quiet), against.SIDES, progress))
+
+    def measure(*given: Any) -> Outcome:
+        with closing(seen):
+            return experiment.run(*given)
+
+    def report(folder: Path, languages: Sequence[str]) -> None:
+        with heartbeat.during("writing the report", note):
+            build.write(folder, languages)
 
     try:
         with printing.messages_as_json(progress == "json"):
-            code = one_run.run(work, seen, one_run.Output(printing.message, _show, paired))
+            output, steps = one_run.Output(printing.message, _show, paired), one_run.Steps(measure, report)
+            code = one_run.run(work, seen, output, steps)
     except KeyboardInterrupt:
         seen.close()
         printing.message(f"interrupted; the last complete run stays in {work.folder.out}")

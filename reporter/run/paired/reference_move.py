@@ -9,8 +9,9 @@ from tempfile import TemporaryDirectory
 
 from reporter.compare import ratio_history, reference_file
 from reporter.documents.reference_verdicts import AgainstReference
-from reporter.host import files, interrupts
+from reporter.host import files, interrupts, machine
 from reporter.model import ReporterError
+from reporter.model.records import pair_name
 from reporter.run.paired import paired_run, pinned, reference_run
 from reporter.run.paired.paired_run import PairProgress
 from reporter.run.paired.reference_run import ReferenceRequest
@@ -19,13 +20,22 @@ from reporter.run.request import Request, moment
 SIDES = ("the old reference", "the new reference")
 PARTIAL = ".move.jsonl"
 """What a move that was interrupted has measured."""
+NAMED = 5
+"""Curves that a note names."""
 
 
 def move(
-    request: Request, new: str, old: str | None, progress: PairProgress, note: Callable[[str], None]
+    request: Request,
+    new: str,
+    old: str | None,
+    progress: PairProgress,
+    note: Callable[[str], None],
+    *,
+    modes: bool = False,
 ) -> AgainstReference:
     """Measures, adds the ratios to the history of the folder, and replaces its lock file by that of the new reference.
 
+    `modes` is whether the modes of the request are measured, too. Curves of the history that are not are noted.
     ReporterError, and nothing is changed, if a time was not measured on both sides, or if the lock file of the folder
     is already that of the new reference. An interrupted move keeps its measurements; the lock file is replaced after
     the ratios are stored, so that the same command completes it.
@@ -45,7 +55,9 @@ def move(
         with paired_run.sides(places, needs, SIDES) as (a, b):
             examined = a.about, b.about
         journal = folder / PARTIAL
-        work = ReferenceRequest(request, request.metrics, {}, places, examined, options=SIDES, journal=journal)
+        work = ReferenceRequest(request, request.metrics, {}, places, examined, modes, options=SIDES, journal=journal)
+        if missing := _not_continued(work):
+            note(missing)
         done = reference_run.run(work, progress)
         if done.gaps:
             gap = done.gaps[0]
@@ -57,6 +69,22 @@ def move(
             _replace_lock(folder / pinned.LOCK, text)
             journal.unlink(missing_ok=True)
     return found
+
+
+def _not_continued(work: ReferenceRequest) -> str:
+    """Which curves of the history on this kind of machine end at the move, because it does not measure their rows."""
+    kind = machine.kind(work.examined[1].machine_facts)
+    runs = [line for line in ratio_history.load(work.request.folder) if (line.kind, line.machine_kind) == ("run", kind)]
+    planned = {(name, metric, mode) for metric, mode, name in reference_run.places(work)}
+    rows = [row for row in (runs[-1].rows if runs else ()) if row.name not in planned]
+    if not rows:
+        return ""
+    named = [f"{pair_name(row.architecture, row.mode)} {row.metric}" for row in rows]
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    return (
+        f"the history of {', '.join(named[:NAMED])}{more} is not continued; to continue it, interrupt and add "
+        "--architectures, --metrics or --modes with what the runs measure"
+    )
 
 
 def _lock_text(new: str, made: Path) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from reporter.compare import reference_rule
 from reporter.compare.environments import About, is_control
+from reporter.compare.matching import NO_NUMBER
 from reporter.compare.reference_rule import Place, ReferenceTime
 from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap
 from reporter.host.job import Job
@@ -208,6 +209,11 @@ def _jobs(work: ReferenceRequest) -> Iterator[Job]:
                 )
 
 
+def places(work: ReferenceRequest) -> list[Place]:
+    """The rows that are measured."""
+    return [_place(job, work.times) for job in _jobs(work)]
+
+
 def _planned(jobs: Sequence[Job], journal: PairJournal, first: int, end: int) -> list[Job]:
     """The rounds from `first` on, without what an interrupted run has measured."""
     return [job for job in _rounds(jobs, first, end) if _of_mode(job) not in journal]
@@ -233,18 +239,24 @@ def _sorted(
     """The readings of rows that were measured on both sides, and the reasons of the others."""
     taken, gaps = {}, []
     for job in _jobs(work):
-        key, mode, architecture = place = _place(job, work.times)
-        reference, tonight = (book[paired_run.pair_of(job)].readings[key] for book in books)
+        place = _place(job, work.times)
+        reference, tonight = (book[paired_run.pair_of(job)].readings[place[0]] for book in books)
         if reference.measured and tonight.measured:
             taken[place] = (reference, tonight)
         else:
-            why = _reason(reference, tonight)
-            gaps.append(ReferenceGap(architecture=architecture, metric=key, mode=mode, reason=why))
+            gaps.append(_gap(place, reference, tonight))
     return taken, gaps
 
 
-def _reason(reference: Reading, tonight: Reading) -> str:
+def _gap(place: Place, reference: Reading, tonight: Reading) -> ReferenceGap:
     """Why there is no number: which side failed first."""
+    key, mode, architecture = place
     sides = (("reference", reference), ("tonight", tonight))
     lost = [(name, each) for name, each in sides if not each.measured and each.status != "skipped"] or list(sides)
-    return "; ".join(f"{each.status} in {name}: {each.reason}" for name, each in lost)
+    return ReferenceGap(
+        architecture=architecture,
+        metric=key,
+        mode=mode,
+        reason="; ".join(f"{each.status} in {name}: {each.reason}" for name, each in lost),
+        failed=any(each.status in NO_NUMBER for _, each in lost),
+    )
