@@ -55,6 +55,15 @@ def test_russian_texts_use_the_terms_of_textbooks() -> None:
     assert [text for text in texts if CALQUES.search(text)] == []
 
 
+def test_a_number_does_not_decide_the_form_of_the_noun_after_it() -> None:
+    """A Russian noun after a number has three forms: such a message has a plural, or the number stands last."""
+    with (FOLDER / "ru.po").open("rb") as file:
+        texts = [str(message.string) for message in read_po(file, locale="ru") if isinstance(message.id, str)]
+    nouns = "архитектур|сет[иье]|строк|времён|тензор|пиксел|значени|запуск|раз[а ]"
+    counts = "count|known|often|equal|shown|noisy|pixels|all|longer|fewer"
+    assert [text for text in texts if re.search(rf"\{{({counts})\}}[ \u00a0]({nouns})", text)] == []
+
+
 def test_the_texts_of_committed_records_are_translated() -> None:
     """Records keep the definitions of the version that measured them."""
     (path,) = (ROOT / "results/reference/records").glob("*/resnet18.json")
