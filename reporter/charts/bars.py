@@ -125,7 +125,7 @@ ENTRIES = (
     Chart(
         name="parameters",
         title="Parameters",
-        caption="Learnable weights without auxiliary heads.",
+        caption="Parameters without auxiliary heads.",
         draw=bars("parameters", per_machine=False),
         narrow=bars("parameters", per_machine=False, width=NARROW),
         chapter="size",
@@ -154,9 +154,9 @@ ENTRIES = (
     Chart(
         name="finetune",
         title="Accuracy after training",
-        caption="Share of held-out images that were recognized, with the 95 % interval for the choice of images and "
-        "seeds. Steps and batches are the same for all, learning rates are not: see the table. The share shows how "
-        "fast a network starts to learn, not how good it can become.",
+        caption="Share of held-out images that were classified correctly, with the 95 % interval for the choice of "
+        "images and seeds. Steps and batches are the same for all, learning rates are not: see the table. The share "
+        "shows how fast a network starts to learn, not how good it can become.",
         draw=bars("finetune_top1", per_machine=True),
         narrow=bars("finetune_top1", per_machine=True, width=NARROW),
         chapter="finetune",
@@ -167,7 +167,7 @@ ENTRIES = (
         name="probe",
         title="Accuracy of a linear probe",
         caption="Share of held-out images that were classified correctly after only the head was trained, at one "
-        "learning rate for all networks: what the weights that it was loaded with know already.",
+        "learning rate for all networks: the quality of the features that the loaded weights compute.",
         draw=bars("probe_top1", per_machine=True),
         narrow=bars("probe_top1", per_machine=True, width=NARROW),
         chapter="finetune",

@@ -160,8 +160,9 @@ ENTRIES = (
     Chart(
         name="learning_curves",
         title="Learning curves",
-        caption="Cross-entropy of the training images of each step, without label smoothing and auxiliary losses, cut "
-        "off above 8. Named: up to five networks from the highest to the lowest accuracy; all others are pale.",
+        caption="Cross-entropy of the training images of each step, without label smoothing and auxiliary "
+        "losses; values above 8 are clipped. Named: up to five networks from the highest to the lowest accuracy; all "
+        "others are pale.",
         draw=loss,
         chapter="finetune",
         order=2,

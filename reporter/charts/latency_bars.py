@@ -112,8 +112,9 @@ ENTRIES = (
     Chart(
         name="latency",
         title="Time for one image",
-        caption="Median of the samples as a dot, its 95 % interval as a line; logarithmic axes, one for each device. "
-        "In a batch: the time of the batch over its images. ≈ marks a time that is too noisy to rely on.",
+        caption="Median of the samples as a dot, its 95 % interval as a line; logarithmic axes, one for each "
+        "condition. In a batch: the time of the batch divided by its number of images. ≈ marks a time that is too "
+        "noisy to rely on.",
         draw=draw,
         chapter="time",
         order=0,

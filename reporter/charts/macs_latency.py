@@ -67,7 +67,7 @@ CAPTION = (
 ENTRIES = (
     Chart(
         "macs_latency",
-        "Multiply-adds against time",
+        "MACs vs. latency",
         CAPTION,
         against("latency_cpu_1thread"),
         chapter="time",
@@ -76,7 +76,7 @@ ENTRIES = (
     ),
     Chart(
         "macs_latency_cuda",
-        "Multiply-adds against time on the GPU",
+        "MACs vs. latency on the GPU",
         CAPTION,
         against("latency_cuda"),
         chapter="time",

@@ -92,7 +92,7 @@ def _shares(name: str, parts: Sequence[tuple[int | None, int]], language: Langua
                 "end": round(end, 3),
                 "text": language.number(end - start),
                 "rank": rank,
-                "grid": language._("no grid: fully connected") if level is None else _grid(rank, language),
+                "grid": language._("fully connected") if level is None else _grid(rank, language),
                 "colour": (*GRIDS, LAST)[rank],
                 "ink": DARK if rank < 3 or level is None else BRIGHT,
             }
@@ -102,17 +102,17 @@ def _shares(name: str, parts: Sequence[tuple[int | None, int]], language: Langua
 
 
 def _grid(rank: int, language: Language) -> str:
-    """The grid of a stage, as a fraction of the image's side."""
-    return language._("full grid") if rank == 0 else f"1/{2**rank}"
+    """The resolution of a stage's feature maps relative to the image."""
+    return language._("full resolution") if rank == 0 else f"1/{2**rank}"
 
 
 ENTRIES = (
     Chart(
         name="stages",
         title="Where a network spends its parameters and MACs",
-        caption="Shares of each network's parameters and MACs from the image to the classes: stages by the side of "
-        "their grid as a fraction of the image's, each fully connected layer apart. The first stages cost "
-        "multiply-adds, the last ones parameters.",
+        caption="Shares of each network's parameters and MACs from the image to the classes. Color: the resolution of "
+        "the feature maps relative to the image; each fully connected layer is separate. Early stages have few "
+        "parameters but many MACs.",
         draw=draw,
         chapter="size",
         order=3,

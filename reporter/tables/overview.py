@@ -50,7 +50,7 @@ def make(comparison: Comparison, language: Language) -> Table:
             add_intervals(rows, key)
     key, _timed = timing(comparison)
     notes = (
-        _("Bold: the best of a column. Digits follow the 95 % interval. ≈: noisy or without an interval."),
+        _("Bold: the best of a column. Rounded by the 95 % interval. ≈: noisy or without an interval."),
         _(
             "Pareto: ◆ no other network of this table is more accurate for as few MACs, ◇ none for as little time "
             "({how}); the accuracy is the published one."

@@ -105,7 +105,9 @@ def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
     first = (
         _("Best first: by the published single-crop top-1 of the weights.")
         if comparison.coverage.whole
-        else _("In the order of published single-crop top-1: of the weights, * else the paper's own; then the others.")
+        else _(
+            "Sorted by published single-crop top-1 of the weights (*: from the paper); networks without one are last."
+        )
     )
     notes: tuple[str, ...] = (
         first,
