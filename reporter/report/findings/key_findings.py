@@ -132,7 +132,9 @@ def not_time(comparison: Comparison, language: Language) -> str | None:
     ratios = {"fewer": units.ratio(language, many[1] / few[1]), "longer": units.ratio(language, longer)}
     sentence = message.format(few=few[0].architecture, many=many[0].architecture, how=how(key, language), **ratios)
     reason = operator_pairs.of(comparison, few[0].architecture, many[0].architecture)
-    return f"{sentence.removesuffix('.')}: {operator_pairs.reasons(reason, language)}." if reason else sentence
+    if reason is None or reason.key != key:
+        return sentence
+    return f"{sentence.removesuffix('.')}: {operator_pairs.reasons(reason, language)}."
 
 
 def _farthest(
