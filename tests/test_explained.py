@@ -100,6 +100,28 @@ def test_another_kernel_of_the_same_operator_is_a_reason() -> None:
     assert reason.label == "convolution (oneDNN) (ref:any)"
 
 
+def test_pairs_of_a_gpu_are_explained_where_there_are_no_times_of_a_cpu() -> None:
+    found = []
+    for record in mode_samples.reference():
+        if record.architecture in NAMES:
+            kept = {key: each for key, each in record.readings.items() if not key.startswith("latency_")}
+            time = record.readings["latency_cpu_1thread"]
+            quantity = time.quantity.model_copy(update={"key": "latency_cuda"})
+            readings = kept | {"latency_cuda": time.model_copy(update={"quantity": quantity})}
+            shares = POOLING if record.architecture == "googlenet" else profiles.SHARES
+            made = record.model_copy(update={"readings": readings})
+            found.append(profiles.profiled(made, shares=shares, taken=["cuda"]))
+    comparison = compare(found)
+    pair = operator_pairs.of(comparison, "googlenet", "resnet18")
+    assert pair
+    assert "times as long (GPU): it spends 43" in operator_pairs.sentence(pair, ENGLISH)
+    assert [line for line in findings(comparison, ENGLISH) if "max pooling" in line]
+    table = pair_table.make(comparison, ENGLISH)
+    assert table
+    assert "Time, GPU" in [column.title for column in table.columns]
+    assert pair_bars.draw(comparison, ENGLISH)
+
+
 def test_the_table_has_all_pairs(comparison: Comparison) -> None:
     table = pair_table.make(comparison, ENGLISH)
     assert table

@@ -14,7 +14,7 @@ import profile_samples as profiles
 import pytest
 from click.testing import CliRunner
 from commands import WIDE, call
-from mode_samples import reference
+from mode_samples import mode, reference
 from nights import Nights, made
 from samples import few
 
@@ -184,6 +184,36 @@ def test_a_lost_ledger_is_named_and_no_finding(tmp_path: Path) -> None:
     assert any("ledger" in gap.why for gap in found.gaps)
 
 
+def test_a_ledger_that_is_not_the_records_is_named_and_no_finding(tmp_path: Path) -> None:
+    """Equal ledgers beside records with different digests: what ran in one of them is not known."""
+    base, new = folder(tmp_path / "a"), folder(tmp_path / "b", changed=["vgg16"])
+    paths = [kernel_files.kernels_path(record_files.record_path(place, "quiet", "vgg16")) for place in (base, new)]
+    before = paths[1].read_bytes()
+    paths[1].write_bytes(paths[0].read_bytes())
+    found = compared(base, new)
+    assert not found.changed
+    assert {(gap.why, gap.architectures) for gap in found.gaps} == {
+        ("the kernels differ, but the ledger of NEW does not belong to its record", ("vgg16",))
+    }
+    assert 'Not judged: "Kernels, CPU' in in_words(found).splitlines()[0]
+    paths[0].write_bytes(before)
+    assert any("the ledger of BASE does not belong" in gap.why for gap in compared(base, new).gaps)
+
+
+def test_kernels_alone_are_compared_with_a_run_that_has_modes(tmp_path: Path) -> None:
+    """A run that takes no times is not one that has lost its modes."""
+    every = [*records(), *(mode(each, "bf16", 0.5) for each in records())]
+    base = profiles.saved(
+        tmp_path / "base",
+        [profiles.profiled(each) for each in every],
+        [profiles.ledger(each, profiles.calls()) for each in records()],
+    )
+    counts = [each.model_copy(update={"readings": {}}) for each in records()]
+    alone = ledger_alone(profiles.saved(tmp_path / "alone", counts))
+    assert not compared(base, alone).changed
+    assert not compared(base, alone).fails("any")
+
+
 def slowed(record: Record, factor: float) -> Record:
     found = {
         key: each.model_copy(update={"samples": tuple(factor * sample for sample in each.samples)})
@@ -256,6 +286,31 @@ def test_a_comparison_with_kernels_is_read_back(tmp_path: Path) -> None:
     kept = baseline_file.BaselineComparison("a", "2026-01-01", found)
     baseline_file.save(tmp_path, kept)
     assert baseline_file.load(tmp_path) == kept
+
+
+def test_nightly_runs_compare_with_the_last_kernels_there_are(tmp_path: Path) -> None:
+    """A run that recorded none, as with another --metrics or little time, does not end the comparison."""
+    played: dict[str, list[LayerKernel]] = {}
+
+    def write(folder: Path, record: Record) -> None:
+        if played:
+            profiles.write(folder, profiles.ledger(record, next(iter(played.values())), played))
+
+    nights, vgg16 = Nights(tmp_path, beside=write), made(("vgg16",))
+
+    def night(kernel: str, *taken: str) -> int:
+        rows = profiles.calls(kernel=kernel)
+        played.clear()
+        played.update(dict.fromkeys(taken, rows))
+        records = [profiles.profiled(each, ledger=rows, taken=taken) if taken else each for each in vgg16]
+        return nights.play(records, architectures="vgg16")
+
+    assert night(profiles.ONEDNN, *profiles.SETTINGS) == 0
+    assert night("") == 0
+    assert night(profiles.ONEDNN, "cpu") == 0
+    assert night("ref:any", *profiles.SETTINGS) == 1
+    found = [line for line in nights.lines if "layer1.0.conv1: jit:avx512_core -> ref:any" in line]
+    assert {line.partition(" changed")[0] for line in found} == {"- Kernels, CPU, 1 thread", "- Kernels, CPU"}
 
 
 def test_a_changed_kernel_stays_a_finding_of_nightly_runs_until_it_is_accepted(tmp_path: Path) -> None:

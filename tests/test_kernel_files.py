@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,30 @@ def test_a_torn_ledger_is_one_line_and_written_again(tmp_path: Path, content: st
     ledger = kernel_files.load(path)
     assert ledger is not None
     assert ledger.of("eager", "cpu") == (row,)
+
+
+@pytest.mark.parametrize("field", ["architecture", "machine"])
+def test_the_ledger_of_another_record_is_refused(tmp_path: Path, field: str) -> None:
+    """As one that was copied or renamed: its kernels would be compared as those of the record."""
+    row = LayerKernel(layer="a", operator="o", kernel="k", shapes="", dtype="", layout="")
+    own = samples.few()[0]
+    other = own.model_copy(update={field: "other"})
+    paths = [record_files.record_path(tmp_path, each.machine, each.architecture) for each in (own, other)]
+    kernel_files.save(tmp_path, other, "eager", {"cpu": [row]})
+    paths[0].parent.mkdir(exist_ok=True)
+    kernel_files.kernels_path(paths[1]).rename(kernel_files.kernels_path(paths[0]))
+    with pytest.raises(ReporterError, match=f"not its ledger, but that of {other.architecture} on {other.machine}"):
+        kernel_files.load(paths[0])
+    assert kernel_files.load(paths[1]) is None
+
+
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
+    """Reading a FIFO would wait for a writer, /dev/zero never ends."""
+    path = record_files.record_path(tmp_path, "quiet", "own")
+    ledger = kernel_files.kernels_path(path)
+    ledger.parent.mkdir(parents=True)
+    for plant in (lambda: os.mkfifo(ledger), lambda: ledger.symlink_to("/dev/zero"), ledger.mkdir):
+        plant()
+        with pytest.raises(ReporterError, match="not a ledger of kernels: no file of at most"):
+            kernel_files.load(path)
+        ledger.rmdir() if ledger.is_dir() else ledger.unlink()

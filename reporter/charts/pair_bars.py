@@ -12,7 +12,7 @@ from reporter.report.comparison import Comparison
 from reporter.report.drawing.vega import Spec, text
 from reporter.report.language import Language
 from reporter.report.why import operator_pairs, record_profiles
-from reporter.report.why.operator_pairs import KEY, SETTING, SlowerPair
+from reporter.report.why.operator_pairs import SlowerPair
 
 WIDTH, STEP = 250, 27
 
@@ -22,7 +22,9 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     pairs = operator_pairs.shown(comparison)
     if not pairs:
         return None
-    parts = [record_profiles.parts(record_profiles.operators(record, SETTING)) for pair in pairs for record in pair[:2]]
+    parts = [
+        record_profiles.parts(record_profiles.operators(record, pair.setting)) for pair in pairs for record in pair[:2]
+    ]
     shown = _stacked.colours(parts)
     rest = any(label not in shown for each in parts for label in each)
     panels = [_panel(pair, parts[2 * at : 2 * at + 2], shown, rest, language) for at, pair in enumerate(pairs)]
@@ -43,7 +45,7 @@ def _panel(
         for record, mine in zip(records, parts, strict=True)
         for row in _stacked.segments(record, mine, shown, longest, language)
     ]
-    ends = [{**_bar_end(rows, record.architecture), "text": _words(record, language)} for record in records]
+    ends = [{**_bar_end(rows, record.architecture), "text": _words(record, pair.key, language)} for record in records]
     order = [record.architecture for record in records]
     axis = {"scale": {"domain": [0, 100], "nice": False}, "axis": None}
     return {
@@ -64,10 +66,10 @@ def _bar_end(rows: Sequence[Spec], name: str) -> Spec:
     return {"name": name, "start": max(row["end"] for row in rows if row["name"] == name)}
 
 
-def _words(record: Record, language: Language) -> str:
+def _words(record: Record, key: str, language: Language) -> str:
     """The time and the MACs of an architecture."""
     macs = language._("{count} MACs").format(count=units.count(language, record.value("macs") or 0))
-    return f"{units.stated(language, record.readings[KEY])}, {macs}"
+    return f"{units.stated(language, record.readings[key])}, {macs}"
 
 
 ENTRIES = (
@@ -75,7 +77,8 @@ ENTRIES = (
         "operator_pairs",
         "Fewer MACs, but slower: where the time goes",
         "Each pair of bars: above, the network with fewer MACs that takes longer; below, the one that it is compared "
-        "with. The length is the time with one CPU thread, by operator; numbers are percent of the time of the bar.",
+        "with. The length is the time by operator, with one CPU thread if that was measured; numbers are percent of "
+        "the time of the bar.",
         draw,
         chapter="why",
         order=1,

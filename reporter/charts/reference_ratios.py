@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -45,35 +45,11 @@ def _panel(
     language: Language,
 ) -> Spec:
     """The curves of one architecture, with changes of level and moves of the reference."""
-    place = {moment: index for index, moment in enumerate(moments)}
-    days = [language.day(moment) for moment in moments]
-    x: dict[str, Any] = {
-        "field": "x",
-        "type": "quantitative",
-        "title": None,
-        "scale": {"domain": [-0.5, len(moments) - 0.5], "nice": False},
-        "axis": {"grid": False, "tickMinStep": 1, "tickCount": 4, "labelExpr": f"{days!r}[datum.value] || ''"},
-    }
-    y = {
-        "field": "y",
-        "type": "quantitative",
-        "title": None,
-        "scale": {"domain": list(reach), "nice": False},
-        "axis": {"tickCount": 3, "labelExpr": "datum.label + ' %'"},
-    }
-    points, steps, moves = [], [], []
-    for number, course in enumerate(group):
-        places = [place[moment] for moment in course.curve.moments]
-        color = {"colour": colors[course.curve.machine_kind]}
-        for index, ratio in zip(places, course.curve.ratios, strict=True):
-            points.append({"x": index, "y": _percent(ratio), "line": number, **color})
-        for step in course.steps:
-            change = f"{language.signed(_percent(step.ratio))} %"
-            late = places[step.index] > 0.75 * len(moments)
-            top = step.ratio < 1  # where the line is not
-            y_of = (0.85 * reach[1]) if top else (0.85 * reach[0])
-            steps.append({"x": places[step.index] - 0.5, "y": y_of, "change": change, "late": late, **color})
-        moves += [{"x": places[index] - 0.5} for index in course.moves]
+    places = {moment: index for index, moment in enumerate(moments)}
+    x, y = _axes(moments, reach, language)
+    points = [point for number, course in enumerate(group) for point in _points(course, number, places, colors)]
+    steps = [step for course in group for step in _steps(course, places, reach, colors, language)]
+    moves = [{"x": places[course.curve.moments[at]] - 0.5} for course in group for at in course.moves]
     line = {"x": x, "y": y, "color": literal(), "detail": {"field": "line", "type": "nominal"}}
     layers: list[Spec] = [
         {"data": data([{"y": 0}]), "encoding": {"y": y},
@@ -88,6 +64,54 @@ def _panel(
         words = text([step for step in steps if step["late"] is late], "change", align=align, dx=dx)
         layers += [{**layer, "encoding": {**layer["encoding"], "x": x, "y": y}} for layer in words]
     return {"title": _name(group[0]), "width": WIDTH, "height": HEIGHT, "layer": layers}
+
+
+def _axes(moments: Sequence[str], reach: Sequence[float], language: Language) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Runs by their days, and percent."""
+    days = [language.day(moment) for moment in moments]
+    x = {
+        "field": "x",
+        "type": "quantitative",
+        "title": None,
+        "scale": {"domain": [-0.5, len(moments) - 0.5], "nice": False},
+        "axis": {"grid": False, "tickMinStep": 1, "tickCount": 4, "labelExpr": f"{days!r}[datum.value] || ''"},
+    }
+    y = {
+        "field": "y",
+        "type": "quantitative",
+        "title": None,
+        "scale": {"domain": list(reach), "nice": False},
+        "axis": {"tickCount": 3, "labelExpr": "datum.label + ' %'"},
+    }
+    return x, y
+
+
+def _points(
+    course: RatioCourse, number: int, places: Mapping[str, int], colors: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    """The ratios of a machine kind, which is the line of that number."""
+    for moment, ratio in zip(course.curve.moments, course.curve.ratios, strict=True):
+        color = colors[course.curve.machine_kind]
+        yield {"x": places[moment], "y": _percent(ratio), "line": number, "colour": color}
+
+
+def _steps(
+    course: RatioCourse,
+    places: Mapping[str, int],
+    reach: Sequence[float],
+    colors: dict[str, str],
+    language: Language,
+) -> Iterator[dict[str, Any]]:
+    """The changes of level of a machine kind; the text of one near the right end is on its left."""
+    for step in course.steps:
+        place = places[course.curve.moments[step.index]]
+        yield {
+            "x": place - 0.5,
+            "y": 0.85 * reach[1 if step.ratio < 1 else 0],  # where the line is not
+            "change": f"{language.signed(_percent(step.ratio))} %",
+            "late": place > 0.75 * len(places),
+            "colour": colors[course.curve.machine_kind],
+        }
 
 
 def _legend(colors: dict[str, str]) -> Spec:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from reporter.run.request import Outcome, Request
     from reporter.run.slots import Executor
 
+    Changed = tuple[BaselineComparison | None, dict[str, Any] | None, int]
+    """What changed since the baseline, the same as a document, and the exit code."""
+
 COLLECTING = (100_000, 50, 100)
 """Thresholds of garbage collection: with Python's own, a report on thousands of records is searched over and over."""
 
@@ -89,11 +92,9 @@ def measure_and_report(
     """The main job; gives the exit code."""
     from reporter.cli import heartbeat
     from reporter.cli.progress import progress
-    from reporter.compare import baseline_file, reference_file
     from reporter.compare.folders import baseline
     from reporter.model.durations import duration
     from reporter.model.settings import configured_out, settings
-    from reporter.report import build
     from reporter.report.language import checked_codes
     from reporter.run.executors.registry import choose_executor
     from reporter.store import record_files
@@ -112,19 +113,8 @@ def measure_and_report(
         outcome = _measured(request, executor, seen, quiet)
         pinned = _against(reference, request.folder, quiet, shown)
         failed = bool(outcome.failed or outcome.lost or (pinned and not pinned.passes(chosen.fail_on)))
-        found, document, ended = _compared(before, request.folder, chosen.fail_on, failed)
-        ended = REGRESSED if pinned and pinned.fails(chosen.fail_on) else ended
-        try:
-            reference_file.save(request.folder, pinned)
-            baseline_file.save(request.folder, found, document)
-            with heartbeat.during("writing the report", note):
-                written = build.write(request.folder, languages, chosen)
-        except ReporterError as error:  # a full disk hides no regression
-            if ended != REGRESSED:
-                raise
-            printing.message(f"reporter: {error}")
-            written = []
-        code = ended
+        changed = _compared(before, request.folder, chosen.fail_on, failed)
+        code, written = _reported(request.folder, chosen, languages, changed, pinned=pinned, note=note)
     except KeyboardInterrupt:
         seen.close()
         printing.message(f"interrupted; all results so far are in {request.folder}; rerun the same command to resume")
@@ -157,9 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code or 0)
 
 
-def _compared(
-    before: ResultsFolder | None, folder: Path, fail_on: FailOn, failed: bool
-) -> tuple[BaselineComparison | None, dict[str, Any] | None, int]:
+def _compared(before: ResultsFolder | None, folder: Path, fail_on: FailOn, failed: bool) -> Changed:
     """What changed since the baseline, which is printed, as nouns and as a document; and the exit code."""
     from reporter.compare import baseline_file, folders
     from reporter.nightly.level import of_folder
@@ -177,6 +165,36 @@ def _compared(
     for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
         printing.message(line)
     return baseline_file.BaselineComparison(before.folder.name, before.measured, found), document, code
+
+
+def _reported(
+    folder: Path,
+    chosen: Settings,
+    languages: Sequence[str],
+    changed: Changed,
+    *,
+    pinned: AgainstReference | None,
+    note: Callable[[str], None],
+) -> tuple[int, list[Path]]:
+    """Saves both comparisons and writes the report; gives the exit code and the files, none where a regression is all
+    that a full disk leaves.
+    """
+    from reporter.cli import heartbeat
+    from reporter.compare import baseline_file, reference_file
+    from reporter.report import build
+
+    found, document, code = changed
+    code = REGRESSED if pinned and pinned.fails(chosen.fail_on) else code
+    try:
+        reference_file.save(folder, pinned)
+        baseline_file.save(folder, found, document)
+        with heartbeat.during("writing the report", note):
+            return code, build.write(folder, languages, chosen)
+    except ReporterError as error:  # a full disk hides no regression
+        if code != REGRESSED:
+            raise
+        printing.message(f"reporter: {error}")
+        return code, []
 
 
 def _prepared(

@@ -138,7 +138,8 @@ def _with_copies(side: ResultsFolder) -> ResultsFolder:
         target = Path(copied.name) / path.relative_to(side.folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         with suppress(OSError):  # a ledger that cannot be read is missing in the comparison, with the reason
-            copyfile(path, target)
+            if path.is_file():
+                copyfile(path, target)
     return replace(side, copied=copied)
 
 

@@ -38,6 +38,7 @@ TITLES = {
     "cuda": "Kernels, CUDA",
 }
 EFFECTS: dict[str, TimeEffect] = {"regressed": "slower", "improved": "faster"}
+SIDES = ("BASE", "NEW")
 NAMED = 3
 """Layers that are named for each change of names; the rest is counted."""
 
@@ -79,20 +80,26 @@ def compare(pairs: Iterable[Pair], timings: Iterable[Timing], ledgers: Sides = N
 
 def settings(pair: Pair) -> list[str]:
     """The settings in which either side has kernels."""
-    keys = [key for side in (pair.base, pair.new) for key in side.readings]
+    return list(digests(pair.base) | digests(pair.new))
+
+
+def digests(record: Record) -> dict[str, list[str]]:
+    """The digests of the kernels of a record by setting, most often one for each."""
+    keys = [key for key in record.readings if key.startswith(SOURCES)]
     found = dict.fromkeys(key.removeprefix(start) for key in keys for start in SOURCES if key.startswith(start))
-    return [setting for setting in found if digest(pair.base, setting) or digest(pair.new, setting)]
-
-
-def digest(record: Record, setting: str) -> str:
-    """The digest of the kernels of a record in a setting; empty if there is none."""
-    return next((str(reading.detail[DIGEST]) for reading in _sources(record, setting)), "")
+    sources = {setting: _sources(record, setting) for setting in found}
+    return {setting: [str(each.detail[DIGEST]) for each in taken] for setting, taken in sources.items() if taken}
 
 
 def _sources(record: Record, setting: str) -> list[Reading]:
     """The readings that have a digest of the kernels in a setting."""
     there = [record.readings.get(start + setting) for start in SOURCES]
-    return [each for each in there if each and each.measured and isinstance(each.detail.get(DIGEST), str)]
+    return [each for each in there if each and has_digest(each)]
+
+
+def has_digest(reading: Reading) -> bool:
+    """Whether a reading has a digest of kernels."""
+    return reading.measured and isinstance(reading.detail.get(DIGEST), str)
 
 
 def quantity(setting: str) -> Quantity:
@@ -108,24 +115,24 @@ def quantity(setting: str) -> Quantity:
 
 
 class _Opened:
-    """Both ledgers of an architecture, read at the first use."""
+    """The ledgers of an architecture in BASE and NEW, each read at the first use."""
 
     def __init__(self, ledgers: Sides) -> None:
         self.ledgers = ledgers
-        self._found: tuple[KernelLedger, KernelLedger] | None = None
+        self._found: dict[int, KernelLedger] = {}
 
-    def of(self, pair: Pair) -> tuple[KernelLedger, KernelLedger]:
-        if self._found is None:
-            base, new = (read(pair.new.machine, pair.new.architecture) for read in self.ledgers)
-            self._found = base, new
-        return self._found
+    def calls(self, pair: Pair, side: int, setting: str) -> tuple[LayerKernel, ...]:
+        """The calls of a side in the mode of a pair; raises ReporterError where its ledger cannot be read."""
+        if side not in self._found:
+            self._found[side] = self.ledgers[side](pair.new.machine, pair.new.architecture)
+        return self._found[side].of(pair.new.mode, setting)
 
     def source(self, pair: Pair, side: int, setting: str) -> Reading | None:
         """The reading with the digest of a side; of two that differ, the one that the ledger belongs to."""
         found = _sources((pair.base, pair.new)[side], setting)
         if len({str(each.detail[DIGEST]) for each in found}) > 1:
             with suppress(ReporterError):
-                last = rows_digest(self.of(pair)[side].of(pair.new.mode, setting))
+                last = rows_digest(self.calls(pair, side, setting))
                 found = [each for each in found if each.detail[DIGEST] == last] or found
         return found[0] if found else None
 
@@ -143,17 +150,27 @@ def _compared(pair: Pair, setting: str, opened: _Opened, judged: Mapping[Place, 
         return f"taken under other settings ({settings_in_words(base, new)})"
     if base.detail[DIGEST] == new.detail[DIGEST]:
         return ""
-    try:
-        ledgers = opened.of(pair)
-    except ReporterError:
-        return "the kernels differ, but a ledger of kernels is missing or cannot be read"
-    swaps, compared, other = changed_calls(*(ledger.of(pair.new.mode, setting) for ledger in ledgers))
+    if why := _unread(pair, setting, opened, (base, new)):
+        return why
+    swaps, compared, other = changed_calls(*(opened.calls(pair, side, setting) for side in range(2)))
     if not swaps:
         return "the layers differ in their shapes, or only one side has them" if other else ""
     effect, ratio = _effect(pair, setting, judged)
     found = KernelChange(setting, swaps, compared, effect, ratio, _differing(base, new))
     place = pair.new.architecture, pair.new.machine
     return Change("exact", *place, quantity(setting), reason=in_words(found), mode=pair.new.mode, kernels=found)
+
+
+def _unread(pair: Pair, setting: str, opened: _Opened, readings: Sequence[Reading]) -> str:
+    """Why the ledgers that differ cannot be compared; empty if they can."""
+    for side, reading in enumerate(readings):
+        try:
+            calls = opened.calls(pair, side, setting)
+        except ReporterError:
+            return f"the kernels differ, but the ledger of {SIDES[side]} is missing or cannot be read"
+        if rows_digest(calls) != reading.detail[DIGEST]:
+            return f"the kernels differ, but the ledger of {SIDES[side]} does not belong to its record"
+    return ""
 
 
 def changed_calls(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> tuple[tuple[KernelSwap, ...], int, int]:

@@ -223,20 +223,19 @@ def _mode_pairs(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Pair]
 
 
 def _mode_rows(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Change]:
-    """Modes that only one side has, of architectures that both sides measured on the same machine."""
+    """Modes that only one side has, of architectures that both sides timed on the same machine."""
     before, after = _modes(base), _modes(new)
-    measured = [{(each.architecture, each.machine) for each in side if _is_measured(each)} for side in (base, new)]
+    timed = [
+        {(each.architecture, each.machine) for each in side if each.mode == EAGER and _is_timed(each)}
+        for side in (base, new)
+    ]
     for place in sorted(before.keys() | after.keys()):
         architecture, machine, mode = place
         old, now = before.get(place), after.get(place)
-        if (architecture, machine) in measured[0] & measured[1] and (kind := _came_or_went(old, now)):
+        if (architecture, machine) in timed[0] & timed[1] and (kind := _came_or_went(old, now)):
             absent = now if kind == "removed" else old
             reason = next((reading.reason for reading in absent.readings.values()), None) if absent else None
             yield Change(kind, architecture, machine, reason=reason, mode=mode)
-
-
-def _is_measured(record: Record) -> bool:
-    return record.mode == EAGER and any(reading.measured for reading in record.readings.values())
 
 
 def _came_or_went(old: Record | None, now: Record | None) -> Kind | None:

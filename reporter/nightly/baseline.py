@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from reporter.compare.kernel_changes import has_digest
 from reporter.compare.matching import is_exact
 from reporter.model import Reading, Record
 from reporter.model.records import EAGER
@@ -56,16 +57,20 @@ def from_history(base: Baseline, tonight: Iterable[Record], path: Path) -> list[
 def merged(base: Sequence[Record], tonight: Sequence[Record]) -> list[Record]:
     """The baseline after an accepted run.
 
-    A record keeps the last exact value of a reading that has none in this run, so that the next value is compared with
-    it. Records of other machines are kept for their times; architectures that were not measured are removed, and the
-    modes of the others that were not.
+    A record keeps the last exact value and the last kernels where this run has none, so that the next ones are compared
+    with them. Records of other machines are kept for their times; architectures that were not measured are removed, and
+    the modes of the others that were not.
     """
     measured = {(record.architecture, record.machine) for record in tonight}
     names = {record.architecture for record in tonight}
     others = [each for each in base if each.architecture in names and (each.architecture, each.machine) not in measured]
-    latest = newest(base)
-    eager, modes = ([each for each in tonight if (each.mode == EAGER) == of_eager] for of_eager in (True, False))
-    return [*others, *(_completed(record, latest.get(record.architecture)) for record in eager), *modes]
+    latest, same = newest(base), {_place(record): record for record in base}
+    completed = [_completed(each, latest.get(each.architecture)) if each.mode == EAGER else each for each in tonight]
+    return [*others, *(_with_kernels(record, same.get(_place(record))) for record in completed)]
+
+
+def _place(record: Record) -> tuple[str, str, str]:
+    return record.architecture, record.machine, record.mode
 
 
 def newest(records: Iterable[Record]) -> dict[str, Record]:
@@ -76,15 +81,22 @@ def newest(records: Iterable[Record]) -> dict[str, Record]:
 
 
 def _completed(record: Record, before: Record | None) -> Record:
-    def lacks(key: str) -> bool:
-        return key not in record.readings or not record.readings[key].measured
+    earlier = before.readings if before else {}
+    kept = {key: reading for key, reading in earlier.items() if is_exact(reading.quantity) and reading.measured}
+    return _with_missing(record, kept)
 
-    kept = {
-        key: reading
-        for key, reading in (before.readings if before else {}).items()
-        if is_exact(reading.quantity) and reading.measured and lacks(key)
-    }
-    return record.model_copy(update={"readings": record.readings | kept})
+
+def _with_kernels(record: Record, before: Record | None) -> Record:
+    """The record with the kernels of the one before, of the same machine and mode, where this run recorded none."""
+    earlier = before.readings if before else {}
+    return _with_missing(record, {key: reading for key, reading in earlier.items() if has_digest(reading)})
+
+
+def _with_missing(record: Record, kept: Mapping[str, Reading]) -> Record:
+    """The record with those readings in place of the ones that were not measured."""
+    measured = {key: reading for key, reading in record.readings.items() if reading.measured}
+    missing = {key: reading for key, reading in kept.items() if key not in measured}
+    return record.model_copy(update={"readings": record.readings | missing})
 
 
 def _with_values(record: Record, values: dict[str, float]) -> Record:

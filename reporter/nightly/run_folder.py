@@ -26,9 +26,9 @@ from reporter.compare import ratio_history
 from reporter.host import files
 from reporter.model import Record, ReporterError
 from reporter.model.readings import Model
-from reporter.nightly import state
+from reporter.nightly import kernel_ledgers, state
 from reporter.nightly.state import Acceptances, NightlyRun
-from reporter.store import kernel_files, record_files
+from reporter.store import record_files
 
 PARTS = (
     "records",
@@ -180,13 +180,7 @@ def _save_records(folder: Path, records: Sequence[Record], sources: Sequence[Pat
     """Saves records, each with the ledger of its kernels from the first of the folders that has it."""
     (folder / "records").mkdir(parents=True, exist_ok=True)
     record_files.save_all(folder, records)
-    for machine, architecture in {(record.machine, record.architecture) for record in records}:
-        source, target = (
-            [kernel_files.kernels_path(record_files.record_path(place, machine, architecture)) for place in places]
-            for places in (sources, (folder,))
-        )
-        if found := next((path for path in source if path.is_file()), None):
-            shutil.copyfile(found, target[0])
+    kernel_ledgers.save(folder, records, sources)
 
 
 def _or_none(path: Path, kind: type[state.Stored]) -> state.Stored | None:

@@ -43,14 +43,17 @@ def save(folder: Path, record: Record, mode: str, calls: object) -> str:
 
 
 def load(record: Path) -> KernelLedger | None:
-    """The ledger beside a record, None if there is none; ReporterError with the file's name where it is torn."""
+    """The ledger beside a record, None if there is none.
+
+    Raises ReporterError with the file's name where it is torn, no regular file, or that of another record.
+    """
     path = kernels_path(record)
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ReporterError(f"{path}: not a ledger of kernels: larger than {LARGEST_FILE >> 20} MiB")
-        return KernelLedger.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
+        if not path.exists():
+            return None
+        if not path.is_file() or path.stat().st_size > LARGEST_FILE:
+            raise ReporterError(f"{path}: not a ledger of kernels: no file of at most {LARGEST_FILE >> 20} MiB")
+        found = KernelLedger.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
@@ -58,3 +61,6 @@ def load(record: Path) -> KernelLedger | None:
         raise ReporterError(f"{path}: not a ledger of kernels: {' '.join(reason.split())[:200]}") from None
     except OSError as error:
         raise ReporterError(f"{path}: cannot be read: {error.strerror}") from None
+    if record.parts[-2:] != record_path(Path(), found.machine, found.architecture).parts[-2:]:
+        raise ReporterError(f"{path}: not its ledger, but that of {found.architecture} on {found.machine}")
+    return found

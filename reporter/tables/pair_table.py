@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reporter.report.comparison import Comparison
+from reporter.report.headline_latency import how
 from reporter.report.language import Language
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain
 from reporter.report.units import ratio
@@ -24,7 +25,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     rows = Builder(comparison, language, [pair.few for pair in pairs])
     rows.add(Column("architecture", _("Network")), [plain(pair.few.architecture) for pair in pairs])
     rows.add(Column("other", _("Compared with")), [plain(pair.many.architecture) for pair in pairs])
-    columns = {"macs": _("MACs"), "time": _("Time, one CPU thread")}
+    columns = {"macs": _("MACs"), "time": f"{_('Time')}, {how(pairs[0].key, language)}"}
     for key, title in columns.items():
         values = [pair.macs if key == "macs" else pair.longer for pair in pairs]
         column = Column(f"{key}_ratio", title, "×", "1", numeric=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
+from itertools import cycle
 from time import perf_counter
 from typing import TypeVar
 
@@ -208,10 +209,8 @@ class Subject:
         return self.form(torch.randn(batch, 3, *sides, generator=_seeded())).to(device or self.device)
 
     def inputs(self, batch: int) -> Iterator[Tensor]:
-        """Several inputs on the device, in turn, without end."""
-        images = self.input(batch * INPUTS).split(batch)
-        while True:
-            yield from images
+        """Several inputs on the device, in turn, without end; none is made while another is in use."""
+        return cycle(self.input(batch * INPUTS).split(batch))
 
 
 def marked(reading: Reading, refusal: str | None) -> Reading:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,15 @@ from reporter.cli.options import comma_list
 from reporter.cli.paths import PATH
 from reporter.host import files, printing
 from reporter.host.exit_codes import FAILED, REGRESSED
-from reporter.model import ReporterError
+from reporter.model import Record, ReporterError
 from reporter.registry import plugins
 
 if TYPE_CHECKING:
+    from reporter.compare.environments import About
     from reporter.model.settings import FailOn
+    from reporter.run.paired.kernels import Kernels
+    from reporter.run.paired.paired_run import Book
+    from reporter.run.request import Request
 
 
 @click.command("ab")
@@ -66,43 +71,59 @@ def ab_command(
     if a is None or b is None:
         missing = "a" if a is None else "b"
         raise click.MissingParameter(param=next(each for each in context.command.params if each.name == missing))
+    context.exit(_compared((a, b), out, options, fail_on, as_json=as_json))
+
+
+def _compared(
+    environments: tuple[Path, Path], out: Path | None, options: dict[str, Any], fail_on: FailOn, *, as_json: bool
+) -> int:
+    """Measures both environments and prints what differs; gives the exit code."""
     from reporter.cli import heartbeat
-    from reporter.cli.progress import progress
     from reporter.compare import paired
     from reporter.compare.document import still_failing
     from reporter.model.settings import settings
     from reporter.report.between_runs import ab_verdicts
     from reporter.run.paired import paired_run
-    from reporter.run.paired.kernels import Kernels
     from reporter.run.preparation import prepare_ab
 
-    environments = (a, b)
     with heartbeat.during("preparing the comparison", printing.note):
         request = prepare_ab(out, settings(options))
         for line in plugins.complaints():
             printing.note(line)
         examined = paired_run.examine(request, environments)
-    seen, lock = progress(sys.stderr), files.lock(out) if out else None
+    books, kernels = _measured(request, environments, examined, out)
+    records = [list(book.values()) for book in books]
+    found, failing = kernels.with_changes(paired.compare_sides(*records)), still_failing(*records)
+    code = REGRESSED if found.fails(fail_on) else FAILED if _is_broken(records) else 0
+    call = ab_verdicts.Call(request.run, request.started, fail_on, code, tuple(failing))
+    a, b = map(str, environments)
+    document = ab_verdicts.document(found, examined, (a, b), call)
+    click.echo(printing.document(files.dumps(document)) if as_json else ab_verdicts.in_words(found, examined))
+    return code
+
+
+def _measured(
+    request: Request, environments: tuple[Path, Path], examined: Sequence[About], out: Path | None
+) -> tuple[tuple[Book, Book], Kernels]:
+    """The records of both environments by architecture, and their kernels; the folder, if any, is locked meanwhile."""
+    from reporter.cli.progress import progress
+    from reporter.run.paired import paired_run
+    from reporter.run.paired.kernels import Kernels
+
     kernels = Kernels()
+    seen, lock = progress(sys.stderr), files.lock(out) if out else None
     try:
-        books = paired_run.run(request, environments, examined, out is not None, seen, recorded=kernels)
+        return paired_run.run(request, environments, examined, out is not None, seen, recorded=kernels), kernels
     finally:
         seen.close()
         if lock:
             lock.close()
-    records = [list(book.values()) for book in books]
-    found, failing = kernels.with_changes(paired.compare_sides(*records)), still_failing(*records)
-    broken = any(
-        not reading.measured or reading.lost
-        for book in books
-        for made in book.values()
-        for reading in made.readings.values()
-    )
-    code = REGRESSED if found.fails(fail_on) else FAILED if broken else 0
-    call = ab_verdicts.Call(request.run, request.started, fail_on, code, tuple(failing))
-    document = ab_verdicts.document(found, examined, (str(a), str(b)), call)
-    click.echo(printing.document(files.dumps(document)) if as_json else ab_verdicts.in_words(found, examined))
-    context.exit(code)
+
+
+def _is_broken(sides: Iterable[Iterable[Record]]) -> bool:
+    """Whether a reading of either side failed or lost a round."""
+    readings = (reading for side in sides for record in side for reading in record.readings.values())
+    return any(not reading.measured or reading.lost for reading in readings)
 
 
 ENTRIES = (ab_command,)

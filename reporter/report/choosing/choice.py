@@ -74,57 +74,74 @@ def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
     keys = _limited(networks, several=len(modes) > 1)
     if len(networks) < 2 or not keys:
         return None
-    _ = language._
     rows = Builder(comparison, language, [each.record for each in networks])
+    licenses = tuple(sorted({found for each in networks if (found := license_of(each.record))}))
+    sliders = _add_names(rows, networks, modes, licenses)
+    rows.sizes()
+    sliders += [_add_limited(rows, networks, key) for key in keys]
+    title = language._("Networks within a budget")
+    listed = rows.table("choosing", title, _notes(rows, networks, keys, left_out, several=len(modes) > 1))
+    chosen = tuple((mode, mode_pairs.ON_REQUEST not in mode_pairs.parts(mode)) for mode in modes)
+    useful = tuple(each for each in sliders if len(each.stops) > 1)
+    return ChoiceSection(title, listed, useful, chosen if len(modes) > 1 else (), licenses)
+
+
+def _add_names(
+    rows: Builder, networks: Sequence[Candidate], modes: Sequence[str], licenses: Sequence[str]
+) -> list[Slider]:
+    """Adds the columns before those of the limits; gives the sliders of published accuracies."""
+    language, _ = rows.language, rows.language._
     rows.names(machines=False)
     if len(modes) > 1:
         rows.text("mode", _("Mode"), [each.record.mode for each in networks])
     rows.text("family", _("Family"), [each.record.family for each in networks])
-    rows.add(
-        Column("imagenet_top1", _("ImageNet top-1, published"), "%", "1", numeric=True),
-        [marked(_accuracy(each, language), each.record) for each in networks],
-    )
-    sliders = [_accuracy_slider(TOP1, _("ImageNet top-1, published"), networks, language)]
+    title = _("ImageNet top-1, published")
+    cells = [marked(_accuracy(each, language), each.record) for each in networks]
+    rows.add(Column("imagenet_top1", title, "%", "1", numeric=True), cells)
+    sliders = [_accuracy_slider(TOP1, title, networks, language)]
     if any(BEST_TOP1 in each.figures for each in networks):
         title = _("ImageNet top-1, best weights")
-        rows.add(
-            Column(BEST_TOP1, title, "%", "1", numeric=True), [_best_accuracy(each, language) for each in networks]
-        )
+        cells = [_best_accuracy(each, language) for each in networks]
+        rows.add(Column(BEST_TOP1, title, "%", "1", numeric=True), cells)
         sliders.append(_accuracy_slider(BEST_TOP1, title, networks, language))
-    licenses = tuple(sorted({found for each in networks if (found := license_of(each.record))}))
     if licenses:
         rows.text("license", _("License of the weights"), [license_of(each.record) or "–" for each in networks])
-    rows.sizes()
-    for key in keys:
-        title, scale = _heading(comparison, key, [each.values.get(key) for each in networks], language)
-        unit = _(scale.word)
-        base = _quantity(comparison, key).unit
-        cells = [_cell(each, key, scale, language) for each in networks]
-        rows.add(Column(key, title, unit, base, numeric=True, bounded=True), cells)
-        sliders.append(Slider(key, title, _stops(key, [each.figures.get(key) for each in networks], scale, language)))
+    return sliders
+
+
+def _add_limited(rows: Builder, networks: Sequence[Candidate], key: str) -> Slider:
+    """Adds the column of a limit; gives its slider."""
+    comparison, language = rows.comparison, rows.language
+    title, scale = _heading(comparison, key, [each.values.get(key) for each in networks], language)
+    cells = [_cell(each, key, scale, language) for each in networks]
+    unit, base = language._(scale.word), _quantity(comparison, key).unit
+    rows.add(Column(key, title, unit, base, numeric=True, bounded=True), cells)
+    return Slider(key, title, _stops(key, [each.figures.get(key) for each in networks], scale, language))
+
+
+def _notes(
+    rows: Builder, networks: Sequence[Candidate], keys: Sequence[str], left_out: int, *, several: bool
+) -> tuple[str, ...]:
+    """What the order, the limits and the marks mean; `several`: there are several modes."""
+    language, _ = rows.language, rows.language._
     first = (
         _("Best first: by the published single-crop top-1 of the weights.")
-        if comparison.coverage.whole
+        if rows.comparison.coverage.whole
         else _(
             "Sorted by published single-crop top-1 of the weights (*: from the paper); networks without one are last."
         )
     )
-    notes: tuple[str, ...] = (
+    eager_alone = _("Only eager is listed here, of {count} (architecture, mode) pairs; reporter choose DIR has all.")
+    return (
         first,
         _("A network is undecided where a limit lies within its 95 % interval, or within a factor of 2 without one."),
         _("Tensor memory: weights and peak activations of one inference of one image, without torch itself."),
         *((_("Process memory: the whole process, with Python and torch."),) if "process_memory" in keys else ()),
         *footnotes((each.record for each in networks), language),
         _("On the command line: reporter choose DIR --max-latency-cpu 50ms --max-parameters 30M"),
+        *((eager_alone.format(count=left_out),) if left_out else ()),
+        *(_notes_on_modes(language) if several else ()),
     )
-    if left_out:
-        message = _("Only eager is listed here, of {count} (architecture, mode) pairs; reporter choose DIR has all.")
-        notes = (*notes, message.format(count=left_out))
-    title = _("Networks within a budget")
-    listed = rows.table("choosing", title, (*notes, *(_notes_on_modes(language) if len(modes) > 1 else ())))
-    chosen = tuple((mode, mode_pairs.ON_REQUEST not in mode_pairs.parts(mode)) for mode in modes)
-    useful = tuple(each for each in sliders if len(each.stops) > 1)
-    return ChoiceSection(title, listed, useful, chosen if len(modes) > 1 else (), licenses)
 
 
 def _listed(comparison: Comparison) -> tuple[tuple[Candidate, ...], int]:

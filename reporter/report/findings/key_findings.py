@@ -149,7 +149,9 @@ def not_time(comparison: Comparison, language: Language) -> str | None:
         how=how(key, language),
     )
     reason = operator_pairs.of(comparison, few[0].architecture, many[0].architecture)
-    return f"{sentence.removesuffix('.')}: {operator_pairs.reasons(reason, language)}." if reason else sentence
+    if reason is None or reason.key != key:
+        return sentence
+    return f"{sentence.removesuffix('.')}: {operator_pairs.reasons(reason, language)}."
 
 
 def _farthest(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reporter.model import Record
 from reporter.report.comparison import number
@@ -23,17 +23,24 @@ TOP1_KEYS = ("finetune_top1", "probe_top1", "scratch_top1")
 
 def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
     """Columns with the recipe of each row; gives the notes on it."""
+    shared = _add_columns(rows, language)
+    reasons = dict.fromkeys(str(detail(record, "weights_reason") or "") for record in rows.records)
+    return (
+        language._("The same for all: {parts}.").format(parts="; ".join(shared)) if shared else "",
+        *_reasons([reason for reason in reasons if reason], language),
+        *_untrained(rows.records, language),
+        *_sources(rows.records, language),
+        *_skipped(rows.records, language),
+        *_certainty(rows.records, language),
+        *_ranking(rows, language),
+        *_evaluation(rows.records, language),
+        _probe(rows.records, language),
+    )
+
+
+def _add_columns(rows: Builder, language: Language) -> list[str]:
+    """Adds the parts of the recipe that differ between rows; gives title and value of the others."""
     _ = language._
-    titles = {
-        "learning_rate": _("Learning rate"),
-        "steps": _("Steps"),
-        "batch_size": _("Batch"),
-        "image_size": _("Pixels"),
-        "seeds": _("Seeds"),
-        "label_smoothing": _("Label smoothing"),
-        "auxiliary_loss": _("Weight of auxiliary loss"),
-        "auxiliary_dropped": _("Auxiliary heads dropped"),
-    }
     weights = [str(detail(record, "weights") or "") for record in rows.records]
     starts = [_("random weights") if name == "random" else language.translate(name) for name in weights]
     shared = _shared(
@@ -46,32 +53,38 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
     )
     for key, title in {"train_images": _("Training images"), "test_images": _("Held-out images")}.items():
         rows.text(key, title, [detail(record, key) or "" for record in rows.records])
+    titles = {
+        "learning_rate": _("Learning rate"),
+        "steps": _("Steps"),
+        "batch_size": _("Batch"),
+        "image_size": _("Pixels"),
+        "seeds": _("Seeds"),
+        "label_smoothing": _("Label smoothing"),
+        "auxiliary_loss": _("Weight of auxiliary loss"),
+        "auxiliary_dropped": _("Auxiliary heads dropped"),
+    }
     for key, title in titles.items():
         found = [seeds(record) if key == "seeds" else recipe(record, key, language) for record in rows.records]
         rows.text(key, title, found)
-    reasons = [str(detail(record, "weights_reason") or "") for record in rows.records]
-    normed = any(recipe(record, "batch_norm_recalibrated", language) for record in rows.records)
-    return (
-        _("The same for all: {parts}.").format(parts="; ".join(shared)) if shared else "",
-        *_reasons([reason for reason in dict.fromkeys(reasons) if reason], language),
-        *_untrained(rows.records, language),
-        *_sources(rows.records, language),
-        *_skipped(rows.records, language),
-        *_certainty(rows.records, language),
-        _("Ranks: the first and last rank of all networks that the run does not distinguish from the row's.")
-        if any(column.key.startswith("rank_") for column in rows.columns)
-        else "",
-        _("No ranks: the networks differ in initial weights, data set, images, steps or batch.")
-        if any(_is_mixed(rows, machine) for machine in rows.comparison.machines)
-        else "",
-        _("Batch-norm statistics were estimated again before every evaluation, for every network alike.")
-        if normed
-        else "",
-        _("On a GPU, sums are not always computed in the same order: the same seed may give another accuracy.")
-        if any(detail(record, "deterministic") is False for record in rows.records)
-        else "",
-        _probe(rows.records, language),
-    )
+    return shared
+
+
+def _ranking(rows: Builder, language: Language) -> Iterator[str]:
+    """What ranks are, or why there are none."""
+    _ = language._
+    if any(column.key.startswith("rank_") for column in rows.columns):
+        yield _("Ranks: the first and last rank of all networks that the run does not distinguish from the row's.")
+    if any(_is_mixed(rows, machine) for machine in rows.comparison.machines):
+        yield _("No ranks: the networks differ in initial weights, data set, images, steps or batch.")
+
+
+def _evaluation(records: Sequence[Record], language: Language) -> Iterator[str]:
+    """What was done before the evaluation, and whether a repetition gives the same accuracy."""
+    _ = language._
+    if any(recipe(record, "batch_norm_recalibrated", language) for record in records):
+        yield _("Batch-norm statistics were estimated again before every evaluation, for every network alike.")
+    if any(detail(record, "deterministic") is False for record in records):
+        yield _("On a GPU, sums are not always computed in the same order: the same seed may give another accuracy.")
 
 
 def _is_mixed(rows: Builder, machine: str) -> bool:

@@ -14,9 +14,8 @@ from reporter.report.findings.pair_sentences import doubted
 from reporter.report.headline_latency import how
 from reporter.report.language import Language
 from reporter.report.why import operator_names, record_profiles
-from reporter.report.why.record_profiles import Part
+from reporter.report.why.record_profiles import SETTINGS, Part
 
-KEY, SETTING = "latency_cpu_1thread", "cpu_1thread"
 LEAST_POINTS = 0.05
 """An operator makes a difference if its share of the time is larger by so much."""
 NAMED = 2
@@ -38,18 +37,24 @@ class Reason(NamedTuple):
 
 
 class SlowerPair(NamedTuple):
-    """`few` has fewer MACs than `many` but takes `longer` times as long."""
+    """`few` has fewer MACs than `many` but takes `longer` times as long in a setting, e.g. `cpu_1thread`."""
 
     few: Record
     many: Record
     macs: float
     longer: float
     reasons: tuple[Reason, ...]
+    setting: str
 
     @property
     def size(self) -> float:
         """How far the order by MACs and that by time disagree, as a log ratio."""
         return math.log(self.longer / self.macs)
+
+    @property
+    def key(self) -> str:
+        """The key of the times."""
+        return f"latency_{self.setting}"
 
 
 @lru_cache(maxsize=8)
@@ -58,12 +63,12 @@ def pairs(comparison: Comparison) -> tuple[SlowerPair, ...]:
 
     Only those for which operators make the difference: two architectures with the same shares have none.
     """
-    records = [r for r in comparison.of(comparison.machines[0]) if r.value("macs") and r.value(KEY)]
-    operators = {r.architecture: record_profiles.operators(r, SETTING) for r in records}
+    setting, records = _measured(comparison)
+    operators = {r.architecture: record_profiles.operators(r, setting) for r in records}
     known = [record for record in records if operators[record.architecture]]
-    times = comparison.times(comparison.machines[0], KEY)
+    times = comparison.times(comparison.machines[0], f"latency_{setting}")
     found: list[SlowerPair] = []
-    for few, many in _candidates(known):
+    for few, many in _candidates(known, f"latency_{setting}"):
         if len(found) == MOST:
             break
         if times.differ(few.architecture, many.architecture):
@@ -72,8 +77,19 @@ def pairs(comparison: Comparison) -> tuple[SlowerPair, ...]:
             reasons = reasons or _reasons(*(record_profiles.parts(each, by_kernel=True) for each in rows))
             longer = times.ratio(few.architecture, many.architecture).ratio
             if reasons and longer > 1:
-                found.append(SlowerPair(few, many, _macs(few) / _macs(many), longer, reasons))
+                found.append(SlowerPair(few, many, _macs(few) / _macs(many), longer, reasons, setting))
     return tuple(sorted(found, key=lambda pair: -pair.size))
+
+
+def _measured(comparison: Comparison) -> tuple[str, list[Record]]:
+    """The first setting in which two architectures of the newest machine have times and operators, and all that do."""
+    records = [record for record in comparison.of(comparison.machines[0]) if record.value("macs")]
+    for setting in SETTINGS:
+        timed = [each for each in records if each.value(f"latency_{setting}")]
+        known = [each for each in timed if record_profiles.has_operators(each, setting)]
+        if len(known) > 1:
+            return setting, known
+    return SETTINGS[0], []
 
 
 def shown(comparison: Comparison) -> tuple[SlowerPair, ...]:
@@ -84,13 +100,13 @@ def shown(comparison: Comparison) -> tuple[SlowerPair, ...]:
     return tuple(first.values())[:SHOWN]
 
 
-def _candidates(records: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
+def _candidates(records: Sequence[Record], key: str) -> Iterator[tuple[Record, Record]]:
     """The pairs of which the one with fewer MACs takes longer, those that differ most first, TRIED at most."""
     import numpy as np
 
     if len(records) < 2:
         return
-    macs, times = np.log([_macs(r) for r in records]), np.log([r.value(KEY) or 1.0 for r in records])
+    macs, times = np.log([_macs(r) for r in records]), np.log([r.value(key) or 1.0 for r in records])
     fewer, longer = -np.subtract.outer(macs, macs), np.subtract.outer(times, times)
     sizes = np.where((fewer > 0) & (longer > 0), fewer + longer, 0.0).ravel()
     places = np.flatnonzero(sizes)
@@ -123,13 +139,13 @@ def sentence(pair: SlowerPair, language: Language) -> str:
         "{few} has {fewer} % fewer MACs than {many} but takes {longer} times as long ({how}): {reasons}.",
         units.plural_of(longer),
     )
-    readings = [record.readings[KEY] for record in (pair.few, pair.many)]
+    readings = [record.readings[pair.key] for record in (pair.few, pair.many)]
     return message.format(
         few=pair.few.architecture,
         many=pair.many.architecture,
         fewer=units.fewer(language, pair.macs, 1),
         longer=doubted(longer, *readings),
-        how=how(KEY, language),
+        how=how(pair.key, language),
         reasons=reasons(pair, language),
     )
 

@@ -85,6 +85,28 @@ ADDED: dict[str, Formula] = {
 """What torch's registry lacks, by the operator's name. They count as weighted layers where they read the image."""
 
 
+def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    """Each query times each key, and the result times the values."""
+    return int(prod(query.shape[:-1]) * key.shape[-2] * (query.shape[-1] + value.shape[-1]))
+
+
+def _recurrent(steps: Any, weight: Any, recurrent: Any, *_: Any, **__: Any) -> int:
+    """One layer in one direction: each step times the weights of the input and of the state."""
+    return int(prod(steps.shape[:-1]) * (weight.numel() + recurrent.numel()))
+
+
+def _linear(rows: Any, weight: Any, *_: Any, **__: Any) -> int:
+    return int(prod(rows.shape[:-1]) * weight.numel())
+
+
+FUSED: dict[str, Formula] = {
+    "aten.linear": _linear,
+    "aten._scaled_dot_product_flash_attention_for_cpu": _attention,
+    "aten.mkldnn_rnn_layer": _recurrent,
+}
+"""Operators that counting takes apart or replaces by others (counting.py, `unfused`), for where they run whole."""
+
+
 class Rule(NamedTuple):
     """How an operator is counted: by torch's formula, by one of ours, or not.
 

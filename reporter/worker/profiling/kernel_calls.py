@@ -10,11 +10,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._C import DispatchKey
 from torch.autograd.profiler import profile, record_function
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel
-from reporter.worker.counts.mac_formulas import rule
+from reporter.worker.counts.mac_formulas import FUSED, rule
 from reporter.worker.counts.meta_shapes import tensors
 from reporter.worker.profiling.kernel_names import Capture, Primitive, primitives, verbose
 from reporter.worker.profiling.operator_events import (
@@ -31,6 +33,11 @@ from reporter.worker.profiling.operator_events import (
 MARK = "reporter call "
 INDUCTOR = "inductor"
 """The kernel of an operator that Inductor generated."""
+FIRST_FACTOR = {
+    **dict.fromkeys(("aten::mm", "aten::bmm", "aten::mv", "aten::dot", "aten::vdot"), 0),
+    **dict.fromkeys(("aten::addmm", "aten::_addmm_activation", "aten::baddbmm", "aten::addbmm", "aten::addmv"), 1),
+}
+"""The places of the first factor among the arguments of products of matrices; the second one follows."""
 MULTIPLYING = ("convolution", "matmul", "inner_product", "deconvolution")
 """The kinds of oneDNN's primitives that convolutions and products of matrices run as."""
 
@@ -59,9 +66,9 @@ class Marks(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if is_implicit(f"{func.namespace}::{func.overloadpacket.__name__}"):
+        if is_implicit(f"{func.namespace}::{func.overloadpacket.__name__}") and not _changes_apart(func, args):
             with self:
-                parts = func.decompose(*args, **kwargs)
+                parts = _decomposed(func, args, kwargs)
             if parts is not NotImplemented:  # as for `split`, which returns views
                 return parts
         start = self.capture.position()
@@ -72,6 +79,25 @@ class Marks(TorchDispatchMode):
         macs = _macs(func, args, kwargs, result)
         self.seen.append(Seen(self.running[-1], *about, macs, start, self.capture.position()))
         return result
+
+
+def _changes_apart(func: Any, args: Any) -> bool:
+    """Whether an operator calls others while each of them is dispatched to Python.
+
+    A linear layer then adds its bias to a new tensor, unless its input is a matrix or lies in memory as one.
+    """
+    return func.overloadpacket is torch.ops.aten.linear and args[0].dim() > 2 and not args[0].is_contiguous()
+
+
+def _decomposed(func: Any, args: Any, kwargs: Any) -> Any:
+    """The result of an operator by those that it consists of; NotImplemented where it cannot be taken apart.
+
+    By its code in C++, which runs without the ledger: that in Python may choose other operators, as for `matmul`.
+    """
+    implicit = DispatchKey.CompositeImplicitAutograd
+    if func.has_kernel_for_dispatch_key(implicit):
+        return func._op_dk(implicit, *args, **kwargs)
+    return func.decompose(*args, **kwargs)
 
 
 def recorded(network: nn.Module | None, call: Callable[[], object]) -> list[LayerKernel]:
@@ -152,19 +178,26 @@ def _rows(seen: Seen, parts: list[Timed], ran: list[Primitive]) -> Iterator[Laye
 
 def multiplies(name: str) -> bool:
     """Whether an operator is a convolution or a product of matrices."""
-    return name in PRODUCTS or "conv" in name.partition("::")[2] or "linear" in name
+    plain = name.partition("::")[2]
+    return name in PRODUCTS or ("upsample" not in plain and ("conv" in plain or "linear" in plain))
 
 
 def _product_macs(event: OperatorEvent) -> int:
-    """The MACs of a product of matrices, from the shapes of its factors."""
-    factors = [shape for shape in event.shapes if isinstance(shape, list) and len(shape) >= 2]
-    return prod(factors[-2]) * factors[-1][-1] if len(factors) >= 2 else 0
+    """The MACs of a product of matrices, from the shapes of its factors; 0 of another operator."""
+    first = FIRST_FACTOR.get(event.name, len(event.shapes))
+    factors = event.shapes[first : first + 2]
+    if len(factors) < 2 or not all(factors):
+        return 0
+    one, other = factors
+    return prod(one) * (other[-1] if len(other) > 1 else 1)
 
 
 def _macs(func: Any, args: Any, kwargs: Any, result: Any) -> int:
     how = rule(func.overloadpacket)
     if how.torchs:
         return int(how.torchs(*args, **kwargs, out_val=result)) // 2
+    if fused := FUSED.get(str(func.overloadpacket)):
+        return int(fused(*args, **kwargs))
     return int(how.added(*args, out=result)) if how.added else 0
 
 
@@ -192,19 +225,18 @@ def _layout(given: list[Tensor]) -> str:
 
 @contextmanager
 def _named(network: nn.Module | None, marks: Marks) -> Iterator[None]:
-    """Tracks which module is running."""
-    handles = []
-    for name, module in network.named_modules() if network is not None else ():
-        if isinstance(module, torch.jit.ScriptModule):  # takes no hooks
-            continue
+    """Tracks which module is running, by hooks for all modules: one of its own may change what a module runs."""
+    names = {module: name for name, module in network.named_modules()} if network is not None else {}
 
-        def enter(module: nn.Module, inputs: Any, name: str = name) -> None:
-            marks.running.append(name)
+    def enter(module: nn.Module, inputs: Any) -> None:
+        if module in names:
+            marks.running.append(names[module])
 
-        def leave(module: nn.Module, inputs: Any, output: Any) -> None:
+    def leave(module: nn.Module, inputs: Any, output: Any) -> None:
+        if module in names:
             marks.running.pop()
 
-        handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave, always_call=True)]
+    handles = (register_module_forward_pre_hook(enter), register_module_forward_hook(leave, always_call=True))
     try:
         yield
     finally:

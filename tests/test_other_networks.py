@@ -1,0 +1,161 @@
+"""The kernels of networks unlike those of the lecture: transposed, recurrent, attending, without convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from test_operators import IMAGES, Mixed
+from torch import Tensor, nn
+
+from reporter.metrics.operators import ENTRIES
+from reporter.model import Architecture
+from reporter.model.profiles import NATIVE, digest
+from reporter.model.settings import PRESETS, Conditions
+from reporter.worker.counts.counting import count
+from reporter.worker.profiling.kernel_calls import multiplies, recorded
+from reporter.worker.profiling.operator_events import events, operators, timed
+from reporter.worker.subject import Subject
+
+
+class Transposed(nn.Module):
+    """Convolutions that torch multiplies in several ways: transposed, grouped, depthwise, dilated, in one and three
+    dimensions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(3, 3, 3, padding=1, groups=3)
+        self.dilated = nn.Conv2d(3, 8, 3, padding=2, dilation=2)
+        self.up = nn.ConvTranspose2d(8, 8, 3, stride=2, groups=2)
+        self.solid = nn.Conv3d(1, 4, 3)
+        self.up3 = nn.ConvTranspose3d(4, 2, 2)
+        self.row = nn.Conv1d(7, 4, 3)
+        self.head = nn.Linear(4, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.up3(self.solid(self.up(self.dilated(self.depthwise(images)))[:, None]))
+        result: Tensor = self.head(self.row(features[:, 0, :, :, 0]).mean(2))
+        return result
+
+
+class Recurrent(nn.Module):
+    """Reads an image row by row."""
+
+    def __init__(self, layer: type[nn.RNNBase]) -> None:
+        super().__init__()
+        self.rows = layer(96, 16, num_layers=2, bidirectional=True, batch_first=True)  # type: ignore[call-arg]
+        self.head = nn.Linear(32, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        result: Tensor = self.head(self.rows(images.permute(0, 2, 1, 3).flatten(2))[0][:, -1])
+        return result
+
+
+class Attending(nn.Module):
+    """Attention by the function, which is one operator, and in torch's own layers, which take a fast path."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queries = nn.Linear(96, 48)
+        self.encoder = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        query, key, value = self.queries(images.permute(0, 2, 1, 3).flatten(2)).chunk(3, 2)
+        features = nn.functional.scaled_dot_product_attention(query[:, None], key[:, None], value[:, None])[:, 0]
+        result: Tensor = self.head(self.encoder(features).mean(1))
+        return result
+
+
+class Channels(nn.Module):
+    """Linear layers without a convolution, over images whose last dimension is not the innermost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.Linear(3, 8)
+        self.head = nn.Bilinear(8, 8, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.mix(images.flatten(2).transpose(1, 2)).mean(1)
+        result: Tensor = self.head(features, features)
+        return result
+
+
+class Doubled(torch.autograd.Function):
+    """A function with a gradient of its own."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, weight: Tensor) -> Tensor:
+        return 2 * nn.functional.conv2d(images, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        raise NotImplementedError
+
+
+class Custom(nn.Module):
+    """Calls a custom function, a layer twice, and one that is scripted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 3, 3, 3))
+        self.shared = nn.Conv2d(4, 4, 3, padding=1)
+        self.up = nn.Upsample(scale_factor=2, mode="bilinear")
+        self.head = nn.Linear(4, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.shared(self.shared(Doubled.apply(images, self.weight)))  # type: ignore[no-untyped-call]
+        result: Tensor = self.head(self.up(features).mean((2, 3)))
+        return result
+
+
+OTHERS: dict[str, Callable[[], nn.Module]] = {
+    "transposed": Transposed,
+    "LSTM": partial(Recurrent, nn.LSTM),
+    "GRU": partial(Recurrent, nn.GRU),
+    "attention": Attending,
+    "linear": Channels,
+    "custom": Custom,
+}
+
+
+@pytest.mark.parametrize("build", OTHERS.values(), ids=OTHERS)
+def test_other_networks_have_all_macs_named_and_run_what_they_run_without_the_ledger(
+    build: Callable[[], nn.Module],
+) -> None:
+    network = build().eval()
+    images = IMAGES[:, :, :8, :] if isinstance(network, Recurrent) else IMAGES
+    with torch.inference_mode():
+        network(images)
+        rows = recorded(network, partial(network, images))
+        with torch.autograd.profiler.profile() as found:
+            network(images)
+    macs = sum(row.macs for row in rows)
+    assert macs == count(network, images).macs > 0
+    assert sum(row.macs for row in rows if row.kernel != NATIVE) >= 0.95 * macs
+    roots = list(operators(events(found.kineto_results)))
+    assert [row.operator for row in rows] == [p.event.name for root in roots for p in timed(root) if p.computes]
+
+
+def test_the_ledger_has_the_inference_alone() -> None:
+    """Not the images, whatever is measured first: the kernels of a run with one metric are those of any other."""
+    architecture = Architecture(
+        name="mixed", family="Own", year=None, paper="", input_size=32, classes=10, build=lambda _: Mixed()
+    )
+    subject = Subject(architecture, "cpu", Conditions(**PRESETS["quick"]))
+    with torch.inference_mode():
+        expected = digest(recorded(subject.network, partial(subject.network, subject.input(1))))
+    for metric in ENTRIES:
+        if metric.device == "cpu":
+            fresh_subject = Subject(architecture, "cpu", Conditions(**PRESETS["quick"]))
+            found = next(iter(metric.measure(fresh_subject)))
+            assert found.detail["kernels"] == expected, metric.name
+
+
+def test_resampling_is_no_product() -> None:
+    """Its name contains `linear`; counted as one, it would take a name of oneDNN from a layer that has one."""
+    found = {name: multiplies(f"aten::{name}") for name in ("linear", "mkldnn_convolution", "upsample_bilinear2d")}
+    assert found == {"linear": True, "mkldnn_convolution": True, "upsample_bilinear2d": False}
