@@ -1,8 +1,10 @@
 """Output errors of execution modes and their limits: `python benchmarks/output_error.py [NAME …]`.
 
 For each architecture: the variation of its scores before and after calibration; for each precision the error of the
-rounded run, which is a quarter of the limit, and the largest real error of the modes with that precision; the processor
-seconds of each part. An error above its limit is marked with "exceeds". Without names, five small architectures.
+rounded run, which is a quarter of the limit, on the images that it is taken from first and on all of them; the real
+errors of the modes; the processor seconds of each part. An error above its limit is marked with "exceeds".
+
+Without names, five small architectures.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from torch import nn
 from reporter.worker import torch_state
 from reporter.worker.input_format import Form
 from reporter.worker.lookup import find
-from reporter.worker.variants.output_check import FACTOR, Reference, error, run
+from reporter.worker.variants.output_check import FACTOR, Reference, run
 from reporter.worker.variants.varied_inputs import COUNT, calibrate, images, variation
 
 NAMES = ("resnet18", "googlenet", "alexnet", "densenet121", "mobilenet_v2")
@@ -54,15 +56,15 @@ def row(name: str) -> list[str]:
     reference, exact = timed(lambda: Reference(network, inputs))
     cells = [name, f"{before:.2g}", f"{reference.variation:.2g}"]
     seconds = [calibration, exact]
-    limits = {}
     for precision in PRECISIONS:
-        limits[precision], took = timed(lambda precision=precision: reference.limit(precision))  # type: ignore[misc]
-        cells.append(f"{limits[precision] / FACTOR:.2g}")
+        limit, took = timed(lambda precision=precision: reference.limit(precision))  # type: ignore[misc]
+        whole = reference.limit(precision, len(inputs))
+        cells.append(f"{limit / FACTOR:.2g}, {whole / FACTOR:.2g}")
         seconds.append(took)
     for precision, form in MODES.values():
         with torch.inference_mode():
-            found = error(run(mode(network, form), inputs, form), reference.scores)
-        cells.append(f"{found:.2g}" + (" exceeds" if found > limits[precision] else ""))
+            found = reference.check(mode(network, form), precision, form)
+        cells.append(f"{found.error:.2g}" + (" exceeds" if found.exceeds else ""))
     return cells + [f"{each:.1f}" for each in seconds]
 
 

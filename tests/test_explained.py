@@ -11,7 +11,7 @@ import profile_samples as profiles
 import pytest
 
 from reporter.charts import operator_shares, pair_bars, roofline
-from reporter.model import Record
+from reporter.model import Record, Status
 from reporter.report.cards import cards
 from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.key_findings import findings
@@ -169,6 +169,27 @@ def test_the_roofline_is_that_of_the_ceilings(comparison: Comparison) -> None:
     table = ceiling_shares.make(comparison, ENGLISH)
     assert table
     assert len(table.rows) == len(NAMES)
+
+
+@pytest.mark.parametrize(("status", "error"), [("ok", 0.5), ("unsupported", None), ("failed", None)])
+def test_a_mode_whose_output_is_not_within_its_limit_is_no_point_of_the_roofline(
+    status: Status, error: float | None
+) -> None:
+    """Wrong, unchecked, or not comparable: the next fastest mode of the precision takes its place, if there is one."""
+    eager = records()
+    fields = {"status": status, "reason": "the scores hardly vary", "samples": () if error is None else (error,)}
+    modes = []
+    for each in eager:
+        for name, factor in (("bf16", 0.5), ("bf16+channels_last", 0.4)):
+            mode = profiles.profiled(mode_samples.mode(each, name, factor))
+            bad = each.architecture == "vgg16" or (each.architecture, name) == ("resnet18", "bf16+channels_last")
+            output = mode.readings["output_error"].model_copy(update=fields)
+            changed = {"readings": mode.readings | {"output_error": output}}
+            modes.append(mode.model_copy(update=changed) if bad else mode)
+    found = {(each.setting, each.precision): each for each in rooflines.rooflines(compare([*eager, *modes]))}
+    points = {each.record.architecture: each.record.mode for each in found["cpu_1thread", "bf16"].points}
+    assert points == {"googlenet": "bf16+channels_last", "resnet50": "bf16+channels_last", "resnet18": "bf16"}
+    assert {each.record.architecture for each in found["cpu_1thread", "fp32"].points} == set(NAMES)
 
 
 def test_a_card_has_the_five_costliest_layers() -> None:

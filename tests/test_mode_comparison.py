@@ -25,7 +25,8 @@ from reporter.model.modes import OUTPUT_ERROR, PREPARE
 from reporter.nightly import level
 from reporter.nightly.run_folder import Folder
 from reporter.nightly.state import Acceptance, Finding, NightlyRun
-from reporter.report.between_runs.changes import as_json, in_markdown, in_words
+from reporter.report.between_runs.changes import Words, as_json, in_markdown, in_words
+from reporter.report.language import language
 from reporter.store import record_files
 
 KEY = LATENCY.key
@@ -406,12 +407,107 @@ def test_a_crowd_with_modes_is_compared_in_five_seconds(tmp_path: Path) -> None:
     assert spent < 10, "processor seconds of a busy machine; an idle one takes half of that"
 
 
-def test_an_output_error_above_a_limit_that_eager_exceeds_is_no_finding() -> None:
-    above = Reading(quantity=OUTPUT_ERROR, samples=(0.3,), detail={"limit": mode_samples.LIMIT})
+# Verdicts on outputs
 
-    def exceeding(record: Record) -> Record:
-        return record.model_copy(update={"readings": record.readings | {above.quantity.key: above}})
+RIGHT: dict[str, object] = {"samples": (mode_samples.ERROR,)}
+EXCEEDING: dict[str, object] = {"samples": (0.3,)}
+NAN: dict[str, object] = {"samples": (), "status": "failed", "reason": "the outputs contain NaN"}
+UNSUPPORTED: dict[str, object] = {"samples": (), "status": "unsupported", "reason": "the scores hardly vary"}
 
-    sides = run(1), changed(run(1), "openvino", OUTPUT_ERROR.key, samples=(0.3,))
-    base, new = ([exceeding(each) if each.mode == "eager" else each for each in side] for side in sides)
-    assert not compare(base, new).changes
+
+def with_eager(records: Sequence[Record], error: float) -> list[Record]:
+    """The records with an output error of eager, all with the same limit."""
+    own = Reading(quantity=OUTPUT_ERROR, samples=(error,), detail={"limit": mode_samples.LIMIT})
+    return [
+        each.model_copy(update={"readings": each.readings | {own.quantity.key: own}}) if each.mode == "eager" else each
+        for each in records
+    ]
+
+
+def output_of(seed: int, fields: dict[str, object], eager: float = 1e-6, mode: str = "openvino") -> list[Record]:
+    """A run in which a mode of one architecture has this output error, and eager of all of them that one."""
+    return with_eager(changed(run(seed), mode, OUTPUT_ERROR.key, **fields), eager)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind", "reason"),
+    [
+        (RIGHT, EXCEEDING, "failed", "output error 0.3 exceeds the limit 0.02"),
+        (RIGHT, NAN, "failed", "the outputs contain NaN"),
+        (UNSUPPORTED, EXCEEDING, "failed", "output error 0.3 exceeds the limit 0.02"),
+        (UNSUPPORTED, NAN, "failed", "the outputs contain NaN"),
+        (EXCEEDING, RIGHT, "recovered", "output error 0.3 exceeds the limit 0.02"),
+        (NAN, RIGHT, "recovered", "the outputs contain NaN"),
+        (RIGHT, UNSUPPORTED, "information", "the scores hardly vary"),
+        (EXCEEDING, UNSUPPORTED, "information", "the scores hardly vary"),
+        (UNSUPPORTED, RIGHT, "information", "its output can be checked again and is within the limit"),
+        (NAN, EXCEEDING, None, None),
+        (EXCEEDING, EXCEEDING, None, None),
+        (UNSUPPORTED, UNSUPPORTED, None, None),
+    ],
+)
+def test_every_change_of_a_verdict_on_an_output_is_reported(
+    before: dict[str, object], after: dict[str, object], kind: str | None, reason: str | None
+) -> None:
+    found = compare(output_of(1, before), output_of(2, after))
+    rows = [(each.kind, each.architecture, each.mode, each.reason) for each in found.changes]
+    assert rows == ([(kind, SLOWED, "openvino", reason)] if kind else [])
+    assert found.fails("exact") == (kind == "failed")
+    assert f"{SLOWED} (openvino)" in in_words(found) or not kind
+    made = as_json(found, "before", "after")
+    ComparisonDocument.model_validate(made)
+    assert [row["kind"] for row in made["changes"]] == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize("error", [mode_samples.ERROR, 0.3])
+def test_an_output_that_can_no_longer_be_checked_because_of_eager_is_information(error: float) -> None:
+    """Eager exceeds the limit: it is not called wrong, and an fp32 mode above the limit cannot be; others are."""
+    base, new = output_of(1, {"samples": (error,)}), output_of(2, EXCEEDING, eager=0.3)
+    found = compare(base, new)
+    of_modes = {(each.kind, each.architecture, each.mode) for each in found.changes if each.mode != "eager"}
+    assert of_modes == {("information", SLOWED, "openvino")}
+    of_eager = [each for each in found.changes if each.mode == "eager"]
+    assert {each.kind for each in of_eager} == {"information"}
+    assert {each.reason for each in of_eager} == {"output error 0.3 exceeds the limit 0.02"}
+    assert len(of_eager) == len(NETWORKS)
+    assert not found.fails("any")
+    words = in_words(found)
+    assert (
+        f"Output error of {SLOWED} (openvino), not gated: its output cannot be checked: eager itself differs from the "
+        "float64 run by more than the limit; no action needed"
+    ) in words
+    assert "changed by more than chance" not in words
+    assert {each.kind for each in compare(new, new).changes} == set()
+    bf16 = output_of(2, EXCEEDING, 0.3, "bf16+channels_last")
+    (wrong,) = compare(output_of(1, RIGHT, 0.3), bf16).changes
+    assert (wrong.kind, wrong.mode) == ("failed", "bf16+channels_last"), "the limit of another precision holds"
+
+
+def test_an_output_of_a_mode_that_did_not_run_has_no_verdict() -> None:
+    after = run(2)
+    skipped = mode_samples.without(eager_of(after), "openvino", "skipped", "the budget was spent", [KEY])
+    without = with_eager(replaced(after, "openvino", skipped), 1e-6)
+    for fields in (RIGHT, EXCEEDING, UNSUPPORTED):
+        for sides in ((output_of(1, fields), without), (without, output_of(1, fields))):
+            assert not compare(*sides).changes
+
+
+def test_reasons_of_verdicts_are_translated() -> None:
+    found = compare(output_of(1, RIGHT), output_of(2, EXCEEDING))
+    (line,) = Words(found, language("ru")).changes()
+    assert "погрешность результата 0.3 больше допустимой 0.02" in line
+    found = compare(output_of(1, UNSUPPORTED), output_of(2, RIGHT))
+    (line,) = Words(found, language("ru")).changes()
+    assert "результат снова можно проверить" in line
+    assert "на код завершения не влияет" in line
+
+
+def test_a_night_counts_a_verdict_that_is_no_finding(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    right = with_eager(night("openvino"), 1e-6)
+    unchecked = changed(with_eager(night("openvino"), 1e-6), "openvino", OUTPUT_ERROR.key, "resnet18", **UNSUPPORTED)
+    wrong = changed(with_eager(night("openvino"), 1e-6), "openvino", OUTPUT_ERROR.key, "resnet18", **EXCEEDING)
+    assert nights.play(right) == 0
+    assert nights.play(unchecked) == 0
+    assert "1 for information" in nights.headline
+    assert nights.play(wrong) == 1, "the base is that of the last accepted run"

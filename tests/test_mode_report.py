@@ -462,3 +462,37 @@ def test_a_mode_whose_output_cannot_be_checked_is_neither_wrong_nor_the_fastest(
     assert mode_findings.gained(both, ENGLISH) == (
         "No execution mode is faster than eager beyond noise (all CPU threads)."
     )
+
+
+def unchecked(records: Iterable[Record], name: str, mode: str) -> list[Record]:
+    """The records with a mode whose outputs could not be compared."""
+    fields: dict[str, Any] = {"status": "unsupported", "samples": (), "reason": "the scores hardly vary"}
+    return [
+        changed(each, "output_error", **fields) if (each.architecture, each.mode) == (name, mode) else each
+        for each in records
+    ]
+
+
+@pytest.mark.parametrize("how", ["not supported", "eager exceeds its limit"])
+def test_the_heat_map_marks_an_unchecked_mode(how: str) -> None:
+    """It has its speedup without a color, and is not called wrong."""
+    records = unchecked(measured(), "vgg16", "onnxruntime")
+    if how != "not supported":
+        above = Reading(quantity=OUTPUT_ERROR, samples=(0.3,), detail={"limit": mode_samples.LIMIT})
+        records = [changed(each, "output_error", samples=(0.3,)) if each.mode == "onnxruntime" and each.value(
+            "output_error") else each for each in measured()]  # fmt: skip
+        records = [
+            each.model_copy(update={"readings": each.readings | {"output_error": above}})
+            if each.mode == "eager" and each.architecture == "vgg16"
+            else each
+            for each in records
+        ]
+    spec = drawn(speedup_heatmap.ENTRIES[0], compare(records))
+    for panel in spec["vconcat"][0]["hconcat"]:
+        cell = {(row["name"], row["mode"]): row for row in rows(panel)}["vgg16", "onnxruntime"]
+        assert (cell["text"], cell["kind"]) == ("1.42?", "")
+        assert "its output cannot be checked: " in cell["about"]
+    first = {(row["name"], row["mode"]): row for row in rows(spec["vconcat"][0]["hconcat"][0])}
+    assert first["vgg16", "bf16"]["kind"] == "1.25–1.6", "another mode keeps its color"
+    if how != "not supported":
+        assert first["resnet18", "onnxruntime"]["text"] == "wrong", "the limit of this eager holds"

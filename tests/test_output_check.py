@@ -494,6 +494,38 @@ def test_fewer_images_only_lower_a_limit(precision: str, monkeypatch: pytest.Mon
     assert limits[1000] / 2 < limits[20] <= limits[1000]
 
 
+def first_of_one_image(monkeypatch: pytest.MonkeyPatch, precision: str) -> None:
+    """Limits are taken from one image first, as those of fp32 are with 1000 classes."""
+    monkeypatch.setitem(PRECISIONS, precision, replace(PRECISIONS[precision], scores=1))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_limit_is_that_of_all_images(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An output error is the largest of all images; that of one image alone is no limit for it."""
+    first_of_one_image(monkeypatch, precision)
+    cases = [prepared(residual, side) for side in (24, 32, 40)]
+    network, reference = max(cases, key=lambda case: case[1].limit(precision, 8) / case[1].limit(precision))
+    one, every = reference.limit(precision), reference.limit(precision, 8)
+    assert one < every
+    scores = iter(reference.scores.split(1))
+    off = (one + every) / 2 * output_check.extent(reference.scores)
+    found = reference.check(lambda _: next(scores) + off, precision)
+    assert (found.limit, found.exceeds) == (every, False)
+    scores = iter(reference.scores.split(1))
+    assert reference.check(lambda _: next(scores) + 1.1 * every / one * off, precision).exceeds
+    assert not reference.check(network, "fp32").exceeds
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_faulty_modes_fail_where_the_limit_is_first_that_of_one_image(
+    precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_of_one_image(monkeypatch, precision)
+    network, reference = prepared(residual)
+    for name, call in faults(network, reference).items():
+        assert reference.check(call, precision).exceeds, name
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LECTURE)
 def test_faults_are_detected_in_each_architecture_of_the_lecture(name: str) -> None:

@@ -63,7 +63,7 @@ def _machine(comparison: Comparison, machine: str, language: Language) -> Spec |
 
 
 def _cell(record: Record, key: str, comparison: Comparison, language: Language) -> Spec:
-    """A mode of an architecture: its speedup, or a word where it is wrong or not available."""
+    """A mode of an architecture: its speedup, with a question mark if it is unchecked; a word if wrong or missing."""
     _ = language._
     place = {"name": record.architecture, "mode": record.mode}
     found = mode_ranking.gain(comparison, record, key)
@@ -77,7 +77,7 @@ def _cell(record: Record, key: str, comparison: Comparison, language: Language) 
     words += map(language.translate, mode_ranking.remarks(record, [key]))
     if why := mode_words.wrong_output(record, comparison, language):
         words.append(why)
-        text = _("wrong") if output_of(comparison, record) == "wrong" else number
+        text = _("wrong") if output_of(comparison, record) == "wrong" else f"{number}?"
         return {**place, "text": text, "about": about(record, *words), "kind": "", "ink": MUTED}
     if not found.stated:
         words.append(_("no difference from eager beyond noise"))
@@ -158,7 +158,8 @@ ENTRIES = (
         name="mode_speedups",
         title="Speedup of every mode",
         caption="Eager divided by the mode for one image, measured alternately in one process: blue is faster than "
-        "eager, orange slower. Without color: no difference beyond noise, wrong output, or not available.",
+        "eager, orange slower. Without color: no difference beyond noise, wrong output, or not available; a question "
+        "mark: the output cannot be checked.",
         draw=draw,
         chapter="modes",
         order=3,

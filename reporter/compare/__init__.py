@@ -12,6 +12,7 @@ levels.py         changes of level in the run history, for the report
 log_times.py      logarithms of the times of one side, and their noise between rounds, architectures and runs
 paired.py         the statistical gate of `reporter ab`
 kernel_changes.py  layers that ran another kernel than before
+output_changes.py  outputs of execution modes that came to be wrong, or right again
 mode_gains.py     execution modes that differ from eager by more than noise
 environments.py   the two environments of `reporter ab`, and whether both are the same
 differences.py    the findings of a comparison, and the exit code that --fail-on gives for them

@@ -10,7 +10,7 @@ from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
 
-from reporter.compare import document, kernel_changes, matching, recent_level, times
+from reporter.compare import document, kernel_changes, matching, output_changes, recent_level, times
 from reporter.compare.differences import Differences
 from reporter.documents.comparisons import ComparedRun
 from reporter.model import ComparedRecord, Record, ReporterError, option_values
@@ -76,7 +76,7 @@ def compare(
     kernels, unequal = kernel_changes.compare(paired, timings, ledgers)
     levels, without = recent_level.verdicts(new, past if level is None else level)
     return Differences(
-        changes=(*matching.rows(base, new), *matching.changes(paired), *kernels),
+        changes=(*matching.rows(base, new), *matching.changes(paired), *output_changes.changes(paired), *kernels),
         timings=tuple(timings),
         bases=tuple(bases),
         gaps=(*matching.gaps(paired), *left, *unequal),

@@ -15,7 +15,7 @@ from reporter.compare.differences import Change, Gap, Kind
 from reporter.compare.held_out import shares
 from reporter.model import Quantity, Reading, Record
 from reporter.model.fields import DEFAULT_MALLOC
-from reporter.model.modes import ONCE, OUTPUT_ERROR, output_verdict
+from reporter.model.modes import ONCE, OUTPUT_ERROR
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 
@@ -34,7 +34,6 @@ TOP1_SIGMAS = 3.0
 NO_NUMBER = ("failed", "oom", "timeout")
 UNREPEATED = tuple(quantity.key for quantity in ONCE)
 """What is measured once per mode, in no rounds: nothing is known of how far it varies."""
-EXCEEDS = "output error {value} exceeds the limit {limit}"
 
 
 @dataclass(frozen=True)
@@ -91,37 +90,23 @@ def is_time(quantity: Quantity) -> bool:
 
 
 def changes(paired: Iterable[Pair]) -> Iterator[Change]:
-    """Exact changes, readings that failed or recovered, accuracies that moved beyond binomial noise."""
-    every = list(paired)
-    eager = {(each.new.architecture, each.new.machine): each for each in every if each.new.mode == EAGER}
-    for pair in every:
+    """Exact changes, readings that failed or recovered, accuracies that moved beyond binomial noise.
+
+    Those of output errors are in output_changes.py.
+    """
+    for pair in paired:
         place, mode = (pair.new.architecture, pair.new.machine), pair.new.mode
         for quantity, base, new in pair.readings:
-            if base is None or new is None or not _comparable(pair, quantity):
+            if base is None or new is None or quantity.key == OUTPUT_ERROR.key or not _comparable(pair, quantity):
                 continue
             if kind := _kind(quantity, base, new):
                 reason = (new if kind == "failed" else base).reason
                 yield Change(kind, *place, quantity, base.value, new.value, reason, mode=mode)
-        yield from _output(pair, eager.get(place))
 
 
 def _comparable(pair: Pair, quantity: Quantity) -> bool:
     """Exact values are compared on any two machines, but of eager records only; all others on one machine."""
     return pair.new.mode == EAGER if is_exact(quantity) else pair.one_machine
-
-
-def _output(pair: Pair, eager: Pair | None) -> Iterator[Change]:
-    """An output error that came to exceed its limit, or no longer does."""
-    beside = (eager.base, eager.new) if eager else (None, None)
-    verdicts = [output_verdict(*each) for each in zip((pair.base, pair.new), beside, strict=True)]
-    wrong = [verdict == "wrong" for verdict in verdicts]
-    base, new = (record.readings.get(OUTPUT_ERROR.key) for record in (pair.base, pair.new))
-    if base and new and base.measured and new.measured and pair.one_machine and sorted(verdicts) == ["within", "wrong"]:
-        kind: Kind = "failed" if wrong[1] else "recovered"
-        reading = new if wrong[1] else base
-        reason = EXCEEDS.format(value=f"{reading.value:.3g}", limit=f"{reading.detail['limit']:.3g}")
-        place = pair.new.architecture, pair.new.machine
-        yield Change(kind, *place, new.quantity, base.value, new.value, reason, mode=pair.new.mode)
 
 
 def gaps(paired: Iterable[Pair]) -> list[Gap]:

@@ -57,7 +57,7 @@ class ChangeRow(MetricRow):
     kind: Literal["exact", "failed", "removed", "recovered", "new", "information"]
     """`exact`: a count, exact memory or a kernel changed; `failed`: it was measured before, or an output error came to
     exceed its limit; `removed`, `new`: only one side has the architecture or mode; `recovered`: it failed before;
-    `information`: an accuracy moved beyond chance, which fails no run."""
+    `information`: an accuracy moved beyond chance, or an output could be checked on one side only; it fails no run."""
     base: Number | None
     """The value before, null if there is none."""
     new: Number | None
@@ -65,7 +65,8 @@ class ChangeRow(MetricRow):
     ratio: float | None
     """`new` divided by `base`; null if either is missing or `base` is 0."""
     reason: str | None
-    """Why there is no value: now if `failed`, before if `recovered`; of a changed kernel the layers and both names."""
+    """Why there is no value: now if `failed`, before if `recovered`; of a changed kernel the layers and both names; of
+    an output that could be checked on one side only, why."""
     kernels: KernelChangeRow | None
     """The changed kernels; null if the change is another one."""
 

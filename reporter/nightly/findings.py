@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from reporter.compare import kernel_changes, matching, times
+from reporter.compare import kernel_changes, matching, output_changes, times
 from reporter.compare.differences import Change, Differences, Gap, Level, Timing
 from reporter.compare.matching import Pair, is_exact
 from reporter.compare.times import MIN_EFFECT
@@ -85,7 +85,7 @@ def failing(tonight: Iterable[Record], last: NightlyRun | None, now: str) -> tup
 
 def _changes(exact: Iterable[Pair], here: Iterable[Pair]) -> Iterator[Change]:
     for paired, of_exact in ((exact, True), (here, False)):
-        for change in matching.changes(paired):
+        for change in (*matching.changes(paired), *output_changes.changes(paired)):
             if change.quantity and is_exact(change.quantity) == of_exact:
                 yield change
 

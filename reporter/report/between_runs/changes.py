@@ -226,7 +226,7 @@ class Words:
         if quantity is None:
             return FindingLine(change.kind, name, reason=self.language.translate(change.reason))
         row = FindingLine(change.kind, name, quantity.key, self.language._(quantity.title))
-        if change.kind in ("failed", "recovered"):
+        if change.kind in ("failed", "recovered") or (change.kind == "information" and change.reason):
             return replace(row, reason=self.language.translate(change.reason) or self.language._("no reason was given"))
         old, now = change.base or 0, change.new or 0
         if change.kind == "exact":

@@ -70,7 +70,9 @@ def described(group: Sequence[FindingLine], language: Language) -> str:
         "reference": _("{title} differs from the reference{why}: {values}"),
         "recovered": _("recovered: {what} of {names}; before: {reason}"),
         "faster": _("{title} faster: {values}"),
-        "information": _("{title} changed by more than chance, not gated: {values}"),
+        "information": _("{what} of {names}, not gated: {reason}")
+        if first.reason
+        else _("{title} changed by more than chance, not gated: {values}"),
         "new": _("new: {names}"),
     }
     return patterns[first.kind].format(

@@ -44,8 +44,9 @@ class Reference:
     Neither depends on the output of any mode. `network` must not change as long as limits are asked for: that of fp32
     is computed on the same copy as the scores, each other one on first use on a copy of its own, and at most one copy
     exists at a time. Images are run one at a time, as modes are, because the scores of some models depend on the rest
-    of the batch. What was computed is kept in the file `kept` where one is named, for other processes with the same
-    weights and images.
+    of the batch. A limit is taken from some of the images, which can only lower it, and from all of them if an error is
+    above that: the verdict is always that of all images. What was computed is kept in the file `kept` where one is
+    named, for other processes with the same weights and images.
     """
 
     def __init__(
@@ -56,22 +57,24 @@ class Reference:
         self.classes = classes or None
         self._kept, self._identity = kept, _identity(network, self.images)
         found = self._restored()
-        self._limits: dict[str, float] = found.get("limits", {})
+        self._limits: dict[tuple[str, int], float] = found.get("limits", {})
         self.scores: Tensor = found["scores"] if found else self._on_copy(torch.float64, self._exact)
         self.variation = variation(self.scores)
         if not found:
             self._keep()
 
-    def limit(self, precision: str) -> float:
+    def limit(self, precision: str, count: int | None = None) -> float:
         """`FACTOR` times the error of a run with weights and the outputs of operators rounded to a precision.
 
+        That of the `count` images with the widest range of scores; if it is None, of as many as `Rounded.scores` takes.
         At most `CONSTANT` of the least error of a constant output: a mode that ignores its input always exceeds it.
         """
-        if precision not in self._limits:
-            work = partial(self._limit_on, precision, self.scores)
-            self._limits[precision] = self._on_copy(PRECISIONS[precision].dtype, work)
+        count = _first(precision, self.scores) if count is None else count
+        if (precision, count) not in self._limits:
+            work = partial(self._limit_on, precision, self.scores, count)
+            self._limits[precision, count] = self._on_copy(PRECISIONS[precision].dtype, work)
             self._keep()
-        return self._limits[precision]
+        return self._limits[precision, count]
 
     def check(self, call: Call, precision: str, form: Callable[[Tensor], Tensor] | None = None) -> Check:
         """Run a mode on the images, each in the form that it takes, and compare its scores with these.
@@ -85,6 +88,8 @@ class Reference:
             found = error(run(call, self.images, form, self.classes), self.scores)
         except UnsupportedError as wrong:  # the scores of the model itself were found
             raise ReporterError(str(wrong)) from None
+        if limit < found <= CONSTANT * constant_error(self.scores):
+            limit = self.limit(precision, len(self.images))
         return Check(found, limit, found > limit)
 
     def require_variation(self) -> None:
@@ -115,14 +120,14 @@ class Reference:
         scores = run(copy, self.images.double(), classes=self.classes)
         if variation(scores) >= LEAST_VARIATION:
             with suppress(UnsupportedError):  # raised again by `limit`
-                self._limits["fp32"] = self._limit_on("fp32", scores, copy)
+                count = _first("fp32", scores)
+                self._limits["fp32", count] = self._limit_on("fp32", scores, count, copy)
         return scores
 
-    def _limit_on(self, precision: str, scores: Tensor, copy: nn.Module) -> float:
-        """The limit of a precision, from a copy in the data type of its rounding; the copy is rounded."""
+    def _limit_on(self, precision: str, scores: Tensor, count: int, copy: nn.Module) -> float:
+        """The limit of a precision for some images, from a copy in the data type of its rounding, which is rounded."""
         rounding = PRECISIONS[precision]
-        count = math.ceil(rounding.scores / scores.shape[1]) if rounding.scores else len(scores)
-        widest = (scores.amax(1) - scores.amin(1)).topk(min(count, len(scores))).indices
+        widest = (scores.amax(1) - scores.amin(1)).topk(count).indices
         round_weights(copy, rounding)
         with rounding.operators():
             rounded = run(copy, rounding.image(self.images[widest].to(rounding.dtype)), classes=self.classes)
@@ -157,6 +162,13 @@ def run(
     if len(shapes) > 1:
         raise ReporterError(f"the outputs differ in shape between images: {', '.join(shapes)}")
     return torch.cat(found)
+
+
+def _first(precision: str, scores: Tensor) -> int:
+    """From how many images the limit of a precision is taken at first."""
+    rounding = PRECISIONS[precision]
+    count = math.ceil(rounding.scores / scores.shape[1]) if rounding.scores else len(scores)
+    return min(count, len(scores))
 
 
 def _identity(network: nn.Module, images: Tensor) -> list[float]:

@@ -27,8 +27,8 @@ class Rounded:
     """How a model is run whose weights and outputs have a precision.
 
     Between the roundings it computes in `dtype`: in float32 for precisions of at most 11 significant bits, whose errors
-    are several thousand times those of float32, and in float64 for fp32. `scores` is the number of scores that suffice
-    for its error, those of the images with the widest range; None where it is taken from all images.
+    are several thousand times those of float32, and in float64 for fp32. `scores` is the number of scores from
+    which its error is taken first, those of the images with the widest range; None where that is always all of them.
     """
 
     image: Round
@@ -136,13 +136,14 @@ def symmetric(weight: Tensor) -> Tensor:
 
 
 SCORES = 2000
-"""Scores from which the errors of floating point are taken, two images with 1000 classes.
+"""Scores from which the errors of floating point are taken first, two images with 1000 classes.
 
 The largest of 2000 normally distributed errors is 0.92 of the largest of 8000; in seven architectures it was 0.76 to 1.
-Fewer scores can only lower a limit, so that no wrong mode passes that would fail with all of them.
+Fewer scores can only lower a limit: no wrong mode passes that would fail with all of them. An output error is the
+largest of all images, so one above this limit is compared with the limit of all images.
 """
 SCORES_FP32 = 1000
-"""Scores from which the error of fp32 is taken, whose run in float64 is the most expensive.
+"""Scores from which the error of fp32 is taken first, whose run in float64 is the most expensive.
 
 It was 0.74 to 1 of that of 8000 scores, and eager had 0.3 to 1.2 times as large an error.
 """
