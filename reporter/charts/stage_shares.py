@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from reporter.charts.bars import names_axis
 from reporter.model import Chart, Record
@@ -12,15 +13,15 @@ from reporter.report.drawing.vega import PAPER, Spec, data
 from reporter.report.language import Language
 
 GRIDS = ("#b5e3d3", "#7cccbb", "#46b0b0", "#2d8aa8", "#3a66a0", "#4b4690", "#3b2a68")
-"""From the full grid to the coarsest."""
+"""From the full resolution to the coarsest."""
 LAST = "#e08a00"
 DARK, BRIGHT = "#10151a", "#ffffff"
-WIDTH, STEP = 400, 24
+WIDTH, NARROW, STEP = 400, 150, 24
 LEAST = 8
 """A smaller share, in percent, has no room for its number."""
 
 
-def draw(comparison: Comparison, language: Language) -> Spec | None:
+def draw(comparison: Comparison, language: Language, width: int = WIDTH) -> Spec | None:
     plotted = [record for record in comparison.networks if record_structure.stages(record)]
     if not plotted:
         return None
@@ -29,24 +30,27 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     macs = [row for record in plotted for row in _rows(record, "macs", language)]
     shown = {row["grid"]: row["colour"] for row in sorted(parameters + macs, key=lambda row: row["rank"])}
     order = [record.architecture for record in plotted]
+    second = names_axis() if width == NARROW else None
     return {
         "spacing": 24,
         "hconcat": [
-            _panel(parameters, order, shown, _("share of the parameters (%)"), names_axis()),
-            _panel(macs, order, shown, _("share of the MACs (%)"), None),
+            _panel(parameters, order, shown, _("share of the parameters (%)"), names_axis(), width=width),
+            _panel(macs, order, shown, _("share of the MACs (%)"), second, width=width),
         ],
     }
 
 
-def _panel(rows: list[Spec], order: list[str], shown: dict[str, str], title: str, names: Spec | None) -> Spec:
+def _panel(
+    rows: list[Spec], order: list[str], shown: dict[str, str], title: str, names: Spec | None, *, width: int
+) -> Spec:
     scale = {"domain": list(shown), "range": list(shown.values())}
     legend = {"orient": "top", "title": None, "columns": 8, "symbolType": "square"}
-    wide = [row for row in rows if row["end"] - row["start"] >= LEAST]
+    wide = [row for row in rows if row["end"] - row["start"] >= LEAST * WIDTH / width]
     colour = {"field": "grid", "type": "nominal", "scale": scale, "legend": legend}
     bar = {"type": "bar", "height": 17, "stroke": PAPER, "strokeWidth": 1}
     whole = {"scale": {"domain": [0, 100], "nice": False}, "axis": {"tickCount": 5, "grid": False}}
     return {
-        "width": WIDTH,
+        "width": width,
         "height": {"step": STEP},
         "encoding": {
             "y": {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": names},
@@ -63,7 +67,7 @@ def _numbers(rows: list[Spec], ink: str) -> Spec:
     middles = [{**row, "start": (row["start"] + row["end"]) / 2} for row in rows]
     return {
         "data": data(middles),
-        "mark": {"type": "text", "fontSize": 11.5, "color": ink},
+        "mark": {"type": "text", "fontSize": 12.5, "color": ink},
         "encoding": {"text": {"field": "text"}},
     }
 
@@ -92,7 +96,7 @@ def _shares(name: str, parts: Sequence[tuple[int | None, int]], language: Langua
                 "end": round(end, 3),
                 "text": language.number(end - start),
                 "rank": rank,
-                "grid": language._("no grid: fully connected") if level is None else _grid(rank, language),
+                "grid": language._("fully connected") if level is None else _grid(rank, language),
                 "colour": (*GRIDS, LAST)[rank],
                 "ink": DARK if rank < 3 or level is None else BRIGHT,
             }
@@ -103,17 +107,18 @@ def _shares(name: str, parts: Sequence[tuple[int | None, int]], language: Langua
 
 def _grid(rank: int, language: Language) -> str:
     """The grid of a stage, as a fraction of the image's side."""
-    return language._("full grid") if rank == 0 else f"1/{2**rank}"
+    return language._("full resolution") if rank == 0 else f"1/{2**rank}"
 
 
 ENTRIES = (
     Chart(
         name="stages",
         title="Where a network spends its parameters and MACs",
-        caption="Shares of each network's parameters and MACs from the image to the classes: stages by the side of "
-        "their grid as a fraction of the image's, each fully connected layer apart. The first stages cost "
-        "multiply-adds, the last ones parameters.",
+        caption="Shares of each network's parameters and MACs, from the image to the classes. Color: the resolution of "
+        "the feature map relative to the image (1/4 is 56 × 56 at 224 pixels); orange: fully connected layers. Early "
+        "stages hold few parameters but many MACs.",
         draw=draw,
+        narrow=partial(draw, width=NARROW),
         chapter="size",
         order=3,
     ),

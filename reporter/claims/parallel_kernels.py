@@ -45,7 +45,7 @@ def verdict(case: Case) -> Answer:
     )
     cheaper = macs[1] < macs[0] and parameters[1] < parameters[0]
     explanation = _(
-        "{parallel} needs {macs} times fewer MACs than {stacked} and {parameters} times fewer parameters."
+        "{stacked} needs {macs} times as many MACs as {parallel}, and {parameters} times as many parameters."
     ).format(
         parallel=PARALLEL,
         stacked=STACKED,

@@ -128,7 +128,12 @@ def _because(operators: JsonValue, language: Language) -> str:
 
 
 def _memory(rows: Builder, language: Language) -> Sequence[str]:
-    return (language._("1 MiB = 1,048,576 bytes. Peaks on the meta device are exact; resident memory is measured."),)
+    return (
+        language._(
+            "1 MiB = 1,048,576 bytes. Peaks are computed from tensor sizes without running the network; resident "
+            "memory is measured."
+        ),
+    )
 
 
 def _latency(rows: Builder, language: Language) -> Sequence[str]:

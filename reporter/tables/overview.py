@@ -30,6 +30,11 @@ HEADLINES = (
     "imagenet_top1",
     *TOP1_KEYS,
 )
+EXTRA = (
+    *("family", "input_size", "depth", "peak_activation_bytes"),
+    *(f"throughput_{device}" for device in ("cpu", *ACCELERATORS)),
+)
+"""Columns that a page shows on request."""
 
 
 def make(comparison: Comparison, language: Language) -> Table:
@@ -50,7 +55,10 @@ def make(comparison: Comparison, language: Language) -> Table:
             add_intervals(rows, key)
     key, _timed = timing(comparison)
     notes = (
-        _("Bold: the best of a column. Digits follow the 95 % interval. ≈: noisy or without an interval."),
+        _(
+            "≈: noisy, or without an interval; hover for the reason. Bold: the best of a column. Times are "
+            "rounded to the precision that the 95 % interval allows."
+        ),
         _(
             "Pareto: ◆ no other network of this table is more accurate for as few MACs, ◇ none for as little time "
             "({how}); the accuracy is the published one."
@@ -66,7 +74,9 @@ def make(comparison: Comparison, language: Language) -> Table:
         inception_note(comparison, language),
         mode_ranking.eager_note(comparison, language),
     )
-    return replace(rows.table("overview", _("Summary table"), notes), most=MOST)
+    table = rows.table("overview", _("Summary table"), notes)
+    columns = tuple(replace(column, extra=column.key in EXTRA) for column in table.columns)
+    return replace(table, most=MOST, columns=columns)
 
 
 def _paper_depths(rows: Builder) -> None:
@@ -198,7 +208,7 @@ def inception_note(comparison: Comparison, language: Language) -> str:
         return ""
     return language._(
         "Two networks are called Inception v2: inception_v2 is that of Rethinking the Inception Architecture (Table 1, "
-        "arXiv 1512.00567), which the lecture means; bn_inception is that of the batch-norm paper (arXiv 1502.03167). "
+        "arXiv 1512.00567); bn_inception is that of the batch-norm paper (arXiv 1502.03167). "
         "The first paper prints no filter counts inside its modules; the row uses the filter counts of the released "
         "Inception v3."
     )

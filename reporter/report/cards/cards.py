@@ -218,8 +218,8 @@ def _caption(block: record_structure.RecordedBlock, language: Language) -> str:
             block.repeats,
         )
     if block.name:
-        return _("It repeats no block. Shown is the stage with most MACs, {name}, with {parameters} parameters.")
-    return _("It repeats no block. Shown is the whole network with {parameters} parameters.")
+        return _("No repeated block; shown: the stage with the most MACs, {name}, {parameters} parameters.")
+    return _("No repeated block; shown: the whole network, {parameters} parameters.")
 
 
 def times(record: Record, setting: str, language: Language) -> dict[str, Price]:

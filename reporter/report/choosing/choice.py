@@ -105,12 +105,12 @@ def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
     first = (
         _("Best first: by the published single-crop top-1 of the weights.")
         if comparison.coverage.whole
-        else _("In the order of published single-crop top-1: of the weights, * else the paper's own; then the others.")
+        else _("Sorted by published single-crop top-1; *: the paper's own figure. Networks without either come last.")
     )
     notes: tuple[str, ...] = (
         first,
         _("A network is undecided where a limit lies within its 95 % interval, or within a factor of 2 without one."),
-        _("Tensor memory: weights and peak activations of one inference of one image, without torch itself."),
+        _("Tensor memory = weights + peak activations for one image, without torch itself."),
         *((_("Process memory: the whole process, with Python and torch."),) if "process_memory" in keys else ()),
         *footnotes((each.record for each in networks), language),
         _("On the command line: reporter choose DIR --max-latency-cpu 50ms --max-parameters 30M"),

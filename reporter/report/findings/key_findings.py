@@ -126,10 +126,10 @@ def not_time(comparison: Comparison, language: Language) -> str | None:
     few, many = pair
     longer = times.ratio(few[0].architecture, many[0].architecture).ratio
     message = language._(
-        "Fewer MACs are not always faster: {few} has {fewer} times fewer MACs than {many} but takes {longer} times as "
-        "long ({how})."
+        "MACs do not predict latency: {few} has {fewer} % fewer MACs than {many} but takes {longer} times as long "
+        "({how})."
     )
-    ratios = {"fewer": units.ratio(language, many[1] / few[1]), "longer": units.ratio(language, longer)}
+    ratios = {"fewer": language.number(100 * (1 - few[1] / many[1])), "longer": units.ratio(language, longer)}
     sentence = message.format(few=few[0].architecture, many=many[0].architecture, how=how(key, language), **ratios)
     reason = operator_pairs.of(comparison, few[0].architecture, many[0].architecture)
     return f"{sentence.removesuffix('.')}: {operator_pairs.reasons(reason, language)}." if reason else sentence
