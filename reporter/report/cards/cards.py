@@ -268,8 +268,4 @@ def _time(seconds: float, share: float, language: Language) -> Price:
 
 
 def _percent(percent: float, language: Language) -> str:
-    if 0 < percent < 0.05:
-        share = f"<\u202f{language.number(0.1, 1)}"
-    else:
-        share = language.number(percent, 0 if percent >= 9.95 else 1)
-    return f"{share} %"
+    return f"{language.number(percent, 0 if percent >= 9.95 else 1)} %"
