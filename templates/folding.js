@@ -5,13 +5,19 @@
     for (let part = target; part; part = part.parentElement) if (part.localName === "details") part.open = true;
     if (target) target.scrollIntoView();
   };
+  const button = document.getElementById("unfold"), parts = [...document.querySelectorAll("main details:not(.columns)")];
+  // The contents are open where no script runs, and wherever they take a line or two.
+  const contents = document.querySelector(".contents"), small = matchMedia("(max-width: 48rem)");
+  const fit = () => { contents.open = !small.matches; };
+  small.addEventListener("change", fit);
+  fit();
   addEventListener("hashchange", open);
   if (location.hash) open();
-  const button = document.getElementById("unfold"), parts = [...document.querySelectorAll("details:not(.columns)")];
   button.hidden = false;
   button.addEventListener("click", () => {
     const all = button.getAttribute("aria-pressed") !== "true";
     parts.forEach((part) => { part.open = all; });
     button.setAttribute("aria-pressed", all);
+    for (const box of document.querySelectorAll(".more:not([hidden]) input")) if (box.checked !== all) box.click();
   });
 }

@@ -90,17 +90,31 @@
       bar.querySelector("fieldset").append(label);
       return box;
     });
-    bar.querySelector("fieldset").addEventListener("change", () => {
-      const out = boxes.flatMap((box, column) => (box.checked ? [] : [`> :nth-child(${column + 1})`]));
+    // As loaded, a table with columns on request shows the others; files have all, and so has what is downloaded.
+    const whole = bar.querySelector(".more input"), extra = heads.map((head) => "extra" in head.dataset);
+    const dense = table.parentNode.classList.contains("dense");
+    const arrangeColumns = () => {
+      const seen = boxes.map((box, column) => box.checked && (whole.checked || !extra[column]));
+      const out = seen.flatMap((shown, column) => (shown ? [] : [`> :nth-child(${column + 1})`]));
       const place = `#${CSS.escape(table.closest(".block").id)} tr:not(.groups)`;
       style.textContent = out.length ? `${out.map((cell) => `${place} ${cell}`).join()} { display: none }` : "";
       let start = 0;
       for (const [cell, span] of groups) {
-        const left = boxes.slice(start, (start += span)).filter((box) => box.checked).length;
+        const left = seen.slice(start, (start += span)).filter(Boolean).length;
         cell.hidden = left === 0;
         cell.colSpan = Math.max(left, 1);
       }
+      if (dense) table.parentNode.classList.toggle("dense", !out.length);
+    };
+    bar.querySelector("fieldset").addEventListener("change", () => {
+      whole.checked = true;
+      arrangeColumns();
     });
+    if (extra.includes(true)) {
+      whole.parentNode.hidden = false;
+      whole.addEventListener("change", arrangeColumns);
+      arrangeColumns();
+    }
 
     // What is seen, in base units: the columns and rows that are shown, in their order, with the status of each cell.
     const csv = () => {

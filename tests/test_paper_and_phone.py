@@ -179,17 +179,89 @@ def test_paper_is_white(chromium: Any, reference: Path, short: Paper) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_bars_fit_a_phone(chromium: Any, reference: Path, name: str) -> None:
-    """At 390 pixels charts of bars do not scroll sideways, and their marks have their values."""
+def test_charts_fit_a_phone(chromium: Any, reference: Path, name: str) -> None:
+    """At 390 pixels no chart scrolls sideways, and each network has its mark; wide screens show the other forms."""
     page = chromium.new_page(viewport={"width": 390, "height": 800})
     page.goto((reference / name).as_uri())
     page.locator("#unfold").click()
-    for chart in ("finetune", "throughput", "parameters"):
-        shown = page.locator(f"#figure-{chart} > .wide").locator("visible=true")
-        assert shown.count() == 1
-        assert shown.evaluate("(part) => part.scrollWidth <= part.clientWidth")
-        assert len({mark.get_attribute("data-network") for mark in shown.locator("[data-network]").all()}) == 18
+    figures = page.locator("figure").all()
+    assert len(figures) > 12
+    for figure in figures:
+        shown = figure.locator("> .wide").locator("visible=true")
+        assert shown.count() == 1, figure.get_attribute("id")
+        assert shown.evaluate("(part) => part.scrollWidth <= part.clientWidth"), figure.get_attribute("id")
         assert shown.locator("svg").evaluate("(svg) => svg.getBoundingClientRect().right") <= 390
+    for chart in ("finetune", "throughput", "parameters", "latency", "modes"):
+        shown = page.locator(f"#figure-{chart} > .wide").locator("visible=true")
+        assert len({mark.get_attribute("data-network") for mark in shown.locator("[data-network]").all()}) == 18
     page.set_viewport_size({"width": 1280, "height": 800})
-    assert page.locator("#figure-finetune > .wide").locator("visible=true").count() == 1
+    assert page.locator("figure > .narrow").locator("visible=true").count() == 0
+    page.close()
+
+
+def test_the_contents_are_folded_on_a_phone(chromium: Any, reference: Path) -> None:
+    """One line until it is asked for; wide screens show all links, and so does a page without script on any."""
+    page = chromium.new_page(viewport={"width": 390, "height": 800})
+    page.goto((reference / "report.html").as_uri())
+    links = page.locator("header nav a")
+    assert links.locator("visible=true").count() == 0
+    page.locator(".contents > summary").click()
+    assert links.locator("visible=true").count() == links.count() > 10
+    page.locator("header nav a[href='#claims']").click()
+    page.locator("#unfold").click()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.wait_for_function("document.querySelector('.contents').open")
+    assert links.locator("visible=true").count() == links.count()
+    assert not page.locator(".contents > summary").is_visible()
+    page.close()
+    bare = chromium.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800}).new_page()
+    bare.goto((reference / "report.html").as_uri())
+    assert bare.locator("header nav a").first.is_visible()
+    bare.context.close()
+
+
+def test_the_summary_shows_its_main_columns(chromium: Any, reference: Path) -> None:
+    """The others on request, by their own boxes, in downloads, and where everything is opened."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    page.goto((reference / "report.html").as_uri())
+    table = page.locator("#table-overview")
+    heads = table.locator(".heads th")
+    shown = heads.locator("visible=true").count()
+    assert 6 <= shown <= 12 < heads.count()
+    assert table.locator(".wide").evaluate("(part) => part.scrollWidth <= part.clientWidth")
+    with page.expect_download() as saved:
+        table.locator("[data-do=save]").click()
+    first = saved.value.path().read_text("utf-8-sig").splitlines()[0]
+    assert all(key in first for key in ("family", "peak_activation_bytes", "throughput_cpu"))
+    table.get_by_label("All columns").check()
+    assert heads.locator("visible=true").count() == heads.count()
+    table.get_by_label("All columns").uncheck()
+    assert heads.locator("visible=true").count() == shown
+    page.locator("#unfold").click()
+    assert heads.locator("visible=true").count() == heads.count()
+    page.close()
+
+
+BROKEN = """() => [...document.querySelectorAll("thead th")].filter((each) => each.checkVisibility()).flatMap(
+    (head) => {
+    const found = [], range = document.createRange(), walk = document.createTreeWalker(head, NodeFilter.SHOW_TEXT);
+    for (let text = walk.nextNode(); text; text = walk.nextNode()) {
+        for (const word of text.data.matchAll(/[^\\s\\-–—/]+/g)) {
+            range.setStart(text, word.index);
+            range.setEnd(text, word.index + word[0].length);
+            const lines = new Set([...range.getClientRects()].map((line) => Math.round(line.top)));
+            if (lines.size > 1) found.push(`${head.closest("[id]").id}: ${word[0]}`);
+        }
+    }
+    return found;
+})"""
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+def test_no_column_head_breaks_a_word(chromium: Any, reference: Path, name: str, width: int) -> None:
+    page = chromium.new_page(viewport={"width": width, "height": 800})
+    page.goto((reference / name).as_uri())
+    page.locator("#unfold").click()
+    assert page.evaluate(BROKEN) == []
     page.close()

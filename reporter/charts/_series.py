@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import log10
 
 from reporter.charts.curves import DASHES
@@ -10,27 +10,34 @@ from reporter.model.devices import DEVICE_TITLES
 from reporter.model.scaling_curves import Axis, CurvePoint
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.curve_lines import CurveLine, devices, lines
+from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.label_placement import spread
 from reporter.report.drawing.tooltips import about, pointed
 from reporter.report.drawing.vega import Spec, coloured, data, text
 from reporter.report.language import Language
 
-WIDTH, HEIGHT = 760, 380
+WIDTH, NARROW, HEIGHT = 760, 300, 380
 Coordinates = Callable[[CurvePoint], tuple[float, float]]
 
 
 def panels(
-    comparison: Comparison, axis: Axis, coordinates: Coordinates, titles: tuple[str, str], language: Language
+    comparison: Comparison,
+    axis: Axis,
+    coordinates: Coordinates,
+    titles: tuple[str, str],
+    language: Language,
+    *,
+    width: int,
 ) -> Spec | None:
     """A chart of all curves over an axis; `coordinates` gives x and y of a point. None without two points."""
-    found = []
+    found, shades = [], colors(comparison, comparison.records)
     for machine in comparison.machines:
         drawn = [line for line in lines(comparison.of(machine), axis) if len(line.measured) > 1]
         for device in devices(drawn):
             mine = [line for line in drawn if line.device == device]
             several = [machine] if len(comparison.machines) > 1 else []
             title = ", ".join([*several, DEVICE_TITLES.get(device, device)])
-            found.append({"title": title, **_panel(mine, coordinates, titles, comparison.families, language)})
+            found.append({"title": title, **_panel(mine, coordinates, titles, shades, language, width=width)})
     return {"vconcat": found} if found else None
 
 
@@ -38,8 +45,10 @@ def _panel(
     drawn: Sequence[CurveLine],
     coordinates: Coordinates,
     titles: tuple[str, str],
-    families: Sequence[str],
+    shades: Mapping[str, str],
     language: Language,
+    *,
+    width: int,
 ) -> Spec:
     rows = [_row(line, point, coordinates(point), language) for line in drawn for point in line.measured]
     modes = list(dict.fromkeys(row["mode"] for row in rows))
@@ -49,15 +58,15 @@ def _panel(
     axes = [
         {"field": field, "type": "quantitative", "title": title, "scale": scale, "axis": {"format": "~g", **ticks}}
         for field, title, scale, ticks in (
-            ("x", titles[0], {"type": "log", "base": 2, "nice": False, "domain": _wide(rows)}, {"grid": False}),
+            ("x", titles[0], {"type": "log", "base": 2, "nice": False, "domain": _wide(rows, width)}, {"grid": False}),
             ("y", titles[1], {"type": "log", "nice": False, "domain": [min(ys) / 1.2, max(ys) * 1.2]}, {}),
         )
     ]
-    shown = [family for family in families if any(row["family"] == family for row in rows)]
+    shown = {family: shade for family, shade in shades.items() if any(row["family"] == family for row in rows)}
     line = {"strokeDash": {"field": "mode", "type": "nominal", "scale": dashes, "legend": legend}}
-    shared = {"detail": {"field": "line"}, "color": coloured(shown)}
+    shared = {"detail": {"field": "line"}, "color": coloured(shown, language)}
     return {
-        "width": WIDTH,
+        "width": width,
         "height": HEIGHT,
         "encoding": {"x": axes[0], "y": axes[1]},
         "layer": [
@@ -83,10 +92,10 @@ def _row(line: CurveLine, point: CurvePoint, place: tuple[float, float], languag
     }
 
 
-def _wide(rows: Sequence[Spec]) -> list[float]:
+def _wide(rows: Sequence[Spec], width: int) -> list[float]:
     """The domain of x, with room for the names at the ends of the lines."""
     low, high = min(row["x"] for row in rows), max(row["x"] for row in rows)
-    return [low / 1.1, high * max(1.3, (high / low) ** 0.3)]
+    return [low / 1.1, high * max(1.3, (high / low) ** (0.3 if width == WIDTH else 1.4))]
 
 
 def _ends(rows: Sequence[Spec]) -> list[Spec]:

@@ -85,10 +85,10 @@ def scale(shown: Mapping[str, str], rest: bool, language: Language) -> Spec:
     return {"field": "operator", "type": "nominal", "scale": of, "legend": legend}
 
 
-def layers(rows: Sequence[Spec], colour: Spec, height: int = 17) -> list[Spec]:
+def layers(rows: Sequence[Spec], colour: Spec, height: int = 17, least: float = LEAST) -> list[Spec]:
     """The bars, and the numbers in percent of those that have room for them."""
     bar = {"type": "bar", "height": height, "stroke": PAPER, "strokeWidth": 1}
-    wide = [row for row in rows if row["end"] - row["start"] >= LEAST]
+    wide = [row for row in rows if row["end"] - row["start"] >= least]
     numbers = []
     for ink in (DARK, BRIGHT):
         middles = [{**row, "start": (row["start"] + row["end"]) / 2} for row in wide if row["ink"] == ink]

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from reporter.charts._plane import WIDTH, Axis, plane, upward
+from reporter.charts._bubbles import NARROW, WIDTH, Axis, Plane
+from reporter.charts._plane import chart, upward
 from reporter.model import Chart, Record
 from reporter.report import units
 from reporter.report.comparison import Comparison, accuracy
+from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, reading
 from reporter.report.drawing.vega import Spec
 from reporter.report.language import Language
 from reporter.report.published.accuracy_marks import special
 
+MOST = 400
+"""So many networks are bubbles at most."""
 ROOM = 0.9
 """Years on both sides of the plot, for bubbles and labels."""
 
 
-def draw(comparison: Comparison, language: Language) -> Spec | None:
-    rows = [row for record in comparison.networks if (row := _row(record, language))]
+def draw(comparison: Comparison, language: Language, width: int = WIDTH) -> Spec | None:
+    plotted = [record for record in comparison.networks if _row(record, language)]
+    rows = [row for record in plotted if (row := _row(record, language))]
     if len(rows) < 2:
         return None
+    best = {row["x"]: row for row in sorted(rows, key=lambda row: row["y"])}
+    for row in best.values():
+        row["front"] = True
     years = sorted({row["x"] for row in rows})
-    x = Axis(years[0] - ROOM, years[-1] + ROOM, WIDTH, language._("year of the paper"), log=False)
-    y = upward([row["y"] for row in rows], language._("ImageNet top-1, single crop (%)"))
-    spec = plane(rows, x, y, list(dict.fromkeys(row["family"] for row in rows)))
+    x = Axis(years[0] - ROOM, years[-1] + ROOM, width, language._("year of the paper"), log=False)
+    y = upward([row["y"] for row in rows], language._("ImageNet top-1, single crop (%)"), width=width)
+    spec = chart(Plane(rows, x, y, colors(comparison, plotted), language), enlarged=False)
     across = spec["encoding"]["x"]
-    across["axis"] |= {"format": "d", "values": list(range(years[0], years[-1] + 1))}
+    across["axis"] |= {"format": "d", "values": list(range(years[0], years[-1] + 1, 1 if width > NARROW else 2))}
     return spec
 
 
@@ -59,6 +68,8 @@ ENTRIES = (
         "another protocol than one crop of 224 pixels on all validation images; ‡: of a network with other MACs than "
         "the one measured; ¶: taken at another image size than the network was measured at.",
         draw,
+        narrow=partial(draw, width=NARROW),
+        most=MOST,
         chapter="years",
         order=0,
         edition="choice",

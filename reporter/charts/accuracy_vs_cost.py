@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise, zip_longest
 from typing import Any
 
-from reporter.charts._plane import across, plane, upward
+from reporter.charts._bubbles import DASHES, NARROW, WIDTH, Plane
+from reporter.charts._plane import across, chart, upward
 from reporter.model import Chart, Record
 from reporter.report import units
 from reporter.report.comparison import Comparison, accuracy, front
+from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, reading
 from reporter.report.drawing.vega import FRONT, Spec, data
 from reporter.report.language import Language
 from reporter.report.published.accuracy_marks import special
 
+MOST = 400
+"""So many networks are bubbles at most."""
 GIGA = units.Scale(1e9, "G")
 
 
-def against(key: str) -> Callable[[Comparison, Language], Spec | None]:
+def against(key: str, width: int = WIDTH) -> Callable[[Comparison, Language], Spec | None]:
     """Draws published top-1 over a price; a time is that of the newest machine alone."""
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
@@ -31,11 +36,12 @@ def against(key: str) -> Callable[[Comparison, Language], Spec | None]:
         ahead = ahead if key == "macs" else comparison.unmatched(ahead, key)
         first = {record.architecture for record in ahead}
         rows = [_row(record, key, scale.factor, record.architecture in first, language) for record in plotted]
-        x = across([row["x"] for row in rows], _title(comparison, key, scale.word, language))
-        y = upward([row["y"] for row in rows], language._("ImageNet top-1, single crop (%)"))
-        families = list(dict.fromkeys(record.family for record in plotted))
-        lines = [_front([row for row in rows if row["front"]])] if first else []
-        return {**plane(rows, x, y, families, under=lines), **_front_title(comparison, bool(first), language)}
+        x = across([row["x"] for row in rows], _title(comparison, key, scale.word, language), width)
+        y = upward([row["y"] for row in rows], language._("ImageNet top-1, single crop (%)"), width=width)
+        ranked = sorted((row for row in rows if row["front"]), key=lambda row: row["x"])
+        under, lines = ([_front(ranked)], [_corners(ranked)]) if first else ([], [])
+        given = Plane(rows, x, y, colors(comparison, plotted), language, under, lines)
+        return {**chart(given), **_front_title(comparison, bool(first), language)}
 
     return draw
 
@@ -97,8 +103,15 @@ def _row(record: Record, key: str, factor: float, first: bool, language: Languag
 
 def _front(rows: list[dict[str, Any]]) -> Spec:
     """Steps from each network of the front to the next that is dearer and better."""
-    mark = {"type": "line", "color": FRONT, "strokeDash": [6, 4], "strokeWidth": 2, "interpolate": "step-after"}
+    mark = {"type": "line", "color": FRONT, "strokeDash": DASHES, "strokeWidth": 2, "interpolate": "step-after"}
     return {"data": data(rows), "mark": mark}
+
+
+def _corners(rows: list[dict[str, Any]]) -> list[tuple[float, float]]:
+    """The points of these steps."""
+    points = [(row["x"], row["y"]) for row in rows]
+    turns = [(after[0], before[1]) for before, after in pairwise(points)]
+    return [point for pair in zip_longest(points, turns) for point in pair if point]
 
 
 CAPTION = (
@@ -114,6 +127,8 @@ ENTRIES = (
         "Accuracy vs. MACs",
         CAPTION,
         against("macs"),
+        narrow=against("macs", NARROW),
+        most=MOST,
         chapter="accuracy",
         order=0,
     ),
@@ -122,6 +137,8 @@ ENTRIES = (
         "Accuracy vs. latency",
         CAPTION,
         against("latency_cpu_1thread"),
+        narrow=against("latency_cpu_1thread", NARROW),
+        most=MOST,
         chapter="accuracy",
         order=1,
         eager=True,
@@ -131,6 +148,8 @@ ENTRIES = (
         "Accuracy vs. latency on the GPU",
         CAPTION,
         against("latency_cuda"),
+        narrow=against("latency_cuda", NARROW),
+        most=MOST,
         chapter="accuracy",
         order=2,
         eager=True,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from reporter.model import Chart, Reading, Record
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.display_names import display_names
+from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, pointed, reading
-from reporter.report.drawing.vega import INK, MUTED, PAPER, Spec, coloured, data, text
+from reporter.report.drawing.vega import INK, MUTED, PAPER, Spec, data, text, tinted
 from reporter.report.language import Language
 from reporter.report.training.held_out_accuracy import is_at_chance
 from reporter.report.training.training_protocol import protocol
@@ -59,7 +60,7 @@ def panel(
                 {
                     "data": data(rows),
                     "mark": {"type": "bar", "height": 15},
-                    "encoding": {"color": coloured(families(plotted), legend=False)},
+                    "encoding": {"color": tinted(colors(comparison, plotted))},
                 }
             ),
             whiskers(rows),
@@ -85,10 +86,6 @@ def whiskers(rows: list[Spec]) -> Spec:
     return pointed({"data": data(spans), "mark": mark, "encoding": {"x": {"field": "low"}, "x2": {"field": "high"}}})
 
 
-def families(records: list[Record]) -> list[str]:
-    return list(dict.fromkeys(record.family for record in records))
-
-
 def _row(record: Record, key: str, scale: units.Scale, language: Language) -> Spec:
     found = record.readings[key]
     value = found.value or 0
@@ -109,9 +106,9 @@ def _chance(found: Reading, language: Language) -> str:
     return ", " + language._("at chance") if found.quantity.key in TOP1_KEYS and is_at_chance(found) else ""
 
 
-def intervals(rows: list[Spec], shown: list[str]) -> list[Spec]:
+def intervals(rows: list[Spec], shown: Mapping[str, str]) -> list[Spec]:
     """A line for the interval, a dot for the median, the number right of both."""
-    colour = {"color": coloured(shown, legend=False)}
+    colour = {"color": tinted(shown)}
     ends = {"x": {"field": "low"}, "x2": {"field": "high"}, **colour}
     dot = {"type": "point", "filled": True, "size": 80, "opacity": 1, "stroke": PAPER, "strokeWidth": 0.8}
     return [

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from reporter.charts.bars import families, names_axis
+from reporter.charts.bars import names_axis
 from reporter.model import Chart, Record
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.report import units
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, pointed, reading
-from reporter.report.drawing.vega import PAPER, Spec, coloured, data, text
+from reporter.report.drawing.vega import PAPER, Spec, data, text, tinted
 from reporter.report.language import Language
 from reporter.report.modes import mode_ranking
 from reporter.report.table import mark
 
 WIDTH, STEP = 900, 26
+NARROW, TALL = 170, 45
 
 
-def best(key: str) -> Callable[[Comparison, Language], Spec | None]:
+def best(key: str, narrow: bool = False) -> Callable[[Comparison, Language], Spec | None]:
     """Draws a time in eager and in the fastest mode, in a panel per machine: times of two machines share no axis."""
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
-        panels = [(machine, _panel(comparison, machine, key, language)) for machine in comparison.machines]
+        panels = [(machine, _panel(comparison, machine, key, language, narrow)) for machine in comparison.machines]
         shown = [(machine, panel) for machine, panel in panels if panel]
         several = len(comparison.machines) > 1
         named = [{**panel, "title": machine} if several else panel for machine, panel in shown]
@@ -32,7 +34,7 @@ def best(key: str) -> Callable[[Comparison, Language], Spec | None]:
     return draw
 
 
-def _panel(comparison: Comparison, machine: str, key: str, language: Language) -> Spec | None:
+def _panel(comparison: Comparison, machine: str, key: str, language: Language, narrow: bool) -> Spec | None:
     """The architectures that have a mode besides eager, the fastest in its best mode on top."""
     if key not in mode_ranking.keys(comparison, machine):
         return None
@@ -44,19 +46,24 @@ def _panel(comparison: Comparison, machine: str, key: str, language: Language) -
     rows = [_row(record, key, comparison, scale, language) for record in known]
     rows.sort(key=lambda row: row["best"])
     low, high = min(row["best"] for row in rows), max(row["right"] for row in rows)
-    domain = [low / 1.25, high * 1.25 * (high / low) ** 0.3]
+    domain = [low / 1.25, high * 1.25 * (1 if narrow else (high / low) ** 0.3)]
     title = f"{language._(quantity.title)}, {language._(scale.word)}"
     order = [row["name"] for row in rows]
     y = {"field": "name", "type": "nominal", "sort": order, "scale": {"domain": order}, "title": None}
-    x = {"field": "best", "type": "quantitative", "title": title, "axis": {"tickCount": 6, "format": "~g"}}
+    x = {
+        "field": "best",
+        "type": "quantitative",
+        "title": title,
+        "axis": {"tickCount": 3 if narrow else 6, "format": "~g"},
+    }
     return {
-        "width": WIDTH,
-        "height": {"step": STEP},
+        "width": NARROW if narrow else WIDTH,
+        "height": {"step": TALL if narrow else STEP},
         "encoding": {
             "y": {**y, "axis": names_axis()},
             "x": {**x, "scale": {"type": "log", "domain": domain, "nice": False}},
         },
-        "layer": _layers(rows, families(known)),
+        "layer": _layers(rows, colors(comparison, known), domain[0] if narrow else None),
     }
 
 
@@ -82,19 +89,24 @@ def _row(record: Record, key: str, comparison: Comparison, scale: units.Scale, l
     }
 
 
-def _layers(rows: Sequence[Spec], shown: list[str]) -> list[Spec]:
-    """A line from eager to the best mode, a ring for eager, a dot for the mode, and its name with the speedup."""
-    colour = {"color": coloured(shown, legend=False)}
+def _layers(rows: Sequence[Spec], shown: Mapping[str, str], left: float | None) -> list[Spec]:
+    """A line from eager to the best mode, a ring for eager, a dot for the mode, and its name with the speedup.
+
+    The name is right of the line, or below it from `left` on.
+    """
+    colour = {"color": tinted(shown)}
     moved = [row for row in rows if row["best"] < row["eager"]]
     line = {"type": "rule", "strokeWidth": 4, "opacity": 0.45}
     ring = {"type": "point", "filled": False, "fill": PAPER, "size": 95, "strokeWidth": 2, "opacity": 1}
     dot = {"type": "point", "filled": True, "size": 120, "opacity": 1, "stroke": PAPER, "strokeWidth": 0.8}
     eager = [{**row, "about": row["base"]} for row in rows]
+    names = [{**row, "best": row["right"] if left is None else left} for row in rows]
+    place: Spec = {"dx": 10} if left is None else {"dx": -90, "dy": 16}
     return [
         pointed({"data": data(moved), "mark": line, "encoding": {"x2": {"field": "eager"}, **colour}}),
         pointed({"data": data(moved), "mark": dot, "encoding": colour}),
         pointed({"data": data(eager), "mark": ring, "encoding": {"x": {"field": "eager"}, **colour}}),
-        *map(pointed, text([{**row, "best": row["right"]} for row in rows], "text", 13, align="left", dx=10)),
+        *map(pointed, text(names, "text", 13, align="left", **place)),
     ]
 
 
@@ -109,6 +121,6 @@ SHOWN = {
 }
 """The charts by name: the key of their time, and their title."""
 ENTRIES = tuple(
-    Chart(name=name, title=title, caption=CAPTION, draw=best(key), chapter="modes", order=order)
+    Chart(name, title, CAPTION, best(key), "modes", order, narrow=best(key, narrow=True))
     for order, (name, (key, title)) in enumerate(SHOWN.items())
 )

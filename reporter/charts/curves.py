@@ -8,13 +8,14 @@ from typing import Any
 from reporter.model import Chart, Reading, Record
 from reporter.report.comparison import Comparison, number
 from reporter.report.display_names import display_name
+from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.label_placement import spread
 from reporter.report.drawing.tooltips import about, pointed
-from reporter.report.drawing.vega import GRID, Spec, data, palette, text
+from reporter.report.drawing.vega import GRID, Spec, data, text
 from reporter.report.language import Language
 
 KEY = "finetune_top1"
-WIDTH, HEIGHT = 760, 320
+WIDTH, NARROW, HEIGHT = 760, 300, 320
 CROWD = 24
 """With more networks than this the pale lines in the background show nothing."""
 MOST = 5
@@ -34,6 +35,21 @@ def top1(comparison: Comparison, language: Language) -> Spec | None:
     return _chart(comparison, "evaluations", "top1", language._("held-out top-1 (%)"), language)
 
 
+def narrow(draw: Drawing) -> Drawing:
+    """The chart for phones, with more room for names behind the last step."""
+
+    def drawn(comparison: Comparison, language: Language) -> Spec | None:
+        spec = draw(comparison, language)
+        if spec is None:
+            return None
+        across = spec["encoding"]["x"]
+        first, end = across["scale"]["domain"]
+        across = {**across, "scale": {**across["scale"], "domain": [first, end * 1.5]}}
+        return {**spec, "width": NARROW, "encoding": {**spec["encoding"], "x": across}}
+
+    return drawn
+
+
 def _chart(comparison: Comparison, curve: str, field: str, title: str, language: Language) -> Spec | None:
     lines = {record.architecture: _points(record, curve, field) for record in comparison.networks}
     plotted = [record for record in comparison.networks if len(lines[record.architecture]) > 2]
@@ -46,7 +62,7 @@ def _chart(comparison: Comparison, curve: str, field: str, title: str, language:
     everything = [point for line in capped for point in line]
     behind = [point for line in capped for point in _thin(line)] if len(plotted) <= CROWD else []
     scales = ([1 if field == "loss" else 0, last * 1.2], [0, top], title, language._("step"))
-    return _panel(_shown(plotted), (everything, behind), palette(comparison.families), scales)
+    return _panel(_shown(plotted), (everything, behind), colors(comparison, comparison.records), scales)
 
 
 def _ticks(domain: list[float]) -> list[int]:
@@ -164,6 +180,7 @@ ENTRIES = (
         "losses; values above 8 are clipped. Named: up to five networks from the highest to the lowest accuracy; all "
         "others are pale.",
         draw=loss,
+        narrow=narrow(loss),
         chapter="finetune",
         order=2,
     ),
@@ -172,6 +189,7 @@ ENTRIES = (
         title="Accuracy while learning",
         caption="Held-out accuracy at each evaluation, after the batch-norm statistics were estimated again.",
         draw=top1,
+        narrow=narrow(top1),
         chapter="finetune",
         order=4,
     ),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from reporter.charts.bars import families, intervals, names_axis
+from reporter.charts.bars import intervals, names_axis
 from reporter.model import Chart, Record
 from reporter.model.devices import ACCELERATORS
 from reporter.report import units
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, reading
 from reporter.report.drawing.vega import Spec
 from reporter.report.language import Language
@@ -19,17 +21,17 @@ DEVICES = (
     *((f"latency_{each}", f"throughput_{each}") for each in ACCELERATORS),
 )
 """What stands side by side on one axis; of a throughput the time that each image of the batch takes."""
-STEP, WIDTH = 24, 980
+STEP, WIDTH, NARROW = 24, 980, 160
 
 
-def draw(comparison: Comparison, language: Language) -> Spec | None:
+def draw(comparison: Comparison, language: Language, narrow: bool = False) -> Spec | None:
     """A row of panels per machine and device: times of two machines share no axis."""
-    rows = [_row(comparison, m, keys, language) for m in comparison.machines for keys in DEVICES]
+    rows = [_row(comparison, m, keys, language, narrow) for m in comparison.machines for keys in DEVICES]
     shown = [row for row in rows if row]
     return {"vconcat": shown} if shown else None
 
 
-def _row(comparison: Comparison, machine: str, keys: Sequence[str], language: Language) -> Spec | None:
+def _row(comparison: Comparison, machine: str, keys: Sequence[str], language: Language, narrow: bool) -> Spec | None:
     records = comparison.of(machine)
     points = {key: [point for record in records if (point := _point(record, key, language))] for key in keys}
     measured = {key: rows for key, rows in points.items() if rows}
@@ -48,10 +50,9 @@ def _row(comparison: Comparison, machine: str, keys: Sequence[str], language: La
     for rank, (key, rows) in enumerate(measured.items()):
         title = f"{_title(comparison, records, key, language)}, {language._(scale.word)}"
         labeled = [_labeled(row, scale, language) for row in rows]
-        panels.append(_panel(labeled, (title, domain), order, WIDTH // len(measured), rank == 0))
-        panels[-1]["layer"] = intervals(
-            labeled, families([r for r in records if r.architecture in {p["name"] for p in rows}])
-        )
+        width = NARROW if narrow else WIDTH // len(measured)
+        panels.append(_panel(labeled, (title, domain), order, width, narrow or rank == 0))
+        panels[-1]["layer"] = intervals(labeled, colors(comparison, records))
     named = {"title": machine} if len(comparison.machines) > 1 else {}
     return {"hconcat": panels, "spacing": 24, **named}
 
@@ -69,7 +70,7 @@ def _panel(rows: list[Spec], axis: tuple[str, list[float]], order: list[str], wi
     title, domain = axis
     y = {"field": "name", "type": "nominal", "sort": order, "scale": {"domain": order}, "title": None}
     x = {"field": "value", "type": "quantitative", "scale": {"type": "log", "domain": domain, "nice": False}}
-    ticks = {"tickCount": 5, "format": "~g"}
+    ticks = {"tickCount": 5 if width > NARROW else 3, "format": "~g"}
     encoding = {"y": {**y, "axis": names_axis() if names else None}, "x": {**x, "title": title, "axis": ticks}}
     return {"width": width, "height": {"step": STEP}, "encoding": encoding}
 
@@ -116,6 +117,7 @@ ENTRIES = (
         "condition. In a batch: the time of the batch divided by its number of images. ≈ marks a time that is too "
         "noisy to rely on.",
         draw=draw,
+        narrow=partial(draw, narrow=True),
         chapter="time",
         order=0,
         eager=True,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import sqrt
 
-from reporter.charts._series import panels
+from reporter.charts._series import NARROW, WIDTH, panels
 from reporter.model import Chart
 from reporter.model.scaling_curves import CurvePoint
 from reporter.report.comparison import Comparison
@@ -12,10 +13,10 @@ from reporter.report.drawing.vega import Spec
 from reporter.report.language import Language
 
 
-def draw(comparison: Comparison, language: Language) -> Spec | None:
+def draw(comparison: Comparison, language: Language, width: int = WIDTH) -> Spec | None:
     _ = language._
     titles = (_("image size, pixels (the square root of height x width)"), _("latency of one image, ms"))
-    return panels(comparison, "size", _place, titles, language)
+    return panels(comparison, "size", _place, titles, language, width=width)
 
 
 def _place(point: CurvePoint) -> tuple[float, float]:
@@ -28,6 +29,7 @@ ENTRIES = (
         title="Latency over the image size",
         caption="Milliseconds for one image of ascending size; logarithmic axes.",
         draw=draw,
+        narrow=partial(draw, width=NARROW),
         chapter="time",
         order=22,
     ),

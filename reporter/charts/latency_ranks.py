@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from reporter.charts.bars import families, intervals, names_axis
+from functools import partial
+
+from reporter.charts.bars import intervals, names_axis
 from reporter.model import Chart, Record
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, reading
 from reporter.report.drawing.vega import Spec
 from reporter.report.headline_latency import TIMES
@@ -12,12 +15,12 @@ from reporter.report.language import Language
 from reporter.report.rank_ranges import Rank, ranks
 from reporter.report.table import mark
 
-STEP, WIDTH = 24, 980
+STEP, WIDTH, NARROW = 24, 980, 132
 CROWD = 80
 """Of more networks than this the picture has too many rows to be read."""
 
 
-def draw(comparison: Comparison, language: Language) -> Spec | None:
+def draw(comparison: Comparison, language: Language, narrow: bool = False) -> Spec | None:
     """A panel per kind of latency of the newest machine, the networks in the order of the first."""
     machine = comparison.machines[0]
     found = {key: ranks(comparison, machine, key) for key in TIMES if key in comparison.quantities}
@@ -30,8 +33,9 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     for index, (key, placed) in enumerate(ranked.items()):
         rows = [_row(records[name], key, rank, language) for name, rank in placed.items()]
         title = language._("rank: {what}").format(what=language._(comparison.quantities[key].title))
-        shown = families([records[name] for name in placed])
-        panels.append(_panel(rows, title, (names, shown), WIDTH // len(ranked), index == 0))
+        shown = colors(comparison, records.values())
+        width = NARROW if narrow else WIDTH // len(ranked)
+        panels.append(_panel(rows, title, (names, shown), width, narrow or index == 0))
     return {"hconcat": panels, "spacing": 24}
 
 
@@ -43,7 +47,7 @@ def _row(record: Record, key: str, rank: Rank, language: Language) -> Spec:
     return {"name": record.architecture, "family": record.family, "about": words, **places}
 
 
-def _panel(rows: list[Spec], title: str, shown: tuple[list[str], list[str]], width: int, names: bool) -> Spec:
+def _panel(rows: list[Spec], title: str, shown: tuple[list[str], dict[str, str]], width: int, names: bool) -> Spec:
     order, kinds = shown
     y = {"field": "name", "type": "nominal", "sort": order, "scale": {"domain": order}, "title": None}
     x = {"field": "value", "type": "quantitative", "title": title, "axis": {"values": _ticks(len(order))}}
@@ -68,6 +72,7 @@ ENTRIES = (
         caption="Dot: the rank of the measured median. Line: the ranks of all architectures that this run does not "
         "distinguish from it, by the 95 % interval of their ratio round by round. ≈ marks a noisy time.",
         draw=draw,
+        narrow=partial(draw, narrow=True),
         chapter="time",
         order=1,
         eager=True,

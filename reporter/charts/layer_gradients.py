@@ -8,6 +8,7 @@ from math import log10
 from reporter.model import Chart, Evidence, Record
 from reporter.report.comparison import Comparison, number
 from reporter.report.display_names import display_name
+from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.label_placement import spread
 from reporter.report.drawing.tooltips import about, pointed
 from reporter.report.drawing.vega import Spec, data, palette, text
@@ -35,10 +36,10 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     scale = (min(logs), max(logs) + 0.05)
     title = language._("Networks of {count} layers").format(count=DEPTH)
     panels = [_panel(title, controlled, scale, language)] if controlled else []
-    colors = palette(comparison.families)
+    shades = colors(comparison, comparison.records)
     by_title: dict[str, list[Points]] = {}
     for record, points in drawn:
-        colored = [{**point, "color": colors[record.family]} for point in points]
+        colored = [{**point, "color": shades[record.family]} for point in points]
         by_title.setdefault(", ".join(PLAIN) if record.family in PLAIN else record.family, []).append(colored)
     panels += [_panel(title, lines_of, scale, language) for title, lines_of in by_title.items()]
     apart = {"scale": {"strokeDash": "independent"}}
@@ -127,6 +128,7 @@ ENTRIES = (
         "gradients. The first panel compares networks of one depth that differ in skip connections, dense links and "
         "batch norm.",
         draw=draw,
+        narrow=draw,
         chapter="finetune",
         order=40,
         edition="lecture",

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import fsum, log10
+from statistics import fmean
 
-from reporter.charts._plane import across, plane, upward
+from reporter.charts._bubbles import DASHES, NARROW, WIDTH, Plane
+from reporter.charts._plane import across, chart, upward
 from reporter.model import Chart, Record
 from reporter.report import units
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, reading
-from reporter.report.drawing.vega import Spec
+from reporter.report.drawing.vega import FRONT, Spec, data
 from reporter.report.findings.pair_sentences import doubted
 from reporter.report.language import Language
 from reporter.stats.correlation import spearman
 
+MOST = 400
+"""So many networks are bubbles at most."""
+LABELED = 10
+"""Of very many networks so many are labeled."""
 
-def against(key: str) -> Callable[[Comparison, Language], Spec | None]:
+
+def against(key: str, width: int = WIDTH) -> Callable[[Comparison, Language], Spec | None]:
     """Draws a time over MACs, with Spearman's correlation and its interval as the title."""
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
@@ -27,12 +36,36 @@ def against(key: str) -> Callable[[Comparison, Language], Spec | None]:
         rows = [_row(record, key, scales, language) for record in plotted]
         titles = [language._(comparison.quantities[k].title) for k in ("macs", key)]
         axes = [f"{title}, {language._(scale.word)}" for title, scale in zip(titles, scales, strict=True)]
-        x = across([row["x"] for row in rows], axes[0])
-        y = upward([row["y"] for row in rows], axes[1], log=True)
-        families = list(dict.fromkeys(record.family for record in plotted))
-        return {**plane(rows, x, y, families), "title": correlated(plotted, key, language)}
+        x = across([row["x"] for row in rows], axes[0], width)
+        y = upward([row["y"] for row in rows], axes[1], log=True, width=width)
+        trend = _trend([(row["x"], row["y"]) for row in rows])
+        for row in sorted(rows, key=lambda row: -_distance(row, trend))[:LABELED]:
+            row["front"] = True
+        given = Plane(rows, x, y, colors(comparison, plotted), language, under=[_line(trend)], lines=[trend])
+        return {**chart(given), "title": correlated(plotted, key, language)}
 
     return draw
+
+
+def _trend(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The ends of the line through points by least squares of logarithms."""
+    logs = [(log10(x), log10(y)) for x, y in points]
+    x_mean, y_mean = (fmean(values) for values in zip(*logs, strict=True))
+    spread = fsum((x - x_mean) ** 2 for x, _y in logs)
+    slope = fsum((x - x_mean) * (y - y_mean) for x, y in logs) / spread if spread else 0.0
+    return [(10**x, 10 ** (y_mean + slope * (x - x_mean))) for x in (min(logs)[0], max(logs)[0])]
+
+
+def _distance(row: Spec, trend: list[tuple[float, float]]) -> float:
+    """How far a network is from the trend, in powers of ten of its time."""
+    (x, y), (x2, y2) = ((log10(x), log10(y)) for x, y in trend)
+    share = (log10(row["x"]) - x) / (x2 - x) if x2 > x else 0.0
+    return abs(log10(row["y"]) - y - share * (y2 - y))
+
+
+def _line(ends: list[tuple[float, float]]) -> Spec:
+    mark = {"type": "line", "color": FRONT, "strokeDash": DASHES, "strokeWidth": 2}
+    return {"data": data([{"x": x, "y": y} for x, y in ends]), "mark": mark}
 
 
 def correlated(records: list[Record], key: str, language: Language) -> str:
@@ -61,8 +94,9 @@ def _row(record: Record, key: str, scales: list[units.Scale], language: Language
 
 
 CAPTION = (
-    "Both axes logarithmic; the area of a bubble is proportional to the parameters. The correlation compares ranks "
-    "(95 % interval by Bonett and Wright, 2000)."
+    "Both axes logarithmic; the area of a bubble is proportional to the parameters. Dashed: the trend, by least "
+    "squares of the logarithms; networks above it take longer than their MACs suggest. Of many networks only those "
+    "farthest from it are labeled. The correlation compares ranks (95 % interval by Bonett and Wright, 2000)."
 )
 ENTRIES = (
     Chart(
@@ -70,6 +104,8 @@ ENTRIES = (
         "MACs vs. latency",
         CAPTION,
         against("latency_cpu_1thread"),
+        narrow=against("latency_cpu_1thread", NARROW),
+        most=MOST,
         chapter="time",
         order=6,
         eager=True,
@@ -79,6 +115,8 @@ ENTRIES = (
         "MACs vs. latency on the GPU",
         CAPTION,
         against("latency_cuda"),
+        narrow=against("latency_cuda", NARROW),
+        most=MOST,
         chapter="time",
         order=7,
         eager=True,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from reporter.charts.bars import WIDTH, names_axis
+from functools import partial
+
+from reporter.charts.bars import NARROW, WIDTH, names_axis
 from reporter.model import Chart, Record
 from reporter.report.comparison import Comparison, number
 from reporter.report.drawing.tooltips import about, pointed
@@ -21,7 +23,7 @@ PARTS = {
 KEY = "peak_training_bytes"
 
 
-def draw(comparison: Comparison, language: Language) -> Spec | None:
+def draw(comparison: Comparison, language: Language, width: int = WIDTH) -> Spec | None:
     plotted = [record for record in comparison.networks if record.value(KEY)]
     if not plotted:
         return None
@@ -37,7 +39,7 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     limit = max(row["start"] for row in sums) * 1.12
     order = [record.architecture for record in plotted]
     return {
-        "width": WIDTH,
+        "width": width,
         "height": {"step": 24},
         "encoding": {
             "y": {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": names_axis()},
@@ -45,7 +47,7 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
                 "field": "start",
                 "type": "quantitative",
                 "scale": {"domain": [0, limit], "nice": False},
-                "axis": {"tickCount": 6},
+                "axis": {"tickCount": 6 if width == WIDTH else 3},
                 "title": _("peak memory of one training step, MiB"),
             },
         },
@@ -95,6 +97,7 @@ ENTRIES = (
         title="Memory of a training step",
         caption="The peak of one training step on a batch of images of 80 pixels, and what it is made of.",
         draw=draw,
+        narrow=partial(draw, width=NARROW),
         chapter="memory",
         order=0,
     ),

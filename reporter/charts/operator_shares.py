@@ -13,15 +13,17 @@ from reporter.report.drawing.vega import Spec, text
 from reporter.report.language import Language
 from reporter.report.why import record_profiles
 
-WIDTH, STEP = 330, 24
+WIDTH, NARROW, STEP = 330, 170, 24
 
 
-def shares(settings: Sequence[str]) -> Callable[[Comparison, Language], Spec | None]:
+def shares(settings: Sequence[str], width: int = WIDTH) -> Callable[[Comparison, Language], Spec | None]:
     """Draws the first setting that has operators, in a panel per machine."""
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
         setting = record_profiles.setting_of(comparison.records, settings)
-        panels = [(machine, _panel(comparison.of(machine), setting, language)) for machine in comparison.machines]
+        panels = [
+            (machine, _panel(comparison.of(machine), setting, language, width)) for machine in comparison.machines
+        ]
         several = len(comparison.machines) > 1
         named = [{**panel, **({"title": machine} if several else {})} for machine, panel in panels if panel]
         return {"vconcat": named} if named else None
@@ -29,7 +31,7 @@ def shares(settings: Sequence[str]) -> Callable[[Comparison, Language], Spec | N
     return draw
 
 
-def _panel(records: Sequence[Record], setting: str, language: Language) -> Spec | None:
+def _panel(records: Sequence[Record], setting: str, language: Language, width: int) -> Spec | None:
     found = {record.architecture: record_profiles.operators(record, setting) for record in records}
     parts = {name: record_profiles.parts(rows) for name, rows in found.items() if rows}
     plotted = [record for record in records if record.architecture in parts]
@@ -41,15 +43,17 @@ def _panel(records: Sequence[Record], setting: str, language: Language) -> Spec 
     ]
     rest = any(label not in shown for each in parts.values() for label in each)
     order = [record.architecture for record in plotted]
-    whole = {"scale": {"domain": [0, 100], "nice": False}, "axis": {"values": [0, 25, 50, 75, 100], "grid": False}}
+    places = [0, 50, 100] if width == NARROW else [0, 25, 50, 75, 100]
+    whole = {"scale": {"domain": [0, 100], "nice": False}, "axis": {"values": places, "grid": False}}
+    colour, least = _stacked.scale(shown, rest, language), _stacked.LEAST * WIDTH / width
     return {
-        "width": WIDTH,
+        "width": width,
         "height": {"step": STEP},
         "encoding": {
             "y": {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": names_axis()},
             "x": {"field": "start", "type": "quantitative", "title": language._("share of the time (%)"), **whole},
         },
-        "layer": [*_stacked.layers(rows, _stacked.scale(shown, rest, language)), *_times(plotted, setting, language)],
+        "layer": [*_stacked.layers(rows, colour, least=least), *_times(plotted, setting, language)],
     }
 
 
@@ -68,7 +72,23 @@ CAPTION = (
 )
 ENTRIES = (
     Chart(
-        "operator_shares", "Operators, CPU", CAPTION, shares(("cpu_1thread", "cpu")), chapter="why", order=3, eager=True
+        "operator_shares",
+        "Operators, CPU",
+        CAPTION,
+        shares(("cpu_1thread", "cpu")),
+        narrow=shares(("cpu_1thread", "cpu"), NARROW),
+        chapter="why",
+        order=3,
+        eager=True,
     ),
-    Chart("operator_shares_cuda", "Operators, GPU", CAPTION, shares(("cuda",)), chapter="why", order=4, eager=True),
+    Chart(
+        "operator_shares_cuda",
+        "Operators, GPU",
+        CAPTION,
+        shares(("cuda",)),
+        narrow=shares(("cuda",), NARROW),
+        chapter="why",
+        order=4,
+        eager=True,
+    ),
 )

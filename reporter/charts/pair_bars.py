@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from reporter.charts import _stacked
 from reporter.charts.bars import names_axis
@@ -15,9 +16,10 @@ from reporter.report.why import operator_pairs, record_profiles
 from reporter.report.why.operator_pairs import SlowerPair
 
 WIDTH, STEP = 250, 27
+NARROW, TALL = 210, 46
 
 
-def draw(comparison: Comparison, language: Language) -> Spec | None:
+def draw(comparison: Comparison, language: Language, narrow: bool = False) -> Spec | None:
     """A panel for each pair, all with the same colours; the slower of a pair is on top and fills the width."""
     pairs = operator_pairs.shown(comparison)
     if not pairs:
@@ -27,7 +29,9 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     ]
     shown = _stacked.colours(parts)
     rest = any(label not in shown for each in parts for label in each)
-    panels = [_panel(pair, parts[2 * at : 2 * at + 2], shown, rest, language) for at, pair in enumerate(pairs)]
+    panels = [
+        _panel(pair, parts[2 * at : 2 * at + 2], shown, rest, (language, narrow)) for at, pair in enumerate(pairs)
+    ]
     return {"vconcat": panels, "spacing": 14}
 
 
@@ -36,8 +40,10 @@ def _panel(
     parts: Sequence[dict[str, record_profiles.Part]],
     shown: dict[str, str],
     rest: bool,
-    language: Language,
+    look: tuple[Language, bool],
 ) -> Spec:
+    """Two bars; the words on each are behind it, on a phone below it."""
+    language, narrow = look
     longest = max(sum(part.seconds for part in each.values()) for each in parts)
     records = (pair.few, pair.many)
     rows = [
@@ -46,18 +52,21 @@ def _panel(
         for row in _stacked.segments(record, mine, shown, longest, language)
     ]
     ends = [{**_bar_end(rows, record.architecture), "text": _words(record, pair.key, language)} for record in records]
+    if narrow:
+        ends = [{**end, "start": 0} for end in ends]
+    place: Spec = {"dy": 19} if narrow else {"dx": 7}
     order = [record.architecture for record in records]
     axis = {"scale": {"domain": [0, 100], "nice": False}, "axis": None}
     return {
-        "width": WIDTH,
-        "height": {"step": STEP},
+        "width": NARROW if narrow else WIDTH,
+        "height": {"step": TALL if narrow else STEP},
         "encoding": {
             "y": {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": names_axis()},
             "x": {"field": "start", "type": "quantitative", **axis},
         },
         "layer": [
             *_stacked.layers(rows, _stacked.scale(shown, rest, language), 19),
-            *text(ends, "text", 13, align="left", dx=7),
+            *text(ends, "text", 13, align="left", **place),
         ],
     }
 
@@ -80,6 +89,7 @@ ENTRIES = (
         "with. The length is the time by operator, with one CPU thread if that was measured; numbers are percent of "
         "the time of the bar.",
         draw,
+        narrow=partial(draw, narrow=True),
         chapter="why",
         order=1,
         eager=True,

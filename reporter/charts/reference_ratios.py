@@ -141,6 +141,7 @@ ENTRIES = (
         "line of its own. A solid vertical line marks a run from which on the level is another, with the change; a "
         "dashed one a move of the reference, across which ratios are chained.",
         draw,
+        narrow=draw,
         chapter="history",
         order=2,
     ),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from reporter.charts._plane import Axis, plane
+from reporter.charts._bubbles import NARROW, Axis, Plane
+from reporter.charts._plane import chart
 from reporter.model import Chart
 from reporter.report import units
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about
 from reporter.report.drawing.vega import INK, MUTED, Spec, data, text
 from reporter.report.headline_latency import TIMES, how
@@ -18,12 +20,14 @@ WIDTH, HEIGHT = 560, 380
 GIGA = 1e9
 
 
-def roofline(setting: str) -> Callable[[Comparison, Language], Spec | None]:
+def roofline(setting: str, width: int = WIDTH) -> Callable[[Comparison, Language], Spec | None]:
     """Draws a panel for each machine and precision, two in a row."""
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
         found = list(rooflines(comparison, (setting,)))
-        panels = [{**_panel(each, language), "title": _title(each, comparison, language)} for each in found]
+        panels = [
+            {**_panel(each, comparison, language, width), "title": _title(each, comparison, language)} for each in found
+        ]
         return {"concat": panels, "columns": 2, "spacing": 28} if panels else None
 
     return draw
@@ -36,14 +40,15 @@ def _title(found: Roofline, comparison: Comparison, language: Language) -> str:
     return f"{found.precision}, {where}{machine}"
 
 
-def _panel(found: Roofline, language: Language) -> Spec:
+def _panel(found: Roofline, comparison: Comparison, language: Language, width: int) -> Spec:
     peak = found.peak / GIGA
     lows, rates = [point.intensity for point in found.points], [point.rate / GIGA for point in found.points]
-    x = Axis(min(*lows, found.ridge) / 2.2, max(*lows, found.ridge) * 2.2, WIDTH, language._("MACs per byte moved"))
+    x = Axis(min(*lows, found.ridge) / 2.2, max(*lows, found.ridge) * 2.2, width, language._("MACs per byte moved"))
     y = Axis(min(rates) / 1.7, peak * 1.7, HEIGHT, language._("G MACs per second"))
     rows = [_row(point, found, language) for point in found.points]
-    families = list(dict.fromkeys(row["family"] for row in rows))
-    return plane(rows, x, y, families, tuple(_roof(found, x, y, language)), largest=7)
+    shades = colors(comparison, [point.record for point in found.points])
+    under = tuple(_roof(found, x, y, language))
+    return chart(Plane(rows, x, y, shades, language, under=under, largest=7), enlarged=False)
 
 
 def _row(point: Point, found: Roofline, language: Language) -> Spec:
@@ -91,6 +96,6 @@ SHOWN = {
     "cuda": ("roofline_cuda", "Roofline, GPU"),
 }
 ENTRIES = tuple(
-    Chart(name, title, CAPTION, roofline(setting), chapter="why", order=10 + order)
+    Chart(name, title, CAPTION, roofline(setting), "why", 10 + order, narrow=roofline(setting, NARROW))
     for order, (setting, (name, title)) in enumerate(SHOWN.items())
 )

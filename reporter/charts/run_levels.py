@@ -9,7 +9,8 @@ from reporter.compare.levels import Course, LevelHistory
 from reporter.model import Chart
 from reporter.report.between_runs.run_history import level_history
 from reporter.report.comparison import Comparison
-from reporter.report.drawing.vega import INK, MUTED, Spec, data, palette, text
+from reporter.report.drawing.family_colors import of_all
+from reporter.report.drawing.vega import INK, MUTED, OTHER, Spec, data, text
 from reporter.report.language import Language
 
 COLUMNS, WIDTH, HEIGHT = 3, 300, 90
@@ -30,7 +31,7 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
 
 def _panel(found: LevelHistory, course: Course, reach: float, comparison: Comparison, language: Language) -> Spec:
     record = comparison.network(course.architecture)
-    colour = palette(comparison.families)[record.family] if record else MUTED
+    colour = of_all(comparison).get(record.family, OTHER) if record else MUTED
     count = len(course.relative)
     rows = [{"x": number, "y": 100 * (value - 1)} for number, value in enumerate(course.relative) if value is not None]
     marks = [
@@ -84,6 +85,7 @@ ENTRIES = (
         "Time of each network relative to what all share, night by night, as the deviation from its own "
         "median. A line marks a night from which on the level is another, with the change.",
         draw,
+        narrow=draw,
         chapter="history",
         order=0,
     ),

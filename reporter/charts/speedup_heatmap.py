@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from functools import partial
+from itertools import pairwise, product
 
 from reporter.charts.bars import names_axis
 from reporter.model import Chart, Record
@@ -27,36 +28,39 @@ CLASSES = (
 """Upper ends of the classes of speedups, their color, and that of the number on it: slower orange, faster blue."""
 STEP, WIDTH, WIDEST = 26, 980, 104
 """Height of a row, width of all panels, and of a cell at most, in pixels."""
+NARROW, FEW = 152, 4
+"""Width of a panel on a phone, and so many modes in it at most."""
 LINE = 17
 """Height of a line of a name."""
 
 
-def draw(comparison: Comparison, language: Language) -> Spec | None:
-    """A row of panels per machine, one for each kind of latency."""
-    rows = [_machine(comparison, machine, language) for machine in comparison.machines]
+def draw(comparison: Comparison, language: Language, narrow: bool = False) -> Spec | None:
+    """A row of panels per machine, one for each kind of latency; on a phone one for each few modes."""
+    rows = [_machine(comparison, machine, language, narrow) for machine in comparison.machines]
     shown = [row for row in rows if row]
     return {"vconcat": shown} if shown else None
 
 
-def _machine(comparison: Comparison, machine: str, language: Language) -> Spec | None:
+def _machine(comparison: Comparison, machine: str, language: Language, narrow: bool) -> Spec | None:
     keys = [key for key in mode_ranking.keys(comparison, machine) if key in TIMES]
     records = [record for record in comparison.of(machine) if comparison.modes_of(record)]
     if not keys or not records:
         return None
     modes = list(dict.fromkeys(each.mode for record in records for each in comparison.modes_of(record)))
-    step = min(WIDEST, WIDTH // (len(modes) * len(keys)))
+    several = [modes[at : at + FEW] for at in range(0, len(modes), FEW)] if narrow else [modes]
+    step = min(WIDEST, NARROW // len(several[0]) if narrow else WIDTH // (len(modes) * len(keys)))
     cells = {
         key: [_cell(each, key, comparison, language) for r in records for each in comparison.modes_of(r)]
         for key in keys
     }
     legend = _legend({cell["kind"] for some in cells.values() for cell in some}, language)
     names = [record.architecture for record in records]
-    panels = []
-    for index, (key, some) in enumerate(cells.items()):
-        panel = _panel(some, (names, modes), legend)
-        panel["encoding"]["x"]["axis"] = _names_of_modes(modes, step)
+    panels: list[Spec] = []
+    for (key, some), mine in product(cells.items(), several):
+        panel = _panel([cell for cell in some if cell["mode"] in mine], (names, mine), legend)
+        panel["encoding"]["x"]["axis"] = _names_of_modes(mine, step)
         panel["encoding"]["x"]["title"] = mode_ranking.conditions(comparison, key, language)
-        panel["encoding"]["y"]["axis"] = names_axis() if index == 0 else None
+        panel["encoding"]["y"]["axis"] = names_axis() if narrow or not panels else None
         panels.append({"width": {"step": step}, "height": {"step": STEP}, **panel})
     named = {"title": machine} if len(comparison.machines) > 1 else {}
     return {"hconcat": panels, "spacing": 24, **named}
@@ -161,6 +165,7 @@ ENTRIES = (
         "eager, orange slower. Without color: no difference beyond noise, wrong output, or not available; a question "
         "mark: the output cannot be checked.",
         draw=draw,
+        narrow=partial(draw, narrow=True),
         chapter="modes",
         order=3,
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from reporter.charts.bars import names_axis
 from reporter.model import Chart, Record
@@ -12,15 +13,15 @@ from reporter.report.drawing.vega import PAPER, Spec, data
 from reporter.report.language import Language
 
 GRIDS = ("#b5e3d3", "#7cccbb", "#46b0b0", "#2d8aa8", "#3a66a0", "#4b4690", "#3b2a68")
-"""From the full grid to the coarsest."""
+"""From the full resolution to the coarsest."""
 LAST = "#e08a00"
 DARK, BRIGHT = "#10151a", "#ffffff"
-WIDTH, STEP = 400, 24
+WIDTH, NARROW, STEP = 400, 150, 24
 LEAST = 8
 """A smaller share, in percent, has no room for its number."""
 
 
-def draw(comparison: Comparison, language: Language) -> Spec | None:
+def draw(comparison: Comparison, language: Language, width: int = WIDTH) -> Spec | None:
     plotted = [record for record in comparison.networks if record_structure.stages(record)]
     if not plotted:
         return None
@@ -29,24 +30,27 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     macs = [row for record in plotted for row in _rows(record, "macs", language)]
     shown = {row["grid"]: row["colour"] for row in sorted(parameters + macs, key=lambda row: row["rank"])}
     order = [record.architecture for record in plotted]
+    second = names_axis() if width == NARROW else None
     return {
         "spacing": 24,
         "hconcat": [
-            _panel(parameters, order, shown, _("share of the parameters (%)"), names_axis()),
-            _panel(macs, order, shown, _("share of the MACs (%)"), None),
+            _panel(parameters, order, shown, _("share of the parameters (%)"), names_axis(), width=width),
+            _panel(macs, order, shown, _("share of the MACs (%)"), second, width=width),
         ],
     }
 
 
-def _panel(rows: list[Spec], order: list[str], shown: dict[str, str], title: str, names: Spec | None) -> Spec:
+def _panel(
+    rows: list[Spec], order: list[str], shown: dict[str, str], title: str, names: Spec | None, *, width: int
+) -> Spec:
     scale = {"domain": list(shown), "range": list(shown.values())}
     legend = {"orient": "top", "title": None, "columns": 8, "symbolType": "square"}
-    wide = [row for row in rows if row["end"] - row["start"] >= LEAST]
+    wide = [row for row in rows if row["end"] - row["start"] >= LEAST * WIDTH / width]
     colour = {"field": "grid", "type": "nominal", "scale": scale, "legend": legend}
     bar = {"type": "bar", "height": 17, "stroke": PAPER, "strokeWidth": 1}
     whole = {"scale": {"domain": [0, 100], "nice": False}, "axis": {"tickCount": 5, "grid": False}}
     return {
-        "width": WIDTH,
+        "width": width,
         "height": {"step": STEP},
         "encoding": {
             "y": {"field": "name", "type": "nominal", "sort": order, "title": None, "axis": names},
@@ -63,7 +67,7 @@ def _numbers(rows: list[Spec], ink: str) -> Spec:
     middles = [{**row, "start": (row["start"] + row["end"]) / 2} for row in rows]
     return {
         "data": data(middles),
-        "mark": {"type": "text", "fontSize": 11.5, "color": ink},
+        "mark": {"type": "text", "fontSize": 12.5, "color": ink},
         "encoding": {"text": {"field": "text"}},
     }
 
@@ -114,6 +118,7 @@ ENTRIES = (
         "the feature maps relative to the image; each fully connected layer is separate. Early stages have few "
         "parameters but many MACs.",
         draw=draw,
+        narrow=partial(draw, width=NARROW),
         chapter="size",
         order=3,
     ),

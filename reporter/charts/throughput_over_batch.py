@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from reporter.charts._series import panels
+from functools import partial
+
+from reporter.charts._series import NARROW, WIDTH, panels
 from reporter.model import Chart
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.vega import Spec
 from reporter.report.language import Language
 
 
-def draw(comparison: Comparison, language: Language) -> Spec | None:
+def draw(comparison: Comparison, language: Language, width: int = WIDTH) -> Spec | None:
     _ = language._
     return panels(
         comparison,
@@ -17,6 +19,7 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
         lambda point: (float(point.batch), point.throughput or 0.0),
         (_("batch size"), _("throughput, images/s")),
         language,
+        width=width,
     )
 
 
@@ -27,6 +30,7 @@ ENTRIES = (
         caption="Images per second in batches of ascending size; logarithmic axes. A line ends where the next batch "
         "was not asked for or did not fit into memory.",
         draw=draw,
+        narrow=partial(draw, width=NARROW),
         chapter="time",
         order=20,
     ),

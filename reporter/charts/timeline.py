@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from reporter.charts import _timeline_rows
 from reporter.model import Chart, Record
 from reporter.report import challenge_entries
 from reporter.report.challenge_entries import Entry
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.display_names import display_name
+from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.label_placement import spread
 from reporter.report.drawing.tooltips import about, pointed
-from reporter.report.drawing.vega import INK, MUTED, PAPER, Spec, data, literal, palette, text
+from reporter.report.drawing.vega import INK, MUTED, PAPER, Spec, data, literal, text
 from reporter.report.language import Language
 from reporter.report.published.accuracy_marks import special
 from reporter.report.published.paper_depth import paper_depth, source
@@ -49,8 +51,8 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
         return None
     _ = language._
     bars = _bars(entries)
-    domain = [int(entries[0].year) - 0.5, int(entries[-1].year) + 0.99]
-    points = [point for point in _points(comparison, language) if domain[0] < point["year"] < domain[1]]
+    domain = _domain(entries)
+    points = _shown(comparison, language, domain)
     error = _("top-5 error (%)")
     entered = [*_human(domain, language), *_error_bars(bars, language), *_legend(language)]
     measured = [*_dots(points, "error", []), *_legend_of_dots(language)]
@@ -60,6 +62,38 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
         panels.append({**_panel(domain, HIGHEST_DOT, error, DOTS, years=False), "layer": measured})
     panels.append({**_panel(domain, DEEPEST, _("depth (weighted layers)"), DEPTHS, years=True), "layer": depths})
     return {"spacing": 14, "vconcat": panels}
+
+
+def narrow(comparison: Comparison, language: Language) -> Spec | None:
+    """The same for phones, with a row for each entry and each architecture."""
+    found = challenge_entries.bars()
+    if not found:
+        return None
+    rows = [_entry_row(entry, language) for entry in found]
+    human = next((person.error for person in challenge_entries.humans()), None)
+    panels = [_timeline_rows.entries(rows, human, _dashed(), language)]
+    titles = {"error": language._("top-5 error (%)"), "depth": language._("depth (weighted layers)")}
+    points = sorted(_shown(comparison, language, _domain(found)), key=lambda point: float(point["year"]))
+    for what, title in titles.items():
+        if mine := [_network_row(point, what) for point in points if point[what] is not None]:
+            panels.append(_timeline_rows.architectures(mine, what, title, language))
+    return {"spacing": 20, "vconcat": panels}
+
+
+def _entry_row(entry: Entry, language: Language) -> dict[str, Any]:
+    layers, words = entry.layers, about(None, *challenge_entries.tooltip_lines(entry, language))
+    depth = "" if layers is None else language.ngettext("{count} layer", "{count} layers", layers).format(count=layers)
+    color = HANDMADE if entry.handmade else NETWORK
+    name = {"name": f"{entry.year} {entry.label}", "colour": color, "about": words}
+    return {**name, "error": entry.error, "depth": depth, "ensemble": entry.ensemble}
+
+
+def _network_row(point: dict[str, Any], what: str) -> dict[str, Any]:
+    return {**point, "name": point["name"] + point["signs"] * (what == "error")}
+
+
+def _domain(entries: list[Entry]) -> list[float]:
+    return [int(entries[0].year) - 0.5, int(entries[-1].year) + 0.99]
 
 
 def _panel(domain: list[float], top: float, title: str, height: int, years: bool) -> Spec:
@@ -153,9 +187,13 @@ def _depth_bars(bars: list[Bar], language: Language) -> list[Spec]:
     return [pointed(_rects(rects)), *text(texts, "text", 14, dy=-13)]
 
 
+def _shown(comparison: Comparison, language: Language, domain: list[float]) -> list[dict[str, Any]]:
+    return [point for point in _points(comparison, language) if domain[0] < point["year"] < domain[1]]
+
+
 def _points(comparison: Comparison, language: Language) -> list[dict[str, Any]]:
     """The networks of this report, each at its year, with the colour of its family."""
-    rows, colours = [], palette(comparison.families)
+    rows, colours = [], colors(comparison, comparison.records)
     for record in comparison.networks:
         if record.year is None:
             continue
@@ -250,6 +288,7 @@ ENTRIES = (
         "compare them directly. ‡: error of a network with other MACs than the one measured; §: another "
         "protocol than one crop of 224 pixels on all validation images.",
         draw=draw,
+        narrow=narrow,
         chapter="timeline",
         order=0,
         edition="lecture",

@@ -21,6 +21,7 @@ from reporter.report.comparison import Comparison, compare
 from reporter.report.contents import Report
 from reporter.report.display_names import with_display_names
 from reporter.report.drawing import thinning, vega
+from reporter.report.drawing.narrowing import narrowed
 from reporter.report.language import SOURCE, Language, available, language
 from reporter.report.modes import mode_ranking
 from reporter.report.output import csv_tables, formats, latex
@@ -188,7 +189,7 @@ def draw(comparison: Comparison, tongue: Language, charts: Iterable[Chart]) -> l
         remark = chart.remark(comparison, tongue) if chart.remark else ""
         caption = " ".join(filter(None, (tongue._(chart.caption), remark, of_mode, note)))
         small = chart.narrow(shown, tongue) if chart.narrow else None
-        narrow = vega.inline(vega.draw(small, tongue), f"{chart.name}-narrow", title) if small else ""
+        narrow = vega.inline(vega.draw(narrowed(small), tongue), f"{chart.name}-narrow", title) if small else ""
         figure = Figure(chart.name, title, caption, vega.inline(svg, chart.name, title), file, narrow)
         pictures.append(Picture(figure, chart.chapter, chart.order, vega.file(svg, title), chart.slide))
     return pictures

@@ -26,6 +26,8 @@ from reporter.report.training.training_names import Start, specific
 
 CARDS = 90
 """So many networks have cards at most: all of torchvision's and the lecture's, and a page that one can still open."""
+FAMILIES = 12
+"""The cards of more families than this are folded."""
 KEY_FINDINGS = 8
 """So many findings are key findings."""
 
@@ -195,7 +197,10 @@ def architectures(comparison: Comparison, language: Language) -> Section:
     texts = (Text(text) for text in (how, thinning.note(shown, comparison, language)) if text)
     made = cards(shown, language)
     again = Folded("origins", _("To measure again"), (origins(made, language),))
-    blocks: tuple[Content, ...] = (*texts, Index(made), *families(made, language), again, stages(comparison, language))
+    described: tuple[Content, ...] = tuple(families(made, language))
+    if len(described) > FAMILIES:
+        described = (Folded("cards", _("Cards"), described),)
+    blocks: tuple[Content, ...] = (*texts, Index(made), *described, again, stages(comparison, language))
     return Section("architectures", _("The architectures"), blocks)
 
 

@@ -20,7 +20,8 @@ class Column:
     """`key` and `base` (the unit of the raw values) head the column in CSV, `title` and `unit` where people read.
 
     `group` is the heading over columns that stand together, `short` the title where that heading is seen. `bounded`:
-    low and high of its cells are what a limit is compared with, and the page has them.
+    low and high of its cells are what a limit is compared with, and the page has them. `extra`: the page shows it on
+    request.
     """
 
     key: str
@@ -33,6 +34,7 @@ class Column:
     group: str = ""
     short: str = ""
     bounded: bool = False
+    extra: bool = False
 
     @property
     def heading(self) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reporter.model import Record
 from reporter.model.devices import ACCELERATORS
-from reporter.report.comparison import Comparison, whole_front
+from reporter.report import units
+from reporter.report.comparison import Comparison, accuracy, whole_front
 from reporter.report.headline_latency import how, timing
 from reporter.report.language import Language
 from reporter.report.modes import mode_ranking
@@ -30,6 +32,11 @@ HEADLINES = (
     "imagenet_top1",
     *TOP1_KEYS,
 )
+EXTRA = (
+    *("family", "input_size", "depth", "peak_activation_bytes"),
+    *(f"throughput_{device}" for device in ("cpu", *ACCELERATORS)),
+)
+"""Columns that a page shows on request."""
 
 
 def make(comparison: Comparison, language: Language) -> Table:
@@ -45,7 +52,8 @@ def make(comparison: Comparison, language: Language) -> Table:
             _paper_depths(rows)
         rows.quantity(key)
         if key == "imagenet_top1" and rows.columns[-1].key == key:
-            rows.cells[-1] = [marked(cell, record) for cell, record in zip(rows.cells[-1], rows.records, strict=True)]
+            rated = zip(rows.cells[-1], rows.records, strict=True)
+            rows.cells[-1] = [_accuracy(cell, record, language) for cell, record in rated]
         if key in TOP1_KEYS:
             add_intervals(rows, key)
     key, _timed = timing(comparison)
@@ -59,6 +67,7 @@ def make(comparison: Comparison, language: Language) -> Table:
         else "",
         depth_note(comparison, language),
         *footnotes(comparison.networks, language),
+        paper_note(comparison, language),
         unmarked(comparison, language),
         size_note(comparison, language),
         threads_note(comparison, language),
@@ -66,7 +75,23 @@ def make(comparison: Comparison, language: Language) -> Table:
         inception_note(comparison, language),
         mode_ranking.eager_note(comparison, language),
     )
-    return replace(rows.table("overview", _("Summary table"), notes), most=MOST)
+    table = rows.table("overview", _("Summary table"), notes)
+    columns = tuple(replace(column, extra=column.key in EXTRA) for column in table.columns)
+    return replace(table, most=MOST, columns=columns)
+
+
+def _accuracy(cell: Cell, record: Record, language: Language) -> Cell:
+    """The published accuracy of weights; where there are none the paper's own figure, which files leave out."""
+    found = accuracy(record)
+    if found is None or not found.paper or found.top1 is None:
+        return marked(cell, record)
+    return replace(cell, text=f"{units.share(language, found.top1)}*{special(record)}")
+
+
+def paper_note(comparison: Comparison, language: Language) -> str:
+    """What the sign of a paper's own accuracy means, if one is shown."""
+    own = any((found := accuracy(record)) and found.paper and found.top1 for record in comparison.networks)
+    return language._("ImageNet top-1 with *: the paper's own figure; there are no torchvision weights.") if own else ""
 
 
 def _paper_depths(rows: Builder) -> None:
@@ -198,7 +223,7 @@ def inception_note(comparison: Comparison, language: Language) -> str:
         return ""
     return language._(
         "Two networks are called Inception v2: inception_v2 is that of Rethinking the Inception Architecture (Table 1, "
-        "arXiv 1512.00567), which the lecture means; bn_inception is that of the batch-norm paper (arXiv 1502.03167). "
+        "arXiv 1512.00567); bn_inception is that of the batch-norm paper (arXiv 1502.03167). "
         "The first paper prints no filter counts inside its modules; the row uses the filter counts of the released "
         "Inception v3."
     )

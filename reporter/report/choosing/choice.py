@@ -135,7 +135,7 @@ def _notes(
     return (
         first,
         _("A network is undecided where a limit lies within its 95 % interval, or within a factor of 2 without one."),
-        _("Tensor memory: weights and peak activations of one inference of one image, without torch itself."),
+        _("Tensor memory = weights + peak activations for one image, without torch itself."),
         *((_("Process memory: the whole process, with Python and torch."),) if "process_memory" in keys else ()),
         *footnotes((each.record for each in networks), language),
         _("On the command line: reporter choose DIR --max-latency-cpu 50ms --max-parameters 30M"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
@@ -35,6 +35,8 @@ FAMILIES = {
 }
 """Colors that are distinguishable with every common colour vision, on white and on near black."""
 SPARE = ("#8a8f98", "#4f8f2f", "#b8433a", "#3f8f9a", "#a07cc5", "#7f8c3a")
+OTHER = "#949ba5"
+"""The colour of families without one of their own."""
 FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
 """Fonts of the same widths: labels are placed before anybody knows which of them the reader has."""
 MARGIN = {"left": 44, "right": 28, "top": 8, "bottom": 8}
@@ -42,8 +44,6 @@ MARGIN = {"left": 44, "right": 28, "top": 8, "bottom": 8}
 SIZE = 14
 WIDEST = 700
 """How wide a text may become, in pixels, before it is cut off."""
-LEGEND = 24
-"""So many families a legend names at most."""
 OUTSIDE = r">[^<]+"
 """What stands between the tags of an SVG: words, which are left as they are."""
 MARK = r'\bid="[^"]+"|url\(#[^)]+\)'
@@ -62,13 +62,19 @@ def palette(families: Sequence[str]) -> dict[str, str]:
     return {family: FAMILIES.get(family) or spare[family] for family in families}
 
 
-def coloured(families: Sequence[str], title: str | None = None, legend: bool = True) -> Spec:
-    """The colour channel: by family, the same in every chart."""
-    colours = palette(families)
+def tinted(colours: Mapping[str, str]) -> Spec:
+    """The colour channel without a legend: by family, the same in every chart."""
     scale = {"domain": list(colours), "range": list(colours.values())}
-    shown = list(colours)[:LEGEND]
-    keys = {"title": title, "orient": "top", "symbolType": "circle", "values": shown, **_columns(shown)}
-    return {"field": "family", "type": "nominal", "scale": scale, "legend": keys if legend else None}
+    return {"field": "family", "type": "nominal", "scale": scale, "legend": None}
+
+
+def coloured(colours: Mapping[str, str], language: Language) -> Spec:
+    """The colour channel with a legend of the families that have a colour of their own, and of the others."""
+    shown = {family: colour for family, colour in colours.items() if colour != OTHER}
+    if len(shown) < len(colours):
+        shown[language._("other families")] = OTHER
+    keys = {"title": None, "orient": "top", "symbolType": "circle", "values": list(shown), **_columns(list(shown))}
+    return {**tinted({**colours, **shown}), "legend": keys}
 
 
 def _columns(names: Sequence[str]) -> Spec:

@@ -1,0 +1,179 @@
+"""Axes, bubbles and labels of charts with a bubble per architecture; labels overlap neither each other nor a bubble."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reporter.report.display_names import display_name
+from reporter.report.drawing.label_placement import Box, Bubble, place
+from reporter.report.drawing.tooltips import pointed
+from reporter.report.drawing.vega import MUTED, PAPER, Spec, data, text
+from reporter.report.language import Language
+
+WIDTH, HEIGHT, SIZE = 1080, 560, 14
+NARROW, TALL, SMALL = 300, 380, 12
+"""Width and height of a plot for phones, and the size of its labels."""
+LARGEST, SMALLEST = 18, 4
+"""Radius of the bubble with the most parameters, and of any at least, in pixels."""
+CROWD = 40
+"""Of more networks than this only those on the Pareto front are labelled, and bubbles are smaller."""
+DASHES = [6, 4]
+Row = dict[str, Any]
+Point = tuple[float, float]
+Line = Sequence[Point]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """From data to pixels and back along one side of the plot."""
+
+    low: float
+    high: float
+    length: int
+    title: str
+    log: bool = True
+
+    def pixel(self, value: float) -> float:
+        if self.log:
+            return self.length * math.log(value / self.low) / math.log(self.high / self.low)
+        return self.length * (value - self.low) / (self.high - self.low)
+
+    def value(self, pixel: float) -> float:
+        share = pixel / self.length
+        return float(
+            self.low * (self.high / self.low) ** share if self.log else self.low + (self.high - self.low) * share
+        )
+
+    def part(self, start: float, end: float, length: int) -> Axis:
+        """What lies between two pixels, enlarged to a length."""
+        return Axis(self.value(start), self.value(end), length, self.title, self.log)
+
+    def channel(self, field: str) -> Spec:
+        kind = {"type": "log"} if self.log else {"zero": False}
+        look = {"format": "~g", "tickCount": 8 if self.length > NARROW else 4, "titlePadding": 12}
+        scale = {"domain": [self.low, self.high], "nice": False, **kind}
+        return {"field": field, "type": "quantitative", "title": self.title, "scale": scale, "axis": look}
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Rows of bubbles on two axes.
+
+    Rows have name, family, about, x, y, parameters, hollow, front; low and high if x has an interval; perhaps mark.
+    `under` are layers below all bubbles, `lines` the points of those among them that are dashed lines.
+    """
+
+    rows: Sequence[Row]
+    x: Axis
+    y: Axis
+    colors: Mapping[str, str]
+    language: Language
+    under: Sequence[Spec] = ()
+    lines: Sequence[Line] = ()
+    largest: float = LARGEST
+
+    @property
+    def is_narrow(self) -> bool:
+        return self.x.length <= NARROW
+
+    @property
+    def whole(self) -> Box:
+        return Box(0, 0, self.x.length, self.y.length)
+
+    def pixel(self, x: float, y: float) -> Point:
+        """The place of a point of data, from the upper left corner."""
+        return self.x.pixel(x), self.y.length - self.y.pixel(y)
+
+    def value(self, x: float, y: float) -> Point:
+        """The data at a place."""
+        return self.x.value(x), self.y.value(self.y.length - y)
+
+    def bubble(self, row: Row) -> Bubble:
+        return Bubble(*self.pixel(row["x"], row["y"]), row["radius"], _label(row))
+
+
+def size(given: Plane) -> None:
+    """Sets the radius of each bubble: areas are proportional to the parameters, small ones are not invisible."""
+    crowded = 1 if len(given.rows) <= CROWD else 0.6
+    largest = given.largest * crowded * (0.7 if given.is_narrow else 1)
+    most = max(row["parameters"] for row in given.rows)
+    for row in given.rows:
+        row["radius"] = max(SMALLEST, largest * math.sqrt(row["parameters"] / most))
+        row["area"] = math.pi * row["radius"] ** 2
+
+
+def intervals(rows: Sequence[Row]) -> list[Spec]:
+    """The 95 % intervals along x, as lines through the bubbles."""
+    spans = [row for row in rows if row.get("high", 0) > row.get("low", 0)]
+    ends = {"x": {"field": "low"}, "x2": {"field": "high"}}
+    mark = {"type": "rule", "color": MUTED, "strokeWidth": 1.5}
+    return [pointed({"data": data(spans), "mark": mark, "encoding": ends})] if spans else []
+
+
+def bubbles(rows: Sequence[Row], colour: Spec) -> list[Spec]:
+    """Large ones first, so that small ones lie on top."""
+    mark = {"type": "point", "filled": True, "opacity": 0.82, "stroke": PAPER, "strokeWidth": 1}
+    hollow = {"type": "point", "filled": False, "strokeWidth": 2.5, "fill": "transparent"}
+    area = {"field": "area", "type": "quantitative", "scale": None, "legend": None}
+    encoding = {"size": area, "color": colour}
+    big_first = sorted(rows, key=lambda row: -row["area"])
+    kinds = [
+        ([row for row in big_first if row["hollow"] is inside], mark)
+        for inside, mark in ((False, mark), (True, hollow))
+    ]
+    return [pointed({"data": data(some), "mark": mark, "encoding": encoding}) for some, mark in kinds if some]
+
+
+def placed(given: Plane, rows: Sequence[Row], wanted: Sequence[bool], within: Box) -> list[Box | None]:
+    """The places of the labels of rows within a part of the plot."""
+    moved = [bubble._replace(x=bubble.x - within.left, y=bubble.y - within.top) for bubble in map(given.bubble, rows)]
+    size_of = SMALL if given.is_narrow else SIZE
+    boxes = place(moved, within.right - within.left, within.bottom - within.top, size_of, wanted)
+    return [box and shifted(box, within.left, within.top) for box in boxes]
+
+
+def labels(given: Plane, rows: Sequence[Row], boxes: Sequence[Box | None]) -> list[Spec]:
+    """The names at their places, and thin lines to those that had to move away from their bubbles."""
+    texts, leaders = [], []
+    for row, box in zip(rows, boxes, strict=True):
+        if box is None:
+            continue
+        middle = given.value((box.left + box.right) / 2, (box.top + box.bottom) / 2)
+        about = {"name": _label(row), "about": row["about"]}
+        texts.append({"x": middle[0], "y": middle[1], **about})
+        if line := _leader(given.bubble(row), box):
+            leaders.append({**segment(given, *line), **about})
+    lines = {"data": data(leaders), "mark": {"type": "rule", "color": MUTED, "strokeWidth": 0.8}, "encoding": ENDS}
+    return [pointed(lines), *map(pointed, text(texts, "name", SMALL if given.is_narrow else SIZE))]
+
+
+ENDS = {"x2": {"field": "x2"}, "y2": {"field": "y2"}}
+
+
+def segment(given: Plane, left: float, top: float, right: float, bottom: float) -> dict[str, float]:
+    """The two ends of a line, or two corners of a rectangle, from pixels to data."""
+    (x, y), (x2, y2) = given.value(left, top), given.value(right, bottom)
+    return {"x": x, "y": y, "x2": x2, "y2": y2}
+
+
+def shifted(box: Box, x: float, y: float) -> Box:
+    return Box(box.left + x, box.top + y, box.right + x, box.bottom + y)
+
+
+def _label(row: Row) -> str:
+    """The display name, with the signs of an accuracy that is not comparable."""
+    signs = row.get("mark", "")
+    return display_name(row["name"]) + (f" {signs}" if signs else "")
+
+
+def _leader(bubble: Bubble, box: Box) -> tuple[float, float, float, float] | None:
+    """A thin line from a bubble to a label that had to move away from it."""
+    x, y = min(max(bubble.x, box.left), box.right), min(max(bubble.y, box.top), box.bottom)
+    away = math.hypot(x - bubble.x, y - bubble.y)
+    if away < bubble.radius + 12:
+        return None
+    edge = bubble.radius / away
+    return bubble.x + (x - bubble.x) * edge, bubble.y + (y - bubble.y) * edge, x, y

@@ -1,0 +1,235 @@
+"""An enlarged view of the most crowded part of a bubble chart, in an empty part of the plot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from reporter.charts._bubbles import (
+    CROWD,
+    DASHES,
+    ENDS,
+    Axis,
+    Line,
+    Plane,
+    Point,
+    Row,
+    bubbles,
+    intervals,
+    labels,
+    placed,
+    segment,
+)
+from reporter.report.drawing.label_placement import Box, Bubble
+from reporter.report.drawing.vega import FRONT, GRID, MUTED, PAPER, SIZE, Spec, data
+
+SHARE = 0.32
+"""The most of either side of a plot that is enlarged."""
+LEAST = 4
+"""Fewer crowded bubbles than this need no enlarging."""
+NEAR, AIR = 7, 8
+"""Pixels: bubbles with a smaller gap between them are crowded; the space around those that are enlarged."""
+GROWTH, MOST = 1.5, 3.2
+"""How many times an inset is as wide and as high as what it enlarges: at least and at most."""
+LEFT, RIGHT, TOP, BOTTOM = 46, 12, 10, 26
+"""The margins of an inset, with the numbers on its axes."""
+CELL = 20
+
+
+def window(given: Plane) -> Box | None:
+    """The part of the plot with the most bubbles that overlap or nearly touch another; None where few do."""
+    every = [given.bubble(row) for row in given.rows]
+    crowd = [bubble for bubble in every if _is_crowded(bubble, every)]
+    if len(crowd) < LEAST:
+        return None
+    width, height = SHARE * given.x.length, SHARE * given.y.length
+    frames = (
+        Box(left, top, left + width, top + height)
+        for left in _steps(given.x.length - width, width / 8)
+        for top in _steps(given.y.length - height, height / 8)
+    )
+    best = max(frames, key=lambda frame: sum(contains(frame, bubble) for bubble in crowd))
+    inside = [bubble for bubble in crowd if contains(best, bubble)]
+    if len(inside) < LEAST:
+        return None
+    return Box(
+        max(0, min(b.x - b.radius for b in inside) - AIR),
+        max(0, min(b.y - b.radius for b in inside) - AIR),
+        min(given.x.length, max(b.x + b.radius for b in inside) + AIR),
+        min(given.y.length, max(b.y + b.radius for b in inside) + AIR),
+    )
+
+
+def room(given: Plane, part: Box, labelled: Sequence[Box | None]) -> Box | None:
+    """The empty rectangle in which a part of the plot can be enlarged most, without the margins; None if too small."""
+    taken = [part, *(box for box in labelled if box), *_boxes(given)]
+    wide, high = part.right - part.left, part.bottom - part.top
+    best, found = 0.0, None
+    for free in _empty(taken, given.x.length, given.y.length):
+        inner = Box(free.left + LEFT, free.top + TOP, free.right - RIGHT, free.bottom - BOTTOM)
+        growth = min((inner.right - inner.left) / wide, (inner.bottom - inner.top) / high, MOST)
+        if growth > best:
+            best, found = growth, inner
+    if found is None or best < GROWTH:
+        return None
+    right = min(found.right, found.left + MOST * wide)
+    return Box(found.left, max(found.top, found.bottom - MOST * high), right, found.bottom)
+
+
+def layers(given: Plane, part: Box, place: Box, colour: Spec) -> list[Spec]:
+    """The frame, axes, lines, bubbles and labels of an inset at a place."""
+    inside = [row for row in given.rows if contains(part, given.bubble(row))]
+    rows = [_moved(given, row, part, place) for row in inside]
+    boxes = placed(given, rows, [len(rows) <= CROWD or row["front"] for row in rows], place)
+    ground = {"type": "rect", "fill": PAPER, "stroke": MUTED, "strokeWidth": 1}
+    frame = Box(place.left - LEFT, place.top - TOP, place.right + RIGHT, place.bottom + BOTTOM)
+    lines = [tuple(_move(*point, part, place) for point in line) for line in clipped(given, part)]
+    return [
+        {"data": data([segment(given, *frame)]), "mark": ground, "encoding": ENDS},
+        *_ticks(given, part, place),
+        dashed([segment(given, *start, *end) for start, end in lines]),
+        *intervals(rows),
+        *bubbles(rows, colour),
+        *labels(given, rows, boxes),
+    ]
+
+
+def outline(given: Plane, part: Box) -> Spec:
+    """The outline of what is enlarged."""
+    mark = {"type": "rect", "fill": "transparent", "stroke": MUTED, "strokeWidth": 1}
+    return {"data": data([segment(given, *part)]), "mark": mark, "encoding": ENDS}
+
+
+def dashed(segments: list[dict[str, float]]) -> Spec:
+    """Dashed lines, such as the Pareto front."""
+    mark = {"type": "rule", "color": FRONT, "strokeDash": DASHES, "strokeWidth": 2}
+    return {"data": data(segments), "mark": mark, "encoding": ENDS}
+
+
+def contains(part: Box, bubble: Bubble) -> bool:
+    across = part.left <= bubble.x - bubble.radius and bubble.x + bubble.radius <= part.right
+    return across and part.top <= bubble.y - bubble.radius and bubble.y + bubble.radius <= part.bottom
+
+
+def pairs(line: Line) -> Iterator[tuple[Point, Point]]:
+    return pairwise(line)
+
+
+def clipped(given: Plane, part: Box) -> Iterator[tuple[Point, Point]]:
+    """The segments of all lines within a part of the plot, in pixels (Liang and Barsky)."""
+    for line in given.lines:
+        for start, end in pairs([given.pixel(*point) for point in line]):
+            dx, dy = end[0] - start[0], end[1] - start[1]
+            first, last = 0.0, 1.0
+            for step, gap in (
+                (-dx, start[0] - part.left),
+                (dx, part.right - start[0]),
+                (-dy, start[1] - part.top),
+                (dy, part.bottom - start[1]),
+            ):
+                if step == 0:
+                    last = last if gap >= 0 else -1.0
+                elif step < 0:
+                    first = max(first, gap / step)
+                else:
+                    last = min(last, gap / step)
+            if first < last:
+                yield _between(start, end, first), _between(start, end, last)
+
+
+def _between(start: Point, end: Point, share: float) -> Point:
+    return start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
+
+
+def _is_crowded(bubble: Bubble, every: Sequence[Bubble]) -> bool:
+    return any(
+        other is not bubble and math.dist(bubble[:2], other[:2]) < bubble.radius + other.radius + NEAR
+        for other in every
+    )
+
+
+def _steps(last: float, step: float) -> list[float]:
+    return [min(last, index * step) for index in range(math.ceil(last / step) + 1)]
+
+
+def _boxes(given: Plane) -> Iterator[Box]:
+    """What an inset may not cover: bubbles with their intervals, and lines."""
+    for row in given.rows:
+        x, y, radius, _name = given.bubble(row)
+        ends = [given.x.pixel(row[end]) for end in ("low", "high") if end in row]
+        yield Box(min(x - radius, *ends, x), y - radius, max(x + radius, *ends, x), y + radius)
+    for line in given.lines:
+        for start, end in pairs([given.pixel(*point) for point in line]):
+            count = 1 + int(max(abs(end[0] - start[0]), abs(end[1] - start[1])) // CELL)
+            for at in range(count):
+                (x, y), (x2, y2) = (_between(start, end, (at + more) / count) for more in (0, 1))
+                yield Box(min(x, x2) - 4, min(y, y2) - 4, max(x, x2) + 4, max(y, y2) + 4)
+
+
+def _empty(taken: Sequence[Box], width: float, height: float) -> Iterator[Box]:
+    """Rectangles of whole cells that nothing is in: the highest for each lower edge and each pair of sides."""
+    columns, rows = int(width // CELL), int(height // CELL)
+    full = [[False] * columns for _ in range(rows)]
+    for box in taken:
+        for row in range(max(0, int(box.top // CELL)), min(rows, int(box.bottom // CELL) + 1)):
+            for column in range(max(0, int(box.left // CELL)), min(columns, int(box.right // CELL) + 1)):
+                full[row][column] = True
+    heights = [0] * columns
+    for row in range(rows):
+        heights = [0 if full[row][column] else heights[column] + 1 for column in range(columns)]
+        for left in range(columns):
+            high = heights[left]
+            for right in range(left, columns):
+                high = min(high, heights[right])
+                if not high:
+                    break
+                yield Box(left * CELL, (row + 1 - high) * CELL, (right + 1) * CELL, (row + 1) * CELL)
+
+
+def _move(x: float, y: float, part: Box, place: Box) -> tuple[float, float]:
+    """A place in a part of the plot, moved to where that is enlarged."""
+    across, down = (x - part.left) / (part.right - part.left), (y - part.top) / (part.bottom - part.top)
+    return place.left + across * (place.right - place.left), place.top + down * (place.bottom - place.top)
+
+
+def _moved(given: Plane, row: Row, part: Box, place: Box) -> Row:
+    """A row at its place in the inset; intervals end at its sides."""
+    pixel = given.pixel(row["x"], row["y"])
+    x, y = given.value(*_move(*pixel, part, place))
+    made = {**row, "x": x, "y": y}
+    for end in {"low", "high"} & row.keys():
+        across = _move(given.x.pixel(row[end]), 0, part, place)[0]
+        made[end] = given.x.value(min(max(across, place.left), place.right))
+    return made
+
+
+def _ticks(given: Plane, part: Box, place: Box) -> list[Spec]:
+    """Lines and numbers of both axes."""
+    height = given.y.length
+    columns = round_values(given.x.part(part.left, part.right, 1))
+    rows = round_values(given.y.part(height - part.bottom, height - part.top, 1))
+    xs = [(value, _move(given.x.pixel(value), 0, part, place)[0]) for value in columns]
+    ys = [(value, _move(0, height - given.y.pixel(value), part, place)[1]) for value in rows]
+    lines = [segment(given, x, place.top, x, place.bottom) for _value, x in xs]
+    lines += [segment(given, place.left, y, place.right, y) for _value, y in ys]
+    below = [{**_at(given, x, place.bottom + 12), "value": value} for value, x in xs]
+    beside = [{**_at(given, place.left - 6, y), "value": value} for value, y in ys]
+    number = {"text": {"field": "value", "type": "quantitative", "format": "~g"}}
+    mark = {"type": "text", "fontSize": SIZE - 1, "color": MUTED}
+    return [
+        {"data": data(lines), "mark": {"type": "rule", "color": GRID, "strokeWidth": 1}, "encoding": ENDS},
+        {"data": data(below), "mark": mark, "encoding": number},
+        {"data": data(beside), "mark": {**mark, "align": "right"}, "encoding": number},
+    ]
+
+
+def _at(given: Plane, x: float, y: float) -> dict[str, float]:
+    return dict(zip(("x", "y"), given.value(x, y), strict=True))
+
+
+def round_values(axis: Axis, most: int = 6) -> list[float]:
+    """Up to so many round values along an axis, at even steps."""
+    steps = (base * 10.0**power for power in range(-9, 10) for base in (1, 2, 5))
+    step = next(step for step in steps if (axis.high - axis.low) / step < most)
+    return [step * count for count in range(math.ceil(axis.low / step), math.floor(axis.high / step) + 1)]

@@ -1,0 +1,172 @@
+"""Bubble charts: the inset for a crowded part, colors of very many families, and the forms of all charts for phones."""
+
+from __future__ import annotations
+
+import math
+import random
+from itertools import combinations
+
+import pytest
+import samples
+
+from reporter.charts import _inset, accuracy_vs_cost, macs_latency
+from reporter.charts._bubbles import NARROW, Axis, Plane, size
+from reporter.charts._plane import chart as drawn
+from reporter.model import Chart, Record
+from reporter.registry.catalog import collect
+from reporter.report.comparison import Comparison, compare
+from reporter.report.drawing import vega
+from reporter.report.drawing.family_colors import colors, of_all
+from reporter.report.drawing.narrowing import narrowed
+from reporter.report.language import language
+
+ENGLISH, RUSSIAN = language("en"), language("ru")
+CHARTS = {name: chart for name, chart in collect("reporter.charts", Chart).items() if not chart.slide}
+PHONE = 358
+"""Pixels of a page of 390 between its margins."""
+
+
+def crowd(seed: int, count: int = 12) -> Plane:
+    """Networks in one corner, and two far away from it."""
+    chance = random.Random(seed)
+    places = [(chance.uniform(40, 60), chance.uniform(76, 79)) for _ in range(count)] + [(1, 56), (2, 60)]
+    rows = [
+        {"name": f"net{number}", "family": "ResNet", "about": "{}", "x": x, "y": y, "parameters": 25e6, "hollow": False,
+         "front": number % 5 == 0, "low": 0.9 * x, "high": 1.2 * x}
+        for number, (x, y) in enumerate(places)
+    ]  # fmt: skip
+    x, y = Axis(0.6, 120, 1080, "x"), Axis(54, 81, 560, "y", log=False)
+    given = Plane(rows, x, y, {"ResNet": "#2a6fdb"}, ENGLISH, lines=[[(1, 56), (2, 56), (2, 60), (50, 60), (50, 77)]])
+    size(given)
+    return given
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_inset_enlarges_the_crowd_and_covers_nothing(seed: int) -> None:
+    given = crowd(seed)
+    part = _inset.window(given)
+    assert part
+    inside = [row for row in given.rows if _inset.contains(part, given.bubble(row))]
+    assert len(inside) >= 6
+    place = _inset.room(given, part, [])
+    assert place
+    assert place.right - place.left >= 1.5 * (part.right - part.left)
+    assert place.bottom - place.top >= 1.5 * (part.bottom - part.top)
+    assert not place.overlaps(part)
+    assert not any(place.touches(given.bubble(row)) for row in given.rows)
+    assert not any(box.overlaps(place) for box in _inset._boxes(given))
+    moved = [_inset._moved(given, row, part, place) for row in inside]
+    for before, after in zip(combinations(inside, 2), combinations(moved, 2), strict=True):
+        near, far = (math.dist(*(given.pixel(row["x"], row["y"]) for row in pair)) for pair in (before, after))
+        assert far >= 1.49 * near
+    assert all(place.left - 1 <= given.x.pixel(row[end]) <= place.right + 1 for row in moved for end in ("low", "high"))
+
+
+def test_a_few_bubbles_need_no_inset() -> None:
+    given = crowd(0, count=2)
+    assert _inset.window(given) is None
+    assert "vconcat" not in drawn(given)
+
+
+def test_lines_are_clipped_to_the_part_that_is_enlarged() -> None:
+    given = crowd(1)
+    part = _inset.window(given)
+    assert part
+    segments = list(_inset.clipped(given, part))
+    assert segments, "the line enters the crowd from below"
+    for x, y in (point for segment in segments for point in segment):
+        assert part.left - 1e-6 <= x <= part.right + 1e-6
+        assert part.top - 1e-6 <= y <= part.bottom + 1e-6
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.013, 0.071), (2.8, 10.6), (74, 81), (100, 90_000)])
+def test_the_numbers_on_an_axis_are_round(low: float, high: float) -> None:
+    found = _inset.round_values(Axis(low, high, 1, ""))
+    assert 2 <= len(found) <= 6
+    assert all(low <= value <= high for value in found)
+
+
+def families(count: int) -> Comparison:
+    """As many families as that, of which each of the lecture's architectures has one more network."""
+    records = samples.lecture()
+    named = [records[at % len(records)].model_copy(update={"architecture": f"net{at}", "family": f"family {at}"})
+             for at in range(count)]  # fmt: skip
+    return compare([*records, *named])
+
+
+def test_very_many_families_have_few_colors_that_differ() -> None:
+    comparison = families(30)
+    named = of_all(comparison)
+    assert 4 <= len(named) <= 8
+    assert len(set(named.values())) == len(named)
+    assert {record.family for record in comparison.front} & set(named)
+    shown = colors(comparison, comparison.records)
+    assert set(shown) == {record.family for record in comparison.records}
+    assert all(color == vega.OTHER for family, color in shown.items() if family not in named)
+    legend = vega.coloured(shown, ENGLISH)["legend"]["values"]
+    assert legend[-1] == "other families"
+    assert set(legend[:-1]) == set(named)
+
+
+def test_a_family_has_the_same_color_in_each_chart() -> None:
+    comparison = families(30)
+    some = comparison.records[::3]
+    assert colors(comparison, some).items() <= colors(comparison, comparison.records).items()
+
+
+def test_a_few_families_all_have_colors() -> None:
+    comparison = families(3)
+    shown = colors(comparison, comparison.records)
+    assert vega.OTHER not in shown.values()
+    assert "other families" not in vega.coloured(shown, ENGLISH)["legend"]["values"]
+
+
+@pytest.fixture(scope="module")
+def lecture() -> Comparison:
+    return compare(samples.with_gradients(samples.lecture()))
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_charts_fit_a_phone(name: str, lecture: Comparison) -> None:
+    """Every chart of the page has a form whose labels are legible without scrolling sideways."""
+    chart = CHARTS[name]
+    assert chart.narrow
+    spec = chart.narrow(lecture, RUSSIAN)
+    assert (spec is None) == (chart.draw(lecture, RUSSIAN) is None)
+    if spec:
+        svg = vega.draw(narrowed(spec), RUSSIAN)
+        assert vega.least_legible(svg).width <= PHONE
+        assert "NaN" not in svg
+
+
+def test_the_crowd_is_a_panel_of_its_own_on_a_phone(lecture: Comparison) -> None:
+    spec = accuracy_vs_cost.against("macs", NARROW)(lecture, ENGLISH)
+    assert spec
+    whole, part = spec["vconcat"]
+    assert whole["width"] == part["width"] == NARROW
+    names = [{row["name"] for layer in panel["layer"] for row in layer["data"]["values"] if "parameters" in row}
+             for panel in (whole, part)]  # fmt: skip
+    assert names[1] < names[0]
+
+
+def test_the_trend_of_times_that_follow_macs_has_no_distance() -> None:
+    points = [(x, 3 * x**0.8) for x in (1, 2, 5, 20)]
+    trend = macs_latency._trend(points)
+    assert [y / x**0.8 for x, y in trend] == pytest.approx([3, 3])
+    assert macs_latency._distance({"x": 4, "y": 3 * 4**0.8}, trend) == pytest.approx(0, abs=1e-9)
+    assert macs_latency._distance({"x": 4, "y": 30 * 4**0.8}, trend) == pytest.approx(1)
+
+
+def with_many(count: int) -> Comparison:
+    records: list[Record] = samples.lecture()
+    copies = [records[at % 18].model_copy(update={"architecture": f"net{at}"}) for at in range(count)]
+    return compare([*records, *copies])
+
+
+def test_all_of_many_networks_are_bubbles() -> None:
+    comparison = with_many(120)
+    spec = accuracy_vs_cost.against("macs")(comparison, ENGLISH)
+    assert spec
+    names = {row["name"] for layer in spec["layer"] for row in layer["data"]["values"] if "parameters" in row}
+    assert len(names) == 138
+    assert accuracy_vs_cost.ENTRIES[0].most >= 138
