@@ -26,7 +26,7 @@ from reporter.documents.reference_verdicts import (
 from reporter.host.job import Job
 from reporter.model import ReporterError
 from reporter.model.settings import PRESETS, Conditions
-from reporter.nightly import one_run, outlets, reference_findings
+from reporter.nightly import one_run, outlet_files, outlets, reference_findings
 from reporter.nightly.run_folder import Folder
 from reporter.report import build
 from reporter.run import experiment
@@ -120,7 +120,7 @@ def test_a_noisy_machine_does_not_pass_and_the_text_has_what_to_do(
     assert "If this lasts: run on a machine without other work" in played.headline
     noisy = outlets.read(played.out)
     assert "Architecture report: no verdict" in outlets.comment(noisy, "nightly", "")
-    assert b'errors="1"' in outlets.junit(noisy), "and JUnit XML does not pass"
+    assert b'errors="1"' in outlet_files.junit(noisy), "and JUnit XML does not pass"
     assert play(played, measured, found(1.05)) == 1
     assert play(played, measured, found(1.05, "noisy", noisy=True)) == 1, "a slowdown remains until it is refuted"
     assert play(played, measured, found(1.0, "unchanged")) == 0
@@ -176,7 +176,7 @@ def test_what_failed_in_the_reference_does_not_pass(measured: list[AgainstRefere
     text = outlets.comment(run, "nightly", "")
     assert "Architecture report: no verdict" in text
     assert "not compared: failed in reference: no kernel" in text
-    assert b'errors="2"' in outlets.junit(run), "the time, and the run"
+    assert b'errors="2"' in outlet_files.junit(run), "the time, and the run"
     assert play(played, measured, found(1.05)) == 1
     first = played.day()
     assert play(played, measured, failed) == 1

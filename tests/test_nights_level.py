@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import pytest
 from nights import NAMES, Change, Nights, failed, made, slower, with_reading
 
 from reporter.model import Record
+from reporter.nightly import level
 from reporter.nightly.run_folder import Folder
+from reporter.nightly.state import Start
+from reporter.store.history import PastRun
 
 KEY = "latency_cpu_1thread"
 OPTIONS: dict[str, Any] = {"preset": "standard", "metrics": "size,latency", "fail_on": "level"}
@@ -177,3 +181,15 @@ def test_the_headline_has_the_noise_of_levels(nights: Noisy) -> None:
     assert re.search(r"; noise of levels: \d% to \d+%", nights.headline)
     nights.night(fail_on="exact")
     assert "noise of levels" not in nights.headline
+
+
+def test_a_level_starts_with_its_run_although_the_clock_was_ahead_then() -> None:
+    """The order of the file counts: the runs after an accepted one are part of its level, also if they seem earlier."""
+    moments = ("2026-11-01", "2026-11-02", "2028-01-01", "2026-11-04", "2026-11-05")
+    runs = [PastRun("quiet", moment, "r", {}, {SLOWED: {KEY: 1.0}}) for moment in moments]
+    runs.append(replace(runs[0], machine="loud"))
+    for started, kept in (("2027-12-31", 3), ("2026-11-04", 2), ("2026-11-01", 5), ("2028-06-01", 0)):
+        start = Start(architecture=SLOWED, metric=KEY, machine="quiet", run=started)
+        found = level.accepted(runs, [start, start.model_copy(update={"run": "2026-11-01"})], None)
+        values = [SLOWED in run.values and KEY in run.values[SLOWED] for run in found]
+        assert values == [number >= 5 - kept for number in range(5)] + [True]

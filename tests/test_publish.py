@@ -15,7 +15,7 @@ from commands import ROOT, call
 from github_server import Api, serving
 from nights import Nights, made, slower, summarize, with_reading
 
-from reporter.nightly import outlets
+from reporter.nightly import outlet_files, outlets
 from reporter.store import record_files
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
@@ -108,7 +108,7 @@ def test_what_does_not_fail_the_run_is_no_failure_in_junit(tmp_path: Path) -> No
     assert played.play(made(), slower("resnet50", 3.0), preset="standard", fail_on="exact") == 0
     run = outlets.read(played.out)
     assert [(row.name, row.red) for row in run.rows] == [("resnet50", False)]
-    assert b'failures="0"' in outlets.junit(run)
+    assert b'failures="0"' in outlet_files.junit(run)
     assert "| `resnet50` |" in outlets.comment(run, "x", "")
 
 
@@ -123,11 +123,32 @@ def test_a_run_that_did_not_finish_is_no_pass(tmp_path: Path) -> None:
     text = outlets.comment(run, "x", "")
     assert "no regression" not in text
     assert "The run of 2 November 2026, 02:17 UTC did not finish" in text
-    assert b'failures="0" errors="1"' in outlets.junit(run)
+    assert b'failures="0" errors="1"' in outlet_files.junit(run)
     (played.out / ".nightly" / "started.json").write_text("{")
     assert outlets.read(played.out).green
     assert played.play(made(), preset="standard") == 0
     assert outlets.read(played.out).green
+
+
+@pytest.mark.parametrize("code", [2, 130, 137])
+def test_the_comment_of_an_earlier_run_is_no_pass_of_this_one(code: int, api: Api, tmp_path: Path) -> None:
+    """A run that could not start, because its reference cannot be installed for example, leaves older files."""
+    played = Nights(tmp_path / "out")
+    assert played.play(made(), preset="standard") == 0
+    command = ("publish", played.out, "--github-comment")
+    variables = event(tmp_path, api)
+    for more, word in (
+        ((), "no regression"),
+        (("--exit-code", code), "no verdict"),
+        (("--exit-code", 0), "no regression"),
+    ):
+        assert call(*command, *more, variables=variables).returncode == 0
+        (comment,) = api.comments.values()
+        assert f"### Architecture report: {word}\n" in comment["body"]
+        assert (f"The run did not finish (exit code {code})" in comment["body"]) == (word == "no verdict")
+    issue = ("publish", played.out, "--github-issue", "--exit-code", code)
+    assert call(*issue, variables=variables).returncode == 0
+    assert not api.issues
 
 
 def test_records_of_two_machines_have_names_of_their_own(tmp_path: Path) -> None:
@@ -135,10 +156,10 @@ def test_records_of_two_machines_have_names_of_their_own(tmp_path: Path) -> None
         record_files.save_all(tmp_path, made(["alexnet"], machine))
     summarize(tmp_path)
     run = outlets.read(tmp_path)
-    names = [each["name"] for each in outlets.benchmark(run)]
+    names = [each["name"] for each in outlet_files.benchmark(run)]
     assert len(names) == len(set(names)) > 1
     assert sum(" on " in name for name in names) == len(names) / 2
-    cases = ElementTree.fromstring(outlets.junit(run)).findall("testcase")
+    cases = ElementTree.fromstring(outlet_files.junit(run)).findall("testcase")
     assert len({(case.get("classname"), case.get("name")) for case in cases}) == len(cases)
 
 
@@ -244,7 +265,7 @@ def test_the_step_of_the_action_publishes(kind: str, nights: Nights, api: Api, t
         inputs = {"token": token, "out": str(nights.out)}
         job = Job(Service(tmp_path / "service"), workspace, tools, inputs=inputs, variables=variables)
         job.temp.mkdir()
-        job.steps["names"] = {"outputs": {"name": "nightly"}}
+        job.steps |= {"names": {"outputs": {"name": "nightly"}}, "run": {"outputs": {"code": "1"}}}
         code, _ = job.ran(step("publish"))
         assert code == 0, job.log
         assert ("::warning::" in job.log) == (not count)

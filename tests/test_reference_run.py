@@ -170,6 +170,24 @@ def test_the_measurements_of_another_command_are_not_used(
     assert len(json.loads(journal.read_text().splitlines()[0])["digest"]) == 64
 
 
+def test_loading_both_environments_is_part_of_the_time_that_is_left(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No round is begun whose loading alone would take the run beyond the limit."""
+    plain, clock = simulated.sides, [0.0]
+
+    @contextmanager
+    def slow(*given: object, **more: object) -> Iterator[list[Any]]:
+        clock[0] += 100.0
+        with plain(*given, **more) as both:
+            yield both
+
+    work = request(tmp_path)
+    monkeypatch.setattr(paired_run, "sides", slow)
+    monkeypatch.setattr(reference_run, "monotonic", lambda: clock[0])
+    assert measured(work).rows[LATENCY.key, "eager", "resnet18"].rounds == 5, "three more would take 800 s in all"
+
+
 @pytest.mark.parametrize(("status", "failed"), [("failed", True), ("timeout", True), ("unsupported", False)])
 def test_a_side_that_fails_for_one_architecture(
     status: str, failed: bool, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

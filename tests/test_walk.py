@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from time import monotonic, sleep
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import version_walks
@@ -303,6 +304,24 @@ def test_simulated_walks_with_real_rounds() -> None:
         "| a slowdown of 10 %: right | 10 of 10, in at most 6 comparisons |",
         "| no slowdown: right | 10 of 10, in at most 1 comparisons |",
     ]
+
+
+def test_collected_walks_are_compared_with_their_goals() -> None:
+    """A walk without a step is right only with a verdict; more comparisons than the goal miss it."""
+
+    def walked(planted: int | None, after: str | None, verdict: str, comparisons: int = 1) -> dict[str, Any]:
+        step = {"after": after} if after else None
+        return {"planted": planted, "step": step, "comparisons": [{"verdict": verdict}] * comparisons, "seconds": 60.0}
+
+    right = [walked(4, "1.4", "slower", 6)] * 5 + [walked(None, None, "unchanged")] * 5
+    assert [line.rpartition(": ")[2] for line in list(version_walks.rates(right))[1:3]] == ["met |"] * 2
+    for wrong in (walked(4, "1.5", "slower"), walked(4, "1.4", "slower", 7), walked(4, None, "noisy")):
+        assert list(version_walks.rates([*right, wrong]))[1].endswith(": missed |")
+    for wrong in (walked(None, None, "noisy"), walked(None, "1.2", "slower")):
+        assert list(version_walks.rates([*right, wrong]))[2].endswith(": missed |")
+    assert list(version_walks.rates(right[:3]))[1].endswith(
+        "3 of 3, in at most 6 comparisons; goal 5 of 5, in at most 6: open, 2 walks are missing |"
+    )
 
 
 def test_a_walk_makes_its_own_environments(tmp_path: Path) -> None:

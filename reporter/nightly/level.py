@@ -47,10 +47,10 @@ def of_folder(side: ResultsFolder) -> ResultsFolder:
 
 def accepted(runs: Sequence[PastRun], starts: Iterable[Start], last: NightlyRun | None) -> list[PastRun]:
     """The same runs with the times that are part of a level only."""
-    red_runs, moments = list(red(last)), defaultdict[Place, str](str)
+    red_runs, first = list(red(last)), defaultdict[Place, int](int)
     for each in starts:
-        moments[each.place] = max(moments[each.place], each.run)
-    return [_cut(run, red_runs, moments) for run in runs]
+        first[each.place] = max(first[each.place], _number(runs, each))
+    return [_cut(run, number, red_runs, first) for number, run in enumerate(runs)]
 
 
 def starts(last: NightlyRun | None, acceptances: Iterable[Acceptance]) -> list[Start]:
@@ -91,12 +91,22 @@ def red(last: NightlyRun | None) -> Iterator[Red]:
         yield Red(started=last.started, ended=last.ended or last.started, architectures=tuple(names))
 
 
-def _cut(run: PastRun, red_runs: Iterable[Red], starts: Mapping[Place, str]) -> PastRun:
+def _number(runs: Sequence[PastRun], start: Start) -> int:
+    """The number of the run that a level starts with: the runs after it count, also if the clock was set back since."""
+    later = [
+        (run.moment, number)
+        for number, run in enumerate(runs)
+        if run.machine == start.machine and run.moment >= start.run
+    ]
+    return min(later)[1] if later else len(runs)
+
+
+def _cut(run: PastRun, number: int, red_runs: Iterable[Red], first: Mapping[Place, int]) -> PastRun:
     out = {
         name for red_run in red_runs if red_run.started <= run.moment <= red_run.ended for name in red_run.architectures
     }
     values = {
-        name: {key: value for key, value in each.items() if run.moment >= starts[name, key, run.machine]}
+        name: {key: value for key, value in each.items() if number >= first[name, key, run.machine]}
         for name, each in run.values.items()
         if name not in out
     }

@@ -1,4 +1,4 @@
-"""What other systems show of a run: a comment in Markdown, JUnit XML, the JSON of github-action-benchmark."""
+"""What other systems show of a run: its findings, and a comment in Markdown."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 from zlib import crc32
 
 from reporter.host import files
-from reporter.host.exit_codes import INTERRUPTED, REGRESSED
+from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED
 from reporter.host.printing import inert
 from reporter.model import ReporterError
 from reporter.model.records import pair_name
@@ -25,9 +24,10 @@ from reporter.nightly.state import Finding
 
 MARKER = "<!-- architecture-reporter: {name} -->"
 MOST_ROWS = 12
+COMPLETE = (0, REGRESSED, FAILED)
+"""The exit codes of runs whose files are complete."""
 LONGEST = 1000
 """Characters of a headline or a cell: GitHub refuses a comment of more than 65,536."""
-TIMES = ("latency", "throughput", "train_step")
 WORDS = {
     "exact": "changed",
     "failed": "failed",
@@ -63,6 +63,8 @@ class PublishedRun:
     comparison: dict[str, Any]
     unfinished: Started | None = None
     """A later nightly run, which did not finish: the files are of the one before it."""
+    given: int | None = None
+    """The exit code of the last run, if the caller knows it."""
 
     @property
     def fail_on(self) -> FailOn:
@@ -87,6 +89,8 @@ class PublishedRun:
         """What the run found, in a line."""
         if self.unfinished:
             return f"The run of {moment(self.unfinished.started)} did not finish; what follows is of the run before it."
+        if self.given not in (None, *COMPLETE):
+            return f"The run did not finish (exit code {self.given}); what follows is of the run before it."
         if self.comparison:
             return str(self.comparison["headline"])
         red = sum(row.red for row in self.rows)
@@ -100,7 +104,9 @@ class PublishedRun:
 
     @property
     def _code(self) -> int | None:
-        """The exit code of the last run, None if the files do not have it."""
+        """The exit code of the last run, None if it is not known."""
+        if self.given is not None:
+            return self.given
         if self.unfinished:
             stored = (self.unfinished.line or {}).get("exit_code")
             return stored if isinstance(stored, int) else INTERRUPTED
@@ -171,8 +177,8 @@ def _finding(row: Mapping[str, Any]) -> Finding:
     return Finding.model_validate({**about, "ratio": row["slowdown"]})
 
 
-def read(folder: Path) -> PublishedRun:
-    """The last run of a results folder; ReporterError if there is none."""
+def read(folder: Path, code: int | None = None) -> PublishedRun:
+    """The last run of a results folder, which had this exit code if it is known; ReporterError if there is none."""
     try:
         summary = json.loads((folder / "summary.json").read_text("utf-8"))
         path = folder / "comparison.json"
@@ -180,8 +186,8 @@ def read(folder: Path) -> PublishedRun:
     except (OSError, ValueError) as error:
         raise ReporterError(f"{folder}: no results: {error}; name a folder of reporter --out") from None
     with suppress(ReporterError):  # a file that cannot be read
-        return PublishedRun(folder, summary, comparison, state.load(Folder(folder).started_file, Started))
-    return PublishedRun(folder, summary, comparison)
+        return PublishedRun(folder, summary, comparison, state.load(Folder(folder).started_file, Started), code)
+    return PublishedRun(folder, summary, comparison, given=code)
 
 
 def marker(name: str) -> str:
@@ -213,64 +219,11 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def junit(run: PublishedRun) -> bytes:
-    """A test case for each reading and verdict: failures are regressions, errors are what has no value or verdict."""
-    suite = ElementTree.Element("testsuite", name="architecture-reporter", timestamp=str(run.summary["generated"]))
-    counts = {"tests": 0, "failures": 0, "errors": 0}
-
-    def case(classname: str, name: str, kind: str = "", why: str = "") -> None:
-        made = ElementTree.SubElement(suite, "testcase", classname=_plain(classname), name=_plain(name))
-        counts["tests"] += 1
-        if kind:
-            counts[f"{kind}s"] += 1
-            ElementTree.SubElement(made, kind, message=_plain(why))
-
-    for row in run.rows:
-        kind = "failure" if row.red else "error" if row.missing else ""
-        case(row.name, f"{row.metric}: comparison", kind, row.result)
-    if not run.green and not any(row.red for row in run.rows):
-        case("run", "verdict", "failure" if run.red else "error", run.headline)
-    for name, readings in _readings(run):
-        for key, reading in readings.items():
-            broken = reading["status"] in ("failed", "oom", "timeout")
-            reason = f"{reading['status']}: {reading['reason']}"
-            case(name, key, "error" if broken else "", reason)
-    for kind, count in counts.items():
-        suite.set(kind, str(count))
-    made: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
-    return made
-
-
-def benchmark(run: PublishedRun) -> list[dict[str, Any]]:
-    """The times in the form customSmallerIsBetter of github-action-benchmark; rates as seconds for one image."""
-    made = []
-    for name, readings in _readings(run):
-        for key, reading in readings.items():
-            if reading["value"] and key.startswith(TIMES):
-                rate = reading["unit"] == "1/s"
-                value = 1 / reading["value"] if rate else reading["value"]
-                low, high = reading["low"], reading["high"]
-                spread = {} if low is None or rate else {"range": f"{low * 1000:.4g}–{high * 1000:.4g}"}
-                made.append({"name": f"{name} {key}", "unit": "ms", "value": value * 1000, **spread})
-    return made
-
-
 def write(run: PublishedRun, texts: Sequence[tuple[Path | None, str | bytes]]) -> None:
     """Writes the files that were asked for."""
     for path, content in texts:
         if path is not None:
             files.write(path, content)
-
-
-def _readings(run: PublishedRun) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The (architecture, mode) pairs with their readings; earlier ones of other machines are named with these."""
-    records = run.summary["records"]
-    newest = {each["architecture"]: each for each in sorted(records, key=lambda each: str(each.get("started")))}
-    for record in records:
-        suffix = "" if newest[record["architecture"]] is record else f" on {record['machine']}"
-        yield f"{record['architecture']}{suffix}", record["readings"]
-        for mode, inside in record.get("modes", {}).items():
-            yield f"{pair_name(record['architecture'], mode)}{suffix}", inside["readings"]
 
 
 def _result(row: OutletRow) -> str:
@@ -291,8 +244,3 @@ def _cell(text: str) -> str:
 
 def _code(name: str) -> str:
     return inert(name[:LONGEST]).replace("`", "'").replace("|", "\\|")
-
-
-def _plain(text: str) -> str:
-    """Text without the control characters that XML does not have."""
-    return inert(str(text))

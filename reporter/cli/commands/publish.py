@@ -13,6 +13,7 @@ from reporter.cli.paths import PATH
 @click.argument("folder", type=PATH, metavar="DIR")
 @click.option("--name", default="report", help="Keeps apart the comments and issues of several jobs.")
 @click.option("--link", default="", metavar="URL", help="Where the report is.")
+@click.option("--exit-code", type=int, metavar="N", help="Of the run; the files of one that did not finish are older.")
 @click.option("--comment", type=PATH, metavar="FILE", help="Write the comment as Markdown.")
 @click.option("--junit", type=PATH, metavar="FILE", help="Write JUnit XML.")
 @click.option("--benchmark", type=PATH, metavar="FILE", help="Write JSON for github-action-benchmark.")
@@ -23,6 +24,7 @@ def publish_command(
     folder: Path,
     name: str,
     link: str,
+    exit_code: int | None,
     comment: Path | None,
     junit: Path | None,
     benchmark: Path | None,
@@ -35,12 +37,12 @@ def publish_command(
     """
     from reporter.host import files, printing
     from reporter.host.github import GitHub, pull_request
-    from reporter.nightly import outlets
+    from reporter.nightly import outlet_files, outlets
 
-    run = outlets.read(folder)
+    run = outlets.read(folder, exit_code)
     text = outlets.comment(run, name, link)
-    measurements = files.dumps(outlets.benchmark(run)) if benchmark else ""
-    outlets.write(run, ((comment, text), (junit, outlets.junit(run)), (benchmark, measurements)))
+    measurements = files.dumps(outlet_files.benchmark(run)) if benchmark else ""
+    outlets.write(run, ((comment, text), (junit, outlet_files.junit(run)), (benchmark, measurements)))
     if github_comment:
         number = pull_request()
         if number is None:

@@ -160,9 +160,11 @@ def _round(
     jobs = [job for job in jobs if _of_mode(job) not in journal]
     if not counts and not jobs:
         return
+    opened = monotonic()
     with paired_run.sides(work.environments, work.needs, work.options, shared=work.shared) as both:
         for side, before in zip(both, work.examined, strict=True):
             paired_run.unchanged(side, before)
+        costs.opening = monotonic() - opened
         for job in counts:
             start, origin = monotonic(), Origin(run=work.request.run, started=moment())
             found = reference_counts.count(job, both)
