@@ -146,9 +146,7 @@ def test_a_node_that_dies_gives_its_work_to_another(ours: Ours, tmp_path: Path) 
         assert reading.samples == ((2 + number) * 28 + (3 + number) * 1000,)
         assert after[f"watched{number}"].machine == machine.key()
     for name, record in before.items():
-        assert record.readings.items() <= after[name].readings.items(), (
-            "what was reported stays; more may follow"
-        )
+        assert record.readings.items() <= after[name].readings.items(), "what was reported stays; more may follow"
     times = Counter(number for number, *_ in ours.built())
     assert len(times) == NETWORKS
     assert sum(times.values()) <= NETWORKS + 1
