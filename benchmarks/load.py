@@ -244,9 +244,9 @@ def page(path: Path) -> dict[str, float]:
 
 
 def row(what: str, value: float, bound: float | None, unit: str) -> None:
-    told = "" if bound is None else f"{bound:g} {unit}"
+    limit = "" if bound is None else f"{bound:g} {unit}"
     mark = "" if bound is None else "yes" if value <= bound else "NO"
-    print(f"| {what} | {value:.2f} {unit} | {told} | {mark} |", flush=True)
+    print(f"| {what} | {value:.2f} {unit} | {limit} | {mark} |", flush=True)
 
 
 def measure(base: Path, new: Path) -> None:

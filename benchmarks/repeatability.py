@@ -96,8 +96,8 @@ def judge(path: Path) -> None:
         sides, order = list(how(found, rounds)), (how.__doc__ or "").rstrip(".").lower()
         alarms = sum(bool(rule(*case)) for each in sides for case in (each[""], each[""][::-1]))
         hits = [sum("resnet18" in rule(*each[name]) for each in sides) for name in SLOWED]
-        told = " | ".join(f"{count} of {len(sides)}" for count in hits)
-        print(f"| {title} | {order} | {rounds} | {alarms} of {2 * len(sides)} | {told} |")
+        counts = " | ".join(f"{count} of {len(sides)}" for count in hits)
+        print(f"| {title} | {order} | {rounds} | {alarms} of {2 * len(sides)} | {counts} |")
 
 
 Book = dict[str, Reading]

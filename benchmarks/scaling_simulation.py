@@ -138,8 +138,8 @@ def show_costs(known: list[Cost]) -> None:
     print("| seconds per network, reference run | median | mean | most |\n| --- | ---: | ---: | ---: |")
     for what, phase in (("sampling times", "timing"), ("training", "tuning"), ("all else", "rest")):
         values = [getattr(cost, phase) for cost in known]
-        told = (statistics.median(values), statistics.mean(values), max(values))
-        print(f"| {what} | {' | '.join(f'{value:.1f}' for value in told)} |")
+        numbers = (statistics.median(values), statistics.mean(values), max(values))
+        print(f"| {what} | {' | '.join(f'{value:.1f}' for value in numbers)} |")
 
 
 def show_nights(asked: argparse.Namespace, known: list[Cost]) -> None:
@@ -213,9 +213,9 @@ def main() -> None:
     ):
         parser.add_argument(f"--{name}", type=float, default=number, help=text)
     asked = parser.parse_args()
-    told = ", ".join(f"{name} {value:g}" for name, value in vars(asked).items())
+    settings = ", ".join(f"{name} {value:g}" for name, value in vars(asked).items())
     known = costs()
-    print(f"Settings: {told}; costs of {len(known)} networks of results/reference.\n")
+    print(f"Settings: {settings}; costs of {len(known)} networks of results/reference.\n")
     show_costs(known)
     show_nights(asked, known)
     show_driver(asked)

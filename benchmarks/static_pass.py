@@ -38,7 +38,7 @@ SEEN = 0.0005
 
 @dataclass
 class Row:
-    """One network: what each counter said, and the kinds of operators in it."""
+    """One network: the count of each counter, and the kinds of operators in it."""
 
     name: str
     published: float
@@ -150,8 +150,8 @@ def show_causes(rows: list[Row], faults: dict[str, dict[str, float]]) -> None:
 def show_networks(rows: list[Row], faults: dict[str, dict[str, float]]) -> None:
     print(f"\n| network | `_ops`, G | ours, G | {' | '.join(faults)} |\n| --- | ---: | ---: |{' --- |' * len(faults)}")
     for row in rows:
-        told = [f"{error(row, name):+.1%}: {', '.join(causes(row, name, habit))}" for name, habit in faults.items()]
-        print(f"| {row.name} | {row.published} | {row.macs['ours'] / 1e9:.3f} | {' | '.join(told)} |")
+        cells = [f"{error(row, name):+.1%}: {', '.join(causes(row, name, habit))}" for name, habit in faults.items()]
+        print(f"| {row.name} | {row.published} | {row.macs['ours'] / 1e9:.3f} | {' | '.join(cells)} |")
     for row in rows:
         for reason in row.missing:
             print(f"\n{row.name}: {reason}")

@@ -102,7 +102,7 @@ class Nights:
     out: Path
     count: int = 0
     shown: list[str] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     report: Callable[[Path, Sequence[str]], object] = lambda folder, _: summarize(folder)
     beside: Callable[[Path, Record], None] = lambda folder, record: None
     """Saves other files of a record, such as its ledger of kernels."""
@@ -110,7 +110,7 @@ class Nights:
     def play(self, records: Sequence[Record], *changes: Change, room: int | None = None, **options: Any) -> int:
         """One run; gives the exit code. The disk has room for so many records, and then is full until the run ends."""
         self.count += 1
-        self.shown, self.said = [], []
+        self.shown, self.messages = [], []
         now = (FIRST + timedelta(days=self.count - 1)).isoformat()
         asked = {"architectures": ",".join(NAMES), "metrics": "size,compute", "preset": "quick", "device": "cpu"}
         work = _on_the_machine_of(records, one_run.plan(self.out, None, asked | options, {}))
@@ -133,7 +133,7 @@ class Nights:
                 disk.enter_context(full_disk())
             return Outcome()
 
-        output = one_run.Output(self.said.append, self.shown.append)
+        output = one_run.Output(self.messages.append, self.shown.append)
         with ExitStack() as disk:
             return one_run.run(work, Lines(StringIO()), output, one_run.Steps(measure, self.report, lambda: now))
 

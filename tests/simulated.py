@@ -1,4 +1,4 @@
-"""A third executor: time is a number in it, jobs take the seconds they are told to, nodes die when they are told to."""
+"""A third executor: time is a number in it, jobs take the seconds that they are given, nodes die when they are to."""
 
 from __future__ import annotations
 
@@ -95,16 +95,16 @@ class Simulated:
         assert not self._running
 
     def _die(self, moment: float, node: str) -> Event:
-        """What ran there is lost, but for its first reading where half of it was said already."""
+        """What ran there is lost, but for its first reading where half of it was sent already."""
         self.now = max(self.now, moment)
         lost = [slot for slot in self.slots if slot.node == node]
         _, comes_back = self._deaths.pop(node)
-        said = [(slot, readings(self._end(slot, whole=False))[0]) for slot in lost if slot in self._running]
+        sent = [(slot, readings(self._end(slot, whole=False))[0]) for slot in lost if slot in self._running]
         self.slots = [slot for slot in self.slots if slot not in lost]
         self.away = lost if comes_back else []
-        if self.half and said:
+        if self.half and sent:
             self._to_say = [None]
-            return said[0]
+            return sent[0]
         return None
 
     def _end(self, slot: Slot, whole: bool) -> Job:

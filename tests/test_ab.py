@@ -334,8 +334,8 @@ def test_what_fails_in_turns_is_told_and_the_rest_goes_on(tmp_path: Path) -> Non
     names = ("--architectures", "raises,exits,hangs,prints", "--timeout", "4")
     process = run("ab", *here, *QUICK, *names, "--json", "--out", tmp_path / "out", root=root)
     assert process.returncode == 3, process.stderr
-    told = json.loads(process.stdout)
-    assert [row["architecture"] for row in told["times"]] == ["prints"]
+    document = json.loads(process.stdout)
+    assert [row["architecture"] for row in document["times"]] == ["prints"]
     reasons = {
         r.architecture: r.readings["latency_cpu_1thread"].reason
         for r in record_files.load_all(tmp_path / "out" / "b")[0]

@@ -206,8 +206,8 @@ def test_the_first_picture_comes_soon(browser: Any, folder: Path) -> None:
     painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
     drawn = page.evaluate(
         """() => new Promise((done) => {
-        const svg = document.querySelector("figure svg"), told = () => done(performance.now());
-        new IntersectionObserver(([seen]) => seen.isIntersecting && requestAnimationFrame(told)).observe(svg);
+        const svg = document.querySelector("figure svg"), painted = () => done(performance.now());
+        new IntersectionObserver(([seen]) => seen.isIntersecting && requestAnimationFrame(painted)).observe(svg);
         svg.scrollIntoView(); })"""
     )
     assert painted < 1500
@@ -510,11 +510,11 @@ def test_print_to_paper(used_page: Any, landscape: bool, tmp_path: Path) -> None
     assert wide == []
     high = page.evaluate("Math.max(...[...document.querySelectorAll('figure')].map((each) => each.offsetHeight))")
     assert high <= (794 if landscape else 1123) - 91, "a figure with its caption fits a page"
-    told = page.pdf(format="A4", landscape=landscape)
-    assert told.startswith(b"%PDF")
+    content = page.pdf(format="A4", landscape=landscape)
+    assert content.startswith(b"%PDF")
     if shutil.which("pdftotext") is None:
         pytest.skip("no pdftotext on this machine")
-    (tmp_path / "page.pdf").write_bytes(told)
+    (tmp_path / "page.pdf").write_bytes(content)
     text = subprocess.run(
         ["pdftotext", "-raw", str(tmp_path / "page.pdf"), "-"], capture_output=True, check=True
     ).stdout

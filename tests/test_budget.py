@@ -214,8 +214,8 @@ def test_times_as_people_write_them(text: str, seconds: int) -> None:
 
 
 def test_times_as_people_read_them() -> None:
-    told = [duration(seconds) for seconds in (42, 89.6, 1200, 5400, 7300)]
-    assert told == ["42 s", "90 s", "20 min", "1 h 30 min", "2 h 2 min"]
+    texts = [duration(seconds) for seconds in (42, 89.6, 1200, 5400, 7300)]
+    assert texts == ["42 s", "90 s", "20 min", "1 h 30 min", "2 h 2 min"]
 
 
 # Real runs

@@ -49,16 +49,16 @@ def taken(name: str) -> dict[str, Reading]:
 
 
 @cache
-def told(name: str) -> Record:
+def record_of(name: str) -> Record:
     return samples.record(samples.ROWS[0]).model_copy(update={"architecture": name, "readings": taken(name)})
 
 
 def stages_of(name: str) -> dict[str, record_structure.Stage]:
-    return {stage.name: stage for stage in record_structure.stages(told(name))}
+    return {stage.name: stage for stage in record_structure.stages(record_of(name))}
 
 
 def drawn(name: str) -> layout.Diagram:
-    block = record_structure.block(told(name))
+    block = record_structure.block(record_of(name))
     assert block
     return layout.arrange(block_boxes.nodes(block.graph, ENGLISH))
 
@@ -69,15 +69,15 @@ def drawn(name: str) -> layout.Diagram:
 @pytest.mark.parametrize("name", catalog_entries())
 def test_stages_and_layers_sum_up_to_the_network(name: str) -> None:
     """Parameters by the facts' published count where there is one, multiply-adds to the third digit of G."""
-    parts, row = record_structure.stages(told(name)), catalog_entries()[name].published
+    parts, row = record_structure.stages(record_of(name)), catalog_entries()[name].published
     parameters, macs = sum(stage.parameters for stage in parts), sum(stage.macs for stage in parts)
     heads = {"inception_v3": 27_161_264 - 23_834_568}.get(name, 0)
     assert parameters == row.get("params_counted", parameters) - heads
     assert round(macs / 1e9, 3) == row.get("gmacs_measured", row.get("torchvision_ops_gmacs", round(macs / 1e9, 3)))
-    assert macs == made(name).counts.macs == sum(layer.macs for layer in record_structure.layers(told(name)))
-    assert parameters == sum(layer.parameters for layer in record_structure.layers(told(name)))
+    assert macs == made(name).counts.macs == sum(layer.macs for layer in record_structure.layers(record_of(name)))
+    assert parameters == sum(layer.parameters for layer in record_structure.layers(record_of(name)))
     assert len(parts) < 20
-    assert taken(name)["layers"].value == len(record_structure.layers(told(name)))
+    assert taken(name)["layers"].value == len(record_structure.layers(record_of(name)))
 
 
 def test_the_first_linear_layer_of_vgg16_holds_three_quarters_of_its_weights() -> None:
@@ -180,11 +180,11 @@ def test_any_graph_is_drawn_or_no_graph(graph: list[dict[str, Any]], mended: boo
         assert diagrams.to_mermaid(drawn.nodes)
 
 
-@pytest.mark.parametrize("told", ["", "conv1; Conv2d", "a; b; c; many; few", 3, None])
-def test_what_is_no_layer_is_none(told: object) -> None:
+@pytest.mark.parametrize("layer", ["", "conv1; Conv2d", "a; b; c; many; few", 3, None])
+def test_what_is_no_layer_is_none(layer: object) -> None:
     record = samples.lecture()[0]
     reading = record.readings["layers"]
-    broken = reading.model_copy(update={"detail": reading.detail | {"layers": [told]}})
+    broken = reading.model_copy(update={"detail": reading.detail | {"layers": [layer]}})
     assert not record_structure.layers(record.model_copy(update={"readings": {"layers": broken}}))
     assert record_structure.layers(record)
 
@@ -213,7 +213,7 @@ def test_blocks_have_the_weights_that_the_lecture_counts() -> None:
     ],
 )
 def test_the_typical_block(name: str, block: str, kind: str, repeats: int) -> None:
-    found = record_structure.block(told(name))
+    found = record_structure.block(record_of(name))
     assert found
     assert (found.name, found.kind, found.repeats) == (block, kind, repeats)
 
@@ -259,7 +259,7 @@ def test_branches_stand_side_by_side() -> None:
 @pytest.mark.parametrize("name", catalog_entries())
 @pytest.mark.parametrize("tongue", [ENGLISH, RUSSIAN], ids=["en", "ru"])
 def test_no_box_overlaps_another_and_no_wire_crosses_a_box(name: str, tongue: Any) -> None:
-    block = record_structure.block(told(name))
+    block = record_structure.block(record_of(name))
     assert block
     diagram = layout.arrange(block_boxes.nodes(block.graph, tongue))
     assert 3 <= len(diagram.nodes) <= block_boxes.MANY
@@ -289,7 +289,7 @@ def test_every_network_of_torchvision_is_drawn() -> None:
     for entry in discover():
         diagram = drawn(entry.name)
         assert not any(one.overlaps(other) for one, other in combinations(diagram.boxes, 2)), entry.name
-        made = record_structure.stages(told(entry.name))
+        made = record_structure.stages(record_of(entry.name))
         assert sum(stage.macs for stage in made) == subject(entry.name).counts.macs, entry.name
 
 
@@ -310,7 +310,7 @@ def test_a_network_that_cannot_be_traced_says_so() -> None:
     assert RUSSIAN.translate(reason).startswith("torch.fx не может")
 
 
-# How it is told
+# How it is shown
 
 
 def graph(op: str) -> list[record_structure.Operator]:
@@ -333,7 +333,7 @@ def test_the_command_gives_the_same_settings_again() -> None:
         architectures=("resnet*", "vgg16"), metrics=("size", "latency"), preset="quick", weights="random", steps=7,
         dataset="imagefolder:some folder", timeout=90.5, lang=("en", "ru"), fresh=True, fail_on="any",
     )  # fmt: skip
-    record = told("resnet18").model_copy(update={"settings": asked.model_dump(mode="json")})
+    record = record_of("resnet18").model_copy(update={"settings": asked.model_dump(mode="json")})
     words = shlex.split(provenance.command(record))
     assert words[:5] == ["python", "-m", "reporter", "--out", "DIR"]
     parsed = dict(program.make_context("reporter", words[3:]).params)
@@ -341,13 +341,15 @@ def test_the_command_gives_the_same_settings_again() -> None:
     default = Settings()
     expected = {"architectures": ("resnet18",), "lang": default.lang, "fresh": False, "fail_on": default.fail_on}
     assert again == asked.model_copy(update=expected)
-    plain = told("resnet18").model_copy(update={"settings": default.model_dump(mode="json")})
+    plain = record_of("resnet18").model_copy(update={"settings": default.model_dump(mode="json")})
     assert provenance.command(plain) == "python -m reporter --out DIR --architectures resnet18"
 
 
 def test_a_stranger_gets_a_card_without_words_of_others() -> None:
     """A network of one's own that is called like one of a family, in a family of its own."""
-    stranger = told("resnet18").model_copy(update={"architecture": "resnet_tiny", "family": "Mine", "paper": "none"})
+    stranger = record_of("resnet18").model_copy(
+        update={"architecture": "resnet_tiny", "family": "Mine", "paper": "none"}
+    )
     made = cards.card(stranger, "card-0", ENGLISH)
     assert made.words == {"idea": ""}
     assert made.link == ""
@@ -364,7 +366,7 @@ def test_the_lecture_has_an_idea_and_a_paper_for_each(name: str) -> None:
     assert row["changed"].endswith(".")
     assert RUSSIAN._(row["idea"]) != row["idea"]
     entry = catalog_entries()[name]
-    record = told(name).model_copy(update={"family": entry.family, "paper": entry.paper})
+    record = record_of(name).model_copy(update={"family": entry.family, "paper": entry.paper})
     assert cards.link(record).startswith("https://")
 
 

@@ -84,9 +84,9 @@ def check_chart(chart: Chart, code: str, name: str, comparison: Comparison) -> N
     svg = vega.draw(spec, language(code))
     assert "NaN" not in svg
     assert "undefined" not in svg
-    for told in (vega.file(svg, chart.title), vega.inline(svg, chart.name, chart.title)):
-        ElementTree.fromstring(told)
-        assert "#01020" not in told, "every sentinel colour is replaced"
+    for drawn in (vega.file(svg, chart.title), vega.inline(svg, chart.name, chart.title)):
+        ElementTree.fromstring(drawn)
+        assert "#01020" not in drawn, "every sentinel colour is replaced"
     if name == "lecture" and code == "en":
         image = vega.png(vega.file(svg, chart.title))
         assert image.startswith(b"\x89PNG")

@@ -88,14 +88,18 @@ def test_weights_of_ones_own_are_loaded_and_told(tmp_path: Path) -> None:
     state = {name: tensor for name, tensor in find("resnet18").build(5).state_dict().items() if "fc" not in name}
     torch.save(state, path)
     (tmp_path / "mine.pth.txt").write_text("Trained by me,\n  on my images.\n")
-    network, told = learner(started(path, weights="random"), 10, seed=0)
+    network, detail = learner(started(path, weights="random"), 10, seed=0)
     assert torch.equal(network.conv1.weight, state["conv1.weight"])
     assert network.fc.weight.shape == (10, 512)
-    assert told["weights"] == f"own checkpoint mine.pth, SHA-256 {digest(path)[:12]}…"
-    assert told["checkpoint"] == {"file": "mine.pth", "sha256": digest(path), "source": "Trained by me, on my images."}
-    scratch, told = learner(started(path), 10, seed=0, mode="scratch")
+    assert detail["weights"] == f"own checkpoint mine.pth, SHA-256 {digest(path)[:12]}…"
+    assert detail["checkpoint"] == {
+        "file": "mine.pth",
+        "sha256": digest(path),
+        "source": "Trained by me, on my images.",
+    }
+    scratch, detail = learner(started(path), 10, seed=0, mode="scratch")
     assert not torch.equal(scratch.conv1.weight, state["conv1.weight"])
-    assert (told["weights"], "checkpoint" in told) == ("random", False)
+    assert (detail["weights"], "checkpoint" in detail) == ("random", False)
 
 
 class Evil:
@@ -138,23 +142,23 @@ def test_a_probe_trains_the_head_and_nothing_else() -> None:
 
 
 def test_a_probe_drops_auxiliary_heads_and_says_so() -> None:
-    network, told = learner(subject("googlenet", image_size=80), 10, 0, "probe")
-    assert (network.aux1, told["auxiliary_dropped"]) == (None, "a linear probe trains the head alone")
+    network, detail = learner(subject("googlenet", image_size=80), 10, 0, "probe")
+    assert (network.aux1, detail["auxiliary_dropped"]) == (None, "a linear probe trains the head alone")
     assert [name for name, weight in network.named_parameters() if weight.requires_grad] == ["fc.weight", "fc.bias"]
 
 
 def test_each_way_has_quantities_of_its_own() -> None:
     made = subject(own(learning_rate=0.02), image_size=32, steps=3, test_images=20)
-    told = {way: list(finetune.measure(made, way)) for way in finetune.QUANTITIES}
-    assert {way: [reading.quantity.key for reading in found] for way, found in told.items()} == {
+    readings = {way: list(finetune.measure(made, way)) for way in finetune.QUANTITIES}
+    assert {way: [reading.quantity.key for reading in found] for way, found in readings.items()} == {
         "full": ["finetune_top1", "finetune_seconds", "gradient_ratio_trained", "finetune_step_seconds"],
         "probe": ["probe_top1", "probe_seconds"],
         "scratch": ["scratch_top1", "scratch_seconds"],
     }
-    recipes = {way: found[0].detail["recipe"] for way, found in told.items()}
+    recipes = {way: found[0].detail["recipe"] for way, found in readings.items()}
     assert [recipes[way]["learning_rate"] for way in recipes] == [0.02, PROBE_RATE, 0.02]
     assert [recipes[way]["frozen"] for way in recipes] == [False, True, False]
-    assert told["full"][0].samples == told["scratch"][0].samples  # random weights either way, and one seed
+    assert readings["full"][0].samples == readings["scratch"][0].samples  # random weights either way, and one seed
 
 
 def test_readings_depend_on_the_file_not_on_where_it_lies() -> None:

@@ -354,9 +354,9 @@ def test_a_claim_is_one_new_file_and_its_faults_are_told(tmp_path: Path) -> None
     assert evidence["raises"].reason == "ValueError: it does not like | this <claim>"
     assert evidence["infinite"].reason == "ValueError: number is inf"
     assert evidence["aborts"].reason == "the worker crashed (SIGABRT)"
-    told = (tmp_path / "r" / "report.md").read_text()
-    assert "### It is fine.\n\n**✓ true**\n\nSaid." in told
-    assert "Its evidence could not be measured: ValueError: it does not like \\| this \\<claim\\>." in told
+    report = (tmp_path / "r" / "report.md").read_text()
+    assert "### It is fine.\n\n**✓ true**\n\nSaid." in report
+    assert "Its evidence could not be measured: ValueError: it does not like \\| this \\<claim\\>." in report
 
 
 @pytest.mark.slow

@@ -82,15 +82,15 @@ def test_swapping_the_sides_swaps_regressed_and_improved(one: int, two: int, fac
         assert first.floor == pytest.approx(second.floor)
 
 
-@pytest.mark.parametrize(("ratio", "told"), [(0.77, "−23 %"), (1.3, "+30 %")])
-def test_a_change_is_told_beside_less_noise(ratio: float, told: str) -> None:
+@pytest.mark.parametrize(("ratio", "change"), [(0.77, "−23 %"), (1.3, "+30 %")])
+def test_a_change_is_shown_beside_less_noise(ratio: float, change: str) -> None:
     """Noise of 25 % upwards is 20 % downwards: a network that is 23 % faster is beyond it, and has to read so."""
     found = compare(simulated(1), simulated(2))
     verdict = "regressed" if ratio > 1 else "improved"
     timing = replace(found.timings[0], verdict=verdict, ratio=ratio, floor=0.25)
     text = in_words(replace(found, timings=(timing,)))
     beside = "25.0" if ratio > 1 else "20.0"
-    assert re.findall(r"([+−]\d+ %) time relative to.*noise reaches ([\d.]+) %", text) == [(told, beside)]
+    assert re.findall(r"([+−]\d+ %) time relative to.*noise reaches ([\d.]+) %", text) == [(change, beside)]
 
 
 @given(SEEDS, SEEDS, st.floats(0.1, 10))
@@ -250,10 +250,10 @@ def test_a_headline_has_what_was_not_judged() -> None:
     )
     noisy = next(found for seed in range(1, 60) if (found := _unchanged(seed)) and found.with_verdict("noisy"))
     count = len(noisy.with_verdict("noisy"))
-    told = (
+    expected = (
         rf"No change beyond [\d.]+ % detected; not judged: {count} noisy times?(; [^;]+ a change that all share .*)?\."
     )
-    assert re.fullmatch(told, headline(noisy))
+    assert re.fullmatch(expected, headline(noisy))
 
 
 def _unchanged(seed: int) -> Differences | None:
@@ -389,12 +389,12 @@ def test_rows_and_readings_that_come_and_go() -> None:
     assert not compare(base, [*base, record(ROWS[0])]).fails("any")
 
 
-@pytest.mark.parametrize(("after", "told"), [(0.93, False), (0.80, True)])
-def test_fine_tuned_accuracy_is_told_beyond_chance_and_never_gated(after: float, told: bool) -> None:
+@pytest.mark.parametrize(("after", "is_reported"), [(0.93, False), (0.80, True)])
+def test_fine_tuned_accuracy_is_reported_beyond_chance_and_never_gated(after: float, is_reported: bool) -> None:
     base = [changed(r, "finetune_top1", samples=(0.96,), detail={"test_images": 240}) for r in lecture()]
     new = [changed(base[0], "finetune_top1", samples=(after,)), *base[1:]]
     found = compare(base, new)
-    assert [c.kind for c in found.changes] == ["information"] * told
+    assert [c.kind for c in found.changes] == ["information"] * is_reported
     assert not found.fails("any")
 
 

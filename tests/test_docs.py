@@ -48,8 +48,8 @@ def test_every_option_and_exit_code_is_documented() -> None:
     options = {name for parameter in command.params for name in parameter.opts} - {"--version"}
     assert not [name for name in options if f"`{name}" not in COMMANDS_PAGE and f"reporter {name}" not in COMMANDS_PAGE]
     assert not [call for call in command.commands if f"`reporter {call}" not in COMMANDS_PAGE]
-    told = COMMANDS_PAGE.split("Exit codes: ")[1].split("\n\n")[0]
-    assert [int(part.split()[0]) for part in told.replace("\n", " ").split("; ")] == [0, 1, 2, 3, 130]
+    listed = COMMANDS_PAGE.split("Exit codes: ")[1].split("\n\n")[0]
+    assert [int(part.split()[0]) for part in listed.replace("\n", " ").split("; ")] == [0, 1, 2, 3, 130]
 
 
 def test_the_examples_are_short_and_one_of_each_kind() -> None:

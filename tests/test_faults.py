@@ -133,11 +133,11 @@ def test_evidence_that_cannot_be_read_is_set_aside_too(tmp_path: Path) -> None:
     claim = next(claim for claim in collect("reporter.claims", Claim).values() if claim.measure)
     path = record_files.evidence_path(tmp_path, machine.key(), claim.name)
     files.write(path, '{"schema": 7}')
-    said = StringIO()
-    assert not _is_there(request(tmp_path), claim, Lines(said))
+    output = StringIO()
+    assert not _is_there(request(tmp_path), claim, Lines(output))
     assert path.with_name(f"{path.name}.unreadable").read_text() == '{"schema": 7}'
-    assert "schema 7" in said.getvalue()
-    assert ".unreadable" in said.getvalue()
+    assert "schema 7" in output.getvalue()
+    assert ".unreadable" in output.getvalue()
 
 
 def test_a_half_written_line_of_the_history_is_told_and_the_rest_counts(tmp_path: Path) -> None:

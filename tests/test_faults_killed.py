@@ -80,8 +80,8 @@ class Watched:
     def phase(self, lines: int) -> str:
         if any("measured for" in line for line in self.lines):
             return "over"
-        told = sum(line.startswith("[") for line in self.lines)
-        return "before the first reading" if not told else "measuring" if told < lines else "telling"
+        readings = sum(line.startswith("[") for line in self.lines)
+        return "before the first reading" if not readings else "measuring" if readings < lines else "telling"
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def disturb(folder: Path, number: signal.Signals, chance: random.Random, case: U
 
 
 def check_records(folder: Path, run: Watched) -> None:
-    """No record is torn, and what the run told is in them."""
+    """No record is torn, and what the run reported is in them."""
     records, complaints = record_files.load_all(folder)
     assert not complaints
     found = {record.architecture: record for record in records}
@@ -193,10 +193,10 @@ def test_runs_interrupted_at_random_moments(undisturbed: Undisturbed, tmp_path: 
         victim, sent = disturb(tmp_path, number, chance, undisturbed)
         code = victim.end(number)
         fell[victim.phase(undisturbed.lines)] += 1
-        told = "".join(victim.lines)
-        early = code == -number and not told  # Python itself was still loading
-        assert code == 130 or early or "measured for" in told or "nothing to do" in told, (code, told)
-        assert "Traceback" not in told
+        output = "".join(victim.lines)
+        early = code == -number and not output  # Python itself was still loading
+        assert code == 130 or early or "measured for" in output or "nothing to do" in output, (code, output)
+        assert "Traceback" not in output
         assert soon_none(str(tmp_path), 2 - (time.monotonic() - sent))
         check_records(tmp_path, victim)
     check_next_run(tmp_path, undisturbed)

@@ -161,7 +161,7 @@ def place(folder: Path, content: bytes, otherwise: Path) -> Path:
     return path
 
 
-def told(records: list[Record], complaints: list[str], code: str) -> None:
+def report_on(records: list[Record], complaints: list[str], code: str) -> None:
     """Everything that `render` makes of records but for the pictures, of which the specifications are made."""
     tongue, comparison = language(code), compare(records)
     json.loads(files.dumps(summary(comparison)), parse_constant=pytest.fail)
@@ -187,7 +187,7 @@ def fuzz_telling(folder: Path, number: int, edits: Any, damages: Any, code: str)
     records, complaints = record_files.load_all(there)
     assert len(records) + len(complaints) == len(list(there.rglob("*.json")))
     assert all("\n" not in line and len(line) < 2000 for line in complaints)
-    told(records, complaints, code)
+    report_on(records, complaints, code)
 
 
 def fuzz_comparing(folder: Path, number: int, edits: Any, damages: Any, night: bytes) -> None:

@@ -192,12 +192,12 @@ def test_in_markdown_a_name_is_text(written: Path, harmless: Path) -> None:
     kinds, allowed = ({child.type for token in each for child in token.children or ()} for each in (tokens, plain))
     assert kinds <= allowed
     first = [tokens[at + 2].content for at, token in enumerate(tokens) if token.type == "tr_open"]
-    told = {rendered(parser.parseInline(text)[0]) for text in first}
-    assert set(SEEN.values()) <= told
+    shown = {rendered(parser.parseInline(text)[0]) for text in first}
+    assert set(SEEN.values()) <= shown
 
 
 def in_its_fonts(name: str) -> str:
-    """What pdflatex has no sign for is told as a question mark."""
+    """What pdflatex has no sign for is written as a question mark."""
     plain = re.sub(r"\s*[\r\n\t]\s*", " ", name)
     return latex.CYRILLIC.sub("?", "".join(sign if latex.tex(sign) != "?" else "?" for sign in plain))
 
@@ -207,8 +207,8 @@ def test_in_latex_a_name_is_text(written: Path) -> None:
     token = re.compile("|".join(map(re.escape, sorted(back, key=len, reverse=True))) + r"|\{\}")
     rows = (written / "tables" / "overview.tex").read_text(encoding="utf-8").splitlines()
     body = rows[rows.index(r"\midrule") + 1 : rows.index(r"\bottomrule")]
-    told = [token.sub(lambda found: back.get(found[0], ""), row.split(" & ")[0]) for row in body]
-    assert Counter(told) == Counter(map(in_its_fonts, [*SEEN.values(), SEEN[NASTY[0]]]))
+    names = [token.sub(lambda found: back.get(found[0], ""), row.split(" & ")[0]) for row in body]
+    assert Counter(names) == Counter(map(in_its_fonts, [*SEEN.values(), SEEN[NASTY[0]]]))
     known = {"begin", "end", "toprule", "midrule", "bottomrule", "textbf", "usepackage", "bfseries"}
     known |= {"raggedright", "arraybackslash", "resizebox", "linewidth", "input"}
     known |= set(re.findall(r"\\([A-Za-z]+)", " ".join(latex.ESCAPES.values())))
@@ -250,16 +250,16 @@ def test_in_a_picture_the_name_is_whole(tmp_path: Path) -> None:
 
     short = [name for name in NASTY if len(name) < 40]
     bars = [collect("reporter.charts", Chart)["parameters"]]
-    told: list[str] = []
+    texts: list[str] = []
     for names in (short[:30], short[30:]):
-        store_of = folder_of(tmp_path / str(len(told)), tuple(names))
+        store_of = folder_of(tmp_path / str(len(texts)), tuple(names))
         (picture,) = build.draw(compare(record_files.load_all(store_of)[0]), language("en"), bars)
-        told += [
+        texts += [
             "".join(node.itertext())
             for node in ElementTree.fromstring(picture.file).iter()
             if node.tag.endswith("text")
         ]
-    assert {" ".join(SEEN[name].split()) for name in short} <= {" ".join(text.split()) for text in told}
+    assert {" ".join(SEEN[name].split()) for name in short} <= {" ".join(text.split()) for text in texts}
 
 
 def test_a_name_leads_to_no_file_elsewhere(written: Path, harmless: Path) -> None:
@@ -366,10 +366,10 @@ def test_a_pickle_in_place_of_a_checkpoint_is_refused(tmp_path: Path, monkeypatc
     ):
         save()
         try:
-            told = learner(subject("resnet18", weights="auto"), 10, seed=0)[1]["weights"]
+            weights = learner(subject("resnet18", weights="auto"), 10, seed=0)[1]["weights"]
         except (pickle.UnpicklingError, OSError, RuntimeError, ValueError) as error:
-            told = f"refused: {error}"
-        assert told == "random" or told.startswith("refused")
+            weights = f"refused: {error}"
+        assert weights == "random" or weights.startswith("refused")
         assert not ran.exists()
 
 

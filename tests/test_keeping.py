@@ -76,10 +76,10 @@ def measured(folder: Path, rounds: int, failing: dict[int, Verdict] | None = Non
     folder.mkdir(exist_ok=True)
     conditions = CONDITIONS.model_copy(update={"rounds": rounds})
     request = Request(folder, [own()], {KEY: METRICS[KEY]}, {"cpu": "cpu", "any": "cpu"}, conditions, **more)
-    executor, told = Failing([slot("here")]), StringIO()
+    executor, output = Failing([slot("here")]), StringIO()
     executor.failing = failing or {}
-    outcome = experiment.run(request, executor, Lines(told))
-    return record(folder).readings[KEY], outcome, [each.job.round for each in executor.done], told.getvalue()
+    outcome = experiment.run(request, executor, Lines(output))
+    return record(folder).readings[KEY], outcome, [each.job.round for each in executor.done], output.getvalue()
 
 
 def record(folder: Path) -> Record:
@@ -90,12 +90,12 @@ TIMEOUT = Verdict("timeout", "not done after 5 s")
 
 
 def test_a_lost_round_takes_nothing_from_the_others_and_alone_is_measured_again(tmp_path: Path) -> None:
-    reading, outcome, rounds, told = measured(tmp_path, 3, {1: TIMEOUT})
+    reading, outcome, rounds, output = measured(tmp_path, 3, {1: TIMEOUT})
     assert (reading.status, reading.rounds, rounds) == ("ok", (1, 1), [0, 1, 2])
     assert [(lost.number, lost.status, lost.reason) for lost in reading.lost] == [(1, *TIMEOUT)]
     assert reading.loss == "1 of 3 rounds lost (not done after 5 s)"
     assert (outcome.failed, outcome.lost) == (0, 1)
-    assert f"small {KEY}: round 2 was lost (timeout: not done after 5 s)" in told
+    assert f"small {KEY}: round 2 was lost (timeout: not done after 5 s)" in output
 
     again, outcome, rounds, _ = measured(tmp_path, 3)
     assert (again.status, again.rounds, again.lost, rounds) == ("ok", (1, 1, 1), (), [2])

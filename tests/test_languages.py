@@ -42,8 +42,8 @@ def test_blanks_are_the_same(path: Path) -> None:
 
 def test_plurals() -> None:
     one, many = "{count} network, measured on {date}", "{count} networks, measured on {date}"
-    told = [language("ru").ngettext(one, many, count) for count in (1, 3, 5, 11, 21)]
-    assert [text.split()[1].rstrip(",") for text in told] == ["сеть", "сети", "сетей", "сетей", "сеть"]
+    texts = [language("ru").ngettext(one, many, count) for count in (1, 3, 5, 11, 21)]
+    assert [text.split()[1].rstrip(",") for text in texts] == ["сеть", "сети", "сетей", "сетей", "сеть"]
 
 
 def test_sentences_of_records_are_translated() -> None:

@@ -55,9 +55,9 @@ def found(runs: list[PastRun]) -> dict[str, list[tuple[int, float]]]:
 @pytest.mark.parametrize("at", [3, 10, 20, 27])
 @pytest.mark.parametrize("step", [1.10, 1 / 1.10, 2.0])
 def test_a_step_is_found_on_its_night_and_nowhere_else(at: int, step: float) -> None:
-    told = found(past(1, step=step, at=at))
-    assert list(told) == [SLOWED]
-    [(night, ratio)] = told[SLOWED]
+    steps = found(past(1, step=step, at=at))
+    assert list(steps) == [SLOWED]
+    [(night, ratio)] = steps[SLOWED]
     assert abs(night - at) <= 1
     assert ratio == pytest.approx(step, rel=0.03)
 
@@ -71,7 +71,7 @@ def test_no_step_in_100_quiet_histories() -> None:
 def test_a_slow_night_of_the_machine_is_no_step(seed: int, factor: float) -> None:
     runs, slow = past(seed, count=12), past(seed, count=12)
     slow[7].values = {name: {KEY: values[KEY] * factor} for name, values in slow[7].values.items()}
-    places = [{name: [night for night, _ in told] for name, told in found(each).items()} for each in (slow, runs)]
+    places = [{name: [night for night, _ in steps] for name, steps in found(each).items()} for each in (slow, runs)]
     assert places[0] == places[1]
 
 

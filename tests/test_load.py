@@ -88,10 +88,10 @@ def test_a_crowd_is_told_in_part_and_it_says_so(comparison: Comparison) -> None:
 
 
 def test_a_summary_by_lines_is_the_same_document(comparison: Comparison) -> None:
-    told = summary(comparison)
-    text = files.lines(told, "failed", "records")
-    assert json.loads(text) == told
-    assert text.count(b"\n") < 750 + len(told["failed"])
+    content = summary(comparison)
+    text = files.lines(content, "failed", "records")
+    assert json.loads(text) == content
+    assert text.count(b"\n") < 750 + len(content["failed"])
     assert files.lines({"a": "…", "records": iter([{"b": "é"}, 2])}, "records") == files.lines(
         {"a": "…", "records": [{"b": "é"}, 2]}, "records"
     )

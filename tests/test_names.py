@@ -172,8 +172,8 @@ def test_the_report(folders: list[Path]) -> None:
     """Links of the report's own are links; nothing else is."""
     comparison = side_by_side(record_files.load_all(folders[0])[0])
     tables = collect("reporter.tables", Tabulation).values()
-    told = build.build(comparison, language("en"), [], tables, complaints=[f"{FEW[0]}.json: not a record"])
-    tokens = PARSER.parse(formats.to_markdown(told))
+    report = build.build(comparison, language("en"), [], tables, complaints=[f"{FEW[0]}.json: not a record"])
+    tokens = PARSER.parse(formats.to_markdown(report))
     inline = [child for token in tokens for child in token.children or ()]
     for child in inline:
         foreign = child.type == "text" and "image-net.org" not in child.content  # that is a source of the timeline

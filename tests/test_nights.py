@@ -285,7 +285,7 @@ def test_a_regression_outranks_a_disk_that_is_full(nights: Nights) -> None:
     assert nights.play(made(), MACS, room=2) == 1
     assert nights.lines[0].startswith("- MACs changed: alexnet")
     assert nights.headline.startswith("Changed: 1 exact;")
-    (line,) = nights.said
+    (line,) = nights.messages
     assert re.match(
         r"reporter: .*\.json: cannot be written \(File too large\); .* the last complete run stays in", line
     )

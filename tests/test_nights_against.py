@@ -149,8 +149,8 @@ def test_a_comparison_that_fails_hides_no_other_finding(measured: list[AgainstRe
     assert play(played, measured, found(1.0, "unchanged")) == 0
     measured.clear()
     assert played.play(made(), preset="standard") == 2
-    assert "comparison with the pinned reference failed: the process of an environment ended" in played.said[-1]
-    assert "the last complete run stays in" in played.said[-1]
+    assert "comparison with the pinned reference failed: the process of an environment ended" in played.messages[-1]
+    assert "the last complete run stays in" in played.messages[-1]
     assert played.play(made(), with_reading("alexnet", "macs", samples=(714_188_481,)), preset="standard") == 1
     assert "1 exact" in played.headline
     assert len(ratio_history.load(tmp_path / "out")) == 1

@@ -67,7 +67,7 @@ def test_a_history_of_random_bytes_is_one_line(nights: Nights) -> None:
     """Its runs are part of the noise that times are judged by."""
     (nights.out / "history.jsonl").write_bytes(b"\x80\n" * 1000)
     assert nights.play(made()) == 0
-    (line,) = nights.said
+    (line,) = nights.messages
     assert line.endswith("history.jsonl: no line of it can be read; earlier runs are left out")
     assert nights.play(made()) == 0
-    assert nights.said == []
+    assert nights.messages == []

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from test_operators import IMAGES, Mixed
 from torch import Tensor, nn
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from reporter.metrics.operators import ENTRIES
 from reporter.model import Architecture
-from reporter.model.profiles import NATIVE, digest
+from reporter.model.profiles import GEMM, NATIVE, digest
 from reporter.model.settings import PRESETS, Conditions
 from reporter.worker.counts.counting import count
+from reporter.worker.latency.alternation import Effort
+from reporter.worker.profiling.instruction_sets import instruction_sets, processor_flags
 from reporter.worker.profiling.kernel_calls import multiplies, recorded
 from reporter.worker.profiling.operator_events import events, operators, timed
+from reporter.worker.profiling.operator_pass import Profiler
 from reporter.worker.subject import Subject
 
 
@@ -159,3 +164,41 @@ def test_resampling_is_no_product() -> None:
     """Its name contains `linear`; counted as one, it would take a name of oneDNN from a layer that has one."""
     found = {name: multiplies(f"aten::{name}") for name in ("linear", "mkldnn_convolution", "upsample_bilinear2d")}
     assert found == {"linear": True, "mkldnn_convolution": True, "upsample_bilinear2d": False}
+
+
+class Undispatched(nn.Module):
+    """Fails while operators are dispatched to Python, as code that asks for the data of a tensor may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 32, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if _get_current_dispatch_mode() is not None:
+            raise RuntimeError("not under a dispatch mode")
+        result: Tensor = self.layer(images).mean((2, 3))
+        return result
+
+
+def test_a_network_that_cannot_run_with_layers_is_recorded_without() -> None:
+    network = Undispatched().eval()
+    found = Profiler(partial(network, IMAGES), network, Effort(0.01, 1)).rows
+    assert [(row.layer, row.operator) for row in found] == [("", "aten::mkldnn_convolution"), ("", "aten::mean")]
+    assert found[0].kernel not in ("", NATIVE, GEMM)
+
+
+def test_instruction_sets_have_the_names_of_onednn() -> None:
+    flags = frozenset(("sse4_1", "avx", "avx2", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_bf16"))
+    found = instruction_sets(["brgemm_avx512_f32", "jit_avx512_I8", "brgconv:avx512_core_bf16"], flags)
+    assert found["exercised"] == ["avx512_core", "avx512_core_bf16"]
+    assert found["not_exercised"] == ["sse41", "avx", "avx2"]
+    arm = instruction_sets(["jit:sve_256", "gemm:acl"], frozenset(("asimd", "sve")))
+    assert arm == {"exercised": ["sve"], "not_exercised": ["asimd"], "not_available": []}
+    unknown = instruction_sets(["jit:asimd"], frozenset())
+    assert unknown == {"exercised": ["asimd"], "not_exercised": [], "not_available": []}
+
+
+def test_the_features_of_an_arm_processor_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "cpuinfo"
+    path.write_text("processor : 0\nFeatures\t: fp asimd sve\n")
+    assert processor_flags(path) == {"fp", "asimd", "sve"}

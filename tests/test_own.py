@@ -1,4 +1,4 @@
-"""One's own networks, named on the command line: what they may be, and what is said of those that they may not be."""
+"""Networks of the user, named on the command line: which are accepted, and the errors of those that are not."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ def test_files_beside_it_are_found_and_hide_nothing(nets: Path, monkeypatch: pyt
 def test_the_parent_knows_it_from_what_a_worker_tells(nets: Path) -> None:
     for name in ("build", "ten", "SMALL"):
         reference = f"{nets}:{name}"
-        told = json.loads(json.dumps(references.described(reference)))
-        entry = roster.described(reference, told)
+        description = json.loads(json.dumps(references.described(reference)))
+        entry = roster.described(reference, description)
         loaded = references.load(reference)
         assert {key: getattr(entry, key) for key in references.DESCRIBED} == {
             key: getattr(loaded, key) for key in references.DESCRIBED
@@ -184,8 +184,8 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("reference", "line"), [item for item in BAD.items() if "crashes" not in item[0]])
 def test_a_bad_reference_is_a_reason(reference: str, line: str, bad: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(bad)
-    told, verdict = attempt(partial(references.described, reference))
-    assert (told, verdict.status) == (None, "failed")
+    description, verdict = attempt(partial(references.described, reference))
+    assert (description, verdict.status) == (None, "failed")
     assert line in str(verdict.reason)
     assert "\n" not in str(verdict.reason)
 
@@ -216,18 +216,18 @@ def test_two_of_one_name_are_one_line(nets: Path, tmp_path: Path) -> None:
 def test_a_network_that_breaks_after_it_was_chosen_is_a_row_with_its_reason(tmp_path: Path) -> None:
     """In a process of its own, as in a run: a worker changes the process that it is."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        said = pool.apply(_measured, (f"{tmp_path}/gone.py:build", ("size", "compute")))
+        messages = pool.apply(_measured, (f"{tmp_path}/gone.py:build", ("size", "compute")))
     catalogue = collect("reporter.metrics", Metric)
     keys = [quantity.key for name in ("size", "compute") for quantity in catalogue[name].quantities]
-    assert [message["reading"]["quantity"]["key"] for message in said] == keys
-    assert {message["reading"]["reason"] for message in said} == {f"{tmp_path}/gone.py: there is no such file"}
+    assert [message["reading"]["quantity"]["key"] for message in messages] == keys
+    assert {message["reading"]["reason"] for message in messages} == {f"{tmp_path}/gone.py: there is no such file"}
 
 
 def _measured(reference: str, metrics: tuple[str, ...]) -> list[dict[str, Any]]:
-    said: list[dict[str, Any]] = []
+    messages: list[dict[str, Any]] = []
     about = {"architecture": "gone", "reference": reference, "device": "cpu", "process": "counting"}
-    work(Job(metrics=metrics, conditions=CONDITIONS, **about), said.append)
-    return said
+    work(Job(metrics=metrics, conditions=CONDITIONS, **about), messages.append)
+    return messages
 
 
 def test_a_run_of_ones_own_network(nets: Path, tmp_path: Path) -> None:

@@ -138,13 +138,13 @@ def _only(record: Record, reading: Reading) -> dict[str, Reading]:
     return {**record.readings, "finetune_top1": reading}
 
 
-def said(comparison: Comparison) -> str:
+def sentences(comparison: Comparison) -> str:
     return " ".join(findings(comparison, ENGLISH)).replace("\u00a0", " ")
 
 
 def test_a_leader_that_the_images_resolve_is_named() -> None:
     comparison = tuned(0.9, 0.5, 0.4)
-    assert "alexnet classifies 90.0 % of the held-out images correctly, the highest share" in said(comparison)
+    assert "alexnet classifies 90.0 % of the held-out images correctly, the highest share" in sentences(comparison)
     best = [record.architecture for record in comparison.records if comparison.is_best(record, "finetune_top1")]
     assert best == ["alexnet"]
 
@@ -164,7 +164,7 @@ def test_a_leader_that_the_images_resolve_is_named() -> None:
     ids=["a tie", "near", "one seed", "the quick preset, short", "the quick preset", "steps", "images", "guessing"],
 )
 def test_no_winner_that_is_not_resolved(comparison: Comparison) -> None:
-    assert "the highest share" not in said(comparison)
+    assert "the highest share" not in sentences(comparison)
     assert not [record for record in comparison.records if comparison.is_best(record, "finetune_top1")]
 
 
@@ -172,8 +172,8 @@ def test_no_winner_that_is_not_resolved(comparison: Comparison) -> None:
     "comparison", [tuned(0.267, 0.1, steps=3, images=30, preset="quick"), tuned(0.9, 0.1, steps=3)]
 )
 def test_a_fine_tuning_that_hardly_began_is_no_finding(comparison: Comparison) -> None:
-    assert "held-out" not in said(comparison)
-    assert "little more than chance" not in said(comparison)
+    assert "held-out" not in sentences(comparison)
+    assert "little more than chance" not in sentences(comparison)
 
 
 HALVES = {

@@ -133,11 +133,11 @@ def test_a_node_that_dies_gives_its_work_to_another(ours: Ours, tmp_path: Path) 
     together.unlink()
     ours.cluster.remove_node(ours.nodes.pop(), allow_graceful=False)
     before = records(tmp_path / "r")
-    out, told = process.communicate(timeout=120)
+    out, messages = process.communicate(timeout=120)
     ours.add()
-    lines += told.splitlines()
-    assert (process.returncode, out) == (0, ""), told
-    assert any("was lost, counting is restarted" in line for line in lines), told
+    lines += messages.splitlines()
+    assert (process.returncode, out) == (0, ""), messages
+    assert any("was lost, counting is restarted" in line for line in lines), messages
 
     after = records(tmp_path / "r")
     assert len(after) == NETWORKS
@@ -146,7 +146,7 @@ def test_a_node_that_dies_gives_its_work_to_another(ours: Ours, tmp_path: Path) 
         assert reading.samples == ((2 + number) * 28 + (3 + number) * 1000,)
         assert after[f"watched{number}"].machine == machine.key()
     for name, record in before.items():
-        assert record.readings.items() <= after[name].readings.items(), "what was told stays; more may have come since"
+        assert record.readings.items() <= after[name].readings.items(), "what was reported stays; more may follow"
     times = Counter(number for number, *_ in ours.built())
     assert len(times) == NETWORKS
     assert sum(times.values()) <= NETWORKS + 1
@@ -159,14 +159,14 @@ def test_a_node_that_dies_gives_its_work_to_another(ours: Ours, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_an_interrupted_run_leaves_the_cluster_clean(ours: Ours, tmp_path: Path) -> None:
-    """Exit code 130 at once, what was told is kept, no worker is left on a node, all CPUs of the cluster are free."""
+    """Exit code 130 at once, what was reported stays, no worker is left on a node, all CPUs of the cluster are free."""
     process = start("--out", tmp_path / "r", *QUICK, "--metrics", "size", *ours.there, root=ours.root)
-    told = [next(line for line in process.stderr if line.startswith("["))]
+    first = [next(line for line in process.stderr if line.startswith("["))]
     begun = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate(timeout=20)
     assert time.monotonic() - begun < 3
-    assert process.returncode == 130, (told, rest)
+    assert process.returncode == 130, (first, rest)
     assert "rerun the same command to resume" in rest
     assert records(tmp_path / "r")
     end = time.monotonic() + 10

@@ -1,4 +1,4 @@
-"""What is said of finding slowdowns follows from the committed samples, by the rules as they are now."""
+"""What the benchmarks report on detected slowdowns follows from the committed samples, by the rules as they are now."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def test_ab_reaches_its_goals() -> None:
 @pytest.mark.slow
 def test_what_is_printed_is_what_the_benchmarks_say(capsys: pytest.CaptureFixture[str]) -> None:
     judge(FILE)
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
-    rows = [line for line in told.splitlines() if line.startswith("| ")]
+    rows = [line for line in output.splitlines() if line.startswith("| ")]
     assert len(rows) == 14
     assert not [row for row in rows if row not in text]

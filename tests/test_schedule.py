@@ -49,11 +49,11 @@ def request(folder: Path, networks: int = 3, gpus: Sequence[str] = (), **more: o
 
 
 def measured(request: Request, executor: Simulated) -> tuple[dict[tuple[str, str], Record], Outcome, str]:
-    """The records by machine and network, what the run says came of it, and what it said on the way."""
-    told = StringIO()
-    outcome = experiment.run(request, executor, Lines(told))
+    """The records by machine and network, its outcome, and what it printed."""
+    output = StringIO()
+    outcome = experiment.run(request, executor, Lines(output))
     records = record_files.load_all(request.folder)[0]
-    return {(record.machine, record.architecture): record for record in records}, outcome, told.getvalue()
+    return {(record.machine, record.architecture): record for record in records}, outcome, output.getvalue()
 
 
 def check_all_once(record: Record) -> None:
@@ -163,12 +163,12 @@ def test_what_a_lost_node_had_delivered_is_not_measured_again(tmp_path: Path) ->
     """It dies after the first reading of a job: the others of the same process are taken elsewhere."""
     both = replace(request(tmp_path, networks=1), metrics={name: METRICS[name] for name in ("size", "structure")})
     executor = Simulated([slot("a"), slot("b")], deaths={"a": (0.5, False)}, half=True)
-    _, outcome, told = measured(both, executor)
+    _, outcome, output = measured(both, executor)
     first, second = executor.done
     assert (first.slot.node, first.whole, second.slot.node) == ("a", False, "b")
     assert set(first.job.metrics) == {"size", "structure"}
     assert (outcome.jobs, outcome.failed) == (1, 0)
-    assert "net0: a was lost, counting is restarted" in told
+    assert "net0: a was lost, counting is restarted" in output
 
 
 def test_the_last_of_its_kind_leaves_rows_that_say_so(tmp_path: Path) -> None:
@@ -214,19 +214,19 @@ def test_two_workers_of_this_machine_at_a_time(tmp_path: Path) -> None:
     for number, each in enumerate(executor.slots):
         executor.start(each, MeasureClaims(names=("split_kernel", "block_weights")).model_dump_json(), 60.0, number)
     heard: dict[Slot, list] = {each: [] for each in executor.slots}
-    while not all(said and isinstance(said[-1], Verdict) for said in heard.values()):
-        where, said = executor.listen()
-        heard[where].append(said)
-    for said in heard.values():
-        assert [message.get("claim") for message in said[:-1]] == ["split_kernel", "block_weights", None]
-        assert said[-1] == Verdict("ok", None)
+    while not all(messages and isinstance(messages[-1], Verdict) for messages in heard.values()):
+        where, messages = executor.listen()
+        heard[where].append(messages)
+    for messages in heard.values():
+        assert [message.get("claim") for message in messages[:-1]] == ["split_kernel", "block_weights", None]
+        assert messages[-1] == Verdict("ok", None)
     executor.start(executor.slots[1], MeasureClaims(names=("split_kernel",)).model_dump_json(), 0.01)
     assert executor.listen() == (executor.slots[1], Verdict("timeout", "not done after 0 s"))
     executor.close()
 
 
 class Seen(Simulated):
-    """What torch sees, as it is told."""
+    """What torch sees, given by the test."""
 
     def gpus(self, asked):
         return self.all_slots

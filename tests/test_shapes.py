@@ -28,9 +28,9 @@ class Doubting(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.shapes(func, args, kwargs or {})
-        known, told = self.shapes(func, args, kwargs or {}), func(*args, **(kwargs or {}))
+        known, expected = self.shapes(func, args, kwargs or {}), func(*args, **(kwargs or {}))
         self.asked += 1
-        assert described(known, args) == described(told, args), func
+        assert described(known, args) == described(expected, args), func
         return known
 
 

@@ -14,7 +14,7 @@ ENGLISH = language("en")
 MIB = 2**20
 
 
-def told(key: str, *numbers: int, unit: str = "B", **more: object) -> Reading:
+def reading(key: str, *numbers: int, unit: str = "B", **more: object) -> Reading:
     quantity = samples.quantity(key, key, unit, "memory")
     return Reading(quantity=quantity, samples=numbers, **more)
 
@@ -31,10 +31,12 @@ def column(table: Table, key: str) -> list[str]:
 def test_every_row_has_its_verdict() -> None:
     """A counter that failed says so, where its verdict would stand."""
     records = samples.lecture()[:4]
-    failed = told("macs_fvcore", status="failed", reason="RuntimeError: no trace", unit="1")
+    failed = reading("macs_fvcore", status="failed", reason="RuntimeError: no trace", unit="1")
     verdicts = ("agree", "differ", "undercount")
     counted = [
-        changed(record, told("macs_fvcore", 1000, unit="1", detail={"verdict": verdict, "operators": {"conv": 1000}}))
+        changed(
+            record, reading("macs_fvcore", 1000, unit="1", detail={"verdict": verdict, "operators": {"conv": 1000}})
+        )
         for record, verdict in zip(records, verdicts, strict=False)
     ]
     comparison = compare([*counted, changed(records[3], failed)])
@@ -69,11 +71,11 @@ def measured(record: Record) -> Record:
     image = 3 * 224**2 * 4
     return changed(
         record,
-        told("peak_activation_bytes", 6 * MIB, detail={"weights": 100 * MIB}),
-        told("rss_inference_bytes", 106 * MIB + image + 25 * MIB),
-        told("peak_training_bytes", 500 * MIB),
-        told("cuda_inference_bytes", 106 * MIB + image + 10 * MIB),
-        told("cuda_training_bytes", 498 * MIB),
+        reading("peak_activation_bytes", 6 * MIB, detail={"weights": 100 * MIB}),
+        reading("rss_inference_bytes", 106 * MIB + image + 25 * MIB),
+        reading("peak_training_bytes", 500 * MIB),
+        reading("cuda_inference_bytes", 106 * MIB + image + 10 * MIB),
+        reading("cuda_training_bytes", 498 * MIB),
     )
 
 
@@ -92,7 +94,7 @@ def test_measured_peaks_stand_beside_exact_ones() -> None:
 
 def test_without_a_gpu_nothing_is_said_of_it() -> None:
     record = samples.record(samples.ROWS[0])
-    resident = changed(record, told("rss_inference_bytes", 300 * MIB))
+    resident = changed(record, reading("rss_inference_bytes", 300 * MIB))
     table = peaks.make(compare([resident]), ENGLISH)
     assert table
     assert [key.key for key in table.columns if "cuda" in key.key or "training" in key.key] == []

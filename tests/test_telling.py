@@ -61,7 +61,7 @@ def test_machines_are_never_ranked_together(few: Comparison) -> None:
 
 
 def test_a_second_machine_changes_no_rank_and_wins_nothing_of_the_first() -> None:
-    """Every network on two kinds of machine, as a cluster measures them: each kind is told as if it were alone."""
+    """Every network on two kinds of machine, as a cluster measures them: each kind is reported as if it were alone."""
     slow, fast = samples.lecture(), [samples.record(row, machine="fast", slower=0.1) for row in samples.ROWS]
     both = compare([*slow, *fast])
     assert set(both.machines) == {"quiet", "fast"}
@@ -117,9 +117,9 @@ def test_golden_report(few: Comparison, golden: Callable[[str, str], None]) -> N
     pictures = build.draw(few, ENGLISH, collect("reporter.charts", Chart).values())
     tables = collect("reporter.tables", Tabulation).values()
     whole = build.build(few, ENGLISH, pictures, tables, complaints=["x.json: not a record"])
-    told = formats.to_markdown(replace(whole, version="0"))
-    golden("report.md", told)
-    assert "The ImageNet timeline" in told
+    text = formats.to_markdown(replace(whole, version="0"))
+    golden("report.md", text)
+    assert "The ImageNet timeline" in text
 
 
 @pytest.mark.parametrize("more", [0, 1])
@@ -168,11 +168,11 @@ def test_summary_is_strict_json(written: Path) -> None:
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is no JSON")
 
-    told = json.loads((written / "summary.json").read_text(encoding="utf-8"), parse_constant=refuse)
-    assert told["schema"] == 1
-    assert told["settings"]["preset"] == "standard"
-    assert set(told["machines"]) == {"quiet", "old"}
-    readings = {record["architecture"]: record["readings"] for record in told["records"]}
+    document = json.loads((written / "summary.json").read_text(encoding="utf-8"), parse_constant=refuse)
+    assert document["schema"] == 1
+    assert document["settings"]["preset"] == "standard"
+    assert set(document["machines"]) == {"quiet", "old"}
+    readings = {record["architecture"]: record["readings"] for record in document["records"]}
     assert readings["resnet50"]["parameters"]["value"] == 25557032
     assert readings["vgg16"]["peak_training_bytes"] | {"samples": []} == {
         "title": "Peak training memory",
@@ -233,7 +233,7 @@ def test_hostile_names_are_text_in_markdown(written: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "escaped"),
     [
         ("se_resnext50_32x4d", "se_resnext50_32x4d"),
         ("_x_", "\\_x\\_"),
@@ -244,8 +244,8 @@ def test_hostile_names_are_text_in_markdown(written: Path) -> None:
         ("two\nlines", "two lines"),
     ],
 )
-def test_markdown_is_shown_as_it_is(text: str, told: str) -> None:
-    assert markdown.escape(text) == told
+def test_markdown_is_shown_as_it_is(text: str, escaped: str) -> None:
+    assert markdown.escape(text) == escaped
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1"])

@@ -43,10 +43,10 @@ def test_latex_compiles(comparison: Comparison, code: str, tmp_path: Path) -> No
         pytest.skip("no siunitx on this machine")
     if code == "ru" and not subprocess.run(["kpsewhich", "t2aenc.def"], capture_output=True, check=False).stdout:
         pytest.skip("no Cyrillic fonts for LaTeX on this machine")
-    told = {table.name: latex.to_tex(table, language(code)) for table in tables(comparison, code)}
-    needs = max((text.splitlines()[0] for text in told.values()), key=len).removeprefix("% ")
-    inputs = "\n\n".join(rf"\resizebox{{\linewidth}}{{!}}{{\input{{{name}.tex}}}}\newpage" for name in told)
-    for name, text in told.items():
+    texts = {table.name: latex.to_tex(table, language(code)) for table in tables(comparison, code)}
+    needs = max((text.splitlines()[0] for text in texts.values()), key=len).removeprefix("% ")
+    inputs = "\n\n".join(rf"\resizebox{{\linewidth}}{{!}}{{\input{{{name}.tex}}}}\newpage" for name in texts)
+    for name, text in texts.items():
         (tmp_path / f"{name}.tex").write_text(text, encoding="utf-8")
     whole = rf"\documentclass{{article}}\usepackage{{graphicx}}{needs}\begin{{document}}{inputs}\end{{document}}"
     (tmp_path / "whole.tex").write_text(whole, encoding="utf-8")
@@ -56,7 +56,7 @@ def test_latex_compiles(comparison: Comparison, code: str, tmp_path: Path) -> No
     )
     assert done.returncode == 0, done.stdout[-1500:]
     assert (tmp_path / "whole.pdf").read_bytes().startswith(b"%PDF")
-    assert f"({len(told)} pages" in done.stdout.replace("\n", "")
+    assert f"({len(texts)} pages" in done.stdout.replace("\n", "")
 
 
 @pytest.mark.slow

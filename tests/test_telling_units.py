@@ -62,7 +62,7 @@ def test_digits_follow_the_interval(value: float, spread: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "interval", "told"),
+    ("key", "value", "interval", "text"),
     [
         ("latency_cpu", 0.0123471, (0.0122, 0.0125), "12.3 ms"),
         ("latency_cpu", 0.0123471, (0.009, 0.016), "12 ms"),
@@ -74,8 +74,8 @@ def test_digits_follow_the_interval(value: float, spread: float) -> None:
         ("imagenet_top1", 0.7613, None, "76.1 %"),
     ],
 )
-def test_words(key: str, value: float, interval: tuple[float, float] | None, told: str) -> None:
-    assert units.words(LANGUAGES[0], samples.QUANTITIES[key], value, interval) == told
+def test_words(key: str, value: float, interval: tuple[float, float] | None, text: str) -> None:
+    assert units.words(LANGUAGES[0], samples.QUANTITIES[key], value, interval) == text
 
 
 def test_half_is_rounded_up_as_in_the_charts() -> None:

@@ -115,12 +115,12 @@ print(median(), machine.keep_freed_memory(), median())
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the allocator of glibc can be told to keep memory")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the allocator of glibc can be set to keep memory")
 def test_calls_do_not_ask_for_their_memory_anew() -> None:
     """40 MiB are 10,240 pages: without it they are mapped in every call, with it in the first ones only."""
     done = subprocess.run([sys.executable, "-c", FAULTS], cwd=ROOT, capture_output=True, text=True, check=True)
-    before, told, after = done.stdout.split()
-    assert told == "True"
+    before, kept, after = done.stdout.split()
+    assert kept == "True"
     assert float(after) < 10
     assert float(before) > float(after) + 10  # 10,240; where the kernel hands out huge pages, 20
 
@@ -192,8 +192,8 @@ def test_the_table_and_the_summary_tell_relative_times() -> None:
     assert f"{KEY}_p90" in keys
     assert f"{KEY}_p99" not in keys
     assert "latency_cpu_p90" not in keys, "24 samples carry no percentile"
-    told = {row["architecture"]: row["readings"][KEY]["relative"] for row in summary(comparison)["records"]}
-    assert told == {name: value for (_, name), value in relative(comparison, KEY).items()}
+    found = {row["architecture"]: row["readings"][KEY]["relative"] for row in summary(comparison)["records"]}
+    assert found == {name: value for (_, name), value in relative(comparison, KEY).items()}
     assert "relative" not in summary(comparison)["records"][0]["readings"]["macs"]
 
 

@@ -235,12 +235,12 @@ def test_finetune_reading_tells_recipe_and_curve() -> None:
 
 
 def test_heads_that_do_not_fit_are_dropped_and_others_kept() -> None:
-    network, told = learner(subject("inception_v3", image_size=80), 10, seed=0)
+    network, detail = learner(subject("inception_v3", image_size=80), 10, seed=0)
     assert network.AuxLogits is None
-    assert "too small" in told["auxiliary_dropped"]
-    network, told = learner(subject("googlenet", image_size=80), 10, seed=0)
+    assert "too small" in detail["auxiliary_dropped"]
+    network, detail = learner(subject("googlenet", image_size=80), 10, seed=0)
     assert None not in (network.aux1, network.aux2)
-    assert told["auxiliary_dropped"] is None
+    assert detail["auxiliary_dropped"] is None
 
 
 def test_gradient_ratio_by_hand() -> None:
@@ -282,8 +282,8 @@ def test_weights_that_are_there_are_loaded_but_for_the_head(tmp_path, monkeypatc
     url = published.url.replace("f37072fd", sha256((folder / "new.pth").read_bytes()).hexdigest()[:8])
     monkeypatch.setattr(published, "url", url)
     (folder / "new.pth").rename(folder / url.rsplit("/", 1)[-1])
-    network, told = learner(subject("resnet18", weights="auto"), 10, seed=0)
-    assert told["weights"] == "IMAGENET1K_V1"
+    network, detail = learner(subject("resnet18", weights="auto"), 10, seed=0)
+    assert detail["weights"] == "IMAGENET1K_V1"
     assert torch.equal(network.conv1.weight, checkpoint["conv1.weight"])
     assert network.fc.weight.shape == (10, 512)
 

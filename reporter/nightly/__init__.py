@@ -4,6 +4,7 @@ one_run.py       one run: measure, compare, put it in place, print one screen
 state.py         what is stored of a run: findings, failures, acceptances
 run_folder.py    the files: the run in progress, the complete run, the baseline
 baseline.py      the records that a run is compared with
+kernel_ledgers.py  the ledgers of their kernels
 findings.py      from two lists of records to findings
 reference_findings.py  findings against a pinned reference, and those that are known
 acceptance.py    `reporter accept`: entries of accepted.json

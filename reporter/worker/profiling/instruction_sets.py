@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,22 +21,37 @@ NEEDED = {
     "avx512_core_amx_fp16": ("amx_tile", "amx_fp16"),
 }
 """The instruction sets in the names of oneDNN's implementations, with the processor's flags that each needs."""
+NEEDED_ON_ARM = {"asimd": ("asimd",), "sve": ("sve",)}
+PRECISION = re.compile(r"_(?:b?f16|f32|fp16|fp32|[iu]8|[iu]32)$", re.IGNORECASE)
+"""How the names of OpenVINO's implementations end: `avx512_f32`."""
+SHORT = {"avx512": "avx512_core", "avx512_amx": "avx512_core_amx"}
+"""The names of oneDNN for those of OpenVINO."""
 
 
 def instruction_sets(kernels: Iterable[str], flags: frozenset[str] | None = None) -> dict[str, list[str]]:
     """Which instruction sets the names of kernels exercised, and which others the processor has and lacks.
 
-    No ledger shows what happens to a kernel on the sets that it did not exercise.
+    No ledger shows what happens to a kernel on the sets that it did not exercise. Where the flags of the processor are
+    not known, others are not listed.
     """
-    exercised = {Primitive("", name).instructions for kernel in kernels for name in kernel.split("+")} - {""}
+    exercised = {_named(Primitive("", name).instructions) for kernel in kernels for name in kernel.split("+")} - {""}
     has = processor_flags() if flags is None else flags
-    others = [name for name in NEEDED if name not in exercised]
-    available = [name for name in others if has.issuperset(NEEDED[name])]
+    needed = NEEDED_ON_ARM if "asimd" in has else NEEDED if has else {}
+    others = [name for name in needed if name not in exercised]
+    available = [name for name in others if has.issuperset(needed[name])]
     return {
         "exercised": sorted(exercised),
         "not_exercised": available,
         "not_available": [name for name in others if name not in available],
     }
+
+
+def _named(found: str) -> str:
+    """The name of oneDNN for an instruction set; `sve` for all lengths of its vectors."""
+    if found in NEEDED:
+        return found
+    name = PRECISION.sub("", found)
+    return "sve" if name.startswith("sve") else SHORT.get(name, name)
 
 
 def processor_flags(path: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
@@ -44,5 +60,7 @@ def processor_flags(path: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
         lines = path.read_text(errors="replace").splitlines()
     except OSError:
         return frozenset()
-    listed = (line.partition(":")[2].split() for line in lines if line.partition(":")[0].strip() == "flags")
+    listed = (
+        line.partition(":")[2].split() for line in lines if line.partition(":")[0].strip() in ("flags", "Features")
+    )
     return frozenset(next(listed, []))

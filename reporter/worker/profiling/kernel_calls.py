@@ -189,7 +189,7 @@ def _product_macs(event: OperatorEvent) -> int:
     if len(factors) < 2 or not all(factors):
         return 0
     one, other = factors
-    return prod(one) * (other[-1] if len(other) > 1 else 1)
+    return int(prod(one) * (other[-1] if len(other) > 1 else 1))
 
 
 def _macs(func: Any, args: Any, kwargs: Any, result: Any) -> int:

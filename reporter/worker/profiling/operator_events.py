@@ -28,13 +28,13 @@ ALLOCATING = frozenset(
     )
 )  # fmt: skip
 """Operators that allocate or describe tensors and compute no values."""
-PRODUCTS = frozenset(
+PRODUCTS = frozenset({"mkl::_mkl_linear"}).union(
     f"aten::{name}"
     for name in ("mm", "addmm", "bmm", "baddbmm", "mv", "addmv", "dot", "vdot", "addbmm", "_addmm_activation",
                  "_slow_conv2d_forward", "slow_conv3d_forward", "slow_conv_dilated2d", "slow_conv_dilated3d",
                  "slow_conv_transpose2d", "slow_conv_transpose3d", "_scaled_dot_product_flash_attention_for_cpu")
 )  # fmt: skip
-"""Operators that multiply matrices with a BLAS library."""
+"""Operators that multiply matrices with a BLAS library; `_mkl_linear` is that of a compiled model."""
 GENERATED = re.compile(r"(?:graph_\d+_)?(cpp_\w+)$")
 """The names of the kernels that Inductor generates."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import nn
 
 from reporter.host import machine
 from reporter.model import Quantity, Reading, UnsupportedError
+from reporter.model.attempts import attempt
 from reporter.model.profiles import LayerKernel, digest
 from reporter.worker.counts.stage_costs import CostUnit
 from reporter.worker.device import Device
@@ -44,9 +45,13 @@ class Profiler:
 
     @cached_property
     def rows(self) -> list[LayerKernel]:
-        """The rows of the ledger; UnsupportedError if there are none."""
+        """The rows of the ledger; UnsupportedError if there are none.
+
+        Layers are not named if the network cannot run while each operator is dispatched to Python.
+        """
         with torch.inference_mode():
-            found = recorded_without_layers(self.call) if self.network is None else recorded(self.network, self.call)
+            found = attempt(partial(recorded, self.network, self.call))[0] if self.network is not None else None
+            found = found or recorded_without_layers(self.call)
         if not found:
             raise UnsupportedError("torch.profiler lists no operators of the call")
         return found
