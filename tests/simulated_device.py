@@ -37,9 +37,10 @@ BLOCK = 2 << 20
 
 @dataclass
 class Accelerator:
-    """One device: `seconds` per operator, when it will have done what was queued, and its memory."""
+    """One device: `seconds` per operator and `per_byte` of its output, when it will be done, and its memory."""
 
     seconds: float
+    per_byte: float = 0.0
     done: float = 0.0
     operators: int = 0
     allocated: int = 0
@@ -147,6 +148,8 @@ class Machine:
             return
         device, size = self.devices[index], storage.nbytes()
         self.open(index)
+        if device.allocated + size > self.memory:
+            raise torch.OutOfMemoryError(f"CUDA out of memory. Tried to allocate {size} bytes.")
         self.homes[storage._cdata] = index
         device.allocated += size
         device.peak = max(device.peak, device.allocated)
@@ -158,6 +161,10 @@ class Machine:
         self.now += LAUNCH
         device.done = max(device.done, self.now) + device.seconds
         device.operators += 1
+
+    def lengthen(self, index: int, size: int) -> None:
+        """Let the operator that was queued last take longer for an output of so many bytes."""
+        self.devices[index].done += self.devices[index].per_byte * size
 
     def _free(self, identity: int, index: int, size: int) -> None:
         del self.homes[identity]
@@ -186,6 +193,8 @@ class _Queueing(TorchDispatchMode):
         for value in tree_leaves(answer):
             if isinstance(value, Tensor):
                 self.machine.hold(value, index)
+                if not func.is_view:
+                    self.machine.lengthen(index, value.nbytes)
         return answer
 
 

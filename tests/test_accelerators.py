@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import platform
+import re
 import sys
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from commands import ROOT
 from simulated import Simulated
 
 from reporter.host import accelerators, gpus
@@ -180,3 +183,24 @@ def test_the_word_of_a_key_without_its_device_names_it_on_every_device() -> None
 def test_an_unknown_metric_is_one_line_with_the_nearest(word: str, right: str) -> None:
     with pytest.raises(ReporterError, match=rf"^--metrics: unknown metric '{word}'; did you mean '{right}'\?$"):
         preparation.choose_metrics((word,))
+
+
+def test_the_readme_lists_the_devices_of_the_committed_runs() -> None:
+    """A device on which times were measured has its folder in the table; any other one has run nothing but tests."""
+    measured: dict[str, set[str]] = {}
+    for path in ROOT.glob("results/*/summary.json"):
+        for record in json.loads(path.read_text(encoding="utf-8"))["records"]:
+            for key, reading in record["readings"].items():
+                if key.startswith("latency_") and reading["value"] is not None:
+                    measured.setdefault(key.split("_")[1], set()).add(path.parent.name)
+    table = (
+        (ROOT / "README.md").read_text(encoding="utf-8").split("## What has run on which device")[1].split("\n## ")[0]
+    )
+    rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("| ")][2:]
+    shown = {name.strip().lower(): row for row in rows for name in row[0].split(":")[0].split(",")}
+    assert {"cpu", "cuda", "rocm", "xpu", "mps"} <= shown.keys()
+    for name in ("cpu", "cuda", "xpu", "mps"):
+        linked = re.findall(r"\(results/([\w-]+)/", shown[name][1])
+        assert set(linked) <= measured.get(name, set())
+        assert bool(linked) == (name in measured)
+        assert (shown[name][2].strip() == "never") != (name in measured)

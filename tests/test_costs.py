@@ -205,3 +205,34 @@ def test_jobs_of_ab_are_learned_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(watched.expected) == len(watched.jobs) > len(asked.architectures)
     assert min(watched.guesses) > 0.2
     assert all(expected == pytest.approx(seconds, abs=0.05) for seconds, expected in watched.expected)
+
+
+def in_modes(*modes: str, number: int = 0) -> Job:
+    process = "modes cpu" if {"bf16", "channels_last"} >= set(modes) else f"modes cpu {modes[0]}"
+    return job("resnet50", "timing cpu", number).model_copy(
+        update={"process": process, "modes": modes, "metrics": ("latency_cpu_1thread", "latency_cpu")}
+    )
+
+
+def test_each_mode_has_its_price() -> None:
+    """Those that an engine has to prepare first are dearer, and torch.compile is the dearest."""
+    costs = Costs({}, USUAL_SPEED, blank)
+    one, two = costs(in_modes("bf16")), costs(in_modes("bf16", "channels_last"))
+    assert one < two
+    engine, compiled = costs(in_modes("bf16+openvino")), costs(in_modes("compile"))
+    assert one + 3 < engine < compiled - 10
+    later = [costs(in_modes(mode, number=1)) for mode in ("bf16", "bf16+openvino", "compile")]
+    assert later == pytest.approx([later[0]] * 3), "what was prepared is kept between rounds"
+
+
+def test_the_first_round_of_a_mode_is_no_measure_for_later_ones() -> None:
+    """It prepares the network and checks the outputs; a budget has room for more rounds than it would suggest."""
+    costs = Costs({}, USUAL_SPEED, blank)
+    first, second, third = (in_modes("compile", number=number) for number in range(3))
+    expected = costs(first)
+    assert costs(second) < expected
+    costs.learn(first, 2 * expected)
+    assert costs(first) == 2 * expected
+    assert costs(second) < expected
+    costs.learn(second, 7.0)
+    assert (costs(third), costs(first)) == (7.0, 2 * expected)

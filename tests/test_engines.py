@@ -389,6 +389,19 @@ def test_the_version_of_an_engine_is_that_of_its_packages() -> None:
     assert odd.version() == {"yaml": version("PyYAML"), "no_such_module": "not installed"}
 
 
+def test_versions_of_engines_are_no_part_of_the_environment() -> None:
+    """Installing an engine leaves all that was measured valid: its version belongs to the readings of its modes."""
+    before = machine.versions()
+    packages = {name for engine in ENGINES.values() for name in engine.modules}
+    assert {"openvino", "onnxruntime"} <= packages
+    assert not packages & before.keys()
+    for engine in ENGINES.values():
+        for part in ("", *engine.precisions):
+            name = f"{engine.name}+{part}" if part else engine.name
+            assert execution_modes.conditions_of(name) == {"engine": engine.version(part)}
+    assert execution_modes.conditions_of("eager") == execution_modes.conditions_of("bf16+channels_last") == {}
+
+
 def test_a_missing_package_is_a_reason_with_the_extra() -> None:
     odd = Engine("odd", "Odd", print, modules=("json",), precision_modules={"int8": ("no_such",)}, extra="some")
     assert odd.missing == ""

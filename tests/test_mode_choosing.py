@@ -10,6 +10,7 @@ import mode_samples
 import pandas as pd
 import pytest
 from commands import call
+from test_curves import with_curves
 
 import reporter
 from reporter.cli import choosing
@@ -158,6 +159,31 @@ def test_the_accuracy_of_another_precision_is_marked(folder: Path) -> None:
     assert "†" not in lines["resnet18 (openvino)"] + lines["resnet18 (channels_last)"] + lines["resnet18"]
     assert "† accuracy measured in fp32; this mode has another precision" in text
     assert text.startswith("15 of 15 (architecture, mode) pairs fit; times of ")
+
+
+@pytest.mark.parametrize(
+    ("limits", "eager_batch", "mode_batch"),
+    [({}, 8, 8), ({"latency_cpu": 0.0131}, 4, 8), ({"latency_cpu": 0.0069}, None, 4), ({"memory": 66e6}, 2, 2)],
+)
+def test_a_pair_is_listed_with_its_batch(
+    limits: dict[str, float], eager_batch: int | None, mode_batch: int | None, tmp_path: Path
+) -> None:
+    """That of the highest throughput whose latency and memory keep the limits; eager takes 5 ms and 2 ms an image."""
+    (base,) = [record for record in eager() if record.architecture == "resnet18"]
+    base = with_curves(base, ("cpu",))
+    each = (base.value("weights_bytes") or 0) / 5
+    points = [point.model_copy(update={"predicted": int(each * point.batch)}) for point in base.curves.batch]
+    base = base.model_copy(update={"curves": base.curves.model_copy(update={"batch": tuple(points)})})
+    record_files.save_all(tmp_path, [base, mode_samples.mode(base, "bf16+channels_last", 0.5)])
+    found = choosing.chosen(tmp_path, limits)
+    rows = {row["mode"]: row for part in ("fits", "undecided", "unknown", "out") for row in found[part]}
+    batches = [rows[mode]["batch"] and rows[mode]["batch"]["batch"] for mode in ("eager", "bf16+channels_last")]
+    assert batches == [eager_batch, mode_batch]
+    if not limits:
+        assert rows["eager"]["batch"] == {
+            "device": "cpu", "batch": 8, "latency": pytest.approx(0.021), "throughput": pytest.approx(8 / 0.021)
+        }  # fmt: skip
+        assert "batch 8 on cpu: 380 images/s" in choosing.in_words(found).replace("\u00a0", " ")
 
 
 def test_without_modes_the_text_is_that_of_architectures(tmp_path: Path) -> None:

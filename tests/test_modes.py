@@ -19,6 +19,7 @@ from networks import own, subject
 from simulated import Simulated, Slot
 from torch import nn
 
+from reporter.cli import main
 from reporter.cli.progress import Lines
 from reporter.host.job import Job
 from reporter.model import Architecture, Engine, Metric, Reading, ReporterError, Verdict
@@ -420,6 +421,41 @@ def test_sets_take_single_images_and_named_modes_all_times(tmp_path: Path) -> No
     keys = (*KEYS, "throughput_cpu", "train_step_cpu")
     found = [simulated_run(tmp_path / name, [name], 1, keys)[-1].metrics for name in ("default", "bf16")]
     assert found == [KEYS, keys]
+
+
+def test_sets_are_resolved_for_each_kind_of_machine(tmp_path: Path) -> None:
+    """Of several machines, each gets the modes that its own processor has instructions for."""
+    kinds = {"old": [], "new": ["bf16"]}
+    slots = [
+        Slot(name, "", {"machine": name, "machine_facts": {"native_precisions": native}, "environment": {}})
+        for name, native in kinds.items()
+    ]
+    for name in ("default", "all"):
+        conditions = subject(own()).conditions.model_copy(update={"rounds": 1})
+        metrics = {key: METRICS[key] for key in KEYS}
+        folder = tmp_path / name
+        folder.mkdir()
+        devices = {"cpu": "cpu", "any": "cpu"}
+        asked = Request(folder, [own()], metrics, devices, conditions, about=slots[0].about, modes=[name])
+        experiment.run(asked, Simulated(slots), Lines(StringIO()))
+        found: dict[str, set[str]] = {}
+        for machine in kinds:
+            [path] = folder.glob(f"records/{machine}/*.json")
+            found[machine] = {record.mode for record in record_files.load_modes(path)}
+        added = {f"bf16+{CHANNELS_LAST}"} if name == "default" else {"amp", "bf16", f"bf16+{CHANNELS_LAST}"}
+        assert added <= found["new"] - found["old"]
+        assert {"eager", CHANNELS_LAST} <= found["old"] <= found["new"]
+        if name == "default":
+            assert found["new"] == {"eager", CHANNELS_LAST, *added}
+
+
+def test_preparation_and_checks_have_shares_of_their_own() -> None:
+    outcome = Outcome(jobs=4, seconds=200.0, busy=100.0, preparing=50.0, checking=20.0)
+    line = main._spent(outcome, "200 s")
+    assert line == (
+        "measured for 200 s, 50% of it inside measured calls, 25% preparing modes, 10% checking their outputs"
+    )
+    assert "preparing" not in main._spent(Outcome(jobs=4, seconds=200.0, busy=100.0), "200 s")
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from typing import Any
 from reporter.host import printing
 from reporter.model import WITHIN, ReporterError
 from reporter.model.records import EAGER, pair_name
+from reporter.report.choosing.batch_sizes import best_batch
 from reporter.report.choosing.licenses import UNNAMED, by_license, check, license_of, matches
 from reporter.report.choosing.limits import (
     ACCURACIES,
@@ -28,7 +29,7 @@ from reporter.report.choosing.limits import (
     within,
 )
 from reporter.report.choosing.relaxed import Relaxed, relaxed, strictest, without_effect
-from reporter.report.choosing.row_text import accuracy_text, size_mark, value_text
+from reporter.report.choosing.row_text import accuracy_text, batch_text, size_mark, value_text
 from reporter.report.comparison import compare
 from reporter.report.modes import mode_pairs
 from reporter.report.published.accuracy_marks import evaluated_size, other_size
@@ -69,7 +70,7 @@ def chosen(
     missing = [{k: why for k, why in each.reasons.items() if k in limits} for each in found.unknown]
 
     def row(each: Candidate) -> dict[str, Any]:
-        return row_of(each, limits)
+        return row_of(each, limits) | {"batch": best_batch(each, limits, comparison.machines[0])}
 
     return {
         "machine": comparison.machines[0],
@@ -265,14 +266,15 @@ def _figure(figure: LimitedValue) -> dict[str, Any]:
 
 
 def _printed(row: Mapping[str, Any]) -> list[str]:
-    """The pair, the accuracy, the image size, every value that there is, and of a mode its speedup."""
+    """The pair, the accuracy, the image size, every value that there is, the speedup of a mode, and the best batch."""
     top1 = row["imagenet_top1"]
     values = (_value(key, row["figures"].get(key)) for key in OF_PAIRS)
     gain = "" if row["speedup"] is None else f"speedup {row['speedup']:.2f}x"
     best = row[BEST_TOP1]
     better = best is not None and best != top1
     best_share = f"best weights {value_text(BEST_TOP1, {'value': best})}{size_mark(row, 'best_')}" if better else ""
-    return [_name(row), accuracy_text(row), best_share, f"{row['input_size']} px", *values, row["license"] or "", gain]
+    about = [_name(row), accuracy_text(row), best_share, f"{row['input_size']} px"]
+    return [*about, *values, row["license"] or "", gain, batch_text(row)]
 
 
 def _above(row: Mapping[str, Any], key: str) -> str:

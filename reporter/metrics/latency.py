@@ -71,19 +71,31 @@ def measure_latency(quantity: Quantity, one_thread: bool, subject: Subject) -> I
 
 def measure_throughput(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
     """Times batches and turns seconds per batch into images per second."""
+    from reporter.worker.latency.fitting_batch import with_fitting_batch
+
     batch = subject.conditions.throughput_batch
-    timed = _timed(quantity, subject, _inference(subject, batch), min_samples=2, rows=True)
+    timed = with_fitting_batch(
+        lambda: _timed(quantity, subject, _inference(subject, batch), min_samples=2, rows=True),
+        lambda size: _inference(subject, size)(),
+        batch,
+    )
     yield timed.model_copy(update={"samples": tuple(batch / seconds for seconds in timed.samples)})
 
 
 def measure_train_step(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
     """Times training steps on one batch."""
+    from reporter.worker.latency.fitting_batch import with_fitting_batch
     from reporter.worker.learning.finetuning import optimizer_of, step_of
     from reporter.worker.learning.training_steps import exercise
 
     network, batch, recipe = exercise(subject, subject.device)
     step = step_of(network, recipe, subject.classes)
-    timed = _timed(quantity, subject, lambda: step(*batch), min_samples=2)
+    images, labels = batch
+    timed = with_fitting_batch(
+        lambda: _timed(quantity, subject, lambda: step(images, labels), min_samples=2),
+        lambda size: step(images[:size], labels[:size]),
+        len(images),
+    )
     yield timed.model_copy(update={"detail": {**timed.detail, "optimizer": optimizer_of(network, recipe)[1]}})
 
 

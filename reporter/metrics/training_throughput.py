@@ -37,16 +37,21 @@ def _quantity(device: AcceleratorType) -> Quantity:
 def measure(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
     """The highest throughput with its batch size; the reason of the smallest batch if none could be measured."""
     from reporter.worker.latency import clock_settling
+    from reporter.worker.latency.fitting_batch import with_fitting_batch
     from reporter.worker.learning.finetuning import step_of
     from reporter.worker.learning.training_steps import exercise
 
     network, (images, labels), recipe = exercise(subject, subject.device)
     step = step_of(network, recipe, subject.classes)
-    states = clock_settling.settled(subject.place, lambda: step(images, labels))
+    smaller = partial(_step_on_some, step, images, labels)
+    states = with_fitting_batch(
+        lambda: clock_settling.settled(subject.place, lambda: step(images, labels)), smaller, len(images)
+    )
     found: list[tuple[int, tuple[float, ...]]] = []
     factor = 1
     while factor * len(images) <= LARGEST_BATCH:
-        rates, verdict = attempt(partial(_rates, subject, step, images, labels, factor))
+        work = partial(_rates, subject, step, images, labels, factor)
+        rates, verdict = attempt(partial(with_fitting_batch, work, smaller, len(images)) if not found else work)
         if rates is None:
             if not found:
                 yield from absent((quantity,), verdict.status, verdict.reason or "")
@@ -58,6 +63,10 @@ def measure(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
         factor *= 2
     batch, samples = max(found, key=lambda each: median(each[1]))
     yield Reading(quantity=quantity, samples=samples, rounds=(len(samples),), detail={"batch": batch, **states})
+
+
+def _step_on_some(step: Callable[[Tensor, Tensor], object], images: Tensor, labels: Tensor, count: int) -> object:
+    return step(images[:count], labels[:count])
 
 
 def _rates(

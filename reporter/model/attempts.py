@@ -37,7 +37,7 @@ def attempt(work: Callable[[], Result]) -> tuple[Result | None, Verdict]:
         plain = isinstance(error, ReporterError) or _is_memory_error(error)
         kind = "" if plain else f"{type(error).__name__}: "
         lost: Status = "unsupported" if isinstance(error, UnsupportedError) else "failed"
-        return None, Verdict("oom" if _is_lack_of_memory(error) else lost, kind + first_line(error))
+        return None, Verdict("oom" if is_lack_of_memory(error) else lost, kind + first_line(error))
 
 
 def _is_memory_error(error: BaseException) -> bool:
@@ -45,7 +45,7 @@ def _is_memory_error(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
 
 
-def _is_lack_of_memory(error: BaseException) -> bool:
+def is_lack_of_memory(error: BaseException) -> bool:
     """Whether that is what an error means: torch's CPU allocator and the libraries of accelerators have no class."""
     refused = isinstance(error, OSError) and error.errno == errno.ENOMEM
     lacking = isinstance(error, RuntimeError) and LACKING.search(_text(error)) is not None

@@ -17,6 +17,7 @@ from reporter.model import Record
 from reporter.model.devices import is_accelerator
 from reporter.model.fields import DEFAULT_MALLOC, DEFAULT_MALLOC_SHARE, MODES_SHARE
 from reporter.model.image_sizes import image_size
+from reporter.model.modes import CHANNELS_LAST, PRECISIONS
 from reporter.model.settings import Conditions
 from reporter.registry.selection import dataset
 from reporter.run.allocation import place
@@ -42,6 +43,9 @@ PASSES = 5
 """How many calls of each mode a time takes at least, with warm-up."""
 CHECK_IMAGES, CHECK_FLOAT64 = 8, 40
 """Calls of each mode for the check of its output, and what the float64 run costs in calls of eager."""
+PREPARING = {"compile": 20.0, "torchscript": 2.0}
+ENGINE = 6.0
+"""Seconds in which an engine prepares a network for the first time, of those that are not in `PREPARING`."""
 COPYING = 4e-9
 """Seconds that a parameter takes to be converted."""
 SWEPT = (1, 2, 4, 8, 16, 32)
@@ -53,6 +57,8 @@ USUAL_SPEED = 1e-11
 """Seconds per multiply-add where the speed of the machine is not measured; corrected by the first jobs."""
 GPU = 20
 """How much faster a GPU is, until one has been seen."""
+
+Identity = tuple[str, str, tuple[str, ...], tuple[str, ...], bool]
 
 
 class LearnedRatio:
@@ -92,9 +98,9 @@ class Costs:
         self.round = 0
         self._earlier = dict(earlier)
         self._record = record
-        self._seen: dict[tuple[str, str, tuple[str, ...]], float] = {}
+        self._seen: dict[Identity, float] = {}
         self._by_times, self._by_macs = LearnedRatio(), LearnedRatio()
-        self._guesses: dict[str, dict[tuple[str, tuple[str, ...], bool], float]] = defaultdict(dict)
+        self._guesses: dict[str, dict[tuple[Identity, bool], float]] = defaultdict(dict)
 
     def __call__(self, job: Job) -> float:
         """The seconds that a job will take, without the opening of its round."""
@@ -102,7 +108,7 @@ class Costs:
         if took is not None:
             return took
         timed = self._has_times(job)
-        guesses, key = self._guesses[job.architecture], (job.process, job.metrics, timed)
+        guesses, key = self._guesses[job.architecture], (_identity(job), timed)
         if key not in guesses:
             guesses[key] = self._guess(job, timed)
         return (self._by_times if timed else self._by_macs)(job.process) * guesses[key]
@@ -192,8 +198,14 @@ class Costs:
         calls = [ONE_THREAD * image if name.endswith("1thread") else image for name in job.metrics if not _trains(name)]
         calls += [step for name in job.metrics if _trains(name)]
         timing = sum(ways * (job.conditions.seconds * MODES_SHARE + PASSES * call) for call in calls)
-        check = (CHECK_IMAGES * ways + CHECK_FLOAT64) * image if job.round == 0 else 0.0
-        return ways * COPYING * parameters + timing + check
+        once = (CHECK_IMAGES * ways + CHECK_FLOAT64) * image + sum(map(_preparing, job.modes)) if not job.round else 0.0
+        return ways * COPYING * parameters + timing + once
+
+
+def _preparing(mode: str) -> float:
+    """The seconds in which the engine of a mode prepares a network for the first time; 0 without an engine."""
+    engine = set(mode.split("+")) - {CHANNELS_LAST, *PRECISIONS}
+    return sum(PREPARING.get(name, ENGINE) for name in engine)
 
 
 def _trainings(conditions: Conditions, pixel: float, parameters: float, factor: float) -> tuple[float, float]:
@@ -217,9 +229,9 @@ def _of_curve(curve: CurveJob, image: float, seconds: float, record: Record) -> 
     return sum(seconds + PATIENCE * each * image for each in images)
 
 
-def _identity(job: Job) -> tuple[str, str, tuple[str, ...]]:
-    """What the rounds of a job have in common."""
-    return job.architecture, job.process, job.metrics
+def _identity(job: Job) -> Identity:
+    """What jobs have in common that take as long: the rounds of a job, but of modes the first prepares and checks."""
+    return job.architecture, job.process, job.metrics, job.modes, bool(job.modes) and not job.round
 
 
 def _trains(metric: str) -> bool:

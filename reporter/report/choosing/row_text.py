@@ -26,6 +26,16 @@ def size_mark(row: Mapping[str, Any], which: str) -> str:
     return f"¶ ({row[f'{which}accuracy_size']} px)" if row[f"{which}other_size"] else ""
 
 
+def batch_text(row: Mapping[str, Any]) -> str:
+    """The batch size of the highest throughput, with this; empty without a curve."""
+    found = row.get("batch")
+    if not found:
+        return ""
+    figure = {"value": found["throughput"], "low": None, "high": None, "status": "ok"}
+    rate = value_text("best_throughput_cpu", figure)  # of whichever device
+    return f"batch {found['batch']} on {found['device']}: {rate}"
+
+
 def value_text(key: str, figure: Mapping[str, Any]) -> str:
     """A value with its unit, its mark and its interval."""
     value = figure["value"]

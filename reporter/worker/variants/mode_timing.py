@@ -14,27 +14,29 @@ import torch
 
 from reporter.host import machine
 from reporter.host.job import Job
-from reporter.model import FOREIGN_LOAD, Inference, Metric, Quantity, Reading, Verdict, absent
+from reporter.model import Inference, Metric, Quantity, Reading, Verdict, absent
 from reporter.model.attempts import attempt
 from reporter.model.fields import MODES_SHARE
 from reporter.model.modes import FIRST_CALL, ONCE, OUTPUT_ERROR, PREPARE, Mode, parse, speedup
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of, emulated, engines, kind
-from reporter.stats.paired_ratios import fast_ratio
 from reporter.worker.latency import clock_settling, timing
 from reporter.worker.latency.rotation import Rotation, rotate
 from reporter.worker.subject import INPUTS, Subject
 from reporter.worker.torch_state import threads
 from reporter.worker.variants.mode_preparation import ModePreparation, cache_folder
 from reporter.worker.variants.mode_profiles import ModeProfiles
+from reporter.worker.variants.mode_readings import of_device, once_timed, pair
 from reporter.worker.variants.mode_training import ModeTraining
 from reporter.worker.variants.mode_variants import Variant, eager
 
 Send = Callable[[dict[str, Any]], None]
 Found = Iterator[tuple[str, Reading]]
 Around = Callable[[], AbstractContextManager[Any]]
-Measured = tuple[dict[str, tuple[float, ...]], float | None]
-"""The samples of eager and of the modes, and the load of other programs."""
+Samples = dict[str, tuple[float, ...]]
+"""Seconds per call of eager and of the modes."""
+Measured = tuple[Samples, float | None, dict[str, Any]]
+"""The samples, the load of other programs, and the state of the accelerator."""
 
 
 class ModeTiming:
@@ -113,7 +115,7 @@ class ModeTiming:
         self.preparation.first_call(variant, image)
         called = perf_counter()
         self.preparing += called - start
-        once = [_once_timed(PREPARE, prepared - start), _once_timed(FIRST_CALL, called - prepared)]
+        once = [once_timed(PREPARE, prepared - start), once_timed(FIRST_CALL, called - prepared)]
         lost = self.lost.get(EAGER)
         found, verdict = (None, lost) if lost else attempt(partial(self._checked, variant, mode))
         return [*once, *([found] if found else absent([OUTPUT_ERROR], verdict.status, verdict.reason or ""))]
@@ -162,41 +164,43 @@ class ModeTiming:
         return found
 
     def _pairs(self, quantity: Quantity, measured: Measured, batch: int) -> Found:
-        samples, load = measured
+        samples, load, states = measured
         for name in self.modes:
             if name not in samples:
                 yield from ((name, reading) for reading in self._absent(name, [quantity, speedup(quantity)]))
             else:
-                for reading in pair(quantity, samples[EAGER], samples[name], batch, load):
+                for reading in pair(quantity, samples[EAGER], samples[name], batch, load, states=states):
                     yield name, self._noted(reading, name)
 
     def _sampled(self, calls: dict[str, Callable[[], object]], around: Around) -> Measured:
         """The samples of eager and of the modes that can be timed; one that fails is left out of a new rotation.
 
-        With them, the load of other programs meanwhile.
+        With them, the load of other programs meanwhile, and the state of the accelerator before.
         """
         before = machine.load()
         while len(calls) > 1:
-            samples, verdict = attempt(partial(self._rotate, calls, around))
-            if samples is not None:
+            found, verdict = attempt(partial(self._rotate, calls, around))
+            if found is not None:
                 after = machine.load()
-                return samples, after.background_load_since(before) if before and after else None
+                load = after.background_load_since(before) if before and after else None
+                return found[0], load, found[1]
             failed = list(calls) if self._last == EAGER else [self._last]
             self.lost |= dict.fromkeys(failed, verdict)
             calls = {name: call for name, call in calls.items() if name not in failed}
-        return {}, None
+        return {}, None, {}
 
-    def _rotate(self, calls: Mapping[str, Callable[[], object]], around: Around) -> dict[str, tuple[float, ...]]:
+    def _rotate(self, calls: Mapping[str, Callable[[], object]], around: Around) -> tuple[Samples, dict[str, Any]]:
         conditions = self.subject.conditions
         with around():
-            clock_settling.settled(self.subject.place, calls[EAGER])
-            return self.rotation(
+            states = clock_settling.settled(self.subject.place, calls[EAGER])
+            samples = self.rotation(
                 calls,
                 timing.timer(self.subject.place),
                 seconds=conditions.seconds * MODES_SHARE,
                 goal=conditions.goal,
                 announce=self.running,
             )
+        return samples, states
 
     def _variants(self, batch: int) -> dict[str, Variant]:
         """Eager and the modes that can be prepared for a batch, each of which has been called."""
@@ -244,22 +248,6 @@ class ModeTiming:
         return reading.model_copy(update={"reason": note}) if note else reading
 
 
-def pair(
-    quantity: Quantity, base: Sequence[float], mode: Sequence[float], batch: int, load: float | None
-) -> tuple[Reading, Reading]:
-    """The time or rate of a mode and its speedup, from seconds per call of eager and of the mode in one round.
-
-    The speedup is that of fast calls (`fast_ratio`). The samples of eager are kept with it.
-    """
-    rate = quantity.unit == "1/s"
-    samples = tuple(batch / seconds for seconds in mode) if rate else tuple(mode)
-    detail: dict[str, Any] = {} if load is None else {FOREIGN_LOAD: [round(load, 3)]}
-    time = Reading(quantity=quantity, samples=samples, rounds=(len(samples),), detail=detail)
-    ratio = fast_ratio(base, mode)
-    kept = {"base": [list(base)], **detail}
-    return time, Reading(quantity=speedup(quantity), samples=(ratio,), rounds=(1,), detail=kept)
-
-
 def measure_modes(
     job: Job, metrics: Mapping[str, Metric], subject: Subject, send: Send, rotation: Rotation = rotate
 ) -> dict[str, float]:
@@ -279,12 +267,10 @@ def measure_modes(
             running=lambda mode: send({"running": mode}),
             rotation=rotation,
         )
+        about = {name: of_device(subject.place, mode) for name, mode in {EAGER: Mode(), **made.modes}.items()}
         for mode, reading in made.readings():
             own = settings.get(reading.quantity.key, subject.conditions.of_mode()) | conditions_of(mode)
-            send({"reading": reading.model_copy(update={"settings": own}).model_dump(mode="json"), "mode": mode})
+            detail = reading.detail | about[mode] if reading.measured else reading.detail
+            kept = reading.model_copy(update={"settings": own, "detail": detail})
+            send({"reading": kept.model_dump(mode="json"), "mode": mode})
     return {"preparing": made.preparing, "checking": made.checking}
-
-
-def _once_timed(quantity: Quantity, seconds: float) -> Reading:
-    """A duration that is measured once."""
-    return Reading(quantity=quantity, samples=(seconds,))

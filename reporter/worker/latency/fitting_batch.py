@@ -1,0 +1,36 @@
+"""The largest batch that fits into memory, as part of the reason why a larger one has no figure."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from reporter.model.attempts import attempt, first_line, is_lack_of_memory
+
+Result = TypeVar("Result")
+
+
+def with_fitting_batch(work: Callable[[], Result], call: Callable[[int], object], batch: int) -> Result:
+    """The result of some work on a batch; if memory runs out, MemoryError with the largest batch that `call` runs."""
+    try:
+        return work()
+    except (MemoryError, OSError, RuntimeError) as error:
+        if not is_lack_of_memory(error):
+            raise
+        reason = first_line(error)
+    gc.collect()  # what the traceback kept in memory
+    fits = largest(call, batch)
+    raise MemoryError(f"{reason.rstrip('.')}; the largest batch that fits: {fits}" if fits else reason)
+
+
+def largest(call: Callable[[int], object], batch: int) -> int:
+    """The largest batch below one that does not fit that a call runs with; 0 if there is none."""
+    fits, too_large = 0, batch
+    while too_large - fits > 1:
+        middle = (fits + too_large) // 2
+        verdict = attempt(partial(call, middle))[1]  # without the result, which takes memory
+        gc.collect()
+        fits, too_large = (middle, too_large) if verdict.status == "ok" else (fits, middle)
+    return fits

@@ -1,0 +1,52 @@
+"""Readings of execution modes: times with their speedups, and the accelerator that they were taken on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from reporter.model import FOREIGN_LOAD, Quantity, Reading
+from reporter.model.modes import Mode, speedup
+from reporter.stats.paired_ratios import fast_ratio
+from reporter.worker import precision
+from reporter.worker.device import Device
+from reporter.worker.variants.mode_variants import tf32
+
+
+def pair(
+    quantity: Quantity,
+    base: Sequence[float],
+    mode: Sequence[float],
+    batch: int,
+    load: float | None,
+    *,
+    states: Mapping[str, Any] | None = None,
+) -> tuple[Reading, Reading]:
+    """The time or rate of a mode and its speedup, from seconds per call of eager and of the mode in one round.
+
+    The speedup is that of fast calls (`fast_ratio`). The samples of eager are kept with it. `states` are those of the
+    accelerator before the round.
+    """
+    rate = quantity.unit == "1/s"
+    samples = tuple(batch / seconds for seconds in mode) if rate else tuple(mode)
+    detail: dict[str, Any] = {} if load is None else {FOREIGN_LOAD: [round(load, 3)]}
+    detail |= states or {}
+    time = Reading(quantity=quantity, samples=samples, rounds=(len(samples),), detail=detail)
+    ratio = fast_ratio(base, mode)
+    kept = {"base": [list(base)], **detail}
+    return time, Reading(quantity=speedup(quantity), samples=(ratio,), rounds=(1,), detail=kept)
+
+
+def once_timed(quantity: Quantity, seconds: float) -> Reading:
+    """A duration that is measured once."""
+    return Reading(quantity=quantity, samples=(seconds,))
+
+
+def of_device(place: Device, mode: Mode) -> dict[str, Any]:
+    """What identifies the accelerator, and the precision of torch in a mode, for the detail; empty for the CPU."""
+    identity = place.identity()
+    if not identity:
+        return {}
+    with tf32() if mode.precision == "tf32" else nullcontext():
+        return {"device": identity, "precision": precision.current()}

@@ -1,0 +1,240 @@
+"""Execution modes and batch sizes on simulated accelerators: times, identity, precision, and the end of memory."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from networks import CONDITIONS
+from simulated_device import LAUNCH, Accelerator, Machine
+from simulated_nvml import SimulatedGpu, SimulatedNvml
+from test_device import ENTRY, SECONDS, SIZE, Bench
+from torch import Tensor, nn
+
+from reporter.host.job import CurveJob, Job
+from reporter.metrics.training_throughput import TRAINING, measure
+from reporter.model import Architecture, Metric, Reading
+from reporter.model.device_states import STATES
+from reporter.model.modes import parse
+from reporter.registry.catalog import collect
+from reporter.registry.execution_modes import engines
+from reporter.worker import entry
+from reporter.worker.latency.curve_points import CurveTiming
+from reporter.worker.latency.fitting_batch import largest, with_fitting_batch
+from reporter.worker.subject import Subject
+from reporter.worker.variants.mode_variants import in_torch
+
+METRICS = collect("reporter.metrics", Metric)
+BATCH = 8
+
+
+def in_modes(bench: Bench, *modes: str, architecture: Architecture = ENTRY) -> dict[tuple[str, str], Reading]:
+    """The readings of a job that times single images and batches in modes on cuda:1."""
+    bench.monkeypatch.setattr(entry, "find", lambda name: architecture)
+    keys = (f"latency_{bench.kind}", f"throughput_{bench.kind}")
+    job = Job(
+        architecture="small", metrics=keys, device=f"{bench.kind}:1", conditions=CONDITIONS, process="test",
+        modes=modes,
+    )  # fmt: skip
+    messages: list[dict[str, Any]] = []
+    with bench.machine:
+        entry.run(job, messages.append, named=bench.named)
+    found = [(each["mode"], Reading.model_validate(each["reading"])) for each in messages if "reading" in each]
+    return {(mode, reading.quantity.key): reading for mode, reading in found}
+
+
+def kernels(mode: str) -> int:
+    """How many operators one inference queues in a mode, counted apart from all timing."""
+    machine = Machine([Accelerator(0.0)])
+    with machine, torch.inference_mode():
+        subject = Subject(ENTRY, machine.device("cuda:0"), CONDITIONS)
+        variant = in_torch(subject.network, parse(mode, engines()), subject.form, "cuda:0")
+        image = variant.form(subject.input(1))
+        variant.run(image)
+        before = machine.devices[0].operators
+        variant.run(image)
+    return machine.devices[0].operators - before
+
+
+@pytest.mark.parametrize("through_torch", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["runtime", "torch"])
+def test_the_times_of_modes_are_those_of_the_device(monkeypatch: pytest.MonkeyPatch, through_torch: bool) -> None:
+    """Each from an empty queue to an empty one, on the device that was asked for."""
+    bench = Bench(monkeypatch, through_torch)
+    found = in_modes(bench, "channels_last", "bf16")
+    eager = LAUNCH + kernels("eager") * SECONDS
+    for mode in ("channels_last", "bf16"):
+        time, ratio = found[mode, "latency_cuda"], found[mode, "speedup_latency_cuda"]
+        call = LAUNCH + kernels(mode) * SECONDS
+        assert time.samples == pytest.approx([call] * len(time.samples), 1e-3), time.reason
+        assert ratio.samples == pytest.approx((eager / call,), 1e-3)
+        (base,) = ratio.detail["base"]  # type: ignore[misc]
+        assert base == pytest.approx([eager] * len(base), 1e-3)  # type: ignore[arg-type]
+        rate = CONDITIONS.throughput_batch / call
+        assert found[mode, "throughput_cuda"].value == pytest.approx(rate, 1e-3)
+        assert found[mode, "output_error"].measured
+    bench.check_other_device()
+
+
+def test_the_readings_of_a_mode_have_the_device_and_its_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TF32 is on in the calls of the mode `tf32`, and off in those of all others."""
+    seen: set[tuple[str, str]] = set()
+
+    class Noting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = ENTRY.build(10)
+
+        def forward(self, images: Tensor) -> Tensor:
+            backends: Any = torch.backends
+            seen.add((backends.cuda.matmul.fp32_precision, backends.cudnn.conv.fp32_precision))
+            return self.body(images)  # type: ignore[no-any-return]
+
+    noting = Architecture("noting", "Test", 2026, "none", lambda classes: Noting(), input_size=SIZE, classes=10)
+    found = in_modes(Bench(monkeypatch), "channels_last", "tf32", architecture=noting)
+    assert seen == {("ieee", "ieee"), ("tf32", "tf32")}
+    for (mode, _), reading in found.items():
+        precision = reading.detail["precision"]
+        wanted = "tf32" if mode == "tf32" else "ieee"
+        assert (precision["cuda.matmul.fp32_precision"], precision["cudnn.conv.fp32_precision"]) == (wanted, wanted)  # type: ignore[index, call-overload]
+        assert reading.detail["device"] == {"name": "simulated", "uuid": "GPU-1"}
+
+
+def test_the_state_of_the_device_is_noted_in_the_times_of_modes(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, own = Bench(monkeypatch), os.getpid()
+    shared = SimulatedGpu("GPU-1", bits=0x4, compute={own: 600 << 20, own + 1: 1200 << 20})
+    bench.machine.nvml = SimulatedNvml(bench.machine, SimulatedGpu("GPU-0"), shared)
+    found = in_modes(bench, "channels_last")
+    for key in ("latency_cuda", "speedup_latency_cuda", "throughput_cuda"):
+        (state,) = found["channels_last", key].detail[STATES]  # type: ignore[misc]
+        assert (state["clock_mhz"], state["settled"], state["other_processes"]) == (1755, True, 1)  # type: ignore[index, call-overload]
+    notes = found["channels_last", "latency_cuda"].notes
+    assert "1 other process used the device (1,200 MiB); its clock was limited by its power limit" in notes
+
+
+# The end of memory
+
+
+def used(size: int, memory: int = 1 << 40) -> int:
+    """The bytes of memory that one inference of a batch takes; OutOfMemoryError if there are fewer."""
+    machine = Machine([Accelerator(0.0)], memory=memory)
+    with machine, torch.inference_mode():
+        subject = Subject(ENTRY, machine.device("cuda:0"), CONDITIONS)
+        subject.network(next(subject.inputs(size)))
+    return machine.devices[0].peak
+
+
+@pytest.mark.parametrize("fits", [1, 3, 6])
+def test_the_reason_of_a_batch_that_does_not_fit_has_the_largest_that_does(
+    fits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(monkeypatch)
+    bench.machine.memory = used(fits)
+    monkeypatch.setattr(entry, "find", lambda name: ENTRY)
+    conditions = CONDITIONS.model_copy(update={"throughput_batch": BATCH})
+    job = Job(
+        architecture="small", metrics=("throughput_cuda",), device="cuda:1", conditions=conditions, process="test"
+    )
+    messages: list[dict[str, Any]] = []
+    with bench.machine:
+        entry.run(job, messages.append, named=bench.named)
+    reading = Reading.model_validate(messages[0]["reading"])
+    assert reading.status == "oom"
+    assert str(reading.reason).startswith("CUDA out of memory. Tried to allocate")
+    assert str(reading.reason).endswith(f"; the largest batch that fits: {fits}")
+
+
+def test_without_a_batch_that_fits_the_reason_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch)
+    bench.machine.memory = used(1) - 1
+    monkeypatch.setattr(entry, "find", lambda name: ENTRY)
+    job = Job(
+        architecture="small", metrics=("throughput_cuda", "train_step_cuda"), device="cuda:1", conditions=CONDITIONS,
+        process="test",
+    )  # fmt: skip
+    messages: list[dict[str, Any]] = []
+    with bench.machine:
+        entry.run(job, messages.append, named=bench.named)
+    for message in messages[:2]:
+        reading = Reading.model_validate(message["reading"])
+        assert (reading.status, "fits" in str(reading.reason)) == ("oom", False)
+
+
+@pytest.mark.parametrize("key", ["train_step_cuda", "train_throughput_cuda"])
+def test_a_training_step_that_does_not_fit_has_the_largest_batch(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def peak(size: int) -> int:
+        machine = Machine([Accelerator(0.0)])
+        with machine:
+            subject = Subject(ENTRY, machine.device("cuda:0"), conditions)
+            network, (images, labels), recipe = exercise(subject, subject.device)
+            step = step_of(network, recipe, subject.classes)
+            for _ in range(2):
+                step(images[:size], labels[:size])
+        return machine.devices[0].peak
+
+    from reporter.worker.learning.finetuning import step_of
+    from reporter.worker.learning.training_steps import exercise
+
+    conditions = CONDITIONS.model_copy(update={"image_size": SIZE, "batch_size": BATCH})
+    bench = Bench(monkeypatch)
+    bench.machine.memory = peak(5)
+    monkeypatch.setattr(entry, "find", lambda name: ENTRY)
+    job = Job(architecture="small", metrics=(key,), device="cuda:1", conditions=conditions, process="test")
+    messages: list[dict[str, Any]] = []
+    with bench.machine:
+        entry.run(job, messages.append, named=bench.named)
+    reading = Reading.model_validate(messages[0]["reading"])
+    assert reading.status == "oom", reading
+    assert str(reading.reason).endswith("; the largest batch that fits: 5")
+
+
+def test_the_largest_batch_is_found_by_halving() -> None:
+    tried: list[int] = []
+
+    def call(size: int) -> None:
+        tried.append(size)
+        if size > 37:
+            raise MemoryError
+
+    assert largest(call, 64) == 37
+    assert len(tried) == 6
+    with pytest.raises(ValueError, match="another"):
+        with_fitting_batch(lambda: int("another"), call, 64)
+    assert with_fitting_batch(lambda: 7, call, 64) == 7
+
+
+# Sweeps on a device that takes longer for a larger batch
+
+
+def swept(machine: Machine) -> Subject:
+    conditions = CONDITIONS.model_copy(update={"seconds": 0.01, "image_size": SIZE})
+    return Subject(ENTRY, machine.device("cuda:0"), conditions)
+
+
+def test_a_sweep_over_batch_sizes_ends_where_throughput_no_longer_rises() -> None:
+    machine = Machine([Accelerator(1e-4, per_byte=1e-8)])
+    with machine:
+        timing = CurveTiming(swept(machine), METRICS["best_throughput_cuda"], CurveJob(mode="eager", sweep=True))
+        points = [point for _, point in timing.run()]
+    rates = [point.throughput or 0.0 for point in points]
+    gains = [after / before for before, after in pairwise(rates)]
+    assert {point.status for point in points} == {"ok"}
+    assert [point.batch for point in points] == [2**power for power in range(len(points))]
+    assert len(points) > 3
+    assert min(gains[:-1]) >= 1.05 > gains[-1]
+
+
+def test_a_sweep_of_training_steps_ends_where_throughput_no_longer_rises() -> None:
+    machine = Machine([Accelerator(1e-4, per_byte=3e-8)])
+    with machine:
+        (reading,) = measure(TRAINING["cuda"], swept(machine))
+    assert reading.status == "ok"
+    batch = int(str(reading.detail["batch"]))
+    assert batch > CONDITIONS.batch_size
+    longer = Machine([Accelerator(1e-4, per_byte=1e-5)])
+    with longer:
+        (other,) = measure(TRAINING["cuda"], swept(longer))
+    assert int(str(other.detail["batch"])) < batch
+    assert (other.value or 0) < (reading.value or 0)
