@@ -32,6 +32,9 @@ from reporter.report.comparison import compare
 from reporter.report.drawing import vega
 from reporter.report.language import language
 from reporter.report.output.summary import summary
+from reporter.report.page import failures
+from reporter.report.sections import Items
+from reporter.report.table import status_word
 from reporter.run import experiment
 from reporter.run.input_sizes import valid
 from reporter.run.request import Request
@@ -456,6 +459,19 @@ def test_charts_and_a_table_of_curves(code: str) -> None:
     assert row[columns["best_batch"]].value == 8
     assert row[columns["best_throughput"]].value == pytest.approx(8 / 0.021)
     assert row[columns["not_run"]].status == "oom"
+
+
+def test_points_without_a_figure_are_listed_with_their_reason() -> None:
+    lost = point(4, None, "failed").model_copy(update={"reason": "ValueError: four is too many"})
+    record = samples.record(samples.ROWS[0])
+    curves = Curves().with_point("batch", point(1, 9.0)).with_point("batch", lost)
+    curves = curves.with_point("batch", lost.model_copy(update={"batch": 8}))
+    curves = curves.with_point("size", lost.model_copy(update={"batch": 1, "size": "64x32"}))
+    section = failures.failed(compare([record.model_copy(update={"curves": curves})]), (), language("en"))
+    lines = [line for block in section.blocks if isinstance(block, Items) for line in block.items]
+    why = f"{status_word('failed', language('en'))}: ValueError: four is too many"
+    assert f"{record.architecture}: curve on cpu, batches of 4, 8: {why}" in lines
+    assert f"{record.architecture}: curve on cpu, images of 64x32 px: {why}" in lines
 
 
 def test_summary_json_has_points_and_fits() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from reporter.model import Status
 from reporter.model.modes import FIRST_CALL, PREPARE
 from reporter.model.records import EAGER
+from reporter.model.scaling_curves import AXES
 from reporter.report.comparison import Comparison, Remark
+from reporter.report.drawing import curve_lines
 from reporter.report.language import MANY, Language
 from reporter.report.modes import mode_words
 from reporter.report.sections import Content, Items, Section, Text
@@ -19,15 +22,16 @@ LINES = 200
 
 
 def failed(comparison: Comparison, complaints: Sequence[str], language: Language) -> Section:
-    """Readings without a value, doubtful values, and files that could not be read."""
+    """Readings and points of curves without a value, doubtful values, and files that could not be read."""
     _ = language._
     broken = [remark for remark in comparison.remarks if remark.status != "noisy"]
     doubted = [remark for remark in comparison.remarks if remark.status == "noisy"]
     noisy = [remark for remark in doubted if remark.record.mode == EAGER]
     wrong = mode_words.wrong(comparison, language)
-    blocks: list[Content] = [] if broken or complaints or wrong else [Text(_("Nothing failed."))]
-    if broken:
-        blocks.append(Items(tuple(_broken(broken, comparison, language))))
+    lines = _most([*_broken(broken, comparison, language), *_of_curves(comparison, language)], language)
+    blocks: list[Content] = [] if lines or complaints or wrong else [Text(_("Nothing failed."))]
+    if lines:
+        blocks.append(Items(tuple(lines)))
     if wrong:
         blocks += [Text(_("Execution modes with wrong output, which are not ranked:")), Items(tuple(wrong))]
     if unchecked := mode_words.unchecked_modes(comparison, language):
@@ -60,7 +64,26 @@ def _broken(remarks: Sequence[Remark], comparison: Comparison, language: Languag
         what = "; ".join(lacking)
         why = language.translate(reason) or language._("no reason was given")
         lines.append(f"{networks}: {what}: {status_word(status, language)}: {why}")
-    return _most(lines, language)
+    return lines
+
+
+def _of_curves(comparison: Comparison, language: Language) -> Iterator[str]:
+    """One line per curve and reason: the points without a figure."""
+    _ = language._
+    several = len(comparison.machines) > 1
+    titles = {"batch": _("curve on {device}, batches of {sizes}"), "size": _("curve on {device}, images of {sizes} px")}
+    for axis in AXES:
+        for line in curve_lines.lines(comparison.records, axis):
+            lost: dict[tuple[Status, str], list[str]] = {}
+            for point in line.points:
+                if not point.measured:
+                    size = str(point.batch) if axis == "batch" else point.size
+                    lost.setdefault((point.status, point.reason or ""), []).append(size)
+            name = line.name + (f" ({line.record.machine})" if several else "")
+            for (status, reason), sizes in lost.items():
+                what = titles[axis].format(device=line.device, sizes=", ".join(sizes))
+                why = language.translate(reason) or _("no reason was given")
+                yield f"{name}: {what}: {status_word(status, language)}: {why}"
 
 
 def _noisy(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> list[str]:
