@@ -135,8 +135,8 @@ def in_words(found: Mapping[str, Any]) -> str:
         f"no reliable {key}: all values are noisy or without an interval (≈){MEASURE}" for key in found["unreliable"]
     ]
     lines += [
-        f"{each['option']} excludes nothing: the {'smallest' if each['key'] in FLOORS else 'largest'} {each['key']} is "
-        f"{value_text(each['key'], each['closest'])}"
+        f"no pair is excluded by {each['option']}: the {'smallest' if each['key'] in FLOORS else 'largest'} "
+        f"{each['key']} is {value_text(each['key'], each['closest'])}"
         for each in found["without_effect"]
     ]
     if within := found["within_one_process"]:
