@@ -123,6 +123,7 @@ def test_a_run_that_did_not_finish_is_no_pass(tmp_path: Path) -> None:
     text = outlets.comment(run, "x", "")
     assert "no regression" not in text
     assert "The run of 2 November 2026, 02:17 UTC did not finish" in text
+    assert "**What to do:** fix the failures, which are in the log." in text
     assert b'failures="0" errors="1"' in outlet_files.junit(run)
     (played.out / ".nightly" / "started.json").write_text("{")
     assert outlets.read(played.out).green

@@ -24,6 +24,14 @@ from reporter.nightly.state import Finding
 
 MARKER = "<!-- architecture-reporter: {name} -->"
 MOST_ROWS = 12
+RED = (
+    "fix the cause. If the change is intended, download the results and run `reporter accept DIR --reason TEXT`, then "
+    "commit `accepted.json`. To confirm a slower time, run `reporter ab`."
+)
+OPEN = (
+    "fix the failures, which are in the log. If the reference does not have an architecture, move it with `reporter "
+    "move`. If the machine is too noisy, use one without other work, or `--preset thorough`."
+)
 COMPLETE = (0, REGRESSED, FAILED)
 """The exit codes of runs whose files are complete."""
 LONGEST = 1000
@@ -208,13 +216,8 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
         if len(rows) > MOST_ROWS:
             lines += ["", f"and {len(rows) - MOST_ROWS} more in the report"]
         lines.append("")
-    if run.red:
-        lines += [
-            "**What to do:** fix the cause. If the change is intended, download the results and run "
-            "`reporter accept DIR --reason TEXT`, then commit `accepted.json`. To confirm a slower time, run "
-            "`reporter ab`.",
-            "",
-        ]
+    if not run.green:
+        lines += [f"**What to do:** {RED if run.red else OPEN}", ""]
     lines.append(f"[Report]({link})" if link else "The report is `report.html` in the results of this run.")
     return "\n".join(lines) + "\n"
 
