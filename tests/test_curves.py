@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import mode_samples
 import pytest
 import samples
 from commands import call
@@ -382,6 +383,9 @@ def test_a_run_with_curves_in_named_modes(tmp_path: Path) -> None:
     assert {row["reason"] for row in rows if row["mode"] == "tf32"} == {"tf32 is a precision of GPUs"}
     assert [row["size"] for row in found["curves"]["size"] if row["mode"] == "eager"] == [16, "32x16"]
     assert found["modes"]["channels_last"]["readings"]["best_throughput_cpu"]["status"] in ("ok", "noisy")
+    checked = found["modes"]["channels_last"]["readings"]["output_error"]["value"]
+    assert 0 < checked < 1e-4, "the outputs are checked, although no single image is timed"
+    assert found["modes"]["channels_last"]["readings"]["prepare_seconds"]["value"] > 0
     (path,) = out.glob("records/*/wide.json")
     before = path.read_bytes()
     records = record_files.load_modes(path)
@@ -472,6 +476,28 @@ def test_points_without_a_figure_are_listed_with_their_reason() -> None:
     why = f"{status_word('failed', language('en'))}: ValueError: four is too many"
     assert f"{record.architecture}: curve on cpu, batches of 4, 8: {why}" in lines
     assert f"{record.architecture}: curve on cpu, images of 64x32 px: {why}" in lines
+
+
+@pytest.mark.parametrize(("error", "mark"), [(0.001, ""), (0.5, " (wrong)"), (None, "?")])
+def test_the_table_marks_modes_whose_output_is_wrong_or_unchecked(error: float | None, mark: str) -> None:
+    name = "bf16+channels_last"
+    eager = [with_curves(each, ("cpu",)) for each in samples.few()]
+    modes = []
+    for each in eager:
+        mode = mode_samples.mode(each, name, error=error or 0.0)
+        if error is None:
+            fields = {"samples": (), "status": "unsupported", "reason": "the scores hardly vary"}
+            reading = mode.readings["output_error"].model_copy(update=fields)
+            mode = mode.model_copy(update={"readings": mode.readings | {"output_error": reading}})
+        modes.append(mode)
+    table = batch_fits.make(compare([*eager, *modes]), language("en"))
+    assert table is not None
+    column = [each.key for each in table.columns].index("mode")
+    timed = {each.architecture for each in modes if each.readings.get("latency_cpu")}
+    cells = {row[0].text: row[column] for row in table.rows if row[column].text != "eager"}
+    assert timed
+    assert {cells[each].text for each in timed & set(cells)} == {name + mark}
+    assert {row[column].value for row in table.rows} == {"eager", name}
 
 
 def test_summary_json_has_points_and_fits() -> None:

@@ -129,8 +129,10 @@ def speedup(quantity: Quantity) -> Quantity:
 def quantities(metric: Metric, number: int) -> tuple[Quantity, ...]:
     """What a round of a time gives in a mode: the time and its speedup, and in the first round all of ONCE.
 
-    A profile gives its own quantities in the first round.
+    A profile gives its own quantities in the first round, and a curve, whose points are measured apart, all of ONCE.
     """
+    if metric.curve:
+        return () if number else ONCE
     if metric.profile:
         return () if number else metric.quantities
     pairs = tuple(each for quantity in metric.quantities for each in (quantity, speedup(quantity)))

@@ -10,6 +10,7 @@ from time import monotonic
 from reporter.host.job import Job
 from reporter.model import Metric
 from reporter.model.devices import accelerator_in
+from reporter.model.modes import OUTPUT_ERROR
 from reporter.run import budget, curve_plan, evidence, input_sizes, mode_plan
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.ledger import Ledger
@@ -21,6 +22,8 @@ from reporter.store import history, record_files
 
 COUNTING = "counting"
 """The process of metrics that count on one thread, without real tensors."""
+CHECKED = ("ok", "unsupported")
+"""The status of outputs that are not checked again."""
 
 
 def run(request: Request, executor: Executor, progress: Progress) -> Outcome:
@@ -142,11 +145,19 @@ def _mode_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]
     for number in range(request.conditions.rounds):
         for (_, group), (ledger, asked) in groups.items():
             metrics = [metric for metric in asked if metric.timed or not number]
-            modes = tuple(m for m in group.modes if any(ledger.needs(metric, number, m) for metric in metrics))
-            names = tuple(metric.name for metric in metrics if any(ledger.needs(metric, number, m) for m in modes))
+            modes = tuple(m for m in group.modes if any(_needs(ledger, metric, number, m) for metric in metrics))
+            names = tuple(metric.name for metric in metrics if any(_needs(ledger, metric, number, m) for m in modes))
             if names:
                 job = _job(ledger, group.process, group.device, names, number)
                 yield job.model_copy(update={"modes": modes, "cache": str(mode_plan.cache(request, job.architecture))})
+
+
+def _needs(ledger: Ledger, metric: Metric, number: int, mode: str) -> bool:
+    """Whether a round of a metric is to be measured in a mode; of a curve, whether the outputs are to be checked."""
+    if not metric.curve:
+        return ledger.needs(metric, number, mode)
+    found = ledger.records[mode].readings.get(OUTPUT_ERROR.key) if mode in ledger.records else None
+    return not number and (found is None or found.status not in CHECKED)
 
 
 def _curve_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]:

@@ -46,12 +46,15 @@ def groups(request: Request, device: str) -> Iterator[ModeGroup]:
 
 
 def metrics(request: Request, device: str) -> dict[str, Metric]:
-    """The metrics that are measured in modes on a device: where only sets of modes are named, those that sets take."""
+    """The metrics that are measured in modes on a device: where only sets of modes are named, those that sets take.
+
+    Of the metrics of curves, whose points have jobs of their own, the outputs are checked.
+    """
     named = set(request.modes) - {EAGER, *SETS}
     return {
         name: metric
         for name, metric in request.metrics.items()
-        if (metric.inference or metric.training or metric.profile)
+        if (metric.inference or metric.training or metric.profile or metric.curve)
         and metric.device == device
         and (named or name in (*TIMED_BY_DEFAULT, *PROFILED_BY_DEFAULT))
     }

@@ -8,6 +8,7 @@ from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.curve_lines import CurveLine, lines
 from reporter.report.language import Language
+from reporter.report.modes import mode_words
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain
 from reporter.stats.linear_fit import Interval, LinearFit
 
@@ -22,7 +23,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         return None
     rows = Builder(comparison, language, [line.record for line in found])
     rows.names()
-    rows.text("mode", _("Mode"), [line.mode for line in found])
+    rows.add(Column("mode", _("Mode")), [_mode(line, comparison, language) for line in found])
     rows.text("device", _("Device"), [line.device for line in found])
     fits = [line.fit for line in found]
     overheads = [_cell(fit.intercept, fit.intercept_interval, language) if fit else _missing() for fit in fits]
@@ -55,6 +56,12 @@ def _cell(value: float, interval: Interval | None, language: Language) -> Cell:
         1e3 * (interval[1] - interval[0]) / 2, units.decimals(1e3 * (interval[1] - interval[0]) / 2)
     )
     return Cell(f"{units.text(language, value, MILLISECONDS, interval)} ± {margin}", value, low, high)
+
+
+def _mode(line: CurveLine, comparison: Comparison, language: Language) -> Cell:
+    """The mode of a curve, marked if its output is wrong or cannot be checked."""
+    record = next((each for each in comparison.modes_of(line.record) if each.mode == line.mode), None)
+    return mode_words.marked(record, comparison, language) if record else plain(line.mode)
 
 
 def _lost(line: CurveLine, language: Language) -> Cell:

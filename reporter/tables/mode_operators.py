@@ -7,7 +7,7 @@ from dataclasses import replace
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.modes import mode_kernels, mode_ranking
+from reporter.report.modes import mode_kernels, mode_ranking, mode_words
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain
 from reporter.report.why import operator_names
 
@@ -24,7 +24,8 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         return None
     rows = Builder(comparison, language, [each.record for each, _row in found])
     rows.names()
-    rows.add(Column("mode", _("Mode")), [plain(each.record.mode) for each, _row in found])
+    marked = {id(each.record): mode_words.marked(each.record, comparison, language) for each, _row in found}
+    rows.add(Column("mode", _("Mode")), [marked[id(each.record)] for each, _row in found])
     rows.add(
         Column("speedup", _("Speedup"), base="1", numeric=True, interval=True),
         [Cell(mode_ranking.stated(each.gain, language), *each.gain[:3]) for each, _row in found],

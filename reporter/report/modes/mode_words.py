@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 from reporter.model import Record
 from reporter.model.modes import OUTPUT_ERROR
+from reporter.model.records import EAGER
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 from reporter.report.output_verdicts import output_of
+from reporter.report.table import Cell, plain
 
 
 def explained(modes: Iterable[str], language: Language) -> str:
@@ -55,6 +57,15 @@ def wrong_output(record: Record, comparison: Comparison, language: Language) -> 
         message = language._("wrong output: the error exceeds the limit ({error} % of the range of the scores)")
         return message.format(error=found)
     return language._("wrong output: {reason}").format(reason=_reason(record, language))
+
+
+def marked(record: Record, comparison: Comparison, language: Language) -> Cell:
+    """The name of a mode, with a mark and the reason if its output is wrong or cannot be checked."""
+    if record.mode == EAGER or not (why := wrong_output(record, comparison, language)):
+        return plain(record.mode)
+    verdict = output_of(comparison, record)
+    mark = f" ({language._('wrong')})" if verdict == "wrong" else "?"
+    return Cell(record.mode + mark, record.mode, status=verdict, note=why)
 
 
 def unchecked(record: Record, language: Language) -> str:

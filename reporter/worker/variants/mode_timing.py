@@ -60,6 +60,7 @@ class ModeTiming:
         timed = [metric for metric in metrics if metric.inference]
         self.metrics = sorted(timed, key=lambda metric: bool(metric.inference and metric.inference.batched))
         self.training = [metric for metric in metrics if metric.training]
+        self.has_curve = any(metric.curve for metric in metrics)
         self.profiles = ModeProfiles(subject, [metric for metric in metrics if metric.profile])
         self.modes = {name: parse(name, engines()) for name in job.modes}
         self.lost: dict[str, Verdict] = {}
@@ -70,7 +71,7 @@ class ModeTiming:
         """The readings of all modes; one that fails is the reason for all that is left of it."""
         if self.job.round == 0:
             self.preparation.calibrate()
-            if self.metrics or self.training:  # modes that are only profiled were checked when they were timed
+            if self.metrics or self.training or self.has_curve:  # those only profiled were checked when they were timed
                 yield from self._once()
         for metric in self.metrics:
             assert metric.inference
