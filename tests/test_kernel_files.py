@@ -5,12 +5,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import profile_samples
 import pytest
 import samples
 
-from reporter.model import ReporterError
+from reporter.host.machine import about
+from reporter.model import Architecture, Metric, ReporterError
 from reporter.model.profiles import KernelLedger, LayerKernel
+from reporter.model.settings import PRESETS, Conditions
+from reporter.run.ledger import Ledger
+from reporter.run.request import Request
 from reporter.store import kernel_files, record_files
+
+ARCHITECTURE = Architecture(
+    name="own", family="Own", year=None, paper="", input_size=32, build=lambda _: pytest.fail("nothing is built")
+)
+CONDITIONS = Conditions(**PRESETS["quick"])
 
 
 def test_a_results_folder_has_a_ledger_beside_each_record(tmp_path: Path) -> None:
@@ -72,3 +82,26 @@ def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
         with pytest.raises(ReporterError, match="not a ledger of kernels: no file of at most"):
             kernel_files.load(path)
         ledger.rmdir() if ledger.is_dir() else ledger.unlink()
+
+
+def test_kernels_are_recorded_again_where_their_ledger_was_removed(tmp_path: Path) -> None:
+    record = profile_samples.profiled(samples.few()[0])
+    reading = record.readings["operators_coverage_cpu"]
+    metric = Metric("operators", (reading.quantity,), lambda _: (), process="profiling", device="cpu")
+    machine = {**about(), "machine": record.machine}
+    request = Request(
+        tmp_path, [ARCHITECTURE], {"operators": metric}, {"cpu": "cpu", "any": "cpu"}, CONDITIONS, about=machine
+    )
+    settings = request.conditions_of("own").of(metric, "cpu")
+    kept = reading.model_copy(update={"settings": settings})
+    fields = {
+        "architecture": "own",
+        "environment": machine["environment"],
+        "readings": {"operators_coverage_cpu": kept},
+    }
+    record = record.model_copy(update={**fields, "definition": ARCHITECTURE.definition})
+    record_files.save(tmp_path, record)
+    kernel_files.save(tmp_path, record, "eager", {"cpu": profile_samples.calls()})
+    assert not Ledger(ARCHITECTURE, request).needs(metric, 0)
+    kernel_files.kernels_path(record_files.record_path(tmp_path, record.machine, "own")).unlink()
+    assert Ledger(ARCHITECTURE, request).needs(metric, 0)

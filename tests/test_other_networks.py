@@ -20,8 +20,8 @@ from reporter.model.settings import PRESETS, Conditions
 from reporter.worker.counts.counting import count
 from reporter.worker.latency.alternation import Effort
 from reporter.worker.profiling.instruction_sets import instruction_sets, processor_flags
-from reporter.worker.profiling.kernel_calls import multiplies, recorded
-from reporter.worker.profiling.operator_events import events, operators, timed
+from reporter.worker.profiling.kernel_calls import recorded
+from reporter.worker.profiling.operator_events import events, multiplies, operators, timed
 from reporter.worker.profiling.operator_pass import Profiler
 from reporter.worker.subject import Subject
 
@@ -171,7 +171,7 @@ class Undispatched(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layer = nn.Conv2d(3, 32, 3, padding=1)
+        self.layer = nn.Conv2d(3, 48, 3, groups=3)
 
     def forward(self, images: Tensor) -> Tensor:
         if _get_current_dispatch_mode() is not None:
@@ -202,3 +202,14 @@ def test_the_features_of_an_arm_processor_are_read(tmp_path: Path) -> None:
     path = tmp_path / "cpuinfo"
     path.write_text("processor : 0\nFeatures\t: fp asimd sve\n")
     assert processor_flags(path) == {"fp", "asimd", "sve"}
+
+
+def test_a_transposed_convolution_of_onednn_is_not_taken_for_the_copies_in_it() -> None:
+    """It is no operator of its own; in bf16, copies of its weights are."""
+    network = nn.Sequential(nn.ConvTranspose2d(32, 32, 2, stride=2)).bfloat16().eval()
+    images = torch.randn(1, 32, 16, 16).bfloat16()
+    with torch.inference_mode():
+        [row] = recorded(network, partial(network, images))
+    assert row.operator in ("aten::_convolution", "aten::slow_conv_transpose2d")
+    assert row.macs == 16 * 16 * 32 * 32 * 4
+    assert row.kernel != NATIVE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reporter.compare.kernel_changes import has_digest
 from reporter.host import files
 from reporter.host.job import Job, wanted
 from reporter.metrics.ceilings import OF_MACHINE
@@ -46,10 +47,9 @@ class Ledger:
 
     def __init__(self, architecture: Architecture, request: Request, number: int = 0) -> None:
         self.request = request
-        self.spent = 0.0
+        self.spent, self.notice = 0.0, ""
         self._took: dict[str, list[float]] = {}
         self._shown: set[tuple[str, str]] = set()
-        self.notice = ""
         self._lock = request.folder / ".lock"
         self._locked = self._lock.exists()  # if it is gone, so was the folder, even if there is a new one
         self.reference = architecture.reference
@@ -106,10 +106,8 @@ class Ledger:
 
     def lacking(self) -> int:
         """How many of the times asked for have fewer rounds than asked for because rounds were lost."""
-        timed = (metric for metric in self.request.metrics.values() if metric.timed)
-        found = (reading for metric in timed for reading in self._readings(metric))
-        rounds = self.request.conditions.rounds
-        return sum(bool(reading and reading.lost and len(reading.rounds) < rounds) for reading in found)
+        found = (each for metric in self.request.metrics.values() if metric.timed for each in self._readings(metric))
+        return sum(bool(each and each.lost and len(each.rounds) < self.request.conditions.rounds) for each in found)
 
     def history(self, now: str) -> dict[str, Any]:
         """The line that history.jsonl gets; `now` is common to all lines of a run."""
@@ -224,6 +222,8 @@ class Ledger:
         device = self.devices.get(metric.device, "cpu")
         now = self.request.conditions_of(self.record.architecture).of(metric, device) | conditions_of(mode)
         if reading is None or reading.status not in REUSED or not same_conditions(reading.conditions, now):
+            return 0
+        if has_digest(reading) and not kernel_files.exists(self.request.folder, self.record):  # it was removed
             return 0
         return len(reading.rounds) if metric.timed else 1
 

@@ -24,6 +24,11 @@ def kernels_path(record: Path) -> Path:
     return record.with_name(record.name.removesuffix(".json") + SUFFIX)
 
 
+def exists(folder: Path, record: Record) -> bool:
+    """Whether there is a ledger beside a record; it may be one that cannot be read."""
+    return kernels_path(record_path(folder, record.machine, record.architecture)).exists()
+
+
 def save(folder: Path, record: Record, mode: str, calls: object) -> str:
     """Adds the calls of a mode, by setting, to the ledger beside a record, whole or not at all.
 

@@ -26,6 +26,7 @@ from reporter.worker.profiling.operator_events import (
     Timed,
     events,
     is_implicit,
+    multiplies,
     operators,
     timed,
 )
@@ -174,12 +175,6 @@ def _rows(seen: Seen, parts: list[Timed], ran: list[Primitive]) -> Iterator[Laye
             layer=seen.layer, operator=name, kernel=kernel, shapes=seen.shapes, dtype=seen.dtype, layout=seen.layout,
             macs=macs,
         )  # fmt: skip
-
-
-def multiplies(name: str) -> bool:
-    """Whether an operator is a convolution or a product of matrices."""
-    plain = name.partition("::")[2]
-    return name in PRODUCTS or ("upsample" not in plain and ("conv" in plain or "linear" in plain))
 
 
 def _product_macs(event: OperatorEvent) -> int:

@@ -108,7 +108,7 @@ def _parts(event: OperatorEvent, overhead: float) -> list[Timed]:
     if is_helper(event.name):
         return []
     whole = event.without(overhead) / 1e9
-    if is_composite(event.name) or _contains_product(event):
+    if (is_composite(event.name) or _contains_product(event)) and not _is_innermost(event):
         parts = [part for child in event.children for part in _parts(child, overhead)]
         if parts:
             rest = whole - sum(part.seconds for part in parts)
@@ -116,6 +116,23 @@ def _parts(event: OperatorEvent, overhead: float) -> list[Timed]:
         if is_implicit(event.name):
             return []
     return [Timed(event, whole)]
+
+
+def _is_innermost(event: OperatorEvent) -> bool:
+    """Whether it multiplies and calls nothing that does: oneDNN runs transposed convolutions below any operator."""
+    return multiplies(event.name) and not any(multiplies(each.name) for each in _inside(event))
+
+
+def _inside(event: OperatorEvent) -> Iterator[OperatorEvent]:
+    for child in event.children:
+        yield child
+        yield from _inside(child)
+
+
+def multiplies(name: str) -> bool:
+    """Whether an operator is a convolution or a product of matrices."""
+    plain = name.partition("::")[2]
+    return name in PRODUCTS or ("upsample" not in plain and ("conv" in plain or "linear" in plain))
 
 
 def _contains_product(event: OperatorEvent) -> bool:
