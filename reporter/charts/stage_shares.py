@@ -48,7 +48,10 @@ def _panel(
     wide = [row for row in rows if row["end"] - row["start"] >= LEAST * WIDTH / width]
     colour = {"field": "grid", "type": "nominal", "scale": scale, "legend": legend}
     bar = {"type": "bar", "height": 17, "stroke": PAPER, "strokeWidth": 1}
-    whole = {"scale": {"domain": [0, 100], "nice": False}, "axis": {"tickCount": 5, "grid": False}}
+    whole = {
+        "scale": {"domain": [0, 100], "nice": False},
+        "axis": {"tickCount": 2 if width == NARROW else 5, "grid": False},
+    }
     return {
         "width": width,
         "height": {"step": STEP},
