@@ -16,7 +16,7 @@ GRIDS = ("#b5e3d3", "#7cccbb", "#46b0b0", "#2d8aa8", "#3a66a0", "#4b4690", "#3b2
 """From the full resolution to the coarsest."""
 LAST = "#e08a00"
 DARK, BRIGHT = "#10151a", "#ffffff"
-WIDTH, NARROW, STEP = 400, 132, 24
+WIDTH, NARROW, STEP = 400, 122, 24
 LEAST = 8
 """A smaller share, in percent, has no room for its number."""
 
