@@ -1,4 +1,4 @@
-"""Why it takes its time: pairs of architectures, modes, rooflines, cards; nothing of it without operators."""
+"""Where the time goes: pairs of architectures, modes, rooflines, cards; nothing of it without operators."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_sentence_is_computed_from_the_records(comparison: Comparison) -> None
     ]
     text = operator_pairs.sentence(pair, ENGLISH).replace("\u00a0", " ")
     assert text.startswith(
-        f"googlenet has 0.83 times the MACs of resnet18 but takes {pair.longer:.1f} times as long (one CPU thread):"
+        f"googlenet has 17 % fewer MACs than resnet18 but takes {pair.longer:.1f} times as long (one CPU thread):"
     )
     assert "it spends 43 % in max pooling (resnet18: 20 %) and 19 % in convolution (GEMM) (resnet18: 0 %)." in text
     assert any(

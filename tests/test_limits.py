@@ -79,6 +79,19 @@ def test_limits_from_below(folder: Path) -> None:
     assert "outside a limit: " in choosing.in_words(choosing.chosen(folder, {"throughput_cpu": 10}))
 
 
+def test_a_limit_in_the_wrong_unit_is_noticed(folder: Path) -> None:
+    """A plain 30 is 30 seconds, which every network keeps."""
+    found = choosing.chosen(folder, {"latency_cpu": 30.0, "throughput_cpu": 1.0, "parameters": 3e7})
+    lines = choosing.in_words(found).splitlines()
+    slowest = max(samples.record(ROWS[name]).value("latency_cpu") or 0 for name in ("vgg16", "resnet50", "resnet18"))
+    assert lines[1].startswith(
+        f"no pair is excluded by --max-latency-cpu 30.0s: the largest latency_cpu is {1000 * slowest:.0f} ms"
+    )
+    assert lines[2].startswith("no pair is excluded by --min-throughput-cpu 1.00/s: the smallest throughput_cpu is ")
+    assert [each["key"] for each in found["without_effect"]] == ["latency_cpu", "throughput_cpu"]
+    assert choosing.chosen(folder, {"parameters": 3e7})["without_effect"] == []
+
+
 def test_the_order_can_be_that_of_any_criterion(folder: Path) -> None:
     assert names(folder, {}, sort="throughput_cpu") == ["resnet18", "resnet50", "vgg16"]
     assert names(folder, {}, sort="macs") == ["resnet18", "resnet50", "vgg16"]

@@ -107,7 +107,7 @@ def test_a_front_is_of_one_protocol() -> None:
     comparison = compare(samples.lecture())
     assert not marks(overview.make(comparison, ENGLISH))
     chart = CHARTS["accuracy_macs"].draw(comparison, ENGLISH)
-    assert chart["title"] == "Pareto front of the 13 of 18 networks with torchvision's weights"
+    assert chart["title"] == "Pareto front of the 13 of 18 networks with published weights"
     (line,) = [layer for layer in chart["layer"] if layer["mark"].get("interpolate") == "step-after"]
     assert {row["name"] for row in line["data"]["values"]} <= {row[0] for row in WITH_WEIGHTS}
 

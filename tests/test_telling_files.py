@@ -70,7 +70,7 @@ def test_the_table_for_a_slide_fits_the_page(comparison: Comparison, code: str, 
     needs = text.splitlines()[0].removeprefix("% ")
     assert "tabularx" in needs
     start = rf"\documentclass{{article}}{paper}{needs}\pagestyle{{empty}}\begin{{document}}"
-    whole = rf"{start}\noindent {text}\end{{document}}"
+    whole = rf"{start}A paragraph before it.\par {text}\end{{document}}"
     (tmp_path / "whole.tex").write_text(whole, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "whole.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)

@@ -31,7 +31,7 @@ _RECIPE: dict[str, dict[str, Any]] = {
     "inception_v3": {"auxiliary_loss": 0.4, "label_smoothing": 0.1, "learning_rate": INCEPTION_RATE},
 }
 _LECTURE = {
-    "alexnet": 'the "One weird trick" variant (arXiv 1404.5997): no groups, no local response normalisation',
+    "alexnet": 'the "One weird trick" variant (arXiv 1404.5997): no groups, no local response normalization',
     "vgg16": "configuration D; adaptive pooling before the classifier",
     "vgg16_bn": f"configuration D; {_WITH_BATCH_NORM}",
     "vgg19": "configuration E; adaptive pooling before the classifier",

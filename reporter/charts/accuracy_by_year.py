@@ -44,7 +44,7 @@ def _row(record: Record, language: Language) -> dict[str, Any] | None:
     found, parameters = accuracy(record), record.value("parameters")
     if found is None or not found.top1 or record.year is None or not parameters:
         return None
-    source = language._("the paper's own figure") if found.paper else language._("torchvision's weights")
+    source = language._("the paper's own figure") if found.paper else language._("published weights")
     top1 = f"{language._('ImageNet top-1')}: {units.share(language, found.top1)} % ({source})"
     return {
         "name": record.architecture,
@@ -64,9 +64,9 @@ ENTRIES = (
         "accuracy_by_year",
         "Published accuracy by year",
         "Published single-crop ImageNet accuracy over the year of the paper; the area of a bubble is proportional to "
-        "the parameters. Hollow bubbles have no torchvision weights: the accuracy is the paper's own. §: another "
-        "protocol than one crop of 224 pixels on all validation images; ‡: of a network with other MACs than the one "
-        "measured; ¶: taken at another image size than the network was measured at.",
+        "the parameters. Hollow bubbles: no accuracy of weights is published; shown is the paper's own figure. §: "
+        "another protocol than one crop of 224 pixels on all validation images; ‡: of a network with other MACs than "
+        "the one measured; ¶: taken at another image size than the network was measured at.",
         draw,
         narrow=partial(draw, width=NARROW),
         most=MOST,

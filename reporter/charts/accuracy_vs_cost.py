@@ -59,7 +59,7 @@ def _front_title(comparison: Comparison, drawn: bool, language: Language) -> Spe
     if drawn and weights == count:
         return {}
     if drawn:
-        message = language._("Pareto front of the {known} of {count} networks with torchvision's weights")
+        message = language._("Pareto front of the {known} of {count} networks with published weights")
         return {"title": message.format(known=weights, count=count)}
     if published == count:
         return {"title": language._("No Pareto front: not every network has a measured cost")}
@@ -81,7 +81,7 @@ def _top1(record: Record) -> float | None:
 def _row(record: Record, key: str, factor: float, first: bool, language: Language) -> dict[str, Any]:
     found, value = accuracy(record), record.value(key) or 0
     top1, paper = (found.top1 or 0, found.paper) if found else (0, False)
-    source = language._("the paper's own figure") if paper else language._("torchvision's weights")
+    source = language._("the paper's own figure") if paper else language._("published weights")
     top1_text = f"{language._('ImageNet top-1')}: {units.share(language, top1)} % ({source})"
     size = f"{record.image_size} px"
     words = about(record, top1_text, size, *(reading(record, each, language) for each in (key, "parameters")))
@@ -116,7 +116,7 @@ def _corners(rows: list[dict[str, Any]]) -> list[tuple[float, float]]:
 
 CAPTION = (
     "Published single-crop ImageNet accuracy; the area of a bubble is proportional to the parameters. "
-    "Hollow bubbles have no torchvision weights: the accuracy is the paper's own. "
+    "Hollow bubbles: no accuracy of weights is published; shown is the paper's own figure. "
     "‡: the accuracy is that of the paper's network, which needs other MACs; §: another protocol than one crop of 224 "
     "pixels on all validation images; ¶: taken at another image size than the network was measured at. Dashed: the "
     "Pareto front, networks that no cheaper one beats."
@@ -124,7 +124,7 @@ CAPTION = (
 ENTRIES = (
     Chart(
         "accuracy_macs",
-        "Accuracy against multiply-adds",
+        "Accuracy vs. MACs",
         CAPTION,
         against("macs"),
         narrow=against("macs", NARROW),
@@ -134,7 +134,7 @@ ENTRIES = (
     ),
     Chart(
         "accuracy_latency",
-        "Accuracy against time",
+        "Accuracy vs. latency",
         CAPTION,
         against("latency_cpu_1thread"),
         narrow=against("latency_cpu_1thread", NARROW),
@@ -145,7 +145,7 @@ ENTRIES = (
     ),
     Chart(
         "accuracy_latency_cuda",
-        "Accuracy against time on the GPU",
+        "Accuracy vs. latency on the GPU",
         CAPTION,
         against("latency_cuda"),
         narrow=against("latency_cuda", NARROW),

@@ -122,7 +122,7 @@ ENTRIES = (
     Chart(
         name="parameters",
         title="Parameters",
-        caption="Trainable parameters, auxiliary heads excluded.",
+        caption="Parameters without auxiliary heads.",
         draw=bars("parameters", per_machine=False),
         narrow=bars("parameters", per_machine=False, width=NARROW),
         chapter="size",
@@ -151,9 +151,9 @@ ENTRIES = (
     Chart(
         name="finetune",
         title="Accuracy after training",
-        caption="Accuracy on held-out images, with the 95 % interval for the choice of images and seeds. "
-        "Steps and batches are the same for all, learning rates are not: see the table. The share shows how "
-        "fast a network starts to learn, not how good it can become.",
+        caption="Share of held-out images that were classified correctly, with the 95 % interval for the choice of "
+        "images and seeds. Steps and batches are the same for all, learning rates are not: see the table. The share "
+        "shows how fast a network starts to learn, not how good it can become.",
         draw=bars("finetune_top1", per_machine=True),
         narrow=bars("finetune_top1", per_machine=True, width=NARROW),
         chapter="finetune",
@@ -164,7 +164,7 @@ ENTRIES = (
         name="probe",
         title="Accuracy of a linear probe",
         caption="Share of held-out images that were classified correctly after only the head was trained, at one "
-        "learning rate for all networks: what the weights that it was loaded with know already.",
+        "learning rate for all networks: the quality of the features that the loaded weights compute.",
         draw=bars("probe_top1", per_machine=True),
         narrow=bars("probe_top1", per_machine=True, width=NARROW),
         chapter="finetune",

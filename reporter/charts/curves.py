@@ -176,9 +176,9 @@ ENTRIES = (
     Chart(
         name="learning_curves",
         title="Learning curves",
-        caption="Cross-entropy of the training images of each step, without label smoothing and auxiliary losses. "
-        "Values above 8 are clipped. Named: up to five networks from the highest to the lowest accuracy; gray: the "
-        "others.",
+        caption="Cross-entropy of the training images of each step, without label smoothing and auxiliary "
+        "losses; values above 8 are clipped. Named: up to five networks from the highest to the lowest accuracy; all "
+        "others are pale.",
         draw=loss,
         narrow=narrow(loss),
         chapter="finetune",

@@ -114,8 +114,8 @@ ENTRIES = (
         name="latency",
         title="Time for one image",
         caption="Median of the samples as a dot, its 95 % interval as a line; logarithmic axes, one for each "
-        "condition. In a batch: the total time divided by the number of images. ≈ marks a time that is too noisy to "
-        "rely on.",
+        "condition. In a batch: the time of the batch divided by its number of images. ≈ marks a time that is too "
+        "noisy to rely on.",
         draw=draw,
         narrow=partial(draw, narrow=True),
         chapter="time",

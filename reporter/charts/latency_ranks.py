@@ -68,7 +68,7 @@ def _ticks(last: int) -> list[int]:
 ENTRIES = (
     Chart(
         name="ranks",
-        title="Ranks in time, and how sure they are",
+        title="Latency ranks and their uncertainty",
         caption="Dot: the rank of the measured median. Line: the ranks of all architectures that this run does not "
         "distinguish from it, by the 95 % interval of their ratio round by round. ≈ marks a noisy time.",
         draw=draw,

@@ -101,7 +101,7 @@ CAPTION = (
 ENTRIES = (
     Chart(
         "macs_latency",
-        "Multiply-adds against time",
+        "MACs vs. latency",
         CAPTION,
         against("latency_cpu_1thread"),
         narrow=against("latency_cpu_1thread", NARROW),
@@ -112,7 +112,7 @@ ENTRIES = (
     ),
     Chart(
         "macs_latency_cuda",
-        "Multiply-adds against time on the GPU",
+        "MACs vs. latency on the GPU",
         CAPTION,
         against("latency_cuda"),
         narrow=against("latency_cuda", NARROW),

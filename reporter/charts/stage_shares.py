@@ -109,7 +109,7 @@ def _shares(name: str, parts: Sequence[tuple[int | None, int]], language: Langua
 
 
 def _grid(rank: int, language: Language) -> str:
-    """The grid of a stage, as a fraction of the image's side."""
+    """The resolution of a stage's feature maps relative to the image."""
     return language._("full resolution") if rank == 0 else f"1/{2**rank}"
 
 
@@ -117,9 +117,9 @@ ENTRIES = (
     Chart(
         name="stages",
         title="Where a network spends its parameters and MACs",
-        caption="Shares of each network's parameters and MACs, from the image to the classes. Color: the resolution of "
-        "the feature map relative to the image (1/4 is 56 × 56 at 224 pixels); orange: fully connected layers. Early "
-        "stages hold few parameters but many MACs.",
+        caption="Shares of each network's parameters and MACs from the image to the classes. Color: the resolution of "
+        "the feature maps relative to the image; each fully connected layer is separate. Early stages have few "
+        "parameters but many MACs.",
         draw=draw,
         narrow=partial(draw, width=NARROW),
         chapter="size",

@@ -202,9 +202,7 @@ def _points(comparison: Comparison, language: Language) -> list[dict[str, Any]]:
         row = {"name": display_name(record.architecture), "colour": colours[record.family], "year": record.year}
         error_text = [f"{language._('top-5 error')} {language.number(error, 1)} %"] if error else []
         origin = (
-            [language._("the paper's own figure") if found.paper else language._("torchvision's weights")]
-            if found
-            else []
+            [language._("the paper's own figure") if found.paper else language._("published weights")] if found else []
         )
         words = about(record, str(record.year), *error_text, *origin, *_depth_words(record, language))
         row["signs"] = f" {signs}" if (signs := special(record)) else ""
@@ -248,7 +246,7 @@ def _legend(language: Language) -> list[Spec]:
     _ = language._
     left, right = LEGEND_AT, LEGEND_AT + 0.18
     words = [_("hand-crafted features, official test error"), _("network, official test error")]
-    words += [_("ensemble of several networks: a stack"), _human_words(language)]
+    words += [_("shadow behind a bar: ensemble of several networks"), _human_words(language)]
     lines = [30 - 3.1 * rank for rank in range(len(words))]
     kinds = ((HANDMADE, False), (NETWORK, False), (NETWORK, True))
     rects = [
@@ -275,7 +273,7 @@ def _legend_of_dots(language: Language) -> list[Spec]:
 
 def _human_words(language: Language) -> str:
     first, second = ([language.number(person.error, 1) for person in challenge_entries.humans()] + ["?", "?"])[:2]
-    message = language._("human estimate {first} %: one trained person; a second one {second} %")
+    message = language._("human, one trained annotator: {first} %; a second one: {second} %")
     return message.format(first=first, second=second)
 
 

@@ -32,7 +32,7 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
         "axis": {"labelFontSize": 24, "titleFontSize": 26, "tickCount": 6},
     }
     line = [{"y": error} for error in human]
-    legend = _("dashed: one trained person, {error} %")
+    legend = _("dashed: one trained annotator, {error} %")
     words = [{"text": legend.format(error=language.number(error, 1))} for error in human]
     return {
         "width": WIDTH,
@@ -73,7 +73,7 @@ ENTRIES = (
     Chart(
         name="timeline_slide",
         title="The ImageNet challenge on a slide",
-        caption="The best entry of each year with its top-5 error and depth; dashed: one trained person. 16:9.",
+        caption="The best entry of each year with its top-5 error and depth; dashed: one trained annotator. 16:9.",
         draw=draw,
         chapter="timeline",
         order=1,

@@ -28,7 +28,7 @@ def verdict(case: Case) -> Answer:
         )
         for name, title in NETWORKS.items()
     )
-    explanation = _("Both papers bear year and month in their arXiv numbers: {numbers}.")
+    explanation = _("The arXiv numbers of both papers contain year and month: {numbers}.")
     numbers = case.language.listing([str(paper.value).partition("v")[0] for paper in papers.values()])
     right = all(found == SAID for found in months.values())
     return Answer("true" if right else "false", (explanation.format(numbers=numbers),), rows)

@@ -44,17 +44,18 @@ def verdict(case: Case) -> Answer:
         Row(_("One 3×3 with as many maps"), _("many"), case.count("one_kernel"), case.counted),
     )
     cheaper = macs[1] < macs[0] and parameters[1] < parameters[0]
-    explanation = _(
-        "{stacked} needs {macs} times as many MACs as {parallel}, and {parameters} times as many parameters."
-    ).format(
-        parallel=PARALLEL,
+    near = _("Its published top-1 is {share} %, that of {stacked} is {other} %.").format(
         stacked=STACKED,
-        macs=case.ratio(macs[0] / macs[1]),
-        parameters=case.ratio(parameters[0] / parameters[1]),
+        **dict(zip(("other", "share"), (units.share(case.language, each) for each in top1), strict=True)),
     )
-    near = _("Their published top-1: {shares}.").format(shares=_shares(case, top1))
     if not cheaper:
         return Answer("false", (_("{parallel} is not cheaper here.").format(parallel=PARALLEL), near), rows)
+    explanation = _("{parallel} has {macs} % fewer MACs than {stacked} and {parameters} % fewer parameters.").format(
+        parallel=PARALLEL,
+        stacked=STACKED,
+        macs=units.fewer(case.language, macs[1], macs[0]),
+        parameters=units.fewer(case.language, parameters[1], parameters[0]),
+    )
     if abs(top1[0] - top1[1]) > LIKE:
         return Answer("doubtful", (explanation, near, _("That is no like accuracy.")), rows)
     alone = case["kernels"] < HALF * case["one_kernel"]

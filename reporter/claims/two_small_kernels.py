@@ -43,7 +43,7 @@ def verdict(case: Case) -> Answer:
         return Answer("false", (_("Window and weights are not as the lecture has them."),), rows)
     explanation = _(
         "Followed back from one output pixel, the gradient reaches a window of {window} × {window} pixels in both, and "
-        "the weights are as said."
+        "the numbers of weights are those of the claim."
     ).format(window=count("window_two"))
     always = case["widening_two"] < case["widening_one"]
     footnote = _(

@@ -27,7 +27,7 @@ from reporter.report.choosing.limits import (
     unreliable,
     within,
 )
-from reporter.report.choosing.relaxed import Relaxed, relaxed, strictest
+from reporter.report.choosing.relaxed import Relaxed, relaxed, strictest, without_effect
 from reporter.report.choosing.row_text import accuracy_text, size_mark, value_text
 from reporter.report.comparison import compare
 from reporter.report.modes import mode_pairs
@@ -89,6 +89,7 @@ def chosen(
         "out": [{**row(each), "above": each.above(limits) or ["license"]} for each in found.out],
         "relaxed": [] if found.fits else [_relaxed(each) for each in relaxed(open_ones, limits)],
         "strictest": [] if found.fits else [_relaxed(each) for each in strictest(open_ones, limits)],
+        "without_effect": [_without_effect(each) for each in without_effect(networks, limits)],
         "unmeasured": [key for key in limits if all(each.reasons.get(key) == UNMEASURED for each in networks)],
         "wrong": mode_pairs.names(pairs.wrong),
         "unchecked": mode_pairs.names(pairs.unchecked),
@@ -101,6 +102,11 @@ def _relaxed(each: Relaxed) -> dict[str, Any]:
     record = each.candidate.record
     about = {"architecture": record.architecture, "mode": record.mode}
     return {"key": each.key, "limit": each.limit, "option": each.written, **about}
+
+
+def _without_effect(each: Relaxed) -> dict[str, Any]:
+    """A limit that excludes nothing, and the value closest to it: perhaps it was typed in another unit."""
+    return {"option": each.written, "key": each.key, "closest": _figure(each.candidate.figures[each.key])}
 
 
 def _sort_key(sort: str) -> str:
@@ -126,6 +132,11 @@ def in_words(found: Mapping[str, Any]) -> str:
     lines = [f"{len(fits)} of {count} {what} fit{unsure}; times of {found['machine']}"]
     lines += [
         f"no reliable {key}: all values are noisy or without an interval (≈){MEASURE}" for key in found["unreliable"]
+    ]
+    lines += [
+        f"no pair is excluded by {each['option']}: the {'smallest' if each['key'] in FLOORS else 'largest'} "
+        f"{each['key']} is {value_text(each['key'], each['closest'])}"
+        for each in found["without_effect"]
     ]
     if within := found["within_one_process"]:
         lines.append(f"fewer than three rounds: {WITHIN} for {', '.join(within)}")

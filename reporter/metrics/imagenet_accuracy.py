@@ -21,12 +21,12 @@ def _quantity(key: str, title: str, what: str, of: str) -> Quantity:
         unit="1",
         group="finetune",
         better="higher",
-        definition=f"Share of the 50,000 ILSVRC-2012 validation images {what} {of}, single centre crop, as torchvision "
+        definition=f"Share of the 50,000 ILSVRC-2012 validation images {what} {of}, single center crop, as torchvision "
         "or timm publishes it.",
     )
 
 
-RIGHT, AMONG = "classified rightly by", "whose class is among the five largest outputs of"
+RIGHT, AMONG = "classified correctly by", "whose class is among the five largest outputs of"
 NAMED, OF_BEST = "the named weights", "the published weights with the highest top-1"
 TOP1 = _quantity("imagenet_top1", "ImageNet top-1, published", RIGHT, NAMED)
 TOP5 = _quantity("imagenet_top5", "ImageNet top-5, published", AMONG, NAMED)

@@ -17,7 +17,7 @@ STAGES = Quantity(
     group="profile",
     better="neither",
     definition="Stages of the architecture, as its card lists them: blocks and linear layers, and other layers "
-    "together as long as they compute on the same grid.",
+    "together as long as the resolution of their feature maps is the same.",
 )
 
 

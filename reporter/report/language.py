@@ -70,7 +70,7 @@ class Language:
             return text
         if (exact := self._(text)) != text:
             return exact
-        return _filled(self.patterns, text)
+        return PERCENT.sub("\\1\u00a0%", text) if self.code == SOURCE else _filled(self.patterns, text)
 
     def number(self, value: float | Decimal, decimals: int = 0) -> str:
         """A number with that many digits after the point, half rounded up as in the charts."""
@@ -164,7 +164,7 @@ def _without_wrapper(found: re.Match[str]) -> str:
 
 
 PERCENT = re.compile(r"(\d)%")
-"""A share as records contain it; a translation has a space before the sign."""
+"""A share as records contain it; reports have a space before the sign."""
 
 
 @lru_cache(maxsize=2**12)

@@ -174,7 +174,7 @@ def chapters(placed: Iterable[Placed], language: Language, start: Start | None =
         "memory": _("Memory"),
         "time": _("Time"),
         "modes": _("How to run it"),
-        "why": _("Why it takes its time"),
+        "why": _("Where the time goes"),
         "finetune": _(specific("Training", start)),
         "history": _("Run history"),
         "more": _("More"),
@@ -192,7 +192,7 @@ def architectures(comparison: Comparison, language: Language) -> Section:
     shown = thinning.chosen(comparison, CARDS)
     how = _(
         "A card shows the block that its network is made of, traced from the real module, and what each stage costs: "
-        "neighboring layers on one grid are a stage, a block or a fully connected layer is one of its own."
+        "neighboring layers at one resolution form a stage, and so does each block and each fully connected layer."
     )
     texts = (Text(text) for text in (how, thinning.note(shown, comparison, language)) if text)
     made = cards(shown, language)

@@ -134,6 +134,18 @@ def ratio(language: Language, value: float) -> str:
     return language.number(value, max(0, 1 - math.floor(math.log10(value))))
 
 
+def plural_of(number: str) -> int:
+    """The count that has the plural form of a printed number: a fraction has that of 2, as in `1.4 times`."""
+    return int(number) if number.isdecimal() else 2
+
+
+def fewer(language: Language, value: float, base: float) -> str:
+    """How many percent a count is below a larger one: `17`, `2.5`, or `99.6` where two digits are 100."""
+    percent = 100 * (1 - value / base)
+    digits = max(1 - math.floor(math.log10(percent)), -math.floor(math.log10(100 - percent)), 0)
+    return language.number(percent, digits)
+
+
 def coefficient(language: Language, value: float) -> str:
     """A correlation with two decimals, or as many as show that it is not exactly 1 or -1: `0.998`."""
     perfect = abs(value) > 1 - 1e-9

@@ -44,7 +44,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         _("Changes in percent, of accuracy in points. An interval of time that includes 0 shows no difference."),
         _("Weights of torchvision may differ in their training recipe, too, which moves accuracy."),
     )
-    return Table("ablation", _("Cost and benefit of each component"), columns, rows, notes)
+    return Table("ablation", _("Ablation: cost and gain of each component"), columns, rows, notes)
 
 
 def _measured(step: Row, new: Record, old: Record, comparison: Comparison, language: Language) -> tuple[Cell, ...]:

@@ -92,12 +92,12 @@ def _compute(rows: Builder, language: Language) -> Sequence[str]:
     verdicts = [verdict(record, language) for record in rows.records]
     reasons = [_because(reading.detail.get("because"), language) if reading else "" for reading in counted]
     counters = [f"{word}: {reason}" if reason else word for word, reason in zip(verdicts, reasons, strict=True)]
-    rows.text("counters", _("The two counters"), counters)
+    rows.text("counters", _("MACs vs. fvcore"), counters)
     return (
         _("MACs: one multiply and one add are one. FLOPs, where the term means operations, are 2 × MACs."),
         _(
             "fvcore adds work for batch norm and pooling that the definition of MACs leaves out; "
-            "the column of the two counters says how much."
+            "the column “MACs vs. fvcore” lists how much."
         )
         if any(verdicts)
         else "",
@@ -130,8 +130,7 @@ def _because(operators: JsonValue, language: Language) -> str:
 def _memory(rows: Builder, language: Language) -> Sequence[str]:
     return (
         language._(
-            "1 MiB = 1,048,576 bytes. Peaks are computed from tensor sizes without running the network; resident "
-            "memory is measured."
+            "1 MiB = 1,048,576 bytes. Peaks are computed from the sizes of tensors; resident memory is measured."
         ),
     )
 
@@ -143,7 +142,7 @@ def _latency(rows: Builder, language: Language) -> Sequence[str]:
     apart = _("Machines stand side by side: times of two machines are not comparable.")
     ranked = any(column.key.startswith("rank_") for column in rows.columns)
     return (
-        _("Medians; digits follow the 95 % interval, which is in the CSV file. ≈: noisy or without an interval."),
+        _("Medians, rounded by the 95 % interval, which is in the CSV file. ≈: noisy or without an interval."),
         _(
             "Ranks: the first and last rank of all architectures that this run does not distinguish from the row's, by "
             "the 95 % interval of their ratio round by round."

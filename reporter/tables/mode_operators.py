@@ -41,7 +41,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         rows.add(column, [_time(getattr(row, key), language) for _each, row in found])
     gained = Column("gained", _("Gained"), _("ms"), "s", _("Eager minus the mode; negative: lost."), numeric=True)
     rows.add(gained, [_time(row.before - row.now, language) for _each, row in found])
-    table = rows.table("mode_kernels", _("What execution modes gain and lose, by operator"), _notes(language))
+    table = rows.table("mode_kernels", _("Gains and losses of execution modes, by operator"), _notes(language))
     return replace(table, most=MOST)
 
 

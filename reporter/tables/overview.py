@@ -58,10 +58,7 @@ def make(comparison: Comparison, language: Language) -> Table:
             add_intervals(rows, key)
     key, _timed = timing(comparison)
     notes = (
-        _(
-            "≈: noisy, or without an interval; hover for the reason. Bold: the best of a column. Times are "
-            "rounded to the precision that the 95 % interval allows."
-        ),
+        _("Bold: the best of a column. Rounded by the 95 % interval. ≈: noisy or without an interval."),
         _(
             "Pareto: ◆ no other network of this table is more accurate for as few MACs, ◇ none for as little time "
             "({how}); the accuracy is the published one."

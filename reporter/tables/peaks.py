@@ -31,7 +31,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     rows.names()
     rows.sizes()
     inference = [held_by_inference(record) for record in records]
-    _add(rows, "exact_inference_bytes", _("Computed (weights + activations)"), inference)
+    _add(rows, "exact_inference_bytes", _("Computed (weights, image, activations)"), inference)
     for key in (RESIDENT, *ON_GPU):
         _compare(rows, key, inference)
     training: Sizes = [record.value("peak_training_bytes") for record in records]
@@ -60,7 +60,7 @@ def _compare(rows: Builder, key: str, exact: Sizes) -> None:
     rows.quantity(key)
     pairs = zip(measured, exact, strict=True)
     beyond: Sizes = [None if None in pair else (pair[0] or 0) - (pair[1] or 0) for pair in pairs]
-    _add(rows, f"{key}_beyond", rows.language._("difference"), beyond, sign="+")
+    _add(rows, f"{key}_beyond", rows.language._("Difference"), beyond, sign="+")
 
 
 def _add(rows: Builder, key: str, title: str, sizes: Sizes, sign: str = "") -> None:
@@ -87,7 +87,7 @@ def _notes(records: Sequence[Record], language: Language) -> tuple[str, ...]:
         "convolution runs, and that of cuBLAS, which stays once it is taken (8 to 32 MiB)."
     )
     return (
-        _("Computed peaks add up the sizes of tensors only, without the allocator and libraries."),
+        _("Computed peaks add up the sizes of tensors, without what an allocator or a library takes."),
         resident if any(record.value(RESIDENT) is not None for record in records) else "",
         cuda if on_gpu else "",
     )

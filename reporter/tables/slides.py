@@ -37,7 +37,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         columns = (*columns[:4], Column(FIELD, _("Receptive field"), _("px"), "1", numeric=True), *columns[4:])
     rows = tuple(_row(record, _(ideas[record.architecture]), language, seen) for record in records)
     notes = (
-        _("Accuracy: of torchvision's weights, one crop; *: the paper's own figure."),
+        _("Accuracy: torchvision's weights, one crop; *: the paper's own figure."),
         *footnotes(records, language),
     )
     families = tuple(record.family for record in records)

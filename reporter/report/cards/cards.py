@@ -213,13 +213,13 @@ def _caption(block: record_structure.RecordedBlock, language: Language) -> str:
     _ = language._
     if block.repeats:
         return language.ngettext(
-            "Its block {kind}, {count} time in the network; here {name} with {parameters} parameters.",
-            "Its block {kind}, {count} times in the network; here {name} with {parameters} parameters.",
+            "Block {kind}, {count} time in the network. Shown: {name}, {parameters} parameters.",
+            "Block {kind}, {count} times in the network. Shown: {name}, {parameters} parameters.",
             block.repeats,
         )
     if block.name:
-        return _("No repeated block; shown: the stage with the most MACs, {name}, {parameters} parameters.")
-    return _("No repeated block; shown: the whole network, {parameters} parameters.")
+        return _("No repeated block. Shown: the stage with the most MACs, {name}, {parameters} parameters.")
+    return _("No repeated block. Shown: the whole network, {parameters} parameters.")
 
 
 def times(record: Record, setting: str, language: Language) -> dict[str, Price]:
@@ -268,4 +268,6 @@ def _time(seconds: float, share: float, language: Language) -> Price:
 
 
 def _percent(percent: float, language: Language) -> str:
+    if 0 < percent < 0.05:
+        return language._("under {share} %").format(share=language.number(0.1, 1))
     return f"{language.number(percent, 0 if percent >= 9.95 else 1)} %"

@@ -105,7 +105,9 @@ def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
     first = (
         _("Best first: by the published single-crop top-1 of the weights.")
         if comparison.coverage.whole
-        else _("Sorted by published single-crop top-1; *: the paper's own figure. Networks without either come last.")
+        else _(
+            "Sorted by published single-crop top-1 of the weights (*: from the paper); networks without one are last."
+        )
     )
     notes: tuple[str, ...] = (
         first,

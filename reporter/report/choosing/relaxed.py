@@ -47,6 +47,16 @@ def strictest(candidates: Iterable[Candidate], limits: Iterable[str]) -> Iterato
         yield from _strictest(key, [each for each in every if key in each.figures])
 
 
+def without_effect(candidates: Iterable[Candidate], limits: Mapping[str, float]) -> Iterator[Relaxed]:
+    """Each limit that every network keeps, with the network that is closest to it."""
+    every = list(candidates)
+    for key, limit in limits.items():
+        of_key = [each for each in every if key in each.figures]
+        if of_key and not any(each.above({key: limit}) or each.straddling({key: limit}) for each in of_key):
+            closest = min if key in FLOORS else max
+            yield Relaxed(key, limit, closest(of_key, key=lambda each: each.values[key]))
+
+
 def typed(key: str, limit: float) -> str:
     """A limit of three digits with its unit, rounded so that a network that keeps it exactly still fits."""
     of_kind = kind(key)

@@ -70,12 +70,21 @@ def _last(last: Record, first: Record, key: str, comparison: Comparison, languag
     """The slowest architecture, or those that may be it, and how many times as long as the fastest the last takes."""
     rivals = _rivals(last, key, comparison)
     found = comparison.times(comparison.machines[0], key).ratio(last.architecture, first.architecture)
-    doubt = doubted(units.ratio(language, found.ratio), first.readings[key], last.readings[key])
+    ratio = units.ratio(language, found.ratio)
+    doubt = doubted(ratio, first.readings[key], last.readings[key])
     blanks = {"ratio": doubt, "slow": _formatted(last, key, language)}
     if len(rivals) == 1:
-        message = language._("{last} takes {ratio} times as long, {slow}.")
+        message = language.ngettext(
+            "{last} takes {ratio} times as long, {slow}.",
+            "{last} takes {ratio} times as long, {slow}.",
+            units.plural_of(ratio),
+        )
         return message.format(last=last.architecture, **blanks)
-    message = language._("The slowest are {names}: up to {ratio} times as long, {slow}.")
+    message = language.ngettext(
+        "The slowest are {names}: up to {ratio} times as long, {slow}.",
+        "The slowest are {names}: up to {ratio} times as long, {slow}.",
+        units.plural_of(ratio),
+    )
     return message.format(names=language.listing(rivals), **blanks)
 
 
@@ -124,13 +133,21 @@ def not_time(comparison: Comparison, language: Language) -> str | None:
     if (pair := _farthest(measured, lambda few, many: times.differ(few.architecture, many.architecture))) is None:
         return None
     few, many = pair
-    longer = times.ratio(few[0].architecture, many[0].architecture).ratio
-    message = language._(
-        "MACs do not predict latency: {few} has {fewer} % fewer MACs than {many} but takes {longer} times as long "
-        "({how})."
+    longer = units.ratio(language, times.ratio(few[0].architecture, many[0].architecture).ratio)
+    message = language.ngettext(
+        "Fewer MACs are not always faster: {few} has {fewer} % fewer MACs than {many} but takes {longer} times as long "
+        "({how}).",
+        "Fewer MACs are not always faster: {few} has {fewer} % fewer MACs than {many} but takes {longer} times as long "
+        "({how}).",
+        units.plural_of(longer),
     )
-    ratios = {"fewer": language.number(100 * (1 - few[1] / many[1])), "longer": units.ratio(language, longer)}
-    sentence = message.format(few=few[0].architecture, many=many[0].architecture, how=how(key, language), **ratios)
+    sentence = message.format(
+        few=few[0].architecture,
+        fewer=units.fewer(language, few[1], many[1]),
+        many=many[0].architecture,
+        longer=longer,
+        how=how(key, language),
+    )
     reason = operator_pairs.of(comparison, few[0].architecture, many[0].architecture)
     return f"{sentence.removesuffix('.')}: {operator_pairs.reasons(reason, language)}." if reason else sentence
 
@@ -196,7 +213,8 @@ def _partly(comparison: Comparison, language: Language) -> str:
     """Why no network is called the most accurate."""
     available, _published, count = comparison.coverage
     message = language._(
-        "{known} of {count} have a published accuracy of weights, so none is named the most accurate for its cost."
+        "Only {known} of {count} have weights with a published accuracy, so none is named the most accurate for its "
+        "cost."
     )
     return message.format(known=available, count=count)
 

@@ -31,7 +31,7 @@ def causes(comparison: Comparison, language: Language) -> Iterator[str]:
         else:
             yield _("≈ marks noisy times: too few samples were taken for a 95 % interval.")
     if any(reading.interval is not None for reading in quiet):
-        yield _("≈ marks noisy times: samples or rounds of the same measurement differ by more than a tenth.")
+        yield _("≈ marks noisy times: samples or rounds of the same measurement differ by more than 10 %.")
 
 
 def slower_on_all_threads(comparison: Comparison, language: Language) -> str | None:

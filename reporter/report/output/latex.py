@@ -98,7 +98,7 @@ def _title(column: Column, stacked: bool) -> str:
 
 def _fitted(shape: str, notes: Sequence[str]) -> tuple[str, str]:
     """The environment of a table as wide as the text, in type that fits a slide, with its notes beneath."""
-    size = r"{\scriptsize\setlength{\tabcolsep}{2pt}"
+    size = r"{\parindent0pt\scriptsize\setlength{\tabcolsep}{2pt}"
     beneath = "".join(rf"\par {tex(note)}" for note in notes)
     return rf"{size}\begin{{tabularx}}{{\linewidth}}{{{shape}}}", rf"\end{{tabularx}}{{\tiny{beneath}\par}}}}"
 

@@ -63,7 +63,7 @@ def _cut(text: str, names: frozenset[str]) -> Iterator[tuple[str, bool]]:
         yield text, True
         return
     present = sorted((name for name in names if name and name in text), key=lambda name: (-len(name), name))
-    pattern = rf"(?<!\w)({'|'.join(map(re.escape, present))})(?!\w)"
+    pattern = rf"(?<![\w./-])({'|'.join(map(re.escape, present))})(?![\w/-]|\.\w)"
     for at, part in enumerate(re.split(pattern, text) if present else [text]):
         if at % 2:
             yield part, True

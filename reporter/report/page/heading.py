@@ -80,7 +80,7 @@ def machine(record: Record, language: Language) -> str:
     if isinstance(threads := facts.get("threads"), int):
         parts.append(language.ngettext("{count} CPU thread", "{count} CPU threads", threads).format(count=threads))
     if isinstance(memory := facts.get("memory_gib"), int | float):
-        parts.append(f"{language.number(memory)} GiB")
+        parts.append(f"{language.number(memory)} {language._('GiB')}")
     gpus = facts.get("gpus")
     parts += [str(gpu.get("name", "GPU")) for gpu in gpus if isinstance(gpu, dict)] if isinstance(gpus, list) else []
     return ", ".join(parts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 from reporter.report.sections import Content, Section, Terms, Text
@@ -14,16 +16,76 @@ def environment(comparison: Comparison, language: Language) -> Section:
     for machine in comparison.machines:
         record = max(comparison.of(machine), key=lambda each: each.started)
         facts: dict[str, object] = {_("Machine"): machine, _("Measured"): language.date(record.started)}
-        facts |= {**record.machine_facts, **record.environment}
+        facts |= {**_labeled(record.machine_facts, machine_labels(language)), **record.environment}
         blocks.append(Terms(_pairs(facts, language)))
-    settings = _pairs(dict(comparison.newest.settings), language)
+    settings = _pairs(_labeled(comparison.newest.settings, setting_labels(language)), language)
     if settings:
         blocks += [Text(_("Settings of the run:")), Terms(settings)]
     return Section("environment", _("The environment"), tuple(blocks))
 
 
-def _pairs(facts: dict[str, object], language: Language) -> tuple[tuple[str, str], ...]:
-    entries = {language.translate(key.replace("_", " ")): _flat(value, language) for key, value in facts.items()}
+def machine_labels(language: Language) -> dict[str, str]:
+    """What the facts of a machine are called."""
+    _ = language._
+    return {
+        "system": _("Operating system"),
+        "architecture": _("Processor architecture"),
+        "processor": _("Processor"),
+        "features": _("Instruction sets"),
+        "threads": _("CPU threads"),
+        "memory_gib": _("Memory, GiB"),
+        "gpus": _("GPUs"),
+        "gpu_details": _("GPU details"),
+        "native_precisions": _("Native precisions"),
+    }
+
+
+def setting_labels(language: Language) -> dict[str, str]:
+    """What the settings of a run are called."""
+    _ = language._
+    return {
+        "architectures": _("Architectures"),
+        "architecture": _("Models of the user"),
+        "metrics": _("Metrics"),
+        "preset": _("Preset"),
+        "device": _("Device"),
+        "dataset": _("Data set"),
+        "data_root": _("Folder of the data sets"),
+        "weights": _("Weights"),
+        "checkpoint": _("Checkpoints"),
+        "finetune": _("Fine-tuning modes"),
+        "modes": _("Execution modes"),
+        "input_size": _("Input, pixels"),
+        "threads": _("CPU threads"),
+        "batches": _("Batch sizes"),
+        "sizes": _("Image sizes"),
+        "steps": _("Steps"),
+        "seeds": _("Seeds"),
+        "first_seed": _("First seed"),
+        "lang": _("Languages"),
+        "edition": _("Edition"),
+        "title": _("Title"),
+        "course": _("Course"),
+        "author": _("Author"),
+        "license": _("License"),
+        "timeout": _("Time limit for one architecture, s"),
+        "budget": _("Time budget"),
+        "fresh": _("Everything measured again"),
+        "baseline": _("Baseline"),
+        "fail_on": _("Exit code 1 for"),
+        "against": _("Pinned environment"),
+        "executor": _("Executor"),
+        "keep_env": _("Environment variables passed on"),
+    }
+
+
+def _labeled(facts: Mapping[str, object], labels: Mapping[str, str]) -> dict[str, object]:
+    """Facts by their labels; without one, the key."""
+    return {labels.get(key, key.replace("_", " ")): value for key, value in facts.items()}
+
+
+def _pairs(facts: Mapping[str, object], language: Language) -> tuple[tuple[str, str], ...]:
+    entries = {key: _flat(value, language) for key, value in facts.items()}
     return tuple((key, value) for key, value in entries.items() if value)
 
 

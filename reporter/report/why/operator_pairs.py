@@ -117,15 +117,18 @@ def _reasons(slow: Mapping[str, Part], fast: Mapping[str, Part]) -> tuple[Reason
 
 def sentence(pair: SlowerPair, language: Language) -> str:
     """The pair with its numbers and the operators that make the difference."""
-    message = language._(
-        "{few} has {macs} times the MACs of {many} but takes {longer} times as long ({how}): {reasons}."
+    longer = units.ratio(language, pair.longer)
+    message = language.ngettext(
+        "{few} has {fewer} % fewer MACs than {many} but takes {longer} times as long ({how}): {reasons}.",
+        "{few} has {fewer} % fewer MACs than {many} but takes {longer} times as long ({how}): {reasons}.",
+        units.plural_of(longer),
     )
     readings = [record.readings[KEY] for record in (pair.few, pair.many)]
     return message.format(
         few=pair.few.architecture,
         many=pair.many.architecture,
-        macs=units.ratio(language, pair.macs),
-        longer=doubted(units.ratio(language, pair.longer), *readings),
+        fewer=units.fewer(language, pair.macs, 1),
+        longer=doubted(longer, *readings),
         how=how(KEY, language),
         reasons=reasons(pair, language),
     )
