@@ -121,3 +121,16 @@ def test_published_counts_are_those_of_the_named_version() -> None:
         if row["params_counted_by"].split()[1] != importlib.metadata.version("torchvision"):
             pytest.skip("another version of torchvision is installed")
         assert models.get_model_weights(name).IMAGENET1K_V1.meta["num_params"] == int(row["params_counted"]), name
+
+
+def test_the_summary_shows_a_papers_own_figure_with_a_sign(comparison: Comparison) -> None:
+    """Without weights; the value in files stays that of weights, which these networks do not have."""
+    table = overview.make(comparison, ENGLISH)
+    at = [column.key for column in table.columns].index("imagenet_top1")
+    cells = {row[0].text: row[at] for row in table.rows}
+    assert (cells["se_resnext50_32x4d"].text, cells["se_resnext50_32x4d"].value) == ("78.9*", None)
+    assert cells["inception_v2"].text.endswith("*‡§")
+    assert "*" not in cells["resnet50"].text
+    assert any("the paper's own figure" in note for note in table.notes)
+    weights = compare([record for record in comparison.records if record.value("imagenet_top1")])
+    assert not any("the paper's own figure" in note for note in overview.make(weights, ENGLISH).notes)

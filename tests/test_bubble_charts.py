@@ -14,11 +14,13 @@ from reporter.charts._bubbles import NARROW, Axis, Plane, size
 from reporter.charts._plane import chart as drawn
 from reporter.model import Chart, Record
 from reporter.registry.catalog import collect
+from reporter.report import sections
 from reporter.report.comparison import Comparison, compare
 from reporter.report.drawing import vega
 from reporter.report.drawing.family_colors import colors, of_all
 from reporter.report.drawing.narrowing import narrowed
 from reporter.report.language import language
+from reporter.report.sections import Folded
 
 ENGLISH, RUSSIAN = language("en"), language("ru")
 CHARTS = {name: chart for name, chart in collect("reporter.charts", Chart).items() if not chart.slide}
@@ -170,3 +172,9 @@ def test_all_of_many_networks_are_bubbles() -> None:
     names = {row["name"] for layer in spec["layer"] for row in layer["data"]["values"] if "parameters" in row}
     assert len(names) == 138
     assert accuracy_vs_cost.ENTRIES[0].most >= 138
+
+
+@pytest.mark.parametrize(("count", "folded"), [(2, False), (20, True)])
+def test_the_cards_of_many_families_are_folded(count: int, folded: bool) -> None:
+    section = sections.architectures(families(count), ENGLISH)
+    assert any(isinstance(block, Folded) and block.name == "cards" for block in section.blocks) == folded

@@ -25,7 +25,7 @@ def entries(rows: Sequence[Spec], human: float | None, line: Spec, language: Lan
         {**rule, "encoding": {"y": {"value": 0}, "y2": {"value": "height"}}},
         *text(words, "text", 13, align="left", dx=10),
     ]
-    title = language._("dashed: one trained person, {error} %").format(error=language.number(human or 0, 1))
+    title = language._("dashed: one trained annotator, {error} %").format(error=language.number(human or 0, 1))
     panel = _panel(rows, "error", language._("top-5 error (%)"), layers, 1.9)
     return {**panel, **({"title": title} if human else {})}
 

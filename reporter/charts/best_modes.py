@@ -18,7 +18,7 @@ from reporter.report.modes import mode_ranking
 from reporter.report.table import mark
 
 WIDTH, STEP = 900, 26
-NARROW, TALL = 170, 45
+NARROW, TALL = 160, 45
 
 
 def best(key: str, narrow: bool = False) -> Callable[[Comparison, Language], Spec | None]:

@@ -21,7 +21,7 @@ DEVICES = (
     *((f"latency_{each}", f"throughput_{each}") for each in ACCELERATORS),
 )
 """What stands side by side on one axis; of a throughput the time that each image of the batch takes."""
-STEP, WIDTH, NARROW = 24, 980, 160
+STEP, WIDTH, NARROW = 24, 980, 150
 
 
 def draw(comparison: Comparison, language: Language, narrow: bool = False) -> Spec | None:

@@ -15,7 +15,7 @@ from reporter.report.language import Language
 from reporter.report.rank_ranges import Rank, ranks
 from reporter.report.table import mark
 
-STEP, WIDTH, NARROW = 24, 980, 132
+STEP, WIDTH, NARROW = 24, 980, 122
 CROWD = 80
 """Of more networks than this the picture has too many rows to be read."""
 

@@ -78,10 +78,15 @@ def _roof(found: Roofline, x: Axis, y: Axis, language: Language) -> Iterator[Spe
     line = [{"x": at, "y": min(value, peak)} for at, value in corners]
     yield {"data": data(line), "mark": {"type": "line", "color": MUTED, "strokeWidth": 2.5}}
     compute = language._("measured peak: {rate} G MACs per second").format(rate=units.text(language, peak))
-    yield from text([{"x": x.high, "y": peak, "text": compute}], "text", 13, INK, align="right", dx=-6, dy=-10)
     memory = language._("measured memory bandwidth: {rate} GB/s").format(rate=units.text(language, bandwidth))
+    if x.length == NARROW:
+        compute, memory = (words.replace(": ", ":\n") for words in (compute, memory))
+    above = {"dx": -6, "dy": -26 if "\n" in compute else -10, "lineBreak": "\n"}
+    yield from text([{"x": x.high, "y": peak, "text": compute}], "text", 13, INK, align="right", **above)
     if found.ridge > left:
-        yield from text([{"x": x.low, "y": y.high, "text": memory}], "text", 13, INK, align="left", dx=8, dy=12)
+        yield from text(
+            [{"x": x.low, "y": y.high, "text": memory}], "text", 13, INK, align="left", dx=8, dy=12, lineBreak="\n"
+        )
 
 
 CAPTION = (

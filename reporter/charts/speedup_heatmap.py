@@ -28,7 +28,7 @@ CLASSES = (
 """Upper ends of the classes of speedups, their color, and that of the number on it: slower orange, faster blue."""
 STEP, WIDTH, WIDEST = 26, 980, 104
 """Height of a row, width of all panels, and of a cell at most, in pixels."""
-NARROW, FEW = 152, 4
+NARROW, FEW = 144, 4
 """Width of a panel on a phone, and so many modes in it at most."""
 LINE = 17
 """Height of a line of a name."""

@@ -16,7 +16,7 @@ GRIDS = ("#b5e3d3", "#7cccbb", "#46b0b0", "#2d8aa8", "#3a66a0", "#4b4690", "#3b2
 """From the full resolution to the coarsest."""
 LAST = "#e08a00"
 DARK, BRIGHT = "#10151a", "#ffffff"
-WIDTH, NARROW, STEP = 400, 150, 24
+WIDTH, NARROW, STEP = 400, 122, 24
 LEAST = 8
 """A smaller share, in percent, has no room for its number."""
 
@@ -48,7 +48,10 @@ def _panel(
     wide = [row for row in rows if row["end"] - row["start"] >= LEAST * WIDTH / width]
     colour = {"field": "grid", "type": "nominal", "scale": scale, "legend": legend}
     bar = {"type": "bar", "height": 17, "stroke": PAPER, "strokeWidth": 1}
-    whole = {"scale": {"domain": [0, 100], "nice": False}, "axis": {"tickCount": 5, "grid": False}}
+    whole = {
+        "scale": {"domain": [0, 100], "nice": False},
+        "axis": {"tickCount": 2 if width == NARROW else 5, "grid": False},
+    }
     return {
         "width": width,
         "height": {"step": STEP},

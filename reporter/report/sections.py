@@ -198,7 +198,7 @@ def architectures(comparison: Comparison, language: Language) -> Section:
     made = cards(shown, language)
     again = Folded("origins", _("To measure again"), (origins(made, language),))
     described: tuple[Content, ...] = tuple(families(made, language))
-    if len(described) > FAMILIES:
+    if len({card.family for card in made}) > FAMILIES:
         described = (Folded("cards", _("Cards"), described),)
     blocks: tuple[Content, ...] = (*texts, Index(made), *described, again, stages(comparison, language))
     return Section("architectures", _("The architectures"), blocks)

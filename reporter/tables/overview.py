@@ -33,7 +33,7 @@ HEADLINES = (
     *TOP1_KEYS,
 )
 EXTRA = (
-    *("family", "input_size", "depth", "peak_activation_bytes"),
+    *("family", "input_size", "depth"),
     *(f"throughput_{device}" for device in ("cpu", *ACCELERATORS)),
 )
 """Columns that a page shows on request."""

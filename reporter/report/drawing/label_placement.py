@@ -31,7 +31,7 @@ class Box(NamedTuple):
 
 
 ANGLES = tuple(math.radians(degree) for degree in (0, 180, 270, 90, 315, 45, 225, 135, 340, 20, 200, 160))
-RINGS = (3, 10, 20, 34, 52, 74)
+RINGS = (6, 12, 20, 34, 52, 74)
 CHARACTER = 0.58
 """Width of a character over the font size: a little more than a common sans-serif needs on average."""
 

@@ -11,7 +11,7 @@ ROOM = 250
 """Pixels that a legend has, which begins where a plot does."""
 LINE, AXIS_LINE = 46, 38
 """Characters in a line of a title, and of that of an axis."""
-MARGIN = {"left": 34, "right": 16, "top": 8, "bottom": 8}
+MARGIN = {"left": 34, "right": 26, "top": 8, "bottom": 8}
 """Room for names in fonts that are wider than those that places are computed for."""
 
 
