@@ -123,11 +123,13 @@ def test_batches_and_sizes_are_lists(key: str, value: object, found: tuple[objec
         ("batches", [True], "it should be batch sizes"),
         ("batches", "9999999", "it should be batch sizes from 1 to"),
         ("sizes", "32,huge", "it should be N or HxW in pixels"),
+        ("batches", [*range(1, 1002)], "it should be a list of at most 1,000 numbers, not 1,001"),
     ],
 )
 def test_another_value_is_one_line(key: str, value: object, words: str) -> None:
-    with pytest.raises(ReporterError, match=f"--{key}: .*{words}"):
+    with pytest.raises(ReporterError, match=f"--{key}: .*{words}") as caught:
         settings({key: value})
+    assert len(str(caught.value)) < 400
 
 
 def test_the_best_throughput_has_its_batch() -> None:
