@@ -124,11 +124,13 @@ def test_batches_and_sizes_are_lists(key: str, value: object, found: tuple[objec
         ("batches", [True], "it should be batch sizes"),
         ("batches", "9999999", "it should be batch sizes from 1 to"),
         ("sizes", "32,huge", "it should be N or HxW in pixels"),
+        ("batches", [*range(1, 1002)], "it should be a list of at most 1,000 numbers, not 1,001"),
     ],
 )
 def test_another_value_is_one_line(key: str, value: object, words: str) -> None:
-    with pytest.raises(ReporterError, match=f"--{key}: .*{words}"):
+    with pytest.raises(ReporterError, match=f"--{key}: .*{words}") as caught:
         settings({key: value})
+    assert len(str(caught.value)) < 400
 
 
 def test_the_best_throughput_has_its_batch() -> None:
@@ -465,17 +467,19 @@ def test_charts_and_a_table_of_curves(code: str) -> None:
     assert row[columns["not_run"]].status == "oom"
 
 
-def test_points_without_a_figure_are_listed_with_their_reason() -> None:
+def test_points_that_failed_are_listed_with_their_reason() -> None:
     lost = point(4, None, "failed").model_copy(update={"reason": "ValueError: four is too many"})
     record = samples.record(samples.ROWS[0])
     curves = Curves().with_point("batch", point(1, 9.0)).with_point("batch", lost)
     curves = curves.with_point("batch", lost.model_copy(update={"batch": 8}))
     curves = curves.with_point("size", lost.model_copy(update={"batch": 1, "size": "64x32"}))
+    curves = curves.with_point("batch", point(16, None, "oom"))
     section = failures.failed(compare([record.model_copy(update={"curves": curves})]), (), language("en"))
     lines = [line for block in section.blocks if isinstance(block, Items) for line in block.items]
     why = f"{status_word('failed', language('en'))}: ValueError: four is too many"
     assert f"{record.architecture}: curve on cpu, batches of 4, 8: {why}" in lines
     assert f"{record.architecture}: curve on cpu, images of 64x32 px: {why}" in lines
+    assert not [line for line in lines if "of 16" in line]
 
 
 @pytest.mark.parametrize(("error", "mark"), [(0.001, ""), (0.5, " (wrong)"), (None, "?")])

@@ -497,11 +497,11 @@ def test_a_lost_round_is_reported_with_its_mode(tmp_path: Path) -> None:
     measurement = Measurement(job, ledger, Lines(lines), Outcome())
     measurement.start()
     measurement.receive({"running": "bf16"})
-    assert measurement.drop_mode(Verdict("oom", "the worker was killed"))
+    assert measurement.drop_crashed(Verdict("oom", "the worker was killed"))
     left = measurement.remaining
     assert left is not None
     assert left.modes == (CHANNELS_LAST,)
-    assert not measurement.drop_mode(Verdict("oom", "the worker was killed"))
+    assert not measurement.drop_crashed(Verdict("oom", "the worker was killed"))
     assert "small (bf16) latency_cpu: round 2 was lost (oom: the worker was killed)" in lines.getvalue()
     records = {record.mode: record for record in record_files.load_modes(path)}
     kept = records["bf16"].readings["latency_cpu"]

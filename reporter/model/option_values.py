@@ -21,6 +21,8 @@ EXAMPLES = {
     "sizes": (160, 224),
 }
 """The options that are lists, each with values for an error message."""
+MOST_NUMBERS = 1000
+"""The longest list of batch or image sizes: a record has room for their points in ten modes."""
 
 
 def names(key: str, value: object) -> tuple[str, ...]:
@@ -45,6 +47,8 @@ def numbers(key: str, value: object) -> list[object]:
     """The same for a list of numbers or sizes, which has at least one."""
     if not (found := listed(value)) and value != ():
         raise ValueError(f"it should be a list of numbers, as in {_example(key, value)}")
+    if len(found) > MOST_NUMBERS:
+        raise ValueError(f"it should be a list of at most {MOST_NUMBERS:,} numbers, not {len(found):,}")
     return found
 
 

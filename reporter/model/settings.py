@@ -21,7 +21,7 @@ Preset = Literal["quick", "standard", "thorough"]
 Weights = Literal["auto", "pretrained", "random"]
 FailOn = Literal["exact", "timing", "level", "any", "never"]
 LONGEST_LINE = 200
-"""Characters of a title, course, author or license."""
+"""Characters of a title, course, author or license, and of a value in an error message."""
 UNRECORDED = {"ray_address", "keep_env"}
 """Settings that no record keeps: they are about the machines of a run, not about what is measured."""
 
@@ -269,7 +269,9 @@ def _check(options: dict[str, Any], where: str) -> Settings:
         first = error.errors()[0]
         key = str(first["loc"][0])
         name = key if where else "--" + key.replace("_", "-")
-        raise ReporterError(f"{where}{name}: invalid value {first['input']!r}; {_wanted(key, first)}") from None
+        given = repr(first["input"])
+        shown = given if len(given) <= LONGEST_LINE else f"{given[:LONGEST_LINE]}…"
+        raise ReporterError(f"{where}{name}: invalid value {shown}; {_wanted(key, first)}") from None
 
 
 def _wanted(key: str, error: Mapping[str, Any]) -> str:

@@ -68,7 +68,7 @@ def _broken(remarks: Sequence[Remark], comparison: Comparison, language: Languag
 
 
 def _of_curves(comparison: Comparison, language: Language) -> Iterator[str]:
-    """One line per curve and reason: the points without a figure."""
+    """The points that failed, a line for each curve and reason. A point that does not fit into memory did not fail."""
     _ = language._
     several = len(comparison.machines) > 1
     titles = {"batch": _("curve on {device}, batches of {sizes}"), "size": _("curve on {device}, images of {sizes} px")}
@@ -76,7 +76,7 @@ def _of_curves(comparison: Comparison, language: Language) -> Iterator[str]:
         for line in curve_lines.lines(comparison.records, axis):
             lost: dict[tuple[Status, str], list[str]] = {}
             for point in line.points:
-                if not point.measured:
+                if point.status in ("failed", "timeout"):
                     size = str(point.batch) if axis == "batch" else point.size
                     lost.setdefault((point.status, point.reason or ""), []).append(size)
             name = line.name + (f" ({line.record.machine})" if several else "")
