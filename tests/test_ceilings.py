@@ -64,6 +64,7 @@ def test_the_macs_of_the_workloads_are_those_that_are_counted() -> None:
     assert copied.amount == 2 * copied.call.args[0].nbytes  # type: ignore[attr-defined]
 
 
+@pytest.mark.timing
 def test_the_best_rate_counts() -> None:
     works = [Workload("slow", lambda: sleep(0.01), 100), Workload("fast", lambda: sleep(0.002), 100)]
     rates = best_rates({"group": WorkloadGroup(works)}, Design(rounds=3, every=3, seconds=0.001))["group"]

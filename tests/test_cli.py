@@ -237,7 +237,7 @@ for arguments in {commands}:
 def test_nightly_prints_its_result_on_standard_output_and_messages_on_standard_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def once(work: nightly.Plan, seen: object, output: nightly.Output) -> int:
+    def once(work: nightly.Plan, seen: object, output: nightly.Output, steps: nightly.Steps) -> int:
         output.message("a message")
         output.result("the result")
         return 1

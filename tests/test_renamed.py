@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from shutil import copy
 
 import pytest
 from simulated import METRICS, Simulated
@@ -25,6 +26,7 @@ from reporter.run import experiment
 from reporter.run.request import Request
 from reporter.run.slots import Slot
 from reporter.store import record_files
+from reporter.store.kernel_files import kernels_path
 from reporter.version import MEASURES_AS, __version__
 
 ROOT = Path(__file__).parent.parent
@@ -70,6 +72,8 @@ def test_records_of_the_reference_run_have_the_definitions_of_today(path: Path) 
 def test_readings_of_the_reference_run_are_reused(path: Path, tmp_path: Path) -> None:
     record = record_files.load(path)
     record_files.save(tmp_path, record)
+    stored = record_files.record_path(tmp_path, record.machine, record.architecture)
+    copy(kernels_path(path), kernels_path(stored))
     environment = record.environment | {"reporter": __version__}
     about = {"machine": record.machine, "machine_facts": record.machine_facts, "environment": environment}
     names = [name for name, metric in METRICS.items() if all(q.key in record.readings for q in metric.quantities)]

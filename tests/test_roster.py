@@ -34,7 +34,7 @@ REFERENCES = ("a.py:first", "broken.py:second", "b.py:first", "c.py:third", "c.p
 
 def test_what_is_missing_is_collected_with_its_reason_and_the_rest_is_found() -> None:
     missing: dict[str, str] = {}
-    found = chosen(WORDS, REFERENCES, Asked(), missing)
+    found = chosen(WORDS, REFERENCES, Asked(), missing=missing)
     assert [entry.name for entry in found] == ["alexnet", "vgg16", "first", "third"]
     assert list(missing) == ["resnet1800", "broken.py:second", "b.py:first"]
     assert missing["resnet1800"].startswith("unknown architecture 'resnet1800'")
