@@ -87,6 +87,22 @@ def test_a_crowd_is_told_in_part_and_it_says_so(comparison: Comparison) -> None:
     assert any(" more" in item for item in lists)
 
 
+def test_charts_of_very_many_networks_have_no_form_for_phones(crowd: list[Record]) -> None:
+    """With them a page of 1,300 networks would exceed 12 MB."""
+    charts = [
+        each
+        for each in collect("reporter.charts", Chart).values()
+        if each.name in ("accuracy_macs", "accuracy_latency")
+    ]
+    assert len(charts) == 2
+    for count, has_narrow in ((40, True), (300, False)):
+        names = sorted({each.architecture for each in crowd})[:count]
+        some = compare([each for each in crowd if each.architecture in names])
+        pictures = build.draw(some, ENGLISH, charts)
+        assert pictures
+        assert {bool(each.figure.narrow) for each in pictures} == {has_narrow}
+
+
 def test_a_summary_by_lines_is_the_same_document(comparison: Comparison) -> None:
     content = summary(comparison)
     text = files.lines(content, "failed", "records")

@@ -16,7 +16,7 @@ from reporter.report.drawing.vega import Spec
 from reporter.report.language import Language
 from reporter.report.published.accuracy_marks import special
 
-MOST = 400
+MOST = 200
 """So many networks are bubbles at most."""
 ROOM = 0.9
 """Years on both sides of the plot, for bubbles and labels."""

@@ -17,7 +17,7 @@ from reporter.report.drawing.vega import FRONT, Spec, data
 from reporter.report.language import Language
 from reporter.report.published.accuracy_marks import special
 
-MOST = 400
+MOST = 200
 """So many networks are bubbles at most."""
 GIGA = units.Scale(1e9, "G")
 

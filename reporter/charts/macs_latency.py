@@ -18,7 +18,7 @@ from reporter.report.findings.pair_sentences import doubted
 from reporter.report.language import Language
 from reporter.stats.correlation import spearman
 
-MOST = 400
+MOST = 200
 """So many networks are bubbles at most."""
 LABELED = 10
 """Of very many networks so many are labeled."""

@@ -188,7 +188,7 @@ def draw(comparison: Comparison, tongue: Language, charts: Iterable[Chart]) -> l
         title, file = tongue._(specific(chart.title, start(comparison.records))), chart.name + tongue.suffix
         remark = chart.remark(comparison, tongue) if chart.remark else ""
         caption = " ".join(filter(None, (tongue._(chart.caption), remark, of_mode, note)))
-        small = chart.narrow(shown, tongue) if chart.narrow else None
+        small = chart.narrow(shown, tongue) if chart.narrow and thinning.has_narrow_forms(comparison) else None
         narrow = vega.inline(vega.draw(narrowed(small), tongue), f"{chart.name}-narrow", title) if small else ""
         figure = Figure(chart.name, title, caption, vega.inline(svg, chart.name, title), file, narrow)
         pictures.append(Picture(figure, chart.chapter, chart.order, vega.file(svg, title), chart.slide))

@@ -9,6 +9,8 @@ from reporter.report.language import Language
 
 MACHINES = 4
 """So many machines have panels of their own: the newest."""
+NARROW = 200
+"""In reports on more networks no chart has a form for narrow screens: with them a page of 1,300 is a fifth larger."""
 
 
 def pictured(comparison: Comparison, most: int) -> Comparison:
@@ -37,6 +39,11 @@ def chosen(comparison: Comparison, most: int) -> Comparison:
         records=tuple(each for each in comparison.records if each.architecture in names),
         hidden=(*comparison.hidden, *hidden),
     )
+
+
+def has_narrow_forms(comparison: Comparison) -> bool:
+    """Whether charts get their forms for narrow screens as well."""
+    return len(comparison.networks) <= NARROW
 
 
 def note(shown: Comparison, everything: Comparison, language: Language) -> str:
