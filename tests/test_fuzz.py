@@ -228,7 +228,7 @@ def test_a_broken_record_is_compared_or_left_out(
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @given(**COMMON, code=CODES)
-@settings(max_examples=6000, **CHECKS)
+@settings(max_examples=2000, **CHECKS)
 def test_thousands_of_broken_records_are_told(folder: Path, number: int, edits: Any, damages: Any, code: str) -> None:
     fuzz_telling(folder, number, edits, damages, code)
 
@@ -236,7 +236,7 @@ def test_thousands_of_broken_records_are_told(folder: Path, number: int, edits: 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @given(**COMMON, night=LINES)
-@settings(max_examples=4000, **CHECKS)
+@settings(max_examples=2000, **CHECKS)
 def test_thousands_of_broken_records_are_compared(
     folder: Path, number: int, edits: Any, damages: Any, night: bytes
 ) -> None:
@@ -301,7 +301,7 @@ def test_broken_records_are_drawn(folder: Path, contents: list[bytes], summary_j
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @given(CONTENTS, st.binary(max_size=99), COMPARISONS)
-@settings(max_examples=150, **CHECKS)
+@settings(max_examples=75, **CHECKS)
 def test_many_broken_records_are_drawn(
     folder: Path, contents: list[bytes], summary_json: bytes, compared: bytes
 ) -> None:
