@@ -35,6 +35,8 @@ OURS = (
 )
 Choose = Callable[[Sequence[str], Sequence[str], Executor, float], tuple[Architecture, ...]]
 Check = Callable[[Sequence[Architecture], Executor, str, float], list[str]]
+PATIENCE = 10.0
+"""Seconds that building a network or reading its checkpoint may take before a run, where --timeout is shorter."""
 FINETUNING_METHODS: tuple[FinetuningMethod, ...] = get_args(FinetuningMethod)
 CLAIMS = "claims"
 """The word of --metrics for the evidence that the lecture's claims are judged by."""
@@ -57,7 +59,7 @@ def prepare(
     if any("dataset" in metric.depends for metric in metrics.values()):
         executor.preload("reporter.worker.preloaded_sklearn")
     timeout = _timeout(settings)
-    architectures = choose(settings.architectures, settings.architecture, executor, timeout)
+    architectures = choose(settings.architectures, settings.architecture, executor, max(timeout, PATIENCE))
     check_folder(out)
     devices, gpus, no_cuda = choose_devices(settings.device, executor)
     metrics = with_curves(on_devices(metrics, settings, devices), settings, devices)
@@ -68,7 +70,7 @@ def prepare(
         request = replace(request, conditions=usable(request.conditions))
     notices = check(architectures, executor, settings.input_size or "", timeout)
     checkpoints = own_checkpoints(settings.checkpoint, architectures)
-    check_checkpoints(checkpoints, architectures, executor, timeout)
+    check_checkpoints(checkpoints, architectures, executor, max(timeout, PATIENCE))
     return replace(
         request,
         gpus=gpus,
@@ -87,7 +89,7 @@ def prepare_ab(out: Path | None, settings: Settings) -> Request:
     if len(gpus) > 1:
         raise ReporterError(f"--device: ab times on one {_one_of(gpus)}")
     metrics = timed(choose_metrics(settings.metrics), devices)
-    architectures = chosen(settings.architectures, settings.architecture, executor, _timeout(settings))
+    architectures = chosen(settings.architectures, settings.architecture, executor, max(_timeout(settings), PATIENCE))
     for side in (out / "a", out / "b") if out else ():
         check_folder(side)
     check_networks(architectures, executor, timeout=_timeout(settings))
