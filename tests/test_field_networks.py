@@ -22,7 +22,7 @@ from reporter.model import ReporterError, Verdict
 from reporter.model.settings import settings
 from reporter.run import experiment, roster, trials
 from reporter.run.executors.local import LocalExecutor
-from reporter.run.preparation import TIMEOUTS, prepare
+from reporter.run.preparation import PATIENCE, TIMEOUTS, prepare
 from reporter.run.request import Request
 from reporter.run.slots import Event, Executor, Message
 from reporter.store import record_files
