@@ -18,6 +18,8 @@ NARROW, TALL, SMALL = 300, 380, 12
 """Width and height of a plot for phones, and the size of its labels."""
 LARGEST, SMALLEST = 18, 4
 """Radius of the bubble with the most parameters, and of any at least, in pixels."""
+MOST = 200
+"""So many networks are bubbles at most."""
 CROWD = 40
 """Of more networks than this only those on the Pareto front are labelled, and bubbles are smaller."""
 DASHES = [6, 4]

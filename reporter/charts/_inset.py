@@ -11,7 +11,6 @@ from reporter.charts._bubbles import (
     DASHES,
     ENDS,
     Axis,
-    Line,
     Plane,
     Point,
     Row,
@@ -112,14 +111,10 @@ def contains(part: Box, bubble: Bubble) -> bool:
     return across and part.top <= bubble.y - bubble.radius and bubble.y + bubble.radius <= part.bottom
 
 
-def pairs(line: Line) -> Iterator[tuple[Point, Point]]:
-    return pairwise(line)
-
-
 def clipped(given: Plane, part: Box) -> Iterator[tuple[Point, Point]]:
     """The segments of all lines within a part of the plot, in pixels (Liang and Barsky)."""
     for line in given.lines:
-        for start, end in pairs([given.pixel(*point) for point in line]):
+        for start, end in pairwise([given.pixel(*point) for point in line]):
             dx, dy = end[0] - start[0], end[1] - start[1]
             first, last = 0.0, 1.0
             for step, gap in (
@@ -160,7 +155,7 @@ def _boxes(given: Plane) -> Iterator[Box]:
         ends = [given.x.pixel(row[end]) for end in ("low", "high") if end in row]
         yield Box(min(x - radius, *ends, x), y - radius, max(x + radius, *ends, x), y + radius)
     for line in given.lines:
-        for start, end in pairs([given.pixel(*point) for point in line]):
+        for start, end in pairwise([given.pixel(*point) for point in line]):
             count = 1 + int(max(abs(end[0] - start[0]), abs(end[1] - start[1])) // CELL)
             for at in range(count):
                 (x, y), (x2, y2) = (_between(start, end, (at + more) / count) for more in (0, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from reporter.charts._bubbles import NARROW, WIDTH, Axis, Plane
+from reporter.charts._bubbles import MOST, NARROW, WIDTH, Axis, Plane
 from reporter.charts._plane import chart, upward
 from reporter.model import Chart, Record
 from reporter.report import units
@@ -16,8 +16,6 @@ from reporter.report.drawing.vega import Spec
 from reporter.report.language import Language
 from reporter.report.published.accuracy_marks import special
 
-MOST = 200
-"""So many networks are bubbles at most."""
 ROOM = 0.9
 """Years on both sides of the plot, for bubbles and labels."""
 

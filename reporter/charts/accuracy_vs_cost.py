@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise, zip_longest
 from typing import Any
 
-from reporter.charts._bubbles import DASHES, NARROW, WIDTH, Plane
+from reporter.charts._bubbles import DASHES, MOST, NARROW, WIDTH, Plane
 from reporter.charts._plane import across, chart, upward
 from reporter.model import Chart, Record
 from reporter.report import units
@@ -17,8 +17,6 @@ from reporter.report.drawing.vega import FRONT, Spec, data
 from reporter.report.language import Language
 from reporter.report.published.accuracy_marks import special
 
-MOST = 200
-"""So many networks are bubbles at most."""
 GIGA = units.Scale(1e9, "G")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import fsum, log10
 from statistics import fmean
 
-from reporter.charts._bubbles import DASHES, NARROW, WIDTH, Plane
+from reporter.charts._bubbles import DASHES, MOST, NARROW, WIDTH, Plane
 from reporter.charts._plane import across, chart, upward
 from reporter.model import Chart, Record
 from reporter.report import units
@@ -18,8 +18,6 @@ from reporter.report.findings.pair_sentences import doubted
 from reporter.report.language import Language
 from reporter.stats.correlation import spearman
 
-MOST = 200
-"""So many networks are bubbles at most."""
 LABELED = 10
 """Of very many networks so many are labeled."""
 

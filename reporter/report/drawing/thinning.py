@@ -9,7 +9,7 @@ from reporter.report.language import Language
 
 MACHINES = 4
 """So many machines have panels of their own: the newest."""
-NARROW = 200
+NARROW_NETWORKS = 200
 """In reports on more networks no chart has a form for narrow screens: with them a page of 1,300 is a fifth larger."""
 
 
@@ -43,7 +43,7 @@ def chosen(comparison: Comparison, most: int) -> Comparison:
 
 def has_narrow_forms(comparison: Comparison) -> bool:
     """Whether charts get their forms for narrow screens as well."""
-    return len(comparison.networks) <= NARROW
+    return len(comparison.networks) <= NARROW_NETWORKS
 
 
 def note(shown: Comparison, everything: Comparison, language: Language) -> str:
