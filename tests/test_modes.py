@@ -106,6 +106,8 @@ def test_what_stands_in_the_way_of_a_mode() -> None:
     assert not obstacle(parse("swift", ENGINES), CPU, ENGINES)
     assert emulated(parse("fp16", ENGINES), CPU).startswith("emulated")
     assert not emulated(parse("bf16", ENGINES), CPU)
+    for mode in ("bf16", "amp", "bf16+swift"):
+        assert emulated(parse(mode, ENGINES), Kind("cpu")) == "emulated: this processor has no bf16 instructions"
     assert not emulated(parse("fp16", ENGINES), Kind("cuda", PRECISIONS))
 
 
@@ -275,6 +277,31 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
     wrong = {mode for mode, each in limits.items() if each["samples"][0] > each["detail"]["limit"]}
     assert wrong == {"constant"}
     assert found["constant", "output_error"]["reason"]
+
+
+@pytest.mark.parametrize("native", [(), ("bf16",)], ids=["without", "with"])
+def test_a_mode_that_the_processor_emulates_is_marked(
+    native: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In bf16 it is measured on every processor; where that lacks the instructions, its times have the reason."""
+    monkeypatch.setattr("reporter.host.machine.native_precisions", lambda: list(native))
+    found: dict[tuple[str, str], dict] = {}
+
+    def send(message: dict) -> None:
+        if "reading" in message:
+            found[message["mode"], message["reading"]["quantity"]["key"]] = message["reading"]
+
+    job = Job(
+        architecture="small", metrics=("latency_cpu_1thread",), device="cpu", process="modes cpu",
+        conditions=subject(own()).conditions, modes=("bf16", CHANNELS_LAST), cache=str(tmp_path),
+    )  # fmt: skip
+    mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.01), send)
+    for key in ("latency_cpu_1thread", "speedup_latency_cpu_1thread"):
+        assert {found[mode, key]["status"] for mode in ("bf16", CHANNELS_LAST)} == {"ok"}
+        note = None if native else "emulated: this processor has no bf16 instructions"
+        assert (found["bf16", key]["reason"], found[CHANNELS_LAST, key]["reason"]) == (note, None)
+    error = found["bf16", "output_error"]
+    assert 0 < error["samples"][0] <= error["detail"]["limit"]
 
 
 def trained(modes: Sequence[str], folder: Path) -> dict[tuple[str, str], Reading]:
