@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import samples
@@ -22,12 +23,25 @@ from torch import nn
 from reporter.cli import main
 from reporter.cli.progress import Lines
 from reporter.host.job import Job
-from reporter.model import Architecture, Engine, Metric, Reading, ReporterError, Verdict
+from reporter.model import Architecture, Engine, Metric, Reading, Record, ReporterError, Verdict
 from reporter.model.modes import CHANNELS_LAST, PRECISIONS, output_verdict, parse
 from reporter.model.settings import Settings
+from reporter.registry import execution_modes
 from reporter.registry.catalog import collect
-from reporter.registry.execution_modes import Kind, checked, emulated, engines, in_set, obstacle, resolve
+from reporter.registry.execution_modes import (
+    Kind,
+    checked,
+    description,
+    emulated,
+    engines,
+    engines_of,
+    in_set,
+    obstacle,
+    resolve,
+)
 from reporter.run import experiment
+from reporter.run.executors.ray import Place, RayExecutor
+from reporter.run.executors.ray_node import NodeWorker
 from reporter.run.ledger import Ledger
 from reporter.run.measurement import Measurement
 from reporter.run.request import Outcome, Request
@@ -474,6 +488,66 @@ def test_sets_are_resolved_for_each_kind_of_machine(tmp_path: Path) -> None:
         assert {"eager", CHANNELS_LAST} <= found["old"] <= found["new"]
         if name == "default":
             assert found["new"] == {"eager", CHANNELS_LAST, *added}
+
+
+def described(version: str = "") -> dict[str, dict[str, dict[str, object]]]:
+    """The engines of a machine that has this version of OpenVINO; without a version it lacks the package."""
+    found = {name: {part: dict(each) for part, each in parts.items()} for name, parts in description().items()}
+    for about in found["openvino"].values():
+        about |= {"lacks": "" if version else "openvino not installed", "version": {"openvino": version or "none"}}
+    return found
+
+
+@pytest.mark.parametrize("here", [True, False], ids=["on the driver", "not on the driver"])
+def test_engines_are_those_of_each_kind_of_machine(here: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a machine has installed decides which modes it measures; what the driver has does not matter."""
+    on_driver = engines_of(described("1" if here else ""))
+    monkeypatch.setattr(execution_modes, "engines", lambda: on_driver)
+    about: dict[str, object] = {"machine_facts": {"native_precisions": []}, "environment": {}}
+    slots = [
+        Slot("bare", "", {"machine": "bare", **about}, engines=described()),
+        Slot("rich", "", {"machine": "rich", **about}, engines=described("2026.4")),
+    ]
+    slots[0].engines.pop("torchscript")  # type: ignore[union-attr, attr-defined]  # an engine of another package
+
+    def measured(name: str) -> dict[str, dict[str, Record]]:
+        conditions = subject(own()).conditions.model_copy(update={"rounds": 1})
+        metrics, devices = {key: METRICS[key] for key in KEYS}, {"cpu": "cpu", "any": "cpu"}
+        asked = Request(tmp_path, [own()], metrics, devices, conditions, about=slots[1].about, modes=[name])
+        executor = Simulated(slots)
+        experiment.run(asked, executor, Lines(StringIO()))
+        jobs.append(len(executor.done))
+        found = {}
+        for machine in ("bare", "rich"):
+            [path] = tmp_path.glob(f"records/{machine}/*.json")
+            found[machine] = {record.mode: record for record in record_files.load_modes(path)}
+        return found
+
+    jobs: list[int] = []
+    both = measured("all")
+    assert both["rich"].keys() - both["bare"].keys() >= {"openvino", "torchscript"}
+    named = measured("openvino")
+    reasons = {reading.reason for reading in named["bare"]["openvino"].readings.values()}
+    assert reasons == {"openvino not installed"}
+    latency = named["rich"]["openvino"].readings["latency_cpu"]
+    assert latency.settings["engine"] == {"openvino": "2026.4"}
+    assert jobs[1:] == [0], "what has another version than the driver is not measured again"
+    absent = measured("torchscript")["bare"]["torchscript"].readings["latency_cpu"]
+    assert absent.reason == "the package with the engine 'torchscript' is not installed"
+
+
+def test_a_node_of_a_cluster_describes_its_engines() -> None:
+    about = json.loads(json.dumps(NodeWorker.about(NodeWorker.__new__(NodeWorker))))
+    executor = RayExecutor.__new__(RayExecutor)
+    executor._awaited, executor._places, executor.slots = {"answer": Place("node", "", None)}, {}, []
+    executor._ray = SimpleNamespace(get=lambda answer: about, exceptions=SimpleNamespace(RayError=OSError))
+    executor._add_slot("answer")
+    (found,) = executor.slots
+    assert found.engines == about["engines"]
+    for name, engine in engines_of(found.engines).items():
+        for part in ("", *engine.precisions):
+            mine = engines()[name]
+            assert (engine.lacks(part), engine.version(part)) == (mine.lacks(part), mine.version(part))
 
 
 def test_preparation_and_checks_have_shares_of_their_own() -> None:
