@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
@@ -42,6 +43,7 @@ from reporter.registry.execution_modes import (
 from reporter.run import experiment
 from reporter.run.executors.ray import Place, RayExecutor
 from reporter.run.executors.ray_node import NodeWorker
+from reporter.run.joined_rounds import joined
 from reporter.run.ledger import Ledger
 from reporter.run.measurement import Measurement
 from reporter.run.request import Outcome, Request
@@ -316,6 +318,76 @@ def test_a_mode_that_the_processor_emulates_is_marked(
         assert (found["bf16", key]["reason"], found[CHANNELS_LAST, key]["reason"]) == (note, None)
     error = found["bf16", "output_error"]
     assert 0 < error["samples"][0] <= error["detail"]["limit"]
+
+
+def test_an_engine_is_also_timed_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that is slower after calls of eager takes longer in alternation; modes of torch are not timed alone."""
+    calls: list[str] = []
+
+    def steady(model, example, **_):
+        def call(images):
+            calls.append("steady")
+            time.sleep(0.01)
+            return model.scores
+
+        return call
+
+    def disturbed(model, example, **_):
+        def call(images):
+            calls.append("disturbed")
+            time.sleep(0.04 if "eager" in calls[-30:] else 0.01)
+            return model.scores
+
+        return call
+
+    class Noted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.scores = nn.Conv2d(3, 10, 3), torch.zeros(1, 10)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            calls.append("eager")
+            result: torch.Tensor = self.layer(images).mean((2, 3))
+            return result
+
+    made = {each.__name__: Engine(each.__name__, "", each) for each in (steady, disturbed)}
+    for module in ("registry.execution_modes", "worker.variants.mode_timing", "worker.variants.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: made)
+
+    def found(mode: str, **more: object) -> dict[tuple[str, str], Reading]:
+        readings, measured = {}, subject(own(lambda classes: Noted()), seconds=0.1)
+        job = Job(
+            architecture="small", metrics=("latency_cpu_1thread",), device="cpu", process="modes cpu", round=1,
+            conditions=measured.conditions, modes=(mode,), cache=str(tmp_path),
+        )  # fmt: skip
+        calls[:] = []
+
+        def send(message: dict) -> None:
+            if "reading" in message:
+                reading = Reading.model_validate(message["reading"])
+                readings[message["mode"], reading.quantity.key] = reading
+
+        mode_timing.measure_modes(job, METRICS, measured, send, **more)
+        return readings
+
+    key = "alternation_latency_cpu_1thread"
+    every = found("disturbed")
+    longer = every["disturbed", key]
+    assert longer.samples[0] > 2
+    assert longer.settings == every["disturbed", "latency_cpu_1thread"].settings
+    (alone,) = longer.detail["alone"]  # type: ignore[misc]
+    assert len(alone) >= 2 * rotation.FEWEST_CALLS  # type: ignore[arg-type]
+    same = found("steady")["steady", key]
+    assert same.value == pytest.approx(1, abs=0.3)
+    both = joined(same, longer)
+    assert (both.rounds, len(both.detail["alone"])) == ((1, 1), 2)  # type: ignore[arg-type]
+    assert (CHANNELS_LAST, key) not in found(CHANNELS_LAST)
+
+    def elsewhere(calls, timer, **_):
+        return dict.fromkeys(calls, (0.01, 0.01))
+
+    assert ("steady", key) not in found("steady", rotation=elsewhere)
+    assert calls.count("steady") == 1, "another process decides when to call; only the preparation did here"
 
 
 def trained(modes: Sequence[str], folder: Path) -> dict[tuple[str, str], Reading]:
