@@ -5,7 +5,8 @@
 - A/A: eager against eager as a "mode". Of 40 pairs none may be stated as a gain or loss, and at most 5 of the 95 %
   intervals may exclude 1.
 - a mode that is slowed by 5 %: it waits after each call. It has to be stated in 19 of 20 pairs.
-- each available engine in turns with eager and alone, in the same process: the two medians should agree within 5 %.
+- each available engine in turns with eager and alone, as every run measures it: the lower quartiles, of which speedups
+  are ratios, should agree within 5 %.
 
 Each result is printed as soon as its rounds are complete, and the tables at the end. The raw samples are appended to
 `--out` (mode_controls.jsonl); the same command resumes from that file, and with `--minutes 0` only prints its tables.
@@ -25,23 +26,23 @@ from statistics import median
 from time import monotonic, perf_counter
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from reporter.compare.mode_gains import Gain, gains
 from reporter.host.job import Job
 from reporter.model import Engine, Metric, Reading, Record
 from reporter.model.fields import MODES_SHARE
-from reporter.model.modes import speedup
-from reporter.model.records import EAGER
+from reporter.model.modes import AGREEMENT, alternation, speedup
 from reporter.model.settings import PRESETS, Conditions
 from reporter.registry import execution_modes
 from reporter.registry.catalog import collect
-from reporter.stats.paired_ratios import fast_ratio
+from reporter.stats.paired_ratios import FAST, fast_ratio
 
 NETWORKS = ("resnet18", "squeezenet1_1", "mobilenet_v2", "googlenet", "shufflenet_v2_x1_0", "mnasnet0_5", "alexnet",
             "efficientnet_b0", "regnet_y_400mf", "densenet121")  # fmt: skip
 IN_ENGINES = ("resnet18", "googlenet", "mobilenet_v2", "densenet121")
 KEYS = ("latency_cpu_1thread", "latency_cpu")
 SLOWED = 0.05
-AGREEMENT = 0.05
 METRICS = collect("reporter.metrics", Metric)
 
 
@@ -69,7 +70,7 @@ CONTROLS = {name: Engine(name, name, prepare) for name, prepare in (("again", ag
 
 
 class Unit(NamedTuple):
-    """What one process measures in each round: modes of a network, in turns with eager; with `alone`, alone as well."""
+    """What one process measures in each round: modes of a network; with `alone`, their calls alone are kept, too."""
 
     network: str
     modes: tuple[str, ...]
@@ -95,28 +96,6 @@ class Sampled(NamedTuple):
     reason: str | None = None
 
 
-class Recording:
-    """A rotation that also measures each mode alone if asked: before the rotation and after it, alternately."""
-
-    def __init__(self, alone: bool, first: bool) -> None:
-        self.is_wanted, self.first = alone, first
-        self.alone: list[dict[str, tuple[float, ...]]] = []
-
-    def __call__(self, calls: Mapping[str, Any], timer: Any, **more: Any) -> dict[str, tuple[float, ...]]:
-        from reporter.worker.latency.rotation import rotate
-
-        before = self._by_itself(calls, timer, **more) if self.first else {}
-        found = rotate(calls, timer, **more)
-        self.alone.append(before or self._by_itself(calls, timer, **more))
-        return found
-
-    def _by_itself(self, calls: Mapping[str, Any], timer: Any, **more: Any) -> dict[str, tuple[float, ...]]:
-        from reporter.worker.latency.rotation import rotate
-
-        wanted = [name for name in calls if name != EAGER and self.is_wanted]
-        return {name: rotate({name: calls[name]}, timer, **more)[name] for name in wanted}
-
-
 def measure(unit: Unit, number: int, conditions: str, cache: str) -> list[Sampled]:
     """One round of a unit, in the process that calls it."""
     from reporter.worker import torch_state
@@ -135,28 +114,26 @@ def measure(unit: Unit, number: int, conditions: str, cache: str) -> list[Sample
             reading = Reading.model_validate(message["reading"])
             readings[message["mode"], reading.quantity.key] = reading
 
-    made, recording = Conditions.model_validate_json(conditions), Recording(unit.alone, first=number % 2 == 0)
+    made = Conditions.model_validate_json(conditions)
     job = Job(
         architecture=unit.network, metrics=KEYS, device="cpu", conditions=made, process="modes", round=number + 1,
         modes=unit.modes, cache=cache,
     )  # fmt: skip
     subject = Subject(find(unit.network), "cpu", made, number)
-    mode_timing.measure_modes(job, {key: METRICS[key] for key in KEYS}, subject, send, recording)
-    alone = dict(zip(KEYS, recording.alone, strict=False))
-    return list(_sampled(unit, number, readings, alone))
+    mode_timing.measure_modes(job, {key: METRICS[key] for key in KEYS}, subject, send)
+    return list(_sampled(unit, number, readings))
 
 
-def _sampled(
-    unit: Unit, number: int, readings: Mapping[tuple[str, str], Reading], alone: Mapping[str, Any]
-) -> Iterator[Sampled]:
+def _sampled(unit: Unit, number: int, readings: Mapping[tuple[str, str], Reading]) -> Iterator[Sampled]:
     """The samples of all modes and times of one round, or why there are none."""
     for mode in unit.modes:
         for key in KEYS:
-            time, ratio = readings[mode, key], readings[mode, speedup(METRICS[key].quantities[0]).key]
+            quantity = METRICS[key].quantities[0]
+            time, ratio = readings[mode, key], readings[mode, speedup(quantity).key]
             if time.measured:
                 base: Any = ratio.detail["base"]
-                by_itself = list(alone.get(key, {}).get(mode, ()))
-                yield Sampled(unit, mode, key, number, list(base[0]), list(time.samples), by_itself)
+                alone: Any = readings[mode, alternation(quantity).key].detail["alone"] if unit.alone else [[]]
+                yield Sampled(unit, mode, key, number, list(base[0]), list(time.samples), list(alone[0]))
             else:
                 yield Sampled(unit, mode, key, number, reason=time.reason or time.status)
 
@@ -241,8 +218,8 @@ def ratios_of(pair: Sequence[Sampled]) -> tuple[float, ...]:
 
 
 def difference(pair: Sequence[Sampled]) -> float:
-    """How much longer a mode takes in turns than alone: the median over rounds."""
-    return median(median(each.turns) / median(each.alone) for each in pair) - 1
+    """How much longer a mode takes in turns than alone: the median over rounds, of lower quartiles."""
+    return median(fast_ratio(each.turns, each.alone) for each in pair) - 1
 
 
 def stated_gains(pairs: Sequence[Sequence[Sampled]]) -> list[Gain]:
@@ -270,7 +247,9 @@ def tables(samples: Samples, rounds: int) -> None:
     alone = [pair for pair in complete if pair[0].unit.alone]
     print("\n| network | engine | time | in turns | alone | difference |\n| --- | --- | --- | ---: | ---: | ---: |")
     for pair in alone:
-        turns, by_itself = (median(median(getattr(each, side)) for each in pair) * 1e3 for side in ("turns", "alone"))
+        turns, by_itself = (
+            median(float(np.quantile(getattr(each, side), FAST)) for each in pair) * 1e3 for side in ("turns", "alone")
+        )
         first = pair[0]
         print(f"| {first.unit.network} | {first.mode} | {first.key} | {turns:.2f} ms | {by_itself:.2f} ms | "
               f"{difference(pair):+.1%} |")  # fmt: skip

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from reporter.host.job import Job
-from reporter.model import Metric, Reading, Verdict
+from reporter.model import Engine, Metric, Reading, Verdict
 from reporter.model.modes import ONCE, quantities
 from reporter.model.records import EAGER
 from reporter.registry.catalog import collect
-from reporter.registry.execution_modes import conditions_of
+from reporter.registry.execution_modes import conditions_of, engines_of
 from reporter.run.request import Request
 from reporter.run.slots import Event, Slot
 
@@ -32,14 +32,14 @@ def slot(node: str, device: str = "", machine: str = "kind") -> Slot:
     return Slot(node, device, {"machine": machine, "machine_facts": {}, "environment": {"torch": "2"}})
 
 
-def readings(job: Job) -> list[dict[str, Any]]:
-    """What a worker would say of a job: one sample of 1 for every quantity."""
+def readings(job: Job, engines: Mapping[str, Engine] | None = None) -> list[dict[str, Any]]:
+    """What a worker would say of a job: one sample of 1 for every quantity; `engines` are those of its machine."""
     found = []
     for metric in (METRICS[name] for name in job.metrics):
         for mode in job.modes or (EAGER,):
             for quantity in quantities(metric, job.round) if job.modes else metric.quantities:
                 rounds = (1,) if metric.timed and quantity not in ONCE else ()
-                settings = job.conditions.of(metric, job.device) | (conditions_of(mode) if job.modes else {})
+                settings = job.conditions.of(metric, job.device) | conditions_of(mode, engines)
                 made = Reading(quantity=quantity, samples=(1,), rounds=rounds, settings=settings)
                 found.append({"reading": made.model_dump(mode="json"), "mode": mode})
     return found
@@ -88,7 +88,10 @@ class Simulated:
             return self._die(*min(dying))
         self.now, slot = min(ends, key=lambda end: end[0])
         job = self._end(slot, whole=True)
-        self._to_say = [*((slot, message) for message in readings(job)), (slot, Verdict("ok", None))]
+        self._to_say = [
+            *((slot, message) for message in readings(job, engines_of(slot.engines))),
+            (slot, Verdict("ok", None)),
+        ]
         return self._to_say.pop(0)
 
     def close(self) -> None:
@@ -99,7 +102,8 @@ class Simulated:
         self.now = max(self.now, moment)
         lost = [slot for slot in self.slots if slot.node == node]
         _, comes_back = self._deaths.pop(node)
-        sent = [(slot, readings(self._end(slot, whole=False))[0]) for slot in lost if slot in self._running]
+        running = [slot for slot in lost if slot in self._running]
+        sent = [(slot, readings(self._end(slot, whole=False), engines_of(slot.engines))[0]) for slot in running]
         self.slots = [slot for slot in self.slots if slot not in lost]
         self.away = lost if comes_back else []
         if self.half and sent:

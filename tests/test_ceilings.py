@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reporter.metrics.ceilings import ENTRIES, OF_MACHINE, measure
+from reporter.host import machine
+from reporter.metrics.ceilings import ENTRIES, NO_BF16, OF_MACHINE, ceilings, measure
 from reporter.model import Architecture, Reading
 from reporter.model.settings import PRESETS, Conditions
 from reporter.worker.counts.counting import count
@@ -122,6 +123,22 @@ def test_the_share_follows_from_the_ceilings_of_the_run(bandwidth: float, bound:
         assert detail["bound"] == bound
         assert detail["ceiling"] == pytest.approx(ceiling)
         assert found[key].samples[0] == pytest.approx(macs / float(str(detail["latency"])) / ceiling)
+
+
+@pytest.mark.usefixtures("brief_ceilings")
+@pytest.mark.parametrize("native", [(), ("bf16",)], ids=["without", "with"])
+def test_the_peak_in_bf16_needs_instructions_of_the_processor(
+    native: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where torch would emulate bf16, its peak is not that of the processor; all other ceilings are measured."""
+    monkeypatch.setattr(machine, "native_precisions", lambda: list(native))
+    found = {reading.quantity.key: reading for reading in ceilings(subject())}
+    in_bf16 = {"ceiling_macs_bf16_cpu_1thread", "ceiling_macs_bf16_cpu"}
+    assert found.keys() == OF_MACHINE > in_bf16
+    for key, reading in found.items():
+        absent = key in in_bf16 and not native
+        assert (reading.status, reading.reason) == (("unsupported", NO_BF16) if absent else ("ok", None)), key
+        assert reading.measured != absent
 
 
 @pytest.mark.slow

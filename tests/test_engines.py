@@ -323,15 +323,63 @@ def test_threads_that_are_allowed_to_spin_would_be_noticed(monkeypatch: pytest.M
     assert cpu_while_idle(bound_by_threads("onnxruntime", 2)) > 0.015
 
 
+def precisions(call_it: Any) -> set[str]:
+    """The precisions in which OpenVINO computed the convolutions, by the names of their implementations."""
+    (operators,) = call_it.operators(IMAGES, 1)
+    return {each.kernel.rpartition("_")[2].lower() for each in operators if each.operator == "Convolution"}
+
+
 def test_openvino_computes_in_the_precision_of_the_mode() -> None:
-    """By default it takes the lowest one that the processor has instructions for."""
+    """By default it takes the lowest one that the processor has instructions for; bf16 is emulated with AVX-512."""
     model = Tiny(width=64)
-    assert error(prepared("openvino", model)(IMAGES), eager(model, IMAGES)) < 1e-5
-    if "bf16" in machine.native_precisions():
-        assert 1e-4 < error(prepared("openvino", model, precision="bf16")(IMAGES), eager(model, IMAGES)) < 0.05
-    else:
+    full = prepared("openvino", model)
+    assert error(full(IMAGES), eager(model, IMAGES)) < 1e-5
+    assert precisions(full) == {"f32"}
+    if reason := openvino.refuses("bf16"):
+        assert reason == ENGINES["openvino"].lacks("bf16")
         with pytest.raises(UnsupportedError, match="instead of bf16"):
             prepared("openvino", model, precision="bf16")
+    else:
+        low = prepared("openvino", model, precision="bf16")
+        assert 1e-4 < error(low(IMAGES), eager(model, IMAGES)) < 0.05
+        assert precisions(low) == {"bf16"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("avx2" not in machine.facts()["features"], reason="oneDNN is limited to AVX2")
+def test_openvino_without_avx512_does_not_compute_in_bf16(tmp_path: Path) -> None:
+    """A variable limits oneDNN, in OpenVINO too: the mode is not available then, rather than fp32 under its name."""
+    code = "from test_engines import *; prepared('openvino', Tiny(), precision='bf16', cache=sys.argv[1])"
+    variables = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | variables, cwd=ROOT)
+    assert done.returncode == 1
+    assert "OpenVINO computes in f32 instead of bf16 on this processor" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "features", "native", "able"),
+    [
+        ("x86_64", ["avx2", "avx512f", "amx_tile"], ["bf16"], True),
+        ("x86_64", ["avx2", "avx512f"], [], True),
+        ("x86_64", ["avx2"], ["bf16"], True),
+        ("x86_64", ["avx2"], [], False),
+        ("AMD64", [], [], True),
+        ("aarch64", ["asimd"], ["bf16"], False),
+    ],
+)
+def test_bf16_in_openvino_is_available_where_the_processor_has_or_emulates_it(
+    architecture: str, features: list[str], native: list[str], able: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere it would compute in fp32: the mode is a row with the reason, and not called emulated."""
+    facts = machine.facts() | {"architecture": architecture, "features": features}
+    monkeypatch.setattr(machine, "facts", lambda: facts)
+    monkeypatch.setattr(machine, "native_precisions", lambda: native)
+    mode, here = parse("bf16+openvino", ENGINES), execution_modes.kind("cpu", native)
+    assert execution_modes.obstacle(mode, here, ENGINES) == ("" if able else openvino.NO_BF16)
+    assert bool(execution_modes.emulated(mode, here)) == (not native)
+    assert not openvino.refuses("int8")
+    assert ("bf16+openvino" in execution_modes.in_set("all", here)) == (able and bool(native))
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from torch import nn
 from reporter.host.machine import usable_threads
 from reporter.model import Architecture, Metric, Record, ReporterError
 from reporter.model.image_sizes import ImageSize, image_size, square
+from reporter.model.modes import alternation, speedup
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
 from reporter.run.input_sizes import fields, usable, valid
@@ -236,8 +237,12 @@ def test_readings_with_another_number_of_threads_are_dropped() -> None:
         for name in ("latency_cpu_1thread", "latency_cpu", "size")
         for reading in measure(METRICS[name], subject(own(), seconds=0.01))
     }
+    for key in ("latency_cpu_1thread", "latency_cpu"):
+        for ratio in (speedup(readings[key].quantity), alternation(readings[key].quantity)):
+            readings[ratio.key] = readings[key].model_copy(update={"quantity": ratio})
     about = {"architecture": "small", "family": "T", "year": None, "paper": "", "variant": "", "input_size": 32}
     made = Record(**about, machine="m", started="2026-01-01", readings=readings)
     assert valid(made, CONDITIONS) == made
     one = CONDITIONS.model_copy(update={"threads": 1})
-    assert readings.keys() - valid(made, one).readings.keys() == {"latency_cpu"}
+    dropped = {"latency_cpu", "speedup_latency_cpu", "alternation_latency_cpu"}
+    assert readings.keys() - valid(made, one).readings.keys() == dropped

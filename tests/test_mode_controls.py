@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from commands import ROOT
 
+from reporter.model.modes import AGREEMENT
 from reporter.model.settings import PRESETS, Conditions
 
 NAMES = runpy.run_path(str(ROOT / "benchmarks" / "mode_controls.py"), run_name="mode_controls")
@@ -69,6 +70,9 @@ def test_the_committed_samples() -> None:
     stated = [gain for gain in found["slowed"] if gain.stated]
     assert len(stated) >= 36
     assert all(gain.ratio < 1 for gain in stated)
+    engines = [pair for pair in samples.by_pair(3) if pair[0].unit.alone]
+    assert len(engines) == 16
+    assert all(abs(NAMES["difference"](pair)) <= AGREEMENT for pair in engines)
 
 
 def test_nothing_is_started_when_the_time_is_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ import samples
 
 from reporter.charts import accuracy_vs_cost, best_modes, speedup_heatmap
 from reporter.model import Chart, Claim, Reading, Record
-from reporter.model.modes import OUTPUT_ERROR, PREPARE
+from reporter.model.modes import OUTPUT_ERROR, PREPARE, alternation
 from reporter.registry.catalog import collect
 from reporter.report import build
 from reporter.report.comparison import Comparison, compare, front
@@ -153,6 +153,33 @@ def test_emulated_modes_are_marked(table: Table) -> None:
     assert {cell.text for (_, mode), cell in notes.items() if mode == "eager"} == {""}
     russian = cells(made(compare(measured()), RUSSIAN), "notes")
     assert russian["vgg16", "fp16"].text == "эмулируется: у этого процессора нет инструкций fp16"
+
+
+@pytest.mark.parametrize(
+    ("ratios", "words"),
+    [
+        ((1.2, 1.063, 1.01), "all CPU threads: 6.3 % longer in alternation with eager than alone"),
+        ((1.2, 1.063, 0.99), "all CPU threads: ≈ 6.3 % longer in alternation with eager than alone"),
+        ((0.88, 0.87, 0.95), "all CPU threads: 12 % shorter in alternation with eager than alone"),
+        ((1.2, 1.049, 1.01), ""),
+    ],
+)
+def test_an_engine_whose_time_differs_in_alternation_has_a_note(ratios: tuple[float, ...], words: str) -> None:
+    """By the median over rounds, and beyond 5 % only; it is marked where the rounds or the time are doubtful."""
+    base = next(each for each in eager() if each.architecture == "vgg16")
+    mode, time = mode_samples.mode(base, "openvino", 0.5), base.readings["latency_cpu"].quantity
+    reading = Reading(quantity=alternation(time), samples=ratios, rounds=(1, 1, 1))
+    mode = mode.model_copy(update={"readings": mode.readings | {reading.quantity.key: reading}})
+    both = compare([base, mode])
+    table = made(both)
+    found = cells(table, "notes")["vgg16", "openvino"].text if "notes" in {each.key for each in table.columns} else ""
+    assert found == words
+    assert any("differ in alternation by more than 5 %" in note for note in table.notes) == bool(words)
+    if ratios == (1.2, 1.063, 1.01):
+        text = cells(made(both, RUSSIAN), "notes")["vgg16", "openvino"].text
+        assert text.endswith("попеременно с eager на 6,3 % дольше, чем отдельно")
+        loaded = changed(mode, "latency_cpu", detail={"foreign_load": [0.5]})
+        assert cells(made(compare([base, loaded])), "notes")["vgg16", "openvino"].text == words.replace("6.3", "≈ 6.3")
 
 
 @pytest.mark.parametrize("prepare", [0.001, 0.5, 22.0])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import samples
@@ -22,12 +24,26 @@ from torch import nn
 from reporter.cli import main
 from reporter.cli.progress import Lines
 from reporter.host.job import Job
-from reporter.model import Architecture, Engine, Metric, Reading, ReporterError, Verdict
+from reporter.model import Architecture, Engine, Metric, Reading, Record, ReporterError, Verdict
 from reporter.model.modes import CHANNELS_LAST, PRECISIONS, output_verdict, parse
 from reporter.model.settings import Settings
+from reporter.registry import execution_modes
 from reporter.registry.catalog import collect
-from reporter.registry.execution_modes import Kind, checked, emulated, engines, in_set, obstacle, resolve
+from reporter.registry.execution_modes import (
+    Kind,
+    checked,
+    description,
+    emulated,
+    engines,
+    engines_of,
+    in_set,
+    obstacle,
+    resolve,
+)
 from reporter.run import experiment
+from reporter.run.executors.ray import Place, RayExecutor
+from reporter.run.executors.ray_node import NodeWorker
+from reporter.run.joined_rounds import joined
 from reporter.run.ledger import Ledger
 from reporter.run.measurement import Measurement
 from reporter.run.request import Outcome, Request
@@ -106,6 +122,8 @@ def test_what_stands_in_the_way_of_a_mode() -> None:
     assert not obstacle(parse("swift", ENGINES), CPU, ENGINES)
     assert emulated(parse("fp16", ENGINES), CPU).startswith("emulated")
     assert not emulated(parse("bf16", ENGINES), CPU)
+    for mode in ("bf16", "amp", "bf16+swift"):
+        assert emulated(parse(mode, ENGINES), Kind("cpu")) == "emulated: this processor has no bf16 instructions"
     assert not emulated(parse("fp16", ENGINES), Kind("cuda", PRECISIONS))
 
 
@@ -275,6 +293,101 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
     wrong = {mode for mode, each in limits.items() if each["samples"][0] > each["detail"]["limit"]}
     assert wrong == {"constant"}
     assert found["constant", "output_error"]["reason"]
+
+
+@pytest.mark.parametrize("native", [(), ("bf16",)], ids=["without", "with"])
+def test_a_mode_that_the_processor_emulates_is_marked(
+    native: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In bf16 it is measured on every processor; where that lacks the instructions, its times have the reason."""
+    monkeypatch.setattr("reporter.host.machine.native_precisions", lambda: list(native))
+    found: dict[tuple[str, str], dict] = {}
+
+    def send(message: dict) -> None:
+        if "reading" in message:
+            found[message["mode"], message["reading"]["quantity"]["key"]] = message["reading"]
+
+    job = Job(
+        architecture="small", metrics=("latency_cpu_1thread",), device="cpu", process="modes cpu",
+        conditions=subject(own()).conditions, modes=("bf16", CHANNELS_LAST), cache=str(tmp_path),
+    )  # fmt: skip
+    mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.01), send)
+    for key in ("latency_cpu_1thread", "speedup_latency_cpu_1thread"):
+        assert {found[mode, key]["status"] for mode in ("bf16", CHANNELS_LAST)} == {"ok"}
+        note = None if native else "emulated: this processor has no bf16 instructions"
+        assert (found["bf16", key]["reason"], found[CHANNELS_LAST, key]["reason"]) == (note, None)
+    error = found["bf16", "output_error"]
+    assert 0 < error["samples"][0] <= error["detail"]["limit"]
+
+
+def test_an_engine_is_also_timed_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that is slower after calls of eager takes longer in alternation; modes of torch are not timed alone."""
+    calls: list[str] = []
+
+    def steady(model, example, **_):
+        def call(images):
+            calls.append("steady")
+            time.sleep(0.01)
+            return model.scores
+
+        return call
+
+    def disturbed(model, example, **_):
+        def call(images):
+            calls.append("disturbed")
+            time.sleep(0.04 if "eager" in calls[-30:] else 0.01)
+            return model.scores
+
+        return call
+
+    class Noted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.scores = nn.Conv2d(3, 10, 3), torch.zeros(1, 10)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            calls.append("eager")
+            result: torch.Tensor = self.layer(images).mean((2, 3))
+            return result
+
+    made = {each.__name__: Engine(each.__name__, "", each) for each in (steady, disturbed)}
+    for module in ("registry.execution_modes", "worker.variants.mode_timing", "worker.variants.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: made)
+
+    def found(mode: str, **more: object) -> dict[tuple[str, str], Reading]:
+        readings, measured = {}, subject(own(lambda classes: Noted()), seconds=0.1)
+        job = Job(
+            architecture="small", metrics=("latency_cpu_1thread",), device="cpu", process="modes cpu", round=1,
+            conditions=measured.conditions, modes=(mode,), cache=str(tmp_path),
+        )  # fmt: skip
+        calls[:] = []
+
+        def send(message: dict) -> None:
+            if "reading" in message:
+                reading = Reading.model_validate(message["reading"])
+                readings[message["mode"], reading.quantity.key] = reading
+
+        mode_timing.measure_modes(job, METRICS, measured, send, **more)
+        return readings
+
+    key = "alternation_latency_cpu_1thread"
+    every = found("disturbed")
+    longer = every["disturbed", key]
+    assert longer.samples[0] > 2
+    assert longer.settings == every["disturbed", "latency_cpu_1thread"].settings
+    (alone,) = longer.detail["alone"]  # type: ignore[misc]
+    assert len(alone) >= 2 * rotation.FEWEST_CALLS  # type: ignore[arg-type]
+    same = found("steady")["steady", key]
+    assert same.value == pytest.approx(1, abs=0.3)
+    both = joined(same, longer)
+    assert (both.rounds, len(both.detail["alone"])) == ((1, 1), 2)  # type: ignore[arg-type]
+    assert (CHANNELS_LAST, key) not in found(CHANNELS_LAST)
+
+    def elsewhere(calls, timer, **_):
+        return dict.fromkeys(calls, (0.01, 0.01))
+
+    assert ("steady", key) not in found("steady", rotation=elsewhere)
+    assert calls.count("steady") == 1, "another process decides when to call; only the preparation did here"
 
 
 def trained(modes: Sequence[str], folder: Path) -> dict[tuple[str, str], Reading]:
@@ -447,6 +560,66 @@ def test_sets_are_resolved_for_each_kind_of_machine(tmp_path: Path) -> None:
         assert {"eager", CHANNELS_LAST} <= found["old"] <= found["new"]
         if name == "default":
             assert found["new"] == {"eager", CHANNELS_LAST, *added}
+
+
+def described(version: str = "") -> dict[str, dict[str, dict[str, object]]]:
+    """The engines of a machine that has this version of OpenVINO; without a version it lacks the package."""
+    found = {name: {part: dict(each) for part, each in parts.items()} for name, parts in description().items()}
+    for about in found["openvino"].values():
+        about |= {"lacks": "" if version else "openvino not installed", "version": {"openvino": version or "none"}}
+    return found
+
+
+@pytest.mark.parametrize("here", [True, False], ids=["on the driver", "not on the driver"])
+def test_engines_are_those_of_each_kind_of_machine(here: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a machine has installed decides which modes it measures; what the driver has does not matter."""
+    on_driver = engines_of(described("1" if here else ""))
+    monkeypatch.setattr(execution_modes, "engines", lambda: on_driver)
+    about: dict[str, object] = {"machine_facts": {"native_precisions": []}, "environment": {}}
+    slots = [
+        Slot("bare", "", {"machine": "bare", **about}, engines=described()),
+        Slot("rich", "", {"machine": "rich", **about}, engines=described("2026.4")),
+    ]
+    slots[0].engines.pop("torchscript")  # type: ignore[union-attr, attr-defined]  # an engine of another package
+
+    def measured(name: str) -> dict[str, dict[str, Record]]:
+        conditions = subject(own()).conditions.model_copy(update={"rounds": 1})
+        metrics, devices = {key: METRICS[key] for key in KEYS}, {"cpu": "cpu", "any": "cpu"}
+        asked = Request(tmp_path, [own()], metrics, devices, conditions, about=slots[1].about, modes=[name])
+        executor = Simulated(slots)
+        experiment.run(asked, executor, Lines(StringIO()))
+        jobs.append(len(executor.done))
+        found = {}
+        for machine in ("bare", "rich"):
+            [path] = tmp_path.glob(f"records/{machine}/*.json")
+            found[machine] = {record.mode: record for record in record_files.load_modes(path)}
+        return found
+
+    jobs: list[int] = []
+    both = measured("all")
+    assert both["rich"].keys() - both["bare"].keys() >= {"openvino", "torchscript"}
+    named = measured("openvino")
+    reasons = {reading.reason for reading in named["bare"]["openvino"].readings.values()}
+    assert reasons == {"openvino not installed"}
+    latency = named["rich"]["openvino"].readings["latency_cpu"]
+    assert latency.settings["engine"] == {"openvino": "2026.4"}
+    assert jobs[1:] == [0], "what has another version than the driver is not measured again"
+    absent = measured("torchscript")["bare"]["torchscript"].readings["latency_cpu"]
+    assert absent.reason == "the package with the engine 'torchscript' is not installed"
+
+
+def test_a_node_of_a_cluster_describes_its_engines() -> None:
+    about = json.loads(json.dumps(NodeWorker.about(NodeWorker.__new__(NodeWorker))))
+    executor = RayExecutor.__new__(RayExecutor)
+    executor._awaited, executor._places, executor.slots = {"answer": Place("node", "", None)}, {}, []
+    executor._ray = SimpleNamespace(get=lambda answer: about, exceptions=SimpleNamespace(RayError=OSError))
+    executor._add_slot("answer")
+    (found,) = executor.slots
+    assert found.engines == about["engines"]
+    for name, engine in engines_of(found.engines).items():
+        for part in ("", *engine.precisions):
+            mine = engines()[name]
+            assert (engine.lacks(part), engine.version(part)) == (mine.lacks(part), mine.version(part))
 
 
 def test_preparation_and_checks_have_shares_of_their_own() -> None:

@@ -12,6 +12,7 @@ from babel.messages.extract import extract_from_dir
 import reporter
 from reporter import facts
 from reporter.compare import kernel_changes
+from reporter.metrics.ceilings import NO_BF16
 from reporter.model import Architecture, Chart, Claim, Metric
 from reporter.model.modes import OUTPUT_ERROR, PREPARE
 from reporter.registry.catalog import collect
@@ -57,6 +58,7 @@ def _catalogues() -> Iterator[str]:
     for titles in TITLES.values():
         yield from (*titles, *titles.values())
     yield from kernel_changes.TITLES.values()
+    yield NO_BF16
     yield from operator_names.KINDS
     yield from (*COUNTED.values(), SLOWER, FASTER, ABOVE, KERNELS)
     for claim in collect("reporter.claims", Claim).values():

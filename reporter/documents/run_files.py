@@ -76,6 +76,7 @@ class SummaryMode(Document):
 
     readings: dict[str, SummaryReading]
     """By metric: the times of this mode; `speedup_` and the metric, which is eager divided by this mode;
+    `alternation_` and the metric, which is the time of an engine in alternation with eager divided by its time alone;
     `output_error`, `prepare_seconds` and `first_call_seconds`. What does not depend on the mode is not repeated."""
     operators: dict[str, tuple[SummaryOperator, ...]] = {}
     """By setting, as for eager."""

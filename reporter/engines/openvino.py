@@ -12,11 +12,14 @@ from reporter.engines._environment import variable
 from reporter.engines._failures import step
 from reporter.engines._onnx_file import prepared
 from reporter.engines._profiled import EngineOperator, Profiled
+from reporter.host import machine
 from reporter.model import Engine
 from reporter.model.readings import UnsupportedError
 
 HINTS = {"fp32": "f32", "int8": "f32", "bf16": "bf16"}
 """INFERENCE_PRECISION_HINT; its default is the lowest precision that the processor has instructions for."""
+X86 = ("x86_64", "AMD64")
+NO_BF16 = "OpenVINO computes in bf16 only on x86 processors with AVX-512 or bf16 instructions"
 NO_TELEMETRY = {"openvino": ("CI", "true"), "nncf": ("NNCF_CI", "1")}
 """Variables that the packages read when they are imported: where they are not set, usage statistics are sent."""
 
@@ -27,6 +30,16 @@ def prepare(
     """Export to ONNX, load, and compile for the CPU; for int8, quantize by NNCF before."""
     int8 = ("model.xml", _quantize, calibration) if precision == "int8" else None
     return prepared("openvino", model, example, cache=cache, load=partial(_loaded, HINTS[precision]), int8=int8)
+
+
+def refuses(precision: str) -> str:
+    """Why OpenVINO would compute in another precision here.
+
+    It takes bf16 on x86 only. With AVX-512 but no bf16 instructions it emulates bf16.
+    """
+    features = machine.facts()["features"]
+    able = "avx512f" in features or "bf16" in machine.native_precisions() or not features  # not known: it is tried
+    return NO_BF16 if precision == "bf16" and not (able and machine.facts()["architecture"] in X86) else ""
 
 
 def _loaded(hint: str, path: Path, folder: Path) -> Profiled:
@@ -100,5 +113,6 @@ ENTRIES = (
         modules=("openvino", "onnx", "onnxscript"),
         precision_modules={"int8": ("nncf",)},
         extra="openvino",
+        refuses=refuses,
     ),
 )

@@ -126,9 +126,10 @@ class Engine:
 
     `memory_formats` has `channels_last` where the engine takes it; `modules` are the packages it imports, `extra` the
     extra of this distribution that installs them. `unavailable()` returns the reason why it cannot be used here besides
-    missing packages, or an empty string. `converts` has the precisions that `prepare` makes itself, for which the model
-    stays fp32; `precision_modules` are the packages that a precision needs besides. `train(model, cache=...)` is there
-    if the engine can train: it returns the module to train, and a context manager for the first training step.
+    missing packages, or an empty string; `refuses(precision)` the reason why it can compute in one of `precisions` on
+    this machine neither natively nor emulated. `converts` has the precisions that `prepare` makes itself, for which the
+    model stays fp32; `precision_modules` are the packages that a precision needs besides. `train(model, cache=...)` is
+    there if the engine can train: it returns the module to train, and a context manager for the first training step.
     """
 
     name: str
@@ -141,6 +142,7 @@ class Engine:
     extra: str = ""
     converts: tuple[str, ...] = ()
     unavailable: Callable[[], str] = lambda: ""
+    refuses: Callable[[str], str] = lambda precision: ""
     precision_modules: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     train: Callable[..., tuple[Any, AbstractContextManager[Any]]] | None = None
 
@@ -155,7 +157,7 @@ class Engine:
         if absent:
             install = f"install the extra {self.extra!r}, in a checkout pip install '.[{self.extra}]'"
             return f"{', '.join(absent)} not installed; {install if self.extra else 'install it'}"
-        return self.unavailable()
+        return self.unavailable() or self.refuses(precision)
 
     def version(self, precision: str = "fp32") -> dict[str, str]:
         """The versions of the packages that it needs, by module; of torch for an engine that needs no other package."""

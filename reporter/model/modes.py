@@ -26,6 +26,11 @@ TIMED_BY_DEFAULT = ("latency_cpu_1thread", "latency_cpu", *(f"latency_{each}" fo
 PROFILED_BY_DEFAULT = ("operators",)
 """The profiles that they take."""
 
+ALTERNATION = "alternation_"
+"""How the keys of ratios begin of an engine's time in alternation with eager to its time alone."""
+AGREEMENT = 0.05
+"""The share up to which these times agree."""
+
 OUTPUT_ERROR = Quantity(
     key="output_error",
     title="Output error",
@@ -123,6 +128,20 @@ def speedup(quantity: Quantity) -> Quantity:
         better="higher",
         definition=f"{quantity.title}: eager divided by this mode, both measured in turns in one process (the "
         "ratio of their lower quartiles), with the 95 % interval over rounds. Above 1 the mode is faster.",
+    )
+
+
+def alternation(quantity: Quantity) -> Quantity:
+    """The quantity of the ratio of a time in alternation with eager to the time alone: above 1 it is longer there."""
+    return Quantity(
+        key=ALTERNATION + quantity.key,
+        title=f"Alternation, {quantity.title}",
+        unit="1",
+        group="latency",
+        better="neither",
+        definition=f"{quantity.title}: the time of a call in alternation with eager, from which the speedup follows, "
+        "divided by the time of a call without eager's calls in between, both in one process (the ratio of their lower "
+        "quartiles). Above 1 a call takes longer in alternation.",
     )
 
 

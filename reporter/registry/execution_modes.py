@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
@@ -13,6 +13,8 @@ from reporter.model.modes import ALL, CHANNELS_LAST, DEFAULT, SETS, TORCH_PRECIS
 from reporter.model.records import EAGER
 from reporter.registry.catalog import collect
 
+Description = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""What engines lack on a machine and the versions of their packages, by engine and precision; JSON-able."""
 ON_GPU = ("bf16", "fp16", "tf32", "amp")
 """Precisions that a GPU computes natively."""
 
@@ -30,10 +32,53 @@ def kind(device: str, native: Iterable[str]) -> Kind:
     return Kind(device, tuple(native) if device == "cpu" else ON_GPU)
 
 
+@dataclass(frozen=True)
+class EngineElsewhere(Engine):
+    """An engine of this installation as another machine describes it: its packages there decide what it lacks."""
+
+    described: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+
+    def lacks(self, precision: str) -> str:
+        """Why it cannot be used there in a precision."""
+        absent = f"the package with the engine {self.name!r} is not installed"
+        return str(self._described(precision).get("lacks", absent))
+
+    def version(self, precision: str = "fp32") -> dict[str, str]:
+        """The versions of its packages there."""
+        return dict(self._described(precision).get("version", {}))
+
+    def _described(self, precision: str) -> Mapping[str, Any]:
+        return self.described.get(precision if precision in self.precisions else "fp32", {})
+
+
 @cache
 def engines() -> Mapping[str, Engine]:
     """All engines, installed or not, by name."""
     return collect("reporter.engines", Engine)
+
+
+def description() -> Description:
+    """This machine's engines, for the parent process of a run on several machines."""
+    return {
+        name: {each: {"lacks": engine.lacks(each), "version": engine.version(each)} for each in _precisions(engine)}
+        for name, engine in engines().items()
+    }
+
+
+def engines_of(described: Description | None) -> Mapping[str, Engine]:
+    """All engines as a machine describes them, or as they are here; the names are those of this installation."""
+    if described is None:
+        return engines()
+    return {
+        name: EngineElsewhere(
+            **{each.name: getattr(engine, each.name) for each in fields(Engine)}, described=described.get(name, {})
+        )
+        for name, engine in engines().items()
+    }
+
+
+def _precisions(engine: Engine) -> tuple[str, ...]:
+    return ("fp32", *engine.precisions)
 
 
 def checked(names: Collection[str]) -> tuple[str, ...]:
@@ -41,19 +86,22 @@ def checked(names: Collection[str]) -> tuple[str, ...]:
     return canonical(names, engines())
 
 
-def resolve(names: Iterable[str], kind: Kind) -> tuple[str, ...]:
-    """The modes to measure on a kind of device, without `eager`; the sets are replaced by what they contain there."""
+def resolve(names: Iterable[str], kind: Kind, known: Mapping[str, Engine] | None = None) -> tuple[str, ...]:
+    """The modes to measure on a kind of device, without `eager`; the sets are replaced by what they contain there.
+
+    `known` are the engines of its machine if that is not this one.
+    """
     found: dict[str, None] = {}
     for name in names:
-        for each in in_set(name, kind) if name in SETS else (name,):
+        for each in in_set(name, kind, known) if name in SETS else (name,):
             if each != EAGER:
                 found[each] = None
     return tuple(found)
 
 
-def in_set(name: str, kind: Kind) -> tuple[str, ...]:
+def in_set(name: str, kind: Kind, known: Mapping[str, Engine] | None = None) -> tuple[str, ...]:
     """The modes of a set on a kind of device, as far as they can be used there."""
-    known = engines()
+    known = engines() if known is None else known
     if name == DEFAULT:
         wanted = [CHANNELS_LAST, f"bf16+{CHANNELS_LAST}", *(["tf32"] if kind.device == "cuda" else [])]
     else:
@@ -92,12 +140,16 @@ def emulated(mode: Mode, kind: Kind) -> str:
     return f"emulated: this processor has no {needed} instructions"
 
 
-def conditions_of(mode: str) -> dict[str, Any]:
-    """What the readings of a mode depend on besides those of eager: the versions of its engine's packages."""
+def conditions_of(mode: str, known: Mapping[str, Engine] | None = None) -> dict[str, Any]:
+    """What the readings of a mode depend on besides those of eager: the versions of its engine's packages.
+
+    `known` are the engines of the machine that measures it if that is not this one.
+    """
     if mode == EAGER:
         return {}
-    parsed = parse(mode, engines())
-    engine = engines().get(parsed.engine)
+    known = engines() if known is None else known
+    parsed = parse(mode, known)
+    engine = known.get(parsed.engine)
     return {"engine": engine.version(parsed.precision)} if engine else {}
 
 

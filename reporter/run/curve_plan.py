@@ -103,7 +103,7 @@ def failures(ledger: Ledger) -> int:
 def _conditions(ledger: Ledger, metric: Metric, mode: str) -> dict[str, Any]:
     device = ledger.devices.get(metric.device, metric.device)
     own = ledger.request.conditions_of(ledger.record.architecture).of(metric, device)
-    return own | (conditions_of(mode) if mode != EAGER else {})
+    return own | conditions_of(mode, ledger.request.engines)
 
 
 def _refuse(ledger: Ledger, metric: Metric, asked: CurveJob, reason: str) -> None:

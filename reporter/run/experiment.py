@@ -11,6 +11,7 @@ from reporter.host.job import Job
 from reporter.model import Metric
 from reporter.model.devices import accelerator_in
 from reporter.model.modes import OUTPUT_ERROR
+from reporter.registry.execution_modes import engines_of
 from reporter.run import budget, curve_plan, evidence, input_sizes, mode_plan
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.ledger import Ledger
@@ -86,7 +87,7 @@ def kinds(request: Request, slots: Sequence[Slot]) -> dict[str, Request]:
     """What is asked of each kind of machine: all of it, but nothing on CUDA where no slot has a GPU."""
     found: dict[str, Request] = {}
     for slot in sorted(slots, key=lambda slot: not slot.device):
-        asked = replace(request, about=slot.about)
+        asked = replace(request, about=slot.about, engines=engines_of(slot.engines))
         if slot.variables is not None:
             there = request.conditions.model_copy(update={"variables": dict(slot.variables) or None})
             asked = replace(asked, conditions=there)

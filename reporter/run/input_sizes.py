@@ -7,7 +7,7 @@ from typing import Any
 from reporter.host.machine import usable_threads
 from reporter.model import Architecture, Metric, Reading, Record, ReporterError
 from reporter.model.image_sizes import image_size
-from reporter.model.modes import ONCE
+from reporter.model.modes import ALTERNATION, ONCE
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import CurvePoint, Curves
@@ -59,7 +59,7 @@ def valid(record: Record, conditions: Conditions) -> Record:
     once = {each.key for each in ONCE if record.mode != EAGER or each.key not in metrics}
 
     def is_valid(key: str, reading: Reading) -> bool:
-        metric = metrics.get(key.removeprefix(SPEEDUP))
+        metric = metrics.get(key.removeprefix(SPEEDUP).removeprefix(ALTERNATION))
         if key in once:
             wanted = conditions.of_mode()
         elif metric:

@@ -219,8 +219,8 @@ class Ledger:
     def _done(self, metric: Metric, key: str, mode: str) -> int:
         """How many rounds of a reading exist, taken under the same conditions."""
         reading = self._of(mode).readings.get(key)
-        device = self.devices.get(metric.device, "cpu")
-        now = self.request.conditions_of(self.record.architecture).of(metric, device) | conditions_of(mode)
+        device, asked = self.devices.get(metric.device, "cpu"), self.request
+        now = asked.conditions_of(self.record.architecture).of(metric, device) | conditions_of(mode, asked.engines)
         if reading is None or reading.status not in REUSED or not same_conditions(reading.conditions, now):
             return 0
         if has_digest(reading) and not kernel_files.exists(self.request.folder, self.record):  # it was removed

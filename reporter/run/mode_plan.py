@@ -11,7 +11,7 @@ from typing import NamedTuple
 from reporter.model import Metric
 from reporter.model.modes import PROFILED_BY_DEFAULT, SETS, TIMED_BY_DEFAULT, parse
 from reporter.model.records import EAGER
-from reporter.registry.execution_modes import Kind, engines, kind, obstacle, resolve
+from reporter.registry.execution_modes import Kind, kind, obstacle, resolve
 from reporter.run.request import Request
 
 PREPARED = ".prepared"
@@ -33,10 +33,8 @@ def kind_of(request: Request, device: str) -> Kind:
 
 def groups(request: Request, device: str) -> Iterator[ModeGroup]:
     """The modes to measure on a device, in the order in which they are measured."""
-    known = engines()
-    modes = [
-        name for name in resolve(request.modes, kind_of(request, device)) if not unavailable(request, name, device)
-    ]
+    known = request.engines
+    modes = [name for name in _resolved(request, device) if not unavailable(request, name, device)]
     in_torch = tuple(name for name in modes if not parse(name, known).engine)
     if in_torch:
         yield ModeGroup(f"modes {device}", device, in_torch)
@@ -62,15 +60,18 @@ def metrics(request: Request, device: str) -> dict[str, Metric]:
 
 def refused(request: Request, device: str) -> Mapping[str, str]:
     """The modes that cannot be measured on a device, each with the reason."""
-    names = resolve(request.modes, kind_of(request, device))
-    reasons = {name: unavailable(request, name, device) for name in names}
+    reasons = {name: unavailable(request, name, device) for name in _resolved(request, device)}
     return {name: reason for name, reason in reasons.items() if reason}
 
 
 def unavailable(request: Request, mode: str, device: str) -> str:
     """Why a mode cannot be measured on a device; empty if it can."""
-    known = engines()
-    return obstacle(parse(mode, known), kind_of(request, device), known)
+    return obstacle(parse(mode, request.engines), kind_of(request, device), request.engines)
+
+
+def _resolved(request: Request, device: str) -> tuple[str, ...]:
+    """The modes that a request names, with those that its sets contain on a device of its machine."""
+    return resolve(request.modes, kind_of(request, device), request.engines)
 
 
 def cache(request: Request, architecture: str) -> Path:

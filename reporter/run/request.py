@@ -15,9 +15,10 @@ from reporter.documents import HISTORY
 from reporter.host import machine
 from reporter.host.fingerprints import Images
 from reporter.host.job import Job
-from reporter.model import Architecture, Claim, Evidence, Metric, Reading
+from reporter.model import Architecture, Claim, Engine, Evidence, Metric, Reading
 from reporter.model.records import EAGER
 from reporter.model.settings import Conditions
+from reporter.registry import execution_modes
 from reporter.version import MEASURES_AS, number
 
 RECORDED = (
@@ -89,6 +90,8 @@ class Request:
     sizes: tuple[str, ...] = ()
     modes: Sequence[str] = (EAGER,)
     """Execution modes and sets of them, as they were asked for, by their canonical names."""
+    engines: Mapping[str, Engine] = field(default_factory=execution_modes.engines)
+    """The engines of the machine, with what they lack there."""
     about: Mapping[str, Any] = field(default_factory=machine.about)
     images: Images = field(default_factory=Images)
     """The files of the data set."""

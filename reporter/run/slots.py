@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from reporter.host.questions import Answer, Question
 from reporter.model import Verdict
+from reporter.registry.execution_modes import Description
 from reporter.run.request import Request
 
 Message = dict[str, Any]
@@ -25,7 +26,7 @@ class Slot:
 
     A job on the CPU takes all slots of its node. One slot that `counts` takes only jobs that count, which may run side
     by side because nothing in them is timed. `variables` are those of its environment that change what is measured,
-    None where they are those of this process.
+    and `engines` is what its engines lack and their versions; None where they are those of this process.
     """
 
     node: str
@@ -33,6 +34,7 @@ class Slot:
     about: Mapping[str, Any]
     variables: Mapping[str, str] | None = None
     counts: bool = False
+    engines: Description | None = None
 
     @property
     def machine(self) -> str:

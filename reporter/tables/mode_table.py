@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from reporter.compare.mode_gains import MIN_GAIN
 from reporter.model import Record
-from reporter.model.modes import OUTPUT_ERROR, PREPARE
+from reporter.model.modes import AGREEMENT, ALTERNATION, OUTPUT_ERROR, PREPARE
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.report import units
@@ -17,7 +17,7 @@ from reporter.report.language import Language
 from reporter.report.modes import mode_pairs, mode_ranking, mode_words
 from reporter.report.output_verdicts import output_of
 from reporter.report.published.accuracy_marks import footnotes, special
-from reporter.report.table import Builder, Cell, Column, Table, Tabulation, reading_cell
+from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark, reading_cell
 
 MOST = 2000
 """So many rows are on a page: a few modes of some hundred architectures."""
@@ -43,7 +43,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     _error(rows)
     _accuracy(rows)
     _prepared(rows, keys)
-    rows.text("notes", _("Notes"), [_remarks(record, keys, language) for record in shown])
+    rows.text("notes", _("Notes"), [_remarks(record, keys, rows) for record in shown])
     table = rows.table("modes", _("Execution modes"), _notes(rows, keys))
     return replace(table, most=MOST)
 
@@ -54,10 +54,28 @@ def _rows(record: Record, comparison: Comparison) -> Sequence[Record]:
     return (record, *modes) if modes else ()
 
 
-def _remarks(record: Record, keys: Sequence[str], language: Language) -> str:
-    """Why a mode is emulated or not available; nothing for eager."""
+def _remarks(record: Record, keys: Sequence[str], rows: Builder) -> str:
+    """Why a mode is emulated or not available, and what alternation changes; nothing for eager."""
     found = () if record.mode == EAGER else mode_ranking.remarks(record, keys)
-    return "; ".join(map(language.translate, found))
+    return "; ".join([*map(rows.language.translate, found), *_alternated(record, keys, rows)])
+
+
+def _alternated(record: Record, keys: Sequence[str], rows: Builder) -> Iterator[str]:
+    """The times of an engine that differ in alternation with eager from those alone by more than they may.
+
+    Doubtful ones are marked: the time is noisy, or not all rounds have a difference in that direction.
+    """
+    _, language = rows.language._, rows.language
+    for key in keys:
+        reading, time = record.readings.get(ALTERNATION + key), record.readings.get(key)
+        ratio = reading.value if reading else None
+        if reading and ratio is not None and abs(ratio - 1) > AGREEMENT:
+            doubtful = mark(time) or any((each > 1) != (ratio > 1) for each in reading.samples)
+            longer = _("{how}: {percent} % longer in alternation with eager than alone")
+            shorter = _("{how}: {percent} % shorter in alternation with eager than alone")
+            how, percent = mode_ranking.conditions(rows.comparison, key, language), 100 * abs(ratio - 1)
+            share = ("≈ " if doubtful else "") + language.number(percent, 0 if percent >= 10 else 1)
+            yield (longer if ratio > 1 else shorter).format(how=how, percent=share)
 
 
 def _fastest(comparison: Comparison, key: str) -> set[int]:
@@ -220,6 +238,12 @@ def _notes(rows: Builder, keys: Sequence[str]) -> Sequence[str]:
             sign=unresolved(rows.language), least=rows.language.number(100 * MIN_GAIN)
         )
         if UNRESOLVED in cells
+        else "",
+        _(
+            "Engines are also timed without calls of eager in between; the notes have times that differ in alternation "
+            "by more than {most} %."
+        ).format(most=rows.language.number(100 * AGREEMENT))
+        if any(any(_alternated(record, keys, rows)) for record in rows.records)
         else "",
         _(
             "Output error: {definition} An error above its limit (>) is wrong, and the mode is never the fastest."

@@ -215,7 +215,9 @@ class RayExecutor:
             self._notices.append(f"{place.node} takes no part: its reporter is not the same; install this one there")
             self._ray.kill(place.actor)
             return
-        slot = place.slot or Slot(place.node, place.device, about["machine"], about["variables"])
+        slot = place.slot or Slot(
+            place.node, place.device, about["machine"], about["variables"], engines=about["engines"]
+        )
         self._places[slot] = place._replace(slot=slot)
         self.slots.append(slot)
 

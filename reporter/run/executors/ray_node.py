@@ -13,6 +13,7 @@ from typing import Any
 from reporter.host import importing, machine
 from reporter.host.fingerprints import variables
 from reporter.model import Verdict
+from reporter.registry import execution_modes
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.slots import Event, Message
 
@@ -31,8 +32,9 @@ class NodeWorker:
             self._executor.preload(module)
 
     def about(self) -> dict[str, Any]:
-        """Return the machine, as in a record, the digest of the code, and the variables that change kernels."""
-        return {"code": code(), "machine": machine.about(), "variables": variables()}
+        """Return the machine, as in a record, the digest of the code, variables that change kernels, and engines."""
+        engines = execution_modes.description()
+        return {"code": code(), "machine": machine.about(), "variables": variables(), "engines": engines}
 
     def answer(self, question: str, timeout: float | None, number: int | None) -> Iterator[Message | Verdict]:
         """Yield the messages of a fresh worker, and last how it ended."""

@@ -17,6 +17,8 @@ FEWEST_PASSES = 3
 """Every variant gets at least so many blocks: of three, one that was disturbed does not decide the median."""
 MOST_CALLS = 25
 """Of one block."""
+FEWEST_CALLS = 2
+"""Of a block of one variant alone."""
 Announce = Callable[[str], None]
 
 
@@ -48,6 +50,13 @@ def rotate(
             samples[name] += timer(calls[name], uncounted[name] + counts[name])[uncounted[name] :]
         passes += 1
     return {name: tuple(each) for name, each in samples.items()}
+
+
+def consecutive(call: Call, timer: Timer) -> list[float]:
+    """Seconds of each call in a block of one variant alone; of short calls, the first one is not counted."""
+    (first,) = timer(call, 1)
+    counted = [first] if first >= LONG_CALL else []
+    return counted + timer(call, max(FEWEST_CALLS - len(counted), min(MOST_CALLS, round(WINDOW_SECONDS / first))))
 
 
 def _in_order(names: list[str], passes: int) -> list[str]:

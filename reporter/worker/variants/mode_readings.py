@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from reporter.model import FOREIGN_LOAD, Quantity, Reading
-from reporter.model.modes import Mode, speedup
+from reporter.model.modes import Mode, alternation, speedup
 from reporter.stats.paired_ratios import fast_ratio
 from reporter.worker import precision
 from reporter.worker.device import Device
@@ -36,6 +36,16 @@ def pair(
     ratio = fast_ratio(base, mode)
     kept = {"base": [list(base)], **detail}
     return time, Reading(quantity=speedup(quantity), samples=(ratio,), rounds=(1,), detail=kept)
+
+
+def alternated_over_alone(quantity: Quantity, alternated: Sequence[float], alone: Sequence[float]) -> Reading:
+    """How much longer a call takes in alternation with eager than alone, from seconds per call in one round.
+
+    The samples alone are kept with it.
+    """
+    detail: dict[str, Any] = {"alone": [list(alone)]}
+    ratio = fast_ratio(alternated, alone)
+    return Reading(quantity=alternation(quantity), samples=(ratio,), rounds=(1,), detail=detail)
 
 
 def once_timed(quantity: Quantity, seconds: float) -> Reading:

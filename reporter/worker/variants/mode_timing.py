@@ -17,16 +17,16 @@ from reporter.host.job import Job
 from reporter.model import Inference, Metric, Quantity, Reading, Verdict, absent
 from reporter.model.attempts import attempt
 from reporter.model.fields import MODES_SHARE
-from reporter.model.modes import FIRST_CALL, ONCE, OUTPUT_ERROR, PREPARE, Mode, parse, speedup
+from reporter.model.modes import FIRST_CALL, ONCE, OUTPUT_ERROR, PREPARE, Mode, alternation, parse, speedup
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of, emulated, engines, kind
 from reporter.worker.latency import clock_settling, timing
-from reporter.worker.latency.rotation import Rotation, rotate
+from reporter.worker.latency.rotation import Rotation, consecutive, rotate
 from reporter.worker.subject import INPUTS, Subject
 from reporter.worker.torch_state import threads
 from reporter.worker.variants.mode_preparation import ModePreparation, cache_folder
 from reporter.worker.variants.mode_profiles import ModeProfiles
-from reporter.worker.variants.mode_readings import of_device, once_timed, pair
+from reporter.worker.variants.mode_readings import alternated_over_alone, of_device, once_timed, pair
 from reporter.worker.variants.mode_training import ModeTraining
 from reporter.worker.variants.mode_variants import Variant, eager
 
@@ -139,8 +139,25 @@ class ModeTiming:
             variants = self._variants(batch)  # before: an engine may count the processors once for all
             stack.enter_context(pinned)
             calls = {name: self._call_of(name, variant, batch) for name, variant in variants.items()}
+            before = self._alone(calls)
             measured = self._sampled(calls, torch.inference_mode)
-        yield from self._pairs(quantity, measured, batch)
+            after = self._alone(calls)
+        alone = {name: (*before[name], *after[name]) for name in before.keys() & after.keys()}
+        yield from self._pairs(quantity, measured, batch, alone)
+
+    def _alone(self, calls: Mapping[str, Callable[[], object]]) -> Samples:
+        """Seconds per call of each mode of an engine without calls of eager in between; those that fail are left out.
+
+        There are none where another process decides when to call.
+        """
+        found: Samples = {}
+        for name in (each for each in calls if each in self.modes and each not in self.lost):
+            if self.modes[name].engine and self.rotation is rotate:
+                self.running(name)
+                with torch.inference_mode():
+                    samples, _ = attempt(partial(consecutive, calls[name], timing.timer(self.subject.place)))
+                found |= {name: tuple(samples)} if samples else {}
+        return found
 
     def _training_times(self, quantity: Quantity) -> Found:
         """The times of a training step of all modes that can train, and their speedups."""
@@ -151,7 +168,7 @@ class ModeTiming:
         with threads(self.subject.threads):
             calls = {name: self._noting(name, step) for name, step in self._steps(training).items()}
             measured = self._sampled(calls, nullcontext)
-        yield from self._pairs(quantity, measured, 1)
+        yield from self._pairs(quantity, measured, 1, {})
 
     def _steps(self, training: ModeTraining | None) -> dict[str, Callable[[], object]]:
         """A training step of eager and of each mode that can train; the mode is noted before it runs."""
@@ -164,7 +181,7 @@ class ModeTiming:
                     found[name] = step
         return found
 
-    def _pairs(self, quantity: Quantity, measured: Measured, batch: int) -> Found:
+    def _pairs(self, quantity: Quantity, measured: Measured, batch: int, alone: Samples) -> Found:
         samples, load, states = measured
         for name in self.modes:
             if name not in samples:
@@ -172,6 +189,8 @@ class ModeTiming:
             else:
                 for reading in pair(quantity, samples[EAGER], samples[name], batch, load, states=states):
                     yield name, self._noted(reading, name)
+                if name in alone:
+                    yield name, alternated_over_alone(quantity, samples[name], alone[name])
 
     def _sampled(self, calls: dict[str, Callable[[], object]], around: Around) -> Measured:
         """The samples of eager and of the modes that can be timed; one that fails is left out of a new rotation.
@@ -257,7 +276,8 @@ def measure_modes(
     settings = {
         quantity.key: subject.conditions.of(metric, subject.place.name)
         for metric in named.values()
-        for quantity in (*metric.quantities, *map(speedup, metric.quantities))
+        for each in metric.quantities
+        for quantity in (each, speedup(each), alternation(each))
     }
     with cache_folder(job.cache) as cache:
         made = ModeTiming(
