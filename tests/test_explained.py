@@ -13,6 +13,7 @@ import pytest
 from reporter.charts import operator_shares, pair_bars, roofline
 from reporter.model import Record, Status
 from reporter.report.cards import cards
+from reporter.model.profiles import OperatorTime
 from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
@@ -233,3 +234,18 @@ def test_names_of_operators() -> None:
     assert operator_names.kind("Conv") == operator_names.kind("aten::convolution") == "convolution"
     assert operator_names.label("custom::thing") == "custom::thing"
     assert operator_names.words("convolution (oneDNN)", RUSSIAN) == "свёртка (oneDNN)"
+def test_a_product_of_matrices_is_named_with_its_library() -> None:
+    """On cards, in the table of modes, and in the tooltips of charts."""
+    rows = profiles.calls(["fc"], library="MKL")
+    card = cards.card(profiles.profiled(records()[0], ledger=rows), "card", ENGLISH)
+    assert [each.kernel for each in card.costliest] == ["gemm (MKL)"]
+    product = OperatorTime(operator="aten::addmm", kernel="gemm", calls=1, seconds=0.01, share=1.0, library="MKL")
+    [part] = record_profiles.parts([product]).values()
+    assert (part.label, part.kernels) == ("linear layer", ("gemm (MKL)",))
+    assert list(record_profiles.parts([product], by_kernel=True)) == ["linear layer (gemm, MKL)"]
+    for library, differs in (("", False), ("MKL", False), ("OpenBLAS", True)):
+        [gain] = mode_kernels.changed([product], [product.model_copy(update={"seconds": 0.02, "library": library})])
+        assert gain.kernels_before == ("gemm (MKL)",)
+        assert gain.changed == differs
+
+

@@ -197,8 +197,8 @@ def test_an_operator_that_is_missed_lowers_the_coverage(monkeypatch: pytest.Monk
 def test_the_layers_that_take_most_are_those_of_the_ledger(network: nn.Module, rows: list[LayerKernel]) -> None:
     with torch.inference_mode():
         found = profiled(observe(partial(network, IMAGES), Effort(0.05)), rows)
-    known = {(row.layer, row.operator, row.kernel) for row in rows}
-    assert {(each.layer, each.operator, each.kernel) for each in found.layers} <= known
+    known = {(row.layer, row.operator, row.kernel, row.library) for row in rows}
+    assert {(each.layer, each.operator, each.kernel, each.library) for each in found.layers} <= known
     assert len(found.layers) == LISTED < len(known)
     python = sum(row.share for row in found.operators if row.operator == "python")
     assert sum(each.share for each in found.layers) < 1 - python
@@ -249,9 +249,12 @@ def test_an_operator_that_ran_more_often_than_in_the_ledger_gets_no_kernel_by_ch
     ]
     row = LayerKernel(layer="", operator="aten::mkldnn_convolution", kernel="jit", shapes="", dtype="", layout="")
     other = row.model_copy(update={"kernel": "jit_1x1"})
-    assert aligned(ran, [row, other]) == [NATIVE, GEMM, GEMM, NATIVE]
-    assert aligned(ran, [row, row]) == ["jit", GEMM, GEMM, NATIVE]
-    assert aligned([ran[0], ran[0]], [row, other]) == ["jit", "jit_1x1"]
+    unknown = [(GEMM, ""), (GEMM, ""), (NATIVE, "")]
+    assert aligned(ran, [row, other]) == [(NATIVE, ""), *unknown]
+    assert aligned(ran, [row, row]) == [("jit", ""), *unknown]
+    assert aligned([ran[0], ran[0]], [row, other]) == [("jit", ""), ("jit_1x1", "")]
+    product = row.model_copy(update={"operator": "aten::addmm", "kernel": GEMM, "library": "MKL"})
+    assert aligned(ran[1:3], [product, product]) == [(GEMM, "MKL")] * 2
 
 
 FRESH = """

@@ -90,6 +90,7 @@ class _Compared(TypedDict, total=False):
     test_images: JsonValue
     limit: JsonValue
     kernels: JsonValue
+    libraries: JsonValue
 
 
 @with_config(ConfigDict(extra="ignore"))
