@@ -18,10 +18,11 @@ from torchvision.models import get_model
 
 from reporter.compare.kernel_changes import changed_calls
 from reporter.metrics.operators import COVERAGE
+from reporter.model import UnsupportedError
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel, digest
 from reporter.worker.counts.counting import count
 from reporter.worker.latency.alternation import Effort
-from reporter.worker.profiling import kernel_names, operator_pass, operator_times
+from reporter.worker.profiling import kernel_names, operator_events, operator_pass, operator_times
 from reporter.worker.profiling.device_kernels import launched
 from reporter.worker.profiling.instruction_sets import NEEDED, instruction_sets
 from reporter.worker.profiling.kernel_calls import recorded
@@ -100,6 +101,27 @@ def test_the_ledger_has_all_macs_and_names_what_computes_them(network: nn.Module
     assert (by_layer["grouped"].dtype, by_layer["grouped"].layout) == ("float32", "contiguous")
     assert by_layer["pool"].operator == "aten::max_pool2d_with_indices"
     assert by_layer["pool"].kernel == NATIVE
+
+
+def test_without_onednn_the_ledger_has_all_macs(network: nn.Module) -> None:
+    """As of torch on macOS: a grouped convolution is one product of each group."""
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        with torch.inference_mode():
+            found = recorded(network, partial(network, IMAGES))
+    finally:
+        torch._C._set_mkldnn_enabled(True)
+    assert sum(row.macs for row in found) == count(network, IMAGES).macs
+    grouped = [row for row in found if row.layer == "grouped" and row.macs]
+    assert [(row.kernel, row.macs) for row in grouped] == [(GEMM, 32 * 32 * 64 * 9 * 4 // 8)] * 8
+
+
+def test_a_torch_without_kineto_has_no_operators(network: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operator_events, "kineto_available", lambda: False)
+    found = operator_pass.Profiler(partial(network, IMAGES), network, Effort(0.01, 1))
+    for name in ("rows", "observation"):
+        with pytest.raises(UnsupportedError, match="without Kineto"):
+            getattr(found, name)
 
 
 def test_views_in_several_parts_are_followed() -> None:

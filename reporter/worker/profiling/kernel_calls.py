@@ -173,17 +173,33 @@ def _rows(seen: Seen, parts: list[Timed], ran: list[Primitive], library: str) ->
     """
     multiply = [part for part in parts if multiplies(part.event.name)] or parts[-1:]
     names = [each.implementation for each in ran if each.kind in MULTIPLYING] or [each.implementation for each in ran]
+    counted = _shared_macs(seen.macs, [part.event for part in multiply])
     for part in parts:
         name, macs, kernel = part.event.name, 0, NATIVE
         if part in multiply:
             place = multiply.index(part)
-            macs = seen.macs if len(multiply) == 1 else _product_macs(part.event)
+            macs = counted[place]
             own = names if len(multiply) == 1 else names[place : place + 1]
             kernel = "+".join(dict.fromkeys(own)) or (GEMM if name in PRODUCTS else NATIVE)
         yield LayerKernel(
             layer=seen.layer, operator=name, kernel=kernel, shapes=seen.shapes, dtype=seen.dtype, layout=seen.layout,
             macs=macs, library=library if kernel == GEMM else "",
         )  # fmt: skip
+
+
+def _shared_macs(macs: int, parts: list[OperatorEvent]) -> list[int]:
+    """The MACs of the parts of an operator that has some in all.
+
+    Those of a product of matrices follow from its shapes. The others share the rest alike: without oneDNN, a grouped
+    convolution is one of each group.
+    """
+    if len(parts) == 1:
+        return [macs]
+    counted = [_product_macs(part) for part in parts]
+    unknown = [place for place, part in enumerate(parts) if part.name not in FIRST_FACTOR]
+    for number, place in enumerate(unknown):
+        counted[place] = max(0, macs - sum(counted)) // (len(unknown) - number)
+    return counted
 
 
 def _product_macs(event: OperatorEvent) -> int:

@@ -20,6 +20,7 @@ from reporter.worker.latency.alternation import Effort
 from reporter.worker.profiling import blas_libraries
 from reporter.worker.profiling.kernel_calls import recorded, recorded_without_layers
 from reporter.worker.profiling.observation import Observation, observe
+from reporter.worker.profiling.operator_events import require_kineto
 from reporter.worker.profiling.operator_times import Listed, OperatorProfile, from_engine, profiled
 from reporter.worker.profiling.stage_times import Groups, StageProfile, stage_groups, stage_profile
 from reporter.worker.subject import Subject
@@ -46,10 +47,11 @@ class Profiler:
 
     @cached_property
     def rows(self) -> list[LayerKernel]:
-        """The rows of the ledger; UnsupportedError if there are none.
+        """The rows of the ledger; UnsupportedError if there are none, or if torch cannot list them.
 
         Layers are not named if the network cannot run while each operator is dispatched to Python.
         """
+        require_kineto()
         with torch.inference_mode():
             found = attempt(partial(recorded, self.network, self.call))[0] if self.network is not None else None
             found = found or recorded_without_layers(self.call)
@@ -59,7 +61,8 @@ class Profiler:
 
     @cached_property
     def observation(self) -> Observation:
-        """Its profiled calls, between others."""
+        """Its profiled calls, between others; UnsupportedError if torch cannot list their operators."""
+        require_kineto()
         with torch.inference_mode():
             if "rows" not in self.__dict__:  # which calls it
                 self.call()
