@@ -28,6 +28,7 @@ from reporter.model.profiles import LayerKernel, digest
 from reporter.model.settings import Settings
 from reporter.nightly import kernel_ledgers
 from reporter.report.between_runs.changes import in_markdown, in_words
+from reporter.report.language import language
 from reporter.run.preparation import choose_metrics
 from reporter.store import kernel_files, record_files
 
@@ -227,6 +228,27 @@ def test_kernels_of_two_machines_are_not_compared(tmp_path: Path) -> None:
         [profiles.ledger(record, rows) for record in other],
     )
     assert not kernels(compared(base, new))
+
+
+def test_kernels_of_processors_with_other_instructions_are_not_compared(tmp_path: Path) -> None:
+    """As of virtual machines whose processors have one name: one of them lacks the instructions for bf16."""
+
+    def place(name: str, kernel: str, precisions: list[str] | None) -> Path:
+        rows = profiles.calls(kernel=kernel)
+        facts = {} if precisions is None else {"native_precisions": precisions}
+        made = [record.model_copy(update={"machine_facts": {**record.machine_facts, **facts}}) for record in records()]
+        every = [profiles.profiled(record, ledger=rows) for record in made]
+        return profiles.saved(tmp_path / name, every, [profiles.ledger(record, rows) for record in made])
+
+    base = place("a", profiles.ONEDNN, ["bf16"])
+    found = compared(base, place("b", "ref:any", []))
+    assert not kernels(found)
+    assert {(gap.why, len(gap.architectures)) for gap in found.gaps} == {
+        ("the processors compute in other precisions (fp32, bf16, then fp32)", len(NAMES))
+    }
+    assert "процессоры вычисляют" in language("ru").translate(found.gaps[0].why)
+    for name, precisions in (("c", ["bf16"]), ("d", None)):
+        assert len(kernels(compared(base, place(name, "ref:any", precisions)))) == 2 * len(NAMES)
 
 
 def test_a_baseline_without_kernels_gives_a_note(tmp_path: Path) -> None:

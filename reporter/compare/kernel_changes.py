@@ -26,7 +26,7 @@ from reporter.compare.differences import Change, Gap, KernelChange, KernelSwap, 
 from reporter.compare.kernel_digests import belongs
 from reporter.compare.matching import Pair, settings_in_words
 from reporter.compare.times import ABSOLUTE_EFFECT
-from reporter.model import Quantity, Reading, ReporterError
+from reporter.model import Quantity, Reading, Record, ReporterError
 from reporter.model.profiles import KernelLedger, LayerKernel, implementation
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
@@ -132,7 +132,7 @@ def _compared(pair: Pair, setting: str, opened: _Opened, judged: Mapping[Place, 
         return f"taken under other settings ({settings_in_words(base, new)})"
     if not (what := kernel_digests.differing(base, new)):
         return ""
-    if why := _unread(pair, setting, opened, (base, new), what):
+    if why := _other_processor(pair) or _unread(pair, setting, opened, (base, new), what):
         return why
     swaps, compared, other = changed_calls(*(opened.calls(pair, side, setting) for side in range(2)))
     if not swaps:
@@ -142,6 +142,22 @@ def _compared(pair: Pair, setting: str, opened: _Opened, judged: Mapping[Place, 
     found = KernelChange(setting, swaps, compared, effect, ratio, _differing(base, new), versions)
     place = pair.new.architecture, pair.new.machine
     return Change("exact", *place, quantity(setting), reason=in_words(found), mode=pair.new.mode, kernels=found)
+
+
+def _other_processor(pair: Pair) -> str:
+    """Why kernels that differ are no finding: the processors have instructions for other precisions.
+
+    These are not part of the machine's key: the virtual machines of a cloud may have one name and other processors.
+    """
+    before, now = (_precisions(side) for side in (pair.base, pair.new))
+    differ = before and now and before != now
+    return f"the processors compute in other precisions ({before}, then {now})" if differ else ""
+
+
+def _precisions(record: Record) -> str:
+    """The precisions that the processor has instructions for; empty where a record does not have them."""
+    found = record.machine_facts.get("native_precisions")
+    return ", ".join(["fp32", *map(str, found)]) if isinstance(found, list) else ""
 
 
 def _unread(pair: Pair, setting: str, opened: _Opened, readings: Sequence[Reading], what: str) -> str:

@@ -94,6 +94,11 @@ class _Compared(TypedDict, total=False):
 
 
 @with_config(ConfigDict(extra="ignore"))
+class _Processor(TypedDict, total=False):
+    native_precisions: JsonValue
+
+
+@with_config(ConfigDict(extra="ignore"))
 class _Nothing(TypedDict):
     """Whatever is there, it is not kept."""
 
@@ -106,7 +111,7 @@ class ComparedRecord(Record):
     """A record with no more than comparing looks at: of very many, the rest takes most of the memory."""
 
     published: _Nothing = {}  # type: ignore[assignment]
-    machine_facts: _Nothing = {}  # type: ignore[assignment]
+    machine_facts: _Processor = {}  # type: ignore[assignment]
     settings: _Nothing = {}  # type: ignore[assignment]
     curves: _Nothing = {}  # type: ignore[assignment]
     readings: dict[str, ComparedReading] = {}  # type: ignore[assignment]
