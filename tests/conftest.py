@@ -121,7 +121,12 @@ def brief_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measures the ceilings of the machine by two calls of a few shapes, in tests that do not look at their values."""
     from reporter.worker.profiling import ceiling_rates
 
-    for name, value in {"CONVOLUTIONS": ((64, 56, 3),), "PRODUCTS": (512,), "COPIED": 2**22}.items():
+    for name, value in {
+        "CONVOLUTIONS": ((64, 56, 3),),
+        "PRODUCTS": (512,),
+        "COPIED": 2**22,
+        "MOST_COPIED": 2**22,
+    }.items():
         monkeypatch.setattr(ceiling_rates, name, value)
     once = ceiling_rates.Design(rounds=1, every=1, seconds=0.0)
     monkeypatch.setattr(ceiling_rates.best_rates, "__defaults__", (once,))

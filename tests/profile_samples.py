@@ -8,7 +8,16 @@ from typing import Any
 
 from reporter.host import files
 from reporter.model import Quantity, Reading, Record
-from reporter.model.profiles import KernelLedger, LayerKernel, LayerTime, OperatorTime, StageTime, digest
+from reporter.model.profiles import (
+    GEMM,
+    KernelLedger,
+    LayerKernel,
+    LayerTime,
+    OperatorTime,
+    StageTime,
+    digest,
+    library_digest,
+)
 from reporter.model.records import EAGER
 from reporter.report.cards import record_structure
 from reporter.store import kernel_files, record_files
@@ -34,19 +43,20 @@ def reading(key: str, value: float, unit: Any = "1", **fields: Any) -> Reading:
 
 
 def calls(
-    names: Sequence[str] = ("conv1", "layer1.0.conv1", "layer1.0.conv2", "fc"), **changed: Any
+    names: Sequence[str] = ("conv1", "layer1.0.conv1", "layer1.0.conv2", "fc"), library: str = "", **changed: Any
 ) -> list[LayerKernel]:
-    """The ledger of a network: `changed` has the fields that differ in its second layer."""
+    """The ledger of a network: `changed` has the fields that differ in its second layer, `library` is that of `fc`."""
     found = []
     for number, name in enumerate(names):
         row = LayerKernel(
             layer=name,
             operator=CONVOLUTION if name != "fc" else "aten::addmm",
-            kernel=ONEDNN if name != "fc" else "gemm",
+            kernel=ONEDNN if name != "fc" else GEMM,
             shapes=f"1x{64 + number}x56x56, 64x64x3x3 -> 1x64x56x56",
             dtype="float32",
             layout="contiguous",
             macs=115605504,
+            library=library if name == "fc" else "",
         )
         found.append(row.model_copy(update=changed) if number == 1 else row)
     return found
@@ -57,9 +67,13 @@ def profiled(
     shares: Mapping[str, tuple[str, float]] = SHARES,
     ledger: Sequence[LayerKernel] | None = None,
     taken: Iterable[str] = SETTINGS,
+    version: str = "2024.2",
     **fields: Any,
 ) -> Record:
-    """A record, of any mode, with operators of these shares, stages and ceilings; `fields` are those of coverage."""
+    """A record, of any mode, with operators of these shares, stages and ceilings; `fields` are those of coverage.
+
+    `version` is that of the libraries in the ledger.
+    """
     found = dict(record.readings)
     rows = calls() if ledger is None else ledger
     count = len(shares)
@@ -75,6 +89,7 @@ def profiled(
             "layers": [each.model_dump() for each in layers(rows, latency)],
             "kernels": digest(rows),
             "latency": latency,
+            **libraries(rows, version),
         }
         key = f"operators_coverage_{setting}"
         found[key] = reading(key, 0.98, **{"detail": detail, **fields})
@@ -84,10 +99,23 @@ def profiled(
     return record.model_copy(update={"readings": found})
 
 
+def libraries(rows: Sequence[LayerKernel], version: str) -> dict[str, Any]:
+    """What a reading has about the libraries of a ledger; nothing without any."""
+    names = {row.library: version for row in rows if row.library}
+    return {"libraries": {"digest": library_digest(rows), "versions": names}} if names else {}
+
+
 def layers(rows: Sequence[LayerKernel], latency: float) -> list[LayerTime]:
     """The layers of a ledger, each half as long as the one before."""
     return [
-        LayerTime(layer=row.layer, operator=row.operator, kernel=row.kernel, seconds=share * latency, share=share)
+        LayerTime(
+            layer=row.layer,
+            operator=row.operator,
+            kernel=row.kernel,
+            seconds=share * latency,
+            share=share,
+            library=row.library,
+        )
         for row, share in ((row, 0.5 ** (place + 1)) for place, row in enumerate(rows))
     ]
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from time import sleep
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from reporter.host import machine
+from reporter.host import caches, machine
+from reporter.metrics import ceilings as ceilings_metric
 from reporter.metrics.ceilings import ENTRIES, NO_BF16, OF_MACHINE, ceilings, measure
 from reporter.model import Architecture, Reading
 from reporter.model.settings import PRESETS, Conditions
 from reporter.worker.counts.counting import count
+from reporter.worker.profiling import ceiling_rates, instruction_sets
 from reporter.worker.profiling.ceiling_rates import (
     FEWEST_CALLS,
     Design,
@@ -61,8 +64,54 @@ def test_the_macs_of_the_workloads_are_those_that_are_counted() -> None:
         else:
             first, second = call.args  # type: ignore[attr-defined]
             assert first.shape[0] * first.shape[1] * second.shape[1] == workload.amount
-    copied = copying()
-    assert copied.amount == 2 * copied.call.args[0].nbytes  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("cached", "memory", "copied"),
+    [(0, 64, 2**20), (2**18, 64, 2**20), (2**22, 64, 2**22), (2**30, 64, 2**24), (2**30, None, 2**20)],
+)
+def test_more_is_copied_than_the_caches_hold(
+    cached: int, memory: int | None, copied: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the two buffers is as large as the last-level caches, up to a limit."""
+    monkeypatch.setattr(ceiling_rates.machine, "facts", lambda: {"memory_gib": memory})
+    monkeypatch.setattr(ceiling_rates.caches, "last_level", lambda: cached)
+    monkeypatch.setattr(ceiling_rates, "COPIED", 2**20)
+    monkeypatch.setattr(ceiling_rates, "MOST_COPIED", 2**24)
+    workload = copying()
+    [source] = workload.call.args  # type: ignore[attr-defined]
+    assert source.nbytes == copied
+    assert workload.amount == 2 * copied
+
+
+def test_the_last_level_caches_of_the_usable_processors_are_added_up(tmp_path: Path) -> None:
+    """A shared cache counts once, those of other processors and smaller ones do not."""
+    for number, shared in enumerate(("0-1", "0-1", "2-3", "2-3")):
+        for index, (level, kind, size, own) in enumerate(
+            (("1", "Data", "48K", str(number)), ("1", "Instruction", "64M", "x"), ("3", "Unified", "32768K", shared))
+        ):
+            place = tmp_path / f"cpu{number}" / "cache" / f"index{index}"
+            place.mkdir(parents=True)
+            for name, text in (("level", level), ("type", kind), ("size", size), ("shared_cpu_list", own)):
+                (place / name).write_text(f"{text}\n")
+    sizes = [caches.last_level(tmp_path, frozenset(each)) for each in ((0,), (0, 1), (1, 2), (0, 1, 2, 3), (7,))]
+    assert sizes == [2**25, 2**25, 2**26, 2**26, 0]
+    (tmp_path / "cpu0" / "cache" / "index2" / "size").write_text("unknown")
+    assert caches.last_level(tmp_path, frozenset((0,))) == 48 * 2**10
+    assert caches.last_level(tmp_path / "none", frozenset((0,))) == 0
+
+
+@pytest.mark.parametrize(("flags", "reason"), [(["avx2"], "has no instructions for bf16"), ([], "it is not known")])
+def test_the_reason_for_no_ceiling_in_bf16_is_what_is_known(
+    flags: list[str], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On macOS the flags of the processor are not listed."""
+    monkeypatch.setattr(instruction_sets, "processor_flags", lambda: frozenset(flags))
+    monkeypatch.setattr(ceilings_metric, "groups", lambda _: {})
+    found = {each.quantity.key: each for each in ceilings_metric.ceilings(subject())}
+    for key in ("ceiling_macs_bf16_cpu", "ceiling_macs_bf16_cpu_1thread"):
+        assert found[key].status == "unsupported"
+        assert reason in (found[key].reason or "")
 
 
 @pytest.mark.timing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from io import StringIO
 
 import mode_samples
@@ -12,12 +13,14 @@ import pytest
 
 from reporter.charts import operator_shares, pair_bars, roofline
 from reporter.model import Record, Status
+from reporter.model.profiles import KernelLedger, OperatorTime
 from reporter.report.cards import cards
 from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
 from reporter.report.modes import mode_kernels
 from reporter.report.output import csv_tables
+from reporter.report.units import decimals
 from reporter.report.why import operator_names, operator_pairs, record_profiles, rooflines
 from reporter.tables import ceiling_shares, mode_operators, pair_table
 
@@ -98,6 +101,60 @@ def test_another_kernel_of_the_same_operator_is_a_reason() -> None:
     slow = {**profiles.SHARES, profiles.CONVOLUTION: ("ref:any", 0.7)}
     [reason] = operator_pairs.of(compare(records({"googlenet": slow})), "googlenet", "resnet18").reasons  # type: ignore[union-attr]
     assert reason.label == "convolution (oneDNN) (ref:any)"
+
+
+ALIKE = {
+    profiles.CONVOLUTION: (profiles.ONEDNN, 0.73),
+    profiles.POOL: ("native", 0.18),
+    profiles.NORM: ("native", 0.055),
+    "aten::relu_": ("native", 0.035),
+}
+"""Nearly the shares of the others, none of which differs by 5 points."""
+
+
+def test_an_operator_that_takes_longer_at_nearly_the_same_share_is_a_reason() -> None:
+    made = compare(records({"googlenet": ALIKE}))
+    pair = operator_pairs.of(made, "googlenet", "resnet18")
+    assert pair
+    few, many = (record.value("latency_cpu_1thread") or 0 for record in (pair.few, pair.many))
+    [reason] = pair.reasons
+    assert (reason.label, reason.by_time) == ("convolution (oneDNN)", True)
+    assert (reason.seconds, reason.other_seconds) == (pytest.approx(0.73 * few), pytest.approx(0.7 * many))
+    text = operator_pairs.sentence(pair, ENGLISH).replace("\u00a0", " ")
+    numbers = [ENGLISH.number(1e3 * time, decimals(1e3 * time)) for time in (0.73 * few, 0.7 * many)]
+    assert f": it spends {numbers[0]} ms in convolution (oneDNN) (resnet18: {numbers[1]} ms)." in text
+    assert "свёртка (oneDNN) — " in operator_pairs.sentence(pair, RUSSIAN)
+    assert pair_table.make(made, ENGLISH)
+
+
+def test_the_rate_of_such_an_operator_is_from_the_ledgers_that_belong_to_the_records() -> None:
+    """Ledgers of other calls, or none, give no rate."""
+    made = compare(records({"googlenet": ALIKE}))
+    rows = {"googlenet": profiles.calls(), "resnet18": profiles.calls()}
+
+    def read(machine: str, architecture: str) -> KernelLedger:
+        record = next(each for each in made.records if each.architecture == architecture)
+        return profiles.ledger(record, rows[architecture])
+
+    pair = operator_pairs.of(replace(made, ledgers=read), "googlenet", "resnet18")
+    assert pair
+    macs = sum(row.macs for row in profiles.calls() if row.operator == profiles.CONVOLUTION)
+    [reason] = pair.reasons
+    text = operator_pairs.sentence(pair, ENGLISH).replace("\u00a0", " ")
+    for seconds in (reason.seconds, reason.other_seconds):
+        rate = macs / seconds / 1e9
+        assert f", at {ENGLISH.number(rate, decimals(rate))} G MACs per second" in text
+    assert "млрд MAC в секунду" in operator_pairs.sentence(pair, RUSSIAN)
+    rows["resnet18"] = profiles.calls(kernel="ref:any")
+    assert "MACs per second" not in operator_pairs.sentence(pair, ENGLISH)
+
+
+def test_a_small_difference_in_time_is_a_percentage() -> None:
+    pair = operator_pairs.of(compare(records()), "googlenet", "resnet18")
+    assert pair
+    english, russian = (operator_pairs.sentence(pair._replace(longer=1.027), each) for each in (ENGLISH, RUSSIAN))
+    assert "but takes 2.7 % longer (one CPU thread): it spends" in english.replace("\u00a0", " ")
+    assert "на 2,7 % больше (" in russian.replace("\u00a0", " ")
 
 
 def test_pairs_of_a_gpu_are_explained_where_there_are_no_times_of_a_cpu() -> None:
@@ -200,6 +257,21 @@ def test_a_card_has_the_five_costliest_layers() -> None:
     assert {each.operator for each in card.costliest} == {"convolution (oneDNN)"}
     assert {each.kernel for each in card.costliest} == {profiles.ONEDNN}
     assert [each.time.share for each in card.costliest] == ["50 %", "25 %", "13 %", "6.3 %", "3.1 %"]
+
+
+def test_a_product_of_matrices_is_named_with_its_library() -> None:
+    """On cards, in the table of modes, and in the tooltips of charts."""
+    rows = profiles.calls(["fc"], library="MKL")
+    card = cards.card(profiles.profiled(records()[0], ledger=rows), "card", ENGLISH)
+    assert [each.kernel for each in card.costliest] == ["gemm (MKL)"]
+    product = OperatorTime(operator="aten::addmm", kernel="gemm", calls=1, seconds=0.01, share=1.0, library="MKL")
+    [part] = record_profiles.parts([product]).values()
+    assert (part.label, part.kernels) == ("linear layer", ("gemm (MKL)",))
+    assert list(record_profiles.parts([product], by_kernel=True)) == ["linear layer (gemm, MKL)"]
+    for library, differs in (("", False), ("MKL", False), ("OpenBLAS", True)):
+        [gain] = mode_kernels.changed([product], [product.model_copy(update={"seconds": 0.02, "library": library})])
+        assert gain.kernels_before == ("gemm (MKL)",)
+        assert gain.changed == differs
 
 
 def test_a_card_has_the_time_of_each_stage() -> None:

@@ -26,7 +26,9 @@ from reporter.documents.comparisons import ComparisonDocument
 from reporter.model import Record
 from reporter.model.profiles import LayerKernel, digest
 from reporter.model.settings import Settings
+from reporter.nightly import kernel_ledgers
 from reporter.report.between_runs.changes import in_markdown, in_words
+from reporter.report.language import language
 from reporter.run.preparation import choose_metrics
 from reporter.store import kernel_files, record_files
 
@@ -101,6 +103,81 @@ def test_another_operator_layout_or_type_is_named_where_the_kernels_have_one_nam
     assert all(name in side for name, side in zip(names, (swap.base, swap.new), strict=True))
 
 
+def in_library(place: Path, library: str, version: str = "2024.2", **changed: Any) -> Path:
+    """A results folder whose linear layers ran in a library; the second layer has other fields."""
+    rows = profiles.calls(library=library, **changed)
+    made = [profiles.profiled(record, ledger=rows, version=version) for record in records()]
+    return profiles.saved(place, made, [profiles.ledger(record, rows) for record in records()])
+
+
+def test_results_without_libraries_are_compared_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = folder(tmp_path / "old"), in_library(tmp_path / "new", "MKL")
+    changed = in_library(tmp_path / "changed", "MKL", **RENAMED)
+    for sides in (places, places[::-1]):
+        found = compared(*sides)
+        assert (found.changed, found.gaps) == (False, ())
+    [swap] = kernels(compared(places[0], changed))[0].swaps
+    assert (swap.base, swap.new, swap.layers) == (profiles.ONEDNN, "ref:any", ("layer1.0.conv1",))
+    monkeypatch.setattr(kernel_files, "load", lambda *place: pytest.fail("read although the digests are equal"))
+    assert not compared(*places).changed
+
+
+@pytest.mark.parametrize("other", ["OpenBLAS", "ATen"])
+def test_another_library_is_a_changed_kernel(tmp_path: Path, other: str) -> None:
+    found = compared(in_library(tmp_path / "a", "MKL"), in_library(tmp_path / "b", other))
+    assert {(change.kind, change.architecture) for change in found.changes} == {("exact", name) for name in NAMES}
+    for change in kernels(found):
+        [swap] = change.swaps
+        assert (swap.base, swap.new, swap.layers) == ("gemm (MKL)", f"gemm ({other})", ("fc",))
+        assert change.libraries == ()
+    assert found.fails("exact")
+    assert f"gemm (MKL) → gemm ({other}) in fc" in in_words(found)
+
+
+def test_another_version_of_a_library_is_beside_a_finding_and_none_itself(tmp_path: Path) -> None:
+    base = in_library(tmp_path / "a", "MKL")
+    newer = compared(base, in_library(tmp_path / "b", "MKL", "2025.0"))
+    assert (newer.changed, newer.gaps) == (False, ())
+    found = compared(base, in_library(tmp_path / "c", "MKL", "2025.0", **RENAMED))
+    assert {change.libraries for change in kernels(found)} == {("MKL: 2024.2 → 2025.0",)}
+    assert "; MKL: 2024.2 → 2025.0" in in_words(found)
+    assert (found.changes[0].reason or "").endswith("ref:any; time: not resolved; MKL: 2024.2 → 2025.0")
+    done = CliRunner().invoke(compare_command, [str(base), str(tmp_path / "c"), "--json"])
+    document = json.loads(done.stdout)
+    ComparisonDocument.model_validate(document)
+    assert document["changes"][0]["kernels"]["libraries"] == ["MKL: 2024.2 → 2025.0"]
+
+
+def test_libraries_whose_ledger_is_lost_are_no_finding(tmp_path: Path) -> None:
+    """Nor is one whose ledger is of another run: what ran in which library is not known."""
+    base, new = in_library(tmp_path / "a", "MKL"), in_library(tmp_path / "b", "OpenBLAS")
+    for name in NAMES:
+        paths = [kernel_files.kernels_path(record_files.record_path(place, "quiet", name)) for place in (base, new)]
+        if name == "vgg16":
+            paths[1].unlink()
+        else:
+            paths[1].write_bytes(paths[0].read_bytes())
+    found = compared(base, new)
+    assert not found.changed
+    assert {(gap.why, gap.architectures) for gap in found.gaps} == {
+        ("the libraries differ, but the ledger of NEW is missing or cannot be read", ("vgg16",)),
+        ("the libraries differ, but the ledger of NEW does not belong to its record", ("alexnet", "googlenet")),
+    }
+
+
+def test_the_baseline_of_nightly_runs_keeps_the_ledger_with_its_libraries(tmp_path: Path) -> None:
+    """Of two ledgers with the same kernels."""
+    older, newer = in_library(tmp_path / "a", "MKL"), in_library(tmp_path / "b", "OpenBLAS")
+    for place, library in ((older, "MKL"), (newer, "OpenBLAS")):
+        kept = tmp_path / f"kept {library}"
+        found = record_files.load_all(place)[0]
+        record_files.save_all(kept, found)
+        kernel_ledgers.save(kept, found, [older, newer])
+        ledger = kernel_files.load(record_files.record_path(kept, "quiet", "vgg16"))
+        assert ledger is not None
+        assert {row.library for row in ledger.of("eager", "cpu")} == {"", library}
+
+
 def test_another_network_is_no_changed_kernel(tmp_path: Path) -> None:
     shapes = {"shapes": "1x3x9x9, 1x3x3x3 -> 1x1x7x7", "kernel": "ref:any"}
     found = compared(folder(tmp_path / "a"), folder(tmp_path / "b", changed=["vgg16"], fields=shapes))
@@ -151,6 +228,27 @@ def test_kernels_of_two_machines_are_not_compared(tmp_path: Path) -> None:
         [profiles.ledger(record, rows) for record in other],
     )
     assert not kernels(compared(base, new))
+
+
+def test_kernels_of_processors_with_other_instructions_are_not_compared(tmp_path: Path) -> None:
+    """As of virtual machines whose processors have one name: one of them lacks the instructions for bf16."""
+
+    def place(name: str, kernel: str, precisions: list[str] | None) -> Path:
+        rows = profiles.calls(kernel=kernel)
+        facts = {} if precisions is None else {"native_precisions": precisions}
+        made = [record.model_copy(update={"machine_facts": {**record.machine_facts, **facts}}) for record in records()]
+        every = [profiles.profiled(record, ledger=rows) for record in made]
+        return profiles.saved(tmp_path / name, every, [profiles.ledger(record, rows) for record in made])
+
+    base = place("a", profiles.ONEDNN, ["bf16"])
+    found = compared(base, place("b", "ref:any", []))
+    assert not kernels(found)
+    assert {(gap.why, len(gap.architectures)) for gap in found.gaps} == {
+        ("the processors compute in other precisions (fp32, bf16, then fp32)", len(NAMES))
+    }
+    assert "процессоры вычисляют" in language("ru").translate(found.gaps[0].why)
+    for name, precisions in (("c", ["bf16"]), ("d", None)):
+        assert len(kernels(compared(base, place(name, "ref:any", precisions)))) == 2 * len(NAMES)
 
 
 def test_a_baseline_without_kernels_gives_a_note(tmp_path: Path) -> None:

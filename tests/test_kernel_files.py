@@ -40,6 +40,20 @@ def test_a_results_folder_has_a_ledger_beside_each_record(tmp_path: Path) -> Non
         assert ledger.of("eager", "cpu") == (row,)
 
 
+def test_a_ledger_has_libraries_only_where_they_are_known(tmp_path: Path) -> None:
+    """A row without one is as earlier versions wrote it, and read it."""
+    record = samples.few()[0]
+    record_files.save(tmp_path, record)
+    path = record_files.record_path(tmp_path, record.machine, record.architecture)
+    for library in ("", "MKL"):
+        rows = profile_samples.calls(library=library)
+        assert kernel_files.save(tmp_path, record, "eager", {"cpu": rows}) == ""
+        ledger = kernel_files.load(path)
+        assert ledger is not None
+        assert ledger.of("eager", "cpu") == tuple(rows)
+        assert kernel_files.kernels_path(path).read_text().count('"library"') == bool(library)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": 9}', '{"schema": 1, "architecture": "a"}'])
 def test_a_torn_ledger_is_one_line_and_written_again(tmp_path: Path, content: str) -> None:
     row = LayerKernel(layer="a", operator="o", kernel="k", shapes="", dtype="", layout="")

@@ -18,10 +18,11 @@ from torchvision.models import get_model
 
 from reporter.compare.kernel_changes import changed_calls
 from reporter.metrics.operators import COVERAGE
+from reporter.model import UnsupportedError
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel, digest
 from reporter.worker.counts.counting import count
 from reporter.worker.latency.alternation import Effort
-from reporter.worker.profiling import kernel_names, operator_pass, operator_times
+from reporter.worker.profiling import kernel_names, operator_events, operator_pass, operator_times
 from reporter.worker.profiling.device_kernels import launched
 from reporter.worker.profiling.instruction_sets import NEEDED, instruction_sets
 from reporter.worker.profiling.kernel_calls import recorded
@@ -100,6 +101,27 @@ def test_the_ledger_has_all_macs_and_names_what_computes_them(network: nn.Module
     assert (by_layer["grouped"].dtype, by_layer["grouped"].layout) == ("float32", "contiguous")
     assert by_layer["pool"].operator == "aten::max_pool2d_with_indices"
     assert by_layer["pool"].kernel == NATIVE
+
+
+def test_without_onednn_the_ledger_has_all_macs(network: nn.Module) -> None:
+    """As of torch on macOS: a grouped convolution is one product of each group."""
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        with torch.inference_mode():
+            found = recorded(network, partial(network, IMAGES))
+    finally:
+        torch._C._set_mkldnn_enabled(True)
+    assert sum(row.macs for row in found) == count(network, IMAGES).macs
+    grouped = [row for row in found if row.layer == "grouped" and row.macs]
+    assert [(row.kernel, row.macs) for row in grouped] == [(GEMM, 32 * 32 * 64 * 9 * 4 // 8)] * 8
+
+
+def test_a_torch_without_kineto_has_no_operators(network: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operator_events, "kineto_available", lambda: False)
+    found = operator_pass.Profiler(partial(network, IMAGES), network, Effort(0.01, 1))
+    for name in ("rows", "observation"):
+        with pytest.raises(UnsupportedError, match="without Kineto"):
+            getattr(found, name)
 
 
 def test_views_in_several_parts_are_followed() -> None:
@@ -197,8 +219,8 @@ def test_an_operator_that_is_missed_lowers_the_coverage(monkeypatch: pytest.Monk
 def test_the_layers_that_take_most_are_those_of_the_ledger(network: nn.Module, rows: list[LayerKernel]) -> None:
     with torch.inference_mode():
         found = profiled(observe(partial(network, IMAGES), Effort(0.05)), rows)
-    known = {(row.layer, row.operator, row.kernel) for row in rows}
-    assert {(each.layer, each.operator, each.kernel) for each in found.layers} <= known
+    known = {(row.layer, row.operator, row.kernel, row.library) for row in rows}
+    assert {(each.layer, each.operator, each.kernel, each.library) for each in found.layers} <= known
     assert len(found.layers) == LISTED < len(known)
     python = sum(row.share for row in found.operators if row.operator == "python")
     assert sum(each.share for each in found.layers) < 1 - python
@@ -249,9 +271,12 @@ def test_an_operator_that_ran_more_often_than_in_the_ledger_gets_no_kernel_by_ch
     ]
     row = LayerKernel(layer="", operator="aten::mkldnn_convolution", kernel="jit", shapes="", dtype="", layout="")
     other = row.model_copy(update={"kernel": "jit_1x1"})
-    assert aligned(ran, [row, other]) == [NATIVE, GEMM, GEMM, NATIVE]
-    assert aligned(ran, [row, row]) == ["jit", GEMM, GEMM, NATIVE]
-    assert aligned([ran[0], ran[0]], [row, other]) == ["jit", "jit_1x1"]
+    unknown = [(GEMM, ""), (GEMM, ""), (NATIVE, "")]
+    assert aligned(ran, [row, other]) == [(NATIVE, ""), *unknown]
+    assert aligned(ran, [row, row]) == [("jit", ""), *unknown]
+    assert aligned([ran[0], ran[0]], [row, other]) == [("jit", ""), ("jit_1x1", "")]
+    product = row.model_copy(update={"operator": "aten::addmm", "kernel": GEMM, "library": "MKL"})
+    assert aligned(ran[1:3], [product, product]) == [(GEMM, "MKL")] * 2
 
 
 FRESH = """

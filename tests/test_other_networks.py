@@ -192,8 +192,15 @@ def test_instruction_sets_have_the_names_of_onednn() -> None:
     found = instruction_sets(["brgemm_avx512_f32", "jit_avx512_I8", "brgconv:avx512_core_bf16"], flags)
     assert found["exercised"] == ["avx512_core", "avx512_core_bf16"]
     assert found["not_exercised"] == ["sse41", "avx", "avx2"]
-    arm = instruction_sets(["jit:sve_256", "gemm:acl"], frozenset(("asimd", "sve")))
+    arm = instruction_sets(["jit:sve_256", "gemm"], frozenset(("asimd", "sve")))
     assert arm == {"exercised": ["sve"], "not_exercised": ["asimd"], "not_available": []}
+    acl = instruction_sets(["indirect_gemm:acl", "gemm:acl"], frozenset(("asimd",)))
+    assert acl == {"exercised": [], "not_exercised": [], "not_available": ["sve"]}, "it chooses them and names none"
+    amx = frozenset((*flags, "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"))
+    for name in ("brgconv:avx10_1_512_amx", "brgconv:avx512_core_amx"):
+        found = instruction_sets([name, "brg_matmul:avx10_1_512"], amx)
+        assert found["exercised"] == ["avx512_core_amx", "avx512_core_fp16"]
+        assert "avx512_core_amx" not in found["not_exercised"]
     unknown = instruction_sets(["jit:asimd"], frozenset())
     assert unknown == {"exercised": ["asimd"], "not_exercised": [], "not_available": []}
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+from dataclasses import replace
+from functools import cache
+
+import pytest
 from commands import ROOT
 
+from reporter.compare.folders import ledgers_of
+from reporter.compare.rounds import Times
+from reporter.model import Record
 from reporter.report import units
 from reporter.report.comparison import Comparison, compare
 from reporter.report.language import language
 from reporter.report.modes import mode_kernels, mode_ranking
 from reporter.report.why import operator_pairs
+from reporter.report.why.operator_names import label
 from reporter.store import record_files
 
 RUN = "results/reference"
@@ -17,9 +27,14 @@ ENGLISH = language("en")
 MILLISECONDS = units.Scale(1e-3, "ms")
 
 
+@cache
+def committed() -> Comparison:
+    return replace(compare(record_files.load_all_modes(ROOT / RUN)[0]), ledgers=ledgers_of(ROOT / RUN))
+
+
 def examples() -> list[str]:
     """The clearest pair, the mode that gains most, and the network that leaves most of its ceiling unused."""
-    comparison = compare(record_files.load_all_modes(ROOT / RUN)[0])
+    comparison = committed()
     found = [f"{number}. {text}" for number, text in enumerate(filter(None, _texts(comparison)), start=1)]
     return found or [NONE]
 
@@ -59,6 +74,72 @@ def _ceiling(comparison: Comparison) -> str:
         f"With one thread {most.architecture} reaches {shares[most.architecture]} % of the machine's ceiling, "
         f"{least.architecture} {shares[least.architecture]} %."
     )
+
+
+def labelled(record: Record, setting: str) -> dict[str, tuple[float, int]]:
+    """The share of the time and the MACs of the operators with each label, from the files of the committed run."""
+    folder = ROOT / RUN / "records" / record.machine
+    detail = json.loads((folder / f"{record.architecture}.json").read_text())["readings"]
+    ledger = json.loads((folder / f"{record.architecture}.kernels.json").read_text())
+    rows = [ledger["rows"][number] for number in ledger["calls"]["eager"][setting]]
+    found: dict[str, tuple[float, int]] = {}
+    for each in detail[f"operators_coverage_{setting}"]["detail"]["operators"]:
+        kernel = ", ".join(filter(None, (each["kernel"], each.get("library"))))
+        ran = [row for row in rows if all(row.get(key) == each.get(key) for key in ("operator", "kernel", "library"))]
+        for name in (label(each["operator"]), f"{label(each['operator'])} ({kernel})"):
+            share, macs = found.get(name, (0.0, 0))
+            found[name] = share + each["share"], macs + sum(row["macs"] for row in ran)
+    return found
+
+
+@pytest.mark.parametrize("setting", ["cpu_1thread", "cpu"])
+@pytest.mark.parametrize("noise", [True, False])
+def test_the_pairs_of_the_committed_run_are_those_of_its_files(
+    setting: str, noise: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every pair beyond noise whose operators differ, each with the numbers of the records and ledgers.
+
+    Without noise every difference counts, so that there are more pairs.
+    """
+    comparison = replace(committed())
+    monkeypatch.setattr(operator_pairs, "SETTINGS", (setting,))
+    if not noise:
+        monkeypatch.setattr(Times, "differ", lambda *_: True)
+    pairs = {(pair.few.architecture, pair.many.architecture): pair for pair in operator_pairs.pairs(comparison)}
+    times = comparison.times(comparison.machines[0], f"latency_{setting}")
+    newest = comparison.of(comparison.machines[0])
+    operators = {record.architecture: labelled(record, setting) for record in newest}
+    for few, many in itertools.permutations(newest, 2):
+        names = few.architecture, many.architecture
+        latencies = [record.value(f"latency_{setting}") or 0.0 for record in (few, many)]
+        slower = (few.value("macs") or 0) < (many.value("macs") or 0) and latencies[0] > latencies[1]
+        if not slower or not times.differ(*names) or times.ratio(*names).ratio <= 1:
+            assert names not in pairs
+            continue
+        mine, other = (operators[name] for name in names)
+        part = operator_pairs.LEAST_PART * (latencies[0] - latencies[1])
+        seconds, gains = {}, {}
+        for each, (share, _) in mine.items():
+            there = other.get(each, (0.0, 0))[0]
+            seconds[each], gains[each] = (share * latencies[0], there * latencies[1]), share - there
+        longer = {each for each, (now, before) in seconds.items() if now > before}
+        by_share = {each for each in longer if gains[each] >= operator_pairs.LEAST_POINTS}
+        by_time = {each for each in longer if seconds[each][0] - seconds[each][1] >= part}
+        explaining = by_share or {each for each in by_time if gains[each] >= operator_pairs.UNEQUAL}
+        assert (names in pairs) == bool(explaining), names
+        if names not in pairs:
+            continue
+        text = operator_pairs.sentence(pairs[names], ENGLISH).replace("\u00a0", " ")
+        for reason in pairs[names].reasons:
+            assert reason.label in explaining
+            assert reason.by_time == (not by_share)
+            assert (reason.seconds, reason.other_seconds) == pytest.approx(seconds[reason.label])
+            assert reason.share - reason.other == pytest.approx(gains[reason.label])
+            macs = [side.get(reason.label, (0.0, 0))[1] for side in (mine, other)]
+            rates = [count / each / 1e9 for count, each in zip(macs, seconds[reason.label], strict=True) if all(macs)]
+            stated = [f"at {units.text(ENGLISH, rate)} G MACs per second" for rate in rates]
+            assert [each in text for each in stated] == [reason.by_time] * len(stated)
+    assert noise or len(pairs) > 1
 
 
 def test_the_examples_are_those_of_the_committed_run() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from reporter.model.profiles import KernelLedger, LayerKernel, digest
+from reporter.model.profiles import KernelLedger, LayerKernel, digest, implementation, library_digest
 
 ROWS = st.builds(
     LayerKernel,
@@ -38,6 +38,16 @@ def test_calls_are_kept_in_order_and_rows_once(
 @given(st.lists(ROWS, max_size=4), st.lists(ROWS, max_size=4))
 def test_the_digest_is_equal_for_equal_calls_only(first: list[LayerKernel], second: list[LayerKernel]) -> None:
     assert (digest(first) == digest(second)) == (first == second)
+
+
+@given(st.lists(ROWS, min_size=1, max_size=4), st.sampled_from(["MKL", "OpenBLAS", "ATen"]))
+def test_libraries_have_a_digest_of_their_own(rows: list[LayerKernel], library: str) -> None:
+    """That of the kernels is the one that ledgers without libraries have."""
+    named = [*rows[:-1], rows[-1].model_copy(update={"library": library})]
+    assert digest(named) == digest(rows)
+    assert library_digest(rows) == ""
+    assert library_digest(named) != library_digest([*rows[:-1], rows[-1].model_copy(update={"library": "BLIS"})])
+    assert [implementation(named[-1]), implementation(rows[-1])] == [f"{rows[-1].kernel} ({library})", rows[-1].kernel]
 
 
 def test_calls_of_missing_rows_are_refused() -> None:

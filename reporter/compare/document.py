@@ -176,6 +176,7 @@ def _kernels(found: KernelChange) -> comparisons.KernelChangeRow:
         time=found.time,
         ratio=found.ratio,
         variables=found.variables,
+        libraries=found.libraries,
     )
 
 

@@ -1,9 +1,11 @@
 """Changed kernels: layers that ran another implementation than before, an exact finding.
 
-The record of an architecture has the digest of its kernels in each mode and setting; the ledgers of both sides are read
-only where the digests differ. Kernels are compared between records of one machine, mode and thread setting, taken under
-the same conditions except for environment variables, which are named beside the finding. A layer is compared if both
-sides ran it with the same shapes: another definition of the network is no change of kernels.
+The record of an architecture has the digests of its kernels in each mode and setting (kernel_digests.py); the ledgers
+of both sides are read only where they differ. A product of matrices that ran in another BLAS library is a changed
+kernel, too, if the library is known on both sides; another version of it is named beside a finding. Kernels are
+compared between records of one machine, mode and thread setting, taken under the same conditions except for environment
+variables, which are named beside the finding. A layer is compared if both sides ran it with the same shapes: another
+definition of the network is no change of kernels.
 
 The verdict on the time beside a finding is that of the latency of the same mode and setting (times.py). If variables
 differ there is none: then latencies of at least FEWEST_ROUNDS rounds differ if their 95 % intervals are separated and
@@ -19,19 +21,18 @@ from itertools import groupby
 
 from pydantic import JsonValue
 
+from reporter.compare import kernel_digests
 from reporter.compare.differences import Change, Gap, KernelChange, KernelSwap, TimeEffect, Timing
+from reporter.compare.kernel_digests import belongs
 from reporter.compare.matching import Pair, settings_in_words
 from reporter.compare.times import ABSOLUTE_EFFECT
 from reporter.model import Quantity, Reading, Record, ReporterError
-from reporter.model.profiles import KernelLedger, LayerKernel
-from reporter.model.profiles import digest as rows_digest
+from reporter.model.profiles import KernelLedger, LayerKernel, implementation
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 from reporter.stats.samples import FEWEST_ROUNDS
 
-COVERAGE, DIGEST, VARIABLES = "operators_coverage_", "kernels", "variables"
-SOURCES = (COVERAGE, "kernels_")
-"""The keys of readings with kernels begin with these; the setting follows."""
+VARIABLES = "variables"
 TITLES = {
     "cpu_1thread": "Kernels, CPU, 1 thread",
     "cpu": "Kernels, CPU",
@@ -80,26 +81,7 @@ def compare(pairs: Iterable[Pair], timings: Iterable[Timing], ledgers: Sides = N
 
 def settings(pair: Pair) -> list[str]:
     """The settings in which either side has kernels."""
-    return list(digests(pair.base) | digests(pair.new))
-
-
-def digests(record: Record) -> dict[str, list[str]]:
-    """The digests of the kernels of a record by setting, most often one for each."""
-    keys = [key for key in record.readings if key.startswith(SOURCES)]
-    found = dict.fromkeys(key.removeprefix(start) for key in keys for start in SOURCES if key.startswith(start))
-    sources = {setting: _sources(record, setting) for setting in found}
-    return {setting: [str(each.detail[DIGEST]) for each in taken] for setting, taken in sources.items() if taken}
-
-
-def _sources(record: Record, setting: str) -> list[Reading]:
-    """The readings that have a digest of the kernels in a setting."""
-    there = [record.readings.get(start + setting) for start in SOURCES]
-    return [each for each in there if each and has_digest(each)]
-
-
-def has_digest(reading: Reading) -> bool:
-    """Whether a reading has a digest of kernels."""
-    return reading.measured and isinstance(reading.detail.get(DIGEST), str)
+    return list(kernel_digests.sources(pair.base) | kernel_digests.sources(pair.new))
 
 
 def quantity(setting: str) -> Quantity:
@@ -129,11 +111,11 @@ class _Opened:
 
     def source(self, pair: Pair, side: int, setting: str) -> Reading | None:
         """The reading with the digest of a side; of two that differ, the one that the ledger belongs to."""
-        found = _sources((pair.base, pair.new)[side], setting)
-        if len({str(each.detail[DIGEST]) for each in found}) > 1:
+        found = kernel_digests.of_setting((pair.base, pair.new)[side], setting)
+        if any(kernel_digests.differing(found[0], each) for each in found[1:]):
             with suppress(ReporterError):
-                last = rows_digest(self.calls(pair, side, setting))
-                found = [each for each in found if each.detail[DIGEST] == last] or found
+                last = self.calls(pair, side, setting)
+                found = [each for each in found if belongs(last, each)] or found
         return found[0] if found else None
 
 
@@ -148,28 +130,46 @@ def _compared(pair: Pair, setting: str, opened: _Opened, judged: Mapping[Place, 
         return f"only {'BASE' if base else 'NEW'} has it"
     if not same_conditions(_kept(base), _kept(new)):
         return f"taken under other settings ({settings_in_words(base, new)})"
-    if base.detail[DIGEST] == new.detail[DIGEST]:
+    if not (what := kernel_digests.differing(base, new)):
         return ""
-    if why := _unread(pair, setting, opened, (base, new)):
+    if why := _other_processor(pair) or _unread(pair, setting, opened, (base, new), what):
         return why
     swaps, compared, other = changed_calls(*(opened.calls(pair, side, setting) for side in range(2)))
     if not swaps:
         return "the layers differ in their shapes, or only one side has them" if other else ""
     effect, ratio = _effect(pair, setting, judged)
-    found = KernelChange(setting, swaps, compared, effect, ratio, _differing(base, new))
+    versions = kernel_digests.changed_versions(base, new)
+    found = KernelChange(setting, swaps, compared, effect, ratio, _differing(base, new), versions)
     place = pair.new.architecture, pair.new.machine
     return Change("exact", *place, quantity(setting), reason=in_words(found), mode=pair.new.mode, kernels=found)
 
 
-def _unread(pair: Pair, setting: str, opened: _Opened, readings: Sequence[Reading]) -> str:
-    """Why the ledgers that differ cannot be compared; empty if they can."""
+def _other_processor(pair: Pair) -> str:
+    """Why kernels that differ are no finding: the processors have instructions for other precisions.
+
+    These are not part of the machine's key: the virtual machines of a cloud may have one name and other processors.
+    """
+    before, now = (_precisions(side) for side in (pair.base, pair.new))
+    differ = before and now and before != now
+    return f"the processors compute in other precisions ({before}, then {now})" if differ else ""
+
+
+def _precisions(record: Record) -> str:
+    """The precisions that the processor has instructions for; empty where a record does not have them."""
+    found = record.machine_facts.get("native_precisions")
+    return ", ".join(["fp32", *map(str, found)]) if isinstance(found, list) else ""
+
+
+def _unread(pair: Pair, setting: str, opened: _Opened, readings: Sequence[Reading], what: str) -> str:
+    """Why the ledgers cannot be compared, of which `what` differs; empty if they can."""
+    opening = f"the {what} differ, but the ledger of"
     for side, reading in enumerate(readings):
         try:
             calls = opened.calls(pair, side, setting)
         except ReporterError:
-            return f"the kernels differ, but the ledger of {SIDES[side]} is missing or cannot be read"
-        if rows_digest(calls) != reading.detail[DIGEST]:
-            return f"the kernels differ, but the ledger of {SIDES[side]} does not belong to its record"
+            return f"{opening} {SIDES[side]} is missing or cannot be read"
+        if not belongs(calls, reading):
+            return f"{opening} {SIDES[side]} does not belong to its record"
     return ""
 
 
@@ -194,8 +194,9 @@ def names_in_words(found: KernelChange) -> str:
 
 
 def in_words(found: KernelChange) -> str:
-    """The same with what the times say, and the environment variables that differ."""
-    under = f"; {', '.join(found.variables)}" if found.variables else ""
+    """The same with what the times say, and the environment variables and versions of libraries that differ."""
+    beside = (*found.variables, *found.libraries)
+    under = f"; {', '.join(beside)}" if beside else ""
     return f"{names_in_words(found)}; time: {found.time}{under}"
 
 
@@ -216,9 +217,12 @@ def _by_place(calls: Sequence[LayerKernel]) -> dict[tuple[str, str, int], LayerK
 
 
 def _names(base: LayerKernel, new: LayerKernel) -> tuple[str, str] | None:
-    """Both names where the implementation differs: the kernel, with what else differs if the kernels have one name."""
-    if base.kernel != new.kernel:
-        return base.kernel, new.kernel
+    """Both names where the implementation differs: the kernel, with what else differs if the kernels have one name.
+
+    A library that is known on one side only is no difference.
+    """
+    if base.kernel != new.kernel or (base.library and new.library and base.library != new.library):
+        return implementation(base), implementation(new)
     fields = [name for name in ("operator", "dtype", "layout") if getattr(base, name) != getattr(new, name)]
     if not fields:
         return None
@@ -268,6 +272,7 @@ def rows(changes: Iterable[Change]) -> Iterator[tuple[Change, tuple[Change, ...]
     groups: dict[object, list[Change]] = {}
     for change in changes:
         if change.kernels:
-            same = (change.architecture, change.machine, change.mode, change.kernels.swaps, change.kernels.variables)
+            beside = (change.kernels.variables, change.kernels.libraries)
+            same = (change.architecture, change.machine, change.mode, change.kernels.swaps, beside)
             groups.setdefault(same, []).append(change)
     yield from ((group[0], tuple(group)) for group in groups.values())

@@ -49,6 +49,8 @@ class KernelChangeRow(Document):
     """The latency now divided by that before; null if either is missing."""
     variables: tuple[str, ...]
     """The environment variables that differ, with both values."""
+    libraries: tuple[str, ...] = ()
+    """The BLAS libraries that both sides used in different versions, with both."""
 
 
 class ChangeRow(MetricRow):

@@ -52,6 +52,9 @@ class SummaryOperator(Document):
     """The seconds of all calls, scaled so that all operators sum to the latency that was measured in alternation."""
     share: float
     """The share of this latency."""
+    library: str | None = None
+    """The BLAS library that `gemm` ran in, for example `MKL`; `ATen` if torch computed the product itself; missing if
+    it is not known."""
 
 
 class SummaryStage(Document):

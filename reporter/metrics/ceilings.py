@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SETTINGS = {"cpu_1thread": "CPU, 1 thread", "cpu": "CPU"}
 PRECISIONS = {"": "float32", "bf16_": "bfloat16"}
 NO_BF16 = "the processor has no instructions for bf16"
+UNKNOWN_BF16 = "it is not known whether the processor has instructions for bf16: the system does not list them"
 
 
 def _macs(prefix: str, setting: str) -> Quantity:
@@ -38,7 +39,8 @@ def _bandwidth(setting: str) -> Quantity:
         unit="B/s",
         group="profile",
         better="neither",
-        definition="Bytes read and written per second by a copy of 64 MiB, measured on this machine once in a run.",
+        definition="Bytes read and written per second by a copy of 64 MiB, or of as much as the last-level caches hold "
+        "if that is more (512 MiB at most), measured on this machine once in a run.",
     )
 
 
@@ -83,14 +85,18 @@ def measure(subject: Subject) -> Iterator[Reading]:
 def ceilings(subject: Subject) -> Iterator[Reading]:
     """The ceilings with one thread and with all, measured in turns."""
     from reporter.worker.profiling.ceiling_rates import best_rates
+    from reporter.worker.profiling.instruction_sets import processor_flags
 
-    rates = best_rates(groups(subject))
+    workloads = groups(subject)
+    rates = best_rates(workloads)
     for quantity in CEILINGS:
         if found := rates.get(quantity.key):
-            detail: dict[str, Any] = {} if quantity in BANDWIDTH.values() else {"shapes": found}
+            detail: dict[str, Any] = {"shapes": found}
+            if quantity in BANDWIDTH.values():
+                detail = {"copied": workloads[quantity.key].workloads[0].amount // 2}
             yield Reading(quantity=quantity, samples=(max(found.values()),), detail=detail)
         else:
-            yield from absent([quantity], "unsupported", NO_BF16)
+            yield from absent([quantity], "unsupported", NO_BF16 if processor_flags() else UNKNOWN_BF16)
 
 
 def groups(subject: Subject) -> dict[str, WorkloadGroup]:

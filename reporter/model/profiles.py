@@ -15,6 +15,8 @@ from reporter.model.readings import Model, Number
 LEDGER_SCHEMA = 1
 GEMM, NATIVE = "gemm", "native"
 """Kernels without a name of their own: a matrix product of a BLAS library, and torch's own code."""
+ATEN = "ATen"
+"""The library of matrix products that torch computes itself, without a BLAS library."""
 
 Count = Annotated[int, Field(strict=True, ge=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
@@ -29,7 +31,8 @@ class OperatorTime(_ProfileRow):
 
     `operator` is torch's name (`aten::mkldnn_convolution`) or the engine's, `kernel` the implementation: a name of
     oneDNN, `gemm`, `native`, or a CUDA kernel. `seconds` are scaled so that all operators sum to the latency that was
-    taken unprofiled beside them; `share` is their part of it.
+    taken unprofiled beside them; `share` is their part of it. `library` is the BLAS library of `gemm`, e.g. `MKL`, or
+    `ATen`; empty where it is not known.
     """
 
     operator: str
@@ -37,6 +40,7 @@ class OperatorTime(_ProfileRow):
     calls: Count
     seconds: Annotated[Number, Field(ge=0)]
     share: Share
+    library: str = ""
 
 
 class StageTime(_ProfileRow):
@@ -57,13 +61,14 @@ class LayerTime(_ProfileRow):
     kernel: str
     seconds: Annotated[Number, Field(ge=0)]
     share: Share
+    library: str = ""
 
 
 class LayerKernel(_ProfileRow):
     """A call of an operator in a layer: shapes of its input, weight and output, data type, layout and implementation.
 
     `layer` is the qualified name of the module, `shapes` e.g. `1x64x56x56, 64x64x3x3 -> 1x64x56x56`, `macs` the
-    multiply-adds of the call, 0 of an operator without any.
+    multiply-adds of the call, 0 of an operator without any; `library` as in OperatorTime.
     """
 
     layer: str
@@ -73,6 +78,7 @@ class LayerKernel(_ProfileRow):
     dtype: str
     layout: str
     macs: Count = 0
+    library: str = ""
 
 
 class KernelLedger(Model):
@@ -116,7 +122,24 @@ class KernelLedger(Model):
         return self.model_copy(update={"rows": tuple(rows), "calls": numbers})
 
 
+def implementation(row: OperatorTime | LayerTime | LayerKernel) -> str:
+    """The kernel of a row for readers, with its library where one is known: `gemm (MKL)`."""
+    return f"{row.kernel} ({row.library})" if row.library else row.kernel
+
+
 def digest(calls: Iterable[LayerKernel]) -> str:
-    """The digest of the calls of one mode and setting: equal if and only if the kernels of all layers are."""
-    rows = [row.model_dump() for row in calls]
-    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:16]
+    """The digest of the calls of one mode and setting: equal if and only if the kernels of all layers are.
+
+    Libraries are left out: ledgers of earlier versions do not have them.
+    """
+    return _sha256([row.model_dump(exclude={"library"}) for row in calls])
+
+
+def library_digest(calls: Iterable[LayerKernel]) -> str:
+    """The digest of the libraries of the calls in their order; empty if no library is known."""
+    libraries = [row.library for row in calls]
+    return _sha256(libraries) if any(libraries) else ""
+
+
+def _sha256(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -90,6 +90,12 @@ class _Compared(TypedDict, total=False):
     test_images: JsonValue
     limit: JsonValue
     kernels: JsonValue
+    libraries: JsonValue
+
+
+@with_config(ConfigDict(extra="ignore"))
+class _Processor(TypedDict, total=False):
+    native_precisions: JsonValue
 
 
 @with_config(ConfigDict(extra="ignore"))
@@ -105,7 +111,7 @@ class ComparedRecord(Record):
     """A record with no more than comparing looks at: of very many, the rest takes most of the memory."""
 
     published: _Nothing = {}  # type: ignore[assignment]
-    machine_facts: _Nothing = {}  # type: ignore[assignment]
+    machine_facts: _Processor = {}  # type: ignore[assignment]
     settings: _Nothing = {}  # type: ignore[assignment]
     curves: _Nothing = {}  # type: ignore[assignment]
     readings: dict[str, ComparedReading] = {}  # type: ignore[assignment]

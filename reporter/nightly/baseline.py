@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from reporter.compare.kernel_changes import has_digest
+from reporter.compare.kernel_digests import has_digest
 from reporter.compare.matching import is_exact
 from reporter.model import Reading, Record
 from reporter.model.records import EAGER

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from reporter.compare import kernel_changes
-from reporter.model import Record, ReporterError
-from reporter.model.profiles import KernelLedger, LayerKernel, digest
+from reporter.compare import kernel_digests
+from reporter.model import Reading, Record, ReporterError
+from reporter.model.profiles import KernelLedger, LayerKernel
 from reporter.store import kernel_files, record_files
 
 
@@ -17,10 +17,10 @@ def save(folder: Path, records: Sequence[Record], sources: Sequence[Path]) -> No
     ledgers: dict[tuple[str, str], list[KernelLedger]] = {}
     for record in records:
         place = record.machine, record.architecture
-        if digests := kernel_changes.digests(record):
+        if readings := kernel_digests.sources(record):
             if place not in ledgers:
                 ledgers[place] = list(_ledgers(record, sources))
-            calls = {setting: _calls(ledgers[place], record.mode, setting, of) for setting, of in digests.items()}
+            calls = {setting: _calls(ledgers[place], record.mode, setting, of) for setting, of in readings.items()}
             kernel_files.save(folder, record, record.mode, {setting: rows for setting, rows in calls.items() if rows})
 
 
@@ -32,7 +32,10 @@ def _ledgers(record: Record, sources: Sequence[Path]) -> Iterator[KernelLedger]:
                 yield found
 
 
-def _calls(ledgers: Sequence[KernelLedger], mode: str, setting: str, digests: Sequence[str]) -> tuple[LayerKernel, ...]:
-    """The calls with one of the digests; empty where no ledger has them."""
+def _calls(
+    ledgers: Sequence[KernelLedger], mode: str, setting: str, readings: Sequence[Reading]
+) -> tuple[LayerKernel, ...]:
+    """The calls with the digests of one of the readings; empty where no ledger has them."""
     found = (each.of(mode, setting) for each in ledgers)
-    return next((rows for rows in found if rows and digest(rows) in digests), ())
+    belonging = (rows for rows in found if rows and any(kernel_digests.belongs(rows, each) for each in readings))
+    return next(belonging, ())

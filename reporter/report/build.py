@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reporter.compare import baseline_file, reference_file
 from reporter.compare.baseline_file import BaselineComparison
+from reporter.compare.folders import ledgers_of
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host import files
 from reporter.model import Chart, Claim, Evidence, ReporterError
@@ -65,7 +66,7 @@ def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = 
     files.refuse_links(folder)
     records, complaints = record_files.load_for_report(folder)
     evidence, torn = record_files.load_all_evidence(folder)
-    comparison = replace(compare(records), evidence=evidence)
+    comparison = replace(compare(records), evidence=evidence, ledgers=ledgers_of(folder))
     del records  # the comparison has copies with intervals
     tongues = [language(code) for code in languages or asked(comparison)]
     try:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from reporter.compare import held_out
+from reporter.compare.kernel_changes import Ledgers, no_ledgers
 from reporter.compare.ratio_history import RatioCurve
 from reporter.compare.rounds import Times, with_intervals
 from reporter.model import GROUPS, Evidence, Quantity, Reading, Record, ReporterError, Status
@@ -61,7 +62,7 @@ class Comparison:
 
     `records` are the eager ones, `modes` those of all other modes. `past` has earlier runs of the newest machine,
     oldest first; `hidden` the networks that a picture leaves out; `ratios` the history of ratios to a pinned reference;
-    `evidence` what was measured for claims.
+    `evidence` what was measured for claims; `ledgers` reads the ledgers of kernels.
     """
 
     records: tuple[Record, ...]
@@ -72,6 +73,7 @@ class Comparison:
     modes: tuple[Record, ...] = ()
     ratios: tuple[RatioCurve, ...] = ()
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    ledgers: Ledgers = no_ledgers
 
     @property
     def newest(self) -> Record:

@@ -146,6 +146,12 @@ def fewer(language: Language, value: float, base: float) -> str:
     return language.number(percent, digits)
 
 
+def more(language: Language, value: float, base: float) -> str:
+    """How many percent a value is above a smaller one, with two digits: `17`, `2.5` or `0.10`."""
+    percent = 100 * (value / base - 1)
+    return language.number(percent, max(1 - math.floor(math.log10(percent)), 0))
+
+
 def coefficient(language: Language, value: float) -> str:
     """A correlation with two decimals, or as many as show that it is not exactly 1 or -1: `0.998`."""
     perfect = abs(value) > 1 - 1e-9

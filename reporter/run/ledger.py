@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reporter.compare.kernel_changes import has_digest
+from reporter.compare.kernel_digests import has_digest
 from reporter.host import files
 from reporter.host.job import Job, wanted
 from reporter.metrics.ceilings import OF_MACHINE

@@ -43,6 +43,9 @@ def save(folder: Path, record: Record, mode: str, calls: object) -> str:
     for setting, rows in CALLS.validate_python(calls).items():
         ledger = ledger.with_calls(mode, setting, rows)
     content = ledger.model_dump(mode="json", by_alias=True)
+    for row in content["rows"]:
+        if not row["library"]:  # as in files of earlier versions
+            del row["library"]
     write(kernels_path(place), lines(content, "rows", "calls"))
     return complaint
 

@@ -25,7 +25,7 @@ def lines(changes: Iterable[Change], language: Language, place: Callable[[Change
 def _values(found: Sequence[KernelChange], language: Language) -> str:
     swaps = and_more([_swap(swap, language) for swap in found[0].swaps], language)
     times = ", ".join(_time(each, language) for each in found)
-    return "; ".join((swaps, times, *found[0].variables))
+    return "; ".join((swaps, times, *found[0].variables, *found[0].libraries))
 
 
 def _swap(swap: KernelSwap, language: Language) -> str:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from reporter import facts
 from reporter.model import Record
+from reporter.model.profiles import implementation
 from reporter.report import units
 from reporter.report.block_diagrams import block_boxes, diagrams, layout
 from reporter.report.cards import record_structure
@@ -249,7 +250,7 @@ def costliest(record: Record, setting: str, language: Language) -> tuple[CostlyL
         CostlyLayer(
             row.layer or OUTSIDE,
             operator_names.words(operator_names.label(row.operator), language),
-            row.kernel,
+            implementation(row),
             _time(row.seconds, row.share, language),
         )
         for row in record_profiles.layers(record, setting)[:COSTLIEST]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from reporter.compare.mode_gains import Gain
 from reporter.model import Record
-from reporter.model.profiles import OperatorTime
+from reporter.model.profiles import OperatorTime, implementation
 from reporter.report.comparison import Comparison
 from reporter.report.modes import mode_ranking
 from reporter.report.why import operator_names, record_profiles
@@ -31,11 +31,8 @@ class OperatorGain(NamedTuple):
     now: float
     kernels_before: tuple[str, ...]
     kernels: tuple[str, ...]
-
-    @property
-    def changed(self) -> bool:
-        """Whether other kernels ran."""
-        return set(self.kernels_before) != set(self.kernels)
+    changed: bool
+    """Whether other kernels ran."""
 
 
 class Explained(NamedTuple):
@@ -79,15 +76,23 @@ def changed(before: Sequence[OperatorTime], now: Sequence[OperatorTime]) -> list
     for kind in kinds:
         sides = [[row for row in side if operator_names.kind(row.operator) == kind] for side in (before, now)]
         old, new = (sum(row.seconds for row in side) for side in sides)
-        found = OperatorGain(kind, old, new, _kernels(sides[0]), _kernels(sides[1]))
+        found = OperatorGain(kind, old, new, _kernels(sides[0]), _kernels(sides[1]), _differ(*sides))
         if abs(old - new) >= LEAST * whole or (found.changed and max(old, new) >= LEAST * whole):
             rows.append(found)
     return sorted(rows, key=lambda each: each.now - each.before)
 
 
+def _differ(before: Sequence[OperatorTime], now: Sequence[OperatorTime]) -> bool:
+    """Whether other kernels ran; libraries that are not known on one side are no difference."""
+    if {row.kernel for row in before} != {row.kernel for row in now}:
+        return True
+    libraries = [{row.library for row in side} - {""} for side in (before, now)]
+    return all(libraries) and libraries[0] != libraries[1]
+
+
 def _kernels(rows: Sequence[OperatorTime]) -> tuple[str, ...]:
     """The kernels, the most expensive first."""
-    return tuple(dict.fromkeys(row.kernel for row in sorted(rows, key=lambda row: -row.seconds)))
+    return tuple(dict.fromkeys(implementation(row) for row in sorted(rows, key=lambda row: -row.seconds)))
 
 
 def names(kernels: Sequence[str]) -> str:

@@ -78,7 +78,7 @@ def profile(record: Record) -> dict[str, Any]:
     """The operators and stages of a record, where any were measured."""
     found: dict[str, Any] = {
         "operators": {
-            setting: [row.model_dump(mode="json") for row in rows]
+            setting: [row.model_dump(mode="json", exclude_defaults=True) for row in rows]
             for setting in SETTINGS
             if (rows := operators(record, setting))
         },

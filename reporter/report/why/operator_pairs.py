@@ -1,4 +1,8 @@
-"""Pairs of architectures of which the one with fewer MACs takes longer, and the operators that make the difference."""
+"""Pairs of architectures of which the one with fewer MACs takes longer, and the operators that make the difference.
+
+These are operators with a larger share of the time; without any, those that take longer: at a lower rate, if they
+multiply. The rate is from the ledger of kernels, which has the MACs of each call.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from reporter.model import Record
+from reporter.compare.kernel_changes import Ledgers, no_ledgers
+from reporter.compare.kernel_digests import COVERAGE, belongs, has_digest
+from reporter.model import Record, ReporterError
+from reporter.model.records import EAGER
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.findings.pair_sentences import doubted
@@ -18,8 +25,13 @@ from reporter.report.why.record_profiles import SETTINGS, Part
 
 LEAST_POINTS = 0.05
 """An operator makes a difference if its share of the time is larger by so much."""
+LEAST_PART, UNEQUAL = 0.25, 0.005
+"""Without any, one does that takes so much of the difference in time, if its share is larger at all: by so much."""
+SMALL = 1.1
+"""A ratio below this is printed as a percentage."""
 NAMED = 2
 """Operators that a sentence names at most."""
+MILLISECONDS, GIGA = units.Scale(1e-3, "ms"), units.Scale(1e9, "G")
 SHOWN = 4
 """Pairs on the page."""
 MOST = 2000
@@ -28,16 +40,36 @@ TRIED = 20_000
 """So many pairs are tried, those that differ most first."""
 
 
+Parts = tuple[Mapping[str, Part], Mapping[str, Part]]
+"""The operators of an architecture by what they compute, and by that and the kernel."""
+
+
+class TimedOperators(NamedTuple):
+    """The operators of an architecture, and its latency."""
+
+    parts: Parts
+    latency: float
+
+
 class Reason(NamedTuple):
-    """An operator whose share of the time differs: in the slower architecture, and in the other."""
+    """An operator with its share of the time in the slower architecture and in the other, and with its seconds.
+
+    `by_time` if the difference is in the seconds: the shares hardly differ.
+    """
 
     label: str
     share: float
     other: float
+    seconds: float
+    other_seconds: float
+    by_time: bool = False
 
 
 class SlowerPair(NamedTuple):
-    """`few` has fewer MACs than `many` but takes `longer` times as long in a setting, e.g. `cpu_1thread`."""
+    """`few` has fewer MACs than `many` but takes `longer` times as long in a setting, e.g. `cpu_1thread`.
+
+    `ledgers` reads the ledgers of kernels.
+    """
 
     few: Record
     many: Record
@@ -45,6 +77,7 @@ class SlowerPair(NamedTuple):
     longer: float
     reasons: tuple[Reason, ...]
     setting: str
+    ledgers: Ledgers = no_ledgers
 
     @property
     def size(self) -> float:
@@ -64,21 +97,29 @@ def pairs(comparison: Comparison) -> tuple[SlowerPair, ...]:
     Only those for which operators make the difference: two architectures with the same shares have none.
     """
     setting, records = _measured(comparison)
-    operators = {r.architecture: record_profiles.operators(r, setting) for r in records}
-    known = [record for record in records if operators[record.architecture]]
+    operators = {r.architecture: _parts(r, setting) for r in records}
+    known = [record for record in records if operators[record.architecture][0]]
     times = comparison.times(comparison.machines[0], f"latency_{setting}")
     found: list[SlowerPair] = []
     for few, many in _candidates(known, f"latency_{setting}"):
         if len(found) == MOST:
             break
         if times.differ(few.architecture, many.architecture):
-            rows = operators[few.architecture], operators[many.architecture]
-            reasons = _reasons(*(record_profiles.parts(each) for each in rows))
-            reasons = reasons or _reasons(*(record_profiles.parts(each, by_kernel=True) for each in rows))
+            sides = [
+                TimedOperators(operators[record.architecture], record.value(f"latency_{setting}") or 0.0)
+                for record in (few, many)
+            ]
+            reasons = _reasons(*sides)
             longer = times.ratio(few.architecture, many.architecture).ratio
             if reasons and longer > 1:
-                found.append(SlowerPair(few, many, _macs(few) / _macs(many), longer, reasons, setting))
+                macs = _macs(few) / _macs(many)
+                found.append(SlowerPair(few, many, macs, longer, reasons, setting, comparison.ledgers))
     return tuple(sorted(found, key=lambda pair: -pair.size))
+
+
+def _parts(record: Record, setting: str) -> Parts:
+    rows = record_profiles.operators(record, setting)
+    return record_profiles.parts(rows), record_profiles.parts(rows, by_kernel=True)
 
 
 def _measured(comparison: Comparison) -> tuple[str, list[Record]]:
@@ -121,24 +162,53 @@ def _macs(record: Record) -> float:
     return record.value("macs") or 1.0
 
 
-def _reasons(slow: Mapping[str, Part], fast: Mapping[str, Part]) -> tuple[Reason, ...]:
-    """The operators with a larger share of a longer time, those whose share is larger by most first."""
+def _reasons(slow: TimedOperators, fast: TimedOperators) -> tuple[Reason, ...]:
+    """The operators that make the difference between two latencies, by share, else by time; by kernel where needed."""
+    sides = [_longer(slow, fast, by_kernel) for by_kernel in (False, True)]
+    by_share = ([each for each in rows if each.share - each.other >= LEAST_POINTS] for rows in sides)
+    if found := next(filter(None, by_share), None):
+        return tuple(sorted(found, key=lambda each: each.other - each.share)[:NAMED])
+    by_time = (
+        [
+            each._replace(by_time=True)
+            for each in rows
+            if each.seconds - each.other_seconds >= LEAST_PART * (slow.latency - fast.latency)
+            and each.share - each.other >= UNEQUAL
+        ]
+        for rows in sides
+    )
+    found = next(filter(None, by_time), [])
+    return tuple(sorted(found, key=lambda each: each.other_seconds - each.seconds)[:NAMED])
+
+
+def _longer(slow: TimedOperators, fast: TimedOperators, by_kernel: bool) -> list[Reason]:
+    """The operators that take longer in the slower architecture.
+
+    Their seconds are shares of the latency: the machine may have been in another state while operators were profiled.
+    """
     found = []
-    for label, part in slow.items():
-        other = fast[label] if label in fast else Part(label, 0.0, 0.0, 0, ())
-        if part.seconds > other.seconds and part.share - other.share >= LEAST_POINTS:
-            found.append(Reason(label, part.share, other.share))
-    return tuple(sorted(found, key=lambda each: each.other - each.share)[:NAMED])
+    for label, part in slow.parts[by_kernel].items():
+        other = fast.parts[by_kernel][label].share if label in fast.parts[by_kernel] else 0.0
+        seconds = part.share * slow.latency, other * fast.latency
+        if seconds[0] > seconds[1]:
+            found.append(Reason(label, part.share, other, *seconds))
+    return found
 
 
 def sentence(pair: SlowerPair, language: Language) -> str:
     """The pair with its numbers and the operators that make the difference."""
-    longer = units.ratio(language, pair.longer)
-    message = language.ngettext(
-        "{few} has {fewer} % fewer MACs than {many} but takes {longer} times as long ({how}): {reasons}.",
-        "{few} has {fewer} % fewer MACs than {many} but takes {longer} times as long ({how}): {reasons}.",
-        units.plural_of(longer),
-    )
+    if pair.longer < SMALL:
+        longer = units.more(language, pair.longer, 1)
+        message = language._(
+            "{few} has {fewer} % fewer MACs than {many} but takes {longer} % longer ({how}): {reasons}."
+        )
+    else:
+        longer = units.ratio(language, pair.longer)
+        message = language.ngettext(
+            "{few} has {fewer} % fewer MACs than {many} but takes {longer} times as long ({how}): {reasons}.",
+            "{few} has {fewer} % fewer MACs than {many} but takes {longer} times as long ({how}): {reasons}.",
+            units.plural_of(longer),
+        )
     readings = [record.readings[pair.key] for record in (pair.few, pair.many)]
     return message.format(
         few=pair.few.architecture,
@@ -152,16 +222,49 @@ def sentence(pair: SlowerPair, language: Language) -> str:
 
 def reasons(pair: SlowerPair, language: Language) -> str:
     """Where both spend their time: `it spends 43 % in max pooling (resnet18: 8 %)`."""
-    spent = [
-        language._("{share} % in {operator} ({many}: {other} %)").format(
-            share=language.number(100 * each.share),
-            operator=operator_names.words(each.label, language),
-            many=pair.many.architecture,
-            other=language.number(100 * each.other),
-        )
-        for each in pair.reasons
-    ]
+    spent = [(_by_time if each.by_time else _by_share)(pair, each, language) for each in pair.reasons]
     return language._("it spends {shares}").format(shares=language.listing(spent)).replace(" %", "\u00a0%")
+
+
+def _by_share(pair: SlowerPair, reason: Reason, language: Language) -> str:
+    return language._("{share} % in {operator} ({many}: {other} %)").format(
+        share=language.number(100 * reason.share),
+        operator=operator_names.words(reason.label, language),
+        many=pair.many.architecture,
+        other=language.number(100 * reason.other),
+    )
+
+
+def _by_time(pair: SlowerPair, reason: Reason, language: Language) -> str:
+    """The seconds of both, with the MACs per second of an operator that multiplies."""
+    macs = [_macs_of(pair, record, reason.label) for record in (pair.few, pair.many)]
+    blanks = {
+        "time": units.text(language, reason.seconds, MILLISECONDS),
+        "operator": operator_names.words(reason.label, language),
+        "many": pair.many.architecture,
+        "other": units.text(language, reason.other_seconds, MILLISECONDS),
+    }
+    if not all(macs) or not reason.other_seconds:
+        return language._("{time} ms in {operator} ({many}: {other} ms)").format(**blanks)
+    seconds = (reason.seconds, reason.other_seconds)
+    rates = [units.text(language, count / each, GIGA) for count, each in zip(macs, seconds, strict=True)]
+    message = language._(
+        "{time} ms in {operator}, at {rate} G MACs per second ({many}: {other} ms, at {other_rate} G MACs per second)"
+    )
+    return message.format(**blanks, rate=rates[0], other_rate=rates[1])
+
+
+def _macs_of(pair: SlowerPair, record: Record, label: str) -> int:
+    """The MACs of the operators with a label, from the ledger that belongs to a record; 0 where there is none."""
+    reading = record.readings[f"{COVERAGE}{pair.setting}"]
+    try:
+        calls = pair.ledgers(record.machine, record.architecture).of(EAGER, pair.setting)
+    except ReporterError:
+        return 0
+    if not has_digest(reading) or not belongs(calls, reading):
+        return 0
+    labels = ((row, record_profiles.label(row), record_profiles.label(row, by_kernel=True)) for row in calls)
+    return sum(row.macs for row, *names in labels if label in names)
 
 
 def of(comparison: Comparison, few: str, many: str) -> SlowerPair | None:

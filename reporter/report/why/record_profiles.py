@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from reporter.model import Record
-from reporter.model.profiles import LayerTime, OperatorTime, StageTime
+from reporter.model.profiles import LayerKernel, LayerTime, OperatorTime, StageTime, implementation
 from reporter.report.why import operator_names
 
 SETTINGS = ("cpu_1thread", "cpu", "cuda")
@@ -59,19 +59,25 @@ def _rows(record: Record, name: str, setting: str, kind: TypeAdapter[list[Row]],
         return []
 
 
+def label(row: OperatorTime | LayerKernel, by_kernel: bool = False) -> str:
+    """What an operator computes and its library; with `by_kernel` the kernel, too: `linear layer (gemm, MKL)`."""
+    name = operator_names.label(row.operator)
+    kernel = ", ".join(filter(None, (row.kernel, row.library)))
+    return f"{name} ({kernel})" if by_kernel else name
+
+
 def parts(rows: Sequence[OperatorTime], by_kernel: bool = False) -> dict[str, Part]:
     """The operators by their labels, the most expensive first; with `by_kernel` also by kernel."""
     found: dict[str, list[OperatorTime]] = {}
     for row in rows:
-        name = operator_names.label(row.operator)
-        found.setdefault(f"{name} ({row.kernel})" if by_kernel else name, []).append(row)
+        found.setdefault(label(row, by_kernel), []).append(row)
     summed = [
         Part(
             name,
             sum(row.seconds for row in each),
             sum(row.share for row in each),
             sum(row.calls for row in each),
-            tuple(dict.fromkeys(row.kernel for row in each)),
+            tuple(dict.fromkeys(map(implementation, each))),
         )
         for name, each in found.items()
     ]

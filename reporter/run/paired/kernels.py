@@ -8,7 +8,8 @@ from functools import partial
 
 from reporter.compare import kernel_changes
 from reporter.compare.differences import Differences, Gap
-from reporter.compare.kernel_changes import COVERAGE, VARIABLES
+from reporter.compare.kernel_changes import VARIABLES
+from reporter.compare.kernel_digests import COVERAGE
 from reporter.compare.matching import Pair
 from reporter.host.fingerprints import variables
 from reporter.host.job import Job

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from reporter.host import caches, machine
 from reporter.worker.counts.counting import SHAPES, unfused
 from reporter.worker.counts.meta_shapes import tensors
 from reporter.worker.latency.timing import cpu_timer
@@ -21,8 +22,11 @@ CONVOLUTIONS = ((64, 56, 3), (128, 28, 3), (256, 14, 3), (256, 56, 1), (128, 56,
 """Channels, side of the images and of the filters."""
 PRODUCTS = (512, 1024)
 """Sides of square matrices."""
-COPIED = 2**26
-"""Bytes that are copied: more than caches hold."""
+COPIED, MOST_COPIED = 2**26, 2**29
+"""Bytes that are copied at least, and at most; in between as many as the last-level caches hold: of the two buffers
+together, which take twice as much, nothing is left there from one copy to the next."""
+OF_MEMORY = 32
+"""The part of the memory that a buffer takes at most."""
 FEWEST_CALLS = 2
 """Calls in a row of a workload; the first one finds nothing of it in the caches."""
 Call = Callable[[], object]
@@ -104,8 +108,10 @@ def multiplying(dtype: torch.dtype) -> Iterator[Workload]:
 
 def copying() -> Workload:
     """A copy of more than caches hold; the bytes that are read and written count."""
-    source, target = torch.ones(COPIED // 4), torch.zeros(COPIED // 4)
-    return Workload("copy", partial(target.copy_, source), 2 * COPIED)
+    memory = (machine.facts()["memory_gib"] or 0) * 2**30
+    copied = max(COPIED, min(MOST_COPIED, caches.last_level(), memory // OF_MEMORY))
+    source, target = torch.ones(copied // 4), torch.zeros(copied // 4)
+    return Workload("copy", partial(target.copy_, source), 2 * source.nbytes)
 
 
 def _layout(layout: torch.memory_format) -> str:

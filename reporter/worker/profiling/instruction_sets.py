@@ -24,24 +24,34 @@ NEEDED = {
 NEEDED_ON_ARM = {"asimd": ("asimd",), "sve": ("sve",)}
 PRECISION = re.compile(r"_(?:b?f16|f32|fp16|fp32|[iu]8|[iu]32)$", re.IGNORECASE)
 """How the names of OpenVINO's implementations end: `avx512_f32`."""
-SHORT = {"avx512": "avx512_core", "avx512_amx": "avx512_core_amx"}
-"""The names of oneDNN for those of OpenVINO."""
+SHORT = {
+    "avx512": "avx512_core",
+    "avx512_amx": "avx512_core_amx",
+    "avx10_1_512": "avx512_core_fp16",
+    "avx10_1_512_amx": "avx512_core_amx",
+    "avx10_1_512_amx_fp16": "avx512_core_amx_fp16",
+}
+"""Other names of these sets: those of OpenVINO, and those that oneDNN has used since version 3.4 (dnnl_cpu_isa_t)."""
+CHOOSING = ("acl",)
+"""Implementations of other libraries, which choose instructions themselves and name none: the Arm Compute Library."""
 
 
 def instruction_sets(kernels: Iterable[str], flags: frozenset[str] | None = None) -> dict[str, list[str]]:
     """Which instruction sets the names of kernels exercised, and which others the processor has and lacks.
 
     No ledger shows what happens to a kernel on the sets that it did not exercise. Where the flags of the processor are
-    not known, others are not listed.
+    not known, others are not listed; nor those that a library may have exercised that does not name them.
     """
-    exercised = {_named(Primitive("", name).instructions) for kernel in kernels for name in kernel.split("+")} - {""}
+    names = {name for kernel in kernels for name in kernel.split("+")}
+    exercised = {_named(Primitive("", name).instructions) for name in names} - {""}
+    unnamed = any(name.rpartition(":")[2] in CHOOSING for name in names)
     has = processor_flags() if flags is None else flags
     needed = NEEDED_ON_ARM if "asimd" in has else NEEDED if has else {}
     others = [name for name in needed if name not in exercised]
     available = [name for name in others if has.issuperset(needed[name])]
     return {
         "exercised": sorted(exercised),
-        "not_exercised": available,
+        "not_exercised": [] if unnamed else available,
         "not_available": [name for name in others if name not in available],
     }
 

@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel
 from reporter.worker.counts.mac_formulas import FUSED, rule
 from reporter.worker.counts.meta_shapes import tensors
+from reporter.worker.profiling.blas_libraries import Products
 from reporter.worker.profiling.kernel_names import Capture, Primitive, primitives, verbose
 from reporter.worker.profiling.operator_events import (
     GENERATED,
@@ -107,14 +108,15 @@ def recorded(network: nn.Module | None, call: Callable[[], object]) -> list[Laye
     `network` names the layers; without one they are not named.
     """
     with verbose() as capture:
-        marks = Marks(capture)
+        marks, products = Marks(capture), Products(capture)
         with _named(network, marks), profile(record_shapes=True) as profiled, marks:
             call()
         text = capture.text()
     found: list[LayerKernel] = []
     for number, parts in _by_mark(events(profiled.kineto_results)):
         seen = marks.seen[number]
-        found += _rows(seen, parts, primitives(text[seen.start : seen.stop]))
+        printed = text[seen.start : seen.stop]
+        found += _rows(seen, parts, primitives(printed), products.library(printed, seen.dtype))
     return found
 
 
@@ -124,9 +126,11 @@ def recorded_without_layers(call: Callable[[], object]) -> list[LayerKernel]:
     The primitives of oneDNN are assigned to the operators that multiply if there are as many.
     """
     with verbose() as capture:
+        products = Products(capture)
+        start = capture.position()
         with profile(record_shapes=True) as profiled:
             call()
-        text = capture.text()
+        text = capture.text(start)
     found = events(profiled.kineto_results)
     parts = [part.event for root in operators(found) for part in timed(root) if part.computes]
     ran = [each.implementation for each in primitives(text) if each.kind in MULTIPLYING]
@@ -142,7 +146,9 @@ def recorded_without_layers(call: Callable[[], object]) -> list[LayerKernel]:
         rows.append(
             LayerKernel(layer="", operator=event.name, kernel=kernel, shapes=shapes, dtype="", layout="", macs=0)
         )
-    return rows
+    count = sum(row.kernel == GEMM for row in rows)
+    library = products.common(text, count) if count else ""
+    return [row.model_copy(update={"library": library}) if row.kernel == GEMM else row for row in rows]
 
 
 def _is_shape(shape: object) -> bool:
@@ -160,21 +166,40 @@ def _by_mark(found: Iterable[OperatorEvent]) -> Iterator[tuple[int, list[Timed]]
             yield from _by_mark(event.children)
 
 
-def _rows(seen: Seen, parts: list[Timed], ran: list[Primitive]) -> Iterator[LayerKernel]:
-    """The rows of an operator: its MACs and the primitives belong to those parts that multiply."""
+def _rows(seen: Seen, parts: list[Timed], ran: list[Primitive], library: str) -> Iterator[LayerKernel]:
+    """The rows of an operator: its MACs and the primitives belong to those parts that multiply.
+
+    `library` is that of its products of matrices.
+    """
     multiply = [part for part in parts if multiplies(part.event.name)] or parts[-1:]
     names = [each.implementation for each in ran if each.kind in MULTIPLYING] or [each.implementation for each in ran]
+    counted = _shared_macs(seen.macs, [part.event for part in multiply])
     for part in parts:
         name, macs, kernel = part.event.name, 0, NATIVE
         if part in multiply:
             place = multiply.index(part)
-            macs = seen.macs if len(multiply) == 1 else _product_macs(part.event)
+            macs = counted[place]
             own = names if len(multiply) == 1 else names[place : place + 1]
             kernel = "+".join(dict.fromkeys(own)) or (GEMM if name in PRODUCTS else NATIVE)
         yield LayerKernel(
             layer=seen.layer, operator=name, kernel=kernel, shapes=seen.shapes, dtype=seen.dtype, layout=seen.layout,
-            macs=macs,
+            macs=macs, library=library if kernel == GEMM else "",
         )  # fmt: skip
+
+
+def _shared_macs(macs: int, parts: list[OperatorEvent]) -> list[int]:
+    """The MACs of the parts of an operator that has some in all.
+
+    Those of a product of matrices follow from its shapes. The others share the rest alike: without oneDNN, a grouped
+    convolution is one of each group.
+    """
+    if len(parts) == 1:
+        return [macs]
+    counted = [_product_macs(part) for part in parts]
+    unknown = [place for place, part in enumerate(parts) if part.name not in FIRST_FACTOR]
+    for number, place in enumerate(unknown):
+        counted[place] = max(0, macs - sum(counted)) // (len(unknown) - number)
+    return counted
 
 
 def _product_macs(event: OperatorEvent) -> int:

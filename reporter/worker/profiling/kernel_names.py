@@ -1,4 +1,7 @@
-"""The implementations that oneDNN reports: its verbose output, which it prints to standard output from C."""
+"""The implementations that oneDNN reports: its verbose output, which it prints to standard output from C.
+
+MKL, if torch is built with it, prints the calls that it executes to the same place.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from functools import cache
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
@@ -15,6 +18,7 @@ from typing import Any, NamedTuple
 import torch
 
 PREFIX = b"onednn_verbose"
+PREFIXES = (PREFIX, b"MKL_VERBOSE")
 ISA = re.compile(r"(?:sse41|avx\d*(?:_\w+)?|amx\w*|sve_?\w*|asimd|neon|rvv|vsx|vxe2?)$")
 """How the names of instruction sets at the end of an implementation's name look."""
 
@@ -51,10 +55,10 @@ class Capture:
 
 @contextmanager
 def verbose() -> Iterator[Capture]:
-    """Standard output goes to a file while oneDNN reports what it executes.
+    """Standard output goes to a file while oneDNN and MKL report what they execute.
 
     A file takes any amount, where a pipe would block once it is full. What Python prints is not redirected, so that it
-    is not lost if the process dies; other lines that are not oneDNN's are written to standard output afterwards.
+    is not lost if the process dies; lines of others are written to standard output afterwards.
     """
     with TemporaryFile() as file, _redirected(file.fileno()) as saved, _printing_to(saved):
         capture = Capture(file.fileno())
@@ -65,10 +69,17 @@ def verbose() -> Iterator[Capture]:
             _forward(capture.text(), saved)
 
 
-def _reporting() -> AbstractContextManager[Any]:
-    """The context in which oneDNN reports what it executes; an empty one where torch is built without oneDNN."""
-    onednn = torch.backends.mkldnn
-    return onednn.verbose(onednn.VERBOSE_ON) if onednn.is_available() else nullcontext()
+@contextmanager
+def _reporting() -> Iterator[None]:
+    """The libraries that torch is built with report what they execute."""
+    onednn, mkl = torch.backends.mkldnn, torch.backends.mkl
+    with ExitStack() as stack:
+        if onednn.is_available():
+            stack.enter_context(onednn.verbose(onednn.VERBOSE_ON))
+        if mkl.is_available():
+            with suppress(AssertionError, RuntimeError):  # it then is known which library is loaded, not what it ran
+                stack.enter_context(mkl.verbose(mkl.VERBOSE_ON))
+        yield
 
 
 @contextmanager
@@ -107,7 +118,7 @@ def _printing_to(descriptor: int | None) -> Iterator[None]:
 
 
 def _forward(text: bytes, target: int | None) -> None:
-    rest = b"".join(line for line in text.splitlines(keepends=True) if not line.startswith(PREFIX))
+    rest = b"".join(line for line in text.splitlines(keepends=True) if not line.startswith(PREFIXES))
     with suppress(OSError):  # the reader is gone
         while rest and target is not None:
             rest = rest[os.write(target, rest) :]

@@ -21,14 +21,14 @@ def layer_times(
     An operator is a layer's if it ran in the same place in the ledger; calls that ran others are left out.
     """
     names = [row.operator for row in kernels]
-    found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    found: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
     wholes = []
     for parts in calls:
         computing = [part for part in parts if part.computes]
         if [part.event.name for part in computing] == names:
-            seconds: dict[tuple[str, str, str], float] = defaultdict(float)
+            seconds: dict[tuple[str, str, str, str], float] = defaultdict(float)
             for part, row in zip(computing, kernels, strict=True):
-                seconds[row.layer, row.operator, row.kernel] += part.seconds
+                seconds[row.layer, row.operator, row.kernel, row.library] += part.seconds
             for key, each in seconds.items():
                 found[key].append(each)
             wholes.append(sum(part.seconds for part in parts))
@@ -36,6 +36,13 @@ def layer_times(
     largest = sorted(shares.items(), key=lambda each: -each[1])[:LISTED]
     scaled = ((*key, share * inside) for key, share in largest)
     return tuple(
-        LayerTime(layer=layer, operator=operator, kernel=kernel, seconds=each, share=min(1.0, each / latency))
-        for layer, operator, kernel, each in scaled
+        LayerTime(
+            layer=layer,
+            operator=operator,
+            kernel=kernel,
+            seconds=each,
+            share=min(1.0, each / latency),
+            library=library,
+        )
+        for layer, operator, kernel, library, each in scaled
     )

@@ -15,7 +15,9 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch._C._autograd import DeviceType
+from torch._C._autograd import DeviceType, kineto_available
+
+from reporter.model import UnsupportedError
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler prints when it starts and stops
 
@@ -37,6 +39,12 @@ PRODUCTS = frozenset({"mkl::_mkl_linear"}).union(
 """Operators that multiply matrices with a BLAS library; `_mkl_linear` is that of a compiled model."""
 GENERATED = re.compile(r"(?:graph_\d+_)?(cpp_\w+)$")
 """The names of the kernels that Inductor generates."""
+
+
+def require_kineto() -> None:
+    """Raises UnsupportedError where torch is built without what its profiler lists operators by."""
+    if not kineto_available():
+        raise UnsupportedError("torch is built without Kineto, by which its profiler lists operators")
 
 
 @dataclass

@@ -13,12 +13,14 @@ from torch import nn
 from reporter.host import machine
 from reporter.model import Quantity, Reading, UnsupportedError
 from reporter.model.attempts import attempt
-from reporter.model.profiles import LayerKernel, digest
+from reporter.model.profiles import LayerKernel, LayerTime, OperatorTime, digest, library_digest
 from reporter.worker.counts.stage_costs import CostUnit
 from reporter.worker.device import Device
 from reporter.worker.latency.alternation import Effort
+from reporter.worker.profiling import blas_libraries
 from reporter.worker.profiling.kernel_calls import recorded, recorded_without_layers
 from reporter.worker.profiling.observation import Observation, observe
+from reporter.worker.profiling.operator_events import require_kineto
 from reporter.worker.profiling.operator_times import Listed, OperatorProfile, from_engine, profiled
 from reporter.worker.profiling.stage_times import Groups, StageProfile, stage_groups, stage_profile
 from reporter.worker.subject import Subject
@@ -45,10 +47,11 @@ class Profiler:
 
     @cached_property
     def rows(self) -> list[LayerKernel]:
-        """The rows of the ledger; UnsupportedError if there are none.
+        """The rows of the ledger; UnsupportedError if there are none, or if torch cannot list them.
 
         Layers are not named if the network cannot run while each operator is dispatched to Python.
         """
+        require_kineto()
         with torch.inference_mode():
             found = attempt(partial(recorded, self.network, self.call))[0] if self.network is not None else None
             found = found or recorded_without_layers(self.call)
@@ -58,7 +61,8 @@ class Profiler:
 
     @cached_property
     def observation(self) -> Observation:
-        """Its profiled calls, between others."""
+        """Its profiled calls, between others; UnsupportedError if torch cannot list their operators."""
+        require_kineto()
         with torch.inference_mode():
             if "rows" not in self.__dict__:  # which calls it
                 self.call()
@@ -123,7 +127,7 @@ def read(quantity: Quantity, name: str, found: Profiler, layers: bool = True) ->
     rows = found.rows
     operators = profiled(found.observation, rows)
     reading = _reading(quantity, name, operators, rows)
-    costliest = {"layers": [row.model_dump(mode="json") for row in operators.layers]} if layers else {}
+    costliest = {"layers": [_stored(row) for row in operators.layers]} if layers else {}
     return reading.model_copy(update={"detail": reading.detail | costliest})
 
 
@@ -148,7 +152,7 @@ def read_device(quantity: Quantity, name: str, call: Callable[[], object], devic
 
 def _reading(quantity: Quantity, name: str, found: OperatorProfile, rows: Sequence[LayerKernel]) -> Reading:
     detail: dict[str, Any] = {
-        "operators": [row.model_dump(mode="json") for row in found.operators],
+        "operators": [_stored(row) for row in found.operators],
         "latency": found.latency,
     }
     detail |= ledger_detail(name, rows)
@@ -156,8 +160,21 @@ def _reading(quantity: Quantity, name: str, found: OperatorProfile, rows: Sequen
 
 
 def ledger_detail(name: str, rows: Sequence[LayerKernel]) -> dict[str, Any]:
-    """The rows of the ledger of a setting, and their digest, as a reading brings them."""
-    return {"kernels": digest(rows), "calls": {name: [row.model_dump(mode="json") for row in rows]}}
+    """The rows of the ledger of a setting, and their digests, as a reading brings them.
+
+    The digest of the libraries is of its own, with the versions that this process has loaded.
+    """
+    detail: dict[str, Any] = {"kernels": digest(rows), "calls": {name: [row.model_dump(mode="json") for row in rows]}}
+    if libraries := library_digest(rows):
+        used = {row.library for row in rows}
+        versions = {each.name: each.version for each in (blas_libraries.loaded(),) if each.name in used}
+        detail["libraries"] = {"digest": libraries, "versions": versions}
+    return detail
+
+
+def _stored(row: OperatorTime | LayerTime) -> dict[str, Any]:
+    """A row as a record has it: without a library where none is known."""
+    return row.model_dump(mode="json", exclude_defaults=True)
 
 
 def read_stages(quantity: Quantity, found: Profiler) -> Reading:

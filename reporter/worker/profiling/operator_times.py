@@ -15,10 +15,10 @@ from reporter.worker.profiling.operator_events import PRODUCTS, Timed, operators
 
 Listed = Callable[[int], Sequence[Sequence[tuple[str, str, str, float]]]]
 """The operators of some calls as an engine lists them: node, operator, kernel and seconds."""
-Key = tuple[str, str]
-"""An operator and its kernel."""
+Key = tuple[str, str, str]
+"""An operator, its kernel, and the library of that; empty where it has none."""
 ENGINE_CALLS = 5
-PYTHON = ("python", "interpreter")
+PYTHON = ("python", "interpreter", "")
 """The operator and kernel that stand for the time between operators."""
 USUAL_GAP = 3
 """So many times as long as the median gap between operators is one that the interpreter alone explains."""
@@ -44,7 +44,7 @@ def profiled(observation: Observation, kernels: Sequence[LayerKernel]) -> Operat
     calls = [_seconds(each, kernels, overhead) for each in observation.calls]
     coverage = observation.coverage(lambda each: _covered(each, overhead))
     rows, latency = _rows(calls, observation.latency), observation.latency
-    inside = latency - sum(row.seconds for row in rows if (row.operator, row.kernel) == PYTHON)
+    inside = latency - sum(row.seconds for row in rows if (row.operator, row.kernel, row.library) == PYTHON)
     layers = layer_times([_parts(each, overhead) for each in observation.calls], kernels, inside, latency)
     return OperatorProfile(rows, latency, coverage, layers)
 
@@ -64,7 +64,7 @@ def from_lists(
     for each in listed:
         found: dict[Key, list[float]] = defaultdict(list)
         for _, operator, kernel, seconds in each:
-            found[operator, kernel].append(seconds)
+            found[operator, kernel, ""].append(seconds)
         calls.append(found)
     whole = median(sum(row[3] for row in each) for each in listed)
     rows = [
@@ -79,7 +79,7 @@ def _seconds(traced: Traced, kernels: Sequence[LayerKernel], overhead: ProfilerO
     parts = _parts(traced, overhead)
     found: dict[Key, list[float]] = defaultdict(list)
     for part, kernel in zip(parts, aligned(parts, kernels), strict=True):
-        found[part.event.name, kernel].append(part.seconds)
+        found[(part.event.name, *kernel)].append(part.seconds)
     found[PYTHON].append(sum(_gaps(traced, overhead)))
     return found
 
@@ -105,15 +105,15 @@ def _covered(traced: Traced, overhead: ProfilerOverhead) -> float:
     return sum(part.seconds for part in _parts(traced, overhead)) + sum(min(gap, most) for gap in gaps)
 
 
-def aligned(parts: Sequence[Timed], kernels: Sequence[LayerKernel]) -> list[str]:
-    """The kernel of each operator: those of the ledger in the order of its calls.
+def aligned(parts: Sequence[Timed], kernels: Sequence[LayerKernel]) -> list[tuple[str, str]]:
+    """The kernel of each operator with its library: those of the ledger in the order of its calls.
 
     An operator that ran more or less often than in the ledger gets its kernel only if it always was the same.
     """
-    known: dict[str, list[str]] = defaultdict(list)
+    known: dict[str, list[tuple[str, str]]] = defaultdict(list)
     ran: dict[str, int] = defaultdict(int)
     for row in kernels:
-        known[row.operator].append(row.kernel)
+        known[row.operator].append((row.kernel, row.library))
     for part in parts:
         ran[part.event.name] += part.computes
     places: dict[str, int] = defaultdict(int)
@@ -125,7 +125,7 @@ def aligned(parts: Sequence[Timed], kernels: Sequence[LayerKernel]) -> list[str]
         if part.computes and (len(listed) == ran[name] or len(set(listed)) == 1):
             found.append(listed[place % len(listed)])
         else:
-            found.append(GEMM if name in PRODUCTS else NATIVE)
+            found.append((GEMM if name in PRODUCTS else NATIVE, ""))
     return found
 
 
@@ -141,6 +141,7 @@ def _rows(calls: Sequence[dict[Key, list[float]]], latency: float) -> tuple[Oper
             calls=round(median(len(call.get(key, ())) for call in calls)),
             seconds=each / whole * latency,
             share=min(1.0, each / whole),
+            library=key[2],
         )
         for key, each in seconds.items()
     ]

@@ -1,0 +1,74 @@
+"""The digests of kernels in a record: of the kernels of all layers, and of the libraries of their matrix products.
+
+Records of version 0.1.0 and products whose library is not known have no digest of libraries: these are equal to any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple
+
+from reporter.model import Reading, Record
+from reporter.model.fields import legible
+from reporter.model.profiles import LayerKernel, digest, library_digest
+
+COVERAGE, DIGEST, LIBRARIES = "operators_coverage_", "kernels", "libraries"
+SOURCES = (COVERAGE, "kernels_")
+"""The keys of readings with kernels begin with these; the setting follows."""
+
+
+class Libraries(NamedTuple):
+    """The digest of the libraries of all calls, empty where none are known, and the versions by name."""
+
+    digest: str
+    versions: Mapping[str, str]
+
+
+def sources(record: Record) -> dict[str, list[Reading]]:
+    """The readings with a digest of kernels by setting, most often one for each."""
+    keys = [key for key in record.readings if key.startswith(SOURCES)]
+    settings = dict.fromkeys(key.removeprefix(start) for key in keys for start in SOURCES if key.startswith(start))
+    found = {setting: of_setting(record, setting) for setting in settings}
+    return {setting: readings for setting, readings in found.items() if readings}
+
+
+def of_setting(record: Record, setting: str) -> list[Reading]:
+    """The readings that have a digest of the kernels in a setting."""
+    there = [record.readings.get(start + setting) for start in SOURCES]
+    return [each for each in there if each and has_digest(each)]
+
+
+def has_digest(reading: Reading) -> bool:
+    """Whether a reading has a digest of kernels."""
+    return reading.measured and isinstance(reading.detail.get(DIGEST), str)
+
+
+def libraries(reading: Reading) -> Libraries:
+    """The libraries of a reading; a record may have been edited."""
+    found = reading.detail.get(LIBRARIES)
+    if not isinstance(found, dict):
+        return Libraries("", {})
+    versions = found.get("versions")
+    named = versions.items() if isinstance(versions, dict) else ()
+    return Libraries(str(found.get("digest") or ""), {legible(name): legible(str(each)) for name, each in named})
+
+
+def differing(base: Reading, new: Reading) -> Literal["", "kernels", "libraries"]:
+    """What differs by the digests; empty if they are equal."""
+    if base.detail[DIGEST] != new.detail[DIGEST]:
+        return "kernels"
+    before, now = libraries(base).digest, libraries(new).digest
+    return "libraries" if before and now and before != now else ""
+
+
+def belongs(calls: Iterable[LayerKernel], reading: Reading) -> bool:
+    """Whether calls are those that the digests of a reading are of."""
+    rows = tuple(calls)
+    return digest(rows) == reading.detail[DIGEST] and libraries(reading).digest in ("", library_digest(rows))
+
+
+def changed_versions(base: Reading, new: Reading) -> tuple[str, ...]:
+    """The libraries that both sides used in different versions, with both."""
+    before, now = libraries(base).versions, libraries(new).versions
+    names = sorted(name for name in before.keys() & now.keys() if before[name] and now[name])
+    return tuple(f"{name}: {before[name]} → {now[name]}" for name in names if before[name] != now[name])
