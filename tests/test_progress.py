@@ -129,6 +129,7 @@ def test_lines_are_in_a_group_on_github(monkeypatch: pytest.MonkeyPatch) -> None
     assert lines.count("::endgroup::") == 1
 
 
+@pytest.mark.usefixtures("without_reports")
 def test_a_run_prints_each_finished_architecture(tmp_path: object) -> None:
     process = call("--out", tmp_path, *OPTIONS)
     assert process.returncode == 0, process.stderr
