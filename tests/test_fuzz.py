@@ -212,13 +212,13 @@ CODES = st.sampled_from(["en", "ru"])
 
 
 @given(**COMMON, code=CODES)
-@settings(max_examples=20, **CHECKS)
+@settings(max_examples=10, **CHECKS)
 def test_a_broken_record_is_told_or_left_out(folder: Path, number: int, edits: Any, damages: Any, code: str) -> None:
     fuzz_telling(folder, number, edits, damages, code)
 
 
 @given(**COMMON, night=LINES)
-@settings(max_examples=12, **CHECKS)
+@settings(max_examples=6, **CHECKS)
 def test_a_broken_record_is_compared_or_left_out(
     folder: Path, number: int, edits: Any, damages: Any, night: bytes
 ) -> None:
@@ -279,7 +279,7 @@ CONTENTS = st.lists(
 
 
 @given(COMPARISONS, CODES)
-@settings(max_examples=40, **CHECKS)
+@settings(max_examples=20, **CHECKS)
 def test_a_broken_comparison_is_told_or_left_out(folder: Path, compared: bytes, code: str) -> None:
     (folder / baseline_file.NAME).write_bytes(compared)
     try:
