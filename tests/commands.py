@@ -92,13 +92,14 @@ def call(
     folder: Path = ROOT,
     variables: Mapping[str, str] | None = None,
     seconds: float | None = None,
+    report: bool = True,
 ) -> subprocess.CompletedProcess[str]:
     """`reporter` with these arguments, from a folder, in this process: no new interpreter has to start.
 
     The workers of a measurement are real ones. `run` is for what depends on a process: interrupts, limits, imports,
     another copy of the package. With --preset quick a time is taken for `seconds`: BRIEF by default, except in turns
     with another environment, where short ones would hide a difference. Charts are specified, but blank: converting them
-    takes most of the time of a report.
+    takes most of the time of a report. No report is written where a test does not look at it.
     """
     from reporter.cli import main
     from reporter.host import interrupts
@@ -118,6 +119,7 @@ def call(
             another_fork_server() if variables else nullcontext(),
             mock.patch.dict(PRESETS["quick"], brief),
             mock.patch.object(build, "vega", blank),
+            nullcontext() if report else mock.patch.object(build, "write", lambda out, *_: [out / "report.html"]),
             chdir(folder),
             redirect_stdout(out),
             redirect_stderr(errors),

@@ -17,6 +17,7 @@ import mode_samples
 import pytest
 import samples
 from commands import ROOT, drawing_every
+from test_charts import contrast
 
 from reporter.model import Record
 from reporter.model.settings import settings
@@ -156,10 +157,46 @@ DAILY = {("report.html", "light", 1440), ("report.ru.html", "dark", 390), ("repo
 FIRST = ("report.ru.html", "dark", 390)
 
 
-@pytest.mark.parametrize(
-    ("name", "scheme", "width"),
-    [pytest.param(*view, marks=[] if view == FIRST else [pytest.mark.slow]) for view in sorted(DAILY)],
-)
+@pytest.fixture(scope="module")
+def brief_page(browser: Any, brief: Path) -> Iterator[tuple[Any, list[str]]]:
+    """A page of a few networks in Russian, dark and narrow; and its requests and errors."""
+    events: list[str] = []
+    name, scheme, width = FIRST
+    size = {"width": width, "height": 900}
+    page = opened(browser, brief / name, events, viewport=size, color_scheme=scheme)
+    yield page, events
+    page.context.close()
+
+
+def test_a_page_of_a_few_networks(brief_page: tuple[Any, list[str]]) -> None:
+    """Without the contrasts, which axe looks for in the whole page: the test below."""
+    check_opened(*brief_page, FIRST[2], without=("color-contrast",))
+
+
+def test_a_page_of_a_few_networks_on_paper(brief_page: tuple[Any, list[str]], tmp_path: Path) -> None:
+    """The last test of this page, which is not made narrow again."""
+    check_paper(brief_page[0], 794, ("alexnet", "densenet121"), tmp_path)
+
+
+INK = ("--ink", "--muted", "--link", "--bad", "--good")
+PAGE_NUMBER = "font: 8pt sans-serif; color: #444;"
+"""On paper, which is white."""
+
+
+def test_words_of_the_page_are_legible_in_both_schemes() -> None:
+    """A contrast of at least 4.5, by the formula of WCAG 2, of every color of words on every background."""
+    styles = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "templates").glob("*.css")}
+    schemes = [dict(re.findall(r"(--\w+): (#\w+)", part)) for part in styles["style.css"].split("@media")[:2]]
+    assert [len(scheme) for scheme in schemes] == [9, 9]
+    for scheme in schemes:
+        for paper in ("--paper", "--band"):
+            assert [name for name in INK if contrast(scheme[name], scheme[paper]) < 4.5] == []
+    text = "".join(styles.values()).replace(PAGE_NUMBER, "")
+    assert set(re.findall(r"(?<![-\w])color: ([^;}]+)", text)) == {*(f"var({name})" for name in INK), "inherit"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "scheme", "width"), sorted(DAILY))
 def test_page_of_a_few_networks(
     browser: Any, name: str, scheme: str, width: int, request: pytest.FixtureRequest
 ) -> None:
@@ -174,15 +211,20 @@ def test_page(browser: Any, folder_in_russian: Path, name: str, scheme: str, wid
 
 
 def check_page(browser: Any, folder: Path, name: str, scheme: str, width: int) -> None:
-    """Silent, without a violation that axe finds, never wider than the screen; tables, formulas and charts scroll."""
-    from axe_playwright_python.sync_playwright import Axe
-
     events: list[str] = []
     size = {"width": width, "height": 900}
     name, _, plain = name.partition(" ")
     if plain:
         name = without_script(folder, name)
     page = opened(browser, folder / name, events, viewport=size, color_scheme=scheme)
+    check_opened(page, events, width)
+    page.context.close()
+
+
+def check_opened(page: Any, events: list[str], width: int, without: Sequence[str] = ()) -> None:
+    """Silent, without a violation that axe finds, never wider than the screen; tables, formulas and charts scroll."""
+    from axe_playwright_python.sync_playwright import Axe
+
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     scrolling = page.evaluate(
         """() => [...document.querySelectorAll("body *:not(.table, .formula, figure .wide, .card .wide)")].filter(
@@ -191,9 +233,9 @@ def check_page(browser: Any, folder: Path, name: str, scheme: str, width: int) -
     )
     assert [html[:90] for html in scrolling] == []
     assert events == []
-    found = Axe().run(page).response["violations"]
+    rules = {rule: {"enabled": False} for rule in without}
+    found = Axe().run(page, options={"resultTypes": ["violations"], "rules": rules}).response["violations"]
     assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found] == []
-    page.context.close()
 
 
 @pytest.mark.slow
@@ -507,12 +549,6 @@ OVERLAPS = r"""() => {
   }
   return found;
 }"""
-
-
-def test_a_page_of_a_few_networks_on_paper(browser: Any, brief: Path, tmp_path: Path) -> None:
-    page = opened(browser, brief / "report.ru.html", [], viewport=WIDE)
-    check_paper(page, 794, ("alexnet", "densenet121"), tmp_path)
-    page.context.close()
 
 
 @pytest.mark.slow

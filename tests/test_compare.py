@@ -528,14 +528,13 @@ def test_nothing_to_compare_with_is_one_line(done: Path, tmp_path: Path, options
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.usefixtures("without_reports")
 def test_a_run_is_compared_with_its_baseline(done: Path, tmp_path: Path) -> None:
     """The baseline lies in the folder itself, and is read before it is written over."""
     folder = copied(done, tmp_path / "altered", "parameters", samples=(9_233,))
-    same = call("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "any")
+    same = call("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "any", report=False)
     assert same.returncode == 0, same.stderr
     assert f"compared with {folder}: Nothing changed." in same.stderr
-    again = call("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "exact", "--fresh")
+    again = call("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "exact", "--fresh", report=False)
     assert again.returncode == 1, again.stderr
     assert "tiny 9,233 → 9,232" in again.stderr
     assert again.stdout == ""

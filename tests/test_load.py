@@ -89,6 +89,7 @@ def test_a_crowd_is_told_in_part_and_it_says_so(comparison: Comparison) -> None:
     assert any(" more" in item for item in lists)
 
 
+@pytest.mark.usefixtures("blank_charts")
 def test_charts_of_very_many_networks_have_no_form_for_phones(crowd: list[Record], comparison: Comparison) -> None:
     """With them a page of 1,300 networks would exceed 12 MB."""
     charts = [

@@ -80,7 +80,6 @@ def test_torn_and_impossible_lines_are_skipped(tmp_path: Path) -> None:
     assert ratio_history.load(tmp_path / "nothing") == []
 
 
-@pytest.mark.usefixtures("without_reports")
 def test_the_reference_is_moved_by_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real measurements of this environment against itself, after a run with --against."""
     monkeypatch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=ForkedSide, PIPE=None))
@@ -88,7 +87,9 @@ def test_the_reference_is_moved_by_one_command(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(LocalExecutor, "renew", lambda _: None)  # torch is loaded once, not for each round
     options = (*TINY, "--metrics", "latency_cpu_1thread", "--preset", "quick")
     here = sys.executable
-    run = call("--out", tmp_path, *options, "--modes", "eager", "--quiet", "--against", here, seconds=BRIEF)
+    run = call(
+        "--out", tmp_path, *options, "--modes", "eager", "--quiet", "--against", here, seconds=BRIEF, report=False
+    )
     assert run.returncode == 0, run.stderr
     refused = call("move", tmp_path, "--to", here, *options)
     assert refused.returncode == 2

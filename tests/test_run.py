@@ -198,7 +198,7 @@ def seconds_of_a_call(entry: Architecture) -> float:
 
 def test_a_second_call_measures_nothing_and_changes_no_record(copied_run: Path) -> None:
     before = {path: path.read_bytes() for path in record_files.paths(copied_run / "records")}
-    again = call("--out", copied_run, *TINY, *WIDE, *QUICK, "--lang", "en,ru")
+    again = call("--out", copied_run, *TINY, *WIDE, *QUICK, "--lang", "en,ru", report=False)
     assert again.returncode == 0
     assert "nothing to do" in again.stderr
     assert before.keys() == set(record_files.paths(copied_run / "records"))
@@ -207,11 +207,10 @@ def test_a_second_call_measures_nothing_and_changes_no_record(copied_run: Path) 
     }
 
 
-@pytest.mark.usefixtures("without_reports")
 def test_other_settings_measure_only_what_depends_on_them(copied_run: Path) -> None:
     """More steps: the fine-tuning is done again, and nothing else is."""
     before = records(copied_run)["tiny"]["readings"]
-    again = call("--out", copied_run, *TINY, *QUICK, "--steps", "5")
+    again = call("--out", copied_run, *TINY, *QUICK, "--steps", "5", report=False)
     after = records(copied_run)["tiny"]["readings"]
     assert again.returncode == 0
     assert len(after["finetune_top1"]["detail"]["curve"]) == 5
@@ -230,7 +229,6 @@ OTHER = ("--architectures", "alexnet", "--metrics", "size", *QUICK)
 """Another run in the same folder, while the first one measures."""
 
 
-@pytest.mark.usefixtures("without_reports")
 def test_an_interrupted_run_keeps_all_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a signal to this process, whose handler would end it soon in any case."""
     printed, others = Lines.reading, []
@@ -245,7 +243,7 @@ def test_an_interrupted_run_keeps_all_and_goes_on(tmp_path: Path, monkeypatch: p
         patch.setattr(Lines, "reading", interrupting)
         patch.setattr(interrupts, "_thread", SimpleNamespace(start_new_thread=lambda *_: None))
         patch.setattr(interrupts, "leave", lambda: sys.exit(INTERRUPTED))
-        process = call("--out", tmp_path / "r", *INTERRUPTIBLE)
+        process = call("--out", tmp_path / "r", *INTERRUPTIBLE, report=False)
     assert others[0].returncode == 2
     assert f"in use by process {os.getpid()} on" in others[0].stderr
     assert "train_step_cpu" not in records(tmp_path / "r")["tiny"]["readings"]
@@ -275,7 +273,7 @@ def check_resumed(folder: Path, code: int, errors: str) -> None:
     assert before["tiny"]["parameters"]["samples"] == [9_232]
     assert any("latency_cpu" in readings for readings in before.values())
 
-    again = call("--out", folder, *INTERRUPTIBLE)
+    again = call("--out", folder, *INTERRUPTIBLE, report=False)
     assert again.returncode == 0, again.stderr
     after = {name: record["readings"] for name, record in records(folder).items()}
     assert after.keys() == {"tiny", "wide"}
@@ -409,11 +407,10 @@ def test_a_changed_network_is_measured_again(tmp_path: Path) -> None:
     assert records(tmp_path / "r")["prints"]["readings"]["parameters"]["samples"] == [8 * 76 + 9000]
 
 
-@pytest.mark.usefixtures("without_reports")
 def test_a_torn_record_is_measured_again(tmp_path: Path) -> None:
     options = ("--out", tmp_path, *TINY, "--metrics", "size", *QUICK)
-    assert call(*options).returncode == 0
+    assert call(*options, report=False).returncode == 0
     (path,) = (tmp_path / "records").glob("*/tiny.json")
     path.write_text(path.read_text()[:1000])
-    assert call(*options).returncode == 0
+    assert call(*options, report=False).returncode == 0
     assert record_files.load(path).value("parameters") == 9_232

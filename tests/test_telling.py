@@ -112,6 +112,7 @@ def test_findings_need_their_data() -> None:
     assert build.build(one, ENGLISH, [], []).sections[0].blocks[0].kind == "items"
 
 
+@pytest.mark.usefixtures("blank_charts")
 def test_golden_report(few: Comparison, golden: Callable[[str, str], None]) -> None:
     """The whole Markdown of hand-made records; the charts by name and caption."""
     pictures = build.draw(few, ENGLISH, collect("reporter.charts", Chart).values())

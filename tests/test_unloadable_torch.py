@@ -61,13 +61,12 @@ def test_a_requested_gpu_is_refused_with_the_reason_in_one_line(
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.usefixtures("without_reports")
 def test_rows_of_the_main_job_have_the_reason(
     broken: tuple[dict[str, str], str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     variables, reason = broken
     options = ("--architectures", "alexnet", "--metrics", "size", "--device", "cpu")
-    done = call("--out", tmp_path / "results", *options, variables=variables)
+    done = call("--out", tmp_path / "results", *options, variables=variables, report=False)
     assert done.returncode == 3, done.stderr
     (path,) = (tmp_path / "results").glob("records/*/alexnet.json")
     readings = json.loads(path.read_text())["readings"]
