@@ -38,7 +38,7 @@ def served(folder: Path) -> Iterator[str]:
     """The URL of an index of packages over HTTP; `folder` has a folder `simple` with one for each package."""
     handler = partial(QuietHandler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()  # s until it sees that it is to end
         yield f"http://127.0.0.1:{server.server_port}/simple"
         server.shutdown()
 

@@ -12,19 +12,35 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
+from itertools import count
 from multiprocessing import forkserver
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 ROOT = Path(__file__).parent.parent
 NETWORKS = ROOT / "tests" / "data" / "tiny.py"
 TINY, WIDE = (("--architecture", f"{NETWORKS}:{name}") for name in ("TINY", "WIDE"))
 """Options for networks that are measured in seconds."""
-BRIEF = 0.05
-"""Seconds of a time in `call`, a third of what --preset quick takes."""
+BRIEF = 0.02
+"""Seconds of a time in `call`, a seventh of what --preset quick takes."""
 BLANK = '<svg xmlns="http://www.w3.org/2000/svg" version="1.1" width="9" height="9" viewBox="0 0 9 9"></svg>'
 QUICK = ("--preset", "quick", "--weights", "random", "--modes", "eager")
+
+
+@contextmanager
+def drawing_every(number: int) -> Iterator[None]:
+    """Draws one of so many charts of reports, and leaves the others blank: all pictures are made in the same way."""
+    from reporter.report import build
+
+    order, draw = count(), build.vega.draw
+
+    def drawn(spec: dict[str, Any], language: object) -> str:
+        return BLANK if next(order) % number else str(draw(spec, language))
+
+    with mock.patch.object(build.vega, "draw", drawn):
+        yield
 
 
 def copy_of_the_checkout(folder: Path, charts: bool = True) -> Path:
@@ -72,14 +88,18 @@ def run(
 
 
 def call(
-    *arguments: object, folder: Path = ROOT, variables: Mapping[str, str] | None = None, charts: bool = False
+    *arguments: object,
+    folder: Path = ROOT,
+    variables: Mapping[str, str] | None = None,
+    seconds: float | None = None,
+    report: bool = True,
 ) -> subprocess.CompletedProcess[str]:
     """`reporter` with these arguments, from a folder, in this process: no new interpreter has to start.
 
     The workers of a measurement are real ones. `run` is for what depends on a process: interrupts, limits, imports,
-    another copy of the package. With --preset quick a time is taken for BRIEF seconds, except in turns with another
-    environment, where short ones would hide a difference. Charts are specified, but blank where they are not asked for:
-    converting them takes most of the time of a report.
+    another copy of the package. With --preset quick a time is taken for `seconds`: BRIEF by default, except in turns
+    with another environment, where short ones would hide a difference. Charts are specified, but blank: converting them
+    takes most of the time of a report. No report is written where a test does not look at it.
     """
     from reporter.cli import main
     from reporter.host import interrupts
@@ -89,14 +109,17 @@ def call(
     out, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     handlers, thresholds = [(number, signal.getsignal(number)) for number in interrupts.SIGNALS], gc.get_threshold()
     code: object = None
-    brief = {} if {"ab", "--against"} & set(arguments) else {"seconds": BRIEF}
+    if seconds is None and not {"ab", "--against"} & set(arguments):
+        seconds = BRIEF
+    brief = {} if seconds is None else {"seconds": seconds}
     blank = SimpleNamespace(**vars(build.vega) | {"draw": lambda spec, language: BLANK})
     try:
         with (
             mock.patch.dict(os.environ, variables or {}),
             another_fork_server() if variables else nullcontext(),
             mock.patch.dict(PRESETS["quick"], brief),
-            nullcontext() if charts else mock.patch.object(build, "vega", blank),
+            mock.patch.object(build, "vega", blank),
+            nullcontext() if report else mock.patch.object(build, "write", lambda out, *_: [out / "report.html"]),
             chdir(folder),
             redirect_stdout(out),
             redirect_stderr(errors),

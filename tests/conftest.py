@@ -12,8 +12,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from html import escape
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 import samples
@@ -22,6 +25,7 @@ from costs import Costs
 from exclusive import Exclusive
 from filelock import FileLock
 from hypothesis import settings
+from worker_entries import shorten_ceilings, with_brief_ceilings
 
 from reporter.host.preloading import YOUNG_ONLY
 from reporter.report import build
@@ -112,30 +116,35 @@ def blank_pictures() -> Iterator[None]:
 
 @pytest.fixture
 def charts_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Converts each chart again, also one that was converted before."""
-    monkeypatch.setattr(build, "vega", SimpleNamespace(**vars(build.vega) | {"draw": vega.draw}))
+    """Converts every third chart again, also one that was converted before."""
+    order, kept = count(), build.vega.draw
+
+    def draw(spec: vega.Spec, language: Language) -> str:
+        return kept(spec, language) if next(order) % 3 else vega.draw(spec, language)
+
+    monkeypatch.setattr(build, "vega", SimpleNamespace(**vars(build.vega) | {"draw": draw}))
 
 
 @pytest.fixture
 def brief_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measures the ceilings of the machine by two calls of a few shapes, in tests that do not look at their values."""
-    from reporter.worker.profiling import ceiling_rates
-
-    for name, value in {
-        "CONVOLUTIONS": ((64, 56, 3),),
-        "PRODUCTS": (512,),
-        "COPIED": 2**22,
-        "MOST_COPIED": 2**22,
-    }.items():
-        monkeypatch.setattr(ceiling_rates, name, value)
-    once = ceiling_rates.Design(rounds=1, every=1, seconds=0.0)
-    monkeypatch.setattr(ceiling_rates.best_rates, "__defaults__", (once,))
+    shorten_ceilings(monkeypatch.setattr)
 
 
 @pytest.fixture
 def blank_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Specifies the charts of reports, but draws none, in tests that do not look at pictures."""
     monkeypatch.setattr(build, "vega", SimpleNamespace(**vars(build.vega) | {"draw": lambda spec, language: BLANK}))
+
+
+@pytest.fixture
+def specified_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws no chart of a report: its picture is the text of its specification, in tests that only compare pictures."""
+
+    def draw(spec: vega.Spec, language: Language) -> str:
+        return BLANK.replace("></svg>", f"><desc>{escape(json.dumps(spec))}</desc></svg>")
+
+    monkeypatch.setattr(build, "vega", SimpleNamespace(**vars(build.vega) | {"draw": draw}))
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:
@@ -146,7 +155,10 @@ def shared_folder(factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The records of a few networks, a file that is none, and the reports on them in two languages: only to look at."""
+    """The records of a few networks, a file that is none, and the reports on them in two languages: only to look at.
+
+    Pictures are drawn for the English one.
+    """
     base = shared_folder(tmp_path_factory)
     folder = base / "few_report"
     with FileLock(base / "few_report.lock"):
@@ -154,7 +166,13 @@ def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for record in samples.few():
                 record_files.save(folder, record)
             (folder / "records" / "quiet" / "torn.json").write_text("{", encoding="utf-8")
-            build.write(folder, ["en", "ru"])
+            drawn = build.vega.draw
+
+            def english(spec: vega.Spec, language: Language) -> str:
+                return BLANK if language.suffix else drawn(spec, language)
+
+            with mock.patch.object(build.vega, "draw", english):
+                build.write(folder, ["en", "ru"])
     return folder
 
 
@@ -162,14 +180,16 @@ def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def real_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """A quick run of two networks, with everything in it, in two languages: one for all tests that only look at it.
 
-    A test that writes into the folder works on a copy.
+    A test that writes into the folder works on a copy. Charts are blank, and the ceilings of the machine are measured
+    by a few calls.
     """
     base = shared_folder(tmp_path_factory)
     folder, process = base / "real_run", base / "real_run.pickle"
     with FileLock(base / "real_run.lock"):
         if not process.exists():
             named = ("--modes", "default,tf32", "--lang", "en,ru")
-            done = call("--out", folder, *TINY, *WIDE, *QUICK, *named, charts=True)
+            with mock.patch.object(local, "_enter", with_brief_ceilings):
+                done = call("--out", folder, *TINY, *WIDE, *QUICK, *named)
             process.write_bytes(pickle.dumps(done))
     return folder, pickle.loads(process.read_bytes())
 

@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "secret"
+SHUTDOWN = 0.02
+"""Seconds after which the server sees that it is to end."""
 
 
 class Api(ThreadingHTTPServer):
@@ -107,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
 def serving() -> Iterator[Api]:
     """The server, in a thread."""
     with Api() as api:
-        thread = Thread(target=api.serve_forever, daemon=True)
+        thread = Thread(target=api.serve_forever, args=(SHUTDOWN,), daemon=True)
         thread.start()
         try:
             yield api

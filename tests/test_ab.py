@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import TINY, WIDE, call, copy_of_the_checkout, run
+from commands import BRIEF, TINY, WIDE, call, copy_of_the_checkout, run
 from compare_simulation import LATENCY, NETWORKS, SLOWED, records
 from forked_sides import ForkedSide, without_onednn_in_the_second
 from hypothesis import given, settings
@@ -106,10 +106,12 @@ def test_no_false_alarm_in_60_comparisons() -> None:
     assert [seed for seed in range(60) if judged(seed, rounds=3, calls=6).changed] == []
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize(
     ("factor", "rounds", "calls", "least"),
-    [(1.1, 3, 15, 36), (1.1, 10, 20, 40), pytest.param(1.05, 10, 40, 36, marks=pytest.mark.slow)],
+    [
+        (1.1, 3, 15, 36),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((1.1, 10, 20, 40), (1.05, 10, 40, 36))),
+    ],
 )
 def test_a_slower_network_is_found_and_hardly_another(factor: float, rounds: int, calls: int, least: int) -> None:
     found = [slower(judged(seed, rounds=rounds, calls=calls, factor=factor)) for seed in range(1000, 1040)]
@@ -239,7 +241,7 @@ def test_an_environment_against_itself(kind: str, tmp_path: Path, monkeypatch: p
         monkeypatch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=ForkedSide, PIPE=None))
     names = ("tiny",)
     here = ("--a", sys.executable, "--b", sys.prefix)
-    process = call("ab", *here, *QUICK, *TINY, "--json", "--out", tmp_path)
+    process = call("ab", *here, *QUICK, *TINY, "--json", "--out", tmp_path, seconds=BRIEF)
     assert process.returncode == 0, process.stderr
     answer = json.loads(process.stdout)
     assert [row["architecture"] for row in answer["times"]] == sorted(names, key=names.index)
@@ -262,7 +264,7 @@ def test_layers_that_run_another_kernel_are_named(monkeypatch: pytest.MonkeyPatc
     """B is this environment without oneDNN."""
     monkeypatch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=without_onednn_in_the_second(), PIPE=None))
     here = ("--a", sys.executable, "--b", sys.prefix)
-    process = call("ab", *here, *QUICK, *WIDE, "--json", "--fail-on", "exact")
+    process = call("ab", *here, *QUICK, *WIDE, "--json", "--fail-on", "exact", seconds=BRIEF)
     assert process.returncode == 1, process.stderr
     answer = json.loads(process.stdout)
     assert {row["metric"] for row in answer["changes"]} == {"kernels_cpu_1thread", "kernels_cpu"}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import call
 from installed import Environment, environment, installed
 from test_plugins import COUNTS, DATA, NETS, POINTS, install
 
@@ -122,23 +123,25 @@ REFUSED: dict[str, tuple[Callable[[Path], Environment], str, str]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, marks=pytest.mark.slow) if case in ("torch raises", "torch exits") else case
-        for case in REFUSED
-    ],
-)
-def test_an_environment_that_cannot_measure_is_refused(
-    case: str, lender: Environment, tmp_path: Path, empty: Path
-) -> None:
+@pytest.mark.parametrize("case", REFUSED)
+def test_an_environment_that_cannot_measure_is_refused(case: str, tmp_path: Path, empty: Path) -> None:
     make, reason, remedy = REFUSED[case]
     other = make(tmp_path / "other")
-    process = lender.reporter("ab", "--a", other.folder, "--b", lender.folder, *NAMES, "--out", "out", folder=empty)
+    process = call("ab", "--a", other.folder, "--b", sys.prefix, *NAMES, "--out", "out", folder=empty)
     assert (process.returncode, process.stdout) == (2, "")
     line = f"reporter: --a: {other.folder} cannot measure: {reason.format(site=other.site)}"
     assert process.stderr.startswith(line)
     assert f"{other.python} -m pip {remedy}" in process.stderr if remedy else "pip" not in process.stderr
+    assert process.stderr.count("\n") == 1
+    assert list(empty.iterdir()) == []
+
+
+def test_the_installed_program_refuses_an_environment(lender: Environment, tmp_path: Path, empty: Path) -> None:
+    """As an environment of its own, and by its console script."""
+    other = environment(tmp_path / "other", without=("torch",))
+    process = lender.reporter("ab", "--a", other.folder, "--b", lender.folder, *NAMES, "--out", "out", folder=empty)
+    assert (process.returncode, process.stdout) == (2, "")
+    assert process.stderr.startswith(f"reporter: --a: {other.folder} cannot measure: it does not have torch")
     assert process.stderr.count("\n") == 1
     assert list(empty.iterdir()) == []
 

@@ -39,6 +39,8 @@ from reporter.run.paired.against import prepare as prepare_reference
 from reporter.run.preparation import prepare
 
 NAMES = tuple(f"network{number:02}" for number in range(18))
+ALEXNET = ("--architectures", "alexnet")
+"""An architecture that is known without a worker."""
 OPTIONS = (*TINY, *WIDE, "--metrics", "macs,latency_cpu_1thread", "--preset", "quick", "--modes", "eager", "--quiet")
 
 
@@ -297,12 +299,12 @@ def test_what_cannot_be_compared_is_one_line(tmp_path: Path) -> None:
         ("torchvision==0.29.1", "does not name a version of torch"),
         (os.fspath(tmp_path), "is no Python environment"),
     ):
-        process = call("--out", tmp_path / "out", *TINY, "--metrics", "latency_cpu_1thread", "--against", named)
+        process = call("--out", tmp_path / "out", *ALEXNET, "--metrics", "latency_cpu_1thread", "--against", named)
         assert (process.returncode, process.stdout) == (2, ""), process.stderr
         assert line in process.stderr
         assert process.stderr.count("\n") == 1
         assert not (tmp_path / "out").exists()
-    process = call("--out", tmp_path / "out", *TINY, "--metrics", "size", "--against", sys.prefix)
+    process = call("--out", tmp_path / "out", *ALEXNET, "--metrics", "size", "--against", sys.prefix)
     assert process.returncode == 2
     assert "--metrics names no time" in process.stderr
 
@@ -312,7 +314,7 @@ def test_a_config_file_may_name_the_reference(tmp_path: Path) -> None:
     config.write_text(f'against = "{tmp_path}"\nmetrics = "latency_cpu_1thread"\n')
     assert settings({}, config).against == str(tmp_path)
     assert settings({"against": "torch==2.14.1"}, config).against == "torch==2.14.1"
-    process = call("--config", config, "--out", tmp_path / "out", *TINY)
+    process = call("--config", config, "--out", tmp_path / "out", *ALEXNET)
     assert process.returncode == 2, process.stderr
     assert "--against" in process.stderr
     assert "is no Python environment" in process.stderr

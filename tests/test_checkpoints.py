@@ -23,6 +23,8 @@ from reporter.worker.lookup import find
 from reporter.worker.weights.checkpoints import freeze, head, load_but_head, own_weights
 
 BACKBONE = os.environ.get("REPORTER_BACKBONE", "")
+SMALLEST = "shufflenet_v2_x0_5"
+"""Of torchvision: an eighth of the weights of ResNet-18."""
 REFERENCE = ROOT / "results" / "reference-fashion-mnist"
 
 
@@ -55,11 +57,23 @@ def test_a_network_without_a_head_has_nothing_to_probe() -> None:
         freeze(network, head(own(build=lambda classes: nn.Conv2d(3, 8, 1)), 10))
 
 
+def constant(layer: nn.Module) -> None:
+    for weight in layer.parameters():
+        weight.detach().fill_(0.5)
+
+
 @pytest.mark.parametrize(
     "name", ["alexnet", *(pytest.param(name, marks=pytest.mark.slow) for name in ("densenet121", "googlenet"))]
 )
-def test_published_files_fit_with_another_head(name: str) -> None:
-    """AlexNet's head is an eighth of its tensors; DenseNet's file has names that torch no longer allows."""
+def test_published_files_fit_with_another_head(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AlexNet's head is an eighth of its tensors; DenseNet's file has names that torch no longer allows.
+
+    Every weight is the same number: to draw them takes most of the time.
+    """
+    for layer in (nn.Conv2d, nn.Linear):
+        monkeypatch.setattr(layer, "reset_parameters", constant)
+    for draw in ("kaiming_normal_", "trunc_normal_", "normal_"):
+        monkeypatch.setattr(nn.init, draw, lambda tensor, *_, **__: tensor)
     entry = find(name)
     whole = entry.build(1000).state_dict()
     state = {key: tensor + 1 for key, tensor in whole.items() if "num_batches" not in key and not key.startswith("aux")}
@@ -68,9 +82,10 @@ def test_published_files_fit_with_another_head(name: str) -> None:
         assert "features.denseblock1.denselayer1.norm.1.weight" in state
     network = entry.build(10)
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
-    load_but_head(network, state, head(entry, 10), ("aux1", "aux2"))
+    replaced = head(entry, 10)
+    load_but_head(network, state, replaced, ("aux1", "aux2"))
     for key, tensor in network.state_dict().items():
-        kept = key in head(entry, 10) or "num_batches" in key or key.startswith("aux")
+        kept = key in replaced or "num_batches" in key or key.startswith("aux")
         assert torch.equal(tensor, before[key]) == kept, key
 
 
@@ -85,20 +100,20 @@ def test_weights_of_ones_own_are_loaded_and_told(tmp_path: Path) -> None:
     """Whatever --weights says; a backbone without a head is enough; the words beside it go along."""
     path = tmp_path / "mine.pth"
     torch.manual_seed(7)
-    state = {name: tensor for name, tensor in find("resnet18").build(5).state_dict().items() if "fc" not in name}
+    state = {name: tensor for name, tensor in find(SMALLEST).build(5).state_dict().items() if "fc" not in name}
     torch.save(state, path)
     (tmp_path / "mine.pth.txt").write_text("Trained by me,\n  on my images.\n")
-    network, detail = learner(started(path, weights="random"), 10, seed=0)
-    assert torch.equal(network.conv1.weight, state["conv1.weight"])
-    assert network.fc.weight.shape == (10, 512)
+    network, detail = learner(started(path, SMALLEST, weights="random"), 10, seed=0)
+    assert torch.equal(network.conv1[0].weight, state["conv1.0.weight"])
+    assert network.fc.weight.shape == (10, 1024)
     assert detail["weights"] == f"own checkpoint mine.pth, SHA-256 {digest(path)[:12]}…"
     assert detail["checkpoint"] == {
         "file": "mine.pth",
         "sha256": digest(path),
         "source": "Trained by me, on my images.",
     }
-    scratch, detail = learner(started(path), 10, seed=0, mode="scratch")
-    assert not torch.equal(scratch.conv1.weight, state["conv1.weight"])
+    scratch, detail = learner(started(path, SMALLEST), 10, seed=0, mode="scratch")
+    assert not torch.equal(scratch.conv1[0].weight, state["conv1.0.weight"])
     assert (detail["weights"], "checkpoint" in detail) == ("random", False)
 
 

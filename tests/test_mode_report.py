@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,11 @@ def changed(record: Record, key: str, **update: Any) -> Record:
 
 def measured() -> list[Record]:
     """Six architectures in modes; googlenet is wrong in bf16, resnet18 gains nothing, and resnet50 lacks an engine."""
+    return list(_measured())
+
+
+@cache
+def _measured() -> tuple[Record, ...]:
     found = []
     for record in eager():
         name = record.architecture
@@ -60,7 +66,7 @@ def measured() -> list[Record]:
         if name == "resnet50":
             modes["onnxruntime"] = mode_samples.without(record, "onnxruntime")
         found += [record, *modes.values()]
-    return found
+    return tuple(found)
 
 
 @pytest.fixture(scope="module")
@@ -440,6 +446,7 @@ def outputs(comparison: Comparison, tongue: Language, without: Iterable[str] = (
     return build.outputs(made, pictures)
 
 
+@pytest.mark.usefixtures("specified_charts")
 @pytest.mark.parametrize("tongue", [ENGLISH, pytest.param(RUSSIAN, marks=pytest.mark.slow)], ids=["en", "ru"])
 def test_without_modes_nothing_changes(tongue: Language, monkeypatch: pytest.MonkeyPatch) -> None:
     comparison = compare(samples.few()[::3])
@@ -453,6 +460,7 @@ def test_without_modes_nothing_changes(tongue: Language, monkeypatch: pytest.Mon
     assert not mode_findings.reordered(comparison, tongue)
 
 
+@pytest.mark.usefixtures("specified_charts")
 def test_with_modes_the_report_has_the_chapter(comparison: Comparison) -> None:
     made = outputs(comparison, ENGLISH)
     assert {f"figures/{name}.svg" for name in MODE_ENTRIES - {"modes_cuda"}} <= made.keys()
@@ -464,6 +472,7 @@ def test_with_modes_the_report_has_the_chapter(comparison: Comparison) -> None:
     assert "| `vgg16` | **bf16** |" in str(made["report.md"])
 
 
+@pytest.mark.usefixtures("blank_charts")
 def test_a_results_folder_with_modes_is_rendered(tmp_path: Path) -> None:
     from reporter.store import record_files
 

@@ -224,6 +224,9 @@ def test_what_the_service_refuses_is_one_line(
     assert process.stderr.count("\n") == 1
     assert "secret" not in process.stderr
     assert not api.comments
+    issue = call("publish", nights.out, "--github-issue", variables=event(tmp_path, api, None, **changed))
+    assert (issue.returncode, line in issue.stderr) == (2, True)
+    assert not api.issues
 
 
 def test_outside_of_a_pull_request_no_comment_is_written(nights: Nights, api: Api, tmp_path: Path) -> None:
@@ -251,15 +254,25 @@ def test_the_files_for_other_systems(nights: Nights, tmp_path: Path) -> None:
     assert (missing.returncode, missing.stderr.count("\n")) == (2, 1)
 
 
-@pytest.mark.parametrize("kind", ["pull_request", "schedule"])
-def test_the_step_of_the_action_publishes(kind: str, nights: Nights, api: Api, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "tokens"),
+    [
+        ("pull_request", ("wrong", "secret")),
+        ("schedule", ("secret",)),
+        pytest.param("schedule", ("wrong", "secret"), marks=pytest.mark.slow),
+    ],
+)
+def test_the_step_of_the_action_publishes(
+    kind: str, tokens: tuple[str, ...], nights: Nights, api: Api, tmp_path: Path
+) -> None:
     """With the token of the job; without permission the job does not fail for it."""
     tools = tmp_path / "tools"
     tools.mkdir()
     reporter = tools / "reporter"
     reporter.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m reporter "$@"\n')
     reporter.chmod(0o755)
-    for token, count in (("wrong", 0), ("secret", 1)):
+    for token in tokens:
+        count = int(token == "secret")
         variables = {**event(tmp_path, api), "GITHUB_EVENT_NAME": kind}
         workspace = tmp_path / f"{token}-workspace"
         workspace.mkdir()

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import samples
-from commands import TINY, call
+from commands import BRIEF, TINY, call
 from forked_sides import ForkedSide
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -87,13 +87,16 @@ def test_the_reference_is_moved_by_one_command(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(LocalExecutor, "renew", lambda _: None)  # torch is loaded once, not for each round
     options = (*TINY, "--metrics", "latency_cpu_1thread", "--preset", "quick")
     here = sys.executable
-    run = call("--out", tmp_path, *options, "--modes", "eager", "--quiet", "--against", here)
+    run = call(
+        "--out", tmp_path, *options, "--modes", "eager", "--quiet", "--against", here, seconds=BRIEF, report=False
+    )
     assert run.returncode == 0, run.stderr
     refused = call("move", tmp_path, "--to", here, *options)
     assert refused.returncode == 2
     assert "has no against.lock; name the current reference with --from" in refused.stderr
     (tmp_path / "against.lock").write_text("torch==1.0\n")
-    done = call("move", tmp_path, "--from", here, "--to", os.path.dirname(os.path.dirname(here)), *options)
+    root = os.path.dirname(os.path.dirname(here))
+    done = call("move", tmp_path, "--from", here, "--to", root, *options)
     assert done.returncode == 0, done.stderr
     assert "new over old: tiny latency_cpu_1thread" in done.stderr
     assert not (tmp_path / "against.lock").exists()

@@ -6,16 +6,29 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+import worker_entries
 from commands import QUICK, TINY, WIDE, call, copy_of_the_checkout, marked, run, start
+from costs import children
+from forked import execute
 
-from reporter.model import Architecture
+from reporter import architectures
+from reporter.cli.progress import Lines
+from reporter.host import interrupts
+from reporter.host.exit_codes import INTERRUPTED
+from reporter.model import Architecture, Reading
+from reporter.registry import selection
+from reporter.run.executors import local
 from reporter.store import record_files
 from reporter.worker.lookup import find
 
@@ -185,7 +198,7 @@ def seconds_of_a_call(entry: Architecture) -> float:
 
 def test_a_second_call_measures_nothing_and_changes_no_record(copied_run: Path) -> None:
     before = {path: path.read_bytes() for path in record_files.paths(copied_run / "records")}
-    again = call("--out", copied_run, *TINY, *WIDE, *QUICK, "--lang", "en,ru")
+    again = call("--out", copied_run, *TINY, *WIDE, *QUICK, "--lang", "en,ru", report=False)
     assert again.returncode == 0
     assert "nothing to do" in again.stderr
     assert before.keys() == set(record_files.paths(copied_run / "records"))
@@ -197,7 +210,7 @@ def test_a_second_call_measures_nothing_and_changes_no_record(copied_run: Path) 
 def test_other_settings_measure_only_what_depends_on_them(copied_run: Path) -> None:
     """More steps: the fine-tuning is done again, and nothing else is."""
     before = records(copied_run)["tiny"]["readings"]
-    again = call("--out", copied_run, *TINY, *QUICK, "--steps", "5")
+    again = call("--out", copied_run, *TINY, *QUICK, "--steps", "5", report=False)
     after = records(copied_run)["tiny"]["readings"]
     assert again.returncode == 0
     assert len(after["finetune_top1"]["detail"]["curve"]) == 5
@@ -211,45 +224,114 @@ def test_render_rebuilds_the_reports(copied_run: Path) -> None:
     assert (copied_run / "report.md").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
-def test_an_interrupted_run_keeps_all_and_goes_on(number: signal.Signals, tmp_path: Path) -> None:
-    metrics = "parameters,latency_cpu,train_step_cpu"
-    options = ("--out", tmp_path / "r", *TINY, *WIDE, "--metrics", metrics, *QUICK)
-    process = start(*options)
-    seen = []
+INTERRUPTIBLE = (*TINY, *WIDE, "--metrics", "parameters,latency_cpu,train_step_cpu", *QUICK)
+OTHER = ("--architectures", "alexnet", "--metrics", "size", *QUICK)
+"""Another run in the same folder, while the first one measures."""
+
+
+def test_an_interrupted_run_keeps_all_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a signal to this process, whose handler would end it soon in any case."""
+    printed, others = Lines.reading, []
+
+    def interrupting(shown: Lines, architecture: str, reading: Reading) -> None:
+        printed(shown, architecture, reading)
+        if reading.quantity.key == "latency_cpu" and not others:
+            others.append(call("--out", tmp_path / "r", *OTHER))
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lines, "reading", interrupting)
+        patch.setattr(interrupts, "_thread", SimpleNamespace(start_new_thread=lambda *_: None))
+        patch.setattr(interrupts, "leave", lambda: sys.exit(INTERRUPTED))
+        process = call("--out", tmp_path / "r", *INTERRUPTIBLE, report=False)
+    assert others[0].returncode == 2
+    assert f"in use by process {os.getpid()} on" in others[0].stderr
+    assert "train_step_cpu" not in records(tmp_path / "r")["tiny"]["readings"]
+    check_resumed(tmp_path / "r", process.returncode, process.stderr)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_process_keeps_all_and_goes_on(number: signal.Signals, tmp_path: Path) -> None:
+    process = start("--out", tmp_path / "r", *INTERRUPTIBLE)
     for line in process.stderr:
-        seen.append(line)
         if " latency_cpu " in line:
             break
-    second = call("--out", tmp_path / "r", "--architectures", "alexnet", "--metrics", "size", *QUICK)
+    second = call("--out", tmp_path / "r", *OTHER)
     assert second.returncode == 2
     assert f"in use by process {process.pid} on" in second.stderr
     os.kill(process.pid, number)
     _, errors = process.communicate(timeout=10)
-    assert process.returncode == 130, errors
+    check_resumed(tmp_path / "r", process.returncode, errors)
+
+
+def check_resumed(folder: Path, code: int, errors: str) -> None:
+    """The interrupted run left its readings, and the same command adds those that are missing."""
+    assert code == INTERRUPTED == 130, errors
     assert "rerun the same command to resume" in errors
-    before = {name: record["readings"] for name, record in records(tmp_path / "r").items()}
+    before = {name: record["readings"] for name, record in records(folder).items()}
     assert before["tiny"]["parameters"]["samples"] == [9_232]
     assert any("latency_cpu" in readings for readings in before.values())
 
-    again = call(*options)
+    again = call("--out", folder, *INTERRUPTIBLE, report=False)
     assert again.returncode == 0, again.stderr
-    after = {name: record["readings"] for name, record in records(tmp_path / "r").items()}
+    after = {name: record["readings"] for name, record in records(folder).items()}
     assert after.keys() == {"tiny", "wide"}
     for name, readings in before.items():
         assert all(after[name][key] == reading for key, reading in readings.items() if reading["samples"])
     assert all("train_step_cpu" in readings for readings in after.values())
 
 
+@pytest.fixture
+def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The package with another file of architectures, here and in workers."""
+    folder = tmp_path / "architectures"
+    folder.mkdir()
+    (folder / "faulty.py").write_text(FAULTY)
+    monkeypatch.setattr(architectures, "__path__", [*architectures.__path__, str(folder)])
+    monkeypatch.setattr(local, "_enter", partial(worker_entries.with_architectures, str(folder)))
+    selection.catalog_entries.cache_clear()
+    yield
+    sys.modules.pop("reporter.architectures.faulty", None)
+    selection.catalog_entries.cache_clear()
+
+
+FAULTS = ("--architectures", "Faulty", "--metrics", "size,latency_cpu", *QUICK, "--timeout")
+
+
+@pytest.mark.usefixtures("faulty")
 def test_networks_that_fail_are_rows_with_their_reasons(tmp_path: Path) -> None:
+    """And no process of theirs is left; the fork server of the tests, which is theirs, stays."""
+    local.LocalExecutor()
+    local._serve(())
+    before = set(children(os.getpid()))
+    done = call("--out", tmp_path / "r", *FAULTS, "4")
+    assert [number for number in children(os.getpid()) if number not in before and is_running(number)] == []
+    check_faults(tmp_path / "r", done)
+
+
+@pytest.mark.slow
+def test_networks_that_fail_end_no_process_of_a_run(tmp_path: Path) -> None:
+    """In a process of its own, to whose output nothing is printed."""
     root = copy_of_the_checkout(tmp_path / "copy", charts=False)
     (root / "reporter" / "architectures" / "faulty.py").write_text(FAULTY)
     mark = {"REPORTER_TEST": str(tmp_path)}
-    done = run("--out", tmp_path / "r", "--architectures", "Faulty", "--metrics", "size,latency_cpu", *QUICK,
-               "--timeout", "8", root=root, variables=mark)  # fmt: skip
+    done = run("--out", tmp_path / "r", *FAULTS, "8", root=root, variables=mark)
+    check_faults(tmp_path / "r", done)
+    assert not marked(mark["REPORTER_TEST"])
+
+
+def test_what_a_worker_prints_is_not_shown() -> None:
+    code = "import os; from reporter.host.confinement import silence; silence(); print(1); os.write(1, b'2')"
+    done = execute(f"{code}; os.write(2, b'3')")
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def check_faults(folder: Path, done: subprocess.CompletedProcess[str]) -> None:
+    """Each network of FAULTY has its counts, and its time or the reason why there is none."""
     assert done.returncode == 3, done.stderr
     assert done.stdout == ""
-    readings = {name: record["readings"] for name, record in records(tmp_path / "r").items()}
+    readings = {name: record["readings"] for name, record in records(folder).items()}
     assert all(reading["parameters"]["status"] == "ok" for reading in readings.values())
     latency = {
         name: (reading["latency_cpu"]["status"], reading["latency_cpu"]["reason"]) for name, reading in readings.items()
@@ -268,8 +350,7 @@ def test_networks_that_fail_are_rows_with_their_reasons(tmp_path: Path) -> None:
         "nan": ("failed", "the output contains NaN"),
     }
     assert filled[0] == "oom" or sys.platform != "linux", filled
-    assert not marked(mark["REPORTER_TEST"])
-    page = (tmp_path / "r" / "report.html").read_text()
+    page = (folder / "report.html").read_text()
     assert "these &lt;images&gt;" in page
     assert "these <images>" not in page
 
@@ -328,8 +409,8 @@ def test_a_changed_network_is_measured_again(tmp_path: Path) -> None:
 
 def test_a_torn_record_is_measured_again(tmp_path: Path) -> None:
     options = ("--out", tmp_path, *TINY, "--metrics", "size", *QUICK)
-    assert call(*options).returncode == 0
+    assert call(*options, report=False).returncode == 0
     (path,) = (tmp_path / "records").glob("*/tiny.json")
     path.write_text(path.read_text()[:1000])
-    assert call(*options).returncode == 0
+    assert call(*options, report=False).returncode == 0
     assert record_files.load(path).value("parameters") == 9_232

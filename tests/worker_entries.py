@@ -1,0 +1,40 @@
+"""Entry points of workers in tests, in place of that of a run; each worker imports this module and calls one.
+
+For example `mock.patch.object(local, "_enter", worker_entries.with_brief_ceilings)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+from reporter.run.executors import local
+
+
+def shorten_ceilings(replace: Callable[[object, str, object], object] = setattr) -> None:
+    """Measures the ceilings of the machine by two calls of a few shapes."""
+    from reporter.worker.profiling import ceiling_rates
+
+    replace(ceiling_rates, "CONVOLUTIONS", ((64, 56, 3),))
+    replace(ceiling_rates, "PRODUCTS", (512,))
+    for name in ("COPIED", "MOST_COPIED"):
+        replace(ceiling_rates, name, 2**22)
+    once = ceiling_rates.Design(rounds=1, every=1, seconds=0.0)
+    replace(ceiling_rates.best_rates, "__defaults__", (once,))
+
+
+def with_brief_ceilings(question: str, connection: Connection) -> None:
+    """A worker that measures the ceilings of the machine by a few calls."""
+    if '"process":"profiling' in question:
+        shorten_ceilings()
+    local._enter(question, connection)
+
+
+def with_architectures(folder: str, question: str, connection: Connection) -> None:
+    """A worker that also finds the architectures of the files in a folder."""
+    from reporter import architectures
+    from reporter.registry import selection
+
+    architectures.__path__.append(folder)
+    selection.catalog_entries.cache_clear()
+    local._enter(question, connection)
