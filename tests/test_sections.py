@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import samples
 from test_wording import found
@@ -84,3 +86,15 @@ def test_the_slide_has_only_what_was_measured() -> None:
     assert table
     assert [row[0].value for row in table.rows] == ["vgg16", "resnet50"]
     assert slide_table(compare(few[:1]), ENGLISH) is None
+
+
+@pytest.mark.parametrize(
+    "text", ['a"; } body { color: red', "</style><script>x</script>", "back\\slash\nline", "Задержка, мс"]
+)
+def test_a_text_is_one_string_of_a_style_sheet(text: str) -> None:
+    """Nothing but letters, digits and escapes, which are the same text again."""
+    made = str(formats.css_string(text))
+    inside = made[1:-1]
+    assert made[0] == made[-1] == '"'
+    assert re.fullmatch(r"(?:\w|\\[0-9a-f]+ )*", inside)
+    assert re.sub(r"\\([0-9a-f]+) ", lambda found: chr(int(found[1], 16)), inside) == text
