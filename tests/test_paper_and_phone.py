@@ -257,7 +257,7 @@ def test_rows_of_the_summary_are_cards_on_a_phone(chromium: Any, reference: Path
     row = block.locator("tbody tr", has=page.get_by_role("rowheader", name="resnet50", exact=True))
     cells = row.evaluate(LABELS)
     heads = block.locator(".heads th").locator("visible=true")
-    assert len(cells) == heads.count() - 1 > 8, "all columns but the Pareto signs, which resnet50 does not have"
+    assert len(cells) == heads.count() > 8
     labels = {label for label, _value in cells[1:]}
     assert len(labels) == len(cells) - 1
     assert {"25,6", "25.6"} & {value for label, value in cells if label.endswith((", M", ", млн"))}
@@ -292,6 +292,29 @@ def test_what_is_chosen_is_cards_on_a_phone(chromium: Any, reference: Path) -> N
     slider = page.locator("#limit-parameters")
     slider.press("Home")
     assert 0 < block.locator("tbody tr").locator("visible=true").count() < before
+    page.close()
+
+
+BARS = """(cells) => cells.map((cell) => {
+    const bar = getComputedStyle(cell, "::after");
+    return [bar.display, parseFloat(bar.width), parseFloat(bar.backgroundSize), cell.style.getPropertyValue("--share")];
+})"""
+
+
+def test_shares_of_stages_are_bars_in_a_column(chromium: Any, reference: Path) -> None:
+    """As long as the shares: behind the figures on a wide screen, below them on a phone."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    page.goto((reference / "report.html").as_uri())
+    costs = page.locator(".card:visible details.card-costs").first
+    costs.locator("summary").click()
+    cells = costs.locator("td.share")
+    wide = cells.evaluate_all(BARS)
+    assert len(wide) > 8
+    assert len({width for _, width, _, _ in wide}) == 1
+    assert {display for display, *_ in wide} == {"inline-block"}
+    assert all(f"{length:.1f}%" == share for _, _, length, share in wide)
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert {display for display, *_ in cells.evaluate_all(BARS)} == {"block"}
     page.close()
 
 
