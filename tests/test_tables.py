@@ -84,7 +84,7 @@ def test_the_gradient_ratio_before_training_is_next_to_that_after() -> None:
     assert made
     keys = [column.key for column in made.columns]
     assert keys.index("gradient_ratio") + 1 == keys.index("gradient_ratio_trained")
-    assert any(note.startswith("Gradient ratio: the norm") for note in made.notes)
+    assert any(note.startswith("Gradient ratio: norm") for note in made.notes)
 
 
 def test_a_network_without_a_year_has_an_empty_cell() -> None:

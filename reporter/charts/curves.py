@@ -15,7 +15,7 @@ from reporter.report.language import Language
 
 KEY = "finetune_top1"
 WIDTH, NARROW, HEIGHT = 760, 300, 320
-COLUMNS, SMALL_WIDTH, SMALL_HEIGHT = 4, 230, 140
+COLUMNS, SMALL_WIDTH, SMALL_HEIGHT = 4, 230, 100
 """Of the panels of families."""
 FAMILIES = 12
 """So many families have panels at most."""
@@ -62,16 +62,21 @@ def _chart(comparison: Comparison, curve: str, field: str, title: str, language:
     if not plotted:
         return None
     highest = max(point["y"] for record in plotted for point in lines[record.architecture])
-    top = 100 if field == "top1" else min(highest, CUT) * 1.05
+    top = 103 if field == "top1" else min(highest, CUT) * 1.05
     last = max(point["x"] for record in plotted for point in lines[record.architecture])
-    capped = [_cut_off_line(record, lines[record.architecture], top, (title, language)) for record in plotted]
+    cut = 100 if field == "top1" else min(highest, CUT)
+    capped = [_cut_off_line(record, lines[record.architecture], cut, (title, language)) for record in plotted]
     drawn = {record.architecture: line for record, line in zip(plotted, capped, strict=True)}
     shades = colors(comparison, comparison.records)
     steps = (1 if field == "loss" else 0, last, language._("step"))
     families = list(dict.fromkeys(record.family for record in plotted))
     if 1 < len(families) <= FAMILIES:
         of_each = ([record for record in plotted if record.family == family] for family in families)
-        panels = [_of_family(members, drawn, shades, steps, top) for members in of_each]
+        below = [""] * (len(families) - COLUMNS) + [steps[2]] * COLUMNS
+        panels = [
+            _of_family(members, drawn, shades, (*steps[:2], word), top)
+            for members, word in zip(of_each, below[-len(families) :], strict=True)
+        ]
         apart = {"scale": {"strokeDash": "independent", "color": "independent"}}
         return {"title": title, "columns": COLUMNS, "spacing": 22, "concat": panels, "resolve": apart}
     pale = [point for line in capped for point in _thin(line, PALE_POINTS)] if len(plotted) <= CROWD else []
@@ -137,7 +142,7 @@ def _panel(
             "x": {
                 "field": "x",
                 "type": "quantitative",
-                "title": step,
+                "title": step or None,
                 "scale": {"domain": xs, "nice": False},
                 "axis": {"grid": False, "values": _ticks(first, last, 6 if width == WIDTH else 3)},
             },
@@ -154,7 +159,7 @@ def _panel(
             pointed(
                 {
                     "data": data(rows),
-                    "mark": {"type": "line", "strokeWidth": 2.4},
+                    "mark": {"type": "line", "strokeWidth": 2.4, "strokeJoin": "round"},
                     "encoding": {"strokeDash": style, "color": tint},
                 }
             ),
@@ -210,8 +215,8 @@ ENTRIES = (
         name="learning_curves",
         title="Learning curves",
         caption="Cross-entropy of the training images of each step, without label smoothing and auxiliary "
-        "losses; values above 8 are clipped. Each of up to 12 families has a panel, all on the same axes. If a panel "
-        "has more than five networks, five from the highest to the lowest accuracy are named; the others are pale.",
+        "losses; values above 8 are clipped. All panels have the same axes. Of more than five networks in a panel, "
+        "five are named, from the highest to the lowest accuracy; the others are pale.",
         draw=loss,
         narrow=narrow(loss),
         chapter="finetune",

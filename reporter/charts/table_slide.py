@@ -21,10 +21,10 @@ LEFT, TOP, ROW = 56, 96, 58
 """Pixels: the margin at both sides, the upper edge of the column heads, and the height of a row."""
 CELL, HEAD, NOTE = 25, 22, 17
 """Sizes of letters."""
-LINE, NOTE_LINE = 27, 23
-GAP = 30
+LINE, CELL_LINE, NOTE_LINE = 27, 25, 23
+GAP = 24
 """Pixels between columns."""
-MARKS = 46
+MARKS = 36
 """Pixels for the signs behind an accuracy."""
 SIGNED = re.compile(r"([\d.,\s\u00a0\u202f−–-]*)(.*)", re.DOTALL)
 """A number, and the signs behind it."""
@@ -140,9 +140,9 @@ def _cells(table: Table, first: float) -> Iterator[Spec]:
                 yield _word(end + 2, y, signs)
                 continue
             weight: Spec = {"fontWeight": 600} if at == 0 else {}
-            lines = _wrapped(cell.text, (right - left) / (CHARACTER * CELL)) if at else [cell.text]
+            lines = _balanced(cell.text, (right - left) / (0.54 * CELL)) if at else [cell.text]
             for place, line in enumerate(lines):
-                yield _word(left, y + LINE * (place - (len(lines) - 1) / 2), line, **weight)
+                yield _word(left, y + CELL_LINE * (place - (len(lines) - 1) / 2), line, **weight)
 
 
 def _notes(table: Table, first: float) -> Iterator[Spec]:
@@ -153,7 +153,14 @@ def _notes(table: Table, first: float) -> Iterator[Spec]:
 
 
 def _wrapped(text: str, characters: float) -> list[str]:
-    return textwrap.wrap(text, max(8, int(characters)), break_on_hyphens=False)
+    return textwrap.wrap(text, max(8, int(characters)), break_on_hyphens=False, break_long_words=False)
+
+
+def _balanced(text: str, characters: float) -> list[str]:
+    """The same in lines of about one length."""
+    count = len(_wrapped(text, characters))
+    narrow = (_wrapped(text, width) for width in range(8, int(characters)))
+    return next((lines for lines in narrow if len(lines) == count), _wrapped(text, characters))
 
 
 ENTRIES = (

@@ -148,8 +148,8 @@ def _gradients(rows: Builder, language: Language) -> str:
     if not {"gradient_ratio", "gradient_ratio_trained"} <= {column.key for column in rows.columns}:
         return ""
     return language._(
-        "Gradient ratio: the norm of the loss's gradient in the weights of the first layer over that in the last, on "
-        "one batch of training images, before the first step and after the last one (“trained”)."
+        "Gradient ratio: norm of the loss's gradient in the first layer's weights over that in the last layer's, "
+        "before and after training."
     )
 
 
