@@ -484,8 +484,8 @@ def test_points_that_failed_are_listed_with_their_reason() -> None:
     every = Summary.model_validate(summary(comparison)).failed
     points = [row for row in every if row.metric == "curves"]
     assert [(row.axis, row.batch, row.size) for row in points] == [
-        ("batch", 4, 64),
-        ("batch", 8, 64),
+        ("batch", 4, 32),
+        ("batch", 8, 32),
         ("size", 1, "64x32"),
     ]
     assert {(row.architecture, row.mode, row.device, row.status, row.reason) for row in points} == {
