@@ -113,7 +113,7 @@ def test_unreliable_times_have_no_certain_ranks(disturbed: str, wanted: str) -> 
     records = []
     for name, level in (("a", 1.0), ("b", 2.0), ("c", 3.0)):
         load = {FOREIGN_LOAD: [0.5]} if name in disturbed else {}
-        reading = samples.reading("latency_cpu_1thread", level, level + 0.01, level + 0.02, **load)
+        reading = samples.reading("latency_cpu_1thread", *samples.times(level), **load)
         record = timed(name, 1.0, 1.1)
         records.append(record.model_copy(update={"readings": {**record.readings, "latency_cpu_1thread": reading}}))
     text = ordered(compare(records), language("en"))

@@ -165,7 +165,7 @@ def _empty(taken: Sequence[Box], width: float, height: float) -> Iterator[Box]:
         full[_cells(box.top, box.bottom), _cells(box.left, box.right)] = True
     for left, right in combinations(range(full.shape[1] + 1), 2):
         row = 0
-        for is_full, run in groupby(full[:, left:right].any(axis=1).tolist()):
+        for is_full, run in groupby(np.asarray(full[:, left:right].any(axis=1)).tolist()):
             below = row + len(list(run))
             if not is_full:
                 yield Box(left * CELL, row * CELL, right * CELL, below * CELL)
