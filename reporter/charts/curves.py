@@ -9,6 +9,7 @@ from reporter.report.comparison import Comparison, number
 from reporter.report.display_names import display_name
 from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.label_placement import spread
+from reporter.report.drawing.narrowing import wrapped
 from reporter.report.drawing.tooltips import about, pointed
 from reporter.report.drawing.vega import GRID, SIZE, Spec, data, text
 from reporter.report.language import Language
@@ -19,6 +20,8 @@ COLUMNS, SMALL_WIDTH, SMALL_HEIGHT = 4, 230, 100
 """Of the panels of families."""
 FAMILIES = 12
 """So many families have panels at most."""
+TITLE_LINE = 28
+"""Characters in a line of the title, on a phone."""
 CROWD = 24
 """With more networks than this the pale lines in the background show nothing."""
 MOST = 5
@@ -42,12 +45,15 @@ def top1(comparison: Comparison, language: Language) -> Spec | None:
 
 
 def narrow(draw: Drawing) -> Drawing:
-    """The chart for phones, with more room for names behind the last step."""
+    """The chart for phones: wider panels of families, or more room for names behind the last step."""
 
     def drawn(comparison: Comparison, language: Language) -> Spec | None:
         spec = draw(comparison, language)
-        if spec is None or "concat" in spec:
-            return spec
+        if spec is None:
+            return None
+        if "concat" in spec:
+            panels = [{**panel, "width": NARROW - 30} for panel in spec["concat"]]
+            return {**spec, "title": wrapped(spec["title"], TITLE_LINE), "concat": panels}
         across = spec["encoding"]["x"]
         first, end = across["scale"]["domain"]
         across = {**across, "scale": {**across["scale"], "domain": [first, end * 1.5]}}
