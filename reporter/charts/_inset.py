@@ -77,7 +77,7 @@ def room(given: Plane, part: Box, labelled: Sequence[Box | None]) -> Box | None:
     if found is None or growth(found)[0] < GROWTH:
         return None
     right = min(found.right, found.left + MOST * wide)
-    return Box(found.left, max(found.top, found.bottom - MOST * high), right, found.bottom)
+    return Box(found.left, found.top, right, min(found.bottom, found.top + MOST * high))
 
 
 def layers(given: Plane, part: Box, place: Box, colour: Spec) -> list[Spec]:
