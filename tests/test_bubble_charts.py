@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from itertools import combinations
+from dataclasses import replace
+from itertools import combinations, pairwise
 
 import pytest
 import samples
@@ -18,6 +19,7 @@ from reporter.report import sections
 from reporter.report.comparison import Comparison, compare
 from reporter.report.drawing import vega
 from reporter.report.drawing.family_colors import colors, of_all
+from reporter.report.drawing.label_placement import Box
 from reporter.report.drawing.narrowing import narrowed
 from reporter.report.language import language
 from reporter.report.sections import Folded
@@ -79,6 +81,44 @@ def test_lines_are_clipped_to_the_part_that_is_enlarged() -> None:
     for x, y in (point for segment in segments for point in segment):
         assert part.left - 1e-6 <= x <= part.right + 1e-6
         assert part.top - 1e-6 <= y <= part.bottom + 1e-6
+
+
+def test_a_clipped_line_is_as_long_as_what_lies_within() -> None:
+    """Against points along the lines: slanted, level and upright ones, through a corner, along a side and outside."""
+    given = replace(crowd(0), x=Axis(0, 100, 100, "x", log=False), y=Axis(0, 100, 100, "y", log=False))
+    part = Box(20, 30, 70, 60)
+    lines = [[(0, 0), (100, 100)], [(10, 50), (90, 50), (90, 90)], [(40, 0), (40, 45), (60, 45)], [(0, 60), (35, 95)],
+             [(20, 10), (20, 95)]]  # fmt: skip
+    for line in lines:
+        inside = sum(math.dist(*segment) for segment in _inset.clipped(replace(given, lines=[line]), part))
+        points = [
+            (x0 + share * (x1 - x0), 100 - y0 - share * (y1 - y0), math.dist((x0, y0), (x1, y1)) / 2000)
+            for (x0, y0), (x1, y1) in pairwise(line)
+            for share in ((at + 0.5) / 2000 for at in range(2000))
+        ]
+        wanted = sum(step for x, y, step in points if 20 <= x <= 70 and 30 <= y <= 60)
+        assert inside == pytest.approx(wanted, abs=0.2), line
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_empty_rectangles_are_all_that_nothing_is_in(seed: int) -> None:
+    """The largest of them is that of a search over all rectangles of cells; boxes may lie partly outside."""
+    chance, cell = random.Random(seed), _inset.CELL
+    columns, rows = 10, 6
+    corners = [(chance.uniform(-30, cell * columns), chance.uniform(-30, cell * rows)) for _ in range(5)]
+    taken = [Box(x, y, x + chance.uniform(2, 60), y + chance.uniform(2, 40)) for x, y in corners]
+
+    def area(box: Box) -> float:
+        return (box.right - box.left) * (box.bottom - box.top)
+
+    found = list(_inset._empty(taken, cell * columns + 7, cell * rows + 7))
+    assert not any(box.overlaps(other) for box in found for other in taken)
+    every = (
+        Box(left * cell, top * cell, right * cell, bottom * cell)
+        for left, right in combinations(range(columns + 1), 2)
+        for top, bottom in combinations(range(rows + 1), 2)
+    )
+    assert max(map(area, found)) == max(area(box) for box in every if not any(box.overlaps(other) for other in taken))
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.013, 0.071), (2.8, 10.6), (74, 81), (100, 90_000)])

@@ -21,6 +21,7 @@ from reporter.report.comparison import Comparison, compare
 from reporter.report.drawing import vega
 from reporter.report.drawing.label_placement import Bubble, place, spread
 from reporter.report.language import language
+from reporter.report.slide_table import slide_table
 
 CHARTS = collect("reporter.charts", Chart)
 WORLDS = {
@@ -44,7 +45,15 @@ NOT_IN_SAMPLES = (
     | {"accuracy_latency_cuda", "history", "macs_latency_cuda", "probe", "reference_ratios", "throughput_cuda"}
 )
 NO_GRADIENTS = NOT_IN_SAMPLES | {"gradient_flow"}
-OF_SEVERAL = NO_GRADIENTS | {"accuracy_by_year", "accuracy_latency", "accuracy_macs", "macs_latency", "ranks", "blocks"}
+OF_SEVERAL = NO_GRADIENTS | {
+    "accuracy_by_year",
+    "accuracy_latency",
+    "accuracy_macs",
+    "macs_latency",
+    "ranks",
+    "blocks",
+    "table_slide",
+}
 WITHOUT = {
     "lecture": NOT_IN_SAMPLES,
     "hostile": NO_GRADIENTS,
@@ -194,7 +203,7 @@ def test_pictures_for_slides_are_files_only() -> None:
     comparison = compare(samples.lecture())
     drawn = {picture.figure.name: picture for picture in build.draw(comparison, language("en"), CHARTS.values())}
     slides = {name: picture for name, picture in drawn.items() if picture.slide}
-    assert set(slides) == {"timeline_slide", "stage_strips", "blocks"}
+    assert set(slides) == {"timeline_slide", "table_slide", "stage_strips", "blocks"}
     timeline = ElementTree.fromstring(slides["timeline_slide"].file)
     assert (timeline.get("width"), timeline.get("height")) == ("1600", "900")
     assert struct.unpack(">II", vega.png(slides["timeline_slide"].file)[16:24]) == (1920, 1080)
@@ -208,14 +217,37 @@ def test_pictures_for_slides_are_files_only() -> None:
     assert {file for _, file in files.files} == {f"figures/{name}.{end}" for name in slides for end in ("svg", "png")}
 
 
+@pytest.mark.parametrize("code", ["en", "ru"])
+def test_the_table_for_a_slide_is_a_picture_with_all_its_cells(code: str) -> None:
+    """16:9 to the pixel; each cell and note, signs apart from their numbers, and no text that is cut off."""
+    comparison, tongue = compare(samples.lecture()), language(code)
+    table, (picture,) = slide_table(comparison, tongue), build.draw(comparison, tongue, [CHARTS["table_slide"]])
+    assert table
+    image = ElementTree.fromstring(picture.file)
+    assert (image.get("width"), image.get("height")) == ("1600", "900")
+    assert struct.unpack(">II", vega.png(picture.file)[16:24]) == (1920, 1080)
+    shown = " ".join(image.itertext())
+    words = {word for row in table.rows for cell in row for word in re.findall(r"[^\s*‡§]+", cell.text)}
+    words |= {word for column in table.columns for word in f"{column.title} {column.unit}".split()}
+    words |= {word for note in table.notes for word in note.split()}
+    assert len(words) > 60
+    assert [word for word in words if word not in shown] == []
+    assert "…" not in shown
+    assert CHARTS["table_slide"].draw(compare(samples.lecture()[:1]), tongue) is None
+
+
 @pytest.mark.parametrize(
-    ("domain", "ticks"),
+    ("first", "last", "parts", "ticks"),
     [
-        ([1, 12.0], [1, 2, 4, 6, 8, 10]),
-        ([0, 60.0], [0, 10, 20, 30, 40, 50]),
-        ([1, 1.2], [1]),
-        ([1, 28.8], [1, 5, 10, 15, 20]),
+        (1, 10, 6, [1, 2, 4, 6, 8, 10]),
+        (0, 50, 6, [0, 10, 20, 30, 40, 50]),
+        (1, 1, 6, [1]),
+        (1, 24, 6, [1, 5, 10, 15, 20]),
+        (1, 240, 3, [1, 100, 200]),
+        (1, 10, 3, [1, 5, 10]),
     ],
 )
-def test_the_axis_of_learning_curves_has_whole_steps_that_were_taken(domain: list[float], ticks: list[int]) -> None:
-    assert curves._ticks(domain) == ticks
+def test_the_axis_of_learning_curves_has_whole_steps_that_were_taken(
+    first: int, last: int, parts: int, ticks: list[int]
+) -> None:
+    assert curves._ticks(first, last, parts) == ticks

@@ -474,12 +474,24 @@ def test_points_that_failed_are_listed_with_their_reason() -> None:
     curves = curves.with_point("batch", lost.model_copy(update={"batch": 8}))
     curves = curves.with_point("size", lost.model_copy(update={"batch": 1, "size": "64x32"}))
     curves = curves.with_point("batch", point(16, None, "oom"))
-    section = failures.failed(compare([record.model_copy(update={"curves": curves})]), (), language("en"))
+    comparison = compare([record.model_copy(update={"curves": curves})])
+    section = failures.failed(comparison, (), language("en"))
     lines = [line for block in section.blocks if isinstance(block, Items) for line in block.items]
     why = f"{status_word('failed', language('en'))}: ValueError: four is too many"
     assert f"{record.architecture}: curve on cpu, batches of 4, 8: {why}" in lines
     assert f"{record.architecture}: curve on cpu, images of 64x32 px: {why}" in lines
     assert not [line for line in lines if "of 16" in line]
+    every = Summary.model_validate(summary(comparison)).failed
+    points = [row for row in every if row.metric == "curves"]
+    assert [(row.axis, row.batch, row.size) for row in points] == [
+        ("batch", 4, 32),
+        ("batch", 8, 32),
+        ("size", 1, "64x32"),
+    ]
+    assert {(row.architecture, row.mode, row.device, row.status, row.reason) for row in points} == {
+        (record.architecture, "eager", "cpu", "failed", lost.reason)
+    }
+    assert all(row.axis is None and row.batch is None for row in every if row not in points)
 
 
 @pytest.mark.parametrize(("error", "mark"), [(0.001, ""), (0.5, " (wrong)"), (None, "?")])

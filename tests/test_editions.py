@@ -53,9 +53,11 @@ def headings(report: str) -> list[str]:
         (samples.lecture(), "lecture"),
         (modern(), "choice"),
         ([*modern(), samples.record(samples.ROWS[10])], "choice"),
-        ([modern()[0], samples.record(samples.ROWS[10])], "lecture"),
+        ([modern()[0], samples.record(samples.ROWS[10])], "choice"),
+        ([modern()[0], *(samples.record(row) for row in samples.ROWS[10:12])], "lecture"),
+        ([samples.record(samples.ROWS[10])], "lecture"),
     ],
-    ids=["lecture", "modern", "one-of-five", "one-of-two"],
+    ids=["lecture", "modern", "one-of-five", "one-of-two", "two-of-three", "one"],
 )
 def test_the_edition_follows_from_the_architectures(records: list[Record], wanted: str) -> None:
     assert edition(compare(records)) == wanted

@@ -242,6 +242,82 @@ def test_the_summary_shows_its_main_columns(chromium: Any, reference: Path) -> N
     page.close()
 
 
+LABELS = """(row) => [...row.cells].filter((cell) => cell.checkVisibility()).map((cell) => [
+    getComputedStyle(cell, "::before").content.replaceAll('"', ""), cell.textContent])"""
+FITS = "(part) => part.scrollWidth <= part.clientWidth && part.getBoundingClientRect().right <= 390"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_rows_of_the_summary_are_cards_on_a_phone(chromium: Any, reference: Path, name: str) -> None:
+    """Every value is shown with the title of its column; sorting and filters work; wide screens have a table."""
+    page = chromium.new_page(viewport={"width": 390, "height": 800})
+    page.goto((reference / name).as_uri())
+    block = page.locator("#table-overview")
+    assert block.locator(".wide").evaluate(FITS)
+    row = block.locator("tbody tr", has=page.get_by_role("rowheader", name="resnet50", exact=True))
+    cells = row.evaluate(LABELS)
+    heads = block.locator(".heads th").locator("visible=true")
+    assert len(cells) == heads.count() > 8
+    labels = {label for label, _value in cells[1:]}
+    assert len(labels) == len(cells) - 1
+    assert {"25,6", "25.6"} & {value for label, value in cells if label.endswith((", M", ", млн"))}
+    for cell in row.locator("td").locator("visible=true").all():
+        assert cell.evaluate("(part) => part.scrollWidth <= part.clientWidth + 1")
+    block.get_by_role("searchbox").fill("VGG")
+    rows = block.locator("tbody tr").locator("visible=true")
+    assert set(rows.locator("th").all_inner_texts()) == {"vgg16", "vgg16_bn", "vgg19", "vgg19_bn"}
+    block.get_by_role("searchbox").fill("")
+    block.locator("th[data-key=parameters] button").click()
+    assert rows.locator("th").first.inner_text() == "googlenet"
+    block.locator(".more input").check()
+    assert block.locator(".wide").evaluate(FITS)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert row.evaluate("(row) => getComputedStyle(row).display") == "table-row"
+    assert row.evaluate(LABELS)[3][0] == "none"
+    page.close()
+    bare = chromium.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800}).new_page()
+    bare.goto((reference / name).as_uri())
+    assert bare.locator("#table-overview .wide").evaluate(FITS)
+    assert bare.locator("#table-overview tbody tr").locator("visible=true").count() == 18
+    assert bare.locator("#table-overview .heads").locator("visible=true").count() == 0
+    bare.context.close()
+
+
+def test_what_is_chosen_is_cards_on_a_phone(chromium: Any, reference: Path) -> None:
+    page = chromium.new_page(viewport={"width": 390, "height": 800})
+    page.goto(f"{(reference / 'report.html').as_uri()}#table-choosing")
+    block = page.locator("#table-choosing")
+    assert block.locator(".wide").evaluate(FITS)
+    before = block.locator("tbody tr").locator("visible=true").count()
+    slider = page.locator("#limit-parameters")
+    slider.press("Home")
+    assert 0 < block.locator("tbody tr").locator("visible=true").count() < before
+    page.close()
+
+
+BARS = """(cells) => cells.map((cell) => {
+    const bar = getComputedStyle(cell, "::after");
+    return [bar.display, parseFloat(bar.width), parseFloat(bar.backgroundSize), cell.style.getPropertyValue("--share")];
+})"""
+
+
+def test_shares_of_stages_are_bars_in_a_column(chromium: Any, reference: Path) -> None:
+    """As long as the shares: behind the figures on a wide screen, below them on a phone."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    page.goto((reference / "report.html").as_uri())
+    costs = page.locator(".card:visible details.card-costs").first
+    costs.locator("summary").click()
+    cells = costs.locator("td.share")
+    wide = cells.evaluate_all(BARS)
+    assert len(wide) > 8
+    assert len({width for _, width, _, _ in wide}) == 1
+    assert {display for display, *_ in wide} == {"inline-block"}
+    assert all(f"{length:.1f}%" == share for _, _, length, share in wide)
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert {display for display, *_ in cells.evaluate_all(BARS)} == {"block"}
+    page.close()
+
+
 BROKEN = """() => [...document.querySelectorAll("thead th")].filter((each) => each.checkVisibility()).flatMap(
     (head) => {
     const found = [], range = document.createRange(), walk = document.createTreeWalker(head, NodeFilter.SHOW_TEXT);

@@ -12,7 +12,7 @@ from reporter.metrics import receptive_field_size
 from reporter.model import UnsupportedError
 from reporter.report.comparison import compare
 from reporter.report.language import language
-from reporter.tables import slides
+from reporter.report.slide_table import slide_table
 from reporter.worker.counts.input_windows import receptive_field
 
 PUBLISHED = {"alexnet": 195, "vgg16": 212, "inception_v3": 1311}
@@ -108,12 +108,12 @@ def test_the_table_for_a_slide_has_the_column() -> None:
     """Where it was measured; older records have none."""
     records = [record for record in samples.lecture() if record.architecture in ("alexnet", "vgg16")]
     comparison, english = compare(records), language("en")
-    table = slides.make(comparison, english)
+    table = slide_table(comparison, english)
     assert table is not None
     assert "receptive_field" not in [column.key for column in table.columns]
     (reading,) = receptive_field_size.measure(subject("alexnet"))
     new = [record.model_copy(update={"readings": record.readings | {"receptive_field": reading}}) for record in records]
-    table = slides.make(compare(new[:1] + records[1:]), english)
+    table = slide_table(compare(new[:1] + records[1:]), english)
     assert table is not None
     at = [column.key for column in table.columns].index("receptive_field")
     assert [row[at].text for row in table.rows] == ["195", "–"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import samples
 from test_wording import found
@@ -17,8 +19,8 @@ from reporter.report.language import language
 from reporter.report.output import formats
 from reporter.report.page.heading import Presentation
 from reporter.report.sections import Terms
+from reporter.report.slide_table import slide_table
 from reporter.report.table import Tabulation
-from reporter.tables import slides
 
 ENGLISH = language("en")
 
@@ -67,7 +69,7 @@ def test_the_glossary_has_a_dozen_terms(report: Report) -> None:
 
 
 def test_the_slide_has_ten_rows_in_the_order_of_the_facts() -> None:
-    table = slides.make(compare(samples.lecture()), ENGLISH)
+    table = slide_table(compare(samples.lecture()), ENGLISH)
     assert table
     assert [row[0].value for row in table.rows] == list(facts.slides())
     assert len(table.rows) == 10
@@ -80,7 +82,19 @@ def test_the_slide_has_ten_rows_in_the_order_of_the_facts() -> None:
 
 def test_the_slide_has_only_what_was_measured() -> None:
     few = [record for record in samples.lecture() if record.architecture in ("vgg16", "resnet50", "vgg19")]
-    table = slides.make(compare(few), ENGLISH)
+    table = slide_table(compare(few), ENGLISH)
     assert table
     assert [row[0].value for row in table.rows] == ["vgg16", "resnet50"]
-    assert slides.make(compare(few[:1]), ENGLISH) is None
+    assert slide_table(compare(few[:1]), ENGLISH) is None
+
+
+@pytest.mark.parametrize(
+    "text", ['a"; } body { color: red', "</style><script>x</script>", "back\\slash\nline", "Задержка, мс"]
+)
+def test_a_text_is_one_string_of_a_style_sheet(text: str) -> None:
+    """Nothing but letters, digits and escapes, which are the same text again."""
+    made = str(formats.css_string(text))
+    inside = made[1:-1]
+    assert made[0] == made[-1] == '"'
+    assert re.fullmatch(r"(?:\w|\\[0-9a-f]+ )*", inside)
+    assert re.sub(r"\\([0-9a-f]+) ", lambda found: chr(int(found[1], 16)), inside) == text

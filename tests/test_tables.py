@@ -45,7 +45,46 @@ def test_every_row_has_its_verdict() -> None:
     assert sorted(column(by_operator, "verdict")) == ["agree", "differ", "failed", "undercount"]
     in_full = groups.group("compute")(comparison, ENGLISH)
     assert in_full
-    assert sorted(column(in_full, "counters")) == ["agree", "differ", "failed", "undercount"]
+    assert not {"counters", "verdict"} & {column.key for column in in_full.columns}
+
+
+def test_a_verdict_that_all_share_is_a_note_and_an_unexplained_difference_a_column() -> None:
+    """Alike verdicts are one sentence; what no operator explains is shown with its sign, if there is any."""
+
+    def by_operator(*because: dict[str, int]) -> Table:
+        records = [
+            changed(
+                record,
+                reading(
+                    "macs_fvcore",
+                    1000,
+                    unit="1",
+                    detail={"verdict": "differ", "operators": {"conv": 1000}, "because": reason},
+                ),
+            )
+            for record, reason in zip(samples.lecture(), because, strict=False)
+        ]
+        made = fvcore_operators.make(compare(records), ENGLISH)
+        assert made
+        return made
+
+    alike = by_operator({"batch_norm": 7}, {"batch_norm": 9})
+    assert not {"verdict", "unexplained"} & {column.key for column in alike.columns}
+    assert alike.notes == ("The same for all: Verdict: differ.",)
+    odd = by_operator({"batch_norm": 7}, {"unexplained": 12}, {"missing": 30})
+    assert sorted(column(odd, "unexplained")) == ["0", "12", "−30"]
+
+
+def test_the_gradient_ratio_before_training_is_next_to_that_after() -> None:
+    """Also where a record has them the other way round; a note says what they are."""
+    record = samples.lecture()[0]
+    others = {key: value for key, value in record.readings.items() if not key.startswith("gradient_ratio")}
+    after = {key: samples.reading(key, 0.5) for key in ("gradient_ratio_trained", "gradient_flow", "gradient_ratio")}
+    made = groups.group("finetune")(compare([record.model_copy(update={"readings": others | after})]), ENGLISH)
+    assert made
+    keys = [column.key for column in made.columns]
+    assert keys.index("gradient_ratio") + 1 == keys.index("gradient_ratio_trained")
+    assert any(note.startswith("Gradient ratio: norm") for note in made.notes)
 
 
 def test_a_network_without_a_year_has_an_empty_cell() -> None:

@@ -6,14 +6,17 @@ import math
 import random
 from itertools import combinations
 
+import pytest
 import samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from reporter.model import Record
+from reporter.model.readings import FOREIGN_LOAD
 from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.key_findings import findings
+from reporter.report.findings.rank_findings import ordered
 from reporter.report.language import language
 from reporter.report.rank_ranges import Rank, ranks
 
@@ -95,6 +98,27 @@ def test_findings_say_how_sure_the_order_is() -> None:
     text = " ".join(findings(compare(samples.lecture()), language("en"))).replace("\u00a0", " ")
     assert "have the rank correlation" in text
     assert "architectures is certain; the least certain is that of" in text
+
+
+@pytest.mark.parametrize(
+    ("disturbed", "wanted"),
+    [
+        ("", "the run distinguishes all 3 architectures"),
+        ("b", "the rank of 2 of 3 architectures is certain; the times of the others are unreliable (≈)"),
+        ("abc", "unknown, because the times of all 3 architectures are unreliable (≈)"),
+    ],
+)
+def test_unreliable_times_have_no_certain_ranks(disturbed: str, wanted: str) -> None:
+    """Though they lie far apart: other programs kept the processors busy."""
+    records = []
+    for name, level in (("a", 1.0), ("b", 2.0), ("c", 3.0)):
+        load = {FOREIGN_LOAD: [0.5]} if name in disturbed else {}
+        reading = samples.reading("latency_cpu_1thread", *samples.times(level), **load)
+        record = timed(name, 1.0, 1.1)
+        records.append(record.model_copy(update={"readings": {**record.readings, "latency_cpu_1thread": reading}}))
+    text = ordered(compare(records), language("en"))
+    assert text is not None
+    assert wanted in text
 
 
 def test_two_renderings_have_the_same_ranks() -> None:

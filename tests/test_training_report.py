@@ -212,27 +212,69 @@ def test_bars_are_sorted_by_value_and_have_intervals() -> None:
     assert rows[-1]["text"].endswith("at chance")
 
 
-def test_curves_are_of_one_loss_and_few() -> None:
-    """In older records those of label smoothing and auxiliary losses are left out; at most five have names."""
+def lines_of(panel: dict[str, Any]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    """The steps of the pale lines and of the named ones of a panel of learning curves, by architecture."""
+    found: list[dict[str, list[Any]]] = []
+    for layer in panel["layer"][:2]:
+        steps: dict[str, list[Any]] = {}
+        for row in layer["data"]["values"]:
+            steps.setdefault(row["name"], []).append(row["x"])
+        found.append(steps)
+    return found[0], found[1]
 
-    def drawn(records: list[Record]) -> tuple[set[str], set[str]]:
+
+def test_curves_are_of_one_loss_in_a_panel_of_each_family() -> None:
+    """In older records those of label smoothing and auxiliary losses are left out; all others are named once."""
+
+    def drawn(records: list[Record]) -> dict[str, set[str]]:
         spec = curves.loss(compare(records), ENGLISH)
         assert spec is not None
-        pale, named = spec["layer"][0]["data"]["values"], spec["layer"][1]["data"]["values"]
-        return {row["name"] for row in pale}, {row["name"] for row in named}
+        domains = {str(panel["encoding"][axis]["scale"]) for panel in spec["concat"] for axis in "xy"}
+        assert len(domains) == 2, "one scale for each axis"
+        assert all(not lines_of(panel)[0] for panel in spec["concat"])
+        return {panel["title"]["text"]: set(lines_of(panel)[1]) for panel in spec["concat"]}
 
     older = samples.lecture()
-    pale, named = drawn(older)
-    assert 3 <= len(named) <= 5
-    assert len(pale) == len(older) - 2
-    assert not {"googlenet", "inception_v3"} & (pale | named)
+    panels = drawn(older)
+    members: dict[str, set[str]] = {}
+    for record in older:
+        if record.architecture not in ("googlenet", "inception_v3"):
+            members.setdefault(record.family, set()).add(record.architecture)
+    assert panels == members
+    assert len(panels) == 8
     newer = [
         each.model_copy(update={"readings": {**each.readings, "finetune_top1": marked}})
         for each in older
         for before in [each.readings["finetune_top1"]]
         for marked in [before.model_copy(update={"detail": {**before.detail, "curve_shows": "cross-entropy"}})]
     ]
-    assert {"googlenet", "inception_v3"} <= drawn(newer)[0]
+    assert {"googlenet", "inception_v3"} <= drawn(newer)["Inception"]
+
+
+@pytest.mark.parametrize("families", [1, 13])
+def test_curves_of_one_family_or_of_many_share_a_panel(families: int) -> None:
+    """Five are named; the pale lines have fewer points, the first step and the last among them."""
+    plain = [record for record in samples.lecture() if record.architecture not in ("googlenet", "inception_v3")]
+    records = [record.model_copy(update={"family": f"F{rank % families}"}) for rank, record in enumerate(plain)]
+    spec = curves.loss(compare(records), ENGLISH)
+    assert spec is not None
+    pale, named = lines_of(spec)
+    assert len(named) == 5
+    assert set(pale) == {record.architecture for record in records}
+    assert all((steps[0], steps[-1]) == (1, 40) and len(steps) < 15 for steps in pale.values())
+    assert all(len(steps) == 40 for steps in named.values())
+
+
+def test_a_panel_names_five_networks_of_a_large_family() -> None:
+    records = [
+        record.model_copy(update={"family": "VGG" if rank else record.family})
+        for rank, record in enumerate(samples.lecture())
+    ]
+    spec = curves.loss(compare(records), ENGLISH)
+    assert spec is not None
+    sizes = [tuple(map(len, lines_of(panel))) for panel in spec["concat"]]
+    assert (10, 5) in sizes
+    assert (0, 1) in sizes
 
 
 def test_the_mean_of_two_times_is_not_negative() -> None:

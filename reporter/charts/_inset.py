@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import combinations, groupby, pairwise
+
+import numpy as np
 
 from reporter.charts._bubbles import (
     CROWD,
@@ -62,18 +64,20 @@ def window(given: Plane) -> Box | None:
 
 def room(given: Plane, part: Box, labelled: Sequence[Box | None]) -> Box | None:
     """The empty rectangle in which a part of the plot can be enlarged most, without the margins; None if too small."""
-    taken = [part, *(box for box in labelled if box), *_boxes(given)]
     wide, high = part.right - part.left, part.bottom - part.top
-    best, found = 0.0, None
-    for free in _empty(taken, given.x.length, given.y.length):
-        inner = Box(free.left + LEFT, free.top + TOP, free.right - RIGHT, free.bottom - BOTTOM)
-        growth = min((inner.right - inner.left) / wide, (inner.bottom - inner.top) / high, MOST)
-        if growth > best:
-            best, found = growth, inner
-    if found is None or best < GROWTH:
+
+    def growth(box: Box) -> list[float]:
+        """How many times as wide and as high as the part, the smaller first."""
+        return sorted((min((box.right - box.left) / wide, MOST), min((box.bottom - box.top) / high, MOST)))
+
+    taken = [part, *(box for box in labelled if box), *_boxes(given)]
+    empty = _empty(taken, given.x.length, given.y.length)
+    inner = (Box(box.left + LEFT, box.top + TOP, box.right - RIGHT, box.bottom - BOTTOM) for box in empty)
+    found = max(inner, key=growth, default=None)
+    if found is None or growth(found)[0] < GROWTH:
         return None
     right = min(found.right, found.left + MOST * wide)
-    return Box(found.left, max(found.top, found.bottom - MOST * high), right, found.bottom)
+    return Box(found.left, found.top, right, min(found.bottom, found.top + MOST * high))
 
 
 def layers(given: Plane, part: Box, place: Box, colour: Spec) -> list[Spec]:
@@ -112,25 +116,17 @@ def contains(part: Box, bubble: Bubble) -> bool:
 
 
 def clipped(given: Plane, part: Box) -> Iterator[tuple[Point, Point]]:
-    """The segments of all lines within a part of the plot, in pixels (Liang and Barsky)."""
+    """The segments of all lines within a part of the plot, in pixels."""
+    edges = ((part.left, part.right), (part.top, part.bottom))
     for line in given.lines:
         for start, end in pairwise([given.pixel(*point) for point in line]):
-            dx, dy = end[0] - start[0], end[1] - start[1]
-            first, last = 0.0, 1.0
-            for step, gap in (
-                (-dx, start[0] - part.left),
-                (dx, part.right - start[0]),
-                (-dy, start[1] - part.top),
-                (dy, part.bottom - start[1]),
-            ):
-                if step == 0:
-                    last = last if gap >= 0 else -1.0
-                elif step < 0:
-                    first = max(first, gap / step)
-                else:
-                    last = min(last, gap / step)
-            if first < last:
-                yield _between(start, end, first), _between(start, end, last)
+            sides = zip(start, end, edges, strict=True)
+            crossings = [(edge - a) / (b - a) for a, b, pair in sides if a != b for edge in pair]
+            cuts = sorted({0.0, 1.0, *(share for share in crossings if 0 < share < 1)})
+            for first, last in pairwise(cuts):
+                x, y = _between(start, end, (first + last) / 2)
+                if part.left <= x <= part.right and part.top <= y <= part.bottom:
+                    yield _between(start, end, first), _between(start, end, last)
 
 
 def _between(start: Point, end: Point, share: float) -> Point:
@@ -163,23 +159,22 @@ def _boxes(given: Plane) -> Iterator[Box]:
 
 
 def _empty(taken: Sequence[Box], width: float, height: float) -> Iterator[Box]:
-    """Rectangles of whole cells that nothing is in: the highest for each lower edge and each pair of sides."""
-    columns, rows = int(width // CELL), int(height // CELL)
-    full = [[False] * columns for _ in range(rows)]
+    """Rectangles of whole cells that nothing is in: each run of empty rows between two columns."""
+    full = np.zeros((int(height // CELL), int(width // CELL)), dtype=bool)
     for box in taken:
-        for row in range(max(0, int(box.top // CELL)), min(rows, int(box.bottom // CELL) + 1)):
-            for column in range(max(0, int(box.left // CELL)), min(columns, int(box.right // CELL) + 1)):
-                full[row][column] = True
-    heights = [0] * columns
-    for row in range(rows):
-        heights = [0 if full[row][column] else heights[column] + 1 for column in range(columns)]
-        for left in range(columns):
-            high = heights[left]
-            for right in range(left, columns):
-                high = min(high, heights[right])
-                if not high:
-                    break
-                yield Box(left * CELL, (row + 1 - high) * CELL, (right + 1) * CELL, (row + 1) * CELL)
+        full[_cells(box.top, box.bottom), _cells(box.left, box.right)] = True
+    for left, right in combinations(range(full.shape[1] + 1), 2):
+        row = 0
+        for is_full, run in groupby(np.asarray(full[:, left:right].any(axis=1)).tolist()):
+            below = row + len(list(run))
+            if not is_full:
+                yield Box(left * CELL, row * CELL, right * CELL, below * CELL)
+            row = below
+
+
+def _cells(start: float, end: float) -> slice:
+    """The cells that an extent touches."""
+    return slice(max(0, int(start // CELL)), max(0, int(end // CELL) + 1))
 
 
 def _move(x: float, y: float, part: Box, place: Box) -> tuple[float, float]:

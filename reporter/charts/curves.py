@@ -1,30 +1,39 @@
-"""Learning curves of a few networks, from the one that learned most to the one that learned least."""
+"""Learning curves: a panel for each family, or a few networks in one panel where there are many families."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from reporter.model import Chart, Reading, Record
 from reporter.report.comparison import Comparison, number
 from reporter.report.display_names import display_name
 from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.label_placement import spread
+from reporter.report.drawing.narrowing import wrapped
 from reporter.report.drawing.tooltips import about, pointed
-from reporter.report.drawing.vega import GRID, Spec, data, text
+from reporter.report.drawing.vega import GRID, SIZE, Spec, data, text
 from reporter.report.language import Language
 
 KEY = "finetune_top1"
 WIDTH, NARROW, HEIGHT = 760, 300, 320
+COLUMNS, SMALL_WIDTH, SMALL_HEIGHT = 4, 230, 100
+"""Of the panels of families."""
+FAMILIES = 12
+"""So many families have panels at most."""
+TITLE_LINE = 28
+"""Characters in a line of the title, on a phone."""
 CROWD = 24
 """With more networks than this the pale lines in the background show nothing."""
 MOST = 5
-"""So many networks are drawn with their names."""
+"""So many networks of a panel are drawn with their names."""
 CUT = 8
 """A loss above this is drawn at the upper edge, so that the others stay apart."""
-PALE_POINTS = 10
+POINTS, PALE_POINTS = 120, 10
+"""Points of a line at most, in the panel of a family and in the background."""
 DASHES = ([1, 0], [7, 3], [2, 3], [9, 3, 2, 3], [4, 2], [1, 2])
 Drawing = Callable[[Comparison, Language], Spec | None]
+Steps = tuple[int, float, str]
+"""The first step, the last one, and the title of their axis."""
 
 
 def loss(comparison: Comparison, language: Language) -> Spec | None:
@@ -36,12 +45,15 @@ def top1(comparison: Comparison, language: Language) -> Spec | None:
 
 
 def narrow(draw: Drawing) -> Drawing:
-    """The chart for phones, with more room for names behind the last step."""
+    """The chart for phones: wider panels of families, or more room for names behind the last step."""
 
     def drawn(comparison: Comparison, language: Language) -> Spec | None:
         spec = draw(comparison, language)
         if spec is None:
             return None
+        if "concat" in spec:
+            panels = [{**panel, "width": NARROW - 30} for panel in spec["concat"]]
+            return {**spec, "title": wrapped(spec["title"], TITLE_LINE), "concat": panels}
         across = spec["encoding"]["x"]
         first, end = across["scale"]["domain"]
         across = {**across, "scale": {**across["scale"], "domain": [first, end * 1.5]}}
@@ -56,21 +68,47 @@ def _chart(comparison: Comparison, curve: str, field: str, title: str, language:
     if not plotted:
         return None
     highest = max(point["y"] for record in plotted for point in lines[record.architecture])
-    top = 100 if field == "top1" else min(highest, CUT) * 1.05
+    top = 103 if field == "top1" else min(highest, CUT) * 1.05
     last = max(point["x"] for record in plotted for point in lines[record.architecture])
-    capped = [_cut_off_line(record, lines[record.architecture], top, (title, language)) for record in plotted]
-    everything = [point for line in capped for point in line]
-    behind = [point for line in capped for point in _thin(line)] if len(plotted) <= CROWD else []
-    scales = ([1 if field == "loss" else 0, last * 1.2], [0, top], title, language._("step"))
-    return _panel(_shown(plotted), (everything, behind), colors(comparison, comparison.records), scales)
+    cut = 100 if field == "top1" else min(highest, CUT)
+    capped = [_cut_off_line(record, lines[record.architecture], cut, (title, language)) for record in plotted]
+    drawn = {record.architecture: line for record, line in zip(plotted, capped, strict=True)}
+    shades = colors(comparison, comparison.records)
+    steps = (1 if field == "loss" else 0, last, language._("step"))
+    families = list(dict.fromkeys(record.family for record in plotted))
+    if 1 < len(families) <= FAMILIES:
+        of_each = ([record for record in plotted if record.family == family] for family in families)
+        below = [""] * (len(families) - COLUMNS) + [steps[2]] * COLUMNS
+        panels = [
+            _of_family(members, drawn, shades, (*steps[:2], word), top)
+            for members, word in zip(of_each, below[-len(families) :], strict=True)
+        ]
+        apart = {"scale": {"strokeDash": "independent", "color": "independent"}}
+        return {"title": title, "columns": COLUMNS, "spacing": 22, "concat": panels, "resolve": apart}
+    pale = [point for line in capped for point in _thin(line, PALE_POINTS)] if len(plotted) <= CROWD else []
+    scales = ([steps[0], last * 1.2], [0, top], title, steps)
+    return _panel(_shown(plotted), drawn, pale, colours=shades, scales=scales, size=(WIDTH, HEIGHT))
 
 
-def _ticks(domain: list[float]) -> list[int]:
-    """The first step and whole multiples up to the last one; the room behind it is for names."""
-    first, last = int(domain[0]), round(domain[1] / 1.2)
+def _of_family(
+    members: list[Record], drawn: Mapping[str, list[Spec]], shades: dict[str, str], steps: Steps, top: float
+) -> Spec:
+    """The panel of a family, half of it for names; its other networks than the named ones are pale."""
+    shown = _shown(members)
+    lines = {record.architecture: _thin(drawn[record.architecture], POINTS) for record in members}
+    others = [record.architecture for record in members if record not in shown]
+    pale = [point for name in others for point in _thin(lines[name], PALE_POINTS)]
+    scales = ([steps[0], steps[1] * 2.1], [0, top], None, steps)
+    panel = _panel(shown, lines, pale, colours=shades, scales=scales, size=(SMALL_WIDTH, SMALL_HEIGHT))
+    return {"title": {"text": members[0].family, "fontSize": SIZE - 1}, **panel}
+
+
+def _ticks(first: int, last: float, parts: int = 6) -> list[int]:
+    """The first step and whole multiples up to the last one, about so many parts apart."""
+    end = round(last)
     steps = (base * 10**power for power in range(9) for base in (1, 2, 5))
-    step = next(step for step in steps if 6 * step >= last - first)
-    return [first, *(place for place in range(0, last + 1, step) if place >= first + step / 2)]
+    step = next(step for step in steps if parts * step >= end - first)
+    return [first, *(place for place in range(0, end + 1, step) if place >= first + step / 2)]
 
 
 def _shown(plotted: list[Record]) -> list[Record]:
@@ -82,13 +120,20 @@ def _shown(plotted: list[Record]) -> list[Record]:
 
 
 def _panel(
-    shown: list[Record], lines: tuple[list[Spec], list[Spec]], colours: dict[str, str], scales: tuple[Any, ...]
+    shown: list[Record],
+    lines: Mapping[str, list[Spec]],
+    behind: list[Spec],
+    *,
+    colours: dict[str, str],
+    scales: tuple[list[float], list[float], str | None, Steps],
+    size: tuple[int, int],
 ) -> Spec:
-    everything, behind = lines
-    xs, ys, title, step = scales
+    """The lines of the shown networks with their names, over pale ones `behind`; `size` is its width and height."""
+    xs, ys, title, (first, last, step) = scales
+    width, height = size
     members = [record.architecture for record in shown]
-    rows = [row for row in everything if row["name"] in members]
-    ends = _ends(rows, members, ys[1])
+    rows = [row for name in members for row in lines[name]]
+    ends = _ends([lines[name][-1] for name in members], ys[1], height)
     labels = [{**end, "name": display_name(end["name"])} for end in ends]
     dash = {"domain": members, "range": [DASHES[rank % len(DASHES)] for rank in range(len(members))]}
     style = {"field": "name", "type": "nominal", "scale": dash, "legend": None}
@@ -97,15 +142,15 @@ def _panel(
     pale = {"type": "line", "color": GRID, "strokeWidth": 1.2, "clip": False}
     axis = {"grid": False, "tickCount": 4}
     return {
-        "width": WIDTH,
-        "height": HEIGHT,
+        "width": width,
+        "height": height,
         "encoding": {
             "x": {
                 "field": "x",
                 "type": "quantitative",
-                "title": step,
+                "title": step or None,
                 "scale": {"domain": xs, "nice": False},
-                "axis": {"grid": False, "values": _ticks(xs)},
+                "axis": {"grid": False, "values": _ticks(first, last, 6 if width == WIDTH else 3)},
             },
             "y": {
                 "field": "y",
@@ -120,7 +165,7 @@ def _panel(
             pointed(
                 {
                     "data": data(rows),
-                    "mark": {"type": "line", "strokeWidth": 2.4},
+                    "mark": {"type": "line", "strokeWidth": 2.4, "strokeJoin": "round"},
                     "encoding": {"strokeDash": style, "color": tint},
                 }
             ),
@@ -137,16 +182,15 @@ def _cut_off_line(record: Record, line: list[Spec], top: float, words: tuple[str
     return [{**point, "y": min(point["y"], top), "about": label} for point in line]
 
 
-def _thin(line: list[Spec]) -> list[Spec]:
-    """A few points of a line, its last among them: enough for a shape in the background."""
-    stride = max(1, len(line) // PALE_POINTS)
-    return line[-1::-stride][::-1]
+def _thin(line: list[Spec], most: int) -> list[Spec]:
+    """About so many points of a line, its first and last among them."""
+    stride = max(1, len(line) // most)
+    return [*line[:1], *line[-1:0:-stride][::-1]]
 
 
-def _ends(rows: list[Spec], members: list[str], top: float) -> list[Spec]:
-    """The names at the ends of their lines, pushed apart."""
-    last = [[row for row in rows if row["name"] == name][-1] for name in members]
-    gap = 13 * top / HEIGHT
+def _ends(last: list[Spec], top: float, height: int) -> list[Spec]:
+    """The names at the last points of lines, pushed apart."""
+    gap = 13 * top / height
     places = spread([row["y"] for row in last], gap, gap / 2, top - gap / 2)
     return [{**row, "y": y} for row, y in zip(last, places, strict=True)]
 
@@ -177,8 +221,8 @@ ENTRIES = (
         name="learning_curves",
         title="Learning curves",
         caption="Cross-entropy of the training images of each step, without label smoothing and auxiliary "
-        "losses; values above 8 are clipped. Named: up to five networks from the highest to the lowest accuracy; all "
-        "others are pale.",
+        "losses; values above 8 are clipped. All panels have the same axes. Of more than five networks in a panel, "
+        "five are named, from the highest to the lowest accuracy; the others are pale.",
         draw=loss,
         narrow=narrow(loss),
         chapter="finetune",

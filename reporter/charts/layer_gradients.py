@@ -15,7 +15,7 @@ from reporter.report.drawing.vega import Spec, data, palette, text
 from reporter.report.language import Language
 
 KEY, DEPTH = "gradient_flow", 56
-COLUMNS, WIDTH, HEIGHT = 4, 230, 140
+COLUMNS, WIDTH, HEIGHT = 4, 230, 120
 FAMILIES = {"plain": "AlexNet", "plain_norm": "VGG", "residual_norm": "ResNet", "dense_norm": "DenseNet"}
 """The color of each kind of network: that of the family which is built like it."""
 PLAIN = ("AlexNet", "VGG")

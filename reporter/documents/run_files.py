@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 from reporter.documents import Better, Document
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.model.readings import Number, Status
+from reporter.model.scaling_curves import Axis
 
 
 class SummaryReading(Document):
@@ -176,7 +177,7 @@ class SummaryRecord(Document):
 
 
 class FailedReading(Document):
-    """A reading that failed."""
+    """A reading that failed, or a point of a curve that did."""
 
     architecture: str
     """The name of the architecture."""
@@ -185,13 +186,21 @@ class FailedReading(Document):
     machine: str
     """The key of the machine."""
     metric: str
-    """The key of the metric."""
+    """The key of the metric; `curves` if it is a point of a curve."""
     title: str
-    """The metric in words."""
+    """The metric or the curve in words."""
     status: Status
-    """`failed`, `oom` or `timeout`."""
+    """`failed`, `oom` or `timeout`; of a point `failed` or `timeout`."""
     reason: str | None
     """Why there is no value."""
+    axis: Axis | None = None
+    """`batch` or `size`, what the curve of the point is over; missing if it is a reading, as the three below."""
+    device: str | None = None
+    """The device of the point."""
+    batch: int | None = None
+    """The number of images of the point."""
+    size: int | str | None = None
+    """The size of its images in pixels: a number if they are square, else `HxW`."""
 
 
 class Summary(Document):
@@ -218,7 +227,7 @@ class Summary(Document):
     counts: dict[Status, int]
     """How many readings have each status."""
     failed: tuple[FailedReading, ...]
-    """All readings that failed."""
+    """All readings and points of curves that failed."""
     records: tuple[SummaryRecord, ...]
     """The records."""
     against: AgainstReference | None = None

@@ -27,6 +27,8 @@ LARGEST_BATCH = 2**20
 MOST_POINTS = 10_000
 SETTLED = ("ok", "oom", "unsupported")
 """The status of points that are not measured again."""
+LOST: tuple[Status, ...] = ("failed", "timeout")
+"""The status of points that failed; one that does not fit into memory ends a curve."""
 GAIN = 1.05
 """A sweep over batch sizes ends when throughput rises by less than this factor."""
 

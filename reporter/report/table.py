@@ -60,7 +60,8 @@ class Table:
     """`families` has the family of each row where rows are networks; then the first column names them.
 
     `most` rows of it stand on a page; its files have all. `wrapped` names the column that takes the rest of a page's
-    width in LaTeX, where the table is meant for one.
+    width in LaTeX, where the table is meant for one. `stacked`: on narrow screens a page shows each row as a card, with
+    the titles of the columns above the values.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Table:
     families: tuple[str, ...] = ()
     most: int = 500
     wrapped: str = ""
+    stacked: bool = False
     kind = "table"
 
     @property

@@ -1,4 +1,4 @@
-"""Multiply-adds counted by fvcore by operator, the operators it does not count, and the verdict."""
+"""Multiply-adds counted by fvcore by operator, the operators it does not count, and the verdict where it differs."""
 
 from __future__ import annotations
 
@@ -17,17 +17,25 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     names = sorted({name for record in records for name in _counted(record)})
     if not names:
         return None
+    _ = language._
     rows = Builder(comparison, language, records)
     rows.names(machines=False)
     rows.sizes()
-    rows.text("verdict", language._("Verdict"), [verdict(record, language) for record in records])
+    verdicts = [verdict(record, language) for record in records]
+    shared = verdicts[0] if len(records) > 1 and len(set(verdicts)) == 1 else ""
+    if not shared:
+        rows.text("verdict", _("Verdict"), verdicts)
     for name in names:
         rows.add(
             Column(name, name.replace("_", " "), base="1", numeric=True),
             [_cell(_counted(record), name, language) for record in records],
         )
-    rows.text("unsupported", language._("Not counted by fvcore"), [_uncounted(record) for record in records])
-    return rows.table("operators", language._("fvcore, operator by operator"))
+    if any(unexplained := [_unexplained(record) for record in records]):
+        column = Column("unexplained", _("Unexplained difference"), base="1", numeric=True)
+        rows.add(column, [Cell(units.text(language, count), count) if count else Cell("0", 0) for count in unexplained])
+    rows.text("unsupported", _("Not counted by fvcore"), [_uncounted(record) for record in records])
+    notes = [_("The same for all: {parts}.").format(parts=f"{_('Verdict')}: {shared}")] if shared else []
+    return rows.table("operators", _("fvcore, operator by operator"), notes)
 
 
 def verdict(record: Record, language: Language) -> str:
@@ -45,6 +53,13 @@ def _counted(record: Record) -> dict[str, int]:
     operators = record.readings[KEY].detail.get("operators")
     counts = ((name, number(count)) for name, count in operators.items()) if isinstance(operators, dict) else ()
     return {name: int(count) for name, count in counts if count is not None}
+
+
+def _unexplained(record: Record) -> int:
+    """What fvcore counts beyond the MACs and the operators that they leave out, less than 0 if it counts fewer."""
+    because = record.readings[KEY].detail.get("because")
+    found = because if isinstance(because, dict) else {}
+    return int(number(found.get("unexplained")) or 0) - int(number(found.get("missing")) or 0)
 
 
 def _uncounted(record: Record) -> str:

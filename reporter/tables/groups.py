@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from pydantic import JsonValue
-
-from reporter.model import WITHIN, Group, Record
+from reporter.model import WITHIN, Group, Quantity, Record
 from reporter.model.fields import DEFAULT_MALLOC, KEEPING
 from reporter.model.modes import OUTPUT_ERROR
-from reporter.report import units
-from reporter.report.comparison import Comparison, number
+from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import TIMES
 from reporter.report.language import Language
 from reporter.report.rank_ranges import ranks
@@ -25,6 +22,8 @@ ELSEWHERE = ("imagenet_top1", "imagenet_top5", "imagenet_best_top1", "imagenet_b
 """Listed in other tables: those of published accuracies and of execution modes."""
 
 
+RATIOS = ("gradient_ratio", "gradient_ratio_trained")
+"""The gradient ratio before and after training."""
 COSTS: tuple[Group, ...] = ("compute", "memory", "latency")
 """The groups whose values depend on the image size."""
 
@@ -38,7 +37,7 @@ def group(name: Group) -> Callable[[Comparison, Language], Table | None]:
         rows.names()
         if name in COSTS:
             rows.sizes()
-        for quantity in shown:
+        for quantity in _before_and_after(shown):
             rows.quantity(quantity.key, whole=name == "size")
             if quantity.key in TIMES:
                 _rank(rows, quantity.key)
@@ -50,6 +49,17 @@ def group(name: Group) -> Callable[[Comparison, Language], Table | None]:
         return rows.table(name, title or titles(language)[name], notes)
 
     return make
+
+
+def _before_and_after(shown: Sequence[Quantity]) -> list[Quantity]:
+    """The quantities, the gradient ratio before training next to that after it; records have them in any order."""
+    keys = [quantity.key for quantity in shown]
+    if not set(RATIOS) <= set(keys):
+        return list(shown)
+    first, second = (shown[keys.index(key)] for key in RATIOS)
+    others = [quantity for quantity in shown if quantity.key != first.key]
+    place = others.index(second)
+    return [*others[:place], first, *others[place:]]
 
 
 def _rank(rows: Builder, key: str) -> None:
@@ -86,20 +96,12 @@ def _size(rows: Builder, language: Language) -> Sequence[str]:
 
 
 def _compute(rows: Builder, language: Language) -> Sequence[str]:
-    """The second counter's verdict and what it could not count."""
+    """What MACs are, what fvcore adds to them, and which counts are incomplete."""
     _ = language._
-    counted = [record.readings.get("macs_fvcore") for record in rows.records]
-    verdicts = [verdict(record, language) for record in rows.records]
-    reasons = [_because(reading.detail.get("because"), language) if reading else "" for reading in counted]
-    counters = [f"{word}: {reason}" if reason else word for word, reason in zip(verdicts, reasons, strict=True)]
-    rows.text("counters", _("MACs vs. fvcore"), counters)
     return (
         _("MACs: one multiply and one add are one. FLOPs, where the term means operations, are 2 × MACs."),
-        _(
-            "fvcore adds work for batch norm and pooling that the definition of MACs leaves out; "
-            "the column “MACs vs. fvcore” lists how much."
-        )
-        if any(verdicts)
+        _("fvcore counts batch norm and pooling, too: see the table “fvcore, operator by operator”.")
+        if any(verdict(record, language) for record in rows.records)
         else "",
         *_limits(rows.records, language),
     )
@@ -117,14 +119,6 @@ def _limits(records: Sequence[Record], language: Language) -> Iterator[str]:
     if left_out:
         listed = "; ".join(f"{name} ({', '.join(sorted(operators))})" for name, operators in left_out)
         yield _("MACs leave out operators that have no formula: {names}.").format(names=listed)
-
-
-def _because(operators: JsonValue, language: Language) -> str:
-    """What the second counter counts beyond the first, operator by operator."""
-    if not isinstance(operators, dict):
-        return language.translate(str(operators or ""))
-    counts = ((name, number(count)) for name, count in operators.items())
-    return ", ".join(f"{name} {units.count(language, count)}" for name, count in counts if count is not None)
 
 
 def _memory(rows: Builder, language: Language) -> Sequence[str]:

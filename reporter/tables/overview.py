@@ -77,7 +77,7 @@ def make(comparison: Comparison, language: Language) -> Table:
     )
     table = rows.table("overview", _("Summary table"), notes)
     columns = tuple(replace(column, extra=column.key in EXTRA) for column in table.columns)
-    return replace(table, most=MOST, columns=columns)
+    return replace(table, most=MOST, columns=columns, stacked=True)
 
 
 def _accuracy(cell: Cell, record: Record, language: Language) -> Cell:

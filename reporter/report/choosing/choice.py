@@ -6,7 +6,7 @@ Its rows are the (architecture, mode) pairs of `reporter choose`, best architect
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reporter.model import Quantity
 from reporter.model.modes import ALL, OUTPUT_ERROR
@@ -80,7 +80,8 @@ def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
     rows.sizes()
     sliders += [_add_limited(rows, networks, key) for key in keys]
     title = language._("Networks within a budget")
-    listed = rows.table("choosing", title, _notes(rows, networks, keys, left_out, several=len(modes) > 1))
+    notes = _notes(rows, networks, keys, left_out, several=len(modes) > 1)
+    listed = replace(rows.table("choosing", title, notes), stacked=True)
     chosen = tuple((mode, mode_pairs.ON_REQUEST not in mode_pairs.parts(mode)) for mode in modes)
     useful = tuple(each for each in sliders if len(each.stops) > 1)
     return ChoiceSection(title, listed, useful, chosen if len(modes) > 1 else (), licenses)

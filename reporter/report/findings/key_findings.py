@@ -11,13 +11,12 @@ from reporter.report.comparison import Comparison, accuracy
 from reporter.report.findings.mode_findings import gained, reordered
 from reporter.report.findings.noise_reasons import slower_on_all_threads
 from reporter.report.findings.pair_sentences import against, doubted
+from reporter.report.findings.rank_findings import correlated, ordered
 from reporter.report.findings.transfer_findings import brought, probed
 from reporter.report.headline_latency import how, timing
 from reporter.report.language import Language
-from reporter.report.rank_ranges import ranks
 from reporter.report.training.held_out_accuracy import is_at_chance, is_enough, is_one_ranking, steps_of
 from reporter.report.why import operator_pairs
-from reporter.stats.correlation import spearman
 from reporter.stats.shares import Shares
 
 Priced = tuple[Record, float, float]
@@ -172,43 +171,6 @@ def _farthest(
                 pair, best = (few, many), gain
                 break
     return pair
-
-
-def correlated(comparison: Comparison, language: Language) -> str | None:
-    """How far the count of multiply-adds orders the times."""
-    key, records = timing(comparison)
-    pairs = [(r.value("macs"), r.value(key)) for r in records]
-    measured = [(macs, time) for macs, time in pairs if macs and time]
-    found = spearman([macs for macs, _ in measured], [time for _, time in measured])
-    if found is None:
-        return None
-    message = language._(
-        "Over {count} architectures, MACs and time ({how}) have the rank correlation {rho} (95 % interval {low} to "
-        "{high})."
-    )
-    numbers = {name: units.coefficient(language, value) for name, value in found._asdict().items()}
-    numbers["rho"] = doubted(numbers["rho"], *(record.readings[key] for record in records))
-    return message.format(count=len(measured), how=how(key, language), **numbers)
-
-
-def ordered(comparison: Comparison, language: Language) -> str | None:
-    """How many ranks in time the run resolves, and which is the least certain."""
-    key, records = timing(comparison)
-    placed = ranks(comparison, comparison.machines[0], key)
-    if len(placed) < 3:
-        return None
-    sure = sum(rank.low == rank.high for rank in placed.values())
-    name, widest = max(placed.items(), key=lambda item: item[1].high - item[1].low)
-    if widest.low == widest.high:
-        message = language._("Ranking confidence ({how}): the run distinguishes all {count} architectures.")
-        return message.format(how=how(key, language), count=len(placed))
-    message = language._(
-        "Ranking confidence ({how}): the rank of {sure} of {count} architectures is certain; the least certain is that "
-        "of {name}, {low} to {high}."
-    )
-    reading = next(record.readings[key] for record in records if record.architecture == name)
-    spans = {"low": doubted(language.number(widest.low), reading), "high": widest.high}
-    return message.format(how=how(key, language), sure=sure, count=len(placed), name=name, **spans)
 
 
 def _partly(comparison: Comparison, language: Language) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 
 from reporter.report.contents import Report
 from reporter.report.output import formula, markdown
@@ -40,6 +41,11 @@ def _in_table(context: Context, value: object) -> markdown.Markdown:
     return markdown.escape(value, context["report"].names, in_table=True)
 
 
+def css_string(text: str) -> Markup:
+    """A text as a string of a style sheet in a page: every sign that is no letter or digit is escaped."""
+    return Markup('"' + "".join(sign if sign.isalnum() else f"\\{ord(sign):x} " for sign in text) + '"')
+
+
 @cache
 def _environment(page: bool) -> Environment:
     """Everything is escaped unless a template says otherwise: as HTML for the page, as Markdown for the text."""
@@ -53,5 +59,6 @@ def _environment(page: bool) -> Environment:
         finalize=None if page else _in_markdown,
     )
     environment.filters |= {"in_table": _in_table, "address": markdown.address}
+    environment.filters["css_string"] = css_string
     environment.filters["formula"] = formula.to_mathml if page else formula.to_dollars
     return environment

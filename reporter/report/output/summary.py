@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -12,7 +12,7 @@ from reporter.compare.matching import NO_NUMBER
 from reporter.documents import SUMMARY, better
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.model import Reading, Record, Status
-from reporter.model.scaling_curves import AXES, BEST
+from reporter.model.scaling_curves import AXES, BEST, LOST, Axis
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.curve_lines import CurveLine, lines
 from reporter.report.tail_latency import Place, relative
@@ -46,7 +46,10 @@ def streamed(comparison: Comparison, against: AgainstReference | None = None) ->
         "machines": machines,
         "settings": newest.settings,
         "counts": {status: counts[status] for status in get_args(Status) if counts[status]},
-        "failed": [_failed(record, reading) for record, reading in readings if reading.status in NO_NUMBER],
+        "failed": [
+            *(_failed(record, reading) for record, reading in readings if reading.status in NO_NUMBER),
+            *_failed_points(comparison.records),
+        ],
         "records": (_record(record, comparison.modes_of(record), beside) for record in comparison.records),
         **({"against": against.model_dump(mode="json")} if against else {}),
     }
@@ -116,6 +119,19 @@ def _failed(record: Record, reading: Reading) -> dict[str, Any]:
     return {
         **place, "metric": quantity.key, "title": quantity.title, "status": reading.status, "reason": reading.reason
     }  # fmt: skip
+
+
+def _failed_points(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
+    """The points of curves that failed; one that does not fit into memory did not."""
+    titles: dict[Axis, str] = {"batch": "Curve over the batch size", "size": "Curve over the image size"}
+    for record in records:
+        for axis in AXES:
+            for point in record.curves.points(axis):
+                if point.status not in LOST:
+                    continue
+                row = point.model_dump(mode="json", include={"mode", "device", "batch", "size", "status", "reason"})
+                place = {"architecture": record.architecture, "machine": record.machine}
+                yield {**place, "metric": "curves", "title": titles[axis], "axis": axis, **row}
 
 
 def _reading(reading: Reading, relative: float | None) -> dict[str, Any]:

@@ -49,7 +49,7 @@ ORDERS: dict[Edition, tuple[str, ...]] = {
 }
 """The names of the sections of each edition in their order; sections that are not listed come before `measured`."""
 SHARE = 0.5
-"""From this share of the lecture's architectures on, a report is the lecture's."""
+"""A report is the lecture's if more than this share of its architectures are."""
 
 
 def from_lecture(comparison: Comparison) -> int:
@@ -61,7 +61,7 @@ def edition(comparison: Comparison, asked: Edition | None = None) -> Edition:
     """The edition that was asked for, else the one that follows from the architectures."""
     if asked is not None:
         return asked
-    return "lecture" if from_lecture(comparison) >= SHARE * len(comparison.networks) else "choice"
+    return "lecture" if from_lecture(comparison) > SHARE * len(comparison.networks) else "choice"
 
 
 def parts(comparison: Comparison, chosen: Edition) -> frozenset[Edition]:

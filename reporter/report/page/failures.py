@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from reporter.model import Status
 from reporter.model.modes import FIRST_CALL, PREPARE
 from reporter.model.records import EAGER
-from reporter.model.scaling_curves import AXES
+from reporter.model.scaling_curves import AXES, LOST
 from reporter.report.comparison import Comparison, Remark
 from reporter.report.drawing import curve_lines
 from reporter.report.language import MANY, Language
@@ -76,7 +76,7 @@ def _of_curves(comparison: Comparison, language: Language) -> Iterator[str]:
         for line in curve_lines.lines(comparison.records, axis):
             lost: dict[tuple[Status, str], list[str]] = {}
             for point in line.points:
-                if point.status in ("failed", "timeout"):
+                if point.status in LOST:
                     size = str(point.batch) if axis == "batch" else point.size
                     lost.setdefault((point.status, point.reason or ""), []).append(size)
             name = line.name + (f" ({line.record.machine})" if several else "")

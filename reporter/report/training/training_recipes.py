@@ -35,6 +35,7 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         *_ranking(rows, language),
         *_evaluation(rows.records, language),
         _probe(rows.records, language),
+        _gradients(rows, language),
     )
 
 
@@ -140,6 +141,16 @@ def _probe(records: Sequence[Record], language: Language) -> str:
         "stays as it was loaded. Steps, batches and images are those of the training of all layers."
     )
     return message.format(rate=language.listing(sorted(rates)))
+
+
+def _gradients(rows: Builder, language: Language) -> str:
+    """What the two gradient ratios are, where a table has both."""
+    if not {"gradient_ratio", "gradient_ratio_trained"} <= {column.key for column in rows.columns}:
+        return ""
+    return language._(
+        "Gradient ratio: norm of the loss's gradient in the first layer's weights over that in the last layer's, "
+        "before and after training."
+    )
 
 
 def _certainty(records: Sequence[Record], language: Language) -> list[str]:
