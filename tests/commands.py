@@ -26,6 +26,8 @@ TINY, WIDE = (("--architecture", f"{NETWORKS}:{name}") for name in ("TINY", "WID
 BRIEF = 0.02
 """Seconds of a time in `call`, a seventh of what --preset quick takes."""
 BLANK = '<svg xmlns="http://www.w3.org/2000/svg" version="1.1" width="9" height="9" viewBox="0 0 9 9"></svg>'
+BLANK_CHARTS = ROOT / "tests" / "data" / "blank_charts"
+"""A folder for PYTHONPATH: processes specify their charts, but do not convert them, which takes most of a report."""
 QUICK = ("--preset", "quick", "--weights", "random", "--modes", "eager")
 
 

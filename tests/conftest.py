@@ -1,4 +1,7 @@
-"""What all tests share: golden files, and the flag that takes over new ones."""
+"""What all tests share: golden files, and the flag that takes over new ones.
+
+The first process of pytest-xdist only hands tests out: what runs them is imported in functions.
+"""
 
 from __future__ import annotations
 
@@ -11,28 +14,25 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
+from hashlib import sha256
 from html import escape
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
-import samples
 from commands import BLANK, QUICK, TINY, WIDE, call
-from costs import Costs
 from exclusive import Exclusive
 from filelock import FileLock
-from hypothesis import settings
-from worker_entries import shorten_ceilings, with_brief_ceilings
 
-from reporter.host.preloading import YOUNG_ONLY
-from reporter.report import build
-from reporter.report.drawing import vega
-from reporter.report.language import Language
-from reporter.run.executors import local
-from reporter.store import record_files
+if TYPE_CHECKING:
+    from reporter.report.drawing import vega
+    from reporter.report.language import Language
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Before torch is imported: idle threads of one process would spin on the processors that the other one needs.
@@ -43,16 +43,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # the same effect, but then all memory of this process is copied for each of them: 30 ms where torch is loaded.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-local.LOADED.append("reporter.worker.preloaded_sklearn")
-"""The tests of a process share a fork server: without this, workers that train import scikit-learn one by one."""
-
-THRESHOLDS = gc.get_threshold()
+WRITES_NO_BYTECODE = sys.dont_write_bytecode
+SEARCHED = 10_000, 10, 10
+"""Thresholds of garbage collection during tests, whose reports create more objects at a time than Python's 700."""
 GOLDEN = Path(__file__).parent / "golden"
 
 EXAMPLES = 40
 """How many examples are drawn of each law that sets no number; every run draws others."""
-settings.register_profile("untimed", deadline=None, max_examples=EXAMPLES)  # the first one may import something
-settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -62,23 +59,73 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Exclusive())
+    alone = not getattr(config.option, "numprocesses", None) or config.option.collectonly
+    if alone or hasattr(config, "workerinput"):
+        prepare(config)
+
+
+def prepare(config: pytest.Config) -> None:
+    """Prepares a process that collects and runs tests."""
+    from costs import Costs
+    from hypothesis import settings
+
+    from reporter.host.preloading import YOUNG_ONLY
+    from reporter.run.executors import local
+
     if path := config.getoption("--costs"):
         config.pluginmanager.register(Costs(path.resolve()))
-    gc.set_threshold(*THRESHOLDS[:2], YOUNG_ONLY)
+    # The tests of a process share a fork server: without this, workers that train import scikit-learn one by one.
+    local.LOADED.append("reporter.worker.preloaded_sklearn")
+    settings.register_profile("untimed", deadline=None, max_examples=EXAMPLES)  # the first one may import something
+    settings.load_profile("untimed")
+    gc.set_threshold(*SEARCHED[:2], YOUNG_ONLY)
+    # Also where PYTHONDONTWRITEBYTECODE is set: rewriting the assertions of all test files takes each process seconds.
+    sys.dont_write_bytecode = False
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Lets the second process of pytest-xdist begin with the last test file.
+
+    Where no file is compiled yet, each process then rewrites the assertions of half of them.
+    """
+    if os.environ.get("PYTEST_XDIST_WORKER") == "gw1" and [Path(each).name for each in session.config.args] == [
+        "tests"
+    ]:
+        for path in sorted(Path(__file__).parent.glob("test_*.py"), reverse=True):
+            with suppress(Exception, pytest.skip.Exception):  # reported when the file is collected
+                import_module(path.stem)
 
 
 def pytest_collection_finish() -> None:
-    """Exempts all that was imported and collected from garbage collection, and returns to usual thresholds."""
-    gc.set_threshold(*THRESHOLDS)
+    """Exempts all that was imported and collected from garbage collection; returns to thresholds for few searches."""
+    sys.dont_write_bytecode = WRITES_NO_BYTECODE
+    gc.set_threshold(*SEARCHED)
+    exempt_all()
+
+
+LIBRARY = 300
+"""So many modules are imported with a library whose objects a garbage collection takes a while to search."""
+exempted = 0
+"""How many modules were imported when objects were last exempted from garbage collection."""
+
+
+def exempt_all() -> None:
+    """Exempts all objects that are in use from garbage collection."""
+    global exempted  # noqa: PLW0603
     gc.freeze()
+    exempted = len(sys.modules)
 
 
 @pytest.fixture(autouse=True)
 def torch_state() -> Iterator[None]:
     """One thread for torch in this process: on cores that other tests use, more of them mostly wait for each other.
 
-    And gives back the small numbers that a measurement in this process flushes: hypothesis draws them.
+    And gives back the small numbers that a measurement in this process flushes: hypothesis draws them. What was
+    imported since is exempted from garbage collection, as in a worker.
     """
+    if len(sys.modules) > exempted + LIBRARY:
+        gc.collect()
+        exempt_all()
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
     yield
@@ -93,23 +140,36 @@ PNG = bytes.fromhex(
 """A transparent pixel."""
 
 
-@cache
-def _drawn(spec: str, language: Language) -> str:
-    return vega.draw(json.loads(spec), language)
+def drawn_once(folder: Path) -> Callable[[vega.Spec, Language], str]:
+    """`vega.draw` that keeps the SVG of each chart in a folder: many tests render the same records."""
+    from reporter.report.drawing import vega
 
+    folder.mkdir(exist_ok=True)
 
-def drawn_once(spec: vega.Spec, language: Language) -> str:
-    """The SVG of a chart; equal charts are converted once in a process, as many tests render the same records."""
-    return _drawn(json.dumps(spec), language)
+    @cache
+    def drawn(spec: str, language: Language) -> str:
+        path = folder / f"{sha256(f'{language.code} {spec}'.encode()).hexdigest()}.svg"
+        if not path.exists():
+            part = path.with_suffix(f".{os.getpid()}")
+            part.write_bytes(vega.draw(json.loads(spec), language).encode())
+            part.replace(path)
+        return path.read_bytes().decode()
+
+    return lambda spec, language: drawn(json.dumps(spec), language)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def blank_pictures() -> Iterator[None]:
+def blank_pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Writes a pixel for the PNG of each chart: converting them takes a third of the time of a report.
 
-    `test_chart_keeps_its_contract` converts every chart, and so does a run in a process of its own.
+    `test_chart_keeps_its_contract` converts every chart, and so does a run in a process of its own. Equal charts are
+    drawn once, in one of the processes of pytest-xdist.
     """
-    build.vega = SimpleNamespace(**vars(vega) | {"png": lambda svg: PNG, "draw": drawn_once})
+    from reporter.report import build
+    from reporter.report.drawing import vega
+
+    draw = drawn_once(shared_folder(tmp_path_factory) / "charts")
+    build.vega = SimpleNamespace(**vars(vega) | {"png": lambda svg: PNG, "draw": draw})
     yield
     build.vega = vega
 
@@ -117,6 +177,9 @@ def blank_pictures() -> Iterator[None]:
 @pytest.fixture
 def charts_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Converts every third chart again, also one that was converted before."""
+    from reporter.report import build
+    from reporter.report.drawing import vega
+
     order, kept = count(), build.vega.draw
 
     def draw(spec: vega.Spec, language: Language) -> str:
@@ -125,21 +188,43 @@ def charts_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "vega", SimpleNamespace(**vars(build.vega) | {"draw": draw}))
 
 
+@pytest.fixture(scope="module")
+def brief_collections() -> None:
+    """Exempts what there is from garbage collection, which the measurements of some tests run again and again."""
+    gc.collect()
+    exempt_all()
+
+
+@pytest.fixture(scope="module")
+def digits_once() -> Iterator[None]:
+    """Reads the digits of scikit-learn once, which takes most of the time of a short training of a small network."""
+    from sklearn import datasets
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets, "load_digits", cache(datasets.load_digits))
+        yield
+
+
 @pytest.fixture
 def brief_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measures the ceilings of the machine by two calls of a few shapes, in tests that do not look at their values."""
+    from worker_entries import shorten_ceilings
+
     shorten_ceilings(monkeypatch.setattr)
 
 
 @pytest.fixture
 def blank_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Specifies the charts of reports, but draws none, in tests that do not look at pictures."""
+    from reporter.report import build
+
     monkeypatch.setattr(build, "vega", SimpleNamespace(**vars(build.vega) | {"draw": lambda spec, language: BLANK}))
 
 
 @pytest.fixture
 def specified_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draws no chart of a report: its picture is the text of its specification, in tests that only compare pictures."""
+    from reporter.report import build
 
     def draw(spec: vega.Spec, language: Language) -> str:
         return BLANK.replace("></svg>", f"><desc>{escape(json.dumps(spec))}</desc></svg>")
@@ -159,6 +244,11 @@ def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Pictures are drawn for the English one.
     """
+    import samples
+
+    from reporter.report import build
+    from reporter.store import record_files
+
     base = shared_folder(tmp_path_factory)
     folder = base / "few_report"
     with FileLock(base / "few_report.lock"):
@@ -183,6 +273,10 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
     A test that writes into the folder works on a copy. Charts are blank, and the ceilings of the machine are measured
     by a few calls.
     """
+    from worker_entries import with_brief_ceilings
+
+    from reporter.run.executors import local
+
     base = shared_folder(tmp_path_factory)
     folder, process = base / "real_run", base / "real_run.pickle"
     with FileLock(base / "real_run.lock"):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from commands import BRIEF
 from torch import nn
+from torchvision.models import MobileNetV3, SwinTransformer, VisionTransformer
+from torchvision.models.mobilenetv3 import InvertedResidualConfig
 
 from reporter.model import Architecture
 from reporter.model.settings import PRESETS, Conditions
@@ -24,6 +26,22 @@ def small(classes: int) -> nn.Module:
     return nn.Sequential(body, nn.Flatten(), nn.Linear(8, classes))
 
 
+def inverted_residuals(classes: int) -> nn.Module:
+    """Three blocks of MobileNet v3: depthwise convolutions, squeeze and excitation, hard swish, one shortcut."""
+    rows = ((16, 3, 16, 16, True, "RE", 2), (16, 5, 40, 24, True, "HS", 2), (24, 5, 48, 24, True, "HS", 1))
+    return MobileNetV3([InvertedResidualConfig(*row, 1, 1.0) for row in rows], 64, classes)
+
+
+def transformer(classes: int) -> nn.Module:
+    """A vision transformer of two layers: 4 heads, 64 features of a token, 128 in the perceptrons."""
+    return VisionTransformer(32, 16, num_layers=2, num_heads=4, hidden_dim=64, mlp_dim=128, num_classes=classes)
+
+
+def shifted_windows(classes: int) -> nn.Module:
+    """A Swin transformer of two stages, in each a block whose windows are shifted."""
+    return SwinTransformer([4, 4], 24, depths=[2, 2], num_heads=[2, 4], window_size=[4, 4], num_classes=classes)
+
+
 def own(build: object = small, **more: object) -> Architecture:
     return Architecture(name="small", family="Test", year=2026, paper="none", build=build, input_size=32, **more)
 
@@ -31,6 +49,12 @@ def own(build: object = small, **more: object) -> Architecture:
 def subject(architecture: str | Architecture, **changed: object) -> Subject:
     entry = find(architecture) if isinstance(architecture, str) else architecture
     return Subject(entry, "cpu", CONDITIONS.model_copy(update=changed))
+
+
+@cache
+def catalogued(name: str) -> Subject:
+    """A network of the catalog, for tests that only look at its counts: each is counted once in a process."""
+    return subject(name)
 
 
 def definition_of_0_1_0(entry: Architecture) -> str:

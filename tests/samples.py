@@ -140,17 +140,15 @@ def times(middle: float, spread: float = 0.02, count: int = 24) -> tuple[float, 
     return tuple(middle * (1 + spread * math.sin(7 * index)) for index in range(count))
 
 
+@cache
+def _facts() -> dict[str, dict[str, Any]]:
+    with FACTS.open(encoding="utf-8", newline="") as file:
+        return {row["name"].split(" ")[0]: dict(row) for row in reversed(list(csv.DictReader(file)))}
+
+
 def published(name: str) -> dict[str, Any]:
     """The row of the facts with that name."""
     return dict(_facts().get(name, {}))
-
-
-@cache
-def _facts() -> dict[str, dict[str, Any]]:
-    """The first row of each name."""
-    with FACTS.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {row["name"].split(" ")[0]: row for row in reversed(rows)}
 
 
 def reading(key: str, *samples: float, status: Status = "ok", reason: str | None = None, **detail: Any) -> Reading:

@@ -61,7 +61,8 @@ def test_the_examples_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     """One after the other, as a reader would try them, but equal lines once, and a small network is timed.
 
     They change no setting of torch in this process. The workers are real ones, started from this process; the process
-    that `measure` starts: `test_neither_measuring_nor_loading_changes_the_process_or_imports_torch`.
+    that `measure` starts: `test_neither_measuring_nor_loading_changes_the_process_or_imports_torch`, and measuring
+    there: `test_the_examples_run_as_a_script`.
     """
     assert all(DOCUMENTS.values())
     monkeypatch.chdir(ROOT)
@@ -92,7 +93,7 @@ def test_importing_it_costs_nothing() -> None:
 
 STATE = """
 import decimal, gc, locale, logging, os, random, signal, sys, threading, warnings
-import jinja2, numpy, pandas, scipy.stats
+import numpy
 def state():
     loggers = {name: (each.level, each.handlers) for name, each in logging.root.manager.loggerDict.items()
                if isinstance(each, logging.Logger) and (each.level or each.handlers)}
@@ -111,11 +112,12 @@ def changes(use):
     use()
     after = state()
     return {name: (before[name], after[name]) for name in before if before[name] != after[name]}
+import jinja2, pandas, scipy.stats
 import reporter
 def load():
     r = reporter.load(FOLDER)
-    r.values, r.samples, r.readings, r.charts()
-print(changes(lambda: reporter.measure(NETWORK, "size")))
+    r.values, r.samples, r.readings, r.chart("parameters"), r.chart("timeline")
+print(changes(lambda: reporter.measure(NETWORK, "parameters", out=FOLDER)))
 gc.disable()
 gc.set_threshold(5)
 warnings.simplefilter("error")
@@ -123,14 +125,21 @@ print(changes(load))
 """
 
 
-def test_neither_measuring_nor_loading_changes_the_process_or_imports_torch(tmp_path: Path) -> None:
-    """In a script, which needs no guard for __main__."""
+def test_neither_measuring_nor_loading_changes_the_process_or_imports_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a script, which needs no guard for __main__; a process of its own says that the record is up to date."""
     for record in samples.few():
         record_files.save(tmp_path, record)
+    with monkeypatch.context() as patch:
+        patch.setattr(single, "_ask", asked_here)
+        measured = reporter.measure("resnet18", "parameters", out=tmp_path)
     script = tmp_path / "script.py"
-    script.write_text(STATE.replace("FOLDER", repr(str(tmp_path))).replace("NETWORK", repr(f"{NETWORKS}:TINY")))
+    script.write_text(STATE.replace("FOLDER", repr(str(tmp_path))).replace("NETWORK", "'resnet18'"))
     done = python(script)
     assert done.stdout == "{}\n{}\n", done.stderr
+    again = next(each for each in record_files.load_all(tmp_path)[0] if each.machine == measured.machine)
+    assert again == measured
 
 
 def test_a_row_per_network_and_machine(results) -> None:

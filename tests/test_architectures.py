@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from math import sqrt
-from typing import Any
 
 import pytest
 import torch
-from networks import subject
+from networks import catalogued
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from reporter import facts
@@ -22,6 +19,7 @@ from reporter.architectures.torchvision import described, discover
 from reporter.metrics.size import measure as measure_size
 from reporter.model import Architecture
 from reporter.registry.selection import catalog_entries
+from reporter.worker.counts import building
 from reporter.worker.lookup import find
 
 HEADS = {"googlenet": 13_004_888 - 6_624_904, "inception_v3": 27_161_264 - 23_834_568}
@@ -39,20 +37,8 @@ not_deepest = pytest.mark.parametrize(
 )
 
 
-class OnMeta(TorchFunctionMode):
-    """Allocates weights on meta, and nothing else: RegNets read a tensor while they are built."""
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        place = {"device": "meta"} if func in (torch.empty, torch.zeros, torch.ones) else {}
-        return func(*args, **{**(kwargs or {}), **place})
-
-
 def on_meta(architecture: Architecture, classes: int = 1000) -> nn.Module:
-    with OnMeta():
-        network = architecture.build(classes)
-    return network.to("meta").eval()
+    return building.on_meta(partial(architecture.build, classes)).eval()
 
 
 @cache
@@ -62,36 +48,40 @@ def built(name: str) -> nn.Module:
 
 
 @cache
-def counted(name: str) -> tuple[int, int, int]:
-    """Parameters with all heads, those of auxiliary heads, and multiply-adds at native size."""
-    network = built(name)
-    sizes = {key: value.numel() for key, value in network.named_parameters()}
-    heads = sum(size for key, size in sizes.items() if key.lower().startswith("aux"))
-    return sum(sizes.values()), heads, multiply_adds(network, find(name).input_size)
+def parameters(name: str) -> tuple[int, int]:
+    """Parameters with all heads, and those of auxiliary heads."""
+    sizes = {key: value.numel() for key, value in built(name).named_parameters()}
+    return sum(sizes.values()), sum(size for key, size in sizes.items() if key.lower().startswith("aux"))
 
 
-def multiply_adds(network: nn.Module, size: int) -> int:
-    fast = torch.backends.mha.get_fastpath_enabled()
+@cache
+def inference(name: str) -> tuple[int, torch.Size]:
+    """The multiply-adds of an image of native size, and the shape of its scores."""
+    size, fast = find(name).input_size, torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # evaluating, it would hide attention from the counter
     try:
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            network(torch.empty(1, 3, size, size, device="meta"))
+            scores = built(name)(torch.empty(1, 3, size, size, device="meta"))
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
-    return int(counter.get_total_flops()) // 2
+    return int(counter.get_total_flops()) // 2, scores.shape
+
+
+def counted(name: str) -> tuple[int, int, int]:
+    """Parameters with all heads, those of auxiliary heads, and multiply-adds at native size."""
+    return (*parameters(name), inference(name)[0])
 
 
 @not_deepest
 def test_gives_one_score_per_class_at_native_and_at_small_size(name: str) -> None:
-    architecture = find(name)
-    small = on_meta(architecture, 10)
-    for network, classes, size in ((built(name), 1000, architecture.input_size), (small, 10, 80)):
-        assert network(torch.empty(2, 3, size, size, device="meta")).shape == (2, classes)
+    assert inference(name)[1] == (1, 1000)
+    with torch.no_grad():
+        assert on_meta(find(name), 10)(torch.empty(2, 3, 80, 80, device="meta")).shape == (2, 10)
 
 
 @every
 def test_parameters_are_the_published_count(name: str) -> None:
-    total, heads, _ = counted(name)
+    total, heads = parameters(name)
     assert heads == HEADS.get(name, 0)
     published = find(name).published.get("params_counted")
     if published is not None:
@@ -99,8 +89,9 @@ def test_parameters_are_the_published_count(name: str) -> None:
     assert published is not None or name in STAGES
 
 
-@every
+@not_deepest
 def test_multiply_adds_are_the_published_count(name: str) -> None:
+    """By torch's counter; by that of the report, for all networks: `test_cards.py`."""
     row = find(name).published
     published = row.get("gmacs_measured", row.get("torchvision_ops_gmacs"))
     if published is None:
@@ -141,7 +132,7 @@ def test_the_catalogue_is_known_without_torch() -> None:
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
 def test_networks_with_heads_train_with_them_and_are_built_in_silence(name: str) -> None:
-    with torch.device("meta"):
+    with building.without_initialisation(), torch.device("meta"):
         network = find(name).build(10)
         outputs = network.train()(torch.empty(2, 3, find(name).input_size, find(name).input_size))
     assert [output.shape for output in outputs] == [(2, 10)] * (3 if name == "googlenet" else 2)
@@ -152,7 +143,7 @@ def test_networks_with_heads_train_with_them_and_are_built_in_silence(name: str)
 @not_deepest
 def test_the_report_counts_as_torchs_counter_does(name: str) -> None:
     """Our own counting in one pass against FlopCounterMode, and the ledger of auxiliary heads."""
-    made = subject(name)
+    made = catalogued(name)
     parameters, auxiliary, _ = (reading.value for reading in measure_size(made))
     assert (parameters + auxiliary, auxiliary, made.counts.macs) == counted(name)
 
@@ -166,17 +157,16 @@ def test_gates_add_the_parameters_of_equation_5(name: str) -> None:
     widths = (256, 512, 1024, 2048)
     weights = sum(2 * n * c * c // 16 for n, c in zip(STAGES[name], widths, strict=True))
     biases = sum(n * (c // 16 + c) for n, c in zip(STAGES[name], widths, strict=True))
-    assert counted(name)[0] == facts.published(PLAIN[name])["params_counted"] + weights + biases
+    assert parameters(name)[0] == facts.published(PLAIN[name])["params_counted"] + weights + biases
     if name == "se_resnet50":
-        assert (weights, biases, counted(name)[0]) == (2_514_944, 16_048, 28_088_024)
+        assert (weights, biases, parameters(name)[0]) == (2_514_944, 16_048, 28_088_024)
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_state_dict_has_timms_keys_and_shapes(name: str) -> None:
     timm = pytest.importorskip("timm")
-    with torch.device("meta"):
-        theirs = timm.create_model(TIMM[name]).state_dict()
-        ours = find(name).build(1000).state_dict()
+    theirs = building.on_meta(lambda: timm.create_model(TIMM[name])).state_dict()
+    ours = built(name).state_dict()
     assert {key: value.shape for key, value in ours.items()} == {key: value.shape for key, value in theirs.items()}
 
 
@@ -185,15 +175,15 @@ def test_gives_timms_scores_with_timms_weights(name: str) -> None:
     timm = pytest.importorskip("timm")
     torch.manual_seed(0)
     theirs = timm.create_model(TIMM[name], num_classes=10, zero_init_last=False).eval()
-    ours = find(name).build(10).eval()
-    ours.load_state_dict(theirs.state_dict(), strict=True)
+    ours = on_meta(find(name), 10)
+    ours.load_state_dict(theirs.state_dict(), strict=True, assign=True)
     images = torch.randn(2, 3, 96, 96)
     with torch.no_grad():
         torch.testing.assert_close(ours(images), theirs(images), rtol=1e-4, atol=1e-4)
 
 
 def test_the_gate_squeezes_by_the_average_and_leaves_the_shortcut_alone() -> None:
-    network = find("se_resnet50").build(10)
+    network = built("se_resnet50")
     blocks = [block for stage in (1, 2, 3, 4) for block in getattr(network, f"layer{stage}")]
     assert all(isinstance(block.se.avgpool, nn.AdaptiveAvgPool2d) for block in blocks)
     gates = [name for name, layer in network.named_modules() if type(layer).__name__ == "SqueezeExcitation"]
@@ -202,7 +192,10 @@ def test_the_gate_squeezes_by_the_average_and_leaves_the_shortcut_alone() -> Non
 
 
 def test_a_closed_gate_lets_only_the_shortcut_through() -> None:
-    block = find("se_resnet50").build(10).eval().layer1[1]
+    block = on_meta(find("se_resnet50")).layer1[1].to_empty(device="cpu")
+    for layer in block.modules():
+        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
+            layer.reset_parameters()
     nn.init.constant_(block.se.fc2.bias, -1e4)
     images = torch.randn(2, 256, 8, 8)
     with torch.no_grad():
@@ -263,21 +256,21 @@ def test_what_the_lecture_has_is_the_same_entry() -> None:
     )
 
 
-@pytest.mark.parametrize("entry", discover(), ids=lambda entry: entry.name)
-def test_three_words_from_a_worker_describe_it(entry: Architecture) -> None:
-    again = described(entry.name, str(entry.weights), entry.input_size)
-    assert replace(again, build=entry.build) == entry
+def test_three_words_from_a_worker_describe_each_of_them() -> None:
+    for entry in discover():
+        again = described(entry.name, str(entry.weights), entry.input_size)
+        assert replace(again, build=entry.build) == entry
 
 
-@pytest.mark.parametrize("entry", discover(), ids=lambda entry: entry.name)
-def test_metadata_agrees_with_torchvisions(entry: Architecture) -> None:
+def test_metadata_agrees_with_torchvisions() -> None:
     from torchvision.models import get_model_weights
 
-    weights = get_model_weights(entry.name)[entry.weights]
-    assert weights.transforms().crop_size == [entry.input_size]
-    assert 2012 <= entry.year <= 2030
-    assert entry.paper.count(", ") >= 2
-    assert not entry.published or entry.published["params_counted"] == weights.meta["num_params"]
+    for entry in discover():
+        weights = get_model_weights(entry.name)[entry.weights]
+        assert weights.transforms().crop_size == [entry.input_size], entry.name
+        assert 2012 <= entry.year <= 2030, entry.name
+        assert entry.paper.count(", ") >= 2, entry.name
+        assert not entry.published or entry.published["params_counted"] == weights.meta["num_params"], entry.name
 
 
 @pytest.mark.parametrize(
@@ -290,7 +283,7 @@ def test_the_report_says_what_torchvision_publishes(entry: Architecture) -> None
     from torchvision.models import get_model_weights
 
     meta = get_model_weights(entry.name)[entry.weights].meta
-    made = subject(entry)
+    made = catalogued(entry.name)
     parameters, auxiliary, _ = (reading.value for reading in measure_size(made))
     assert auxiliary == HEADS.get(entry.name, 0)
     assert meta["num_params"] == parameters + (auxiliary if entry.name == "inception_v3" else 0)

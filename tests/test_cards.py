@@ -13,7 +13,7 @@ import pytest
 import samples
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import own, subject
+from networks import catalogued, own, subject
 
 from reporter import facts
 from reporter.cli.main import command as program
@@ -31,21 +31,15 @@ from reporter.report.output import formats
 from reporter.worker.counts.layers import call, layers, line, visits
 from reporter.worker.counts.stage_costs import stages
 from reporter.worker.entry import measure
-from reporter.worker.subject import Subject
 
 ENGLISH, RUSSIAN = language("en"), language("ru")
 HOSTILE = '"]<b>`|#{x}'
 
 
 @cache
-def made(name: str) -> Subject:
-    return subject(name)
-
-
-@cache
 def taken(name: str) -> dict[str, Reading]:
     """The readings of a real network, counted once for all tests."""
-    return {reading.quantity.key: reading for reading in measure(metric.ENTRIES[0], made(name))}
+    return {reading.quantity.key: reading for reading in measure(metric.ENTRIES[0], catalogued(name))}
 
 
 @cache
@@ -74,7 +68,7 @@ def test_stages_and_layers_sum_up_to_the_network(name: str) -> None:
     heads = {"inception_v3": 27_161_264 - 23_834_568}.get(name, 0)
     assert parameters == row.get("params_counted", parameters) - heads
     assert round(macs / 1e9, 3) == row.get("gmacs_measured", row.get("torchvision_ops_gmacs", round(macs / 1e9, 3)))
-    assert macs == made(name).counts.macs == sum(layer.macs for layer in record_structure.layers(record_of(name)))
+    assert macs == catalogued(name).counts.macs == sum(layer.macs for layer in record_structure.layers(record_of(name)))
     assert parameters == sum(layer.parameters for layer in record_structure.layers(record_of(name)))
     assert len(parts) < 20
     assert taken(name)["layers"].value == len(record_structure.layers(record_of(name)))

@@ -90,7 +90,7 @@ def check_chart(chart: Chart, code: str, name: str, comparison: Comparison) -> N
     assert (spec is None) == (chart.name in WITHOUT[name])
     if spec is None:
         return
-    svg = vega.draw(spec, language(code))
+    svg = build.vega.draw(spec, language(code))
     assert "NaN" not in svg
     assert "undefined" not in svg
     for drawn in (vega.file(svg, chart.title), vega.inline(svg, chart.name, chart.title)):

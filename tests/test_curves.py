@@ -48,6 +48,7 @@ from reporter.worker.latency.curve_points import CurveTiming
 from reporter.worker.latency.memory_forecast import Forecast
 from reporter.worker.subject import Subject
 
+pytestmark = pytest.mark.usefixtures("brief_collections")
 CHARTS = collect("reporter.charts", Chart)
 METRICS = collect("reporter.metrics", Metric)
 CPU = METRICS["best_throughput_cpu"]

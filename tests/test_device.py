@@ -26,6 +26,7 @@ from reporter.worker.learning.finetuning import step_of
 from reporter.worker.learning.training_steps import exercise
 from reporter.worker.subject import Subject
 
+pytestmark = pytest.mark.usefixtures("brief_collections")
 SECONDS = 1e-2
 """What the measured device takes for one operator; the other one takes a third of it."""
 KERNELS = 5

@@ -10,13 +10,21 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import forked
 import pytest
 import yaml
-from commands import ROOT, copy_of_the_checkout, run
+from commands import BLANK_CHARTS, ROOT, copy_of_the_checkout, run
 from test_cli import LECTURE
+
+from reporter.report.comparison import compare
+from reporter.report.drawing import vega
+from reporter.report.language import language
+from reporter.store import record_files
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -58,7 +66,52 @@ def test_the_examples_are_short_and_one_of_each_kind() -> None:
     assert all(len([line for line in text.splitlines() if line.strip()]) <= 13 for text in EXAMPLES.values())
 
 
-def test_the_examples_work_each_as_one_new_file(tmp_path: Path) -> None:
+NOWHERE = {"PYTHONPATH": None, "PYTHONSAFEPATH": None}
+"""Variables of processes that import the checkout from the current folder."""
+IN_ONE_PROCESS = """
+import json, os, sys
+sys.path.insert(0, os.getcwd())
+for name in [name for name in sys.modules if name.partition(".")[0] == "reporter"]:
+    del sys.modules[name]
+from reporter.cli.main import main
+from reporter.host.job import Job
+from reporter.host.questions import TASKS, MeasureClaims
+from reporter.model import Verdict
+from reporter.run.executors.local import LocalExecutor
+from reporter.worker import entry
+
+events = []
+
+def start(self, slot, question, timeout=None, number=None):
+    asked, said = TASKS.validate_json(question), []
+    if isinstance(asked, Job):
+        entry.run(asked, said.append)
+    elif isinstance(asked, MeasureClaims):
+        entry.gather(asked.names, said.append)
+    else:
+        said.append({"answer": asked.answer.dump_python(entry.answer(asked), mode="json")})
+    events.extend([*((slot, json.loads(json.dumps(each))) for each in said), (slot, Verdict("ok", None))])
+
+LocalExecutor.start, LocalExecutor.listen = start, lambda self: events.pop(0)
+main(sys.argv[1:])
+"""
+"""A run whose jobs are done by the process itself, which loads the checkout in the current folder."""
+
+
+def by_a_command(root: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return run(*arguments, root=root, variables=NOWHERE)
+
+
+def in_one_process(root: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """In a process that has loaded torch already."""
+    code = f"import os, sys; os.chdir({str(root)!r}); sys.path.insert(0, {str(BLANK_CHARTS)!r})\n{IN_ONE_PROCESS}"
+    return forked.execute(code, *map(str, arguments), check=False)
+
+
+@pytest.mark.parametrize("measure", [pytest.param(by_a_command, marks=pytest.mark.slow), in_one_process])
+def test_the_examples_work_each_as_one_new_file(
+    measure: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
     """One network, metric, chart, table, claim, data set and language more, and the report shows all seven.
 
     The checkout is not installed: it is the current folder. The workers, too, import it, although another reporter may
@@ -71,10 +124,9 @@ def test_the_examples_work_each_as_one_new_file(tmp_path: Path) -> None:
     for path, text in EXAMPLES.items():
         assert not (root / path).exists()
         (root / path).write_text(text, encoding="utf-8")
-    nowhere = {"PYTHONPATH": None, "PYTHONSAFEPATH": None}
-    done = run("--out", tmp_path / "out", "--architectures", "lenet5", "--metrics", "size,compute,finetune,claims",
-               "--dataset", "grey", "--preset", "quick", "--steps", "2", "--lang", "en,de", root=root,
-               variables=nowhere)  # fmt: skip
+    keys = "parameters,convolutions,depth,finetune_top1,claims"
+    done = measure(root, "--out", tmp_path / "out", "--architectures", "lenet5", "--metrics", keys, "--dataset", "grey",
+                   "--preset", "quick", "--steps", "2", "--lang", "en,de")  # fmt: skip
     assert done.returncode == 0, done.stderr
     (record,) = json.loads((tmp_path / "out" / "summary.json").read_text())["records"]
     assert record["architecture"] == "lenet5"
@@ -82,9 +134,30 @@ def test_the_examples_work_each_as_one_new_file(tmp_path: Path) -> None:
     assert record["readings"]["depth"]["value"] == 5
     assert record["readings"]["finetune_top1"]["value"] is not None
     assert (tmp_path / "out" / "figures" / "depth.svg").exists()
+    example: dict[str, Any] = {}
+    exec(EXAMPLES["reporter/charts/depth.py"], example)
+    spec = example["draw"](compare(record_files.load_all(tmp_path / "out")[0]), language("en"))
+    assert "lenet5" in vega.draw(spec, language("en"))
     assert "lenet5,5" in (tmp_path / "out" / "tables" / "depths.csv").read_text()
     assert "Max-pooling learns nothing.\n\n**✓ true**" in (tmp_path / "out" / "report.md").read_text()
     assert "Parameter" in (tmp_path / "out" / "report.de.md").read_text().replace("Parameters", "")
+
+
+def test_child_processes_import_the_checkout_in_the_current_folder(tmp_path: Path) -> None:
+    """Of a copy that is not installed, also where another reporter is."""
+    root = copy_of_the_checkout(tmp_path / "copy", charts=False)
+    code = (
+        "import multiprocessing\n"
+        "from reporter.host import importing\n"
+        "if __name__ == '__main__':\n"
+        "    for method in multiprocessing.get_all_start_methods():\n"
+        "        with importing.Safely(), multiprocessing.get_context(method).Pool(1) as pool:\n"
+        "            print(pool.apply(eval, ('__import__(\"reporter\").__file__',)))\n"
+    )
+    variables = {name: value for name, value in os.environ.items() if name not in NOWHERE}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=root, env=variables, capture_output=True, text=True, check=True)
+    assert set(done.stdout.splitlines()) == {str(root / "reporter" / "__init__.py")}
 
 
 REFERENCE = ROOT / "results" / "reference"

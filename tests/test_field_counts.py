@@ -527,7 +527,7 @@ def test_packed_weights_are_announced_before_the_first_measurement(tmp_path: Pat
 def test_the_report_names_what_was_counted_on_the_cpu_and_what_is_left_out(tmp_path: Path) -> None:
     cases = ("meta.py:branch_on_data", "forms.py:complex_weights")
     options = [part for case in cases for part in ("--architecture", CASES / case)]
-    call("--out", tmp_path, *options, "--metrics", "compute", *QUICK, "--lang", "en,ru")
+    call("--out", tmp_path, *options, "--metrics", "macs", *QUICK, "--lang", "en,ru")
     text = (tmp_path / "report.md").read_text().replace("\\", "")
     assert (
         "Counted by a forward pass on the CPU, because meta tensors do not support the model: `branch_on_data`." in text

@@ -185,8 +185,9 @@ def test_features_alone_are_noticed(nets: Path) -> None:
     ],
 )
 def test_field_cases_are_tried(reference: str, words: str) -> None:
-    assert words in trial(f"{FIELD}/{reference}").get("error", "")
-    assert bool(words) == ("error" in trial(f"{FIELD}/{reference}"))
+    found = trial(f"{FIELD}/{reference}")
+    assert words in found.get("error", "")
+    assert bool(words) == ("error" in found)
 
 
 def test_a_network_that_is_built_already_is_copied(nets: Path) -> None:

@@ -24,6 +24,7 @@ from reporter.worker.learning.training_steps import gradient_ratio, learner
 from reporter.worker.references import load
 from reporter.worker.weights.classifier_heads import with_classes
 
+pytestmark = pytest.mark.usefixtures("digits_once")
 FIELD = Path(__file__).parent / "data" / "field_cases"
 METRICS = collect("reporter.metrics", Metric)
 RECIPE = Recipe(learning_rate=1e-2, label_smoothing=0.0, auxiliary_loss=0.0, steps=2, batch_size=4)

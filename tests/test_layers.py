@@ -6,10 +6,10 @@ import ast
 import re
 import sys
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-import pytest
 
 PACKAGE = Path(__file__).parent.parent / "reporter"
 LAYERS = (
@@ -51,10 +51,62 @@ FILES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 MODULES = {name: path for name, path in FILES.items() if name not in SHIMS}
 
 
+@dataclass(frozen=True)
+class Module:
+    """What these tests look at in a module: its docstring, imports, classes and functions, wherever they are.
+
+    `loaded` are the packages that it imports while it is loaded, outside of functions and `if TYPE_CHECKING`.
+    """
+
+    docstring: str
+    imports: tuple[ast.Import | ast.ImportFrom, ...]
+    loaded: frozenset[str]
+    classes: tuple[str, ...]
+    functions: tuple[str, ...]
+
+
 @cache
-def tree(name: str) -> ast.Module:
-    """The syntax tree of a module, which is not parsed where these tests are only collected."""
-    return ast.parse(FILES[name].read_text())
+def parsed(name: str) -> Module:
+    """A module, which is not parsed where these tests are only collected; its syntax tree is not kept.
+
+    Later tests of the process would take longer: millions of nodes are searched by each garbage collection.
+    """
+    tree = ast.parse(FILES[name].read_text())
+    inside = list(statements(tree.body))
+    return Module(
+        docstring=ast.get_docstring(tree) or "",
+        imports=tuple(each for each in inside if isinstance(each, ast.Import | ast.ImportFrom)),
+        loaded=frozenset(package for each in when_loaded(tree.body) for package in packages(each)),
+        classes=tuple(each.name for each in inside if isinstance(each, ast.ClassDef)),
+        functions=tuple(each.name for each in inside if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)),
+    )
+
+
+def statements(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
+    """All statements, with those inside of them."""
+    for each in body:
+        yield each
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from statements(getattr(each, field, ()))
+
+
+def when_loaded(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
+    """The statements that are run while a module is loaded."""
+    for each in body:
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(each, ast.If) and "TYPE_CHECKING" in ast.dump(each.test):
+            continue
+        yield each
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from when_loaded(getattr(each, field, ()))
+
+
+def packages(statement: ast.AST) -> set[str]:
+    """The packages that a statement imports."""
+    if isinstance(statement, ast.Import):
+        return {alias.name.split(".")[0] for alias in statement.names}
+    return {(statement.module or "").split(".")[0]} if isinstance(statement, ast.ImportFrom) else set()
 
 
 @cache
@@ -62,34 +114,16 @@ def imported(name: str) -> set[str]:
     """All modules of this package that a module imports: in functions, for type checkers and relatively, too."""
     package = name.split(".") if FILES[name].name == "__init__.py" else name.split(".")[:-1]
     found: set[str] = set()
-    for node in ast.walk(tree(name)):
+    for node in parsed(name).imports:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = ["reporter", *package[: len(package) - node.level + 1]] if node.level else []
             module = ".".join(filter(None, (*base, node.module)))
             names = {f"{module}.{alias.name}" for alias in node.names}
             found |= {each if each.removeprefix("reporter.") in FILES else module for each in names}
     ours = {each.removeprefix("reporter.") for each in found if each.startswith("reporter.")}
     return {each for each in ours if each in FILES and each != name}
-
-
-def when_loaded(name: str) -> set[str]:
-    """The packages that a module imports while it is loaded, outside of functions and `if TYPE_CHECKING`."""
-    waiting: list[ast.AST] = [tree(name)]
-    found: set[str] = set()
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            continue
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            continue
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add((node.module or "").split(".")[0])
-        waiting += ast.iter_child_nodes(node)
-    return found
 
 
 def layer(name: str) -> int:
@@ -125,7 +159,7 @@ def test_no_module_imports_itself_through_others() -> None:
 
 
 def test_torch_is_imported_at_module_level_in_the_worker_folder_only() -> None:
-    heavy = {name for name in MODULES if when_loaded(name) & HEAVY}
+    heavy = {name for name in MODULES if parsed(name).loaded & HEAVY}
     assert not {name for name in heavy if not name.startswith("worker.")}
 
 
@@ -146,12 +180,11 @@ def test_ray_is_imported_by_its_executor_only() -> None:
     users = {
         name
         for name in MODULES
-        for node in ast.walk(tree(name))
-        if (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "ray" for alias in node.names))
-        or (isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "ray")
+        for node in parsed(name).imports
+        if "ray" in packages(node) and not getattr(node, "level", 0)
     }
     assert users == {"run.executors.ray"}
-    assert "ray" not in when_loaded("run.executors.ray")
+    assert "ray" not in parsed("run.executors.ray").loaded
 
 
 def test_no_executor_but_the_local_one_is_named_outside_their_folder() -> None:
@@ -161,7 +194,7 @@ def test_no_executor_but_the_local_one_is_named_outside_their_folder() -> None:
 
 
 def test_the_map_of_the_package_names_every_folder_and_no_file_that_is_not_there() -> None:
-    text = ast.get_docstring(tree("__init__")) or ""
+    text = parsed("__init__").docstring
     lines = [line.lstrip().partition("  ")[0] for line in text.splitlines() if line.startswith("    ")]
     named = {word for line in lines for word in line.split() if "/" in word}
     assert not {word for word in named if not (PACKAGE / word).exists()}
@@ -177,12 +210,13 @@ def test_the_map_of_the_package_names_every_folder_and_no_file_that_is_not_there
 LISTED = re.compile(r"^(\w+\.(?:py|csv|toml|po)) ", re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if FILES[name].name == "__init__.py"])
-def test_a_list_of_the_files_of_a_folder_is_complete(name: str) -> None:
+def test_a_list_of_the_files_of_a_folder_is_complete() -> None:
     """Where the docstring of a folder lists files, it lists all of them and no other."""
-    if listed := LISTED.findall(ast.get_docstring(tree(name)) or ""):
-        there = {path.name for path in FILES[name].parent.iterdir() if path.is_file() and path != FILES[name]}
-        assert sorted(listed) == sorted(there)
+    folders = [name for name in FILES if FILES[name].name == "__init__.py"]
+    for name in folders:
+        if listed := LISTED.findall(parsed(name).docstring):
+            there = {path.name for path in FILES[name].parent.iterdir() if path.is_file() and path != FILES[name]}
+            assert sorted(listed) == sorted(there), name
 
 
 def test_few_modules_lie_beside_the_folders() -> None:
@@ -200,9 +234,9 @@ def test_no_module_has_the_name_of_one_in_the_standard_library() -> None:
     assert not ours & set(sys.stdlib_module_names)
 
 
-@pytest.mark.parametrize("folder", sorted({path.parent for path in FILES.values()}), ids=lambda folder: folder.name)
-def test_every_folder_says_what_is_in_it(folder: Path) -> None:
-    assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+def test_every_folder_says_what_is_in_it() -> None:
+    folders = {path.parent for path in FILES.values()}
+    assert not {folder for folder in folders if not parsed(name_of(folder / "__init__.py")).docstring}
 
 
 def test_one_except_for_everything() -> None:
@@ -221,9 +255,8 @@ def test_only_the_command_line_prints() -> None:
 def test_no_two_classes_have_one_name() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for name in MODULES:
-        for node in ast.walk(tree(name)):
-            if isinstance(node, ast.ClassDef):
-                places[node.name].append(name)
+        for each in parsed(name).classes:
+            places[each].append(name)
     assert not {name: modules for name, modules in places.items() if len(modules) > 1}
 
 
@@ -241,12 +274,7 @@ UNCLEAR = {"judge", "told", "tell", "known", "begin", "end", "hold", "held", "he
 
 
 def test_no_function_has_an_unclear_name() -> None:
-    found = {
-        f"{name}.{node.name}"
-        for name in MODULES
-        for node in ast.walk(tree(name))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.strip("_") in UNCLEAR
-    }
+    found = {f"{name}.{each}" for name in MODULES for each in parsed(name).functions if each.strip("_") in UNCLEAR}
     assert not found
 
 

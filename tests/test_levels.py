@@ -118,7 +118,7 @@ def with_history() -> Comparison:
     return Comparison(made.records, made.quantities, made.machines, tuple(past(1, step=1.2)))
 
 
-@pytest.mark.parametrize("code", ["en", "ru"])
+@pytest.mark.parametrize("code", [pytest.param("en", marks=pytest.mark.slow), "ru"])
 def test_the_report_shows_the_nights(code: str) -> None:
     tongue = language(code)
     charts = [chart for chart in collect("reporter.charts", Chart).values() if chart.name == "history"]

@@ -26,6 +26,7 @@ from reporter.run.request import Request
 from reporter.store import record_files
 from reporter.worker.entry import measure
 
+pytestmark = pytest.mark.usefixtures("brief_collections", "digits_once")
 METRICS = collect("reporter.metrics", Metric)
 UNSUPPORTED = {"published"} | (set() if platform.libc_ver()[0] == "glibc" else set(DEFAULT_MALLOC))
 """Nobody has published the accuracy of a network of these tests; only glibc can be asked for its default settings."""

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from samples import QUANTITIES
 
 from reporter.compare.mode_gains import FALSE_SHARE, MIN_GAIN, Gain, Place, gains
 from reporter.model import Reading, Record
 from reporter.model.modes import speedup
-from tests.samples import QUANTITIES
 
 KEYS = ("latency_cpu_1thread", "latency_cpu")
 ABOUT = {"family": "Simulated", "year": None, "paper": "", "variant": "", "input_size": 32, "machine": "simulated"}

@@ -27,6 +27,7 @@ from reporter.worker.latency.fitting_batch import largest, with_fitting_batch
 from reporter.worker.subject import Subject
 from reporter.worker.variants.mode_variants import in_torch
 
+pytestmark = pytest.mark.usefixtures("brief_collections")
 METRICS = collect("reporter.metrics", Metric)
 BATCH = 8
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -78,9 +80,20 @@ def test_an_interrupted_installation_is_made_again(index: Path, tmp_path: Path) 
     assert (made / "bin" / "python").exists()
 
 
-def test_two_jobs_at_once_make_one_environment(index: Path, tmp_path: Path) -> None:
+def test_two_jobs_at_once_make_one_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if the second begins while the installer of the first still runs, which is simulated here."""
     notes: list[str] = []
     places: list[Path] = []
+
+    def install(place: Path, requirements: Sequence[str], note: Callable[[str], None]) -> None:
+        note(f"installing {requirements}")
+        time.sleep(0.2)
+        place.mkdir()
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(pinned, "WAITING", 0.01)
+    monkeypatch.setattr(pinned, "_install", install)
+    monkeypatch.setattr(pinned, "_frozen", lambda place: VERSIONS.split())
 
     def job(name: str) -> None:
         places.append(pinned.environment(VERSIONS, tmp_path / name, notes.append))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -100,19 +100,26 @@ def test_a_move_of_the_reference_is_no_change_of_level() -> None:
     assert [course.curve.references for course in narrow] == [[OLD], [NEW]], "not linked: two curves"
 
 
-def with_ratios(lines: list[RatioLine]) -> Comparison:
-    return replace(compare(lecture()), ratios=tuple(ratio_history.curves(lines)))
+def with_ratios(lines: list[RatioLine], names: Collection[str] = NAMES) -> Comparison:
+    records = [record for record in lecture() if record.architecture in names]
+    return replace(compare(records), ratios=tuple(ratio_history.curves(lines)))
 
 
 @pytest.mark.parametrize("code", ["en", "ru"])
 def test_the_report_shows_a_curve_for_each_kind_of_machine(code: str) -> None:
-    tongue, made = language(code), with_ratios(nights(1, 1.1))
+    """Of four architectures, which are drawn sooner than eighteen."""
+    names = ("alexnet", "googlenet", SLOWED, "densenet121")
+    lines = [
+        each.model_copy(update={"rows": tuple(row for row in each.rows if row.architecture in names)})
+        for each in nights(1, 1.1)
+    ]
+    tongue, made = language(code), with_ratios(lines, names)
     charts = [chart for chart in collect("reporter.charts", Chart).values() if chart.name == "reference_ratios"]
     tables = [table for table in collect("reporter.tables", Tabulation).values() if table.name == "ratio_changes"]
     built = build.build(made, tongue, build.draw(made, tongue, charts), tables)
     section = next(section for section in built.sections if section.name == "history")
     picture, table = contents(section.blocks)
-    assert all(text in picture.svg for text in (*NAMES, WIDE, NARROW))
+    assert all(text in picture.svg for text in (*names, WIDE, NARROW))
     assert "10 %" in picture.svg
     [row] = table.rows
     assert [row[index].text for index in (0, 1, 4)] == [SLOWED, WIDE, OLD]

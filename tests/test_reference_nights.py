@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,26 +17,32 @@ from repeatability import FILE, SLOWED
 from reporter.compare import reference_rule
 
 
+@cache
+def rounds() -> dict[str, Any]:
+    """The real rounds, read once."""
+    return reference_nights.rounds(FILE)
+
+
 def test_simulated_runs_from_real_rounds() -> None:
-    real = reference_nights.rounds(FILE)
+    real = rounds()
     plain = {name: pool for name, pool in real.items() if name not in SLOWED}
     chance = np.random.default_rng(1)
     alarms = sum(bool(reference_nights.slower(reference_nights.night(chance, plain, {}))) for _ in range(30))
     assert alarms <= 2
-    found, rounds = 0, set()
+    found, taken = 0, set()
     for _ in range(20):
         rows = reference_nights.night(chance, plain, {"resnet50": math.log(1.05)})
         found += "resnet50" in reference_nights.slower(rows)
-        rounds |= {row.rounds for row in rows.values()}
+        taken |= {row.rounds for row in rows.values()}
     assert found >= 18
-    assert rounds <= set(reference_rule.looks(3))
-    assert min(rounds) == 3, "a row that is clear stops early"
-    assert len(rounds) > 1, "a row in doubt gets more rounds"
+    assert taken <= set(reference_rule.looks(3))
+    assert min(taken) == 3, "a row that is clear stops early"
+    assert len(taken) > 1, "a row in doubt gets more rounds"
 
 
 def collected(night: int, changes: dict[str, float]) -> dict[str, Any]:
     """A line of a collected run, with real rounds: as many of each architecture as its looks need."""
-    real = reference_nights.rounds(FILE)
+    real = rounds()
     pools = {name: pool for name, pool in real.items() if name not in SLOWED}
     pools |= dict.fromkeys(reference_nights.TONIGHT, real["resnet18"])
     chance = np.random.default_rng(night)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import random
 import re
-import subprocess
 import sys
+from contextlib import redirect_stdout
+from unittest import mock
 
 import pytest
 from commands import ROOT
-from scaling_simulation import Cost, costs, night
+from scaling_simulation import Cost, costs, main, night
 
 from reporter.model.settings import Settings
 
@@ -18,8 +20,11 @@ PAGE = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
 
 
 def simulation(*arguments: str) -> str:
-    command = [sys.executable, "benchmarks/scaling_simulation.py", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    """What the script prints."""
+    output = io.StringIO()
+    with redirect_stdout(output), mock.patch.object(sys, "argv", ["scaling_simulation.py", *arguments]):
+        main()
+    return output.getvalue()
 
 
 def test_the_page_shows_an_output_with_its_settings_and_says_what_is_simulated() -> None:

@@ -137,7 +137,7 @@ def test_every_kind_of_machine_measures_every_network(tmp_path: Path) -> None:
     assert all(each.slot.machine == "gpu" for each in executor.done if each.job.device != "cpu")
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.randoms(use_true_random=False), st.booleans())
 def test_whatever_dies_all_is_measured_once(tmp_path_factory: pytest.TempPathFactory, chance: random.Random,
                                             half: bool) -> None:  # fmt: skip

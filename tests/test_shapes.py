@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 import torch
-from networks import subject
+from networks import inverted_residuals, own, shifted_windows, subject
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reporter.architectures.torchvision import discover
 from reporter.worker.counts.meta_shapes import Shapes, tensors
 from reporter.worker.learning.finetuning import loss_of
 from reporter.worker.learning.training_steps import exercise
+from reporter.worker.lookup import find
 
-QUICK = ("resnet18", "mobilenet_v3_small", "swin_t")
-OTHERS = [entry.name for entry in discover() if entry.name not in QUICK]
+SMALL = {"inverted residuals": inverted_residuals, "shifted windows": shifted_windows}
+OTHERS = [entry.name for entry in discover() if entry.name != "resnet18"]
 
 
 class Doubting(TorchDispatchMode):
@@ -47,11 +48,11 @@ def described(result: Any, args: Any) -> list[tuple[object, ...]]:
     ]
 
 
-@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
+@pytest.mark.parametrize("name", ["resnet18", *SMALL, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
 def test_known_shapes_are_those_that_torch_gives(name: str) -> None:
     """Operator by operator, in one inference and one training step."""
-    native = subject(name).architecture.input_size
-    made = subject(name, batch_size=2, image_size=native if name.startswith(("vit", "maxvit")) else 80)
+    entry = own(SMALL[name]) if name in SMALL else find(name)
+    made = subject(entry, batch_size=2, image_size=entry.input_size if name.startswith(("vit", "maxvit")) else 80)
     doubting = Doubting()
     with torch.no_grad(), doubting:
         made.meta(made.input(1, "meta"))

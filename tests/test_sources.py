@@ -66,28 +66,38 @@ CHANGED = [
 ]
 
 
+earlier: dict[str, object] = {}
+"""The modules that were imported before a test began: of thousands, none is its own."""
+
+
 @pytest.fixture(autouse=True)
 def _apart(tmp_path: Path) -> Iterator[None]:
     """Modules of a test's own folder, and the places to look for them, do not outlive it."""
     path = list(sys.path)
+    earlier.clear()
+    earlier.update(sys.modules)
     yield
     sys.path[:] = path
-    for name in [key for key, module in list(sys.modules.items()) if _lies_in(module, tmp_path)]:
+    _forget(tmp_path)
+
+
+def _forget(folder: Path) -> None:
+    """Takes away the modules of a folder, or of one below it."""
+    new = [(name, module) for name, module in list(sys.modules.items()) if earlier.get(name) is not module]
+    for name, _ in [each for each in new if _lies_in(each[1], folder)]:
         del sys.modules[name]
     importlib.invalidate_caches()
 
 
 def definition(path: Path, name: str = "build") -> str:
     """What the parent makes of what a worker says, as for a module that nobody has loaded before."""
-    for each in [key for key, module in list(sys.modules.items()) if _lies_in(module, path.parent)]:
-        del sys.modules[each]
-    importlib.invalidate_caches()
+    _forget(path.parent)
     reference = f"{path}:{name}"
     return roster.described(reference, references.described(reference)).definition
 
 
 def _lies_in(module: object, folder: Path) -> bool:
-    """Whether its file is in a folder, or the package itself where that has no file; thousands of modules are asked."""
+    """Whether its file is in a folder, or the package itself where that has no file."""
     return str(getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), "")).startswith(
         f"{folder}/"
     )

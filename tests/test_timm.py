@@ -7,12 +7,14 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
+from importlib.metadata import PackageNotFoundError
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import samples
-from commands import ROOT, run
+from commands import ROOT, call, run
 from networks import subject
 from test_architectures import highest_rate
 
@@ -21,7 +23,7 @@ from reporter.architectures import timm as ours
 from reporter.cli import choosing
 from reporter.metrics import fvcore_macs, imagenet_accuracy
 from reporter.metrics.size import measure as measure_size
-from reporter.model import Reading, ReporterError
+from reporter.model import Architecture, Reading, ReporterError
 from reporter.registry.selection import select
 from reporter.report.language import language
 from reporter.report.published import accuracy_marks
@@ -36,16 +38,18 @@ with (Path(__file__).parent / "data" / "timm_benchmark.csv").open(encoding="utf-
 CHEAP = ("resnet18", "dla60x_c", "mobilenetv2_100", "tinynet_e", "ghostnet_100", "convnext_zepto_rms", "lcnet_050",
          "vit_tiny_patch16_224", "mixer_s32_224", "pit_ti_224", "mobilevit_xxs", "efficientvit_b0")  # fmt: skip
 COUNTED = ("ghostnet_100", "mixer_s32_224", "vit_tiny_patch16_224")
-tabled = pytest.mark.parametrize("name", TABLE)
 some = pytest.mark.parametrize(
     "name", [name if name in CHEAP else pytest.param(name, marks=pytest.mark.slow) for name in TABLE]
 )
 
 
+@cache
+def known() -> tuple[Architecture, ...]:
+    return tuple(ours.described(*each) for each in ours.model_list())
+
+
 def names(*words: str) -> list[str]:
-    return [
-        entry.name for entry in select(words, list, lambda: tuple(ours.described(*each) for each in ours.model_list()))
-    ]
+    return [entry.name for entry in select(words, list, known)]
 
 
 def test_names_and_globs() -> None:
@@ -136,14 +140,14 @@ def test_an_accuracy_at_another_size_is_marked(measured: int, sign: str, tmp_pat
     assert ("AlexNet: 256 pixels" in notes or "alexnet: 256 pixels" in notes) == bool(sign)
 
 
-@tabled
-def test_images_are_as_large_as_the_network_names(name: str) -> None:
+def test_images_are_as_large_as_the_network_names() -> None:
     """Its `input_size`, which is the size of timm's table but for networks that it tests with larger images."""
     import timm
 
-    size, known = find(f"timm:{name}").input_size, timm.get_pretrained_cfg(name)
-    assert size == known.input_size[1]
-    assert int(TABLE[name]["infer_img_size"]) in (size, (known.test_input_size or known.input_size)[1])
+    for name, row in TABLE.items():
+        size, known = find(f"timm:{name}").input_size, timm.get_pretrained_cfg(name)
+        assert size == known.input_size[1], name
+        assert int(row["infer_img_size"]) in (size, (known.test_input_size or known.input_size)[1]), name
 
 
 @pytest.mark.parametrize(("name", "size"), [("resnet50", 224), ("mobilenetv4_conv_medium", 256), ("tinynet_e", 106)])
@@ -187,13 +191,15 @@ def test_the_table_has_fifty_networks_of_different_kinds() -> None:
     assert len(modules) > 50
 
 
-def test_without_timm_one_line_says_what_to_install(tmp_path: Path) -> None:
+def test_without_timm_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is hidden from the command as if it were not there."""
-    code = "import importlib.metadata as m; known = m.version\n"
-    code += "def version(name):\n    if name == 'timm': raise m.PackageNotFoundError(name)\n    return known(name)\n"
-    code += "m.version = version\nfrom reporter.cli.main import main; main()"
-    options = ["--out", str(tmp_path / "new"), "--architectures", "timm:resnet50"]
-    done = subprocess.run([sys.executable, "-c", code, *options], capture_output=True, text=True, cwd=ROOT, check=False)
+
+    def version(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    ours.require.cache_clear()
+    monkeypatch.setattr(ours, "version", version)
+    done = call("--out", tmp_path / "new", "--architectures", "timm:resnet50")
     assert done.returncode == 2
     assert done.stderr == f"reporter: {ours.MISSING}\n"
     assert "pip install 'timm>=1.0'" in done.stderr

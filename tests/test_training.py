@@ -21,6 +21,7 @@ from reporter.metrics import finetune, gradients
 from reporter.model.settings import PRESETS, Conditions, Settings
 from reporter.registry.selection import dataset
 from reporter.report.training.held_out_accuracy import FEWEST_IMAGES, FEWEST_STEPS
+from reporter.worker.counts import building
 from reporter.worker.learning.finetuning import (
     CALIBRATION_BATCHES,
     PROBE_RATE,
@@ -48,6 +49,7 @@ from reporter.worker.learning.training_steps import (
 )
 from reporter.worker.subject import Subject
 
+pytestmark = pytest.mark.usefixtures("digits_once")
 RECIPE = Recipe(learning_rate=1e-2, label_smoothing=0.0, auxiliary_loss=0.3, steps=60, batch_size=16)
 
 
@@ -235,10 +237,13 @@ def test_finetune_reading_tells_recipe_and_curve() -> None:
 
 
 def test_heads_that_do_not_fit_are_dropped_and_others_kept() -> None:
-    network, detail = learner(subject("inception_v3", image_size=80), 10, seed=0)
+    """The values of weights do not matter here: filling those of Inception takes a second."""
+    with building.without_initialisation():
+        network, detail = learner(subject("inception_v3", image_size=80), 10, seed=0)
     assert network.AuxLogits is None
     assert "too small" in detail["auxiliary_dropped"]
-    network, detail = learner(subject("googlenet", image_size=80), 10, seed=0)
+    with building.without_initialisation():
+        network, detail = learner(subject("googlenet", image_size=80), 10, seed=0)
     assert None not in (network.aux1, network.aux2)
     assert detail["auxiliary_dropped"] is None
 
@@ -313,11 +318,11 @@ def test_relative_gradients_by_hand() -> None:
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
 def test_relative_gradients_distinguish_plain_residual_and_dense_networks(seed: int) -> None:
     """Of one depth, with batch norm: in the deep plain one the layers differ most, and more than in a shallow one."""
+    found = {depth: curves(depth, seed) for depth in (20, 56)}
     flows = {
-        depth: {kind: early_over_late(curve) or 0.0 for kind, curve in curves(depth, seed).items()}
-        for depth in (20, 56)
+        depth: {kind: early_over_late(curve) or 0.0 for kind, curve in each.items()} for depth, each in found.items()
     }
-    assert all(len(curve) == 20 for curve in curves(20, seed).values())
+    assert all(len(curve) == 20 for curve in found[20].values())
     deep = flows[56]
     assert deep["plain_norm"] > 10 * flows[20]["plain_norm"]
     assert deep["plain_norm"] > 10 * max(deep["residual_norm"], deep["dense_norm"], deep["plain"])

@@ -50,8 +50,7 @@ def outside(tmp_path: Path) -> Path:
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     folder = tmp_path / "results"
-    for record in samples.few()[:1]:
-        record_files.save(folder, record)
+    record_files.save(folder, samples.record(samples.ROWS[0]))
     return folder
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ PACKAGE = Path(reporter.__file__).parent
 KEYWORDS: dict[str, Any] = {"_": None, "ngettext": (1, 2)}
 
 
+@cache
 def messages() -> dict[str, str | tuple[str, ...]]:
     """Each message by its id (of a plural: the singular)."""
     found: dict[str, str | tuple[str, ...]] = {}
