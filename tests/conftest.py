@@ -13,14 +13,13 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from html import escape
-from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
 import pytest
 import samples
-from commands import BLANK, QUICK, TINY, WIDE, call
+from commands import BLANK, QUICK, TINY, WIDE, call, drawing_every
 from costs import Costs
 from exclusive import Exclusive
 from filelock import FileLock
@@ -116,13 +115,8 @@ def blank_pictures() -> Iterator[None]:
 
 @pytest.fixture
 def charts_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Converts every third chart again, also one that was converted before."""
-    order, kept = count(), build.vega.draw
-
-    def draw(spec: vega.Spec, language: Language) -> str:
-        return kept(spec, language) if next(order) % 3 else vega.draw(spec, language)
-
-    monkeypatch.setattr(build, "vega", SimpleNamespace(**vars(build.vega) | {"draw": draw}))
+    """Converts each chart again, also one that was converted before."""
+    monkeypatch.setattr(build, "vega", SimpleNamespace(**vars(build.vega) | {"draw": vega.draw}))
 
 
 @pytest.fixture
@@ -157,7 +151,7 @@ def shared_folder(factory: pytest.TempPathFactory) -> Path:
 def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The records of a few networks, a file that is none, and the reports on them in two languages: only to look at.
 
-    Pictures are drawn for the English one.
+    A third of the pictures of the English one are drawn.
     """
     base = shared_folder(tmp_path_factory)
     folder = base / "few_report"
@@ -166,13 +160,14 @@ def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for record in samples.few():
                 record_files.save(folder, record)
             (folder / "records" / "quiet" / "torn.json").write_text("{", encoding="utf-8")
-            drawn = build.vega.draw
+            with drawing_every(3):
+                drawn = build.vega.draw
 
-            def english(spec: vega.Spec, language: Language) -> str:
-                return BLANK if language.suffix else drawn(spec, language)
+                def english(spec: vega.Spec, language: Language) -> str:
+                    return BLANK if language.suffix else drawn(spec, language)
 
-            with mock.patch.object(build.vega, "draw", english):
-                build.write(folder, ["en", "ru"])
+                with mock.patch.object(build.vega, "draw", english):
+                    build.write(folder, ["en", "ru"])
     return folder
 
 
