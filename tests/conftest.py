@@ -19,14 +19,13 @@ from functools import cache
 from hashlib import sha256
 from html import escape
 from importlib import import_module
-from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
-from commands import BLANK, QUICK, TINY, WIDE, call
+from commands import BLANK, QUICK, TINY, WIDE, call, drawing_every
 from exclusive import Exclusive
 from filelock import FileLock
 
@@ -176,16 +175,11 @@ def blank_pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def charts_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Converts every third chart again, also one that was converted before."""
+    """Converts each chart again, also one that was converted before."""
     from reporter.report import build
     from reporter.report.drawing import vega
 
-    order, kept = count(), build.vega.draw
-
-    def draw(spec: vega.Spec, language: Language) -> str:
-        return kept(spec, language) if next(order) % 3 else vega.draw(spec, language)
-
-    monkeypatch.setattr(build, "vega", SimpleNamespace(**vars(build.vega) | {"draw": draw}))
+    monkeypatch.setattr(build, "vega", SimpleNamespace(**vars(build.vega) | {"draw": vega.draw}))
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +236,7 @@ def shared_folder(factory: pytest.TempPathFactory) -> Path:
 def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The records of a few networks, a file that is none, and the reports on them in two languages: only to look at.
 
-    Pictures are drawn for the English one.
+    A third of the pictures of the English one are drawn.
     """
     import samples
 
@@ -256,13 +250,14 @@ def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for record in samples.few():
                 record_files.save(folder, record)
             (folder / "records" / "quiet" / "torn.json").write_text("{", encoding="utf-8")
-            drawn = build.vega.draw
+            with drawing_every(3):
+                drawn = build.vega.draw
 
-            def english(spec: vega.Spec, language: Language) -> str:
-                return BLANK if language.suffix else drawn(spec, language)
+                def english(spec: vega.Spec, language: Language) -> str:
+                    return BLANK if language.suffix else drawn(spec, language)
 
-            with mock.patch.object(build.vega, "draw", english):
-                build.write(folder, ["en", "ru"])
+                with mock.patch.object(build.vega, "draw", english):
+                    build.write(folder, ["en", "ru"])
     return folder
 
 

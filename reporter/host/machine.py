@@ -80,13 +80,19 @@ def about() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """The versions that a reading depends on."""
-    found = {"python": platform.python_version(), "reporter": __version__}
+    return {"python": platform.python_version(), "reporter": __version__, **_installed(), **gpu_versions()}
+
+
+@cache
+def _installed() -> dict[str, str]:
+    """The versions of packages, read once: they do not change while this process runs."""
+    found = {}
     for package in PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = "not installed"
-    return found | gpu_versions()
+    return found
 
 
 @cache

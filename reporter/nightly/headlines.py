@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -74,7 +75,15 @@ def save(path: Path, runs: Sequence[Headline]) -> None:
 
 def write_page(folder: Path, runs: Sequence[Headline]) -> None:
     """Writes index.html: links to the reports of the folder, and the newest runs."""
-    environment = Environment(
+    reports = sorted(path.name for path in folder.glob("report*.html"))
+    page = _environment().get_template("runs.html.j2").render(reports=reports, runs=runs[:MOST])
+    files.write(folder / "index.html", page)
+
+
+@cache
+def _environment() -> Environment:
+    """Everything is escaped; a template is compiled once in a process."""
+    return Environment(
         loader=FileSystemLoader(formats.folder()),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -82,6 +91,3 @@ def write_page(folder: Path, runs: Sequence[Headline]) -> None:
         keep_trailing_newline=True,
         autoescape=True,
     )
-    reports = sorted(path.name for path in folder.glob("report*.html"))
-    page = environment.get_template("runs.html.j2").render(reports=reports, runs=runs[:MOST])
-    files.write(folder / "index.html", page)

@@ -18,4 +18,4 @@ def build(width: int, depth: int, classes: int) -> nn.Module:
 
 
 TINY = Architecture("tiny", "Tiny", 2026, "none", partial(build, 8, 0), input_size=32)
-WIDE = Architecture("wide", "Tiny", 2026, "none", partial(build, 64, 1), input_size=32)
+WIDE = Architecture("wide", "Tiny", 2026, "none", partial(build, 32, 1), input_size=32)
