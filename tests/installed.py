@@ -106,10 +106,11 @@ def installed(folder: Path) -> Environment:
             copy.parent.mkdir(exist_ok=True)
             shutil.copy(compiled, copy)
     (about,) = made.site.glob(f"{OWN[1]}-*.dist-info")
-    for script in metadata.Distribution.at(about).entry_points:
+    for script in metadata.Distribution.at(about).entry_points:  # as pip writes them: workers import the script again
         target = made.folder / "bin" / script.name
-        code = f"import sys\nfrom {script.module} import {script.attr} as main\nsys.exit(main())"
-        target.write_text(f"#!{made.python}\n{code}\n")
+        imported = f"import sys\nfrom {script.module} import {script.attr} as main"
+        guarded = "if __name__ == '__main__':\n    sys.exit(main())"
+        target.write_text(f"#!{made.python}\n{imported}\n{guarded}\n")
         target.chmod(0o755)
     return made
 
