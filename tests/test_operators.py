@@ -244,6 +244,19 @@ def test_seconds_of_a_layer_are_those_of_its_calls() -> None:
     ]
 
 
+def test_operators_shorter_than_what_the_profiler_adds_have_no_seconds() -> None:
+    """As in a network that takes 40 µs: less what the profiler adds, the seconds of an operator may be below 0."""
+    row = LayerKernel(layer="a", operator="aten::relu", kernel="k", shapes="", dtype="", layout="")
+    rows = [row, row.model_copy(update={"layer": "b"})]
+
+    def layers(*seconds: float) -> dict[str, float]:
+        call = [Timed(OperatorEvent("aten::relu", 0, 1), each) for each in seconds]
+        return {each.layer: each.seconds for each in layer_times([call], rows, 4e-5, 5e-5)}
+
+    assert layers(-2e-6, 1e-6) == {"a": 0.0, "b": pytest.approx(4e-5)}
+    assert layers(-2e-6, -1e-6) == {}
+
+
 @pytest.mark.slow
 @pytest.mark.timing
 @pytest.mark.parametrize("name", ["alexnet", "resnet18", "googlenet"])

@@ -18,7 +18,8 @@ def layer_times(
 ) -> tuple[LayerTime, ...]:
     """The layers that take most, from the operators of each call; they are scaled so that all sum to `inside`.
 
-    An operator is a layer's if it ran in the same place in the ledger; calls that ran others are left out.
+    An operator is a layer's if it ran in the same place in the ledger; calls that ran others are left out. There are
+    none where operators are so short that, less what the profiler adds to each, nothing is left of them.
     """
     names = [row.operator for row in kernels]
     found: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
@@ -28,11 +29,12 @@ def layer_times(
         if [part.event.name for part in computing] == names:
             seconds: dict[tuple[str, str, str, str], float] = defaultdict(float)
             for part, row in zip(computing, kernels, strict=True):
-                seconds[row.layer, row.operator, row.kernel, row.library] += part.seconds
+                seconds[row.layer, row.operator, row.kernel, row.library] += max(0.0, part.seconds)
             for key, each in seconds.items():
                 found[key].append(each)
-            wholes.append(sum(part.seconds for part in parts))
-    shares = {key: max(0.0, median(each)) / median(wholes) for key, each in found.items()} if wholes else {}
+            wholes.append(sum(max(0.0, part.seconds) for part in parts))
+    whole = median(wholes) if wholes else 0.0
+    shares = {key: median(each) / whole for key, each in found.items()} if whole > 0 else {}
     largest = sorted(shares.items(), key=lambda each: -each[1])[:LISTED]
     scaled = ((*key, share * inside) for key, share in largest)
     return tuple(
