@@ -350,6 +350,8 @@ def test_the_commands_of_contributing_work_in_a_clone(tmp_path: Path) -> None:
     """After a change, whose tests the quick check runs; pytest only collects a file, and .ci/run is CI itself."""
     if not (ROOT / ".git").exists():
         pytest.skip("this is not a Git checkout")
+    for program in ("ruff", "mypy"):
+        pytest.importorskip(program)
     root, path = tmp_path / "reporter", "reporter/stats/correlation.py"
     subprocess.run(["git", "clone", "-q", str(ROOT), str(root)], check=True)
     with (root / path).open("a", encoding="utf-8") as module:

@@ -131,6 +131,7 @@ def test_pip_can_install_what_a_line_names(packages: Environment, words: tuple[s
 @pytest.mark.slow
 def test_a_type_checker_sees_the_types_of_the_installed_wheel(tmp_path: Path) -> None:
     """`py.typed` is in the wheel."""
+    pytest.importorskip("mypy")
     made = installed(tmp_path)
     assert (made.site / "reporter" / "py.typed").is_file()
     (tmp_path / "script.py").write_text('import reporter\n\nreveal_type(reporter.measure("resnet18"))\n')
