@@ -6,11 +6,13 @@ is learned from the point before: measured growth over predicted bytes.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from reporter.host import process_memory
+from reporter.model import UnsupportedError
 from reporter.model.image_sizes import ImageSize
 from reporter.worker.counts.counting import count
 from reporter.worker.device import Device
@@ -48,7 +50,10 @@ class HostSpace:
 
 @dataclass(frozen=True)
 class DeviceSpace:
-    """Of an accelerator: what its driver has free, and what torch's allocator has reserved."""
+    """Of an accelerator: what its driver has free, and what torch's allocator has reserved.
+
+    On MPS, where torch records no peaks, the peak is what is reserved after a call, including memory kept for reuse.
+    """
 
     place: Device
 
@@ -62,11 +67,15 @@ class DeviceSpace:
 
     def restart_peak(self) -> None:
         assert self.place.runtime
-        self.place.runtime.reset_peaks(self.place.index)
+        with suppress(UnsupportedError):
+            self.place.runtime.reset_peaks(self.place.index)
 
     def peak(self) -> int:
         assert self.place.runtime
-        return self.place.runtime.peaks(self.place.index).reserved
+        try:
+            return self.place.runtime.peaks(self.place.index).reserved
+        except UnsupportedError:
+            return self.used()
 
 
 def space(place: Device) -> Space:
