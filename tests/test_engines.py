@@ -266,6 +266,15 @@ def test_without_a_compiler_or_the_headers_of_python_compile_is_not_available(mo
     assert "install g++ or clang++" in ENGINES["compile"].missing
 
 
+@pytest.mark.parametrize("command", [" ", '"g++', "nothing g++", ""])
+def test_an_unusable_cxx_is_ignored(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inductor.shutil, "which", lambda name: name if name in ("g++", "ccache") else None)
+    monkeypatch.setenv("CXX", command)
+    assert inductor.compiler() == "g++"
+    monkeypatch.setenv("CXX", "ccache g++")
+    assert inductor.compiler() == "ccache g++"
+
+
 @pytest.mark.parametrize(
     ("flags", "narrow"),
     [
