@@ -196,6 +196,10 @@ def test_what_the_readme_points_at_is_there() -> None:
     assert [shot.read_bytes()[:4] for shot in shots] == [b"\x89PNG"] * 2
 
 
+def test_the_readme_lists_the_extras() -> None:
+    assert not [name for name in {*PROJECT["optional-dependencies"]} - {"test", "dev"} if f"`{name}`" not in README]
+
+
 def test_the_documentation_shows_the_reference_table() -> None:
     begin, end = "<!-- table: results/reference/report.md -->", "<!-- end of table -->"
     shown = REPORT_PAGE.split(begin)[1].split(end)[0].strip()
