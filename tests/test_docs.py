@@ -21,6 +21,7 @@ import yaml
 from commands import BLANK_CHARTS, ROOT, copy_of_the_checkout, run
 from test_cli import LECTURE
 
+from reporter.model.settings import REFUSED
 from reporter.report.comparison import compare
 from reporter.report.drawing import vega
 from reporter.report.language import language
@@ -58,6 +59,11 @@ def test_every_option_and_exit_code_is_documented() -> None:
     assert not [call for call in command.commands if f"`reporter {call}" not in COMMANDS_PAGE]
     listed = COMMANDS_PAGE.split("Exit codes: ")[1].split("\n\n")[0]
     assert [int(part.split()[0]) for part in listed.replace("\n", " ").split("; ")] == [0, 1, 2, 3, 130]
+
+
+def test_the_options_that_a_config_file_refuses_are_documented() -> None:
+    (row,) = [line for line in COMMANDS_PAGE.splitlines() if line.startswith("| `--config")]
+    assert not [name for name in REFUSED if f"`{name}`" not in row]
 
 
 def test_the_examples_are_short_and_one_of_each_kind() -> None:
