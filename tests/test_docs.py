@@ -25,6 +25,8 @@ from reporter.model.settings import REFUSED
 from reporter.report.comparison import compare
 from reporter.report.drawing import vega
 from reporter.report.language import language
+from reporter.run.preparation import PATIENCE, TIMEOUTS
+from reporter.run.trials import LONGEST
 from reporter.store import record_files
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -64,6 +66,13 @@ def test_every_option_and_exit_code_is_documented() -> None:
 def test_the_options_that_a_config_file_refuses_are_documented() -> None:
     (row,) = [line for line in COMMANDS_PAGE.splitlines() if line.startswith("| `--config")]
     assert not [name for name in REFUSED if f"`{name}`" not in row]
+
+
+def test_the_default_timeouts_are_documented() -> None:
+    (row,) = [line for line in COMMANDS_PAGE.splitlines() if line.startswith("| `--timeout")]
+    assert not [preset for preset, seconds in TIMEOUTS.items() if f"{seconds:.0f} with `{preset}`" not in row]
+    assert f"{LONGEST:.0f} s" in row
+    assert f"{PATIENCE:.0f} s" in row
 
 
 def test_the_examples_are_short_and_one_of_each_kind() -> None:
