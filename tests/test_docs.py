@@ -21,6 +21,7 @@ import yaml
 from commands import BLANK_CHARTS, ROOT, copy_of_the_checkout, run
 from test_cli import LECTURE
 
+from reporter.api.single import Options
 from reporter.model.settings import REFUSED
 from reporter.report.comparison import compare
 from reporter.report.drawing import vega
@@ -73,6 +74,12 @@ def test_the_default_timeouts_are_documented() -> None:
     assert not [preset for preset, seconds in TIMEOUTS.items() if f"{seconds:.0f} with `{preset}`" not in row]
     assert f"{LONGEST:.0f} s" in row
     assert f"{PATIENCE:.0f} s" in row
+
+
+def test_the_options_of_measure_are_documented() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert not [name for name in ("metrics", *Options.__annotations__) if f"`{name}`" not in page]
+    assert '`modes="' in page
 
 
 def test_the_examples_are_short_and_one_of_each_kind() -> None:
