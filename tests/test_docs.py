@@ -23,6 +23,7 @@ from test_cli import LECTURE
 
 from reporter.api.single import Options
 from reporter.model.settings import REFUSED
+from reporter.registry import plugins
 from reporter.report.comparison import compare
 from reporter.report.drawing import vega
 from reporter.report.language import language
@@ -216,6 +217,10 @@ def test_what_the_readme_points_at_is_there() -> None:
     shots = [ROOT / place for place in re.findall(r"!\[[^]]+\]\((docs/[^)]+)\)", README)]
     shots += [ROOT / "docs" / place for place in re.findall(r"!\[[^]]+\]\(([^)]+)\)", REPORT_PAGE)]
     assert [shot.read_bytes()[:4] for shot in shots] == [b"\x89PNG"] * 2
+
+
+def test_the_groups_of_entry_points_are_documented() -> None:
+    assert not [group for group in plugins.GROUPS if group not in EXTENDING]
 
 
 def test_the_readme_lists_the_extras() -> None:
