@@ -244,7 +244,7 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(run: PublishedRun, texts: Sequence[tuple[Path | None, str | bytes]]) -> None:
+def write(texts: Sequence[tuple[Path | None, str | bytes]]) -> None:
     """Writes the files that were asked for."""
     for path, content in texts:
         if path is not None:

@@ -14,7 +14,7 @@ from math import prod
 
 from reporter.host.job import CurveJob, Job
 from reporter.model import Record
-from reporter.model.devices import is_accelerator
+from reporter.model.devices import device_type, is_accelerator
 from reporter.model.fields import DEFAULT_MALLOC, DEFAULT_MALLOC_SHARE, MODES_SHARE
 from reporter.model.image_sizes import image_size
 from reporter.model.modes import CHANNELS_LAST, PRECISIONS
@@ -151,7 +151,7 @@ class Costs:
         return self.opening
 
     def _has_times(self, job: Job) -> bool:
-        return self._record(job.architecture).value(f"latency_{_kind(job)}") is not None
+        return self._record(job.architecture).value(f"latency_{device_type(job.device)}") is not None
 
     def _guess(self, job: Job, timed: bool) -> float:
         """The seconds of a job from the times measured of its architecture, or from its multiply-adds alone."""
@@ -159,7 +159,7 @@ class Costs:
         macs, parameters = _counts(record)
         building = BUILDING * parameters
         latency, train_step = (
-            record.value(f"{key}_{_kind(job)}") if timed else None for key in ("latency", "train_step")
+            record.value(f"{key}_{device_type(job.device)}") if timed else None for key in ("latency", "train_step")
         )
         image = latency or macs * self.speed * AROUND / (GPU if is_accelerator(job.device) else 1)
         pixel = image / prod(record.image_size)
@@ -236,10 +236,6 @@ def _identity(job: Job) -> Identity:
 
 def _trains(metric: str) -> bool:
     return metric.startswith("train_step")
-
-
-def _kind(job: Job) -> str:
-    return job.device.partition(":")[0]
 
 
 def _counts(record: Record) -> tuple[float, float]:
