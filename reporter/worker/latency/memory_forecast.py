@@ -19,10 +19,15 @@ from reporter.worker.device import Device
 from reporter.worker.subject import Subject
 
 FIRST_MARGIN, LARGEST_MARGIN = 1.5, 4.0
+"""Factors on the predicted bytes: before a point ran, and the largest one that is learned.
+
+Chosen, not measured. With them, no batch is run that does not fit if an inference takes 0.5 to 3 times as much as
+predicted (tests/test_curves.py).
+"""
 SAFETY = 1.1
-"""On top of a margin that was measured."""
+"""On top of a margin that was measured; chosen."""
 SCRATCH = 64 << 20
-"""Bytes that a process takes besides, whatever the batch; growth below this says nothing about the margin."""
+"""Bytes that a process takes besides, whatever the batch; growth below this does not change the margin. Chosen."""
 IMAGES = 2
 """How often the images are in memory: as they were made, and in the form of the mode."""
 
