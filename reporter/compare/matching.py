@@ -139,7 +139,7 @@ def _kind(quantity: Quantity, base: Reading, new: Reading) -> Kind | None:
 def _beyond_chance(base: Reading, new: Reading) -> bool:
     """Whether two shares of `test_images` differ by more than chance.
 
-    The variance is that of two independent sets of images; both sides saw the same ones, so it errs towards silence.
+    The variance is that of two independent sets of images; both sides saw the same ones, so the test is conservative.
     """
     counts = [reading.detail.get("test_images") for reading in (base, new)]
     if base.value is None or new.value is None or not all(isinstance(count, int) and count > 0 for count in counts):
