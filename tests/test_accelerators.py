@@ -25,6 +25,7 @@ from reporter.run import preparation
 from reporter.run.preparation import choose_devices
 from reporter.worker import device
 from reporter.worker.device import TorchRuntime
+from reporter.worker.latency import memory_forecast
 
 
 class Seen(Simulated):
@@ -121,6 +122,9 @@ def test_the_identity_and_memory_of_mps(monkeypatch: pytest.MonkeyPatch) -> None
     assert (place.runtime.free(0), place.runtime.reserved(0)) == (15 << 30, 1 << 30)
     with pytest.raises(UnsupportedError, match="memory peaks on MPS"):
         TorchRuntime("mps").peaks(0)
+    space = memory_forecast.space(place)  # a curve needs no peaks
+    space.restart_peak()
+    assert (space.available(), space.peak()) == (15 << 30, 1 << 30)
 
 
 def test_rocm_is_named_although_torch_calls_it_cuda(monkeypatch: pytest.MonkeyPatch) -> None:

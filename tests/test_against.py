@@ -331,8 +331,8 @@ def test_a_slowdown_is_known_on_one_kind_of_machine() -> None:
     )
     _, entries = reference_findings.accepted(found, {}, "a kernel without AVX-512", "2026-11-28")
     assert not reference_findings.mark_accepted(found, entries).slower
-    of_first_release = [entry.model_copy(update={"reference": ""}) for entry in entries]
-    assert not reference_findings.mark_accepted(found, of_first_release).slower
+    of_earlier_versions = [entry.model_copy(update={"reference": ""}) for entry in entries]
+    assert not reference_findings.mark_accepted(found, of_earlier_versions).slower
     elsewhere = found.model_copy(update={"machine_kind": "AVX2 only"})
     assert reference_findings.mark_accepted(elsewhere, entries).slower == (row,)
     for ratio, slower_rows in ((1.06, 0), (1.08, 1)):

@@ -1,4 +1,4 @@
-"""A budget: the law by which it is spread, that it is kept to, and that a run says what it left out."""
+"""A budget: how it is allocated, that it is kept to, and that a run says what it left out."""
 
 from __future__ import annotations
 

@@ -177,6 +177,8 @@ def test_an_empty_path_is_not_the_current_folder(words: list[str], tmp_path: Pat
     [
         (["render", "nodir"], "nodir: no records to report; there is no such folder; name a folder of reporter --out"),
         (["choose", "."], ".: no records to report; there are no records in it; name a folder of reporter --out"),
+        (["render", "x" * 300], "x" * 300),
+        (["choose", "x" * 300], "x" * 300),
         (["extra"], "unknown command 'extra'; known: ab, accept, choose, compare, list, "),
         (["rendr", "results"], "unknown command 'rendr'; did you mean 'render'?"),
     ],

@@ -21,9 +21,14 @@ import yaml
 from commands import BLANK_CHARTS, ROOT, copy_of_the_checkout, run
 from test_cli import LECTURE
 
+from reporter.api.single import Options
+from reporter.model.settings import REFUSED
+from reporter.registry import plugins
 from reporter.report.comparison import compare
 from reporter.report.drawing import vega
 from reporter.report.language import language
+from reporter.run.preparation import PATIENCE, TIMEOUTS
+from reporter.run.trials import LONGEST
 from reporter.store import record_files
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -58,6 +63,24 @@ def test_every_option_and_exit_code_is_documented() -> None:
     assert not [call for call in command.commands if f"`reporter {call}" not in COMMANDS_PAGE]
     listed = COMMANDS_PAGE.split("Exit codes: ")[1].split("\n\n")[0]
     assert [int(part.split()[0]) for part in listed.replace("\n", " ").split("; ")] == [0, 1, 2, 3, 130]
+
+
+def test_the_options_that_a_config_file_refuses_are_documented() -> None:
+    (row,) = [line for line in COMMANDS_PAGE.splitlines() if line.startswith("| `--config")]
+    assert not [name for name in REFUSED if f"`{name}`" not in row]
+
+
+def test_the_default_timeouts_are_documented() -> None:
+    (row,) = [line for line in COMMANDS_PAGE.splitlines() if line.startswith("| `--timeout")]
+    assert not [preset for preset, seconds in TIMEOUTS.items() if f"{seconds:.0f} with `{preset}`" not in row]
+    assert f"{LONGEST:.0f} s" in row
+    assert f"{PATIENCE:.0f} s" in row
+
+
+def test_the_options_of_measure_are_documented() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert not [name for name in ("metrics", *Options.__annotations__) if f"`{name}`" not in page]
+    assert '`modes="' in page
 
 
 def test_the_examples_are_short_and_one_of_each_kind() -> None:
@@ -194,6 +217,14 @@ def test_what_the_readme_points_at_is_there() -> None:
     shots = [ROOT / place for place in re.findall(r"!\[[^]]+\]\((docs/[^)]+)\)", README)]
     shots += [ROOT / "docs" / place for place in re.findall(r"!\[[^]]+\]\(([^)]+)\)", REPORT_PAGE)]
     assert [shot.read_bytes()[:4] for shot in shots] == [b"\x89PNG"] * 2
+
+
+def test_the_groups_of_entry_points_are_documented() -> None:
+    assert not [group for group in plugins.GROUPS if group not in EXTENDING]
+
+
+def test_the_readme_lists_the_extras() -> None:
+    assert not [name for name in {*PROJECT["optional-dependencies"]} - {"test", "dev"} if f"`{name}`" not in README]
 
 
 def test_the_documentation_shows_the_reference_table() -> None:

@@ -266,6 +266,34 @@ def test_without_a_compiler_or_the_headers_of_python_compile_is_not_available(mo
     assert "install g++ or clang++" in ENGINES["compile"].missing
 
 
+@pytest.mark.parametrize("command", [" ", '"g++', "nothing g++", ""])
+def test_an_unusable_cxx_is_ignored(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inductor.shutil, "which", lambda name: name if name in ("g++", "ccache") else None)
+    monkeypatch.setenv("CXX", command)
+    assert inductor.compiler() == "g++"
+    monkeypatch.setenv("CXX", "ccache g++")
+    assert inductor.compiler() == "ccache g++"
+
+
+@pytest.mark.parametrize(
+    ("flags", "narrow"),
+    [
+        ("sse4_2 avx2", True),
+        ("avx2 avx512f", True),
+        ("avx2 avx_vnni", False),
+        ("avx2 avx512f avx512_vnni", False),
+        ("avx2 avx512f amx_tile amx_int8", False),
+        ("asimd sve", False),
+    ],
+)
+def test_weights_have_seven_bits_only_on_x86_without_vnni(
+    flags: str, narrow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_cpuinfo", lambda: {"flags": flags})
+    monkeypatch.setattr(machine, "facts", machine.facts.__wrapped__)
+    assert onnxruntime.saturates() is narrow
+
+
 def bound_by_threads(name: str, threads: int) -> Callable[[], Any]:
     torch.set_num_threads(threads)
     model, images = Tiny(width=64), torch.randn(4, 3, 64, 64)

@@ -22,6 +22,7 @@ from reporter.compare.folders import compare as differences
 from reporter.compare.folders import compare_results, read
 from reporter.host import files
 from reporter.model import Chart, Record, ReporterError
+from reporter.model.device_states import STATES, DeviceState
 from reporter.model.fields import plain
 from reporter.registry.catalog import collect
 from reporter.report import build
@@ -62,7 +63,7 @@ DAMAGES = st.lists(
 
 @cache
 def originals() -> list[dict[str, Any]]:
-    """Real records, with fewer samples and shorter curves than they have: what is broken is their shape."""
+    """Real records, one of them with the state of a GPU, which their machine does not have."""
     paths = sorted(REFERENCE.glob("records/*/*.json"))
     chosen = [
         json.loads(path.read_text("utf-8"))
@@ -70,6 +71,9 @@ def originals() -> list[dict[str, Any]]:
         if path.stem in ("alexnet", "googlenet", "resnet50", "se_resnet50")
     ]
     assert len(chosen) == 4
+    state = DeviceState(1755, other_processes=1, other_memory_mib=1200)._asdict()
+    state |= {"limits": ["its power limit"], "settled": False, "seconds": 3.0}
+    chosen[2]["readings"]["latency_cpu"]["detail"][STATES] = [state]
     return chosen
 
 

@@ -111,6 +111,30 @@ def test_a_clock_that_never_settles_ends_the_wait_and_is_noted() -> None:
     assert note({STATES: [state]}) == "its clock did not settle within 3 s"
 
 
+UNSETTLED = {"settled": False, "seconds": 3.0}
+LIMITED = {"limits": ["its power limit"]}
+SHARED = {"other_processes": 2, "other_memory_mib": 1200}
+
+
+@pytest.mark.parametrize(
+    ("states", "line"),
+    [
+        ([UNSETTLED], "its clock did not settle within 3 s"),
+        ([{"settled": False}], "its clock did not settle"),
+        ([UNSETTLED, {"settled": False, "seconds": "long"}], "its clock did not settle within 3 s"),
+        ([SHARED], "2 other processes used the device (1,200 MiB)"),
+        ([SHARED | {"other_memory_mib": "much"}], "2 other processes used the device"),
+        ([{"other_processes": "two"}, SHARED], "2 other processes used the device (1,200 MiB)"),
+        ([{"other_processes": [2]}], None),
+        ([LIMITED, {"limits": 4}, {"limits": "heat"}], "its clock was limited by its power limit"),
+        ([{"limits": ["heat"], "settled": 0}, "settled", None], "its clock was limited by heat"),
+        ({"settled": False}, None),
+    ],
+)
+def test_the_state_in_an_edited_record_is_noted_as_far_as_it_can_be_read(states: Any, line: str | None) -> None:
+    assert note({STATES: states}) == line
+
+
 def test_without_a_library_nothing_is_waited_for() -> None:
     machine = Machine([Accelerator(1.0)] * 2)
     with machine:

@@ -250,3 +250,10 @@ def test_labels_are_checked(pairs: list[str]) -> None:
 def test_a_label_may_contain_an_equals_sign() -> None:
     found = labels(Context(Command("any")), Option(["--label"]), ("url=https://x/?a=1", "run=7"))
     assert found == {"url": "https://x/?a=1", "run": "7"}
+
+
+def test_a_label_that_is_not_utf8_can_be_stored(tmp_path: Path) -> None:
+    """Python reads such a byte of the command line as a surrogate, which no file can contain."""
+    found = labels(Context(Command("any")), Option(["--label"]), ("branch=caf\udce9\n",))
+    assert found == {"branch": "caf\\udce9\\n"}
+    record_files.append_history(tmp_path, [{"labels": found}])

@@ -66,6 +66,7 @@ def test_the_examples_are_complete() -> None:
     assert workflow["on"]["schedule"]
     assert workflow["jobs"]["report"]["steps"][-1]["uses"].startswith("OWNER/reporter@")
     assert pipeline["report"]["allow_failure"]["exit_codes"] == [str(FAILED)]
+    assert f"--junit {pipeline['report']['artifacts']['reports']['junit']} " in pipeline["report"]["after_script"][0]
     known = {option for each in nightly_command.params for option in each.opts}
     commands = [line for line in text.splitlines() if re.search(r"(^|- |/)reporter nightly --", line)]
     asked = [re.findall(r"--[a-z-]+", line) for line in commands]

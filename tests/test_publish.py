@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -252,6 +254,35 @@ def test_the_files_for_other_systems(nights: Nights, tmp_path: Path) -> None:
     assert all(isinstance(each["value"], float) and each["value"] > 0 for each in entries)
     missing = call("publish", tmp_path / "nowhere", "--comment", files[0])
     assert (missing.returncode, missing.stderr.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "line"),
+    [
+        (["summary"], [], "not of this version of reporter: Input should be a valid dictionary"),
+        (["summary", "records"], None, "not of this version of reporter: records: Input should be a valid tuple"),
+        (["summary", "records", 0, "readings", "macs", "status"], 5, "records.0.readings.macs.status: Input should be"),
+        (["summary", "settings", "fail_on"], "some", "unknown value of --fail-on: some"),
+        (["comparison", "findings", 0, "since"], None, "findings.0.since: Input should be a valid string"),
+        (["summary", "records", 0, "a_later_key"], 1, ""),
+    ],
+)
+def test_files_of_another_shape_are_one_line(
+    keys: Sequence[Any], value: object, line: str, nights: Nights, tmp_path: Path
+) -> None:
+    """They may be of another version, or edited; a later version may add keys."""
+    contents = {name: json.loads((nights.out / f"{name}.json").read_text("utf-8")) for name in keys[:1]}
+    place = contents
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    shutil.copytree(nights.out, tmp_path / "out")
+    for name, content in contents.items():
+        (tmp_path / "out" / f"{name}.json").write_text(json.dumps(content), "utf-8")
+    process = call("publish", tmp_path / "out", "--junit", tmp_path / "junit.xml")
+    assert process.returncode == (2 if line else 0), process.stderr
+    assert line in process.stderr
+    assert process.stderr.count("\n") == bool(line)
 
 
 @pytest.mark.parametrize(

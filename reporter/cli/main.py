@@ -140,6 +140,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = _usage(error.format_message())
     except ReporterError as error:
         code = _usage(str(error))
+    except OSError as error:  # a folder that cannot be read, for example
+        if error.filename is None:
+            raise
+        code = _usage(f"{error.filename}: {error.strerror}")
     except (KeyboardInterrupt, click.Abort):
         interrupts.leave()
     if code == INTERRUPTED:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from reporter.cli.paths import PATH
+from reporter.model.fields import legible
 
 Function = Callable[..., Any]
 LONGEST_LABEL = 1000
@@ -17,7 +18,7 @@ MOST_LABELS = 100
 
 
 def labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
-    """The labels of a run by their keys."""
+    """The labels of a run by their keys; unprintable characters and bytes other than UTF-8 become escapes."""
     for pair in pairs:
         key, _equals, value = pair.partition("=")
         if not (key and value):
@@ -26,7 +27,7 @@ def labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dic
             raise click.BadParameter(f"{key[:40]!r}: {len(pair)} characters; at most {LONGEST_LABEL} are stored")
     if len(pairs) > MOST_LABELS:
         raise click.BadParameter(f"{len(pairs)} labels; at most {MOST_LABELS} are stored")
-    return dict(pair.split("=", 1) for pair in pairs)
+    return {legible(key): legible(value) for key, value in (pair.split("=", 1) for pair in pairs)}
 
 
 def comma_list(*names: str, default: str | None = None, **about: Any) -> Callable[[Function], Function]:

@@ -126,7 +126,7 @@ class Lines:
 
 
 class Live(Lines):
-    """For terminals: the network in hand, what is done, the time left; failures stay on the screen."""
+    """For terminals: the architecture being measured, what is done, the time left; failures stay on the screen."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)

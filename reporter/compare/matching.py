@@ -62,15 +62,14 @@ def pairs(base: Sequence[Record], new: Sequence[Record]) -> list[Pair]:
     sides = [{(each.architecture, each.machine): each for each in side if each.mode == EAGER} for side in (base, new)]
     found = [Pair(sides[0][place], sides[1][place]) for place in sorted(sides[0].keys() & sides[1].keys())]
     matched = {pair.new.architecture for pair in found}
-    newest = [_newest(record for record in side if record.architecture not in matched) for side in (base, new)]
-    others = sorted(newest[0].keys() & newest[1].keys())
-    found += [Pair(newest[0][name], newest[1][name]) for name in others]
+    before, after = (newest(record for record in side if record.architecture not in matched) for side in (base, new))
+    found += [Pair(before[name], after[name]) for name in sorted(before.keys() & after.keys())]
     return [*found, *_mode_pairs(base, new)]
 
 
 def rows(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Change]:
     """Architectures that only one side has, and modes of the others."""
-    before, after = _newest(base), _newest(new)
+    before, after = newest(base), newest(new)
     for name in sorted(before.keys() - after.keys()):
         yield Change("removed", name, before[name].machine)
     for name in sorted(after.keys() - before.keys()):
@@ -140,7 +139,7 @@ def _kind(quantity: Quantity, base: Reading, new: Reading) -> Kind | None:
 def _beyond_chance(base: Reading, new: Reading) -> bool:
     """Whether two shares of `test_images` differ by more than chance.
 
-    The variance is that of two independent sets of images; both sides saw the same ones, so it errs towards silence.
+    The variance is that of two independent sets of images; both sides saw the same ones, so the test is conservative.
     """
     counts = [reading.detail.get("test_images") for reading in (base, new)]
     if base.value is None or new.value is None or not all(isinstance(count, int) and count > 0 for count in counts):
@@ -188,8 +187,8 @@ def _flat(conditions: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in conditions.items() if value is not variables or value is None} | named
 
 
-def _newest(records: Iterable[Record]) -> dict[str, Record]:
-    """The newest eager record of each architecture."""
+def newest(records: Iterable[Record]) -> dict[str, Record]:
+    """The newest eager record of each architecture, whatever the machine."""
     eager = (record for record in records if record.mode == EAGER)
     ordered = sorted(eager, key=lambda record: (record.started, record.machine))
     return {record.architecture: record for record in ordered}

@@ -63,11 +63,17 @@ def _compiling(cache: str | None, **options: Any) -> Iterator[None]:
 
 
 def compiler() -> str:
-    """The command of a C++ compiler: $CXX, g++ or clang++; empty where there is none."""
-    for command in (os.environ.get("CXX", ""), "g++", "clang++"):
-        if command and shutil.which(shlex.split(command)[0]):
-            return command
-    return ""
+    """The command of a C++ compiler: $CXX, which may have arguments, g++ or clang++; empty where there is none."""
+    commands = (os.environ.get("CXX", ""), "g++", "clang++")
+    return next((command for command in commands if shutil.which(_program(command))), "")
+
+
+def _program(command: str) -> str:
+    """The program of a command, which Inductor splits as a shell does; empty if this is not possible."""
+    try:
+        return next(iter(shlex.split(command)), "")
+    except ValueError:  # a quotation mark without its other half
+        return ""
 
 
 def unavailable() -> str:

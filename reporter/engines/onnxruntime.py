@@ -99,13 +99,17 @@ class _Reader:
         return None if images is None else {INPUT: images.numpy()}
 
 
+def saturates() -> bool:
+    """Whether sums of 8-bit products of the full range saturate: on x86 processors with AVX2 but without VNNI."""
+    return "avx2" in machine.facts()["features"] and not machine.has_vnni()
+
+
 def _quantize(path: Path, images: list[Any], made: Path) -> None:
-    """Fuse batch norm into convolutions first. Without VNNI, 8-bit products of the full range overflow on x86."""
+    """Fuse batch norm into convolutions first; quantize weights to 7 bits where products of 8 saturate."""
     from onnxruntime import GraphOptimizationLevel
     from onnxruntime.quantization import QuantFormat, quantize_static
 
-    features = machine.facts()["features"]
-    narrow = "avx2" in features and not {"avx512_vnni", "amx_tile"} & set(features)
+    narrow = saturates()
     fused = path.with_name("fused.onnx")  # beside the file with the weights, to which it refers
     options = _options()
     options.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_BASIC

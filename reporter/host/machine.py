@@ -35,6 +35,11 @@ INSTRUCTIONS = {
     "fp16": ("avx512_fp16", "amx_fp16", "asimdhp"),
 }
 """The flags in /proc/cpuinfo with which a processor computes in a precision, on x86 and Arm."""
+VNNI = frozenset(("avx512_vnni", "avx_vnni", "amx_int8"))
+"""The flags of instructions that add 8-bit products in 32 bits: AVX-512 VNNI, AVX-VNNI and AMX.
+
+No part of FEATURES: with another one there, the machines in existing records would have other keys.
+"""
 
 
 @cache
@@ -108,8 +113,12 @@ def native_precisions() -> list[str]:
 
     They are no part of the machine's key: it keeps the form that it had before there were execution modes.
     """
-    flags = set(_cpuinfo().get("flags", _cpuinfo().get("Features", "")).split())
-    return [precision for precision, any_of in INSTRUCTIONS.items() if flags & set(any_of)]
+    return [precision for precision, any_of in INSTRUCTIONS.items() if _flags() & set(any_of)]
+
+
+def has_vnni() -> bool:
+    """Whether an x86 processor adds 8-bit products in 32 bits; False where its instructions are unknown."""
+    return bool(_flags() & VNNI)
 
 
 def gpus() -> list[str]:
@@ -190,8 +199,14 @@ def _processor() -> tuple[str, list[str]]:
     named = _cpuinfo()
     if not named:
         return platform.processor() or platform.machine(), []
-    flags = named.get("flags", named.get("Features", "")).split()
+    flags = _flags()
     return named.get("model name", platform.machine()), [flag for flag in FEATURES if flag in flags]
+
+
+def _flags() -> frozenset[str]:
+    """The instruction sets of the processor by their names in /proc/cpuinfo; empty where there is no such file."""
+    found = _cpuinfo()
+    return frozenset(found.get("flags", found.get("Features", "")).split())
 
 
 def _cpuinfo() -> dict[str, str]:

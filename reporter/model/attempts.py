@@ -41,7 +41,7 @@ def attempt(work: Callable[[], Result]) -> tuple[Result | None, Verdict]:
 
 
 def _is_memory_error(error: BaseException) -> bool:
-    """Whether it is Python's, or torch's by its name: this module knows no torch."""
+    """Whether it is Python's, or torch's by its name, as this module does not import torch."""
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
 
 
@@ -53,7 +53,7 @@ def is_lack_of_memory(error: BaseException) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says in one line."""
+    """The message of an error in one line."""
     return one_line(_text(error))
 
 

@@ -28,19 +28,31 @@ def note(detail: Mapping[str, Any]) -> str | None:
 
 
 def _others(states: list[dict[str, Any]]) -> str:
-    most = max(states, key=lambda each: each.get("other_processes") or 0, default={})
-    count, memory = most.get("other_processes") or 0, most.get("other_memory_mib")
-    if not count:
+    count, memory = max(
+        ((_number(each, "other_processes") or 0, _number(each, "other_memory_mib")) for each in states),
+        key=lambda found: found[0],
+        default=(0, None),
+    )
+    if count <= 0:
         return ""
-    processes = f"{count} other process{'es' if count > 1 else ''} used the device"
-    return processes if memory is None else f"{processes} ({memory:,} MiB)"
+    processes = f"{count:.0f} other process{'es' if count > 1 else ''} used the device"
+    return processes if memory is None else f"{processes} ({memory:,.0f} MiB)"
 
 
 def _limits(states: list[dict[str, Any]]) -> str:
-    limits = dict.fromkeys(str(limit) for each in states for limit in each.get("limits") or ())
+    found = [each.get("limits") for each in states]
+    limits = dict.fromkeys(str(limit) for each in found if isinstance(each, list) for limit in each)
     return f"its clock was limited by {', '.join(limits)}" if limits else ""
 
 
 def _clock(states: list[dict[str, Any]]) -> str:
     moving = [each for each in states if each.get("settled") is False]
-    return f"its clock did not settle within {max(each['seconds'] for each in moving):.0f} s" if moving else ""
+    waits = [wait for each in moving if (wait := _number(each, "seconds")) is not None]
+    within = f" within {max(waits):.0f} s" if waits else ""
+    return f"its clock did not settle{within}" if moving else ""
+
+
+def _number(state: dict[str, Any], key: str) -> int | float | None:
+    """A number of a state; None if it is missing or not a number, as in a record that was edited."""
+    found = state.get(key)
+    return found if isinstance(found, int | float) and not isinstance(found, bool) else None

@@ -43,7 +43,7 @@ LARGEST, SMALLEST = 1e100, 1e-100
 """Magnitudes of numbers other than 0: no count or time comes near, and ratios of them do not overflow."""
 LONGEST_NAME = 1000
 MOST = {"year": 9999, "input_size": 2**20, "classes": 2**20}
-"""The largest whole numbers that an architecture may say of itself."""
+"""The largest integers allowed in the fields of an architecture."""
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff\ud800-\udfff]")
 """Control characters, and those that turn the order of their neighbours round."""
 ESCAPES = re.compile(rb"\\[ubfnrt]")
@@ -88,7 +88,7 @@ def are_numbers(values: Sequence[Any]) -> bool:
 
 
 def is_allowed(key: str, value: object) -> bool:
-    """Whether an architecture may say that of itself: what a record can hold, and a recipe can use."""
+    """Whether a field of an architecture may have a value: a record can store it, and a recipe can use it."""
     if key in ("name", "family"):
         return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value == legible(value)
     if key in MOST:

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from reporter.compare.kernel_digests import has_digest
-from reporter.compare.matching import is_exact
+from reporter.compare.matching import is_exact, newest
 from reporter.model import Reading, Record
 from reporter.model.records import EAGER
 from reporter.nightly.run_folder import Folder
@@ -71,13 +71,6 @@ def merged(base: Sequence[Record], tonight: Sequence[Record]) -> list[Record]:
 
 def _place(record: Record) -> tuple[str, str, str]:
     return record.architecture, record.machine, record.mode
-
-
-def newest(records: Iterable[Record]) -> dict[str, Record]:
-    """The newest eager record of each architecture, whatever the machine."""
-    eager = (record for record in records if record.mode == EAGER)
-    ordered = sorted(eager, key=lambda record: (record.started, record.machine))
-    return {record.architecture: record for record in ordered}
 
 
 def _completed(record: Record, before: Record | None) -> Record:

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reporter.compare import kernel_changes, matching, output_changes, times
 from reporter.compare.differences import Change, Differences, Gap, Level, Timing
-from reporter.compare.matching import Pair, is_exact
+from reporter.compare.matching import Pair, is_exact, newest
 from reporter.compare.times import MIN_EFFECT
 from reporter.model import Reading, Record
 from reporter.model.records import EAGER
-from reporter.nightly.baseline import newest
 from reporter.nightly.state import TIMES, Acceptance, Failing, Finding, Kind, NightlyRun
 from reporter.store.history import PastRun
 

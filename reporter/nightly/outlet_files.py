@@ -50,7 +50,7 @@ def benchmark(run: PublishedRun) -> list[dict[str, Any]]:
                 rate = reading["unit"] == "1/s"
                 value = 1 / reading["value"] if rate else reading["value"]
                 low, high = reading["low"], reading["high"]
-                spread = {} if low is None or rate else {"range": f"{low * 1000:.4g}–{high * 1000:.4g}"}
+                spread = {} if low is None or high is None or rate else {"range": f"{low * 1000:.4g}–{high * 1000:.4g}"}
                 made.append({"name": f"{name} {key}", "unit": "ms", "value": value * 1000, **spread})
     return made
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from zlib import crc32
 
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from reporter.documents import Document
+from reporter.documents.comparisons import StoredComparison
+from reporter.documents.run_files import Summary
 from reporter.host import files
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED
 from reporter.host.printing import inert
 from reporter.model import ReporterError
+from reporter.model.fields import legible
 from reporter.model.records import pair_name
 from reporter.model.settings import FailOn
 from reporter.nightly import state
@@ -187,15 +193,31 @@ def _finding(row: Mapping[str, Any]) -> Finding:
 
 def read(folder: Path, code: int | None = None) -> PublishedRun:
     """The last run of a results folder, which had this exit code if it is known; ReporterError if there is none."""
-    try:
-        summary = json.loads((folder / "summary.json").read_text("utf-8"))
-        path = folder / "comparison.json"
-        comparison = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    except (OSError, ValueError) as error:
-        raise ReporterError(f"{folder}: no results: {error}; name a folder of reporter --out") from None
+    summary = _document(folder / "summary.json", Summary)
+    path = folder / "comparison.json"
+    comparison = _document(path, StoredComparison) if path.is_file() else {}
+    for fail_on in (comparison.get("fail_on"), summary["settings"].get("fail_on")):
+        if fail_on not in (None, *get_args(FailOn)):
+            raise ReporterError(f"{folder}: unknown value of --fail-on: {legible(str(fail_on))}")
     with suppress(ReporterError):  # a file that cannot be read
         return PublishedRun(folder, summary, comparison, state.load(Folder(folder).started_file, Started), code)
     return PublishedRun(folder, summary, comparison, given=code)
+
+
+def _document(path: Path, kind: type[Document]) -> dict[str, Any]:
+    """The content of a file with the keys of a document, and perhaps those of a later version; ReporterError if not."""
+    try:
+        found: dict[str, Any] = from_json(path.read_bytes(), allow_inf_nan=False)
+        kind.model_validate(found)
+    except ValidationError as error:
+        wrong = [each for each in error.errors(include_url=False) if each["type"] != "extra_forbidden"]
+        if wrong:
+            where = ".".join(map(str, wrong[0]["loc"]))
+            why = legible(": ".join(part for part in (where, wrong[0]["msg"]) if part))
+            raise ReporterError(f"{path}: not of this version of reporter: {why}; repeat the run") from None
+    except (OSError, ValueError) as error:
+        raise ReporterError(f"{path.parent}: no results: {error}; name a folder of reporter --out") from None
+    return found
 
 
 def marker(name: str) -> str:
@@ -222,7 +244,7 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(run: PublishedRun, texts: Sequence[tuple[Path | None, str | bytes]]) -> None:
+def write(texts: Sequence[tuple[Path | None, str | bytes]]) -> None:
     """Writes the files that were asked for."""
     for path, content in texts:
         if path is not None:

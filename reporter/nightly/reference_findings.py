@@ -90,7 +90,7 @@ def _stored(last: NightlyRun | None) -> list[Finding]:
 
 
 def _earlier(last: NightlyRun | None, found: AgainstReference) -> Iterator[Finding]:
-    """The findings of earlier runs; those of reporter 0.2.0 do not have the reference."""
+    """The findings of earlier runs; those of development versions before 0.2.0 do not have the reference."""
     reference = ratio_history.named(found.reference.versions)
     for each in _stored(last):
         yield each.model_copy(update={"reference": each.reference or reference})

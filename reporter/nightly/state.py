@@ -156,7 +156,7 @@ class Acceptance(Model):
     def covers(self, finding: Finding) -> bool:
         """Whether it is this finding; of a time also whether it became no worse than noise explains."""
         mine = Finding(**self.model_dump(exclude={"accepted", "run", "reason"}))
-        if not self.reference:  # an entry of reporter 0.2.0
+        if not self.reference:  # an entry of a development version before 0.2.0
             mine = mine.model_copy(update={"reference": finding.reference})
         lasting = self.kind == "reference"  # the reference stays, so that the finding is the same one when it returns
         if mine.identity != finding.identity or (mine.since != finding.since and not lasting):

@@ -1,4 +1,4 @@
-"""Which jobs fit into a time: the law of --budget.
+"""Allocation of jobs to a time budget.
 
 First every job once, eager before other execution modes and the cheapest first, until one does not fit: what a network
 costs decides how much of it is measured, and a larger budget measures all that a smaller one does. What is left then
@@ -38,7 +38,7 @@ def allocate(jobs: Sequence[Job], cost: Cost, seconds: float, opening: float = 0
 
 
 def in_order(jobs: Iterable[Job]) -> list[Job]:
-    """Jobs in the order to run them, which is the plan's in each round: what the law gives up first comes last."""
+    """Jobs round by round, in the order of the plan: what the allocation leaves out first comes last."""
     return sorted(jobs, key=lambda job: job.round)
 
 

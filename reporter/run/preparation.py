@@ -41,6 +41,11 @@ FINETUNING_METHODS: tuple[FinetuningMethod, ...] = get_args(FinetuningMethod)
 CLAIMS = "claims"
 """The word of --metrics for the evidence that the lecture's claims are judged by."""
 TIMEOUTS = {"quick": 300.0, "standard": 1200.0, "thorough": 7200.0}
+"""Seconds for one architecture where --timeout is not given.
+
+They end what hangs, and are chosen, not measured: a standard run of all eighteen architectures of the lecture takes
+624 to 1418 s (benchmarks/README.md).
+"""
 
 
 def prepare(

@@ -41,8 +41,9 @@ def publish_command(
 
     run = outlets.read(folder, exit_code)
     text = outlets.comment(run, name, link)
+    suite = outlet_files.junit(run) if junit else b""
     measurements = files.dumps(outlet_files.benchmark(run)) if benchmark else ""
-    outlets.write(run, ((comment, text), (junit, outlet_files.junit(run)), (benchmark, measurements)))
+    outlets.write(((comment, text), (junit, suite), (benchmark, measurements)))
     if github_comment:
         number = pull_request()
         if number is None:

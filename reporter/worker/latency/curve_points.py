@@ -16,6 +16,7 @@ from reporter.host import machine
 from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, ReporterError, Verdict
 from reporter.model.attempts import attempt
+from reporter.model.devices import device_type
 from reporter.model.image_sizes import image_size
 from reporter.model.modes import parse
 from reporter.model.records import EAGER
@@ -82,7 +83,7 @@ class CurveTiming:
 
     @property
     def _device(self) -> str:
-        return self.subject.place.name.partition(":")[0]
+        return device_type(self.subject.place.name)
 
     def _of_size(self) -> dict[str, Any]:
         """The conditions of a point that names its own image size."""

@@ -6,21 +6,28 @@ is learned from the point before: measured growth over predicted bytes.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from reporter.host import process_memory
+from reporter.model import UnsupportedError
 from reporter.model.image_sizes import ImageSize
 from reporter.worker.counts.counting import count
 from reporter.worker.device import Device
 from reporter.worker.subject import Subject
 
 FIRST_MARGIN, LARGEST_MARGIN = 1.5, 4.0
+"""Factors on the predicted bytes: before a point ran, and the largest one that is learned.
+
+Chosen, not measured. With them, no batch is run that does not fit if an inference takes 0.5 to 3 times as much as
+predicted (tests/test_curves.py).
+"""
 SAFETY = 1.1
-"""On top of a margin that was measured."""
+"""On top of a margin that was measured; chosen."""
 SCRATCH = 64 << 20
-"""Bytes that a process takes besides, whatever the batch; growth below this says nothing about the margin."""
+"""Bytes that a process takes besides, whatever the batch; growth below this does not change the margin. Chosen."""
 IMAGES = 2
 """How often the images are in memory: as they were made, and in the form of the mode."""
 
@@ -48,7 +55,10 @@ class HostSpace:
 
 @dataclass(frozen=True)
 class DeviceSpace:
-    """Of an accelerator: what its driver has free, and what torch's allocator has reserved."""
+    """Of an accelerator: what its driver has free, and what torch's allocator has reserved.
+
+    On MPS, where torch records no peaks, the peak is what is reserved after a call, including memory kept for reuse.
+    """
 
     place: Device
 
@@ -62,11 +72,15 @@ class DeviceSpace:
 
     def restart_peak(self) -> None:
         assert self.place.runtime
-        self.place.runtime.reset_peaks(self.place.index)
+        with suppress(UnsupportedError):
+            self.place.runtime.reset_peaks(self.place.index)
 
     def peak(self) -> int:
         assert self.place.runtime
-        return self.place.runtime.peaks(self.place.index).reserved
+        try:
+            return self.place.runtime.peaks(self.place.index).reserved
+        except UnsupportedError:
+            return self.used()
 
 
 def space(place: Device) -> Space:

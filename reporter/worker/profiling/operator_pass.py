@@ -27,7 +27,7 @@ from reporter.worker.subject import Subject
 from reporter.worker.torch_state import threads
 
 DOUBTFUL = 0.1
-"""The difference of a coverage from 1 from which on the reading says that its parts may not be trusted."""
+"""Coverages that differ from 1 by more than this get a note."""
 SHARE, MODE_SHARE = 0.75, 0.5
 """The shares of the sampling time of other times that a setting is observed for, at most: eager, modes.
 

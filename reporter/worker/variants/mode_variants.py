@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from reporter.model import Engine, UnsupportedError
 from reporter.model.attempts import attempt
-from reporter.model.devices import ACCELERATORS
+from reporter.model.devices import ACCELERATORS, device_type
 from reporter.model.modes import CHANNELS_LAST, Mode
 from reporter.worker import precision
 from reporter.worker.input_format import Form
@@ -97,7 +97,7 @@ def in_engine(
 
 def _context(name: str, device: str) -> Callable[[], AbstractContextManager[Any]] | None:
     """What surrounds each call of a precision that is a state of torch; None for the others."""
-    kind = device.partition(":")[0]
+    kind = device_type(device)
     if name == "amp":
         return partial(torch.autocast, kind, AMP.get(kind, torch.bfloat16))
     return tf32 if name == "tf32" else None
