@@ -17,7 +17,7 @@ from reporter.host import machine
 from reporter.metrics.ceilings import MACS
 from reporter.model import GROUPS, Metric, Quantity, Reading
 from reporter.model.devices import ACCELERATORS
-from reporter.model.fields import DEFAULT_MALLOC
+from reporter.model.fields import DEFAULT_MALLOC, FRACTIONS
 from reporter.model.settings import Conditions
 from reporter.registry.catalog import collect
 from reporter.run.experiment import plan
@@ -55,6 +55,16 @@ def test_a_metric_says_what_it_means(metric: Metric) -> None:
         assert quantity.definition.endswith(".")
         assert "FLOPS" not in quantity.title + quantity.definition
         assert quantity.key.startswith("latency") <= (quantity.unit == "s")
+
+
+def test_accuracies_in_percent_are_refused() -> None:
+    quantities = [quantity for metric in METRICS.values() for quantity in metric.quantities]
+    accuracies = {each.key: each for each in quantities if each.key.endswith(("_top1", "_top5"))}
+    assert set(accuracies) == set(FRACTIONS)
+    for quantity in accuracies.values():
+        assert Reading(quantity=quantity, samples=(0.57,)).value == 0.57
+        with pytest.raises(ValueError, match="a share is more than 1"):
+            Reading(quantity=quantity, samples=(57.0,))
 
 
 @pytest.mark.usefixtures("brief_ceilings")
