@@ -264,7 +264,7 @@ class Ledger:
 
     def _note_modes(self) -> None:
         """Stores the reason of every mode that cannot be measured here."""
-        for device in self.devices.keys() - {"any"}:
+        for device in (each for each in self.devices if each != "any"):
             metrics = mode_plan.metrics(self.request, device).values()
             measured = dict.fromkeys(each for metric in metrics for each in quantities(metric, 0))
             for mode, reason in mode_plan.refused(self.request, device).items() if measured else ():
