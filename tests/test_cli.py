@@ -259,6 +259,20 @@ def test_nightly_prints_its_result_on_standard_output_and_messages_on_standard_e
     assert done.stderr.endswith("a message\n")
 
 
+def test_an_interrupted_nightly_run_prints_only_json_with_progress_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nightly, "run", interrupted)
+    options = ("--architectures", "alexnet", "--metrics", "size", "--device", "cpu", "--progress", "json")
+    done = CliRunner().invoke(command, ["nightly", "--out", str(tmp_path), *options])
+    messages = [json.loads(line) for line in done.stderr.splitlines()]
+    interruption = {"event": "message", "text": f"interrupted; the last complete run stays in {tmp_path}"}
+    assert (done.exit_code, messages[-1]) == (130, interruption)
+
+
 @pytest.mark.parametrize("command", [[str(SCRIPT)], [sys.executable, "-m", "reporter"]])
 def test_the_console_script_and_the_module_are_the_command(command: list[str]) -> None:
     done = subprocess.run([*command, "--version"], capture_output=True, text=True, cwd=ROOT, check=False)
