@@ -37,6 +37,7 @@ from reporter.report.page import failures
 from reporter.report.sections import Items
 from reporter.report.table import status_word
 from reporter.run import experiment
+from reporter.run.curve_measurement import described
 from reporter.run.input_sizes import valid
 from reporter.run.request import Request
 from reporter.run.slots import Event
@@ -139,6 +140,11 @@ def test_the_best_throughput_has_its_batch() -> None:
     assert found is not None
     assert (found.samples, found.detail) == ((30.0,), {"batch": 4})
     assert best([point(64, None, "oom")], BEST["cpu"], {}) is None
+
+
+def test_a_point_is_printed_without_an_exponent() -> None:
+    assert described(point(16, 12_345.6)) == "cpu, batch 16, 32 px: 1.3 ms, 12,346 images/s"
+    assert described(point(16, None, "oom")) == "cpu, batch 16, 32 px: oom: because"
 
 
 def test_a_sweep_ends_where_throughput_no_longer_rises() -> None:

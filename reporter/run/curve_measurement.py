@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, Reading, Verdict
+from reporter.model.reasons import in_words
 from reporter.model.scaling_curves import AXES, Axis, CurvePoint
 from reporter.run import curve_plan
 from reporter.run.ledger import Ledger
@@ -115,4 +116,4 @@ def described(point: CurvePoint) -> str:
     what = f"{where}{point.device}, batch {point.batch}, {point.size} px"
     if point.latency is None or point.throughput is None:
         return f"{what}: {point.status}: {point.reason}"
-    return f"{what}: {point.latency * 1e3:,.4g} ms, {point.throughput:,.4g} images/s"
+    return f"{what}: {in_words(point.latency, 's')}, {in_words(point.throughput, '1/s')}"
