@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +19,7 @@ from reporter.cli.main import command
 from reporter.model import ReporterError
 from reporter.model.settings import settings
 from reporter.nightly import one_run as nightly
+from reporter.run.preparation import check_folder
 from reporter.store import record_files
 
 LECTURE = [
@@ -160,6 +162,25 @@ def test_unwritable_folders(tmp_path: Path) -> None:
     assert "is a file" in call("--out", tmp_path / "file" / "below").stderr
     assert call("--out", "/proc/nowhere").returncode == 2
     assert call().returncode == 2
+
+
+@pytest.mark.parametrize("words", [["--out"], ["nightly", "--out"]])
+def test_a_folder_that_cannot_be_examined_is_a_usage_error(words: list[str], tmp_path: Path) -> None:
+    """Not a traceback, whose exit code 1 is that of a regression."""
+    done = call(*words, tmp_path / ("x" * 300), "--architectures", "alexnet", "--metrics", "size")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "x cannot be used (File name too long); name another folder" in done.stderr
+
+
+def test_a_folder_that_cannot_be_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path, **__: object) -> NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    for method in ("iterdir", "stat"):  # by its own mode, and by that of a folder around it
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, method, refuse)
+            with pytest.raises(ReporterError, match=r"cannot be .*\(Permission denied\)"):
+                check_folder(tmp_path)
 
 
 @pytest.mark.parametrize(
