@@ -26,7 +26,7 @@ from reporter.host import process_memory
 from reporter.host.job import CurveJob
 from reporter.model import Chart, Metric, Record, ReporterError, Verdict
 from reporter.model.image_sizes import square
-from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated
+from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated, swept
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
 from reporter.report.comparison import compare
@@ -154,6 +154,38 @@ def test_a_sweep_ends_where_throughput_no_longer_rises() -> None:
     assert is_saturated([*rising, point(8, 31.0)])
     assert is_saturated([*rising, point(8, None, "oom")])
     assert not is_saturated([])
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [point(30, 40.0), point(32, 40.1)],
+        [point(4096, None, "oom")],
+        [point(3, 20.0), point(2**19 + 1, None, "failed")],
+        [point(2, 19.0), point(8, None, "oom")],
+    ],
+    ids=["of equal throughput", "without memory", "that failed", "with a gap"],
+)
+def test_points_of_other_batches_do_not_end_a_sweep(others: list[CurvePoint]) -> None:
+    """They are those of an earlier --batches, for example."""
+    first = point(1, 10.0)
+    assert not is_saturated(others)
+    assert not is_saturated([first, *others])
+    assert [each.batch for each in swept([first, *others])] == ([1, 2] if others[0].batch == 2 else [1])
+
+
+def test_a_sweep_ends_at_the_largest_batch() -> None:
+    doubling = [point(2**power, 2.0**power) for power in range(21)]
+    assert not is_saturated(doubling[:-1])
+    assert is_saturated(doubling)
+    assert swept(doubling[::-1]) == doubling
+
+
+def test_a_sweep_measures_what_an_earlier_list_of_batches_left_out() -> None:
+    known = Curves(batch=(point(30, 6.0), point(32, 6.1), point(2**20, None, "oom", predicted=1)))
+    asked = CurveJob(mode="eager", sweep=True, known=known)
+    found = [each.batch for _, each in CurveTiming(subject(own(), seconds=0.01), CPU, asked).run()]
+    assert found[:2] == [1, 2]
 
 
 def test_points_replace_each_other_and_are_ordered() -> None:
