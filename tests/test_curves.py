@@ -193,10 +193,10 @@ def test_points_replace_each_other_and_are_ordered() -> None:
     for each in (point(8, 8.0), point(1, 1.0), point(8, 9.0), point(2, None, "failed")):
         curves = curves.with_point("batch", each)
     assert [(each.batch, each.throughput) for each in curves.batch] == [(1, 1.0), (2, None), (8, 9.0)]
-    settled = curves.settled("batch", "eager", "cpu", {})
-    assert [each.batch for each in settled] == [1, 8], "one that failed is tried again"
-    assert curves.settled("batch", "eager", "cpu", {"threads": 1}) == ()
-    assert curves.settled("batch", "bf16", "cpu", {}) == ()
+    assert [each.batch for each in curves.settled.batch] == [1, 8], "one that failed is tried again"
+    assert curves.under("batch", "eager", "cpu", {}) == curves.batch
+    assert curves.under("batch", "eager", "cpu", {"threads": 1}) == ()
+    assert curves.under("batch", "bf16", "cpu", {}) == ()
 
 
 @pytest.mark.parametrize(
@@ -366,26 +366,38 @@ def test_a_worker_that_ends_in_a_point_loses_that_point_alone(tmp_path: Path) ->
 
 
 class OfCurves(Simulated):
-    """Its workers send every point that they are asked for, and no other reading."""
+    """Its workers send every point that they are asked for, with as many images per second as the batch has."""
 
     def listen(self) -> Event:
         if not self._to_say:
             super().listen()
             job = self.done[-1].job
             assert job.curve
-            about = {"mode": "eager", "device": "cpu", "latency": 1.0, "throughput": 1.0, "samples": (1.0,)}
-            points = [("batch", CurvePoint(batch=each, size="32", **about)) for each in job.curve.batches]
-            points += [("size", CurvePoint(batch=1, size=each, **about)) for each in job.curve.sizes]
+            own = job.conditions.of(CPU, job.device)
+            about = {"mode": "eager", "device": "cpu", "latency": 1.0, "samples": (1.0,)}
+            points = [
+                ("batch", CurvePoint(batch=each, size="32", throughput=float(each), settings=own, **about))
+                for each in job.curve.batches
+            ]
+            points += [
+                ("size", CurvePoint(batch=1, size=each, throughput=1.0, settings=own, **about))
+                for each in job.curve.sizes
+            ]
             messages = ({"curve": axis, "point": each.model_dump(mode="json")} for axis, each in points)
             self._to_say = [(self.done[-1].slot, each) for each in (*messages, Verdict("ok", None))]
         return self._to_say.pop(0)
 
 
+def of_curves(folder: Path, variables: dict[str, str] | None = None, **asked: Any) -> Request:
+    """A request for the curves of a small network alone."""
+    devices = {"cpu": "cpu", "any": "cpu"}
+    conditions = CONDITIONS.model_copy(update={"variables": variables})
+    return Request(folder, [own()], {CPU.name: CPU}, devices, conditions, **asked)
+
+
 def measured(folder: Path, **asked: Any) -> tuple[Record, int]:
     """The record of a small network after a run of curves alone, and how many measurements failed."""
-    devices = {"cpu": "cpu", "any": "cpu"}
-    request = Request(folder, [own()], {CPU.name: CPU}, devices, CONDITIONS, **asked)
-    outcome = experiment.run(request, OfCurves([slot("here")]), Lines(StringIO()))
+    outcome = experiment.run(of_curves(folder, **asked), OfCurves([slot("here")]), Lines(StringIO()))
     return record_files.load_all(folder)[0][0], outcome.failed
 
 
@@ -406,6 +418,28 @@ def test_points_for_which_there_was_no_time_are_rows(tmp_path: Path) -> None:
     record, failed = measured(tmp_path, batches=(1, 4), sizes=("16", "64x32"))
     assert {each.status for each in (*record.curves.batch, *record.curves.size)} == {"ok"}
     assert (record.readings[CPU.name].status, failed) == ("ok", 0)
+
+
+OTHER = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+"""A variable that changes which kernels run."""
+
+
+def test_the_best_throughput_is_that_of_points_under_its_conditions(tmp_path: Path) -> None:
+    """Points that were measured under others stay in the record until they are measured again."""
+    record, _ = measured(tmp_path, batches=(1, 64))
+    assert record.readings[CPU.name].detail["batch"] == 64
+    record, _ = measured(tmp_path, variables=OTHER, batches=(1, 2))
+    assert [each.batch for each in record.curves.batch] == [1, 2, 64]
+    best_of_both = record.readings[CPU.name]
+    assert (best_of_both.detail["batch"], best_of_both.value) == (2, 2.0)
+    assert best_of_both.settings["variables"] == OTHER
+
+
+def test_no_best_throughput_if_no_point_was_measured_under_its_conditions(tmp_path: Path) -> None:
+    measured(tmp_path, batches=(1, 64))
+    record, _ = measured(tmp_path, variables=OTHER, batches=(1, 2), timeout=0.0)
+    assert [each.status for each in record.curves.batch] == ["timeout", "timeout", "ok"]
+    assert record.readings[CPU.name].status == "timeout"
 
 
 def test_a_run_with_curves_in_named_modes(tmp_path: Path) -> None:

@@ -131,15 +131,19 @@ class Curves(Model):
         others = (each for each in self.points(axis) if each.place != point.place)
         return self.model_copy(update={axis: tuple(sorted((*others, point), key=lambda each: each.order))})
 
-    def settled(self, axis: Axis, mode: str, device: str, conditions: Mapping[str, Any]) -> Points:
-        """The points of a mode that need not be measured again under these conditions."""
+    def under(self, axis: Axis, mode: str, device: str, conditions: Mapping[str, Any]) -> Points:
+        """The points of a mode on a device whose settings are these conditions, whatever their status."""
         return tuple(
             point
             for point in self.points(axis)
-            if (point.mode, point.device) == (mode, device)
-            and point.status in SETTLED
-            and same_conditions(point.settings, conditions)
+            if (point.mode, point.device) == (mode, device) and same_conditions(point.settings, conditions)
         )
+
+    @property
+    def settled(self) -> Curves:
+        """The points that need not be measured again under the same conditions."""
+        batch, size = (tuple(each for each in self.points(axis) if each.status in SETTLED) for axis in AXES)
+        return Curves(batch=batch, size=size)
 
 
 def best(points: Iterable[CurvePoint], quantity: Quantity, settings: dict[str, JsonValue]) -> Reading | None:

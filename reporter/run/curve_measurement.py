@@ -87,16 +87,11 @@ class CurveMeasurement(Measurement):
         self._blame(verdict)
         self._fill(self._refused or verdict)
         assert self.job.curve
-        device = self.job.device.partition(":")[0]
-        mine = [
-            point
-            for point in self.ledger.record.curves.batch
-            if (point.mode, point.device) == (self.job.curve.mode, device)
-        ]
-        if any(point.measured for point in mine):
+        current = curve_plan.current_points(self.ledger, self._curve_metric, self.job.curve.mode).batch
+        if any(point.measured for point in current):
             self._missing.clear()
-        elif mine:
-            verdict = Verdict(mine[0].status, mine[0].reason)
+        elif current:
+            verdict = Verdict(current[0].status, current[0].reason)
         self._store(dict(self._missing), verdict)
 
     def _fill(self, verdict: Verdict) -> None:
