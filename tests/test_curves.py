@@ -36,9 +36,10 @@ from reporter.report.output.summary import summary
 from reporter.report.page import failures
 from reporter.report.sections import Items
 from reporter.report.table import status_word
-from reporter.run import experiment
+from reporter.run import curve_plan, experiment
 from reporter.run.curve_measurement import described
 from reporter.run.input_sizes import valid
+from reporter.run.ledger import Ledger
 from reporter.run.request import Request
 from reporter.run.slots import Event
 from reporter.store import record_files
@@ -440,6 +441,36 @@ def test_no_best_throughput_if_no_point_was_measured_under_its_conditions(tmp_pa
     record, _ = measured(tmp_path, variables=OTHER, batches=(1, 2), timeout=0.0)
     assert [each.status for each in record.curves.batch] == ["timeout", "timeout", "ok"]
     assert record.readings[CPU.name].status == "timeout"
+
+
+def test_points_that_are_no_longer_asked_for_are_no_failures(tmp_path: Path) -> None:
+    """They stay in the record, and its report lists them."""
+    _, failed = measured(tmp_path, batches=(1, 64), sizes=("16", "48"), timeout=0.0)
+    assert failed == 5
+    record, failed = measured(tmp_path, batches=(1, 2), sizes=("16",))
+    assert [each.status for each in record.curves.batch] == ["ok", "ok", "timeout"]
+    assert [each.status for each in record.curves.size] == ["ok", "timeout"]
+    assert failed == 0
+
+
+def test_a_sweep_for_which_there_was_no_time_is_a_failure(tmp_path: Path) -> None:
+    """Also if an earlier --batches measured points that are not part of it."""
+    measured(tmp_path, batches=(30, 31))
+    record, failed = measured(tmp_path, timeout=0.0)
+    assert [(each.batch, each.status) for each in record.curves.batch] == [(1, "timeout"), (30, "ok"), (31, "ok")]
+    assert failed == 1
+
+
+@pytest.mark.parametrize(("variables", "count"), [(None, 1), (OTHER, 0)])
+def test_of_a_sweep_the_points_as_far_as_it_went_are_counted(
+    variables: dict[str, str] | None, count: int, tmp_path: Path
+) -> None:
+    """Not one that failed at an earlier --batches 64, and none under other conditions."""
+    ledger = Ledger(own(), of_curves(tmp_path, variables))
+    settings = CONDITIONS.of(CPU, "cpu")
+    for batch, rate, status in ((1, 10.0, "ok"), (2, 20.0, "ok"), (4, None, "failed"), (64, None, "timeout")):
+        ledger.keep_curves(ledger.record.curves.with_point("batch", point(batch, rate, status, settings=settings)))
+    assert curve_plan.failures(ledger) == count
 
 
 def test_a_run_with_curves_in_named_modes(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, Reading, Verdict
 from reporter.model.reasons import in_words
-from reporter.model.scaling_curves import AXES, Axis, CurvePoint
+from reporter.model.scaling_curves import AXES, Axis, CurvePoint, swept
 from reporter.run import curve_plan
 from reporter.run.ledger import Ledger
 from reporter.run.measurement import Measurement
@@ -97,7 +97,7 @@ class CurveMeasurement(Measurement):
     def _fill(self, verdict: Verdict) -> None:
         """Stores the points that are asked for and were never tried, with the reason; a sweep that started has none."""
         asked = self._asked()
-        if asked.sweep and asked.known.batch:
+        if asked.sweep and swept(asked.known.batch):
             asked = asked.model_copy(update={"sweep": False})
         places = {(axis, point.place) for axis in AXES for point in asked.known.points(axis)}
         for axis, point in curve_plan.points(self.ledger, self._curve_metric, asked, verdict):

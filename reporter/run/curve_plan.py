@@ -9,7 +9,7 @@ from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, Reading, Verdict
 from reporter.model.modes import SETS
 from reporter.model.records import EAGER
-from reporter.model.scaling_curves import AXES, Axis, CurvePoint, Curves, best, is_saturated
+from reporter.model.scaling_curves import LOST, Axis, CurvePoint, Curves, best, is_saturated, swept
 from reporter.registry.execution_modes import conditions_of, resolve
 from reporter.run import mode_plan
 from reporter.run.ledger import Ledger
@@ -94,10 +94,20 @@ def points(ledger: Ledger, metric: Metric, asked: CurveJob, verdict: Verdict) ->
 
 
 def failures(ledger: Ledger) -> int:
-    """How many points did not succeed for another reason than that they do not fit or are not supported."""
-    if not metrics(ledger.request):
-        return 0
-    return sum(point.status in ("failed", "timeout") for axis in AXES for point in ledger.record.curves.points(axis))
+    """How many of the points that are asked for failed; one that does not fit or is not supported did not fail."""
+    return sum(
+        point.status in LOST
+        for device, metric in metrics(ledger.request).items()
+        for mode, _ in (modes(ledger.request, device) if device in ledger.devices else ())
+        for point in _stored(ledger, metric, mode)
+    )
+
+
+def _stored(ledger: Ledger, metric: Metric, mode: str) -> Iterator[CurvePoint]:
+    """The stored points of a mode that are asked for, of a sweep as far as it went."""
+    asked, current = wanted(ledger, metric, mode), current_points(ledger, metric, mode)
+    yield from swept(current.batch) if asked.sweep else (each for each in current.batch if each.batch in asked.batches)
+    yield from (each for each in current.size if each.size in asked.sizes)
 
 
 def _conditions(ledger: Ledger, metric: Metric, mode: str) -> dict[str, Any]:
