@@ -288,4 +288,5 @@ class HistoryLine(Document):
     effort: str | None = None
     """A digest of the options that decide how long a measurement takes."""
     jobs: dict[str, float] = {}
-    """The average seconds of a job in each of the processes."""
+    """The average seconds of a job in each of the processes. The name of a job in other modes has the modes, and
+    whether its round is the first, which prepares them; that of a curve has its points."""

@@ -107,15 +107,15 @@ def last_values(path: Path, names: Collection[str], most_bytes: int = MOST_BYTES
 
 
 def costs(path: Path, machine: str, effort: str, most_bytes: int = MOST_BYTES) -> dict[tuple[str, str], float]:
-    """Seconds that jobs of equal effort took on a machine, by architecture and process: the latest that are stored."""
+    """Seconds that jobs of equal effort took on a machine, by architecture and name: the latest that are stored."""
     found: dict[tuple[str, str], float] = {}
     try:
         for line in _backwards(path, most_bytes):
             jobs = line.get("jobs")
             if line["machine"] == machine and line.get("effort") == effort and isinstance(jobs, dict):
-                for process, seconds in jobs.items():
+                for name, seconds in jobs.items():
                     if _is_number(seconds) and seconds >= 0:
-                        found.setdefault((line["architecture"], process), seconds)
+                        found.setdefault((line["architecture"], name), seconds)
     except OSError:
         return found
     return found
