@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +19,7 @@ from reporter.cli.main import command
 from reporter.model import ReporterError
 from reporter.model.settings import settings
 from reporter.nightly import one_run as nightly
+from reporter.run.preparation import check_folder
 from reporter.store import record_files
 
 LECTURE = [
@@ -162,6 +164,25 @@ def test_unwritable_folders(tmp_path: Path) -> None:
     assert call().returncode == 2
 
 
+@pytest.mark.parametrize("words", [["--out"], ["nightly", "--out"]])
+def test_a_folder_that_cannot_be_examined_is_a_usage_error(words: list[str], tmp_path: Path) -> None:
+    """Not a traceback, whose exit code 1 is that of a regression."""
+    done = call(*words, tmp_path / ("x" * 300), "--architectures", "alexnet", "--metrics", "size")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "x cannot be used (File name too long); name another folder" in done.stderr
+
+
+def test_a_folder_that_cannot_be_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path, **__: object) -> NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    for method in ("iterdir", "stat"):  # by its own mode, and by that of a folder around it
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, method, refuse)
+            with pytest.raises(ReporterError, match=r"cannot be .*\(Permission denied\)"):
+                check_folder(tmp_path)
+
+
 @pytest.mark.parametrize(
     "words",
     [["--out", ""], ["render", ""], ["compare", "", ""], ["choose", " "], ["accept", ""], ["nightly", "--out="]],
@@ -259,6 +280,20 @@ def test_nightly_prints_its_result_on_standard_output_and_messages_on_standard_e
     done = CliRunner().invoke(command, ["nightly", "--out", str(tmp_path), *options])
     assert (done.exit_code, done.stdout) == (1, "the result\n")
     assert done.stderr.endswith("a message\n")
+
+
+def test_an_interrupted_nightly_run_prints_only_json_with_progress_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nightly, "run", interrupted)
+    options = ("--architectures", "alexnet", "--metrics", "size", "--device", "cpu", "--progress", "json")
+    done = CliRunner().invoke(command, ["nightly", "--out", str(tmp_path), *options])
+    messages = [json.loads(line) for line in done.stderr.splitlines()]
+    interruption = {"event": "message", "text": f"interrupted; the last complete run stays in {tmp_path}"}
+    assert (done.exit_code, messages[-1]) == (130, interruption)
 
 
 @pytest.mark.parametrize("command", [[str(SCRIPT)], [sys.executable, "-m", "reporter"]])

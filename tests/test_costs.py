@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from simulated import METRICS as CATALOG
@@ -18,11 +20,12 @@ from test_schedule import request
 
 from reporter.cli.progress import Lines
 from reporter.facts import published
-from reporter.host.job import Job
+from reporter.host.job import CurveJob, Job
 from reporter.model import Reading, Record, Verdict
+from reporter.model.scaling_curves import CurvePoint, Curves
 from reporter.model.settings import settings
 from reporter.run import experiment
-from reporter.run.costs import USUAL_SPEED, Costs
+from reporter.run.costs import USUAL_SPEED, Costs, stored_as
 from reporter.run.paired import interleaving, paired_run
 from reporter.run.request import Estimate
 
@@ -236,3 +239,52 @@ def test_the_first_round_of_a_mode_is_no_measure_for_later_ones() -> None:
     assert costs(second) < expected
     costs.learn(second, 7.0)
     assert (costs(third), costs(first)) == (7.0, 2 * expected)
+
+
+def of_curve(*batches: int, **more: Any) -> Job:
+    curve = CurveJob(mode="eager", batches=batches, **more)
+    return job("resnet50", "timing cpu").model_copy(update={"process": "curves cpu", "metrics": (), "curve": curve})
+
+
+@pytest.mark.parametrize(
+    ("stored", "others"),
+    [
+        (in_modes("bf16", number=1), [in_modes("bf16", "channels_last", number=1), in_modes("bf16")]),
+        (in_modes("bf16"), [in_modes("bf16", number=1), in_modes("channels_last")]),
+        (in_modes("compile"), [in_modes("compile", number=2)]),
+        (of_curve(1, 2), [of_curve(1, 2, 4), of_curve(1, 2, sizes=("64",)), of_curve(sweep=True)]),
+        (of_curve(sweep=True), [of_curve(1)]),
+    ],
+    ids=lambda found: stored_as(found) if isinstance(found, Job) else "",
+)
+def test_what_a_job_took_before_is_no_measure_for_other_modes_or_points(stored: Job, others: list[Job]) -> None:
+    """Under a budget a job of four modes would have the price of one, and a long curve that of two points."""
+    without = Costs({}, USUAL_SPEED, blank)
+    costs = Costs({("resnet50", stored_as(stored)): 1234.5, ("resnet50", stored.process): 999.0}, USUAL_SPEED, blank)
+    assert costs(stored) == 1234.5
+    assert [costs(each) for each in others] == [without(each) for each in others]
+
+
+def test_what_later_rounds_took_holds_for_all_of_them() -> None:
+    costs = Costs({("resnet50", stored_as(in_modes("bf16", number=1))): 5.0}, USUAL_SPEED, blank)
+    assert costs(in_modes("bf16", number=2)) == 5.0
+
+
+def test_a_point_that_is_known_is_not_part_of_what_a_curve_took() -> None:
+    known = CurvePoint(mode="eager", device="cpu", batch=1, size="32", status="oom", reason="because")
+    resumed, swept = (of_curve(*batches, sweep=not batches, known=Curves(batch=(known,))) for batches in ((1, 2), ()))
+    assert stored_as(resumed) == stored_as(of_curve(2)) == "curves cpu (batches 2)"
+    assert stored_as(swept) == "curves cpu (batches from 2)"
+
+
+def test_a_run_stores_what_its_jobs_in_modes_took(tmp_path: Path) -> None:
+    """Of each slot the first job of a round waits until torch is loaded, so that it is not stored."""
+    asked = replace(request(tmp_path), metrics={"latency_cpu": CATALOG["latency_cpu"]}, modes=("channels_last",))
+    experiment.run(asked, Simulated([slot("node")]), Watched())
+    lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    names = {name for line in lines for name in line["jobs"]}
+    assert names == {
+        "timing cpu",
+        "modes cpu (channels_last; first round)",
+        "modes cpu (channels_last; later rounds)",
+    }

@@ -26,7 +26,7 @@ from reporter.host import process_memory
 from reporter.host.job import CurveJob
 from reporter.model import Chart, Metric, Record, ReporterError, Verdict
 from reporter.model.image_sizes import square
-from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated
+from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated, swept
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
 from reporter.report.comparison import compare
@@ -36,8 +36,10 @@ from reporter.report.output.summary import summary
 from reporter.report.page import failures
 from reporter.report.sections import Items
 from reporter.report.table import status_word
-from reporter.run import experiment
+from reporter.run import curve_plan, experiment
+from reporter.run.curve_measurement import described
 from reporter.run.input_sizes import valid
+from reporter.run.ledger import Ledger
 from reporter.run.request import Request
 from reporter.run.slots import Event
 from reporter.store import record_files
@@ -141,6 +143,11 @@ def test_the_best_throughput_has_its_batch() -> None:
     assert best([point(64, None, "oom")], BEST["cpu"], {}) is None
 
 
+def test_a_point_is_printed_without_an_exponent() -> None:
+    assert described(point(16, 12_345.6)) == "cpu, batch 16, 32 px: 1.3 ms, 12,346 images/s"
+    assert described(point(16, None, "oom")) == "cpu, batch 16, 32 px: oom: because"
+
+
 def test_a_sweep_ends_where_throughput_no_longer_rises() -> None:
     rising = [point(1, 10.0), point(2, 19.0), point(4, 30.0)]
     assert not is_saturated(rising[:1])
@@ -150,15 +157,47 @@ def test_a_sweep_ends_where_throughput_no_longer_rises() -> None:
     assert not is_saturated([])
 
 
+@pytest.mark.parametrize(
+    "others",
+    [
+        [point(30, 40.0), point(32, 40.1)],
+        [point(4096, None, "oom")],
+        [point(3, 20.0), point(2**19 + 1, None, "failed")],
+        [point(2, 19.0), point(8, None, "oom")],
+    ],
+    ids=["of equal throughput", "without memory", "that failed", "with a gap"],
+)
+def test_points_of_other_batches_do_not_end_a_sweep(others: list[CurvePoint]) -> None:
+    """They are those of an earlier --batches, for example."""
+    first = point(1, 10.0)
+    assert not is_saturated(others)
+    assert not is_saturated([first, *others])
+    assert [each.batch for each in swept([first, *others])] == ([1, 2] if others[0].batch == 2 else [1])
+
+
+def test_a_sweep_ends_at_the_largest_batch() -> None:
+    doubling = [point(2**power, 2.0**power) for power in range(21)]
+    assert not is_saturated(doubling[:-1])
+    assert is_saturated(doubling)
+    assert swept(doubling[::-1]) == doubling
+
+
+def test_a_sweep_measures_what_an_earlier_list_of_batches_left_out() -> None:
+    known = Curves(batch=(point(30, 6.0), point(32, 6.1), point(2**20, None, "oom", predicted=1)))
+    asked = CurveJob(mode="eager", sweep=True, known=known)
+    found = [each.batch for _, each in CurveTiming(subject(own(), seconds=0.01), CPU, asked).run()]
+    assert found[:2] == [1, 2]
+
+
 def test_points_replace_each_other_and_are_ordered() -> None:
     curves = Curves()
     for each in (point(8, 8.0), point(1, 1.0), point(8, 9.0), point(2, None, "failed")):
         curves = curves.with_point("batch", each)
     assert [(each.batch, each.throughput) for each in curves.batch] == [(1, 1.0), (2, None), (8, 9.0)]
-    settled = curves.settled("batch", "eager", "cpu", {})
-    assert [each.batch for each in settled] == [1, 8], "one that failed is tried again"
-    assert curves.settled("batch", "eager", "cpu", {"threads": 1}) == ()
-    assert curves.settled("batch", "bf16", "cpu", {}) == ()
+    assert [each.batch for each in curves.settled.batch] == [1, 8], "one that failed is tried again"
+    assert curves.under("batch", "eager", "cpu", {}) == curves.batch
+    assert curves.under("batch", "eager", "cpu", {"threads": 1}) == ()
+    assert curves.under("batch", "bf16", "cpu", {}) == ()
 
 
 @pytest.mark.parametrize(
@@ -328,26 +367,38 @@ def test_a_worker_that_ends_in_a_point_loses_that_point_alone(tmp_path: Path) ->
 
 
 class OfCurves(Simulated):
-    """Its workers send every point that they are asked for, and no other reading."""
+    """Its workers send every point that they are asked for, with as many images per second as the batch has."""
 
     def listen(self) -> Event:
         if not self._to_say:
             super().listen()
             job = self.done[-1].job
             assert job.curve
-            about = {"mode": "eager", "device": "cpu", "latency": 1.0, "throughput": 1.0, "samples": (1.0,)}
-            points = [("batch", CurvePoint(batch=each, size="32", **about)) for each in job.curve.batches]
-            points += [("size", CurvePoint(batch=1, size=each, **about)) for each in job.curve.sizes]
+            own = job.conditions.of(CPU, job.device)
+            about = {"mode": "eager", "device": "cpu", "latency": 1.0, "samples": (1.0,)}
+            points = [
+                ("batch", CurvePoint(batch=each, size="32", throughput=float(each), settings=own, **about))
+                for each in job.curve.batches
+            ]
+            points += [
+                ("size", CurvePoint(batch=1, size=each, throughput=1.0, settings=own, **about))
+                for each in job.curve.sizes
+            ]
             messages = ({"curve": axis, "point": each.model_dump(mode="json")} for axis, each in points)
             self._to_say = [(self.done[-1].slot, each) for each in (*messages, Verdict("ok", None))]
         return self._to_say.pop(0)
 
 
+def of_curves(folder: Path, variables: dict[str, str] | None = None, **asked: Any) -> Request:
+    """A request for the curves of a small network alone."""
+    devices = {"cpu": "cpu", "any": "cpu"}
+    conditions = CONDITIONS.model_copy(update={"variables": variables})
+    return Request(folder, [own()], {CPU.name: CPU}, devices, conditions, **asked)
+
+
 def measured(folder: Path, **asked: Any) -> tuple[Record, int]:
     """The record of a small network after a run of curves alone, and how many measurements failed."""
-    devices = {"cpu": "cpu", "any": "cpu"}
-    request = Request(folder, [own()], {CPU.name: CPU}, devices, CONDITIONS, **asked)
-    outcome = experiment.run(request, OfCurves([slot("here")]), Lines(StringIO()))
+    outcome = experiment.run(of_curves(folder, **asked), OfCurves([slot("here")]), Lines(StringIO()))
     return record_files.load_all(folder)[0][0], outcome.failed
 
 
@@ -368,6 +419,58 @@ def test_points_for_which_there_was_no_time_are_rows(tmp_path: Path) -> None:
     record, failed = measured(tmp_path, batches=(1, 4), sizes=("16", "64x32"))
     assert {each.status for each in (*record.curves.batch, *record.curves.size)} == {"ok"}
     assert (record.readings[CPU.name].status, failed) == ("ok", 0)
+
+
+OTHER = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+"""A variable that changes which kernels run."""
+
+
+def test_the_best_throughput_is_that_of_points_under_its_conditions(tmp_path: Path) -> None:
+    """Points that were measured under others stay in the record until they are measured again."""
+    record, _ = measured(tmp_path, batches=(1, 64))
+    assert record.readings[CPU.name].detail["batch"] == 64
+    record, _ = measured(tmp_path, variables=OTHER, batches=(1, 2))
+    assert [each.batch for each in record.curves.batch] == [1, 2, 64]
+    best_of_both = record.readings[CPU.name]
+    assert (best_of_both.detail["batch"], best_of_both.value) == (2, 2.0)
+    assert best_of_both.settings["variables"] == OTHER
+
+
+def test_no_best_throughput_if_no_point_was_measured_under_its_conditions(tmp_path: Path) -> None:
+    measured(tmp_path, batches=(1, 64))
+    record, _ = measured(tmp_path, variables=OTHER, batches=(1, 2), timeout=0.0)
+    assert [each.status for each in record.curves.batch] == ["timeout", "timeout", "ok"]
+    assert record.readings[CPU.name].status == "timeout"
+
+
+def test_points_that_are_no_longer_asked_for_are_no_failures(tmp_path: Path) -> None:
+    """They stay in the record, and its report lists them."""
+    _, failed = measured(tmp_path, batches=(1, 64), sizes=("16", "48"), timeout=0.0)
+    assert failed == 5
+    record, failed = measured(tmp_path, batches=(1, 2), sizes=("16",))
+    assert [each.status for each in record.curves.batch] == ["ok", "ok", "timeout"]
+    assert [each.status for each in record.curves.size] == ["ok", "timeout"]
+    assert failed == 0
+
+
+def test_a_sweep_for_which_there_was_no_time_is_a_failure(tmp_path: Path) -> None:
+    """Also if an earlier --batches measured points that are not part of it."""
+    measured(tmp_path, batches=(30, 31))
+    record, failed = measured(tmp_path, timeout=0.0)
+    assert [(each.batch, each.status) for each in record.curves.batch] == [(1, "timeout"), (30, "ok"), (31, "ok")]
+    assert failed == 1
+
+
+@pytest.mark.parametrize(("variables", "count"), [(None, 1), (OTHER, 0)])
+def test_of_a_sweep_the_points_as_far_as_it_went_are_counted(
+    variables: dict[str, str] | None, count: int, tmp_path: Path
+) -> None:
+    """Not one that failed at an earlier --batches 64, and none under other conditions."""
+    ledger = Ledger(own(), of_curves(tmp_path, variables))
+    settings = CONDITIONS.of(CPU, "cpu")
+    for batch, rate, status in ((1, 10.0, "ok"), (2, 20.0, "ok"), (4, None, "failed"), (64, None, "timeout")):
+        ledger.keep_curves(ledger.record.curves.with_point("batch", point(batch, rate, status, settings=settings)))
+    assert curve_plan.failures(ledger) == count
 
 
 def test_a_run_with_curves_in_named_modes(tmp_path: Path) -> None:

@@ -178,7 +178,20 @@ def test_a_reading_that_failed_has_no_value(tmp_path: Path) -> None:
     assert history.last_values(path, ["alexnet"]) == {"alexnet": {"latency_cpu": 1.0, "macs": 7}}
 
 
-def test_levels_and_noise_are_those_without_failed_and_killed_runs(tmp_path: Path) -> None:
+def test_a_run_of_the_main_job_that_was_interrupted_has_no_values(tmp_path: Path) -> None:
+    """Its times have fewer rounds than those of others; its counts and the seconds of its jobs are not different."""
+    half = {"exit_code": 130, "effort": "same", "jobs": {"timing cpu": 7.0}}
+    modes = {"channels_last": {"values": {"latency_cpu": 9.0}}}
+    path = written(tmp_path, [*night(1, run="1", modes=modes), *night(2, run="2", modes=modes, **half)])
+    first, second = recent(path, ["quiet"])
+    assert (first.name, first.value("vgg16", "latency_cpu", "channels_last")) == ("1", 9.0)
+    assert (second.name, set(second.values), second.modes) == ("2", set(NAMES), {})
+    assert second.value("vgg16", "latency_cpu") is None
+    assert history.last_values(path, ["vgg16"])["vgg16"]["macs"] == 7
+    assert history.costs(path, "quiet", "same")["vgg16", "timing cpu"] == 7.0
+
+
+def test_levels_and_noise_are_those_without_failed_killed_and_interrupted_runs(tmp_path: Path) -> None:
     moves = [(1 + (day * 7 % 5) / 100, [1.3 if day > 9 else 1.0, 1.0, 1.0]) for day in range(20)]
     good = [
         [
@@ -187,7 +200,8 @@ def test_levels_and_noise_are_those_without_failed_and_killed_runs(tmp_path: Pat
         ]
         for day, (drift, level) in enumerate(moves)
     ]
-    bad = [[unfinished(21)], [failing(each) for each in night(21, run="failed")]]
+    interrupted = night(21, run="interrupted", exit_code=130)
+    bad = [[unfinished(21)], [failing(each) for each in night(21, run="failed")], interrupted]
     plain = recent(written(tmp_path / "plain", [line for lines in good for line in lines]), ["quiet"])
     mixed_lines = [line for lines in (*good[:10], *bad, *good[10:], *bad) for line in lines]
     mixed = recent(written(tmp_path / "mixed", mixed_lines), ["quiet"])

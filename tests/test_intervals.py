@@ -19,7 +19,7 @@ from reporter.api import results
 from reporter.charts import accuracy_vs_cost, bars, latency_bars, macs_latency
 from reporter.charts import latency_ranks as rank_chart
 from reporter.model import Reading, Record
-from reporter.model.origins import Origin
+from reporter.model.origins import UNKNOWN, Origin
 from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
@@ -297,6 +297,15 @@ def test_a_level_that_differs_between_runs_is_reported_not_averaged() -> None:
     times = comparison.times("quiet", KEY)
     assert times.ratio("other1", "moved").ratio == pytest.approx(0.2 * 1.3, rel=0.02)
     assert not times.differ("moved", "only_old"), "times of two days do not differ for that"
+
+
+def test_a_level_that_differs_from_rounds_without_a_date() -> None:
+    """Records of reporter 0.1.0 have no origins; rounds that are added to them have."""
+    rounds, added = (0.0710, 0.0715, 0.0705, 0.0480, 0.0484, 0.0477), (*[UNKNOWN] * 3, *origins(*["28"] * 3))
+    reading = with_rounds("moved", *rounds, origins=added).readings[KEY]
+    assert reading.verdict.reason == "the median was 71 ms in a run of unknown date and 48 ms in that of 28 Nov"
+    translated = language("ru").translate(reading.verdict.reason)
+    assert translated == "медиана была 71 ms в запуске без даты и 48 ms в запуске 28 Nov"
 
 
 def test_a_reading_is_split_by_run_in_the_order_of_time() -> None:

@@ -6,6 +6,8 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,8 @@ from torch import Tensor, nn
 from reporter.host import machine
 from reporter.metrics.ceilings import MACS
 from reporter.model import GROUPS, Metric, Quantity, Reading
-from reporter.model.devices import ACCELERATORS
-from reporter.model.fields import DEFAULT_MALLOC
+from reporter.model.devices import ACCELERATORS, DEVICE_TYPES
+from reporter.model.fields import DEFAULT_MALLOC, FRACTIONS
 from reporter.model.settings import Conditions
 from reporter.registry.catalog import collect
 from reporter.run.experiment import plan
@@ -55,6 +57,16 @@ def test_a_metric_says_what_it_means(metric: Metric) -> None:
         assert quantity.definition.endswith(".")
         assert "FLOPS" not in quantity.title + quantity.definition
         assert quantity.key.startswith("latency") <= (quantity.unit == "s")
+
+
+def test_accuracies_in_percent_are_refused() -> None:
+    quantities = [quantity for metric in METRICS.values() for quantity in metric.quantities]
+    accuracies = {each.key: each for each in quantities if each.key.endswith(("_top1", "_top5"))}
+    assert set(accuracies) == set(FRACTIONS)
+    for quantity in accuracies.values():
+        assert Reading(quantity=quantity, samples=(0.57,)).value == 0.57
+        with pytest.raises(ValueError, match="a share is more than 1"):
+            Reading(quantity=quantity, samples=(57.0,))
 
 
 @pytest.mark.usefixtures("brief_ceilings")
@@ -140,6 +152,18 @@ def test_rounds_go_over_all_networks_in_turn(tmp_path: Path) -> None:
     longer = Request(**{**vars(wanted), "conditions": CONDITIONS.model_copy(update={"rounds": 3})})
     jobs = [job for job in plan(longer, ledgers) if job.process == "timing cpu"]
     assert [(job.round, job.architecture) for job in jobs] == [(number, name) for number in range(3) for name in names]
+
+
+@pytest.mark.parametrize("order", [DEVICE_TYPES, DEVICE_TYPES[::-1]], ids=["cpu first", "cpu last"])
+def test_modes_are_measured_device_by_device_in_the_order_of_the_request(order: Sequence[str], tmp_path: Path) -> None:
+    """Also the reasons of modes that a device does not have are stored in this order."""
+    timed = {key: METRICS[key] for key in (f"latency_{device}" for device in DEVICE_TYPES)}
+    asked = replace(request(tmp_path, **{each: each for each in order}), metrics=timed, modes=("channels_last", "tf32"))
+    ledger = Ledger(own(), asked)
+    first = [job for job in plan(asked, {"small": ledger}) if job.modes and not job.round]
+    assert [job.device for job in first] == list(order)
+    refused = [key for key in ledger.records["tf32"].readings if key.startswith("latency_")]
+    assert refused == [f"latency_{device}" for device in order if device != "cuda"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="resident peaks are read from /proc")

@@ -34,6 +34,23 @@ def test_a_named_baseline_decides_the_headline_and_the_exit_code(nights: Nights,
     assert nights.headline.endswith("baseline: run of 2 November 2026, 02:17 UTC.")
 
 
+def test_a_named_baseline_may_be_in_the_home_folder(
+    nights: Nights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a configuration file, in which no shell expands the path."""
+    assert Nights(tmp_path / "fixed").play(made(), MACS) == 0
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert nights.play(made(), baseline="~/fixed") == 1
+    assert nights.headline.startswith("Changed: 1 exact;")
+
+
+def test_a_named_baseline_without_records_is_an_error(tmp_path: Path) -> None:
+    """With a path that is mistyped, every run would pass as the first one."""
+    with pytest.raises(ReporterError, match=r"--baseline: .*fixde cannot be compared with: .*; name a folder of"):
+        Nights(tmp_path / "new").play(made(), baseline=str(tmp_path / "fixde"))
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_gate_that_is_mistyped(tmp_path: Path) -> None:
     """An error also on the first run, which has nothing to compare with."""
     with pytest.raises(ReporterError, match="exakt"):

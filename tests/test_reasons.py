@@ -27,6 +27,14 @@ def test_an_interval_that_includes_processes_may_be_twice_as_wide() -> None:
 def test_times_and_days_in_words() -> None:
     assert [in_words(value, "s") for value in (2.5, 0.0713, 3.2e-5)] == ["2.5 s", "71.3 ms", "32 µs"]
     assert in_words(41.26, "1/s") == "41.3 images/s"
+    large = [in_words(value, "1/s") for value in (999.4, 999.6, 1234.5, 12_345.6)]
+    assert large == ["999 images/s", "1,000 images/s", "1,234 images/s", "12,346 images/s"], "without exponents"
+    assert [in_words(value, "s") for value in (0.9994, 0.9996, 9.996e-4, 1234.5)] == [
+        "999 ms",
+        "1 s",
+        "1 ms",
+        "1,234 s",
+    ]
     assert days("2026-11-05T23:00:00+00:00", "2026-12-06T01:00:00+00:00") == ("5 Nov", "6 Dec")
     assert days("2026-11-05T09:00:00+00:00", "2026-11-05T21:30:00+00:00") == ("5 Nov, 09:00", "5 Nov, 21:30")
     assert days("some day", "2026-11-05T21:30:00+00:00") == ("some day", "2026-11-05T21:30:00+00:00")

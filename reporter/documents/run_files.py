@@ -258,7 +258,7 @@ class HistoryLine(Document):
     schema_number: int = Field(alias="schema")
     """The schema number; lines of schema 1 have none."""
     finished: bool
-    """False for a run that was killed or interrupted: it has no architecture and no values."""
+    """False for a nightly run that was killed or interrupted: it has no architecture and no values."""
     generated: str
     """When the line was written, or when the run was started if it did not finish (ISO 8601, UTC)."""
     started: str
@@ -282,10 +282,12 @@ class HistoryLine(Document):
     labels: dict[str, str]
     """What `--label` added."""
     exit_code: int | None = None
-    """The exit code of the run; missing or null if it is not known, for example after SIGKILL."""
+    """The exit code of the run; missing or null if it is not known, for example after SIGKILL. An interrupted run of
+    the main job has lines of what it measured, with 130: they are not part of levels or of the noise between runs."""
     seconds: float | None = None
     """How long the measurement of this architecture took."""
     effort: str | None = None
     """A digest of the options that decide how long a measurement takes."""
     jobs: dict[str, float] = {}
-    """The average seconds of a job in each of the processes."""
+    """The average seconds of a job in each of the processes. The name of a job in other modes has the modes, and
+    whether its round is the first, which prepares them; that of a curve has its points."""

@@ -69,7 +69,9 @@ def refuse_links(folder: Path) -> None:
     A results folder may come from a cache, an artifact or a pull request; a link in it would direct what is written
     there to a file elsewhere. The folder itself may be a link. What other folders lie in it is not examined.
     """
-    for path in folder.iterdir() if folder.is_dir() else ():
+    with writing(folder):
+        paths = list(folder.iterdir()) if folder.is_dir() else []
+    for path in paths:
         if any(fnmatch(path.name, pattern) for pattern in OURS):
             _refuse(path)
             for parent, folders, names in os.walk(path):

@@ -11,7 +11,10 @@ from pydantic import AfterValidator, Field, JsonValue, SkipValidation
 
 from reporter.model.devices import ACCELERATORS, DEVICE_TYPES
 
-FRACTIONS = ("finetune_top1", "probe_top1", "scratch_top1", "imagenet_top1", "imagenet_top5", "imagenet_best_top1")
+FRACTIONS = (
+    *("finetune_top1", "probe_top1", "scratch_top1"),
+    *("imagenet_top1", "imagenet_top5", "imagenet_best_top1", "imagenet_best_top5"),
+)
 ROW = 8
 """Calls in a row of a throughput on a GPU: the device is busy throughout, and one sample is their mean."""
 DEFAULT_MALLOC = ("latency_cpu_default_malloc", "throughput_cpu_default_malloc")
@@ -28,9 +31,7 @@ UNITS = {
     **dict.fromkeys(("weights_bytes", "peak_activation_bytes", "peak_training_bytes", "rss_inference_bytes"), "B"),
     "rss_process_bytes": "B",
     **{f"{device}_{work}_bytes": "B" for device in ACCELERATORS for work in ("inference", "training")},
-    **dict.fromkeys(
-        ("latency_cpu_1thread", *(f"latency_{device}" for device in DEVICE_TYPES), "finetune_seconds"), "s"
-    ),
+    **dict.fromkeys(("latency_cpu_1thread", *(f"latency_{device}" for device in DEVICE_TYPES)), "s"),
     **dict.fromkeys(("finetune_seconds", "probe_seconds", "scratch_seconds", "finetune_step_seconds"), "s"),
     **dict.fromkeys((f"train_step_{device}" for device in DEVICE_TYPES), "s"),
     **dict.fromkeys((f"throughput_{device}" for device in DEVICE_TYPES), "1/s"),

@@ -31,12 +31,18 @@ def why_noisy(rounds: Sequence[Sequence[float]], limit: float, bounds: tuple[flo
     return None
 
 
+def digits(value: float) -> str:
+    """A number with three significant digits, from 1,000 on as an integer: `71.3`, `1,234`."""
+    return f"{value:,.0f}" if value >= 999.5 else f"{value:.3g}"
+
+
 def in_words(value: float, unit: str) -> str:
-    """A time or a rate with three digits, for the reasons in records: `71.3 ms`."""
+    """A time or a rate, for messages and the reasons in records: `71.3 ms`, `1,234 images/s`."""
     if unit == "1/s":
-        return f"{value:.3g} images/s"
-    factor, word = next(((f, w) for f, w in ((1.0, "s"), (1e-3, "ms")) if value >= f), (1e-6, "µs"))
-    return f"{value / factor:.3g} {word}"
+        return f"{digits(value)} images/s"
+    units = ((1.0, "s"), (1e-3, "ms"))
+    factor, word = next(((f, w) for f, w in units if value >= 0.9995 * f), (1e-6, "µs"))  # 0.9996 s are 1 s
+    return f"{digits(value / factor)} {word}"
 
 
 def days(*moments: str) -> tuple[str, ...]:

@@ -35,6 +35,9 @@ def change(runs: Sequence[Run], before: str, unit: str) -> str:
     """How the level of the newest run differs from that of the run `before`."""
     newest, older = runs[-1], next(run for run in runs if run[0] == before)
     old, new = (median(sample for part in parts for sample in part) for _, _, parts in (older, newest))
-    then, now = days(older[1], newest[1])
     old_words, new_words = in_words(old, unit), in_words(new, unit)
+    if not older[1]:  # of reporter 0.1.0
+        (now,) = days(newest[1])
+        return f"the median was {old_words} in a run of unknown date and {new_words} in that of {now}"
+    then, now = days(older[1], newest[1])
     return f"the median was {old_words} in the run of {then} and {new_words} in that of {now}"

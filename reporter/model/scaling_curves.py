@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, PlainSerializer, model_validator
@@ -131,15 +131,19 @@ class Curves(Model):
         others = (each for each in self.points(axis) if each.place != point.place)
         return self.model_copy(update={axis: tuple(sorted((*others, point), key=lambda each: each.order))})
 
-    def settled(self, axis: Axis, mode: str, device: str, conditions: Mapping[str, Any]) -> Points:
-        """The points of a mode that need not be measured again under these conditions."""
+    def under(self, axis: Axis, mode: str, device: str, conditions: Mapping[str, Any]) -> Points:
+        """The points of a mode on a device whose settings are these conditions, whatever their status."""
         return tuple(
             point
             for point in self.points(axis)
-            if (point.mode, point.device) == (mode, device)
-            and point.status in SETTLED
-            and same_conditions(point.settings, conditions)
+            if (point.mode, point.device) == (mode, device) and same_conditions(point.settings, conditions)
         )
+
+    @property
+    def settled(self) -> Curves:
+        """The points that need not be measured again under the same conditions."""
+        batch, size = (tuple(each for each in self.points(axis) if each.status in SETTLED) for axis in AXES)
+        return Curves(batch=batch, size=size)
 
 
 def best(points: Iterable[CurvePoint], quantity: Quantity, settings: dict[str, JsonValue]) -> Reading | None:
@@ -155,10 +159,24 @@ def best(points: Iterable[CurvePoint], quantity: Quantity, settings: dict[str, J
     return Reading(quantity=quantity, samples=samples, rounds=(len(samples),), settings=settings, detail=detail)
 
 
+def swept(points: Iterable[CurvePoint]) -> list[CurvePoint]:
+    """The points of a sweep over the batch sizes 1, 2, 4, … as far as it went, without points of other batch sizes."""
+    by_batch = {point.batch: point for point in points}
+    found: list[CurvePoint] = []
+    while not _is_over(found) and (point := by_batch.get(2 ** len(found))):
+        found.append(point)
+    return found
+
+
 def is_saturated(points: Iterable[CurvePoint]) -> bool:
-    """Whether a sweep is over: memory ended, or twice the batch gave less than 5 % more throughput."""
-    ordered = sorted(points, key=lambda point: point.batch)
-    if any(not point.measured for point in ordered):
+    """Whether a sweep is over: a point was not measured, or twice the batch gave less than 5 % more throughput."""
+    return _is_over(swept(points))
+
+
+def _is_over(sweep: Sequence[CurvePoint]) -> bool:
+    if not sweep:
+        return False
+    if not sweep[-1].measured or sweep[-1].batch == LARGEST_BATCH:
         return True
-    rates = [point.throughput or 0.0 for point in ordered]
-    return len(rates) > 1 and rates[-1] < GAIN * rates[-2]
+    rates = [point.throughput or 0.0 for point in sweep[-2:]]
+    return len(rates) > 1 and rates[1] < GAIN * rates[0]

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from reporter.compare import folders
 from reporter.compare.kernel_digests import has_digest
-from reporter.compare.matching import is_exact, newest
-from reporter.model import Reading, Record
+from reporter.compare.matching import is_exact, is_time, newest
+from reporter.model import Reading, Record, ReporterError, option_values
 from reporter.model.records import EAGER
 from reporter.nightly.run_folder import Folder
 from reporter.store import history, record_files
+from reporter.store.history import PastRun
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,20 @@ class Baseline:
     def newest(self) -> Record | None:
         """The record that was measured last: its versions and its start are those of the run."""
         return max(self.records, key=lambda record: record.started, default=None)
+
+
+def named(option: str | None) -> Path | None:
+    """The folder that --baseline names, None without the option; ReporterError if it has no record that can be read."""
+    return folders.read(Path(option_values.path(option)), "--baseline").folder if option else None
+
+
+def past(folder: Folder, base: Baseline) -> list[PastRun]:
+    """Earlier runs of the machines of the baseline, without the one that is about to start."""
+    keys = {key for each in base.records for key, reading in each.readings.items() if is_time(reading.quantity)}
+    try:
+        return history.recent(folder.out / "history.jsonl", {each.machine for each in base.records}, keys=keys)
+    except ReporterError:
+        return []
 
 
 def read(folder: Folder, other: Path | None = None) -> Baseline:

@@ -11,7 +11,6 @@ from typing import Any
 from reporter.compare import baseline_file, ratio_history, recent_level, reference_file
 from reporter.compare.differences import Differences
 from reporter.compare.folders import ledgers_of
-from reporter.compare.matching import is_time
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host import files
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
@@ -61,6 +60,8 @@ class Plan:
     executor: Executor
     roster: Roster
     against: Against | None = None
+    fixed: Path | None = None
+    """The folder that --baseline names."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ def plan(
         raise ReporterError("say where the results go: --out DIR")
     fail_on = chosen.fail_on if "fail_on" in chosen.model_fields_set else DEFAULT
     check_gate(chosen)
+    fixed = baseline.named(chosen.baseline)
     languages = tuple(checked_codes(chosen.lang))
     check_folder(out)
     folder, roster, executor = Folder(out), Roster(), choose_executor(chosen)
@@ -117,7 +119,7 @@ def plan(
     if not request.architectures and not any(out.glob("records/*/*.json")):
         raise ReporterError(next(iter(roster.missing.values())))
     reference = against.prepare(chosen, request, out, note)
-    return Plan(folder, chosen, fail_on, languages, request, executor, roster, reference)
+    return Plan(folder, chosen, fail_on, languages, request, executor, roster, reference, fixed)
 
 
 def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) -> int:
@@ -127,12 +129,12 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
     try:
         unfinished = folder.recover()
         settle(folder)
-        base = baseline.read(folder, Path(work.chosen.baseline) if work.chosen.baseline else None)
+        base = baseline.read(folder, work.fixed)
         if base.records and not folder.base.exists():
             folder.promote(
                 base.records, base.place
             )  # or the next run would be compared with this one, whatever it finds
-        before = Before(base, folder.last(), _past(folder, base), unfinished)
+        before = Before(base, folder.last(), baseline.past(folder, base), unfinished)
         if unreadable := history.complaint(folder.out / "history.jsonl"):
             output.message(unreadable)
         folder.mark_started(now, run_document.unfinished(work.request, now))
@@ -183,7 +185,7 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
     tonight, _ = record_files.load_all_modes(work.request.folder)
     served = baseline.from_history(base, tonight, work.folder.out / "history.jsonl")
     compared = (*base.records, *served)
-    if served and not work.chosen.baseline:
+    if served and not work.fixed:
         with suppress(ReporterError):  # a full disk hides no finding of this run
             # the history has the values of this run as soon as it is complete
             work.folder.promote(compared, base.place)
@@ -281,15 +283,6 @@ def _recent(work: Plan, nightly: NightlyComparison, code: int, headline: str) ->
     """The headlines of recent runs with the one of this run, newest first."""
     earlier = headlines.load(work.folder.recent_file)
     return headlines.with_run(earlier, nightly.now, code, headline, nightly.unfinished)
-
-
-def _past(folder: Folder, base: Baseline) -> list[PastRun]:
-    """Earlier runs of the machines of the baseline, without the one that is about to start."""
-    keys = {key for each in base.records for key, reading in each.readings.items() if is_time(reading.quantity)}
-    try:
-        return history.recent(folder.out / "history.jsonl", {each.machine for each in base.records}, keys=keys)
-    except ReporterError:
-        return []
 
 
 def _level(work: Plan, before: Before, tonight: Sequence[Record], now: str) -> list[PastRun]:

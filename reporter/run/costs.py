@@ -22,9 +22,9 @@ from reporter.model.devices import device_type, is_accelerator
 from reporter.model.fields import DEFAULT_MALLOC, DEFAULT_MALLOC_SHARE, MODES_SHARE
 from reporter.model.image_sizes import image_size
 from reporter.model.modes import CHANNELS_LAST, PRECISIONS
+from reporter.model.scaling_curves import swept
 from reporter.model.settings import Conditions
 from reporter.registry.selection import dataset
-from reporter.run.allocation import place
 
 MACS, PARAMETERS = 4e9, 25e6
 """What an architecture is assumed to have before anything is known of it."""
@@ -90,9 +90,10 @@ class LearnedRatio:
 class Costs:
     """Seconds of jobs; every finished job improves the estimate.
 
-    `earlier` has the seconds of jobs in earlier runs by architecture and process, `speed` is seconds per multiply-add
-    on the CPU, `record` gives what was counted, measured or published of an architecture. `opening` is what a round
-    takes besides its jobs, because torch is loaded again for it; `round` is that of the job that finished last.
+    `earlier` has the seconds of jobs in earlier runs by architecture and `stored_as`, `speed` is seconds per
+    multiply-add on the CPU, `record` gives what was counted, measured or published of an architecture. `opening` is
+    what a round takes besides its jobs, because torch is loaded again for it; `round` is that of the job that finished
+    last.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class Costs:
 
     def __call__(self, job: Job) -> float:
         """The seconds that a job will take, without the opening of its round."""
-        took = self._seen.get(_identity(job), self._earlier.get(place(job)))
+        took = self._seen.get(_identity(job), self._earlier.get((job.architecture, stored_as(job))))
         if took is not None:
             return took
         timed = self._has_times(job)
@@ -235,6 +236,28 @@ def _of_curve(curve: CurveJob, image: float, seconds: float, record: Record) -> 
     sizes = [image_size(size) for size in curve.sizes]
     images = [*(curve.batches or (SWEPT if curve.sweep else ())), *(prod(s) / prod(record.image_size) for s in sizes)]
     return sum(seconds + PATIENCE * each * image for each in images)
+
+
+def stored_as(job: Job) -> str:
+    """The name of a job in history.jsonl: its process, with what else decides how long it takes.
+
+    This is for modes which ones, and whether the round is the first, which prepares and checks them; for curves the
+    points that are missing.
+    """
+    if job.curve:
+        return f"{job.process} ({_missing_points(job.curve)})"
+    if job.modes:
+        return f"{job.process} ({', '.join(job.modes)}; {'later rounds' if job.round else 'first round'})"
+    return job.process
+
+
+def _missing_points(curve: CurveJob) -> str:
+    """The points that a job measures, for example `batches 1,2; sizes 64`."""
+    known_batches, known_sizes = {each.batch for each in curve.known.batch}, {each.size for each in curve.known.size}
+    sweep = f"batches from {2 ** len(swept(curve.known.batch))}" if curve.sweep else ""
+    batches = ",".join(str(batch) for batch in curve.batches if batch not in known_batches)
+    sizes = ",".join(size for size in curve.sizes if size not in known_sizes)
+    return "; ".join(filter(None, (sweep, batches and f"batches {batches}", sizes and f"sizes {sizes}")))
 
 
 def _identity(job: Job) -> Identity:

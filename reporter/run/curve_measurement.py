@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, Reading, Verdict
-from reporter.model.scaling_curves import AXES, Axis, CurvePoint
+from reporter.model.reasons import in_words
+from reporter.model.scaling_curves import AXES, Axis, CurvePoint, swept
 from reporter.run import curve_plan
 from reporter.run.ledger import Ledger
 from reporter.run.measurement import Measurement
@@ -86,22 +87,17 @@ class CurveMeasurement(Measurement):
         self._blame(verdict)
         self._fill(self._refused or verdict)
         assert self.job.curve
-        device = self.job.device.partition(":")[0]
-        mine = [
-            point
-            for point in self.ledger.record.curves.batch
-            if (point.mode, point.device) == (self.job.curve.mode, device)
-        ]
-        if any(point.measured for point in mine):
+        current = curve_plan.current_points(self.ledger, self._curve_metric, self.job.curve.mode).batch
+        if any(point.measured for point in current):
             self._missing.clear()
-        elif mine:
-            verdict = Verdict(mine[0].status, mine[0].reason)
+        elif current:
+            verdict = Verdict(current[0].status, current[0].reason)
         self._store(dict(self._missing), verdict)
 
     def _fill(self, verdict: Verdict) -> None:
         """Stores the points that are asked for and were never tried, with the reason; a sweep that started has none."""
         asked = self._asked()
-        if asked.sweep and asked.known.batch:
+        if asked.sweep and swept(asked.known.batch):
             asked = asked.model_copy(update={"sweep": False})
         places = {(axis, point.place) for axis in AXES for point in asked.known.points(axis)}
         for axis, point in curve_plan.points(self.ledger, self._curve_metric, asked, verdict):
@@ -115,4 +111,4 @@ def described(point: CurvePoint) -> str:
     what = f"{where}{point.device}, batch {point.batch}, {point.size} px"
     if point.latency is None or point.throughput is None:
         return f"{what}: {point.status}: {point.reason}"
-    return f"{what}: {point.latency * 1e3:,.4g} ms, {point.throughput:,.4g} images/s"
+    return f"{what}: {in_words(point.latency, 's')}, {in_words(point.throughput, '1/s')}"

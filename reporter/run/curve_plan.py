@@ -9,7 +9,7 @@ from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, Reading, Verdict
 from reporter.model.modes import SETS
 from reporter.model.records import EAGER
-from reporter.model.scaling_curves import AXES, Axis, CurvePoint, Curves, best, is_saturated
+from reporter.model.scaling_curves import LOST, Axis, CurvePoint, Curves, best, is_saturated, swept
 from reporter.registry.execution_modes import conditions_of, resolve
 from reporter.run import mode_plan
 from reporter.run.ledger import Ledger
@@ -46,17 +46,17 @@ def wanted(ledger: Ledger, metric: Metric, mode: str) -> CurveJob:
     request = ledger.request
     sweep = not request.batches and (metric.device != "cpu" or not request.sizes)
     asked = CurveJob(mode=mode, batches=request.batches, sizes=request.sizes, sweep=sweep)
-    return asked.model_copy(update={"known": settled_points(ledger, metric, mode)})
+    return asked.model_copy(update={"known": current_points(ledger, metric, mode).settled})
 
 
-def settled_points(ledger: Ledger, metric: Metric, mode: str) -> Curves:
-    """The points of a mode that need not be measured again."""
+def current_points(ledger: Ledger, metric: Metric, mode: str) -> Curves:
+    """The points of a mode that are stored under the present conditions, whatever their status."""
     own = _conditions(ledger, metric, mode)
     of_size = {key: value for key, value in own.items() if key != "input_size"}
     curves = ledger.record.curves
     return Curves(
-        batch=curves.settled("batch", mode, metric.device, own),
-        size=curves.settled("size", mode, metric.device, of_size),
+        batch=curves.under("batch", mode, metric.device, own),
+        size=curves.under("size", mode, metric.device, of_size),
     )
 
 
@@ -71,13 +71,13 @@ def lacks(ledger: Ledger, asked: CurveJob) -> bool:
 
 
 def keep(ledger: Ledger, job: Job, axis: Axis, point: CurvePoint) -> Reading | None:
-    """Saves a point, and the best throughput of its mode and device as far as it is known, which is returned."""
+    """Saves a point, and the best throughput under its conditions as far as it is known, which is returned."""
     assert job.curve
     metric = ledger.request.metrics[job.metrics[0]]
     curves = ledger.record.curves.with_point(axis, point)
     settings = _conditions(ledger, metric, point.mode) | {"batches": list(job.curve.batches) or "swept"}
-    mine = (each for each in curves.batch if (each.mode, each.device) == (point.mode, point.device))
-    found = best(mine, metric.quantities[0], settings) if axis == "batch" else None
+    alike = curves.under("batch", point.mode, point.device, point.settings)
+    found = best(alike, metric.quantities[0], settings) if axis == "batch" else None
     ledger.keep_curves(curves, found, point.mode)
     return found
 
@@ -94,10 +94,20 @@ def points(ledger: Ledger, metric: Metric, asked: CurveJob, verdict: Verdict) ->
 
 
 def failures(ledger: Ledger) -> int:
-    """How many points did not succeed for another reason than that they do not fit or are not supported."""
-    if not metrics(ledger.request):
-        return 0
-    return sum(point.status in ("failed", "timeout") for axis in AXES for point in ledger.record.curves.points(axis))
+    """How many of the points that are asked for failed; one that does not fit or is not supported did not fail."""
+    return sum(
+        point.status in LOST
+        for device, metric in metrics(ledger.request).items()
+        for mode, _ in (modes(ledger.request, device) if device in ledger.devices else ())
+        for point in _stored(ledger, metric, mode)
+    )
+
+
+def _stored(ledger: Ledger, metric: Metric, mode: str) -> Iterator[CurvePoint]:
+    """The stored points of a mode that are asked for, of a sweep as far as it went."""
+    asked, current = wanted(ledger, metric, mode), current_points(ledger, metric, mode)
+    yield from swept(current.batch) if asked.sweep else (each for each in current.batch if each.batch in asked.batches)
+    yield from (each for each in current.size if each.size in asked.sizes)
 
 
 def _conditions(ledger: Ledger, metric: Metric, mode: str) -> dict[str, Any]:

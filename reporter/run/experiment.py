@@ -140,7 +140,7 @@ def _mode_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]
     groups = {
         (name, group): (ledger, mode_plan.metrics(ledger.request, group.device).values())
         for name, ledger in ledgers.items()
-        for device in ledger.devices.keys() - {"any"}
+        for device in (each for each in ledger.devices if each != "any")
         for group in mode_plan.groups(ledger.request, device)
     }
     for number in range(request.conditions.rounds):

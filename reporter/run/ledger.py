@@ -90,11 +90,11 @@ class Ledger:
         """Whether a reading is missing for that reason."""
         return any(reading.reason == reason for record in self.records.values() for reading in record.readings.values())
 
-    def spend(self, process: str, seconds: float, usual: bool) -> None:
+    def spend(self, job: str, seconds: float, usual: bool) -> None:
         """Counts the time that a job took; not a usual one is of one in which torch was loaded, or that was lost."""
         self.spent += seconds
         if usual:
-            self._took.setdefault(process, []).append(seconds)
+            self._took.setdefault(job, []).append(seconds)
 
     def failed(self) -> int:
         """How many of the readings asked for did not succeed."""
@@ -123,7 +123,7 @@ class Ledger:
             **({"modes": modes} if modes else {}),
             "seconds": round(self.spent, 3),
             "effort": self.request.effort,
-            "jobs": {process: round(sum(took) / len(took), 3) for process, took in self._took.items()},
+            "jobs": {job: round(sum(took) / len(took), 3) for job, took in self._took.items()},
         }
 
     def _measured(self, record: Record) -> dict[str, Any]:
@@ -264,7 +264,7 @@ class Ledger:
 
     def _note_modes(self) -> None:
         """Stores the reason of every mode that cannot be measured here."""
-        for device in self.devices.keys() - {"any"}:
+        for device in (each for each in self.devices if each != "any"):
             metrics = mode_plan.metrics(self.request, device).values()
             measured = dict.fromkeys(each for metric in metrics for each in quantities(metric, 0))
             for mode, reason in mode_plan.refused(self.request, device).items() if measured else ():

@@ -8,7 +8,7 @@ from time import monotonic
 from reporter.host.job import Job, wanted
 from reporter.model import Quantity, Reading, Verdict, absent
 from reporter.model.records import EAGER
-from reporter.run.costs import Costs
+from reporter.run.costs import Costs, stored_as
 from reporter.run.ledger import CUT_OFF, Ledger
 from reporter.run.request import Outcome, Progress, moment
 from reporter.run.slots import Message
@@ -91,7 +91,7 @@ class Measurement:
 
     def interrupt(self) -> None:
         """Counts the seconds of a slot that was lost."""
-        self.ledger.spend(self.job.process, monotonic() - self._start_time, usual=False)
+        self.ledger.spend(stored_as(self.job), monotonic() - self._start_time, usual=False)
 
     def drop_crashed(self, verdict: Verdict) -> bool:
         """After a crash: stores it as the status of the mode or metric that ran; whether the others are tried again."""
@@ -119,7 +119,7 @@ class Measurement:
         if self._cut and verdict.status == "timeout":
             verdict = Verdict("skipped", CUT_OFF)
         self._give_up(verdict if failed else Verdict("failed", "the worker ended without this reading"))
-        self.ledger.spend(self.job.process, seconds, usual=not (opens or failed))
+        self.ledger.spend(stored_as(self.job), seconds, usual=not (opens or failed))
         self.progress.job_finished(self.job, seconds, costs.learn(self.job, seconds, opens=opens, failed=failed))
 
     def skip(self, costs: Costs) -> None:

@@ -269,22 +269,30 @@ def _sees(kind: str, there: Sequence[str], executor: Executor) -> str:
 
 
 def check_folder(folder: Path) -> None:
-    """That results can be written there, and that what lies there already is ours."""
-    there = folder if folder.exists() else next(parent for parent in folder.absolute().parents if parent.exists())
-    if not there.is_dir():
-        raise ReporterError(f"--out: {there} is a file; name a folder")
-    files.refuse_links(folder)
-    if folder.exists():
-        names = [path.name for path in folder.iterdir() if not path.name.startswith((".", "reference"))]
+    """ReporterError if results cannot be written there, or if something else is stored there."""
+    try:
+        there = next(path for path in (folder, *folder.absolute().parents) if _exists(path))
+        if not there.is_dir():
+            raise ReporterError(f"--out: {there} is a file; name a folder")
+        files.refuse_links(folder)
+        stored = [path.name for path in folder.iterdir()] if there == folder else []
+        names = [name for name in stored if not name.startswith((".", "reference"))]
         if names and not set(OURS) & set(names):
             raise ReporterError(
                 f"--out: {folder} holds something else ({sorted(names)[0]}); name a new or an earlier folder"
             )
-    try:
         if not os.access(there, os.W_OK):
             raise PermissionError("no permission")
         TemporaryFile(dir=there).close()
     except OSError as error:
-        raise ReporterError(
-            f"--out: {folder} cannot be written to ({error.strerror or error}); name another folder"
-        ) from None
+        why = f"--out: {folder} cannot be used ({error.strerror or error})"
+        raise ReporterError(f"{why}; name another folder") from None
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is something at a path; OSError if that is unknown, for which Python 3.14 has False."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True

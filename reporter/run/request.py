@@ -130,7 +130,10 @@ class Request:
 
     @property
     def effort(self) -> str:
-        """A digest of what decides how long a job takes, besides machine and network; the number of rounds does not."""
+        """A digest of what decides how long a job takes, besides machine, network, modes and the points of curves.
+
+        The number of rounds does not.
+        """
         conditions = self.conditions.model_dump(
             mode="json", exclude={"rounds", "data_root", "weights", "data", "variables"}
         )

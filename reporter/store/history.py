@@ -1,9 +1,10 @@
 """The latest runs of each machine from history.jsonl, which is read from its end.
 
 A line has one architecture of one run; `append_history` in store.py writes it. A run that did not finish has a line
-with `finished` false, which is skipped; a reading that failed has no value. Lines of one run and machine belong
-together: they share `run`; older lines, which have none, belong together until an architecture comes again or more
-than ONE_RUN_SECONDS lie between two of them.
+with `finished` false, which is skipped. A reading that failed has no value, and a run of the main job that was
+interrupted has none either: its times have fewer rounds than others. Lines of one run and machine belong together: they
+share `run`; older lines, which have none, belong together until an architecture comes again or more than
+ONE_RUN_SECONDS lie between two of them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from reporter.host.exit_codes import INTERRUPTED
 from reporter.model import ReporterError
 from reporter.model.records import EAGER
 
@@ -107,15 +109,15 @@ def last_values(path: Path, names: Collection[str], most_bytes: int = MOST_BYTES
 
 
 def costs(path: Path, machine: str, effort: str, most_bytes: int = MOST_BYTES) -> dict[tuple[str, str], float]:
-    """Seconds that jobs of equal effort took on a machine, by architecture and process: the latest that are stored."""
+    """Seconds that jobs of equal effort took on a machine, by architecture and name: the latest that are stored."""
     found: dict[tuple[str, str], float] = {}
     try:
         for line in _backwards(path, most_bytes):
             jobs = line.get("jobs")
             if line["machine"] == machine and line.get("effort") == effort and isinstance(jobs, dict):
-                for process, seconds in jobs.items():
+                for name, seconds in jobs.items():
                     if _is_number(seconds) and seconds >= 0:
-                        found.setdefault((line["architecture"], process), seconds)
+                        found.setdefault((line["architecture"], name), seconds)
     except OSError:
         return found
     return found
@@ -141,9 +143,10 @@ def _take(line: dict[str, Any], group: list[PastRun], seen: dict[str, str], keys
         environment = line.get("environment")
         group.append(PastRun(machine, moment, run, environment if isinstance(environment, dict) else {}))
     seen[machine] = moment
-    group[-1].values[name] = _numbers(line["values"], keys)
+    interrupted = line.get("exit_code") == INTERRUPTED
+    group[-1].values[name] = {} if interrupted else _numbers(line["values"], keys)
     modes = line.get("modes")
-    if isinstance(modes, dict) and modes:
+    if isinstance(modes, dict) and modes and not interrupted:
         named = ((mode, each) for mode, each in modes.items() if isinstance(each, dict))
         group[-1].modes[name] = {mode: _numbers(each.get("values"), keys) for mode, each in named}
 

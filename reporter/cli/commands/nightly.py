@@ -68,16 +68,16 @@ def nightly_command(
         with heartbeat.during("writing the report", note):
             build.write(folder, languages)
 
-    try:
-        with printing.messages_as_json(progress == "json"):
+    with printing.messages_as_json(progress == "json"):
+        try:
             output, steps = one_run.Output(printing.message, _show, paired), one_run.Steps(measure, report)
             code = one_run.run(work, seen, output, steps)
-    except KeyboardInterrupt:
-        seen.close()
-        printing.message(f"interrupted; the last complete run stays in {work.folder.out}")
-        code = INTERRUPTED
-    finally:
-        seen.close()
+        except KeyboardInterrupt:
+            seen.close()
+            printing.message(f"interrupted; the last complete run stays in {work.folder.out}")
+            code = INTERRUPTED
+        finally:
+            seen.close()
     context.exit(code)
 
 
