@@ -1,4 +1,4 @@
-"""The processes of both environments of a paired measurement: a worker that ends at the wrong moment."""
+"""The processes of both environments of a paired measurement: a worker, or a side, that ends at the wrong moment."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 from time import sleep
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 from forked_sides import SleepingSide
 
 from reporter.host.job import STOP, TURN, Job
+from reporter.model import ReporterError
 from reporter.model.settings import PRESETS, Conditions
 from reporter.run.paired import interleaving, paired_run
 from reporter.run.paired.interleaving import Side
@@ -81,3 +83,15 @@ def test_a_call_that_fails_is_the_reason_of_its_architecture_only(sides: list[Si
     for _ in range(2):
         assert measure(sides) == ["ok", "ok"]
         assert [side.readings[0].status for side in sides] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("error", [EOFError, BrokenPipeError])
+def test_a_side_that_ends_while_its_worker_is_stopped_is_one_line(error: type[Exception]) -> None:
+    """After a timeout, as while it is measured."""
+    line = "the process of an environment ended, as happens when memory runs out"
+    for late in (mock.Mock(**{"start.side_effect": TimeoutError, "stop_worker.side_effect": error}),
+                 mock.Mock(**{"start.side_effect": error})):  # fmt: skip
+        with pytest.raises(ReporterError, match=line):
+            interleaving.measure([late, late], [job("net")] * 2, 0.0)
+        with pytest.raises(ReporterError, match=line):
+            interleaving.alone(late, job("net"), 0.0)

@@ -11,7 +11,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import monotonic
@@ -182,6 +182,16 @@ def variables() -> dict[str, str]:
     return kept | {"PYTHONSAFEPATH": "1"}
 
 
+@contextlib.contextmanager
+def _reporting_ended_sides() -> Iterator[None]:
+    """ReporterError if the process of a side ends, also while its worker is stopped after a timeout."""
+    try:
+        yield
+    except (EOFError, BrokenPipeError):
+        raise ReporterError("the process of an environment ended, as happens when memory runs out") from None
+
+
+@_reporting_ended_sides()
 def measure(sides: Sequence[Side], jobs: Sequence[Job], timeout: float) -> list[Verdict]:
     """One job on either side, their calls in turns; the readings are in the sides, with equally many samples each."""
     end = monotonic() + timeout
@@ -201,10 +211,9 @@ def measure(sides: Sequence[Side], jobs: Sequence[Job], timeout: float) -> list[
         for side in sides:
             side.stop_worker()
         return [Verdict("timeout", f"not done after {timeout:.0f} s")] * len(sides)
-    except (EOFError, BrokenPipeError):
-        raise ReporterError("the process of an environment ended, as happens when memory runs out") from None
 
 
+@_reporting_ended_sides()
 def alone(side: Side, job: Job, timeout: float) -> Verdict:
     """One job on one side, without turns; the readings are in the side."""
     try:
@@ -213,8 +222,6 @@ def alone(side: Side, job: Job, timeout: float) -> Verdict:
     except TimeoutError:
         side.stop_worker()
         return Verdict("timeout", f"not done after {timeout:.0f} s")
-    except (EOFError, BrokenPipeError):
-        raise ReporterError("the process of an environment ended, as happens when memory runs out") from None
 
 
 def _alternate(sides: Sequence[Side], seconds: float, goal: float) -> None:
