@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -75,14 +75,16 @@ class Simulated:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[str] = []
         self.opened = 0
+        self.kept: set[Sequence[str]] = set()
         self.before: Callable[[], None] = lambda: None
         monkeypatch.setattr(paired_run, "sides", self.sides)
         monkeypatch.setattr(interleaving, "measure", self.measure)
         monkeypatch.setattr(interleaving, "alone", self.alone)
 
     @contextmanager
-    def sides(self, *_: object, **__: object) -> Iterator[list[Any]]:
+    def sides(self, *_: object, keep: Sequence[str] = (), **__: object) -> Iterator[list[Any]]:
         self.opened += 1
+        self.kept.add(keep)
         yield [SimpleNamespace(name=name, about=about(name), number=number) for number, name in enumerate("ab")]
 
     def measure(self, sides: list[Any], jobs: tuple[Job, Job], _: float) -> list[Verdict]:
@@ -145,6 +147,12 @@ def test_an_interrupted_measurement_resumes_with_the_same_result(simulated: Simu
         assert found.rows == whole.rows
         assert found.changes == whole.changes
     assert simulated.opened < 9, "no process is started for a round that is complete"
+
+
+def test_each_round_passes_on_the_same_variables(simulated: Simulated, tmp_path: Path) -> None:
+    measured(request(tmp_path, keep_env="HF_TOKEN", architectures="alexnet"))
+    assert simulated.opened > 1
+    assert simulated.kept == {("HF_TOKEN",)}
 
 
 @pytest.mark.parametrize("change", ["fresh", "metrics", "torch", "file"])

@@ -78,7 +78,8 @@ def prepare(request: Request, environment: Path, modes: bool = False) -> Referen
         raise ReporterError("--against: --metrics names no time that is measured in turns; try latency_cpu_1thread")
     exact = {name: each for name, each in request.metrics.items() if reference_counts.is_counted(each)}
     both = (environment, interleaving.here())
-    with paired_run.sides(both, paired_run.needs(request), OPTIONS) as (reference, tonight):
+    needs = paired_run.needs(request)
+    with paired_run.sides(both, needs, OPTIONS, keep=request.keep_env) as (reference, tonight):
         return ReferenceRequest(request, times, exact, both, (reference.about, tonight.about), modes)
 
 
@@ -161,7 +162,8 @@ def _round(
     if not counts and not jobs:
         return
     opened = monotonic()
-    with paired_run.sides(work.environments, work.needs, work.options, shared=work.shared) as both:
+    keep = work.request.keep_env
+    with paired_run.sides(work.environments, work.needs, work.options, shared=work.shared, keep=keep) as both:
         for side, before in zip(both, work.examined, strict=True):
             paired_run.unchanged(side, before)
         costs.opening = monotonic() - opened

@@ -175,7 +175,7 @@ class Walk:
 
     def _try(self, version: str, place: Path) -> About:
         """Imports all packages and builds each architecture; ReporterError with the reason if this fails."""
-        with _opened(f"{self.package} {version}", place, paired_run.needs(self.request)) as side:
+        with _opened(f"{self.package} {version}", place, self.request) as side:
             for name in (architecture.name for architecture in self.request.architectures):
                 for reading in _done(side, self._job(name, *TRIED)):
                     if not reading.measured and reading.quantity.key == PARAMETERS:
@@ -249,7 +249,7 @@ class Walk:
         place = self._environment(number)
         version = f"{self.package} {self.versions[number]}"
         found: dict[str, Sequence[LayerKernel]] = {}
-        with _opened(version, place, paired_run.needs(self.request)) as side:
+        with _opened(version, place, self.request) as side:
             for reading in _done(side, job):
                 found |= kernel_files.CALLS.validate_python(reading.detail.get("calls") or {})
         if not found:
@@ -263,8 +263,8 @@ def excludes(row: ReferenceTime, ratio: float) -> bool:
 
 
 @contextmanager
-def _opened(name: str, place: Path, needs: Sequence[str]) -> Iterator[Side]:
-    with closing(Side(name, place, needs)) as side:
+def _opened(name: str, place: Path, request: Request) -> Iterator[Side]:
+    with closing(Side(name, place, paired_run.needs(request), request.keep_env)) as side:
         side.hello()
         yield side
 
