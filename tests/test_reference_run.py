@@ -149,6 +149,15 @@ def test_an_interrupted_measurement_resumes_with_the_same_result(simulated: Simu
     assert simulated.opened < 9, "no process is started for a round that is complete"
 
 
+def test_a_budget_does_not_change_the_rounds(simulated: Simulated, tmp_path: Path) -> None:
+    """They are those of the preset; the rounds of a request with a budget are the most that fit."""
+    for preset, clear, unclear in (("standard", 3, 8), ("thorough", 10, 26)):
+        rows = measured(request(tmp_path / preset, preset=preset, budget="20m")).rows.values()
+        assert {row.architecture: row.rounds for row in rows} == {
+            "alexnet": clear, "resnet18": unclear, "resnet50": clear,
+        }  # fmt: skip
+
+
 def test_each_round_passes_on_the_same_variables(simulated: Simulated, tmp_path: Path) -> None:
     measured(request(tmp_path, keep_env="HF_TOKEN", architectures="alexnet"))
     assert simulated.opened > 1

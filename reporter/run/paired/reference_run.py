@@ -18,6 +18,7 @@ from reporter.host.job import Job
 from reporter.model import Metric, Origin, Reading, ReporterError
 from reporter.model.fields import DEFAULT_MALLOC
 from reporter.model.records import EAGER
+from reporter.model.settings import PRESETS
 from reporter.run import mode_plan
 from reporter.run.costs import Costs
 from reporter.run.paired import interleaving, paired_run, reference_counts
@@ -90,7 +91,7 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
         progress.note(f"{len(journal)} measurements of the interrupted run are used again")
     start, found = monotonic() - journal.seconds, ReferenceRun()
     books: tuple[Book, Book] = ({}, {})
-    looks, open_jobs, done = reference_rule.looks(work.request.conditions.rounds), list(_jobs(work)), list[Job]()
+    looks, open_jobs, done = reference_rule.looks(_fewest_rounds(work.request)), list(_jobs(work)), list[Job]()
     costs, number = paired_run.costs_of(work.request, books), 0
     for place, look in enumerate(looks):
         planned = partial(_planned, open_jobs, journal, number)
@@ -112,6 +113,14 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
     )
     found.seconds = monotonic() - start
     return found
+
+
+def _fewest_rounds(request: Request) -> int:
+    """The rounds of the preset; those of a request with a budget are the most that fit, and no minimum."""
+    if request.budget is None:
+        return request.conditions.rounds
+    rounds: int = PRESETS[request.settings["preset"]]["rounds"]
+    return rounds
 
 
 def _cost(costs: Costs, planned: Callable[[int], list[Job]], end: int) -> float:
