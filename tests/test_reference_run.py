@@ -220,8 +220,8 @@ def test_a_side_that_fails_for_one_architecture(
     work = request(tmp_path)
     done = measured(work)
     found = reference_file.document(work.examined, list(done.rows.values()), gaps=done.gaps, changes=[])
-    assert [(gap.architecture, gap.reason, gap.failed) for gap in found.gaps] == [
-        ("alexnet", f"{status} in reference: no kernel", failed)
+    assert [(gap.architecture, gap.reason, gap.failed, gap.sides) for gap in found.gaps] == [
+        ("alexnet", f"{status} in reference: no kernel", failed, ("reference",))
     ]
     assert {row.architecture for row in found.verdicts} == {"resnet18", "resnet50"}
     assert [found.passes(on) for on in ("exact", "timing", "any", "never")] == [not failed] * 4

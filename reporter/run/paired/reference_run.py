@@ -13,7 +13,7 @@ from reporter.compare import reference_rule
 from reporter.compare.environments import About, is_control
 from reporter.compare.matching import NO_NUMBER
 from reporter.compare.reference_rule import Place, ReferenceTime
-from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap
+from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap, SideName
 from reporter.host.job import Job
 from reporter.model import Metric, Origin, Reading, ReporterError
 from reporter.model.fields import DEFAULT_MALLOC
@@ -264,7 +264,7 @@ def _sorted(
 def _gap(place: Place, reference: Reading, tonight: Reading) -> ReferenceGap:
     """Why there is no number: which side failed first."""
     key, mode, architecture = place
-    sides = (("reference", reference), ("tonight", tonight))
+    sides: tuple[tuple[SideName, Reading], ...] = (("reference", reference), ("tonight", tonight))
     lost = [(name, each) for name, each in sides if not each.measured and each.status != "skipped"] or list(sides)
     return ReferenceGap(
         architecture=architecture,
@@ -272,4 +272,5 @@ def _gap(place: Place, reference: Reading, tonight: Reading) -> ReferenceGap:
         mode=mode,
         reason="; ".join(f"{each.status} in {name}: {each.reason}" for name, each in lost),
         failed=any(each.status in NO_NUMBER for _, each in lost),
+        sides=tuple(name for name, _ in lost),
     )
