@@ -368,6 +368,19 @@ def test_the_version_that_fails_is_skipped(
     assert walking.state.skipped == {skipped: "; ".join({f"net: {gap.reason}" for gap in gaps})}
 
 
+def test_a_slower_version_fails_as_a_slower_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    about = {"before": "1.0", "after": "1.1", "ratio": 1.1}
+    row = VersionComparison(**about, architecture="net", metric="latency_cpu", verdict="slower")
+    step = VersionStep(**about, confirmed=True)
+    found = WalkResult(package="paced", first="1.0", last="1.1", versions=("1.0", "1.1"), comparisons=(row,), step=step)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(version_environments, "between", lambda *_: NAMES[:2])
+    monkeypatch.setattr(version_walk.Walk, "run", lambda _: found)
+    command = ("ab", "--walk", "paced", "1.0..1.1", "--architectures", "alexnet", "--metrics", "latency_cpu_1thread")
+    codes = {kind: call(*command, "--fail-on", kind).returncode for kind in ("timing", "any", "exact", "never")}
+    assert codes == {"timing": 1, "any": 1, "exact": 0, "never": 0}
+
+
 def test_a_walk_makes_its_own_environments(tmp_path: Path) -> None:
     done = call("ab", "--walk", "paced", "1.0..1.5", "--a", tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

@@ -68,7 +68,7 @@ def ab_command(
             raise ReporterError("--walk makes its own environments; remove --a, --b and --out")
         from reporter.cli import walking
 
-        context.exit(walking.walk(*walk, options, as_json=as_json, fails=fail_on != "never"))
+        context.exit(walking.walk(*walk, options, as_json=as_json, fails=fail_on in ("timing", "any")))
     if a is None or b is None:
         missing = "a" if a is None else "b"
         raise click.MissingParameter(param=next(each for each in context.command.params if each.name == missing))
