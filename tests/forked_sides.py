@@ -5,11 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable
+from functools import partial
 from itertools import count as count_from
 from multiprocessing.connection import Connection
-from time import perf_counter
+from time import perf_counter, sleep
+from typing import Any
 
 from reporter.host import importing
+from reporter.host.job import Job
+from reporter.model import Metric, Reading
+from reporter.model.attempts import attempt
+from reporter.registry.catalog import collect
 from reporter.run.executors.local import LocalExecutor, _serve
 
 
@@ -28,11 +34,16 @@ class ForkedSide:
         commands, tell = context.Pipe(duplex=False)
         hear, answers = context.Pipe(duplex=False)
         self.stdin, self.stdout = (os.fdopen(os.dup(end.fileno()), mode) for end, mode in ((tell, "wb"), (hear, "rb")))
-        self._process = context.Process(target=serve, args=(commands, answers, self.share, self.onednn))
+        self._process = context.Process(target=self.serve, args=(commands, answers, self.share, self.onednn))
         with importing.Safely():
             self._process.start()
         for end in (commands, tell, hear, answers):
             end.close()
+
+    @staticmethod
+    def serve(commands: Connection, answers: Connection, share: float, onednn: bool) -> None:
+        """What the process does."""
+        serve(commands, answers, share, onednn)
 
     def kill(self) -> None:
         self._process.kill()
@@ -58,6 +69,35 @@ class SlowedSide(ForkedSide):
             return made
 
         return make
+
+
+class SleepingSide(ForkedSide):
+    """A side whose workers time a sleep in place of an architecture."""
+
+    @staticmethod
+    def serve(commands: Connection, answers: Connection, share: float, onednn: bool) -> None:
+        from reporter.worker import entry
+
+        entry.run = time_a_sleep
+        serve(commands, answers)
+
+
+def time_a_sleep(job: Job, send: Callable[[dict[str, Any]], None], sample: Any, **more: object) -> None:
+    """What a worker of `SleepingSide` measures; the third call of an architecture named `raises` fails."""
+    from reporter.worker.latency.timing import cpu_timer
+
+    numbers = count_from(0)
+
+    def call() -> None:
+        if next(numbers) == 2 and job.architecture == "raises":
+            raise ValueError("the third call")
+        sleep(0.001)
+
+    found, verdict = attempt(partial(sample, call, cpu_timer, seconds=0.0, goal=1.0, min_samples=2))
+    (quantity,) = collect("reporter.metrics", Metric)[job.metrics[0]].quantities
+    taken = {"samples": found, "rounds": (len(found),)} if found else {}
+    reading = Reading(quantity=quantity, status=verdict.status, reason=verdict.reason, **taken)
+    send({"reading": reading.model_dump(mode="json")})
 
 
 def without_onednn_in_the_second() -> Callable[..., ForkedSide]:

@@ -195,7 +195,7 @@ def test_jobs_of_ab_are_learned_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     here = SimpleNamespace(about=about(), readings=[])
 
     @contextmanager
-    def sides(environments: Sequence[Path], needs: Sequence[str] = ()) -> Iterator[list[SimpleNamespace]]:
+    def sides(*_: object, **__: object) -> Iterator[list[SimpleNamespace]]:
         yield [here, here]
 
     monkeypatch.setattr(paired_run, "sides", sides)

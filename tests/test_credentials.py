@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NoReturn
 
 import pytest
+from commands import call
 
 from reporter.host.credentials import inherited, is_withheld, withheld
+from reporter.host.job import Job
 from reporter.model import ReporterError
+from reporter.model.settings import PRESETS, Conditions
 from reporter.run.executors.local import LocalExecutor
+from reporter.run.paired import interleaving, version_environments
 from reporter.run.roster import referred
 
 WITHHELD = (
@@ -67,3 +76,59 @@ def test_a_worker_sees_no_credentials(tmp_path: Path, monkeypatch: pytest.Monkey
     finally:
         executor.close()
         executor.renew()
+
+
+@pytest.mark.parametrize("name", ["ab", "--walk", "--against", "move"])
+def test_no_command_passes_credentials_to_a_side(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process of an environment, from which its workers are forked, has those that are kept and what it needs."""
+    seen: list[Mapping[str, str]] = []
+
+    def start(_: object, env: Mapping[str, str], **more: object) -> NoReturn:
+        seen.append(env)
+        raise OSError(0, "not started by this test")
+
+    monkeypatch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=start, PIPE=None))
+    monkeypatch.setattr(version_environments, "between", lambda *_: ["1.0", "1.1"])
+    monkeypatch.setattr(version_environments.VersionEnvironments, "make", lambda *_: Path(sys.prefix))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for variable in ("DEPLOY_TOKEN", "KEPT_TOKEN", "GITHUB_ENV"):
+        monkeypatch.setenv(variable, "t0k3n")
+    here, folder = sys.prefix, tmp_path / "out"
+    folder.mkdir()
+    command = {
+        "ab": ("ab", "--a", here, "--b", here),
+        "--walk": ("ab", "--walk", "paced", "1.0..1.1"),
+        "--against": ("--out", folder, "--against", here),
+        "move": ("move", folder, "--from", here, "--to", here),
+    }
+    options = ("--architectures", "alexnet", "--metrics", "latency_cpu_1thread", "--device", "cpu")
+    done = call(*command[name], *options, "--keep-env", "KEPT_TOKEN")
+    assert done.returncode == 2, done.stderr
+    assert "not started by this test" in done.stderr
+    for variables in seen:
+        assert {"DEPLOY_TOKEN", "GITHUB_ENV"}.isdisjoint(variables)
+        assert variables["KEPT_TOKEN"] == "t0k3n"
+        assert variables["PATH"] == os.environ["PATH"]
+
+
+@pytest.mark.slow
+def test_a_worker_of_a_side_sees_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interpreter that loads torch, as `ab` starts it."""
+    (tmp_path / "probe.py").write_text(PROBE)
+    for name in ("DEPLOY_TOKEN", "KEPT_TOKEN"):
+        monkeypatch.setenv(name, "t0k3n")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    probed = Job(
+        architecture="build",
+        metrics=("size",),
+        device="cpu",
+        conditions=Conditions(**PRESETS["quick"]),
+        process="counts",
+        reference=f"{tmp_path / 'probe.py'}:build",
+    )
+    with closing(interleaving.Side("--a", Path(sys.executable), keep=("KEPT_TOKEN",))) as side:
+        side.hello()
+        assert interleaving.alone(side, probed, 60).status == "ok"
+        reasons = {reading.reason for reading in side.readings}
+    assert len(reasons) == 1, reasons
+    assert "DEPLOY_TOKEN=None KEPT_TOKEN=t0k3n GITHUB_OUTPUT=None" in str(reasons)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +13,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import pytest
 from commands import call, copy_of_the_checkout, marked, run, start
@@ -20,7 +24,9 @@ from networks import CONDITIONS
 from reporter.compare.matching import is_exact
 from reporter.host import machine
 from reporter.model import Record, ReporterError
+from reporter.model.settings import settings
 from reporter.run.executors import ray as cluster
+from reporter.run.executors.ray_node import NodeWorker
 from reporter.run.request import Request
 from reporter.store import record_files
 
@@ -247,6 +253,19 @@ def test_nodes_with_another_reporter_are_one_line(ours: Ours, tmp_path: Path, mo
         pytest.raises(ReporterError, match="takes no part: its reporter is not the same; install this one there"),
     ):
         executor.open(asked)
+
+
+def test_the_workers_of_all_nodes_keep_the_same_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The actor of a node is created in this process, in place of one by Ray."""
+    monkeypatch.setenv("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+    monkeypatch.setattr(os, "setpriority", lambda *_: None)
+    executor = cluster.RayExecutor.chosen(settings({"executor": "ray", "keep_env": "HF_TOKEN"}))
+    executor._ray = mock.MagicMock()
+    executor._take({"NodeID": "a" * 56, "NodeManagerAddress": "here", "Resources": {"CPU": 1}}, 0)
+    create = executor._ray.remote.return_value.options.return_value.remote
+    worker = NodeWorker(*create.call_args.args)
+    assert worker._executor._keep == executor._here._keep == ("HF_TOKEN",)
 
 
 @pytest.mark.parametrize(

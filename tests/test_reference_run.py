@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -75,14 +75,16 @@ class Simulated:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[str] = []
         self.opened = 0
+        self.kept: set[Sequence[str]] = set()
         self.before: Callable[[], None] = lambda: None
         monkeypatch.setattr(paired_run, "sides", self.sides)
         monkeypatch.setattr(interleaving, "measure", self.measure)
         monkeypatch.setattr(interleaving, "alone", self.alone)
 
     @contextmanager
-    def sides(self, *_: object, **__: object) -> Iterator[list[Any]]:
+    def sides(self, *_: object, keep: Sequence[str] = (), **__: object) -> Iterator[list[Any]]:
         self.opened += 1
+        self.kept.add(keep)
         yield [SimpleNamespace(name=name, about=about(name), number=number) for number, name in enumerate("ab")]
 
     def measure(self, sides: list[Any], jobs: tuple[Job, Job], _: float) -> list[Verdict]:
@@ -147,6 +149,21 @@ def test_an_interrupted_measurement_resumes_with_the_same_result(simulated: Simu
     assert simulated.opened < 9, "no process is started for a round that is complete"
 
 
+def test_a_budget_does_not_change_the_rounds(simulated: Simulated, tmp_path: Path) -> None:
+    """They are those of the preset; the rounds of a request with a budget are the most that fit."""
+    for preset, clear, unclear in (("standard", 3, 8), ("thorough", 10, 26)):
+        rows = measured(request(tmp_path / preset, preset=preset, budget="20m")).rows.values()
+        assert {row.architecture: row.rounds for row in rows} == {
+            "alexnet": clear, "resnet18": unclear, "resnet50": clear,
+        }  # fmt: skip
+
+
+def test_each_round_passes_on_the_same_variables(simulated: Simulated, tmp_path: Path) -> None:
+    measured(request(tmp_path, keep_env="HF_TOKEN", architectures="alexnet"))
+    assert simulated.opened > 1
+    assert simulated.kept == {("HF_TOKEN",)}
+
+
 @pytest.mark.parametrize("change", ["fresh", "metrics", "torch", "file"])
 def test_the_measurements_of_another_command_are_not_used(
     change: str, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -203,8 +220,8 @@ def test_a_side_that_fails_for_one_architecture(
     work = request(tmp_path)
     done = measured(work)
     found = reference_file.document(work.examined, list(done.rows.values()), gaps=done.gaps, changes=[])
-    assert [(gap.architecture, gap.reason, gap.failed) for gap in found.gaps] == [
-        ("alexnet", f"{status} in reference: no kernel", failed)
+    assert [(gap.architecture, gap.reason, gap.failed, gap.sides) for gap in found.gaps] == [
+        ("alexnet", f"{status} in reference: no kernel", failed, ("reference",))
     ]
     assert {row.architecture for row in found.verdicts} == {"resnet18", "resnet50"}
     assert [found.passes(on) for on in ("exact", "timing", "any", "never")] == [not failed] * 4

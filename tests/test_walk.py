@@ -25,11 +25,13 @@ from version_index import served, wheel
 
 from reporter.compare.bisection import Effect, Found, SkippedVersionError, search
 from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
+from reporter.documents.reference_verdicts import ReferenceGap, SideName
 from reporter.host import files, interrupts
 from reporter.host.exit_codes import INTERRUPTED
 from reporter.model import ReporterError
 from reporter.report.between_runs import walk_text
 from reporter.run.paired import pinned, version_environments, version_walk, walk_state
+from reporter.run.paired.reference_run import ReferenceRun
 
 VERSIONS = 16
 SKIPPED = st.frozensets(st.integers(0, VERSIONS - 1), max_size=VERSIONS)
@@ -333,6 +335,50 @@ def test_collected_walks_are_compared_with_their_goals() -> None:
     assert list(version_walks.rates(right[:3]))[1].endswith(
         "3 of 3, in at most 6 comparisons; goal 5 of 5, in at most 6: open, 2 walks are missing |"
     )
+
+
+@pytest.mark.parametrize(
+    ("sides", "skipped"),
+    [
+        ([("reference",)], "1.0"),
+        ([("reference",), ("reference",)], "1.0"),
+        ([("tonight",)], "1.1"),
+        ([("reference", "tonight")], "1.1"),
+        ([("reference",), ("tonight",)], "1.1"),
+    ],
+)
+def test_the_version_that_fails_is_skipped(
+    sides: list[tuple[SideName, ...]], skipped: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the error message contains; the later one if both fail."""
+    gaps = [
+        ReferenceGap(
+            architecture="net", metric="latency_cpu", mode="eager", reason="not as in reference: 2", sides=failing
+        )
+        for failing in sides
+    ]
+    monkeypatch.setattr(version_walk.reference_run, "run", lambda *_: ReferenceRun(gaps=gaps))
+    monkeypatch.setattr(version_walk.Walk, "_environment", lambda *_: tmp_path)
+    environments = version_environments.VersionEnvironments("paced", tmp_path)
+    nothing = SimpleNamespace(note=lambda _: None)
+    walking = version_walk.Walk(SimpleNamespace(metrics={}), NAMES[:2], environments, nothing)
+    walking.examined = dict.fromkeys(NAMES[:2])
+    with pytest.raises(SkippedVersionError):
+        walking._measured(0, 1)
+    assert walking.state.skipped == {skipped: "; ".join({f"net: {gap.reason}" for gap in gaps})}
+
+
+def test_a_slower_version_fails_as_a_slower_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    about = {"before": "1.0", "after": "1.1", "ratio": 1.1}
+    row = VersionComparison(**about, architecture="net", metric="latency_cpu", verdict="slower")
+    step = VersionStep(**about, confirmed=True)
+    found = WalkResult(package="paced", first="1.0", last="1.1", versions=("1.0", "1.1"), comparisons=(row,), step=step)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(version_environments, "between", lambda *_: NAMES[:2])
+    monkeypatch.setattr(version_walk.Walk, "run", lambda _: found)
+    command = ("ab", "--walk", "paced", "1.0..1.1", "--architectures", "alexnet", "--metrics", "latency_cpu_1thread")
+    codes = {kind: call(*command, "--fail-on", kind).returncode for kind in ("timing", "any", "exact", "never")}
+    assert codes == {"timing": 1, "any": 1, "exact": 0, "never": 0}
 
 
 def test_a_walk_makes_its_own_environments(tmp_path: Path) -> None:

@@ -40,6 +40,13 @@ def _joined(_: click.Context, __: click.Parameter, lists: tuple[str, ...]) -> st
     return ",".join(lists) if lists else None
 
 
+keep_env_option = click.option(
+    "--keep-env",
+    multiple=True,
+    metavar="NAME",
+    help="Pass this variable to workers although it may be a credential.",
+)
+"""An option of the main job, `reporter ab` and `reporter move`."""
 HEADING: tuple[Callable[[Function], Function], ...] = (
     click.option(
         "--edition",
@@ -131,12 +138,7 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
         default="auto",
         help="Progress on standard error: a live line on a terminal, else lines (auto); lines; JSON for programs.",
     ),
-    click.option(
-        "--keep-env",
-        multiple=True,
-        metavar="NAME",
-        help="Pass this variable to workers although it may be a credential.",
-    ),
+    keep_env_option,
 )
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from reporter.documents import Document
 from reporter.documents.comparisons import Verdict
 from reporter.model.settings import FailOn
+
+SideName = Literal["reference", "tonight"]
+"""The pinned environment, and the one under test."""
 
 
 class ReferenceSide(Document):
@@ -67,6 +72,8 @@ class ReferenceGap(Document):
     """Why."""
     failed: bool = False
     """Whether a measurement failed, timed out or ran out of memory; else an environment cannot make it at all."""
+    sides: tuple[SideName, ...] = ()
+    """The environments in which it could not be measured."""
 
 
 class ReferenceChange(Document):

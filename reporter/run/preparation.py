@@ -89,7 +89,7 @@ def prepare(
 
 def prepare_ab(out: Path | None, settings: Settings) -> Request:
     """What is to be timed in turns; ReporterError before anything is written."""
-    executor = LocalExecutor()
+    executor = LocalExecutor.chosen(settings)
     devices, gpus, _ = choose_devices(settings.device, executor)
     if len(gpus) > 1:
         raise ReporterError(f"--device: ab times on one {_one_of(gpus)}")
@@ -134,6 +134,7 @@ def _request(
         settings=settings.model_dump(mode="json", exclude=UNRECORDED),
         timeout=_timeout(settings),
         fresh=settings.fresh,
+        keep_env=settings.keep_env,
     )
 
 

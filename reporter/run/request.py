@@ -99,6 +99,8 @@ class Request:
     """The id of the run, in history.jsonl and in the origin of every round."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """What --label adds to the lines of history.jsonl."""
+    keep_env: Sequence[str] = ()
+    """Variables that both sides of a paired measurement inherit although they may be credentials."""
     ceilings: dict[tuple[str, str], Reading] = field(default_factory=dict)
     """The ceilings that this run has measured, by machine and key."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reporter.cli.options import comma_list
+from reporter.cli.options import comma_list, keep_env_option
 from reporter.cli.paths import PATH
 from reporter.host import files, printing
 from reporter.host.exit_codes import FAILED, REGRESSED
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
 @comma_list("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="For one architecture, all its measurements together.")
+@keep_env_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option(
     "--fail-on",
@@ -67,7 +68,7 @@ def ab_command(
             raise ReporterError("--walk makes its own environments; remove --a, --b and --out")
         from reporter.cli import walking
 
-        context.exit(walking.walk(*walk, options, as_json=as_json, fails=fail_on != "never"))
+        context.exit(walking.walk(*walk, options, as_json=as_json, fails=fail_on in ("timing", "any")))
     if a is None or b is None:
         missing = "a" if a is None else "b"
         raise click.MissingParameter(param=next(each for each in context.command.params if each.name == missing))

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from reporter.cli.options import comma_list
+from reporter.cli.options import comma_list, keep_env_option
 from reporter.cli.paths import PATH
 
 
@@ -23,6 +23,7 @@ from reporter.cli.paths import PATH
 @comma_list("--modes", metavar="M,…", help="Execution modes besides eager, as in the runs (default: none).")
 @click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
 @comma_list("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
+@keep_env_option
 @click.pass_context
 def move_command(context: click.Context, /, folder: Path, new: str, old: str | None, **options: Any) -> None:
     """Move the pinned reference of the runs in DIR.

@@ -49,7 +49,7 @@ class Place(NamedTuple):
 class RayExecutor:
     """Runs a job in each slot of a cluster."""
 
-    def __init__(self, address: str | None) -> None:
+    def __init__(self, address: str | None, keep: Sequence[str] = ()) -> None:
         # Ray would print what it notices, a dead node above all, on standard output.
         os.environ["RAY_DEDUP_LOGS_SKIP_REGEX"] = "."
         try:
@@ -59,6 +59,7 @@ class RayExecutor:
         self._ray: Any = ray
         self.no_cuda = "no node of the cluster has a GPU"
         self._preloaded: tuple[str, ...] = ()
+        self._keep = tuple(keep)
         self._address = address or os.environ.get("RAY_ADDRESS") or "local"
         self._awaited: dict[Any, Place] = {}
         self._places: dict[Slot, Place] = {}
@@ -73,7 +74,7 @@ class RayExecutor:
             raise ReporterError("--device: a cluster's GPUs are taken as they are free; use cuda")
         if settings.budget:
             raise ReporterError("--budget: plans for this machine only, not for a cluster's; use --timeout")
-        return cls(settings.ray_address)
+        return cls(settings.ray_address, settings.keep_env)
 
     @property
     def away(self) -> Sequence[Slot]:
@@ -133,7 +134,7 @@ class RayExecutor:
 
     @cached_property
     def _here(self) -> LocalExecutor:
-        return LocalExecutor()
+        return LocalExecutor(self._keep)
 
     def _nodes(self) -> list[dict[str, Any]]:
         """The nodes that live and have CPUs to measure on."""
@@ -174,7 +175,7 @@ class RayExecutor:
         for number in range(shares):
             share = cpus // shares + (number < cpus % shares)
             options = {"num_cpus": share, "num_gpus": min(1, gpus), "max_restarts": -1, "scheduling_strategy": here}
-            actor = self._ray.remote(NodeWorker).options(**options).remote(os.getcwd(), self._preloaded)
+            actor = self._ray.remote(NodeWorker).options(**options).remote(os.getcwd(), self._preloaded, self._keep)
             self._await(Place(name, "cuda:0" if gpus else "", actor))
 
     def _await(self, place: Place) -> None:

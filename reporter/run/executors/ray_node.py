@@ -19,15 +19,18 @@ from reporter.run.slots import Event, Message
 
 
 class NodeWorker:
-    """A Ray actor with exclusive use of a slot; what Ray changes in its process is undone."""
+    """A Ray actor with exclusive use of a slot; what Ray changes in its process is undone.
 
-    def __init__(self, folder: str, preloaded: Sequence[str]) -> None:
+    Of the credentials of its node, workers inherit the variables to `keep`.
+    """
+
+    def __init__(self, folder: str, preloaded: Sequence[str], keep: Sequence[str] = ()) -> None:
         vars(sys.modules["__main__"]).pop("__file__", None)  # workers would load the main module, which is Ray's
         with suppress(OSError):  # relative paths, as of data sets, are relative to where the run was started
             os.chdir(folder)
         with suppress(OSError, AttributeError):  # Ray makes its processes nice, which only root can undo
             os.setpriority(os.PRIO_PROCESS, 0, 0)
-        self._executor = LocalExecutor()
+        self._executor = LocalExecutor(keep)
         for module in preloaded:
             self._executor.preload(module)
 

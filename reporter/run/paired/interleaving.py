@@ -11,13 +11,14 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import monotonic
 from typing import Any
 
 from reporter.compare.environments import About
+from reporter.host.credentials import inherited
 from reporter.host.job import STOP, TURN, Job
 from reporter.model import Reading, ReporterError, Verdict
 from reporter.model.fields import legible
@@ -34,11 +35,14 @@ LEAKING = ("PYTHONPATH", "PYTHONHOME", "PYTHONEXECUTABLE", "PYTHONPLATLIBDIR", "
 
 
 class Side:
-    """A Python environment with a process in it that measures; `about` describes it once `hello` has returned."""
+    """A Python environment with a process in it that measures; `about` describes it once `hello` has returned.
+
+    `needs` are packages that it needs besides, `keep` variables that it inherits although they may be credentials.
+    """
 
     about: About
 
-    def __init__(self, option: str, environment: Path, needs: Sequence[str] = ()) -> None:
+    def __init__(self, option: str, environment: Path, needs: Sequence[str] = (), keep: Collection[str] = ()) -> None:
         self.name = f"{option}: {environment}"
         interpreter = python(option, environment)
         self._pip = f"{shlex.quote(str(interpreter))} -m pip install"
@@ -49,7 +53,7 @@ class Side:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
-                env=variables(),
+                env=variables(keep),
             )
         except OSError as error:
             raise ReporterError(f"{self.name} cannot be started: {error.strerror}; name a Python") from None
@@ -176,12 +180,25 @@ def python(option: str, environment: Path) -> Path:
     raise ReporterError(f"{option}: {environment} is no Python environment; name one that has bin/python")
 
 
-def variables() -> dict[str, str]:
-    """The variables a side runs under: none that would make it import from the environment or folder it is run from."""
-    kept = {name: value for name, value in os.environ.items() if name not in LEAKING}
+def variables(keep: Collection[str] = ()) -> dict[str, str]:
+    """The variables of a side, from which its workers are forked: no credentials except the variables to `keep`.
+
+    Nor does it have one that would make it import from the environment or folder it is run from.
+    """
+    kept = {name: value for name, value in inherited(os.environ, keep).items() if name not in LEAKING}
     return kept | {"PYTHONSAFEPATH": "1"}
 
 
+@contextlib.contextmanager
+def _reporting_ended_sides() -> Iterator[None]:
+    """ReporterError if the process of a side ends, also while its worker is stopped after a timeout."""
+    try:
+        yield
+    except (EOFError, BrokenPipeError):
+        raise ReporterError("the process of an environment ended, as happens when memory runs out") from None
+
+
+@_reporting_ended_sides()
 def measure(sides: Sequence[Side], jobs: Sequence[Job], timeout: float) -> list[Verdict]:
     """One job on either side, their calls in turns; the readings are in the sides, with equally many samples each."""
     end = monotonic() + timeout
@@ -201,10 +218,9 @@ def measure(sides: Sequence[Side], jobs: Sequence[Job], timeout: float) -> list[
         for side in sides:
             side.stop_worker()
         return [Verdict("timeout", f"not done after {timeout:.0f} s")] * len(sides)
-    except (EOFError, BrokenPipeError):
-        raise ReporterError("the process of an environment ended, as happens when memory runs out") from None
 
 
+@_reporting_ended_sides()
 def alone(side: Side, job: Job, timeout: float) -> Verdict:
     """One job on one side, without turns; the readings are in the side."""
     try:
@@ -213,8 +229,6 @@ def alone(side: Side, job: Job, timeout: float) -> Verdict:
     except TimeoutError:
         side.stop_worker()
         return Verdict("timeout", f"not done after {timeout:.0f} s")
-    except (EOFError, BrokenPipeError):
-        raise ReporterError("the process of an environment ended, as happens when memory runs out") from None
 
 
 def _alternate(sides: Sequence[Side], seconds: float, goal: float) -> None:

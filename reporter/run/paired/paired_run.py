@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from time import monotonic
@@ -49,7 +49,7 @@ def examine(request: Request, environments: Sequence[Path]) -> tuple[About, Abou
 
     Loads both once without measuring, which also brings their files into the page cache.
     """
-    with sides(environments, needs(request)) as (a, b):
+    with sides(environments, needs(request), keep=request.keep_env) as (a, b):
         return a.about, b.about
 
 
@@ -79,7 +79,7 @@ def run(
     spent: dict[str, float] = {}
     for number in range(request.conditions.rounds):
         start = monotonic()
-        with sides(environments, needs(request)) as both:
+        with sides(environments, needs(request), keep=request.keep_env) as both:
             for side, before in zip(both, examined, strict=True):
                 unchanged(side, before)
             costs.opening = monotonic() - start
@@ -143,11 +143,20 @@ def plan(request: Request) -> Iterator[Job]:
 
 @contextmanager
 def sides(
-    environments: Sequence[Path], needs: Sequence[str] = (), options: Sequence[str] = OPTIONS, *, shared: bool = False
+    environments: Sequence[Path],
+    needs: Sequence[str] = (),
+    options: Sequence[str] = OPTIONS,
+    *,
+    shared: bool = False,
+    keep: Collection[str] = (),
 ) -> Iterator[list[Side]]:
-    """Both environments, loaded again: the memory layout of a process is part of the noise between rounds."""
+    """Both environments, loaded again: the memory layout of a process is part of the noise between rounds.
+
+    `shared`: both may import torch from the same path. `keep`: variables that they inherit although they may be
+    credentials.
+    """
     first, second = zip(options, environments, strict=True)
-    with closing(Side(*first, needs)) as a, closing(Side(*second, needs)) as b:
+    with closing(Side(*first, needs, keep)) as a, closing(Side(*second, needs, keep)) as b:
         for side in (a, b):
             side.hello()
         check((a.about, b.about), environments, options, shared=shared)

@@ -52,7 +52,7 @@ def move(
         )
         if old is None and places[0] == places[1]:
             raise ReporterError(f"{new!r} is already the reference of {folder}; there is nothing to move")
-        with paired_run.sides(places, needs, SIDES) as (a, b):
+        with paired_run.sides(places, needs, SIDES, keep=request.keep_env) as (a, b):
             examined = a.about, b.about
         journal = folder / PARTIAL
         work = ReferenceRequest(request, request.metrics, {}, places, examined, modes, options=SIDES, journal=journal)

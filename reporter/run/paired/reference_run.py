@@ -13,11 +13,12 @@ from reporter.compare import reference_rule
 from reporter.compare.environments import About, is_control
 from reporter.compare.matching import NO_NUMBER
 from reporter.compare.reference_rule import Place, ReferenceTime
-from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap
+from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap, SideName
 from reporter.host.job import Job
 from reporter.model import Metric, Origin, Reading, ReporterError
 from reporter.model.fields import DEFAULT_MALLOC
 from reporter.model.records import EAGER
+from reporter.model.settings import PRESETS
 from reporter.run import mode_plan
 from reporter.run.costs import Costs
 from reporter.run.paired import interleaving, paired_run, reference_counts
@@ -78,7 +79,8 @@ def prepare(request: Request, environment: Path, modes: bool = False) -> Referen
         raise ReporterError("--against: --metrics names no time that is measured in turns; try latency_cpu_1thread")
     exact = {name: each for name, each in request.metrics.items() if reference_counts.is_counted(each)}
     both = (environment, interleaving.here())
-    with paired_run.sides(both, paired_run.needs(request), OPTIONS) as (reference, tonight):
+    needs = paired_run.needs(request)
+    with paired_run.sides(both, needs, OPTIONS, keep=request.keep_env) as (reference, tonight):
         return ReferenceRequest(request, times, exact, both, (reference.about, tonight.about), modes)
 
 
@@ -89,7 +91,7 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
         progress.note(f"{len(journal)} measurements of the interrupted run are used again")
     start, found = monotonic() - journal.seconds, ReferenceRun()
     books: tuple[Book, Book] = ({}, {})
-    looks, open_jobs, done = reference_rule.looks(work.request.conditions.rounds), list(_jobs(work)), list[Job]()
+    looks, open_jobs, done = reference_rule.looks(_fewest_rounds(work.request)), list(_jobs(work)), list[Job]()
     costs, number = paired_run.costs_of(work.request, books), 0
     for place, look in enumerate(looks):
         planned = partial(_planned, open_jobs, journal, number)
@@ -111,6 +113,14 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
     )
     found.seconds = monotonic() - start
     return found
+
+
+def _fewest_rounds(request: Request) -> int:
+    """The rounds of the preset; those of a request with a budget are the most that fit, and no minimum."""
+    if request.budget is None:
+        return request.conditions.rounds
+    rounds: int = PRESETS[request.settings["preset"]]["rounds"]
+    return rounds
 
 
 def _cost(costs: Costs, planned: Callable[[int], list[Job]], end: int) -> float:
@@ -161,7 +171,8 @@ def _round(
     if not counts and not jobs:
         return
     opened = monotonic()
-    with paired_run.sides(work.environments, work.needs, work.options, shared=work.shared) as both:
+    keep = work.request.keep_env
+    with paired_run.sides(work.environments, work.needs, work.options, shared=work.shared, keep=keep) as both:
         for side, before in zip(both, work.examined, strict=True):
             paired_run.unchanged(side, before)
         costs.opening = monotonic() - opened
@@ -253,7 +264,7 @@ def _sorted(
 def _gap(place: Place, reference: Reading, tonight: Reading) -> ReferenceGap:
     """Why there is no number: which side failed first."""
     key, mode, architecture = place
-    sides = (("reference", reference), ("tonight", tonight))
+    sides: tuple[tuple[SideName, Reading], ...] = (("reference", reference), ("tonight", tonight))
     lost = [(name, each) for name, each in sides if not each.measured and each.status != "skipped"] or list(sides)
     return ReferenceGap(
         architecture=architecture,
@@ -261,4 +272,5 @@ def _gap(place: Place, reference: Reading, tonight: Reading) -> ReferenceGap:
         mode=mode,
         reason="; ".join(f"{each.status} in {name}: {each.reason}" for name, each in lost),
         failed=any(each.status in NO_NUMBER for _, each in lost),
+        sides=tuple(name for name, _ in lost),
     )

@@ -14,7 +14,7 @@ from functools import partial
 from typing import IO, Any
 
 from reporter.host import confinement
-from reporter.host.job import TURN, Job
+from reporter.host.job import STOP, TURN, Job
 from reporter.model.records import EAGER
 from reporter.registry import plugins
 from reporter.registry.catalog import modules
@@ -37,6 +37,8 @@ def serve(answers: int) -> None:
     say = partial(_send, answers)
     say(imports.about().model_dump(mode="json"))
     for line in iter(commands.readline, b""):
+        if any(each.endswith(line) for each in (TURN, STOP)):
+            continue  # it was for a worker that has ended, which may have read the beginning of it
         child = os.fork()
         if not child:
             _work(line.decode(), commands, answers)

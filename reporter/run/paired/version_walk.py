@@ -111,7 +111,8 @@ class Walk:
         row = self._followed(list(found.rows.values()))
         if row is None:
             why = "; ".join(dict.fromkeys(f"{gap.architecture}: {gap.reason}" for gap in found.gaps))
-            self._skip(before if "in reference" in why else after, why)
+            only_before = all(gap.sides == ("reference",) for gap in found.gaps)
+            self._skip(before if only_before else after, why)
         made = VersionComparison(
             before=versions[0],
             after=versions[1],
@@ -175,7 +176,7 @@ class Walk:
 
     def _try(self, version: str, place: Path) -> About:
         """Imports all packages and builds each architecture; ReporterError with the reason if this fails."""
-        with _opened(f"{self.package} {version}", place, paired_run.needs(self.request)) as side:
+        with _opened(f"{self.package} {version}", place, self.request) as side:
             for name in (architecture.name for architecture in self.request.architectures):
                 for reading in _done(side, self._job(name, *TRIED)):
                     if not reading.measured and reading.quantity.key == PARAMETERS:
@@ -249,7 +250,7 @@ class Walk:
         place = self._environment(number)
         version = f"{self.package} {self.versions[number]}"
         found: dict[str, Sequence[LayerKernel]] = {}
-        with _opened(version, place, paired_run.needs(self.request)) as side:
+        with _opened(version, place, self.request) as side:
             for reading in _done(side, job):
                 found |= kernel_files.CALLS.validate_python(reading.detail.get("calls") or {})
         if not found:
@@ -263,8 +264,8 @@ def excludes(row: ReferenceTime, ratio: float) -> bool:
 
 
 @contextmanager
-def _opened(name: str, place: Path, needs: Sequence[str]) -> Iterator[Side]:
-    with closing(Side(name, place, needs)) as side:
+def _opened(name: str, place: Path, request: Request) -> Iterator[Side]:
+    with closing(Side(name, place, paired_run.needs(request), request.keep_env)) as side:
         side.hello()
         yield side
 

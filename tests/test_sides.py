@@ -1,0 +1,97 @@
+"""The processes of both environments of a paired measurement: a worker, or a side, that ends at the wrong moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from time import sleep
+from types import SimpleNamespace
+from unittest import mock
+
+import pytest
+from forked_sides import SleepingSide
+
+from reporter.host.job import STOP, TURN, Job
+from reporter.model import ReporterError
+from reporter.model.settings import PRESETS, Conditions
+from reporter.run.paired import interleaving, paired_run
+from reporter.run.paired.interleaving import Side
+
+CONDITIONS = Conditions(**PRESETS["quick"] | {"seconds": 0.0})
+"""Two pairs of calls, the fewest."""
+
+
+@pytest.fixture(scope="module")
+def sides() -> Iterator[list[Side]]:
+    here = Path(sys.executable)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=SleepingSide, PIPE=None))
+        with paired_run.sides((here, here)) as both:
+            yield both
+
+
+def job(architecture: str) -> Job:
+    name = "latency_cpu_1thread"
+    return Job(architecture=architecture, metrics=(name,), device="cpu", conditions=CONDITIONS, process="times")
+
+
+def measure(sides: Sequence[Side], architecture: str = "net") -> list[str]:
+    """The status of each side."""
+    both = job(architecture), job(architecture)
+    return [verdict.status for verdict in interleaving.measure(sides, both, 60)]
+
+
+def kill_before(line: bytes, count: int, side: Side, patch: pytest.MonkeyPatch) -> None:
+    """Kills the worker of a side just before so many of a line are sent to it."""
+    send, left = Side._send, [count]
+
+    def killing(receiver: Side, text: bytes) -> None:
+        if receiver is side and text == line:
+            left[0] -= 1
+            if not left[0]:
+                os.kill(side._worker, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    while True:
+                        os.kill(side._worker, 0)  # until the side has seen its end
+                        sleep(0.001)
+        send(receiver, text)
+
+    patch.setattr(Side, "_send", killing)
+
+
+@pytest.mark.parametrize(("line", "count"), [(TURN, 2), (STOP, 1)])
+def test_a_worker_that_ends_between_two_calls_fails_alone(
+    line: bytes, count: int, sides: list[Side], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line that it did not read is no job for the next one."""
+    with monkeypatch.context() as patch:
+        kill_before(line, count, sides[1], patch)
+        assert measure(sides) == ["ok", "oom"]
+    for _ in range(2):
+        assert measure(sides) == ["ok", "ok"]
+        assert [len(side.readings[0].samples) for side in sides] == [2, 2]
+
+
+def test_a_call_that_fails_is_the_reason_of_its_architecture_only(sides: list[Side]) -> None:
+    """Its worker ends without reading the line that stops it."""
+    measure(sides, "raises")
+    assert {side.readings[0].reason for side in sides} == {"ValueError: the third call"}
+    for _ in range(2):
+        assert measure(sides) == ["ok", "ok"]
+        assert [side.readings[0].status for side in sides] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("error", [EOFError, BrokenPipeError])
+def test_a_side_that_ends_while_its_worker_is_stopped_is_one_line(error: type[Exception]) -> None:
+    """After a timeout, as while it is measured."""
+    line = "the process of an environment ended, as happens when memory runs out"
+    for late in (mock.Mock(**{"start.side_effect": TimeoutError, "stop_worker.side_effect": error}),
+                 mock.Mock(**{"start.side_effect": error})):  # fmt: skip
+        with pytest.raises(ReporterError, match=line):
+            interleaving.measure([late, late], [job("net")] * 2, 0.0)
+        with pytest.raises(ReporterError, match=line):
+            interleaving.alone(late, job("net"), 0.0)
