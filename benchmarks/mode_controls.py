@@ -4,7 +4,8 @@
 
 - A/A: eager against eager as a "mode". Of 40 pairs none may be stated as a gain or loss, and at most 5 of the 95 %
   intervals may exclude 1.
-- a mode that is slowed by 5 %: it waits after each call. It has to be stated in 19 of 20 pairs.
+- a mode that is slowed by 5 %: after each call it repeats 5 % of the network's own work (own_work.py). It has to be
+  stated in 19 of 20 pairs.
 - each available engine in turns with eager and alone, as every run measures it: the lower quartiles, of which speedups
   are ratios, should agree within 5 %.
 
@@ -23,10 +24,11 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from statistics import median
-from time import monotonic, perf_counter
+from time import monotonic
 from typing import Any, NamedTuple
 
 import numpy as np
+from own_work import pieces_of, slower
 
 from reporter.compare.mode_gains import Gain, gains
 from reporter.host.job import Job
@@ -52,21 +54,18 @@ def again(model: Any, example: Any, **_: Any) -> Callable[[Any], Any]:
 
 
 def slowed(model: Any, example: Any, **_: Any) -> Callable[[Any], Any]:
-    """Eager, and 5 % of its time of waiting."""
-
-    def call(images: Any) -> Any:
-        start = perf_counter()
-        found = model(images)
-        now = perf_counter()
-        end = now + SLOWED * (now - start)
-        while perf_counter() < end:
-            pass
-        return found
-
-    return call
+    """Eager, and a wait of 5 % of its time, which does not slow alexnet: the samples of 28 November 2026."""
+    return slower(model, (), SLOWED)
 
 
-CONTROLS = {name: Engine(name, name, prepare) for name, prepare in (("again", again), ("slowed", slowed))}
+def repeated(model: Any, example: Any, **_: Any) -> Callable[[Any], Any]:
+    """Eager, and 5 % of its time of its own work."""
+    return slower(model, pieces_of(model, example, SLOWED), SLOWED)
+
+
+PREPARED = {"again": again, "slowed": slowed, "repeated": repeated}
+CONTROLS = {name: Engine(name, name, prepare) for name, prepare in PREPARED.items()}
+MEASURED = ("again", "repeated")
 
 
 class Unit(NamedTuple):
@@ -138,11 +137,17 @@ def _sampled(unit: Unit, number: int, readings: Mapping[tuple[str, str], Reading
                 yield Sampled(unit, mode, key, number, reason=time.reason or time.status)
 
 
-def units(networks: Sequence[str], repetitions: int, in_engines: Sequence[str], engines: Sequence[str]) -> list[Unit]:
+def units(
+    networks: Sequence[str],
+    repetitions: int,
+    in_engines: Sequence[str],
+    engines: Sequence[str],
+    controls: Sequence[str] = MEASURED,
+) -> list[Unit]:
     """All units, those of the engines spread evenly among the others, so that a run that ends early has both."""
-    controls = [Unit(name, tuple(CONTROLS), number) for number in range(repetitions) for name in networks]
+    alike = [Unit(name, tuple(controls), number) for number in range(repetitions) for name in networks]
     others = [Unit(name, (mode,), alone=True) for name in in_engines for mode in engines]
-    ranked = [((place + 0.5) / len(group), unit) for group in (controls, others) for place, unit in enumerate(group)]
+    ranked = [((place + 0.5) / len(group), unit) for group in (alike, others) for place, unit in enumerate(group)]
     return [unit for _, unit in sorted(ranked)]
 
 
@@ -259,12 +264,13 @@ def tables(samples: Samples, rounds: int) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("architectures", nargs="?", default=",".join(NETWORKS), help="networks of A/A and slowed")
+    parser.add_argument("architectures", nargs="?", default=",".join(NETWORKS), help="networks of the controls")
     parser.add_argument("--repetitions", type=int, default=2, help="how often each network is measured (2)")
     parser.add_argument(
         "--in-engines", default=",".join(IN_ENGINES), help="networks that run in engines, or an empty text"
     )
     parser.add_argument("--engines", default="onnxruntime,openvino")
+    parser.add_argument("--controls", default=",".join(MEASURED), help=f"of {', '.join(CONTROLS)}")
     parser.add_argument("--rounds", type=int, default=PRESETS["standard"]["rounds"])
     parser.add_argument("--seconds", type=float, default=0.25, help="sampling per mode, time and round (0.25)")
     parser.add_argument("--minutes", type=float, default=10.0, help="starts no further process after this (10)")
@@ -272,11 +278,15 @@ def main() -> int:
     asked = parser.parse_args()
     known = execution_modes.engines()
     available = [name for name in asked.engines.split(",") if name in known and not known[name].missing]
-    named, in_engines = (list(filter(None, text.split(","))) for text in (asked.architectures, asked.in_engines))
+    named, in_engines, controls = (
+        list(filter(None, text.split(","))) for text in (asked.architectures, asked.in_engines, asked.controls)
+    )
+    if unknown := sorted(set(controls) - set(CONTROLS)):
+        parser.error(f"--controls: unknown control {unknown[0]!r}; known: {', '.join(CONTROLS)}")
     conditions = Conditions(
         **{**PRESETS["standard"], "rounds": asked.rounds, "seconds": asked.seconds / MODES_SHARE, "weights": "random"}
     )
-    samples, wanted = Samples(asked.out), units(named, asked.repetitions, in_engines, available)
+    samples, wanted = Samples(asked.out), units(named, asked.repetitions, in_engines, available, controls)
     run(wanted, samples, conditions, monotonic() + 60 * asked.minutes)
     tables(samples, asked.rounds)
     return 0

@@ -5,15 +5,20 @@ from __future__ import annotations
 import random
 import re
 import struct
+from collections.abc import Sequence
+from io import BytesIO
 from itertools import pairwise
+from typing import Any
 from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 import pytest
 import samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from reporter.charts import curves, timeline
+from reporter.charts import curves, table_slide, timeline
 from reporter.model import Chart
 from reporter.registry.catalog import collect
 from reporter.report import build, challenge_entries
@@ -236,6 +241,47 @@ def test_the_table_for_a_slide_is_a_picture_with_all_its_cells(code: str) -> Non
     assert [word for word in words if word not in shown] == []
     assert "…" not in shown
     assert CHARTS["table_slide"].draw(compare(samples.lecture()[:1]), tongue) is None
+
+
+def widths(words: Sequence[Any]) -> list[float]:
+    """The pixels that words of the table for a slide take in the font of the charts."""
+    texts = "".join(
+        f'<text y="{40 * number + 30}" font-family="{vega.FONT}" font-size="{word["mark"]["fontSize"]}px">'
+        f"{escape(word['text'])}</text>"
+        for number, word in enumerate(words)
+    )
+    size = f'width="{table_slide.WIDTH}" height="{40 * len(words)}"'
+    shown = Image.open(BytesIO(vega.png(f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{texts}</svg>')))
+    scale, ink = shown.width / table_slide.WIDTH, shown.getchannel("A")
+    rows = [ink.crop((0, round(40 * at * scale), ink.width, round(40 * (at + 1) * scale))) for at in range(len(words))]
+    return [box[2] / scale for row in rows if (box := row.getbbox())]
+
+
+def test_texts_of_the_table_for_a_slide_are_as_wide_as_their_characters_are_counted_for() -> None:
+    """Each line of an idea or a note fits its room; the widest full line decides the width of a character."""
+    widest: dict[float, float] = {}
+    for code in ("en", "ru"):
+        table = slide_table(compare(samples.lecture()), language(code))
+        assert table
+        places = dict(zip([column.key for column in table.columns], table_slide._places(table), strict=True))
+        left, right = places[str(table.wrapped)]
+        ideas = [word for word in table_slide._cells(table, 0) if word["x"] == left]
+        notes = list(table_slide._notes(table, 0))
+        for words, room, counted in (
+            (ideas, right - left, table_slide.IDEA_WIDTH),
+            (notes, table_slide.WIDTH - 2 * table_slide.LEFT, table_slide.NOTE_WIDTH),
+        ):
+            found = widths(words)
+            assert len(found) == len(words) > 0
+            assert max(found) <= room
+            full = [
+                width / (word["mark"]["fontSize"] * len(word["text"]))
+                for word, width in zip(words, found, strict=True)
+                if len(word["text"]) >= 12
+            ]
+            widest[counted] = max(widest.get(counted, 0.0), *full)
+    for counted, width in widest.items():
+        assert counted - 0.03 <= width <= counted
 
 
 @pytest.mark.parametrize(

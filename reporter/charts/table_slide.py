@@ -22,6 +22,10 @@ LEFT, TOP, ROW = 56, 96, 58
 CELL, HEAD, NOTE = 25, 22, 17
 """Sizes of letters."""
 LINE, CELL_LINE, NOTE_LINE = 27, 25, 23
+IDEA_WIDTH, NOTE_WIDTH = 0.55, 0.5
+"""Width of a character over the font size in full lines of ideas and of notes: of the widest lines in either language,
+in Russian, rounded up. They are measured in Liberation Sans, which is as wide as Arial (tests/test_charts.py).
+"""
 GAP = 24
 """Pixels between columns."""
 MARKS = 36
@@ -140,14 +144,14 @@ def _cells(table: Table, first: float) -> Iterator[Spec]:
                 yield _word(end + 2, y, signs)
                 continue
             weight: Spec = {"fontWeight": 600} if at == 0 else {}
-            lines = _balanced(cell.text, (right - left) / (0.54 * CELL)) if at else [cell.text]
+            lines = _balanced(cell.text, (right - left) / (IDEA_WIDTH * CELL)) if at else [cell.text]
             for place, line in enumerate(lines):
                 yield _word(left, y + CELL_LINE * (place - (len(lines) - 1) / 2), line, **weight)
 
 
 def _notes(table: Table, first: float) -> Iterator[Spec]:
     """The notes of the table beneath it, in small letters."""
-    lines = [line for note in table.notes for line in _wrapped(note, (WIDTH - 2 * LEFT) / (0.52 * NOTE))]
+    lines = [line for note in table.notes for line in _wrapped(note, (WIDTH - 2 * LEFT) / (NOTE_WIDTH * NOTE))]
     for place, line in enumerate(lines):
         yield _word(LEFT, first + ROW * len(table.rows) + 22 + NOTE_LINE * place, line, size=NOTE, color=MUTED)
 

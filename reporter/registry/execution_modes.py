@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from reporter.host import machine
 from reporter.model import Engine
 from reporter.model.modes import ALL, CHANNELS_LAST, DEFAULT, SETS, TORCH_PRECISIONS, Mode, canonical, parse
 from reporter.model.records import EAGER
 from reporter.registry.catalog import collect
+from reporter.version import number
 
 Description = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """What engines lack on a machine and the versions of their packages, by engine and precision; JSON-able."""
@@ -40,15 +41,41 @@ class EngineElsewhere(Engine):
 
     def lacks(self, precision: str) -> str:
         """Why it cannot be used there in a precision."""
-        absent = f"the package with the engine {self.name!r} is not installed"
-        return str(self._described(precision).get("lacks", absent))
+        return str(self._described(precision).get("lacks", _absent(self.name)))
 
     def version(self, precision: str = "fp32") -> dict[str, str]:
         """The versions of its packages there."""
         return dict(self._described(precision).get("version", {}))
 
     def _described(self, precision: str) -> Mapping[str, Any]:
-        return self.described.get(precision if precision in self.precisions else "fp32", {})
+        return self.described.get(_described_as(self, precision), {})
+
+
+class EngineVersion(NamedTuple):
+    """The engine of a mode with one of its precisions, `fp32` where it has none, and the versions of its packages."""
+
+    name: str
+    precision: str
+    versions: Mapping[str, str]
+
+    @property
+    def title(self) -> str:
+        """The engine and its precision as a mode names them."""
+        return self.name if self.precision == "fp32" else "+".join(sorted((self.precision, self.name)))
+
+    def __str__(self) -> str:
+        """The packages with their versions."""
+        return ", ".join(f"{package} {version}" for package, version in self.versions.items())
+
+    def missing_from(self, described: Description | None) -> str:
+        """Why a machine cannot run it in these versions, by its description; empty if it can, or if it is this one."""
+        if described is None:
+            return ""
+        about = described.get(self.name, {}).get(self.precision, {})
+        if not about or about["lacks"]:
+            return str(about.get("lacks", _absent(self.name)))
+        there = self._replace(versions=about["version"])
+        return "" if there == self else f"it has {there}, and {self} is measured"
 
 
 @cache
@@ -77,8 +104,51 @@ def engines_of(described: Description | None) -> Mapping[str, Engine]:
     }
 
 
+def most_common(described: Sequence[Description]) -> Description:
+    """The engines of several machines: each precision in the versions that most of them have that can run it.
+
+    Of several versions on as many machines, the newest; what none can run is as the first one describes it.
+    """
+    names = dict.fromkeys((name, part) for each in described for name, parts in each.items() for part in parts)
+    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for name, part in names:
+        found.setdefault(name, {})[part] = _most_common(
+            [each[name][part] for each in described if part in each.get(name, {})]
+        )
+    return found
+
+
+def _most_common(every: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What most machines have of one precision of an engine."""
+    usable = [about for about in every if not about["lacks"]]
+    versions = [about["version"] for about in usable]
+
+    def rank(about: Mapping[str, Any]) -> tuple[int, list[tuple[int, ...]]]:
+        return versions.count(about["version"]), [number(text) for _, text in sorted(about["version"].items())]
+
+    return max(usable, key=rank) if usable else every[0]
+
+
+def engine_version(mode: str, known: Mapping[str, Engine]) -> EngineVersion | None:
+    """The engine of a mode, as `known` has it; None if torch runs it without one."""
+    parsed = parse(mode, known)
+    engine = known.get(parsed.engine)
+    if engine is None:
+        return None
+    return EngineVersion(engine.name, _described_as(engine, parsed.precision), engine.version(parsed.precision))
+
+
 def _precisions(engine: Engine) -> tuple[str, ...]:
     return ("fp32", *engine.precisions)
+
+
+def _described_as(engine: Engine, precision: str) -> str:
+    """The precision under which a description has what an engine needs for a mode."""
+    return precision if precision in engine.precisions else "fp32"
+
+
+def _absent(name: str) -> str:
+    return f"the package with the engine {name!r} is not installed"
 
 
 def checked(names: Collection[str]) -> tuple[str, ...]:

@@ -11,8 +11,7 @@ from reporter.host.job import Job
 from reporter.model import Metric
 from reporter.model.devices import accelerator_in
 from reporter.model.modes import OUTPUT_ERROR
-from reporter.registry.execution_modes import engines_of
-from reporter.run import budget, curve_plan, evidence, input_sizes, mode_plan
+from reporter.run import budget, curve_plan, evidence, input_sizes, mode_plan, node_engines
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.ledger import Ledger
 from reporter.run.request import Outcome, Progress, Request, moment
@@ -49,7 +48,8 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     planned = budget.schedule(request, tasks, costs, executor, progress)
     if planned is None:
         progress.plan(jobs, outcome.slots, costs.total)
-    for notice in filter(None, (*notices, *(ledger.notice for ledger in ledgers.values()))):
+    notices += [*node_engines.notices(tasks, executor.slots), *(ledger.notice for ledger in ledgers.values())]
+    for notice in filter(None, notices):
         progress.note(f"note: {notice}")
     try:
         if planned:
@@ -87,7 +87,9 @@ def kinds(request: Request, slots: Sequence[Slot]) -> dict[str, Request]:
     """What is asked of each kind of machine: all of it, but nothing on CUDA where no slot has a GPU."""
     found: dict[str, Request] = {}
     for slot in sorted(slots, key=lambda slot: not slot.device):
-        asked = replace(request, about=slot.about, engines=engines_of(slot.engines))
+        if slot.machine in found:
+            continue
+        asked = replace(request, about=slot.about, engines=node_engines.of_machine(slot.machine, slots))
         if slot.variables is not None:
             there = request.conditions.model_copy(update={"variables": dict(slot.variables) or None})
             asked = replace(asked, conditions=there)
@@ -95,17 +97,19 @@ def kinds(request: Request, slots: Sequence[Slot]) -> dict[str, Request]:
             asked = replace(asked, devices={"cpu": "cpu", "any": "cpu"}, no_cuda=NO_CUDA)
         there = slot.about.get("machine_facts", {}).get("threads")
         asked = replace(asked, conditions=input_sizes.usable(asked.conditions, there))
-        found.setdefault(slot.machine, asked)
+        found[slot.machine] = asked
     return found
 
 
 def _tasks(request: Request, ledgers: Ledgers) -> Iterable[Task]:
     """The jobs for each kind of machine, which has a schedule of its own."""
     for key in dict.fromkeys(key for key, _ in ledgers):
-        for job in plan(request, {name: ledger for (machine, name), ledger in ledgers.items() if machine == key}):
+        mine = {name: ledger for (machine, name), ledger in ledgers.items() if machine == key}
+        for job in plan(request, mine):
             metrics = [request.metrics[name] for name in job.metrics]
             counts = all(metric.process == COUNTING and metric.device == "none" for metric in metrics)
-            yield Task(job, key, timed=metrics[0].timed, counts=counts)
+            engine = node_engines.of_job(job, mine[job.architecture].request.engines)
+            yield Task(job, key, timed=metrics[0].timed, counts=counts, engine=engine)
 
 
 def plan(request: Request, ledgers: Mapping[str, Ledger]) -> list[Job]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from reporter.host.job import Job
 from reporter.model.devices import is_accelerator
+from reporter.registry.execution_modes import EngineVersion
 from reporter.run.slots import Slot
 
 
@@ -18,7 +19,8 @@ from reporter.run.slots import Slot
 class Task:
     """A job for a kind of machine; `timed`: one of several rounds; `losses`: how many slots were lost under it.
 
-    `counts`: it counts, on one thread and without real tensors, so that others like it may run beside it.
+    `counts`: it counts, on one thread and without real tensors, so that others like it may run beside it. `engine` is
+    what its node must have installed.
     """
 
     job: Job
@@ -26,6 +28,7 @@ class Task:
     timed: bool = False
     losses: int = 0
     counts: bool = False
+    engine: EngineVersion | None = None
 
     @property
     def on_gpu(self) -> bool:
@@ -115,5 +118,7 @@ class Schedule:
 
 def _fits(task: Task, slot: Slot) -> bool:
     if slot.counts and not task.counts:
+        return False
+    if task.engine and task.engine.missing_from(slot.engines):
         return False
     return task.machine == slot.machine and (not task.on_gpu or task.job.device == slot.device)

@@ -84,7 +84,7 @@ class Work:
         for slot in [slot for slot in self.schedule.running if slot not in self.executor.slots]:
             self._lose(slot)
         for task in self.schedule.drop([*self.executor.slots, *self.executor.away]):
-            self._fail(task, GONE)
+            self._fail(task, f"{GONE} with {task.engine}" if task.engine else GONE)
 
     def _lose(self, slot: Slot) -> None:
         task = self.schedule.lose(slot)

@@ -1,0 +1,135 @@
+"""Nodes of one kind of machine with different engines: each job of an engine goes to a node that has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from io import StringIO
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+from networks import CONDITIONS, own
+from simulated import METRICS, Done, Simulated
+
+from reporter.cli.progress import Lines
+from reporter.model import Reading, Record
+from reporter.registry.execution_modes import Description, description, engine_version, engines_of, most_common
+from reporter.run import experiment
+from reporter.run.request import Request
+from reporter.run.slots import GONE, Slot
+from reporter.store import record_files
+
+KEY, ROUNDS, NETWORKS = "latency_cpu", 2, 3
+ABSENT = "openvino not installed"
+
+
+def node(name: str, version: str = "") -> Slot:
+    """A node of the only kind of machine, with a version of OpenVINO or without it."""
+    engines = {each: {part: dict(about) for part, about in parts.items()} for each, parts in description().items()}
+    for about in engines["openvino"].values():
+        about |= {"lacks": "" if version else ABSENT, "version": {"openvino": version or "not installed"}}
+    facts = {"machine": "kind", "machine_facts": {}, "environment": {}}
+    return Slot(name, "", facts, engines=engines)
+
+
+class Run:
+    """A run of the mode `openvino` on simulated nodes: what was done, printed and recorded."""
+
+    def __init__(
+        self, folder: Path, slots: Sequence[Slot], deaths: Mapping[str, tuple[float, bool]] | None = None
+    ) -> None:
+        entries = [replace(own(), name=f"net{number}") for number in range(NETWORKS)]
+        conditions, devices = CONDITIONS.model_copy(update={"rounds": ROUNDS}), {"cpu": "cpu", "any": "cpu"}
+        asked = Request(folder, entries, {KEY: METRICS[KEY]}, devices, conditions, modes=["openvino"])
+        executor, output = Simulated(slots, deaths=deaths or {}), StringIO()
+        experiment.run(asked, executor, Lines(output))
+        self.done: list[Done] = executor.done
+        self.printed = output.getvalue()
+        self.folder = folder
+
+    def readings(self) -> list[Reading]:
+        """The time of each network in OpenVINO."""
+        return [each["openvino"].readings[KEY] for each in self.records()]
+
+    def records(self) -> list[dict[str, Record]]:
+        found = sorted(self.folder.glob("records/kind/*.json"))
+        assert len(found) == NETWORKS
+        return [{record.mode: record for record in record_files.load_modes(path)} for path in found]
+
+    def nodes(self, *modes: str) -> set[str]:
+        """Where the jobs of a mode ran, or those of eager."""
+        return {each.slot.node for each in self.done if each.job.modes == modes}
+
+
+@pytest.mark.parametrize("first", ["bare", "rich"])
+def test_an_engine_is_measured_where_it_is_installed(first: str, tmp_path: Path) -> None:
+    """Whichever node comes first; eager is measured on both, and the other node is named with the reason."""
+    slots = sorted([node("bare"), node("rich", "2026.4")], key=lambda slot: slot.node != first)
+    run = Run(tmp_path, slots)
+    assert (run.nodes(), run.nodes("openvino")) == ({"bare", "rich"}, {"rich"})
+    for reading in run.readings():
+        assert (reading.status, len(reading.rounds)) == ("ok", ROUNDS)
+        assert reading.settings["engine"] == {"openvino": "2026.4"}
+    assert run.printed.count(f"note: bare takes no part in openvino: {ABSENT}\n") == 1
+    assert "rich takes no part" not in run.printed
+
+
+@pytest.mark.parametrize(
+    ("versions", "wanted"),
+    [
+        pytest.param(("2026.10", "2026.4", "2026.4"), "2026.4", id="most nodes"),
+        pytest.param(("2026.4", "2026.10", ""), "2026.10", id="the newest of as many"),
+    ],
+)
+def test_all_readings_of_an_engine_are_of_one_version(versions: Sequence[str], wanted: str, tmp_path: Path) -> None:
+    """In whatever order the nodes come: nothing is measured again with another version."""
+    slots = [node(f"node {version or 'bare'} {number}", version) for number, version in enumerate(versions)]
+    jobs = []
+    for order in permutations(slots):
+        run = Run(tmp_path, order)
+        jobs.append(len(run.done))
+        assert {str(reading.settings["engine"]) for reading in run.readings()} == {str({"openvino": wanted})}
+        assert all(f" {wanted} " in name for name in run.nodes("openvino"))
+    assert jobs[0] == 2 * NETWORKS * ROUNDS
+    assert not any(jobs[1:])
+
+
+def test_a_node_with_another_version_is_named(tmp_path: Path) -> None:
+    run = Run(tmp_path, [node("new", "2026.10"), node("old", "2026.4")])
+    reason = "it has openvino 2026.4, and openvino 2026.10 is measured"
+    assert f"note: old takes no part in openvino: {reason}\n" in run.printed
+
+
+def test_the_loss_of_the_only_node_with_an_engine(tmp_path: Path) -> None:
+    """Its rows have the reason; eager is measured to the end on the other node."""
+    run = Run(tmp_path, [node("bare"), node("rich", "2026.4")], deaths={"rich": (0.5, False)})
+    assert {(each.status, each.reason) for each in run.readings()} == {("failed", f"{GONE} with openvino 2026.4")}
+    for records in run.records():
+        assert (records["eager"].readings[KEY].status, len(records["eager"].readings[KEY].rounds)) == ("ok", ROUNDS)
+
+
+def test_an_engine_that_no_node_has_is_a_row_with_the_reason(tmp_path: Path) -> None:
+    run = Run(tmp_path, [node("one"), node("two")])
+    assert {(each.status, each.reason) for each in run.readings()} == {("unsupported", ABSENT)}
+    assert "takes no part" not in run.printed
+
+
+def test_engines_of_several_machines() -> None:
+    """Each precision by itself, and engines that only one machine has a package with."""
+    one: Description = {"a": {"fp32": {"lacks": "", "version": {"a": "1.0rc1"}}, "int8": {"lacks": "q", "version": {}}}}
+    two: Description = {
+        "a": {"fp32": {"lacks": "no", "version": {"a": "2"}}, "int8": {"lacks": "", "version": {"q": "3"}}},
+        "b": {"fp32": {"lacks": "", "version": {}}},
+    }
+    for both in ([one, two], [two, one]):
+        found = most_common(both)
+        assert found["a"] == {"fp32": one["a"]["fp32"], "int8": two["a"]["int8"]}
+        assert found["b"] == two["b"]
+    bare, rich = (slot.engines or {} for slot in (node("bare"), node("rich", "2026.4")))
+    needed = engine_version("bf16+openvino", engines_of(most_common([bare, rich])))
+    assert needed is not None
+    assert (needed.title, str(needed)) == ("bf16+openvino", "openvino 2026.4")
+    assert [needed.missing_from(each) for each in (bare, rich, None)] == [ABSENT, "", ""]
+    assert needed.missing_from({}) == "the package with the engine 'openvino' is not installed"
+    assert engine_version("bf16", engines_of(rich)) is None
