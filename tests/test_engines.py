@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import os
 import subprocess
@@ -355,6 +357,30 @@ def test_an_engine_has_as_many_threads_as_torch(name: str) -> None:
     assert busy_threads(work, 0.1) == 1
     work = bound_by_threads(name, 2)
     assert any(busy_threads(work, 0.01) == 2 for _ in range(5)), "one of them may do most on a busy machine"
+
+
+class SignalStack(ctypes.Structure):
+    """`stack_t` of sigaltstack(2)."""
+
+    _fields_ = (("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+    @property
+    def is_mapped(self) -> bool:
+        lines = Path("/proc/self/maps").read_text().splitlines()
+        spans = ([int(each, 16) for each in line.split()[0].split("-")] for line in lines)
+        return any(start <= self.start < end for start, end in spans)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_signals_have_a_stack_after_models_of_openvino_are_gone() -> None:
+    """Those that end in the order in which they began would leave one that is unmapped."""
+    works = [prepared("openvino", Tiny()) for _ in range(2)]
+    while works:
+        works.pop(0)
+        gc.collect()
+    found = SignalStack()
+    assert ctypes.CDLL(None).sigaltstack(None, ctypes.byref(found)) == 0
+    assert found.start is None or found.is_mapped
 
 
 @pytest.mark.parametrize("name", OWN_THREADS)

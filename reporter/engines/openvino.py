@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -71,8 +71,6 @@ def _compiled(path: Path, hint: str, folder: Path, counters: bool = False) -> An
     """One stream for the latency of single calls. Threads as torch has them, which the system places."""
     import torch
 
-    openvino = _imported("openvino")
-    core = openvino.Core()
     settings = {
         "INFERENCE_PRECISION_HINT": hint,
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
@@ -83,17 +81,28 @@ def _compiled(path: Path, hint: str, folder: Path, counters: bool = False) -> An
         "CACHE_DIR": str(folder / "openvino"),
         "PERF_COUNT": counters,
     }
-    compiled = core.compile_model(path, "CPU", settings)
+    compiled = _core().compile_model(path, "CPU", settings)
     taken = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
     if taken != hint:
         raise UnsupportedError(f"OpenVINO computes in {taken} instead of {hint} on this processor")
     return compiled
 
 
+@cache
+def _core() -> Any:
+    """One for the process.
+
+    Each has a plugin for the CPU that gives the thread an alternate signal stack and, when it ends, restores the one
+    before. Of two that end in the order in which they began, the second restores a stack that is unmapped, and the
+    next signal, such as that of Ctrl-C, ends the process by SIGSEGV (OpenVINO 2026.4).
+    """
+    return _imported("openvino").Core()
+
+
 def _quantize(path: Path, images: list[Any], made: Path) -> None:
     openvino, nncf = _imported("openvino"), _imported("nncf")
     arrays = [each.numpy() for each in images]
-    quantized = nncf.quantize(openvino.Core().read_model(path), nncf.Dataset(arrays), subset_size=len(arrays))
+    quantized = nncf.quantize(_core().read_model(path), nncf.Dataset(arrays), subset_size=len(arrays))
     openvino.save_model(quantized, made, compress_to_fp16=False)
 
 
