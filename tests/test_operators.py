@@ -21,14 +21,14 @@ from reporter.metrics.operators import COVERAGE
 from reporter.model import UnsupportedError
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel, digest
 from reporter.worker.counts.counting import count
-from reporter.worker.latency.alternation import Effort
+from reporter.worker.latency.alternation import Alternation, Effort
 from reporter.worker.profiling import kernel_names, operator_events, operator_pass, operator_times
 from reporter.worker.profiling.device_kernels import launched
 from reporter.worker.profiling.instruction_sets import NEEDED, instruction_sets
 from reporter.worker.profiling.kernel_calls import recorded
 from reporter.worker.profiling.kernel_names import Primitive, primitives
 from reporter.worker.profiling.layer_times import LISTED, layer_times
-from reporter.worker.profiling.observation import Observation, ProfilerOverhead, Traced, observe
+from reporter.worker.profiling.observation import ProfilerOverhead, observe
 from reporter.worker.profiling.operator_events import OperatorEvent, Timed, events, operators, timed
 from reporter.worker.profiling.operator_times import aligned, profiled
 from reporter.worker.torch_state import threads
@@ -212,7 +212,7 @@ def test_an_operator_that_is_missed_lowers_the_coverage(monkeypatch: pytest.Monk
     for missed, covered in ((None, 1000), (0, 1000 - 120 + 30), (4, 1000 - 120 + 30)):
         event = call_of(*("" if place == missed else name for place, name in enumerate(names)))
         assert event.end == 1000
-        observation = Observation((Traced(event, 1000e-9),), 1000e-9)
+        observation = Alternation((event,), (1000e-9,), (1000e-9,))
         assert profiled(observation, []).coverage == pytest.approx(covered / 1000)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,7 +14,7 @@ from reporter.model import Architecture
 from reporter.model.settings import PRESETS, Conditions
 from reporter.worker.counts.stage_costs import CostUnit
 from reporter.worker.latency import alternation, timing
-from reporter.worker.latency.alternation import LONG_CALL, VERY_LONG_CALL, Effort, alternated, is_settled
+from reporter.worker.latency.alternation import LONG_CALL, Alternation, Effort, alternated
 from reporter.worker.profiling import stage_times
 from reporter.worker.profiling.stage_times import StageProfile, stage_profile
 from reporter.worker.subject import Subject
@@ -151,40 +153,72 @@ def test_the_stages_are_those_of_the_card() -> None:
         assert [(row["stage"], row["macs"]) for row in rows] == [(each["name"], each["macs"]) for each in card]  # type: ignore[index, union-attr, call-overload]
 
 
-def test_the_passes_end_once_their_ratios_agree() -> None:
-    assert is_settled([1.0, 1.01])
-    assert not is_settled([1.0, 1.1])
-    assert not is_settled([1.05, 1.06]), "observed calls took longer than the others"
-    assert is_settled([1.0, 1.1, 1.0, 1.0, 1.0, 0.7])
-    assert not is_settled([0.8, 1.1, 1.0, 0.7, 1.2, 0.9])
+def test_passes_end_once_the_fastest_calls_agree() -> None:
+    def agree(seconds: Sequence[float], others: Sequence[float]) -> bool:
+        return Alternation(seconds, seconds, others).is_settled
+
+    assert agree([1.01], [1.0, 1.2])
+    assert agree([1.4, 1.01, 1.3], [1.5, 1.6, 1.0])
+    assert not agree([1.05, 1.06], [1.0, 1.2]), "observed calls take longer than the others"
+    assert not agree([0.9], [1.0, 1.2]), "the others were disturbed"
+    assert not agree([], [1.0])
+
+
+def test_a_disturbed_call_does_not_change_the_coverage() -> None:
+    """The parts of the fastest observed call count, over the fastest other call."""
+    calls = [(0.5, 2.0), (0.9, 1.0), (0.5, 1.5)]
+    found = Alternation(calls, [whole for _, whole in calls], [1.0, 3.0, 1.2])
+    assert found.coverage(lambda call: call[0]) == pytest.approx(0.9)
+    assert found.latency == 1.2
 
 
 @pytest.mark.parametrize(
     ("seconds", "effort", "calls"),
     [
         (0.4 * LONG_CALL, Effort(0), 10),
-        (1.2 * LONG_CALL, Effort(0), 5),
-        (1.2 * VERY_LONG_CALL, Effort(0), 3),
+        (1.2 * LONG_CALL, Effort(0), 3),
         (0.4 * LONG_CALL, Effort(0, fewest=1, warming=False), 3),
     ],
 )
-def test_observed_calls_are_compared_with_those_before_and_after(
+def test_observed_calls_lie_between_others(
     seconds: float, effort: Effort, calls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A drift of the machine cancels out: each call takes longer than the last, observed ones by 2 %."""
+    """A slow drift of the machine changes both kinds of calls; observed ones take 2 % longer."""
     made: list[bool] = []
 
     def next_seconds(*, is_observed: bool) -> float:
         made.append(is_observed)
-        return seconds * (1 + 0.002 * len(made)) * (1 + 0.02 * is_observed)
+        return seconds * (1 + 0.0005 * len(made)) * (1 + 0.02 * is_observed)
 
     monkeypatch.setattr(
         alternation, "cpu_timer", lambda _, count: [next_seconds(is_observed=False) for _ in range(count)]
     )
-    latencies, passes = alternated(
+    found = alternated(
         lambda: None, lambda count: [next_seconds(is_observed=True) for _ in range(count)], float, effort
     )
     assert len(made) == calls
-    assert len(latencies) == len(passes) + 1
-    for each in passes:
-        assert [seconds / each.baseline for seconds in each.observed] == pytest.approx([1.02], rel=0.003)
+    assert not made[0]
+    assert not made[-1]
+    assert len(found.others) == len(found.observed) + 1
+    assert found.is_settled
+    assert found.coverage(float) == pytest.approx(1.02, rel=0.003)
+
+
+def test_passes_go_on_while_calls_disagree_and_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call takes 0.06 s, observed ones 0.09 s; time is up after 1 s, or at once."""
+    now = [0.0]
+
+    def take(seconds: float) -> float:
+        now[0] += seconds
+        return seconds
+
+    monkeypatch.setattr(alternation, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(alternation, "cpu_timer", lambda _, count: [take(0.06) for _ in range(count)])
+    passes = []
+    for limit in (0.0, 1.0):
+        found = alternated(lambda: None, lambda count: [take(0.09) for _ in range(count)], float, Effort(limit))
+        assert not found.is_settled
+        passes.append(len(found.observed))
+    assert passes == [4, 4]
+    longer = alternated(lambda: None, lambda count: [take(0.09) for _ in range(count)], float, Effort(3.0))
+    assert len(longer.observed) == 10

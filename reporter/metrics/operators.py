@@ -29,10 +29,10 @@ def _coverage(setting: str, title: str) -> Quantity:
         group="profile",
         better="neither",
         definition="Seconds of all operators, by torch.profiler, over the latency of calls without the profiler just "
-        "before and after; the median of several passes. What the profiler adds for each operator is measured with "
-        "operators on a single pixel and subtracted. Python code between the operators is listed as one more; each gap "
-        "between two counts as three times the median gap at most, so that an operator that is missed lowers the "
-        "ratio. All seconds are then scaled to the latency.",
+        "before and after; the fastest call of each kind counts. What the profiler adds for each operator is measured "
+        "with operators on a single pixel and subtracted. Python code between the operators is listed as one more; "
+        "each gap between two counts as three times the median gap at most, so that an operator that is missed "
+        "lowers the ratio. All seconds are then scaled to the latency.",
     )
 
 

@@ -29,8 +29,8 @@ def _coverage(setting: str, title: str) -> Quantity:
         group="profile",
         better="neither",
         definition="Seconds of all stages over the latency of calls just before and after in which no module notes the "
-        "time; the median of several passes. A stage lasts from the beginning of one of its modules to the beginning "
-        "of a module of another stage.",
+        "time; the fastest call of each kind counts. A stage lasts from the beginning of one of its modules to the "
+        "beginning of a module of another stage.",
     )
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import sqrt
-from statistics import mean, median
+from statistics import median
 from time import perf_counter
 from typing import Generic, NamedTuple, TypeVar
 
@@ -19,20 +18,19 @@ BLOCK = 0.03
 """Seconds of calls in a row of each kind."""
 MOST_CALLS = 20
 LONG_CALL = 0.1
-"""Seconds of a call that need not be called once before it is timed: it finds nothing of the last one in the caches."""
-VERY_LONG_CALL = 0.25
-"""Seconds of a call that a short disturbance does not change: one pass is enough if it agrees with itself."""
-SETTLED = 0.015
-"""The error of the median of all ratios with which the passes end."""
+"""Seconds of a call that need not be called once before it is timed: it finds nothing of the last one in the caches.
+
+One pass of it is enough if the calls of that pass agree.
+"""
 ALIKE = 0.03
-"""How far the median ratio may lie from 1: the observed calls, without what observing adds, take as long as others."""
+"""How far the fastest observed call, without what observing adds, may lie from the fastest other one."""
 UNSETTLED = 2
-"""So many times the fewest passes are taken if their ratios disagree; more only while there is time."""
+"""So many times the fewest passes are taken if these disagree; more only while there is time."""
 Observed = TypeVar("Observed")
 
 
 class Effort(NamedTuple):
-    """How much alternated calls may take: `seconds`, but so many passes at least.
+    """How much alternated calls may take: `seconds`, but one pass at least, and `fewest` of short calls.
 
     With `warming`, the first of short calls in a row is not counted: the calls before it have emptied the caches.
     """
@@ -43,51 +41,52 @@ class Effort(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pass(Generic[Observed]):
-    """Some observed calls between unobserved ones, whose seconds before and after them are medians."""
+class Alternation(Generic[Observed]):
+    """The observed calls with the seconds of each, without what observing adds, and the seconds of all other calls."""
 
     observed: Sequence[Observed]
-    before: float
-    after: float
+    seconds: Sequence[float]
+    others: Sequence[float]
 
     @property
-    def baseline(self) -> float:
-        """The seconds of an unobserved call at the time of the observed ones."""
-        return mean((self.before, self.after))
+    def latency(self) -> float:
+        """The median seconds of the calls that are not observed."""
+        return median(self.others)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the fastest calls of both kinds take equally long."""
+        return bool(self.seconds) and abs(min(self.seconds) / min(self.others) - 1) <= ALIKE
+
+    def coverage(self, part: Callable[[Observed], float]) -> float:
+        """What some seconds of the fastest observed call are of the fastest other call.
+
+        A disturbance only ever adds time, so the fastest calls of both kinds are those that it changes least.
+        """
+        _, fastest = min(enumerate(self.observed), key=lambda each: self.seconds[each[0]])
+        return part(fastest) / min(self.others)
 
 
 def alternated(
     call: Call, observed: Callable[[int], Sequence[Observed]], seconds: Callable[[Observed], float], effort: Effort
-) -> tuple[list[float], list[Pass[Observed]]]:
-    """The seconds of all unobserved calls, and the passes; `observed` makes some observed calls in a row.
+) -> Alternation[Observed]:
+    """Alternates blocks of calls that are not observed with blocks that are; `observed` makes some of these in a row.
 
-    A block of unobserved calls is the end of one pass and the beginning of the next, so that each observed call is
-    compared with calls just before and just after it: a drift of the machine changes both. The passes end when the
-    median ratio of `seconds` to unobserved calls is settled, or time is up. The call has run before.
+    A block of unobserved calls is the end of one pass and the beginning of the next, so that observed calls lie
+    between others: a drift of the machine changes both. The passes end when the fastest call of each kind takes
+    equally long, or time is up. The call has run before.
     """
     (first,) = cpu_timer(call, 1)
     count, warming = max(1, min(MOST_CALLS, round(BLOCK / first))), int(effort.warming and first < LONG_CALL)
-    fewest = 1 if first >= VERY_LONG_CALL else effort.fewest
+    fewest = 1 if first >= LONG_CALL else effort.fewest
     end = perf_counter() + effort.seconds
-    unobserved = [first] if not warming else cpu_timer(call, count)
-    latencies, before = list(unobserved), median(unobserved)
-    passes: list[Pass[Observed]] = []
-    ratios: list[float] = []
-    while len(passes) < fewest or not is_settled(ratios):
-        if len(passes) >= UNSETTLED * fewest and perf_counter() > end:
+    found = Alternation[Observed]((), (), [first] if not warming else cpu_timer(call, count))
+    passes = 0
+    while passes < fewest or not found.is_settled:
+        if passes >= UNSETTLED * fewest and perf_counter() > end:
             break
-        found = observed(warming + count)[warming:]
-        unobserved = cpu_timer(call, warming + count)[warming:]
-        passes.append(Pass(found, before, median(unobserved)))
-        whole = median(map(seconds, found))
-        ratios += [whole / passes[-1].before, whole / passes[-1].after]
-        latencies += unobserved
-        before = passes[-1].after
-    return latencies, passes
-
-
-def is_settled(ratios: Sequence[float]) -> bool:
-    """Whether the median of some ratios is near 1 and has a small error, by the range of their middle half."""
-    ordered, outer = sorted(ratios), len(ratios) // 4
-    small = ordered[-1 - outer] - ordered[outer] <= SETTLED * sqrt(len(ordered)) * median(ordered)
-    return small and abs(median(ordered) - 1) <= ALIKE
+        calls = observed(warming + count)[warming:]
+        others = cpu_timer(call, warming + count)[warming:]
+        found = Alternation((*found.observed, *calls), (*found.seconds, *map(seconds, calls)), (*found.others, *others))
+        passes += 1
+    return found

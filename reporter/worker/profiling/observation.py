@@ -5,8 +5,7 @@ They are observed once in each setting, for all metrics of a job.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache, partial
 from statistics import median
 from typing import NamedTuple
@@ -15,7 +14,7 @@ import torch
 from torch.autograd.profiler import profile, record_function
 from torch.nn.functional import adaptive_avg_pool2d
 
-from reporter.worker.latency.alternation import Effort, alternated
+from reporter.worker.latency.alternation import Alternation, Effort, alternated
 from reporter.worker.latency.timing import Call, cpu_timer
 from reporter.worker.profiling.operator_events import OperatorEvent, events, operators
 
@@ -35,41 +34,14 @@ class ProfilerOverhead(NamedTuple):
         return sum(self.outer + self.nested * each.nested for each in found)
 
 
-@dataclass(frozen=True)
-class Traced:
-    """A profiled call, with the seconds of calls beside it that are not profiled."""
-
-    event: OperatorEvent
-    baseline: float
-
-    @property
-    def operators(self) -> list[OperatorEvent]:
-        """Its outermost operators."""
-        return list(operators(self.event.children))
-
-
-@dataclass(frozen=True)
-class Observation:
-    """Profiled calls in one setting, and the median seconds of all calls that are not profiled."""
-
-    calls: tuple[Traced, ...]
-    latency: float
-
-    def coverage(self, seconds: Callable[[Traced], float]) -> float:
-        """What some seconds of each profiled call are of the calls beside it; the median."""
-        return median(seconds(each) / each.baseline for each in self.calls)
-
-
-def observe(call: Call, effort: Effort) -> Observation:
-    """Observes a call that has run before."""
+def observe(call: Call, effort: Effort) -> Alternation[OperatorEvent]:
+    """Profiles a call that has run before, between calls that are not profiled: the ranges of the profiled ones."""
     overhead = profiler_overhead()
 
     def duration(event: OperatorEvent) -> float:
         return (event.end - event.start - overhead.of(list(operators(event.children)))) / 1e9
 
-    latencies, passes = alternated(call, partial(traced, call), duration, effort)
-    calls = tuple(Traced(event, each.baseline) for each in passes for event in each.observed)
-    return Observation(calls, median(latencies))
+    return alternated(call, partial(traced, call), duration, effort)
 
 
 def traced(call: Call, count: int) -> list[OperatorEvent]:

@@ -16,11 +16,11 @@ from reporter.model.attempts import attempt
 from reporter.model.profiles import LayerKernel, LayerTime, OperatorTime, digest, library_digest
 from reporter.worker.counts.stage_costs import CostUnit
 from reporter.worker.device import Device
-from reporter.worker.latency.alternation import Effort
+from reporter.worker.latency.alternation import Alternation, Effort
 from reporter.worker.profiling import blas_libraries
 from reporter.worker.profiling.kernel_calls import recorded, recorded_without_layers
-from reporter.worker.profiling.observation import Observation, observe
-from reporter.worker.profiling.operator_events import require_kineto
+from reporter.worker.profiling.observation import observe
+from reporter.worker.profiling.operator_events import OperatorEvent, require_kineto
 from reporter.worker.profiling.operator_times import Listed, OperatorProfile, from_engine, profiled
 from reporter.worker.profiling.stage_times import Groups, StageProfile, stage_groups, stage_profile
 from reporter.worker.subject import Subject
@@ -60,7 +60,7 @@ class Profiler:
         return found
 
     @cached_property
-    def observation(self) -> Observation:
+    def observation(self) -> Alternation[OperatorEvent]:
         """Its profiled calls, between others; UnsupportedError if torch cannot list their operators."""
         require_kineto()
         with torch.inference_mode():

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from statistics import median
 
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel, LayerTime, OperatorTime
+from reporter.worker.latency.alternation import Alternation
 from reporter.worker.latency.timing import Call, cpu_timer
 from reporter.worker.profiling.layer_times import layer_times
-from reporter.worker.profiling.observation import Observation, ProfilerOverhead, Traced, profiler_overhead
-from reporter.worker.profiling.operator_events import PRODUCTS, Timed, operators, timed
+from reporter.worker.profiling.observation import ProfilerOverhead, profiler_overhead
+from reporter.worker.profiling.operator_events import PRODUCTS, OperatorEvent, Timed, operators, timed
 
 Listed = Callable[[int], Sequence[Sequence[tuple[str, str, str, float]]]]
 """The operators of some calls as an engine lists them: node, operator, kernel and seconds."""
@@ -34,18 +35,18 @@ class OperatorProfile:
     layers: tuple[LayerTime, ...] = ()
 
 
-def profiled(observation: Observation, kernels: Sequence[LayerKernel]) -> OperatorProfile:
+def profiled(observation: Alternation[OperatorEvent], kernels: Sequence[LayerKernel]) -> OperatorProfile:
     """The operators of an observed call with their kernels.
 
     What passes between the operators, in the Python interpreter, is listed as one more. In the coverage each of these
     gaps counts as long as is usual in the call at most: an operator that is missed leaves a longer gap.
     """
     overhead = profiler_overhead()
-    calls = [_seconds(each, kernels, overhead) for each in observation.calls]
+    calls = [_seconds(each, kernels, overhead) for each in observation.observed]
     coverage = observation.coverage(lambda each: _covered(each, overhead))
     rows, latency = _rows(calls, observation.latency), observation.latency
     inside = latency - sum(row.seconds for row in rows if (row.operator, row.kernel, row.library) == PYTHON)
-    layers = layer_times([_parts(each, overhead) for each in observation.calls], kernels, inside, latency)
+    layers = layer_times([_parts(each, overhead) for each in observation.observed], kernels, inside, latency)
     return OperatorProfile(rows, latency, coverage, layers)
 
 
@@ -74,35 +75,35 @@ def from_lists(
     return OperatorProfile(_rows(calls, latency), latency, whole / latency), rows
 
 
-def _seconds(traced: Traced, kernels: Sequence[LayerKernel], overhead: ProfilerOverhead) -> dict[Key, list[float]]:
+def _seconds(call: OperatorEvent, kernels: Sequence[LayerKernel], overhead: ProfilerOverhead) -> dict[Key, list[float]]:
     """The seconds of all calls of each operator with the same kernel, and those between the operators."""
-    parts = _parts(traced, overhead)
+    parts = _parts(call, overhead)
     found: dict[Key, list[float]] = defaultdict(list)
     for part, kernel in zip(parts, aligned(parts, kernels), strict=True):
         found[(part.event.name, *kernel)].append(part.seconds)
-    found[PYTHON].append(sum(_gaps(traced, overhead)))
+    found[PYTHON].append(sum(_gaps(call, overhead)))
     return found
 
 
-def _parts(traced: Traced, overhead: ProfilerOverhead) -> list[Timed]:
+def _parts(call: OperatorEvent, overhead: ProfilerOverhead) -> list[Timed]:
     """The backend operators of a call."""
-    return [part for root in operators(traced.event.children) for part in timed(root, overhead.nested)]
+    return [part for root in operators(call.children) for part in timed(root, overhead.nested)]
 
 
-def _gaps(traced: Traced, overhead: ProfilerOverhead) -> list[float]:
+def _gaps(call: OperatorEvent, overhead: ProfilerOverhead) -> list[float]:
     """The seconds before each outermost operator and after the last."""
-    roots = list(operators(traced.event.children))
-    ends = [traced.event.start, *(root.end for root in roots)]
-    starts = [*(root.start for root in roots), traced.event.end]
+    roots = list(operators(call.children))
+    ends = [call.start, *(root.end for root in roots)]
+    starts = [*(root.start for root in roots), call.end]
     lost = [overhead.outer] * len(roots) + [0.0]
     return [(start - end - each) / 1e9 for start, end, each in zip(starts, ends, lost, strict=True)]
 
 
-def _covered(traced: Traced, overhead: ProfilerOverhead) -> float:
+def _covered(call: OperatorEvent, overhead: ProfilerOverhead) -> float:
     """The seconds of the operators and of the usual gaps between them."""
-    gaps = _gaps(traced, overhead)
+    gaps = _gaps(call, overhead)
     most = USUAL_GAP * median(gaps)
-    return sum(part.seconds for part in _parts(traced, overhead)) + sum(min(gap, most) for gap in gaps)
+    return sum(part.seconds for part in _parts(call, overhead)) + sum(min(gap, most) for gap in gaps)
 
 
 def aligned(parts: Sequence[Timed], kernels: Sequence[LayerKernel]) -> list[tuple[str, str]]:

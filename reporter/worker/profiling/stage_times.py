@@ -54,11 +54,9 @@ def stage_profile(call: Call, network: nn.Module, groups: Groups, effort: Effort
         with _marked(network, groups) as marks:
             return [_stage_seconds(call, marks, len(groups)) for _ in range(count)]
 
-    latencies, passes = alternated(call, observed, fsum, effort)
-    coverage = median(fsum(seconds) / each.baseline for each in passes for seconds in each.observed)
-    calls = [seconds for each in passes for seconds in each.observed]
-    latency = median(latencies)
-    return StageProfile(_rows(groups, calls, coverage * latency), latency, coverage)
+    found = alternated(call, observed, fsum, effort)
+    coverage = found.coverage(fsum)
+    return StageProfile(_rows(groups, found.observed, coverage * found.latency), found.latency, coverage)
 
 
 def _stage_seconds(call: Call, marks: list[Mark], count: int) -> list[float]:
