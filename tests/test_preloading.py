@@ -9,6 +9,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
+import torch
 from forked import execute
 
 from reporter.model import Architecture
@@ -16,7 +17,7 @@ from reporter.model.settings import Settings
 from reporter.run.executors.local import LOADED, LocalExecutor
 from reporter.run.preparation import prepare
 
-SKLEARN = "reporter.worker.preloaded_sklearn"
+SKLEARN, MKL = "reporter.worker.preloaded_sklearn", "reporter.worker.preloaded_mkl"
 
 
 def test_workers_do_not_search_what_they_inherit_for_garbage() -> None:
@@ -44,15 +45,36 @@ def chosen(*_: object) -> tuple[Architecture, ...]:
         (("size", "latency_cpu"), []),
         (("size", "finetune_top1"), [SKLEARN]),
         (("gradient_flow",), [SKLEARN]),
-        ((), [SKLEARN]),
+        (("operators",), [MKL]),
+        (("kernels",), [MKL]),
+        ((), [SKLEARN, MKL]),
     ],
 )
-def test_scikit_learn_is_imported_once_where_models_are_trained(
+def test_what_only_some_metrics_need_is_preloaded_for_them(
     metrics: tuple[str, ...], modules: list[str], tmp_path: Path
 ) -> None:
     executor = Seen()
     prepare(tmp_path, Settings(metrics=metrics), executor, chosen)
     assert forkserver._forkserver._preload_modules == [*LOADED, *modules]
+
+
+@pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="torch is built without MKL")
+def test_mkl_measures_the_frequency_of_the_processor_once() -> None:
+    """What it prints with its first report is not printed again, and no thread is started, which a fork would lose."""
+    code = """
+from pathlib import Path
+import torch
+before = sorted(map(str, Path("/proc/self/task").glob("*")))
+PRELOAD
+from reporter.worker.profiling.kernel_names import verbose
+started = sorted(map(str, Path("/proc/self/task").glob("*"))) != before
+with verbose() as capture:
+    torch.ones(2, 2) @ torch.ones(2, 2)
+    text = capture.text()
+print(text.count(b"Hz"), text.count(b"MKL_VERBOSE SGEMM"), started)
+"""
+    assert execute(code.replace("PRELOAD", "")).stdout.split() == ["1", "1", "False"]
+    assert execute(code.replace("PRELOAD", f"import {MKL}")).stdout.split() == ["0", "1", "False"]
 
 
 def test_what_is_preloaded_adds_up() -> None:

@@ -20,6 +20,7 @@ from reporter.registry import plugins
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import checked
 from reporter.registry.selection import dataset, images, own_checkpoints, sets
+from reporter.run import preloads
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.input_sizes import usable
 from reporter.run.ledger import NOT_ASKED
@@ -61,8 +62,8 @@ def prepare(
     if isinstance(executor, LocalExecutor):
         check_images(settings)
     metrics = choose_metrics(settings.metrics, settings.finetune)
-    if any("dataset" in metric.depends for metric in metrics.values()):
-        executor.preload("reporter.worker.preloaded_sklearn")
+    for module in preloads.modules(metrics):
+        executor.preload(module)
     timeout = _timeout(settings)
     architectures = choose(settings.architectures, settings.architecture, executor, max(timeout, PATIENCE))
     check_folder(out)

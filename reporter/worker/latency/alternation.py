@@ -25,7 +25,7 @@ One pass of it is enough if the calls of that pass agree.
 ALIKE = 0.03
 """How far the fastest observed call, without what observing adds, may lie from the fastest other one."""
 UNSETTLED = 2
-"""So many times the fewest passes are taken if these disagree; more only while there is time."""
+"""So many passes are taken if these disagree; more only while there is time."""
 Observed = TypeVar("Observed")
 
 
@@ -83,7 +83,7 @@ def alternated(
     found = Alternation[Observed]((), (), [first] if not warming else cpu_timer(call, count))
     passes = 0
     while passes < fewest or not found.is_settled:
-        if passes >= UNSETTLED * fewest and perf_counter() > end:
+        if passes >= UNSETTLED and perf_counter() > end:
             break
         calls = observed(warming + count)[warming:]
         others = cpu_timer(call, warming + count)[warming:]
