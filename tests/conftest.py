@@ -26,8 +26,7 @@ from unittest import mock
 
 import pytest
 from commands import BLANK, QUICK, TINY, WIDE, call, drawing_every
-from exclusive import Exclusive
-from filelock import FileLock
+from exclusive import Exclusive, locked
 
 if TYPE_CHECKING:
     from reporter.report.drawing import vega
@@ -245,7 +244,7 @@ def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     base = shared_folder(tmp_path_factory)
     folder = base / "few_report"
-    with FileLock(base / "few_report.lock"):
+    with locked(base / "few_report.lock"):
         if not folder.exists():
             for record in samples.few():
                 record_files.save(folder, record)
@@ -274,7 +273,7 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
 
     base = shared_folder(tmp_path_factory)
     folder, process = base / "real_run", base / "real_run.pickle"
-    with FileLock(base / "real_run.lock"):
+    with locked(base / "real_run.lock"):
         if not process.exists():
             named = ("--modes", "default,tf32", "--lang", "en,ru")
             with mock.patch.object(local, "_enter", with_brief_ceilings):
