@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
-from commands import BLANK, QUICK, TINY, WIDE, call, drawing_every
+from commands import BLANK, QUICK, ROOT, TINY, WIDE, call, drawing_every
 from exclusive import Exclusive, locked
 
 if TYPE_CHECKING:
@@ -57,9 +57,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Exclusive())
-    alone = not getattr(config.option, "numprocesses", None) or config.option.collectonly
-    if alone or hasattr(config, "workerinput"):
+    # Also where PYTHONDONTWRITEBYTECODE is set: rewriting the assertions of all test files takes each process seconds.
+    sys.dont_write_bytecode = False
+    worker = hasattr(config, "workerinput")
+    if not worker:
+        compile_package()
+    if worker or not getattr(config.option, "numprocesses", None) or config.option.collectonly:
         prepare(config)
+
+
+def compile_package() -> None:
+    """Compiles the modules of the package that are not compiled yet.
+
+    Otherwise each process of pytest-xdist would compile them and, where PYTHONDONTWRITEBYTECODE is set, each of the
+    dozens of interpreters that tests start.
+    """
+    import compileall
+
+    compileall.compile_dir(ROOT / "reporter", quiet=2)
 
 
 def prepare(config: pytest.Config) -> None:
@@ -77,8 +92,6 @@ def prepare(config: pytest.Config) -> None:
     settings.register_profile("untimed", deadline=None, max_examples=EXAMPLES)  # the first one may import something
     settings.load_profile("untimed")
     gc.set_threshold(*SEARCHED[:2], YOUNG_ONLY)
-    # Also where PYTHONDONTWRITEBYTECODE is set: rewriting the assertions of all test files takes each process seconds.
-    sys.dont_write_bytecode = False
 
 
 def pytest_collection(session: pytest.Session) -> None:
