@@ -159,6 +159,23 @@ def test_unreadable_records_are_told_of(written: Path) -> None:
     assert "torn.json" in (written / "report.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("blank_charts")
+def test_only_the_catalogues_of_the_languages_of_the_folder_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One takes a tenth of a second."""
+    record_files.save(tmp_path, samples.lecture()[0])
+    read: list[str] = []
+    monkeypatch.setattr(build, "language", lambda code: read.append(code) or language(code))
+    build.write(tmp_path, ["en"])
+    assert set(read) == {"en"}
+    assert "report.ru.html" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+    (tmp_path / "report.ru.html").touch()
+    build.write(tmp_path, ["en"])
+    assert set(read) == {"en", "ru"}
+    assert "report.ru.html" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 def test_no_records_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ReporterError, match="no records"):
         build.write(tmp_path, ["en"])
