@@ -112,7 +112,7 @@ def changes(use):
     use()
     after = state()
     return {name: (before[name], after[name]) for name in before if before[name] != after[name]}
-import jinja2, pandas, scipy.stats
+import jinja2, pandas
 import reporter
 def load():
     r = reporter.load(FOLDER)
