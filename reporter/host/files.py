@@ -9,7 +9,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from fnmatch import fnmatch
+from fnmatch import translate
 from io import BytesIO
 from itertools import count
 from pathlib import Path
@@ -28,6 +28,7 @@ OURS = (
     ".against.jsonl", ".move.jsonl", "ratios.jsonl",
 )  # fmt: skip
 """What a run writes in a results folder, as patterns of names."""
+IS_OURS = re.compile("|".join(map(translate, OURS)))
 KINDS = (
     (stat.S_ISLNK, "symbolic link"),
     (stat.S_ISFIFO, "FIFO"),
@@ -70,7 +71,7 @@ def refuse_links(folder: Path) -> None:
     there to a file elsewhere. The folder itself may be a link. What other folders lie in it is not examined.
     """
     for path in folder.iterdir() if folder.is_dir() else ():
-        if any(fnmatch(path.name, pattern) for pattern in OURS):
+        if IS_OURS.match(os.path.normcase(path.name)):
             _refuse(path)
             for parent, folders, names in os.walk(path):
                 for name in (*folders, *names):
