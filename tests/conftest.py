@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from html import escape
 from importlib import import_module
@@ -203,11 +203,15 @@ def brief_collections() -> None:
 
 @pytest.fixture(scope="module")
 def digits_once() -> Iterator[None]:
-    """Reads the digits of scikit-learn once, which takes most of the time of a short training of a small network."""
+    """Reads and enlarges the digits of scikit-learn once, which takes most of the time of a short training."""
     from sklearn import datasets
 
+    from reporter.datasets import digits
+
+    (entry,) = digits.ENTRIES
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(datasets, "load_digits", cache(datasets.load_digits))
+        patch.setitem(vars(entry), "load", lru_cache(maxsize=4)(entry.load))  # 100 MB of images of 80 pixels
         yield
 
 
