@@ -252,7 +252,7 @@ def shared_folder(factory: pytest.TempPathFactory) -> Path:
 def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The records of a few networks, a file that is none, and the reports on them in two languages: only to look at.
 
-    A third of the pictures of the English one are drawn.
+    A fifth of the pictures of the English one are drawn.
     """
     import samples
 
@@ -266,7 +266,7 @@ def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for record in samples.few():
                 record_files.save(folder, record)
             (folder / "records" / "quiet" / "torn.json").write_text("{", encoding="utf-8")
-            with drawing_every(3):
+            with drawing_every(5):
                 drawn = build.vega.draw
 
                 def english(spec: vega.Spec, language: Language) -> str:
