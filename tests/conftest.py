@@ -42,7 +42,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 WRITES_NO_BYTECODE = sys.dont_write_bytecode
-SEARCHED = 10_000, 10, 10
+SEARCHED = 50_000, 20, 10
 """Thresholds of garbage collection during tests, whose reports create more objects at a time than Python's 700."""
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -82,7 +82,6 @@ def prepare(config: pytest.Config) -> None:
     from costs import Costs
     from hypothesis import settings
 
-    from reporter.host.preloading import YOUNG_ONLY
     from reporter.run.executors import local
 
     if path := config.getoption("--costs"):
@@ -91,7 +90,7 @@ def prepare(config: pytest.Config) -> None:
     local.LOADED.append("reporter.worker.preloaded_sklearn")
     settings.register_profile("untimed", deadline=None, max_examples=EXAMPLES)  # the first one may import something
     settings.load_profile("untimed")
-    gc.set_threshold(*SEARCHED[:2], YOUNG_ONLY)
+    gc.disable()  # what is imported and collected stays until the end
 
 
 def pytest_collection(session: pytest.Session) -> None:
@@ -108,10 +107,11 @@ def pytest_collection(session: pytest.Session) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Exempts all that was imported and collected from garbage collection; returns to thresholds for few searches."""
+    """Exempts all that was imported and collected from garbage collection, which begins with few searches."""
     sys.dont_write_bytecode = WRITES_NO_BYTECODE
     gc.set_threshold(*SEARCHED)
     exempt_all()
+    gc.enable()
 
 
 LIBRARY = 300
