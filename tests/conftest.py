@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from html import escape
 from importlib import import_module
@@ -25,9 +25,8 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
-from commands import BLANK, QUICK, TINY, WIDE, call, drawing_every
-from exclusive import Exclusive
-from filelock import FileLock
+from commands import BLANK, QUICK, ROOT, TINY, WIDE, call, drawing_every
+from exclusive import Exclusive, locked
 
 if TYPE_CHECKING:
     from reporter.report.drawing import vega
@@ -43,7 +42,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 WRITES_NO_BYTECODE = sys.dont_write_bytecode
-SEARCHED = 10_000, 10, 10
+SEARCHED = 50_000, 20, 10
 """Thresholds of garbage collection during tests, whose reports create more objects at a time than Python's 700."""
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -58,9 +57,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Exclusive())
-    alone = not getattr(config.option, "numprocesses", None) or config.option.collectonly
-    if alone or hasattr(config, "workerinput"):
+    # Also where PYTHONDONTWRITEBYTECODE is set: rewriting the assertions of all test files takes each process seconds.
+    sys.dont_write_bytecode = False
+    worker = hasattr(config, "workerinput")
+    if not worker:
+        compile_package()
+    if worker or not getattr(config.option, "numprocesses", None) or config.option.collectonly:
         prepare(config)
+
+
+def compile_package() -> None:
+    """Compiles the modules of the package that are not compiled yet.
+
+    Otherwise each process of pytest-xdist would compile them and, where PYTHONDONTWRITEBYTECODE is set, each of the
+    dozens of interpreters that tests start.
+    """
+    import compileall
+
+    compileall.compile_dir(ROOT / "reporter", quiet=2)
 
 
 def prepare(config: pytest.Config) -> None:
@@ -68,7 +82,6 @@ def prepare(config: pytest.Config) -> None:
     from costs import Costs
     from hypothesis import settings
 
-    from reporter.host.preloading import YOUNG_ONLY
     from reporter.run.executors import local
 
     if path := config.getoption("--costs"):
@@ -77,9 +90,7 @@ def prepare(config: pytest.Config) -> None:
     local.LOADED.append("reporter.worker.preloaded_sklearn")
     settings.register_profile("untimed", deadline=None, max_examples=EXAMPLES)  # the first one may import something
     settings.load_profile("untimed")
-    gc.set_threshold(*SEARCHED[:2], YOUNG_ONLY)
-    # Also where PYTHONDONTWRITEBYTECODE is set: rewriting the assertions of all test files takes each process seconds.
-    sys.dont_write_bytecode = False
+    gc.disable()  # what is imported and collected stays until the end
 
 
 def pytest_collection(session: pytest.Session) -> None:
@@ -105,10 +116,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Exempts all that was imported and collected from garbage collection; returns to thresholds for few searches."""
+    """Exempts all that was imported and collected from garbage collection, which begins with few searches."""
     sys.dont_write_bytecode = WRITES_NO_BYTECODE
     gc.set_threshold(*SEARCHED)
     exempt_all()
+    gc.enable()
 
 
 LIBRARY = 300
@@ -200,11 +212,15 @@ def brief_collections() -> None:
 
 @pytest.fixture(scope="module")
 def digits_once() -> Iterator[None]:
-    """Reads the digits of scikit-learn once, which takes most of the time of a short training of a small network."""
+    """Reads and enlarges the digits of scikit-learn once, which takes most of the time of a short training."""
     from sklearn import datasets
 
+    from reporter.datasets import digits
+
+    (entry,) = digits.ENTRIES
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(datasets, "load_digits", cache(datasets.load_digits))
+        patch.setitem(vars(entry), "load", lru_cache(maxsize=4)(entry.load))  # 100 MB of images of 80 pixels
         yield
 
 
@@ -245,7 +261,7 @@ def shared_folder(factory: pytest.TempPathFactory) -> Path:
 def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The records of a few networks, a file that is none, and the reports on them in two languages: only to look at.
 
-    A third of the pictures of the English one are drawn.
+    A fifth of the pictures of the English one are drawn.
     """
     import samples
 
@@ -254,12 +270,12 @@ def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     base = shared_folder(tmp_path_factory)
     folder = base / "few_report"
-    with FileLock(base / "few_report.lock"):
+    with locked(base / "few_report.lock"):
         if not folder.exists():
             for record in samples.few():
                 record_files.save(folder, record)
             (folder / "records" / "quiet" / "torn.json").write_text("{", encoding="utf-8")
-            with drawing_every(3):
+            with drawing_every(5):
                 drawn = build.vega.draw
 
                 def english(spec: vega.Spec, language: Language) -> str:
@@ -283,7 +299,7 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
 
     base = shared_folder(tmp_path_factory)
     folder, process = base / "real_run", base / "real_run.pickle"
-    with FileLock(base / "real_run.lock"):
+    with locked(base / "real_run.lock"):
         if not process.exists():
             named = ("--modes", "default,tf32", "--lang", "en,ru")
             with mock.patch.object(local, "_enter", with_brief_ceilings):

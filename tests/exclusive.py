@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from filelock import FileLock
 
 FOLDER = "exclusive_folder"
 """What a process finds its folder of lock files under in its workerinput."""
@@ -44,12 +45,27 @@ class Exclusive:
 
 def held(folder: Path, process: str, alone: bool) -> ExitStack:
     """The locks that a test of a process runs under, as a context manager to leave when it is done."""
-    stack, gate = ExitStack(), FileLock(folder / "gate")
+    stack, gate = ExitStack(), locked(folder / "gate")
     if alone:
         stack.enter_context(gate)
         for lock in sorted(folder.glob("*.process")):  # a process without one yet waits at the gate
-            stack.enter_context(FileLock(lock))
+            stack.enter_context(locked(lock))
     else:
         with gate:
-            stack.enter_context(FileLock(folder / f"{process}.process"))
+            stack.enter_context(locked(folder / f"{process}.process"))
     return stack
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds a lock file, which the system gives to who has waited for it, also where its holder is killed.
+
+    Each test takes two: the locks of the package filelock take many times as long, and poll while they wait.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)  # closing it is not enough: a process that was forked meanwhile has it open
+        os.close(file)

@@ -14,6 +14,7 @@ import samples
 from hypothesis import given
 from hypothesis import strategies as st
 from networks import catalogued, own, subject
+from texts import texts
 
 from reporter import facts
 from reporter.cli.main import command as program
@@ -137,7 +138,7 @@ def test_layers_are_written_down_as_one_builds_them() -> None:
     ]
 
 
-@given(st.text(min_size=1), st.integers(0, 2**40))
+@given(texts(min_size=1), st.integers(0, 2**40))
 def test_a_layer_is_read_as_it_was_written(name: str, count: int) -> None:
     """A record has it as a line, whatever the network calls it."""
     row = {"name": name, "kind": "Conv2d(3×3, stride=2)", "output": "8×30×30", "parameters": count, "macs": 3 * count}

@@ -35,7 +35,8 @@ KEYS = {
     "cuda_training_bytes", "finetune_top1", "finetune_seconds", "gradient_ratio", "imagenet_top1", "imagenet_top5",
 }  # fmt: skip
 SCRIPT = Path(sysconfig.get_path("scripts"), "reporter")
-HEAVY = {"torch", "torchvision", "pandas", "altair"}
+HEAVY = {"torch", "torchvision", "pandas", "altair", "scipy.stats"}
+"""Three networks are too few for a correlation, for which scipy.stats is imported."""
 CONFIGS = {
     "'architecture' is not allowed: it names code": 'architecture = ["resnet18"]',
     "steps: invalid value 'many'; it should be a valid integer": 'steps = "many"',

@@ -9,8 +9,8 @@ from exclusive import held
 
 PATIENCE = 10
 """Seconds until a thread that should have gone on is taken as stuck."""
-BRIEF = 0.3
-"""Seconds in which one that should wait would have gone on; locks are polled every 0.05 s."""
+BRIEF = 0.1
+"""Seconds in which one that should wait would have gone on."""
 
 
 class Process:

@@ -83,7 +83,7 @@ def folder_of(folder: Path, names: tuple[str, ...]) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=[pytest.param(1, marks=pytest.mark.slow), 3], ids=["all", "some"])
+@pytest.fixture(scope="module", params=[pytest.param(1, marks=pytest.mark.slow), 5], ids=["all", "some"])
 def every(request: pytest.FixtureRequest) -> int:
     """Of how many charts one is drawn."""
     return int(request.param)

@@ -230,16 +230,14 @@ OTHER = ("--architectures", "alexnet", "--metrics", "size", *QUICK)
 
 
 def test_an_interrupted_run_keeps_all_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the handler of SIGINT, which would end this process soon in any case; a real signal: `test_faults.py`."""
+    """By a signal to this process, whose handler would end it soon in any case."""
     printed, others = Lines.reading, []
 
     def interrupting(shown: Lines, architecture: str, reading: Reading) -> None:
         printed(shown, architecture, reading)
         if reading.quantity.key == "latency_cpu" and not others:
             others.append(call("--out", tmp_path / "r", *OTHER))
-            handler = signal.getsignal(signal.SIGINT)
-            assert callable(handler)
-            handler(signal.SIGINT, None)
+            signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
         patch.setattr(Lines, "reading", interrupting)

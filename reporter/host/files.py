@@ -9,7 +9,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from fnmatch import fnmatch
+from fnmatch import translate
 from io import BytesIO
 from itertools import count
 from pathlib import Path
@@ -28,6 +28,7 @@ OURS = (
     ".against.jsonl", ".move.jsonl", "ratios.jsonl",
 )  # fmt: skip
 """What a run writes in a results folder, as patterns of names."""
+IS_OURS = re.compile("|".join(map(translate, OURS)))
 KINDS = (
     (stat.S_ISLNK, "symbolic link"),
     (stat.S_ISFIFO, "FIFO"),
@@ -72,7 +73,7 @@ def refuse_links(folder: Path) -> None:
     with writing(folder):
         paths = list(folder.iterdir()) if folder.is_dir() else []
     for path in paths:
-        if any(fnmatch(path.name, pattern) for pattern in OURS):
+        if IS_OURS.match(os.path.normcase(path.name)):
             _refuse(path)
             for parent, folders, names in os.walk(path):
                 for name in (*folders, *names):

@@ -23,7 +23,7 @@ from reporter.report.contents import Report
 from reporter.report.display_names import with_display_names
 from reporter.report.drawing import thinning, vega
 from reporter.report.drawing.narrowing import narrowed
-from reporter.report.language import SOURCE, Language, available, language
+from reporter.report.language import SOURCE, Language, available, language, suffix_of
 from reporter.report.modes import mode_ranking
 from reporter.report.output import csv_tables, formats, latex
 from reporter.report.output.summary import streamed
@@ -108,10 +108,13 @@ def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = 
 
 
 def _translations(folder: Path, tongue: Language, written: Sequence[Language]) -> tuple[tuple[str, str, str], ...]:
-    """The reports of the folder in other languages: file, code and name of the language."""
-    others = (language(code) for code in available() if code != tongue.code)
-    files_of = ((f"report{each.suffix}.html", each) for each in others)
-    return tuple((name, each.code, each.name) for name, each in files_of if each in written or (folder / name).exists())
+    """The reports of the folder in other languages: file, code and name of the language.
+
+    Only the catalogues of these languages are read.
+    """
+    now = {each.code for each in written}
+    others = ((code, f"report{suffix_of(code)}.html") for code in available() if code != tongue.code)
+    return tuple((name, code, language(code).name) for code, name in others if code in now or (folder / name).exists())
 
 
 def asked(comparison: Comparison) -> Sequence[str]:

@@ -53,7 +53,7 @@ class Language:
     @property
     def suffix(self) -> str:
         """What stands in a file's name before its ending: nothing for English."""
-        return "" if self.code == SOURCE else f".{self.code}"
+        return suffix_of(self.code)
 
     def _(self, message: str) -> str:
         """The message in this language."""
@@ -124,6 +124,11 @@ class Language:
         """The number format of Vega's axes."""
         symbols = {"decimal": get_decimal_symbol(self.locale), "thousands": get_group_symbol(self.locale)}
         return {**symbols, "grouping": [3], "currency": ["", ""]}
+
+
+def suffix_of(code: str) -> str:
+    """What the names of the files in a language have before their ending: nothing for English."""
+    return "" if code == SOURCE else f".{code}"
 
 
 def available() -> list[str]:

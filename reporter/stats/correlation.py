@@ -26,11 +26,11 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> Correlation | N
     None from fewer than FEWEST pairs or where a column is constant. The interval is that of Bonett and Wright
     (Psychometrika 65, 2000, eq. 10): Fisher's z with the variance (1 + rho^2 / 2) / (n - 3).
     """
-    from scipy.stats import spearmanr
-
     count = len(first)
     if count < FEWEST or len(set(first)) == 1 or len(set(second)) == 1:
         return None
+    from scipy.stats import spearmanr  # half a second, which reports on fewer architectures do not need
+
     rho = max(-1.0, min(1.0, float(spearmanr(first, second).statistic)))
     if abs(rho) > 1 - 1e-12:
         return Correlation(rho, rho, rho)

@@ -8,8 +8,10 @@ blocks in turns, whose samples have no partners.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reporter.stats.noise import Log, Noise, of_means
 
@@ -37,8 +39,15 @@ def center(values: Log) -> float:
 
     Hodges and Lehmann, Annals of Mathematical Statistics 34, 1963. `values` is one-dimensional and not empty.
     """
-    first, second = np.triu_indices(len(values))
+    first, second = _pairs(len(values))
     return float(np.median((values[first] + values[second]) / 2))
+
+
+@lru_cache(maxsize=64)
+def _pairs(count: int) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """The indices of all pairs of so many values, each with itself; of few they take longer than the median."""
+    first, second = np.triu_indices(count)
+    return first, second
 
 
 def change(rounds: Sequence[Log]) -> float:
