@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -283,8 +282,6 @@ def check_folder(folder: Path) -> None:
             raise ReporterError(
                 f"--out: {folder} holds something else ({sorted(names)[0]}); name a new or an earlier folder"
             )
-        if not os.access(there, os.W_OK):
-            raise PermissionError("no permission")
         TemporaryFile(dir=there).close()
     except OSError as error:
         why = f"--out: {folder} cannot be used ({error.strerror or error})"
