@@ -18,10 +18,9 @@ BLOCK = 0.03
 """Seconds of calls in a row of each kind."""
 MOST_CALLS = 20
 LONG_CALL = 0.1
-"""Seconds of a call that need not be called once before it is timed: it finds nothing of the last one in the caches.
-
-One pass of it is enough if the calls of that pass agree.
-"""
+"""Seconds of a call that need not be called once before it is timed: it finds nothing of the last one in the caches."""
+SHORT_CALL = 0.05
+"""Seconds of a call below which one pass is not enough, even if its calls agree."""
 ALIKE = 0.03
 """How far the fastest observed call, without what observing adds, may lie from the fastest other one."""
 UNSETTLED = 2
@@ -78,7 +77,7 @@ def alternated(
     """
     (first,) = cpu_timer(call, 1)
     count, warming = max(1, min(MOST_CALLS, round(BLOCK / first))), int(effort.warming and first < LONG_CALL)
-    fewest = 1 if first >= LONG_CALL else effort.fewest
+    fewest = effort.fewest if first < SHORT_CALL else 1
     end = perf_counter() + effort.seconds
     found = Alternation[Observed]((), (), [first] if not warming else cpu_timer(call, count))
     passes = 0

@@ -28,11 +28,8 @@ from reporter.worker.torch_state import threads
 
 DOUBTFUL = 0.1
 """Coverages that differ from 1 by more than this get a note."""
-SHARE, MODE_SHARE = 0.75, 0.5
-"""The shares of the sampling time of other times that a setting is observed for, at most: eager, modes.
-
-Without other programs, a few calls are enough.
-"""
+SHARE = 0.5
+"""The share of the sampling time of other times that a setting is observed for while its calls disagree."""
 Call = Callable[[], object]
 
 

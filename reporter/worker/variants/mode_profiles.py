@@ -26,7 +26,7 @@ class ModeProfiles:
     def __init__(self, subject: Subject, metrics: Sequence[Metric]) -> None:
         self.subject = subject
         self.metrics = {metric.name: metric for metric in metrics}
-        self._effort = Effort(subject.conditions.seconds * operator_pass.MODE_SHARE, fewest=1)
+        self._effort = Effort(subject.conditions.seconds * operator_pass.SHARE, fewest=1)
 
     @property
     def settings(self) -> list[str]:
