@@ -470,6 +470,9 @@ def test_charts_answer(used_page: Any) -> None:
     page.locator("#table-overview tbody th", has_text="alexnet").click()
     assert page.locator("#figure-memory .off[data-network=alexnet]").count() == 0
     assert page.locator("#figure-memory .off[data-network=resnet18]").count() > 0
+    page.locator("#table-slides tbody th", has_text="ResNet-18").click()
+    assert page.locator("#figure-memory .off[data-network=resnet18]").count() == 0, "by its display name"
+    assert page.locator("#figure-memory .off[data-network=alexnet]").count() > 0
     page.locator("#table-latency td[data-status=timeout]").first.hover()
     assert tip.inner_text() == "took longer than 60 s"
     page.keyboard.press("Escape")
