@@ -803,6 +803,8 @@ def test_two_architectures_side_by_side(browser: Any, reference: Path) -> None:
     page.evaluate("location.hash = 'compare=%3Cb%3E,vgg16'")
     page.wait_for_function("document.querySelector('#comparing output').textContent.includes('<b>')")
     assert place.locator(".card, table").count() == 0
+    page.evaluate("location.hash = 'compare=50%,vgg16'")
+    page.wait_for_function("document.querySelector('#comparing output').textContent.includes('50%')")
     assert not [event for event in events if not event.startswith("request: data:")]
     page.context.close()
     bare = without_script(reference, "report.html")
