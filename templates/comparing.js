@@ -15,6 +15,15 @@
     return part;
   };
 
+  // A name as an address has it; a text with a percent sign of its own stays as it is.
+  const decoded = (text) => {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      return text;
+    }
+  };
+
   const figures = (names) => {
     const found = names.map((name) => rows.get(name));
     const whole = made("table", "", { class: "costs plain" });
@@ -51,7 +60,7 @@
     const show = () => {
       const asked = location.hash.match(/^#compare=(.*)$/)?.[1];
       if (asked === undefined) return;
-      const names = asked.split(/,|%2C/).slice(0, 2).map(decodeURIComponent);
+      const names = asked.split(/,|%2C/).slice(0, 2).map(decoded);
       const unknown = names.find((name) => !cards.has(name));
       output.textContent = names.length < 2 || unknown !== undefined ? place.dataset.unknown.replace("{name}", unknown ?? "") : "";
       pair.replaceChildren();

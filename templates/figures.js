@@ -3,7 +3,9 @@
   const marks = [...document.querySelectorAll("figure svg [data-network]")];
   const rows = [...document.querySelectorAll("tr[data-family]")];
   const families = new Set(marks.map((mark) => mark.dataset.family));
-  const networkOf = (part) => part.dataset.network ?? part.cells?.[0].textContent;
+  // A table may show a display name: then the value of the cell is the name that charts and other tables have.
+  const named = (cell) => cell.dataset.value ?? cell.textContent;
+  const networkOf = (part) => part.dataset.network ?? (part.cells && named(part.cells[0]));
   const tip = document.createElement("p");
   tip.className = "tip";
   tip.setAttribute("role", "status");
@@ -81,7 +83,7 @@
     if (!part || target.closest("a, button")) return;
     const { family, legend } = part.dataset;
     if (family ?? families.has(legend)) singleOut("family", family ?? legend);
-    else if (part.matches("tr[data-family] > th")) singleOut("network", part.textContent);
+    else if (part.matches("tr[data-family] > th")) singleOut("network", named(part));
   });
   document.addEventListener("keydown", ({ key }) => key === "Escape" && release());
 

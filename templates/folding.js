@@ -1,7 +1,14 @@
 // Folded parts: a link or an address that leads into one opens it; one button opens all, for reading and for printing.
 {
+  const named = () => {
+    try {
+      return decodeURIComponent(location.hash.slice(1));
+    } catch {
+      return ""; // a percent sign that encodes nothing: no part has such a name
+    }
+  };
   const open = () => {
-    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = document.getElementById(named());
     for (let part = target; part; part = part.parentElement) if (part.localName === "details") part.open = true;
     if (target) target.scrollIntoView();
   };

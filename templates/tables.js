@@ -5,7 +5,7 @@
   const order = new Intl.Collator(document.documentElement.lang, { numeric: true });
   const raw = (cell) => cell.dataset.value ?? (cell.dataset.status ? "" : cell.textContent);
   const number = (text) => text !== "" && Number.isFinite(Number(text));
-  // The rule of reporter/telling/export.py: no text may become a formula, and a cell with a comma is quoted.
+  // The rule of reporter/report/output/csv_tables.py: no text may become a formula, and a cell with a comma is quoted.
   const guarded = (text) => (!number(text) && /^\s*[=+\-@＝＋－＠]/.test(text) ? `'${text}` : text);
   const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 

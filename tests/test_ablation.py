@@ -42,3 +42,14 @@ def test_the_rows_are_the_pairs_with_their_changes() -> None:
 def test_a_run_without_any_pair_has_no_table() -> None:
     alone = [record for record in samples.lecture() if record.architecture in ("vgg16", "resnet50", "densenet121")]
     assert ablation.make(compare(alone), ENGLISH) is None
+
+
+def test_times_of_two_machines_are_not_compared() -> None:
+    """The time of each is known on another machine only."""
+    rows = {row[0]: row for row in samples.ROWS}
+    apart = [samples.record(rows["se_resnet50"]), samples.record(rows["resnet50"], machine="old")]
+    table = ablation.make(compare(apart), ENGLISH)
+    assert table is not None
+    keys = [column.key for column in table.columns]
+    [row] = [dict(zip(keys, row, strict=True)) for row in table.rows if row[1].value == "se_resnet50"]
+    assert (row["parameters"].text, row["time"].text) == ("+9.9", "–")

@@ -320,6 +320,15 @@ def test_a_config_file_may_name_the_reference(tmp_path: Path) -> None:
     assert "is no Python environment" in process.stderr
 
 
+@pytest.mark.parametrize(("code", "point"), [("en", "."), ("ru", ",")])
+def test_a_verdict_has_the_numbers_of_its_language(code: str, point: str) -> None:
+    row = ReferenceVerdict(
+        architecture="tiny", metric="latency_cpu", mode="eager", verdict="noisy", ratio=1.05, low=0.99, high=1.06
+    )
+    text = reference_section.described(row, language(code))
+    assert text.startswith(f"+5{point}0 % (−1{point}0 % … +6{point}0 %): ")
+
+
 def test_a_slowdown_is_known_on_one_kind_of_machine() -> None:
     row = ReferenceVerdict(
         architecture="tiny", metric="latency_cpu", mode="eager", verdict="slower", ratio=1.05, low=1.04, high=1.06,

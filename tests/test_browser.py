@@ -470,6 +470,9 @@ def test_charts_answer(used_page: Any) -> None:
     page.locator("#table-overview tbody th", has_text="alexnet").click()
     assert page.locator("#figure-memory .off[data-network=alexnet]").count() == 0
     assert page.locator("#figure-memory .off[data-network=resnet18]").count() > 0
+    page.locator("#table-slides tbody th", has_text="ResNet-18").click()
+    assert page.locator("#figure-memory .off[data-network=resnet18]").count() == 0, "by its display name"
+    assert page.locator("#figure-memory .off[data-network=alexnet]").count() > 0
     page.locator("#table-latency td[data-status=timeout]").first.hover()
     assert tip.inner_text() == "took longer than 60 s"
     page.keyboard.press("Escape")
@@ -800,6 +803,8 @@ def test_two_architectures_side_by_side(browser: Any, reference: Path) -> None:
     page.evaluate("location.hash = 'compare=%3Cb%3E,vgg16'")
     page.wait_for_function("document.querySelector('#comparing output').textContent.includes('<b>')")
     assert place.locator(".card, table").count() == 0
+    page.evaluate("location.hash = 'compare=50%,vgg16'")
+    page.wait_for_function("document.querySelector('#comparing output').textContent.includes('50%')")
     assert not [event for event in events if not event.startswith("request: data:")]
     page.context.close()
     bare = without_script(reference, "report.html")

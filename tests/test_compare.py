@@ -23,7 +23,7 @@ from samples import ROWS, lecture, record
 
 from reporter.cli.progress import progress
 from reporter.compare import log_times
-from reporter.compare.differences import Differences
+from reporter.compare.differences import Differences, Timing
 from reporter.compare.folders import ResultsFolder, compare, compare_results
 from reporter.compare.times import TAKEN_OVER
 from reporter.host import files
@@ -52,6 +52,14 @@ def changed(made: Record, key: str, **fields: Any) -> Record:
 
 def scaled(made: list[Record], factor: float, key: str = LATENCY.key) -> list[Record]:
     return [changed(r, key, samples=tuple(x * factor for x in r.readings[key].samples)) for r in made]
+
+
+def test_the_smallest_change_is_written_as_all_percentages_are() -> None:
+    noisy = Timing(
+        architecture="a", machine="m", quantity=LATENCY, verdict="noisy", base=1.0, new=1.1, relative=True, ratio=1.1,
+        low=None, high=None, floor=0.2, rank=None, reason=None,
+    )  # fmt: skip
+    assert "1 of 1 times moved by more than 3 %, but not beyond noise." in in_words(Differences(timings=(noisy,)))
 
 
 def verdicts(found: Differences) -> dict[str, str]:

@@ -571,6 +571,16 @@ def test_charts_and_a_table_of_curves(code: str) -> None:
     assert row[columns["not_run"]].status == "oom"
 
 
+def test_a_line_through_two_batch_sizes_is_marked_as_without_an_interval() -> None:
+    curves = Curves().with_point("batch", point(1, 9.0)).with_point("batch", point(2, 16.0))
+    table = batch_fits.make(
+        compare([samples.record(samples.ROWS[0]).model_copy(update={"curves": curves})]), language("en")
+    )
+    assert table is not None
+    cells = {column.key: cell.text for column, cell in zip(table.columns, table.rows[0], strict=True)}
+    assert [cells[key][-2:] for key in ("overhead", "time_per_image")] == [" ≈", " ≈"]
+
+
 def test_points_that_failed_are_listed_with_their_reason() -> None:
     lost = point(4, None, "failed").model_copy(update={"reason": "ValueError: four is too many"})
     record = samples.record(samples.ROWS[0])

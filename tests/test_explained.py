@@ -6,6 +6,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
+from typing import Any
 
 import mode_samples
 import profile_samples as profiles
@@ -19,7 +20,7 @@ from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
 from reporter.report.modes import mode_kernels
-from reporter.report.output import csv_tables
+from reporter.report.output import csv_tables, summary
 from reporter.report.units import decimals
 from reporter.report.why import operator_names, operator_pairs, record_profiles, rooflines
 from reporter.tables import ceiling_shares, mode_operators, pair_table
@@ -226,6 +227,69 @@ def test_the_roofline_is_that_of_the_ceilings(comparison: Comparison) -> None:
     table = ceiling_shares.make(comparison, ENGLISH)
     assert table
     assert len(table.rows) == len(NAMES)
+
+
+def test_the_share_of_the_ceiling_follows_from_the_latency_that_the_report_prints() -> None:
+    """The machine was twice as slow when operators were profiled: the record has half the share."""
+    key, disturbed = "ceiling_share_cpu_1thread", []
+    for record in records():
+        half = profiles.reading(key, (record.value(key) or 0) / 2, detail={"bound": "memory"})
+        disturbed.append(record.model_copy(update={"readings": record.readings | {key: half}}))
+    comparison = compare(disturbed)
+    table = ceiling_shares.make(comparison, ENGLISH)
+    assert table
+    at = [column.key for column in table.columns].index(key)
+    [line] = rooflines.rooflines(comparison, ("cpu_1thread",))
+    shares = {point.record.architecture: line.share(point) for point in line.points}
+    assert {row[0].value: row[at].value for row in table.rows} == shares
+    assert {row[at + 1].value for row in table.rows} == {"compute"}
+    for record in comparison.records:
+        latency = record.value("latency_cpu_1thread") or 1
+        assert shares[record.architecture] == pytest.approx((record.value("macs") or 0) / latency / 60e9)
+
+
+def slowed(record: Record) -> Record:
+    """The same record, profiled when the machine was twice as slow."""
+    found = dict(record.readings)
+    for key in (key for key in found if "_coverage_" in key):
+        detail: dict[str, Any] = dict(found[key].detail)
+        for name in detail.keys() & {"operators", "layers", "stages"}:
+            detail[name] = [{**row, "seconds": 2 * row["seconds"]} for row in detail[name]]
+        found[key] = found[key].model_copy(update={"detail": detail})
+    return record.model_copy(update={"readings": found})
+
+
+def test_seconds_of_operators_and_stages_are_shares_of_the_latency_that_the_report_prints() -> None:
+    """The machine was twice as slow when operators were profiled; summary.json has what was recorded."""
+    eager = records()
+    slow = [slowed(each) for each in eager]
+    faster = {**profiles.SHARES, profiles.CONVOLUTION: ("brgconv:avx512_core", 0.7)}
+    modes = [profiles.profiled(mode_samples.mode(each, "channels_last", 0.5), shares=faster) for each in eager]
+    for before, now in zip(eager, slow, strict=True):
+        assert record_profiles.recorded_operators(before, "cpu") != record_profiles.recorded_operators(now, "cpu")
+        assert summary.profile(before) != summary.profile(now)
+        seconds = sum(row.seconds for row in record_profiles.operators(now, "cpu"))
+        assert seconds == pytest.approx(now.value("latency_cpu"))
+        assert cards.card(now, "card", ENGLISH) == cards.card(before, "card", ENGLISH)
+    tables = [mode_operators.make(compare([*some, *modes]), ENGLISH) for some in (eager, slow)]
+    assert tables[0]
+    assert tables[0] == tables[1]
+
+
+def test_operators_gain_what_the_speedup_says() -> None:
+    """The mode was timed alone when the machine was twice as slow, so that alone it is no faster than eager."""
+    key, made = "latency_cpu_1thread", []
+    for eager in records({}):
+        mode = mode_samples.mode(eager, "channels_last", 0.5)
+        slow = mode.readings[key].model_copy(update={"samples": tuple(2 * each for each in mode.readings[key].samples)})
+        made += [eager, profiles.profiled(mode.model_copy(update={"readings": mode.readings | {key: slow}}))]
+    found = list(mode_kernels.explained(compare(made)))
+    assert len(found) == len(NAMES)
+    for each in found:
+        assert each.setting == "cpu_1thread"
+        assert [row.before / row.now for row in each.operators] == pytest.approx([2.0] * len(each.operators))
+        [pooling] = [row for row in each.operators if row.kind == "max pooling"]
+        assert pooling.now == pytest.approx(0.2 * (each.record.value(key) or 0))
 
 
 @pytest.mark.parametrize(("status", "error"), [("ok", 0.5), ("unsupported", None), ("failed", None)])

@@ -20,6 +20,7 @@ from reporter.report.modes import mode_kernels, mode_ranking
 from reporter.report.why import operator_pairs
 from reporter.report.why.operator_names import label
 from reporter.store import record_files
+from reporter.tables import ceiling_shares
 
 RUN = "results/reference"
 NONE = "The committed run has no operators yet."
@@ -64,16 +65,14 @@ def _mode(comparison: Comparison) -> str:
 
 
 def _ceiling(comparison: Comparison) -> str:
-    key = "ceiling_share_cpu_1thread"
-    known = [record for record in comparison.records if record.value(key)]
-    if not known:
+    table = ceiling_shares.make(comparison, ENGLISH)
+    if table is None:
         return ""
-    least, most = (pick(known, key=lambda record: record.value(key) or 0.0) for pick in (min, max))
-    shares = {each.architecture: ENGLISH.number(100 * (each.value(key) or 0.0)) for each in (least, most)}
-    return (
-        f"With one thread {most.architecture} reaches {shares[most.architecture]} % of the machine's ceiling, "
-        f"{least.architecture} {shares[least.architecture]} %."
-    )
+    at = [column.key for column in table.columns].index("ceiling_share_cpu_1thread")
+    shares = {str(row[0].value): float(row[at].value) for row in table.rows if isinstance(row[at].value, float)}
+    least, most = (pick(shares, key=shares.__getitem__) for pick in (min, max))
+    percent = {name: ENGLISH.number(100 * shares[name]) for name in (least, most)}
+    return f"With one thread {most} reaches {percent[most]} % of the machine's ceiling, {least} {percent[least]} %."
 
 
 def labelled(record: Record, setting: str) -> dict[str, tuple[float, int]]:

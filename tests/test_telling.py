@@ -26,6 +26,7 @@ from reporter.report.page import failures
 from reporter.report.rank_ranges import ranks
 from reporter.report.table import Cell, Column, Table, Tabulation
 from reporter.store import record_files
+from reporter.tables import overview
 
 ENGLISH = language("en")
 HOSTILE = "<script>alert(1)</script>"
@@ -97,6 +98,29 @@ def test_nobody_beats_the_pareto_front(lecture: Comparison) -> None:
         cost, gain = point(record)
         assert not any(macs <= cost and top1 > gain for macs, top1 in everyone)
     assert [record.architecture for record in lecture.front][:2] == ["alexnet", "googlenet"]
+
+
+def test_networks_of_equal_cost_and_accuracy_are_on_the_front_together() -> None:
+    made = samples.record(samples.ROWS[10])
+    twins = [made.model_copy(update={"architecture": name}) for name in ("first", "second")]
+    assert [record.architecture for record in compare(twins).front] == ["first", "second"]
+
+
+def test_one_network_has_no_front() -> None:
+    made = samples.record(samples.ROWS[10])
+    assert overview.pareto(compare([made])) == [""]
+    table = overview.make(compare([made]), ENGLISH)
+    assert not [note for note in table.notes if "Pareto" in note]
+    assert overview.pareto(compare([made, made.model_copy(update={"architecture": "other"})])) != ["", ""]
+
+
+def test_the_cheapest_of_the_most_accurate_networks_is_named() -> None:
+    """The other one, with more MACs, precedes it."""
+    made = samples.record(samples.ROWS[10])
+    dear = made.readings | {"macs": samples.reading("macs", 9_000_000_000)}
+    a, b = ({"architecture": "a", "readings": dear}, {"architecture": "b"})
+    text = " ".join(findings(compare([made.model_copy(update=each) for each in (a, b)]), ENGLISH))
+    assert "Of the networks with published weights b is the most accurate" in text
 
 
 def test_findings_are_computed(lecture: Comparison) -> None:

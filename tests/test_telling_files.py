@@ -18,6 +18,7 @@ from reporter.report import build
 from reporter.report.comparison import Comparison, compare
 from reporter.report.language import language
 from reporter.report.output import csv_tables, latex
+from reporter.report.page import claim_sections
 from reporter.report.table import Cell, Column, Table, Tabulation
 
 HOSTILE = "\\input{x} [a] *b* =1+1 <b>&|$_^~#% \N{SNOWMAN} имя"
@@ -78,6 +79,10 @@ def test_the_table_for_a_slide_fits_the_page(comparison: Comparison, code: str, 
     assert "Overfull" not in done.stdout
     assert all(latex.tex(note) in text for note in table.notes)
     assert "(1 page" in done.stdout
+
+
+def test_latex_has_the_signs_of_verdicts_and_the_letters_of_claims() -> None:
+    assert not [sign for sign in (*claim_sections.SYMBOLS.values(), "α", "ρ", "≥") if "?" in latex.tex(sign)]
 
 
 def test_numbers_stand_in_columns_of_numbers() -> None:

@@ -52,8 +52,7 @@ def _panel(found: Roofline, comparison: Comparison, language: Language, width: i
 
 
 def _row(point: Point, found: Roofline, language: Language) -> Spec:
-    share = point.rate / min(found.peak, point.intensity * found.bandwidth)
-    reached = language._("{share} % of the ceiling").format(share=language.number(100 * share))
+    reached = language._("{share} % of the ceiling").format(share=language.number(100 * found.share(point)))
     rate = language._("{rate} G MACs per second").format(rate=units.text(language, point.rate / GIGA))
     mode = [point.record.mode] if found.precision != FP32 else []
     return {

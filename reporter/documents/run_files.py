@@ -36,7 +36,7 @@ class SummaryReading(Document):
     relative: float | None = None
     """A time divided by the geometric mean of the times of all architectures of its run; only for times."""
     detail: dict[str, JsonValue] | None = None
-    """Of `best_throughput_cpu` and `best_throughput_cuda`: `batch` is the batch size."""
+    """Of `best_throughput_` and a type of device: `batch` is the batch size."""
 
 
 class SummaryOperator(Document):
@@ -94,7 +94,7 @@ class SummaryPoint(Document):
     mode: str
     """The execution mode."""
     device: str
-    """`cpu` or `cuda`."""
+    """`cpu`, `cuda`, `xpu` or `mps`."""
     batch: int
     """The number of images."""
     size: int | str
@@ -126,7 +126,7 @@ class CurveFit(Document):
     mode: str
     """The execution mode."""
     device: str
-    """`cpu` or `cuda`."""
+    """`cpu`, `cuda`, `xpu` or `mps`."""
     overhead: Coefficient
     """The part of the latency that does not depend on the batch size."""
     time_per_image: Coefficient

@@ -234,14 +234,15 @@ def compare(records: Sequence[Record]) -> Comparison:
 def front(records: Iterable[Record], key: str) -> tuple[Record, ...]:
     """The Pareto front: records that no other beats in published top-1 at as low a cost, cheapest first.
 
-    Its accuracies are those of published weights; a figure from a paper follows another protocol.
+    Records with the same accuracy at the same cost are on it together. Its accuracies are those of published weights; a
+    figure from a paper follows another protocol.
     """
     priced = ((record.value(key), accuracy(record), record) for record in records)
     rated = [(cost, -a.top1, record) for cost, a, record in priced if cost and a and a.top1 and not a.paper]
-    best, winners = 0.0, []
-    for _, loss, record in sorted(rated, key=lambda row: (*row[:2], row[2].architecture)):
-        if loss < best:
-            best = loss
+    best, winners = (0.0, 0.0), []
+    for cost, loss, record in sorted(rated, key=lambda row: (*row[:2], row[2].architecture)):
+        if loss < best[1] or (cost, loss) == best:
+            best = cost, loss
             winners.append(record)
     return tuple(winners)
 

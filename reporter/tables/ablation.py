@@ -68,9 +68,9 @@ def _count(new: float | None, old: float | None, language: Language) -> Cell:
 
 
 def _time(new: Record, old: Record, comparison: Comparison, language: Language) -> Cell:
-    """The relative difference of two times with its interval, in percent."""
+    """The relative difference of two times with its interval, in percent; none of times of two machines."""
     readings = [record.readings.get(TIMES[0]) for record in (new, old)]
-    if any(reading is None or reading.value is None for reading in readings):
+    if new.machine != old.machine or any(reading is None or reading.value is None for reading in readings):
         return MISSING
     found = comparison.times(new.machine, TIMES[0]).ratio(new.architecture, old.architecture)
     middle, low, high = (100 * (each - 1) for each in (found.ratio, found.low, found.high))

@@ -51,7 +51,7 @@ def _cell(value: float, interval: Interval | None, language: Language) -> Cell:
     """A coefficient with its interval; without one it is marked."""
     low, high = interval or (None, None)
     if interval is None:
-        return Cell(units.rough(language, value, MILLISECONDS), value)
+        return Cell(f"{units.rough(language, value, MILLISECONDS)} ≈", value)
     margin = language.number(
         1e3 * (interval[1] - interval[0]) / 2, units.decimals(1e3 * (interval[1] - interval[0]) / 2)
     )
@@ -87,8 +87,8 @@ def _notes(language: Language) -> tuple[str, ...]:
     return (
         language._(
             "latency = overhead + time per image x batch size, fitted by least squares of the relative deviations, "
-            "with 95 % intervals (±) from three batch sizes on. An interval that includes 0 means that no overhead is "
-            "shown."
+            "with 95 % intervals (±) from three batch sizes on; ≈: of two, without an interval. An interval that "
+            "includes 0 means that no overhead is shown."
         ),
     )
 

@@ -1,20 +1,26 @@
-"""How close each architecture comes to the ceilings of the machine, and which of them bounds it."""
+"""How close each architecture comes to the ceilings of the machine, and which of them bounds it.
+
+Both are those of the roofline charts, which follow from the latency that the report prints: the share that a record has
+is of another latency, that of the process in which its operators were profiled.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reporter.model import Record
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import how
 from reporter.report.language import Language
-from reporter.report.table import Builder, Cell, Column, Table, Tabulation, reading_cell
+from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark, reading_cell
 from reporter.report.why.record_profiles import SETTINGS
-from reporter.report.why.rooflines import INTENSITY
+from reporter.report.why.rooflines import FP32, INTENSITY, Point, Roofline, rooflines
 
 PREFIX = "ceiling_share_"
 GIGA = 1e9
+Placed = Mapping[int, tuple[Roofline, Point]]
+"""The point of each record, by its identity, below the roofline of its machine."""
 
 
 def make(comparison: Comparison, language: Language) -> Table | None:
@@ -29,12 +35,13 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     rows.add(Column(INTENSITY, _("MACs per byte"), base="1", numeric=True), [_intensity(r, language) for r in records])
     for setting, key in zip(SETTINGS, keys, strict=True):
         if any(record.value(key) is not None for record in records):
+            placed = _placed(comparison, setting)
             group = how(f"latency_{setting}", language)
             title = _("Share of the ceiling")
             column = Column(key, f"{title}, {group}", "%", "1", numeric=True, group=group, short=title)
-            rows.add(column, [_share(record, key, language) for record in records])
+            rows.add(column, [_share(record, setting, placed, language) for record in records])
             bound = Column(f"bound_{setting}", f"{_('Bound')}, {group}", group=group, short=_("Bound"))
-            rows.add(bound, [_bound(record, key, language) for record in records])
+            rows.add(bound, [_bound(record, key, placed, language) for record in records])
     return rows.table("ceilings", _("Share of the machine's ceiling"), _notes(comparison, language))
 
 
@@ -43,17 +50,31 @@ def _intensity(record: Record, language: Language) -> Cell:
     return Cell("–", status="missing") if value is None else Cell(units.text(language, float(value)), value)
 
 
-def _share(record: Record, key: str, language: Language) -> Cell:
-    reading = record.readings.get(key)
+def _placed(comparison: Comparison, setting: str) -> Placed:
+    """The points of all records in eager that have a latency in a setting."""
+    lines = (line for line in rooflines(comparison, (setting,)) if line.precision == FP32)
+    return {id(point.record): (line, point) for line in lines for point in line.points}
+
+
+def _share(record: Record, setting: str, placed: Placed, language: Language) -> Cell:
+    """The share of the ceiling, marked if the latency is doubtful; that of the record if it has no latency."""
+    reading = record.readings.get(f"{PREFIX}{setting}")
     if reading is None or reading.value is None:
         return reading_cell(reading, units.PERCENT, language, False)
-    return Cell(language.number(100 * reading.value), reading.value)
+    share, sign = reading.value, ""
+    if found := placed.get(id(record)):
+        line, point = found
+        share, sign = line.share(point), mark(record.readings.get(f"latency_{setting}"))
+    return Cell(language.number(100 * share) + sign, share)
 
 
-def _bound(record: Record, key: str, language: Language) -> Cell:
+def _bound(record: Record, key: str, placed: Placed, language: Language) -> Cell:
     _ = language._
     reading = record.readings.get(key)
     bound = str(reading.detail.get("bound", "")) if reading and reading.measured else ""
+    if bound and (found := placed.get(id(record))):
+        line, point = found
+        bound = line.bound(point)
     words = {"compute": _("computation"), "memory": _("memory")}
     return Cell(words.get(bound, bound), bound)
 

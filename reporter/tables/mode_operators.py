@@ -58,6 +58,9 @@ def _notes(language: Language) -> tuple[str, ...]:
             "eager's time, or run other kernels. Kernels: oneDNN's names; gemm, a matrix product of a BLAS library; "
             "native, torch's own code. An engine may merge several operators into one."
         ).format(least=least),
+        language._(
+            "The times of all operators sum to the latency of the mode, in eager to that latency times the speedup."
+        ),
     )
 
 

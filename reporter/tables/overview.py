@@ -117,7 +117,9 @@ def depth_note(comparison: Comparison, language: Language) -> str:
 
 
 def pareto(comparison: Comparison) -> list[Cell | str]:
-    """The fronts that each record stands on: in files as words, where people read as signs."""
+    """The fronts of each record, none where it is alone: in files as words, where people read as signs."""
+    if len(comparison.networks) < 2:
+        return [""] * len(comparison.records)
     key, timed = timing(comparison)
     cheap = {record.architecture for record in whole_front(comparison.networks, "macs")}
     everyone = len(timed) == len(comparison.networks)

@@ -210,10 +210,10 @@ class Words:
         for gap in self.differences.gaps:
             parts.setdefault(self._gap(gap), {})[_(gap.quantity.title) if gap.quantity else _("Times")] = None
         lines = [f"{'; '.join(titles)}: {sentence}" for sentence, titles in parts.items()]
-        noisy = sum(timing.floor is not None for timing in self.differences.with_verdict("noisy"))
-        moved = _("{count} of {all} times moved by more than {share}, but not beyond noise.")
-        if noisy:
-            lines.append(moved.format(count=noisy, all=len(self.differences.timings), share=f"{MIN_EFFECT:.0%}"))
+        if noisy := sum(timing.floor is not None for timing in self.differences.with_verdict("noisy")):
+            moved = _("{count} of {all} times moved by more than {share}, but not beyond noise.")
+            least = f"{100 * MIN_EFFECT:.0f} %"
+            lines.append(moved.format(count=noisy, all=len(self.differences.timings), share=least))
         return [*lines, *self.complaints]
 
     def _place(self, found: Change | Timing | Level, machines: set[str]) -> str:

@@ -63,7 +63,7 @@ def headline(found: AgainstReference, tongue: Language) -> str:
     if found.detectable is None:
         return _("{text}; no time was measured in enough rounds for a verdict.").format(text=text)
     message = _("{text}; a change of {size} would have been found with a probability of {power}.")
-    return message.format(text=text, size=_percent(found.detectable), power=_percent(POWER, 0))
+    return message.format(text=text, size=_percent(found.detectable, tongue), power=_percent(POWER, tongue, 0))
 
 
 def advice(tongue: Language) -> str:
@@ -84,10 +84,10 @@ def described(row: ReferenceVerdict, tongue: Language) -> str:
         "unchanged": _("no difference"),
         "noisy": _("too noisy for a verdict"),
     }
-    text = f"{_signed(row.ratio)} ({_interval(row, tongue)}): {words[row.verdict]}"
+    text = f"{_signed(row.ratio, tongue)} ({_interval(row, tongue)}): {words[row.verdict]}"
     if row.known:
         since = _("known since {date} ({size})")
-        text += "; " + since.format(date=tongue.date(row.known.since), size=_signed(row.known.ratio))
+        text += "; " + since.format(date=tongue.date(row.known.since), size=_signed(row.known.ratio, tongue))
         text += f": {row.known.reason}" if row.known.reason else ""
     return f"{text}: {tongue.translate(row.reason)}" if row.reason else text
 
@@ -129,12 +129,12 @@ def _table(found: AgainstReference, titles: dict[str, str], tongue: Language) ->
 
 def _cells(row: ReferenceVerdict, titles: dict[str, str], tongue: Language) -> tuple[Cell, ...]:
     verdict = described(row, tongue).partition(": ")[2]
-    size = "" if row.detectable is None else _percent(row.detectable)
+    size = "" if row.detectable is None else _percent(row.detectable, tongue)
     return (
         Cell(row.architecture, row.architecture),
         Cell(titles.get(row.metric, row.metric), row.metric),
         Cell(row.mode, row.mode),
-        Cell(_signed(row.ratio), row.ratio, row.low, row.high),
+        Cell(_signed(row.ratio, tongue), row.ratio, row.low, row.high),
         Cell(_interval(row, tongue), ""),
         Cell(size, row.detectable),
         Cell(str(row.rounds or ""), row.rounds),
@@ -164,12 +164,14 @@ def _ordered(rows: Sequence[ReferenceVerdict]) -> list[ReferenceVerdict]:
 def _interval(row: ReferenceVerdict, tongue: Language) -> str:
     if row.low is None or row.high is None:
         return tongue._("no interval")
-    return f"{_signed(row.low)} … {_signed(row.high)}"
+    return f"{_signed(row.low, tongue)} … {_signed(row.high, tongue)}"
 
 
-def _signed(ratio: float) -> str:
-    return f"{(ratio - 1) * 100:+.1f} %"
+def _signed(ratio: float, tongue: Language) -> str:
+    """The change of a time in percent with its sign, one digit after the point."""
+    percent = tongue.number((ratio - 1) * 100, 1)
+    return f"{percent if ratio < 1 else '+' + percent} %"
 
 
-def _percent(share: float, digits: int = 1) -> str:
-    return f"{share * 100:.{digits}f} %"
+def _percent(share: float, tongue: Language, digits: int = 1) -> str:
+    return f"{tongue.number(share * 100, digits)} %"

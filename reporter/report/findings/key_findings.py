@@ -104,8 +104,8 @@ def cheapest(comparison: Comparison, language: Language) -> str | None:
     if len(priced) < len(rows):
         message = language._("{known} of {count} have MACs, so none is named the most accurate for its cost.")
         return message.format(known=len(priced), count=len(rows))
-    best = max(priced, key=lambda row: row[1])
-    near = min((row for row in priced if row[1] >= best[1] - 0.01), key=lambda row: row[2])
+    best = max(priced, key=lambda row: (row[1], -row[2]))
+    near = min((row for row in priced if row[1] >= best[1] - 0.01), key=lambda row: (row[2], -row[1]))
     price = units.words(language, comparison.quantities["macs"], near[2])
     share = units.share(language, near[1])
     if near is best:

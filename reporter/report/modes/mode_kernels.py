@@ -24,7 +24,10 @@ NAMED = 3
 
 
 class OperatorGain(NamedTuple):
-    """What the operators of one kind take in eager and in a mode, with the kernels that ran."""
+    """The seconds of the operators of one kind in eager and in a mode, with the kernels that ran.
+
+    Those of a mode sum to its latency, those of eager to that latency times the speedup.
+    """
 
     kind: str
     before: float
@@ -54,8 +57,9 @@ def explained(comparison: Comparison) -> Iterator[Explained]:
     chosen = {id(record) for _, record, _, _ in kept}
     for eager, record, setting, gain in found:
         if id(record) in chosen:
-            rows = [record_profiles.operators(each, setting) for each in (eager, record)]
-            yield Explained(record, setting, gain, tuple(changed(*rows)))
+            alternated = (record.value(f"latency_{setting}") or 0.0) * gain.ratio
+            before = record_profiles.operators(eager, setting, alternated)
+            yield Explained(record, setting, gain, tuple(changed(before, record_profiles.operators(record, setting))))
 
 
 def _stated(comparison: Comparison, eager: Record) -> Iterator[tuple[Record, Record, str, Gain]]:

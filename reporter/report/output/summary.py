@@ -16,7 +16,7 @@ from reporter.model.scaling_curves import AXES, BEST, LOST, Axis
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.curve_lines import CurveLine, lines
 from reporter.report.tail_latency import Place, relative
-from reporter.report.why.record_profiles import SETTINGS, operators, stages
+from reporter.report.why.record_profiles import SETTINGS, recorded_operators, recorded_stages
 from reporter.stats.linear_fit import LinearFit
 from reporter.version import __version__
 
@@ -83,12 +83,12 @@ def profile(record: Record) -> dict[str, Any]:
         "operators": {
             setting: [row.model_dump(mode="json", exclude_defaults=True) for row in rows]
             for setting in SETTINGS
-            if (rows := operators(record, setting))
+            if (rows := recorded_operators(record, setting))
         },
         "stages": [
             {"stage": row.stage, "setting": setting, **row.model_dump(mode="json", exclude={"stage"})}
             for setting in SETTINGS
-            for row in stages(record, setting)
+            for row in recorded_stages(record, setting)
         ],
     }
     return {name: rows for name, rows in found.items() if rows}

@@ -1,4 +1,9 @@
-"""Where the time of a record goes: its operators by what they compute, and its stages and ceilings."""
+"""Where the time of a record goes: its operators by what they compute, and its stages and ceilings.
+
+Operators, stages and layers are profiled at another time than latencies, when the machine may be in another state. So
+their seconds are shares of the latency of the record, which reports print; a record without it has the seconds that
+were recorded.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +32,16 @@ class Part(NamedTuple):
     kernels: tuple[str, ...]
 
 
-def operators(record: Record, setting: str) -> Sequence[OperatorTime]:
-    """The operators of a record in a setting, those with the most seconds first; empty where they were not measured."""
+def operators(record: Record, setting: str, latency: float | None = None) -> Sequence[OperatorTime]:
+    """The operators of a record in a setting, those with the most seconds first; empty where they were not measured.
+
+    Their seconds sum to `latency`, by default to that of the record.
+    """
+    return _timed(recorded_operators(record, setting), latency or record.value(f"latency_{setting}"))
+
+
+def recorded_operators(record: Record, setting: str) -> list[OperatorTime]:
+    """The same with the seconds that were recorded."""
     return _rows(record, "operators", setting, OPERATORS)
 
 
@@ -40,12 +53,22 @@ def has_operators(record: Record, setting: str) -> bool:
 
 def stages(record: Record, setting: str) -> Sequence[StageTime]:
     """The stages of a record in a setting, in the order in which they run; empty where they were not measured."""
+    return _timed(recorded_stages(record, setting), record.value(f"latency_{setting}"))
+
+
+def recorded_stages(record: Record, setting: str) -> list[StageTime]:
+    """The same with the seconds that were recorded."""
     return _rows(record, "stages", setting, STAGES)
 
 
 def layers(record: Record, setting: str) -> Sequence[LayerTime]:
     """The layers of a record that take most in a setting, most seconds first; empty where they were not measured."""
-    return _rows(record, "layers", setting, LAYERS, of="operators")
+    return _timed(_rows(record, "layers", setting, LAYERS, of="operators"), record.value(f"latency_{setting}"))
+
+
+def _timed(rows: list[Row], latency: float | None) -> list[Row]:
+    """Rows whose seconds are their shares of a latency; as they are where there is none."""
+    return [row.model_copy(update={"seconds": row.share * latency}) for row in rows] if latency else rows
 
 
 def _rows(record: Record, name: str, setting: str, kind: TypeAdapter[list[Row]], of: str = "") -> list[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from reporter.model import Record
 from reporter.model.modes import PRECISIONS
@@ -41,6 +42,14 @@ class Roofline:
     def ridge(self) -> float:
         """The arithmetic intensity above which the bound is computation, below it memory."""
         return self.peak / self.bandwidth
+
+    def share(self, point: Point) -> float:
+        """The rate of an architecture over the ceiling at its arithmetic intensity."""
+        return point.rate / min(self.peak, point.intensity * self.bandwidth)
+
+    def bound(self, point: Point) -> Literal["compute", "memory"]:
+        """What limits an architecture: the lower of both ceilings."""
+        return "compute" if self.peak <= point.intensity * self.bandwidth else "memory"
 
 
 def rooflines(comparison: Comparison, settings: Sequence[str] = SETTINGS) -> Iterator[Roofline]:
