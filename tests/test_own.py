@@ -130,6 +130,14 @@ def test_another_number_of_classes_replaces_the_last_linear_layer(nets: Path) ->
         with_classes(nn.Conv2d(3, 8, 3), 4, 32)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
+def test_a_new_head_has_the_data_type_of_the_network(dtype: torch.dtype) -> None:
+    layers = nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 7)
+    network = with_classes(nn.Sequential(*layers).to(dtype), 4, 32)
+    scores = network(torch.ones(1, 3, 32, 32, dtype=dtype))
+    assert (scores.dtype, scores.shape) == (dtype, (1, 4))
+
+
 def test_with_its_own_classes_it_is_measured_as_it_is(nets: Path) -> None:
     made = subject(references.load(f"{nets}:ten"))
     metrics = collect("reporter.metrics", Metric)

@@ -32,7 +32,8 @@ def with_classes(network: nn.Module, classes: int, side: int, trial: nn.Module |
             f"its scores {tuple(shape)} are not those of a linear layer; let it take the number of classes"
         )
     if head.out_features != classes:
-        fresh = nn.Linear(head.in_features, classes, head.bias is not None)
+        like = head.weight
+        fresh = nn.Linear(head.in_features, classes, head.bias is not None, device=like.device, dtype=like.dtype)
         parent, _, attribute = name.rpartition(".")
         setattr(network.get_submodule(parent), attribute, fresh)
     return network
