@@ -23,6 +23,7 @@ from reporter.registry.catalog import collect
 from reporter.run import roster
 from reporter.store import record_files
 from reporter.worker import references
+from reporter.worker.counts.building import on_meta
 from reporter.worker.entry import run as work
 from reporter.worker.lookup import find
 from reporter.worker.weights.classifier_heads import with_classes
@@ -146,6 +147,17 @@ def test_with_its_own_classes_it_is_measured_as_it_is(nets: Path) -> None:
     assert parameters.value == 8 * 28 + 16 + 16 * 9 + 160
     (training,) = metrics["memory_training"].measure(made)
     assert training.measured
+
+
+def test_the_layer_that_makes_the_scores_is_the_same_on_meta() -> None:
+    """There all tensors have the address 0, and a hidden layer may be as wide as the scores."""
+
+    def build() -> nn.Module:
+        layers = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 7), nn.ReLU(), nn.Linear(7, 7)
+        return with_classes(nn.Sequential(*layers), 4, 32)
+
+    for network in (build(), on_meta(build)):
+        assert [layer.out_features for layer in network if isinstance(layer, nn.Linear)] == [7, 4]
 
 
 BAD = {
