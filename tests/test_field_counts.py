@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -404,6 +405,14 @@ def test_packed_weights_are_named_not_dropped() -> None:
         assert (found[key].status, found[key].reason) == ("unsupported", "packed weights are not counted: head")
     assert found["macs"].value == 677_376 + 80
     assert found["macs_fvcore"].status == "unsupported"
+
+
+def test_scores_in_an_object_have_their_depth() -> None:
+    class Answering(Body):
+        def forward(self, images: Tensor) -> Any:
+            return SimpleNamespace(label="cat", scores=super().forward(images))
+
+    assert readings(built(Answering), "compute")["depth"].value == readings(built(Body), "compute")["depth"].value == 2
 
 
 def test_lazy_modules_get_their_shape_everywhere() -> None:
