@@ -22,6 +22,7 @@ from reporter.host.job import Job, wanted
 from reporter.host.questions import TASKS, MeasureClaims, TimmModel, TorchvisionModel
 from reporter.model import Claim, Metric, Number, Reading, Verdict, absent
 from reporter.model.attempts import attempt
+from reporter.model.fields import plain
 from reporter.registry.catalog import collect
 from reporter.worker import device, precision, references, torch_state, trial
 from reporter.worker.latency import timing
@@ -166,7 +167,8 @@ def measure(metric: Metric, subject: Subject) -> list[Reading]:
         missing = [quantity for quantity in metric.quantities if quantity.key not in known]
         readings += absent(missing, verdict.status, verdict.reason or "")
     settings = subject.conditions.of(metric, subject.place.name)
-    return [reading.model_copy(update={"settings": settings}) for reading in readings]
+    # Texts as where a record is read: a name of a file that is not UTF-8 could not be written.
+    return [reading.model_copy(update={"settings": settings, "detail": plain(reading.detail)}) for reading in readings]
 
 
 def _fallbacks(job: Job, catalogue: Mapping[str, Metric], subject: Subject) -> Iterator[Reading]:
