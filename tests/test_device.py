@@ -268,6 +268,19 @@ def test_the_training_sweep_ends_with_memory(bench: Bench) -> None:
     assert reading.status == "oom"
 
 
+def test_a_larger_batch_has_the_memory_format_of_the_network() -> None:
+    entry = Architecture("last", "Test", 2026, "none", channels_last, input_size=SIZE)
+    subject, batches = Subject(entry, "cpu", CONDITIONS.model_copy(update={"seconds": 0.01})), []
+    images = subject.form(torch.zeros(2, 3, SIZE, SIZE))
+    training_throughput._rates(subject, lambda images, _: batches.append(images), images, torch.zeros(2), 2)
+    assert batches[0].shape == (4, 3, SIZE, SIZE)
+    assert batches[0].is_contiguous(memory_format=torch.channels_last)
+
+
+def channels_last(classes: int) -> nn.Module:
+    return networks.small(classes).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
 def test_a_reading_names_its_device_and_its_precision(bench: Bench) -> None:
     (reading,) = bench.readings(f"latency_{bench.kind}").values()
     assert reading.settings["device"] == f"{bench.kind}:1"
