@@ -399,6 +399,22 @@ def test_an_auxiliary_head_is_what_evaluation_does_not_run(heads: dict[str, str]
     assert sum(stage["parameters"] for stage in found["layers"].detail["stages"]) == found["parameters"].value
 
 
+def test_a_weight_of_two_auxiliary_heads_is_counted_once() -> None:
+    class Supervised(Body):
+        def __init__(self, classes: int) -> None:
+            super().__init__(classes)
+            self.side, self.deep = nn.Linear(8, classes), nn.Linear(8, classes)
+            self.deep.weight = self.side.weight
+
+        def forward(self, images: Tensor) -> Any:
+            scores, features = super().forward(images), self.stem(images).mean((2, 3))
+            return (scores, self.side(features), self.deep(features)) if self.training else scores
+
+    found = readings(built(Supervised), "size")
+    assert found["parameters"].value == 9_032
+    assert found["parameters_auxiliary"].value == 8_000 + 2 * 1_000
+
+
 def test_packed_weights_are_named_not_dropped() -> None:
     found = readings(case("more.py:quantised"))
     for key in ("parameters", "weights_bytes", "peak_training_bytes"):
