@@ -147,4 +147,5 @@ def unknown(word: str, names: Iterable[str]) -> ReporterError:
 
 
 def _fits(word: str, entry: Architecture) -> bool:
-    return word == "all" or word.lower() == entry.family.lower() or fnmatchcase(entry.name, word.lower())
+    name, family, word = entry.name.lower(), entry.family.lower(), word.lower()
+    return word in ("all", family) or fnmatchcase(name, word)
