@@ -288,6 +288,33 @@ def test_every_network_of_torchvision_is_drawn() -> None:
         assert sum(stage.macs for stage in made) == subject(entry.name).counts.macs, entry.name
 
 
+def test_sizes_of_pooling_functions_are_numbers() -> None:
+    """Also where the forward pass computes them, or where they are pairs: a record takes nothing else."""
+    from torch import Tensor, nn
+    from torch.nn import functional
+
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.gate = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1)
+
+        def forward(self, maps: Tensor) -> Tensor:
+            maps = self.conv(maps)
+            small = functional.max_pool2d(maps, (3, 3), stride=(2, 2))
+            mean = functional.avg_pool2d(small, small.size(2))
+            return maps * self.gate(functional.adaptive_avg_pool2d(mean, mean.shape[2:])).sigmoid()
+
+    def network(classes: int) -> nn.Module:
+        layers = nn.Conv2d(3, 4, 3, padding=1), Gated(), Gated(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        return nn.Sequential(*layers, nn.Linear(4, classes))
+
+    *_, found = measure(metric.ENTRIES[0], subject(own(build=network)))
+    assert found.measured, found.reason
+    graph = record_structure.RecordedBlock.model_validate(found.detail).graph
+    pooling = {each.op: (each.kernel, each.stride) for each in graph if each.op.endswith("pool2d")}
+    assert pooling == {"max_pool2d": ("3×3", 2), "avg_pool2d": ("15×15", 15), "adaptive_avg_pool2d": ("1×1", 1)}
+
+
 def test_a_network_that_cannot_be_traced_says_so() -> None:
     from torch import nn
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import sleep
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from reporter.host import caches, machine
 from reporter.metrics import ceilings as ceilings_metric
-from reporter.metrics.ceilings import ENTRIES, NO_BF16, OF_MACHINE, ceilings, measure
+from reporter.metrics.ceilings import ENTRIES, MACS, NO_BF16, OF_MACHINE, OTHER_PRECISION, ceilings, measure
 from reporter.model import Architecture, Reading
 from reporter.model.settings import PRESETS, Conditions
 from reporter.worker.counts.counting import count
@@ -177,6 +178,25 @@ def test_the_share_follows_from_the_ceilings_of_the_run(bandwidth: float, bound:
         assert detail["bound"] == bound
         assert detail["ceiling"] == pytest.approx(ceiling)
         assert found[key].samples[0] == pytest.approx(macs / float(str(detail["latency"])) / ceiling)
+
+
+@pytest.mark.parametrize(("dtype", "peak"), [(torch.bfloat16, 3e9), (torch.float64, None)], ids=str)
+def test_the_share_is_that_of_the_peak_in_the_data_type_of_the_network(dtype: torch.dtype, peak: float | None) -> None:
+    mine = Subject(replace(SMALL, build=lambda _: Small().to(dtype)), "cpu", Conditions(**PRESETS["quick"]))
+    mine.ceilings = known(ceiling_macs_bf16_cpu=3e9, ceiling_bandwidth_cpu=1e15)
+    found = {reading.quantity.key: reading for reading in measure(mine)}
+    share = found["ceiling_share_cpu"]
+    assert share.detail.get("ceiling") == peak
+    assert share.reason == (None if peak else OTHER_PRECISION.format(dtype="float64"))
+    assert found["arithmetic_intensity"].measured
+
+
+def test_the_share_has_the_reason_of_a_missing_ceiling() -> None:
+    mine = Subject(replace(SMALL, build=lambda _: Small().bfloat16()), "cpu", Conditions(**PRESETS["quick"]))
+    missing = {quantity: Reading(quantity=quantity, status="unsupported", reason=NO_BF16) for quantity in MACS.values()}
+    mine.ceilings = tuple(missing.get(each.quantity, each) for each in known())
+    found = {reading.quantity.key: reading for reading in measure(mine)}
+    assert (found["ceiling_share_cpu"].status, found["ceiling_share_cpu"].reason) == ("unsupported", NO_BF16)
 
 
 @pytest.mark.usefixtures("brief_ceilings")

@@ -212,6 +212,25 @@ def test_memory_is_that_of_the_device(bench: Bench) -> None:
     bench.check_memory()
 
 
+class Pair(nn.Module):
+    """Returns features and class scores, as networks do that are trained with a loss of both."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.network = networks.small(classes)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.network[1](self.network[0](images))
+        return features, self.network[2](features)
+
+
+def test_the_memory_of_training_is_that_of_the_class_scores(bench: Bench) -> None:
+    """With a loss of the first tensor that is returned, the head would have neither gradients nor moments."""
+    entry = Architecture("pair", "Test", 2026, "none", Pair, input_size=SIZE)
+    training = bench.readings(f"memory_{bench.kind}", entry=entry)[f"{bench.kind}_training_bytes"]
+    assert training.value == pytest.approx(bench.counted("memory_training", entry), abs=5000)
+
+
 def test_the_batch_of_a_training_is_doubled_until_throughput_stops_rising(bench: Bench) -> None:
     """Operators take as long for any batch here, so that only the largest batch ends it; then the time of an image."""
     most = CONDITIONS.batch_size * 8
@@ -247,6 +266,19 @@ def test_the_training_sweep_ends_with_memory(bench: Bench) -> None:
     subject = Subject(ENTRY, "cpu", CONDITIONS.model_copy(update={"image_size": SIZE}))
     (reading,) = training_throughput.measure(training_throughput.TRAINING["cuda"], subject)
     assert reading.status == "oom"
+
+
+def test_a_larger_batch_has_the_memory_format_of_the_network() -> None:
+    entry = Architecture("last", "Test", 2026, "none", channels_last, input_size=SIZE)
+    subject, batches = Subject(entry, "cpu", CONDITIONS.model_copy(update={"seconds": 0.01})), []
+    images = subject.form(torch.zeros(2, 3, SIZE, SIZE))
+    training_throughput._rates(subject, lambda images, _: batches.append(images), images, torch.zeros(2), 2)
+    assert batches[0].shape == (4, 3, SIZE, SIZE)
+    assert batches[0].is_contiguous(memory_format=torch.channels_last)
+
+
+def channels_last(classes: int) -> nn.Module:
+    return networks.small(classes).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def test_a_reading_names_its_device_and_its_precision(bench: Bench) -> None:

@@ -57,6 +57,8 @@ SAVED: dict[str, tuple[Callable[[State], Any], str, str]] = {
     "wrapped": (prefixed("backbone."), "", "backbone."),
     "wrapped parallel": (prefixed("module.encoder.net."), "", "module.encoder.net."),
     "averaged": (averaged, "", "module."),
+    "extra state": (lambda s: {"model": {**s, "0.0._extra_state": {"scale": 1}}, "step": 2}, "model", ""),
+    "numbered": (lambda s: {0: s}, "0", ""),
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -398,12 +399,36 @@ def test_an_auxiliary_head_is_what_evaluation_does_not_run(heads: dict[str, str]
     assert sum(stage["parameters"] for stage in found["layers"].detail["stages"]) == found["parameters"].value
 
 
+def test_a_weight_of_two_auxiliary_heads_is_counted_once() -> None:
+    class Supervised(Body):
+        def __init__(self, classes: int) -> None:
+            super().__init__(classes)
+            self.side, self.deep = nn.Linear(8, classes), nn.Linear(8, classes)
+            self.deep.weight = self.side.weight
+
+        def forward(self, images: Tensor) -> Any:
+            scores, features = super().forward(images), self.stem(images).mean((2, 3))
+            return (scores, self.side(features), self.deep(features)) if self.training else scores
+
+    found = readings(built(Supervised), "size")
+    assert found["parameters"].value == 9_032
+    assert found["parameters_auxiliary"].value == 8_000 + 2 * 1_000
+
+
 def test_packed_weights_are_named_not_dropped() -> None:
     found = readings(case("more.py:quantised"))
     for key in ("parameters", "weights_bytes", "peak_training_bytes"):
         assert (found[key].status, found[key].reason) == ("unsupported", "packed weights are not counted: head")
     assert found["macs"].value == 677_376 + 80
     assert found["macs_fvcore"].status == "unsupported"
+
+
+def test_scores_in_an_object_have_their_depth() -> None:
+    class Answering(Body):
+        def forward(self, images: Tensor) -> Any:
+            return SimpleNamespace(label="cat", scores=super().forward(images))
+
+    assert readings(built(Answering), "compute")["depth"].value == readings(built(Body), "compute")["depth"].value == 2
 
 
 def test_lazy_modules_get_their_shape_everywhere() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from networks import own, subject
 from PIL import Image
 from torch import Tensor
 
+from reporter.host import files
 from reporter.metrics import finetune
 from reporter.registry.selection import dataset
+from reporter.worker.entry import measure
 from reporter.worker.learning import images as _images
 from reporter.worker.learning.images import SkippedImages
 
@@ -188,6 +191,19 @@ def test_what_was_left_out_is_part_of_the_row(tmp_path: Path) -> None:
     (line,) = top1.detail["images_skipped"]
     assert line.startswith("2 images were left out, first train/")
     assert top1.detail["train_images"] == 8
+
+
+def test_a_damaged_image_whose_name_is_not_utf_8_is_named_with_an_escape(tmp_path: Path) -> None:
+    fill(tmp_path / "train"), fill(tmp_path / "val", 2)
+    try:
+        empty(tmp_path / "train" / "light" / os.fsdecode(b"caf\xe9.png"))
+    except OSError:
+        pytest.skip("the file system takes no such name")
+    made = subject(own(), dataset=f"imagefolder:{tmp_path}", image_size=32, steps=1, seeds=1)
+    top1, *_ = measure(finetune.ENTRIES[0], made)
+    (line,) = top1.detail["images_skipped"]
+    assert line.startswith(r"1 image was left out, first train/light/caf\udce9.png: ")
+    assert files.dumps(top1.model_dump(mode="json")).encode()
 
 
 def few(folder: Path) -> None:

@@ -280,6 +280,25 @@ def test_recalibration_where_batch_norm_accumulates_or_keeps_nothing() -> None:
     assert network[0].momentum is None
 
 
+class Kept(nn.BatchNorm2d):
+    """Batch norm that stays as it was loaded while its network trains."""
+
+    def train(self, mode: bool = True) -> Kept:
+        super().train(False)
+        return self
+
+
+def test_recalibration_leaves_statistics_that_stay_in_evaluation_mode() -> None:
+    data = torch.randn(64, 3, 4, 4), torch.zeros(64)
+    network = nn.Sequential(Kept(3), nn.BatchNorm2d(3))
+    network[0].running_mean.fill_(7.0)
+    assert recalibrate(network, data, 32, seed=0)
+    assert network[0].running_mean.tolist() == [7.0] * 3
+    assert network[1].running_mean.tolist() == pytest.approx([-7.0] * 3, abs=0.2)
+    assert network[1].momentum == 0.1
+    assert not recalibrate(nn.Sequential(Kept(3)), data, 32, seed=0)
+
+
 def test_half_precision_trains() -> None:
     torch.manual_seed(0)
     network = small(4).half()

@@ -6,7 +6,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from reporter.host import machine
 from reporter.metrics.ceilings import MACS
-from reporter.model import GROUPS, Metric, Quantity, Reading
+from reporter.model import GROUPS, Metric, Quantity, Reading, exact
 from reporter.model.devices import ACCELERATORS, DEVICE_TYPES
 from reporter.model.fields import DEFAULT_MALLOC, FRACTIONS
 from reporter.model.settings import Conditions
@@ -27,6 +27,7 @@ from reporter.run.ledger import Ledger
 from reporter.run.request import Request
 from reporter.store import record_files
 from reporter.worker.entry import measure
+from reporter.worker.subject import Subject
 
 pytestmark = pytest.mark.usefixtures("brief_collections", "digits_once")
 METRICS = collect("reporter.metrics", Metric)
@@ -98,6 +99,18 @@ def test_a_network_that_raises_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> N
 
 def request(folder: Path, **devices: str) -> Request:
     return Request(folder, [own()], METRICS, {**devices, "any": [*devices.values()][-1]}, CONDITIONS, "no GPU here")
+
+
+def test_what_a_metric_yields_before_it_fails_is_kept() -> None:
+    """Such as the memory of an inference on a GPU where a training step does not fit."""
+    first, second = METRICS["size"].quantities[:2]
+
+    def measured(_: Subject) -> Iterator[Reading]:
+        yield exact(first, 7)
+        raise MemoryError("too little memory")
+
+    found = measure(Metric("several", (first, second), measured, process="several"), subject(own()))
+    assert [(each.quantity, each.status, each.value) for each in found] == [(first, "ok", 7), (second, "oom", None)]
 
 
 def test_a_network_of_one_size_cannot_be_trained_at_another() -> None:

@@ -23,6 +23,7 @@ from reporter.registry.catalog import collect
 from reporter.run import roster
 from reporter.store import record_files
 from reporter.worker import references
+from reporter.worker.counts.building import on_meta
 from reporter.worker.entry import run as work
 from reporter.worker.lookup import find
 from reporter.worker.weights.classifier_heads import with_classes
@@ -130,6 +131,14 @@ def test_another_number_of_classes_replaces_the_last_linear_layer(nets: Path) ->
         with_classes(nn.Conv2d(3, 8, 3), 4, 32)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
+def test_a_new_head_has_the_data_type_of_the_network(dtype: torch.dtype) -> None:
+    layers = nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 7)
+    network = with_classes(nn.Sequential(*layers).to(dtype), 4, 32)
+    scores = network(torch.ones(1, 3, 32, 32, dtype=dtype))
+    assert (scores.dtype, scores.shape) == (dtype, (1, 4))
+
+
 def test_with_its_own_classes_it_is_measured_as_it_is(nets: Path) -> None:
     made = subject(references.load(f"{nets}:ten"))
     metrics = collect("reporter.metrics", Metric)
@@ -138,6 +147,17 @@ def test_with_its_own_classes_it_is_measured_as_it_is(nets: Path) -> None:
     assert parameters.value == 8 * 28 + 16 + 16 * 9 + 160
     (training,) = metrics["memory_training"].measure(made)
     assert training.measured
+
+
+def test_the_layer_that_makes_the_scores_is_the_same_on_meta() -> None:
+    """There all tensors have the address 0, and a hidden layer may be as wide as the scores."""
+
+    def build() -> nn.Module:
+        layers = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 7), nn.ReLU(), nn.Linear(7, 7)
+        return with_classes(nn.Sequential(*layers), 4, 32)
+
+    for network in (build(), on_meta(build)):
+        assert [layer.out_features for layer in network if isinstance(layer, nn.Linear)] == [7, 4]
 
 
 BAD = {

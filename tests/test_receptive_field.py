@@ -104,6 +104,13 @@ def test_other_mixing_of_positions_is_unsupported() -> None:
     assert reading.value == 1
 
 
+def test_average_pooling_of_the_whole_map_ends_it() -> None:
+    """It is global pooling, whether it is adaptive or has the size of the map as its kernel; a smaller one is not."""
+    for kernel, pixels in ((7, 3), (6, 3 + 2 * 5)):
+        network = nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.AvgPool2d(kernel), nn.Conv2d(4, 4, 1))
+        assert receptive_field(network, torch.zeros(1, 3, 16, 16)) == (pixels, pixels)
+
+
 def test_the_table_for_a_slide_has_the_column() -> None:
     """Where it was measured; older records have none."""
     records = [record for record in samples.lecture() if record.architecture in ("alexnet", "vgg16")]

@@ -57,6 +57,13 @@ def test_sets_families_and_globs() -> None:
     assert names("vgg1[39]") == ["vgg19", "vgg13"]
 
 
+@pytest.mark.parametrize("word", ["My*", "my*"])
+def test_globs_find_names_with_capitals(word: str) -> None:
+    """Those of packages that add architectures."""
+    mine = Architecture("MyNet", "Mine", None, "", lambda classes: None)  # type: ignore[arg-type, return-value]
+    assert select(word, lambda: (mine,)) == (mine,)
+
+
 @pytest.mark.parametrize(
     ("word", "right"),
     [

@@ -103,3 +103,4 @@ def test_seeds_that_agree_do_not_hide_the_choice_of_images() -> None:
 
 def test_a_share_near_that_of_guessing_is_chance() -> None:
     assert [is_chance(share, 10) for share in (0.05, 0.149, 0.151)] == [True, True, False]
+    assert [is_chance(share, 2) for share in (0.4, 0.599, 0.601, 0.7)] == [True, True, False, False]

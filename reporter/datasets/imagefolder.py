@@ -24,7 +24,7 @@ LEAST = 2
 def load(root: Path, size: int, train: bool) -> tuple[Tensor, Tensor]:
     """The images of `root/train/CLASS/` or of `root/val/CLASS/`; a single `root/CLASS/` is split 80 to 20.
 
-    The two parts may have other usual names, see `_folders`. An image that cannot be read is left out, with a
+    The two parts may have other usual names, see image_folders.py. An image that cannot be read is left out, with a
     `SkippedImages` warning; ValueError where that leaves none of a class.
     """
     first, second = parts(root)

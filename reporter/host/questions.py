@@ -103,7 +103,7 @@ class CheckCheckpoint(Question[str]):
     """Why a checkpoint file does not fit an architecture; empty if it does."""
 
     kind: Literal["checkpoint"] = "checkpoint"
-    architecture: str
+    architecture: FileName
     file: str
     sha256: str
     answer = TypeAdapter(str)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 SETTINGS = {"cpu_1thread": "CPU, 1 thread", "cpu": "CPU"}
 PRECISIONS = {"": "float32", "bf16_": "bfloat16"}
 NO_BF16 = "the processor has no instructions for bf16"
+NOT_MEASURED = "the ceilings of the machine are not measured"
+OTHER_PRECISION = "the peak MAC rate is measured in float32 and bfloat16, and the network computes in {dtype}"
 UNKNOWN_BF16 = "it is not known whether the processor has instructions for bf16: the system does not list them"
 
 
@@ -134,10 +136,17 @@ def _compared(subject: Subject, found: dict[str, Reading]) -> Iterator[Reading]:
     macs, moved = subject.counts.macs, counted[0]
     intensity = macs / moved
     yield exact(INTENSITY, intensity, macs=macs, bytes=moved)
+    dtype = str(subject.form.dtype).removeprefix("torch.")
+    prefix = next((prefix for prefix, title in PRECISIONS.items() if title == dtype), None)
+    if prefix is None:
+        yield from absent(SHARES.values(), "unsupported", OTHER_PRECISION.format(dtype=dtype))
+        return
     for name, quantity in SHARES.items():
-        peak, bandwidth = (found[each.key].value for each in (MACS["", name], BANDWIDTH[name]))
+        limits = [found[each.key] for each in (MACS[prefix, name], BANDWIDTH[name])]
+        peak, bandwidth = (each.value for each in limits)
         if peak is None or bandwidth is None:
-            yield from absent([quantity], "unsupported", "the ceilings of the machine are not measured")
+            reason = next((each.reason for each in limits if each.reason), NOT_MEASURED)
+            yield from absent([quantity], "unsupported", reason)
             continue
         with setting(subject, name == "cpu_1thread"):
             seconds = profilers(subject).of(name).observation.latency

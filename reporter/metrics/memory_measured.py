@@ -84,7 +84,7 @@ def measure_peaks(device: AcceleratorType, subject: Subject) -> Iterator[Reading
 
     yield _peak(INFERENCE[device], subject, _inference(subject))
     network, batch, recipe = exercise(subject, subject.device)
-    step = step_of(network, recipe)
+    step = step_of(network, recipe, subject.classes)
     yield _peak(TRAINING[device], subject, lambda: step(*batch))
 
 

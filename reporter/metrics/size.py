@@ -55,7 +55,8 @@ def measure(subject: Subject) -> Iterator[Reading]:
     heads = modules(subject.meta, subject.heads)
     parameters, weights = _without(subject.meta, heads)
     yield parameters
-    yield exact(AUXILIARY, sum(parameter.numel() for head in heads for parameter in head.parameters()))
+    in_heads = {id(parameter): parameter for head in heads for parameter in head.parameters()}
+    yield exact(AUXILIARY, sum(parameter.numel() for parameter in in_heads.values()))
     yield weights
 
 

@@ -41,13 +41,15 @@ COVERAGE = {
 
 
 def measure(subject: Subject) -> Iterator[Reading]:
-    """Times the stages with one thread and with all."""
+    """Times the stages with one thread and with all; their number is no reading without their times."""
     from reporter.worker.profiling.operator_pass import profilers, read_stages, setting
 
-    yield exact(STAGES, len(profilers(subject).groups))
+    count, found = len(profilers(subject).groups), []
     for name, quantity in COVERAGE.items():
         with setting(subject, name == "cpu_1thread"):
-            yield read_stages(quantity, profilers(subject).of(name, stages=True))
+            found.append(read_stages(quantity, profilers(subject).of(name, stages=True)))
+    yield exact(STAGES, count)
+    yield from found
 
 
 ENTRIES = (Metric("stages", (STAGES, *COVERAGE.values()), measure, process="profiling", device="cpu", profile=True),)

@@ -75,7 +75,7 @@ def _rates(
     """Images per second of steps on a batch `factor` times as large."""
     from reporter.worker.latency import timing
 
-    batch = images.repeat(factor, 1, 1, 1), labels.repeat(factor)
+    batch = subject.form(images.repeat(factor, 1, 1, 1)), labels.repeat(factor)  # repeat loses the memory format
     seconds = subject.sample(
         lambda: step(*batch),
         timing.timer(subject.place),

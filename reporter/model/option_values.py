@@ -72,6 +72,15 @@ def path(value: str) -> str:
     return os.path.expanduser(value)  # Path.expanduser raises without a home
 
 
+def is_utf_8(text: str) -> bool:
+    """Whether JSON can hold a text: Python reads bytes of the command line that are not UTF-8 as surrogates."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _example(key: str, value: object) -> str:
     """As on the command line for a text, else as in a config file."""
     parts = EXAMPLES[key]

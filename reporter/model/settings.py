@@ -150,6 +150,14 @@ class Settings(BaseModel):
             option_values.path(value)
         return value
 
+    @field_validator("dataset", "data_root", "title", "course", "author", "license")
+    @classmethod
+    def is_text(cls, value: str | None) -> str | None:
+        """Text that a job, a record or a report can hold."""
+        if value is not None and not option_values.is_utf_8(value):
+            raise ValueError("it should be text in UTF-8")
+        return value
+
     @field_validator("input_size", mode="before")
     @classmethod
     def is_a_size(cls, value: object) -> str | None:

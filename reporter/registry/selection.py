@@ -17,6 +17,7 @@ from reporter.architectures.timm import PREFIX, require
 from reporter.host.fingerprints import Images
 from reporter.model import Architecture, Dataset, ReporterError
 from reporter.model.names import nearest
+from reporter.model.option_values import is_utf_8
 from reporter.registry import plugins
 from reporter.registry.catalog import collect
 
@@ -98,7 +99,12 @@ def own_checkpoints(pairs: Sequence[str], architectures: Sequence[Architecture])
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise ReporterError(f"--checkpoint: {path} cannot be read: {error.strerror or error}") from None
-        found[name] = {"checkpoint": digest, "checkpoint_file": str(Path(path).absolute())}
+        place = str(Path(path).absolute())
+        if not is_utf_8(place):
+            raise ReporterError(
+                f"--checkpoint: the path {place!r} should be text in UTF-8; rename the file or its folder"
+            )
+        found[name] = {"checkpoint": digest, "checkpoint_file": place}
     return found
 
 
@@ -141,4 +147,5 @@ def unknown(word: str, names: Iterable[str]) -> ReporterError:
 
 
 def _fits(word: str, entry: Architecture) -> bool:
-    return word == "all" or word.lower() == entry.family.lower() or fnmatchcase(entry.name, word.lower())
+    name, family, word = entry.name.lower(), entry.family.lower(), word.lower()
+    return word in ("all", family) or fnmatchcase(name, word)

@@ -7,8 +7,8 @@ import math
 Z = 1.96
 """The 97.5 % quantile of the standard normal distribution."""
 
-CHANCE = 1.5
-"""Up to this many times the share of guessing, a network has not learned."""
+CHANCE, MARGIN = 1.5, 0.1
+"""Up to this many times the share of guessing, or this much above it, a network has not learned."""
 
 Interval = tuple[float, float]
 
@@ -24,8 +24,12 @@ def wilson(share: float, count: int | float) -> Interval:
 
 
 def is_chance(share: float, classes: int) -> bool:
-    """Whether a share of correct answers is less than CHANCE times what guessing one of `classes` gives."""
-    return share < CHANCE / classes
+    """Whether a share of correct answers is near what guessing one of `classes` gives.
+
+    That is below CHANCE times it, and by less than MARGIN above it: of two classes, 0.7 is not chance.
+    """
+    guess = 1 / classes
+    return share < min(CHANCE * guess, guess + MARGIN)
 
 
 def apart(first: Interval, second: Interval) -> bool:

@@ -22,6 +22,7 @@ from reporter.host.job import Job, wanted
 from reporter.host.questions import TASKS, MeasureClaims, TimmModel, TorchvisionModel
 from reporter.model import Claim, Metric, Number, Reading, Verdict, absent
 from reporter.model.attempts import attempt
+from reporter.model.fields import plain
 from reporter.registry.catalog import collect
 from reporter.worker import device, precision, references, torch_state, trial
 from reporter.worker.latency import timing
@@ -148,15 +149,26 @@ def gather(names: Sequence[str], send: Send) -> None:
 
 
 def measure(metric: Metric, subject: Subject) -> list[Reading]:
-    """The readings of one metric, each with the conditions it depends on; never raises."""
-    found, verdict = attempt(partial(_readings, metric, subject))
+    """The readings of one metric, each with the conditions it depends on; never raises.
+
+    What a metric yields before it fails is kept, such as the memory of an inference where training has too little.
+    """
+    taken: list[Reading] = []
+    _, verdict = attempt(partial(_take, metric, subject, taken))
+    readings, wrong = attempt(partial(_checked, metric, subject, taken))
+    if readings is None:
+        readings, verdict = [], wrong if verdict.status == "ok" else verdict
     if verdict.status == "failed" and "image_size" in metric.depends and (reason := subject.one_size()):
         verdict = Verdict("unsupported", reason)
     if verdict.status == "failed" and metric.takes_input and subject.refused_size:
         verdict = Verdict("unsupported", subject.refused_size)
-    readings = found if found is not None else absent(metric.quantities, verdict.status, verdict.reason or "")
+    if verdict.status != "ok":
+        known = {reading.quantity.key for reading in readings}
+        missing = [quantity for quantity in metric.quantities if quantity.key not in known]
+        readings += absent(missing, verdict.status, verdict.reason or "")
     settings = subject.conditions.of(metric, subject.place.name)
-    return [reading.model_copy(update={"settings": settings}) for reading in readings]
+    # Texts as where a record is read: a name of a file that is not UTF-8 could not be written.
+    return [reading.model_copy(update={"settings": settings, "detail": plain(reading.detail)}) for reading in readings]
 
 
 def _fallbacks(job: Job, catalogue: Mapping[str, Metric], subject: Subject) -> Iterator[Reading]:
@@ -169,12 +181,17 @@ def _fallbacks(job: Job, catalogue: Mapping[str, Metric], subject: Subject) -> I
             yield from (reading.model_copy(update={"settings": settings}) for reading in found or ())
 
 
-def _readings(metric: Metric, subject: Subject) -> list[Reading]:
-    """What a metric yields; ValueError where something in it is NaN or infinite, which no record takes.
+def _take(metric: Metric, subject: Subject, taken: list[Reading]) -> None:
+    """Adds the readings of a metric to a list, each as soon as it is yielded."""
+    for reading in metric.measure(subject):
+        taken.append(reading)
+
+
+def _checked(metric: Metric, subject: Subject, readings: list[Reading]) -> list[Reading]:
+    """Readings that a metric yielded; ValueError where something in one is NaN or infinite, which no record takes.
 
     Readings of an accelerator name it in their detail, and the precision that they were taken in.
     """
-    readings = list(metric.measure(subject))
     precision.check()
     if metric.device != "none" and (identity := subject.place.identity()):
         about = {"device": identity, "precision": precision.current()}

@@ -97,13 +97,30 @@ def _operator(node: Node, traced: GraphModule) -> Row:
 
 
 def _pooling(node: Node) -> Row:
-    """Kernel and stride of a pooling function; of an adaptive one the size of its output."""
-    given = dict(zip(("input", "kernel", "stride"), node.args, strict=False)) | node.kwargs
-    size = given.get("kernel_size", given.get("output_size", given.get("kernel")))
-    sizes = size if isinstance(size, tuple | list) else (size, size)
-    stride = given.get("stride") or sizes[0]
-    adaptive = "adaptive" in str(node.target) or stride == 1
-    return {"kernel": shape_text(tuple(sizes)), **({} if adaptive else {"stride": stride})}
+    """Kernel and stride of a pooling function; of an adaptive one the size of its output.
+
+    The graph does not contain sizes that the forward pass computes, as in `avg_pool2d(maps, maps.size(2))`: the kernel
+    is the whole map if one position is left, and unknown otherwise.
+    """
+    given: dict[str, Any] = {**dict(zip(("input", "kernel", "stride"), node.args, strict=False)), **node.kwargs}
+    kernel = _pair(given.get("kernel_size", given.get("output_size", given.get("kernel"))))
+    adaptive = "adaptive" in str(node.target)
+    if not kernel and (adaptive or _grid(node) == (1, 1)):
+        kernel = _grid(node if adaptive else given["input"])
+    stride = next(iter(_pair(given["stride"]) if given.get("stride") else kernel), 1)
+    row: Row = {"kernel": shape_text(kernel)} if kernel else {}
+    return row if adaptive or stride == 1 else {**row, "stride": stride}
+
+
+def _pair(size: object) -> tuple[int, ...]:
+    """A size along height and width; empty if it is not known before the block runs."""
+    sizes: tuple[Any, ...] = tuple(size) if isinstance(size, tuple | list) else (size, size)
+    return sizes if all(type(each) is int for each in sizes) else ()
+
+
+def _grid(node: Node) -> tuple[int, ...]:
+    """Height and width of what a node puts out."""
+    return tuple(node.meta["tensor_meta"].shape[-2:])
 
 
 def _output(node: Node) -> Row:

@@ -77,7 +77,8 @@ class Follower(TorchDispatchMode):
             return None
         known: Windows = self.windows[maps[0]]
         if name in POOLS:
-            return _slid(known, *_pooling(args))
+            pooling = _pooling(args)
+            return None if _is_global(name, pooling[0], maps[0], output) else _slid(known, *pooling)
         if name in ADAPTIVE:
             return _adapted(known, maps[0], output)
         if name == "constant_pad_nd":
@@ -130,6 +131,12 @@ def _pooling(args: Sequence[Any]) -> tuple[Sequence[int], Sequence[int], Sequenc
     kernel, stride, padding, dilation = values[:4]
     plain = isinstance(dilation, list | tuple) and dilation
     return kernel, stride or kernel, padding or (0, 0), dilation if plain else (1, 1)
+
+
+def _is_global(name: str, kernel: Sequence[int], before: Tensor, after: Tensor) -> bool:
+    """Whether it is average pooling with the whole map, of several positions, as its kernel."""
+    whole = tuple(before.shape[-2:])
+    return name == "avg_pool2d" and tuple(_pair(kernel)) == whole != (1, 1) and tuple(after.shape[-2:]) == (1, 1)
 
 
 def _adapted(known: Windows, before: Tensor, after: Tensor) -> Windows | None:

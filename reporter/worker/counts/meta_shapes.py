@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from reporter.worker import outputs
 
 Call = Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Any]
 """Gives the result of an operator for some arguments."""
@@ -121,13 +122,5 @@ def tensors(value: object) -> Iterator[Tensor]:
 
 
 def returned(value: object) -> Iterator[Tensor]:
-    """The tensors in what a model returns: alone, or in tuples, lists, dicts and dataclasses, one in another."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from returned(list(value.values()))
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from returned(part)
-    elif is_dataclass(value) and not isinstance(value, type):
-        yield from returned([getattr(value, field.name) for field in fields(value)])
+    """The tensors in what a model returns: alone, or in containers and other objects, one in another."""
+    return (tensor for _, tensor in outputs.tensors(value))

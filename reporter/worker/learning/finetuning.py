@@ -99,9 +99,8 @@ def fine_tune(
     """
     train, test = ((form(network)(images), labels) for images, labels in (train, test))
     history = train_for(network, train, recipe, classes)
-    if has_batch_norm(network) and not recipe.frozen:
-        recalibrate(network, train, recipe.batch_size, recipe.seed)
-        history.recalibrated = True
+    if not recipe.frozen:
+        history.recalibrated = recalibrate(network, train, recipe.batch_size, recipe.seed)
     history.top1 = top1(network, test, classes=classes)
     history.evaluations.append({"step": recipe.steps, "top1": history.top1})
     return history
@@ -219,19 +218,24 @@ def batches(data: Images, size: int, count: int, seed: int) -> Iterator[Images]:
         yield images[chosen], labels[chosen]
 
 
-def recalibrate(network: nn.Module, train: Images, size: int, seed: int) -> None:
-    """Estimates batch-norm means and variances as averages over six batches of training images, weights as they are."""
+@torch.no_grad()
+def recalibrate(network: nn.Module, train: Images, size: int, seed: int) -> bool:
+    """Estimates batch-norm means and variances as averages over six batches of training images, weights as they are.
+
+    A layer that its network keeps in evaluation mode while it trains keeps its statistics, too, which
+    `torch.optim.swa_utils.update_bn` would set to 0 and 1. Returns whether there are statistics to estimate.
+    """
     network.train()
-    images = (batch for batch, _ in batches(train, size, CALIBRATION_BATCHES, seed + 1))
-    torch.optim.swa_utils.update_bn(images, network)
-
-
-def has_batch_norm(network: nn.Module) -> bool:
-    """Whether a network keeps statistics of batches that can be estimated."""
-    return any(
-        isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None
-        for module in network.modules()
-    )
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    momenta = {layer: layer.momentum for layer in layers if layer.training and layer.running_mean is not None}
+    for layer in momenta:
+        layer.reset_running_stats()
+        layer.momentum = None  # a cumulative average
+    for images, _ in batches(train, size, CALIBRATION_BATCHES, seed + 1) if momenta else ():
+        network(images)
+    for layer, momentum in momenta.items():
+        layer.momentum = momentum
+    return bool(momenta)
 
 
 @torch.no_grad()

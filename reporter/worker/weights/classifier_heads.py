@@ -32,7 +32,8 @@ def with_classes(network: nn.Module, classes: int, side: int, trial: nn.Module |
             f"its scores {tuple(shape)} are not those of a linear layer; let it take the number of classes"
         )
     if head.out_features != classes:
-        fresh = nn.Linear(head.in_features, classes, head.bias is not None)
+        like = head.weight
+        fresh = nn.Linear(head.in_features, classes, head.bias is not None, device=like.device, dtype=like.dtype)
         parent, _, attribute = name.rpartition(".")
         setattr(network.get_submodule(parent), attribute, fresh)
     return network
@@ -61,5 +62,11 @@ def _last_linear(network: nn.Module, side: int) -> Met:
             hook.remove()
     if not met:
         raise ValueError(missing)
-    made_by = next((index for index, output in enumerate(given) if output.data_ptr() == found.data_ptr()), -1)
+    made_by = next((index for index, output in enumerate(given) if _storage(output) == _storage(found)), -1)
     return *met[made_by], found.shape
+
+
+def _storage(tensor: Tensor) -> int:
+    """What identifies the memory of a tensor, on meta too, where all addresses are 0."""
+    storage: int = tensor.untyped_storage()._cdata
+    return storage

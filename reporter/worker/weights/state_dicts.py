@@ -30,14 +30,13 @@ def unwrapped(loaded: Any) -> tuple[Mapping[str, Tensor], str] | None:
     """The state dict in what a file holds, and its keys joined by dots; None where there is none."""
     keys: list[str] = []
     while isinstance(loaded, Mapping) and len(keys) <= DEEPEST:
-        tensors = {name: tensor for name, tensor in loaded.items() if isinstance(tensor, Tensor)}
-        if tensors and all(name in tensors or str(name).endswith("_extra_state") for name in loaded):
-            return tensors, ".".join(keys)
-        inner = [str(name) for name, part in loaded.items() if isinstance(part, Mapping) and _holds_tensors(part)]
+        if _is_state(loaded):
+            return {name: tensor for name, tensor in loaded.items() if isinstance(tensor, Tensor)}, ".".join(keys)
+        inner = [name for name, part in loaded.items() if isinstance(part, Mapping) and _holds_tensors(part)]
         key = next((name for name in ENTRIES if name in inner), inner[0] if len(inner) == 1 else None)
         if key is None:
             return None
-        keys.append(key)
+        keys.append(str(key))
         loaded = loaded[key]
     return None
 
@@ -82,9 +81,16 @@ def _wrappers(name: str) -> str:
     return "".join(f"{part}." for part in name.split(".")[:-1] if part in WRAPPERS)
 
 
+def _is_state(part: Mapping[Any, Any]) -> bool:
+    """Whether it has named tensors and nothing else but what modules store beside them (`get_extra_state`)."""
+    others = [name for name, value in part.items() if not isinstance(value, Tensor)]
+    named = all(isinstance(name, str) for name in part)
+    return named and len(others) < len(part) and all(name.endswith("_extra_state") for name in others)
+
+
 def _holds_tensors(part: Mapping[Any, Any], depth: int = 0) -> bool:
     """Whether there is a state dict in it at some level: an optimizer's state is keyed by numbers."""
-    if part and all(isinstance(key, str) and isinstance(value, Tensor) for key, value in part.items()):
+    if _is_state(part):
         return True
     inner = [value for key, value in part.items() if key in ENTRIES and isinstance(value, Mapping)]
     return depth < DEEPEST and any(_holds_tensors(value, depth + 1) for value in inner)
