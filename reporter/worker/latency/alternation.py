@@ -23,7 +23,7 @@ SHORT_CALL = 0.05
 """Seconds of a call below which one pass is not enough, even if its calls agree."""
 ALIKE = 0.03
 """How far the fastest observed call, without what observing adds, may lie from the fastest other one."""
-UNSETTLED = 2
+UNSETTLED = 3
 """So many passes are taken if these disagree; more only while there is time."""
 Observed = TypeVar("Observed")
 
