@@ -259,7 +259,7 @@ def test_a_budget_is_kept_to_within_a_tenth(tmp_path: Path) -> None:
 @pytest.mark.timing
 def test_what_does_not_fit_is_said_and_measured_by_the_next_call(tmp_path: Path) -> None:
     """VGG costs too much for so short a time: its counts are there, the rest says why not."""
-    chosen = ("--out", tmp_path, "--architectures", "vgg11,resnet18", "--weights", "random", "--steps", "12",
+    chosen = ("--out", tmp_path, "--architectures", "vgg11,resnet18", "--weights", "random", "--steps", "60",
               "--seeds", "1")  # fmt: skip
     options = (*chosen, "--metrics", "size,latency_cpu,finetune_top1")
     done = run(*options, "--budget", "20s")
