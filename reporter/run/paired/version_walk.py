@@ -111,7 +111,7 @@ class Walk:
         row = self._followed(list(found.rows.values()))
         if row is None:
             why = "; ".join(dict.fromkeys(f"{gap.architecture}: {gap.reason}" for gap in found.gaps))
-            only_before = all(gap.sides == ("reference",) for gap in found.gaps)
+            only_before = {gap.sides for gap in found.gaps} == {("reference",)}
             self._skip(before if only_before else after, why)
         made = VersionComparison(
             before=versions[0],
