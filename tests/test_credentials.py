@@ -61,13 +61,18 @@ def test_this_process_keeps_its_variables(monkeypatch: pytest.MonkeyPatch) -> No
     assert os.environ["DEPLOY_TOKEN"] == "t0k3n"
 
 
+def write_probe(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes a module that reports the variables of its process, and sets some that are credentials."""
+    (folder / "probe.py").write_text(PROBE)
+    for name in ("DEPLOY_TOKEN", "KEPT_TOKEN"):
+        monkeypatch.setenv(name, "t0k3n")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(folder / "output"))
+
+
 @pytest.mark.slow
 def test_a_worker_sees_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real one, which loads torch; the one token that is kept reaches it."""
-    (tmp_path / "probe.py").write_text(PROBE)
-    for name in ("DEPLOY_TOKEN", "KEPT_TOKEN"):
-        monkeypatch.setenv(name, "t0k3n")
-    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    write_probe(tmp_path, monkeypatch)
     executor = LocalExecutor(("KEPT_TOKEN",))
     executor.renew()
     try:
@@ -114,10 +119,7 @@ def test_no_command_passes_credentials_to_a_side(name: str, tmp_path: Path, monk
 @pytest.mark.slow
 def test_a_worker_of_a_side_sees_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An interpreter that loads torch, as `ab` starts it."""
-    (tmp_path / "probe.py").write_text(PROBE)
-    for name in ("DEPLOY_TOKEN", "KEPT_TOKEN"):
-        monkeypatch.setenv(name, "t0k3n")
-    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    write_probe(tmp_path, monkeypatch)
     probed = Job(
         architecture="build",
         metrics=("size",),
