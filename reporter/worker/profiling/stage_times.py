@@ -43,8 +43,12 @@ def stage_groups(subject: Subject) -> list[list[CostUnit]]:
     return groups
 
 
-def stage_profile(call: Call, network: nn.Module, groups: Groups, effort: Effort) -> StageProfile:
+def stage_profile(
+    call: Call, network: nn.Module, groups: Groups, effort: Effort, before: Sequence[float] = ()
+) -> StageProfile:
     """The stages of a call that has run before, in calls between others whose modules have no hooks.
+
+    `before` are the seconds of such other calls, if some were timed already.
 
     Nothing but the hooks is added to a call: a profiler between the operators makes other threads of the processor
     sleep and wake at other times than in a call without it.
@@ -54,7 +58,7 @@ def stage_profile(call: Call, network: nn.Module, groups: Groups, effort: Effort
         with _marked(network, groups) as marks:
             return [_stage_seconds(call, marks, len(groups)) for _ in range(count)]
 
-    found = alternated(call, observed, fsum, effort)
+    found = alternated(call, observed, fsum, effort, before)
     coverage = found.coverage(fsum)
     return StageProfile(_rows(groups, found.observed, coverage * found.latency), found.latency, coverage)
 
