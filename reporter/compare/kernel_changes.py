@@ -26,6 +26,7 @@ from reporter.compare.differences import Change, Gap, KernelChange, KernelSwap, 
 from reporter.compare.kernel_digests import belongs
 from reporter.compare.matching import Pair, settings_in_words
 from reporter.compare.times import ABSOLUTE_EFFECT
+from reporter.compare.unnamed_calls import matched
 from reporter.model import Quantity, Reading, Record, ReporterError
 from reporter.model.profiles import KernelLedger, LayerKernel, implementation
 from reporter.model.readings import same_conditions
@@ -175,17 +176,19 @@ def _unread(pair: Pair, setting: str, opened: _Opened, readings: Sequence[Readin
 
 def changed_calls(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> tuple[tuple[KernelSwap, ...], int, int]:
     """The layers whose kernel changed, by both names, the most frequent first; how many calls were compared, and how
-    many were not, because the other side has no call of that layer with these shapes.
+    many were not, because the other side has no call of that layer with these shapes. Calls without a layer are matched
+    by their order, and named by their operator.
     """
-    before, now = _by_place(base), _by_place(new)
+    before, now = (_by_place([call for call in calls if call.layer]) for calls in (base, new))
+    unnamed = [[call for call in calls if not call.layer] for calls in (base, new)]
+    common = [(before[place], now[place]) for place in before if place in now] + matched(*unnamed)
     swapped: dict[tuple[str, str], list[str]] = defaultdict(list)
-    common = [place for place in before if place in now]
-    for place in common:
-        if names := _names(before[place], now[place]):
-            swapped[names].append(place[0])
+    for pair in common:
+        if names := _names(*pair):
+            swapped[names].append(pair[0].layer or pair[0].operator)
     ordered = sorted(swapped.items(), key=lambda each: -len(each[1]))
     swaps = tuple(KernelSwap(*names, tuple(layers)) for names, layers in ordered)
-    return swaps, len(common), len(before) + len(now) - 2 * len(common)
+    return swaps, len(common), len(base) + len(new) - 2 * len(common)
 
 
 def names_in_words(found: KernelChange) -> str:

@@ -1,0 +1,80 @@
+"""Ledgers without layers, as of compiled models and accelerators: a call more or less is no changed kernel."""
+
+from __future__ import annotations
+
+import pytest
+
+from reporter.compare.kernel_changes import changed_calls
+from reporter.model.profiles import LayerKernel
+
+Called = tuple[str, str]
+CONVOLUTION, NORM, RELU, PRODUCT = "aten::cudnn_convolution", "aten::native_batch_norm", "aten::relu", "aten::mm"
+BASE = [
+    (CONVOLUTION, "conv_x"),
+    (NORM, "bn"),
+    (RELU, "relu"),
+    (CONVOLUTION, "conv_y"),
+    (NORM, "bn"),
+    (PRODUCT, "gemm_x"),
+]
+SWITCH = (CONVOLUTION, "nchwToNhwc")
+
+
+def ledger(calls: list[Called]) -> list[LayerKernel]:
+    return [
+        LayerKernel(layer="", operator=operator, kernel=kernel, shapes="", dtype="", layout="", macs=0)
+        for operator, kernel in calls
+    ]
+
+
+def without(place: int) -> list[Called]:
+    return [*BASE[:place], *BASE[place + 1 :]]
+
+
+def exchanged(place: int, kernel: str, calls: list[Called] = BASE) -> list[Called]:
+    return [*calls[:place], (calls[place][0], kernel), *calls[place + 1 :]]
+
+
+@pytest.mark.parametrize(
+    ("new", "swaps", "other"),
+    [
+        pytest.param(BASE, [], 0, id="equal"),
+        pytest.param([SWITCH, *BASE], [], 1, id="one more at the beginning"),
+        pytest.param([*BASE[:3], SWITCH, *BASE[3:]], [], 1, id="one more before a convolution"),
+        pytest.param([SWITCH, *BASE[:3], SWITCH, *BASE[3:]], [], 2, id="one more before each convolution"),
+        pytest.param(without(1), [], 1, id="one less"),
+        pytest.param(exchanged(5, "gemm_y"), [("gemm_x", "gemm_y", PRODUCT)], 0, id="another"),
+        pytest.param(
+            [SWITCH, *exchanged(5, "gemm_y")], [("gemm_x", "gemm_y", PRODUCT)], 1, id="another, and one more before"
+        ),
+        pytest.param(
+            exchanged(3, "conv_z", exchanged(0, "conv_z")),
+            [("conv_x", "conv_z", CONVOLUTION), ("conv_y", "conv_z", CONVOLUTION)],
+            0,
+            id="two others",
+        ),
+        pytest.param([*BASE[:2], (PRODUCT, "gemm_x")], [], 3, id="another network"),
+    ],
+)
+def test_calls_without_layers_are_matched_by_their_order(
+    new: list[Called], swaps: list[tuple[str, str, str]], other: int
+) -> None:
+    found, compared, unmatched = changed_calls(ledger(BASE), ledger(new))
+    assert sorted((swap.base, swap.new, *swap.layers) for swap in found) == swaps
+    assert unmatched == other
+    assert 2 * compared + unmatched == len(BASE) + len(new)
+
+
+def test_a_kernel_that_takes_the_place_of_two_is_matched_with_none() -> None:
+    """Which of them it replaces is not known."""
+    fused = [("fused", "fused_kernel"), *BASE[2:]]
+    assert changed_calls(ledger(BASE), ledger(fused)) == ((), 4, 3)
+
+
+def test_layers_that_are_named_are_matched_by_name() -> None:
+    rows = [row.model_copy(update={"layer": f"layer{place}"}) for place, row in enumerate(ledger(BASE))]
+    [swap], compared, unmatched = changed_calls(
+        [*rows, *ledger(BASE)], [*reversed(rows), *ledger(exchanged(2, "other"))]
+    )
+    assert (swap.base, swap.new, swap.layers) == ("relu", "other", (RELU,))
+    assert (compared, unmatched) == (2 * len(BASE), 0)
