@@ -24,6 +24,7 @@ from reporter.worker.profiling import ceiling_rates, instruction_sets
 from reporter.worker.profiling.ceiling_rates import (
     FEWEST_CALLS,
     Design,
+    Sizes,
     Workload,
     WorkloadGroup,
     best_rates,
@@ -57,8 +58,9 @@ def test_the_bytes_are_those_of_weights_and_activations() -> None:
     assert bytes_moved(Small().to("meta"), torch.empty(1, 3, 4, 4, device="meta")) == 4 * (48 + 224 + 4 * 128 + 1290)
 
 
-def test_the_macs_of_the_workloads_are_those_that_are_counted() -> None:
-    for workload in multiplying(torch.float32):
+@pytest.mark.parametrize("batch", [1, 2])
+def test_the_macs_of_the_workloads_are_those_that_are_counted(batch: int) -> None:
+    for workload in multiplying(torch.float32, Sizes(batch, (64, 128))):
         call = workload.call
         layer = getattr(call, "func")  # noqa: B009  a partial
         if isinstance(layer, nn.Module):

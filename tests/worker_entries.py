@@ -16,7 +16,7 @@ def shorten_ceilings(replace: Callable[[object, str, object], object] = setattr)
     from reporter.worker.profiling import ceiling_rates
 
     replace(ceiling_rates, "CONVOLUTIONS", ((64, 56, 3),))
-    replace(ceiling_rates, "PRODUCTS", (512,))
+    replace(ceiling_rates, "ON_CPU", ceiling_rates.Sizes(1, (512,)))
     for name in ("COPIED", "MOST_COPIED"):
         replace(ceiling_rates, name, 2**22)
     once = ceiling_rates.Design(rounds=1, every=1, seconds=0.0)

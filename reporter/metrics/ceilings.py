@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from reporter.worker.subject import Subject
 
 SETTINGS = {"cpu_1thread": "CPU, 1 thread", "cpu": "CPU"}
+TITLES = {**SETTINGS, "cuda": "GPU"}
 PRECISIONS = {"": "float32", "bf16_": "bfloat16"}
 NO_BF16 = "the processor has no instructions for bf16"
 NOT_MEASURED = "the ceilings of the machine are not measured"
@@ -21,11 +22,11 @@ OTHER_PRECISION = "the peak MAC rate is measured in float32 and bfloat16, and th
 UNKNOWN_BF16 = "it is not known whether the processor has instructions for bf16: the system does not list them"
 
 
-def _macs(prefix: str, setting: str) -> Quantity:
+def peak(prefix: str, setting: str) -> Quantity:
     precision = PRECISIONS[prefix]
     return Quantity(
         key=f"ceiling_macs_{prefix}{setting}",
-        title=f"Peak MAC rate, {precision}, {SETTINGS[setting]}",
+        title=f"Peak MAC rate, {precision}, {TITLES[setting]}",
         unit="1/s",
         group="profile",
         better="neither",
@@ -46,10 +47,10 @@ def _bandwidth(setting: str) -> Quantity:
     )
 
 
-def _share(setting: str) -> Quantity:
+def share(setting: str) -> Quantity:
     return Quantity(
         key=f"ceiling_share_{setting}",
-        title=f"Share of the ceiling, {SETTINGS[setting]}",
+        title=f"Share of the ceiling, {TITLES[setting]}",
         unit="1",
         group="profile",
         better="neither",
@@ -67,9 +68,9 @@ INTENSITY = Quantity(
     definition="MACs of one inference per byte of weights and activations that its operators read and write, counted "
     "exactly from the shapes.",
 )
-MACS = {(prefix, setting): _macs(prefix, setting) for prefix in PRECISIONS for setting in SETTINGS}
+MACS = {(prefix, setting): peak(prefix, setting) for prefix in PRECISIONS for setting in SETTINGS}
 BANDWIDTH = {setting: _bandwidth(setting) for setting in SETTINGS}
-SHARES = {setting: _share(setting) for setting in SETTINGS}
+SHARES = {setting: share(setting) for setting in SETTINGS}
 CEILINGS = tuple(each for name in SETTINGS for each in (*(MACS[p, name] for p in PRECISIONS), BANDWIDTH[name]))
 OF_MACHINE = frozenset(quantity.key for quantity in CEILINGS)
 """The quantities that do not depend on the architecture."""
@@ -77,8 +78,8 @@ OF_MACHINE = frozenset(quantity.key for quantity in CEILINGS)
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """Measures the ceilings, unless the run has, and compares the latency with them."""
-    found = {reading.quantity.key: reading for reading in subject.ceilings}
-    if not found:
+    found = {reading.quantity.key: reading for reading in subject.ceilings if reading.quantity.key in OF_MACHINE}
+    if found.keys() != OF_MACHINE:
         found = {reading.quantity.key: reading for reading in ceilings(subject)}
     yield from found.values()
     yield from _compared(subject, found)
@@ -106,12 +107,12 @@ def groups(subject: Subject) -> dict[str, WorkloadGroup]:
     import torch
 
     from reporter.host.machine import native_precisions
-    from reporter.worker.profiling.ceiling_rates import WorkloadGroup, copying, multiplying
+    from reporter.worker.profiling.ceiling_rates import ON_CPU, WorkloadGroup, copying, multiplying
     from reporter.worker.profiling.operator_pass import setting
 
     dtypes = {"": torch.float32, "bf16_": torch.bfloat16}
     available = [prefix for prefix in PRECISIONS if not prefix or "bf16" in native_precisions()]
-    products = {prefix: list(multiplying(dtypes[prefix])) for prefix in available}
+    products = {prefix: list(multiplying(dtypes[prefix], ON_CPU)) for prefix in available}
     found: dict[str, WorkloadGroup] = {}
     copies = [copying()]
     for name in SETTINGS:

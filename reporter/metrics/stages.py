@@ -38,6 +38,16 @@ COVERAGE = {
     "cpu_1thread": _coverage("cpu_1thread", "CPU, 1 thread"),
     "cpu": _coverage("cpu", "CPU"),
 }
+ON_GPU = Quantity(
+    key="stages_coverage_cuda",
+    title="Stages over latency, GPU",
+    unit="1",
+    group="profile",
+    better="neither",
+    definition="Seconds of all stages over the latency of calls in which no module notes the time; the fastest call of "
+    "each kind counts. Each stage begins once the GPU is done with the one before it, so the sum is above the latency "
+    "by what a call otherwise queues meanwhile.",
+)
 
 
 def measure(subject: Subject) -> Iterator[Reading]:
@@ -52,4 +62,14 @@ def measure(subject: Subject) -> Iterator[Reading]:
     yield from found
 
 
-ENTRIES = (Metric("stages", (STAGES, *COVERAGE.values()), measure, process="profiling", device="cpu", profile=True),)
+def measure_cuda(subject: Subject) -> Iterator[Reading]:
+    """Times the stages on a GPU."""
+    from reporter.worker.profiling.operator_pass import read_stages_of_device
+
+    yield read_stages_of_device(ON_GPU, subject)
+
+
+ENTRIES = (
+    Metric("stages", (STAGES, *COVERAGE.values()), measure, process="profiling", device="cpu", profile=True),
+    Metric("stages_cuda", (ON_GPU,), measure_cuda, process="profiling cuda", device="cuda"),
+)

@@ -9,6 +9,7 @@ from reporter.compare.kernel_digests import has_digest
 from reporter.host import files
 from reporter.host.job import Job, wanted
 from reporter.metrics.ceilings import OF_MACHINE
+from reporter.metrics.ceilings_cuda import OF_GPU
 from reporter.model import (
     SCHEMA,
     Architecture,
@@ -66,9 +67,8 @@ class Ledger:
 
     @property
     def ceilings(self) -> tuple[Reading, ...]:
-        """The ceilings of the machine that this run has measured, if these are all of them."""
-        found = tuple(r for (machine, _), r in self.request.ceilings.items() if machine == self.record.machine)
-        return found if {reading.quantity.key for reading in found} == OF_MACHINE else ()
+        """The ceilings of the machine that this run has measured."""
+        return tuple(r for (machine, _), r in self.request.ceilings.items() if machine == self.record.machine)
 
     def needs(self, metric: Metric, number: int, mode: str = EAGER) -> bool:
         """Whether a round of a metric is still to be measured; nothing is, of a device that was not chosen."""
@@ -154,7 +154,7 @@ class Ledger:
         """
         reading = self._without_calls(reading, progress, mode)
         key, origin = reading.quantity.key, Origin(run=self.request.run, started=started)
-        if key in OF_MACHINE:
+        if key in OF_MACHINE | OF_GPU:
             self.request.ceilings.setdefault((self.record.machine, key), reading)
         before = self._of(mode).readings.get(key) if job.round else None
         if before and before.measured and not reading.measured:

@@ -80,8 +80,15 @@ def _points(comparison: Comparison, records: Sequence[Record], setting: str, pre
             if precision in mode.mode.split("+") and output_of(comparison, mode) == "within"
         ]  # fmt: skip
         timed = [record for record in inside if record.value(key)]
-        macs, intensity = eager.value("macs"), eager.value(INTENSITY)
+        macs, intensity = eager.value("macs"), _intensity(eager, setting)
         if timed and macs and intensity:
             fastest = min(timed, key=lambda record: record.value(key) or 0.0)
             own = fastest.value(INTENSITY) or intensity * (2 if precision in HALF else 1)
             yield Point(fastest, own, macs / (fastest.value(key) or 1.0))
+
+
+def _intensity(record: Record, setting: str) -> float:
+    """MACs for each byte; of a record without times of the CPU, that beside the share of the ceiling."""
+    beside = record.readings.get(f"ceiling_share_{setting}")
+    found = record.value(INTENSITY) or (beside.detail.get("intensity") if beside and beside.measured else None)
+    return float(found) if isinstance(found, int | float) else 0.0

@@ -1,4 +1,4 @@
-"""Ceilings of the processor: the best rate of multiply-adds, the bandwidth of copies, and how close a model gets."""
+"""Ceilings of a processor or GPU: the best rate of multiply-adds, the bandwidth of copies, and the bytes of a model."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from reporter.host import caches, machine
 from reporter.worker.counts.counting import SHAPES, unfused
 from reporter.worker.counts.meta_shapes import tensors
-from reporter.worker.latency.timing import cpu_timer
+from reporter.worker.latency.timing import Timer, cpu_timer
 from reporter.worker.profiling.operator_events import ALLOCATING
 
 CONVOLUTIONS = ((64, 56, 3), (128, 28, 3), (256, 14, 3), (256, 56, 1), (128, 56, 3))
 """Channels, side of the images and of the filters."""
-PRODUCTS = (512, 1024)
-"""Sides of square matrices."""
 COPIED, MOST_COPIED = 2**26, 2**29
 """Bytes that are copied at least, and at most; in between as many as the last-level caches hold: of the two buffers
 together, which take twice as much, nothing is left there from one copy to the next."""
@@ -30,6 +28,17 @@ OF_MEMORY = 32
 FEWEST_CALLS = 2
 """Calls in a row of a workload; the first one finds nothing of it in the caches."""
 Call = Callable[[], object]
+
+
+class Sizes(NamedTuple):
+    """Images in a batch that is convolved, and the sides of square matrices that are multiplied."""
+
+    batch: int
+    products: tuple[int, ...]
+
+
+ON_CPU, ON_GPU = Sizes(1, (512, 1024)), Sizes(64, (4096, 8192))
+"""A GPU is not filled by what fills a processor. These were chosen, not measured: no GPU was available."""
 
 
 class Workload(NamedTuple):
@@ -64,7 +73,9 @@ DESIGN = Design(rounds=9, every=4, seconds=0.01)
 """Many short rounds over everything: a disturbance lasts longer than a block, and the fastest block counts."""
 
 
-def best_rates(groups: Mapping[str, WorkloadGroup], design: Design = DESIGN) -> dict[str, dict[str, float]]:
+def best_rates(
+    groups: Mapping[str, WorkloadGroup], design: Design = DESIGN, *, timer: Timer = cpu_timer
+) -> dict[str, dict[str, float]]:
     """The most multiply-adds or bytes per second of each workload, by group and name, in rounds over all groups."""
     rates = {name: {each.name: 0.0 for each in group.workloads} for name, group in groups.items()}
     with torch.inference_mode():
@@ -72,7 +83,7 @@ def best_rates(groups: Mapping[str, WorkloadGroup], design: Design = DESIGN) -> 
             for name, group in groups.items():
                 with group.context():
                     for each in _in_round(group, rates[name], design, number):
-                        rate = each.amount / _fastest(each.call, design.seconds)
+                        rate = each.amount / _fastest(each.call, design.seconds, timer)
                         rates[name][each.name] = max(rates[name][each.name], rate)
     return rates
 
@@ -83,34 +94,39 @@ def _in_round(group: WorkloadGroup, rates: Mapping[str, float], design: Design, 
     return [each for each in group.workloads if rates[each.name] >= least]
 
 
-def _fastest(call: Call, least: float) -> float:
+def _fastest(call: Call, least: float, timer: Timer) -> float:
     """The seconds of the fastest of some calls in a row, which take so many seconds at least."""
     seconds: list[float] = []
     end = perf_counter() + least
     while len(seconds) < FEWEST_CALLS or perf_counter() < end:
-        seconds += cpu_timer(call, 1)
+        seconds += timer(call, 1)
     return min(seconds)
 
 
-def multiplying(dtype: torch.dtype) -> Iterator[Workload]:
+def multiplying(dtype: torch.dtype, sizes: Sizes, device: str = "cpu") -> Iterator[Workload]:
     """Convolutions, in both memory formats, and products of matrices."""
+    batch = sizes.batch
     for channels, side, kernel in CONVOLUTIONS:
         for layout in (torch.contiguous_format, torch.channels_last):
             layer = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=False)
-            layer = layer.to(dtype=dtype, memory_format=layout)  # type: ignore[call-overload]
-            images = torch.randn(1, channels, side, side).to(dtype=dtype, memory_format=layout)
+            layer = layer.to(device=device, dtype=dtype, memory_format=layout)  # type: ignore[call-overload]
+            images = torch.randn(batch, channels, side, side).to(device=device, dtype=dtype, memory_format=layout)
             name = f"convolution {kernel}x{kernel}, {channels} channels, {side}x{side}, {_layout(layout)}"
-            yield Workload(name, partial(layer, images), (side * channels * kernel) ** 2)
-    for side in PRODUCTS:
-        first, second = (torch.randn(side, side).to(dtype) for _ in range(2))
+            yield Workload(name, partial(layer, images), batch * (side * channels * kernel) ** 2)
+    for side in sizes.products:
+        first, second = (torch.randn(side, side).to(device=device, dtype=dtype) for _ in range(2))
         yield Workload(f"matrix product, {side}x{side}", partial(torch.mm, first, second), side**3)
 
 
 def copying() -> Workload:
     """A copy of more than caches hold; the bytes that are read and written count."""
     memory = (machine.facts()["memory_gib"] or 0) * 2**30
-    copied = max(COPIED, min(MOST_COPIED, caches.last_level(), memory // OF_MEMORY))
-    source, target = torch.ones(copied // 4), torch.zeros(copied // 4)
+    return copied(max(COPIED, min(MOST_COPIED, caches.last_level(), memory // OF_MEMORY)))
+
+
+def copied(size: int, device: str = "cpu") -> Workload:
+    """A copy of so many bytes within the memory of a device."""
+    source, target = (make(size // 4).to(device) for make in (torch.ones, torch.zeros))
     return Workload("copy", partial(target.copy_, source), 2 * source.nbytes)
 
 

@@ -184,7 +184,26 @@ def _stored(row: OperatorTime | LayerTime) -> dict[str, Any]:
 
 def read_stages(quantity: Quantity, found: Profiler) -> Reading:
     """The coverage of the stages of a call, with all of them in its detail."""
-    stages = found.stages
+    return _stages_reading(quantity, found.stages)
+
+
+def read_stages_of_device(quantity: Quantity, subject: Subject) -> Reading:
+    """The same of an accelerator, which is waited for wherever a stage begins."""
+    place, network, images = subject.place, subject.network, subject.inputs(1)
+
+    def call() -> None:
+        network(next(images))
+        place.synchronize()
+
+    with torch.inference_mode():
+        call()
+        effort = Effort(subject.conditions.seconds * SHARE)
+        return _stages_reading(
+            quantity, stage_profile(call, network, stage_groups(subject), effort, wait=place.synchronize)
+        )
+
+
+def _stages_reading(quantity: Quantity, stages: StageProfile) -> Reading:
     detail = {"stages": [row.model_dump(mode="json") for row in stages.stages], "latency": stages.latency}
     return Reading(quantity=quantity, samples=(stages.coverage,), detail=detail, reason=_doubt(stages.coverage))
 

@@ -22,6 +22,8 @@ from reporter.worker.subject import Subject
 from reporter.worker.weights.auxiliary_heads import modules
 
 Groups = Sequence[Sequence[CostUnit]]
+Wait = Callable[[], object]
+"""Waits until a device is done; a processor is when a module ends."""
 Mark = tuple[int, float]
 """A stage, and when one of its modules began."""
 
@@ -44,18 +46,19 @@ def stage_groups(subject: Subject) -> list[list[CostUnit]]:
 
 
 def stage_profile(
-    call: Call, network: nn.Module, groups: Groups, effort: Effort, before: Sequence[float] = ()
+    call: Call, network: nn.Module, groups: Groups, effort: Effort, before: Sequence[float] = (), *, wait: Wait = tuple
 ) -> StageProfile:
     """The stages of a call that has run before, in calls between others whose modules have no hooks.
 
-    `before` are the seconds of such other calls, if some were timed already.
+    `before` are the seconds of such other calls, if some were timed already. On an accelerator the call waits until the
+    device is done, and `wait` does the same wherever a stage begins.
 
     Nothing but the hooks is added to a call: a profiler between the operators makes other threads of the processor
     sleep and wake at other times than in a call without it.
     """
 
     def observed(count: int) -> list[list[float]]:
-        with _marked(network, groups) as marks:
+        with _marked(network, groups, wait) as marks:
             return [_stage_seconds(call, marks, len(groups)) for _ in range(count)]
 
     found = alternated(call, observed, fsum, effort, before)
@@ -80,7 +83,7 @@ def _stage_seconds(call: Call, marks: list[Mark], count: int) -> list[float]:
 
 
 @contextmanager
-def _marked(network: nn.Module, groups: Groups) -> Iterator[list[Mark]]:
+def _marked(network: nn.Module, groups: Groups, wait: Wait) -> Iterator[list[Mark]]:
     """Notes when the parts of the stages begin, and when they end if a stage is made of what is outside of them."""
     marks: list[Mark] = []
     rest = next((stage for stage, group in enumerate(groups) if group[0].name == REST), None)
@@ -88,14 +91,15 @@ def _marked(network: nn.Module, groups: Groups) -> Iterator[list[Mark]]:
         for stage, group in enumerate(groups):
             names = [part.name for part in group if part.name != REST]
             for module in modules(network, names):
-                stack.callback(module.register_forward_pre_hook(_mark(marks, stage)).remove)
+                stack.callback(module.register_forward_pre_hook(_mark(marks, stage, wait)).remove)
                 if rest is not None:
-                    stack.callback(module.register_forward_hook(_mark(marks, rest)).remove)
+                    stack.callback(module.register_forward_hook(_mark(marks, rest, wait)).remove)
         yield marks
 
 
-def _mark(marks: list[Mark], stage: int) -> Callable[..., None]:
+def _mark(marks: list[Mark], stage: int, wait: Wait) -> Callable[..., None]:
     def hook(*_: Any) -> None:
+        wait()
         marks.append((stage, perf_counter()))
 
     return hook

@@ -1,0 +1,101 @@
+"""Ceilings of a GPU, measured once in a run, and how close one image of an architecture gets to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reporter.metrics.ceilings import NOT_MEASURED, OTHER_PRECISION, PRECISIONS, peak, share
+from reporter.model import Metric, Quantity, Reading, absent, exact
+from reporter.model.attempts import attempt
+
+if TYPE_CHECKING:
+    from reporter.worker.subject import Subject
+
+MACS = {prefix: peak(prefix, "cuda") for prefix in PRECISIONS}
+BANDWIDTH = Quantity(
+    key="ceiling_bandwidth_cuda",
+    title="Copy bandwidth, GPU",
+    unit="B/s",
+    group="profile",
+    better="neither",
+    definition="Bytes read and written per second by a copy of 512 MiB within the memory of the GPU, measured once in "
+    "a run.",
+)
+SHARE = share("cuda")
+CEILINGS = (*MACS.values(), BANDWIDTH)
+OF_GPU = frozenset(quantity.key for quantity in CEILINGS)
+"""The quantities that do not depend on the architecture."""
+CALLS = 20
+"""Calls of one image, whose median is the latency; as many before are not counted."""
+
+
+def measure(subject: Subject) -> Iterator[Reading]:
+    """Measures the ceilings, unless the run has, and compares the latency of one image with them."""
+    found = {reading.quantity.key: reading for reading in subject.ceilings if reading.quantity.key in OF_GPU}
+    if found.keys() != OF_GPU:
+        found = {reading.quantity.key: reading for reading in ceilings(subject)}
+    yield from found.values()
+    yield _compared(subject, found)
+
+
+def ceilings(subject: Subject) -> Iterator[Reading]:
+    """The best rates of convolutions and matrix products that fill a GPU, and of a copy."""
+    import torch
+
+    from reporter.worker.latency.timing import waiting_timer
+    from reporter.worker.profiling.ceiling_rates import MOST_COPIED, ON_GPU, WorkloadGroup, best_rates, multiplying
+    from reporter.worker.profiling.ceiling_rates import copied as copy
+
+    timer = partial(waiting_timer, subject.place)
+    dtypes = {"": torch.float32, "bf16_": torch.bfloat16}
+    for prefix, quantity in MACS.items():
+        works = partial(multiplying, dtypes[prefix], ON_GPU, str(subject.device))
+        rates, verdict = attempt(lambda: best_rates({"": WorkloadGroup(list(works()))}, timer=timer)[""])  # noqa: B023
+        if rates:
+            yield Reading(quantity=quantity, samples=(max(rates.values()),), detail={"shapes": rates})
+        else:
+            yield from absent([quantity], verdict.status, verdict.reason or "")
+    work = copy(MOST_COPIED, str(subject.device))
+    rate = max(best_rates({"": WorkloadGroup([work])}, timer=timer)[""].values())
+    yield Reading(quantity=BANDWIDTH, samples=(rate,), detail={"copied": MOST_COPIED})
+
+
+def _compared(subject: Subject, found: Mapping[str, Reading]) -> Reading:
+    """The share of the ceiling that one image reaches."""
+    import torch
+
+    from reporter.worker.latency.timing import waiting_timer
+    from reporter.worker.profiling.ceiling_rates import bytes_moved
+
+    counted, verdict = attempt(
+        lambda: subject.counted(lambda device: bytes_moved(subject.on(device), subject.input(1, device)))
+    )
+    if counted is None or not subject.counts.macs:
+        return _absent(verdict.reason or "the architecture has no MACs")
+    dtype = str(subject.form.dtype).removeprefix("torch.")
+    prefix = next((prefix for prefix, title in PRECISIONS.items() if title == dtype), None)
+    if prefix is None:
+        return _absent(OTHER_PRECISION.format(dtype=dtype))
+    limits = [found[each.key] for each in (MACS[prefix], BANDWIDTH)]
+    most, bandwidth = (each.value for each in limits)
+    if most is None or bandwidth is None:
+        return _absent(next((each.reason for each in limits if each.reason), NOT_MEASURED))
+    network, images = subject.network, subject.inputs(1)
+    with torch.inference_mode():
+        timer = partial(waiting_timer, subject.place, lambda: network(next(images)), CALLS)
+        timer()
+        seconds = sorted(timer())[CALLS // 2]
+    intensity = subject.counts.macs / counted[0]
+    ceiling = min(most, intensity * bandwidth)
+    bound = "compute" if most <= intensity * bandwidth else "memory"
+    reached = subject.counts.macs / seconds / ceiling
+    return exact(SHARE, reached, bound=bound, ceiling=ceiling, latency=seconds, intensity=intensity)
+
+
+def _absent(reason: str) -> Reading:
+    return next(iter(absent([SHARE], "unsupported", reason)))
+
+
+ENTRIES = (Metric("ceilings_cuda", (*CEILINGS, SHARE), measure, process="profiling cuda", device="cuda"),)

@@ -1,0 +1,114 @@
+"""Ceilings and stages of a GPU, on simulated devices: each value follows from what the device takes for an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import profile_samples as profiles
+import pytest
+import torch
+from samples import few
+from simulated_device import LAUNCH
+from test_device import ENTRY, KERNELS, SECONDS, Bench
+
+from reporter.charts import roofline
+from reporter.metrics import ceilings_cuda
+from reporter.metrics.ceilings_cuda import CEILINGS, MACS, OF_GPU, SHARE
+from reporter.model import Reading, Record
+from reporter.model.settings import PRESETS, Conditions
+from reporter.report.comparison import compare
+from reporter.report.language import language
+from reporter.report.why import rooflines
+from reporter.worker.profiling import ceiling_rates, stage_times
+from reporter.worker.profiling.ceiling_rates import Sizes, Workload
+from reporter.worker.subject import Subject
+
+BATCH, SIDE, COPIED = 2, 64, 4096
+LARGEST = BATCH * (8 * 8 * 3) ** 2
+"""The MACs of the convolution, which are more than those of the product."""
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """One whose ceilings are measured with small shapes, in one round."""
+    monkeypatch.setattr(ceiling_rates, "CONVOLUTIONS", ((8, 8, 3),))
+    monkeypatch.setattr(ceiling_rates, "ON_GPU", Sizes(BATCH, (SIDE // 4,)))
+    monkeypatch.setattr(ceiling_rates, "MOST_COPIED", COPIED)
+    monkeypatch.setattr(ceiling_rates.best_rates, "__defaults__", (ceiling_rates.Design(1, 1, 0.0),))
+    return Bench(monkeypatch)
+
+
+def test_the_ceilings_of_a_gpu_are_its_best_rates(bench: Bench) -> None:
+    """A call takes what the caller queues one operator in, and the device's seconds for it."""
+    found = bench.readings("ceilings_cuda")
+    call = LAUNCH + SECONDS
+    for quantity in MACS.values():
+        assert found[quantity.key].value == pytest.approx(LARGEST / call, 1e-4)
+        assert len(found[quantity.key].detail["shapes"]) == 3  # type: ignore[arg-type]
+    assert found["ceiling_bandwidth_cuda"].value == pytest.approx(2 * COPIED / call, 1e-4)
+    share, latency = found[SHARE.key], LAUNCH + KERNELS * SECONDS
+    macs = Subject(ENTRY, "cpu", Conditions(**PRESETS["quick"])).counts.macs
+    intensity = float(str(share.detail["intensity"]))
+    ceiling = min(LARGEST / call, intensity * 2 * COPIED / call)
+    assert share.detail["latency"] == pytest.approx(latency, 1e-4)
+    assert share.value == pytest.approx(macs / latency / ceiling, 1e-3)
+    assert share.detail["bound"] == ("compute" if ceiling == LARGEST / call else "memory")
+    bench.check_other_device()
+
+
+def test_a_precision_that_a_gpu_lacks_has_a_reason(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = ceiling_rates.multiplying
+
+    def multiplying(dtype: torch.dtype, *more: object) -> Iterator[Workload]:
+        if dtype == torch.bfloat16:
+            raise RuntimeError("bfloat16 is not supported")
+        yield from make(dtype, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ceiling_rates, "multiplying", multiplying)
+    subject = Subject(ENTRY, bench.machine.device("cuda:1"), Conditions(**PRESETS["quick"]))
+    with bench.machine:
+        found = {reading.quantity.key: reading for reading in ceilings_cuda.measure(subject)}
+    missing = found.pop("ceiling_macs_bf16_cuda")
+    assert missing.value is None
+    assert "bfloat16 is not supported" in (missing.reason or "")
+    assert all(reading.measured for reading in found.values())
+
+
+def test_a_run_measures_them_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the processor are no reason to leave out those of the GPU."""
+    monkeypatch.setattr(ceilings_cuda, "ceilings", lambda _: pytest.fail("measured again"))
+    subject = Subject(ENTRY, bench.machine.device("cuda:1"), Conditions(**PRESETS["quick"]))
+    known = tuple(Reading(quantity=quantity, samples=(1e9,)) for quantity in CEILINGS)
+    subject.ceilings = (profiles.reading("ceiling_macs_cpu", 1.0), *known)
+    with bench.machine:
+        found = list(ceilings_cuda.measure(subject))
+    assert tuple(found[:-1]) == known
+    assert found[-1].measured
+    subject.ceilings = subject.ceilings[:-1]
+    with bench.machine, pytest.raises(pytest.fail.Exception):
+        list(ceilings_cuda.measure(subject))
+
+
+def test_a_stage_lasts_until_the_gpu_is_done_with_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for after each operator here: each is a module of its own."""
+    monkeypatch.setattr(stage_times, "perf_counter", bench.machine.look)
+    found = bench.readings("stages_cuda")["stages_coverage_cuda"]
+    rows = found.detail["stages"]
+    assert isinstance(rows, list)
+    assert len(rows) > 1
+    assert found.value == pytest.approx(KERNELS * (LAUNCH + SECONDS) / (LAUNCH + KERNELS * SECONDS), 1e-4)
+    operators = [KERNELS * row["share"] for row in rows]
+    assert operators == pytest.approx([round(each) for each in operators], abs=0.001)
+    assert sum(operators) == pytest.approx(KERNELS)
+
+
+def test_a_record_with_times_of_a_gpu_alone_has_a_roofline() -> None:
+    english, record = language("en"), few()[0]
+    share = profiles.reading(SHARE.key, 0.5).model_copy(update={"detail": {"intensity": 50.0, "bound": "compute"}})
+    made = [profiles.reading(key, 1e12) for key in OF_GPU] + [profiles.reading("latency_cuda", 0.001, "s"), share]
+    kept = {key: reading for key, reading in record.readings.items() if key == "macs"}
+    alone: Record = record.model_copy(update={"readings": kept | {each.quantity.key: each for each in made}})
+    comparison = compare([alone])
+    [line] = [each for each in rooflines.rooflines(comparison, ("cuda",)) if each.precision == "fp32"]
+    assert [(point.intensity, point.rate) for point in line.points] == [(50.0, (alone.value("macs") or 0) / 0.001)]
+    assert roofline.roofline("cuda")(comparison, english)
