@@ -16,13 +16,16 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from reporter.store import record_files
+from reporter.host import files
+from reporter.model.profiles import KernelLedger, LayerKernel, digest
+from reporter.model.records import EAGER
+from reporter.store import kernel_files, record_files
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "results" / "reference" / "records"
@@ -48,6 +51,8 @@ OPERATORS = (
 """Operators with their kernels and shares of the latency."""
 LISTED = 5
 """Layers in a record."""
+CALLS, CHANGED = 160, 10
+"""Calls in the ledger of a mode and setting; one in so many networks runs another kernel in one of them."""
 
 
 def records(networks: int, machines: int, seed: int) -> Iterator[Record]:
@@ -102,8 +107,42 @@ def reading(each: Record, size: float, speed: float, chance: random.Random, nigh
     return each | {"samples": [max(1, round(sample * size)) if sample else sample for sample in each["samples"]]}
 
 
-def with_modes(each: Record) -> Record:
-    """A record with the times of MODES, and with the operators of eager and of each mode in both thread settings."""
+def calls(is_changed: bool) -> list[LayerKernel]:
+    """The ledger of a mode and setting; the same layer of each network that is changed runs another kernel."""
+    rows = []
+    for number in range(CALLS):
+        operator, kernel, _ = OPERATORS[number % (len(OPERATORS) - 1)]
+        kernel = "ref:any" if is_changed and number == CALLS // 2 else kernel
+        rows.append(
+            LayerKernel(
+                layer=f"layer{number}", operator=operator, kernel=kernel, shapes=f"1x{number}x56x56 -> 1x64x56x56",
+                dtype="float32", layout="contiguous", macs=1000,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def ledger(folder: Path, each: Record, is_changed: bool) -> None:
+    """Writes the ledger of a record with modes."""
+    found = KernelLedger(architecture=each["architecture"], machine=each["machine"])
+    for mode in (EAGER, *MODES):
+        for key in TIMES:
+            found = found.with_calls(mode, key.removeprefix("latency_"), calls(is_changed))
+    path = kernel_files.kernels_path(record_files.record_path(folder, each["machine"], each["architecture"]))
+    content = found.model_dump(mode="json", by_alias=True)
+    path.write_bytes(files.lines(content, "rows", "calls"))
+
+
+def is_changed(each: Record) -> bool:
+    """Whether a network runs another kernel on the second night."""
+    return int(each["architecture"][len("synthetic") :][:4]) % CHANGED == 0
+
+
+def with_modes(each: Record, kernels: str) -> Record:
+    """A record with the times of MODES, and with the operators of eager and of each mode in both thread settings.
+
+    `kernels` is the digest of its ledger, which has the same calls in all of them.
+    """
     from reporter.model.modes import FIRST_CALL, OUTPUT_ERROR, PREPARE, speedup
     from reporter.model.readings import Quantity
 
@@ -116,8 +155,8 @@ def with_modes(each: Record) -> Record:
             ratio = speedup(Quantity.model_validate(timed["quantity"]))
             readings[key] = timed | {"samples": [factor * sample for sample in timed["samples"]]}
             readings[ratio.key] = timed | made(ratio, [1 / factor] * len(timed["samples"]))
-        modes[mode] = {"readings": readings | profiles(times, factor)}
-    return each | {"readings": each["readings"] | profiles(times, 1.0) | stages(each, times), "modes": modes}
+        modes[mode] = {"readings": readings | profiles(times, factor, kernels)}
+    return each | {"readings": each["readings"] | profiles(times, 1.0, kernels) | stages(each, times), "modes": modes}
 
 
 def stages(each: Record, times: dict[str, Record]) -> Record:
@@ -137,7 +176,7 @@ def stages(each: Record, times: dict[str, Record]) -> Record:
     return found
 
 
-def profiles(times: dict[str, Record], factor: float) -> Record:
+def profiles(times: dict[str, Record], factor: float, kernels: str) -> Record:
     """Readings of operators, as many as a lecture network has, for some times."""
     from reporter.metrics.operators import COVERAGE
 
@@ -148,7 +187,7 @@ def profiles(times: dict[str, Record], factor: float) -> Record:
             {"operator": operator, "kernel": kernel, "calls": 9, "seconds": share * latency, "share": share}
             for operator, kernel, share in OPERATORS
         ]
-        detail = {"operators": rows, "latency": latency, "kernels": "0123456789abcdef"}
+        detail = {"operators": rows, "latency": latency, "kernels": kernels}
         if factor == 1.0:
             detail["layers"] = [
                 {"layer": f"layer{number}"} | {name: row[name] for name in ("operator", "kernel", "seconds", "share")}
@@ -162,14 +201,17 @@ def made(quantity: Any, values: list[float]) -> Record:
     return {"quantity": quantity.model_dump(mode="json"), "samples": values, "status": "ok"}
 
 
-def lay(folder: Path, made: Iterator[Record]) -> None:
-    """Writes records as `reporter` does."""
-    from reporter.store.record_files import record_path
-
+def lay(folder: Path, made: Iterable[Record], modes: bool, is_second: bool = False) -> None:
+    """Writes records as `reporter` does; with `modes`, their ledgers, too: those of the second night have changes."""
+    kernels = [digest(calls(changed)) for changed in (False, True)]
     for each in made:
-        path = record_path(folder, each["machine"], each["architecture"])
+        path = record_files.record_path(folder, each["machine"], each["architecture"])
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(each, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        changed = is_second and is_changed(each)
+        content = with_modes(each, kernels[changed]) if modes else each
+        path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        if modes:
+            ledger(folder, each, changed)
 
 
 def history(path: Path, made: list[Record], nights: int) -> None:
@@ -273,17 +315,16 @@ def measure(base: Path, new: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path)
-    parser.add_argument("--modes", action="store_true", help=f"with {len(MODES)} modes, operators and stages")
+    parser.add_argument("--modes", action="store_true", help=f"with {len(MODES)} modes, operators, stages and ledgers")
     for name, count in (("networks", 1300), ("machines", 3), ("nights", 365)):
         parser.add_argument(f"--{name}", type=int, default=count)
     asked = parser.parse_args()
     with TemporaryDirectory() as temporary:
         base, new = ((asked.folder or Path(temporary)) / name for name in ("base", "new"))
         if not new.exists():
-            change: Callable[[Record], Record] = with_modes if asked.modes else lambda each: each
-            lay(base, map(change, records(asked.networks, asked.machines, 1)))
             tonight = list(records(asked.networks, asked.machines, 2))
-            lay(new, map(change, tonight))
+            lay(base, records(asked.networks, asked.machines, 1), asked.modes)
+            lay(new, tonight, asked.modes, is_second=True)
             history(new / "history.jsonl", tonight, asked.nights)
             os.link(new / "history.jsonl", base / "history.jsonl")
         measure(base, new)
