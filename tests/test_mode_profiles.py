@@ -60,6 +60,7 @@ def test_each_mode_has_its_own_operators_and_stages(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
 def test_an_engine_lists_its_operators(tmp_path: Path, name: str) -> None:
     if find_spec(name) is None:
