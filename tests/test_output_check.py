@@ -481,6 +481,32 @@ def test_the_limit_of_fp32_takes_no_copy_of_its_own(monkeypatch: pytest.MonkeyPa
     assert Reference(network, inputs, kept=tmp_path / "reference.pt").limit("fp32") != limits[0]
 
 
+def test_a_worker_that_is_killed_while_it_keeps_the_scores_leaves_them_whole(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Later checks of the run read the file; one that is damaged anyway is computed and written again."""
+    network, kept = plain().eval(), tmp_path / "cache" / "reference.pt"
+    calibrate(network, images(8, SIDE))
+    first = Reference(network, images(8, SIDE), kept=kept)
+    whole = kept.read_bytes()
+
+    def cut_short(content: object, file: Any) -> None:
+        opened = open(file, "wb") if isinstance(file, Path) else file  # noqa: SIM115
+        opened.write(whole[:100])
+        opened.flush()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            first.limit("bf16")
+    assert kept.read_bytes() == whole
+    kept.write_bytes(whole[:100])
+    assert torch.equal(Reference(network, images(8, SIDE), kept=kept).scores, first.scores)
+    assert len(kept.read_bytes()) == len(whole)
+    assert [path.name for path in kept.parent.iterdir()] == [kept.name]
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_fewer_images_only_lower_a_limit(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the check is not weaker than with all of them; it must not be several times as strict either."""

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from copy import deepcopy
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from reporter.host import files
 from reporter.host.machine import usable_threads
 from reporter.model import ReporterError, UnsupportedError
 from reporter.model.attempts import attempt
@@ -106,14 +108,14 @@ class Reference:
         """What the file has for the same weights and images; empty if there is none."""
         if self._kept is None or not self._kept.exists():
             return {}
-        found: dict[str, Any] = torch.load(self._kept, weights_only=True)
-        return found if found["identity"] == self._identity else {}
+        found, _ = attempt(partial(torch.load, self._kept, weights_only=True))  # a damaged file is replaced
+        return found if found and found["identity"] == self._identity else {}
 
     def _keep(self) -> None:
         if self._kept is not None:
-            self._kept.parent.mkdir(parents=True, exist_ok=True)
             content = {"identity": self._identity, "scores": self.scores, "limits": self._limits}
-            torch.save(content, self._kept)
+            torch.save(content, made := BytesIO())
+            files.write(self._kept, made.getvalue())
 
     def _exact(self, copy: nn.Module) -> Tensor:
         """The scores of a copy in float64. If they vary, the limit of fp32 is kept, too: all checks need it."""
