@@ -507,6 +507,36 @@ def test_a_worker_that_is_killed_while_it_keeps_the_scores_leaves_them_whole(
     assert [path.name for path in kept.parent.iterdir()] == [kept.name]
 
 
+class Described(nn.Linear):
+    """A layer whose state has more than tensors, as that of quantized ones."""
+
+    def get_extra_state(self) -> dict[str, int]:
+        return {"bits": 8}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        pass
+
+
+def test_kept_scores_are_of_the_same_weights_in_the_same_places(tmp_path: Path) -> None:
+    """Whatever else the state of the model contains; sums are the same for weights that are exchanged."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), Described(48, 5))
+    network.register_buffer("scale", torch.ones(3).to(torch.float8_e4m3fn))
+    kept, inputs = tmp_path / "reference.pt", images(8, SIDE)
+    first = Reference(network, inputs, kept=kept)
+    assert torch.equal(Reference(deepcopy(network), inputs, kept=kept).scores, first.scores)
+    stored = kept.read_bytes()
+    changed = deepcopy(network)
+    changed[2].weight.data = changed[2].weight.data.flip(0)
+    found = Reference(changed, inputs, kept=kept).scores
+    assert not torch.allclose(found, first.scores)
+    assert torch.allclose(found, output_check.run(deepcopy(changed).double(), inputs.double()))
+    assert kept.read_bytes() != stored
+    assert output_check._identity(network, inputs) == output_check._identity(
+        network, inputs.contiguous(memory_format=torch.channels_last)
+    )
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_fewer_images_only_lower_a_limit(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the check is not weaker than with all of them; it must not be several times as strict either."""

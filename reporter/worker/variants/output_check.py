@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from copy import deepcopy
 from functools import partial
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -48,7 +49,8 @@ class Reference:
     exists at a time. Images are run one at a time, as modes are, because the scores of some models depend on the rest
     of the batch. A limit is taken from some of the images, which can only lower it, and from all of them if an error is
     above that: the verdict is always that of all images. What was computed is kept in the file `kept` where one is
-    named, for other processes with the same weights and images.
+    named, for other processes with the same weights and images; nothing is kept of weights whose bytes torch does not
+    show, as of some quantized ones.
     """
 
     def __init__(
@@ -57,7 +59,8 @@ class Reference:
         self.network = network
         self.images = images.detach().to("cpu", torch.float32, memory_format=torch.contiguous_format)
         self.classes = classes or None
-        self._kept, self._identity = kept, _identity(network, self.images)
+        identity, _ = attempt(partial(_identity, network, self.images))
+        self._kept, self._identity = kept if identity else None, identity
         found = self._restored()
         self._limits: dict[tuple[str, int], float] = found.get("limits", {})
         self.scores: Tensor = found["scores"] if found else self._on_copy(torch.float64, self._exact)
@@ -173,14 +176,14 @@ def _first(precision: str, scores: Tensor) -> int:
     return min(count, len(scores))
 
 
-def _identity(network: nn.Module, images: Tensor) -> list[float]:
-    """What distinguishes weights and images: their sums, and those of their absolute values."""
-    floating = [tensor.detach() for tensor in network.state_dict().values() if tensor.is_floating_point()]
-    return [
-        float(sum(total(each, dtype=torch.float64) for each in tensors))
-        for tensors in (floating, [images])
-        for total in (torch.sum, partial(torch.linalg.vector_norm, ord=1))
-    ]
+def _identity(network: nn.Module, images: Tensor) -> str:
+    """A digest of weights, buffers and images with their names; the same on each device and for each memory format."""
+    digest = sha256()
+    for name, tensor in (*network.named_parameters(), *network.named_buffers(), ("images", images)):
+        content = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
+        digest.update(f"{name} {tensor.dtype} {_shape(tensor)};".encode())
+        digest.update(content.numpy().data)
+    return digest.hexdigest()
 
 
 def extent(scores: Tensor) -> float:
