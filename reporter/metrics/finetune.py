@@ -139,7 +139,8 @@ class SeedRuns:
 
         side = training_side(subject)
         parts = load_parts(subject.conditions, subject.device, side)
-        return cls(subject, mode, side, parts, class_count(*parts), dataset(subject.conditions.dataset).pooled)
+        classes, pooled = class_count(subject.conditions, *parts), dataset(subject.conditions.dataset).pooled
+        return cls(subject, mode, side, parts, classes, pooled)
 
     @property
     def seeds(self) -> range:
