@@ -66,7 +66,7 @@ def class_count(conditions: Conditions, *parts: Images) -> int:
     """The number of classes of the data set; the images that were loaded of its parts may lack some of them."""
     data = dataset(conditions.dataset)
     known = data.count_classes(_data_root(conditions) / data.folder) if data.count_classes else data.classes or 0
-    return max(known, int(max(labels.max() for _, labels in parts)) + 1)
+    return max(known, 0, *(int(labels.max()) + 1 for _, labels in parts if len(labels)))
 
 
 def _data_root(conditions: Conditions) -> Path:
