@@ -21,9 +21,9 @@ from reporter.model.attempts import attempt
 from reporter.registry.selection import sets
 from reporter.worker.input_format import Form
 from reporter.worker.lookup import find
-from reporter.worker.variants import output_check
+from reporter.worker.variants import output_check, rounding
 from reporter.worker.variants.output_check import Reference, constant_error, error
-from reporter.worker.variants.rounding import PRECISIONS, Rounded, affine, symmetric, ten_bits
+from reporter.worker.variants.rounding import PRECISIONS, Rounded, affine, round_weights, symmetric, ten_bits
 from reporter.worker.variants.varied_inputs import LEAST_VARIATION, SHIFT, calibrate, images, variation
 
 LECTURE = [
@@ -455,6 +455,48 @@ def test_a_limit_does_not_change_the_network_or_the_images() -> None:
         reference.limit(precision)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert torch.equal(inputs, reference.images)
+
+
+CONVOLUTIONS = {
+    "plain": nn.Conv2d(6, 4, 3, stride=2, groups=2),
+    "transposed": nn.ConvTranspose2d(6, 4, 3),
+    "stride": nn.ConvTranspose2d(6, 4, (5, 4), stride=(2, 4)),
+    "groups": nn.ConvTranspose2d(6, 4, 3, stride=2, groups=2, padding=1, output_padding=1),
+    "dilation": nn.ConvTranspose2d(6, 4, 5, stride=(4, 3), dilation=2),
+    "one dimension": nn.ConvTranspose1d(6, 4, 4, stride=2),
+}
+
+
+@pytest.mark.parametrize("layer", CONVOLUTIONS.values(), ids=CONVOLUTIONS)
+def test_the_terms_of_a_convolution_are_counted(layer: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If inputs and weights are 1, an output is the number of its terms; the most are those away from the border."""
+    counts = []
+    monkeypatch.setattr(rounding, "round_sums", lambda _, count: counts.append(count))
+    layer = deepcopy(layer).double().requires_grad_(False)
+    nn.init.ones_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    ones = torch.ones(1, 6, *[12] * (layer.weight.dim() - 2), dtype=torch.float64)
+    with PRECISIONS["fp32"].operators():
+        output = layer(ones)
+    assert max(counts) == int(output.max())
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_each_output_channel_of_a_transposed_convolution_has_its_own_step(groups: int) -> None:
+    """Found by what each output channel depends on, not by the axes of the weight."""
+    torch.manual_seed(0)
+    layer = nn.ConvTranspose2d(6, 4, 3, groups=groups, bias=False)
+    scale = torch.tensor([1.0, 1e-3, 1e3, 1.0])
+    with torch.no_grad():
+        for group in range(groups):
+            inputs, outputs = (slice(group * count // groups, (group + 1) * count // groups) for count in (6, 4))
+            layer.weight[inputs] *= scale[outputs, None, None]
+    rounded = deepcopy(layer)
+    round_weights(rounded, PRECISIONS["int8"])
+    inputs = torch.randn(8, 6, 5, 5)
+    change = (rounded(inputs) - layer(inputs)).square().mean((0, 2, 3)) / layer(inputs).square().mean((0, 2, 3))
+    assert (change.sqrt() < 0.01).all(), "as small in channels whose weights are small"
+    assert (change > 0).all()
 
 
 def test_the_limit_of_fp32_takes_no_copy_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
