@@ -57,11 +57,14 @@ COUNTERS = {name: counter for name, counter in ALL.items() if find_spec(name)}
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
     """Keeps back what the counters print, warn of and log."""
+    before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield
-    logging.disable(logging.NOTSET)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 class Alone(nn.Module):

@@ -226,7 +226,7 @@ def page(results: Sequence[Result], of: int) -> tuple[str, bool]:
     left = {result.fault: known.get(identity(result.fault)) for result in results if not result.detected}
     equivalent = sum(reason is not None and reason.equivalent for reason in left.values())
     killed = len(results) - len(left)
-    score, share = killed / (len(results) - equivalent), equivalent / len(results)
+    score, share = _score(killed, len(results) - equivalent), equivalent / len(results)
     lines = [
         "# Mutation score of reporter/stats",
         "",
@@ -261,9 +261,13 @@ def _counts(module: str, results: Sequence[Result], left: Mapping[Fault, Reason 
     missed = [reason for fault, reason in left.items() if fault.module == module]
     equivalent = sum(reason is not None and reason.equivalent for reason in missed)
     killed = count - len(missed)
-    score = killed / (count - equivalent)
     cells = (count, killed, equivalent, len(missed) - equivalent)
-    return [f"`{module.rpartition('.')[2]}`", *map(str, cells), f"{score:.0%}"]
+    return [f"`{module.rpartition('.')[2]}`", *map(str, cells), f"{_score(killed, count - equivalent):.0%}"]
+
+
+def _score(killed: int, different: int) -> float:
+    """The share of faults that change a result which is detected; 1 if there are none."""
+    return killed / different if different else 1.0
 
 
 def _row(*cells: str) -> str:
@@ -276,8 +280,13 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="every fault instead of a sample")
     given = parser.parse_args()
     package = ROOT / "reporter" / "stats"
+    names = [name.rpartition(".")[2] for name in modules(package)]
+    if given.only and given.only not in names:
+        parser.error(f"--only: unknown module {given.only!r}; it should be one of {', '.join(names)}")
     wanted, of = chosen(package, given.all)
     wanted = [fault for fault in wanted if not given.only or fault.module.endswith(f".{given.only}")]
+    if not wanted:
+        parser.error(f"--only: no fault of {given.only} is in the sample; add --all")
     text, met = page(all_results(wanted, package), of)
     print(text)
     if not given.only:

@@ -18,6 +18,9 @@ from reporter.model.attempts import attempt
 from reporter.registry.catalog import collect
 from reporter.run.executors.local import LocalExecutor, _serve
 
+LONG = 60.0
+"""Seconds that a worker hangs."""
+
 
 class ForkedSide:
     """What `Side` needs of `subprocess.Popen`; `test_ab_installed.py` starts real interpreters."""
@@ -83,17 +86,26 @@ class SleepingSide(ForkedSide):
 
 
 def time_a_sleep(job: Job, send: Callable[[dict[str, Any]], None], sample: Any, **more: object) -> None:
-    """What a worker of `SleepingSide` measures; the third call of an architecture named `raises` fails."""
+    """What a worker of `SleepingSide` measures.
+
+    An architecture named `raises` fails in the third call, `stalls` hangs there, `hangs` before the first one,
+    `exits` ends there, and `lingers` hangs after the last one.
+    """
     from reporter.worker.latency.timing import cpu_timer
 
     numbers = count_from(0)
 
     def call() -> None:
-        if next(numbers) == 2 and job.architecture == "raises":
+        number = next(numbers)
+        if number == 2 and job.architecture == "raises":
             raise ValueError("the third call")
-        sleep(0.001)
+        sleep(LONG if job.architecture == "stalls" and number == 2 else 0.001)
 
+    if job.architecture == "exits":
+        os._exit(7)
+    sleep(LONG if job.architecture == "hangs" else 0.0)
     found, verdict = attempt(partial(sample, call, cpu_timer, seconds=0.0, goal=1.0, min_samples=2))
+    sleep(LONG if job.architecture == "lingers" else 0.0)
     (quantity,) = collect("reporter.metrics", Metric)[job.metrics[0]].quantities
     taken = {"samples": found, "rounds": (len(found),)} if found else {}
     reading = Reading(quantity=quantity, status=verdict.status, reason=verdict.reason, **taken)

@@ -68,6 +68,9 @@ class Simulated:
     def open(self, request: Request) -> Sequence[str]:
         return ()
 
+    def late_notices(self) -> Sequence[str]:
+        return ()
+
     def gpus(self, asked: bool) -> Sequence[str]:
         return sorted({slot.device for slot in self.slots if slot.device})
 

@@ -193,6 +193,23 @@ def test_a_folder_without_records_is_one_line(tmp_path: Path) -> None:
         reporter.load(str(tmp_path))
 
 
+def test_a_leading_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, folders = samples.few()[0], []
+    record_files.save(tmp_path / "results", record)
+
+    def ask(question: str) -> str:
+        folders.append(json.loads(question)["out"])
+        return str(record_files.record_path(tmp_path / "results", record.machine, record.architecture))
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(single, "_ask", ask)
+    monkeypatch.chdir(tmp_path)
+    for path in ("~/results", Path("~/results")):
+        assert reporter.load(path).folder == tmp_path / "results"
+        reporter.measure("alexnet", out=path)
+    assert folders == [str(tmp_path / "results")] * 2
+
+
 @pytest.mark.slow
 def test_a_record_is_kept_where_one_says_and_used_again(tmp_path: Path) -> None:
     nets = tmp_path / "my_nets.py"

@@ -6,6 +6,7 @@ import math
 import random
 from dataclasses import replace
 from itertools import combinations, pairwise
+from statistics import median
 
 import pytest
 import samples
@@ -17,7 +18,7 @@ from reporter.model import Chart, Record
 from reporter.registry.catalog import collect
 from reporter.report import sections
 from reporter.report.comparison import Comparison, compare
-from reporter.report.drawing import vega
+from reporter.report.drawing import narrowing, vega
 from reporter.report.drawing.family_colors import colors, of_all
 from reporter.report.drawing.label_placement import Box
 from reporter.report.drawing.narrowing import narrowed
@@ -218,3 +219,24 @@ def test_all_of_many_networks_are_bubbles() -> None:
 def test_the_cards_of_many_families_are_folded(count: int, folded: bool) -> None:
     section = sections.architectures(families(count), ENGLISH)
     assert any(isinstance(block, Folded) and block.name == "cards" for block in section.blocks) == folded
+
+
+ARIAL = {
+    "-": 333, "i": 222, "l": 222, "t": 278, "c": 500, "s": 500, "x": 500, "e": 556, "g": 556, "n": 556, "o": 556,
+    "p": 556, "N": 722, "D": 722, "R": 722, "A": 667, "S": 667, "E": 667, "X": 667, "V": 667, "I": 278, "G": 778,
+    "L": 556,
+}  # fmt: skip
+"""Advance widths in thousandths of the font size, from the font metrics of Helvetica, which Arial shares."""
+
+
+def test_the_width_of_a_legend_is_that_of_arial() -> None:
+    """For the charts of a page and of a phone alike; the longest name decides how many columns a legend has."""
+    widths = {name: sum(ARIAL[letter] for letter in name) / 1000 for name in vega.FAMILIES}
+    middle = median(width / len(name) for name, width in widths.items())
+    assert abs(vega.LEGEND_CHARACTER - middle) < 0.01
+    longest = max(widths, key=len)
+    assert vega.longest_name(widths) == pytest.approx(vega.SIZE * widths[longest], rel=0.05)
+    for columns in (vega._columns, lambda names: narrowing._columns({"legend": {"values": names}})):
+        many = [columns(["a" * length])["columns"] for length in (1, 20, 60)]
+        assert many == sorted(many, reverse=True)
+        assert many[0] > many[-1]

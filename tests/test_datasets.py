@@ -13,12 +13,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import CONDITIONS
 from PIL import Image
 from torch import Tensor
 
 from reporter.datasets import torchvision_sets as readers
 from reporter.registry.selection import dataset, datasets
 from reporter.worker.learning import images as _images
+from reporter.worker.learning.training_steps import class_count, load_images, load_parts
 
 SIZE = 24
 HERE = ("digits", "synthetic")
@@ -158,6 +160,30 @@ def test_imagefolder_splits_a_single_folder(tmp_path: Path) -> None:
     assert (seen.bincount().tolist(), held_out.bincount().tolist()) == ([8, 8], [2, 2])
     assert not distinct(train) & distinct(test)
     assert len(distinct(train) | distinct(test)) == 20
+
+
+@pytest.mark.parametrize("parts", [("train", "val"), ("",)])
+def test_the_number_of_classes_is_that_of_the_folders_not_of_a_sample(
+    parts: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class is an output of the model even if none of its images is loaded; that of the last one was missing."""
+    for part in parts:
+        write_images(tmp_path / part, 20)
+        (tmp_path / part / "white").mkdir()
+        for number in range(3):
+            Image.new("L", (40, 30), 250 + number).save(tmp_path / part / "white" / f"{number}.png")
+    monkeypatch.setattr(_images, "LIMIT", 2)
+    conditions = CONDITIONS.model_copy(update={"dataset": f"imagefolder:{tmp_path}", "image_size": SIZE})
+    loaded = load_parts(conditions, torch.device("cpu"))
+    assert max(labels.max() for _, labels in loaded) < 2
+    assert class_count(conditions, *loaded) == load_images(conditions, torch.device("cpu"))[2] == 3
+
+
+def test_the_number_of_classes_that_a_data_set_states() -> None:
+    few = torch.zeros(2, 3, SIZE, SIZE), torch.tensor([0, 3])
+    assert class_count(CONDITIONS.model_copy(update={"dataset": "flowers102"}), few, few) == 102
+    more = torch.zeros(2, 3, SIZE, SIZE), torch.tensor([0, 11])
+    assert class_count(CONDITIONS.model_copy(update={"dataset": "digits"}), few, more) == 12
 
 
 def test_imagefolder_says_what_is_wrong(tmp_path: Path) -> None:

@@ -130,6 +130,24 @@ def test_what_cannot_be_read_is_set_aside_and_never_overwritten(fresh: bool, tmp
         assert not path.exists()
 
 
+def test_a_file_name_as_long_as_a_file_system_allows_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what a killed process leaves of it is removed like any other temporary file."""
+    path = tmp_path / ("é" * 125 + ".json")
+    files.write(path, "first")
+    assert path.read_text() == "first"
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: 2**40)
+        patch.setattr(Path, "replace", lambda *_: None)
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        files.write(path, "second")
+    assert len(list(tmp_path.iterdir())) == 2
+    files.lock(tmp_path).close()
+    assert {each.name for each in tmp_path.iterdir()} == {path.name, ".lock"}
+    assert path.read_text() == "first"
+
+
 def test_evidence_that_cannot_be_read_is_set_aside_too(tmp_path: Path) -> None:
     claim = next(claim for claim in collect("reporter.claims", Claim).values() if claim.measure)
     path = record_files.evidence_path(tmp_path, machine.key(), claim.name)

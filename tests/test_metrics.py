@@ -6,9 +6,10 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import ROOT, run
@@ -16,6 +17,7 @@ from networks import CONDITIONS, own, small, subject
 from torch import Tensor, nn
 
 from reporter.host import machine
+from reporter.host.job import Job
 from reporter.metrics.ceilings import MACS
 from reporter.model import GROUPS, Metric, Quantity, Reading, exact
 from reporter.model.devices import ACCELERATORS, DEVICE_TYPES
@@ -26,6 +28,7 @@ from reporter.run.experiment import plan
 from reporter.run.ledger import Ledger
 from reporter.run.request import Request
 from reporter.store import record_files
+from reporter.worker import entry
 from reporter.worker.entry import measure
 from reporter.worker.subject import Subject
 
@@ -242,3 +245,26 @@ def test_a_cold_start_fails_where_the_output_is_nan() -> None:
 class NotANumber(nn.Module):
     def forward(self, scores: Tensor) -> Tensor:
         return scores * float("nan")
+
+
+def broken_at_once(_: Subject) -> Iterator[Reading]:
+    raise RuntimeError("no fallback")
+
+
+def broken_later(_: Subject) -> Iterator[Reading]:
+    yield from measure(METRICS["size"], subject(own()))
+    raise RuntimeError("no fallback")
+
+
+def not_readings(_: Subject) -> Iterator[Any]:
+    yield 5
+
+
+@pytest.mark.parametrize("fallback", [broken_at_once, broken_later, not_readings, lambda _: None])
+def test_a_fallback_that_fails_costs_that_of_its_metric_only(fallback: Callable[[Subject], Iterator[Reading]]) -> None:
+    """That of a plug-in, for example: before, the worker ended and measured nothing."""
+    catalogue = {**METRICS, "broken": replace(METRICS["compute"], fallback=fallback)}
+    job = Job(architecture="small", metrics=("broken", "size"), device="cpu", conditions=CONDITIONS, process="counting")
+    found = list(entry._fallbacks(job, catalogue, subject(own())))
+    assert [reading.quantity.key for reading in found] == ["parameters", "weights_bytes"]
+    assert found[0].value == 3 * 8 * 9 + 16 + 9000

@@ -1,4 +1,4 @@
-"""Nodes of one kind of machine with different engines: each job of an engine goes to a node that has it."""
+"""Nodes of one kind of machine with different engines or environments: each job goes to a node that has its own."""
 
 from __future__ import annotations
 
@@ -16,33 +16,54 @@ from reporter.cli.progress import Lines
 from reporter.model import Reading, Record
 from reporter.registry.execution_modes import Description, description, engine_version, engines_of, most_common
 from reporter.run import experiment
+from reporter.run.node_environments import NO_KIND
 from reporter.run.request import Request
-from reporter.run.slots import GONE, Slot
+from reporter.run.slots import GONE, Event, Slot
 from reporter.store import record_files
 
 KEY, ROUNDS, NETWORKS = "latency_cpu", 2, 3
 ABSENT = "openvino not installed"
 
 
-def node(name: str, version: str = "") -> Slot:
-    """A node of the only kind of machine, with a version of OpenVINO or without it."""
+def node(name: str, version: str = "", torch: str = "2.14.1", **variables: str) -> Slot:
+    """A node of the only kind of machine, with a version of OpenVINO or without it, and with variables."""
     engines = {each: {part: dict(about) for part, about in parts.items()} for each, parts in description().items()}
     for about in engines["openvino"].values():
         about |= {"lacks": "" if version else ABSENT, "version": {"openvino": version or "not installed"}}
-    facts = {"machine": "kind", "machine_facts": {}, "environment": {}}
-    return Slot(name, "", facts, engines=engines)
+    facts = {"machine": "kind", "machine_facts": {}, "environment": {"torch": torch, "numpy": "2.3.0"}}
+    return Slot(name, "", facts, variables or None, engines=engines)
+
+
+class Joined(Simulated):
+    """Nodes join it after its first event."""
+
+    late: list[Slot]
+
+    def listen(self) -> Event:
+        if not self.late or not self.done:
+            return super().listen()
+        self.slots, self.late = [*self.slots, *self.late], []
+        return None
+
+    def late_notices(self) -> Sequence[str]:
+        return ("broken takes no part: no reason is known",) if "broken" in [each.node for each in self.slots] else ()
 
 
 class Run:
     """A run of the mode `openvino` on simulated nodes: what was done, printed and recorded."""
 
     def __init__(
-        self, folder: Path, slots: Sequence[Slot], deaths: Mapping[str, tuple[float, bool]] | None = None
+        self,
+        folder: Path,
+        slots: Sequence[Slot],
+        deaths: Mapping[str, tuple[float, bool]] | None = None,
+        late: Sequence[Slot] = (),
     ) -> None:
         entries = [replace(own(), name=f"net{number}") for number in range(NETWORKS)]
         conditions, devices = CONDITIONS.model_copy(update={"rounds": ROUNDS}), {"cpu": "cpu", "any": "cpu"}
         asked = Request(folder, entries, {KEY: METRICS[KEY]}, devices, conditions, modes=["openvino"])
-        executor, output = Simulated(slots, deaths=deaths or {}), StringIO()
+        executor, output = Joined(slots, deaths=deaths or {}), StringIO()
+        executor.late = list(late)
         experiment.run(asked, executor, Lines(output))
         self.done: list[Done] = executor.done
         self.printed = output.getvalue()
@@ -133,3 +154,48 @@ def test_engines_of_several_machines() -> None:
     assert [needed.missing_from(each) for each in (bare, rich, None)] == [ABSENT, "", ""]
     assert needed.missing_from({}) == "the package with the engine 'openvino' is not installed"
     assert engine_version("bf16", engines_of(rich)) is None
+
+
+OLD = "it has torch 2.13.0, and torch 2.14.1 is measured"
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_record_is_of_one_torch(order: tuple[int, ...], tmp_path: Path) -> None:
+    """That of most nodes: nodes of one machine that have another one are named, in whatever order they come."""
+    slots = [node("one"), node("two"), node("old", torch="2.13.0")]
+    run = Run(tmp_path, [slots[number] for number in order])
+    assert {each.slot.node for each in run.done} == {"one", "two"}
+    assert {records["eager"].environment["torch"] for records in run.records()} == {"2.14.1"}
+    assert run.printed.count(f"note: old takes no part: {OLD}\n") == 1
+    assert "one takes no part:" not in run.printed
+
+
+def test_a_record_is_of_one_set_of_variables(tmp_path: Path) -> None:
+    run = Run(tmp_path, [node("plain"), node("capped", ONEDNN_MAX_CPU_ISA="SSE41")])
+    assert {each.slot.node for each in run.done} == {"plain"}
+    why = "its variables are ONEDNN_MAX_CPU_ISA SSE41, and ONEDNN_MAX_CPU_ISA not set is measured"
+    assert f"note: capped takes no part: {why}\n" in run.printed
+
+
+def test_the_loss_of_the_only_node_with_the_torch_that_is_measured(tmp_path: Path) -> None:
+    run = Run(tmp_path, [node("one"), node("old", torch="2.13.0")], deaths={"one": (0.5, False)})
+    assert {each.slot.node for each in run.done} == {"one"}
+    for records in run.records():
+        reading = records["eager"].readings[KEY]
+        assert (reading.status, reading.reason) == ("failed", GONE)
+
+
+def test_nodes_that_join_late_are_named_if_they_take_no_part(tmp_path: Path) -> None:
+    """In all or in an engine; one that can measure takes its share without a line."""
+    other = Slot("other", "", {"machine": "another kind", "machine_facts": {}, "environment": {}})
+    late = [node("old", torch="2.13.0"), node("bare"), other, node("helper", "2026.4"), node("broken", "2026.4")]
+    run = Run(tmp_path, [node("rich", "2026.4")], late=late)
+    notes = [line for line in run.printed.splitlines() if "takes no part" in line]
+    assert set(notes) == {
+        f"note: old takes no part: {OLD}",
+        f"note: bare takes no part in openvino: {ABSENT}",
+        f"note: other takes no part: {NO_KIND}",
+        "note: broken takes no part: no reason is known",
+    }
+    assert len(notes) == 4
+    assert {each.slot.node for each in run.done} == {"rich", "bare", "helper", "broken"}

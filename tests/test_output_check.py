@@ -21,9 +21,9 @@ from reporter.model.attempts import attempt
 from reporter.registry.selection import sets
 from reporter.worker.input_format import Form
 from reporter.worker.lookup import find
-from reporter.worker.variants import output_check
+from reporter.worker.variants import output_check, rounding
 from reporter.worker.variants.output_check import Reference, constant_error, error
-from reporter.worker.variants.rounding import PRECISIONS, Rounded, affine, symmetric, ten_bits
+from reporter.worker.variants.rounding import PRECISIONS, Rounded, affine, round_weights, symmetric, ten_bits
 from reporter.worker.variants.varied_inputs import LEAST_VARIATION, SHIFT, calibrate, images, variation
 
 LECTURE = [
@@ -457,6 +457,48 @@ def test_a_limit_does_not_change_the_network_or_the_images() -> None:
     assert torch.equal(inputs, reference.images)
 
 
+CONVOLUTIONS = {
+    "plain": nn.Conv2d(6, 4, 3, stride=2, groups=2),
+    "transposed": nn.ConvTranspose2d(6, 4, 3),
+    "stride": nn.ConvTranspose2d(6, 4, (5, 4), stride=(2, 4)),
+    "groups": nn.ConvTranspose2d(6, 4, 3, stride=2, groups=2, padding=1, output_padding=1),
+    "dilation": nn.ConvTranspose2d(6, 4, 5, stride=(4, 3), dilation=2),
+    "one dimension": nn.ConvTranspose1d(6, 4, 4, stride=2),
+}
+
+
+@pytest.mark.parametrize("layer", CONVOLUTIONS.values(), ids=CONVOLUTIONS)
+def test_the_terms_of_a_convolution_are_counted(layer: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If inputs and weights are 1, an output is the number of its terms; the most are those away from the border."""
+    counts = []
+    monkeypatch.setattr(rounding, "round_sums", lambda _, count: counts.append(count))
+    layer = deepcopy(layer).double().requires_grad_(False)
+    nn.init.ones_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    ones = torch.ones(1, 6, *[12] * (layer.weight.dim() - 2), dtype=torch.float64)
+    with PRECISIONS["fp32"].operators():
+        output = layer(ones)
+    assert max(counts) == int(output.max())
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_each_output_channel_of_a_transposed_convolution_has_its_own_step(groups: int) -> None:
+    """Found by what each output channel depends on, not by the axes of the weight."""
+    torch.manual_seed(0)
+    layer = nn.ConvTranspose2d(6, 4, 3, groups=groups, bias=False)
+    scale = torch.tensor([1.0, 1e-3, 1e3, 1.0])
+    with torch.no_grad():
+        for group in range(groups):
+            inputs, outputs = (slice(group * count // groups, (group + 1) * count // groups) for count in (6, 4))
+            layer.weight[inputs] *= scale[outputs, None, None]
+    rounded = deepcopy(layer)
+    round_weights(rounded, PRECISIONS["int8"])
+    inputs = torch.randn(8, 6, 5, 5)
+    change = (rounded(inputs) - layer(inputs)).square().mean((0, 2, 3)) / layer(inputs).square().mean((0, 2, 3))
+    assert (change.sqrt() < 0.01).all(), "as small in channels whose weights are small"
+    assert (change > 0).all()
+
+
 def test_the_limit_of_fp32_takes_no_copy_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nor does another process with the same weights and images."""
     copies: list[torch.dtype] = []
@@ -479,6 +521,62 @@ def test_the_limit_of_fp32_takes_no_copy_of_its_own(monkeypatch: pytest.MonkeyPa
     assert len(copies) == 3
     network[0].weight.data += 1e-3
     assert Reference(network, inputs, kept=tmp_path / "reference.pt").limit("fp32") != limits[0]
+
+
+def test_a_worker_that_is_killed_while_it_keeps_the_scores_leaves_them_whole(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Later checks of the run read the file; one that is damaged anyway is computed and written again."""
+    network, kept = plain().eval(), tmp_path / "cache" / "reference.pt"
+    calibrate(network, images(8, SIDE))
+    first = Reference(network, images(8, SIDE), kept=kept)
+    whole = kept.read_bytes()
+
+    def cut_short(content: object, file: Any) -> None:
+        opened = open(file, "wb") if isinstance(file, Path) else file  # noqa: SIM115
+        opened.write(whole[:100])
+        opened.flush()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            first.limit("bf16")
+    assert kept.read_bytes() == whole
+    kept.write_bytes(whole[:100])
+    assert torch.equal(Reference(network, images(8, SIDE), kept=kept).scores, first.scores)
+    assert len(kept.read_bytes()) == len(whole)
+    assert [path.name for path in kept.parent.iterdir()] == [kept.name]
+
+
+class Described(nn.Linear):
+    """A layer whose state has more than tensors, as that of quantized ones."""
+
+    def get_extra_state(self) -> dict[str, int]:
+        return {"bits": 8}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        pass
+
+
+def test_kept_scores_are_of_the_same_weights_in_the_same_places(tmp_path: Path) -> None:
+    """Whatever else the state of the model contains; sums are the same for weights that are exchanged."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), Described(48, 5))
+    network.register_buffer("scale", torch.ones(3).to(torch.float8_e4m3fn))
+    kept, inputs = tmp_path / "reference.pt", images(8, SIDE)
+    first = Reference(network, inputs, kept=kept)
+    assert torch.equal(Reference(deepcopy(network), inputs, kept=kept).scores, first.scores)
+    stored = kept.read_bytes()
+    changed = deepcopy(network)
+    changed[2].weight.data = changed[2].weight.data.flip(0)
+    found = Reference(changed, inputs, kept=kept).scores
+    assert not torch.allclose(found, first.scores)
+    assert torch.allclose(found, output_check.run(deepcopy(changed).double(), inputs.double()))
+    assert kept.read_bytes() != stored
+    assert output_check._identity(network, inputs) == output_check._identity(
+        network, inputs.contiguous(memory_format=torch.channels_last)
+    )
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])

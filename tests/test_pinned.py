@@ -12,7 +12,7 @@ import pytest
 from version_index import wheel
 
 from reporter.model import ReporterError
-from reporter.run.paired import pinned
+from reporter.run.paired import pinned, reference_move
 from reporter.run.preparation import check_folder
 
 VERSIONS = "torch==9.9.1 torchvision==9.9.2"
@@ -179,6 +179,23 @@ def test_a_lock_file_that_is_none_is_refused(tmp_path: Path) -> None:
         lock.write_text(text)
         with pytest.raises(ReporterError, match=why):
             pinned.environment(str(lock), tmp_path, lambda _: None)
+
+
+def test_a_user_without_a_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container with a user id that has no entry: the folder of environments has to be named."""
+
+    def unknown(_: object) -> None:
+        raise KeyError
+
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("getpwuid", "getpwnam"):
+        monkeypatch.setattr(f"pwd.{name}", unknown)
+    with pytest.raises(ReporterError, match="set XDG_CACHE_HOME to a folder"):
+        pinned.environment(VERSIONS, tmp_path, lambda _: None)
+    with pytest.raises(ReporterError, match="'~/env' is neither an environment nor exact versions"):
+        pinned.environment("~/env", tmp_path, lambda _: None)
+    assert reference_move._lock_text("~nobody/env", tmp_path) is None
 
 
 def test_the_size_of_an_environment_is_that_of_its_packages() -> None:

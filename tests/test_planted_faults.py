@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import mutation_score
 import planted_faults
 import pytest
 from mutations import Fault, Source, changed, draw, faults, locate
@@ -117,3 +119,31 @@ def test_the_code_of_each_fault_exists() -> None:
     assert len(places) == planted_faults.PLANTED
     why = ("equivalent", "removed")
     assert not {number: reason for number, reason in excluded.items() if not reason.startswith(why)}
+
+
+EQUIVALENT = Fault("stats.samples", "mean", "return 1", "return 1.0", "return 1")
+
+
+@pytest.mark.parametrize(("others", "row"), [(0, "| 1 | 0 | 1 | 0 | 100% |"), (1, "| 2 | 1 | 1 | 0 | 100% |")])
+def test_the_score_of_a_module_leaves_out_equivalent_faults(
+    others: int, row: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if it has no others."""
+    reason = mutation_score.Reason("the same number", True)
+    monkeypatch.setattr(mutation_score, "reasons", lambda: {mutation_score.identity(EQUIVALENT): reason})
+    detected = mutation_score.Result(replace(EQUIVALENT, ordinal=5), "test_mean")
+    text, _ = mutation_score.page([mutation_score.Result(EQUIVALENT, ""), *[detected] * others], 9)
+    assert f"| `samples` {row}" in text
+
+
+@pytest.mark.parametrize(("module", "line"), [("sample", "one of "), ("few", "no fault of few is in the sample")])
+def test_a_module_without_faults_to_try_is_one_line(
+    module: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["mutation_score.py", "--only", module])
+    monkeypatch.setattr(mutation_score, "modules", lambda _: {"stats.few": Path("few.py"), "stats.samples": Path()})
+    monkeypatch.setattr(mutation_score, "chosen", lambda *_: ([EQUIVALENT], 1))
+    with pytest.raises(SystemExit) as ended:
+        mutation_score.main()
+    assert ended.value.code == 2
+    assert line in capsys.readouterr().err

@@ -117,6 +117,27 @@ def test_json_has_an_event_per_line_and_no_other_text() -> None:
     assert running["seconds_left"] == 240.0
 
 
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--out", "{}", "--architectures", "alexne"), "'alexnet'"),
+        (("--out", "{}", "--metric", "size"), "--metrics"),
+        (("nightly", "--out", "{}", "--steps", "x"), "'x'"),
+    ],
+)
+@pytest.mark.parametrize("asked", [("--progress", "json"), ("--progress=json",)])
+def test_an_error_is_an_event_too(options: Sequence[str], text: str, asked: tuple[str, ...], tmp_path: Path) -> None:
+    """That of the command line, and what is only known while the run is prepared; exit code and text as in plain."""
+    words = [word.format(tmp_path) for word in options]
+    plain, process = call(*words), call(*words, *asked)
+    assert (plain.returncode, process.returncode) == (2, 2)
+    [event] = [json.loads(line) for line in process.stderr.splitlines()]
+    assert event["event"] == "error"
+    assert text in event["text"]
+    assert plain.stderr == f"reporter: {event['text']}\n"
+    assert call(*words, *asked, "--progress", "lines").stderr == plain.stderr
+
+
 def test_lines_are_in_a_group_on_github(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     stream = StringIO()

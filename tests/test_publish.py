@@ -17,6 +17,7 @@ from commands import ROOT, call
 from github_server import Api, serving
 from nights import Nights, made, slower, summarize, with_reading
 
+from reporter.host.github import GitHub, pull_request
 from reporter.nightly import outlet_files, outlets
 from reporter.store import record_files
 
@@ -235,6 +236,24 @@ def test_outside_of_a_pull_request_no_comment_is_written(nights: Nights, api: Ap
     process = call("publish", nights.out, "--github-comment", variables=event(tmp_path, api, None))
     assert (process.returncode, api.calls) == (0, [])
     assert "not for a pull request" in process.stderr
+
+
+@pytest.mark.parametrize("event", ['{"pull_request": null}', '{"pull_request": "x"}', "[]", "null", "{"])
+def test_an_event_without_a_pull_request(event: str, tmp_path: Path) -> None:
+    path = tmp_path / "event.json"
+    path.write_text(event)
+    assert pull_request({"GITHUB_EVENT_PATH": str(path)}) is None
+
+
+@pytest.mark.parametrize(("listed", "edited"), [(None, True), ({"url": "https://a.example"}, False)])
+def test_an_issue_without_a_pull_request_is_edited(listed: object, edited: bool, api: Api) -> None:
+    """Also if the server lists `"pull_request": null`; a pull request with the marker is left alone."""
+    api.issues[7] = {"id": 7, "number": 7, "title": "Old", "body": "a marker", "pull_request": listed}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("no_proxy", "127.0.0.1")
+        GitHub(api.variables).issue("a marker", "New", "a marker, again" if edited else "another", red=edited)
+    assert (api.issues[7]["title"] == "New") == edited
+    assert len(api.issues) == 1
 
 
 def test_the_files_for_other_systems(nights: Nights, tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ import pytest
 from forked_sides import SleepingSide
 
 from reporter.host.job import STOP, TURN, Job
-from reporter.model import ReporterError
+from reporter.model import Metric, Origin, Reading, ReporterError, Verdict, absent
 from reporter.model.settings import PRESETS, Conditions
+from reporter.registry.catalog import collect
 from reporter.run.paired import interleaving, paired_run
 from reporter.run.paired.interleaving import Side
 
@@ -83,6 +84,38 @@ def test_a_call_that_fails_is_the_reason_of_its_architecture_only(sides: list[Si
     for _ in range(2):
         assert measure(sides) == ["ok", "ok"]
         assert [side.readings[0].status for side in sides] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("name", ["hangs", "stalls", "lingers"])
+def test_only_the_side_that_hangs_is_timed_out(name: str, place: int, sides: list[Side]) -> None:
+    """Before the first call, in a call and after the last one; the other side has a reading or the reason."""
+    names = [name if number == place else "net" for number in range(2)]
+    found = interleaving.measure(sides, [job(each) for each in names], 1.5)
+    assert found[place].status == "timeout"
+    assert found[1 - place] == (Verdict("ok", None) if name == "lingers" else interleaving.NOT_TIMED)
+    assert measure(sides) == ["ok", "ok"]
+
+
+def test_both_sides_are_timed_out_if_both_hang(sides: list[Side]) -> None:
+    assert [each.status for each in interleaving.measure(sides, [job("hangs")] * 2, 0.3)] == ["timeout"] * 2
+
+
+def test_a_side_that_had_ended_before_the_other_timed_out_keeps_its_reason(sides: list[Side]) -> None:
+    found = interleaving.measure(sides, [job("hangs"), job("exits")], 1.5)
+    assert [each.status for each in found] == ["timeout", "failed"]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_lost_round_has_the_reason_of_the_side_that_failed(place: int) -> None:
+    (quantity,) = collect("reporter.metrics", Metric)["latency_cpu_1thread"].quantities
+    origin = Origin(run="r", started="2026-01-01T00:00:00+00:00")
+    whole = Reading(quantity=quantity, samples=(1.0, 1.0), rounds=(2,), origins=(origin,))
+    found = list(absent((quantity,) * 2, interleaving.NOT_TIMED.status, interleaving.NOT_TIMED.reason or ""))
+    found[place] = next(absent((quantity,), "timeout", "not done after 9 s"))
+    for reading in paired_run.together([whole, whole], found, 1, origin):
+        [lost] = reading.lost
+        assert (lost.status, lost.reason) == ("timeout", "not done after 9 s")
 
 
 @pytest.mark.parametrize("error", [EOFError, BrokenPipeError])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from functools import cache
 
@@ -22,6 +23,17 @@ def faults() -> dict[str, float]:
     """What fvcore gets wrong of each operator."""
     with silence():
         return habits(COUNTERS["fvcore"])
+
+
+@pytest.mark.parametrize("level", [logging.NOTSET, logging.INFO])
+def test_logging_is_as_before_after_a_counter_failed(level: int) -> None:
+    logging.disable(level)
+    try:
+        with pytest.raises(ValueError, match="not counted"), silence():
+            raise ValueError("not counted")
+        assert logging.root.manager.disable == level
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "resnet18", "mobilenet_v3_small"])

@@ -18,6 +18,7 @@ from networks import CONDITIONS, own, small, subject
 from torch import nn
 
 from reporter.metrics import finetune, gradients
+from reporter.model import Dataset, UnsupportedError
 from reporter.model.settings import PRESETS, Conditions, Settings
 from reporter.registry.selection import dataset
 from reporter.report.training.held_out_accuracy import FEWEST_IMAGES, FEWEST_STEPS
@@ -152,6 +153,23 @@ def test_every_seed_holds_out_other_images() -> None:
     train, test = split_of_seed(parts, False, 2, 0)
     assert train is parts[0]
     assert set(test[1].tolist()) < set(range(8, 12))
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_a_data_set_without_held_out_images_is_named(pooled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pooled one of fewer than 5 images, and one whose second part is empty; a step can be timed all the same."""
+    images = torch.rand(4, 3, 16, 16), torch.arange(4)
+    parts = {True: images, False: tuple(part[4:] for part in images)}
+    few = Dataset("few", "Few", lambda _, __, train: parts[train], "made here", classes=4, pooled=pooled)
+    for module in ("reporter.registry.selection", "reporter.worker.learning.training_steps"):
+        monkeypatch.setattr(f"{module}.dataset", lambda _: few)
+    settings = {"image_size": 16, "batch_size": 4, "test_images": 8, "seeds": 1}
+    reason = finetune.NONE_OF_A_FIFTH if pooled else finetune.NONE_HELD_OUT
+    with pytest.raises(UnsupportedError, match=reason):
+        list(finetune.measure(subject(own(), steps=1, **settings)))
+    assert [reading.status for reading in finetune.measure(subject(own(), steps=0, **settings))][-1] == "ok"
+    with pytest.raises(UnsupportedError, match="no training images"):
+        next(batches(parts[False], 2, 1, 0))
 
 
 def test_seeds_are_consecutive_and_repeat() -> None:

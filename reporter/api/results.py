@@ -128,9 +128,10 @@ class Results:
 def load(folder: str | os.PathLike[str], modes: bool = False) -> Results:
     """Reads the records of a results folder; ReporterError where there are none.
 
-    The frames have eager only; with `modes`, they have all execution modes and a column `mode`.
+    The frames have eager only; with `modes`, they have all execution modes and a column `mode`. A leading `~` is the
+    home folder.
     """
-    place = Path(folder)
+    place = Path(os.path.expanduser(folder))  # Path.expanduser raises without a home
     records, complaints = record_files.load_all_modes(place)
     if not records:
         raise ReporterError(

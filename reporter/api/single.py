@@ -77,8 +77,8 @@ def measure(
     measured.
 
     `architecture` is a name of the catalog, or your own network as FILE.py:NAME; `metrics` are groups or keys,
-    all where none is named. With `out` the record is kept in that folder and used again. ReporterError says what is
-    wrong with what was asked for.
+    all where none is named. With `out` the record is kept in that folder, in which a leading `~` is the home folder,
+    and used again. ReporterError says what is wrong with what was asked for.
     """
     if unknown := sorted(set(options) - set(Options.__annotations__)):
         raise TypeError(f"measure() has no option {unknown[0]!r}; it has {', '.join(Options.__annotations__)}")
@@ -89,7 +89,8 @@ def measure(
     asked |= {} if metrics in ((), []) else {"metrics": metrics}
     asked["modes"] = [EAGER] if modes is None else modes
     with TemporaryDirectory(prefix="reporter-", ignore_cleanup_errors=True) as temporary:
-        question = {"out": str(Path(out or temporary).absolute()), "settings": asked}
+        folder = Path(os.path.expanduser(out or temporary))  # Path.expanduser raises without a home
+        question = {"out": str(folder.absolute()), "settings": asked}
         records = record_files.load_modes(Path(_ask(json.dumps(question, default=_plain))))
     return records[0] if modes is None else {record.mode: record for record in records}
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from reporter.cli import streams
-from reporter.cli.options import main_options
+from reporter.cli.options import asks_for_json, main_options
 from reporter.host import files, interrupts, printing
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
 from reporter.model import ReporterError
@@ -134,6 +134,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     interrupts.listen()
     gc.set_threshold(*COLLECTING)
     streams.prepare()
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    with printing.messages_as_json(asks_for_json(arguments)):  # also if the command line cannot be parsed
+        code = _called(arguments)
+    if code == INTERRUPTED:
+        interrupts.leave()
+    sys.exit(code or 0)
+
+
+def _called(arguments: list[str]) -> int | None:
+    """Runs the command; an error is printed in one line. Returns the exit code."""
+    code: int | None
     try:
         code = command.main(arguments, prog_name="reporter", standalone_mode=False)
     except click.ClickException as error:
@@ -146,9 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = _usage(f"{error.filename}: {error.strerror}")
     except (KeyboardInterrupt, click.Abort):
         interrupts.leave()
-    if code == INTERRUPTED:
-        interrupts.leave()
-    sys.exit(code or 0)
+    return code
 
 
 def _compared(before: ResultsFolder | None, folder: Path, fail_on: FailOn, failed: bool) -> Changed:
@@ -197,7 +206,7 @@ def _reported(
     except ReporterError as error:  # a full disk hides no regression
         if code != REGRESSED:
             raise
-        printing.message(f"reporter: {error}")
+        printing.error(str(error))
         return code, []
 
 
@@ -279,5 +288,5 @@ def _spent(outcome: Outcome, words: str) -> str:
 
 
 def _usage(line: str) -> int:
-    printing.message("reporter: " + " ".join(line.split()))
+    printing.error(" ".join(line.split()))
     return USAGE

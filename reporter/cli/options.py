@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ Function = Callable[..., Any]
 LONGEST_LABEL = 1000
 """Characters of KEY=VALUE."""
 MOST_LABELS = 100
+PROGRESS = "--progress"
 
 
 def labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
@@ -133,7 +135,7 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
         "--quiet", is_flag=True, default=None, help="No progress lines: only warnings, failures and the result."
     ),
     click.option(
-        "--progress",
+        PROGRESS,
         type=click.Choice(["auto", "lines", "json"]),
         default="auto",
         help="Progress on standard error: a live line on a terminal, else lines (auto); lines; JSON for programs.",
@@ -154,3 +156,13 @@ def heading_options(function: Function) -> Function:
 
 def _decorated(function: Function, options: tuple[Callable[[Function], Function], ...]) -> Function:
     return reduce(lambda made, option: option(made), reversed(options), function)
+
+
+def asks_for_json(arguments: Sequence[str]) -> bool:
+    """Whether a command line contains `--progress json`, the last time that it contains this option."""
+    values = [
+        value if name == PROGRESS else name.removeprefix(f"{PROGRESS}=")
+        for name, value in pairwise([*arguments, ""])
+        if name == PROGRESS or name.startswith(f"{PROGRESS}=")
+    ]
+    return values[-1:] == ["json"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reporter.model import Dataset
 from reporter.model.attempts import attempt
-from reporter.worker.learning.image_folders import ImageSplit, parts
+from reporter.worker.learning.image_folders import ImageSplit, count_classes, parts
 from reporter.worker.learning.images import SkippedImages, normalise, sample, split, square
 
 if TYPE_CHECKING:
@@ -89,5 +89,6 @@ ENTRIES = (
         load=load,
         source="the folder named after imagefolder:",
         check=parts,
+        count_classes=count_classes,
     ),
 )

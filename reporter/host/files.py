@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -38,6 +39,8 @@ KINDS = (
 )
 TEMPORARY = re.compile(r"\..+\.(\d+)")
 """The name of a file that is being written, with the number of the process that writes it."""
+LONGEST_SHOWN = 64
+"""Bytes of a file name that the name of its temporary file contains; file systems allow 255 bytes, some of them 143."""
 
 
 def lock(folder: Path, option: str = "--out") -> IO[str]:
@@ -160,7 +163,7 @@ def _compact(value: Any) -> str:
 
 def write(path: Path, content: str | bytes) -> None:
     """Replaces a file atomically: a reader, or a kill, sees the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(_temporary_name(path.name))
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -170,6 +173,13 @@ def write(path: Path, content: str | bytes) -> None:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _temporary_name(name: str) -> str:
+    """The name of a file while it is written; with a digest of a long name, so that it is not too long for a file."""
+    encoded = os.fsencode(name)
+    shown = name if len(encoded) <= LONGEST_SHOWN else hashlib.sha256(encoded).hexdigest()[:32]
+    return f".{shown}.{os.getpid()}"
 
 
 @contextmanager

@@ -42,7 +42,7 @@ class GitHub:
 
     def issue(self, marker: str, title: str, text: str, red: bool) -> None:
         """Opens or updates the issue with a marker while runs are red, and closes it after a green one."""
-        issues = (each for each in self._pages("issues?state=open") if "pull_request" not in each)
+        issues = (each for each in self._pages("issues?state=open") if not each.get("pull_request"))
         old = next((each for each in issues if str(each.get("body")).startswith(marker)), None)
         if red and old is None:
             self._call("POST", "issues", {"title": title, "body": text})
@@ -84,11 +84,15 @@ class GitHub:
 
 
 def pull_request(variables: Mapping[str, str] = os.environ) -> int | None:
-    """The number of the pull request that a job is for, None if it is for none."""
+    """The number of the pull request that a job is for, None if it is for none.
+
+    Servers that are compatible with GitHub may list `"pull_request": null` where GitHub omits it, here and in issues.
+    """
     path = Path(variables.get("GITHUB_EVENT_PATH", ""))
     try:
         event = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     except ValueError:
         return None
-    number = event.get("pull_request", {}).get("number") if isinstance(event, dict) else None
+    about = event.get("pull_request") if isinstance(event, dict) else None
+    number = about.get("number") if isinstance(about, dict) else None
     return number if isinstance(number, int) else None

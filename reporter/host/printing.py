@@ -54,7 +54,16 @@ def messages_as_json(on: bool) -> Iterator[None]:
 
 def message(line: str) -> None:
     """Prints a message to standard error."""
-    made = document(json.dumps({"event": "message", "text": line})) if _as_json.get() else inert(line)
+    _print("message", line)
+
+
+def error(line: str) -> None:
+    """Prints the reason why a command ends to standard error, after the name of the program; an event of its own."""
+    _print("error", line if _as_json.get() else f"reporter: {line}")
+
+
+def _print(event: str, line: str) -> None:
+    made = document(json.dumps({"event": event, "text": line})) if _as_json.get() else inert(line)
     click.echo(made, err=True)
 
 

@@ -9,7 +9,7 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from reporter.model import FinetuningMethod, Metric, Quantity, Reading, Verdict, absent
+from reporter.model import FinetuningMethod, Metric, Quantity, Reading, UnsupportedError, Verdict, absent
 from reporter.model.attempts import attempt
 from reporter.stats.proportions import is_chance
 
@@ -94,6 +94,8 @@ FINE = Verdict("ok", None)
 TIMED_STEPS = 3
 """So many steps are timed where no accuracy is measured."""
 ONLY_TIMED = "--preset quick only times training steps, which show no accuracy; use --preset standard, or --steps N"
+NONE_HELD_OUT = "the held-out part of the data set has no images"
+NONE_OF_A_FIFTH = "the data set has fewer than 5 images, of which a fifth is held out"
 AT_CHANCE = "not trained with more seeds, because the first stayed at chance"
 
 
@@ -139,7 +141,8 @@ class SeedRuns:
 
         side = training_side(subject)
         parts = load_parts(subject.conditions, subject.device, side)
-        return cls(subject, mode, side, parts, class_count(*parts), dataset(subject.conditions.dataset).pooled)
+        classes, pooled = class_count(subject.conditions, *parts), dataset(subject.conditions.dataset).pooled
+        return cls(subject, mode, side, parts, classes, pooled)
 
     @property
     def seeds(self) -> range:
@@ -159,6 +162,8 @@ class SeedRuns:
 
         conditions = self.subject.conditions
         train, held_out = split_of_seed(self.parts, self.pooled, conditions.test_images, seed)
+        if not len(held_out[1]):
+            raise UnsupportedError(NONE_OF_A_FIFTH if self.pooled else NONE_HELD_OUT)
         network, recipe, about = self._prepared(seed, conditions.steps)
         start = perf_counter()
         self.courses.append(fine_tune(network, train, held_out, recipe, self.classes))

@@ -38,6 +38,9 @@ class Dataset:
     split into training and held-out images is not that of the publisher, and every seed draws another one.
 
     `check` is called with `folder` before anything is measured; ValueError or OSError if `load` cannot read it.
+
+    `classes` is the number of classes, of which `load` may give a sample that lacks some; if it depends on the files,
+    `count_classes` returns it for the path of `folder`. Without either, it is the largest label plus one.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Dataset:
     side: int | None = None
     pooled: bool = False
     check: Callable[[Path], object] | None = None
+    count_classes: Callable[[Path], int] | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from reporter.host.job import Job
 from reporter.model import Metric
 from reporter.model.devices import accelerator_in
 from reporter.model.modes import OUTPUT_ERROR
-from reporter.run import budget, curve_plan, evidence, input_sizes, mode_plan, node_engines
+from reporter.run import budget, curve_plan, evidence, input_sizes, mode_plan, node_engines, node_environments
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.ledger import Ledger
 from reporter.run.request import Outcome, Progress, Request, moment
@@ -35,20 +35,23 @@ def run(request: Request, executor: Executor, progress: Progress) -> Outcome:
 def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     outcome, start = Outcome(), monotonic()
     notices = list(executor.open(request))
+    environments = node_environments.measured(executor.slots)
+    slots = node_environments.taking_part(executor.slots, environments)
+    notices += node_environments.notices(executor.slots, environments)
     ledgers: Ledgers = {
         (key, entry.name): Ledger(entry, asked, number)
-        for key, asked in kinds(request, executor.slots).items()
+        for key, asked in kinds(request, slots).items()
         for number, entry in enumerate(request.architectures)
     }
-    tasks = list(_tasks(request, ledgers))
+    tasks = list(_tasks(request, ledgers, environments))
     jobs = [task.job for task in tasks]
-    outcome.slots = sum(not slot.counts for slot in executor.slots)
+    outcome.slots = sum(not slot.counts for slot in slots)
     named = {name: ledger for (_, name), ledger in ledgers.items()}  # a budget is for one machine
     costs = _costs(request, ledgers)
     planned = budget.schedule(request, tasks, costs, executor, progress)
     if planned is None:
         progress.plan(jobs, outcome.slots, costs.total)
-    notices += [*node_engines.notices(tasks, executor.slots), *(ledger.notice for ledger in ledgers.values())]
+    notices += [*node_engines.notices(tasks, slots), *(ledger.notice for ledger in ledgers.values())]
     for notice in filter(None, notices):
         progress.note(f"note: {notice}")
     try:
@@ -101,7 +104,9 @@ def kinds(request: Request, slots: Sequence[Slot]) -> dict[str, Request]:
     return found
 
 
-def _tasks(request: Request, ledgers: Ledgers) -> Iterable[Task]:
+def _tasks(
+    request: Request, ledgers: Ledgers, environments: Mapping[str, node_environments.NodeEnvironment]
+) -> Iterable[Task]:
     """The jobs for each kind of machine, which has a schedule of its own."""
     for key in dict.fromkeys(key for key, _ in ledgers):
         mine = {name: ledger for (machine, name), ledger in ledgers.items() if machine == key}
@@ -109,7 +114,9 @@ def _tasks(request: Request, ledgers: Ledgers) -> Iterable[Task]:
             metrics = [request.metrics[name] for name in job.metrics]
             counts = all(metric.process == COUNTING and metric.device == "none" for metric in metrics)
             engine = node_engines.of_job(job, mine[job.architecture].request.engines)
-            yield Task(job, key, timed=metrics[0].timed, counts=counts, engine=engine)
+            yield Task(
+                job, key, timed=metrics[0].timed, counts=counts, engine=engine, environment=environments.get(key)
+            )
 
 
 def plan(request: Request, ledgers: Mapping[str, Ledger]) -> list[Job]:

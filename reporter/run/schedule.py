@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from reporter.host.job import Job
 from reporter.model.devices import is_accelerator
 from reporter.registry.execution_modes import EngineVersion
+from reporter.run.node_environments import NodeEnvironment
 from reporter.run.slots import Slot
 
 
@@ -20,7 +21,7 @@ class Task:
     """A job for a kind of machine; `timed`: one of several rounds; `losses`: how many slots were lost under it.
 
     `counts`: it counts, on one thread and without real tensors, so that others like it may run beside it. `engine` is
-    what its node must have installed.
+    what its node must have installed, `environment` its versions and variables.
     """
 
     job: Job
@@ -29,6 +30,7 @@ class Task:
     losses: int = 0
     counts: bool = False
     engine: EngineVersion | None = None
+    environment: NodeEnvironment | None = None
 
     @property
     def on_gpu(self) -> bool:
@@ -106,7 +108,7 @@ class Schedule:
 
     def _next_to_count(self, slot: Slot, occupied: Mapping[Slot, Task]) -> Task | None:
         """The first in order if it only counts, as all beside it do; of the other slots one takes part."""
-        first = next((task for task in self.waiting if task.machine == slot.machine), None)
+        first = next((task for task in self.waiting if _is_of_kind(task, slot)), None)
         alone = slot.counts or all(other.counts for other in occupied)
         ready = first is not None and first.counts and all(task.counts for task in occupied.values())
         return first if ready and alone else None
@@ -121,4 +123,9 @@ def _fits(task: Task, slot: Slot) -> bool:
         return False
     if task.engine and task.engine.missing_from(slot.engines):
         return False
-    return task.machine == slot.machine and (not task.on_gpu or task.job.device == slot.device)
+    return _is_of_kind(task, slot) and (not task.on_gpu or task.job.device == slot.device)
+
+
+def _is_of_kind(task: Task, slot: Slot) -> bool:
+    """Whether a slot is of the kind of machine of a task, with its environment."""
+    return task.machine == slot.machine and not (task.environment and task.environment.missing_from(slot))

@@ -82,6 +82,9 @@ class Executor(Protocol):
     def listen(self) -> Event:
         """Wait for the next event."""
 
+    def late_notices(self) -> Sequence[str]:
+        """Return lines about nodes that became free after `open` and cannot be used, each once."""
+
     def close(self) -> None:
         """End all workers."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reporter.model import Verdict
+from reporter.run import node_engines, node_environments
 from reporter.run.costs import Costs
 from reporter.run.curve_measurement import CurveMeasurement
 from reporter.run.ledger import Ledger
@@ -34,6 +35,7 @@ class Work:
         self.progress, self.outcome = progress, outcome
         self._running: dict[Task, Measurement] = {}
         self._rounds: dict[Slot, int] = {}
+        self._known, self._environments = set(executor.slots), node_environments.measured(executor.slots)
 
     def run(self) -> None:
         """Runs all of it: sleeps until a worker sends something, and starts what can start then."""
@@ -80,11 +82,22 @@ class Work:
         self._running.pop(self.schedule.finish(slot)).skip(self.costs)
 
     def _check_slots(self) -> None:
-        """Slots were lost or came back: what ran in a lost one waits for another, if there can be one."""
+        """Slots were lost, came back or joined: what ran in a lost one waits for another, if there can be one."""
+        self._note_late()
         for slot in [slot for slot in self.schedule.running if slot not in self.executor.slots]:
             self._lose(slot)
         for task in self.schedule.drop([*self.executor.slots, *self.executor.away]):
             self._fail(task, f"{GONE} with {task.engine}" if task.engine else GONE)
+
+    def _note_late(self) -> None:
+        """Prints which nodes that joined during the run take no part in all or some of it."""
+        late = [slot for slot in self.executor.slots if slot not in self._known]
+        self._known.update(late)
+        tasks = [*self.schedule.waiting, *self.schedule.running.values()]
+        able = node_environments.taking_part(late, self._environments)
+        lines = (*node_environments.notices(late, self._environments), *node_engines.notices(tasks, able))
+        for line in (*self.executor.late_notices(), *lines):
+            self.progress.note(f"note: {line}")
 
     def _lose(self, slot: Slot) -> None:
         task = self.schedule.lose(slot)

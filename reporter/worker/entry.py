@@ -172,13 +172,17 @@ def measure(metric: Metric, subject: Subject) -> list[Reading]:
 
 
 def _fallbacks(job: Job, catalogue: Mapping[str, Metric], subject: Subject) -> Iterator[Reading]:
-    """The readings that metrics yield without running the model; none of a model that cannot be built."""
-    for metric in (catalogue[name] for name in job.metrics):
-        if metric.fallback:
-            read: Callable[[], list[Reading]] = partial(list, metric.fallback(subject))
-            found, _ = attempt(read)
-            settings = subject.conditions.of(metric, subject.place.name)
-            yield from (reading.model_copy(update={"settings": settings}) for reading in found or ())
+    """The readings that metrics yield without running the model; none of a metric whose fallback fails."""
+    for name in job.metrics:
+        found, _ = attempt(partial(_fallback, catalogue[name], subject))
+        yield from found or ()
+
+
+def _fallback(metric: Metric, subject: Subject) -> list[Reading]:
+    """The readings that a metric yields without running the model, each with the conditions it depends on."""
+    settings = subject.conditions.of(metric, subject.place.name)
+    readings = metric.fallback(subject) if metric.fallback else ()
+    return [reading.model_copy(update={"settings": settings, "detail": plain(reading.detail)}) for reading in readings]
 
 
 def _take(metric: Metric, subject: Subject, taken: list[Reading]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from reporter.report.drawing.vega import SIZE, Spec
+from reporter.report.drawing.vega import Spec, longest_name
 
 ROOM = 250
 """Pixels that a legend has, which begins where a plot does."""
@@ -47,5 +47,5 @@ def wrapped(text: str, width: int) -> str | list[str]:
 def _columns(channel: Spec) -> Spec:
     """As many columns as there is room for."""
     names = channel["legend"].get("values") or channel.get("scale", {}).get("domain") or []
-    longest = 0.55 * SIZE * max((len(str(name)) for name in names), default=0) + 34
+    longest = longest_name(map(str, names)) + 34
     return {"columns": max(1, int(ROOM / longest)), "columnPadding": 8}

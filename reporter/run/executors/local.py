@@ -160,6 +160,10 @@ class LocalExecutor:
             with interrupts.deferred():
                 forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
+    def late_notices(self) -> Sequence[str]:
+        """None: this machine has no nodes."""
+        return ()
+
     def close(self) -> None:
         """Ends the workers that still run."""
         for slot in list(self._workers):

@@ -108,7 +108,7 @@ class RayExecutor:
         while self._awaited and monotonic() < end:
             self._receive()
         late = [f"{place.node} is not free yet; it joins when it is" for place in self._awaited.values()]
-        notices = (*self._notices, *late)
+        notices = (*self.late_notices(), *late)
         if not self.slots:
             why = "; ".join(notices) or "no node has what was asked for"
             raise ReporterError(f"--executor ray: the cluster at {self._address} cannot measure: {why}")
@@ -124,6 +124,11 @@ class RayExecutor:
         while (event := self._receive()) is None and before == (self.slots, list(self._awaited)):
             pass
         return event
+
+    def late_notices(self) -> Sequence[str]:
+        """Return lines about nodes that cannot be used, each once."""
+        found, self._notices = self._notices, []
+        return found
 
     def close(self) -> None:
         """Ends the actors with all that runs on them, and leaves the cluster, or ends it where it was started here."""

@@ -60,6 +60,7 @@ class Side:
         self._buffer = b""
         self._end = math.inf
         self._worker = 0
+        self._awaited = ""
         self.ended: int | None = None
         self.readings: list[Reading] = []
 
@@ -81,6 +82,7 @@ class Side:
     def start(self, job: Job, end: float) -> None:
         """Starts a fresh worker on a job that must be done at the time `end`."""
         self.ended, self.readings, self._end, self._worker = None, [], end, 0
+        self._awaited = "ready"
         self._send(job.model_dump_json().encode() + b"\n")
 
     def until_ready(self) -> bool:
@@ -92,8 +94,24 @@ class Side:
 
     def call(self) -> float | None:
         """One call: its seconds; None where the worker is gone."""
+        self._awaited = "seconds"
         self._send(TURN)
         return self._next().get("seconds")
+
+    def end_calls(self) -> None:
+        """Ends the calls of the worker, which then sends its reading and ends."""
+        self._awaited = "ended"
+        self._send(STOP)
+
+    def is_late(self) -> bool:
+        """Whether an answer of the worker is missing now that the time is up; reads what has arrived first."""
+        self._end = 0.0
+        try:
+            while self._awaited and self.ended is None:
+                self._next()
+        except TimeoutError:
+            return True
+        return False
 
     def finish(self) -> Verdict:
         """Waits until the worker ended; what it measured is in `readings`."""
@@ -134,6 +152,7 @@ class Side:
     def _next(self) -> dict[str, Any]:
         message = self._answer()
         self._worker = message.get("process", self._worker)
+        self._awaited = "" if self._awaited in message else self._awaited
         self.ended = message.get("ended", self.ended)
         if "reading" in message:
             self.readings.append(Reading.model_validate(message["reading"]))
@@ -211,13 +230,23 @@ def measure(sides: Sequence[Side], jobs: Sequence[Job], timeout: float) -> list[
             _alternate(sides, 2 * conditions.seconds, conditions.goal)
         for side, warm in zip(sides, ready, strict=True):
             if warm and side.ended is None:
-                side._send(STOP)
+                side.end_calls()
         ended = [side.finish() for side in sides]
         return [NOT_TIMED if warm and not all(ready) else verdict for warm, verdict in zip(ready, ended, strict=True)]
     except TimeoutError:
-        for side in sides:
-            side.stop_worker()
-        return [Verdict("timeout", f"not done after {timeout:.0f} s")] * len(sides)
+        late = [side.is_late() for side in sides]
+        over = Verdict("timeout", f"not done after {timeout:.0f} s")
+        return [
+            _stopped(side, over if here or not any(late) else NOT_TIMED) for side, here in zip(sides, late, strict=True)
+        ]
+
+
+def _stopped(side: Side, verdict: Verdict) -> Verdict:
+    """Stops the worker of a side; the verdict is its own if it had ended by itself before the time was up."""
+    if side.ended is not None and verdict is NOT_TIMED:
+        return side.finish()
+    side.stop_worker()
+    return verdict
 
 
 @_reporting_ended_sides()

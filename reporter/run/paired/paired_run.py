@@ -226,9 +226,10 @@ def together(earlier: Sequence[Reading | None], found: Sequence[Reading], number
     there = [before for before in earlier if before and before.measured]
     if len(there) < len(found):
         return list(found)
-    failed = next((reading for reading in found if not reading.measured), None)
-    if failed is None:
+    missing = [reading for reading in found if not reading.measured]
+    if not missing:
         return [joined(before, now) for before, now in zip(there, found, strict=True)]
+    failed = next((reading for reading in missing if reading.status != "skipped"), missing[0])
     lost = LostRound(number=number, status=failed.status, reason=failed.reason or "", origin=origin)
     return [with_loss(before, lost) for before in there]
 

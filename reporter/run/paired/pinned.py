@@ -52,7 +52,7 @@ def environment(named: str, folder: Path, note: Note, needs: Sequence[str] = ())
     ReporterError, in one line, if it is neither versions nor an environment, or cannot be installed.
     """
     versions = named.split()
-    place = Path(named).expanduser()
+    place = Path(os.path.expanduser(named))  # Path.expanduser raises without a home
     if place.is_file() and place.suffix == ".lock":
         return _made(_read(place)[1], note)
     if versions and place.exists():
@@ -74,8 +74,10 @@ def environment(named: str, folder: Path, note: Note, needs: Sequence[str] = ())
 
 
 def cache() -> Path:
-    """The folder that keeps reference environments."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """The folder that keeps reference environments; ReporterError without a cache or home folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if base.startswith("~"):
+        raise ReporterError("there is no home folder to keep environments in; set XDG_CACHE_HOME to a folder")
     return Path(base) / "reporter" / "environments"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -89,7 +90,7 @@ def _not_continued(work: ReferenceRequest) -> str:
 
 def _lock_text(new: str, made: Path) -> str | None:
     """The lock file of the new reference; None for an environment, which has none."""
-    named = Path(new).expanduser()
+    named = Path(os.path.expanduser(new))  # Path.expanduser raises without a home
     lock = named if named.suffix == ".lock" and named.is_file() else made / pinned.LOCK
     return lock.read_text("utf-8") if lock.is_file() else None
 

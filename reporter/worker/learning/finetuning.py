@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from reporter.facts import training_rates
-from reporter.model import Architecture
+from reporter.model import Architecture, UnsupportedError
 from reporter.worker.input_format import form
 from reporter.worker.outputs import scores, scores_and_heads
 
@@ -209,6 +209,8 @@ def _narrow(images: Tensor) -> str:
 def batches(data: Images, size: int, count: int, seed: int) -> Iterator[Images]:
     """`count` batches, reshuffled every epoch, on the device where the images lie."""
     images, labels = data
+    if not len(labels):
+        raise UnsupportedError("the data set has no training images")
     generator = torch.Generator().manual_seed(seed)
     waiting = torch.empty(0, dtype=torch.int64)
     for _ in range(count):

@@ -48,6 +48,12 @@ def parts(root: Path) -> tuple[ImageSplit, ImageSplit | None]:
     return _part(train), _part(held_out)
 
 
+def count_classes(root: Path) -> int:
+    """The number of class folders: the same in both parts, see `parts`."""
+    train = _named(root, _folders(root), TRAIN)
+    return len(_folders(train or root))
+
+
 def _part(folder: Path) -> ImageSplit:
     """The classes of a folder, in alphabetical order; ValueError where they are not at least two with images."""
     classes = _folders(folder)

@@ -52,20 +52,25 @@ def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, I
     """Training and held-out images on the device, and the number of classes."""
     train, test = load_parts(conditions, device)
     held_out = test[0][: conditions.test_images], test[1][: conditions.test_images]
-    return train, held_out, class_count(train, held_out)
+    return train, held_out, class_count(conditions, train, test)
 
 
 def load_parts(conditions: Conditions, device: torch.device, side: int | None = None) -> tuple[Images, Images]:
     """The two parts of the data set on the device, as images of `side` pixels."""
-    root = Path(os.path.expanduser(conditions.data_root or DATA_ROOT))  # Path.home() raises without a home
-    load = partial(dataset(conditions.dataset).load, root, side or conditions.image_size)
+    load = partial(dataset(conditions.dataset).load, _data_root(conditions), side or conditions.image_size)
     (images, labels), (others, other_labels) = load(True), load(False)
     return (images.to(device), labels.to(device)), (others.to(device), other_labels.to(device))
 
 
-def class_count(*parts: Images) -> int:
-    """The number of classes that the labels have."""
-    return int(max(labels.max() for _, labels in parts)) + 1
+def class_count(conditions: Conditions, *parts: Images) -> int:
+    """The number of classes of the data set; the images that were loaded of its parts may lack some of them."""
+    data = dataset(conditions.dataset)
+    known = data.count_classes(_data_root(conditions) / data.folder) if data.count_classes else data.classes or 0
+    return max(known, 0, *(int(labels.max()) + 1 for _, labels in parts if len(labels)))
+
+
+def _data_root(conditions: Conditions) -> Path:
+    return Path(os.path.expanduser(conditions.data_root or DATA_ROOT))  # Path.home() raises without a home
 
 
 def split_of_seed(parts: tuple[Images, Images], pooled: bool, count: int, seed: int) -> tuple[Images, Images]:

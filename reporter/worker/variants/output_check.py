@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from copy import deepcopy
 from functools import partial
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from reporter.host import files
 from reporter.host.machine import usable_threads
 from reporter.model import ReporterError, UnsupportedError
 from reporter.model.attempts import attempt
@@ -46,7 +49,8 @@ class Reference:
     exists at a time. Images are run one at a time, as modes are, because the scores of some models depend on the rest
     of the batch. A limit is taken from some of the images, which can only lower it, and from all of them if an error is
     above that: the verdict is always that of all images. What was computed is kept in the file `kept` where one is
-    named, for other processes with the same weights and images.
+    named, for other processes with the same weights and images; nothing is kept of weights whose bytes torch does not
+    show, as of some quantized ones.
     """
 
     def __init__(
@@ -55,7 +59,8 @@ class Reference:
         self.network = network
         self.images = images.detach().to("cpu", torch.float32, memory_format=torch.contiguous_format)
         self.classes = classes or None
-        self._kept, self._identity = kept, _identity(network, self.images)
+        identity, _ = attempt(partial(_identity, network, self.images))
+        self._kept, self._identity = kept if identity else None, identity
         found = self._restored()
         self._limits: dict[tuple[str, int], float] = found.get("limits", {})
         self.scores: Tensor = found["scores"] if found else self._on_copy(torch.float64, self._exact)
@@ -106,14 +111,14 @@ class Reference:
         """What the file has for the same weights and images; empty if there is none."""
         if self._kept is None or not self._kept.exists():
             return {}
-        found: dict[str, Any] = torch.load(self._kept, weights_only=True)
-        return found if found["identity"] == self._identity else {}
+        found, _ = attempt(partial(torch.load, self._kept, weights_only=True))  # a damaged file is replaced
+        return found if found and found["identity"] == self._identity else {}
 
     def _keep(self) -> None:
         if self._kept is not None:
-            self._kept.parent.mkdir(parents=True, exist_ok=True)
             content = {"identity": self._identity, "scores": self.scores, "limits": self._limits}
-            torch.save(content, self._kept)
+            torch.save(content, made := BytesIO())
+            files.write(self._kept, made.getvalue())
 
     def _exact(self, copy: nn.Module) -> Tensor:
         """The scores of a copy in float64. If they vary, the limit of fp32 is kept, too: all checks need it."""
@@ -171,14 +176,14 @@ def _first(precision: str, scores: Tensor) -> int:
     return min(count, len(scores))
 
 
-def _identity(network: nn.Module, images: Tensor) -> list[float]:
-    """What distinguishes weights and images: their sums, and those of their absolute values."""
-    floating = [tensor.detach() for tensor in network.state_dict().values() if tensor.is_floating_point()]
-    return [
-        float(sum(total(each, dtype=torch.float64) for each in tensors))
-        for tensors in (floating, [images])
-        for total in (torch.sum, partial(torch.linalg.vector_norm, ord=1))
-    ]
+def _identity(network: nn.Module, images: Tensor) -> str:
+    """A digest of weights, buffers and images with their names; the same on each device and for each memory format."""
+    digest = sha256()
+    for name, tensor in (*network.named_parameters(), *network.named_buffers(), ("images", images)):
+        content = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
+        digest.update(f"{name} {tensor.dtype} {_shape(tensor)};".encode())
+        digest.update(content.numpy().data)
+    return digest.hexdigest()
 
 
 def extent(scores: Tensor) -> float:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvTransposeNd
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -77,10 +78,25 @@ class Operators(TorchDispatchMode):
 def summands(operator: Any, args: tuple[Any, ...], output: Tensor) -> int:
     """How many terms each element of the output of an operator is the sum of; 0 for one that does not sum."""
     if operator is ATEN.convolution:
-        return int(args[1][0].numel())
+        return _taps(*args[1:9])
     if operator in MEANS:
         return int(args[0].numel()) // max(1, output.numel())
     return int(args[LAYERS[operator]].shape[-1]) if operator in LAYERS else 0
+
+
+def _taps(
+    weight: Tensor, _: object, stride: Sequence[int], __: object, dilation: Sequence[int], transposed: bool, *last: Any
+) -> int:
+    """How many terms an output of a convolution has, given the arguments of the operator without the input.
+
+    The elements of a kernel that meet inputs in one output of a transposed convolution are a stride apart, or with a
+    dilation, stride / gcd(stride, dilation).
+    """
+    if not transposed:
+        return int(weight[0].numel())
+    sides = zip(weight.shape[2:], stride, dilation, strict=True)
+    met = (-(-side // (step // math.gcd(step, apart))) for side, step, apart in sides)
+    return weight.shape[0] // int(last[-1]) * math.prod(met)
 
 
 def round_sums(tensor: Tensor, count: int) -> None:
@@ -98,11 +114,27 @@ def round_sums(tensor: Tensor, count: int) -> None:
 
 def round_weights(network: nn.Module, rounding: Rounded) -> None:
     """Round the parameters and the buffers of a model in place."""
+    transposed = {
+        id(layer._parameters.get("weight")): layer.groups
+        for layer in network.modules()
+        if isinstance(layer, _ConvTransposeNd)
+    }
     for name, tensor in (*network.named_parameters(), *network.named_buffers()):
         layer = tensor.dim() > 1 and "weight" in name.rpartition(".")[2]
         rounds = rounding.weight if layer else rounding.other
-        if rounds and tensor.is_floating_point():
+        if not rounds or not tensor.is_floating_point():
+            continue
+        if groups := transposed.get(id(tensor)):
+            tensor.data = _by_output_channel(rounds, tensor.data, groups)
+        else:
             tensor.data = rounds(tensor.data)
+
+
+def _by_output_channel(rounds: Round, weight: Tensor, groups: int) -> Tensor:
+    """Rounds the weight of a transposed convolution, inputs x outputs / groups x kernel, with the outputs first."""
+    outputs_first = weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
+    rounded: Tensor = rounds(outputs_first).unflatten(0, (groups, -1))
+    return rounded.transpose(1, 2).flatten(0, 1)
 
 
 def through(dtype: torch.dtype) -> Round:
@@ -130,7 +162,7 @@ def affine(tensor: Tensor) -> Tensor:
 
 
 def symmetric(weight: Tensor) -> Tensor:
-    """Rounds each output channel of a weight to 255 levels around 0."""
+    """Rounds each output channel, the first dimension of a weight, to 255 levels around 0."""
     step = weight.abs().amax(tuple(range(1, weight.dim())), keepdim=True) / 127
     return (weight / step.clamp(min=torch.finfo(weight.dtype).tiny)).round() * step
 
