@@ -228,13 +228,13 @@ def test_an_interrupted_comparison_resumes(tmp_path: Path) -> None:
         errors = process.communicate(timeout=60)[1]
         assert process.returncode == 130
         assert "rerun the same command to resume" in errors
-        assert ("measurements of the interrupted run are used again" in errors) == (kept > 0)
+        assert (" of the interrupted run " in errors) == (kept > 0)
         kept = len(journal.read_text("utf-8").splitlines()) - 1
         assert call("render", tmp_path).returncode == 0
         assert len(summary(tmp_path)["records"]) == 2
     done = run(*command, timeout=1200)
     assert done.returncode == 0, done.stderr
-    assert f"{kept} measurements of the interrupted run are used again" in done.stderr
+    assert f"{kept} measurement" in done.stderr
     measured = re.findall(r"\] (?:tiny|wide) \S+, round \d+: reference", done.stderr)
     assert len(measured) + kept == sum(row["rounds"] for row in summary(tmp_path)["against"]["verdicts"])
     assert not journal.exists()

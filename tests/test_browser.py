@@ -323,18 +323,18 @@ def test_choosing_by_modes(browser: Any, with_modes: Path) -> None:
     form = page.locator(".choice form")
     status = form.locator("[role=status]")
     count = page.locator("#table-choosing tbody tr").count()
-    assert status.inner_text() == f"{count} of {count} (architecture, mode) pairs fit."
+    assert status.inner_text() == f"(Architecture, mode) pairs that fit: {count} of {count}"
     for mode in ("eager", "bf16", "channels_last"):
         form.get_by_label(mode, exact=True).uncheck()
-    assert status.inner_text() == "6 of 6 (architecture, mode) pairs fit."
+    assert status.inner_text() == "(Architecture, mode) pairs that fit: 6 of 6"
     rows = page.locator("#table-choosing tbody tr").locator("visible=true").all()
     assert {row.locator("td").first.inner_text() for row in rows} == {"bf16+channels_last"}
     slider = form.locator("#limit-parameters")
     slider.press("Home")
-    assert status.inner_text() == "1 of 6 (architecture, mode) pairs fit."
+    assert status.inner_text() == "(Architecture, mode) pairs that fit: 1 of 6"
     form.get_by_role("button").click()
     page.wait_for_function("document.querySelectorAll('.choice input:checked').length == 4")
-    assert status.inner_text() == f"{count} of {count} (architecture, mode) pairs fit."
+    assert status.inner_text() == f"(Architecture, mode) pairs that fit: {count} of {count}"
     page.context.close()
 
 
@@ -436,7 +436,7 @@ def test_choosing_on_the_page_is_choosing_on_the_command_line(used_page: Any, fo
         assert not lacking or "imagenet_top1" in limits
         unsure = [line.split(" (")[0] for line in found["undecided"]]
         assert unsure == [each.record.architecture for each in wanted.undecided]
-        assert found["status"] == f"{len(wanted.fits)} of 20 networks fit."
+        assert found["status"] == f"Networks that fit: {len(wanted.fits)} of 20"
         seen |= {len(wanted.fits), -len(wanted.unknown)}
     assert len(seen) > 5
     assert -1 in seen, "the network that took too long cannot be judged by its time"
