@@ -66,7 +66,7 @@ def chosen(
     check(comparison.networks, licenses)
     pairs = mode_pairs.pairs(comparison, modes, limits)
     networks = ordered(pairs.candidates, key) if key else pairs.candidates
-    found = by_license(choose(networks, limits), licenses)
+    found = by_license(choose(networks, limits), networks, licenses)
     open_ones = [each for each in networks if not licenses or matches(each.record, licenses)]
     missing = [{k: why for k, why in each.reasons.items() if k in limits} for each in found.unknown]
 
