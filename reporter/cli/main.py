@@ -18,6 +18,7 @@ from reporter.host import files, interrupts, printing
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
 from reporter.model import ReporterError
 from reporter.model.names import nearest
+from reporter.model.percentages import percentage
 from reporter.model.plurals import counted
 from reporter.registry import plugins
 from reporter.registry.catalog import collect
@@ -276,8 +277,10 @@ def _spent(outcome: Outcome, words: str) -> str:
     failed += f", {counted(outcome.lost, 'reading')} {lack} rounds that failed" if outcome.lost else ""
     inside = min(1.0, outcome.busy / outcome.seconds / outcome.slots)  # jobs that count run side by side
     modes = {"preparing modes": outcome.preparing, "checking their outputs": outcome.checking}
-    other = "".join(f", {took / outcome.seconds / outcome.slots:.0%} {what}" for what, took in modes.items() if took)
-    return f"measured for {words}, {inside:.0%} of it inside measured calls{other}{failed}"
+    other = "".join(
+        f", {percentage(took / outcome.seconds / outcome.slots)} {what}" for what, took in modes.items() if took
+    )
+    return f"measured for {words}, {percentage(inside)} of it inside measured calls{other}{failed}"
 
 
 def _usage(line: str) -> int:
