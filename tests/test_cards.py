@@ -353,10 +353,11 @@ def test_mermaid_shows_whatever_a_label_holds_as_text() -> None:
 def test_the_command_gives_the_same_settings_again() -> None:
     asked = Settings(
         architectures=("resnet*", "vgg16"), metrics=("size", "latency"), preset="quick", weights="random", steps=7,
-        dataset="imagefolder:some folder", timeout=90.5, lang=("en", "ru"), fresh=True, fail_on="any",
+        dataset="imagefolder:some  folder", timeout=90.5, lang=("en", "ru"), fresh=True, fail_on="any",
     )  # fmt: skip
     record = record_of("resnet18").model_copy(update={"settings": asked.model_dump(mode="json")})
     words = shlex.split(provenance.command(record))
+    assert "imagefolder:some  folder" in words, "with both spaces"
     assert words[:5] == ["python", "-m", "reporter", "--out", "DIR"]
     parsed = dict(program.make_context("reporter", words[3:]).params)
     again = settings({key: value for key, value in parsed.items() if key not in ("out", "config", "label", "progress")})
