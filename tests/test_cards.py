@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from functools import cache
 from itertools import combinations
 from typing import Any
@@ -339,6 +340,16 @@ def graph(op: str) -> list[record_structure.Operator]:
     row = {"output": "8×4×4", "within": HOSTILE}
     made = [{"op": "input", "from": [], **row}, {"op": op, "from": [0], **row}]
     return [record_structure.Operator.model_validate(each) for each in made]
+
+
+def test_a_chain_may_be_deeper_than_a_recursion() -> None:
+    count = sys.getrecursionlimit() + 50
+    boxes = [block_boxes.Node((str(at),), (), "", (at - 1,) * (at > 0), "plain") for at in range(count)]
+    diagram = layout.arrange(boxes)
+    middles = {(box.left + box.right) / 2 for box in diagram.boxes}
+    assert max(middles) - min(middles) < 1e-6, "one below the other"
+    tops = [box.top for box in diagram.boxes]
+    assert tops == sorted(set(tops))
 
 
 def test_mermaid_shows_whatever_a_label_holds_as_text() -> None:
