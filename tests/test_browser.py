@@ -773,6 +773,31 @@ def test_a_page_of_many_networks(browser: Any, crowd: Path, width: int) -> None:
 
 
 @pytest.mark.slow
+def test_names_with_commas_are_compared(browser: Any, tmp_path: Path) -> None:
+    """Of the control of the page and of an address that a messenger has encoded."""
+    names = ("build(3, 4)", "resnet18", "build(3, 4), deep")
+    for name in names:
+        record_files.save(tmp_path, samples.record((name, *samples.ROWS[9][1:])))
+    with drawing_every(50):
+        build.write(tmp_path, ["en"])
+    page = opened(browser, tmp_path / "report.html", [], as_loaded=True)
+    place = page.locator("#comparing")
+    for chosen in ((names[0], names[1]), (names[2], names[0])):
+        for at, name in enumerate(chosen):
+            place.locator("select").nth(at).select_option(name)
+        address = page.evaluate("location.hash")
+        for text in (address, address.replace(",", "%2c")):
+            page.evaluate("(text) => { location.hash = ''; location.hash = text; }", text)
+            page.wait_for_function(
+                "(names) => names.join() === [...document.querySelectorAll('#comparing .card')]"
+                ".map((card) => card.dataset.architecture).join()",
+                arg=list(chosen),
+                timeout=5000,
+            )
+    page.context.close()
+
+
+@pytest.mark.slow
 def test_two_architectures_side_by_side(browser: Any, reference: Path) -> None:
     """By the address and by the control of the page: figures, both blocks, stages and operators, as on the cards."""
     events: list[str] = []
