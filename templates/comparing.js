@@ -24,6 +24,13 @@
     }
   };
 
+  // Both names of an address. One that has commas of its own is found where the rest is a name, too.
+  const pairOf = (text) => {
+    const parts = text.split(/,|%2C/i).map(decoded);
+    const pairs = parts.slice(1).map((_, at) => [parts.slice(0, at + 1).join(","), parts.slice(at + 1).join(",")]);
+    return pairs.find((names) => names.every((name) => cards.has(name))) ?? parts.slice(0, 2);
+  };
+
   const figures = (names) => {
     const found = names.map((name) => rows.get(name));
     const whole = made("table", "", { class: "costs plain" });
@@ -60,7 +67,7 @@
     const show = () => {
       const asked = location.hash.match(/^#compare=(.*)$/)?.[1];
       if (asked === undefined) return;
-      const names = asked.split(/,|%2C/).slice(0, 2).map(decoded);
+      const names = pairOf(asked);
       const unknown = names.find((name) => !cards.has(name));
       output.textContent = names.length < 2 || unknown !== undefined ? place.dataset.unknown.replace("{name}", unknown ?? "") : "";
       pair.replaceChildren();

@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from types import SimpleNamespace
@@ -24,7 +25,7 @@ from installed import environment
 from reporter.cli.progress import Quiet
 from reporter.compare import reference_file, reference_rule
 from reporter.compare.reference_rule import Place, ReferenceTime
-from reporter.documents.reference_verdicts import AgainstReference, ReferenceSide, ReferenceVerdict
+from reporter.documents.reference_verdicts import AgainstReference, ReferenceChange, ReferenceSide, ReferenceVerdict
 from reporter.documents.run_files import Summary
 from reporter.model import Reading
 from reporter.model.settings import settings
@@ -228,13 +229,13 @@ def test_an_interrupted_comparison_resumes(tmp_path: Path) -> None:
         errors = process.communicate(timeout=60)[1]
         assert process.returncode == 130
         assert "rerun the same command to resume" in errors
-        assert ("measurements of the interrupted run are used again" in errors) == (kept > 0)
+        assert (" of the interrupted run " in errors) == (kept > 0)
         kept = len(journal.read_text("utf-8").splitlines()) - 1
         assert call("render", tmp_path).returncode == 0
         assert len(summary(tmp_path)["records"]) == 2
     done = run(*command, timeout=1200)
     assert done.returncode == 0, done.stderr
-    assert f"{kept} measurements of the interrupted run are used again" in done.stderr
+    assert f"{kept} measurement" in done.stderr
     measured = re.findall(r"\] (?:tiny|wide) \S+, round \d+: reference", done.stderr)
     assert len(measured) + kept == sum(row["rounds"] for row in summary(tmp_path)["against"]["verdicts"])
     assert not journal.exists()
@@ -327,6 +328,20 @@ def test_a_verdict_has_the_numbers_of_its_language(code: str, point: str) -> Non
     )
     text = reference_section.described(row, language(code))
     assert text.startswith(f"+5{point}0 % (−1{point}0 % … +6{point}0 %): ")
+
+
+@pytest.mark.parametrize(
+    ("code", "values", "half"),
+    [("en", ("11,689,512", "11,689,513"), "1,234.5"), ("ru", ("11 689 512", "11 689 513"), "1 234,5")],
+)
+def test_counts_that_differ_have_separators(code: str, values: tuple[str, str], half: str) -> None:
+    row = partial(ReferenceChange, architecture="tiny", metric="parameters")
+    changes = (row(reference=11_689_512, tonight=11_689_513.0), row(reference=1234.5, tonight=2))
+    found = AgainstReference.model_construct(changes=changes)
+    lines = reference_section._changes(found, {}, language(code))
+    whole, part = (re.sub(r"[\u00a0\u202f]", " ", line) for line in lines)
+    assert all(re.search(rf"\b{value}\b(?![.,]\d)", whole) for value in values), whole
+    assert f" {half} " in part
 
 
 def test_a_slowdown_is_known_on_one_kind_of_machine() -> None:

@@ -323,18 +323,18 @@ def test_choosing_by_modes(browser: Any, with_modes: Path) -> None:
     form = page.locator(".choice form")
     status = form.locator("[role=status]")
     count = page.locator("#table-choosing tbody tr").count()
-    assert status.inner_text() == f"{count} of {count} (architecture, mode) pairs fit."
+    assert status.inner_text() == f"(Architecture, mode) pairs that fit: {count} of {count}"
     for mode in ("eager", "bf16", "channels_last"):
         form.get_by_label(mode, exact=True).uncheck()
-    assert status.inner_text() == "6 of 6 (architecture, mode) pairs fit."
+    assert status.inner_text() == "(Architecture, mode) pairs that fit: 6 of 6"
     rows = page.locator("#table-choosing tbody tr").locator("visible=true").all()
     assert {row.locator("td").first.inner_text() for row in rows} == {"bf16+channels_last"}
     slider = form.locator("#limit-parameters")
     slider.press("Home")
-    assert status.inner_text() == "1 of 6 (architecture, mode) pairs fit."
+    assert status.inner_text() == "(Architecture, mode) pairs that fit: 1 of 6"
     form.get_by_role("button").click()
     page.wait_for_function("document.querySelectorAll('.choice input:checked').length == 4")
-    assert status.inner_text() == f"{count} of {count} (architecture, mode) pairs fit."
+    assert status.inner_text() == f"(Architecture, mode) pairs that fit: {count} of {count}"
     page.context.close()
 
 
@@ -436,7 +436,7 @@ def test_choosing_on_the_page_is_choosing_on_the_command_line(used_page: Any, fo
         assert not lacking or "imagenet_top1" in limits
         unsure = [line.split(" (")[0] for line in found["undecided"]]
         assert unsure == [each.record.architecture for each in wanted.undecided]
-        assert found["status"] == f"{len(wanted.fits)} of 20 networks fit."
+        assert found["status"] == f"Networks that fit: {len(wanted.fits)} of 20"
         seen |= {len(wanted.fits), -len(wanted.unknown)}
     assert len(seen) > 5
     assert -1 in seen, "the network that took too long cannot be judged by its time"
@@ -769,6 +769,31 @@ def test_a_page_of_many_networks(browser: Any, crowd: Path, width: int) -> None:
     overview = page.locator("#table-overview")
     overview.get_by_role("searchbox").fill("tiny_vit")
     assert overview.locator("output").inner_text().startswith("1 of ")
+    page.context.close()
+
+
+@pytest.mark.slow
+def test_names_with_commas_are_compared(browser: Any, tmp_path: Path) -> None:
+    """Of the control of the page and of an address that a messenger has encoded."""
+    names = ("build(3, 4)", "resnet18", "build(3, 4), deep")
+    for name in names:
+        record_files.save(tmp_path, samples.record((name, *samples.ROWS[9][1:])))
+    with drawing_every(50):
+        build.write(tmp_path, ["en"])
+    page = opened(browser, tmp_path / "report.html", [], as_loaded=True)
+    place = page.locator("#comparing")
+    for chosen in ((names[0], names[1]), (names[2], names[0])):
+        for at, name in enumerate(chosen):
+            place.locator("select").nth(at).select_option(name)
+        address = page.evaluate("location.hash")
+        for text in (address, address.replace(",", "%2c")):
+            page.evaluate("(text) => { location.hash = ''; location.hash = text; }", text)
+            page.wait_for_function(
+                "(names) => names.join() === [...document.querySelectorAll('#comparing .card')]"
+                ".map((card) => card.dataset.architecture).join()",
+                arg=list(chosen),
+                timeout=5000,
+            )
     page.context.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from functools import cache
 from itertools import combinations
 from typing import Any
@@ -341,6 +342,16 @@ def graph(op: str) -> list[record_structure.Operator]:
     return [record_structure.Operator.model_validate(each) for each in made]
 
 
+def test_a_chain_may_be_deeper_than_a_recursion() -> None:
+    count = sys.getrecursionlimit() + 50
+    boxes = [block_boxes.Node((str(at),), (), "", (at - 1,) * (at > 0), "plain") for at in range(count)]
+    diagram = layout.arrange(boxes)
+    middles = {(box.left + box.right) / 2 for box in diagram.boxes}
+    assert max(middles) - min(middles) < 1e-6, "one below the other"
+    tops = [box.top for box in diagram.boxes]
+    assert tops == sorted(set(tops))
+
+
 def test_mermaid_shows_whatever_a_label_holds_as_text() -> None:
     text = diagrams.to_mermaid(block_boxes.nodes(graph(HOSTILE), ENGLISH))
     assert text.splitlines()[2] == '  n1["#34;#93;#60;b#62;#96;#124;#35;#123;x#125;"]'
@@ -353,10 +364,11 @@ def test_mermaid_shows_whatever_a_label_holds_as_text() -> None:
 def test_the_command_gives_the_same_settings_again() -> None:
     asked = Settings(
         architectures=("resnet*", "vgg16"), metrics=("size", "latency"), preset="quick", weights="random", steps=7,
-        dataset="imagefolder:some folder", timeout=90.5, lang=("en", "ru"), fresh=True, fail_on="any",
+        dataset="imagefolder:some  folder", timeout=90.5, lang=("en", "ru"), fresh=True, fail_on="any",
     )  # fmt: skip
     record = record_of("resnet18").model_copy(update={"settings": asked.model_dump(mode="json")})
     words = shlex.split(provenance.command(record))
+    assert "imagefolder:some  folder" in words, "with both spaces"
     assert words[:5] == ["python", "-m", "reporter", "--out", "DIR"]
     parsed = dict(program.make_context("reporter", words[3:]).params)
     again = settings({key: value for key, value in parsed.items() if key not in ("out", "config", "label", "progress")})

@@ -92,7 +92,7 @@ def test_published_files_fit_with_another_head(name: str, monkeypatch: pytest.Mo
 def test_one_tensor_that_is_missing_is_told() -> None:
     network, other = small(10), small(10).state_dict()
     del other["0.0.weight"]
-    with pytest.raises(ValueError, match=r"does not fit: 1 of 8 tensors differ, 0\.0\.weight first"):
+    with pytest.raises(ValueError, match=r"does not fit: 1 of 8 tensors differs, 0\.0\.weight first"):
         load_but_head(network, other, head(own(), 10))
 
 

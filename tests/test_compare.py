@@ -59,7 +59,7 @@ def test_the_smallest_change_is_written_as_all_percentages_are() -> None:
         architecture="a", machine="m", quantity=LATENCY, verdict="noisy", base=1.0, new=1.1, relative=True, ratio=1.1,
         low=None, high=None, floor=0.2, rank=None, reason=None,
     )  # fmt: skip
-    assert "1 of 1 times moved by more than 3 %, but not beyond noise." in in_words(Differences(timings=(noisy,)))
+    assert "Times that moved by more than 3 %, but not beyond noise: 1 of 1." in in_words(Differences(timings=(noisy,)))
 
 
 def verdicts(found: Differences) -> dict[str, str]:

@@ -167,7 +167,7 @@ def test_what_cannot_be_is_refused_in_one_line(given: dict[str, str], message: s
 def test_a_warning_counts_the_unreliable_times(tmp_path: Path) -> None:
     """Of the samples only inception_v2's latency on one thread is noisy."""
     text = written(tmp_path, samples.lecture())["report.md"]
-    assert "1 of 54 times are unreliable and marked ≈, most of all Latency, CPU, 1 thread (1 of 18)." in text
+    assert "1 of 54 times is unreliable and marked ≈, most of all Latency, CPU, 1 thread (1 of 18)." in text
     assert "unreliable" not in written(tmp_path / "quiet", modern())["report.md"]
 
 

@@ -148,7 +148,7 @@ WRONG = {
     namespace: "cannot be read as tensors: it contains argparse.Namespace, which is not a tensor",
     script: "cannot be read as tensors: it is a TorchScript archive",
     torn: "cannot be read as tensors: ",
-    narrower: "does not fit: 1 of 8 tensors differ, 0.0.weight first (8 x 3 x 3 x 3 in the network, 5 x 3",
+    narrower: "does not fit: 1 of 8 tensors differs, 0.0.weight first (8 x 3 x 3 x 3 in the network, 5 x 3",
     half_of_it: "does not fit: 4 of 8 tensors differ, 0.1.weight first (8 in the network, not in the file",
     lists: "does not hold named tensors alone",
 }

@@ -75,7 +75,7 @@ def test_more_threads_than_cores_are_one_line(tmp_path: Path) -> None:
     most = usable_threads()
     done = call("--out", tmp_path / "out", "--architectures", "resnet18", "--threads", most + 1)
     assert done.returncode == 2
-    assert f"--threads: {most + 1} is too many; this machine has {most} usable cores" in done.stderr
+    assert f"--threads: {most + 1} is too many; this machine has {most} usable core" in done.stderr
     assert not (tmp_path / "out").exists()
     assert usable(CONDITIONS.model_copy(update={"threads": most})) == CONDITIONS, "as many as without the option"
     assert usable(CONDITIONS.model_copy(update={"threads": 1}), 4).threads == 1

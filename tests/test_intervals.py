@@ -200,6 +200,20 @@ def test_what_is_faster_is_best() -> None:
     assert ranks(comparison, "quiet", KEY)["one"] == (1, 1, 1)
 
 
+def test_the_ratio_of_two_times_is_that_of_the_printed_ones() -> None:
+    """The medians are of other rounds than the two have in common, in which the ratio is 250."""
+    comparison = compare([with_rounds("one", *(0.005,) * 3, *(0.00447,) * 4), with_rounds("two", *(1.25,) * 3)])
+    assert comparison.times("quiet", KEY).ratio("two", "one").ratio == pytest.approx(250, rel=0.01)
+    patterns = {"en": r"≈ ([\d.]+) ms .* takes ≈ (\d+) times as long, ([\d.]+) s"}
+    patterns["ru"] = r"≈ ([\d,]+) мс .* two: ([\d,]+) с, в ≈ (\d+) раз"
+    for code, pattern in patterns.items():
+        text = "\n".join(findings(comparison, language(code))).replace("\u00a0", " ")
+        found = re.search(pattern, text) or pytest.fail(text)
+        quick, middle, last = (float(part.replace(",", ".")) for part in found.groups())
+        ratio, slow = (middle, last) if code == "en" else (last, middle)
+        assert ratio == round(1000 * slow / quick) > 270
+
+
 def test_no_pareto_mark_is_due_to_noise() -> None:
     """The less accurate of two that are equally fast is not on the front, though its median is a little lower."""
     named = dict(zip(("alexnet", "resnet18", "resnet50", "vgg16"), (0.02, 0.0798, 0.08, 0.3), strict=True))

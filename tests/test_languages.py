@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import words
-from babel.messages.pofile import read_po
+from babel.messages.pofile import denormalize, read_po
 
 from reporter.model import ReporterError
 from reporter.registry.catalog import collect
@@ -27,6 +28,15 @@ def test_nothing_is_untranslated(path: Path) -> None:
     known = {message.id if isinstance(message.id, str) else message.id[0] for message in catalogue if message.string}
     assert [message for message in words.messages() if message not in known] == []
     assert not any(message.fuzzy for message in catalogue)
+
+
+def test_no_message_is_repeated(path: Path) -> None:
+    """Babel keeps the last translation of a message without a word."""
+    entries = re.findall(r'^msgid ((?:"[^\n]*"\n)+)', path.read_text(encoding="utf-8"), re.MULTILINE)
+    counts = Counter(denormalize(entry) for entry in entries)
+    assert counts[""] == 1, "the head"
+    assert len(counts) > 1000
+    assert [message for message, count in counts.items() if count > 1] == []
 
 
 def test_blanks_are_the_same(path: Path) -> None:

@@ -19,11 +19,11 @@ from nights import Nights, slower
 from test_nights_level import SLOWED, Noisy
 
 from reporter.compare import recent_level
-from reporter.compare.differences import Level
+from reporter.compare.differences import Differences, Gap, Level
 from reporter.compare.folders import compare, compare_results, read
 from reporter.model import Reading
 from reporter.nightly.level import of_folder
-from reporter.report.between_runs.changes import in_words
+from reporter.report.between_runs.changes import in_markdown, in_words
 from reporter.stats.noise import Log
 from reporter.store import record_files
 from reporter.store.history import PastRun
@@ -89,6 +89,16 @@ def test_drift_that_all_share_changes_nothing(seed: int, factor: float, inverse:
         assert drifted[name].ratio == pytest.approx(row.ratio)
         shown = row.base * factor ** (0 if inverse else 1)
         assert row.base == pytest.approx(shown / (1 if inverse else factor))
+
+
+def test_a_name_that_is_above_its_level_is_a_code_span() -> None:
+    """As one that is slower than in the run before: a comment on GitHub links no word of it."""
+    common = {"machine": "a_machine", "quantity": LATENCY, "verdict": "regressed", "base": 1.0, "new": 1.3}
+    level = Level(architecture="my net_2", **common, relative=True, ratio=1.3, floor=0.05, runs=14, over=1)
+    left = Gap("fewer than 5 accepted runs", LATENCY, ("a new_net",))
+    found = Differences(levels=(level,), without_level=(left,))
+    assert "`my net_2` +30 % time above the level of 14 runs" in in_markdown(found)
+    assert found.names == {"my net_2", "a_machine", "a new_net"}
 
 
 def test_a_slower_throughput_is_a_longer_time() -> None:

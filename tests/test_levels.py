@@ -133,6 +133,17 @@ def test_the_report_shows_the_nights(code: str) -> None:
     assert row[3].text == "2.14.0 → 2.15.0"
 
 
+@pytest.mark.parametrize(("code", "count", "night"), [("en", "30 runs.", "night"), ("ru", "30 прогонов.", "ноч")])
+def test_a_history_is_of_runs_at_any_time(code: str, count: str, night: str) -> None:
+    """A record is added by every run, not only by nightly ones."""
+    tongue = language(code)
+    table = collect("reporter.tables", Tabulation)["history"].make(with_history(), tongue)
+    caption = tongue._(collect("reporter.charts", Chart)["history"].caption)
+    assert table is not None
+    assert table.notes[0].endswith(f", {count}")
+    assert night not in f"{table.title} {table.notes} {caption}".lower()
+
+
 def test_a_report_without_history_has_no_such_section() -> None:
     tongue = language("en")
     charts = collect("reporter.charts", Chart)

@@ -14,7 +14,8 @@ from reporter.model import Record, ReporterError
 from reporter.report.choosing import relaxed, row_text
 from reporter.report.choosing.amounts import Kind, amount, kind
 from reporter.report.choosing.choice import choice
-from reporter.report.choosing.limits import FLOORS, OF_PAIRS, candidates, choose, option
+from reporter.report.choosing.licenses import by_license
+from reporter.report.choosing.limits import FLOORS, OF_PAIRS, FilterResult, candidates, choose, option, ordered
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.store import record_files
@@ -113,6 +114,21 @@ def test_licenses(folder: Path) -> None:
         choosing.chosen(folder, {}, licenses=["apache-2"])
 
 
+@pytest.mark.parametrize("sort", ["", "throughput_cpu"])
+def test_what_a_license_excludes_is_in_the_order_of_all(folder: Path, sort: str) -> None:
+    """`out` has pairs above a limit and pairs under other licenses, `unknown` pairs that lack a value or a license."""
+    every = names(folder, {}, sort=sort)
+    assert every == (["resnet18", "resnet50", "vgg16"] if sort else ["resnet50", "vgg16", "resnet18"])
+    limits = {"macs": 5e9}  # which only vgg16 exceeds
+    assert names(folder, limits, "out", licenses=["cc-*"], sort=sort) == [name for name in every if name != "resnet50"]
+    networks = candidates(compare(record_files.load_all(folder)[0]))
+    networks = tuple(ordered(networks, sort)) if sort else networks
+    named = {each.record.architecture: each for each in networks}
+    unnamed = FilterResult(fits=[named["vgg16"]], unknown=[named["resnet50"], named["resnet18"]])
+    found = by_license(unnamed, networks, ["cc-*", "apache*"])
+    assert [each.record.architecture for each in found.unknown] == every
+
+
 def test_every_criterion_has_its_option() -> None:
     options = {name for each in command.commands["choose"].params for name in each.opts}
     assert {option(key) for key in OF_PAIRS} | {option(key) for key in FLOORS} <= options
@@ -158,7 +174,7 @@ def test_what_would_fit_is_listed_if_nothing_does(folder: Path) -> None:
         found
     )
     done = CliRunner().invoke(command, ["choose", str(folder), "--max-parameters", "12M", *row["option"].split()])
-    assert done.output.startswith("1 of 3 networks fit")
+    assert done.output.startswith("1 of 3 networks fits;")
     assert "no pair fits" not in done.output
     both = choosing.chosen(folder, limits | {"parameters": 1e6})
     assert not both["relaxed"]

@@ -181,7 +181,7 @@ def test_names_that_differ_have_other_comments(nights: Nights, api: Api, tmp_pat
 def test_a_count_that_differs_from_the_reference_is_a_regression(nights: Nights) -> None:
     """In a run of the main job, which has no findings; a machine that is too noisy is no pass."""
     run = outlets.read(nights.out)
-    change = {"architecture": "alexnet", "metric": "macs", "reference": 5, "tonight": 6, "known": None}
+    change = {"architecture": "alexnet", "metric": "macs", "reference": 5000, "tonight": 6000, "known": None}
     for against, word in (
         ({"verdicts": [], "changes": [change]}, "regression"),
         ({"verdicts": [], "changes": [change | {"known": {"since": "2026-11-01"}}]}, "no regression"),
@@ -189,7 +189,7 @@ def test_a_count_that_differs_from_the_reference_is_a_regression(nights: Nights)
     ):
         text = outlets.comment(outlets.PublishedRun(run.folder, {**run.summary, "against": against}, {}), "x", "")
         assert f"### Architecture report: {word}\n" in text
-        assert ("| `alexnet` | macs | differs from the reference: 5 → 6" in text) == ("changes" in against)
+        assert ("| `alexnet` | macs | differs from the reference: 5,000 → 6,000" in text) == ("changes" in against)
 
 
 def test_an_issue_is_opened_updated_and_closed(nights: Nights, api: Api, tmp_path: Path) -> None:

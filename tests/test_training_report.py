@@ -144,6 +144,19 @@ def test_networks_of_two_protocols_have_no_ranks_and_no_leader(other: dict[str, 
     assert not any(comparison.is_best(record, "finetune_top1") for record in comparison.records)
 
 
+def test_the_caption_of_a_chart_with_two_protocols_does_not_call_them_the_same() -> None:
+    mixed = compare([*trained().records[:2], *trained(steps=100).records[2:]])
+    chart = next(chart for chart in bars.ENTRIES if chart.name == "finetune")
+    assert chart.remark is not None
+    for tongue, steps, same in (
+        (ENGLISH, "Steps: 100, 10;", "the same"),
+        (language("ru"), "Шаги: 100, 10;", "одинаков"),
+    ):
+        text = f"{tongue._(chart.caption)} {chart.remark(mixed, tongue)}"
+        assert steps in text
+        assert same not in text
+
+
 def test_two_checkpoints_of_the_user_are_ranked_but_not_with_published_weights() -> None:
     """The weights of a record have the name of the file."""
     first, second = (trained(f"own checkpoint {name}.pth, SHA-256 0…").records for name in "ab")

@@ -13,6 +13,7 @@ import pandas as pd
 
 from reporter.model import Chart, Reading, Record, ReporterError
 from reporter.model.names import nearest
+from reporter.model.plurals import counted
 from reporter.registry.catalog import collect
 from reporter.report import build
 from reporter.report.between_runs import run_history
@@ -49,7 +50,7 @@ class Results:
     def __repr__(self) -> str:
         """The size, not the content: a record is many thousand characters."""
         modes = ", modes=True" if self.modes else ""
-        return f"<Results of {len(self.comparison.networks)} networks in {str(self.folder)!r}{modes}>"
+        return f"<Results of {counted(len(self.comparison.networks), 'network')} in {str(self.folder)!r}{modes}>"
 
     @property
     def records(self) -> tuple[Record, ...]:

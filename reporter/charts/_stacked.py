@@ -56,7 +56,7 @@ def segments(
         seconds, share = sum(part.seconds for part in mine), sum(part.share for part in mine)
         width = (share if whole == 1 else seconds) / whole * 100
         name = language._("other operators") if label == "rest" else operator_names.words(label, language)
-        percent = language.number(100 * share)
+        percent = units.part(language, share)
         names = ", ".join(operator_names.words(part.label, language) for part in mine[:6]) if label == "rest" else name
         kernels = ", ".join(dict.fromkeys(kernel for part in mine for kernel in part.kernels))
         time = units.text(language, seconds, units.Scale(1e-3, "ms"))

@@ -61,7 +61,11 @@ def _front_title(comparison: Comparison, drawn: bool, language: Language) -> Spe
         return {"title": message.format(known=weights, count=count)}
     if published == count:
         return {"title": language._("No Pareto front: not every network has a measured cost")}
-    message = language._("No Pareto front: {known} of {count} networks have a published accuracy")
+    message = language.ngettext(
+        "No Pareto front: {known} of {count} networks has a published accuracy",
+        "No Pareto front: {known} of {count} networks have a published accuracy",
+        published,
+    )
     return {"title": message.format(known=published, count=count)}
 
 

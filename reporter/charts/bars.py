@@ -152,8 +152,8 @@ ENTRIES = (
         name="finetune",
         title="Accuracy after training",
         caption="Share of held-out images that were classified correctly, with the 95 % interval for the choice of "
-        "images and seeds. Steps and batches are the same for all, learning rates are not: see the table. The share "
-        "shows how fast a network starts to learn, not how good it can become.",
+        "images and seeds. The learning rate is chosen for each network: see the table. The share shows how fast a "
+        "network starts to learn, not how good it can become.",
         draw=bars("finetune_top1", per_machine=True),
         narrow=bars("finetune_top1", per_machine=True, width=NARROW),
         chapter="finetune",

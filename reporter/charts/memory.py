@@ -6,11 +6,11 @@ from functools import partial
 
 from reporter.charts.bars import NARROW, WIDTH, names_axis
 from reporter.model import Chart, Record
+from reporter.report import units
 from reporter.report.comparison import Comparison, number
 from reporter.report.drawing.tooltips import about, pointed
 from reporter.report.drawing.vega import PAPER, Spec, data, text
 from reporter.report.language import Language
-from reporter.report.units import MEBIBYTES
 
 PARTS = {
     "weights": "#2a6fdb",
@@ -30,7 +30,9 @@ def draw(comparison: Comparison, language: Language, width: int = WIDTH) -> Spec
     _ = language._
     words = _words(language)
     rows = [row for record in plotted for row in _parts(record, words, language)]
-    sums: list[Spec] = [{"name": r.architecture, "start": (r.value(KEY) or 0) / MEBIBYTES.factor} for r in plotted]
+    sums: list[Spec] = [
+        {"name": r.architecture, "start": (r.value(KEY) or 0) / units.MEBIBYTES.factor} for r in plotted
+    ]
     texts = [{**row, "text": language.number(row["start"])} for row in sums]
     shown = list(dict.fromkeys(row["part"] for row in rows))
     colours = {words[part]: colour for part, colour in PARTS.items() if words[part] in shown}
@@ -81,9 +83,9 @@ def _parts(record: Record, words: dict[str, str], language: Language) -> list[Sp
     rows, start = [], 0.0
     for part, size in sizes.items():
         if size > total / 1000:
-            ends = {"start": start / MEBIBYTES.factor, "end": (start + size) / MEBIBYTES.factor}
-            size_text = f"{words[part]}: {language.number(size / MEBIBYTES.factor, 1)} {language._('MiB')}"
-            share = f"{language.number(100 * size / total)} %"
+            ends = {"start": start / units.MEBIBYTES.factor, "end": (start + size) / units.MEBIBYTES.factor}
+            size_text = f"{words[part]}: {language.number(size / units.MEBIBYTES.factor, 1)} {language._('MiB')}"
+            share = f"{units.part(language, size / total)} %"
             rows.append(
                 {"name": record.architecture, "part": words[part], "about": about(record, size_text, share), **ends}
             )

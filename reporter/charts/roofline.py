@@ -52,7 +52,7 @@ def _panel(found: Roofline, comparison: Comparison, language: Language, width: i
 
 
 def _row(point: Point, found: Roofline, language: Language) -> Spec:
-    reached = language._("{share} % of the ceiling").format(share=language.number(100 * found.share(point)))
+    reached = language._("{share} % of the ceiling").format(share=units.part(language, found.share(point)))
     rate = language._("{rate} G MACs per second").format(rate=units.text(language, point.rate / GIGA))
     mode = [point.record.mode] if found.precision != FP32 else []
     return {

@@ -73,7 +73,7 @@ def _panel(found: LevelHistory, course: Course, reach: float, comparison: Compar
 
 
 def _labels(found: LevelHistory, language: Language) -> str:
-    """Vega's expression for the axis: the day of each night."""
+    """Vega's expression for the axis: the day of each run."""
     days = [language.day(moment) for moment in found.moments]
     return f"{days!r}[datum.value] || ''"
 
@@ -82,8 +82,8 @@ ENTRIES = (
     Chart(
         "history",
         "Run history",
-        "Time of each network relative to what all share, night by night, as the deviation from its own "
-        "median. A line marks a night from which on the level is another, with the change.",
+        "Time of each network relative to what all share, run by run, as the deviation from its own "
+        "median. A line marks a run from which on the level is another, with the change.",
         draw,
         narrow=draw,
         chapter="history",

@@ -7,6 +7,7 @@ from functools import partial
 
 from reporter.charts.bars import names_axis
 from reporter.model import Chart, Record
+from reporter.report import units
 from reporter.report.cards import record_structure
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.vega import PAPER, Spec, data
@@ -97,7 +98,7 @@ def _shares(name: str, parts: Sequence[tuple[int | None, int]], language: Langua
                 "name": name,
                 "start": round(start, 3),
                 "end": round(end, 3),
-                "text": language.number(end - start),
+                "text": units.part(language, value / whole),
                 "rank": rank,
                 "grid": language._("fully connected") if level is None else _grid(rank, language),
                 "colour": (*GRIDS, LAST)[rank],

@@ -283,10 +283,10 @@ ENTRIES = (
         title="The ImageNet challenge, 2010 to 2017",
         caption="Bars: official top-5 errors of the challenge's entries on its test sets; a shadow behind a bar is an "
         "ensemble, gray marks hand-crafted features. Dots: the networks of this report, one network and one crop on "
-        "the "
-        "validation set, with the depth that its paper states. Bars and dots follow different protocols; do not "
+        "the validation set, with the depth that its paper states. Bars and dots follow different protocols; do not "
         "compare them directly. ‡: error of a network with other MACs than the one measured; §: another "
-        "protocol than one crop of 224 pixels on all validation images.",
+        "protocol than one crop of 224 pixels on all validation images; ¶: at another image size than the network was "
+        "measured at.",
         draw=draw,
         narrow=narrow,
         chapter="timeline",

@@ -10,6 +10,7 @@ from typing import Any
 
 from reporter.host import printing
 from reporter.model import WITHIN, ReporterError
+from reporter.model.plurals import counted
 from reporter.model.records import EAGER, pair_name
 from reporter.report.choosing.batch_sizes import best_batch
 from reporter.report.choosing.licenses import UNNAMED, by_license, check, license_of, matches
@@ -65,7 +66,7 @@ def chosen(
     check(comparison.networks, licenses)
     pairs = mode_pairs.pairs(comparison, modes, limits)
     networks = ordered(pairs.candidates, key) if key else pairs.candidates
-    found = by_license(choose(networks, limits), licenses)
+    found = by_license(choose(networks, limits), networks, licenses)
     open_ones = [each for each in networks if not licenses or matches(each.record, licenses)]
     missing = [{k: why for k, why in each.reasons.items() if k in limits} for each in found.unknown]
 
@@ -128,9 +129,9 @@ def in_words(found: Mapping[str, Any]) -> str:
     fits, undecided, unknown, out = parts
     count = sum(map(len, parts))
     modes = any(row["mode"] != EAGER for part in parts for row in part)
-    what = "(architecture, mode) pairs" if modes else "networks"
+    what = counted(count, "(architecture, mode) pair" if modes else "network")
     unsure = f", {len(undecided)} undecided" if undecided else ""
-    lines = [f"{len(fits)} of {count} {what} fit{unsure}; times of {found['machine']}"]
+    lines = [f"{len(fits)} of {what} {'fits' if len(fits) == 1 else 'fit'}{unsure}; times of {found['machine']}"]
     lines += [
         f"no reliable {key}: all values are noisy or without an interval (≈){MEASURE}" for key in found["unreliable"]
     ]
@@ -224,7 +225,8 @@ def _order(found: Mapping[str, Any]) -> str:
     weights, _published, count = found["coverage"].values()
     if weights == count:
         return f"best first: {found['order']}"
-    return f"{weights} of {count} have a published accuracy of weights; in the order of: {found['order']}"
+    have = "has" if weights == 1 else "have"
+    return f"{weights} of {count} {have} a published accuracy of weights; in the order of: {found['order']}"
 
 
 def row_of(each: Candidate, limits: Collection[str]) -> dict[str, Any]:
@@ -239,8 +241,6 @@ def row_of(each: Candidate, limits: Collection[str]) -> dict[str, Any]:
     compared |= {
         "accuracy_size": evaluated_size(each.record),
         "best_accuracy_size": evaluated_size(each.record, BEST_TOP1),
-    }
-    compared |= {
         "other_size": bool(other_size(each.record)),
         "best_other_size": bool(other_size(each.record, BEST_TOP1)),
     }

@@ -18,6 +18,8 @@ from reporter.host import files, interrupts, printing
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
 from reporter.model import ReporterError
 from reporter.model.names import nearest
+from reporter.model.percentages import percentage
+from reporter.model.plurals import counted
 from reporter.registry import plugins
 from reporter.registry.catalog import collect
 from reporter.version import __version__
@@ -279,12 +281,15 @@ def _closing(outcome: Outcome, words: str, page: Path) -> None:
 def _spent(outcome: Outcome, words: str) -> str:
     if not outcome.jobs:
         return "nothing to do: all results are up to date"
-    failed = f", {outcome.failed} readings failed" if outcome.failed else ""
-    failed += f", {outcome.lost} readings lack rounds that failed" if outcome.lost else ""
+    failed = f", {counted(outcome.failed, 'reading')} failed" if outcome.failed else ""
+    lack = "lacks" if outcome.lost == 1 else "lack"
+    failed += f", {counted(outcome.lost, 'reading')} {lack} rounds that failed" if outcome.lost else ""
     inside = min(1.0, outcome.busy / outcome.seconds / outcome.slots)  # jobs that count run side by side
     modes = {"preparing modes": outcome.preparing, "checking their outputs": outcome.checking}
-    other = "".join(f", {took / outcome.seconds / outcome.slots:.0%} {what}" for what, took in modes.items() if took)
-    return f"measured for {words}, {inside:.0%} of it inside measured calls{other}{failed}"
+    other = "".join(
+        f", {percentage(took / outcome.seconds / outcome.slots)} {what}" for what, took in modes.items() if took
+    )
+    return f"measured for {words}, {percentage(inside)} of it inside measured calls{other}{failed}"
 
 
 def _usage(line: str) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reporter.host import printing
 from reporter.model import ReporterError
+from reporter.model.plurals import counted
 from reporter.nightly import outlets
 
 VARIABLE = "GITHUB_STEP_SUMMARY"
@@ -34,6 +35,6 @@ def content(run: outlets.PublishedRun) -> str:
     broken = sum(
         reading["status"] in ("failed", "oom", "timeout") for each in records for reading in each["readings"].values()
     )
-    failed = f", {broken} measurements failed" if broken else ""
-    headline = f"### Architecture report: {len(records)} architectures{failed}"
+    failed = f", {counted(broken, 'measurement')} failed" if broken else ""
+    headline = f"### Architecture report: {counted(len(records), 'architecture')}{failed}"
     return f"{headline}\n\nThe report is `report.html` in the results.\n"

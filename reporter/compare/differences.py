@@ -175,8 +175,9 @@ class Differences:
     @property
     def names(self) -> frozenset[str]:
         """The architectures, with and without their modes, and the machines."""
-        rows: tuple[Change | Timing, ...] = (*self.changes, *self.timings)
-        compared = (name for gap in self.gaps for name in (*gap.architectures, *gap.names))
+        rows: tuple[Change | TimeChange, ...] = (*self.changes, *self.timings, *self.levels)
+        gaps = (*self.gaps, *self.without_level)
+        compared = (name for gap in gaps for name in (*gap.architectures, *gap.names))
         return frozenset((*(name for row in rows for name in (row.architecture, row.name, row.machine)), *compared))
 
     @property

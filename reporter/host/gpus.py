@@ -90,7 +90,8 @@ def hidden() -> str | None:
     wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
     if wanted is None or visible() or not installed():
         return None
-    return f"CUDA_VISIBLE_DEVICES={wanted!r} hides the {len(installed())} GPUs of this machine"
+    count = len(installed())
+    return f"CUDA_VISIBLE_DEVICES={wanted!r} hides the {'GPU' if count == 1 else f'{count} GPUs'} of this machine"
 
 
 def versions() -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from statistics import median
 
+from reporter.model.plurals import counted
 from reporter.stats.samples import FEWEST_ROUNDS
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -19,7 +20,7 @@ def why_noisy(rounds: Sequence[Sequence[float]], limit: float, bounds: tuple[flo
     """
     samples = [sample for part in rounds for sample in part]
     if bounds is None:
-        return f"only {len(samples)} samples, too few for a 95 % interval"
+        return f"only {counted(len(samples), 'sample')}, too few for a 95 % interval"
     middle = median(samples)
     spread = (bounds[1] - bounds[0]) / middle
     if spread > limit * (1 if len(rounds) < FEWEST_ROUNDS else 2):

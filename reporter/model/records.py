@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from reporter.model.fields import MOST, Facts, Name
 from reporter.model.image_sizes import ImageSize
+from reporter.model.plurals import counted
 from reporter.model.readings import EVIDENCE_SCHEMA, SCHEMA, Model, Number, Reading
 from reporter.model.scaling_curves import Curves
 
@@ -63,7 +64,7 @@ class Record(Model):
 
     def __repr__(self) -> str:
         """What it is of: all its content is many thousand characters."""
-        return f"<Record of {pair_name(self.architecture, self.mode)}, {len(self.readings)} readings>"
+        return f"<Record of {pair_name(self.architecture, self.mode)}, {counted(len(self.readings), 'reading')}>"
 
     __str__ = __repr__
 

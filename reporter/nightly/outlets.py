@@ -141,7 +141,8 @@ class PublishedRun:
             change = f" ({(ratio - 1) * 100:+.1f} %)" if ratio else ""
             why = f": {each['reason']}" if each["reason"] else ""
             differs = each["kind"] == "reference" and not ratio
-            values = f" {each['base']} → {each['new']}" if differs or each["kind"] == "exact" else ""
+            exact = differs or each["kind"] == "exact"
+            values = f" {_grouped(each['base'])} → {_grouped(each['new'])}" if exact else ""
             word = "differs from the reference:" if differs else WORDS[each["kind"]]
             yield OutletRow(
                 name=pair_name(each["architecture"], each["mode"]),
@@ -159,7 +160,7 @@ class PublishedRun:
             yield OutletRow(
                 name=each["architecture"],
                 metric=each["metric"],
-                result=f"differs from the reference: {each['reference']} → {each['tonight']}",
+                result=f"differs from the reference: {_grouped(each['reference'])} → {_grouped(each['tonight'])}",
                 red=not each["known"],
                 accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
             )
@@ -253,6 +254,11 @@ def write(texts: Sequence[tuple[Path | None, str | bytes]]) -> None:
 
 def _result(row: OutletRow) -> str:
     return _cell(f"{row.result} ({row.accepted})" if row.accepted else row.result)
+
+
+def _grouped(value: object) -> str:
+    """An exact value with all its digits, in groups of three."""
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 def _acceptance(since: str) -> str:

@@ -10,6 +10,7 @@ from shlex import quote
 from reporter.compare.differences import Differences
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.model import Quantity, Record
+from reporter.model.plurals import counted
 from reporter.model.records import EAGER, pair_name
 from reporter.model.settings import FailOn
 from reporter.nightly.baseline import Baseline
@@ -148,7 +149,8 @@ def _why_first(base: Baseline) -> str:
 def _not_compared(nightly: NightlyComparison) -> Iterator[str]:
     reasons = _reasons(nightly) if nightly.base.records else []
     if reasons:
-        more = f" and {len(reasons) - NAMED_REASONS} more reasons" if len(reasons) > NAMED_REASONS else ""
+        left = len(reasons) - NAMED_REASONS
+        more = f" and {counted(left, 'more reason')}" if left > 0 else ""
         yield f"not compared: {'; '.join(reasons[:NAMED_REASONS])}{more}"
 
 
@@ -175,7 +177,7 @@ def _still_failing(nightly: NightlyComparison) -> Iterator[str]:
     names = [(pair_name(each.architecture, each.mode), each) for each in nightly.failing]
     for name, each in [(name, each) for name, each in names if name not in newly][:NAMED]:
         word = "failing" if each.since == nightly.now else f"still failing since {day(each.since)}"
-        yield f"{word}: {name} ({each.readings} readings: {each.reason})"
+        yield f"{word}: {name} ({counted(each.readings, 'reading')}: {each.reason})"
 
 
 def _without_baseline(nightly: NightlyComparison) -> Iterator[str]:
@@ -280,5 +282,5 @@ def _time(each: Finding) -> str:
     )  # fmt: skip
     values = [units.words(ENGLISH, quantity, value) for value in (each.base or 0.0, each.new or 0.0)]
     change = f"{(each.ratio or 1) - 1:+.1%} time"
-    level = f"level of {each.runs} runs; " if each.runs else ""
+    level = f"level of {counted(each.runs, 'run')}; " if each.runs else ""
     return f"{each.name} {change} ({values[0]} -> {values[1]}; {level}noise {each.floor or 0:.1%})"

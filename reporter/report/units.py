@@ -9,6 +9,7 @@ from decimal import Decimal
 from statistics import median
 
 from reporter.model import Quantity, Reading
+from reporter.model.percentages import decimals as decimals_of
 from reporter.report.language import EXACTLY, Language
 from reporter.report.training.held_out_accuracy import is_unresolved
 
@@ -82,13 +83,18 @@ def words(language: Language, quantity: Quantity, value: float, interval: Interv
 
 
 def share(language: Language, value: float, interval: Interval = None) -> str:
-    """A share of a whole in percent, without the sign: one decimal everywhere, none where its interval is that wide.
+    """A share of a whole in percent, without the sign: one decimal everywhere, none where its interval is that wide."""
+    coarse = interval is not None and interval[1] - interval[0] >= 0.2
+    return part(language, value, 0 if coarse else 1)
+
+
+def part(language: Language, value: float, least: int = 0) -> str:
+    """A share of a whole in percent, without the sign, with as many decimals as show that it is neither 0 nor 100.
 
     In decimal arithmetic and of nine decimals, so that 0.7795 and the same value computed in floats are rounded up.
     """
-    coarse = interval is not None and interval[1] - interval[0] >= 0.2
     percent = (100 * Decimal(str(value))).quantize(Decimal("1e-9"), context=EXACTLY)
-    return language.number(percent, 0 if coarse else 1)
+    return language.number(percent, decimals_of(percent, least))
 
 
 def is_doubtful(reading: Reading) -> bool:
@@ -121,6 +127,12 @@ def stated(language: Language, reading: Reading) -> str:
     number = figure(language, reading, chosen)
     words = f"{number.removesuffix(' ≈')} {language._(chosen.word)}".strip()
     return f"≈ {words}" if number.endswith("≈") else words
+
+
+def printed(language: Language, reading: Reading) -> float:
+    """The value that `stated` prints, in the unit of the reading: a text that compares printed values divides these."""
+    chosen = scale(reading.quantity, [reading.value])
+    return language.value(figure(language, reading, chosen).removesuffix(" ≈")) * chosen.factor
 
 
 def count(language: Language, value: float) -> str:

@@ -8,6 +8,7 @@ from reporter.host.machine import usable_threads
 from reporter.model import Architecture, Metric, Reading, Record, ReporterError
 from reporter.model.image_sizes import image_size
 from reporter.model.modes import ALTERNATION, ONCE
+from reporter.model.plurals import counted
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import CurvePoint, Curves
@@ -26,7 +27,9 @@ def usable(conditions: Conditions, there: int | None = None) -> Conditions:
     """The conditions on a machine with that many usable cores; ReporterError where more threads are asked for."""
     most = there or usable_threads()
     if conditions.threads and conditions.threads > most:
-        raise ReporterError(f"--threads: {conditions.threads} is too many; this machine has {most} usable cores")
+        raise ReporterError(
+            f"--threads: {conditions.threads} is too many; this machine has {counted(most, 'usable core')}"
+        )
     return conditions.model_copy(update={"threads": None}) if conditions.threads == most else conditions
 
 

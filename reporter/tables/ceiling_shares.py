@@ -65,7 +65,7 @@ def _share(record: Record, setting: str, placed: Placed, language: Language) -> 
     if found := placed.get(id(record)):
         line, point = found
         share, sign = line.share(point), mark(record.readings.get(f"latency_{setting}"))
-    return Cell(language.number(100 * share) + sign, share)
+    return Cell(units.part(language, share) + sign, share)
 
 
 def _bound(record: Record, key: str, placed: Placed, language: Language) -> Cell:

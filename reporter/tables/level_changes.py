@@ -28,10 +28,10 @@ def make(comparison: Comparison, language: Language) -> Table | None:
             )
             rows.append((step.index, cells))
     title = language._(comparison.quantities[found.key].title) if found.key in comparison.quantities else found.key
-    message = language.ngettext("{quantity}, {count} night.", "{quantity}, {count} nights.", len(found.moments))
+    message = language.ngettext("{quantity}, {count} run.", "{quantity}, {count} runs.", len(found.moments))
     return Table(
         "history",
-        _("Changes of level over nightly runs"),
+        _("Changes of level from run to run"),
         (
             Column("architecture", _("Network")),
             Column("since", _("Since")),

@@ -151,6 +151,8 @@ def threads_note(comparison: Comparison, language: Language) -> str:
     )
     if not counts:
         return ""
+    if counts == [1]:
+        return language._("Times on the CPU are with one thread, by --threads.")
     message = language._("Times on the CPU are with {threads} threads by --threads, except those with one thread.")
     return message.format(threads=", ".join(map(str, counts)))
 
@@ -162,9 +164,12 @@ def unmarked(comparison: Comparison, language: Language) -> str:
         return _costless(comparison, language)
     if not _published:
         return ""
-    message = language._(
+    message = language.ngettext(
+        "No Pareto marks and no most accurate network: {known} of {count} has a published accuracy of weights; a "
+        "paper's own figure follows another protocol.",
         "No Pareto marks and no most accurate network: {known} of {count} have a published accuracy of weights; a "
-        "paper's own figure follows another protocol."
+        "paper's own figure follows another protocol.",
+        available,
     )
     return message.format(known=available, count=count)
 
@@ -177,9 +182,15 @@ def _costless(comparison: Comparison, language: Language) -> str:
         language._("time ({how})").format(how=how(key, language)): len(timed),
     }
     count = len(comparison.networks)
-    message = language._("No Pareto marks by {cost}: {known} of {count} networks have it.")
     lacking = ((cost, available) for cost, available in costs.items() if 0 < available < count)
-    return " ".join(message.format(cost=cost, known=available, count=count) for cost, available in lacking)
+    return " ".join(
+        language.ngettext(
+            "No Pareto marks by {cost}: {known} of {count} networks has it.",
+            "No Pareto marks by {cost}: {known} of {count} networks have it.",
+            available,
+        ).format(cost=cost, known=available, count=count)
+        for cost, available in lacking
+    )
 
 
 def weights_note(comparison: Comparison, language: Language) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import how
 from reporter.report.language import Language
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain
-from reporter.report.units import ratio
 from reporter.report.why import operator_names, operator_pairs
 from reporter.report.why.operator_pairs import MOST, Reason, SlowerPair
 
@@ -29,7 +29,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     for key, title in columns.items():
         values = [pair.macs if key == "macs" else pair.longer for pair in pairs]
         column = Column(f"{key}_ratio", title, "×", "1", numeric=True)
-        rows.add(column, [Cell(ratio(language, value), value) for value in values])
+        rows.add(column, [Cell(units.ratio(language, value), value) for value in values])
     for number in range(operator_pairs.NAMED):
         _reason(rows, pairs, number)
     note = _(
@@ -61,7 +61,7 @@ def _reason(rows: Builder, pairs: tuple[SlowerPair, ...], number: int) -> None:
 
 
 def _share(value: float | None, language: Language) -> Cell:
-    return Cell("–", status="missing") if value is None else Cell(language.number(100 * value), value)
+    return Cell("–", status="missing") if value is None else Cell(units.part(language, value), value)
 
 
 ENTRIES = (Tabulation("operator_pairs", make, chapter="why", order=2),)

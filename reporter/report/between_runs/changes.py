@@ -211,7 +211,7 @@ class Words:
             parts.setdefault(self._gap(gap), {})[_(gap.quantity.title) if gap.quantity else _("Times")] = None
         lines = [f"{'; '.join(titles)}: {sentence}" for sentence, titles in parts.items()]
         if noisy := sum(timing.floor is not None for timing in self.differences.with_verdict("noisy")):
-            moved = _("{count} of {all} times moved by more than {share}, but not beyond noise.")
+            moved = _("Times that moved by more than {share}, but not beyond noise: {count} of {all}.")
             least = f"{100 * MIN_EFFECT:.0f} %"
             lines.append(moved.format(count=noisy, all=len(self.differences.timings), share=least))
         return [*lines, *self.complaints]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceVerdict
 from reporter.model.records import pair_name
@@ -146,7 +147,8 @@ def _changes(found: AgainstReference, titles: dict[str, str], tongue: Language) 
     message = tongue._("{name}: {title} is {reference} in the reference and {tonight} in this run.")
     for row in found.changes:
         title = titles.get(row.metric, row.metric)
-        yield message.format(name=row.architecture, title=title, reference=row.reference, tonight=row.tonight)
+        values = {"reference": _exact(row.reference, tongue), "tonight": _exact(row.tonight, tongue)}
+        yield message.format(name=row.architecture, title=title, **values)
 
 
 def gaps(found: AgainstReference, titles: dict[str, str], tongue: Language) -> Iterator[str]:
@@ -159,6 +161,14 @@ def gaps(found: AgainstReference, titles: dict[str, str], tongue: Language) -> I
 
 def _ordered(rows: Sequence[ReferenceVerdict]) -> list[ReferenceVerdict]:
     return sorted(rows, key=lambda row: (row.known is not None, ORDER.index(row.verdict), -row.ratio))
+
+
+def _exact(value: float, tongue: Language) -> str:
+    """All digits of a count or memory, with the separators of the language."""
+    if float(value).is_integer():
+        return tongue.number(int(value))
+    digits = Decimal(str(value))
+    return tongue.number(digits, max(0, -int(digits.as_tuple().exponent)))
 
 
 def _interval(row: ReferenceVerdict, tongue: Language) -> str:

@@ -95,16 +95,15 @@ def _columns(nodes: Sequence[Node], step: float) -> list[float]:
         joins = [spans[each] for each in hanging.get(place, []) if each not in side]
         spans[place] = max([1, sum(spans[each] for each in side), *joins])
     middles = [0.0] * len(nodes)
-
-    def hang(parent: int, middle: float) -> None:
+    waiting = [(-1, 0.0)]  # not a recursion: a chain may be deeper than Python allows
+    while waiting:
+        parent, middle = waiting.pop()
         side = branches(parent)
         left = middle - sum(spans[each] for each in side) / 2
         for place in hanging.get(parent, []):
             middles[place] = left + spans[place] / 2 if place in side else middle
             left += spans[place] if place in side else 0
-            hang(place, middles[place])
-
-    hang(-1, 0.0)
+            waiting.append((place, middles[place]))
     return [middle * step for middle in middles]
 
 

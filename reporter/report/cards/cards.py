@@ -271,4 +271,4 @@ def _time(seconds: float, share: float, language: Language) -> Price:
 def _percent(percent: float, language: Language) -> str:
     if 0 < percent < 0.05:
         return language._("under {share} %").format(share=language.number(0.1, 1))
-    return f"{language.number(percent, 0 if percent >= 9.95 else 1)} %"
+    return f"{units.part(language, percent / 100, 0 if percent >= 9.95 else 1)} %"

@@ -27,7 +27,7 @@ def command(record: Record) -> str:
                 f"--{key.replace('_', '-')}",
                 ",".join(map(str, value)) if isinstance(value, list) else str(value),
             ]
-    return " ".join(shlex.join(words).split())
+    return " ".join(shlex.join(words).splitlines())
 
 
 def origin(record: Record, language: Language) -> str:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from reporter.model import Record, ReporterError
-from reporter.report.choosing.limits import FilterResult
+from reporter.report.choosing.limits import Candidate, FilterResult
 
 KEY = "weights_license"
 """Where a record has the license of its weights, among what is published of it."""
@@ -36,10 +36,18 @@ def check(records: Iterable[Record], wanted: Sequence[str]) -> None:
             raise ReporterError(f"--license: no weights here have the license {glob!r}; {hint}")
 
 
-def by_license(found: FilterResult, wanted: Sequence[str]) -> FilterResult:
-    """The same: weights under other licenses are out, and those without a named one are unknown."""
+def by_license(found: FilterResult, networks: Sequence[Candidate], wanted: Sequence[str]) -> FilterResult:
+    """The same: weights under other licenses are out, and those without a named one are unknown.
+
+    `networks` are all that were filtered, in the order that each part keeps.
+    """
     if not wanted:
         return found
+    places = {id(each): place for place, each in enumerate(networks)}
+
+    def ordered(parts: Iterable[Candidate]) -> list[Candidate]:
+        return sorted(parts, key=lambda each: places[id(each)])
+
     out = [
         each for part in (found.fits, found.undecided, found.unknown) for each in part if _differs(each.record, wanted)
     ]
@@ -47,8 +55,8 @@ def by_license(found: FilterResult, wanted: Sequence[str]) -> FilterResult:
     return FilterResult(
         fits=[each for each in found.fits if matches(each.record, wanted)],
         undecided=[each for each in found.undecided if matches(each.record, wanted)],
-        unknown=[*unnamed, *(each for each in found.unknown if not _differs(each.record, wanted))],
-        out=[*out, *found.out],
+        unknown=ordered([*unnamed, *(each for each in found.unknown if not _differs(each.record, wanted))]),
+        out=ordered([*out, *found.out]),
     )
 
 

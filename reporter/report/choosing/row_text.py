@@ -42,7 +42,7 @@ def value_text(key: str, figure: Mapping[str, Any]) -> str:
     if key in ACCURACIES:
         return f"{units.share(ENGLISH, value)} %"
     if key not in CRITERIA:
-        return f"{value:.2g}"
+        return f"{units.rough(ENGLISH, value, units.PERCENT)} %"  # an output error, as in the table of modes
     unit = "1/s" if key in FLOORS else UNITS.get(key, "s")
     choices = {"1": units.COUNTS, "B": (units.MEBIBYTES,), "s": units.SECONDS, "1/s": (units.RATE,)}
     scales: Sequence[units.Scale] = choices[unit]

@@ -66,10 +66,13 @@ def _first(first: Record, key: str, comparison: Comparison, language: Language) 
 
 
 def _last(last: Record, first: Record, key: str, comparison: Comparison, language: Language) -> str:
-    """The slowest architecture, or those that may be it, and how many times as long as the fastest the last takes."""
+    """The slowest architecture, or those that may be it, and how many times as long as the fastest the last takes.
+
+    The ratio is that of the two printed times. That of the rounds in common decides whether they differ.
+    """
     rivals = _rivals(last, key, comparison)
-    found = comparison.times(comparison.machines[0], key).ratio(last.architecture, first.architecture)
-    ratio = units.ratio(language, found.ratio)
+    slow, fast = (units.printed(language, record.readings[key]) for record in (last, first))
+    ratio = units.ratio(language, slow / fast)
     doubt = doubted(ratio, first.readings[key], last.readings[key])
     blanks = {"ratio": doubt, "slow": _formatted(last, key, language)}
     if len(rivals) == 1:

@@ -40,7 +40,11 @@ def failed(comparison: Comparison, complaints: Sequence[str], language: Language
     if noisy:
         blocks += [Text(_("Too noisy to rely on:")), Items(tuple(_noisy(noisy, comparison, language)))]
     if others := sum(each.record.mode != EAGER and each.quantity.key not in ONCE for each in doubted):
-        message = _("In other execution modes than eager, {count} values are noisy; summary.json has the reasons.")
+        message = language.ngettext(
+            "In other execution modes than eager, {count} value is noisy; summary.json has the reason.",
+            "In other execution modes than eager, {count} values are noisy; summary.json has the reasons.",
+            others,
+        )
         blocks.append(Text(message.format(count=others)))
     if complaints:
         left_out = _most(list(complaints), language)

@@ -97,7 +97,11 @@ def unreliable(comparison: Comparison, language: Language) -> str:
     if not doubted:
         return ""
     whole = sum(noisy for noisy, _count in doubted.values()), sum(map(len, counts.values()))
-    message = language._("{noisy} of {count} times are unreliable and marked ≈, most of all {details}.")
+    message = language.ngettext(
+        "{noisy} of {count} times is unreliable and marked ≈, most of all {details}.",
+        "{noisy} of {count} times are unreliable and marked ≈, most of all {details}.",
+        whole[0],
+    )
     entry = language._("{title} ({noisy} of {count})")
     details = [
         entry.format(title=language._(comparison.quantities[key].title), noisy=noisy, count=count)

@@ -228,10 +228,10 @@ def reasons(pair: SlowerPair, language: Language) -> str:
 
 def _by_share(pair: SlowerPair, reason: Reason, language: Language) -> str:
     return language._("{share} % in {operator} ({many}: {other} %)").format(
-        share=language.number(100 * reason.share),
+        share=units.part(language, reason.share),
         operator=operator_names.words(reason.label, language),
         many=pair.many.architecture,
-        other=language.number(100 * reason.other),
+        other=units.part(language, reason.other),
     )
 
 

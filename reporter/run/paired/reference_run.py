@@ -17,6 +17,7 @@ from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap,
 from reporter.host.job import Job
 from reporter.model import Metric, Origin, Reading, ReporterError
 from reporter.model.fields import DEFAULT_MALLOC
+from reporter.model.plurals import counted
 from reporter.model.records import EAGER
 from reporter.model.settings import PRESETS
 from reporter.run import mode_plan
@@ -88,7 +89,8 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
     """Measures all rows in rounds over all architectures; a row that is decided is not measured again."""
     journal = PairJournal(work.journal, _about(work), fresh=work.request.fresh)
     if len(journal):
-        progress.note(f"{len(journal)} measurements of the interrupted run are used again")
+        are = "is" if len(journal) == 1 else "are"
+        progress.note(f"{counted(len(journal), 'measurement')} of the interrupted run {are} used again")
     start, found = monotonic() - journal.seconds, ReferenceRun()
     books: tuple[Book, Book] = ({}, {})
     looks, open_jobs, done = reference_rule.looks(_fewest_rounds(work.request)), list(_jobs(work)), list[Job]()

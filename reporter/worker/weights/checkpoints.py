@@ -81,7 +81,8 @@ def fitted(network: nn.Module, state: Mapping[str, Tensor], head: set[str], head
     needed = [name for name in own if not name.startswith(auxiliary) and not name.endswith("num_batches_tracked")]
     missing = [name for name in needed if name not in found.tensors.keys() | head]
     if missing:
-        differing = f"{len(missing)} of {len(own)} tensors differ, {missing[0]} first"
+        differ = "differs" if len(missing) == 1 else "differ"
+        differing = f"{len(missing)} of {len(own)} tensors {differ}, {missing[0]} first"
         raise ValueError(f"the checkpoint does not fit: {differing} ({_difference(missing[0], own, found.names)})")
     return found
 
