@@ -59,6 +59,10 @@ def test_the_sentences_on_the_figures_are_those_of_the_committed_run() -> None:
     times = samples[(samples["mode"] != "eager") & samples["key"].isin(("latency_cpu", "latency_cpu_1thread"))]
     rounds = times.groupby(["mode", "architecture", "key"])["round"].nunique()
     assert (rounds == 2).mean() > 0.5
+    both = "`channels_last` has speedups of {:.2f} and {:.2f}, whose geometric mean of {:.2f} is not stated as a gain"
+    disturbed = samples.query("architecture == 'resnet50' and mode == 'channels_last' and key == @KEYS[0]")["value"]
+    assert both.format(*disturbed, speedups("channels_last", KEYS[0])["resnet50"]) in PROSE
+    assert speedups("bf16+channels_last", KEYS[0]).idxmax() == "resnet50"
 
 
 def test_every_engine_has_a_figure_for_nearly_all_architectures() -> None:

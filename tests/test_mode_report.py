@@ -318,7 +318,7 @@ def test_the_heat_map_has_a_cell_for_each_pair(comparison: Comparison) -> None:
 @pytest.mark.parametrize("tongue", [ENGLISH, RUSSIAN], ids=["en", "ru"])
 def test_charts_and_tables_of_hostile_names(tongue: Language) -> None:
     """Names of architectures and modes, and reasons, that look like markup stay text."""
-    records = [record for record in samples.few() if record.machine == "quiet"]
+    records = [mode_samples.in_rounds(record) for record in samples.few() if record.machine == "quiet"]
     hostile = "<b>|&amp;"
     modes = [each for r in records for each in (mode_samples.mode(r, hostile), mode_samples.without(r, reason=hostile))]
     comparison = compare([*records, *modes])
@@ -365,6 +365,38 @@ def test_no_gain_is_a_finding_too() -> None:
     assert mode_findings.gained(compare(records), ENGLISH) == (
         "No execution mode is faster than eager beyond noise (all CPU threads)."
     )
+
+
+def rounds_of(record: Record, *ratios: float) -> Record:
+    """The mode with other speedups, a round each."""
+    update: dict[str, Any] = {"samples": ratios, "rounds": (1,) * len(ratios), "origins": (), "detail": {}}
+    return changed(changed(record, "speedup_latency_cpu", **update), "speedup_latency_cpu_1thread", **update)
+
+
+def test_a_gain_of_a_single_round_is_printed_and_not_stated() -> None:
+    """As with --preset quick."""
+    found = compare([each for r in eager() for each in (r, rounds_of(mode_samples.mode(r, "bf16", 0.5), 2.0))])
+    table, why = made(found), "noisy, and only one round shows a difference from eager"
+    assert best(table, "mode", "vgg16") == {"eager"}
+    cell = cells(table, "speedup_latency_cpu")["vgg16", "bf16"]
+    assert cell.text.startswith("2.00 ")
+    assert cell.text.endswith(" ≈")
+    assert cell.note == f"{why}; only 1 of the 3 rounds that a ratio needs"
+    assert cells(table, "break_even")["vgg16", "bf16"].note == why
+    assert mode_findings.gained(found, ENGLISH) == (
+        "Too few rounds to state which execution modes are faster than eager (all CPU threads)."
+    )
+
+
+def test_the_largest_gain_is_one_that_is_not_noisy() -> None:
+    modes = {r.architecture: mode_samples.mode(r, "bf16", 0.5) for r in eager()}
+    modes["vgg16"] = rounds_of(modes["vgg16"], 2.1, 3.5, 4.0)
+    comparison = compare([*eager(), *modes.values()])
+    assert best(made(comparison), "mode", "vgg16") == {"bf16"}
+    text = mode_findings.gained(comparison, ENGLISH)
+    assert text
+    assert "takes 0.50 of its eager time" in text
+    assert "vgg16 takes" not in text
 
 
 def swapping(factor: float, wobble: float = 0.0) -> Comparison:

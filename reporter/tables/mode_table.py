@@ -129,11 +129,11 @@ def _gain(record: Record, key: str, rows: Builder, best: bool) -> Cell:
     text = mode_ranking.stated(found, rows.language)
     if wrong := mode_words.wrong_output(record, rows.comparison, rows.language):
         return Cell(text, found.ratio, found.low, found.high, output_of(rows.comparison, record), wrong)
-    if not found.stated:
-        note = rows.language._("no difference from eager beyond noise")
+    note = mode_words.unstated(found, rows.language)
+    if note and not found.unconfirmed:
         return Cell(f"{text} {unresolved(rows.language)}", found.ratio, found.low, found.high, UNRESOLVED, note)
-    sign = " ≈" if cell.status == "noisy" else ""
-    return replace(cell, text=text + sign, low=found.low, high=found.high)
+    sign, notes = " ≈" if cell.status == "noisy" else "", "; ".join(filter(None, (note, cell.note)))
+    return replace(cell, text=text + sign, low=found.low, high=found.high, note=notes)
 
 
 def unresolved(language: Language) -> str:
@@ -208,8 +208,8 @@ def _break_even(record: Record, key: str, rows: Builder) -> Cell:
     found, time, prepare = mode_ranking.gain(rows.comparison, record, key), record.value(key), record.value(PREPARE.key)
     if found is None or not time or prepare is None:
         return MISSING
-    if not found.stated:
-        return Cell("–", status=UNRESOLVED, note=rows.language._("no difference from eager beyond noise"))
+    if why := mode_words.unstated(found, rows.language):
+        return Cell("–", status=UNRESOLVED, note=why)
     images = mode_ranking.break_even(prepare, time, found.ratio)
     if math.isinf(images):
         return Cell(rows.language._("never"), status="never", note=rows.language._("slower than eager"))
@@ -230,7 +230,8 @@ def _notes(rows: Builder, keys: Sequence[str]) -> Sequence[str]:
         ),
         _(
             "Bold: the fastest mode of each architecture, and those that this run does not distinguish from it; eager "
-            "where no mode is faster. The name of a mode is bold if it is the fastest for {how}."
+            "where no mode is faster. The name of a mode is bold if it is the fastest for {how}. Modes that are faster "
+            "in only one round of a noisy (≈) speedup are not among them."
         ).format(how=how)
         if first
         else "",
