@@ -120,13 +120,11 @@ class _Tested(NamedTuple):
 def _tested(reading: Reading, spread: Spread) -> _Tested:
     rounds = effective([len(part) for part in reading.counted])
     error, value = math.sqrt(spread.variance / rounds), reading.value or 1.0
-    return _Tested(math.log(value), error, spread, rounds, _confirmed(reading.with_spread(spread), value))
+    return _Tested(math.log(value), error, spread, rounds, _confirmed(reading, spread, value))
 
 
-def _confirmed(reading: Reading, value: float) -> bool:
-    """Whether a reading is not noisy, or enough of its rounds differ from eager in the direction of its value."""
-    if reading.verdict.status != "noisy":
-        return True
+def _confirmed(reading: Reading, spread: Spread, value: float) -> bool:
+    """Whether enough rounds of a reading differ from eager in the direction of its value, or it is not noisy."""
     direction = 1 if value > 1 else -1
     showing = [log for log in log_medians(reading.counted) if log * direction >= math.log1p(MIN_GAIN)]
-    return len(showing) >= CONFIRMING
+    return len(showing) >= CONFIRMING or reading.with_spread(spread).verdict.status != "noisy"
