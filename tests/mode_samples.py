@@ -76,6 +76,17 @@ def of_mode(eager: Record, name: str, readings: Iterable[Reading]) -> Record:
     return eager.model_copy(update={"mode": name, "readings": {each.quantity.key: each for each in readings}})
 
 
+def in_rounds(record: Record, count: int = 3) -> Record:
+    """The record with the samples of each time in so many rounds, as far as there are enough."""
+    readings = dict(record.readings)
+    for key, reading in readings.items():
+        if reading.timed and len(reading.samples) >= count:
+            least, more = divmod(len(reading.samples), count)
+            rounds = tuple(least + (number < more) for number in range(count))
+            readings[key] = reading.model_copy(update={"rounds": rounds, "origins": ()})
+    return record.model_copy(update={"readings": readings})
+
+
 def with_modes(
     records: Iterable[Record], factors: Mapping[str, float] = FACTORS, unavailable: Iterable[str] = ("onnxruntime",)
 ) -> list[Record]:

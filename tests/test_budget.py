@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from networks import CONDITIONS
 from simulated import slot
 
-from reporter.host.job import Job
+from reporter.host.job import CurveJob, Job
 from reporter.model import Record
 from reporter.model.durations import duration, in_seconds
 from reporter.run.allocation import allocate, place
@@ -301,3 +301,21 @@ def test_eager_comes_before_other_modes() -> None:
         taken = allocate([*modes, *eager], cost, seconds)
         assert len(taken) == expected
         assert sum(not each.modes for each in taken) == min(expected, 3)
+
+
+def test_eager_comes_before_the_curves_of_other_modes() -> None:
+    """The mode of a curve is not among the `modes` of its job."""
+    curves = [
+        job(number, f"curves cpu {mode}").model_copy(update={"curve": CurveJob(mode=mode, batches=(1,))})
+        for mode in ("bf16", "eager", "openvino")
+        for number in range(3)
+    ]
+    eager = [job(number, "timing cpu") for number in range(3)]
+
+    def cost(each: Job) -> float:
+        return 10.0 if each.is_eager else 1.0
+
+    for seconds, expected in ((59, 5), (60, 6), (62, 8), (66, 12)):
+        taken = allocate([*curves, *eager], cost, seconds)
+        assert len(taken) == expected
+        assert sum(each.is_eager for each in taken) == min(expected, 6)

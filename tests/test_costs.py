@@ -242,8 +242,9 @@ def test_the_first_round_of_a_mode_is_no_measure_for_later_ones() -> None:
 
 
 def of_curve(*batches: int, **more: Any) -> Job:
-    curve = CurveJob(mode="eager", batches=batches, **more)
-    return job("resnet50", "timing cpu").model_copy(update={"process": "curves cpu", "metrics": (), "curve": curve})
+    curve = CurveJob(**{"mode": "eager", "batches": batches} | more)
+    process = "curves cpu" if curve.mode == "eager" else f"curves cpu {curve.mode}"
+    return job("resnet50", "timing cpu").model_copy(update={"process": process, "metrics": (), "curve": curve})
 
 
 @pytest.mark.parametrize(
@@ -275,6 +276,22 @@ def test_a_point_that_is_known_is_not_part_of_what_a_curve_took() -> None:
     resumed, swept = (of_curve(*batches, sweep=not batches, known=Curves(batch=(known,))) for batches in ((1, 2), ()))
     assert stored_as(resumed) == stored_as(of_curve(2)) == "curves cpu (batches 2)"
     assert stored_as(swept) == "curves cpu (batches from 2)"
+
+
+@pytest.mark.parametrize(("mode", "seconds"), [("bf16", 0.0), ("bf16+openvino", 6.0), ("compile", 20.0)])
+def test_each_point_of_a_curve_in_an_engine_is_prepared(mode: str, seconds: float) -> None:
+    """An engine runs a model that was converted for one form of images."""
+    costs = Costs({}, USUAL_SPEED, blank)
+    eager, other = ([of_curve(1, mode=m), of_curve(1, 2, sizes=("64",), mode=m)] for m in ("eager", mode))
+    assert [costs(b) - costs(a) for a, b in zip(eager, other, strict=True)] == pytest.approx([seconds, 3 * seconds])
+
+
+@pytest.mark.parametrize("mode", ["eager", "openvino"])
+def test_known_points_of_a_curve_cost_nothing(mode: str) -> None:
+    costs = Costs({}, USUAL_SPEED, blank)
+    known = Curves(batch=(CurvePoint(mode=mode, device="cpu", batch=1, size="32", status="oom", reason="because"),))
+    assert costs(of_curve(1, 2, mode=mode, known=known)) == pytest.approx(costs(of_curve(2, mode=mode)))
+    assert costs(of_curve(sweep=True, mode=mode, known=known)) < costs(of_curve(sweep=True, mode=mode)) - 0.5
 
 
 def test_a_run_stores_what_its_jobs_in_modes_took(tmp_path: Path) -> None:

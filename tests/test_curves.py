@@ -24,7 +24,7 @@ from reporter.compare import folders
 from reporter.documents.run_files import Summary
 from reporter.host import process_memory
 from reporter.host.job import CurveJob
-from reporter.model import Chart, Metric, Record, ReporterError, Verdict
+from reporter.model import Chart, Metric, Reading, Record, ReporterError, Verdict
 from reporter.model.image_sizes import square
 from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated, swept
 from reporter.model.settings import settings
@@ -544,6 +544,34 @@ def with_curves(record: Record, devices: tuple[str, ...] = ("cpu", "cuda")) -> R
                 made = point(1, rate).model_copy(update={"mode": mode, "device": device, "size": size})
                 curves = curves.with_point("size", made)
     return record.model_copy(update={"curves": curves})
+
+
+def test_points_of_other_conditions_are_on_no_curve() -> None:
+    """The newest ones are those of the best throughput; without one, those under which most points were measured."""
+    old, new = {"threads": 2}, {"threads": 2, "variables": {"OMP": "1"}}
+    batches = [point(batch, float(batch), settings=new if batch < 4 else old) for batch in (1, 2, 4, 8, 16)]
+    sizes = [
+        point(1, 5.0, settings=settings).model_copy(update={"size": size})
+        for size, settings in (("32", old), ("64", new), ("96", new))
+    ]
+    record = samples.few()[0].model_copy(update={"curves": Curves(batch=tuple(batches), size=tuple(sizes))})
+    asked = new | {"batches": [1, 2], "input_size": "64"}
+    reading = Reading(quantity=BEST["cpu"], samples=(2.0,), settings=asked, detail={"batch": 2})
+
+    def shown(record: Record) -> list[list[int | str]]:
+        curves = compare([record]).records[0].curves
+        return [[each.batch for each in curves.batch], [each.size for each in curves.size]]
+
+    assert shown(record) == [[4, 8, 16], ["64", "96"]]
+    known = record.model_copy(update={"readings": record.readings | {reading.quantity.key: reading}})
+    assert shown(known) == [[4, 8, 16], ["64", "96"]], "no point has the input size of the reading"
+    reading = reading.model_copy(update={"settings": new | {"batches": [1, 2]}})
+    known = record.model_copy(update={"readings": record.readings | {reading.quantity.key: reading}})
+    assert shown(known) == [[1, 2], ["64", "96"]]
+    older = known.model_copy(update={"readings": {reading.quantity.key: reading.model_copy(update={"settings": old})}})
+    assert shown(older) == [[4, 8, 16], ["32"]]
+    (fit,) = summary(compare([known]))["records"][0]["curves"]["fits"]
+    assert fit["time_per_image"]["value"] == pytest.approx(0.0, abs=1e-12), "1 s a call for 1 and 2 images"
 
 
 @pytest.mark.parametrize("code", ["en", "ru"])

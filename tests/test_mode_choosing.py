@@ -10,13 +10,16 @@ import mode_samples
 import pandas as pd
 import pytest
 from commands import call
-from test_curves import with_curves
+from test_curves import point, with_curves
 
 import reporter
 from reporter.cli import choosing
 from reporter.model import Reading, Record, ReporterError
 from reporter.model.modes import OUTPUT_ERROR
+from reporter.model.scaling_curves import BEST, Curves
+from reporter.report.choosing.batch_sizes import best_batch
 from reporter.report.choosing.choice import choice
+from reporter.report.choosing.limits import candidate
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.modes import mode_ranking, mode_words
@@ -187,6 +190,56 @@ def test_a_pair_is_listed_with_its_batch(
             "device": "cpu", "batch": 8, "latency": pytest.approx(0.021), "throughput": pytest.approx(8 / 0.021)
         }  # fmt: skip
         assert "batch 8 on cpu: 380 images/s" in choosing.in_words(found).replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(
+    ("limits", "threads", "device", "batch"),
+    [
+        ({}, 2, "cuda", 8),
+        ({"latency_cpu": 0.0131}, 2, "cpu", 4),
+        ({"throughput_cpu": 1.0}, 2, "cpu", 8),
+        ({"throughput_cpu": 1e6}, 2, None, None),
+        ({"latency_cpu": 0.0131, "latency_cuda": 0.0131}, 2, "cuda", 8),
+        ({"latency_cpu_1thread": 0.0131}, 2, None, None),
+        ({"latency_cpu_1thread": 0.0131}, 1, "cpu", 4),
+    ],
+)
+def test_the_batch_is_one_of_the_device_that_is_limited(
+    limits: dict[str, float], threads: int, device: str | None, batch: int | None
+) -> None:
+    """The GPU is ten times as fast."""
+    (base,) = [record for record in eager() if record.architecture == "resnet18"]
+    points = [
+        each.model_copy(update={"settings": {"threads": threads}})
+        if each.device == "cpu"
+        else each.model_copy(update={"latency": each.latency / 10, "throughput": each.throughput * 10})
+        for each in with_curves(base).curves.batch
+        if each.latency and each.throughput
+    ]
+    base = base.model_copy(update={"curves": Curves(batch=tuple(points))})
+    found = best_batch(candidate(base, base.machine), limits, base.machine)
+    assert (found and (found["device"], found["batch"])) == (device and (device, batch))
+
+
+def test_the_batch_is_not_one_of_another_version_of_the_engine(tmp_path: Path) -> None:
+    """Points of batch sizes that were not measured again stay in the record."""
+    (base,) = [record for record in eager() if record.architecture == "resnet18"]
+    points = [
+        point(batch, batch * rate, settings={"engine": version}).model_copy(update={"mode": "openvino"})
+        for batch, rate, version in (
+            (1, 30.0, "2026.4"),
+            (2, 31.0, "2026.4"),
+            (8, 90.0, "2025.1"),
+            (16, 90.0, "2025.1"),
+        )
+    ]
+    base = base.model_copy(update={"curves": Curves(batch=tuple(points))})
+    mode = mode_samples.mode(base, "openvino", 0.5)
+    best = Reading(quantity=BEST["cpu"], samples=(62.0,), settings={"engine": "2026", "batches": [1, 2]})
+    mode = mode.model_copy(update={"readings": mode.readings | {best.quantity.key: best}})
+    record_files.save_all(tmp_path, [base, mode])
+    rows = {row["mode"]: row for row in choosing.chosen(tmp_path, {})["fits"]}
+    assert rows["openvino"]["batch"]["batch"] == 2
 
 
 def test_without_modes_the_text_is_that_of_architectures(tmp_path: Path) -> None:

@@ -1,24 +1,32 @@
-"""The figures of docs/modes.md are those of the committed run with engines."""
+"""The figures of docs/modes.md are those of the committed runs."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
+from itertools import takewhile
 from typing import Any
 
+import pytest
 from commands import ROOT
 
 import reporter
+from reporter.model import Engine
+from reporter.model.modes import CHANNELS_LAST, PRECISIONS
+from reporter.registry.catalog import collect
 
-RUN = ROOT / "results" / "reference-engines"
+RUNS = ("reference", "reference-engines")
+"""The runs by their folders: a mode of both is described by the first, which has more rounds."""
 PAGE = (ROOT / "docs" / "modes.md").read_text(encoding="utf-8")
 PROSE = " ".join(PAGE.split())
 KEYS = ("speedup_latency_cpu_1thread", "speedup_latency_cpu")
+NONE = "not in the committed runs"
 ENGINES = ("onnxruntime", "openvino", "bf16+openvino")
 
 
 @cache
-def results() -> Any:
-    return reporter.load(RUN, modes=True)
+def results(run: str = "reference-engines") -> Any:
+    return reporter.load(ROOT / "results" / run, modes=True)
 
 
 def speedups(mode: str, key: str) -> Any:
@@ -27,9 +35,9 @@ def speedups(mode: str, key: str) -> Any:
     return values[values["mode"] == mode].reset_index().set_index("architecture")[key]
 
 
-def rows() -> list[str]:
+def rows(run: str) -> list[str]:
     """A row per mode, computed from the records: speedups and preparation as median, least and largest; errors."""
-    values = results().values
+    values = results(run).values
     found = []
     for mode, readings in values[values["mode"] != "eager"].groupby("mode", sort=False):
         cells = [f"{each.median():.2f} ({each.min():.2f}–{each.max():.2f})" for each in (readings[key] for key in KEYS)]
@@ -40,9 +48,32 @@ def rows() -> list[str]:
     return found
 
 
-def test_the_figures_are_those_of_the_committed_run() -> None:
-    table = PAGE.partition("<!-- figures: results/reference-engines -->")[2].strip().splitlines()
-    assert set(rows()) == set(table[2 : 2 + len(rows())])
+def table(marker: str) -> list[str]:
+    """The rows of the table below a comment."""
+    lines = PAGE.partition(f"<!-- {marker} -->")[2].strip().splitlines()
+    return list(takewhile(lambda line: line.startswith("|"), lines))[2:]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_figures_are_those_of_the_committed_run(run: str) -> None:
+    assert set(rows(run)) == set(table(f"figures: results/{run}"))
+
+
+def test_each_part_of_a_mode_has_its_figures_or_says_that_there_are_none() -> None:
+    medians: dict[str, str] = {}
+    for run in RUNS:
+        values = results(run).values
+        for mode, readings in values[values["mode"] != "eager"].groupby("mode"):
+            medians.setdefault(mode, f"`{mode}` {readings[KEYS[1]].median():.2f}")
+    found = {cells[0].strip("`"): cells[-1] for cells in (row.strip("| ").split(" | ") for row in table("parts"))}
+    assert found.keys() == {CHANNELS_LAST, *PRECISIONS, *collect("reporter.engines", Engine)}
+    for part, cell in found.items():
+        known = [text for mode, text in medians.items() if part in mode.split("+")]
+        assert sorted(cell.split("; ")) == (sorted(known) or [NONE]), part
+    named = re.findall(r"Of other modes \((.*?)\) no figures are committed", PROSE)[0]
+    without = {part for part, cell in found.items() if cell == NONE}
+    assert {*without, "bf16"} == {*re.findall("`(.*?)`", named)}
+    assert "bf16" not in medians
 
 
 def test_the_sentences_on_the_figures_are_those_of_the_committed_run() -> None:
@@ -59,6 +90,14 @@ def test_the_sentences_on_the_figures_are_those_of_the_committed_run() -> None:
     times = samples[(samples["mode"] != "eager") & samples["key"].isin(("latency_cpu", "latency_cpu_1thread"))]
     rounds = times.groupby(["mode", "architecture", "key"])["round"].nunique()
     assert (rounds == 2).mean() > 0.5
+    assert "measured the default modes in three rounds" in PROSE
+    samples = results("reference").samples
+    assert set(samples[samples["key"].isin(KEYS)].groupby(["mode", "architecture", "key"])["round"].nunique()) == {3}
+    samples = results().samples
+    both = "`channels_last` has speedups of {:.2f} and {:.2f}, whose geometric mean of {:.2f} is not stated as a gain"
+    disturbed = samples.query("architecture == 'resnet50' and mode == 'channels_last' and key == @KEYS[0]")["value"]
+    assert both.format(*disturbed, speedups("channels_last", KEYS[0])["resnet50"]) in PROSE
+    assert speedups("bf16+channels_last", KEYS[0]).idxmax() == "resnet50"
 
 
 def test_every_engine_has_a_figure_for_nearly_all_architectures() -> None:

@@ -9,6 +9,7 @@ import pytest
 from samples import QUANTITIES
 
 from reporter.compare.mode_gains import FALSE_SHARE, MIN_GAIN, Gain, Place, gains
+from reporter.compare.rounds import with_intervals
 from reporter.model import Reading, Record
 from reporter.model.modes import speedup
 
@@ -132,6 +133,55 @@ def test_a_lost_round_and_fewer_than_three_rounds_widen_the_interval() -> None:
     once = record("once", "bf16", {"latency_cpu": ratios(generator, 2.0, rounds=1)})
     alone = gains([once])["once", "bf16", "latency_cpu"]
     assert math.log(alone.high / alone.low) > 0.1, "a deviation between rounds is assumed"
+
+
+def with_ratios(*rounds: float, mode: str = "bf16") -> list[Record]:
+    """An architecture with these ratios, a round each, and eight that do not vary between two rounds."""
+    quantity = speedup(QUANTITIES["latency_cpu"])
+    readings = [Reading(quantity=quantity, samples=each, rounds=(1,) * len(each)) for each in ((1.0, 1.01), rounds)]
+    steady = [record(f"net{number}", mode, {"latency_cpu": readings[0]}) for number in range(8)]
+    return with_intervals([*steady, record("one", mode, {"latency_cpu": readings[1]})])
+
+
+def test_a_disturbed_round_of_two_is_no_gain() -> None:
+    """The ratios of resnet50 in channels_last of results/reference-engines, whose arithmetic mean is 1.90."""
+    found = gains(with_ratios(0.957, 2.836))["one", "bf16", "latency_cpu"]
+    assert found.ratio == pytest.approx(math.sqrt(0.957 * 2.836)) == pytest.approx(1.647, abs=0.001)
+    assert found.low < 1 < found.high
+    assert not found.stated
+
+
+@pytest.mark.parametrize("rounds", [(0.957, 2.836), (2.3, 2.4), (2.3,), (2.3, 2.4, 2.8), (1.1, 1.2, 1.3, 1.5)])
+def test_the_gain_is_the_value_of_the_reading_with_its_interval(rounds: tuple[float, ...]) -> None:
+    records = with_ratios(*rounds)
+    reading, gain = records[-1].readings["speedup_latency_cpu"], gains(records)["one", "bf16", "latency_cpu"]
+    assert reading.value == pytest.approx(gain.ratio)
+    assert reading.interval == pytest.approx((gain.low, gain.high))
+    assert math.log(gain.high / gain.ratio) == pytest.approx(math.log(gain.ratio / gain.low))
+
+
+def test_a_noisy_gain_needs_two_rounds() -> None:
+    """One that is not noisy needs none of its own rounds beyond the others."""
+
+    def found(*rounds: float) -> Gain:
+        return gains(with_ratios(*rounds))["one", "bf16", "latency_cpu"]
+
+    for alone in ((2.3,), (1.0, 1.4), (1.3, 0.99, 1.31)):
+        verdict = with_ratios(*alone)[-1].readings["speedup_latency_cpu"].verdict
+        assert verdict.status == "noisy", alone
+    assert found(2.3).unconfirmed
+    assert not found(2.3).stated
+    assert not found(1.0, 1.4).stated
+    assert found(2.3, 2.4).stated
+    assert found(1 / 2.3, 1 / 2.4).stated
+    assert not found(2.3, 2.4).unconfirmed
+    assert found(1.3, 0.99, 1.31).confirmed, "two of three rounds show it, whatever the third says"
+    assert found(1.05, 1.05, 1.06).confirmed
+
+
+def test_the_reason_of_two_rounds_names_them() -> None:
+    reading = with_ratios(2.3, 2.4)[-1].readings["speedup_latency_cpu"]
+    assert reading.verdict == ("noisy", "only 2 of the 3 rounds that a ratio needs")
 
 
 def test_modes_without_times_have_no_gain() -> None:

@@ -20,12 +20,12 @@ from reporter.model import Chart, Claim, Reading, Record
 from reporter.model.modes import OUTPUT_ERROR, PREPARE, alternation
 from reporter.registry.catalog import collect
 from reporter.report import build
-from reporter.report.comparison import Comparison, compare, front
+from reporter.report.comparison import Comparison, compare
 from reporter.report.drawing import vega
 from reporter.report.findings import mode_findings
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import Language, language
-from reporter.report.modes import mode_ranking, mode_words
+from reporter.report.modes import mode_ranking, mode_words, pair_ranks
 from reporter.report.modes.mode_ranking import break_even
 from reporter.report.output import csv_tables, latex
 from reporter.report.page import failures
@@ -223,22 +223,59 @@ def test_the_published_accuracy_of_another_precision_is_marked(table: Table, com
     assert marks["vgg16", "bf16"] == "fp32"
     assert marks["vgg16", "onnxruntime"] == marks["vgg16", "eager"] == "ok"
     lines = [line.split(" & ") for line in latex.to_tex(table, ENGLISH).splitlines() if line.endswith(r"\\")][1:]
+    place = [column.key for column in table.columns].index("imagenet_top1")
     for line in lines:
-        assert ("dag" in line[7]) == ("bf16" in line[1] or "fp16" in line[1])
+        assert ("dag" in line[place]) == ("bf16" in line[1] or "fp16" in line[1])
     assert sum("dag" in cell for line in lines for cell in line) == 2 * len(NAMES)
 
 
 def test_int8_is_in_no_accuracy_front() -> None:
-    """However fast it is: its accuracy is unknown. The charts of accuracy and the findings are those without modes."""
+    """However fast it is: its accuracy is unknown. With the same times, bf16 is all of the front."""
     base = eager()
-    fast = [mode_samples.mode(record, "int8+onnxruntime", 0.1) for record in base]
-    plain, comparison = compare(base), compare([*base, *fast])
+
+    def ahead(mode: str, error: float = mode_samples.ERROR) -> tuple[dict[tuple[str, str], Cell], set[str]]:
+        """The ranks, and the modes on the front, of eager and a mode that takes a tenth of its time."""
+        table = made(compare([*base, *(mode_samples.mode(record, mode, 0.1, error=error) for record in base)]))
+        found = cells(table, "imagenet_top1")
+        assert all(("†" in cell.text) == (mode != "eager") for (_, mode), cell in found.items())
+        return cells(table, "rank"), {mode for (_, mode), cell in cells(table, "pareto").items() if cell.text == "◇"}
+
+    (ranks, int8), (same, bf16) = ahead("int8+onnxruntime"), ahead("bf16+onnxruntime")
+    assert (int8, bf16) == ({"eager"}, {"bf16+onnxruntime"})
+    assert ranks["alexnet", "int8+onnxruntime"] == same["alexnet", "bf16+onnxruntime"]
+    assert ranks["alexnet", "int8+onnxruntime"].value == 1, "its time is known"
+    wrong, front_of_wrong = ahead("bf16+onnxruntime", error=0.5)
+    assert front_of_wrong == {"eager"}
+    assert {cell.text for (_, mode), cell in wrong.items() if mode != "eager"} == {"–"}
+    assert {cell.value for (_, mode), cell in wrong.items() if mode == "eager"} == set(range(1, 7))
+
+
+def test_charts_of_accuracy_are_those_of_eager(comparison: Comparison) -> None:
     for key in ("macs", "latency_cpu", "latency_cpu_1thread"):
         draw = accuracy_vs_cost.against(key)
-        assert draw(comparison, ENGLISH) == draw(plain, ENGLISH)
-        assert not {record.mode for record in front(comparison.networks, key)} - {"eager"}
-    found = cells(made(comparison), "imagenet_top1")
-    assert all(("†" in cell.text) == (mode != "eager") for (_, mode), cell in found.items())
+        assert draw(comparison, ENGLISH) == draw(compare(eager()), ENGLISH)
+
+
+def test_ranks_of_pairs_are_shared_where_the_run_does_not_distinguish_them(comparison: Comparison) -> None:
+    """By their times, in all architectures together; a front has no pair as slow as a more accurate one."""
+    places = pair_ranks.ranks(comparison, comparison.machines[0], "latency_cpu")
+    times = {(r.architecture, r.mode): r.value("latency_cpu") for r in (*comparison.records, *comparison.modes)}
+    ranked = sorted(places, key=lambda pair: times[pair] or 0.0)
+    assert [places[pair].rank for pair in ranked] == list(range(1, len(places) + 1))
+    assert set(times) - set(places) == {("googlenet", "bf16"), ("resnet50", "onnxruntime")}, "wrong, and not available"
+    assert any(each.low < each.high for each in places.values())
+    assert places["resnet18", "bf16"].low <= places["resnet18", "eager"].rank <= places["resnet18", "bf16"].high
+    table = made(comparison)
+    signs = {pair for pair, cell in cells(table, "pareto").items() if cell.text == "◇"}
+    assert signs == pair_ranks.ahead(comparison, comparison.machines[0], "latency_cpu")
+    accurate = max(NAMES, key=lambda name: top1(comparison, name))
+    fastest = min((pair for pair in places if pair[0] == accurate), key=lambda pair: times[pair] or 0.0)
+    assert [pair for pair in signs if pair[0] == accurate] == [fastest]
+
+
+def top1(comparison: Comparison, name: str) -> float:
+    network = comparison.network(name)
+    return (network.value("imagenet_top1") or 0.0) if network else 0.0
 
 
 def test_the_files_of_the_table(table: Table) -> None:
@@ -318,7 +355,7 @@ def test_the_heat_map_has_a_cell_for_each_pair(comparison: Comparison) -> None:
 @pytest.mark.parametrize("tongue", [ENGLISH, RUSSIAN], ids=["en", "ru"])
 def test_charts_and_tables_of_hostile_names(tongue: Language) -> None:
     """Names of architectures and modes, and reasons, that look like markup stay text."""
-    records = [record for record in samples.few() if record.machine == "quiet"]
+    records = [mode_samples.in_rounds(record) for record in samples.few() if record.machine == "quiet"]
     hostile = "<b>|&amp;"
     modes = [each for r in records for each in (mode_samples.mode(r, hostile), mode_samples.without(r, reason=hostile))]
     comparison = compare([*records, *modes])
@@ -365,6 +402,38 @@ def test_no_gain_is_a_finding_too() -> None:
     assert mode_findings.gained(compare(records), ENGLISH) == (
         "No execution mode is faster than eager beyond noise (all CPU threads)."
     )
+
+
+def rounds_of(record: Record, *ratios: float) -> Record:
+    """The mode with other speedups, a round each."""
+    update: dict[str, Any] = {"samples": ratios, "rounds": (1,) * len(ratios), "origins": (), "detail": {}}
+    return changed(changed(record, "speedup_latency_cpu", **update), "speedup_latency_cpu_1thread", **update)
+
+
+def test_a_gain_of_a_single_round_is_printed_and_not_stated() -> None:
+    """As with --preset quick."""
+    found = compare([each for r in eager() for each in (r, rounds_of(mode_samples.mode(r, "bf16", 0.5), 2.0))])
+    table, why = made(found), "noisy, and only one round shows a difference from eager"
+    assert best(table, "mode", "vgg16") == {"eager"}
+    cell = cells(table, "speedup_latency_cpu")["vgg16", "bf16"]
+    assert cell.text.startswith("2.00 ")
+    assert cell.text.endswith(" ≈")
+    assert cell.note == f"{why}; only 1 of the 3 rounds that a ratio needs"
+    assert cells(table, "break_even")["vgg16", "bf16"].note == why
+    assert mode_findings.gained(found, ENGLISH) == (
+        "Too few rounds to state which execution modes are faster than eager (all CPU threads)."
+    )
+
+
+def test_the_largest_gain_is_one_that_is_not_noisy() -> None:
+    modes = {r.architecture: mode_samples.mode(r, "bf16", 0.5) for r in eager()}
+    modes["vgg16"] = rounds_of(modes["vgg16"], 2.1, 3.5, 4.0)
+    comparison = compare([*eager(), *modes.values()])
+    assert best(made(comparison), "mode", "vgg16") == {"bf16"}
+    text = mode_findings.gained(comparison, ENGLISH)
+    assert text
+    assert "takes 0.50 of its eager time" in text
+    assert "vgg16 takes" not in text
 
 
 def swapping(factor: float, wobble: float = 0.0) -> Comparison:

@@ -111,8 +111,9 @@ def _layers(rows: Sequence[Spec], shown: Mapping[str, str], left: float | None) 
 
 
 CAPTION = (
-    "Ring: eager (fp32, contiguous). Dot: the fastest mode that is faster than eager beyond noise and whose output is "
-    "right, with its speedup; several names: modes that this run does not distinguish. Logarithmic axis."
+    "Ring: eager (fp32, contiguous). Dot: the fastest mode that is faster than eager beyond noise, in more than one "
+    "round if it is noisy (≈), and whose output is right, with its speedup; several names: modes that this run does "
+    "not distinguish. Logarithmic axis."
 )
 SHOWN = {
     "modes": ("latency_cpu", "From eager to the fastest mode, all CPU threads"),

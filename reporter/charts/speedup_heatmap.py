@@ -83,8 +83,8 @@ def _cell(record: Record, key: str, comparison: Comparison, language: Language) 
         words.append(why)
         text = _("wrong") if output_of(comparison, record) == "wrong" else f"{number}?"
         return {**place, "text": text, "about": about(record, *words), "kind": "", "ink": MUTED}
-    if not found.stated:
-        words.append(_("no difference from eager beyond noise"))
+    if why := mode_words.unstated(found, language):
+        words.append(why)
         return {**place, "text": number, "about": about(record, *words), "kind": "", "ink": MUTED}
     kind, ink = _kind(found.ratio, language)
     return {**place, "text": number, "about": about(record, *words), "kind": kind, "ink": ink}
@@ -162,8 +162,8 @@ ENTRIES = (
         name="mode_speedups",
         title="Speedup of every mode",
         caption="Eager divided by the mode for one image, measured alternately in one process: blue is faster than "
-        "eager, orange slower. Without color: no difference beyond noise, wrong output, or not available; a question "
-        "mark: the output cannot be checked.",
+        "eager, orange slower. Without color: no difference beyond noise or in more than one round, wrong output, or "
+        "not available; a question mark: the output cannot be checked.",
         draw=draw,
         narrow=partial(draw, narrow=True),
         chapter="modes",

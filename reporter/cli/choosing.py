@@ -249,6 +249,7 @@ def row_of(each: Candidate, limits: Collection[str]) -> dict[str, Any]:
         "fp32": mode_pairs.is_fp32(mode),
         "speedup": gain.value if gain else None,
         "speedup_interval": gain.interval if gain else None,
+        "speedup_status": gain.verdict.status if gain else None,
         "output_error": mode_pairs.output_error(each),
     }
     return {**about, "year": each.record.year, **compared, **of_mode, "values": each.values, "figures": figures}
@@ -269,7 +270,7 @@ def _printed(row: Mapping[str, Any]) -> list[str]:
     """The pair, the accuracy, the image size, every value that there is, the speedup of a mode, and the best batch."""
     top1 = row["imagenet_top1"]
     values = (_value(key, row["figures"].get(key)) for key in OF_PAIRS)
-    gain = "" if row["speedup"] is None else f"speedup {row['speedup']:.2f}x"
+    gain = "" if row["speedup"] is None else f"speedup {row['speedup']:.2f}x{' ≈' * (row['speedup_status'] == 'noisy')}"
     best = row[BEST_TOP1]
     better = best is not None and best != top1
     best_share = f"best weights {value_text(BEST_TOP1, {'value': best})}{size_mark(row, 'best_')}" if better else ""

@@ -17,6 +17,7 @@ kernel_digests.py  the digests of the kernels in a record, and whether they diff
 output_changes.py  outputs of execution modes that came to be wrong, or right again
 mode_gains.py     execution modes that differ from eager by more than noise
 environments.py   the two environments of `reporter ab`, and whether both are the same
+current_curves.py  curves without points that were measured under other conditions
 differences.py    the findings of a comparison, and the exit code that --fail-on gives for them
 document.py       Differences as JSON
 baseline_file.py  comparison.json: the findings of a run with --baseline

@@ -67,6 +67,11 @@ class Job(BaseModel):
     curve: CurveJob | None = None
     ceilings: tuple[Reading, ...] = ()
 
+    @property
+    def is_eager(self) -> bool:
+        """Whether it measures eager alone, and no other execution mode."""
+        return not self.modes and (self.curve is None or self.curve.mode == EAGER)
+
 
 def wanted(job: Job, metrics: Mapping[str, Metric]) -> Iterator[tuple[str, Metric, Quantity]]:
     """What a job measures: execution mode, metric and quantity, each once."""

@@ -156,11 +156,11 @@ class Reading(Shared):
 
     @cached_property
     def value(self) -> float | None:
-        """The median (or mean) of the samples that count; an exact integer where there is only that one."""
+        """The median (or mean) of the samples that count, of a ratio on logarithms; an exact integer if it is one."""
         if not self.measured:
             return None
         samples = [sample for part in self.counted for sample in part] if self.moved is not None else self.samples
-        return sample_statistics.centre(samples, self.quantity.centre)
+        return sample_statistics.centre(samples, "log" if self.quantity.is_ratio else self.quantity.centre)
 
     @cached_property
     def interval(self) -> tuple[float, float] | None:
@@ -172,7 +172,7 @@ class Reading(Shared):
             return (max(0.0, found[0]), found[1]) if found and self.quantity.unit == "s" else found
         from reporter.stats import intervals
 
-        return intervals.bounds(self.value, self.counted, self.spread)
+        return intervals.bounds(self.value, self.counted, self.spread, self.quantity.is_ratio)
 
     @property
     def measured(self) -> bool:
@@ -268,7 +268,8 @@ class Reading(Shared):
         before = self.moved
         change = run_medians.change(self.by_run(), before, self.quantity.unit) if before is not None else None
         rounds = self.counted
-        doubt = change or self._disturbance or why_noisy(rounds, NOISY_SPREAD, self.interval)
+        ratio = self.quantity.is_ratio
+        doubt = change or self._disturbance or why_noisy(rounds, NOISY_SPREAD, self.interval, ratio)
         within = WITHIN if self.interval and len(rounds) < sample_statistics.FEWEST_ROUNDS else None
         return Verdict("noisy", doubt) if doubt else Verdict("ok", self.reason or within)
 

@@ -12,12 +12,17 @@ from reporter.stats.samples import FEWEST_ROUNDS
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def why_noisy(rounds: Sequence[Sequence[float]], limit: float, bounds: tuple[float, float] | None) -> str | None:
+def why_noisy(
+    rounds: Sequence[Sequence[float]], limit: float, bounds: tuple[float, float] | None, ratio: bool = False
+) -> str | None:
     """Why the median of a series of times is not reliable within `limit` (a share of it), None where it is.
 
     `bounds` is its 95 % interval. From FEWEST_ROUNDS rounds on it contains how far processes differ, and may extend to
-    `limit` on either side; that of fewer rounds, which does not, may span no more than `limit`.
+    `limit` on either side; that of fewer rounds, which does not, may span no more than `limit`. A `ratio`, which has
+    one sample per round, is not reliable with fewer rounds.
     """
+    if ratio and len(rounds) < FEWEST_ROUNDS:
+        return f"only {len(rounds)} of the {FEWEST_ROUNDS} rounds that a ratio needs"
     samples = [sample for part in rounds for sample in part]
     if bounds is None:
         return f"only {counted(len(samples), 'sample')}, too few for a 95 % interval"
@@ -38,7 +43,9 @@ def digits(value: float) -> str:
 
 
 def in_words(value: float, unit: str) -> str:
-    """A time or a rate, for messages and the reasons in records: `71.3 ms`, `1,234 images/s`."""
+    """A time, rate or ratio, for messages and the reasons in records: `71.3 ms`, `1,234 images/s`, `1.56`."""
+    if unit == "1":
+        return digits(value)
     if unit == "1/s":
         return f"{digits(value)} images/s"
     units = ((1.0, "s"), (1e-3, "ms"))

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from reporter.compare import held_out
+from reporter.compare.current_curves import with_current_curves
 from reporter.compare.kernel_changes import Ledgers, no_ledgers
 from reporter.compare.ratio_history import RatioCurve
 from reporter.compare.rounds import Times, with_intervals
@@ -214,11 +215,8 @@ class Comparison:
 
 
 def compare(records: Sequence[Record]) -> Comparison:
-    """Puts records of all modes side by side, with the intervals of their run.
-
-    Raises ReporterError where there is none.
-    """
-    every = held_out.with_share_intervals(with_intervals(records))
+    """Puts records of all modes side by side, with the intervals of their run; ReporterError where there is none."""
+    every = with_current_curves(held_out.with_share_intervals(with_intervals(records)))
     records = [record for record in every if record.mode == EAGER]
     if not records:
         raise ReporterError("no records to report; measure first: reporter --out DIR")

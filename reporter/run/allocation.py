@@ -25,7 +25,7 @@ def allocate(jobs: Sequence[Job], cost: Cost, seconds: float, opening: float = 0
     taken: set[Identity] = set()
     missing: set[tuple[str, str]] = set()
     opened = {now}
-    for job in sorted(jobs, key=lambda job: (job.round, bool(job.modes), prices[identity(job)])):
+    for job in sorted(jobs, key=lambda job: (job.round, not job.is_eager, prices[identity(job)])):
         price = prices[identity(job)] + (0.0 if job.round in opened else opening)
         blocked = place(job) in missing if job.round else bool(missing)
         if blocked or price > seconds:

@@ -22,6 +22,7 @@ from reporter.model.devices import device_type, is_accelerator
 from reporter.model.fields import DEFAULT_MALLOC, DEFAULT_MALLOC_SHARE, MODES_SHARE
 from reporter.model.image_sizes import image_size
 from reporter.model.modes import CHANNELS_LAST, PRECISIONS
+from reporter.model.records import EAGER
 from reporter.model.scaling_curves import swept
 from reporter.model.settings import Conditions
 from reporter.registry.selection import dataset
@@ -66,7 +67,7 @@ USUAL_SPEED = 1e-11
 GPU = 20
 """How much faster a GPU is, until one has been seen."""
 
-Identity = tuple[str, str, tuple[str, ...], tuple[str, ...], bool]
+Identity = tuple[str, str, tuple[str, ...]]
 
 
 class LearnedRatio:
@@ -213,7 +214,7 @@ class Costs:
 
 def _preparing(mode: str) -> float:
     """The seconds in which the engine of a mode prepares a network for the first time; 0 without an engine."""
-    engine = set(mode.split("+")) - {CHANNELS_LAST, *PRECISIONS}
+    engine = set(mode.split("+")) - {EAGER, CHANNELS_LAST, *PRECISIONS}
     return sum(PREPARING.get(name, ENGINE) for name in engine)
 
 
@@ -232,10 +233,16 @@ def _trainings(conditions: Conditions, pixel: float, parameters: float, factor: 
 
 
 def _of_curve(curve: CurveJob, image: float, seconds: float, record: Record) -> float:
-    """The seconds of the points of a curve; a sweep is assumed to double the batch a few times."""
-    sizes = [image_size(size) for size in curve.sizes]
-    images = [*(curve.batches or (SWEPT if curve.sweep else ())), *(prod(s) / prod(record.image_size) for s in sizes)]
-    return sum(seconds + PATIENCE * each * image for each in images)
+    """The seconds of the points that a curve lacks; a sweep is assumed to double the batch a few times.
+
+    An engine prepares the network again for each point.
+    """
+    batches, sizes = _missing_points(curve)
+    if curve.sweep:
+        done = len(swept(curve.known.batch))
+        batches = SWEPT[done:] or (2**done,)
+    images = [*batches, *(prod(image_size(size)) / prod(record.image_size) for size in sizes)]
+    return sum(seconds + PATIENCE * each * image + _preparing(curve.mode) for each in images)
 
 
 def stored_as(job: Job) -> str:
@@ -245,24 +252,28 @@ def stored_as(job: Job) -> str:
     points that are missing.
     """
     if job.curve:
-        return f"{job.process} ({_missing_points(job.curve)})"
+        return f"{job.process} ({_named_points(job.curve)})"
     if job.modes:
         return f"{job.process} ({', '.join(job.modes)}; {'later rounds' if job.round else 'first round'})"
     return job.process
 
 
-def _missing_points(curve: CurveJob) -> str:
+def _missing_points(curve: CurveJob) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The batch sizes and image sizes that are not known; those of a sweep are not listed."""
+    batches, sizes = {each.batch for each in curve.known.batch}, {each.size for each in curve.known.size}
+    return tuple(b for b in curve.batches if b not in batches), tuple(s for s in curve.sizes if s not in sizes)
+
+
+def _named_points(curve: CurveJob) -> str:
     """The points that a job measures, for example `batches 1,2; sizes 64`."""
-    known_batches, known_sizes = {each.batch for each in curve.known.batch}, {each.size for each in curve.known.size}
     sweep = f"batches from {2 ** len(swept(curve.known.batch))}" if curve.sweep else ""
-    batches = ",".join(str(batch) for batch in curve.batches if batch not in known_batches)
-    sizes = ",".join(size for size in curve.sizes if size not in known_sizes)
+    batches, sizes = (",".join(map(str, missing)) for missing in _missing_points(curve))
     return "; ".join(filter(None, (sweep, batches and f"batches {batches}", sizes and f"sizes {sizes}")))
 
 
 def _identity(job: Job) -> Identity:
     """What jobs have in common that take as long: the rounds of a job, but of modes the first prepares and checks."""
-    return job.architecture, job.process, job.metrics, job.modes, bool(job.modes) and not job.round
+    return job.architecture, stored_as(job), job.metrics
 
 
 def _trains(metric: str) -> bool:

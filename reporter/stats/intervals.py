@@ -121,13 +121,15 @@ class Rounds:
         return np.asarray(np.sum(present, axis=0, dtype=int))
 
 
-def bounds(value: float, rounds: Sequence[Sequence[float]], spread: Spread) -> tuple[float, float] | None:
+def bounds(
+    value: float, rounds: Sequence[Sequence[float]], spread: Spread, ratio: bool = False
+) -> tuple[float, float] | None:
     """The 95 % interval of `value`, the median of all samples of some rounds, in the unit of the samples.
 
-    From FEWEST_ROUNDS rounds on, it follows from how far rounds vary. Of fewer, it is the interval of the samples by
-    order statistics, extended to the medians of all rounds; None from too few samples.
+    From FEWEST_ROUNDS rounds on, and for a `ratio` always, it follows from how far rounds vary. Of fewer, it is the
+    interval of the samples by order statistics, extended to the medians of all rounds; None from too few samples.
     """
-    if len(rounds) >= FEWEST_ROUNDS:
+    if ratio or len(rounds) >= FEWEST_ROUNDS:
         factor = math.exp(spread.margin(effective([len(part) for part in rounds])))
         return value / factor, value * factor
     within = samples.interval([sample for part in rounds for sample in part], "median")

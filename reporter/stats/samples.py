@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache
-from statistics import mean, median, stdev
+from statistics import mean, median, median_high, median_low, stdev
 
 CONFIDENCE = 0.95
 FEWEST_BEYOND = 10
@@ -18,9 +18,16 @@ FEWEST_ROUNDS = 3
 
 
 def centre(samples: Sequence[float], kind: str) -> float:
-    """The median, or the mean where `kind` is "mean"; a single sample stays as it is, so that counts stay integers."""
+    """The median, or the mean where `kind` is "mean"; a single sample stays as it is, so that counts stay integers.
+
+    With "log" the median of logarithms, as for ratios: of an even number of samples, which are positive, it is the
+    geometric mean of the middle two.
+    """
     if len(samples) == 1:
         return samples[0]
+    if kind == "log":
+        low, high = median_low(samples), median_high(samples)
+        return low if low == high else math.sqrt(low * high)
     return mean(samples) if kind == "mean" else median(samples)
 
 

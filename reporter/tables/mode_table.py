@@ -14,7 +14,7 @@ from reporter.model.records import EAGER
 from reporter.report import units
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.language import Language
-from reporter.report.modes import mode_pairs, mode_ranking, mode_words
+from reporter.report.modes import mode_pairs, mode_ranking, mode_words, pair_ranks
 from reporter.report.output_verdicts import output_of
 from reporter.report.published.accuracy_marks import footnotes, special
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark, reading_cell
@@ -40,6 +40,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     rows.add(Column("mode", _("Mode")), [Cell(r.mode, r.mode, best=id(r) in best) for r in shown])
     for key in keys:
         _timed(rows, key, fastest[key])
+    _places(rows, keys)
     _error(rows)
     _accuracy(rows)
     _prepared(rows, keys)
@@ -129,11 +130,28 @@ def _gain(record: Record, key: str, rows: Builder, best: bool) -> Cell:
     text = mode_ranking.stated(found, rows.language)
     if wrong := mode_words.wrong_output(record, rows.comparison, rows.language):
         return Cell(text, found.ratio, found.low, found.high, output_of(rows.comparison, record), wrong)
-    if not found.stated:
-        note = rows.language._("no difference from eager beyond noise")
+    note = mode_words.unstated(found, rows.language)
+    if note and not found.unconfirmed:
         return Cell(f"{text} {unresolved(rows.language)}", found.ratio, found.low, found.high, UNRESOLVED, note)
-    sign = " ≈" if cell.status == "noisy" else ""
-    return replace(cell, text=text + sign, low=found.low, high=found.high)
+    sign, notes = " ≈" if cell.status == "noisy" else "", "; ".join(filter(None, (note, cell.note)))
+    return replace(cell, text=text + sign, low=found.low, high=found.high, note=notes)
+
+
+def _places(rows: Builder, keys: Sequence[str]) -> None:
+    """The rank of each pair by the time that decides, and a sign if it is on the Pareto front of time and accuracy."""
+    _, comparison = rows.language._, rows.comparison
+    if not keys:
+        return
+    shown = [(record.machine, (record.architecture, record.mode)) for record in rows.records]
+    places = [pair_ranks.ranks(comparison, machine, keys[0]).get(pair) for machine, pair in shown]
+    if any(places):
+        what = mode_ranking.conditions(comparison, keys[0], rows.language)
+        title = _("Rank: {what}").format(what=what)
+        cells = [Cell(each.text(rows.language), each.rank, each.low, each.high) if each else MISSING for each in places]
+        rows.add(Column("rank", title, numeric=True, interval=True, short=_("Rank")), cells)
+    fronts = [pair in pair_ranks.ahead(comparison, machine, keys[0]) for machine, pair in shown]
+    if any(fronts):
+        rows.text("pareto", _("Pareto"), [Cell("◇", "time") if first else "" for first in fronts])
 
 
 def unresolved(language: Language) -> str:
@@ -208,8 +226,8 @@ def _break_even(record: Record, key: str, rows: Builder) -> Cell:
     found, time, prepare = mode_ranking.gain(rows.comparison, record, key), record.value(key), record.value(PREPARE.key)
     if found is None or not time or prepare is None:
         return MISSING
-    if not found.stated:
-        return Cell("–", status=UNRESOLVED, note=rows.language._("no difference from eager beyond noise"))
+    if why := mode_words.unstated(found, rows.language):
+        return Cell("–", status=UNRESOLVED, note=why)
     images = mode_ranking.break_even(prepare, time, found.ratio)
     if math.isinf(images):
         return Cell(rows.language._("never"), status="never", note=rows.language._("slower than eager"))
@@ -230,10 +248,12 @@ def _notes(rows: Builder, keys: Sequence[str]) -> Sequence[str]:
         ),
         _(
             "Bold: the fastest mode of each architecture, and those that this run does not distinguish from it; eager "
-            "where no mode is faster. The name of a mode is bold if it is the fastest for {how}."
+            "where no mode is faster. The name of a mode is bold if it is the fastest for {how}. Modes that are faster "
+            "in only one round of a noisy (≈) speedup are not among them."
         ).format(how=how)
         if first
         else "",
+        pair_ranks.explained(comparison, {column.key for column in rows.columns}, how, rows.language),
         _("{sign}: not significant, no difference from eager beyond noise, or less than {least} %.").format(
             sign=unresolved(rows.language), least=rows.language.number(100 * MIN_GAIN)
         )

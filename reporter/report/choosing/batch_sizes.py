@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
+from reporter.model.devices import ONE_THREAD
 from reporter.model.scaling_curves import CurvePoint
-from reporter.report.choosing.limits import Candidate
+from reporter.report.choosing.limits import FLOORS, TIMED, Candidate
 
 WEIGHTS = "weights_bytes"
 
@@ -15,6 +17,7 @@ def best_batch(each: Candidate, limits: Mapping[str, float], machine: str) -> di
     """The point of the curve as JSON; None without a curve of this machine, or if no batch keeps the limits.
 
     A limit of the latency is compared with that of the whole batch, a limit of the memory with what the batch takes.
+    If a time of some device is limited, batches on other devices are left out.
     """
     record = each.record
     if record.machine != machine or not record.curves:
@@ -28,8 +31,18 @@ def best_batch(each: Candidate, limits: Mapping[str, float], machine: str) -> di
 
 
 def _keeps(point: CurvePoint, limits: Mapping[str, float], weights: float) -> bool:
-    """Whether a point keeps the limits of latency and memory; what was not counted keeps them."""
-    latency, memory = limits.get(f"latency_{point.device}"), limits.get("memory")
-    if latency is not None and (point.latency or 0.0) > latency:
+    """Whether a point keeps the limits of times and memory; memory that was not counted keeps them.
+
+    A point that was not measured with one thread does not keep a limit for one thread.
+    """
+    timed = {key: limit for key, limit in limits.items() if key in TIMED}
+    mine = {key: limit for key, limit in timed.items() if point.device in key.split("_")}
+    if timed and not mine:
         return False
-    return memory is None or point.predicted is None or weights + point.predicted <= memory
+    if any(key.endswith(ONE_THREAD) for key in mine) and point.settings.get("threads") != 1:
+        return False
+    latency = min((limit for key, limit in mine.items() if key not in FLOORS), default=inf)
+    rate = max((limit for key, limit in mine.items() if key in FLOORS), default=0.0)
+    memory = limits.get("memory")
+    fits = memory is None or point.predicted is None or weights + point.predicted <= memory
+    return fits and (point.latency or 0.0) <= latency and (point.throughput or 0.0) >= rate

@@ -37,7 +37,10 @@ class Swap(NamedTuple):
 
 
 def gained(comparison: Comparison, language: Language) -> str | None:
-    """The architecture that gains most from its fastest mode, and the mode that is the fastest of most."""
+    """The architecture that gains most from its fastest mode, and the mode that is the fastest of most.
+
+    Noisy gains are only compared if there are no others.
+    """
     machine = comparison.machines[0]
     if not (measured := keys(comparison, machine)):
         return None
@@ -46,8 +49,12 @@ def gained(comparison: Comparison, language: Language) -> str | None:
     best = [each for each in (fastest(comparison, record, key) for record in known) if each[0].mode != EAGER]
     how = conditions(comparison, key, language)
     if not best:
+        every = (gain(comparison, mode, key) for record in known for mode in comparison.modes_of(record))
+        if any(each and each.unconfirmed for each in every):
+            message = language._("Too few rounds to state which execution modes are faster than eager ({how}).")
+            return message.format(how=how)
         return language._("No execution mode is faster than eager beyond noise ({how}).").format(how=how)
-    first = max(best, key=lambda modes: _ratio(comparison, modes[0], key))[0]
+    first = max((modes[0] for modes in best), key=lambda each: (_is_sure(each, key), _ratio(comparison, each, key)))
     share = doubted(units.ratio(language, 1 / _ratio(comparison, first, key)), first.readings[SPEEDUP + key])
     message = language._("Run in {mode}, {name} takes {share} of its eager time ({how}).")
     sentence = message.format(mode=first.mode, name=first.architecture, share=share, how=how)
@@ -57,6 +64,11 @@ def gained(comparison: Comparison, language: Language) -> str | None:
 def _ratio(comparison: Comparison, record: Record, key: str) -> float:
     found = gain(comparison, record, key)
     return found.ratio if found else 1.0
+
+
+def _is_sure(record: Record, key: str) -> bool:
+    """Whether a speedup is not noisy."""
+    return not units.is_doubtful(record.readings[SPEEDUP + key])
 
 
 def _usual(best: Sequence[Sequence[Record]], count: int, language: Language) -> str:

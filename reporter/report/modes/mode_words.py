@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from reporter.compare.mode_gains import Gain
 from reporter.model import Record
 from reporter.model.modes import OUTPUT_ERROR
 from reporter.model.records import EAGER
@@ -44,6 +45,15 @@ def error(record: Record, comparison: Comparison, language: Language) -> str:
     if output_of(comparison, record) == "within" or not isinstance(limit, int | float):
         return text
     return f"{text} > {units.rough(language, limit, units.PERCENT)}"
+
+
+def unstated(found: Gain, language: Language) -> str:
+    """Why a gain or loss is not stated; empty if it is."""
+    if found.stated:
+        return ""
+    if found.unconfirmed:
+        return language._("noisy, and only one round shows a difference from eager")
+    return language._("no difference from eager beyond noise")
 
 
 def wrong_output(record: Record, comparison: Comparison, language: Language) -> str:
