@@ -182,7 +182,8 @@ def test_a_count_that_differs_from_the_reference_is_a_regression(nights: Nights)
     run = outlets.read(nights.out)
     change = {"architecture": "alexnet", "metric": "macs", "reference": 5, "tonight": 6, "known": None}
     for against, word in (
-        ({"verdicts": [], "changes": [change]}, "regression"),
+        ({"verdicts": [], "changes": [change], "fail_on": "exact"}, "regression"),
+        ({"verdicts": [], "changes": [change], "fail_on": "timing"}, "no regression"),
         ({"verdicts": [], "changes": [change | {"known": {"since": "2026-11-01"}}]}, "no regression"),
         ({"verdicts": [], "too_noisy": True}, "no verdict"),
     ):

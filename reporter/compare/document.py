@@ -51,7 +51,7 @@ class Context:
     still_failing: Sequence[StillFailing] = ()
     complaints: Sequence[str] = ()
     fails: Callable[[FailOn], bool] | None = None
-    """Whether a value of `--fail-on` gives exit code 1; of a nightly run by its findings."""
+    """Whether a value of `--fail-on` gives exit code 1, if that does not depend on the differences alone."""
 
 
 def as_json(found: Differences, context: Context, schema: int = documents.COMPARE) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from reporter.documents.reference_verdicts import (
     ReferenceVerdict,
 )
 from reporter.host import files, machine
+from reporter.model.settings import FailOn
 
 NAME = "against.json"
 PARTIAL = ".against.jsonl"
@@ -51,12 +52,16 @@ def document(
     )
 
 
-def save(folder: Path, found: AgainstReference | None) -> None:
-    """Writes the comparison, which completes its measurement; None removes that of an earlier run."""
+def save(folder: Path, found: AgainstReference | None, fail_on: FailOn, code: int) -> None:
+    """Writes the comparison, which completes its measurement, of a run with this exit code.
+
+    None removes that of an earlier run.
+    """
     if found is None:
         (folder / NAME).unlink(missing_ok=True)
     else:
-        files.write(folder / NAME, files.dumps(found.model_dump(mode="json")))
+        of_run = found.model_copy(update={"fail_on": fail_on, "exit_code": code})
+        files.write(folder / NAME, files.dumps(of_run.model_dump(mode="json")))
         (folder / PARTIAL).unlink(missing_ok=True)
 
 

@@ -114,6 +114,10 @@ class AgainstReference(Document):
     """What could not be compared."""
     changes: tuple[ReferenceChange, ...] = ()
     """Counts and exact memory that differ."""
+    fail_on: FailOn | None = None
+    """`--fail-on` of the run; null in files of development versions before 0.2.0."""
+    exit_code: int | None = None
+    """The exit code of the run; null in the same files."""
     machine_kind: str = ""
     """The processor with its instructions, and the GPUs, for which alone a ratio is valid."""
 

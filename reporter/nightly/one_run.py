@@ -240,7 +240,7 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
     )
     try:
         found = run_document.as_json(nightly, work.request, work.folder.out.name, work.fail_on, code)
-        reference_file.save(work.request.folder, nightly.pinned)
+        reference_file.save(work.request.folder, nightly.pinned, work.fail_on, code)
         ratio_history.add(work.request.folder, nightly.pinned)
         baseline_file.save(work.request.folder, compared, found, run_document.findings(nightly))
         record_files.add_to_history(

@@ -83,7 +83,8 @@ class PublishedRun:
     @property
     def fail_on(self) -> FailOn:
         """What makes a run fail."""
-        found: FailOn = self.comparison.get("fail_on") or self.summary["settings"].get("fail_on") or "never"
+        stored = (each.get("fail_on") for each in (self.comparison, self._pinned, self.summary["settings"]))
+        found: FailOn = next(filter(None, stored), "never")
         return found
 
     @property
@@ -124,8 +125,15 @@ class PublishedRun:
         if self.unfinished:
             stored = (self.unfinished.line or {}).get("exit_code")
             return stored if isinstance(stored, int) else INTERRUPTED
-        code: int | None = self.comparison.get("exit_code")
+        found = (each.get("exit_code") for each in (self.comparison, self._pinned))
+        code: int | None = next((each for each in found if each is not None), None)
         return code
+
+    @property
+    def _pinned(self) -> dict[str, Any]:
+        """The comparison with a pinned reference; empty without --against."""
+        found: dict[str, Any] = self.summary.get("against", {})
+        return found
 
     @property
     def _open(self) -> str:
@@ -133,7 +141,7 @@ class PublishedRun:
         failed = sum(row.missing for row in self._gaps())
         if failed:
             return f"times that failed in one of both environments: {failed}"
-        return "too much noise" if self.summary.get("against", {}).get("too_noisy") else ""
+        return "too much noise" if self._pinned.get("too_noisy") else ""
 
     def _findings(self) -> Iterator[OutletRow]:
         for each in self.comparison.get("findings", ()):
@@ -154,13 +162,13 @@ class PublishedRun:
 
     def _against(self) -> Iterator[OutletRow]:
         """The verdicts and changes of a run of the main job; those of a nightly run are among its findings."""
-        against = {} if self.comparison.get("findings") else self.summary.get("against", {})
+        against = {} if self.comparison.get("findings") else self._pinned
         for each in against.get("changes", ()):
             yield OutletRow(
                 name=each["architecture"],
                 metric=each["metric"],
                 result=f"differs from the reference: {each['reference']} → {each['tonight']}",
-                red=not each["known"],
+                red=not each["known"] and self.fail_on in ("exact", "any"),
                 accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
             )
         for each in against.get("verdicts", ()):
@@ -169,14 +177,14 @@ class PublishedRun:
                     name=pair_name(each["architecture"], each["mode"]),
                     metric=each["metric"],
                     result=f"{each['verdict']} ({(each['ratio'] - 1) * 100:+.1f} % time)",
-                    red=each["verdict"] == "slower" and not each["known"],
+                    red=each["verdict"] == "slower" and not each["known"] and self.fail_on in ("timing", "any"),
                     accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
                     ratio=each["ratio"],
                 )
 
     def _gaps(self) -> Iterator[OutletRow]:
         """What was not measured in both environments."""
-        for each in self.summary.get("against", {}).get("gaps", ()):
+        for each in self._pinned.get("gaps", ()):
             yield OutletRow(
                 name=pair_name(each["architecture"], each["mode"]),
                 metric=each["metric"],
@@ -196,7 +204,7 @@ def read(folder: Path, code: int | None = None) -> PublishedRun:
     summary = _document(folder / "summary.json", Summary)
     path = folder / "comparison.json"
     comparison = _document(path, StoredComparison) if path.is_file() else {}
-    for fail_on in (comparison.get("fail_on"), summary["settings"].get("fail_on")):
+    for fail_on in (each.get("fail_on") for each in (comparison, summary["settings"])):
         if fail_on not in (None, *get_args(FailOn)):
             raise ReporterError(f"{folder}: unknown value of --fail-on: {legible(str(fail_on))}")
     with suppress(ReporterError):  # a file that cannot be read

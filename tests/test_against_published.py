@@ -1,0 +1,89 @@
+"""What other systems get of a run with --against: the exit code, and what --fail-on includes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from commands import call
+from nights import made
+from test_nights_against import found
+
+from reporter.compare import reference_file
+from reporter.documents.reference_verdicts import AgainstReference, ReferenceChange
+from reporter.host import files
+from reporter.nightly import one_run, outlet_files, outlets
+from reporter.report import build
+from reporter.report.comparison import compare
+from reporter.report.output.summary import summary
+from reporter.run import experiment
+from reporter.run.request import Outcome, Request
+from reporter.store import record_files
+
+SLOWER = found(1.2)
+CHANGED = found(1.0, "unchanged").model_copy(
+    update={"changes": (ReferenceChange(architecture="alexnet", metric="macs", reference=5, tonight=6),)}
+)
+MAIN = ("--architectures", "alexnet", "--metrics", "size", "--device", "cpu", "--against", "reference")
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[AgainstReference]:
+    """What the next run of the main job or of a nightly measures, as the only element."""
+    next_one: list[AgainstReference] = []
+
+    def measure(request: Request, *_: object) -> Outcome:
+        record_files.save_all(request.folder, made(["alexnet"]))
+        return Outcome()
+
+    def write(folder: Path, *_: object) -> Sequence[Path]:
+        content = summary(compare(record_files.load_all(folder)[0]), reference_file.load(folder))
+        files.write(folder / "summary.json", files.dumps(content))
+        return [folder / "report.html"]
+
+    pair = SimpleNamespace(measure=lambda _: next_one[0], quantities=[], titles={})
+    monkeypatch.setattr(one_run.against, "prepare", lambda *_: pair)
+    monkeypatch.setattr(experiment, "run", measure)
+    monkeypatch.setattr(build, "write", write)
+    return next_one
+
+
+@pytest.mark.parametrize(
+    ("night", "gate", "code"),
+    [
+        (SLOWER, "timing", 1),
+        (SLOWER, "any", 1),
+        (SLOWER, "exact", 0),
+        (SLOWER, "never", 0),
+        (CHANGED, "exact", 1),
+        (CHANGED, "timing", 0),
+        (found(1.02, "noisy", noisy=True), "timing", 3),
+    ],
+)
+def test_other_systems_get_the_exit_code(
+    night: AgainstReference, gate: str, code: int, measured: list[AgainstReference], tmp_path: Path
+) -> None:
+    """With and without a baseline, which has no regression: the comment, JUnit XML and the issue are of one color."""
+    measured[:] = [night]
+    record_files.save_all(tmp_path / "base", made(["alexnet"]))
+    for baseline in ((), ("--baseline", tmp_path / "base")):
+        process = call("--out", tmp_path / "out", *MAIN, *baseline, "--fail-on", gate)
+        assert process.returncode == code, process.stderr
+        check(outlets.read(tmp_path / "out"), night, gate, code)
+
+
+def check(run: outlets.PublishedRun, night: AgainstReference, gate: str, code: int) -> None:
+    assert (run.red, run.green) == (code == 1, code == 0)
+    assert sum(row.red for row in run.rows) == run.red
+    text = outlets.comment(run, "x", "")
+    assert ("Architecture report: regression" in text) == run.red
+    assert ("Regressions: " in text) == (run.red and not run.comparison)
+    assert f'failures="{int(run.red)}"'.encode() in outlet_files.junit(run)
+    if run.comparison:
+        headline = str(run.comparison["headline"])
+        assert headline.startswith("Nothing changed")
+        assert ("1 slower" in headline) == (night is SLOWER)
+        assert run.comparison["exit_code"] == code
+        assert (gate in run.comparison["fails"]) == (code == 1)
