@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from commands import call
-from nights import made
+from nights import made, slower, with_reading
 from test_nights_against import found
 
 from reporter.compare import reference_file
@@ -22,6 +22,7 @@ from reporter.run import experiment
 from reporter.run.request import Outcome, Request
 from reporter.store import record_files
 
+LATENCY = "latency_cpu_1thread"
 SLOWER = found(1.2)
 CHANGED = found(1.0, "unchanged").model_copy(
     update={"changes": (ReferenceChange(architecture="alexnet", metric="macs", reference=5, tonight=6),)}
@@ -87,3 +88,20 @@ def check(run: outlets.PublishedRun, night: AgainstReference, gate: str, code: i
         assert ("1 slower" in headline) == (night is SLOWER)
         assert run.comparison["exit_code"] == code
         assert (gate in run.comparison["fails"]) == (code == 1)
+
+
+def test_slower_than_the_baseline_is_for_information(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """A reference judges the times of the main job, too: also where the baseline has too few rounds for a verdict."""
+    measured[:] = [found(1.0, "unchanged")]
+    faster = [slower("alexnet", 0.5)(each) for each in made(["alexnet"])]
+    quick = with_reading("alexnet", LATENCY, samples=(0.01, 0.01), rounds=(1, 1))
+    for name, base in (("base", faster), ("quick", [quick(made(["alexnet"])[0])])):
+        record_files.save_all(tmp_path / name, base)
+        command = ("--out", tmp_path / f"out {name}", *MAIN, "--baseline", tmp_path / name, "--fail-on")
+        for gate in ("timing", "exact"):
+            process = call(*command, gate)
+            assert process.returncode == 0, process.stderr
+        assert ("times are judged by the reference" in process.stderr) == (name == "base")
+    run = outlets.read(tmp_path / "out base")
+    assert "1 slower" in run.headline
+    assert (run.comparison["fails"], run.green) == ([], True)

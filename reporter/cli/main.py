@@ -171,6 +171,8 @@ def _compared(
     lines = words.in_words(found, (*before.complaints, *now.complaints)).split("\n")
     for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
         printing.message(line)
+    if pinned and (found.fails("timing") or found.fails("level")):
+        printing.note("times are judged by the reference; those that are slower than in the baseline are shown only")
     return baseline_file.BaselineComparison(before.folder.name, before.measured, found), document, code
 
 

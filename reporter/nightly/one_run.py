@@ -194,6 +194,8 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
     levels, without = recent_level.verdicts(tonight, _level(work, before, tonight, now))
     found = replace(found, levels=tuple(levels), without_level=tuple(without))
     findings = comparison.findings(found, tonight, last, work.folder.acceptances().accepted, now)
+    if work.against:
+        findings = comparison.for_information(findings)
     if before.pinned and work.against:
         entries = work.folder.acceptances().accepted
         findings += tuple(reference_findings.findings(before.pinned, last, work.against.quantities, entries, now))

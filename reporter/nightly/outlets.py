@@ -156,7 +156,7 @@ class PublishedRun:
                 metric=each["title"] or "all metrics",
                 result=f"{word}{values}{change}{why}",
                 red=_finding(each).fails(self.fail_on),
-                accepted=_acceptance(each["since"] if each["kind"] == "reference" else "") if each["accepted"] else "",
+                accepted=_shown(each),
                 ratio=ratio or math.inf,
             )
 
@@ -196,7 +196,7 @@ class PublishedRun:
 def _finding(row: Mapping[str, Any]) -> Finding:
     """A finding of comparison.json, as far as --fail-on depends on it."""
     about = {key: row[key] for key in ("kind", "architecture", "since", "accepted")}
-    return Finding.model_validate({**about, "ratio": row["slowdown"]})
+    return Finding.model_validate({**about, "ratio": row["slowdown"], "information": row.get("information", False)})
 
 
 def read(folder: Path, code: int | None = None) -> PublishedRun:
@@ -261,6 +261,13 @@ def write(texts: Sequence[tuple[Path | None, str | bytes]]) -> None:
 
 def _result(row: OutletRow) -> str:
     return _cell(f"{row.result} ({row.accepted})" if row.accepted else row.result)
+
+
+def _shown(row: Mapping[str, Any]) -> str:
+    """How a finding of comparison.json is shown that does not fail a run; empty for another one."""
+    if row["accepted"]:
+        return _acceptance(row["since"] if row["kind"] == "reference" else "")
+    return "for information" if row.get("information") else ""
 
 
 def _acceptance(since: str) -> str:

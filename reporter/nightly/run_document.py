@@ -80,4 +80,5 @@ def _finding(finding: Finding, quantity: Quantity | None) -> comparisons.Finding
         reason=finding.reason,
         since=finding.since,
         accepted=finding.accepted,
+        information=finding.information,
     )

@@ -15,8 +15,10 @@ from reporter.report.language import SOURCE, language
 
 
 def fails(found: Differences, pinned: AgainstReference | None, on: FailOn) -> bool:
-    """Whether `--fail-on` makes one of both comparisons a regression."""
-    return found.fails(on) or (pinned is not None and pinned.fails(on))
+    """Whether `--fail-on` makes one of both comparisons a regression; with a reference, times are judged by it only."""
+    if pinned is None:
+        return found.fails(on)
+    return pinned.fails(on) or (on in ("exact", "any") and found.fails("exact"))
 
 
 def folders_document(
