@@ -12,7 +12,7 @@ from nights import made, slower, with_reading
 from test_nights_against import found
 
 from reporter.compare import reference_file
-from reporter.documents.reference_verdicts import AgainstReference, ReferenceChange
+from reporter.documents.reference_verdicts import AgainstReference, ReferenceChange, ReferenceLoss
 from reporter.host import files
 from reporter.nightly import one_run, outlet_files, outlets
 from reporter.report import build
@@ -24,6 +24,9 @@ from reporter.store import record_files
 
 LATENCY = "latency_cpu_1thread"
 SLOWER = found(1.2)
+LOST = ReferenceLoss(
+    architecture="resnet18", metric=LATENCY, mode="eager", round=1, reason="failed in tonight: killed by SIGSEGV"
+)
 CHANGED = found(1.0, "unchanged").model_copy(
     update={"changes": (ReferenceChange(architecture="alexnet", metric="macs", reference=5, tonight=6),)}
 )
@@ -61,6 +64,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[AgainstReference]:
         (CHANGED, "exact", 1),
         (CHANGED, "timing", 0),
         (found(1.02, "noisy", noisy=True), "timing", 3),
+        (found(1.0, "unchanged").model_copy(update={"lost": (LOST,)}), "exact", 3),
     ],
 )
 def test_other_systems_get_the_exit_code(
@@ -80,6 +84,8 @@ def check(run: outlets.PublishedRun, night: AgainstReference, gate: str, code: i
     assert sum(row.red for row in run.rows) == run.red
     text = outlets.comment(run, "x", "")
     assert ("Architecture report: regression" in text) == run.red
+    assert ("Architecture report: no verdict" in text) == (code == 3)
+    assert ("a round failed: failed in tonight: killed by SIGSEGV" in text) == bool(night.lost)
     assert ("Regressions: " in text) == (run.red and not run.comparison)
     assert f'failures="{int(run.red)}"'.encode() in outlet_files.junit(run)
     if run.comparison:

@@ -20,6 +20,7 @@ from reporter.documents.reference_verdicts import (
     AgainstReference,
     ReferenceChange,
     ReferenceGap,
+    ReferenceLoss,
     ReferenceSide,
     ReferenceVerdict,
 )
@@ -188,6 +189,23 @@ def test_what_failed_in_the_reference_does_not_pass(measured: list[AgainstRefere
     new = gap.model_copy(update={"mode": "bf16", "reason": "unsupported in reference: no such mode", "failed": False})
     assert play(played, measured, found(1.0, "unchanged").model_copy(update={"gaps": (new,)})) == 0
     assert play(played, measured, failed.model_copy(update={"gaps": (new,)})) == 3, "no verdict at all"
+
+
+def test_a_round_that_failed_does_not_pass(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """As in the main job and in `ab`: the times of the other rounds have verdicts, and the exit code is 3."""
+    lost = ReferenceLoss(architecture="alexnet", metric=KEY, mode="eager", round=1, reason="failed in tonight: a crash")
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.0, "unchanged")) == 0
+    night = found(1.0, "unchanged").model_copy(update={"lost": (lost,)})
+    assert play(played, measured, night) == 3
+    assert "rounds that failed: 1" in played.headline
+    assert f"- alexnet: a round of {KEY} failed: failed in tonight: a crash" in played.shown
+    run = published(played, night)
+    assert "### Architecture report: no verdict" in outlets.comment(run, "x", "")
+    assert outlet_files.junit(run).count(b"<error message") == 2, "the round, and the run"
+    headline = replace(run, comparison={}).headline
+    assert headline == "No verdict: rounds that failed in one of both environments: 1."
+    assert play(played, measured, found(1.1).model_copy(update={"lost": (lost,)})) == 1
 
 
 def test_a_main_job_without_a_number_is_no_pass(measured: list[AgainstReference], tmp_path: Path) -> None:

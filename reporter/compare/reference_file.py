@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -13,6 +14,7 @@ from reporter.documents.reference_verdicts import (
     AgainstReference,
     ReferenceChange,
     ReferenceGap,
+    ReferenceLoss,
     ReferenceSide,
     ReferenceVerdict,
 )
@@ -31,6 +33,7 @@ def document(
     *,
     gaps: list[ReferenceGap],
     changes: list[ReferenceChange],
+    lost: Sequence[ReferenceLoss] = (),
     started: str = "",
     seconds: float | None = None,
 ) -> AgainstReference:
@@ -48,6 +51,7 @@ def document(
         too_noisy=too_noisy(rows),
         gaps=tuple(gaps),
         changes=tuple(changes),
+        lost=tuple(lost),
         machine_kind=machine.kind(tonight.machine_facts),
     )
 

@@ -76,6 +76,21 @@ class ReferenceGap(Document):
     """The environments in which it could not be measured."""
 
 
+class ReferenceLoss(Document):
+    """A round of a time that failed in one of the environments: the verdict is that of the other rounds."""
+
+    architecture: str
+    """The name of the architecture."""
+    metric: str
+    """The key of the metric."""
+    mode: str
+    """The execution mode."""
+    round: int
+    """The number of the round, from 0."""
+    reason: str
+    """Why, and in which environment."""
+
+
 class ReferenceChange(Document):
     """A count or exact memory that differs between both environments."""
 
@@ -112,6 +127,8 @@ class AgainstReference(Document):
     """Whether the machine was too noisy for a verdict on most of the times."""
     gaps: tuple[ReferenceGap, ...] = ()
     """What could not be compared."""
+    lost: tuple[ReferenceLoss, ...] = ()
+    """Rounds that failed although others of the same time did not."""
     changes: tuple[ReferenceChange, ...] = ()
     """Counts and exact memory that differ."""
     fail_on: FailOn | None = None
@@ -144,7 +161,7 @@ class AgainstReference(Document):
     def passes(self, on: FailOn) -> bool:
         """Whether `--fail-on` can let it pass.
 
-        A machine that is too noisy is no proof that nothing became slower, nor is a measurement that failed.
+        A machine that is too noisy is no proof that nothing became slower, nor is a measurement or a round that failed.
         """
         blind = self.too_noisy or not self.verdicts
-        return not self.failed and not (blind and on in ("timing", "any"))
+        return not self.failed and not self.lost and not (blind and on in ("timing", "any"))

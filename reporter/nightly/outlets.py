@@ -138,9 +138,11 @@ class PublishedRun:
     @property
     def _open(self) -> str:
         """Why a comparison with a pinned reference is no pass; empty if it is one."""
-        failed = sum(row.missing for row in self._gaps())
-        if failed:
+        gaps = self._pinned.get("gaps", ())
+        if failed := sum(each.get("failed", False) for each in gaps):
             return f"times that failed in one of both environments: {failed}"
+        if lost := len(self._pinned.get("lost", ())):
+            return f"rounds that failed in one of both environments: {lost}"
         return "too much noise" if self._pinned.get("too_noisy") else ""
 
     def _findings(self) -> Iterator[OutletRow]:
@@ -183,13 +185,20 @@ class PublishedRun:
                 )
 
     def _gaps(self) -> Iterator[OutletRow]:
-        """What was not measured in both environments."""
+        """What was not measured in both environments, and rounds that failed in one of them."""
         for each in self._pinned.get("gaps", ()):
             yield OutletRow(
                 name=pair_name(each["architecture"], each["mode"]),
                 metric=each["metric"],
                 result=f"not compared: {each['reason']}",
                 missing=each.get("failed", False),
+            )
+        for each in self._pinned.get("lost", ()):
+            yield OutletRow(
+                name=pair_name(each["architecture"], each["mode"]),
+                metric=each["metric"],
+                result=f"a round failed: {each['reason']}",
+                missing=True,
             )
 
 

@@ -90,8 +90,8 @@ def lines(findings: Sequence[Finding], out: str) -> list[str]:
 
 
 def not_compared_with_reference(nightly: NightlyComparison) -> list[str]:
-    """A line for each time that was not measured on both sides."""
-    found = list(reference_section.gaps(nightly.pinned, {}, ENGLISH)) if nightly.pinned else []
+    """A line for each time that was not measured on both sides, and for each round that failed."""
+    found = list(reference_section.missing(nightly.pinned, {}, ENGLISH)) if nightly.pinned else []
     return most([f"- {line}" for line in found], lambda count: f"- and {count} more; see summary.json")
 
 

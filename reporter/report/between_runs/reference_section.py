@@ -25,7 +25,7 @@ def section(found: AgainstReference, comparison: Comparison, tongue: Language) -
         blocks.append(Text(advice(tongue)))
     if found.verdicts:
         blocks.append(_table(found, titles, tongue))
-    blocks += [Text(line) for line in (*_changes(found, titles, tongue), *gaps(found, titles, tongue))]
+    blocks += [Text(line) for line in (*_changes(found, titles, tongue), *missing(found, titles, tongue))]
     return Section("against", _("Against the reference"), tuple(blocks))
 
 
@@ -42,7 +42,7 @@ def lines(found: AgainstReference, titles: dict[str, str]) -> Iterator[str]:
         yield f"- {name} {title} {described(row, english)}"
     if len(rows) > MOST_LINES:
         yield f"- and {len(rows) - MOST_LINES} more; see summary.json"
-    yield from (f"- {line}" for line in (*_changes(found, titles, english), *gaps(found, titles, english)))
+    yield from (f"- {line}" for line in (*_changes(found, titles, english), *missing(found, titles, english)))
 
 
 def headline(found: AgainstReference, tongue: Language) -> str:
@@ -57,6 +57,7 @@ def headline(found: AgainstReference, tongue: Language) -> str:
         (sum(row.verdict == "noisy" for row in found.verdicts), _("{count} too noisy for a verdict")),
         (len(found.changed), _("counts that differ: {count}")),
         (len(found.gaps), _("not measured on both sides: {count}")),
+        (len(found.lost), _("rounds that failed: {count}")),
     )
     parts = [message.format(count=count, date=since) for count, message in counts if count]
     text = ", ".join(parts) if parts else _("no difference")
@@ -149,12 +150,16 @@ def _changes(found: AgainstReference, titles: dict[str, str], tongue: Language) 
         yield message.format(name=row.architecture, title=title, reference=row.reference, tonight=row.tonight)
 
 
-def gaps(found: AgainstReference, titles: dict[str, str], tongue: Language) -> Iterator[str]:
-    """What was not measured on both sides, and why."""
+def missing(found: AgainstReference, titles: dict[str, str], tongue: Language) -> Iterator[str]:
+    """What was not measured on both sides, the rounds that failed, and why."""
     message = tongue._("{name}: {title} was not compared: {reason}")
     for gap in found.gaps:
         title = titles.get(gap.metric, gap.metric)
         yield message.format(name=pair_name(gap.architecture, gap.mode), title=title, reason=gap.reason)
+    message = tongue._("{name}: a round of {title} failed: {reason}")
+    for loss in found.lost:
+        title = titles.get(loss.metric, loss.metric)
+        yield message.format(name=pair_name(loss.architecture, loss.mode), title=title, reason=loss.reason)
 
 
 def _ordered(rows: Sequence[ReferenceVerdict]) -> list[ReferenceVerdict]:

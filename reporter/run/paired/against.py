@@ -45,6 +45,7 @@ class Against:
             list(done.rows.values()),
             gaps=done.gaps,
             changes=done.changes,
+            lost=done.lost,
             started=started,
             seconds=round(done.seconds, 1),
         )

@@ -13,7 +13,7 @@ from reporter.compare import reference_rule
 from reporter.compare.environments import About, is_control
 from reporter.compare.matching import NO_NUMBER
 from reporter.compare.reference_rule import Place, ReferenceTime
-from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap, SideName
+from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap, ReferenceLoss, SideName
 from reporter.host.job import Job
 from reporter.model import Metric, Origin, Reading, ReporterError
 from reporter.model.fields import DEFAULT_MALLOC
@@ -27,6 +27,7 @@ from reporter.run.paired.paired_run import Book, PairProgress
 from reporter.run.request import Request, moment
 
 OPTIONS = ("--against", "this environment")
+NAMES: tuple[SideName, SideName] = ("reference", "tonight")
 USUAL = ("latency_cpu_1thread", "latency_cuda")
 """What is measured if --metrics names nothing: the times that repeat best."""
 LONGEST = 720.0
@@ -65,6 +66,7 @@ class ReferenceRun:
     rows: dict[Place, ReferenceTime] = field(default_factory=dict)
     taken: dict[Place, tuple[Reading, Reading]] = field(default_factory=dict)
     gaps: list[ReferenceGap] = field(default_factory=list)
+    lost: list[ReferenceLoss] = field(default_factory=list)
     changes: list[ReferenceChange] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -108,6 +110,7 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
         if not open_jobs:
             break
     progress.plan(done, 1, costs.total)
+    found.lost = [loss for place, (reading, _) in found.taken.items() for loss in _lost(place, reading)]
     found.changes = (
         [] if is_control(*work.examined) else list(reference_counts.changes(work.request, work.exact, books))
     )
@@ -165,7 +168,8 @@ def _round(
         reference_counts.add(job, journal[job].readings, books, work.request, work.examined)
     for job in (_of_mode(job) for job in jobs if _of_mode(job) in journal):
         taken = [side[0] for side in journal[job].readings]
-        paired_run.add_round(job, taken, journal[job].origin, books, request=work.request, abouts=work.examined)
+        origin = journal[job].origin
+        paired_run.add_round(job, taken, origin, books, request=work.request, abouts=work.examined, names=NAMES)
     counts = [job for job in counts if job not in journal]
     jobs = [job for job in jobs if _of_mode(job) not in journal]
     if not counts and not jobs:
@@ -184,7 +188,8 @@ def _round(
         for job in jobs:
             start = monotonic()
             progress.job_started(job)
-            measured = paired_run.measure_pair(_of_mode(job), both, books, work.request, 0.0, journal=journal)
+            of_mode = _of_mode(job)
+            measured = paired_run.measure_pair(of_mode, both, books, work.request, 0.0, journal=journal, names=NAMES)
             seconds = monotonic() - start
             costs.learn(job, seconds, failed=not (measured and all(reading.measured for reading in measured)))
             if measured:
@@ -261,16 +266,22 @@ def _sorted(
     return taken, gaps
 
 
+def _lost(place: Place, reading: Reading) -> Iterator[ReferenceLoss]:
+    """The rounds of a row that failed after others had succeeded."""
+    key, mode, architecture = place
+    for each in reading.lost:
+        yield ReferenceLoss(architecture=architecture, metric=key, mode=mode, round=each.number, reason=each.reason)
+
+
 def _gap(place: Place, reference: Reading, tonight: Reading) -> ReferenceGap:
     """Why there is no number: which side failed first."""
     key, mode, architecture = place
-    sides: tuple[tuple[SideName, Reading], ...] = (("reference", reference), ("tonight", tonight))
-    lost = [(name, each) for name, each in sides if not each.measured and each.status != "skipped"] or list(sides)
+    lost = [(NAMES[index], each) for index, each in paired_run.failures((reference, tonight))]
     return ReferenceGap(
         architecture=architecture,
         metric=key,
         mode=mode,
-        reason="; ".join(f"{each.status} in {name}: {each.reason}" for name, each in lost),
+        reason=paired_run.in_words(lost),
         failed=any(each.status in NO_NUMBER for _, each in lost),
         sides=tuple(name for name, _ in lost),
     )
