@@ -25,8 +25,10 @@ from reporter.compare.environments import About, Import
 from reporter.host import files, interrupts, machine
 from reporter.host.exit_codes import INTERRUPTED
 from reporter.host.job import Job
-from reporter.model import Reading, ReporterError, Verdict
+from reporter.model import Metric, Reading, ReporterError, Verdict
+from reporter.model.profiles import LayerKernel, digest
 from reporter.model.settings import FailOn, settings
+from reporter.registry.catalog import collect
 from reporter.report.between_runs import reference_section
 from reporter.report.comparison import compare
 from reporter.report.language import language
@@ -55,7 +57,19 @@ def test_a_row_with_enough_rounds_is_closed() -> None:
 
 
 NAMES = ("alexnet", "resnet18", "resnet50")
-COUNT = Reading(quantity=LATENCY.model_copy(update={"key": "parameters", "unit": "1"}), samples=(5,))
+METRICS = collect("reporter.metrics", Metric)
+
+
+def kernels(*names: str) -> dict[str, Any]:
+    """The detail of a reading with these kernels in the layers conv1, conv2, …"""
+    rows = [
+        LayerKernel(
+            layer=f"conv{number}", operator="aten::convolution", kernel=name, shapes="1x3", dtype="float32",
+            layout="contiguous",
+        )
+        for number, name in enumerate(names, 1)
+    ]  # fmt: skip
+    return {"kernels": digest(rows), "calls": {"cpu_1thread": [row.model_dump(mode="json") for row in rows]}}
 
 
 def about(place: str) -> About:
@@ -100,8 +114,10 @@ class Simulated:
         return [Verdict("ok", None)] * 2
 
     def alone(self, side: Any, job: Job, _: float) -> Verdict:
-        side.readings = [COUNT]
-        self.calls.append(f"{job.architecture} counts {side.number}")
+        """Counts and kernels are equal on both sides."""
+        quantities = [each for name in job.metrics for each in METRICS[name].quantities]
+        side.readings = [Reading(quantity=each, samples=(5,), detail=kernels("jit")) for each in quantities]
+        self.calls.append(f"{job.architecture} counts {side.number} {job.metrics} {job.modes}")
         return Verdict("ok", None)
 
 

@@ -163,11 +163,12 @@ def _change(change: Change) -> comparisons.ChangeRow:
         new=change.new,
         ratio=ratio(change.base, change.new),
         reason=change.reason,
-        kernels=_kernels(change.kernels) if change.kernels else None,
+        kernels=kernel_row(change.kernels) if change.kernels else None,
     )
 
 
-def _kernels(found: KernelChange) -> comparisons.KernelChangeRow:
+def kernel_row(found: KernelChange) -> comparisons.KernelChangeRow:
+    """A row for the changed kernels of an architecture."""
     swaps = tuple(comparisons.KernelSwapRow(base=each.base, new=each.new, layers=each.layers) for each in found.swaps)
     return comparisons.KernelChangeRow(
         setting=found.setting,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from reporter.documents import Document
-from reporter.documents.comparisons import Verdict
+from reporter.documents.comparisons import KernelChangeRow, Verdict
+from reporter.model.records import EAGER
 from reporter.model.settings import FailOn
 
 SideName = Literal["reference", "tonight"]
@@ -92,16 +93,20 @@ class ReferenceLoss(Document):
 
 
 class ReferenceChange(Document):
-    """A count or exact memory that differs between both environments."""
+    """A count, exact memory or kernels that differ between both environments."""
 
     architecture: str
     """The name of the architecture."""
     metric: str
-    """The key of the metric."""
-    reference: float | int
-    """The value in the reference environment."""
-    tonight: float | int
-    """The value tonight."""
+    """The key of the metric; `kernels_cpu_1thread` of kernels."""
+    mode: str = EAGER
+    """The execution mode; `eager` for what does not depend on it."""
+    reference: float | int | None
+    """The value in the reference environment; null for kernels."""
+    tonight: float | int | None
+    """The value tonight; null for kernels."""
+    kernels: KernelChangeRow | None = None
+    """The layers that ran another kernel, with both names: `base` in the reference, `new` tonight."""
     known: KnownSlowdown | None = None
     """Set if it was accepted."""
 
@@ -130,7 +135,7 @@ class AgainstReference(Document):
     lost: tuple[ReferenceLoss, ...] = ()
     """Rounds that failed although others of the same time did not."""
     changes: tuple[ReferenceChange, ...] = ()
-    """Counts and exact memory that differ."""
+    """Counts, exact memory and kernels that differ."""
     fail_on: FailOn | None = None
     """`--fail-on` of the run; null in files of development versions before 0.2.0."""
     exit_code: int | None = None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +20,11 @@ from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED
 from reporter.host.printing import inert
 from reporter.model import ReporterError
 from reporter.model.fields import legible
-from reporter.model.records import pair_name
 from reporter.model.settings import FailOn
-from reporter.nightly import state
+from reporter.nightly import outlet_rows, state
+from reporter.nightly.outlet_rows import OutletRow
 from reporter.nightly.run_folder import Folder, Started
-from reporter.nightly.screen import day, moment
-from reporter.nightly.state import Finding
+from reporter.nightly.screen import moment
 
 MARKER = "<!-- architecture-reporter: {name} -->"
 MOST_ROWS = 12
@@ -42,30 +40,6 @@ COMPLETE = (0, REGRESSED, FAILED)
 """The exit codes of runs whose files are complete."""
 LONGEST = 1000
 """Characters of a headline or a cell: GitHub refuses a comment of more than 65,536."""
-WORDS = {
-    "exact": "changed",
-    "failed": "failed",
-    "removed": "not measured any more",
-    "slower": "slower",
-    "level": "above its level",
-    "reference": "worse than the reference",
-}
-
-
-@dataclass(frozen=True)
-class OutletRow:
-    """A finding or a verdict: `red` if it makes the run fail, `missing` if there is no verdict.
-
-    `accepted` is empty, or how this is shown. `ratio` is that of a time, and infinite for what is not a time.
-    """
-
-    name: str
-    metric: str
-    result: str
-    red: bool = False
-    accepted: str = ""
-    missing: bool = False
-    ratio: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -114,8 +88,7 @@ class PublishedRun:
     @property
     def rows(self) -> list[OutletRow]:
         """The regressions first, the largest first."""
-        found = [*self._findings(), *self._against(), *self._gaps()]
-        return sorted(found, key=lambda row: (not row.red, not row.missing, bool(row.accepted), -row.ratio, row.name))
+        return outlet_rows.rows(self.comparison, self._pinned, self.fail_on)
 
     @property
     def _code(self) -> int | None:
@@ -144,68 +117,6 @@ class PublishedRun:
         if lost := len(self._pinned.get("lost", ())):
             return f"rounds that failed in one of both environments: {lost}"
         return "too much noise" if self._pinned.get("too_noisy") else ""
-
-    def _findings(self) -> Iterator[OutletRow]:
-        for each in self.comparison.get("findings", ()):
-            ratio = each["slowdown"]
-            change = f" ({(ratio - 1) * 100:+.1f} %)" if ratio else ""
-            why = f": {each['reason']}" if each["reason"] else ""
-            differs = each["kind"] == "reference" and not ratio
-            values = f" {each['base']} → {each['new']}" if differs or each["kind"] == "exact" else ""
-            word = "differs from the reference:" if differs else WORDS[each["kind"]]
-            yield OutletRow(
-                name=pair_name(each["architecture"], each["mode"]),
-                metric=each["title"] or "all metrics",
-                result=f"{word}{values}{change}{why}",
-                red=_finding(each).fails(self.fail_on),
-                accepted=_shown(each),
-                ratio=ratio or math.inf,
-            )
-
-    def _against(self) -> Iterator[OutletRow]:
-        """The verdicts and changes of a run of the main job; those of a nightly run are among its findings."""
-        against = {} if self.comparison.get("findings") else self._pinned
-        for each in against.get("changes", ()):
-            yield OutletRow(
-                name=each["architecture"],
-                metric=each["metric"],
-                result=f"differs from the reference: {each['reference']} → {each['tonight']}",
-                red=not each["known"] and self.fail_on in ("exact", "any"),
-                accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
-            )
-        for each in against.get("verdicts", ()):
-            if each["verdict"] != "unchanged":
-                yield OutletRow(
-                    name=pair_name(each["architecture"], each["mode"]),
-                    metric=each["metric"],
-                    result=f"{each['verdict']} ({(each['ratio'] - 1) * 100:+.1f} % time)",
-                    red=each["verdict"] == "slower" and not each["known"] and self.fail_on in ("timing", "any"),
-                    accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
-                    ratio=each["ratio"],
-                )
-
-    def _gaps(self) -> Iterator[OutletRow]:
-        """What was not measured in both environments, and rounds that failed in one of them."""
-        for each in self._pinned.get("gaps", ()):
-            yield OutletRow(
-                name=pair_name(each["architecture"], each["mode"]),
-                metric=each["metric"],
-                result=f"not compared: {each['reason']}",
-                missing=each.get("failed", False),
-            )
-        for each in self._pinned.get("lost", ()):
-            yield OutletRow(
-                name=pair_name(each["architecture"], each["mode"]),
-                metric=each["metric"],
-                result=f"a round failed: {each['reason']}",
-                missing=True,
-            )
-
-
-def _finding(row: Mapping[str, Any]) -> Finding:
-    """A finding of comparison.json, as far as --fail-on depends on it."""
-    about = {key: row[key] for key in ("kind", "architecture", "since", "accepted")}
-    return Finding.model_validate({**about, "ratio": row["slowdown"], "information": row.get("information", False)})
 
 
 def read(folder: Path, code: int | None = None) -> PublishedRun:
@@ -270,18 +181,6 @@ def write(texts: Sequence[tuple[Path | None, str | bytes]]) -> None:
 
 def _result(row: OutletRow) -> str:
     return _cell(f"{row.result} ({row.accepted})" if row.accepted else row.result)
-
-
-def _shown(row: Mapping[str, Any]) -> str:
-    """How a finding of comparison.json is shown that does not fail a run; empty for another one."""
-    if row["accepted"]:
-        return _acceptance(row["since"] if row["kind"] == "reference" else "")
-    return "for information" if row.get("information") else ""
-
-
-def _acceptance(since: str) -> str:
-    """How a finding is shown that was accepted: one against a reference stays, so that its date is of interest."""
-    return f"known since {day(since)}" if since else "accepted"
 
 
 def _cell(text: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceVerdict
 from reporter.model.records import pair_name
+from reporter.report.between_runs import kernel_lines
+from reporter.report.between_runs.changes import KERNELS
 from reporter.report.comparison import Comparison
 from reporter.report.language import SOURCE, Language, language
 from reporter.report.sections import Content, Section, Text
@@ -55,7 +57,8 @@ def headline(found: AgainstReference, tongue: Language) -> str:
         (len(known), _("{count} known to be slower since {date}")),
         (sum(row.verdict == "faster" for row in found.verdicts), _("{count} faster")),
         (sum(row.verdict == "noisy" for row in found.verdicts), _("{count} too noisy for a verdict")),
-        (len(found.changed), _("counts that differ: {count}")),
+        (sum(row.kernels is None for row in found.changed), _("counts that differ: {count}")),
+        (len({pair_name(row.architecture, row.mode) for row in found.changed if row.kernels}), _(KERNELS)),
         (len(found.gaps), _("not measured on both sides: {count}")),
         (len(found.lost), _("rounds that failed: {count}")),
     )
@@ -144,10 +147,15 @@ def _cells(row: ReferenceVerdict, titles: dict[str, str], tongue: Language) -> t
 
 
 def _changes(found: AgainstReference, titles: dict[str, str], tongue: Language) -> Iterator[str]:
-    message = tongue._("{name}: {title} is {reference} in the reference and {tonight} in this run.")
+    _ = tongue._
+    message = _("{name}: {title} is {reference} in the reference and {tonight} in this run.")
+    kernels = _("{name}: {title} differ from the reference: {changes}.")
     for row in found.changes:
-        title = titles.get(row.metric, row.metric)
-        yield message.format(name=row.architecture, title=title, reference=row.reference, tonight=row.tonight)
+        name, title = pair_name(row.architecture, row.mode), titles.get(row.metric, row.metric)
+        if row.kernels:
+            yield kernels.format(name=name, title=title, changes=kernel_lines.values([row.kernels], tongue))
+        else:
+            yield message.format(name=name, title=title, reference=row.reference, tonight=row.tonight)
 
 
 def missing(found: AgainstReference, titles: dict[str, str], tongue: Language) -> Iterator[str]:
