@@ -8,12 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 from commands import call
+from github_server import serving
 from nights import made, slower, with_reading
 from test_nights_against import found
 
 from reporter.compare import reference_file
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceChange, ReferenceLoss
 from reporter.host import files
+from reporter.host.exit_codes import FAILED
 from reporter.nightly import one_run, outlet_files, outlets
 from reporter.report import build
 from reporter.report.comparison import compare
@@ -111,3 +113,70 @@ def test_slower_than_the_baseline_is_for_information(measured: list[AgainstRefer
     run = outlets.read(tmp_path / "out base")
     assert "1 slower" in run.headline
     assert (run.comparison["fails"], run.green) == ([], True)
+
+
+NOISY = found(1.02, "noisy", noisy=True)
+EQUAL = found(1.0, "unchanged")
+UNJUDGED = "Not judged with `--fail-on {gate}`:** {what}. To fail such a run, use `--fail-on any`"
+
+
+@pytest.mark.parametrize(
+    ("night", "gate", "what"),
+    [
+        (SLOWER, "exact", "differences from the reference: 1"),
+        (SLOWER, "never", "differences from the reference: 1"),
+        (CHANGED, "timing", "differences from the reference: 1"),
+        (NOISY, "exact", "the machine was too noisy for a verdict on times"),
+        (EQUAL, "exact", ""),
+        (EQUAL, "any", ""),
+    ],
+)
+def test_a_comment_has_what_is_not_judged(
+    night: AgainstReference, gate: str, what: str, measured: list[AgainstReference], tmp_path: Path
+) -> None:
+    """A run that passes because --fail-on does not include a difference does not read as one without it."""
+    measured[:] = [night]
+    for command in ((), ("nightly",)):
+        folder = tmp_path / str(len(command))
+        process = call(*command, "--out", folder, *MAIN, "--fail-on", gate)
+        assert process.returncode == 0, process.stderr
+        text = outlets.comment(outlets.read(folder, 0), "x", "")
+        assert ("### Architecture report: no regression\n" in text) == (not what)
+        assert ("### Architecture report: no regression, not everything is judged\n" in text) == bool(what)
+        assert (UNJUDGED.format(gate=gate, what=what) in text) == bool(what)
+        times = night in (SLOWER, NOISY) and bool(command)
+        assert (f"times do not fail this run: --fail-on {gate}" in process.stdout) == times
+
+
+def test_a_noisy_night_closes_no_issue(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """Whatever --fail-on is, and although the exit code is 0 with one that does not include times."""
+    with serving() as api:
+        variables = api.variables | {"no_proxy": "127.0.0.1"}
+        for night, gate, code, state in (
+            (CHANGED, "exact", 1, "open"),
+            (NOISY, "exact", 0, "open"),
+            (NOISY, "any", 3, "open"),
+            (EQUAL, "exact", 0, "closed"),
+        ):
+            measured[:] = [night]
+            assert call("nightly", "--out", tmp_path, *MAIN, "--fail-on", gate).returncode == code
+            publish = ("publish", tmp_path, "--github-issue", "--exit-code", code)
+            assert call(*publish, variables=variables).returncode == 0
+            assert [each["state"] for each in api.issues.values()] == [state]
+
+
+def test_a_nightly_run_with_a_reference_judges_times(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """If --fail-on is not given; the main job judges nothing then, with a reference, too."""
+    for night, code in ((SLOWER, 1), (NOISY, 3), (CHANGED, 1), (EQUAL, 0)):
+        measured[:] = [night]
+        assert call("nightly", "--out", tmp_path / str(code), *MAIN).returncode == code
+        assert outlets.read(tmp_path / str(code)).fail_on == "any"
+        assert call("--out", tmp_path / f"main {code}", *MAIN).returncode == 0
+
+
+def test_a_main_job_whose_readings_failed_has_no_verdict(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """The comparison with the reference is whole, but the exit code is 3."""
+    measured[:] = [EQUAL]
+    assert call("--out", tmp_path, *MAIN).returncode == 0
+    run = outlets.read(tmp_path, FAILED)
+    assert (run.green, run.headline) == (False, "No verdict: some measurement failed.")

@@ -39,6 +39,8 @@ from reporter.store.history import PastRun
 
 DEFAULT: FailOn = "exact"
 """What --fail-on is if it is not given."""
+DEFAULT_AGAINST: FailOn = "any"
+"""The same with --against: a run that measures times in turns with a reference judges them."""
 Print = Callable[[str], None]
 Measure = Callable[[Request, Executor, Progress], Outcome]
 Write = Callable[[Path, Sequence[str]], object]
@@ -109,7 +111,8 @@ def plan(
     out = out or configured_out(config)
     if out is None:
         raise ReporterError("say where the results go: --out DIR")
-    fail_on = chosen.fail_on if "fail_on" in chosen.model_fields_set else DEFAULT
+    usual = DEFAULT if chosen.against is None else DEFAULT_AGAINST
+    fail_on = chosen.fail_on if "fail_on" in chosen.model_fields_set else usual
     check_gate(chosen)
     fixed = baseline.named(chosen.baseline)
     languages = tuple(checked_codes(chosen.lang))

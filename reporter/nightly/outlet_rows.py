@@ -13,6 +13,8 @@ from reporter.model.settings import FailOn
 from reporter.nightly.screen import day
 from reporter.nightly.state import Finding
 
+EXACT, TIMES = ("exact", "any"), ("timing", "any")
+"""The values of --fail-on that include each kind of difference from a reference."""
 WORDS = {
     "exact": "changed",
     "failed": "failed",
@@ -27,7 +29,8 @@ WORDS = {
 class OutletRow:
     """A finding or a verdict: `red` if it makes the run fail, `missing` if there is no verdict.
 
-    `accepted` is empty, or how this is shown. `ratio` is that of a time, and infinite for what is not a time.
+    `accepted` is empty, or how this is shown; `unjudged` is a regression that --fail-on does not include. `ratio` is
+    that of a time, and infinite for what is not a time.
     """
 
     name: str
@@ -36,6 +39,7 @@ class OutletRow:
     red: bool = False
     accepted: str = ""
     missing: bool = False
+    unjudged: bool = False
     ratio: float = math.inf
 
 
@@ -48,6 +52,7 @@ def rows(comparison: Mapping[str, Any], pinned: Mapping[str, Any], fail_on: Fail
 
 def _findings(comparison: Mapping[str, Any], fail_on: FailOn) -> Iterator[OutletRow]:
     for each in comparison.get("findings", ()):
+        finding = _finding(each)
         ratio = each["slowdown"]
         change = f" ({(ratio - 1) * 100:+.1f} %)" if ratio else ""
         why = f": {each['reason']}" if each["reason"] else ""
@@ -59,7 +64,8 @@ def _findings(comparison: Mapping[str, Any], fail_on: FailOn) -> Iterator[Outlet
             name=pair_name(each["architecture"], each["mode"]),
             metric=each["title"] or "all metrics",
             result=f"{word}{values}{change}{why}",
-            red=_finding(each).fails(fail_on),
+            red=finding.fails(fail_on),
+            unjudged=each["kind"] == "reference" and finding.is_open and not finding.fails(fail_on),
             accepted=_shown(each),
             ratio=ratio or math.inf,
         )
@@ -74,16 +80,19 @@ def _against(pinned: Mapping[str, Any], fail_on: FailOn) -> Iterator[OutletRow]:
             name=pair_name(each["architecture"], each.get("mode", EAGER)),
             metric=each["metric"],
             result=f"differs from the reference: {what}",
-            red=not each["known"] and fail_on in ("exact", "any"),
+            red=not each["known"] and fail_on in EXACT,
+            unjudged=not each["known"] and fail_on not in EXACT,
             accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
         )
     for each in pinned.get("verdicts", ()):
         if each["verdict"] != "unchanged":
+            slower = each["verdict"] == "slower" and not each["known"]
             yield OutletRow(
                 name=pair_name(each["architecture"], each["mode"]),
                 metric=each["metric"],
                 result=f"{each['verdict']} ({(each['ratio'] - 1) * 100:+.1f} % time)",
-                red=each["verdict"] == "slower" and not each["known"] and fail_on in ("timing", "any"),
+                red=slower and fail_on in TIMES,
+                unjudged=slower and fail_on not in TIMES,
                 accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
                 ratio=each["ratio"],
             )

@@ -36,6 +36,7 @@ OPEN = (
     "fix the failures, which are in the log. If the reference does not have an architecture, move it with `reporter "
     "move`. If the machine is too noisy, use one without other work, or `--preset thorough`."
 )
+JUDGED = "To fail such a run, use `--fail-on any` (`fail-on: any` with the action)."
 COMPLETE = (0, REGRESSED, FAILED)
 """The exit codes of runs whose files are complete."""
 LONGEST = 1000
@@ -74,6 +75,20 @@ class PublishedRun:
         return code == 0 if code is not None else not self.red and not self._open
 
     @property
+    def settles(self) -> bool:
+        """Whether an issue may be closed: not by a run that is too noisy to show that nothing became slower."""
+        return self.green and not self._blind
+
+    @property
+    def unjudged(self) -> str:
+        """What a run that passes differs in from its reference, or cannot show, as --fail-on does not include it."""
+        differences = sum(row.unjudged for row in self.rows)
+        parts = [f"differences from the reference: {differences}"] if differences else []
+        if self._blind:
+            parts.append("the machine was too noisy for a verdict on times")
+        return "; ".join(parts) if self.green else ""
+
+    @property
     def headline(self) -> str:
         """What the run found, in a line."""
         if self.unfinished:
@@ -83,7 +98,9 @@ class PublishedRun:
         if self.comparison:
             return str(self.comparison["headline"])
         red = sum(row.red for row in self.rows)
-        return f"Regressions: {red}." if red else f"No verdict: {self._open}." if self._open else "No regression."
+        if red:
+            return f"Regressions: {red}."
+        return "No regression." if self.green else f"No verdict: {self._open or 'some measurement failed'}."
 
     @property
     def rows(self) -> list[OutletRow]:
@@ -107,6 +124,11 @@ class PublishedRun:
         """The comparison with a pinned reference; empty without --against."""
         found: dict[str, Any] = self.summary.get("against", {})
         return found
+
+    @property
+    def _blind(self) -> bool:
+        """Whether most times have no verdict against the reference."""
+        return bool(self._pinned) and (self._pinned.get("too_noisy", False) or not self._pinned.get("verdicts"))
 
     @property
     def _open(self) -> str:
@@ -159,7 +181,11 @@ def marker(name: str) -> str:
 def comment(run: PublishedRun, name: str, link: str) -> str:
     """The comment: a headline, at most MOST_ROWS rows, what to do, and a link to the report."""
     word = "regression" if run.red else "no regression" if run.green else "no verdict"
+    unjudged = run.unjudged
+    word += ", not everything is judged" if unjudged else ""
     lines = [marker(name), f"### Architecture report: {word}", "", _cell(run.headline), ""]
+    if unjudged:
+        lines += [f"**Not judged with `--fail-on {run.fail_on}`:** {unjudged}. {JUDGED}", ""]
     if rows := run.rows:
         lines += ["| architecture | metric | result |", "| --- | --- | --- |"]
         lines += [f"| `{_code(row.name)}` | {_cell(row.metric)} | {_result(row)} |" for row in rows[:MOST_ROWS]]

@@ -78,6 +78,8 @@ def headline(nightly: NightlyComparison) -> str:
         parts.append(f"against the reference: {reference_section.headline(nightly.pinned, ENGLISH).rstrip('.')}")
         advice = reference_section.advice(ENGLISH).rstrip(".")
         parts += [f"{advice[0].lower()}{advice[1:]}"] if nightly.pinned.too_noisy else []
+        if nightly.fail_on in ("exact", "never") and (nightly.pinned.slower or nightly.pinned.too_noisy):
+            parts.append(f"times do not fail this run: --fail-on {nightly.fail_on}")
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 
