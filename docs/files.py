@@ -22,7 +22,8 @@ from reporter.documents.run_files import HistoryLine, Summary
 from reporter.host import files
 from reporter.model import Metric, Reading, Record, modes
 from reporter.registry.catalog import collect
-from reporter.report.between_runs import ab_verdicts, changes
+from reporter.report.between_runs import ab_verdicts
+from reporter.report.between_runs.folders_document import folders_document
 from reporter.report.comparison import compare as beside
 from reporter.report.output.summary import summary
 
@@ -249,12 +250,12 @@ def results() -> tuple[folders.ResultsFolder, folders.ResultsFolder]:
 
 
 def comparison_example() -> dict[str, Any]:
-    return dated(changes.folders_document(differences(), results(), ("before", "after"), "exact", 1))
+    return dated(folders_document(differences(), results(), ("before", "after"), "exact", 1))
 
 
 def stored_example() -> dict[str, Any]:
     found, names = Differences(differences().changes), ("the last accepted run", "results")
-    document = dated(changes.folders_document(found, results(), names, "exact", 1))
+    document = dated(folders_document(found, results(), names, "exact", 1))
     change = {key: value for key, value in document["changes"][0].items() if key in FindingRow.model_fields}
     finding = {**change, "slowdown": None, "floor": None, "since": NOW, "accepted": False}
     baseline = baseline_file.BaselineComparison(names[0], BEFORE, Differences())

@@ -155,6 +155,13 @@ def test_what_reporter_is_asked_for(repository: Repository) -> None:
     assert job.text(ACTION["outputs"]["report"]["value"]) == "build/results/report.html"
 
 
+def test_what_fails_the_job_follows_from_the_reference(repository: Repository) -> None:
+    """By default, `reporter nightly` decides: with a reference, times are judged."""
+    for inputs in ({}, {"against": "torch==2.14.1 torchvision==0.29.1"}):
+        assert "--fail-on" not in asked(repository.night(0, inputs=inputs))
+    assert "--against" in asked(repository.night(0, inputs=inputs))
+
+
 def test_inputs_are_no_shell(repository: Repository) -> None:
     """Whatever an input contains, it stays one argument of one command."""
     attack = "$(touch hacked) `touch hacked`; touch hacked #'\""

@@ -53,6 +53,11 @@ def test_each_mode_has_its_own_operators_and_stages(tmp_path: Path) -> None:
         assert found["bf16+channels_last", f"stages_coverage_{setting}"].detail["stages"]
         assert found["torchscript", f"operators_coverage_{setting}"].detail["operators"]
         assert found["torchscript", f"stages_coverage_{setting}"].status == "unsupported"
+    ledger = found["bf16+channels_last", "kernels_cpu_1thread"]
+    operators = found["bf16+channels_last", "operators_coverage_cpu_1thread"]
+    assert ledger.detail["kernels"] == operators.detail["kernels"]
+    assert ledger.detail["calls"] == operators.detail["calls"]
+    assert ledger.value == len(operators.detail["calls"]["cpu_1thread"])  # type: ignore[arg-type, index, call-overload]
     assert found["bf16+channels_last", "operators"].status == "ok"
     assert found["torchscript", "stages"].reason
     once = {"output_error", "prepare_seconds", "first_call_seconds"}

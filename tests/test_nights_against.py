@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import nights
 import pytest
 from commands import call
-from nights import Nights, made, with_reading
+from nights import Nights, made, slower, with_reading
 
 from reporter.cli import heartbeat
 from reporter.cli.progress import Lines
@@ -20,6 +20,7 @@ from reporter.documents.reference_verdicts import (
     AgainstReference,
     ReferenceChange,
     ReferenceGap,
+    ReferenceLoss,
     ReferenceSide,
     ReferenceVerdict,
 )
@@ -190,6 +191,23 @@ def test_what_failed_in_the_reference_does_not_pass(measured: list[AgainstRefere
     assert play(played, measured, failed.model_copy(update={"gaps": (new,)})) == 3, "no verdict at all"
 
 
+def test_a_round_that_failed_does_not_pass(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """As in the main job and in `ab`: the times of the other rounds have verdicts, and the exit code is 3."""
+    lost = ReferenceLoss(architecture="alexnet", metric=KEY, mode="eager", round=1, reason="failed in tonight: a crash")
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.0, "unchanged")) == 0
+    night = found(1.0, "unchanged").model_copy(update={"lost": (lost,)})
+    assert play(played, measured, night) == 3
+    assert "rounds that failed: 1" in played.headline
+    assert f"- alexnet: a round of {KEY} failed: failed in tonight: a crash" in played.shown
+    run = published(played, night)
+    assert "### Architecture report: no verdict" in outlets.comment(run, "x", "")
+    assert outlet_files.junit(run).count(b"<error message") == 2, "the round, and the run"
+    headline = replace(run, comparison={}).headline
+    assert headline == "No verdict: rounds that failed in one of both environments: 1."
+    assert play(played, measured, found(1.1).model_copy(update={"lost": (lost,)})) == 1
+
+
 def test_a_main_job_without_a_number_is_no_pass(measured: list[AgainstReference], tmp_path: Path) -> None:
     gap = ReferenceGap(architecture="vgg16", metric=KEY, mode="eager", reason="timeout in reference: 9 s", failed=True)
     played = Nights(tmp_path / "out")
@@ -283,3 +301,66 @@ def test_a_slowdown_has_its_date_on_each_kind_of_machine(measured: list[AgainstR
     last = Folder(played.out).last()
     assert last
     assert not last.elsewhere
+
+
+@pytest.mark.parametrize("gate", ["timing", "any"])
+def test_slower_than_the_night_before_is_for_information(
+    gate: str, measured: list[AgainstReference], tmp_path: Path
+) -> None:
+    """With a reference, times are judged by it: most networks became faster, and one did not."""
+    options = {"fail_on": gate, "metrics": "size,latency", "preset": "standard"}
+    improved = [slower(name, 0.8) for name in ("alexnet", "vgg16", "resnet18")] + [slower("resnet50", 1.001)]
+    played = Nights(tmp_path / "out")
+    measured[:] = [found(1.0, "unchanged")]
+    assert played.play(made(), **options) == 0
+    assert played.play(made(), *improved, **options) == 0
+    assert "1 slower than before, for information" in played.headline
+    [line] = [line for line in played.lines if "resnet50" in line]
+    assert "not gated: resnet50 +25.1% time" in line
+    assert "times are judged by the reference" in line
+    run = outlets.read(played.out)
+    assert (run.red, run.green) == (False, True)
+    assert b'failures="0"' in outlet_files.junit(run)
+    assert "| `resnet50` | Latency, CPU, 1 thread | slower (+25.1 %) (for information) |" in outlets.comment(
+        run, "x", ""
+    )
+    assert run.comparison["fails"] == []
+    with pytest.raises(ReporterError, match="nothing to accept"):
+        played.accept()
+    assert played.play(made(), *improved, with_reading("alexnet", "macs", samples=(5,)), **options) == (gate == "any")
+    assert "slower" not in played.headline, "the run of the night before is the baseline"
+    measured[:] = [found(1.05)]
+    assert played.play(made(), *improved, **options) == 1, "the reference finds it"
+    last = Folder(played.out).last()
+    assert last
+    assert [each.kind for each in last.findings] == ["reference"]
+
+
+def test_without_a_reference_a_slowdown_of_the_night_before_is_one(
+    measured: list[AgainstReference], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was shown for information, and is still there, is a regression in a run without --against."""
+    options = {"fail_on": "any", "metrics": "size,latency", "preset": "standard"}
+    macs = with_reading("alexnet", "macs", samples=(5,))
+    played = Nights(tmp_path / "out")
+    measured[:] = [found(1.0, "unchanged")]
+    assert played.play(made(), **options) == 0
+    assert played.play(made(), macs, slower("resnet50", 1.5), **options) == 1
+    first = played.day()
+    assert "1 slower than before, for information" in played.headline
+    plan = nights.one_run.plan
+    monkeypatch.setattr(nights.one_run, "plan", lambda *given: replace(plan(*given), against=None))
+    assert (
+        played.play(made(), slower("resnet50", 1.5), fail_on="timing", metrics="size,latency", preset="standard") == 1
+    )
+    assert f"1 slower since {first}" in played.headline
+
+
+def test_a_level_is_no_gate_with_a_reference(tmp_path: Path) -> None:
+    """It would never fail; one line before anything is installed or measured."""
+    for command in ("nightly", "--quiet"):
+        process = call(command, "--out", tmp_path / "out", "--against", "torch==2.14.1", "--fail-on", "level")
+        assert process.returncode == 2
+        assert "--fail-on level: with --against, times are judged by the reference" in process.stderr
+        assert process.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()

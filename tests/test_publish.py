@@ -182,9 +182,18 @@ def test_a_count_that_differs_from_the_reference_is_a_regression(nights: Nights)
     """In a run of the main job, which has no findings; a machine that is too noisy is no pass."""
     run = outlets.read(nights.out)
     change = {"architecture": "alexnet", "metric": "macs", "reference": 5000, "tonight": 6000, "known": None}
+    same = {
+        "architecture": "alexnet",
+        "metric": "m",
+        "mode": "eager",
+        "verdict": "unchanged",
+        "ratio": 1.0,
+        "known": None,
+    }
     for against, word in (
-        ({"verdicts": [], "changes": [change]}, "regression"),
-        ({"verdicts": [], "changes": [change | {"known": {"since": "2026-11-01"}}]}, "no regression"),
+        ({"verdicts": [same], "changes": [change], "fail_on": "exact"}, "regression"),
+        ({"verdicts": [same], "changes": [change], "fail_on": "timing"}, "no regression, not everything is judged"),
+        ({"verdicts": [same], "changes": [change | {"known": {"since": "2026-11-01"}}]}, "no regression"),
         ({"verdicts": [], "too_noisy": True}, "no verdict"),
     ):
         text = outlets.comment(outlets.PublishedRun(run.folder, {**run.summary, "against": against}, {}), "x", "")

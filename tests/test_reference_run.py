@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from commands import call
 from compare_simulation import LATENCY
+from samples import few
 
 from reporter.cli.progress import Quiet
 from reporter.compare import ratio_history, reference_file
@@ -24,10 +25,16 @@ from reporter.compare.environments import About, Import
 from reporter.host import files, interrupts, machine
 from reporter.host.exit_codes import INTERRUPTED
 from reporter.host.job import Job
-from reporter.model import Reading, ReporterError, Verdict
-from reporter.model.settings import settings
+from reporter.model import Metric, Reading, ReporterError, Verdict
+from reporter.model.profiles import LayerKernel, digest
+from reporter.model.settings import FailOn, settings
+from reporter.registry.catalog import collect
+from reporter.report.between_runs import reference_section
+from reporter.report.comparison import compare
+from reporter.report.language import language
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.paired import interleaving, paired_run, pinned, reference_move, reference_run
+from reporter.run.paired.against import Against
 from reporter.run.paired.reference_run import ReferenceRequest
 from reporter.run.preparation import prepare
 
@@ -50,7 +57,19 @@ def test_a_row_with_enough_rounds_is_closed() -> None:
 
 
 NAMES = ("alexnet", "resnet18", "resnet50")
-COUNT = Reading(quantity=LATENCY.model_copy(update={"key": "parameters", "unit": "1"}), samples=(5,))
+METRICS = collect("reporter.metrics", Metric)
+
+
+def kernels(*names: str) -> dict[str, Any]:
+    """The detail of a reading with these kernels in the layers conv1, conv2, …"""
+    rows = [
+        LayerKernel(
+            layer=f"conv{number}", operator="aten::convolution", kernel=name, shapes="1x3", dtype="float32",
+            layout="contiguous",
+        )
+        for number, name in enumerate(names, 1)
+    ]  # fmt: skip
+    return {"kernels": digest(rows), "calls": {"cpu_1thread": [row.model_dump(mode="json") for row in rows]}}
 
 
 def about(place: str) -> About:
@@ -95,8 +114,10 @@ class Simulated:
         return [Verdict("ok", None)] * 2
 
     def alone(self, side: Any, job: Job, _: float) -> Verdict:
-        side.readings = [COUNT]
-        self.calls.append(f"{job.architecture} counts {side.number}")
+        """Counts and kernels are equal on both sides."""
+        quantities = [each for name in job.metrics for each in METRICS[name].quantities]
+        side.readings = [Reading(quantity=each, samples=(5,), detail=kernels("jit")) for each in quantities]
+        self.calls.append(f"{job.architecture} counts {side.number} {job.metrics} {job.modes}")
         return Verdict("ok", None)
 
 
@@ -225,6 +246,33 @@ def test_a_side_that_fails_for_one_architecture(
     ]
     assert {row.architecture for row in found.verdicts} == {"resnet18", "resnet50"}
     assert [found.passes(on) for on in ("exact", "timing", "any", "never")] == [not failed] * 4
+
+
+def test_a_round_that_fails_is_no_pass(simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is measured in later rounds, so that there is a verdict; the failure and its side are in the document."""
+    plain = simulated.measure
+
+    def measure(sides: list[Any], jobs: tuple[Job, Job], seconds: float) -> list[Verdict]:
+        verdicts = plain(sides, jobs, seconds)
+        broken = [interleaving.NOT_TIMED, Verdict("failed", "killed by SIGSEGV")]
+        return broken if (jobs[0].architecture, jobs[0].round) == ("alexnet", 1) else verdicts
+
+    monkeypatch.setattr(interleaving, "measure", measure)
+    against = Against(request(tmp_path, architectures="alexnet,resnet50"))
+    found = against.measure(Quiet(sys.stderr))
+    assert {row.architecture: (row.verdict, row.rounds) for row in found.verdicts} == {
+        "alexnet": ("unchanged", 4), "resnet50": ("unchanged", 3),
+    }  # fmt: skip
+    [lost] = found.lost
+    assert (lost.architecture, lost.metric, lost.mode, lost.round) == ("alexnet", LATENCY.key, "eager", 1)
+    assert lost.reason == "failed in tonight: killed by SIGSEGV"
+    assert not any(found.passes(on) for on in get_args(FailOn))
+    assert not any(found.fails(on) for on in get_args(FailOn))
+    text = "\n".join(reference_section.lines(found, against.titles))
+    assert "rounds that failed: 1" in text
+    assert "- alexnet: a round of Latency, CPU, 1 thread failed: failed in tonight: killed by SIGSEGV" in text
+    section = reference_section.section(found, compare(few()), language("ru"))
+    assert "раунд не удался: failed in tonight: killed by SIGSEGV" in str(section)
 
 
 MOVE = ("--architectures", ",".join(NAMES), "--metrics", LATENCY.key, "--device", "cpu")

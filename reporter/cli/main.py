@@ -115,7 +115,7 @@ def measure_and_report(
         outcome = _measured(request, executor, seen, quiet)
         pinned = _against(reference, request.folder, quiet, shown)
         failed = bool(outcome.failed or outcome.lost or (pinned and not pinned.passes(chosen.fail_on)))
-        changed = _compared(before, request.folder, chosen.fail_on, failed)
+        changed = _compared(before, request.folder, chosen.fail_on, failed, pinned=pinned)
         code, written = _reported(request.folder, chosen, languages, changed, pinned=pinned, note=note)
     except KeyboardInterrupt:
         seen.close()
@@ -162,23 +162,28 @@ def _called(arguments: list[str]) -> int | None:
     return code
 
 
-def _compared(before: ResultsFolder | None, folder: Path, fail_on: FailOn, failed: bool) -> Changed:
-    """What changed since the baseline, which is printed, as nouns and as a document; and the exit code."""
+def _compared(
+    before: ResultsFolder | None, folder: Path, fail_on: FailOn, failed: bool, *, pinned: AgainstReference | None
+) -> Changed:
+    """What changed since the baseline, which is printed, as nouns and as a document; and the exit code of the run."""
     from reporter.compare import baseline_file, folders
     from reporter.nightly.level import of_folder
     from reporter.report.between_runs import changes as words
+    from reporter.report.between_runs.folders_document import fails, folders_document
 
-    code = FAILED if failed else 0
+    code = REGRESSED if pinned and pinned.fails(fail_on) else FAILED if failed else 0
     if before is None:
         return None, None, code
     now = folders.read(folder, "--out")
     sides = of_folder(before), of_folder(now)
     found = folders.compare_results(*sides)
-    code = REGRESSED if found.fails(fail_on) else code
-    document = words.folders_document(found, sides, (before.folder.name, folder.name), fail_on, code)
+    code = REGRESSED if fails(found, pinned, fail_on) else code
+    document = folders_document(found, sides, (before.folder.name, folder.name), fail_on, code, pinned=pinned)
     lines = words.in_words(found, (*before.complaints, *now.complaints)).split("\n")
     for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
         printing.message(line)
+    if pinned and (found.fails("timing") or found.fails("level")):
+        printing.note("times are judged by the reference; those that are slower than in the baseline are shown only")
     return baseline_file.BaselineComparison(before.folder.name, before.measured, found), document, code
 
 
@@ -199,9 +204,8 @@ def _reported(
     from reporter.report import build
 
     found, document, code = changed
-    code = REGRESSED if pinned and pinned.fails(chosen.fail_on) else code
     try:
-        reference_file.save(folder, pinned)
+        reference_file.save(folder, pinned, chosen.fail_on, code)
         baseline_file.save(folder, found, document)
         with heartbeat.during("writing the report", note):
             return code, build.write(folder, languages, chosen)

@@ -51,7 +51,7 @@ class Context:
     still_failing: Sequence[StillFailing] = ()
     complaints: Sequence[str] = ()
     fails: Callable[[FailOn], bool] | None = None
-    """Whether a value of `--fail-on` gives exit code 1; of a nightly run by its findings."""
+    """Whether a value of `--fail-on` gives exit code 1, if that does not depend on the differences alone."""
 
 
 def as_json(found: Differences, context: Context, schema: int = documents.COMPARE) -> dict[str, Any]:
@@ -163,11 +163,12 @@ def _change(change: Change) -> comparisons.ChangeRow:
         new=change.new,
         ratio=ratio(change.base, change.new),
         reason=change.reason,
-        kernels=_kernels(change.kernels) if change.kernels else None,
+        kernels=kernel_row(change.kernels) if change.kernels else None,
     )
 
 
-def _kernels(found: KernelChange) -> comparisons.KernelChangeRow:
+def kernel_row(found: KernelChange) -> comparisons.KernelChangeRow:
+    """A row for the changed kernels of an architecture."""
     swaps = tuple(comparisons.KernelSwapRow(base=each.base, new=each.new, layers=each.layers) for each in found.swaps)
     return comparisons.KernelChangeRow(
         setting=found.setting,

@@ -27,6 +27,7 @@ from reporter.compare.kernel_digests import belongs
 from reporter.compare.matching import Pair, settings_in_words
 from reporter.compare.times import ABSOLUTE_EFFECT
 from reporter.compare.unnamed_calls import matched
+from reporter.documents.comparisons import KernelChangeRow
 from reporter.model import Quantity, Reading, Record, ReporterError
 from reporter.model.profiles import KernelLedger, LayerKernel, implementation
 from reporter.model.readings import same_conditions
@@ -191,7 +192,7 @@ def changed_calls(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> tu
     return swaps, len(common), len(base) + len(new) - 2 * len(common)
 
 
-def names_in_words(found: KernelChange) -> str:
+def names_in_words(found: KernelChange | KernelChangeRow) -> str:
     """The changed kernels with their layers and both names, in English."""
     return "; ".join(f"{layers_in_words(swap.layers)}: {swap.base} -> {swap.new}" for swap in found.swaps)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -13,10 +14,12 @@ from reporter.documents.reference_verdicts import (
     AgainstReference,
     ReferenceChange,
     ReferenceGap,
+    ReferenceLoss,
     ReferenceSide,
     ReferenceVerdict,
 )
 from reporter.host import files, machine
+from reporter.model.settings import FailOn
 
 NAME = "against.json"
 PARTIAL = ".against.jsonl"
@@ -30,6 +33,7 @@ def document(
     *,
     gaps: list[ReferenceGap],
     changes: list[ReferenceChange],
+    lost: Sequence[ReferenceLoss] = (),
     started: str = "",
     seconds: float | None = None,
 ) -> AgainstReference:
@@ -47,16 +51,21 @@ def document(
         too_noisy=too_noisy(rows),
         gaps=tuple(gaps),
         changes=tuple(changes),
+        lost=tuple(lost),
         machine_kind=machine.kind(tonight.machine_facts),
     )
 
 
-def save(folder: Path, found: AgainstReference | None) -> None:
-    """Writes the comparison, which completes its measurement; None removes that of an earlier run."""
+def save(folder: Path, found: AgainstReference | None, fail_on: FailOn, code: int) -> None:
+    """Writes the comparison, which completes its measurement, of a run with this exit code.
+
+    None removes that of an earlier run.
+    """
     if found is None:
         (folder / NAME).unlink(missing_ok=True)
     else:
-        files.write(folder / NAME, files.dumps(found.model_dump(mode="json")))
+        of_run = found.model_copy(update={"fail_on": fail_on, "exit_code": code})
+        files.write(folder / NAME, files.dumps(of_run.model_dump(mode="json")))
         (folder / PARTIAL).unlink(missing_ok=True)
 
 

@@ -194,6 +194,8 @@ class FindingRow(MetricRow):
     """The start of the first run that had it (ISO 8601, UTC)."""
     accepted: bool
     """Whether it was accepted, so that it does not fail the run."""
+    information: bool = False
+    """Whether it is shown only: with `--against`, times are judged by the reference, and not by earlier runs."""
 
 
 class ComparedRun(Document):

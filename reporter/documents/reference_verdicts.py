@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from reporter.documents import Document
-from reporter.documents.comparisons import Verdict
+from reporter.documents.comparisons import KernelChangeRow, Verdict
+from reporter.model.records import EAGER
 from reporter.model.settings import FailOn
 
 SideName = Literal["reference", "tonight"]
@@ -76,17 +77,36 @@ class ReferenceGap(Document):
     """The environments in which it could not be measured."""
 
 
-class ReferenceChange(Document):
-    """A count or exact memory that differs between both environments."""
+class ReferenceLoss(Document):
+    """A round of a time that failed in one of the environments: the verdict is that of the other rounds."""
 
     architecture: str
     """The name of the architecture."""
     metric: str
     """The key of the metric."""
-    reference: float | int
-    """The value in the reference environment."""
-    tonight: float | int
-    """The value tonight."""
+    mode: str
+    """The execution mode."""
+    round: int
+    """The number of the round, from 0."""
+    reason: str
+    """Why, and in which environment."""
+
+
+class ReferenceChange(Document):
+    """A count, exact memory or kernels that differ between both environments."""
+
+    architecture: str
+    """The name of the architecture."""
+    metric: str
+    """The key of the metric; `kernels_cpu_1thread` of kernels."""
+    mode: str = EAGER
+    """The execution mode; `eager` for what does not depend on it."""
+    reference: float | int | None
+    """The value in the reference environment; null for kernels."""
+    tonight: float | int | None
+    """The value tonight; null for kernels."""
+    kernels: KernelChangeRow | None = None
+    """The layers that ran another kernel, with both names: `base` in the reference, `new` tonight."""
     known: KnownSlowdown | None = None
     """Set if it was accepted."""
 
@@ -112,8 +132,14 @@ class AgainstReference(Document):
     """Whether the machine was too noisy for a verdict on most of the times."""
     gaps: tuple[ReferenceGap, ...] = ()
     """What could not be compared."""
+    lost: tuple[ReferenceLoss, ...] = ()
+    """Rounds that failed although others of the same time did not."""
     changes: tuple[ReferenceChange, ...] = ()
-    """Counts and exact memory that differ."""
+    """Counts, exact memory and kernels that differ."""
+    fail_on: FailOn | None = None
+    """`--fail-on` of the run; null in files of development versions before 0.2.0."""
+    exit_code: int | None = None
+    """The exit code of the run; null in the same files."""
     machine_kind: str = ""
     """The processor with its instructions, and the GPUs, for which alone a ratio is valid."""
 
@@ -140,7 +166,7 @@ class AgainstReference(Document):
     def passes(self, on: FailOn) -> bool:
         """Whether `--fail-on` can let it pass.
 
-        A machine that is too noisy is no proof that nothing became slower, nor is a measurement that failed.
+        A machine that is too noisy is no proof that nothing became slower, nor is a measurement or a round that failed.
         """
         blind = self.too_noisy or not self.verdicts
-        return not self.failed and not (blind and on in ("timing", "any"))
+        return not self.failed and not self.lost and not (blind and on in ("timing", "any"))

@@ -212,8 +212,11 @@ class Settings(BaseModel):
 def check_gate(chosen: Settings) -> None:
     """ReporterError if --fail-on is for times only, and too few rounds are measured to judge any.
 
-    A comparison with a pinned reference measures enough rounds with any preset.
+    A comparison with a pinned reference measures enough rounds with any preset, and judges times by no level.
     """
+    if chosen.against is not None and chosen.fail_on == "level":
+        why = "with --against, times are judged by the reference and not by a level of earlier runs"
+        raise ReporterError(f"--fail-on level: {why}; use --fail-on timing")
     rounds = chosen.conditions().rounds
     if chosen.against is None and chosen.fail_on == "timing" and rounds < FEWEST_ROUNDS:
         why = f"--preset {chosen.preset} measures {rounds} of the {FEWEST_ROUNDS} rounds that a verdict on times needs"

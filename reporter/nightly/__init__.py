@@ -10,7 +10,8 @@ reference_findings.py  findings against a pinned reference, and those that are k
 acceptance.py    `reporter accept`: entries of accepted.json
 level.py         the accepted runs that define the level of a time
 missing.py       architectures that cannot be found or built
-outlets.py       what other systems show of a run: its findings, a comment
+outlets.py       what other systems show of a run: its result, a comment
+outlet_rows.py   the rows of these: findings, verdicts against a reference
 outlet_files.py  JUnit XML, and JSON for github-action-benchmark
 screen.py        what a run prints
 headlines.py     the headlines of recent runs, and index.html

@@ -24,7 +24,7 @@ def accept(
         return _of_main_job(folder, found, named, reason, now)
     if last is None:
         raise ReporterError(f"{folder.out}: there is no nightly run; name a folder of reporter nightly --out")
-    unaccepted = [each for each in last.findings if not each.accepted]
+    unaccepted = [each for each in last.findings if each.is_open]
     meant = [each for each in unaccepted if all(getattr(each, field) == name for field, name in named.items())]
     if not meant:
         raise ReporterError(f"{folder.out}: nothing to accept; {_open_findings(unaccepted)}")

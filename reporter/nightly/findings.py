@@ -56,8 +56,19 @@ def findings(
     first_seen = {each.identity: each.since for each in (last.findings if last else ())}
     dated = [each.model_copy(update={"since": first_seen.get(each.identity, now)}) for each in made]
     return tuple(
-        each.model_copy(update={"accepted": any(acceptance.covers(each) for acceptance in accepted)}) for each in dated
+        each.model_copy(
+            update={"accepted": any(acceptance.covers(each) for acceptance in accepted), "information": False}
+        )
+        for each in dated
     )
+
+
+def for_information(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The same in a run with --against, whose times are judged by the reference: slower times are shown only.
+
+    They are relative to the other architectures, of which many may have become faster.
+    """
+    return tuple(each.model_copy(update={"information": each.kind in TIMES}) for each in findings)
 
 
 def failing(tonight: Iterable[Record], last: NightlyRun | None, now: str) -> tuple[Failing, ...]:

@@ -86,7 +86,7 @@ def red(last: NightlyRun | None) -> Iterator[Red]:
     if last is None:
         return
     yield from last.red[-MOST_RUNS:]
-    names = dict.fromkeys(each.architecture for each in last.findings if not each.accepted and each.mode == EAGER)
+    names = dict.fromkeys(each.architecture for each in last.findings if each.is_open and each.mode == EAGER)
     if names:
         yield Red(started=last.started, ended=last.ended or last.started, architectures=tuple(names))
 

@@ -39,6 +39,8 @@ from reporter.store.history import PastRun
 
 DEFAULT: FailOn = "exact"
 """What --fail-on is if it is not given."""
+DEFAULT_AGAINST: FailOn = "any"
+"""The same with --against: a run that measures times in turns with a reference judges them."""
 Print = Callable[[str], None]
 Measure = Callable[[Request, Executor, Progress], Outcome]
 Write = Callable[[Path, Sequence[str]], object]
@@ -109,7 +111,8 @@ def plan(
     out = out or configured_out(config)
     if out is None:
         raise ReporterError("say where the results go: --out DIR")
-    fail_on = chosen.fail_on if "fail_on" in chosen.model_fields_set else DEFAULT
+    usual = DEFAULT if chosen.against is None else DEFAULT_AGAINST
+    fail_on = chosen.fail_on if "fail_on" in chosen.model_fields_set else usual
     check_gate(chosen)
     fixed = baseline.named(chosen.baseline)
     languages = tuple(checked_codes(chosen.lang))
@@ -194,6 +197,8 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
     levels, without = recent_level.verdicts(tonight, _level(work, before, tonight, now))
     found = replace(found, levels=tuple(levels), without_level=tuple(without))
     findings = comparison.findings(found, tonight, last, work.folder.acceptances().accepted, now)
+    if work.against:
+        findings = comparison.for_information(findings)
     if before.pinned and work.against:
         entries = work.folder.acceptances().accepted
         findings += tuple(reference_findings.findings(before.pinned, last, work.against.quantities, entries, now))
@@ -240,7 +245,7 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
     )
     try:
         found = run_document.as_json(nightly, work.request, work.folder.out.name, work.fail_on, code)
-        reference_file.save(work.request.folder, nightly.pinned)
+        reference_file.save(work.request.folder, nightly.pinned, work.fail_on, code)
         ratio_history.add(work.request.folder, nightly.pinned)
         baseline_file.save(work.request.folder, compared, found, run_document.findings(nightly))
         record_files.add_to_history(

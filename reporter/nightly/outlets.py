@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +20,11 @@ from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED
 from reporter.host.printing import inert
 from reporter.model import ReporterError
 from reporter.model.fields import legible
-from reporter.model.records import pair_name
 from reporter.model.settings import FailOn
-from reporter.nightly import state
+from reporter.nightly import outlet_rows, state
+from reporter.nightly.outlet_rows import OutletRow
 from reporter.nightly.run_folder import Folder, Started
-from reporter.nightly.screen import day, moment
-from reporter.nightly.state import Finding
+from reporter.nightly.screen import moment
 
 MARKER = "<!-- architecture-reporter: {name} -->"
 MOST_ROWS = 12
@@ -38,34 +36,11 @@ OPEN = (
     "fix the failures, which are in the log. If the reference does not have an architecture, move it with `reporter "
     "move`. If the machine is too noisy, use one without other work, or `--preset thorough`."
 )
+JUDGED = "To fail such a run, use `--fail-on any` (`fail-on: any` with the action)."
 COMPLETE = (0, REGRESSED, FAILED)
 """The exit codes of runs whose files are complete."""
 LONGEST = 1000
 """Characters of a headline or a cell: GitHub refuses a comment of more than 65,536."""
-WORDS = {
-    "exact": "changed",
-    "failed": "failed",
-    "removed": "not measured any more",
-    "slower": "slower",
-    "level": "above its level",
-    "reference": "worse than the reference",
-}
-
-
-@dataclass(frozen=True)
-class OutletRow:
-    """A finding or a verdict: `red` if it makes the run fail, `missing` if there is no verdict.
-
-    `accepted` is empty, or how this is shown. `ratio` is that of a time, and infinite for what is not a time.
-    """
-
-    name: str
-    metric: str
-    result: str
-    red: bool = False
-    accepted: str = ""
-    missing: bool = False
-    ratio: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -83,7 +58,8 @@ class PublishedRun:
     @property
     def fail_on(self) -> FailOn:
         """What makes a run fail."""
-        found: FailOn = self.comparison.get("fail_on") or self.summary["settings"].get("fail_on") or "never"
+        stored = (each.get("fail_on") for each in (self.comparison, self._pinned, self.summary["settings"]))
+        found: FailOn = next(filter(None, stored), "never")
         return found
 
     @property
@@ -99,6 +75,20 @@ class PublishedRun:
         return code == 0 if code is not None else not self.red and not self._open
 
     @property
+    def settles(self) -> bool:
+        """Whether an issue may be closed: not by a run that is too noisy to show that nothing became slower."""
+        return self.green and not self._blind
+
+    @property
+    def unjudged(self) -> str:
+        """What a run that passes differs in from its reference, or cannot show, as --fail-on does not include it."""
+        differences = sum(row.unjudged for row in self.rows)
+        parts = [f"differences from the reference: {differences}"] if differences else []
+        if self._blind:
+            parts.append("the machine was too noisy for a verdict on times")
+        return "; ".join(parts) if self.green else ""
+
+    @property
     def headline(self) -> str:
         """What the run found, in a line."""
         if self.unfinished:
@@ -108,13 +98,14 @@ class PublishedRun:
         if self.comparison:
             return str(self.comparison["headline"])
         red = sum(row.red for row in self.rows)
-        return f"Regressions: {red}." if red else f"No verdict: {self._open}." if self._open else "No regression."
+        if red:
+            return f"Regressions: {red}."
+        return "No regression." if self.green else f"No verdict: {self._open or 'some measurement failed'}."
 
     @property
     def rows(self) -> list[OutletRow]:
         """The regressions first, the largest first."""
-        found = [*self._findings(), *self._against(), *self._gaps()]
-        return sorted(found, key=lambda row: (not row.red, not row.missing, bool(row.accepted), -row.ratio, row.name))
+        return outlet_rows.rows(self.comparison, self._pinned, self.fail_on)
 
     @property
     def _code(self) -> int | None:
@@ -124,72 +115,30 @@ class PublishedRun:
         if self.unfinished:
             stored = (self.unfinished.line or {}).get("exit_code")
             return stored if isinstance(stored, int) else INTERRUPTED
-        code: int | None = self.comparison.get("exit_code")
+        found = (each.get("exit_code") for each in (self.comparison, self._pinned))
+        code: int | None = next((each for each in found if each is not None), None)
         return code
+
+    @property
+    def _pinned(self) -> dict[str, Any]:
+        """The comparison with a pinned reference; empty without --against."""
+        found: dict[str, Any] = self.summary.get("against", {})
+        return found
+
+    @property
+    def _blind(self) -> bool:
+        """Whether most times have no verdict against the reference."""
+        return bool(self._pinned) and (self._pinned.get("too_noisy", False) or not self._pinned.get("verdicts"))
 
     @property
     def _open(self) -> str:
         """Why a comparison with a pinned reference is no pass; empty if it is one."""
-        failed = sum(row.missing for row in self._gaps())
-        if failed:
+        gaps = self._pinned.get("gaps", ())
+        if failed := sum(each.get("failed", False) for each in gaps):
             return f"times that failed in one of both environments: {failed}"
-        return "too much noise" if self.summary.get("against", {}).get("too_noisy") else ""
-
-    def _findings(self) -> Iterator[OutletRow]:
-        for each in self.comparison.get("findings", ()):
-            ratio = each["slowdown"]
-            change = f" ({(ratio - 1) * 100:+.1f} %)" if ratio else ""
-            why = f": {each['reason']}" if each["reason"] else ""
-            differs = each["kind"] == "reference" and not ratio
-            exact = differs or each["kind"] == "exact"
-            values = f" {_grouped(each['base'])} → {_grouped(each['new'])}" if exact else ""
-            word = "differs from the reference:" if differs else WORDS[each["kind"]]
-            yield OutletRow(
-                name=pair_name(each["architecture"], each["mode"]),
-                metric=each["title"] or "all metrics",
-                result=f"{word}{values}{change}{why}",
-                red=_finding(each).fails(self.fail_on),
-                accepted=_acceptance(each["since"] if each["kind"] == "reference" else "") if each["accepted"] else "",
-                ratio=ratio or math.inf,
-            )
-
-    def _against(self) -> Iterator[OutletRow]:
-        """The verdicts and changes of a run of the main job; those of a nightly run are among its findings."""
-        against = {} if self.comparison.get("findings") else self.summary.get("against", {})
-        for each in against.get("changes", ()):
-            yield OutletRow(
-                name=each["architecture"],
-                metric=each["metric"],
-                result=f"differs from the reference: {_grouped(each['reference'])} → {_grouped(each['tonight'])}",
-                red=not each["known"],
-                accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
-            )
-        for each in against.get("verdicts", ()):
-            if each["verdict"] != "unchanged":
-                yield OutletRow(
-                    name=pair_name(each["architecture"], each["mode"]),
-                    metric=each["metric"],
-                    result=f"{each['verdict']} ({(each['ratio'] - 1) * 100:+.1f} % time)",
-                    red=each["verdict"] == "slower" and not each["known"],
-                    accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
-                    ratio=each["ratio"],
-                )
-
-    def _gaps(self) -> Iterator[OutletRow]:
-        """What was not measured in both environments."""
-        for each in self.summary.get("against", {}).get("gaps", ()):
-            yield OutletRow(
-                name=pair_name(each["architecture"], each["mode"]),
-                metric=each["metric"],
-                result=f"not compared: {each['reason']}",
-                missing=each.get("failed", False),
-            )
-
-
-def _finding(row: Mapping[str, Any]) -> Finding:
-    """A finding of comparison.json, as far as --fail-on depends on it."""
-    about = {key: row[key] for key in ("kind", "architecture", "since", "accepted")}
-    return Finding.model_validate({**about, "ratio": row["slowdown"]})
+        if lost := len(self._pinned.get("lost", ())):
+            return f"rounds that failed in one of both environments: {lost}"
+        return "too much noise" if self._pinned.get("too_noisy") else ""
 
 
 def read(folder: Path, code: int | None = None) -> PublishedRun:
@@ -197,7 +146,7 @@ def read(folder: Path, code: int | None = None) -> PublishedRun:
     summary = _document(folder / "summary.json", Summary)
     path = folder / "comparison.json"
     comparison = _document(path, StoredComparison) if path.is_file() else {}
-    for fail_on in (comparison.get("fail_on"), summary["settings"].get("fail_on")):
+    for fail_on in (each.get("fail_on") for each in (comparison, summary["settings"])):
         if fail_on not in (None, *get_args(FailOn)):
             raise ReporterError(f"{folder}: unknown value of --fail-on: {legible(str(fail_on))}")
     with suppress(ReporterError):  # a file that cannot be read
@@ -232,7 +181,11 @@ def marker(name: str) -> str:
 def comment(run: PublishedRun, name: str, link: str) -> str:
     """The comment: a headline, at most MOST_ROWS rows, what to do, and a link to the report."""
     word = "regression" if run.red else "no regression" if run.green else "no verdict"
+    unjudged = run.unjudged
+    word += ", not everything is judged" if unjudged else ""
     lines = [marker(name), f"### Architecture report: {word}", "", _cell(run.headline), ""]
+    if unjudged:
+        lines += [f"**Not judged with `--fail-on {run.fail_on}`:** {unjudged}. {JUDGED}", ""]
     if rows := run.rows:
         lines += ["| architecture | metric | result |", "| --- | --- | --- |"]
         lines += [f"| `{_code(row.name)}` | {_cell(row.metric)} | {_result(row)} |" for row in rows[:MOST_ROWS]]
@@ -254,16 +207,6 @@ def write(texts: Sequence[tuple[Path | None, str | bytes]]) -> None:
 
 def _result(row: OutletRow) -> str:
     return _cell(f"{row.result} ({row.accepted})" if row.accepted else row.result)
-
-
-def _grouped(value: object) -> str:
-    """An exact value with all its digits, in groups of three."""
-    return f"{value:,}" if isinstance(value, int | float) else str(value)
-
-
-def _acceptance(since: str) -> str:
-    """How a finding is shown that was accepted: one against a reference stays, so that its date is of interest."""
-    return f"known since {day(since)}" if since else "accepted"
 
 
 def _cell(text: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from reporter.compare import ratio_history
+from reporter.compare.kernel_changes import names_in_words
 from reporter.documents.reference_verdicts import (
     AgainstReference,
     KnownSlowdown,
@@ -19,7 +20,6 @@ from reporter.documents.reference_verdicts import (
     ReferenceVerdict,
 )
 from reporter.model import Quantity
-from reporter.model.records import EAGER
 from reporter.nightly.state import Acceptance, Finding, Kind, NightlyRun
 
 KIND: Kind = "reference"
@@ -132,21 +132,22 @@ def _finding(row: Row, found: AgainstReference, since: str) -> Finding | None:
     """The finding of a row; None if it is no regression."""
     about = _about(row, found, since)
     if isinstance(row, ReferenceChange):
-        return Finding.model_validate({**about, "base": row.reference, "new": row.tonight})
+        kernels = names_in_words(row.kernels) if row.kernels else ""
+        return Finding.model_validate({**about, "base": row.reference, "new": row.tonight, "kernels": kernels})
     if row.verdict != "slower":
         return None
     return Finding.model_validate({**about, "unit": "s", "ratio": row.ratio, "floor": row.detectable or 0.0})
 
 
 def _about(row: Row | ReferenceGap, found: AgainstReference, since: str) -> dict[str, Any]:
-    """The place of a finding: a count is about all machines, a time about a mode on one kind of machine."""
-    is_count = isinstance(row, ReferenceChange)
+    """The place of a finding: a count is about all machines, times and kernels about a mode on one kind of machine."""
+    is_count = isinstance(row, ReferenceChange) and row.kernels is None
     return {
         "kind": KIND,
         "architecture": row.architecture,
         "metric": row.metric,
         "title": row.metric,
-        "mode": EAGER if isinstance(row, ReferenceChange) else row.mode,
+        "mode": row.mode,
         "machine": "" if is_count else found.machine_kind,
         "reference": ratio_history.named(found.reference.versions),
         "since": since,

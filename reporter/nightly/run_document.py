@@ -77,7 +77,8 @@ def _finding(finding: Finding, quantity: Quantity | None) -> comparisons.Finding
         ratio=document.ratio(finding.base, finding.new),
         slowdown=finding.ratio,
         floor=document.factor(finding.floor),
-        reason=finding.reason,
+        reason=finding.reason or finding.kernels or None,
         since=finding.since,
         accepted=finding.accepted,
+        information=finding.information,
     )

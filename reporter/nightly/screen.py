@@ -79,6 +79,8 @@ def headline(nightly: NightlyComparison) -> str:
         parts.append(f"against the reference: {reference_section.headline(nightly.pinned, ENGLISH).rstrip('.')}")
         advice = reference_section.advice(ENGLISH).rstrip(".")
         parts += [f"{advice[0].lower()}{advice[1:]}"] if nightly.pinned.too_noisy else []
+        if nightly.fail_on in ("exact", "never") and (nightly.pinned.slower or nightly.pinned.too_noisy):
+            parts.append(f"times do not fail this run: --fail-on {nightly.fail_on}")
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 
@@ -91,8 +93,8 @@ def lines(findings: Sequence[Finding], out: str) -> list[str]:
 
 
 def not_compared_with_reference(nightly: NightlyComparison) -> list[str]:
-    """A line for each time that was not measured on both sides."""
-    found = list(reference_section.gaps(nightly.pinned, {}, ENGLISH)) if nightly.pinned else []
+    """A line for each time that was not measured on both sides, and for each round that failed."""
+    found = list(reference_section.missing(nightly.pinned, {}, ENGLISH)) if nightly.pinned else []
     return most([f"- {line}" for line in found], lambda count: f"- and {count} more; see summary.json")
 
 
@@ -125,6 +127,7 @@ def _changed(nightly: NightlyComparison) -> Iterator[str]:
         "for information": len(found.of("information")),
         "faster": len(found.with_verdict("improved")),
     }
+    better["slower than before, for information"] = sum(each.information for each in nightly.findings)
     counts = [*_counts(nightly), *(f"{count} {word}" for word, count in better.items() if count)]
     if counts:
         yield f"changed: {', '.join(counts)}"
@@ -133,7 +136,7 @@ def _changed(nightly: NightlyComparison) -> Iterator[str]:
 def _counts(nightly: NightlyComparison) -> Iterator[str]:
     """How many findings of each kind this run has, and how many an earlier one had; what still fails comes later."""
     for kind, word in COUNTS.items():
-        group = [each for each in nightly.findings if each.kind == kind and not each.accepted]
+        group = [each for each in nightly.findings if each.kind == kind and each.is_open]
         first = [each for each in group if each.since == nightly.now]
         if first:
             yield f"{len(first)} {word}"
@@ -157,7 +160,7 @@ def _not_compared(nightly: NightlyComparison) -> Iterator[str]:
 def _reasons(nightly: NightlyComparison) -> list[str]:
     """What has no verdict, by its reason: which metrics, and of how many architectures."""
     found = nightly.differences
-    gaps = (*found.gaps, *(found.without_level if nightly.fail_on in LEVEL else ()))
+    gaps = (*found.gaps, *(found.without_level if _gates_level(nightly) else ()))
     made = [f"{_metrics(what)} of {and_more(who, ENGLISH)} ({why})" for (why, who), what in by_reason(gaps).items()]
     without_verdict: dict[str, set[str]] = {}
     for row in found.timings:
@@ -166,6 +169,10 @@ def _reasons(nightly: NightlyComparison) -> list[str]:
         elif row.verdict == "noisy":
             without_verdict.setdefault("moved, but within noise", set()).add(row.name)
     return [*made, *(f"times of {and_more(sorted(who), ENGLISH)} ({why})" for why, who in without_verdict.items())]
+
+
+def _gates_level(nightly: NightlyComparison) -> bool:
+    return nightly.fail_on in LEVEL and not nightly.pinned
 
 
 def _metrics(what: Sequence[Quantity | None]) -> str:
@@ -189,7 +196,7 @@ def _without_baseline(nightly: NightlyComparison) -> Iterator[str]:
 def _noise_of_levels(nightly: NightlyComparison) -> Iterator[str]:
     """The change that noise can reach in times that were compared with their level: the smallest and the largest."""
     floors = sorted(row.floor for row in nightly.differences.levels)
-    if floors and nightly.fail_on in LEVEL:
+    if floors and _gates_level(nightly):
         yield f"noise of levels: {floors[0]:.0%} to {floors[-1]:.0%}"
 
 
@@ -218,14 +225,14 @@ def _row(each: Finding) -> FindingLine:
         each.kind, lambda _: ""
     )(each)
     return FindingLine(
-        kind=each.kind,
+        kind="information" if each.information else each.kind,
         name=each.name,
         architecture=each.architecture,
         mode=each.mode,
         metric=each.metric,
         title=each.title,
         values=values,
-        reason=each.reason or "",
+        reason="" if each.information else each.reason or "",
         since=each.since,
     )
 
@@ -249,6 +256,7 @@ def _action(group: Sequence[FindingLine], out: str) -> str:
         "slower": f"confirm it with `reporter ab`, or {accept}",
         "reference": f"if this is known: {accept}",
         "level": f"confirm it with `reporter ab`, or start a new level: {accept}",
+        "information": "no action needed: times are judged by the reference",
     }[group[0].kind]
     return f"since {day(group[0].since)}; {action}"
 

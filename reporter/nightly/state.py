@@ -33,7 +33,8 @@ class Finding(Model):
     it (ISO 8601, UTC). `metric` is empty for a removed architecture or mode. `ratio` is new time over old, and `floor`
     the change that noise can reach, both only for times. `level` is a time above its level, which is the median of so
     many accepted `runs`. `kernels` has the layers whose kernel changed, with both names. `reference` has the
-    versions of the pinned reference that it was compared with.
+    versions of the pinned reference that it was compared with. `information` is a time that is slower than in earlier
+    runs, in a run whose times are judged by a reference: it is shown, and is no regression.
     """
 
     kind: Kind
@@ -53,6 +54,7 @@ class Finding(Model):
     reference: str = ""
     since: str
     accepted: bool = False
+    information: bool = False
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -70,9 +72,14 @@ class Finding(Model):
         """The (architecture, mode) pair as texts name it."""
         return pair_name(self.architecture, self.mode)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is a regression that is not accepted."""
+        return not self.accepted and not self.information
+
     def fails(self, on: FailOn) -> bool:
         """Whether `--fail-on` makes it a regression."""
-        if self.accepted or on == "never":
+        if not self.is_open or on == "never":
             return False
         if self.kind == "reference" and on != "any":
             return on == ("exact" if self.ratio is None else "timing")
@@ -131,8 +138,8 @@ class NightlyRun(Model):
 
     @property
     def accepted(self) -> bool:
-        """Whether it is the baseline of the next run: it has no finding that is not accepted."""
-        return all(finding.accepted for finding in self.findings)
+        """Whether it is the baseline of the next run: it has no regression that is not accepted."""
+        return not any(finding.is_open for finding in self.findings)
 
 
 class Acceptance(Model):

@@ -45,7 +45,9 @@ def compare_command(
     complaints = [line for side in sides for line in side.complaints]
     code = REGRESSED if found.fails(fail_on) else 0
     if as_json:
-        document = changes.folders_document(found, sides, (str(base), str(new)), fail_on, code)
+        from reporter.report.between_runs.folders_document import folders_document
+
+        document = folders_document(found, sides, (str(base), str(new)), fail_on, code)
         click.echo(printing.document(files.dumps(document)))
     else:
         click.echo((changes.in_markdown if markdown else changes.in_words)(found, complaints))

@@ -50,7 +50,7 @@ def publish_command(
             printing.note("this job is not for a pull request; no comment is written")
         else:
             GitHub().comment(number, outlets.marker(name), text)
-    if github_issue and (run.red or run.green):
+    if github_issue and (run.red or run.settles):
         GitHub().issue(outlets.marker(name), f"Nightly regression: {name}", text, run.red)
 
 

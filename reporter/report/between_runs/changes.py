@@ -10,12 +10,10 @@ from reporter.compare import document
 from reporter.compare.differences import Basis, Change, Differences, Gap, Level, Timing
 from reporter.compare.differences import Kind as Changed
 from reporter.compare.document import Context
-from reporter.compare.folders import ResultsFolder
 from reporter.compare.times import MIN_EFFECT
 from reporter.host import printing
 from reporter.model import Quantity
 from reporter.model.records import pair_name
-from reporter.model.settings import FailOn
 from reporter.report import units
 from reporter.report.between_runs import kernel_lines
 from reporter.report.between_runs.grouping import NAMED, FindingLine, Kind, by_reason, described, groups, most, quoted
@@ -66,24 +64,6 @@ def in_markdown(differences: Differences, complaints: Sequence[str] = ()) -> str
 def headline(differences: Differences, complaints: Sequence[str] = ()) -> str:
     """Whether anything changed, and how much of what, in English."""
     return Words(differences, ENGLISH, complaints).headline()
-
-
-def folders_document(
-    found: Differences, sides: tuple[ResultsFolder, ResultsFolder], names: tuple[str, str], fail_on: FailOn, code: int
-) -> dict[str, Any]:
-    """The document that programs read; `code` is the exit code."""
-    base, new = sides
-    complaints = (*base.complaints, *new.complaints)
-    context = Context(
-        base=base.side(names[0]),
-        new=new.side(names[1]),
-        headline=headline(found, complaints),
-        fail_on=fail_on,
-        exit_code=code,
-        still_failing=tuple(document.still_failing(base.records, new.records)),
-        complaints=complaints,
-    )
-    return document.as_json(found, context)
 
 
 def as_json(differences: Differences, base: str, new: str, complaints: Sequence[str] = ()) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from reporter.compare.differences import Change, KernelChange, KernelSwap, TimeEffect
 from reporter.compare.kernel_changes import NAMED, rows
+from reporter.documents.comparisons import KernelChangeRow, KernelSwapRow
 from reporter.report import units
 from reporter.report.between_runs.grouping import FindingLine, and_more
 from reporter.report.language import Language
@@ -18,17 +19,18 @@ def lines(changes: Iterable[Change], language: Language, place: Callable[[Change
         title = language._("Kernels of {name}").format(name=name)
         found = [change.kernels for change in group if change.kernels]
         yield FindingLine(
-            "exact", name, f"kernels of {name} {len(found)} {found[0].setting}", title, _values(found, language)
+            "exact", name, f"kernels of {name} {len(found)} {found[0].setting}", title, values(found, language)
         )
 
 
-def _values(found: Sequence[KernelChange], language: Language) -> str:
+def values(found: Sequence[KernelChange | KernelChangeRow], language: Language) -> str:
+    """The layers with both names, the verdict on the time of each setting, and what else differs."""
     swaps = and_more([_swap(swap, language) for swap in found[0].swaps], language)
     times = ", ".join(_time(each, language) for each in found)
     return "; ".join((swaps, times, *found[0].variables, *found[0].libraries))
 
 
-def _swap(swap: KernelSwap, language: Language) -> str:
+def _swap(swap: KernelSwap | KernelSwapRow, language: Language) -> str:
     names = f"{swap.base} → {swap.new}"
     if len(swap.layers) == 1:
         return language._("{names} in {layer}").format(names=names, layer=swap.layers[0])
@@ -39,7 +41,7 @@ def _swap(swap: KernelSwap, language: Language) -> str:
     return message.format(names=names, count=len(swap.layers), layers=shown)
 
 
-def _time(found: KernelChange, language: Language) -> str:
+def _time(found: KernelChange | KernelChangeRow, language: Language) -> str:
     """The thread setting with the verdict on its latency: `1 CPU thread: slower (+130 %)`."""
     _ = language._
     names = {"cpu_1thread": _("one CPU thread"), "cpu": _("all CPU threads"), "cuda": _("GPU")}

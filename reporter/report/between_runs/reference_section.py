@@ -7,6 +7,8 @@ from decimal import Decimal
 
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceVerdict
 from reporter.model.records import pair_name
+from reporter.report.between_runs import kernel_lines
+from reporter.report.between_runs.changes import KERNELS
 from reporter.report.comparison import Comparison
 from reporter.report.language import SOURCE, Language, language
 from reporter.report.sections import Content, Section, Text
@@ -26,7 +28,7 @@ def section(found: AgainstReference, comparison: Comparison, tongue: Language) -
         blocks.append(Text(advice(tongue)))
     if found.verdicts:
         blocks.append(_table(found, titles, tongue))
-    blocks += [Text(line) for line in (*_changes(found, titles, tongue), *gaps(found, titles, tongue))]
+    blocks += [Text(line) for line in (*_changes(found, titles, tongue), *missing(found, titles, tongue))]
     return Section("against", _("Against the reference"), tuple(blocks))
 
 
@@ -43,7 +45,7 @@ def lines(found: AgainstReference, titles: dict[str, str]) -> Iterator[str]:
         yield f"- {name} {title} {described(row, english)}"
     if len(rows) > MOST_LINES:
         yield f"- and {len(rows) - MOST_LINES} more; see summary.json"
-    yield from (f"- {line}" for line in (*_changes(found, titles, english), *gaps(found, titles, english)))
+    yield from (f"- {line}" for line in (*_changes(found, titles, english), *missing(found, titles, english)))
 
 
 def headline(found: AgainstReference, tongue: Language) -> str:
@@ -56,8 +58,10 @@ def headline(found: AgainstReference, tongue: Language) -> str:
         (len(known), _("{count} known to be slower since {date}")),
         (sum(row.verdict == "faster" for row in found.verdicts), _("{count} faster")),
         (sum(row.verdict == "noisy" for row in found.verdicts), _("{count} too noisy for a verdict")),
-        (len(found.changed), _("counts that differ: {count}")),
+        (sum(row.kernels is None for row in found.changed), _("counts that differ: {count}")),
+        (len({pair_name(row.architecture, row.mode) for row in found.changed if row.kernels}), _(KERNELS)),
         (len(found.gaps), _("not measured on both sides: {count}")),
+        (len(found.lost), _("rounds that failed: {count}")),
     )
     parts = [message.format(count=count, date=since) for count, message in counts if count]
     text = ", ".join(parts) if parts else _("no difference")
@@ -144,27 +148,38 @@ def _cells(row: ReferenceVerdict, titles: dict[str, str], tongue: Language) -> t
 
 
 def _changes(found: AgainstReference, titles: dict[str, str], tongue: Language) -> Iterator[str]:
-    message = tongue._("{name}: {title} is {reference} in the reference and {tonight} in this run.")
+    _ = tongue._
+    message = _("{name}: {title} is {reference} in the reference and {tonight} in this run.")
+    kernels = _("{name}: {title} differ from the reference: {changes}.")
     for row in found.changes:
-        title = titles.get(row.metric, row.metric)
-        values = {"reference": _exact(row.reference, tongue), "tonight": _exact(row.tonight, tongue)}
-        yield message.format(name=row.architecture, title=title, **values)
+        name, title = pair_name(row.architecture, row.mode), titles.get(row.metric, row.metric)
+        if row.kernels:
+            yield kernels.format(name=name, title=title, changes=kernel_lines.values([row.kernels], tongue))
+        else:
+            values = {"reference": _exact(row.reference, tongue), "tonight": _exact(row.tonight, tongue)}
+            yield message.format(name=name, title=title, **values)
 
 
-def gaps(found: AgainstReference, titles: dict[str, str], tongue: Language) -> Iterator[str]:
-    """What was not measured on both sides, and why."""
+def missing(found: AgainstReference, titles: dict[str, str], tongue: Language) -> Iterator[str]:
+    """What was not measured on both sides, the rounds that failed, and why."""
     message = tongue._("{name}: {title} was not compared: {reason}")
     for gap in found.gaps:
         title = titles.get(gap.metric, gap.metric)
         yield message.format(name=pair_name(gap.architecture, gap.mode), title=title, reason=gap.reason)
+    message = tongue._("{name}: a round of {title} failed: {reason}")
+    for loss in found.lost:
+        title = titles.get(loss.metric, loss.metric)
+        yield message.format(name=pair_name(loss.architecture, loss.mode), title=title, reason=loss.reason)
 
 
 def _ordered(rows: Sequence[ReferenceVerdict]) -> list[ReferenceVerdict]:
     return sorted(rows, key=lambda row: (row.known is not None, ORDER.index(row.verdict), -row.ratio))
 
 
-def _exact(value: float, tongue: Language) -> str:
+def _exact(value: float | None, tongue: Language) -> str:
     """All digits of a count or memory, with the separators of the language."""
+    if value is None:
+        return "–"
     if float(value).is_integer():
         return tongue.number(int(value))
     digits = Decimal(str(value))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reporter.compare import reference_file
 from reporter.documents.reference_verdicts import AgainstReference
+from reporter.metrics.operators import KERNELS
 from reporter.model import Quantity
 from reporter.model.settings import Settings
 from reporter.run.paired import pinned, reference_run
@@ -29,7 +30,7 @@ class Against:
     def quantities(self) -> list[Quantity]:
         """What is compared."""
         metrics = (*self.work.times.values(), *self.work.exact.values())
-        return [quantity for metric in metrics for quantity in metric.quantities]
+        return [*(quantity for metric in metrics for quantity in metric.quantities), KERNELS]
 
     @property
     def titles(self) -> dict[str, str]:
@@ -45,6 +46,7 @@ class Against:
             list(done.rows.values()),
             gaps=done.gaps,
             changes=done.changes,
+            lost=done.lost,
             started=started,
             seconds=round(done.seconds, 1),
         )
@@ -59,4 +61,4 @@ def prepare(chosen: Settings, request: Request, out: Path, note: Callable[[str],
         return None
     environment = pinned.environment(chosen.against, out, note, needs(request))
     work = reference_run.prepare(request, environment, modes="modes" in chosen.model_fields_set)
-    return Against(replace(work, journal=request.folder / reference_file.PARTIAL))
+    return Against(replace(work, journal=request.folder / reference_file.PARTIAL, kernels=True))

@@ -171,8 +171,12 @@ def measure_pair(
     spent: float,
     *,
     journal: PairJournal | None = None,
+    names: Sequence[str] = (),
 ) -> list[Reading]:
-    """One job on both sides: the readings of A and B so far; none where an earlier round failed, which is kept."""
+    """One job on both sides: the readings of A and B so far; none where an earlier round failed, which is kept.
+
+    `names` of the sides are in the reasons of lost rounds, if they are given.
+    """
     quantity, start = request.metrics[job.metrics[0]].quantities[0], monotonic()
     earlier = [book[pair_of(job)].readings.get(quantity.key) if pair_of(job) in book else None for book in books]
     if any(earlier) and not all(reading and reading.measured for reading in earlier):
@@ -184,7 +188,8 @@ def measure_pair(
     taken = [_reading(side, verdict, quantity, origin) for side, verdict in zip(sides, verdicts, strict=True)]
     if journal is not None:
         journal.add(job, [[reading] for reading in taken], origin, monotonic() - start)
-    return add_round(job, taken, origin, books, request=request, abouts=[side.about for side in sides])
+    abouts = [side.about for side in sides]
+    return add_round(job, taken, origin, books, request=request, abouts=abouts, names=names)
 
 
 def add_round(
@@ -195,6 +200,7 @@ def add_round(
     *,
     request: Request,
     abouts: Iterable[About],
+    names: Sequence[str] = (),
 ) -> list[Reading]:
     """Adds what a job measured on both sides to the records: the readings of A and B so far."""
     key, pair = request.metrics[job.metrics[0]].quantities[0].key, pair_of(job)
@@ -202,7 +208,7 @@ def add_round(
     for book, about in zip(books, abouts, strict=True):
         book.setdefault(pair, blank(architecture, request, about.recorded))
     earlier = [book[pair].readings.get(key) for book in books]
-    for book, reading in zip(books, together(earlier, taken, job.round, origin), strict=True):
+    for book, reading in zip(books, together(earlier, taken, job.round, origin, names), strict=True):
         record = book[pair]
         book[pair] = record.model_copy(update={"readings": record.readings | {key: reading}})
     return [book[pair].readings[key] for book in books]
@@ -221,17 +227,36 @@ def _reading(side: Side, verdict: Verdict, quantity: Quantity, origin: Origin) -
     return reading.model_copy(update={"detail": {}, "origins": (origin,) * len(reading.rounds)})
 
 
-def together(earlier: Sequence[Reading | None], found: Sequence[Reading], number: int, origin: Origin) -> list[Reading]:
+def together(
+    earlier: Sequence[Reading | None],
+    found: Sequence[Reading],
+    number: int,
+    origin: Origin,
+    names: Sequence[str] = (),
+) -> list[Reading]:
     """Both sides with another round, or with the note that it was lost: a round counts on both sides or on neither."""
     there = [before for before in earlier if before and before.measured]
     if len(there) < len(found):
         return list(found)
-    missing = [reading for reading in found if not reading.measured]
-    if not missing:
+    if all(reading.measured for reading in found):
         return [joined(before, now) for before, now in zip(there, found, strict=True)]
-    failed = next((reading for reading in missing if reading.status != "skipped"), missing[0])
-    lost = LostRound(number=number, status=failed.status, reason=failed.reason or "", origin=origin)
+    failed = failures(found)
+    status, reason = failed[0][1].status, failed[0][1].reason or ""
+    if names:
+        reason = in_words([(names[index], reading) for index, reading in failed])
+    lost = LostRound(number=number, status=status, reason=reason, origin=origin)
     return [with_loss(before, lost) for before in there]
+
+
+def failures(found: Sequence[Reading]) -> list[tuple[int, Reading]]:
+    """The sides without a number, by their index: not those that were skipped because the other one failed."""
+    lost = [(index, reading) for index, reading in enumerate(found) if not reading.measured]
+    return [(index, reading) for index, reading in lost if reading.status != "skipped"] or lost
+
+
+def in_words(failed: Iterable[tuple[str, Reading]]) -> str:
+    """Why there is no number, by the names of the sides."""
+    return "; ".join(f"{reading.status} in {name}: {reading.reason}" for name, reading in failed)
 
 
 def _save(folder: Path, books: Sequence[Book], name: str) -> None:

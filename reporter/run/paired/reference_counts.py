@@ -8,12 +8,12 @@ from reporter.compare.environments import About
 from reporter.compare.matching import is_exact
 from reporter.documents.reference_verdicts import ReferenceChange
 from reporter.host.job import Job
-from reporter.model import Metric, Reading, Record
+from reporter.model import Metric, Quantity, Reading, Record, absent
 from reporter.model.records import EAGER, pair_name
 from reporter.run.ledger import blank
 from reporter.run.paired import interleaving
 from reporter.run.paired.interleaving import Side
-from reporter.run.paired.paired_run import Book
+from reporter.run.paired.paired_run import Book, pair_of
 from reporter.run.request import Request
 
 NOT_COUNTED = "macs_fvcore"
@@ -42,10 +42,18 @@ def plan(request: Request, metrics: Mapping[str, Metric]) -> list[Job]:
     ]
 
 
-def count(job: Job, sides: Sequence[Side]) -> list[list[Reading]]:
-    """The readings of both sides, none of a side on which it failed."""
-    verdicts = [interleaving.alone(side, job, SECONDS) for side in sides]
-    return [side.readings if verdict.status == "ok" else [] for side, verdict in zip(sides, verdicts, strict=True)]
+def count(job: Job, sides: Sequence[Side], quantities: Sequence[Quantity]) -> list[list[Reading]]:
+    """The readings of both sides; what is missing has the reason."""
+    return [_counted(side, job, quantities) for side in sides]
+
+
+def _counted(side: Side, job: Job, quantities: Sequence[Quantity]) -> list[Reading]:
+    verdict = interleaving.alone(side, job, SECONDS)
+    there = {reading.quantity.key for reading in side.readings}
+    missing = [quantity for quantity in quantities if quantity.key not in there]
+    ended = verdict.status == "ok"
+    status, reason = ("failed", "the worker ended without this reading") if ended else (verdict.status, verdict.reason)
+    return [*side.readings, *absent(missing, status, reason or "")]
 
 
 def add(
@@ -54,10 +62,9 @@ def add(
     """Adds what was counted to the records."""
     architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
     for book, about, counted in zip(books, abouts, found, strict=True):
-        if counted:
-            record = book.get(job.architecture) or blank(architecture, request, about.recorded)
-            readings = {reading.quantity.key: reading for reading in counted}
-            book[job.architecture] = record.model_copy(update={"readings": record.readings | readings})
+        record = book.get(pair_of(job)) or blank(architecture, request, about.recorded)
+        readings = {reading.quantity.key: reading for reading in counted}
+        book[pair_of(job)] = record.model_copy(update={"readings": record.readings | readings})
 
 
 def changes(request: Request, metrics: Mapping[str, Metric], books: Sequence[Book]) -> Iterator[ReferenceChange]:

@@ -10,10 +10,9 @@ from time import monotonic
 from typing import Any
 
 from reporter.compare import reference_rule
-from reporter.compare.environments import About, is_control
-from reporter.compare.matching import NO_NUMBER
+from reporter.compare.environments import About
 from reporter.compare.reference_rule import Place, ReferenceTime
-from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap, SideName
+from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap, ReferenceLoss
 from reporter.host.job import Job
 from reporter.model import Metric, Origin, Reading, ReporterError
 from reporter.model.fields import DEFAULT_MALLOC
@@ -22,9 +21,10 @@ from reporter.model.records import EAGER
 from reporter.model.settings import PRESETS
 from reporter.run import mode_plan
 from reporter.run.costs import Costs
-from reporter.run.paired import interleaving, paired_run, reference_counts
+from reporter.run.paired import interleaving, paired_run, reference_counts, reference_kernels
 from reporter.run.paired.pair_journal import PairJournal
 from reporter.run.paired.paired_run import Book, PairProgress
+from reporter.run.paired.reference_exact import NAMES, ExactValues, gap
 from reporter.run.request import Request, moment
 
 OPTIONS = ("--against", "this environment")
@@ -36,7 +36,7 @@ LONGEST = 720.0
 
 @dataclass(frozen=True)
 class ReferenceRequest:
-    """What is measured in both environments: `times` in turns, `exact` once; in all modes or in eager only.
+    """What is measured in both environments: `times` in turns, `exact` and `kernels` once; in all modes or in eager.
 
     `options` name both environments in messages; if `shared`, both may import the same torch.
     """
@@ -47,12 +47,19 @@ class ReferenceRequest:
     environments: tuple[Path, Path]
     examined: tuple[About, About]
     modes: bool = False
+    kernels: bool = False
     options: tuple[str, str] = OPTIONS
     shared: bool = False
     enough: Callable[[ReferenceTime], bool] = field(default=lambda row: row.decided)
     """Whether a row needs no more rounds."""
     journal: Path | None = None
     """The file from which an interrupted run resumes."""
+
+    @property
+    def exact_values(self) -> ExactValues:
+        """What is taken once on both sides."""
+        kernels = reference_kernels.plan(self.request, self.times, self.modes) if self.kernels else []
+        return ExactValues(self.request, self.exact, kernels, self.examined)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -66,6 +73,7 @@ class ReferenceRun:
     rows: dict[Place, ReferenceTime] = field(default_factory=dict)
     taken: dict[Place, tuple[Reading, Reading]] = field(default_factory=dict)
     gaps: list[ReferenceGap] = field(default_factory=list)
+    lost: list[ReferenceLoss] = field(default_factory=list)
     changes: list[ReferenceChange] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -93,7 +101,8 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
         progress.note(f"{counted(len(journal), 'measurement')} of the interrupted run {are} used again")
     start, found = monotonic() - journal.seconds, ReferenceRun()
     books: tuple[Book, Book] = ({}, {})
-    looks, open_jobs, done = reference_rule.looks(_fewest_rounds(work.request)), list(_jobs(work)), list[Job]()
+    looks, open_jobs = reference_rule.looks(_fewest_rounds(work.request)), list(_jobs(work))
+    done = [job for job in work.exact_values.shown if job not in journal]
     costs, number = paired_run.costs_of(work.request, books), 0
     for place, look in enumerate(looks):
         planned = partial(_planned, open_jobs, journal, number)
@@ -110,9 +119,11 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
         if not open_jobs:
             break
     progress.plan(done, 1, costs.total)
-    found.changes = (
-        [] if is_control(*work.examined) else list(reference_counts.changes(work.request, work.exact, books))
-    )
+    found.lost = [loss for place, (reading, _) in found.taken.items() for loss in _lost(place, reading)]
+    failed = {each.architecture for each in found.gaps}
+    found.changes, missing = work.exact_values.changes(books, found.rows.values())
+    found.gaps += [each for each in work.exact_values.failures(books) if each.architecture not in failed]
+    found.gaps += missing
     found.seconds = monotonic() - start
     return found
 
@@ -148,7 +159,7 @@ def _about(work: ReferenceRequest) -> dict[str, Any]:
     return {
         "sides": [side.model_dump(mode="json", exclude={"machine_facts"}) for side in work.examined],
         "definitions": [entry.definition for entry in work.request.architectures],
-        "jobs": [job.model_dump(mode="json") for job in (*_counts(work), *_jobs(work))],
+        "jobs": [job.model_dump(mode="json") for job in (*work.exact_values.jobs, *_jobs(work))],
     }
 
 
@@ -162,12 +173,13 @@ def _round(
     journal: PairJournal,
 ) -> None:
     """One round in fresh processes on both sides; the first one also counts. What is in the journal is not repeated."""
-    counts = [] if any(job.round for job in jobs) else _counts(work)
+    counts = [] if any(job.round for job in jobs) else work.exact_values.jobs
     for job in (job for job in counts if job in journal):
         reference_counts.add(job, journal[job].readings, books, work.request, work.examined)
     for job in (_of_mode(job) for job in jobs if _of_mode(job) in journal):
         taken = [side[0] for side in journal[job].readings]
-        paired_run.add_round(job, taken, journal[job].origin, books, request=work.request, abouts=work.examined)
+        origin = journal[job].origin
+        paired_run.add_round(job, taken, origin, books, request=work.request, abouts=work.examined, names=NAMES)
     counts = [job for job in counts if job not in journal]
     jobs = [job for job in jobs if _of_mode(job) not in journal]
     if not counts and not jobs:
@@ -180,23 +192,25 @@ def _round(
         costs.opening = monotonic() - opened
         for job in counts:
             start, origin = monotonic(), Origin(run=work.request.run, started=moment())
-            found = reference_counts.count(job, both)
+            shown = job in work.exact_values.shown
+            if shown:
+                progress.job_started(job)
+            found = reference_counts.count(job, both, work.exact_values.quantities(job))
             journal.add(job, found, origin, monotonic() - start)
             reference_counts.add(job, found, books, work.request, work.examined)
+            if shown:
+                costs.learn(job, monotonic() - start)
+                progress.job_finished(job, monotonic() - start)
         for job in jobs:
             start = monotonic()
             progress.job_started(job)
-            measured = paired_run.measure_pair(_of_mode(job), both, books, work.request, 0.0, journal=journal)
+            of_mode = _of_mode(job)
+            measured = paired_run.measure_pair(of_mode, both, books, work.request, 0.0, journal=journal, names=NAMES)
             seconds = monotonic() - start
             costs.learn(job, seconds, failed=not (measured and all(reading.measured for reading in measured)))
             if measured:
                 progress.pair(job, measured)
             progress.job_finished(job, seconds)
-
-
-def _counts(work: ReferenceRequest) -> list[Job]:
-    """What is counted: nothing if both sides are the same environment."""
-    return [] if is_control(*work.examined) else reference_counts.plan(work.request, work.exact)
 
 
 def _of_mode(job: Job) -> Job:
@@ -259,20 +273,12 @@ def _sorted(
         if reference.measured and tonight.measured:
             taken[place] = (reference, tonight)
         else:
-            gaps.append(_gap(place, reference, tonight))
+            gaps.append(gap(place, reference, tonight))
     return taken, gaps
 
 
-def _gap(place: Place, reference: Reading, tonight: Reading) -> ReferenceGap:
-    """Why there is no number: which side failed first."""
+def _lost(place: Place, reading: Reading) -> Iterator[ReferenceLoss]:
+    """The rounds of a row that failed after others had succeeded."""
     key, mode, architecture = place
-    sides: tuple[tuple[SideName, Reading], ...] = (("reference", reference), ("tonight", tonight))
-    lost = [(name, each) for name, each in sides if not each.measured and each.status != "skipped"] or list(sides)
-    return ReferenceGap(
-        architecture=architecture,
-        metric=key,
-        mode=mode,
-        reason="; ".join(f"{each.status} in {name}: {each.reason}" for name, each in lost),
-        failed=any(each.status in NO_NUMBER for _, each in lost),
-        sides=tuple(name for name, _ in lost),
-    )
+    for each in reading.lost:
+        yield ReferenceLoss(architecture=architecture, metric=key, mode=mode, round=each.number, reason=each.reason)

@@ -1,0 +1,144 @@
+"""The rows that other systems show of a run: its findings, verdicts against a reference, and what has none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reporter.compare.kernel_changes import layers_in_words
+from reporter.model.records import EAGER, pair_name
+from reporter.model.settings import FailOn
+from reporter.nightly.screen import day
+from reporter.nightly.state import Finding
+
+EXACT, TIMES = ("exact", "any"), ("timing", "any")
+"""The values of --fail-on that include each kind of difference from a reference."""
+WORDS = {
+    "exact": "changed",
+    "failed": "failed",
+    "removed": "not measured any more",
+    "slower": "slower",
+    "level": "above its level",
+    "reference": "worse than the reference",
+}
+
+
+@dataclass(frozen=True)
+class OutletRow:
+    """A finding or a verdict: `red` if it makes the run fail, `missing` if there is no verdict.
+
+    `accepted` is empty, or how this is shown; `unjudged` is a regression that --fail-on does not include. `ratio` is
+    that of a time, and infinite for what is not a time.
+    """
+
+    name: str
+    metric: str
+    result: str
+    red: bool = False
+    accepted: str = ""
+    missing: bool = False
+    unjudged: bool = False
+    ratio: float = math.inf
+
+
+def rows(comparison: Mapping[str, Any], pinned: Mapping[str, Any], fail_on: FailOn) -> list[OutletRow]:
+    """The regressions first, the largest first; those against a reference of a nightly run are among its findings."""
+    against = () if comparison.get("findings") else _against(pinned, fail_on)
+    found = [*_findings(comparison, fail_on), *against, *_gaps(pinned)]
+    return sorted(found, key=lambda row: (not row.red, not row.missing, bool(row.accepted), -row.ratio, row.name))
+
+
+def _findings(comparison: Mapping[str, Any], fail_on: FailOn) -> Iterator[OutletRow]:
+    for each in comparison.get("findings", ()):
+        finding = _finding(each)
+        ratio = each["slowdown"]
+        change = f" ({(ratio - 1) * 100:+.1f} %)" if ratio else ""
+        why = f": {each['reason']}" if each["reason"] else ""
+        differs = each["kind"] == "reference" and not ratio
+        counted = (differs or each["kind"] == "exact") and each["new"] is not None
+        values = f" {_grouped(each['base'])} → {_grouped(each['new'])}" if counted else ""
+        word = f"differs from the reference{':' if counted else ''}" if differs else WORDS[each["kind"]]
+        yield OutletRow(
+            name=pair_name(each["architecture"], each["mode"]),
+            metric=each["title"] or "all metrics",
+            result=f"{word}{values}{change}{why}",
+            red=finding.fails(fail_on),
+            unjudged=each["kind"] == "reference" and finding.is_open and not finding.fails(fail_on),
+            accepted=_shown(each),
+            ratio=ratio or math.inf,
+        )
+
+
+def _against(pinned: Mapping[str, Any], fail_on: FailOn) -> Iterator[OutletRow]:
+    """The verdicts and changes of a run of the main job; those of a nightly run are among its findings."""
+    for each in pinned.get("changes", ()):
+        kernels = each.get("kernels")
+        what = _kernels(kernels) if kernels else f"{_grouped(each['reference'])} → {_grouped(each['tonight'])}"
+        yield OutletRow(
+            name=pair_name(each["architecture"], each.get("mode", EAGER)),
+            metric=each["metric"],
+            result=f"differs from the reference: {what}",
+            red=not each["known"] and fail_on in EXACT,
+            unjudged=not each["known"] and fail_on not in EXACT,
+            accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
+        )
+    for each in pinned.get("verdicts", ()):
+        if each["verdict"] != "unchanged":
+            slower = each["verdict"] == "slower" and not each["known"]
+            yield OutletRow(
+                name=pair_name(each["architecture"], each["mode"]),
+                metric=each["metric"],
+                result=f"{each['verdict']} ({(each['ratio'] - 1) * 100:+.1f} % time)",
+                red=slower and fail_on in TIMES,
+                unjudged=slower and fail_on not in TIMES,
+                accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
+                ratio=each["ratio"],
+            )
+
+
+def _gaps(pinned: Mapping[str, Any]) -> Iterator[OutletRow]:
+    """What was not measured in both environments, and rounds that failed in one of them."""
+    for each in pinned.get("gaps", ()):
+        yield OutletRow(
+            name=pair_name(each["architecture"], each["mode"]),
+            metric=each["metric"],
+            result=f"not compared: {each['reason']}",
+            missing=each.get("failed", False),
+        )
+    for each in pinned.get("lost", ()):
+        yield OutletRow(
+            name=pair_name(each["architecture"], each["mode"]),
+            metric=each["metric"],
+            result=f"a round failed: {each['reason']}",
+            missing=True,
+        )
+
+
+def _kernels(row: Mapping[str, Any]) -> str:
+    """The layers that ran another kernel, with both names."""
+    return "; ".join(f"{layers_in_words(swap['layers'])}: {swap['base']} -> {swap['new']}" for swap in row["swaps"])
+
+
+def _grouped(value: object) -> str:
+    """An exact value with all its digits, in groups of three."""
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def _finding(row: Mapping[str, Any]) -> Finding:
+    """A finding of comparison.json, as far as --fail-on depends on it."""
+    about = {key: row[key] for key in ("kind", "architecture", "since", "accepted")}
+    return Finding.model_validate({**about, "ratio": row["slowdown"], "information": row.get("information", False)})
+
+
+def _shown(row: Mapping[str, Any]) -> str:
+    """How a finding of comparison.json is shown that does not fail a run; empty for another one."""
+    if row["accepted"]:
+        return _acceptance(row["since"] if row["kind"] == "reference" else "")
+    return "for information" if row.get("information") else ""
+
+
+def _acceptance(since: str) -> str:
+    """How a finding is shown that was accepted: one against a reference stays, so that its date is of interest."""
+    return f"known since {day(since)}" if since else "accepted"

@@ -1,0 +1,182 @@
+"""What other systems get of a run with --against: the exit code, and what --fail-on includes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from commands import call
+from github_server import serving
+from nights import made, slower, with_reading
+from test_nights_against import found
+
+from reporter.compare import reference_file
+from reporter.documents.reference_verdicts import AgainstReference, ReferenceChange, ReferenceLoss
+from reporter.host import files
+from reporter.host.exit_codes import FAILED
+from reporter.nightly import one_run, outlet_files, outlets
+from reporter.report import build
+from reporter.report.comparison import compare
+from reporter.report.output.summary import summary
+from reporter.run import experiment
+from reporter.run.request import Outcome, Request
+from reporter.store import record_files
+
+LATENCY = "latency_cpu_1thread"
+SLOWER = found(1.2)
+LOST = ReferenceLoss(
+    architecture="resnet18", metric=LATENCY, mode="eager", round=1, reason="failed in tonight: killed by SIGSEGV"
+)
+CHANGED = found(1.0, "unchanged").model_copy(
+    update={"changes": (ReferenceChange(architecture="alexnet", metric="macs", reference=5, tonight=6),)}
+)
+MAIN = ("--architectures", "alexnet", "--metrics", "size", "--device", "cpu", "--against", "reference")
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[AgainstReference]:
+    """What the next run of the main job or of a nightly measures, as the only element."""
+    next_one: list[AgainstReference] = []
+
+    def measure(request: Request, *_: object) -> Outcome:
+        record_files.save_all(request.folder, made(["alexnet"]))
+        return Outcome()
+
+    def write(folder: Path, *_: object) -> Sequence[Path]:
+        content = summary(compare(record_files.load_all(folder)[0]), reference_file.load(folder))
+        files.write(folder / "summary.json", files.dumps(content))
+        return [folder / "report.html"]
+
+    pair = SimpleNamespace(measure=lambda _: next_one[0], quantities=[], titles={})
+    monkeypatch.setattr(one_run.against, "prepare", lambda *_: pair)
+    monkeypatch.setattr(experiment, "run", measure)
+    monkeypatch.setattr(build, "write", write)
+    return next_one
+
+
+@pytest.mark.parametrize(
+    ("night", "gate", "code"),
+    [
+        (SLOWER, "timing", 1),
+        (SLOWER, "any", 1),
+        (SLOWER, "exact", 0),
+        (SLOWER, "never", 0),
+        (CHANGED, "exact", 1),
+        (CHANGED, "timing", 0),
+        (found(1.02, "noisy", noisy=True), "timing", 3),
+        (found(1.0, "unchanged").model_copy(update={"lost": (LOST,)}), "exact", 3),
+    ],
+)
+def test_other_systems_get_the_exit_code(
+    night: AgainstReference, gate: str, code: int, measured: list[AgainstReference], tmp_path: Path
+) -> None:
+    """With and without a baseline, which has no regression: the comment, JUnit XML and the issue are of one color."""
+    measured[:] = [night]
+    record_files.save_all(tmp_path / "base", made(["alexnet"]))
+    for baseline in ((), ("--baseline", tmp_path / "base")):
+        process = call("--out", tmp_path / "out", *MAIN, *baseline, "--fail-on", gate)
+        assert process.returncode == code, process.stderr
+        check(outlets.read(tmp_path / "out"), night, gate, code)
+
+
+def check(run: outlets.PublishedRun, night: AgainstReference, gate: str, code: int) -> None:
+    assert (run.red, run.green) == (code == 1, code == 0)
+    assert sum(row.red for row in run.rows) == run.red
+    text = outlets.comment(run, "x", "")
+    assert ("Architecture report: regression" in text) == run.red
+    assert ("Architecture report: no verdict" in text) == (code == 3)
+    assert ("a round failed: failed in tonight: killed by SIGSEGV" in text) == bool(night.lost)
+    assert ("Regressions: " in text) == (run.red and not run.comparison)
+    assert f'failures="{int(run.red)}"'.encode() in outlet_files.junit(run)
+    if run.comparison:
+        headline = str(run.comparison["headline"])
+        assert headline.startswith("Nothing changed")
+        assert ("1 slower" in headline) == (night is SLOWER)
+        assert run.comparison["exit_code"] == code
+        assert (gate in run.comparison["fails"]) == (code == 1)
+
+
+def test_slower_than_the_baseline_is_for_information(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """A reference judges the times of the main job, too: also where the baseline has too few rounds for a verdict."""
+    measured[:] = [found(1.0, "unchanged")]
+    faster = [slower("alexnet", 0.5)(each) for each in made(["alexnet"])]
+    quick = with_reading("alexnet", LATENCY, samples=(0.01, 0.01), rounds=(1, 1))
+    for name, base in (("base", faster), ("quick", [quick(made(["alexnet"])[0])])):
+        record_files.save_all(tmp_path / name, base)
+        command = ("--out", tmp_path / f"out {name}", *MAIN, "--baseline", tmp_path / name, "--fail-on")
+        for gate in ("timing", "exact"):
+            process = call(*command, gate)
+            assert process.returncode == 0, process.stderr
+        assert ("times are judged by the reference" in process.stderr) == (name == "base")
+    run = outlets.read(tmp_path / "out base")
+    assert "1 slower" in run.headline
+    assert (run.comparison["fails"], run.green) == ([], True)
+
+
+NOISY = found(1.02, "noisy", noisy=True)
+EQUAL = found(1.0, "unchanged")
+UNJUDGED = "Not judged with `--fail-on {gate}`:** {what}. To fail such a run, use `--fail-on any`"
+
+
+@pytest.mark.parametrize(
+    ("night", "gate", "what"),
+    [
+        (SLOWER, "exact", "differences from the reference: 1"),
+        (SLOWER, "never", "differences from the reference: 1"),
+        (CHANGED, "timing", "differences from the reference: 1"),
+        (NOISY, "exact", "the machine was too noisy for a verdict on times"),
+        (EQUAL, "exact", ""),
+        (EQUAL, "any", ""),
+    ],
+)
+def test_a_comment_has_what_is_not_judged(
+    night: AgainstReference, gate: str, what: str, measured: list[AgainstReference], tmp_path: Path
+) -> None:
+    """A run that passes because --fail-on does not include a difference does not read as one without it."""
+    measured[:] = [night]
+    for command in ((), ("nightly",)):
+        folder = tmp_path / str(len(command))
+        process = call(*command, "--out", folder, *MAIN, "--fail-on", gate)
+        assert process.returncode == 0, process.stderr
+        text = outlets.comment(outlets.read(folder, 0), "x", "")
+        assert ("### Architecture report: no regression\n" in text) == (not what)
+        assert ("### Architecture report: no regression, not everything is judged\n" in text) == bool(what)
+        assert (UNJUDGED.format(gate=gate, what=what) in text) == bool(what)
+        times = night in (SLOWER, NOISY) and bool(command)
+        assert (f"times do not fail this run: --fail-on {gate}" in process.stdout) == times
+
+
+def test_a_noisy_night_closes_no_issue(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """Whatever --fail-on is, and although the exit code is 0 with one that does not include times."""
+    with serving() as api:
+        variables = api.variables | {"no_proxy": "127.0.0.1"}
+        for night, gate, code, state in (
+            (CHANGED, "exact", 1, "open"),
+            (NOISY, "exact", 0, "open"),
+            (NOISY, "any", 3, "open"),
+            (EQUAL, "exact", 0, "closed"),
+        ):
+            measured[:] = [night]
+            assert call("nightly", "--out", tmp_path, *MAIN, "--fail-on", gate).returncode == code
+            publish = ("publish", tmp_path, "--github-issue", "--exit-code", code)
+            assert call(*publish, variables=variables).returncode == 0
+            assert [each["state"] for each in api.issues.values()] == [state]
+
+
+def test_a_nightly_run_with_a_reference_judges_times(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """If --fail-on is not given; the main job judges nothing then, with a reference, too."""
+    for night, code in ((SLOWER, 1), (NOISY, 3), (CHANGED, 1), (EQUAL, 0)):
+        measured[:] = [night]
+        assert call("nightly", "--out", tmp_path / str(code), *MAIN).returncode == code
+        assert outlets.read(tmp_path / str(code)).fail_on == "any"
+        assert call("--out", tmp_path / f"main {code}", *MAIN).returncode == 0
+
+
+def test_a_main_job_whose_readings_failed_has_no_verdict(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """The comparison with the reference is whole, but the exit code is 3."""
+    measured[:] = [EQUAL]
+    assert call("--out", tmp_path, *MAIN).returncode == 0
+    run = outlets.read(tmp_path, FAILED)
+    assert (run.green, run.headline) == (False, "No verdict: some measurement failed.")
