@@ -18,16 +18,20 @@ import pytest
 from commands import call
 from compare_simulation import LATENCY
 
+from reporter.cli import main
 from reporter.cli.progress import Quiet
-from reporter.compare import ratio_history, reference_file
+from reporter.compare import ratio_history, reference_file, reference_rule
 from reporter.compare.environments import About, Import
 from reporter.host import files, interrupts, machine
 from reporter.host.exit_codes import INTERRUPTED
 from reporter.host.job import Job
 from reporter.model import Reading, ReporterError, Verdict
 from reporter.model.settings import settings
+from reporter.nightly import one_run, reference_findings, state
+from reporter.nightly.run_folder import Folder
 from reporter.run.executors.local import LocalExecutor
-from reporter.run.paired import interleaving, paired_run, pinned, reference_move, reference_run
+from reporter.run.paired import against, interleaving, paired_run, pinned, reference_move, reference_run
+from reporter.run.paired.against import Against
 from reporter.run.paired.reference_run import ReferenceRequest
 from reporter.run.preparation import prepare
 
@@ -70,13 +74,14 @@ def samples(job: Job, side: int) -> tuple[float, ...]:
 
 
 class Simulated:
-    """Both environments, which measure in no time; `calls` are the jobs that were measured."""
+    """Both environments, which measure in no time; `calls` are the jobs, `slower` is by how much the second one is."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[str] = []
         self.opened = 0
         self.kept: set[Sequence[str]] = set()
         self.before: Callable[[], None] = lambda: None
+        self.slower: dict[str, float] = {}
         monkeypatch.setattr(paired_run, "sides", self.sides)
         monkeypatch.setattr(interleaving, "measure", self.measure)
         monkeypatch.setattr(interleaving, "alone", self.alone)
@@ -90,7 +95,9 @@ class Simulated:
     def measure(self, sides: list[Any], jobs: tuple[Job, Job], _: float) -> list[Verdict]:
         self.before()
         for side, job in zip(sides, jobs, strict=True):
-            side.readings = [Reading(quantity=LATENCY, samples=samples(job, side.number), rounds=(12,))]
+            factor = self.slower.get(job.architecture, 1.0) if side.number else 1.0
+            taken = tuple(factor * seconds for seconds in samples(job, side.number))
+            side.readings = [Reading(quantity=LATENCY, samples=taken, rounds=(12,))]
         self.calls.append(f"{jobs[0].architecture} {jobs[0].round}")
         return [Verdict("ok", None)] * 2
 
@@ -147,6 +154,33 @@ def test_an_interrupted_measurement_resumes_with_the_same_result(simulated: Simu
         assert found.rows == whole.rows
         assert found.changes == whole.changes
     assert simulated.opened < 9, "no process is started for a round that is complete"
+
+
+def test_a_known_slowdown_is_measured_until_its_growth_would_be_found(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is new is clear after the first look, however coarse its size is; also in both commands."""
+    simulated.slower = {"resnet18": 1.5}
+    plain = Against(request(tmp_path))
+    first = plain.measure(Quiet(sys.stderr))
+    new = next(row for row in first.verdicts if row.architecture == "resnet18")
+    assert (new.verdict, new.rounds, (new.detectable or 0) > reference_rule.GOAL) == ("slower", 3, True)
+    _, entries = reference_findings.accepted(first, {"architecture": "resnet18"}, "a new kernel", "2026-11-29")
+    state.save(Folder(tmp_path).accepted_file, state.Acceptances(accepted=tuple(entries)))
+    monkeypatch.setattr(against, "prepare", lambda *_: plain)
+    options = {"architectures": "resnet18", "metrics": "latency_cpu_1thread", "device": "cpu"}
+    nightly = one_run.plan(tmp_path, None, options, {}).against
+    _, job = main._prepared(tmp_path, settings(options), LocalExecutor(), {}, print)
+    for made in (nightly, job):
+        assert made
+        rounds = {row.architecture: row.rounds for row in made.measure(Quiet(sys.stderr)).verdicts}
+        assert rounds == {"alexnet": 3, "resnet18": 8, "resnet50": 3}
+    elsewhere = [entry.model_copy(update={"machine": "another processor"}) for entry in entries]
+    row = SimpleNamespace(place=(LATENCY.key, "eager", "resnet18"), decided=True, is_precise=False)
+    for others in (elsewhere, [entry.model_copy(update={"reference": "torch==1.0"}) for entry in entries], []):
+        made = reference_findings.measured_for_growth(plain, others)
+        assert made
+        assert made.work.enough(row)  # type: ignore[arg-type]
 
 
 def test_a_budget_does_not_change_the_rounds(simulated: Simulated, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ class KnownSlowdown(Document):
     since: str
     """The start of the run that had it when it was accepted (ISO 8601, UTC)."""
     ratio: float
-    """Its size when it was accepted; the row is a regression again when it exceeds this by more than noise."""
+    """Its size when it was accepted; the row is a regression again when it exceeds this by more than `detectable`."""
     reason: str
     """Why it was accepted."""
 

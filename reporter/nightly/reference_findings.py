@@ -8,9 +8,10 @@ the processor.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from reporter.compare import ratio_history
+from reporter.compare import ratio_history, reference_file
 from reporter.documents.reference_verdicts import (
     AgainstReference,
     KnownSlowdown,
@@ -21,9 +22,30 @@ from reporter.documents.reference_verdicts import (
 from reporter.model import Quantity
 from reporter.model.records import EAGER
 from reporter.nightly.state import Acceptance, Finding, Kind, NightlyRun
+from reporter.run.paired import reference_run
+from reporter.run.paired.against import Against
 
 KIND: Kind = "reference"
 Row = ReferenceVerdict | ReferenceChange
+
+
+def measured_for_growth(against: Against | None, acceptances: Sequence[Acceptance]) -> Against | None:
+    """The same comparison, in which a slowdown that is known is measured until growth of GOAL would be found.
+
+    One that is new needs no more rounds once it is clear.
+    """
+    entries = [each for each in acceptances if each.kind == KIND and each.ratio is not None]
+    if against is None or not entries:
+        return against
+    here = reference_file.document(against.work.examined, [], gaps=[], changes=[])
+    known = set()
+    for place in reference_run.places(against.work):
+        row = ReferenceGap(architecture=place[2], metric=place[0], mode=place[1], reason="")
+        finding = Finding.model_validate({**_about(row, here, ""), "ratio": 1.0})
+        if any(entry.is_about(finding) for entry in entries):
+            known.add(place)
+    work = replace(against.work, enough=lambda row: row.decided and (row.is_precise or row.place not in known))
+    return replace(against, work=work)
 
 
 def mark_accepted(found: AgainstReference, acceptances: Sequence[Acceptance]) -> AgainstReference:

@@ -155,13 +155,17 @@ class Acceptance(Model):
 
     def covers(self, finding: Finding) -> bool:
         """Whether it is this finding; of a time also whether it became no worse than noise explains."""
+        return self.is_about(finding) and (
+            self.ratio is None or (finding.ratio or 0) <= self.ratio * (1 + (finding.floor or 0))
+        )
+
+    def is_about(self, finding: Finding) -> bool:
+        """Whether it is this finding, whatever its size is."""
         mine = Finding(**self.model_dump(exclude={"accepted", "run", "reason"}))
         if not self.reference:  # an entry of a development version before 0.2.0
             mine = mine.model_copy(update={"reference": finding.reference})
         lasting = self.kind == "reference"  # the reference stays, so that the finding is the same one when it returns
-        if mine.identity != finding.identity or (mine.since != finding.since and not lasting):
-            return False
-        return self.ratio is None or (finding.ratio or 0) <= self.ratio * (1 + (finding.floor or 0))
+        return mine.identity == finding.identity and (lasting or mine.since == finding.since)
 
 
 class Acceptances(Model):
