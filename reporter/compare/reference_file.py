@@ -32,8 +32,9 @@ def document(
     changes: list[ReferenceChange],
     started: str = "",
     seconds: float | None = None,
+    threads: int | None = None,
 ) -> AgainstReference:
-    """The block of summary.json."""
+    """The block of summary.json; `threads` is the number of threads if it is not that of the usable cores."""
     reference, tonight = examined
     size = detectable(rows)
     return AgainstReference(
@@ -47,7 +48,8 @@ def document(
         too_noisy=too_noisy(rows),
         gaps=tuple(gaps),
         changes=tuple(changes),
-        machine_kind=machine.kind(tonight.machine_facts),
+        machine_kind=machine.kind(tonight.machine_facts, tonight.kernels),
+        threads=threads or tonight.machine_facts.get("threads", 0),
     )
 
 
@@ -66,7 +68,7 @@ def load(folder: Path) -> AgainstReference | None:
 
 
 def _side(about: About) -> ReferenceSide:
-    return ReferenceSide(versions=about.versions, torch_file=about.imports["torch"].file)
+    return ReferenceSide(versions=about.versions, torch_file=about.imports["torch"].file, packages=about.installed)
 
 
 def _verdict(row: ReferenceTime) -> ReferenceVerdict:

@@ -19,6 +19,8 @@ class ReferenceSide(Document):
     """The versions of the packages that it imported, and of Python."""
     torch_file: str
     """The file that its torch was imported from."""
+    packages: dict[str, str] = {}
+    """The versions of all installed packages that name a reference: of the networks and of the engines."""
 
 
 class KnownSlowdown(Document):
@@ -116,6 +118,8 @@ class AgainstReference(Document):
     """Counts and exact memory that differ."""
     machine_kind: str = ""
     """The processor with its instructions, and the GPUs, for which alone a ratio is valid."""
+    threads: int | None = None
+    """The threads of times that are measured on all; null in files of development versions before 0.2.0."""
 
     @property
     def slower(self) -> tuple[ReferenceVerdict, ...]:

@@ -47,6 +47,7 @@ class Against:
             changes=done.changes,
             started=started,
             seconds=round(done.seconds, 1),
+            threads=self.work.request.conditions.threads,
         )
 
 

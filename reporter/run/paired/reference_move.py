@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reporter.compare import ratio_history, reference_file
+from reporter.compare import ratio_history, reference_file, reference_names
 from reporter.documents.reference_verdicts import AgainstReference
-from reporter.host import files, interrupts, machine
+from reporter.host import files, interrupts
 from reporter.model import ReporterError
 from reporter.model.records import pair_name
 from reporter.run.paired import paired_run, pinned, reference_run
@@ -62,7 +62,9 @@ def move(
         if done.gaps:
             gap = done.gaps[0]
             raise ReporterError(f"the reference is not moved: {gap.architecture} {gap.metric}: {gap.reason}")
-        found = reference_file.document(examined, list(done.rows.values()), gaps=[], changes=[], started=started)
+        threads = request.conditions.threads
+        rows = list(done.rows.values())
+        found = reference_file.document(examined, rows, gaps=[], changes=[], started=started, threads=threads)
         text = _lock_text(new, Path(made) / "new")
         with suppress(KeyboardInterrupt), interrupts.deferred():  # from here on an interrupt comes too late
             ratio_history.append(folder, ratio_history.line_of(found, "move"))
@@ -73,8 +75,10 @@ def move(
 
 def _not_continued(work: ReferenceRequest) -> str:
     """Which curves of the history on this kind of machine end at the move, because it does not measure their rows."""
-    kind = machine.kind(work.examined[1].machine_facts)
-    runs = [line for line in ratio_history.load(work.request.folder) if (line.kind, line.machine_kind) == ("run", kind)]
+    here = reference_file.document(work.examined, [], gaps=[], changes=[], threads=work.request.conditions.threads)
+    names = {here.machine_kind, reference_names.former(here.machine_kind)}
+    lines = ratio_history.load(work.request.folder)
+    runs = [line for line in lines if line.kind == "run" and line.machine_kind in names]
     planned = {(name, metric, mode) for metric, mode, name in reference_run.places(work)}
     rows = [row for row in (runs[-1].rows if runs else ()) if row.name not in planned]
     if not rows:
