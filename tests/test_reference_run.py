@@ -54,6 +54,7 @@ def test_a_row_with_enough_rounds_is_closed() -> None:
 
 
 NAMES = ("alexnet", "resnet18", "resnet50")
+NOISE = 0.03
 COUNT = Reading(quantity=LATENCY.model_copy(update={"key": "parameters", "unit": "1"}), samples=(5,))
 
 
@@ -69,7 +70,7 @@ def samples(job: Job, side: int) -> tuple[float, ...]:
     """Times that depend on the architecture and the round; one architecture varies more and needs more rounds."""
     seed = hashlib.sha256(f"{job.architecture} {job.round}".encode()).digest()
     chance = np.random.default_rng([*seed, side])
-    noise = 0.03 if job.architecture == "resnet18" else 0.0002
+    noise = NOISE if job.architecture == "resnet18" else 0.0002
     return tuple((0.02 * np.exp(chance.normal(0, noise) + chance.normal(0, noise / 3, 12))).tolist())
 
 
@@ -344,6 +345,34 @@ def test_a_move_that_is_interrupted_at_its_end_is_completed(
 
 def refused(*_: object) -> None:
     raise ReporterError("the disk is full")
+
+
+def test_a_move_measures_noisy_rows_further_and_refuses_those_that_remain(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their ratios would be in all later ones; the same command measures all of them again."""
+    folder = tmp_path / "out"
+    for name in ("old", "new", "out"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "new.lock").write_text("torch==new\n")
+    (folder / pinned.LOCK).write_text("torch==old\n")
+    monkeypatch.setattr(pinned, "_made", lambda frozen, note: tmp_path / frozen[0].removeprefix("torch=="))
+    simulated.slower = {"resnet18": 1.5}  # clear after the first rounds, but by how much is not
+    command = ("move", folder, "--to", tmp_path / "new.lock", *MOVE)
+    monkeypatch.setitem(globals(), "NOISE", 0.08)
+    for _ in range(2):
+        simulated.calls = []
+        done = call(*command)
+        assert done.returncode == 2
+        assert f"the reference is not moved: too noisy: resnet18 {LATENCY.key} (only a change of" in done.stderr
+        assert len(simulated.calls) == 3 + 8 + 3
+    assert ((folder / pinned.LOCK).read_text(), ratio_history.load(folder)) == ("torch==old\n", [])
+    monkeypatch.setitem(globals(), "NOISE", 0.03)
+    simulated.calls = []
+    assert call(*command).returncode == 0
+    assert sum(each.startswith("resnet18") for each in simulated.calls) > 3
+    [line] = ratio_history.load(folder)
+    assert {row.architecture: round(row.ratio, 1) for row in line.rows}["resnet18"] == 1.5
 
 
 def test_a_move_names_the_curves_that_it_does_not_continue(

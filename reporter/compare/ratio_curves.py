@@ -59,6 +59,8 @@ class _Reference:
     machine: _Machine
     curve: int
     factor: float = 1.0
+    replaces: _Reference | None = None
+    """The reference that it replaced under the same name."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +117,13 @@ class _RowHistory:
 
     def _move(self, before: _Reference, name: str, ratio: float) -> None:
         """Links a reference with the one that a move replaced, and with it the runs that were measured against it."""
-        factor = before.factor * ratio
         if reference_names.is_same(before.name, name):  # another environment, whose name has no other versions
-            self._start(name, before.machine, before.curve, factor)
+            if before.replaces and not any(point.reference is before for point in self.points):
+                before = before.replaces  # the same move, which was killed before the lock file was replaced
+            made = self._start(name, before.machine, before.curve, before.factor * ratio)
+            made.replaces = before
             return
+        factor = before.factor * ratio
         after = self._reference(name, before.machine)
         if after is None:
             self._start(name, before.machine, before.curve, factor)
