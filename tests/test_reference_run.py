@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +26,7 @@ from reporter.compare.environments import About, Import
 from reporter.host import files, interrupts, machine
 from reporter.host.exit_codes import INTERRUPTED
 from reporter.host.job import Job
-from reporter.model import Reading, ReporterError, Verdict
+from reporter.model import Engine, Reading, ReporterError, Verdict
 from reporter.model.settings import settings
 from reporter.nightly import one_run, reference_findings, state
 from reporter.nightly.run_folder import Folder
@@ -155,6 +156,32 @@ def test_an_interrupted_measurement_resumes_with_the_same_result(simulated: Simu
         assert found.rows == whole.rows
         assert found.changes == whole.changes
     assert simulated.opened < 9, "no process is started for a round that is complete"
+
+
+def test_a_reference_has_the_engines_of_the_modes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that this environment has, by the name of the distribution that has the module; torch compiles itself."""
+    runtime = Engine("onnxruntime", "ONNX Runtime", lambda *_: None, modules=("onnxruntime", "onnx"))
+    compiler = Engine("compile", "torch.compile", lambda *_: None)
+    versions = {"onnxruntime": ["onnxruntime-gpu", "onnxruntime"], "onnx": ["onnx"]}
+    monkeypatch.setattr(reference_run.metadata, "packages_distributions", lambda: versions)
+    options = settings({"architectures": "alexnet", "metrics": LATENCY.key, "device": "cpu", "modes": "channels_last"})
+    asked = prepare(tmp_path, options, LocalExecutor())
+    asked = replace(asked, engines={"onnxruntime": runtime, "compile": compiler}, modes=("compile", "onnxruntime"))
+    monkeypatch.setattr(reference_run.mode_plan, "unavailable", lambda *_: "")
+    assert reference_run.packages(asked, modes=True) == ("onnxruntime-gpu", "onnx")
+    assert reference_run.packages(asked, modes=False) == ()
+    made: list[Sequence[str]] = []
+
+    def environment(_: str, __: Path, ___: object, needs: Sequence[str]) -> Path:
+        made.append(needs)
+        return Path("reference")
+
+    work = ReferenceRequest(asked, {}, {}, (Path(), Path()), (about("a"), about("b")))
+    monkeypatch.setattr(pinned, "environment", environment)
+    monkeypatch.setattr(reference_run, "prepare", lambda *_, **__: work)
+    for chosen in (options, settings({"architectures": "alexnet"})):
+        against.prepare(chosen.model_copy(update={"against": "torch==1.0"}), asked, tmp_path, print)
+    assert made == [("onnxruntime-gpu", "onnx"), ()]
 
 
 def test_a_known_slowdown_is_measured_until_its_growth_would_be_found(

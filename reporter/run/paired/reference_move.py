@@ -45,11 +45,11 @@ def move(
     current = old or str(folder / pinned.LOCK)
     if old is None and not (folder / pinned.LOCK).is_file():
         raise ReporterError(f"{folder} has no {pinned.LOCK}; name the current reference with --from")
-    needs, started = paired_run.needs(request), moment()
+    needs, packages, started = paired_run.needs(request), reference_run.packages(request, modes), moment()
     with TemporaryDirectory() as made:
         places = (
-            pinned.environment(current, Path(made) / "old", note, needs),
-            pinned.environment(new, Path(made) / "new", note, needs),
+            pinned.environment(current, Path(made) / "old", note, packages),
+            pinned.environment(new, Path(made) / "new", note, packages),
         )
         if old is None and places[0] == places[1]:
             raise ReporterError(f"{new!r} is already the reference of {folder}; there is nothing to move")
