@@ -117,6 +117,26 @@ def test_findings_stay_known_under_the_longer_names_of_a_machine_and_a_reference
     assert [each.ratios for each in others] == [[1.05], [1.05]]
 
 
+def test_a_time_on_all_threads_is_open_until_a_run_on_as_many_refutes_it(
+    measured: list[AgainstReference], tmp_path: Path
+) -> None:
+    def on(threads: int, ratio: float) -> AgainstReference:
+        night = found(ratio, "slower" if ratio > 1 else "unchanged")
+        rows = tuple(row.model_copy(update={"metric": "latency_cpu"}) for row in night.verdicts)
+        return night.model_copy(update={"verdicts": rows, "threads": threads})
+
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, on(64, 1.0)) == 0
+    assert play(played, measured, on(64, 1.05)) == 1
+    first = played.day()
+    assert play(played, measured, on(2, 1.0)) == 0
+    assert play(played, measured, on(64, 1.05)) == 1
+    assert first in "".join(played.lines)
+    assert play(played, measured, on(64, 1.0)) == 0
+    assert play(played, measured, on(64, 1.05)) == 1
+    assert first not in "".join(played.lines)
+
+
 def test_a_run_has_its_own_ratio_in_the_report(measured: list[AgainstReference], tmp_path: Path) -> None:
     """The history is complete when the report is written."""
     seen: list[int] = []
