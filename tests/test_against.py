@@ -344,6 +344,24 @@ def test_counts_that_differ_have_separators(code: str, values: tuple[str, str], 
     assert f" {half} " in part
 
 
+def test_a_slowdown_is_known_for_its_instructions_and_threads() -> None:
+    """Threads are of no importance to a time that is measured on one."""
+    side = ReferenceSide(versions={"torch": "2.14.1"}, torch_file="/torch/__init__.py")
+    for metric, with_64 in (("latency_cpu", 1), ("latency_cpu_1thread", 0)):
+        row = ReferenceVerdict(
+            architecture="tiny", metric=metric, mode="eager", verdict="slower", ratio=1.05, low=1.04, high=1.06,
+            detectable=0.02,
+        )  # fmt: skip
+        about = {"control": False, "detectable": 0.02, "verdicts": (row,)}
+        found = AgainstReference(reference=side, tonight=side, machine_kind="A", threads=2, **about)
+        _, entries = reference_findings.accepted(found, {}, "", "2026-11-28")
+        for update, slower_rows in (
+            ({}, 0), ({"threads": 64}, with_64), ({"machine_kind": "A; avx512_bf16"}, 1), ({"machine_kind": "B"}, 1),
+        ):  # fmt: skip
+            other = found.model_copy(update=update)
+            assert len(reference_findings.mark_accepted(other, entries).slower) == slower_rows, (metric, update)
+
+
 def test_a_slowdown_is_known_on_one_kind_of_machine() -> None:
     row = ReferenceVerdict(
         architecture="tiny", metric="latency_cpu", mode="eager", verdict="slower", ratio=1.05, low=1.04, high=1.06,
@@ -362,5 +380,12 @@ def test_a_slowdown_is_known_on_one_kind_of_machine() -> None:
     for ratio, slower_rows in ((1.06, 0), (1.08, 1)):
         grown = found.model_copy(update={"verdicts": (row.model_copy(update={"ratio": ratio}),)})
         assert len(reference_findings.mark_accepted(grown, entries).slower) == slower_rows
+    for there, threads, known in (
+        ("with AVX-512; avx512_bf16", 2, True),  # entries of earlier versions have no threads and fewer instructions
+        ("with AVX-512; avx512_bf16", 64, True),
+        ("AVX2 only", 2, False),
+    ):
+        other = found.model_copy(update={"machine_kind": there, "threads": threads})
+        assert bool(reference_findings.mark_accepted(other, entries).slower) is not known
     noisy = found.model_copy(update={"too_noisy": True})
     assert [noisy.passes(on) for on in ("timing", "any", "exact", "never")] == [False, False, True, True]

@@ -15,7 +15,7 @@ from nights import Nights, made, slower, with_reading
 
 from reporter.cli import heartbeat
 from reporter.cli.progress import Lines
-from reporter.compare import ratio_history
+from reporter.compare import ratio_curves, ratio_history
 from reporter.documents.reference_verdicts import (
     AgainstReference,
     ReferenceChange,
@@ -91,8 +91,51 @@ def test_a_slowdown_is_known_after_it_is_accepted_and_red_again_when_it_grows(
     assert play(played, measured, found(0.9, "faster")) == 0
     lines = ratio_history.load(tmp_path / "out")
     assert [line.rows[0].ratio for line in lines] == [1.0, 1.05, 1.05, 1.055, 1.055, 1.05, 1.1, 0.9]
-    kinds = {curve.machine_kind: len(curve.ratios) for curve in ratio_history.curves(lines)}
+    kinds = {curve.machine_kind: len(curve.ratios) for curve in ratio_curves.curves(lines)}
     assert kinds == {"a processor": 7, "another processor": 1}
+
+
+def test_findings_stay_known_under_the_longer_names_of_a_machine_and_a_reference(
+    measured: list[AgainstReference], tmp_path: Path
+) -> None:
+    """What earlier versions stored has fewer instructions, no threads, and fewer packages of the reference."""
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.0, "unchanged")) == 0
+    assert play(played, measured, found(1.05)) == 1
+    first = played.day()
+    side = found(1.05).reference.model_copy(update={"packages": {"timm": "1.0.30"}})
+    night = found(1.05, kind="a processor; avx512_bf16").model_copy(update={"threads": 2, "reference": side})
+    assert play(played, measured, night) == 1
+    assert first in "".join(played.lines), "with the day of the first run that had it"
+    assert played.accept("resnet18", KEY) == 1
+    assert play(played, measured, night) == 0
+    assert f"1 known to be slower since {first}" in played.headline
+    changed = side.model_copy(update={"packages": {"timm": "1.0.31"}})
+    for other in ({"reference": changed}, {"machine_kind": "a processor; avx_vnni"}):
+        assert play(played, measured, night.model_copy(update=other)) == 1
+    (curve, *others) = ratio_curves.curves(ratio_history.load(tmp_path / "out"))
+    assert (curve.ratios, curve.references) == ([1.0, 1.05, 1.05, 1.05], ["torch==2.14.1 timm==1.0.30"])
+    assert [each.ratios for each in others] == [[1.05], [1.05]]
+
+
+def test_a_time_on_all_threads_is_open_until_a_run_on_as_many_refutes_it(
+    measured: list[AgainstReference], tmp_path: Path
+) -> None:
+    def on(threads: int, ratio: float) -> AgainstReference:
+        night = found(ratio, "slower" if ratio > 1 else "unchanged")
+        rows = tuple(row.model_copy(update={"metric": "latency_cpu"}) for row in night.verdicts)
+        return night.model_copy(update={"verdicts": rows, "threads": threads})
+
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, on(64, 1.0)) == 0
+    assert play(played, measured, on(64, 1.05)) == 1
+    first = played.day()
+    assert play(played, measured, on(2, 1.0)) == 0
+    assert play(played, measured, on(64, 1.05)) == 1
+    assert first in "".join(played.lines)
+    assert play(played, measured, on(64, 1.0)) == 0
+    assert play(played, measured, on(64, 1.05)) == 1
+    assert first not in "".join(played.lines)
 
 
 def test_a_run_has_its_own_ratio_in_the_report(measured: list[AgainstReference], tmp_path: Path) -> None:

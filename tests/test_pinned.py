@@ -64,6 +64,26 @@ def test_an_environment_is_made_once_locked_and_made_again_from_the_lock(index: 
     assert {each.name for each in made.glob("lib/*/site-packages/*-3.0.dist-info")} == set()
 
 
+def test_a_lock_file_gets_what_other_modes_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And keeps the versions of all other packages."""
+    locked, asked = ["numpy==1.0", "torch==9.9.1", "torchvision==9.9.2"], []
+
+    def resolved(requirements: Sequence[str], _: object) -> list[str]:
+        asked.append([*requirements])
+        return sorted({*locked, "onnxruntime==1.0"})
+
+    monkeypatch.setattr(pinned, "_resolved", resolved)
+    monkeypatch.setattr(pinned, "_made", lambda frozen, _: Path(*frozen))
+    (tmp_path / pinned.LOCK).write_text("\n".join((f"{pinned.HEADING}{VERSIONS}", *locked)))
+    for needs in ((), ("numpy",)):
+        assert pinned.environment(VERSIONS, tmp_path, print, needs) == Path(*locked)
+    for needs in (("onnxruntime", "numpy"), ("onnxruntime",), ()):
+        made = pinned.environment(VERSIONS, tmp_path, print, needs)
+        assert made.parts == ("numpy==1.0", "onnxruntime==1.0", "torch==9.9.1", "torchvision==9.9.2")
+    assert asked == [[*locked, "onnxruntime"]], "and resolves once"
+    assert (tmp_path / pinned.LOCK).read_text().splitlines() == [f"{pinned.HEADING}{VERSIONS}", *made.parts]
+
+
 def test_a_committed_lock_file_is_a_results_folder(tmp_path: Path) -> None:
     """The first run in a checkout without a cache, or after one that was interrupted before the first record."""
     (tmp_path / pinned.LOCK).write_text("torch==9.9.1\n")

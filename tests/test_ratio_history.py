@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import samples
@@ -15,9 +17,9 @@ from forked_sides import ForkedSide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporter.compare import ratio_history, reference_rule
+from reporter.compare import ratio_curves, ratio_history, reference_names, reference_rule
 from reporter.compare.ratio_history import RatioLine, RatioRow
-from reporter.documents.reference_verdicts import AgainstReference
+from reporter.documents.reference_verdicts import AgainstReference, ReferenceSide
 from reporter.report.between_runs import reference_section
 from reporter.report.comparison import compare
 from reporter.report.language import language
@@ -29,11 +31,11 @@ ROW = ("net", "latency_cpu_1thread", "eager")
 TIMES = st.lists(st.floats(0.5, 2), min_size=2, max_size=8)
 
 
-def line(kind: str, reference: str, ratio: float, to: str = "", machine: str = "AVX-512") -> RatioLine:
-    row = RatioRow(architecture=ROW[0], metric=ROW[1], mode=ROW[2], ratio=ratio)
+def line(kind: str, reference: str, ratio: float, to: str = "", machine: str = "AVX-512", **more: Any) -> RatioLine:
+    row = RatioRow(architecture=ROW[0], metric=more.pop("metric", ROW[1]), mode=ROW[2], ratio=ratio)
     return RatioLine.model_validate(
         {"kind": kind, "started": "2026-01-01", "machine_kind": machine, "reference": reference, "moved_to": to}
-        | {"rows": [row.model_dump()]}
+        | {"rows": [row.model_dump()], **more}
     )
 
 
@@ -46,14 +48,14 @@ def test_chained_ratios_do_not_depend_on_where_the_reference_was_moved(times: li
         chained.append(line("run", f"torch=={number - 1}", seconds / times[number - 1]))
         chained.append(line("move", f"torch=={number - 1}", seconds / times[number - 1], f"torch=={number}"))
         plain.append(line("run", "torch==0", seconds / times[0]))
-    (a,), (b,) = ratio_history.curves(chained), ratio_history.curves(plain)
+    (a,), (b,) = ratio_curves.curves(chained), ratio_curves.curves(plain)
     assert a.ratios == pytest.approx(b.ratios)
     assert a.references == [f"torch=={number}" for number in range(len(times))]
 
 
 def test_a_curve_is_of_one_kind_of_machine() -> None:
     """A move that was measured on another kind links nothing."""
-    found = ratio_history.curves(
+    found = ratio_curves.curves(
         [
             line("run", "torch==1", 1.1),
             line("run", "torch==1", 1.0, machine="AVX2"),
@@ -71,6 +73,70 @@ def test_a_curve_is_of_one_kind_of_machine() -> None:
     assert [curve.ratios for curve in found[1:]] == [[1.0], [1.3]]
 
 
+def test_runs_before_the_move_to_their_reference_are_linked_with_it() -> None:
+    """Runners change from run to run: on some kinds of machines, the new reference precedes its move."""
+    lines = [
+        line("run", "torch==1", 1.0),
+        line("run", "torch==2", 1.0),
+        line("move", "torch==1", 1.2, "torch==2"),
+        line("run", "torch==2", 1.1),
+    ]
+    for first, expected in ((lines, [1.0, 1.2, 1.32]), ([lines[1], lines[0], *lines[2:]], [1.0, 1 / 1.2, 1.1])):
+        (curve,) = ratio_curves.curves(first)
+        assert curve.ratios == pytest.approx(expected)
+        assert set(curve.references) == {"torch==1", "torch==2"}
+        assert curve.moves[0] == 1
+
+
+def test_a_reference_is_named_by_all_packages_on_which_times_depend() -> None:
+    """A name that has no other versions is the same reference; after a move, its ratios are chained all the same."""
+    side = ReferenceSide(
+        versions={"python": "3.13", "torch": "2.14.1+cpu", "numpy": "2", "torchvision": "0.29.1"},
+        torch_file="",
+        packages={"torch": "2.14.1", "openvino": "2026.2", "timm": "1.0.30"},
+    )
+    old, new = (f"torch==2.14.1+cpu torchvision==0.29.1 timm==1.0.{number}" for number in (30, 31))
+    assert reference_names.reference(side) == f"{old} openvino==2026.2"
+    short = old.rpartition(" ")[0]
+    (curve, other) = ratio_curves.curves([line("run", name, 1.0) for name in (short, old, short, new)])
+    assert (curve.references, curve.ratios, curve.moves) == ([old], [1.0, 1.0, 1.0], ())
+    assert other.references == [new]
+    for names in ((old, new), (short, short), (short, new)):
+        before, after = names
+        moved = line("move", before, 1.2, after)
+        (curve,) = ratio_curves.curves([line("run", before, 1.0), moved, moved, line("run", after, 1.0)])
+        assert (curve.ratios, curve.moves) == ([1.0, 1.2], (1,)), names
+
+
+def test_processors_that_run_other_kernels_have_other_curves() -> None:
+    """An older line, which does not have these instructions, is continued by the first kind that it may be of."""
+    plain, bf16 = "A processor (avx512f)", "A processor (avx512f); avx512_bf16"
+    older = [line("run", "torch==1", 1.0, machine=plain)] * 2
+    newer = [
+        line("run", "torch==1", ratio, machine=kind, threads=threads)
+        for kind, ratio, threads in ((bf16, 1.1, 64), (plain, 1.2, 2), (bf16, 1.1, 2))
+    ]
+    found = ratio_curves.curves([*older, *newer])
+    assert [(each.machine_kind, each.ratios, each.earlier) for each in found] == [
+        (bf16, [1.0, 1.0, 1.1, 1.1], 2),
+        (plain, [1.2], 0),
+    ]
+    (unchanged,) = ratio_curves.curves([*older, newer[1]])
+    assert (unchanged.machine_kind, unchanged.ratios) == (plain, [1.0, 1.0, 1.2])
+    (alone,) = ratio_curves.curves(older)
+    assert (alone.machine_kind, alone.earlier) == (plain, 0)
+
+
+def test_times_on_all_threads_have_a_curve_for_each_number_of_threads() -> None:
+    """Those on one thread do not."""
+    for metric, expected in (
+        ("latency_cpu", [("AVX2, 2 threads", 2), ("AVX2, 64 threads", 1)]),
+        (ROW[1], [("AVX2", 3)]),
+    ):
+        lines = [line("run", "torch==1", 1.0, machine="AVX2", metric=metric, threads=number) for number in (2, 64, 2)]
+        assert [(each.machine_kind, len(each.ratios)) for each in ratio_curves.curves(lines)] == expected
+
+
 def test_torn_and_impossible_lines_are_skipped(tmp_path: Path) -> None:
     good = line("run", "torch==1", 1.1)
     zero = line("run", "torch==1", 0.0).model_dump_json()
@@ -84,6 +150,7 @@ def test_the_reference_is_moved_by_one_command(tmp_path: Path, monkeypatch: pyte
     """Real measurements of this environment against itself, after a run with --against."""
     monkeypatch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=ForkedSide, PIPE=None))
     monkeypatch.setattr(reference_rule, "LOOKS", 1)
+    monkeypatch.setattr(reference_rule, "NOISY", math.inf)  # three short rounds
     monkeypatch.setattr(LocalExecutor, "renew", lambda _: None)  # torch is loaded once, not for each round
     options = (*TINY, "--metrics", "latency_cpu_1thread", "--preset", "quick")
     here = sys.executable

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from samples import ROWS, contents, lecture
 
-from reporter.compare import ratio_history, ratio_levels
+from reporter.charts import reference_ratios
+from reporter.compare import ratio_curves, ratio_levels, reference_file, reference_names
+from reporter.compare.environments import Import
 from reporter.compare.ratio_history import RatioLine, RatioRow
 from reporter.host import machine
 from reporter.model import Chart
@@ -18,6 +20,7 @@ from reporter.report import build
 from reporter.report.comparison import Comparison, compare
 from reporter.report.language import language
 from reporter.report.table import Tabulation
+from reporter.run.paired import imports
 
 KEY = "latency_cpu_1thread"
 NAMES = tuple(row[0] for row in ROWS)
@@ -57,7 +60,7 @@ def nights(seed: int, step: float = 1.0, at: int = 9, moved: float = 1.0, noise:
 
 
 def courses(lines: list[RatioLine]) -> list[ratio_levels.RatioCourse]:
-    return ratio_levels.courses(ratio_history.curves(lines), KEY)
+    return ratio_levels.courses(ratio_curves.curves(lines), KEY)
 
 
 @pytest.mark.parametrize("step", [1.03, 1.1, 1 / 1.03])
@@ -102,7 +105,7 @@ def test_a_move_of_the_reference_is_no_change_of_level() -> None:
 
 def with_ratios(lines: list[RatioLine], names: Collection[str] = NAMES) -> Comparison:
     records = [record for record in lecture() if record.architecture in names]
-    return replace(compare(records), ratios=tuple(ratio_history.curves(lines)))
+    return replace(compare(records), ratios=tuple(ratio_curves.curves(lines)))
 
 
 @pytest.mark.parametrize("code", ["en", "ru"])
@@ -142,3 +145,30 @@ def test_a_kind_of_machine_has_its_instructions_and_gpus() -> None:
     }
     assert kinds == {"A processor (avx2)", "A processor (avx2, avx512f)", "A processor (avx2), H100"}
     assert machine.kind({"processor": "Apple M4"}) == "Apple M4"
+
+
+def test_a_kind_of_machine_has_the_instructions_that_other_kernels_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those besides `features`, without which the machines of records would have other keys."""
+    facts = {"processor": "A processor", "features": ["avx2", "avx512f"], "gpus": []}
+    kinds = []
+    for flags in ("avx2 avx512f", "avx2 avx512f avx512_bf16 amx_bf16", "avx2 avx512f avx_vnni", "bf16 i8mm"):
+        monkeypatch.setattr(machine, "_flags", lambda flags=flags: frozenset(flags.split()))
+        kinds.append(machine.kind(facts, machine.kernel_instructions()))
+    assert len(set(kinds)) == 4
+    assert kinds[:2] == ["A processor (avx2, avx512f)", "A processor (avx2, avx512f); avx512_bf16, amx_bf16"]
+    assert {reference_names.former(kind) for kind in kinds} == {kinds[0]}
+    monkeypatch.setattr(imports.machine, "kernel_instructions", lambda: ("amx_bf16",))
+    torch = Import(version="2.14.1", file="/torch/__init__.py")
+    described = imports.about().model_copy(update={"imports": {"torch": torch}})
+    made = reference_file.document((described, described), [], gaps=[], changes=[])
+    assert made.machine_kind == machine.kind(described.machine_facts) + "; amx_bf16"
+    assert made.threads == machine.usable_threads()
+    assert reference_file.document((described, described), [], gaps=[], changes=[], threads=1).threads == 1
+
+
+def test_ratios_that_may_be_of_other_machines_are_named() -> None:
+    older = nights(1)
+    newer = [each.model_copy(update={"threads": 2}) for each in older]
+    for lines, shown in ((older, False), (newer, False), ([*older[:9], *newer[9:]], True)):
+        remark = reference_ratios.earlier(with_ratios(lines), language("en"))
+        assert ("Ratios up to 9 January 2026, 02:17 UTC were stored without all instructions" in remark) is shown

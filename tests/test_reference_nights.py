@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import re
+import sys
 from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
@@ -67,7 +71,13 @@ def test_collected_runs_are_tested_from_their_samples() -> None:
     assert lines[0] == "5 of 20 runs, of 18 architectures on a processor"
     rate = "0 of 5 (95 % interval 0% to 43%); goal: at most 1 of 100: 5 runs cannot show it, see simulate"
     assert f"| {rate} |" in lines[1]
-    assert lines[3].endswith("5 of 5 (95 % interval 57% to 100%); goal 19 of 20: open, 15 runs are missing |")
+    assert lines[4].endswith("5 of 5 (95 % interval 57% to 100%); goal 19 of 20: open, 15 runs are missing |")
+    for line, name, expected in ((lines[3], slow, 3), (lines[5], slower, 5)):
+        shown = rf"\| {name}, slowed by convolutions: how much slower it is \| ([\d.]+)%, {expected}% expected; "
+        found = re.fullmatch(shown + r"the 95 % interval ([\d.]+)% to ([\d.]+)% contains it \|", line)
+        assert found, line
+        assert float(found[2]) < float(found[1]) < float(found[3])
+        assert float(found[1]) == pytest.approx(expected, abs=0.5)
     assert "median 5.0, longest 5.1; bound 12 for the median: holds |" in lines[-1]
     wrong = list(reference_nights.rates([collected(9, {"resnet50": math.log(1.2)})]))
     assert "| 1 of 1 (95 % interval 21% to 100%)" in wrong[1]
@@ -144,6 +154,63 @@ def test_collecting_resumes_with_the_next_run(
     reference_nights.collect(9, file, "lecture", 0.9, tmp_path)
     assert len(reference_nights.collected(file)) == 4, "no run is begun that would not end in time"
     assert "4 of 9; the next run takes up to 1 min; repeat the command" in capsys.readouterr().out
+
+
+def test_the_size_of_a_slowdown_has_its_interval() -> None:
+    assert reference_nights.size([1.061], 0.05) == "6.1%, 5% expected; too few runs for an interval"
+    assert reference_nights.size([1.06, 1.061, 1.062], 0.05).endswith("interval 5.9% to 6.3% excludes it")
+
+
+def test_runs_with_other_copies_are_not_mixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The committed runs and new ones are numbered and tested apart."""
+    file = tmp_path / "runs.jsonl"
+    committed = reference_nights.collected(reference_nights.RUNS)
+    file.write_text("".join(f"{json.dumps(run)}\n" for run in committed if "copies" not in run))
+    former = len(file.read_text().splitlines())
+    assert len(reference_nights.chosen(file, None)) == former == 4
+    monkeypatch.setattr(reference_nights, "measured", lambda *_: {"seconds": 60.0})
+    reference_nights.collect(2, file, "lecture", math.inf, tmp_path)
+    capsys.readouterr()
+    for copies, numbers, left_out in (
+        (None, [0, 1], former),
+        ("own work", [0, 1], former),
+        ("convolutions", range(4), 2),
+    ):
+        assert [run["run"] for run in reference_nights.chosen(file, copies)] == [*numbers]
+        printed = f"left out, as other copies were measured: {left_out} of {former + 2} runs; see --copies\n"
+        assert capsys.readouterr().out == printed
+    with pytest.raises(ValueError, match="too many values"):
+        list(reference_nights.rates([committed[0], committed[0] | {"copies": "own work"}]))
+
+
+def test_a_copy_repeats_a_share_of_its_own_work_unless_it_is_in_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    import slowed
+    import torch
+
+    shares = []
+
+    def slower(network: Any, pieces: list[str], share: float) -> Any:
+        shares.append((pieces, share))
+        return lambda images: network(images) + share
+
+    monkeypatch.setattr(slowed.lookup, "find", lambda _: SimpleNamespace(build=lambda _: torch.nn.Linear(4, 2)))
+    monkeypatch.setattr(slowed, "slower", slower)
+    monkeypatch.setattr(slowed, "pieces_of", lambda network, images, share: ["a piece"])
+    monkeypatch.setenv(slowed.REFERENCE, os.path.realpath(sys.prefix))
+    for entry in (slowed.resnet18_3_tonight, slowed.resnet18_5_tonight):
+        assert isinstance(entry.build(1000), torch.nn.Linear)
+    monkeypatch.setenv(slowed.REFERENCE, "/another/environment")
+    images = torch.ones(1, 4)
+    for entry, share in ((slowed.resnet18_3_tonight, 0.03), (slowed.resnet18_5_tonight, 0.05)):
+        assert share == reference_nights.EXPECTED[entry.name]
+        made, shares[:] = entry.build(1000), []
+        for _ in range(2):
+            torch.testing.assert_close(made(images), made.network(images) + share)
+        made(torch.ones(2, 4))
+        assert made.to("meta")(images.to("meta")).is_meta
+        assert shares == [(["a piece"], share)] * 2, "prepared once for each shape"
 
 
 def test_what_is_printed_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
@@ -19,21 +20,24 @@ from commands import call
 from compare_simulation import LATENCY
 from samples import few
 
+from reporter.cli import main
 from reporter.cli.progress import Quiet
-from reporter.compare import ratio_history, reference_file
+from reporter.compare import ratio_history, reference_file, reference_rule
 from reporter.compare.environments import About, Import
 from reporter.host import files, interrupts, machine
 from reporter.host.exit_codes import INTERRUPTED
 from reporter.host.job import Job
-from reporter.model import Metric, Reading, ReporterError, Verdict
+from reporter.model import Engine, Metric, Reading, ReporterError, Verdict
 from reporter.model.profiles import LayerKernel, digest
 from reporter.model.settings import FailOn, settings
+from reporter.nightly import one_run, reference_findings, state
+from reporter.nightly.run_folder import Folder
 from reporter.registry.catalog import collect
 from reporter.report.between_runs import reference_section
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.run.executors.local import LocalExecutor
-from reporter.run.paired import interleaving, paired_run, pinned, reference_move, reference_run
+from reporter.run.paired import against, interleaving, paired_run, pinned, reference_move, reference_run
 from reporter.run.paired.against import Against
 from reporter.run.paired.reference_run import ReferenceRequest
 from reporter.run.preparation import prepare
@@ -57,6 +61,8 @@ def test_a_row_with_enough_rounds_is_closed() -> None:
 
 
 NAMES = ("alexnet", "resnet18", "resnet50")
+NOISE = 0.03
+COUNT = Reading(quantity=LATENCY.model_copy(update={"key": "parameters", "unit": "1"}), samples=(5,))
 METRICS = collect("reporter.metrics", Metric)
 
 
@@ -84,18 +90,19 @@ def samples(job: Job, side: int) -> tuple[float, ...]:
     """Times that depend on the architecture and the round; one architecture varies more and needs more rounds."""
     seed = hashlib.sha256(f"{job.architecture} {job.round}".encode()).digest()
     chance = np.random.default_rng([*seed, side])
-    noise = 0.03 if job.architecture == "resnet18" else 0.0002
+    noise = NOISE if job.architecture == "resnet18" else 0.0002
     return tuple((0.02 * np.exp(chance.normal(0, noise) + chance.normal(0, noise / 3, 12))).tolist())
 
 
 class Simulated:
-    """Both environments, which measure in no time; `calls` are the jobs that were measured."""
+    """Both environments, which measure in no time; `calls` are the jobs, `slower` is by how much the second one is."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[str] = []
         self.opened = 0
         self.kept: set[Sequence[str]] = set()
         self.before: Callable[[], None] = lambda: None
+        self.slower: dict[str, float] = {}
         monkeypatch.setattr(paired_run, "sides", self.sides)
         monkeypatch.setattr(interleaving, "measure", self.measure)
         monkeypatch.setattr(interleaving, "alone", self.alone)
@@ -109,7 +116,9 @@ class Simulated:
     def measure(self, sides: list[Any], jobs: tuple[Job, Job], _: float) -> list[Verdict]:
         self.before()
         for side, job in zip(sides, jobs, strict=True):
-            side.readings = [Reading(quantity=LATENCY, samples=samples(job, side.number), rounds=(12,))]
+            factor = self.slower.get(job.architecture, 1.0) if side.number else 1.0
+            taken = tuple(factor * seconds for seconds in samples(job, side.number))
+            side.readings = [Reading(quantity=LATENCY, samples=taken, rounds=(12,))]
         self.calls.append(f"{jobs[0].architecture} {jobs[0].round}")
         return [Verdict("ok", None)] * 2
 
@@ -168,6 +177,59 @@ def test_an_interrupted_measurement_resumes_with_the_same_result(simulated: Simu
         assert found.rows == whole.rows
         assert found.changes == whole.changes
     assert simulated.opened < 9, "no process is started for a round that is complete"
+
+
+def test_a_reference_has_the_engines_of_the_modes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that this environment has, by the name of the distribution that has the module; torch compiles itself."""
+    runtime = Engine("onnxruntime", "ONNX Runtime", lambda *_: None, modules=("onnxruntime", "onnx"))
+    compiler = Engine("compile", "torch.compile", lambda *_: None)
+    versions = {"onnxruntime": ["onnxruntime-gpu", "onnxruntime"], "onnx": ["onnx"]}
+    monkeypatch.setattr(reference_run.metadata, "packages_distributions", lambda: versions)
+    options = settings({"architectures": "alexnet", "metrics": LATENCY.key, "device": "cpu", "modes": "channels_last"})
+    asked = prepare(tmp_path, options, LocalExecutor())
+    asked = replace(asked, engines={"onnxruntime": runtime, "compile": compiler}, modes=("compile", "onnxruntime"))
+    monkeypatch.setattr(reference_run.mode_plan, "unavailable", lambda *_: "")
+    assert reference_run.packages(asked, modes=True) == ("onnxruntime-gpu", "onnx")
+    assert reference_run.packages(asked, modes=False) == ()
+    made: list[Sequence[str]] = []
+
+    def environment(_: str, __: Path, ___: object, needs: Sequence[str]) -> Path:
+        made.append(needs)
+        return Path("reference")
+
+    work = ReferenceRequest(asked, {}, {}, (Path(), Path()), (about("a"), about("b")))
+    monkeypatch.setattr(pinned, "environment", environment)
+    monkeypatch.setattr(reference_run, "prepare", lambda *_, **__: work)
+    for chosen in (options, settings({"architectures": "alexnet"})):
+        against.prepare(chosen.model_copy(update={"against": "torch==1.0"}), asked, tmp_path, print)
+    assert made == [("onnxruntime-gpu", "onnx"), ()]
+
+
+def test_a_known_slowdown_is_measured_until_its_growth_would_be_found(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is new is clear after the first look, however coarse its size is; also in both commands."""
+    simulated.slower = {"resnet18": 1.5}
+    plain = Against(request(tmp_path))
+    first = plain.measure(Quiet(sys.stderr))
+    new = next(row for row in first.verdicts if row.architecture == "resnet18")
+    assert (new.verdict, new.rounds, (new.detectable or 0) > reference_rule.GOAL) == ("slower", 3, True)
+    _, entries = reference_findings.accepted(first, {"architecture": "resnet18"}, "a new kernel", "2026-11-29")
+    state.save(Folder(tmp_path).accepted_file, state.Acceptances(accepted=tuple(entries)))
+    monkeypatch.setattr(against, "prepare", lambda *_: plain)
+    options = {"architectures": "resnet18", "metrics": "latency_cpu_1thread", "device": "cpu"}
+    nightly = one_run.plan(tmp_path, None, options, {}).against
+    _, job = main._prepared(tmp_path, settings(options), LocalExecutor(), {}, print)
+    for made in (nightly, job):
+        assert made
+        rounds = {row.architecture: row.rounds for row in made.measure(Quiet(sys.stderr)).verdicts}
+        assert rounds == {"alexnet": 3, "resnet18": 8, "resnet50": 3}
+    elsewhere = [entry.model_copy(update={"machine": "another processor"}) for entry in entries]
+    row = SimpleNamespace(place=(LATENCY.key, "eager", "resnet18"), decided=True, is_precise=False)
+    for others in (elsewhere, [entry.model_copy(update={"reference": "torch==1.0"}) for entry in entries], []):
+        made = reference_findings.measured_for_growth(plain, others)
+        assert made
+        assert made.work.enough(row)  # type: ignore[arg-type]
 
 
 def test_a_budget_does_not_change_the_rounds(simulated: Simulated, tmp_path: Path) -> None:
@@ -358,6 +420,34 @@ def test_a_move_that_is_interrupted_at_its_end_is_completed(
 
 def refused(*_: object) -> None:
     raise ReporterError("the disk is full")
+
+
+def test_a_move_measures_noisy_rows_further_and_refuses_those_that_remain(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their ratios would be in all later ones; the same command measures all of them again."""
+    folder = tmp_path / "out"
+    for name in ("old", "new", "out"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "new.lock").write_text("torch==new\n")
+    (folder / pinned.LOCK).write_text("torch==old\n")
+    monkeypatch.setattr(pinned, "_made", lambda frozen, note: tmp_path / frozen[0].removeprefix("torch=="))
+    simulated.slower = {"resnet18": 1.5}  # clear after the first rounds, but by how much is not
+    command = ("move", folder, "--to", tmp_path / "new.lock", *MOVE)
+    monkeypatch.setitem(globals(), "NOISE", 0.08)
+    for _ in range(2):
+        simulated.calls = []
+        done = call(*command)
+        assert done.returncode == 2
+        assert f"the reference is not moved: too noisy: resnet18 {LATENCY.key} (only a change of" in done.stderr
+        assert len(simulated.calls) == 3 + 8 + 3
+    assert ((folder / pinned.LOCK).read_text(), ratio_history.load(folder)) == ("torch==old\n", [])
+    monkeypatch.setitem(globals(), "NOISE", 0.03)
+    simulated.calls = []
+    assert call(*command).returncode == 0
+    assert sum(each.startswith("resnet18") for each in simulated.calls) > 3
+    [line] = ratio_history.load(folder)
+    assert {row.architecture: round(row.ratio, 1) for row in line.rows}["resnet18"] == 1.5
 
 
 def test_a_move_names_the_curves_that_it_does_not_continue(

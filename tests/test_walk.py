@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from time import monotonic, sleep
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import version_walks
@@ -366,6 +366,37 @@ def test_the_version_that_fails_is_skipped(
     with pytest.raises(SkippedVersionError):
         walking._measured(0, 1)
     assert walking.state.skipped == {skipped: "; ".join({f"net: {gap.reason}" for gap in gaps})}
+
+
+@pytest.mark.parametrize("sides", [("reference",), ("reference", "tonight")])
+def test_a_first_version_that_fails_after_it_was_measured_ends_the_walk(
+    sides: tuple[SideName, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not skipped, so that the walk resumes; the same if it cannot be imported when the walk resumes."""
+    gap = ReferenceGap(architecture="net", metric="latency_cpu", mode="eager", reason="failed: no memory", sides=sides)
+    monkeypatch.setattr(version_walk.reference_run, "run", lambda *_: ReferenceRun(gaps=[gap]))
+    first = VersionComparison(
+        before="1.0", after="1.15", architecture="net", metric="latency_cpu", verdict="slower", ratio=1.2
+    )
+    state = walk_state.WalkState(comparisons=[first], skipped={"1.0": "by an earlier version", "1.3": "broken"})
+    files.write(tmp_path / walk_state.NAME, state.model_dump_json())
+    environments = SimpleNamespace(folder=tmp_path, package="paced", keep_only=lambda _: None, make=lambda *_: tmp_path)
+    request = SimpleNamespace(metrics={}, architectures=[])
+    walking = version_walk.Walk(request, NAMES, environments, SimpleNamespace(note=lambda _: None))
+    monkeypatch.setattr(walking, "_followed_only", lambda work, **_: work)
+    walking.examined = dict.fromkeys(NAMES)
+    line = "paced 1.0, which the other versions are compared with, was measured before and now fails: "
+    with pytest.raises(ReporterError, match=f"{line}net: failed: no memory; run the command again to resume"):
+        walking.run()
+
+    def broken(_: str, version: str, __: Path) -> NoReturn:
+        raise ReporterError(f"{version} cannot be imported")
+
+    monkeypatch.setattr(version_walk.Walk, "_try", broken)
+    walking.examined = {}
+    with pytest.raises(ReporterError, match=f"{line}1.0 cannot be imported; run"):
+        walking.run()
+    assert walking.state.skipped == {"1.3": "broken"}
 
 
 def test_a_slower_version_fails_as_a_slower_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,6 +125,18 @@ def _legend(colors: dict[str, str]) -> Spec:
     }
 
 
+def earlier(comparison: Comparison, language: Language) -> str:
+    """Which ratios may be of other machines than the curve that they are shown in; empty if none are."""
+    curves = [course.curve for course in ratio_courses(comparison) if course.curve.earlier]
+    if not curves:
+        return ""
+    last = max(curve.moments[curve.earlier - 1] for curve in curves)
+    return language._(
+        "Ratios up to {date} were stored without all instructions of the processor and without the number of threads; "
+        "they may belong to other machines of the same name."
+    ).format(date=language.date(last))
+
+
 def _name(course: RatioCourse) -> str:
     return course.curve.row[0]
 
@@ -141,6 +153,7 @@ ENTRIES = (
         "line of its own. A solid vertical line marks a run from which on the level is another, with the change; a "
         "dashed one a move of the reference, across which ratios are chained.",
         draw,
+        remark=earlier,
         narrow=draw,
         chapter="history",
         order=2,

@@ -220,12 +220,16 @@ def _prepared(
     out: Path | None, chosen: Settings, executor: Executor, labels: Mapping[str, str], note: Callable[[str], None]
 ) -> tuple[Request, Against | None]:
     """What is measured, and the pinned reference with --against; prints what is to be known before."""
+    from reporter.nightly import reference_findings
+    from reporter.nightly.run_folder import Folder
     from reporter.run.paired import against
     from reporter.run.preparation import prepare
 
     request = replace(prepare(out, chosen, executor), labels=labels)
     _announce(request)
-    return request, against.prepare(chosen, request, request.folder, note)
+    reference = against.prepare(chosen, request, request.folder, note)
+    entries = Folder(request.folder).acceptances().accepted if reference else ()
+    return request, reference_findings.measured_for_growth(reference, entries)
 
 
 def _measured(request: Request, executor: Executor, seen: Lines, quiet: bool) -> Outcome:

@@ -23,7 +23,9 @@ document.py       Differences as JSON
 baseline_file.py  comparison.json: the findings of a run with --baseline
 reference_rule.py the rule for times that were measured in turns with a pinned reference
 reference_file.py against.json: the comparison with a pinned reference
-ratio_history.py  ratios.jsonl: the history of the ratios to a pinned reference, one curve per kind of machine
+ratio_history.py  ratios.jsonl: the history of the ratios to a pinned reference
+ratio_curves.py   these ratios as one curve for each row on each kind of machine
+reference_names.py  names of references and of kinds of machines, and those that they had before
 ratio_levels.py   changes of level in these ratios, for the report
 bisection.py      the search of `reporter ab --walk` for the version at which a time increased
 walk_result.py    what this walk has found

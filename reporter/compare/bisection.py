@@ -53,7 +53,10 @@ class SkippedVersionError(Exception):
 
 
 Compare = Callable[[int, int], Effect]
-"""Compares a later version with an earlier one; raises SkippedVersionError if one of them cannot be measured."""
+"""Compares a later version with an earlier one; raises SkippedVersionError if one of them cannot be measured.
+
+The version that is bisected against was measured: another error ends the search if it fails in a later comparison.
+"""
 
 
 def search(count: int, compare: Compare) -> Found | None:

@@ -29,6 +29,10 @@ class About(BaseModel):
     places: tuple[str, ...]
     """`sys.prefix` and `sys.path`: where this environment is, and where it imports from."""
     variables: dict[str, str]
+    installed: dict[str, str] = {}
+    """The versions of the packages that name a reference, whether they were imported or not."""
+    kernels: tuple[str, ...] = ()
+    """Instructions of the processor that decide which kernels run (`machine.KERNELS`)."""
 
     @property
     def versions(self) -> dict[str, str]:

@@ -1,28 +1,22 @@
-"""ratios.jsonl: the history of runs with --against, as ratios to the first reference, one curve per kind of machine.
+"""ratios.jsonl: the history of runs with --against, in which reporter.compare.ratio_curves finds one curve per row.
 
 A line has the ratios of a run to its reference, or those of a new reference to the one before, measured when the
-reference was moved. With the latter, later ratios are chained: the ratio to the first reference is the ratio to the
-new one times that of the new one to the first. A ratio of two versions depends on the processor, so a move is valid
-only for the kind of machine it was measured on; elsewhere a new reference starts a new curve.
+reference was moved.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from reporter.compare import reference_names
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.store.history import LARGEST
 from reporter.store.record_files import LARGEST_FILE, append_lines
 
 NAME = "ratios.jsonl"
-NAMED = ("torch", "torchvision")
-"""The packages whose versions name a reference."""
 RowName = tuple[str, str, str]
 """Architecture, metric, mode."""
 
@@ -52,27 +46,9 @@ class RatioLine(BaseModel):
     machine_kind: str
     reference: str
     moved_to: str = ""
+    threads: int | None = None
+    """The threads of times that are measured on all; None in lines of development versions before 0.2.0."""
     rows: tuple[RatioRow, ...]
-
-
-@dataclass
-class RatioCurve:
-    """The ratios of one row on one kind of machine: moments, and ratios to the first of `references`.
-
-    `measured` has the reference that each ratio was measured against, before it was chained.
-    """
-
-    machine_kind: str
-    row: RowName
-    references: list[str]
-    moments: list[str] = field(default_factory=list)
-    ratios: list[float] = field(default_factory=list)
-    measured: list[str] = field(default_factory=list)
-
-
-def named(versions: Mapping[str, str]) -> str:
-    """The name of a reference."""
-    return " ".join(f"{name}=={versions[name]}" for name in NAMED if name in versions)
 
 
 def line_of(found: AgainstReference, kind: Literal["run", "move"] = "run") -> RatioLine:
@@ -81,8 +57,9 @@ def line_of(found: AgainstReference, kind: Literal["run", "move"] = "run") -> Ra
         kind=kind,
         started=found.started,
         machine_kind=found.machine_kind,
-        reference=named(found.reference.versions),
-        moved_to=named(found.tonight.versions) if kind == "move" else "",
+        threads=found.threads,
+        reference=reference_names.reference(found.reference),
+        moved_to=reference_names.reference(found.tonight) if kind == "move" else "",
         rows=tuple(
             RatioRow(architecture=row.architecture, metric=row.metric, mode=row.mode, ratio=row.ratio)
             for row in found.verdicts
@@ -116,26 +93,3 @@ def load(folder: Path) -> list[RatioLine]:
         if all(1 / LARGEST < row.ratio < LARGEST for row in line.rows):
             found.append(line)
     return found
-
-
-def curves(lines: Iterable[RatioLine]) -> list[RatioCurve]:
-    """A curve for each row on each kind of machine; another one where a reference is not linked with the one before."""
-    found: list[RatioCurve] = []
-    factors: dict[tuple[str, RowName], dict[str, tuple[RatioCurve, float]]] = defaultdict(dict)
-    for line in lines:
-        for row in line.rows:
-            links = factors[line.machine_kind, row.name]
-            if line.reference not in links:
-                curve = RatioCurve(line.machine_kind, row.name, [line.reference])
-                links[line.reference] = curve, 1.0
-                found.append(curve)
-            curve, factor = links[line.reference]
-            if line.kind == "move":
-                if line.moved_to not in links:
-                    links[line.moved_to] = curve, factor * row.ratio
-                    curve.references.append(line.moved_to)
-            else:
-                curve.moments.append(line.started)
-                curve.ratios.append(factor * row.ratio)
-                curve.measured.append(line.reference)
-    return [curve for curve in found if curve.moments]

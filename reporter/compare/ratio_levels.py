@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reporter.compare.levels import Step
-from reporter.compare.ratio_history import RatioCurve
+from reporter.compare.ratio_curves import RatioCurve
 from reporter.compare.reference_rule import GOAL, LEAST
 from reporter.compare.times import ALPHA
 from reporter.model.records import EAGER
@@ -39,8 +39,7 @@ class RatioCourse:
     @property
     def moves(self) -> tuple[int, ...]:
         """The indices of the first ratios that were measured against another reference than those before."""
-        measured = self.curve.measured
-        return tuple(index for index in range(1, len(measured)) if measured[index] != measured[index - 1])
+        return self.curve.moves
 
 
 def courses(found: Iterable[RatioCurve], key: str) -> list[RatioCourse]:
@@ -74,5 +73,12 @@ def _is_change(step: Step, moves: Iterable[int]) -> bool:
 
 
 def _last(curve: RatioCurve, most: int) -> RatioCurve:
-    parts = (curve.moments[-most:], curve.ratios[-most:], curve.measured[-most:])
-    return RatioCurve(curve.machine_kind, curve.row, curve.references, *parts)
+    left = max(0, len(curve.ratios) - most)
+    return replace(
+        curve,
+        moments=curve.moments[left:],
+        ratios=curve.ratios[left:],
+        measured=curve.measured[left:],
+        moves=tuple(index - left for index in curve.moves if index > left),
+        earlier=max(0, curve.earlier - left),
+    )

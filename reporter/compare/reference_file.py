@@ -36,8 +36,9 @@ def document(
     lost: Sequence[ReferenceLoss] = (),
     started: str = "",
     seconds: float | None = None,
+    threads: int | None = None,
 ) -> AgainstReference:
-    """The block of summary.json."""
+    """The block of summary.json; `threads` is the number of threads if it is not that of the usable cores."""
     reference, tonight = examined
     size = detectable(rows)
     return AgainstReference(
@@ -52,7 +53,8 @@ def document(
         gaps=tuple(gaps),
         changes=tuple(changes),
         lost=tuple(lost),
-        machine_kind=machine.kind(tonight.machine_facts),
+        machine_kind=machine.kind(tonight.machine_facts, tonight.kernels),
+        threads=threads or tonight.machine_facts.get("threads", 0),
     )
 
 
@@ -75,7 +77,7 @@ def load(folder: Path) -> AgainstReference | None:
 
 
 def _side(about: About) -> ReferenceSide:
-    return ReferenceSide(versions=about.versions, torch_file=about.imports["torch"].file)
+    return ReferenceSide(versions=about.versions, torch_file=about.imports["torch"].file, packages=about.installed)
 
 
 def _verdict(row: ReferenceTime) -> ReferenceVerdict:

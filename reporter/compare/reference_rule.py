@@ -1,8 +1,9 @@
 """The verdict on times that were measured in turns with a pinned reference, in rounds that stop early.
 
 After `looks` rounds each (architecture, mode, metric) row is tested. A row that is decided is not measured again: it is
-slower or faster, or a change of GOAL would have been found; a row in doubt gets more rounds, up to the last look. Its
-change is the Hodges-Lehmann estimate over all its pairs of calls. It is `slower` or `faster` only if all hold:
+slower or faster, or a change of GOAL would have been found; a row in doubt gets more rounds, up to the last look. So
+does a slowdown that is known, until growth of GOAL would be found. The change of a row is the Hodges-Lehmann estimate
+over all its pairs of calls. It is `slower` or `faster` only if all hold:
 
 1. its change is above LEAST;
 2. it is above t x its noise: the standard error of the mean of its rounds, each in processes of its own, with the
@@ -80,8 +81,12 @@ class ReferenceTime:
     @property
     def decided(self) -> bool:
         """Whether more rounds are not needed."""
-        clear = self.verdict in ("slower", "faster")
-        return clear or (self.verdict == "unchanged" and (self.detectable or math.inf) <= GOAL)
+        return self.verdict in ("slower", "faster") or (self.verdict == "unchanged" and self.is_precise)
+
+    @property
+    def is_precise(self) -> bool:
+        """Whether a change of GOAL would have been found."""
+        return self.detectable is not None and self.detectable <= GOAL
 
 
 def looks(rounds: int) -> tuple[int, ...]:

@@ -20,6 +20,8 @@ class ReferenceSide(Document):
     """The versions of the packages that it imported, and of Python."""
     torch_file: str
     """The file that its torch was imported from."""
+    packages: dict[str, str] = {}
+    """The versions of all installed packages that name a reference: of the networks and of the engines."""
 
 
 class KnownSlowdown(Document):
@@ -28,7 +30,7 @@ class KnownSlowdown(Document):
     since: str
     """The start of the run that had it when it was accepted (ISO 8601, UTC)."""
     ratio: float
-    """Its size when it was accepted; the row is a regression again when it exceeds this by more than noise."""
+    """Its size when it was accepted; the row is a regression again when it exceeds this by more than `detectable`."""
     reason: str
     """Why it was accepted."""
 
@@ -142,6 +144,8 @@ class AgainstReference(Document):
     """The exit code of the run; null in the same files."""
     machine_kind: str = ""
     """The processor with its instructions, and the GPUs, for which alone a ratio is valid."""
+    threads: int | None = None
+    """The threads of times that are measured on all; null in files of development versions before 0.2.0."""
 
     @property
     def slower(self) -> tuple[ReferenceVerdict, ...]:

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -41,6 +41,14 @@ VNNI = frozenset(("avx512_vnni", "avx_vnni", "amx_int8"))
 No part of FEATURES: with another one there, the machines in existing records would have other keys.
 """
 
+KERNELS = (
+    "avx_vnni", "avx_vnni_int8", "avx_ne_convert", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8", "amx_fp16",
+    "asimddp", "asimdhp", "bf16", "i8mm", "sve2", "sme",
+)  # fmt: skip
+"""More flags of instructions that decide which kernels run, for the same reason no part of FEATURES."""
+MORE = "; "
+"""What precedes them in the kind of a machine."""
+
 
 @cache
 def facts() -> dict[str, Any]:
@@ -66,15 +74,16 @@ def key() -> str:
     return f"{platform.system()}-{platform.machine()}-{usable_threads()}cpu{gpu}-{digest}".lower()
 
 
-def kind(found: Mapping[str, Any]) -> str:
+def kind(found: Mapping[str, Any], kernels: Sequence[str] = ()) -> str:
     """The kind of machine that facts describe: its processor, with the instructions it has, and its GPUs.
 
     How two versions of a package compare depends on these: a kernel for AVX-512 does not run where there is only AVX2,
-    although both processors may have one model name.
+    although both processors may have one model name. `kernels` are those of KERNELS that it has, after MORE.
     """
     features, cards = ([str(each) for each in found.get(name) or ()] for name in ("features", "gpus"))
     processor = f"{found.get('processor')}" + (f" ({', '.join(features)})" if features else "")
-    return ", ".join([processor, *dict.fromkeys(cards)])
+    named = ", ".join([processor, *dict.fromkeys(cards)])
+    return named + MORE + ", ".join(kernels) if kernels else named
 
 
 def about() -> dict[str, Any]:
@@ -114,6 +123,11 @@ def native_precisions() -> list[str]:
     They are no part of the machine's key: it keeps the form that it had before there were execution modes.
     """
     return [precision for precision, any_of in INSTRUCTIONS.items() if _flags() & set(any_of)]
+
+
+def kernel_instructions() -> tuple[str, ...]:
+    """Those of KERNELS that the processor has; none where they are unknown."""
+    return tuple(flag for flag in KERNELS if flag in _flags())
 
 
 def has_vnni() -> bool:

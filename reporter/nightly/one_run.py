@@ -121,7 +121,9 @@ def plan(
     request = replace(prepare(folder.tonight, chosen, executor, roster.choose, roster.check), labels=labels)
     if not request.architectures and not any(out.glob("records/*/*.json")):
         raise ReporterError(next(iter(roster.missing.values())))
-    reference = against.prepare(chosen, request, out, note)
+    reference = reference_findings.measured_for_growth(
+        against.prepare(chosen, request, out, note), folder.acceptances().accepted
+    )
     return Plan(folder, chosen, fail_on, languages, request, executor, roster, reference, fixed)
 
 

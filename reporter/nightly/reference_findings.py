@@ -8,9 +8,10 @@ the processor.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from reporter.compare import ratio_history
+from reporter.compare import reference_file, reference_names
 from reporter.compare.kernel_changes import names_in_words
 from reporter.documents.reference_verdicts import (
     AgainstReference,
@@ -20,10 +21,33 @@ from reporter.documents.reference_verdicts import (
     ReferenceVerdict,
 )
 from reporter.model import Quantity
+from reporter.model.records import EAGER
 from reporter.nightly.state import Acceptance, Finding, Kind, NightlyRun
+from reporter.run.paired import reference_run
+from reporter.run.paired.against import Against
 
 KIND: Kind = "reference"
 Row = ReferenceVerdict | ReferenceChange
+
+
+def measured_for_growth(against: Against | None, acceptances: Sequence[Acceptance]) -> Against | None:
+    """The same comparison, in which a slowdown that is known is measured until growth of GOAL would be found.
+
+    One that is new needs no more rounds once it is clear.
+    """
+    entries = [each for each in acceptances if each.kind == KIND and each.ratio is not None]
+    if against is None or not entries:
+        return against
+    threads = against.work.request.conditions.threads
+    here = reference_file.document(against.work.examined, [], gaps=[], changes=[], threads=threads)
+    known = set()
+    for place in reference_run.places(against.work):
+        row = ReferenceGap(architecture=place[2], metric=place[0], mode=place[1], reason="")
+        finding = Finding.model_validate({**_about(row, here, ""), "ratio": 1.0})
+        if any(entry.is_about(finding) for entry in entries):
+            known.add(place)
+    work = replace(against.work, enough=lambda row: row.decided and (row.is_precise or row.place not in known))
+    return replace(against, work=work)
 
 
 def mark_accepted(found: AgainstReference, acceptances: Sequence[Acceptance]) -> AgainstReference:
@@ -77,11 +101,11 @@ def elsewhere(found: AgainstReference | None, last: NightlyRun | None) -> tuple[
     """
     if found is None:
         return tuple(_stored(last))
-    reference = ratio_history.named(found.reference.versions)
+    reference = reference_names.reference(found.reference)
     return tuple(
         each
         for each in _earlier(last, found)
-        if each.machine not in ("", found.machine_kind) and each.reference == reference
+        if each.reference == reference and (each.machine not in ("", found.machine_kind) or _on_others(each, found))
     )
 
 
@@ -89,11 +113,17 @@ def _stored(last: NightlyRun | None) -> list[Finding]:
     return [each for each in (*last.findings, *last.elsewhere) if each.kind == KIND] if last else []
 
 
+def _on_others(finding: Finding, found: AgainstReference) -> bool:
+    """Whether it is a time on another number of threads than those of this run."""
+    return reference_names.runs_on_all_threads(finding.metric) and finding.threads not in (None, found.threads)
+
+
 def _earlier(last: NightlyRun | None, found: AgainstReference) -> Iterator[Finding]:
-    """The findings of earlier runs; those of development versions before 0.2.0 do not have the reference."""
-    reference = ratio_history.named(found.reference.versions)
+    """The findings of earlier runs, under the names of this run where these are the same."""
+    gap = ReferenceGap(architecture="", metric="", mode=EAGER, reason="")
+    here = Finding.model_validate(_about(gap, found, ""))
     for each in _stored(last):
-        yield each.model_copy(update={"reference": each.reference or reference})
+        yield each.as_named_in(here)
 
 
 def _without_verdict(found: AgainstReference) -> Iterator[tuple[ReferenceVerdict | ReferenceGap, str]]:
@@ -149,6 +179,7 @@ def _about(row: Row | ReferenceGap, found: AgainstReference, since: str) -> dict
         "title": row.metric,
         "mode": row.mode,
         "machine": "" if is_count else found.machine_kind,
-        "reference": ratio_history.named(found.reference.versions),
+        "threads": None if is_count else found.threads,
+        "reference": reference_names.reference(found.reference),
         "since": since,
     }

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_core import from_json
 
+from reporter.compare import reference_names
 from reporter.host import files
 from reporter.model import ReporterError
 from reporter.model.fields import plain
@@ -33,8 +34,9 @@ class Finding(Model):
     it (ISO 8601, UTC). `metric` is empty for a removed architecture or mode. `ratio` is new time over old, and `floor`
     the change that noise can reach, both only for times. `level` is a time above its level, which is the median of so
     many accepted `runs`. `kernels` has the layers whose kernel changed, with both names. `reference` has the
-    versions of the pinned reference that it was compared with. `information` is a time that is slower than in earlier
-    runs, in a run whose times are judged by a reference: it is shown, and is no regression.
+    versions of the pinned reference that it was compared with, and `threads` the threads of the run; None in files of
+    development versions before 0.2.0. `information` is a time that is slower than in earlier runs, in a run whose times
+    are judged by a reference: it is shown, and is no regression.
     """
 
     kind: Kind
@@ -52,6 +54,7 @@ class Finding(Model):
     reason: str | None = None
     kernels: str = ""
     reference: str = ""
+    threads: int | None = None
     since: str
     accepted: bool = False
     information: bool = False
@@ -60,12 +63,23 @@ class Finding(Model):
     def identity(self) -> tuple[object, ...]:
         """What two runs must share for a finding to be the same.
 
-        Of a count it is the new value, of a time the machine, and of a comparison with a reference its versions.
+        Of a count it is the new value, of a time the machine, and of a comparison with a reference its versions, and
+        the threads if the time depends on them.
         """
         counted = self.kind == "exact" or (self.kind == "reference" and self.ratio is None)
         value = (self.kernels or self.new) if counted else None
         machine = self.machine if self.kind in (*TIMES, "reference") else ""
-        return self.kind, self.architecture, self.mode, self.metric, value, machine, self.reference
+        threads = self.threads if reference_names.runs_on_all_threads(self.metric) else None
+        return self.kind, self.architecture, self.mode, self.metric, value, machine, self.reference, threads
+
+    def as_named_in(self, other: Finding) -> Finding:
+        """The same under the names of a later finding, if these are longer names of its reference and its machine."""
+        update: dict[str, object] = {}
+        if reference_names.is_same(self.reference, other.reference):
+            update["reference"] = other.reference
+        if self.threads is None and self.machine == reference_names.former(other.machine):
+            update |= {"machine": other.machine, "threads": other.threads}
+        return self.model_copy(update=update)
 
     @property
     def name(self) -> str:
@@ -155,6 +169,7 @@ class Acceptance(Model):
     ratio: float | None = None
     kernels: str = ""
     reference: str = ""
+    threads: int | None = None
     since: str
     accepted: str
     run: str = ""
@@ -162,13 +177,15 @@ class Acceptance(Model):
 
     def covers(self, finding: Finding) -> bool:
         """Whether it is this finding; of a time also whether it became no worse than noise explains."""
-        mine = Finding(**self.model_dump(exclude={"accepted", "run", "reason"}))
-        if not self.reference:  # an entry of a development version before 0.2.0
-            mine = mine.model_copy(update={"reference": finding.reference})
+        return self.is_about(finding) and (
+            self.ratio is None or (finding.ratio or 0) <= self.ratio * (1 + (finding.floor or 0))
+        )
+
+    def is_about(self, finding: Finding) -> bool:
+        """Whether it is this finding, whatever its size is."""
+        mine = Finding(**self.model_dump(exclude={"accepted", "run", "reason"})).as_named_in(finding)
         lasting = self.kind == "reference"  # the reference stays, so that the finding is the same one when it returns
-        if mine.identity != finding.identity or (mine.since != finding.since and not lasting):
-            return False
-        return self.ratio is None or (finding.ratio or 0) <= self.ratio * (1 + (finding.floor or 0))
+        return mine.identity == finding.identity and (lasting or mine.since == finding.since)
 
 
 class Acceptances(Model):

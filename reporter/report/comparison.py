@@ -11,7 +11,7 @@ from typing import NamedTuple
 from reporter.compare import held_out
 from reporter.compare.current_curves import with_current_curves
 from reporter.compare.kernel_changes import Ledgers, no_ledgers
-from reporter.compare.ratio_history import RatioCurve
+from reporter.compare.ratio_curves import RatioCurve
 from reporter.compare.rounds import Times, with_intervals
 from reporter.model import GROUPS, Evidence, Quantity, Reading, Record, ReporterError, Status
 from reporter.model.fields import MOST, are_numbers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from reporter.compare import levels, ratio_history, ratio_levels
+from reporter.compare import levels, ratio_curves, ratio_history, ratio_levels
 from reporter.compare.levels import MOST_RUNS, LevelHistory
 from reporter.compare.ratio_levels import RatioCourse
 from reporter.report.comparison import Comparison
@@ -20,7 +20,7 @@ def remembered(comparison: Comparison, folder: Path) -> Comparison:
 
     ReporterError if the history cannot be read.
     """
-    comparison = replace(comparison, ratios=tuple(ratio_history.curves(ratio_history.load(folder))))
+    comparison = replace(comparison, ratios=tuple(ratio_curves.curves(ratio_history.load(folder))))
     past = history.recent(folder / "history.jsonl", comparison.machines[:1], MOST_RUNS, KEYS)
     return replace(comparison, past=tuple(past))
 

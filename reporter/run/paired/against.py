@@ -12,7 +12,7 @@ from reporter.metrics.operators import KERNELS
 from reporter.model import Quantity
 from reporter.model.settings import Settings
 from reporter.run.paired import pinned, reference_run
-from reporter.run.paired.paired_run import PairProgress, needs
+from reporter.run.paired.paired_run import PairProgress
 from reporter.run.paired.reference_run import ReferenceRequest
 from reporter.run.request import Request, moment
 
@@ -49,6 +49,7 @@ class Against:
             lost=done.lost,
             started=started,
             seconds=round(done.seconds, 1),
+            threads=self.work.request.conditions.threads,
         )
 
 
@@ -59,6 +60,7 @@ def prepare(chosen: Settings, request: Request, out: Path, note: Callable[[str],
     """
     if chosen.against is None:
         return None
-    environment = pinned.environment(chosen.against, out, note, needs(request))
-    work = reference_run.prepare(request, environment, modes="modes" in chosen.model_fields_set)
+    modes = "modes" in chosen.model_fields_set
+    environment = pinned.environment(chosen.against, out, note, reference_run.packages(request, modes))
+    work = reference_run.prepare(request, environment, modes=modes)
     return Against(replace(work, journal=request.folder / reference_file.PARTIAL, kernels=True))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 
+from reporter.compare import reference_names
 from reporter.compare.environments import About, Import
 from reporter.host import machine
 from reporter.model import ReporterError
@@ -32,7 +35,15 @@ def about() -> About:
         imports={"python": Import(version=platform.python_version(), file=sys.executable), **packages},
         places=tuple(map(os.path.realpath, (sys.prefix, *sys.path))),
         variables={name: value for name, value in sorted(os.environ.items()) if name.startswith(TUNING)},
+        installed=dict(_installed()),
+        kernels=machine.kernel_instructions(),
     )
+
+
+def _installed() -> Iterator[tuple[str, str]]:
+    for name in reference_names.NAMED:
+        with suppress(metadata.PackageNotFoundError):
+            yield name, metadata.version(name)
 
 
 def check(

@@ -49,6 +49,8 @@ Note = Callable[[str], None]
 def environment(named: str, folder: Path, note: Note, needs: Sequence[str] = ()) -> Path:
     """The environment that --against names, made if needed; `folder` has the lock file, which is written there.
 
+    An environment that is made has the packages `needs`, too; a lock file without one of them gets it, and keeps the
+    versions of all others.
     ReporterError, in one line, if it is neither versions nor an environment, or cannot be installed.
     """
     versions = named.split()
@@ -64,11 +66,12 @@ def environment(named: str, folder: Path, note: Note, needs: Sequence[str] = ())
         )
     if not any(version.startswith("torch==") for version in versions):
         raise ReporterError(f"--against: {named!r} does not name a version of torch; try 'torch==2.14.1 {named}'")
-    lock = folder / LOCK
-    if lock.is_file() and _read(lock)[0] == sorted(versions):
-        return _made(_read(lock)[1], note)
-    needed = [name for name in (*NEEDED, *needs) if not _names(name, versions)]
-    frozen = _resolved([*sorted(versions), *needed], note)
+    lock, wanted, packages = folder / LOCK, sorted(versions), (*NEEDED, *needs)
+    if lock.is_file() and _read(lock)[0] == wanted:  # it may lack what other architectures or modes need
+        wanted, packages = _read(lock)[1], tuple(needs)
+        if all(_names(name, wanted) for name in packages):
+            return _made(wanted, note)
+    frozen = _resolved([*wanted, *(name for name in packages if not _names(name, wanted))], note)
     files.write(lock, f"{HEADING}{' '.join(sorted(versions))}\n" + "".join(f"{line}\n" for line in frozen))
     return _made(frozen, note)
 

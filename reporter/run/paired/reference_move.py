@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reporter.compare import ratio_history, reference_file
+from reporter.compare import ratio_history, reference_file, reference_names, reference_rule
+from reporter.compare.reference_rule import ReferenceTime
 from reporter.documents.reference_verdicts import AgainstReference
-from reporter.host import files, interrupts, machine
+from reporter.host import files, interrupts
 from reporter.model import ReporterError
 from reporter.model.records import pair_name
 from reporter.run.paired import paired_run, pinned, reference_run
@@ -22,7 +23,7 @@ SIDES = ("the old reference", "the new reference")
 PARTIAL = ".move.jsonl"
 """What a move that was interrupted has measured."""
 NAMED = 5
-"""Curves that a note names."""
+"""Curves that a message names."""
 
 
 def move(
@@ -37,33 +38,39 @@ def move(
     """Measures, adds the ratios to the history of the folder, and replaces its lock file by that of the new reference.
 
     `modes` is whether the modes of the request are measured, too. Curves of the history that are not are noted.
-    ReporterError, and nothing is changed, if a time was not measured on both sides, or if the lock file of the folder
-    is already that of the new reference. An interrupted move keeps its measurements; the lock file is replaced after
-    the ratios are stored, so that the same command completes it.
+    ReporterError, and nothing is changed, if a time was not measured on both sides, is too noisy, or if the lock file
+    of the folder is already that of the new reference. An interrupted move keeps its measurements; the lock file is
+    replaced after the ratios are stored, so that the same command completes it.
     """
     folder = request.folder
     current = old or str(folder / pinned.LOCK)
     if old is None and not (folder / pinned.LOCK).is_file():
         raise ReporterError(f"{folder} has no {pinned.LOCK}; name the current reference with --from")
-    needs, started = paired_run.needs(request), moment()
+    needs, packages, started = paired_run.needs(request), reference_run.packages(request, modes), moment()
     with TemporaryDirectory() as made:
         places = (
-            pinned.environment(current, Path(made) / "old", note, needs),
-            pinned.environment(new, Path(made) / "new", note, needs),
+            pinned.environment(current, Path(made) / "old", note, packages),
+            pinned.environment(new, Path(made) / "new", note, packages),
         )
         if old is None and places[0] == places[1]:
             raise ReporterError(f"{new!r} is already the reference of {folder}; there is nothing to move")
         with paired_run.sides(places, needs, SIDES, keep=request.keep_env) as (a, b):
             examined = a.about, b.about
         journal = folder / PARTIAL
-        work = ReferenceRequest(request, request.metrics, {}, places, examined, modes, options=SIDES, journal=journal)
+        work = ReferenceRequest(
+            request, request.metrics, {}, places, examined, modes, options=SIDES, enough=_is_precise, journal=journal
+        )
         if missing := _not_continued(work):
             note(missing)
         done = reference_run.run(work, progress)
         if done.gaps:
             gap = done.gaps[0]
             raise ReporterError(f"the reference is not moved: {gap.architecture} {gap.metric}: {gap.reason}")
-        found = reference_file.document(examined, list(done.rows.values()), gaps=[], changes=[], started=started)
+        threads, rows = request.conditions.threads, list(done.rows.values())
+        if noisy := [row for row in rows if not _has_verdict(row)]:
+            journal.unlink(missing_ok=True)  # or the same command would use the same measurements again
+            raise ReporterError(f"the reference is not moved: {_too_noisy(noisy)}")
+        found = reference_file.document(examined, rows, gaps=[], changes=[], started=started, threads=threads)
         text = _lock_text(new, Path(made) / "new")
         with suppress(KeyboardInterrupt), interrupts.deferred():  # from here on an interrupt comes too late
             ratio_history.append(folder, ratio_history.line_of(found, "move"))
@@ -74,18 +81,47 @@ def move(
 
 def _not_continued(work: ReferenceRequest) -> str:
     """Which curves of the history on this kind of machine end at the move, because it does not measure their rows."""
-    kind = machine.kind(work.examined[1].machine_facts)
-    runs = [line for line in ratio_history.load(work.request.folder) if (line.kind, line.machine_kind) == ("run", kind)]
+    here = reference_file.document(work.examined, [], gaps=[], changes=[], threads=work.request.conditions.threads)
+    names = {here.machine_kind, reference_names.former(here.machine_kind)}
+    lines = ratio_history.load(work.request.folder)
+    runs = [line for line in lines if line.kind == "run" and line.machine_kind in names]
     planned = {(name, metric, mode) for metric, mode, name in reference_run.places(work)}
     rows = [row for row in (runs[-1].rows if runs else ()) if row.name not in planned]
     if not rows:
         return ""
-    named = [f"{pair_name(row.architecture, row.mode)} {row.metric}" for row in rows]
-    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    named = _listed([f"{pair_name(row.architecture, row.mode)} {row.metric}" for row in rows])
     return (
-        f"the history of {', '.join(named[:NAMED])}{more} is not continued; to continue it, interrupt and add "
+        f"the history of {named} is not continued; to continue it, interrupt and add "
         "--architectures, --metrics or --modes with what the runs measure"
     )
+
+
+def _is_precise(row: ReferenceTime) -> bool:
+    """Whether a row needs no more rounds: its ratio is in all later ones, so that a clear change is not enough."""
+    return row.is_precise and row.verdict != "noisy"
+
+
+def _has_verdict(row: ReferenceTime) -> bool:
+    """Whether the ratio of a row may be chained after the last round."""
+    return row.verdict != "noisy" and row.detectable is not None and row.detectable <= reference_rule.NOISY
+
+
+def _too_noisy(rows: Sequence[ReferenceTime]) -> str:
+    """Which rows are too noisy, and what to do."""
+    named = [f"{pair_name(row.architecture, row.mode)} {row.quantity.key} ({_why(row)})" for row in rows]
+    return (
+        f"too noisy: {_listed(named)}; repeat the command on a machine without other work or with --preset thorough, "
+        "or leave these out of --architectures"
+    )
+
+
+def _why(row: ReferenceTime) -> str:
+    return row.reason or f"only a change of {row.detectable or 0.0:.0%} or more would be found"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _lock_text(new: str, made: Path) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -19,6 +20,7 @@ from reporter.model.fields import DEFAULT_MALLOC
 from reporter.model.plurals import counted
 from reporter.model.records import EAGER
 from reporter.model.settings import PRESETS
+from reporter.registry.execution_modes import engine_version
 from reporter.run import mode_plan
 from reporter.run.costs import Costs
 from reporter.run.paired import interleaving, paired_run, reference_counts, reference_kernels
@@ -76,6 +78,15 @@ class ReferenceRun:
     lost: list[ReferenceLoss] = field(default_factory=list)
     changes: list[ReferenceChange] = field(default_factory=list)
     seconds: float = 0.0
+
+
+def packages(request: Request, modes: bool) -> tuple[str, ...]:
+    """What a reference needs besides torch and torchvision: for the architectures, and for the engines of its modes."""
+    groups = [group for device in request.devices for group in mode_plan.groups(request, device)] if modes else []
+    engines = [engine_version(mode, request.engines) for group in groups for mode in group.modes]
+    modules = {module: None for each in engines if each for module in each.versions if module != "torch"}
+    installed = metadata.packages_distributions() if modules else {}
+    return (*paired_run.needs(request), *(installed.get(module, [module])[0] for module in modules))
 
 
 def prepare(request: Request, environment: Path, modes: bool = False) -> ReferenceRequest:

@@ -51,6 +51,8 @@ class Walk:
 
     def __post_init__(self) -> None:
         self.state = walk_state.load(self._file)
+        for first in self.state.comparisons[:1]:  # development versions before 0.2.0 could skip it
+            self.state.skipped.pop(first.before, None)
         self.examined: dict[str, About] = {}
 
     @property
@@ -112,7 +114,8 @@ class Walk:
         if row is None:
             why = "; ".join(dict.fromkeys(f"{gap.architecture}: {gap.reason}" for gap in found.gaps))
             only_before = {gap.sides for gap in found.gaps} == {("reference",)}
-            self._skip(before if only_before else after, why)
+            base_too = self._is_base(versions[0]) and all("reference" in gap.sides for gap in found.gaps)
+            self._skip(before if only_before or base_too else after, why)
         made = VersionComparison(
             before=versions[0],
             after=versions[1],
@@ -195,9 +198,19 @@ class Walk:
             reference=entry.reference,
         )
 
+    def _is_base(self, version: str) -> bool:
+        """Whether all others are compared with this version, which the first comparison has measured."""
+        return bool(self.state.comparisons) and version == self.state.comparisons[0].before
+
     def _skip(self, number: int, why: str) -> NoReturn:
-        version = self.versions[number]
-        self.state.skipped[version] = " ".join(why.split())
+        """Skips a version; ReporterError if it is the one that all others are compared with."""
+        version, why = self.versions[number], " ".join(why.split())
+        if self._is_base(version):
+            raise ReporterError(
+                f"--walk: {self.package} {version}, which the other versions are compared with, was measured before "
+                f"and now fails: {why}; run the command again to resume, or start with a later version"
+            )
+        self.state.skipped[version] = why
         self._save()
         self.progress.note(f"{self.package} {version} is skipped: {self.state.skipped[version]}")
         shutil.rmtree(self.environments.place(version), ignore_errors=True)

@@ -1,0 +1,42 @@
+"""Names of references and of kinds of machines, under which ratios, findings and acceptances are stored.
+
+A reference has the versions of the packages on which times depend, a kind of machine the processor with its
+instructions, and the GPUs. Development versions before 0.2.0 stored shorter names, with torch and torchvision only, and
+with fewer instructions: what was stored under such a name continues under the longer one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reporter.host.machine import MORE
+
+if TYPE_CHECKING:
+    from reporter.documents.reference_verdicts import ReferenceSide
+
+NAMED = (
+    "torch", "torchvision", "timm", "onnxruntime", "onnxruntime-gpu", "openvino", "nncf", "onnx", "onnxscript",
+)  # fmt: skip
+"""The packages whose versions name a reference: the networks, and what the engines run and convert them with."""
+
+
+def reference(side: ReferenceSide) -> str:
+    """The name of a reference."""
+    versions = side.packages | side.versions
+    return " ".join(f"{name}=={versions[name]}" for name in NAMED if name in versions)
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two names are of the same reference: one of them may leave out packages."""
+    a, b = set(one.split()), set(other.split())
+    return a <= b or b <= a
+
+
+def former(machine_kind: str) -> str:
+    """The name that a kind of machine had in development versions before 0.2.0."""
+    return machine_kind.partition(MORE)[0]
+
+
+def runs_on_all_threads(metric: str) -> bool:
+    """Whether a time depends on the number of threads of the processor."""
+    return "_cpu" in metric and not metric.endswith("_1thread")
