@@ -11,7 +11,7 @@ from reporter.host.job import Job
 from reporter.model import Metric
 from reporter.model.devices import accelerator_in
 from reporter.model.modes import OUTPUT_ERROR
-from reporter.run import budget, curve_plan, evidence, input_sizes, mode_plan, node_engines
+from reporter.run import budget, curve_plan, evidence, failure_counts, input_sizes, mode_plan, node_engines
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.ledger import Ledger
 from reporter.run.request import Outcome, Progress, Request, moment
@@ -67,11 +67,11 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
         measured = [ledger for ledger in ledgers.values() if ledger.spent]
         if record_files.append_history(request.folder, (ledger.history(now) for ledger in measured)):
             progress.note(f"note: {request.folder / 'history.jsonl'}: the last line was cut short and does not count")
-    outcome.failed += sum(ledger.failed() + curve_plan.failures(ledger) for ledger in ledgers.values())
+    outcome.failed += sum(failure_counts.failed(ledger) + curve_plan.failures(ledger) for ledger in ledgers.values())
     records = (record for ledger in ledgers.values() if ledger.spent for record in ledger.records.values())
     timed = (reading for record in records for reading in record.readings.values())
     outcome.foreign = max((reading.background_load for reading in timed if reading.disturbed), default=0.0)
-    outcome.lost += sum(ledger.lacking() for ledger in ledgers.values())
+    outcome.lost += sum(failure_counts.lacking(ledger) for ledger in ledgers.values())
     return outcome
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from reporter.compare.kernel_digests import has_digest
@@ -95,19 +95,6 @@ class Ledger:
         self.spent += seconds
         if usual:
             self._took.setdefault(job, []).append(seconds)
-
-    def failed(self) -> int:
-        """How many of the readings asked for did not succeed."""
-        return sum(
-            reading is not None and reading.status in ("failed", "oom", "timeout")
-            for metric in self.request.metrics.values()
-            for reading in self._readings(metric)
-        )
-
-    def lacking(self) -> int:
-        """How many of the times asked for have fewer rounds than asked for because rounds were lost."""
-        found = (each for metric in self.request.metrics.values() if metric.timed for each in self._readings(metric))
-        return sum(bool(each and each.lost and len(each.rounds) < self.request.conditions.rounds) for each in found)
 
     def history(self, now: str) -> dict[str, Any]:
         """The line that history.jsonl gets; `now` is common to all lines of a run."""
@@ -203,11 +190,6 @@ class Ledger:
     def _of(self, mode: str) -> Record:
         """The record of a mode, without readings where nothing is measured yet."""
         return self.records.get(mode) or self.record.model_copy(update={"mode": mode, "readings": {}})
-
-    def _readings(self, metric: Metric) -> Iterator[Reading | None]:
-        """The readings of a metric in all modes."""
-        for record in self.records.values():
-            yield from (record.readings.get(quantity.key) for quantity in metric.quantities)
 
     def _save(self, readings: dict[str, Reading], mode: str = EAGER) -> None:
         if not self.request.folder.is_dir() or (self._locked and not self._lock.exists()):
