@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
+import pytest
+import torch
 from networks import CONDITIONS, own
 from simulated import METRICS, Simulated, Slot
+from torch import nn
 
 from reporter.cli.progress import Lines
 from reporter.host.job import Job
-from reporter.model import Reading, Verdict, absent
-from reporter.model.modes import OUTPUT_ERROR
+from reporter.model import Engine, Reading, UnsupportedError, Verdict, absent
+from reporter.model.attempts import attempt
+from reporter.model.modes import OUTPUT_ERROR, Mode
 from reporter.model.records import EAGER
 from reporter.run import experiment
 from reporter.run.request import Outcome, Request
 from reporter.run.slots import Event
 from reporter.store import record_files
+from reporter.worker.input_format import Form
+from reporter.worker.variants.mode_variants import in_engine
 
 KEY = "latency_cpu"
 CPU: Mapping[str, str] = {"cpu": "cpu", "any": "cpu"}
@@ -115,3 +123,52 @@ def test_an_output_that_cannot_be_compared_is_a_failure(tmp_path: Path) -> None:
     assert (outcome.failed, status(tmp_path, "fp16"), status(tmp_path, "fp16", OUTPUT_ERROR.key)) == (1, "ok", "failed")
     assert measured(tmp_path, "fp16")[0].failed == 1
     assert measured(tmp_path, EAGER)[0].failed == 0
+
+
+def test_what_is_unsupported_is_not_tried_again(tmp_path: Path) -> None:
+    """Neither in later rounds nor by the same call; the second round of what is supported is measured."""
+
+    def unable(mode: str, reading: Reading) -> Verdict | None:
+        lost = (mode, reading.quantity.key) in ((EAGER, "train_step_cpu"), ("torchscript", KEY))
+        return Verdict("unsupported", "no gradient") if lost else None
+
+    keys = (KEY, "train_step_cpu")
+    outcome, jobs = measured(tmp_path, "torchscript", ends=unable, keys=keys)
+    assert [(job.round, job.modes, set(job.metrics)) for job in jobs] == [
+        (0, (), set(keys)),
+        (1, (), {KEY}),
+        (0, ("torchscript",), set(keys)),
+        (1, ("torchscript",), {"train_step_cpu"}),
+    ]
+    assert outcome.failed == 0
+    lines = (tmp_path / "history.jsonl").read_text()
+    for rounds in (2, 3):
+        outcome, jobs = measured(tmp_path, "torchscript", ends=unable, keys=keys, rounds=rounds)
+        assert [(job.round, set(job.metrics)) for job in jobs] == ([(2, {KEY}), (2, {keys[1]})] if rounds == 3 else [])
+        assert ((tmp_path / "history.jsonl").read_text() == lines) == (rounds == 2)
+
+
+def test_what_is_unsupported_is_tried_again_with_another_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unable(mode: str, reading: Reading) -> Verdict | None:
+        return Verdict("unsupported", "cannot convert it") if mode == "torchscript" else None
+
+    measured(tmp_path, "torchscript", ends=unable)
+    assert measured(tmp_path, "torchscript")[1] == []
+    monkeypatch.setattr(Engine, "version", lambda self, precision="fp32": {"torch": "3"})
+    assert [job.modes for job in measured(tmp_path, "torchscript")[1]] == [("torchscript",)] * 2
+    assert status(tmp_path, "torchscript") == "ok"
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), UnsupportedError("no converter")])
+def test_a_full_disk_does_not_make_a_mode_unsupported(error: Exception, tmp_path: Path) -> None:
+    def prepare(*_: object, **__: object) -> None:
+        raise error
+
+    engine = Engine("swift", "Swift", prepare)
+    made = partial(in_engine, nn.Identity(), Mode(engine="swift"), engine, Form(), torch.zeros(1), cache=tmp_path)
+    _, verdict = attempt(partial(made, calibration=None))
+    full = isinstance(error, OSError)
+    assert verdict.status == ("failed" if full else "unsupported")
+    assert str(verdict.reason).endswith(str(error))

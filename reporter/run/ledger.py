@@ -34,6 +34,8 @@ from reporter.run.request import Progress, Request, moment
 from reporter.store import kernel_files, record_files
 
 REUSED = ("ok", "unsupported", "skipped")
+CONTINUED = ("ok", "skipped")
+"""The status of a time of which later rounds are measured."""
 NOT_ASKED = "not asked for by --device"
 CUT_OFF = "cut off: the budget was spent"
 LONGEST_REASON = 200
@@ -130,7 +132,7 @@ class Ledger:
         found = self._of(mode).readings
         readings = (found.get(quantity.key) for quantity in self.request.metrics[name].quantities)
         return number == 0 or all(
-            reading is not None and reading.status in REUSED and self._lost_now(reading) < MOST_LOST
+            reading is not None and reading.status in CONTINUED and self._lost_now(reading) < MOST_LOST
             for reading in readings
         )
 
@@ -207,6 +209,8 @@ class Ledger:
             return 0
         if has_digest(reading) and not kernel_files.exists(self.request.folder, self.record):  # it was removed
             return 0
+        if metric.timed and reading.status == "unsupported":
+            return asked.conditions.rounds  # with the same settings and versions it would be again
         return len(reading.rounds) if metric.timed else 1
 
     def _earlier(self, architecture: Architecture) -> list[Record] | None:
