@@ -209,6 +209,10 @@ def _prepared(
     from reporter.run.preparation import prepare
 
     request = replace(prepare(out, chosen, executor), labels=labels)
+    if chosen.against is not None:  # an accepted.json that cannot be read is refused before anything is measured
+        from reporter.nightly.run_folder import Folder
+
+        Folder(request.folder).acceptances()
     _announce(request)
     return request, against.prepare(chosen, request, request.folder, note)
 

@@ -115,6 +115,7 @@ def plan(
     languages = tuple(checked_codes(chosen.lang))
     check_folder(out)
     folder, roster, executor = Folder(out), Roster(), choose_executor(chosen)
+    folder.acceptances()  # an accepted.json that cannot be read is refused before anything is measured
     request = replace(prepare(folder.tonight, chosen, executor, roster.choose, roster.check), labels=labels)
     if not request.architectures and not any(out.glob("records/*/*.json")):
         raise ReporterError(next(iter(roster.missing.values())))
