@@ -109,6 +109,15 @@ def test_every_list_adds_to_itself_where_it_is_repeated() -> None:
     assert command.commands["ab"].make_context("ab", []).params["metrics"] == "latency"
 
 
+@pytest.mark.parametrize("before", [["--fail-on", "exact"], ["--quiet", "--out", "results"], ["--progress", "auto"]])
+@pytest.mark.parametrize("name", ["compare", "nightly"])
+def test_options_before_a_command_are_refused(before: list[str], name: str) -> None:
+    """They would have no effect: a gate that is dropped never fails."""
+    done = call(*before, name, "a", "b")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"reporter: {before[0]} has no effect before '{name}'; give options after it\n"
+
+
 @pytest.mark.parametrize(("line", "text"), CONFIGS.items())
 def test_bad_config_file_is_one_line(line: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text(text)

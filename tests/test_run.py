@@ -219,9 +219,15 @@ def test_other_settings_measure_only_what_depends_on_them(copied_run: Path) -> N
 
 
 def test_render_rebuilds_the_reports(copied_run: Path) -> None:
-    (copied_run / "report.md").unlink()
-    assert call("render", copied_run).returncode == 0
-    assert (copied_run / "report.md").exists()
+    """With the title that the last call named, also if it measured nothing."""
+    for name in ("report.md", "report.ru.md"):
+        (copied_run / name).unlink(missing_ok=True)
+    named = ("--title", "Week 5", "--course", "Vision 1", "--author", "Ada Lovelace", "--edition", "choice")
+    again = call("--out", copied_run, *TINY, *WIDE, *QUICK, *named, report=False)
+    assert "nothing to do" in again.stderr
+    assert call("render", copied_run, "--lang", "en, ru").returncode == 0
+    for name in ("report.md", "report.ru.md"):
+        assert (copied_run / name).read_text("utf-8").startswith("# Week 5\n\nVision 1 · Ada Lovelace\n\n")
 
 
 INTERRUPTIBLE = (*TINY, *WIDE, "--metrics", "parameters,latency_cpu,train_step_cpu", *QUICK)

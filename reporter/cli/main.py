@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from reporter.cli import streams
 from reporter.cli.options import main_options
@@ -74,6 +75,11 @@ def command(
         with printing.messages_as_json(progress == "json"):
             code = measure_and_report(out, config, options, label, quiet=bool(quiet), shown=progress)
         context.exit(code)
+    elif given := [
+        each for each in context.params if context.get_parameter_source(each) is ParameterSource.COMMANDLINE
+    ]:
+        name = next(each.opts[0] for each in context.command.params if each.name == given[0])
+        raise click.UsageError(f"{name} has no effect before {context.invoked_subcommand!r}; give options after it")
 
 
 for entry in collect("reporter.cli.commands", click.Command).values():  # type: ignore[type-var]  # all have names

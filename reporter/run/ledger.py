@@ -22,7 +22,7 @@ from reporter.model import (
     Status,
     absent,
 )
-from reporter.model.devices import device_type, is_accelerator
+from reporter.model.devices import WITHOUT, accelerator_in, device_type, is_accelerator
 from reporter.model.modes import quantities
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER, pair_name
@@ -225,6 +225,11 @@ class Ledger:
         same = self.request.reuses(records[0].environment)
         if self.request.fresh or not same or not architecture.is_defined_by(records[0].definition):
             return None
+        shown = {**records[0].settings, **self.request.presented}
+        if shown != records[0].settings:  # also if nothing is measured
+            record_files.save_all(
+                self.request.folder, [each.model_copy(update={"settings": shown}) for each in records]
+            )
         conditions = self.request.conditions_of(architecture.name)
         now = {"settings": settings_of(architecture, self.request), "definition": architecture.definition}
         now["environment"] = self.request.about["environment"]
@@ -244,9 +249,16 @@ class Ledger:
         for metric in self.request.metrics.values():
             if metric.device not in ("none", *self.devices):
                 status: Status = "unsupported" if is_accelerator(metric.device) else "skipped"
-                reason = self.request.no_cuda if is_accelerator(metric.device) else NOT_ASKED
+                reason = self._why_without(metric.device) if is_accelerator(metric.device) else NOT_ASKED
                 missing = [q for q in metric.quantities if self._is_without(q.key, status, reason)]
                 self._save({reading.quantity.key: reading for reading in absent(missing, status, reason)})
+
+    def _why_without(self, accelerator: str) -> str:
+        """Why nothing is measured on an accelerator."""
+        reason = self.request.no_cuda
+        if accelerator == "cuda" or (reason == NOT_ASKED and not accelerator_in(self.devices)):
+            return reason
+        return WITHOUT[accelerator]
 
     def _note_modes(self) -> None:
         """Stores the reason of every mode that cannot be measured here."""
