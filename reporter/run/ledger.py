@@ -29,6 +29,7 @@ from reporter.model.records import EAGER, pair_name
 from reporter.model.scaling_curves import Curves
 from reporter.registry.execution_modes import conditions_of
 from reporter.run import input_sizes, mode_plan
+from reporter.run.history_lines import history_line
 from reporter.run.joined_rounds import joined, with_loss
 from reporter.run.request import Progress, Request, moment
 from reporter.store import kernel_files, record_files
@@ -38,8 +39,6 @@ CONTINUED = ("ok", "skipped")
 """The status of a time of which later rounds are measured."""
 NOT_ASKED = "not asked for by --device"
 CUT_OFF = "cut off: the budget was spent"
-LONGEST_REASON = 200
-"""Characters of a reason in history.jsonl."""
 MOST_LOST = 2
 """A time that lost so many rounds in a run is not tried again in it."""
 
@@ -100,32 +99,7 @@ class Ledger:
 
     def history(self, now: str) -> dict[str, Any]:
         """The line that history.jsonl gets; `now` is common to all lines of a run."""
-        modes = {mode: self._measured(record) for mode, record in self.records.items() if mode != EAGER}
-        return {
-            **self.request.line,
-            "finished": True,
-            "generated": now,
-            "architecture": self.record.architecture,
-            "machine": self.record.machine,
-            "environment": self.record.environment,
-            **self._measured(self.record),
-            **({"modes": modes} if modes else {}),
-            "seconds": round(self.spent, 3),
-            "effort": self.request.effort,
-            "jobs": {job: round(sum(took) / len(took), 3) for job, took in self._took.items()},
-        }
-
-    def _measured(self, record: Record) -> dict[str, Any]:
-        """The values of a record, and why others are missing."""
-        values = {key: self._value(reading) for key, reading in record.readings.items()}
-        return {
-            "values": {key: value for key, value in values.items() if value is not None},
-            "unmeasured": {
-                key: {"status": reading.status, "reason": (reading.reason or "")[:LONGEST_REASON] or None}
-                for key, reading in record.readings.items()
-                if values[key] is None
-            },
-        }
+        return history_line(self.records, self.request, now, self.spent, self._took)
 
     def goes_on(self, name: str, number: int, mode: str = EAGER) -> bool:
         """Whether a later round of a metric is tried: the first one succeeded, and few were lost in this run."""
@@ -180,11 +154,6 @@ class Ledger:
         if not reading.measured or "dataset" not in reading.settings or self.request.images.used is None:
             return reading
         return reading.model_copy(update={"settings": reading.settings | {"data": self.request.images.used}})
-
-    def _value(self, reading: Reading) -> float | None:
-        """The value of the rounds of this run, where it has any; rounds of another day are another level."""
-        now = reading.of_run(self.request.run) if reading.origins else reading
-        return (now if now.measured else reading).value
 
     def _lost_now(self, reading: Reading) -> int:
         return sum(lost.origin.run == self.request.run for lost in reading.lost)
