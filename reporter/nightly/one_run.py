@@ -162,7 +162,7 @@ def _measured(work: Plan, base: Baseline, progress: Progress, measure: Measure) 
     """What the measurement did, and why it ended early if it did."""
     try:
         outcome = measure(work.request, work.executor, progress)
-        record_files.save_all(work.request.folder, missing.rows(work.roster.missing, base.records, work.request))
+        missing.save(work.roster.missing, base.records, work.request)
     except ReporterError as error:
         return Outcome(), str(error)
     return outcome, None
