@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections import Counter
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -463,6 +464,16 @@ def test_the_best_throughput_is_that_of_points_under_its_conditions(tmp_path: Pa
     best_of_both = record.readings[CPU.name]
     assert (best_of_both.detail["batch"], best_of_both.value) == (2, 2.0)
     assert best_of_both.settings["variables"] == OTHER
+
+
+def test_fresh_measures_the_points_of_a_curve_again(tmp_path: Path) -> None:
+    """And keeps those of earlier runs only until it does."""
+    measured(tmp_path, batches=(1, 64), sizes=("16",))
+    request = replace(of_curves(tmp_path, batches=(1, 2), fresh=True), about=slot("here").about)
+    assert len(Ledger(own(), request).record.curves.batch) == 2
+    record, failed = measured(tmp_path, batches=(1, 2), fresh=True)
+    assert [(each.batch, each.status) for each in record.curves.batch] == [(1, "ok"), (2, "ok")]
+    assert (record.readings[CPU.name].detail["batch"], len(record.curves.size), failed) == (2, 1, 0)
 
 
 def test_no_best_throughput_if_no_point_was_measured_under_its_conditions(tmp_path: Path) -> None:

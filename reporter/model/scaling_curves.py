@@ -140,6 +140,11 @@ class Curves(Model):
         others = (each for each in self.points(axis) if each.place != point.place)
         return self.model_copy(update={axis: tuple(sorted((*others, point), key=lambda each: each.order))})
 
+    def without(self, axis: Axis, mode: str, device: str) -> Curves:
+        """The curves without the points of a mode on a device along an axis."""
+        others = tuple(each for each in self.points(axis) if (each.mode, each.device) != (mode, device))
+        return self.model_copy(update={axis: others})
+
     def under(self, axis: Axis, mode: str, device: str, conditions: Mapping[str, Any]) -> Points:
         """The points of a mode on a device whose settings are these conditions, whatever their status."""
         return tuple(

@@ -162,7 +162,7 @@ def _needs(ledger: Ledger, metric: Metric, number: int, mode: str) -> bool:
     if not metric.curve:
         return ledger.needs(metric, number, mode)
     found = ledger.records[mode].readings.get(OUTPUT_ERROR.key) if mode in ledger.records else None
-    return not number and (found is None or found.status not in CHECKED)
+    return not number and (ledger.request.fresh or found is None or found.status not in CHECKED)
 
 
 def _curve_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]:

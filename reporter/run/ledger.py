@@ -50,6 +50,8 @@ class Ledger:
         self.request = request
         self.spent, self.notice = 0.0, ""
         self._took: dict[str, list[float]] = {}
+        self.restarted: set[tuple[str, str]] = set()
+        """With --fresh, the curves that have no points of earlier runs any more, by mode and device."""
         self._shown: set[tuple[str, str]] = set()
         self._lock = request.folder / ".lock"
         self._locked = self._lock.exists()  # if it is gone, so was the folder, even if there is a new one
@@ -171,6 +173,8 @@ class Ledger:
 
     def _done(self, metric: Metric, key: str, mode: str) -> int:
         """How many rounds of a reading exist, taken under the same conditions."""
+        if self.request.fresh:  # what earlier runs measured is kept until it is measured again
+            return 0
         reading = self._of(mode).readings.get(key)
         device, asked = self.devices.get(metric.device, "cpu"), self.request
         now = asked.conditions_of(self.record.architecture).of(metric, device) | conditions_of(mode, asked.engines)
@@ -192,7 +196,7 @@ class Ledger:
             self.notice = f"{error}; it is kept as {files.set_aside(path).name}"
             return None
         same = self.request.reuses(records[0].environment)
-        if self.request.fresh or not same or not architecture.is_defined_by(records[0].definition):
+        if not same or not architecture.is_defined_by(records[0].definition):
             return None
         shown = {**records[0].settings, **self.request.presented}
         if shown != records[0].settings:  # also if nothing is measured
@@ -203,6 +207,7 @@ class Ledger:
         now = {"settings": settings_of(architecture, self.request), "definition": architecture.definition}
         now["environment"] = self.request.about["environment"]
         now |= input_sizes.changed_fields(records[0], architecture, conditions)
+        now |= {"started": moment()} if self.request.fresh else {}
         return [input_sizes.valid(record.model_copy(update=now), conditions) for record in records]
 
     def _own_devices(self, number: int) -> Mapping[str, str]:
