@@ -113,8 +113,9 @@ def sections() -> Iterator[tuple[str, int, type[Document], str, Sequence[str], s
     )  # fmt: skip
     yield (
         "`history.jsonl`", documents.HISTORY, HistoryLine,
-        "One line is appended for each architecture of a run, and one for each nightly run that did not finish, which "
-        "the run after it writes. Read the file line by line, and skip what is not JSON: a line may be cut short.",
+        "One line is appended for each architecture that a run measures or a nightly run cannot find, none for one "
+        "whose readings are all reused, and one for each nightly run that did not finish, which the run after it "
+        "writes. Read the file line by line, and skip what is not JSON: a line may be cut short.",
         [json.dumps(line) for line in history_examples()], SNIPPETS["history"],
     )  # fmt: skip
 

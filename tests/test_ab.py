@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -20,12 +20,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_run import FAULTY
 
+from reporter.cli.commands import ab
 from reporter.compare import paired
 from reporter.compare.differences import Basis, Change, Differences, TimeVerdict, Timing
 from reporter.compare.environments import About, Import
 from reporter.metrics.operators import COVERAGE
 from reporter.model import Architecture, Metric, Reading, Record, ReporterError, Verdict
 from reporter.model.profiles import LayerKernel, digest
+from reporter.model.readings import Status
 from reporter.model.settings import PRESETS, Conditions
 from reporter.registry.catalog import collect
 from reporter.report.between_runs import ab_verdicts
@@ -326,6 +328,20 @@ def test_a_job_has_the_time_that_earlier_jobs_left_to_its_architecture(
     ]
     assert limits == [10, 6]
     assert [(a.status, b.status) for a, b in readings] == [("skipped",) * 2, ("skipped",) * 2, ("timeout",) * 2]
+
+
+def test_what_an_environment_does_not_support_is_no_failure() -> None:
+    """As in a run of the main job, but if no time at all was compared it cannot pass a gate on times."""
+
+    def ended(*statuses: Status) -> list[Record]:
+        named = zip(NETWORKS, statuses, strict=False)
+        return records({name: Reading(quantity=LATENCY, status=each, reason="why") for name, each in named})
+
+    codes = {each: ab._exit_code(Differences(), (ended(each), ()), "never") for each in get_args(Status)[2:]}
+    assert codes == {"failed": 3, "oom": 3, "timeout": 3, "skipped": 0, "unsupported": 0}
+    assert ab._exit_code(Differences(), (ended("unsupported"), ()), "timing") == 3
+    compared = Differences(timings=(row("unchanged", 1.0, 1.0),))
+    assert ab._exit_code(compared, (ended("unsupported"), ()), "timing") == 0
 
 
 @pytest.mark.slow

@@ -6,23 +6,27 @@ import json
 import platform
 import re
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from commands import ROOT
-from simulated import Simulated
+from networks import CONDITIONS, own
+from simulated import METRICS, Simulated
 
 from reporter.host import accelerators, gpus
 from reporter.model import Metric, ReporterError, UnsupportedError
-from reporter.model.devices import without_device
+from reporter.model.devices import WITHOUT, without_device
 from reporter.model.modes import Mode
 from reporter.model.settings import Settings
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import in_set, kind, obstacle
 from reporter.run import preparation
+from reporter.run.ledger import NOT_ASKED, Ledger
 from reporter.run.preparation import choose_devices
+from reporter.run.request import Request
 from reporter.worker import device
 from reporter.worker.device import TorchRuntime
 from reporter.worker.latency import memory_forecast
@@ -77,6 +81,25 @@ def test_only_the_accelerator_that_is_measured_has_rows() -> None:
     assert of({"cpu": "cpu", "any": "cpu"}) == {"none", "cpu", "any", "cuda"}
     assert of({"cpu": "cpu", "xpu": "xpu:0", "any": "xpu:0"}) == {"none", "cpu", "any", "xpu"}
     assert of({"cpu": "cpu", "any": "cpu"}, "latency_mps") == {"none", "cpu", "any", "cuda", "mps"}
+
+
+@pytest.mark.parametrize(
+    ("no_cuda", "others", "mps"),
+    [
+        ("this machine has no CUDA device", {}, WITHOUT["mps"]),
+        (NOT_ASKED, {}, NOT_ASKED),
+        (NOT_ASKED, {"cuda": "cuda:0"}, WITHOUT["mps"]),
+    ],
+    ids=["on a CPU machine", "with --device cpu", "on a machine with CUDA"],
+)
+def test_a_key_of_another_accelerator_has_its_own_reason(
+    no_cuda: str, others: dict[str, str], mps: str, tmp_path: Path
+) -> None:
+    metrics = {key: METRICS[key] for key in ("latency_cuda", "latency_mps")}
+    devices = {"cpu": "cpu", "any": "cpu"} | others
+    readings = Ledger(own(), Request(tmp_path, [own()], metrics, devices, CONDITIONS, no_cuda=no_cuda)).record.readings
+    assert (readings["latency_mps"].status, readings["latency_mps"].reason) == ("unsupported", mps)
+    assert others or readings["latency_cuda"].reason == no_cuda
 
 
 def test_every_accelerator_has_the_keys_of_cuda() -> None:

@@ -35,7 +35,7 @@ from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.output.summary import summary as made_summary
 from reporter.run.executors.local import LocalExecutor
-from reporter.run.paired import interleaving
+from reporter.run.paired import interleaving, pinned
 from reporter.run.paired.against import prepare as prepare_reference
 from reporter.run.preparation import prepare
 
@@ -245,6 +245,19 @@ def slow(forked: pytest.MonkeyPatch, share: float) -> None:
     """Makes the second side, which is this environment, spend `share` more time in convolutions."""
     made = SlowedSide.factory(share)
     forked.setattr(interleaving, "subprocess", SimpleNamespace(Popen=made, PIPE=None))
+
+
+def test_acceptances_that_cannot_be_read_are_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before an environment is made."""
+    monkeypatch.setattr(pinned, "environment", lambda *_: pytest.fail("an environment was made"))
+    (tmp_path / "accepted.json").write_text("<<<<<<< HEAD\n")
+    names = ("--architectures", "alexnet", "--metrics", "latency_cpu_1thread", "--modes", "eager")
+    process = call("--out", tmp_path, *names, "--against", "torch==2.12.0", "--device", "cpu")
+    assert (process.returncode, process.stdout) == (2, ""), process.stderr
+    assert "accepted.json: cannot be read" in process.stderr.splitlines()[-1]
+    assert [path.name for path in tmp_path.iterdir()] == ["accepted.json"]
 
 
 @pytest.mark.slow

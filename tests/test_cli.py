@@ -17,7 +17,7 @@ from samples import lecture
 import reporter
 from reporter.cli.main import command
 from reporter.model import ReporterError
-from reporter.model.settings import settings
+from reporter.model.settings import CONFIGURABLE, settings
 from reporter.nightly import one_run as nightly
 from reporter.run.preparation import check_folder
 from reporter.store import record_files
@@ -30,7 +30,7 @@ LECTURE = [
 KEYS = {
     "parameters", "parameters_auxiliary", "weights_bytes", "macs", "macs_fvcore", "activations", "depth",
     "peak_activation_bytes", "peak_training_bytes", "rss_inference_bytes", "rss_process_bytes",
-    "latency_cpu_1thread", "latency_cpu",
+    "build_seconds", "first_call_seconds", "latency_cpu_1thread", "latency_cpu",
     "throughput_cpu", "train_step_cpu", "latency_cuda", "throughput_cuda", "train_step_cuda", "cuda_inference_bytes",
     "cuda_training_bytes", "finetune_top1", "finetune_seconds", "gradient_ratio", "imagenet_top1", "imagenet_top5",
 }  # fmt: skip
@@ -109,6 +109,15 @@ def test_every_list_adds_to_itself_where_it_is_repeated() -> None:
     assert command.commands["ab"].make_context("ab", []).params["metrics"] == "latency"
 
 
+@pytest.mark.parametrize("before", [["--fail-on", "exact"], ["--quiet", "--out", "results"], ["--progress", "auto"]])
+@pytest.mark.parametrize("name", ["compare", "nightly"])
+def test_options_before_a_command_are_refused(before: list[str], name: str) -> None:
+    """They would have no effect: a gate that is dropped never fails."""
+    done = call(*before, name, "a", "b")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"reporter: {before[0]} has no effect before '{name}'; give options after it\n"
+
+
 @pytest.mark.parametrize(("line", "text"), CONFIGS.items())
 def test_bad_config_file_is_one_line(line: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text(text)
@@ -131,6 +140,59 @@ def test_a_config_file_names_the_folder_and_the_command_line_wins(given: tuple[s
     done = call("--config", tmp_path / "run.toml", *(part.format(**places) for part in given))
     assert done.returncode == 2
     assert f"holds something else ({'other' if given else 'named'}.tex)" in done.stderr
+
+
+IN_A_FILE: dict[str, tuple[str, str, object, object]] = {
+    "architectures": ('["resnet18", "vgg16"]', "alexnet", ("resnet18", "vgg16"), ("alexnet",)),
+    "metrics": ('"size,latency"', "compute", ("size", "latency"), ("compute",)),
+    "preset": ('"quick"', "thorough", "quick", "thorough"),
+    "device": ('["cpu"]', "auto,cuda", ("cpu",), ("auto", "cuda")),
+    "dataset": ('"synthetic"', "cifar10", "synthetic", "cifar10"),
+    "data_root": ('"data"', "other", "data", "other"),
+    "weights": ('"random"', "pretrained", "random", "pretrained"),
+    "checkpoint": ('"resnet18=a.pth"', "resnet18=b.pth", ("resnet18=a.pth",), ("resnet18=b.pth",)),
+    "finetune": ('["probe", "scratch"]', "full", ("probe", "scratch"), ("full",)),
+    "modes": ('"bf16"', "eager,fp16", ("bf16",), ("eager", "fp16")),
+    "input_size": ('"320x256"', "96", "320x256", "96"),
+    "threads": ("2", "1", 2, 1),
+    "batches": ("[1, 8]", "4", (1, 8), (4,)),
+    "sizes": ("[64, 96]", "32", ("64", "96"), ("32",)),
+    "steps": ("3", "4", 3, 4),
+    "seeds": ("2", "5", 2, 5),
+    "first_seed": ("7", "9", 7, 9),
+    "lang": ('["ru"]', "en", ("ru",), ("en",)),
+    "edition": ('"choice"', "lecture", "choice", "lecture"),
+    "title": ('"A title"', "Another", "A title", "Another"),
+    "course": ('"Vision 1"', "Vision 2", "Vision 1", "Vision 2"),
+    "author": ('"Ada"', "Grace", "Ada", "Grace"),
+    "license": ('"CC0"', "MIT", "CC0", "MIT"),
+    "timeout": ("90.5", "30", 90.5, 30.0),
+    "budget": ('"20m"', "90s", "20m", "90s"),
+    "fresh": ("true", "", True, True),
+    "baseline": ('"before"', "earlier", "before", "earlier"),
+    "fail_on": ('"exact"', "any", "exact", "any"),
+    "against": ('"torch==2.14.1"', "env", "torch==2.14.1", "env"),
+    "executor": ('"ray"', "local", "ray", "local"),
+    "ray_address": ('"a:1"', "b:2", "a:1", "b:2"),
+    "keep_env": ('["A_TOKEN"]', "B_TOKEN", ("A_TOKEN",), ("B_TOKEN",)),
+}
+"""Of each option: its value in TOML and on the command line, and both as they are read."""
+
+
+def test_every_option_may_be_in_a_config_file_and_the_command_line_wins(tmp_path: Path) -> None:
+    assert {*IN_A_FILE, "out"} == set(CONFIGURABLE)
+    config = tmp_path / "run.toml"
+    config.write_text("".join(f"{name.replace('_', '-')} = {toml}\n" for name, (toml, *_) in IN_A_FILE.items()))
+
+    def read(words: list[str]) -> dict[str, object]:
+        given = command.make_context("reporter", words).params
+        chosen = settings({name: given[name] for name in (*IN_A_FILE, "architecture")}, config)
+        return {name: getattr(chosen, name) for name in IN_A_FILE}
+
+    assert read([]) == {name: of_file for name, (_, _, of_file, _) in IN_A_FILE.items()}
+    for name, (_, word, _, of_line) in IN_A_FILE.items():
+        found = read([f"--{name.replace('_', '-')}", *filter(None, [word])])
+        assert found == {each: of_file for each, (_, _, of_file, _) in IN_A_FILE.items()} | {name: of_line}
 
 
 @pytest.mark.parametrize(

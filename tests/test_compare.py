@@ -519,6 +519,11 @@ def test_json_alone_goes_to_standard_output(done: Path, tmp_path: Path) -> None:
         (("compare", "{done}", "{done}", "--fail-on", "slow"), "'slow' is not one of"),
         (("--out", "{new}", "--baseline", "{empty}"), "--baseline: {empty} cannot be compared with"),
         (("--out", "{new}", "--fail-on", "any"), "--fail-on: there is nothing to compare with"),
+        (("--out", "{new}", "--against", "{empty}", "--fail-on", "level"), "a comparison with --against has no level;"),
+        (
+            ("ab", "--a", "{empty}", "--b", "{empty}", "--preset", "quick", "--fail-on", "timing"),
+            "use --preset standard",
+        ),
         (("compare", "{done}", "{done}", "--json", "--markdown"), "--json and --markdown are two formats"),
         (("compare", "{done}", "{done}", "--fail-on", "timing"), "its times have 1 of the 3 rounds that a verdict"),
         (("--out", "{new}", "--baseline", "{done}", "--fail-on", "timing"), "--fail-on timing: {done}: its times have"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -421,6 +423,34 @@ def test_points_for_which_there_was_no_time_are_rows(tmp_path: Path) -> None:
     assert (record.readings[CPU.name].status, failed) == ("ok", 0)
 
 
+def test_a_curve_without_a_measured_point_is_a_reading_with_its_reason(tmp_path: Path) -> None:
+    """Of eager and of each mode; its points that failed are listed once."""
+
+    def found() -> dict[str, Any]:
+        return Summary.model_validate(summary(compare(record_files.load_all_modes(tmp_path)[0]))).model_dump()
+
+    modes = ("bf16", "tf32")
+    measured(tmp_path, sizes=("16", "48"), modes=modes, timeout=0.0)
+    document = found()
+    (record,) = document["records"]
+    late, refused = "not begun: the 0 s for this architecture were over", "tf32 is a precision of GPUs"
+    for readings, expected in (
+        (record["readings"], ("timeout", late)),
+        (record["modes"]["bf16"]["readings"], ("timeout", late)),
+        (record["modes"]["tf32"]["readings"], ("unsupported", refused)),
+    ):
+        reading = readings["curves"]
+        assert (reading["value"], reading["samples"], reading["status"], reading["reason"]) == (None, (), *expected)
+    every = [*record["readings"].values(), *(r for m in record["modes"].values() for r in m["readings"].values())]
+    assert document["counts"] == Counter(reading["status"] for reading in every)
+    places = [(row["mode"], row["size"]) for row in document["failed"] if row["metric"] == "curves"]
+    assert places == [(mode, size) for mode in ("bf16", "eager") for size in (16, 48)]
+    measured(tmp_path, sizes=("16",))
+    (record,) = found()["records"]
+    assert "curves" not in record["readings"]
+    assert record["modes"]["bf16"]["readings"]["curves"]["status"] == "timeout"
+
+
 OTHER = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
 """A variable that changes which kernels run."""
 
@@ -434,6 +464,16 @@ def test_the_best_throughput_is_that_of_points_under_its_conditions(tmp_path: Pa
     best_of_both = record.readings[CPU.name]
     assert (best_of_both.detail["batch"], best_of_both.value) == (2, 2.0)
     assert best_of_both.settings["variables"] == OTHER
+
+
+def test_fresh_measures_the_points_of_a_curve_again(tmp_path: Path) -> None:
+    """And keeps those of earlier runs only until it does."""
+    measured(tmp_path, batches=(1, 64), sizes=("16",))
+    request = replace(of_curves(tmp_path, batches=(1, 2), fresh=True), about=slot("here").about)
+    assert len(Ledger(own(), request).record.curves.batch) == 2
+    record, failed = measured(tmp_path, batches=(1, 2), fresh=True)
+    assert [(each.batch, each.status) for each in record.curves.batch] == [(1, "ok"), (2, "ok")]
+    assert (record.readings[CPU.name].detail["batch"], len(record.curves.size), failed) == (2, 1, 0)
 
 
 def test_no_best_throughput_if_no_point_was_measured_under_its_conditions(tmp_path: Path) -> None:

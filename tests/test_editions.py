@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import samples
+from networks import CONDITIONS, own
+from simulated import METRICS, Simulated, slot
 
+from reporter.cli.progress import Lines
 from reporter.model import Record, ReporterError
 from reporter.model.settings import read_config, settings
 from reporter.report import build
@@ -17,6 +21,8 @@ from reporter.report.language import language
 from reporter.report.page.edition import ORDERS, edition, ordered
 from reporter.report.page.heading import presentation
 from reporter.report.sections import Section
+from reporter.run import experiment
+from reporter.run.request import Request
 from reporter.store import record_files
 
 pytestmark = pytest.mark.usefixtures("blank_charts")
@@ -127,6 +133,27 @@ def test_title_course_and_author_stand_on_top(stored: bool, tmp_path: Path) -> N
     assert "under the license CC0" in cited
     assert 'href="report.ru.html" lang="ru"' in page
     assert 'href="report.html" lang="en"' in reports["report.ru.html"]
+
+
+def test_what_is_given_to_a_finished_run_is_stored_for_later_reports(tmp_path: Path) -> None:
+    """Nothing is measured; what is not given stays as it was, and so do the other settings."""
+    key = "latency_cpu"
+
+    def finished(**given: object) -> dict[str, object]:
+        chosen = settings({"preset": "quick", **given})
+        stored = chosen.model_dump(mode="json")
+        request = Request(tmp_path, [own()], {key: METRICS[key]}, {"cpu": "cpu", "any": "cpu"}, CONDITIONS,
+                          settings=stored, presented=chosen.presented)  # fmt: skip
+        jobs.append(experiment.run(request, Simulated([slot("here")]), Lines(StringIO())).jobs)
+        (record,) = record_files.load_all(tmp_path)[0]
+        return {name: record.settings[name] for name in ("title", "author", "lang", "preset")}
+
+    jobs: list[int] = []
+    assert finished(title="Before", author="A") == {"title": "Before", "author": "A", "lang": ["en"], "preset": "quick"}
+    after = {"title": "Week 5", "author": "A", "lang": ["ru"], "preset": "quick"}
+    assert finished(title="Week 5", lang="ru", preset="thorough") == after
+    assert finished() == after
+    assert jobs == [1, 0, 0]
 
 
 def test_without_a_title_there_is_a_default(tmp_path: Path) -> None:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import call
 from networks import CONDITIONS, own, small, subject
 from torch import nn
 
+from reporter.host.job import Job
 from reporter.host.machine import usable_threads
 from reporter.model import Architecture, Metric, Record, ReporterError
 from reporter.model.image_sizes import ImageSize, image_size, square
 from reporter.model.modes import alternation, speedup
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
+from reporter.registry.execution_modes import conditions_of
 from reporter.run.input_sizes import fields, usable, valid
 from reporter.store import record_files
-from reporter.worker import torch_state, trial
+from reporter.worker import entry, torch_state, trial
 from reporter.worker.counts.stage_costs import level
 from reporter.worker.entry import measure
 
@@ -135,6 +138,21 @@ def test_a_network_of_one_size_has_one_reason_and_its_parameters() -> None:
     assert reason.startswith("takes images of 32 pixels, not of 48 (")
     parameters, auxiliary, _ = measure(METRICS["size"], chosen)
     assert (parameters.value, auxiliary.value) == (216 + 8 + (7200 + 1) * 1000, 0)
+
+
+def test_a_mode_of_a_refused_size_has_the_settings_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the same call does not try it again."""
+    for name in ("find", "limit_memory"):
+        monkeypatch.setattr(entry, name, lambda *_: own(flat))
+    conditions = CONDITIONS.model_copy(update={"input_size": "48", "threads": 1})
+    job = Job(architecture="small", metrics=("latency_cpu",), device="cpu", conditions=conditions, process="modes cpu",
+              modes=("torchscript",))  # fmt: skip
+    sent: list[dict[str, Any]] = []
+    entry.run(job, sent.append)
+    found = {each["reading"]["quantity"]["key"]: each["reading"] for each in sent}
+    assert {reading["status"] for reading in found.values()} == {"unsupported"}
+    settings = conditions.of(METRICS["latency_cpu"], "cpu") | conditions_of("torchscript")
+    assert found["latency_cpu"]["settings"] == json.loads(json.dumps(settings))
 
 
 def test_published_accuracy_is_of_one_size() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,45 @@ def test_more_sampling_adds_rounds_and_less_measures_nothing(tmp_path: Path) -> 
     assert [len(parts) for _, _, parts in more.by_run()] == [1, 2]
     for rounds in (1, 2, 3):
         assert measured(tmp_path, rounds)[1].jobs == 0
+
+
+class Interrupted(Simulated):
+    """A user presses Ctrl-C when the first job on times is started."""
+
+    def start(self, slot: Slot, question: str, timeout: float | None, number: int | None = None) -> None:
+        if "timing cpu" in question:
+            raise KeyboardInterrupt
+        super().start(slot, question, timeout, number)
+
+
+def test_what_fresh_did_not_reach_is_kept(tmp_path: Path) -> None:
+    """Until it is measured again, all of it and in all rounds; what is not asked for is kept, too."""
+
+    def taken(executor: Simulated, *keys: str, fresh: bool = False, rounds: int = 2) -> list[tuple[str, int]]:
+        conditions = CONDITIONS.model_copy(update={"rounds": rounds})
+        metrics, devices = {key: METRICS[key] for key in keys}, {"cpu": "cpu", "any": "cpu"}
+        request = Request(tmp_path, [own()], metrics, devices, conditions, fresh=fresh)
+        with suppress(KeyboardInterrupt):
+            experiment.run(request, executor, Lines(StringIO()))
+        return [(each.job.process, each.job.round) for each in executor.done]
+
+    def samples() -> dict[str, tuple[float, ...]]:
+        found = record(tmp_path).readings
+        return {key: found[key].samples for key in ("parameters", KEY, "latency_cpu")}
+
+    taken(Simulated([slot("here")]), "size", KEY, "latency_cpu")
+    before = record(tmp_path)
+    old = {key: each.model_copy(update={"samples": (3,) * len(each.samples)}) for key, each in before.readings.items()}
+    record_files.save(tmp_path, before.model_copy(update={"readings": old}))
+    taken(Interrupted([slot("here")]), "size", KEY, fresh=True)
+    assert samples() == {"parameters": (1,), KEY: (3, 3), "latency_cpu": (3, 3)}
+    assert taken(Simulated([slot("here")]), "size", KEY) == [], "the same command without --fresh"
+    again = taken(Simulated([slot("here")]), "size", KEY, fresh=True)
+    assert [number for process, number in again if process == "timing cpu"] == [0, 1]
+    assert samples() == {"parameters": (1,), KEY: (1, 1), "latency_cpu": (3, 3)}
+    assert len({origin.run for origin in record(tmp_path).readings[KEY].origins}) == 1
+    taken(Simulated([slot("here")]), KEY, fresh=True, rounds=1)
+    assert samples()[KEY] == (1,)
 
 
 def test_seconds_and_goal_do_not_make_another_reading(tmp_path: Path) -> None:

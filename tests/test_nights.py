@@ -27,6 +27,7 @@ from nights import (
     with_reading,
 )
 
+from reporter.documents.run_files import HistoryLine
 from reporter.model import Record, ReporterError
 from reporter.nightly.run_folder import Folder
 from reporter.report import build
@@ -333,6 +334,12 @@ def test_a_name_like_no_other_has_a_short_reason(nights: Nights, site: Path) -> 
     plug_in(site, first=BROKEN_LIBRARY)
     reload_packages()
     assert nights.play(made(), architectures=",".join((*NAMES, "qqqq"))) == 3
+    lines = [json.loads(line) for line in (nights.out / "history.jsonl").read_text().splitlines()]
+    (line,) = (line for line in lines if line["architecture"] == "qqqq")
+    assert (line["finished"], line["exit_code"], line["values"]) == (True, 3, {})
+    assert {each["status"] for each in line["unmeasured"].values()} == {"failed"}
+    assert {each["reason"][:28] for each in line["unmeasured"].values()} == {"unknown architecture 'qqqq';"}
+    HistoryLine.model_validate(line)
     reason = next(part for part in nights.headline.split("; failing: ") if part.startswith("qqqq"))
     assert len(reason) < 600
     assert "'teamnet' of team-nets is left out: OSError: libteam.so" in reason

@@ -9,6 +9,8 @@ import pytest
 from nights import Nights, made, with_reading
 
 from reporter.model import ReporterError
+from reporter.nightly import one_run
+from reporter.nightly.run_folder import Folder
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
 
@@ -56,6 +58,14 @@ def test_a_gate_that_is_mistyped(tmp_path: Path) -> None:
     with pytest.raises(ReporterError, match="exakt"):
         Nights(tmp_path / "new").play(made(), fail_on="exakt")
     assert not (tmp_path / "new").exists()
+
+
+def test_acceptances_that_cannot_be_read_are_refused_before_anything_is_measured(nights: Nights) -> None:
+    """Such as those with a merge conflict, also after a run without findings; the last run stays as it is."""
+    (nights.out / "accepted.json").write_text("<<<<<<< HEAD\n")
+    with pytest.raises(ReporterError, match=r"accepted\.json: cannot be read"):
+        one_run.plan(nights.out, None, {"architectures": "alexnet"}, {})
+    assert not Folder(nights.out).tonight.exists()
 
 
 def test_what_a_budget_left_out_is_in_the_headline(nights: Nights) -> None:

@@ -142,6 +142,26 @@ def test_the_summary_is_what_the_contract_says(real_run) -> None:
     assert values["tiny"]["latency_cuda"]["status"] == ("ok" if shutil.which("nvidia-smi") else "unsupported")
 
 
+def test_the_summary_has_operators_and_stages(real_run) -> None:
+    """Rows of eager and of each mode that was profiled: calls, seconds and shares, and the kernel that ran."""
+    summary = json.loads((real_run[0] / "summary.json").read_text())
+    for record in summary["records"]:
+        profiled = [mode for mode in record["modes"].values() if "latency_cpu" in mode["readings"]
+                    and mode["readings"]["latency_cpu"]["value"]]  # fmt: skip
+        assert profiled
+        for place in (record, *profiled):
+            for setting in ("cpu_1thread", "cpu"):
+                rows = place["operators"][setting]
+                assert all({"operator", "kernel", "calls", "seconds", "share"} <= row.keys() for row in rows)
+                assert all(row["calls"] >= 1 and row["seconds"] >= 0 and row["kernel"] for row in rows)
+                assert sum(row["share"] for row in rows) == pytest.approx(1)
+                assert any(row["operator"].startswith("aten::") for row in rows)
+                stages = [row for row in place["stages"] if row["setting"] == setting]
+                assert sum(row["share"] for row in stages) == pytest.approx(1)
+                assert all(row["seconds"] > 0 for row in stages)
+        assert record["readings"]["operators"]["status"] == record["readings"]["stages"]["status"] == "ok"
+
+
 def test_history_has_a_line_per_architecture(real_run) -> None:
     folder, _ = real_run
     lines = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
@@ -208,20 +228,28 @@ def test_a_second_call_measures_nothing_and_changes_no_record(copied_run: Path) 
 
 
 def test_other_settings_measure_only_what_depends_on_them(copied_run: Path) -> None:
-    """More steps: the fine-tuning is done again, and nothing else is."""
+    """More steps and another seed: what is trained or uses gradients is measured again, and nothing else is."""
     before = records(copied_run)["tiny"]["readings"]
-    again = call("--out", copied_run, *TINY, *QUICK, "--steps", "5", report=False)
+    again = call("--out", copied_run, *TINY, *QUICK, "--steps", "5", "--first-seed", "7", report=False)
     after = records(copied_run)["tiny"]["readings"]
     assert again.returncode == 0
     assert len(after["finetune_top1"]["detail"]["curve"]) == 5
     changed = {key for key in after if after[key] != before[key]}
-    assert changed == {"finetune_top1", "finetune_seconds", "gradient_ratio_trained", "finetune_step_seconds"}
+    trained = {"finetune_top1", "finetune_seconds", "gradient_ratio_trained", "finetune_step_seconds"}
+    assert changed == {*trained, "gradient_ratio", "gradient_flow"}
+    assert {after[key]["settings"]["first_seed"] for key in ("finetune_top1", "gradient_ratio")} == {7}
 
 
 def test_render_rebuilds_the_reports(copied_run: Path) -> None:
-    (copied_run / "report.md").unlink()
-    assert call("render", copied_run).returncode == 0
-    assert (copied_run / "report.md").exists()
+    """With the title that the last call named, also if it measured nothing."""
+    for name in ("report.md", "report.ru.md"):
+        (copied_run / name).unlink(missing_ok=True)
+    named = ("--title", "Week 5", "--course", "Vision 1", "--author", "Ada Lovelace", "--edition", "choice")
+    again = call("--out", copied_run, *TINY, *WIDE, *QUICK, *named, report=False)
+    assert "nothing to do" in again.stderr
+    assert call("render", copied_run, "--lang", "en, ru").returncode == 0
+    for name in ("report.md", "report.ru.md"):
+        assert (copied_run / name).read_text("utf-8").startswith("# Week 5\n\nVision 1 · Ada Lovelace\n\n")
 
 
 INTERRUPTIBLE = (*TINY, *WIDE, "--metrics", "parameters,latency_cpu,train_step_cpu", *QUICK)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from reporter.cli import streams
 from reporter.cli.options import asks_for_json, main_options
@@ -76,6 +77,11 @@ def command(
         with printing.messages_as_json(progress == "json"):
             code = measure_and_report(out, config, options, label, quiet=bool(quiet), shown=progress)
         context.exit(code)
+    elif given := [
+        each for each in context.params if context.get_parameter_source(each) is ParameterSource.COMMANDLINE
+    ]:
+        name = next(each.opts[0] for each in context.command.params if each.name == given[0])
+        raise click.UsageError(f"{name} has no effect before {context.invoked_subcommand!r}; give options after it")
 
 
 for entry in collect("reporter.cli.commands", click.Command).values():  # type: ignore[type-var]  # all have names
@@ -226,6 +232,10 @@ def _prepared(
     from reporter.run.preparation import prepare
 
     request = replace(prepare(out, chosen, executor), labels=labels)
+    if chosen.against is not None:  # an accepted.json that cannot be read is refused before anything is measured
+        from reporter.nightly.run_folder import Folder
+
+        Folder(request.folder).acceptances()
     _announce(request)
     reference = against.prepare(chosen, request, request.folder, note)
     entries = Folder(request.folder).acceptances().accepted if reference else ()

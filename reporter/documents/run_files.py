@@ -81,7 +81,8 @@ class SummaryMode(Document):
     readings: dict[str, SummaryReading]
     """By metric: the times of this mode; `speedup_` and the metric, which is eager divided by this mode;
     `alternation_` and the metric, which is the time of an engine in alternation with eager divided by its time alone;
-    `output_error`, `prepare_seconds` and `first_call_seconds`. What does not depend on the mode is not repeated."""
+    `output_error`, `prepare_seconds` and `first_call_seconds`; `curves` as for eager. What does not depend on the mode
+    is not repeated."""
     operators: dict[str, tuple[SummaryOperator, ...]] = {}
     """By setting, as for eager."""
     stages: tuple[SummaryStage, ...] = ()
@@ -164,7 +165,8 @@ class SummaryRecord(Document):
     own_input_size: int | None = None
     """The architecture's own image size in pixels, where it is measured with another."""
     readings: dict[str, SummaryReading]
-    """By metric; times are those of eager."""
+    """By metric; times are those of eager. `curves`, with the status and reason of its first point, if a curve that
+    was asked for has no measured point."""
     modes: dict[str, SummaryMode] = {}
     """By the name of the execution mode, for example `bf16+channels_last`; missing if only eager was measured."""
     curves: SummaryCurves | None = None

@@ -58,6 +58,15 @@ def _best(device: str, title: str) -> Quantity:
 
 BEST = {device: _best(device, f"Best throughput, {title}") for device, title in DEVICE_TITLES.items()}
 """By kind of device; the batch size is in the reading's detail."""
+CURVES = Quantity(
+    key="curves",
+    title="Curves",
+    unit="1",
+    group="latency",
+    better="neither",
+    definition="The curves over the batch size and the image size.",
+)
+"""What summary.json has in place of a curve of which no point was measured."""
 
 
 class CurvePoint(Model):
@@ -131,6 +140,11 @@ class Curves(Model):
         others = (each for each in self.points(axis) if each.place != point.place)
         return self.model_copy(update={axis: tuple(sorted((*others, point), key=lambda each: each.order))})
 
+    def without(self, axis: Axis, mode: str, device: str) -> Curves:
+        """The curves without the points of a mode on a device along an axis."""
+        others = tuple(each for each in self.points(axis) if (each.mode, each.device) != (mode, device))
+        return self.model_copy(update={axis: others})
+
     def under(self, axis: Axis, mode: str, device: str, conditions: Mapping[str, Any]) -> Points:
         """The points of a mode on a device whose settings are these conditions, whatever their status."""
         return tuple(
@@ -157,6 +171,18 @@ def best(points: Iterable[CurvePoint], quantity: Quantity, settings: dict[str, J
     if top.foreign_load is not None:
         detail[FOREIGN_LOAD] = [top.foreign_load]
     return Reading(quantity=quantity, samples=samples, rounds=(len(samples),), settings=settings, detail=detail)
+
+
+def missing_curve(curves: Curves, mode: str) -> Reading | None:
+    """The status and reason of a curve that was asked for in a mode and has no measured point; None if there is none.
+
+    Of several points, those of the first one.
+    """
+    for axis in AXES:
+        points = [point for point in curves.points(axis) if point.mode == mode]
+        if points and not any(point.measured for point in points):
+            return Reading(quantity=CURVES, status=points[0].status, reason=points[0].reason)
+    return None
 
 
 def swept(points: Iterable[CurvePoint]) -> list[CurvePoint]:

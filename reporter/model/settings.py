@@ -22,6 +22,8 @@ Weights = Literal["auto", "pretrained", "random"]
 FailOn = Literal["exact", "timing", "level", "any", "never"]
 LONGEST_LINE = 200
 """Characters of a title, course, author or license, and of a value in an error message."""
+PRESENTED = frozenset({"lang", "edition", "title", "course", "author", "license"})
+"""Settings of the report, which `reporter render` takes from the newest record."""
 UNRECORDED = {"ray_address", "keep_env"}
 """Settings that no record keeps: they are about the machines of a run, not about what is measured."""
 
@@ -193,6 +195,11 @@ class Settings(BaseModel):
         if value is not None and not in_seconds(value):
             raise ValueError("it should be a time like 90s, 20m or 1h30m")
         return value
+
+    @property
+    def presented(self) -> dict[str, Any]:
+        """The settings of the report that were given, as records store them."""
+        return self.model_dump(mode="json", include=set(PRESENTED & self.model_fields_set))
 
     def conditions(self) -> Conditions:
         """The preset's effort, with the options that were given in its place; with a budget, as many rounds as fit."""

@@ -1,4 +1,4 @@
-"""Architectures that cannot be found or built: each has a row with the reason, and the run continues."""
+"""Architectures that cannot be found or built: each has a row and a line of the history with the reason."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from reporter.host.job import USUAL
 from reporter.model import Architecture, Reading, Record, ReporterError, absent
 from reporter.model.fields import LONGEST_NAME, legible
 from reporter.model.records import EAGER
+from reporter.run.history_lines import history_line
 from reporter.run.ledger import blank
-from reporter.run.request import Request
+from reporter.run.request import Request, moment
 from reporter.run.roster import chosen
 from reporter.run.slots import Executor
 from reporter.run.trials import check_networks
+from reporter.store import record_files
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,6 +53,14 @@ class Roster:
             except ReporterError as error:
                 notices.append(f"{entry.name}: {error}")
         return notices
+
+
+def save(missing: dict[str, str], base: Sequence[Record], request: Request) -> None:
+    """Saves a record and a line of the run history for each architecture that is missing."""
+    records = list(rows(missing, base, request))
+    record_files.save_all(request.folder, records)
+    now = moment()
+    record_files.append_history(request.folder, [history_line({EAGER: each}, request, now) for each in records])
 
 
 def rows(missing: dict[str, str], base: Sequence[Record], request: Request) -> Iterator[Record]:

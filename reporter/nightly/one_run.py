@@ -118,6 +118,7 @@ def plan(
     languages = tuple(checked_codes(chosen.lang))
     check_folder(out)
     folder, roster, executor = Folder(out), Roster(), choose_executor(chosen)
+    folder.acceptances()  # an accepted.json that cannot be read is refused before anything is measured
     request = replace(prepare(folder.tonight, chosen, executor, roster.choose, roster.check), labels=labels)
     if not request.architectures and not any(out.glob("records/*/*.json")):
         raise ReporterError(next(iter(roster.missing.values())))
@@ -166,7 +167,7 @@ def _measured(work: Plan, base: Baseline, progress: Progress, measure: Measure) 
     """What the measurement did, and why it ended early if it did."""
     try:
         outcome = measure(work.request, work.executor, progress)
-        record_files.save_all(work.request.folder, missing.rows(work.roster.missing, base.records, work.request))
+        missing.save(work.roster.missing, base.records, work.request)
     except ReporterError as error:
         return Outcome(), str(error)
     return outcome, None

@@ -29,6 +29,12 @@ class CurveMeasurement(Measurement):
         if not job.curve.has_batches:
             self._missing.clear()
 
+    def start(self, budget: float | None = None) -> None:
+        """With --fresh, points of earlier runs are left out from here on."""
+        assert self.job.curve
+        curve_plan.restart(self.ledger, self._curve_metric, self.job.curve)
+        super().start(budget)
+
     @property
     def remaining(self) -> Job | None:
         """The job with the points that are there by now; None where none is missing or the time is over."""

@@ -46,7 +46,20 @@ def wanted(ledger: Ledger, metric: Metric, mode: str) -> CurveJob:
     request = ledger.request
     sweep = not request.batches and (metric.device != "cpu" or not request.sizes)
     asked = CurveJob(mode=mode, batches=request.batches, sizes=request.sizes, sweep=sweep)
+    if request.fresh and (mode, metric.device) not in ledger.restarted:
+        return asked
     return asked.model_copy(update={"known": current_points(ledger, metric, mode).settled})
+
+
+def restart(ledger: Ledger, metric: Metric, asked: CurveJob) -> None:
+    """With --fresh, leaves out the points of earlier runs as soon as the curves of a mode are measured again."""
+    place = (asked.mode, metric.device)
+    if ledger.request.fresh and place not in ledger.restarted:
+        ledger.restarted.add(place)
+        curves = ledger.record.curves
+        curves = curves.without("batch", *place) if asked.has_batches else curves
+        curves = curves.without("size", *place) if asked.sizes else curves
+        ledger.records[EAGER] = ledger.record.model_copy(update={"curves": curves})
 
 
 def current_points(ledger: Ledger, metric: Metric, mode: str) -> Curves:

@@ -11,7 +11,16 @@ from reporter.host.job import Job
 from reporter.model import Metric
 from reporter.model.devices import accelerator_in
 from reporter.model.modes import OUTPUT_ERROR
-from reporter.run import budget, curve_plan, evidence, input_sizes, mode_plan, node_engines, node_environments
+from reporter.run import (
+    budget,
+    curve_plan,
+    evidence,
+    failure_counts,
+    input_sizes,
+    mode_plan,
+    node_engines,
+    node_environments,
+)
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.ledger import Ledger
 from reporter.run.request import Outcome, Progress, Request, moment
@@ -70,11 +79,11 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
         measured = [ledger for ledger in ledgers.values() if ledger.spent]
         if record_files.append_history(request.folder, (ledger.history(now) for ledger in measured)):
             progress.note(f"note: {request.folder / 'history.jsonl'}: the last line was cut short and does not count")
-    outcome.failed += sum(ledger.failed() + curve_plan.failures(ledger) for ledger in ledgers.values())
+    outcome.failed += sum(failure_counts.failed(ledger) + curve_plan.failures(ledger) for ledger in ledgers.values())
     records = (record for ledger in ledgers.values() if ledger.spent for record in ledger.records.values())
     timed = (reading for record in records for reading in record.readings.values())
     outcome.foreign = max((reading.background_load for reading in timed if reading.disturbed), default=0.0)
-    outcome.lost += sum(ledger.lacking() for ledger in ledgers.values())
+    outcome.lost += sum(failure_counts.lacking(ledger) for ledger in ledgers.values())
     return outcome
 
 
@@ -169,7 +178,7 @@ def _needs(ledger: Ledger, metric: Metric, number: int, mode: str) -> bool:
     if not metric.curve:
         return ledger.needs(metric, number, mode)
     found = ledger.records[mode].readings.get(OUTPUT_ERROR.key) if mode in ledger.records else None
-    return not number and (found is None or found.status not in CHECKED)
+    return not number and (ledger.request.fresh or found is None or found.status not in CHECKED)
 
 
 def _curve_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]:

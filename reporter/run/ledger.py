@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from reporter.compare.kernel_digests import has_digest
@@ -23,22 +23,23 @@ from reporter.model import (
     Status,
     absent,
 )
-from reporter.model.devices import device_type, is_accelerator
+from reporter.model.devices import WITHOUT, accelerator_in, device_type, is_accelerator
 from reporter.model.modes import quantities
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER, pair_name
 from reporter.model.scaling_curves import Curves
 from reporter.registry.execution_modes import conditions_of
 from reporter.run import input_sizes, mode_plan
+from reporter.run.history_lines import history_line
 from reporter.run.joined_rounds import joined, with_loss
 from reporter.run.request import Progress, Request, moment
 from reporter.store import kernel_files, record_files
 
 REUSED = ("ok", "unsupported", "skipped")
+CONTINUED = ("ok", "skipped")
+"""The status of a time of which later rounds are measured."""
 NOT_ASKED = "not asked for by --device"
 CUT_OFF = "cut off: the budget was spent"
-LONGEST_REASON = 200
-"""Characters of a reason in history.jsonl."""
 MOST_LOST = 2
 """A time that lost so many rounds in a run is not tried again in it."""
 
@@ -50,6 +51,8 @@ class Ledger:
         self.request = request
         self.spent, self.notice = 0.0, ""
         self._took: dict[str, list[float]] = {}
+        self.restarted: set[tuple[str, str]] = set()
+        """With --fresh, the curves that have no points of earlier runs any more, by mode and device."""
         self._shown: set[tuple[str, str]] = set()
         self._lock = request.folder / ".lock"
         self._locked = self._lock.exists()  # if it is gone, so was the folder, even if there is a new one
@@ -96,54 +99,16 @@ class Ledger:
         if usual:
             self._took.setdefault(job, []).append(seconds)
 
-    def failed(self) -> int:
-        """How many of the readings asked for did not succeed."""
-        return sum(
-            reading is not None and reading.status in ("failed", "oom", "timeout")
-            for metric in self.request.metrics.values()
-            for reading in self._readings(metric)
-        )
-
-    def lacking(self) -> int:
-        """How many of the times asked for have fewer rounds than asked for because rounds were lost."""
-        found = (each for metric in self.request.metrics.values() if metric.timed for each in self._readings(metric))
-        return sum(bool(each and each.lost and len(each.rounds) < self.request.conditions.rounds) for each in found)
-
     def history(self, now: str) -> dict[str, Any]:
         """The line that history.jsonl gets; `now` is common to all lines of a run."""
-        modes = {mode: self._measured(record) for mode, record in self.records.items() if mode != EAGER}
-        return {
-            **self.request.line,
-            "finished": True,
-            "generated": now,
-            "architecture": self.record.architecture,
-            "machine": self.record.machine,
-            "environment": self.record.environment,
-            **self._measured(self.record),
-            **({"modes": modes} if modes else {}),
-            "seconds": round(self.spent, 3),
-            "effort": self.request.effort,
-            "jobs": {job: round(sum(took) / len(took), 3) for job, took in self._took.items()},
-        }
-
-    def _measured(self, record: Record) -> dict[str, Any]:
-        """The values of a record, and why others are missing."""
-        values = {key: self._value(reading) for key, reading in record.readings.items()}
-        return {
-            "values": {key: value for key, value in values.items() if value is not None},
-            "unmeasured": {
-                key: {"status": reading.status, "reason": (reading.reason or "")[:LONGEST_REASON] or None}
-                for key, reading in record.readings.items()
-                if values[key] is None
-            },
-        }
+        return history_line(self.records, self.request, now, self.spent, self._took)
 
     def goes_on(self, name: str, number: int, mode: str = EAGER) -> bool:
         """Whether a later round of a metric is tried: the first one succeeded, and few were lost in this run."""
         found = self._of(mode).readings
         readings = (found.get(quantity.key) for quantity in self.request.metrics[name].quantities)
         return number == 0 or all(
-            reading is not None and reading.status in REUSED and self._lost_now(reading) < MOST_LOST
+            reading is not None and reading.status in CONTINUED and self._lost_now(reading) < MOST_LOST
             for reading in readings
         )
 
@@ -192,22 +157,12 @@ class Ledger:
             return reading
         return reading.model_copy(update={"settings": reading.settings | {"data": self.request.images.used}})
 
-    def _value(self, reading: Reading) -> float | None:
-        """The value of the rounds of this run, where it has any; rounds of another day are another level."""
-        now = reading.of_run(self.request.run) if reading.origins else reading
-        return (now if now.measured else reading).value
-
     def _lost_now(self, reading: Reading) -> int:
         return sum(lost.origin.run == self.request.run for lost in reading.lost)
 
     def _of(self, mode: str) -> Record:
         """The record of a mode, without readings where nothing is measured yet."""
         return self.records.get(mode) or self.record.model_copy(update={"mode": mode, "readings": {}})
-
-    def _readings(self, metric: Metric) -> Iterator[Reading | None]:
-        """The readings of a metric in all modes."""
-        for record in self.records.values():
-            yield from (record.readings.get(quantity.key) for quantity in metric.quantities)
 
     def _save(self, readings: dict[str, Reading], mode: str = EAGER) -> None:
         if not self.request.folder.is_dir() or (self._locked and not self._lock.exists()):
@@ -218,6 +173,8 @@ class Ledger:
 
     def _done(self, metric: Metric, key: str, mode: str) -> int:
         """How many rounds of a reading exist, taken under the same conditions."""
+        if self.request.fresh:  # what earlier runs measured is kept until it is measured again
+            return 0
         reading = self._of(mode).readings.get(key)
         device, asked = self.devices.get(metric.device, "cpu"), self.request
         now = asked.conditions_of(self.record.architecture).of(metric, device) | conditions_of(mode, asked.engines)
@@ -225,6 +182,8 @@ class Ledger:
             return 0
         if has_digest(reading) and not kernel_files.exists(self.request.folder, self.record):  # it was removed
             return 0
+        if metric.timed and reading.status == "unsupported":
+            return asked.conditions.rounds  # with the same settings and versions it would be again
         return len(reading.rounds) if metric.timed else 1
 
     def _earlier(self, architecture: Architecture) -> list[Record] | None:
@@ -237,12 +196,18 @@ class Ledger:
             self.notice = f"{error}; it is kept as {files.set_aside(path).name}"
             return None
         same = self.request.reuses(records[0].environment)
-        if self.request.fresh or not same or not architecture.is_defined_by(records[0].definition):
+        if not same or not architecture.is_defined_by(records[0].definition):
             return None
+        shown = {**records[0].settings, **self.request.presented}
+        if shown != records[0].settings:  # also if nothing is measured
+            record_files.save_all(
+                self.request.folder, [each.model_copy(update={"settings": shown}) for each in records]
+            )
         conditions = self.request.conditions_of(architecture.name)
         now = {"settings": settings_of(architecture, self.request), "definition": architecture.definition}
         now["environment"] = self.request.about["environment"]
         now |= input_sizes.changed_fields(records[0], architecture, conditions)
+        now |= {"started": moment()} if self.request.fresh else {}
         return [input_sizes.valid(record.model_copy(update=now), conditions) for record in records]
 
     def _own_devices(self, number: int) -> Mapping[str, str]:
@@ -258,9 +223,16 @@ class Ledger:
         for metric in self.request.metrics.values():
             if metric.device not in ("none", *self.devices):
                 status: Status = "unsupported" if is_accelerator(metric.device) else "skipped"
-                reason = self.request.no_cuda if is_accelerator(metric.device) else NOT_ASKED
+                reason = self._why_without(metric.device) if is_accelerator(metric.device) else NOT_ASKED
                 missing = [q for q in metric.quantities if self._is_without(q.key, status, reason)]
                 self._save({reading.quantity.key: reading for reading in absent(missing, status, reason)})
+
+    def _why_without(self, accelerator: str) -> str:
+        """Why nothing is measured on an accelerator."""
+        reason = self.request.no_cuda
+        if accelerator == "cuda" or (reason == NOT_ASKED and not accelerator_in(self.devices)):
+            return reason
+        return WITHOUT[accelerator]
 
     def _note_modes(self) -> None:
         """Stores the reason of every mode that cannot be measured here."""

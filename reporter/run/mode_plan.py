@@ -34,7 +34,7 @@ def kind_of(request: Request, device: str) -> Kind:
 def groups(request: Request, device: str) -> Iterator[ModeGroup]:
     """The modes to measure on a device, in the order in which they are measured."""
     known = request.engines
-    modes = [name for name in _resolved(request, device) if not unavailable(request, name, device)]
+    modes = [name for name in resolved(request, device) if not unavailable(request, name, device)]
     in_torch = tuple(name for name in modes if not parse(name, known).engine)
     if in_torch:
         yield ModeGroup(f"modes {device}", device, in_torch)
@@ -60,7 +60,7 @@ def metrics(request: Request, device: str) -> dict[str, Metric]:
 
 def refused(request: Request, device: str) -> Mapping[str, str]:
     """The modes that cannot be measured on a device, each with the reason."""
-    reasons = {name: unavailable(request, name, device) for name in _resolved(request, device)}
+    reasons = {name: unavailable(request, name, device) for name in resolved(request, device)}
     return {name: reason for name, reason in reasons.items() if reason}
 
 
@@ -69,7 +69,7 @@ def unavailable(request: Request, mode: str, device: str) -> str:
     return obstacle(parse(mode, request.engines), kind_of(request, device), request.engines)
 
 
-def _resolved(request: Request, device: str) -> tuple[str, ...]:
+def resolved(request: Request, device: str) -> tuple[str, ...]:
     """The modes that a request names, with those that its sets contain on a device of its machine."""
     return resolve(request.modes, kind_of(request, device), request.engines)
 

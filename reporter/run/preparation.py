@@ -132,6 +132,7 @@ def _request(
         batches=settings.batches,
         sizes=settings.sizes,
         settings=settings.model_dump(mode="json", exclude=UNRECORDED),
+        presented=settings.presented,
         timeout=_timeout(settings),
         fresh=settings.fresh,
         keep_env=settings.keep_env,

@@ -76,6 +76,8 @@ class Request:
     conditions: Conditions
     no_cuda: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    presented: Mapping[str, Any] = field(default_factory=dict)
+    """The settings of the report that were given, such as its title."""
     claims: Sequence[Claim] = ()
     timeout: float | None = None
     fresh: bool = False

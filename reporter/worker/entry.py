@@ -24,6 +24,7 @@ from reporter.model import Claim, Metric, Number, Reading, Verdict, absent
 from reporter.model.attempts import attempt
 from reporter.model.fields import plain
 from reporter.registry.catalog import collect
+from reporter.registry.execution_modes import conditions_of
 from reporter.worker import device, precision, references, torch_state, trial
 from reporter.worker.latency import timing
 from reporter.worker.latency.curve_points import measure_curve
@@ -102,11 +103,13 @@ def run(
     catalogue = collect("reporter.metrics", Metric)
     subject, verdict = attempt(partial(_subject, job, sample, named))
     if subject and job.modes and (reason := subject.refused_size):
-        subject, verdict = None, Verdict("unsupported", reason)
-    if subject is None:
-        for mode, _, quantity in wanted(job, catalogue):
+        verdict = Verdict("unsupported", reason)
+    if subject is None or verdict.status != "ok":
+        for mode, metric, quantity in wanted(job, catalogue):
+            settings = subject.conditions.of(metric, subject.place.name) | conditions_of(mode) if subject else {}
             for reading in absent([quantity], verdict.status, verdict.reason or ""):
-                send({"reading": reading.model_dump(mode="json"), "mode": mode})
+                kept = reading.model_copy(update={"settings": settings})
+                send({"reading": kept.model_dump(mode="json"), "mode": mode})
         return
     start = perf_counter()
     spent: dict[str, float] = {}

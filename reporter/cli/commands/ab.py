@@ -17,6 +17,7 @@ from reporter.model import Record, ReporterError
 from reporter.registry import plugins
 
 if TYPE_CHECKING:
+    from reporter.compare.differences import Differences
     from reporter.compare.environments import About
     from reporter.model.settings import FailOn
     from reporter.run.paired.kernels import Kernels
@@ -82,20 +83,22 @@ def _compared(
     from reporter.cli import heartbeat
     from reporter.compare import paired
     from reporter.compare.document import still_failing
-    from reporter.model.settings import settings
+    from reporter.model.settings import check_gate, settings
     from reporter.report.between_runs import ab_verdicts
     from reporter.run.paired import paired_run
     from reporter.run.preparation import prepare_ab
 
+    chosen = settings({**options, "fail_on": fail_on})
+    check_gate(chosen)
     with heartbeat.during("preparing the comparison", printing.note):
-        request = prepare_ab(out, settings(options))
+        request = prepare_ab(out, chosen)
         for line in plugins.complaints():
             printing.note(line)
         examined = paired_run.examine(request, environments)
     books, kernels = _measured(request, environments, examined, out)
     records = [list(book.values()) for book in books]
     found, failing = kernels.with_changes(paired.compare_sides(*records)), still_failing(*records)
-    code = REGRESSED if found.fails(fail_on) else FAILED if _is_broken(records) else 0
+    code = _exit_code(found, records, fail_on)
     call = ab_verdicts.Call(request.run, request.started, fail_on, code, tuple(failing))
     a, b = map(str, environments)
     document = ab_verdicts.document(found, examined, (a, b), call)
@@ -121,10 +124,18 @@ def _measured(
             lock.close()
 
 
-def _is_broken(sides: Iterable[Iterable[Record]]) -> bool:
-    """Whether a reading of either side failed or lost a round."""
+def _exit_code(found: Differences, sides: Iterable[Iterable[Record]], fail_on: FailOn) -> int:
+    """The exit code of a comparison.
+
+    Also 3 if --fail-on is for times and none was compared; what an environment does not support is no failure.
+    """
+    from reporter.compare.matching import NO_NUMBER
+
+    if found.fails(fail_on):
+        return REGRESSED
     readings = (reading for side in sides for record in side for reading in record.readings.values())
-    return any(not reading.measured or reading.lost for reading in readings)
+    broken = any(reading.status in NO_NUMBER or reading.lost for reading in readings)
+    return FAILED if broken or (fail_on in ("timing", "any") and not found.timings) else 0
 
 
 ENTRIES = (ab_command,)

@@ -21,8 +21,8 @@ def render_command(folder: Path, lang: str | None, **heading: str | None) -> Non
     from reporter.report import build
     from reporter.report.language import checked_codes
 
-    given = settings(heading)
-    for path in build.write(folder, checked_codes(lang.split(",")) if lang is not None else (), given):
+    languages = checked_codes(settings({"lang": lang}).lang) if lang is not None else ()
+    for path in build.write(folder, languages, settings(heading)):
         printing.message(f"wrote {path}")
 
 

@@ -12,7 +12,8 @@ from reporter.compare.matching import NO_NUMBER
 from reporter.documents import SUMMARY, better
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.model import Reading, Record, Status
-from reporter.model.scaling_curves import AXES, BEST, LOST, Axis
+from reporter.model.records import EAGER
+from reporter.model.scaling_curves import AXES, BEST, LOST, Axis, missing_curve
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.curve_lines import CurveLine, lines
 from reporter.report.tail_latency import Place, relative
@@ -35,6 +36,8 @@ def streamed(comparison: Comparison, against: AgainstReference | None = None) ->
     every = (*comparison.records, *comparison.modes)
     readings = [(record, reading) for record in every for reading in record.readings.values()]
     counts = Counter(reading.verdict.status for _, reading in readings)
+    modes = ((record, each) for record in comparison.records for each in (record, *comparison.modes_of(record)))
+    counts.update(reading.status for record, each in modes if (reading := missing_curve(record.curves, each.mode)))
     return {
         "schema": SUMMARY,
         "reporter": __version__,
@@ -69,8 +72,12 @@ def _record(record: Record, modes: Sequence[Record], beside: Mapping[str, Mappin
     if record.own_input_size is not None:
         about |= {"input_size": str(record.image_size), "own_input_size": record.own_input_size}
     readings = {k: _reading(reading, beside[k].get(place)) for k, reading in record.readings.items()}
+    readings |= _missing_curve(record, EAGER)
     inside = {
-        mode.mode: {"readings": {k: _reading(v, None) for k, v in mode.readings.items()}, **profile(mode)}
+        mode.mode: {
+            "readings": {k: _reading(v, None) for k, v in mode.readings.items()} | _missing_curve(record, mode.mode),
+            **profile(mode),
+        }
         for mode in modes
     }
     curves = {"curves": _curves(record)} if record.curves else {}
@@ -101,6 +108,12 @@ def _curves(record: Record) -> dict[str, Any]:
         axis: [point.model_dump(mode="json", exclude=left_out) for point in record.curves.points(axis)] for axis in AXES
     }
     return {**points, "fits": [_fit(line, line.fit) for line in lines([record], "batch") if line.fit]}
+
+
+def _missing_curve(record: Record, mode: str) -> dict[str, Any]:
+    """The reading `curves` of a mode where a curve has no measured point."""
+    found = missing_curve(record.curves, mode)
+    return {found.quantity.key: _reading(found, None)} if found else {}
 
 
 def _fit(line: CurveLine, found: LinearFit) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reporter.model import Engine, UnsupportedError
+from reporter.model import Engine, ReporterError, UnsupportedError
 from reporter.model.attempts import attempt
 from reporter.model.devices import ACCELERATORS, device_type
 from reporter.model.modes import CHANNELS_LAST, Mode
@@ -23,6 +23,8 @@ from reporter.worker.input_format import Form
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 AMP: dict[str, torch.dtype] = {"cpu": torch.bfloat16, **dict.fromkeys(ACCELERATORS, torch.float16)}
 """The data type of autocast on each kind of device, torch's default there."""
+OF_SYSTEM = "[Errno "
+"""What messages of errors of the operating system contain."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,11 @@ def in_engine(
     cache: Path,
     calibration: Tensor | None,
 ) -> Variant:
-    """A mode of an engine, prepared for images like those given; UnsupportedError where the engine cannot run it."""
+    """A mode of an engine, prepared for images like those given.
+
+    UnsupportedError if the engine cannot run it; ReporterError for an error of the operating system, such as a full
+    disk, after which it is tried again.
+    """
     own = Mode(mode.memory_format, "" if mode.precision in engine.converts else mode.precision)
     made, its = converted(network, own, form)
     cache.mkdir(parents=True, exist_ok=True)
@@ -91,7 +97,8 @@ def in_engine(
         if verdict.status == "oom":
             raise MemoryError(verdict.reason)
         named = "" if verdict.status == "unsupported" else f"{engine.title} cannot run it: "
-        raise UnsupportedError(f"{named}{verdict.reason}")
+        reason = f"{named}{verdict.reason}"
+        raise ReporterError(reason) if OF_SYSTEM in reason else UnsupportedError(reason)
     return Variant(found, its)
 
 

@@ -1,0 +1,53 @@
+"""Counts the readings of an architecture that failed or lack rounds, of those that a run asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reporter.model import Metric, Quantity, Reading
+from reporter.model.modes import OUTPUT_ERROR, quantities
+from reporter.model.records import EAGER
+from reporter.run import curve_plan, mode_plan
+from reporter.run.ledger import Ledger
+
+FAILED = ("failed", "oom", "timeout")
+"""The status of a reading that was tried and has no value."""
+
+
+def failed(ledger: Ledger) -> int:
+    """How many of the readings asked for did not succeed; the speedup of a time that failed does not count."""
+    asked = dict.fromkeys((mode, quantity.key) for mode, _, quantity in _asked(ledger) if not quantity.is_ratio)
+    found = (_reading(ledger, mode, key) for mode, key in asked)
+    return sum(reading is not None and reading.status in FAILED for reading in found)
+
+
+def lacking(ledger: Ledger) -> int:
+    """How many of the times asked for have fewer rounds than asked for because rounds were lost."""
+    asked = {(mode, each.key) for mode, metric, each in _asked(ledger) if metric.timed and each in metric.quantities}
+    found = (_reading(ledger, mode, key) for mode, key in asked)
+    return sum(bool(each and each.lost and len(each.rounds) < ledger.request.conditions.rounds) for each in found)
+
+
+def _asked(ledger: Ledger) -> Iterator[tuple[str, Metric, Quantity]]:
+    """The readings that a run asks for on its devices: mode, metric and quantity.
+
+    Others may be in the record: those of an earlier run in the same folder with other modes or devices.
+    """
+    request = ledger.request
+    for metric in request.metrics.values():
+        if metric.device in ("none", *ledger.devices):
+            yield from ((EAGER, metric, quantity) for quantity in metric.quantities)
+    for device in (each for each in ledger.devices if each != "any"):
+        for mode in mode_plan.resolved(request, device):
+            for metric in mode_plan.metrics(request, device).values():
+                for quantity in quantities(metric, 0):
+                    yield mode, metric, quantity
+                    if quantity is OUTPUT_ERROR:
+                        yield EAGER, metric, quantity
+    for device, metric in curve_plan.metrics(request).items():
+        for mode, _ in curve_plan.modes(request, device) if device in ledger.devices else ():
+            yield from ((mode, metric, quantity) for quantity in metric.quantities)
+
+
+def _reading(ledger: Ledger, mode: str, key: str) -> Reading | None:
+    return ledger.records[mode].readings.get(key) if mode in ledger.records else None
