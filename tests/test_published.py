@@ -112,6 +112,24 @@ def test_a_front_is_of_one_protocol() -> None:
     assert {row["name"] for row in line["data"]["values"]} <= {row[0] for row in WITH_WEIGHTS}
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (
+            ("resnext50_32x4d", "densenet201"),
+            "resnext50_32x4d is the most accurate (77.6 % ImageNet top-1), and no other one within one point of it "
+            "needs fewer MACs: 4.23 G.",
+        ),
+        (("resnet101", "inception_v3"), "within one point of the best, inception_v3 needs the fewest MACs: 77.3 %"),
+    ],
+)
+def test_the_finding_on_accuracy_names_the_cost(names: tuple[str, ...], expected: str) -> None:
+    """Fewer MACs are not less time: a faster network may be within one point, as in results/reference-backbones."""
+    comparison = compare([samples.record(row) for row in WITH_WEIGHTS if row[0] in names])
+    assert expected in sentences(comparison)
+    assert "cheap" not in sentences(comparison)
+
+
 def test_what_a_picture_leaves_out_counts() -> None:
     from reporter.report.drawing.thinning import chosen
 

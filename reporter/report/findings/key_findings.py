@@ -94,7 +94,7 @@ def _rivals(record: Record, key: str, comparison: Comparison) -> list[str]:
 
 
 def cheapest(comparison: Comparison, language: Language) -> str | None:
-    """The cheapest network within a point of the best published accuracy of weights that exist."""
+    """The network with the fewest MACs within a point of the best published accuracy of weights that exist."""
     rows = [(record, accuracy(record), record.value("macs")) for record in comparison.networks]
     priced = [(r, a.top1, macs) for r, a, macs in rows if a and a.top1 and not a.paper and macs]
     if len(priced) < 2:
@@ -111,11 +111,11 @@ def cheapest(comparison: Comparison, language: Language) -> str | None:
     if near is best:
         message = language._(
             "Of the networks with published weights {name} is the most accurate ({share} % ImageNet top-1), and "
-            "nothing within one point of it is cheaper: {price} MACs."
+            "no other one within one point of it needs fewer MACs: {price}."
         )
         return message.format(name=near[0].architecture, share=share, price=price)
     message = language._(
-        "Of the networks with published weights {name} is the cheapest within one point of the best: {share} % "
+        "Of the networks with published weights within one point of the best, {name} needs the fewest MACs: {share} % "
         "ImageNet top-1 for {price} MACs; {best}, the best, has {most} % for {dear} MACs."
     )
     dear = units.words(language, comparison.quantities["macs"], best[2])
