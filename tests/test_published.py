@@ -186,6 +186,16 @@ def test_no_winner_that_is_not_resolved(comparison: Comparison) -> None:
     assert not [record for record in comparison.records if comparison.is_best(record, "finetune_top1")]
 
 
+def test_leaders_that_are_not_distinguished_are_named_with_the_data_set() -> None:
+    few, many = tuned(0.9, 0.88, 0.2), tuned(*(0.9,) * 5)
+    opening = "After 24 steps of training from scratch on digits, "
+    assert f"{opening}alexnet and vgg16 have the highest accuracy on held-out images, up to 90.0 %" in sentences(few)
+    assert f"{opening}5 of 5 architectures are not distinguished from the highest accuracy on" in sentences(many)
+    russian = " ".join(findings(few, language("ru"))).replace("\u00a0", " ")
+    assert "После 24 шагов обучения с нуля на digits наивысшая точность" in russian
+    assert "у alexnet и vgg16" in russian
+
+
 @pytest.mark.parametrize(
     "comparison", [tuned(0.267, 0.1, steps=3, images=30, preset="quick"), tuned(0.9, 0.1, steps=3)]
 )
