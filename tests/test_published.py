@@ -81,6 +81,7 @@ def test_no_mark_where_some_rows_lack_it(count: int) -> None:
     assert not marks(table)
     assert any(f"{known} of {everyone} have a published accuracy" in note for note in table.notes)
     assert not any("Pareto: ◆" in note for note in table.notes)
+    assert not any("draw the Pareto front" in note for note in table.notes)
     best = [cell for row in table.rows for cell, column in zip(row, table.columns, strict=True)
             if column.key == "imagenet_top1" and cell.best]  # fmt: skip
     assert not best
@@ -110,6 +111,15 @@ def test_a_front_is_of_one_protocol() -> None:
     assert chart["title"] == "Pareto front of the 13 of 18 networks with published weights"
     (line,) = [layer for layer in chart["layer"] if layer["mark"].get("interpolate") == "step-after"]
     assert {row["name"] for row in line["data"]["values"]} <= {row[0] for row in WITH_WEIGHTS}
+    note = "The charts of “Accuracy vs. cost” draw the Pareto front of those 13 only."
+    assert note in overview.make(comparison, ENGLISH).notes
+
+
+def test_captions_define_the_front_by_its_cost() -> None:
+    """In time, a network is not on it if a more accurate one is as fast within noise (`Comparison.unmatched`)."""
+    assert CHARTS["accuracy_macs"].caption.endswith("than which none is more accurate for as few MACs.")
+    for name in ("accuracy_latency", "accuracy_latency_cuda"):
+        assert CHARTS[name].caption.endswith("in a time that is as short or that this run does not distinguish.")
 
 
 @pytest.mark.parametrize(
