@@ -184,6 +184,20 @@ def test_a_verdict_follows_what_is_published(lecture: Comparison, monkeypatch: p
     assert answer("first_deep", lecture).verdict == "true"
 
 
+def test_the_first_table_has_the_claims_that_were_tested(lecture: Comparison) -> None:
+    """The others are counted, and are in the file; all are shown where none was tested."""
+    evidence = {name: each for name, each in samples.evidence().items() if name != "squeeze"}
+    made = try_claims(CLAIMS.values(), evidence, lecture, ENGLISH).verdicts
+    assert len(made.trials) == len(made.shown.rows) == len(CLAIMS) - 1
+    assert "squeeze" not in {trial.name for trial in made.trials}
+    assert len(made.table.rows) == len(CLAIMS)
+    assert made.shown.notes[0].startswith("1 of 12 claims is not tested")
+    whole = try_claims(CLAIMS.values(), samples.evidence(), lecture, ENGLISH).verdicts
+    assert (len(whole.shown.rows), whole.shown.notes) == (len(CLAIMS), ())
+    alone = try_claims([CLAIMS["squeeze"]], {}, lecture, ENGLISH).verdicts
+    assert (len(alone.shown.rows), alone.shown.notes) == (1, ())
+
+
 def test_missing_evidence_is_no_verdict(lecture: Comparison) -> None:
     """An old folder, a run of few networks, a measurement that failed: each says what is missing."""
     without = {trial.name: trial for trial in try_claims(CLAIMS.values(), {}, lecture, ENGLISH).trials}
