@@ -30,6 +30,14 @@ MANY = 30
 """So many items are named in an enumeration at most."""
 WRAPPED_ERROR = re.compile(r"(\band )?<urlopen error (?:\[[^\]]*\] )?([^<>]*)>")
 """An error of urllib as earlier versions recorded it, with the word before it."""
+SHORTENED = (
+    (
+        re.compile(r"\A(torch\.fx cannot trace it: )\w+: ShapeProp error for: .*", re.DOTALL),
+        r"\1shapes are not determined",
+    ),
+    (re.compile(r"\A(takes images of \S+ pixels, not (?:the|of) [^(]+) \(.*\)\Z", re.DOTALL), r"\1"),
+)
+"""Reasons that end with an error of torch, which files have: what a report states instead."""
 EXACTLY = Context(prec=500)
 """Enough digits for any number that a record may hold."""
 SOURCE = "en"
@@ -66,6 +74,8 @@ class Language:
     def translate(self, text: str | None) -> str:
         """Translates a sentence that a record holds, also one whose blanks were filled in when it was measured."""
         text = WRAPPED_ERROR.sub(_without_wrapper, text or "")
+        for pattern, shorter in SHORTENED:
+            text = pattern.sub(shorter, text)
         if not text or len(text) > LONGEST_SENTENCE:
             return text
         if (exact := self._(text)) != text:
