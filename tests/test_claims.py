@@ -15,6 +15,7 @@ from commands import copy_of_the_checkout, run
 from networks import CONDITIONS
 
 from reporter import facts
+from reporter.charts import layer_gradients
 from reporter.cli.progress import Lines
 from reporter.model import Claim, Evidence, ReporterError
 from reporter.registry.catalog import collect
@@ -160,6 +161,24 @@ def test_the_claim_on_gradients_has_all_networks_of_the_lecture(lecture: Compari
             for r in even]  # fmt: skip
     less = dict.fromkeys(("plain_norm_56", "plain_56"), 0.0001)
     assert answer("gradient_flow", compare(even), **less).verdict == "true"
+
+
+def test_each_curve_of_gradients_has_a_sample_of_its_line_beside_its_name(lecture: Comparison) -> None:
+    """Up to four curves of a panel have the color of one family."""
+    spec = layer_gradients.draw(replace(lecture, evidence=samples.evidence()), ENGLISH)
+    assert spec
+    for panel in spec["concat"]:
+        lines, leaders, keys, _halo, names = panel["layer"]
+        shown = {row["name"]: row for row in names["data"]["values"]}
+        drawn = {row["name"]: row["color"] for row in lines["data"]["values"]}
+        assert {row["name"]: row["color"] for row in keys["data"]["values"]} == drawn
+        assert keys["encoding"]["strokeDash"] == lines["encoding"]["strokeDash"]
+        assert all((row["y"], row["x2"]) == (shown[row["name"]]["y"], shown[row["name"]]["x"])
+                   for row in keys["data"]["values"])  # fmt: skip
+        assert {row["name"]: row["y"] for row in leaders["data"]["values"]} == {
+            name: [row["y"] for row in lines["data"]["values"] if row["name"] == name][-1] for name in shown
+        }
+        assert panel["encoding"]["y"]["axis"]["format"] == "~g", "numbers without exponents"
 
 
 def _changed(rows: tuple[facts.Row, ...], entry: str, **cells: str) -> tuple[facts.Row, ...]:
