@@ -301,7 +301,7 @@ def test_the_caption_names_data_set_steps_batch_and_seeds() -> None:
     comparison = trained(steps=24)
     chart = next(each for each in bars.ENTRIES if each.name == "finetune")
     (figure,) = [picture.figure for picture in draw(comparison, ENGLISH, [chart])]
-    for part in ("Data set: digits", "Steps: 24", "Batch: ", "Seeds: 3–4, 3", "Held-out images: 240"):
+    for part in ("Data set: digits", "Steps: 24", "Batch: ", "Seeds: 3–4 (4 networks), 3 (1)", "Held-out images: 240"):
         assert part in figure.caption
     russian = draw(comparison, language("ru"), [chart])[0].figure.caption
     assert "Набор данных: digits" in russian
