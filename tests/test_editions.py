@@ -132,7 +132,7 @@ def test_title_course_and_author_stand_on_top(stored: bool, tmp_path: Path) -> N
 def test_without_a_title_there_is_a_default(tmp_path: Path) -> None:
     """That of the other edition does not call its architectures convolutional: they may be transformers."""
     text = written(tmp_path, modern())["report.md"]
-    assert text.startswith("# Neural network architectures, compared\n\n4 networks, measured on")
+    assert text.startswith("# Neural network architectures, compared\n\n4 networks, measured on 2 January 2026 · ")
     lecture = heading(compare(samples.lecture()), presentation(None, {}), language("en"))
     assert lecture.title == "Architectures of convolutional networks, compared"
     assert "under the license CC BY 4.0" in text

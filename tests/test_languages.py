@@ -95,6 +95,8 @@ def test_names_dates_and_numbers() -> None:
     assert language("ru").name == "русский"
     assert language("ru").date("2026-01-02T03:04:05+00:00") == "2 января 2026, 03:04 UTC"
     assert language("en").date("not a date") == "not a date"
+    assert language("ru").calendar_day("2026-01-02T23:04:05-03:00") == "3 января 2026"
+    assert language("en").calendar_day("not a date") == "not a date"
 
 
 def test_an_unknown_language_is_named() -> None:

@@ -106,14 +106,21 @@ class Language:
             return moment
         return str(format_date(when, "d MMM", locale=self.locale))
 
+    def calendar_day(self, moment: str) -> str:
+        """A moment in ISO 8601 as its date in UTC; any other text as it is."""
+        return self._moment(moment, "d MMMM y")
+
     def date(self, moment: str) -> str:
         """A moment in ISO 8601 as a date and time, in UTC; any other text as it is."""
+        return self._moment(moment, "d MMMM y, HH:mm 'UTC'")
+
+    def _moment(self, moment: str, pattern: str) -> str:
         try:
             when = datetime.fromisoformat(moment)
             when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
         except (ValueError, OverflowError):
             return moment
-        return str(format_datetime(when, "d MMMM y, HH:mm", locale=self.locale)) + " UTC"
+        return str(format_datetime(when, pattern, locale=self.locale))
 
     def listing(self, items: list[str]) -> str:
         """Items as an enumeration: a, b and c."""

@@ -65,7 +65,7 @@ def heading(comparison: Comparison, shown: Presentation, language: Language) -> 
     _ = language._
     count, newest = len(comparison.networks), comparison.newest
     message = language.ngettext("{count} network, measured on {date}", "{count} networks, measured on {date}", count)
-    measured = message.format(count=count, date=language.date(newest.started))
+    measured = message.format(count=count, date=language.calendar_day(newest.started))
     return Heading(
         title=shown.title or _title(comparison, shown, language),
         byline=" · ".join(filter(None, (shown.course, shown.author))),
