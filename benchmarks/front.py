@@ -29,6 +29,9 @@ fill = partial(textwrap.fill, width=120, break_long_words=False, break_on_hyphen
 BUDGETS = (0.010, 0.025, 0.050, 0.100)
 NAMED = 5
 """Undecided networks that are named for a budget; more are counted."""
+UNDECIDED = (
+    "More accurate, but undecided, because the 95 % interval, or without one a factor of 2, includes the budget:"
+)
 START, END = "<!-- output: python benchmarks/front.py {folder} -->\n", "<!-- end of output -->\n"
 HEAD = ("budget", "network", "top-1", "latency, one image", "image", "parameters", "process memory", "license")
 MARKS = {
@@ -92,7 +95,8 @@ def table(pairs: Sequence[Candidate]) -> Iterator[str]:
             yield f"| {_milliseconds(budget)} | {'no more accurate one' if front else 'none'} |{' |' * (len(HEAD) - 2)}"
         listed += added
     lines = [f"- {_milliseconds(each)}: {unsure}" for each in BUDGETS if (unsure := _unsure(pairs, each))]
-    yield from ["", "More accurate, but undecided, because the interval includes the budget:", "", *lines] * bool(lines)
+    if lines:
+        yield from ["", UNDECIDED, "", *lines]
 
 
 def cells(each: Candidate) -> list[str]:

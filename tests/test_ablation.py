@@ -53,3 +53,9 @@ def test_times_of_two_machines_are_not_compared() -> None:
     keys = [column.key for column in table.columns]
     [row] = [dict(zip(keys, row, strict=True)) for row in table.rows if row[1].value == "se_resnet50"]
     assert (row["parameters"].text, row["time"].text) == ("+9.9", "–")
+
+
+def test_the_ends_of_an_interval_are_rounded_outward() -> None:
+    """A key finding states the same bound: 17.46 % is within 18, not within 17."""
+    assert ablation._widened(-9.94, 17.46) == (-10.0, 18)
+    assert ablation._widened(-10.2, -1.23) == (-11, -1.2)

@@ -16,8 +16,8 @@ from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.pair_sentences import against
 from reporter.report.language import language
 from reporter.report.published.accuracy_marks import NETWORK, PROTOCOL, SIZE, footnotes, special
-from reporter.report.published.published_figures import counted_by
-from reporter.tables import overview, published_accuracy
+from reporter.report.published.published_figures import counted_by, torchvision_versions
+from reporter.tables import measured_vs_published, overview, published_accuracy
 
 ENGLISH = language("en")
 
@@ -109,18 +109,59 @@ def test_facts_name_one_version_of_torchvision(comparison: Comparison) -> None:
     versions = {text.split()[1] for text in counted if text.startswith("torchvision ")}
     assert len(versions) == 1
     old = {**one(comparison, "resnet50").published, "params_counted_by": "torchvision 0.1"}
-    assert versions.pop() in counted_by(one(comparison, "resnet50").model_copy(update={"published": old}))
+    record = one(comparison, "resnet50").model_copy(update={"published": old})
+    assert torchvision_versions([record]) == list(versions)
+    assert counted_by(record) == "torchvision"
 
 
-def test_published_counts_are_those_of_the_named_version() -> None:
-    """Skipped where another version is installed than the one that the facts name."""
+def test_published_counts_that_the_installed_version_changes_are_shown(comparison: Comparison) -> None:
+    """None does in the version that the facts name; of another installed one the table shows which."""
     models = pytest.importorskip("torchvision.models")
-    for name, row in facts.architectures().items():
-        if not row["params_counted_by"].startswith("torchvision "):
-            continue
-        if row["params_counted_by"].split()[1] != importlib.metadata.version("torchvision"):
-            pytest.skip("another version of torchvision is installed")
-        assert models.get_model_weights(name).IMAGENET1K_V1.meta["num_params"] == int(row["params_counted"]), name
+    here = importlib.metadata.version("torchvision").partition("+")[0]
+    listed = {name: row for name, row in facts.architectures().items() if row["params_counted_by"].startswith("torchv")}
+    counts = {name: models.get_model_weights(name).IMAGENET1K_V1.meta["num_params"] for name in listed}
+    changed = {name for name, row in listed.items() if counts[name] != int(row["params_counted"])}
+    assert not changed or torchvision_versions(comparison.networks) != [here]
+    records = [each for each in comparison.networks if each.architecture in counts]
+    counts["vgg19"] += 1  # 7e-7 % more
+    kept = [_counting(record, counts[record.architecture], here) for record in records]
+    table = measured_vs_published.make(compare(kept), ENGLISH)
+    assert table
+    at = [column.key for column in table.columns].index("parameters_difference")
+    shown = {str(row[0].value) for row in table.rows if row[at].text != "0"}
+    assert shown == {record.architecture for record in records} & (changed | {"vgg19"})
+    assert {row[0].value: row[at].text for row in table.rows}["vgg19"] == "+0.0000007" or "vgg19" in changed
+    note = next(note for note in table.notes if "states for its weights" in note)
+    assert (f"Measured with torchvision {here}" in note) == (torchvision_versions(records) != [here])
+
+
+def _counting(record: Record, count: int, version: str) -> Record:
+    """A record with this number of parameters, heads included, measured with this version of torchvision."""
+    readings = {**record.readings, "parameters": samples.reading("parameters", count)}
+    readings.pop("parameters_auxiliary", None)
+    return record.model_copy(update={"readings": readings, "environment": {"torchvision": version}})
+
+
+def test_published_counts_of_another_version_are_named(comparison: Comparison) -> None:
+    records = [_counting(one(comparison, "resnet18"), 11_689_512, "0.99.0")]
+    table = measured_vs_published.make(compare(records), ENGLISH)
+    assert table
+    assert any(
+        note.endswith("Measured with torchvision 0.99.0; a count that differs there is shown as a difference.")
+        for note in table.notes
+    )
+
+
+def test_macs_within_the_rounding_of_the_published_figure_do_not_differ(comparison: Comparison) -> None:
+    """Published MACs have three decimals of a billion: 0.714 for 714,188,480."""
+    shown = {}
+    for macs in (714_188_480, 714_600_000):
+        record = one(comparison, "alexnet")
+        readings = {**record.readings, "macs": samples.reading("macs", macs)}
+        table = measured_vs_published.make(compare([record.model_copy(update={"readings": readings})]), ENGLISH)
+        assert table
+        shown[macs] = table.rows[0][[column.key for column in table.columns].index("macs_difference")].text
+    assert shown == {714_188_480: "0", 714_600_000: "+0.08"}
 
 
 def test_the_summary_shows_a_papers_own_figure_with_a_sign(comparison: Comparison) -> None:

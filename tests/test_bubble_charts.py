@@ -20,7 +20,7 @@ from reporter.report import sections
 from reporter.report.comparison import Comparison, compare
 from reporter.report.drawing import narrowing, vega
 from reporter.report.drawing.family_colors import colors, of_all
-from reporter.report.drawing.label_placement import Box
+from reporter.report.drawing.label_placement import Box, Bubble, Line, leader, place
 from reporter.report.drawing.narrowing import narrowed
 from reporter.report.language import language
 from reporter.report.sections import Folded
@@ -65,6 +65,37 @@ def test_the_inset_enlarges_the_crowd_and_covers_nothing(seed: int) -> None:
         near, far = (math.dist(*(given.pixel(row["x"], row["y"]) for row in pair)) for pair in (before, after))
         assert far >= 1.49 * near
     assert all(place.left - 1 <= given.x.pixel(row[end]) <= place.right + 1 for row in moved for end in ("low", "high"))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_labels_are_off_lines_and_off_the_lines_to_other_labels(seed: int) -> None:
+    """Words that a frame, a front, an interval or the line to another label strikes through cannot be read."""
+    chance = random.Random(seed)
+    bubbles = [Bubble(chance.uniform(200, 800), chance.uniform(100, 500), 6, f"network {n}") for n in range(14)]
+    intervals = [Line(bubble.x - 20, bubble.y, bubble.x + 20, bubble.y) for bubble in bubbles]
+    frame = [*intervals, Line(400, 200, 700, 200), Line(700, 200, 700, 400), Line(0, 300, 900, 350)]
+    boxes = place(bubbles, 1000, 600, 14, lines=frame)
+    found = [box for box in boxes if box]
+    assert len(found) == len(bubbles)
+    assert not [box for box in found for line in frame if box.crosses(line)]
+    leaders = [line for bubble, box in zip(bubbles, boxes, strict=True) if box and (line := leader(bubble, box))]
+    assert not [box for box in found for line in leaders if box.crosses(line)]
+    on_lines = place(bubbles, 1000, 600, 14)
+    assert [box for box in on_lines if box for line in frame if box.crosses(line)], "without them some labels would be"
+
+
+def test_a_label_without_a_place_off_the_lines_is_kept() -> None:
+    grid = [Line(0, y, 200, y) for y in range(0, 200, 4)]
+    assert all(place([Bubble(100, 100, 5, "net")], 200, 200, 14, lines=grid))
+
+
+@pytest.mark.parametrize(
+    ("line", "crosses"),
+    [((0, 5, 20, 5), True), ((5, 0, 5, 20), True), ((0, 0, 20, 20), True), ((6, 6, 7, 7), True), ((0, 5, 4, 5), False),
+     ((0, 12, 20, 12), False), ((0, 14, 14, 0), True), ((0, 25, 25, 0), False), ((5, 5, 5, 5), True)],
+)  # fmt: skip
+def test_a_line_crosses_a_box_if_a_part_is_inside(line: tuple[float, ...], crosses: bool) -> None:
+    assert Box(4.5, 4, 10, 10).crosses(Line(*line)) == crosses
 
 
 def test_a_few_bubbles_need_no_inset() -> None:

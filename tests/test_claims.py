@@ -15,6 +15,7 @@ from commands import copy_of_the_checkout, run
 from networks import CONDITIONS
 
 from reporter import facts
+from reporter.charts import layer_gradients
 from reporter.cli.progress import Lines
 from reporter.model import Claim, Evidence, ReporterError
 from reporter.registry.catalog import collect
@@ -45,7 +46,7 @@ VERDICTS = {
     "label_smoothing": "true",
     "december_2015": "true",
     "first_deep": "doubtful",
-    "gradient_flow": "noted",
+    "gradient_flow": "doubtful",
     "parallel_kernels": "noted",
 }
 
@@ -123,6 +124,7 @@ def test_the_verdicts_on_the_lecture(name: str, lecture: Comparison) -> None:
         ("gradient_flow", {"residual_norm_56": 0.002}, "false"),
         ("gradient_flow", {"plain_norm_20": 900.0}, "doubtful"),
         ("gradient_flow", {"plain_norm_56": 0.0001, "plain_56": 0.0002}, "noted"),
+        ("gradient_flow", {"plain_56": 900.0}, "noted"),
     ],
 )
 def test_a_verdict_follows_what_was_measured(
@@ -161,6 +163,24 @@ def test_the_claim_on_gradients_has_all_networks_of_the_lecture(lecture: Compari
     assert answer("gradient_flow", compare(even), **less).verdict == "true"
 
 
+def test_each_curve_of_gradients_has_a_sample_of_its_line_beside_its_name(lecture: Comparison) -> None:
+    """Up to four curves of a panel have the color of one family."""
+    spec = layer_gradients.draw(replace(lecture, evidence=samples.evidence()), ENGLISH)
+    assert spec
+    for panel in spec["concat"]:
+        lines, leaders, keys, _halo, names = panel["layer"]
+        shown = {row["name"]: row for row in names["data"]["values"]}
+        drawn = {row["name"]: row["color"] for row in lines["data"]["values"]}
+        assert {row["name"]: row["color"] for row in keys["data"]["values"]} == drawn
+        assert keys["encoding"]["strokeDash"] == lines["encoding"]["strokeDash"]
+        assert all((row["y"], row["x2"]) == (shown[row["name"]]["y"], shown[row["name"]]["x"])
+                   for row in keys["data"]["values"])  # fmt: skip
+        assert {row["name"]: row["y"] for row in leaders["data"]["values"]} == {
+            name: [row["y"] for row in lines["data"]["values"] if row["name"] == name][-1] for name in shown
+        }
+        assert panel["encoding"]["y"]["axis"]["format"] == "~g", "numbers without exponents"
+
+
 def _changed(rows: tuple[facts.Row, ...], entry: str, **cells: str) -> tuple[facts.Row, ...]:
     return tuple(row | cells if row["entry"] == entry else row for row in rows)
 
@@ -181,6 +201,20 @@ def test_a_verdict_follows_what_is_published(lecture: Comparison, monkeypatch: p
     monkeypatch.setattr(facts, "claim", papers.__getitem__)
     assert answer("december_2015", lecture).verdict == "false"
     assert answer("first_deep", lecture).verdict == "true"
+
+
+def test_the_first_table_has_the_claims_that_were_tested(lecture: Comparison) -> None:
+    """The others are counted, and are in the file; all are shown where none was tested."""
+    evidence = {name: each for name, each in samples.evidence().items() if name != "squeeze"}
+    made = try_claims(CLAIMS.values(), evidence, lecture, ENGLISH).verdicts
+    assert len(made.trials) == len(made.shown.rows) == len(CLAIMS) - 1
+    assert "squeeze" not in {trial.name for trial in made.trials}
+    assert len(made.table.rows) == len(CLAIMS)
+    assert made.shown.notes[0].startswith("1 of 12 claims is not tested")
+    whole = try_claims(CLAIMS.values(), samples.evidence(), lecture, ENGLISH).verdicts
+    assert (len(whole.shown.rows), whole.shown.notes) == (len(CLAIMS), ())
+    alone = try_claims([CLAIMS["squeeze"]], {}, lecture, ENGLISH).verdicts
+    assert (len(alone.shown.rows), alone.shown.notes) == (1, ())
 
 
 def test_missing_evidence_is_no_verdict(lecture: Comparison) -> None:

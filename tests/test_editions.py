@@ -19,7 +19,7 @@ from reporter.report import build
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.page.edition import ORDERS, edition, ordered
-from reporter.report.page.heading import presentation
+from reporter.report.page.heading import heading, presentation
 from reporter.report.sections import Section
 from reporter.run import experiment
 from reporter.run.request import Request
@@ -157,8 +157,11 @@ def test_what_is_given_to_a_finished_run_is_stored_for_later_reports(tmp_path: P
 
 
 def test_without_a_title_there_is_a_default(tmp_path: Path) -> None:
+    """That of the other edition does not call its architectures convolutional: they may be transformers."""
     text = written(tmp_path, modern())["report.md"]
-    assert text.startswith("# Architectures of convolutional networks, compared\n\n4 networks, measured on")
+    assert text.startswith("# Neural network architectures, compared\n\n4 networks, measured on 2 January 2026 · ")
+    lecture = heading(compare(samples.lecture()), presentation(None, {}), language("en"))
+    assert lecture.title == "Architectures of convolutional networks, compared"
     assert "under the license CC BY 4.0" in text
 
 

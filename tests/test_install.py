@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
+import json
 import os
 import re
 import shlex
@@ -102,6 +104,29 @@ def test_install_lines_are_found_where_they_are_known_to_be() -> None:
     assert any(word.endswith(REPOSITORY) for word in words)
     assert "reporter" not in {local(word)[0] for word in words}, "that is another project"
     assert asked("-e '.[a]' --python x 'b>=1'  c --quiet") == [".[a]", "b>=1", "c"]
+
+
+PAIR = re.compile(r"torch==([\d.]*\d)\s+torchvision==([\d.]*\d)")
+"""The versions of an environment as `--against`, `--to` and `--from` take them."""
+MADE_UP = "9."
+"""How versions begin that are made up."""
+
+
+def test_versions_of_torch_and_torchvision_in_the_documentation_belong_together() -> None:
+    """As in the environments of the committed results, or the installed one."""
+    files = [path for pattern in FILES for path in ROOT.glob(pattern) if path.is_file()]
+    named = {
+        match.groups(): path.relative_to(ROOT).as_posix()
+        for path in files
+        for match in PAIR.finditer(path.read_text(encoding="utf-8"))
+        if not match[1].startswith(MADE_UP)
+    }
+    released = {tuple(importlib.metadata.version(name).partition("+")[0] for name in ("torch", "torchvision"))}
+    for path in ROOT.glob("results/*/summary.json"):
+        for record in json.loads(path.read_text(encoding="utf-8"))["records"]:
+            released.add(tuple(record["environment"][name] for name in ("torch", "torchvision")))
+    assert "docs/nightly.md" in named.values()
+    assert {pair: file for pair, file in named.items() if pair not in released} == {}
 
 
 @pytest.fixture(scope="module")

@@ -76,11 +76,37 @@ def test_errors_of_urllib_are_readable() -> None:
     assert language("en").translate(f"digits: {ssl}") == "digits: certificate verify failed (_ssl.c:1006)"
 
 
+@pytest.mark.parametrize(
+    ("recorded", "english", "russian"),
+    [
+        (
+            "torch.fx cannot trace it: RuntimeError: ShapeProp error for: node=%add : [num_users=1] = call_function"
+            "[target=operator.add](args = (%bn3, %shortcut), kwargs = {}) with meta={}\n\nWhile executing %add"
+            + " :"
+            * 300,
+            "torch.fx cannot trace it: shapes are not determined",
+            "torch.fx не может его протрассировать: формы тензоров не определены",
+        ),
+        (
+            "takes images of 224 pixels, not the 80 of the fine-tuning (RuntimeError: The size of tensor a (3))",
+            "takes images of 224 pixels, not the 80 of the fine-tuning",
+            "принимает изображения 224 пикс., а не 80, как при дообучении",
+        ),
+    ],
+)
+def test_errors_of_torch_are_left_to_the_files(recorded: str, english: str, russian: str) -> None:
+    """A report states what is wrong; summary.json has the whole error."""
+    assert language("en").translate(recorded) == english
+    assert language("ru").translate(recorded) == russian
+
+
 def test_names_dates_and_numbers() -> None:
     assert available() == ["en", "ru"]
     assert language("ru").name == "русский"
     assert language("ru").date("2026-01-02T03:04:05+00:00") == "2 января 2026, 03:04 UTC"
     assert language("en").date("not a date") == "not a date"
+    assert language("ru").calendar_day("2026-01-02T23:04:05-03:00") == "3 января 2026"
+    assert language("en").calendar_day("not a date") == "not a date"
 
 
 def test_an_unknown_language_is_named() -> None:

@@ -282,3 +282,22 @@ def test_every_module_of_statistics_has_unit_tests() -> None:
     """The mutation score of the package is that of these files."""
     tested = {path.stem.removeprefix("test_stats_") for path in Path(__file__).parent.glob("test_stats_*.py")}
     assert not {path.stem for path in (PACKAGE / "stats").glob("[!_]*.py")} - tested
+
+
+def test_nothing_is_multiplied_by_a_truth_value() -> None:
+    """`"§" * (found is not None)` is an `if` that a reader has to decode."""
+    found = [
+        f"{name}: {ast.unparse(node)}"
+        for name, path in FILES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
+        if _is_truth(node.left) or _is_truth(node.right)
+    ]
+    assert found == []
+
+
+def _is_truth(node: ast.expr) -> bool:
+    """Whether an expression is a comparison, a negation or a call of bool."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "bool"
+    return isinstance(node, ast.Compare) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not))

@@ -601,3 +601,24 @@ def test_the_heat_map_marks_an_unchecked_mode(how: str) -> None:
     assert first["vgg16", "bf16"]["kind"] == "1.25–1.6", "another mode keeps its color"
     if how != "not supported":
         assert first["resnet18", "onnxruntime"]["text"] == "wrong", "the limit of this eager holds"
+
+
+def test_a_quotient_of_times_that_is_not_the_speedup_is_explained() -> None:
+    """Eager's time in the tables is from another process than that beside the mode."""
+    first = eager()[0]
+    agreeing = [first, mode_samples.mode(first, factor=0.5)]
+    key = mode_samples.TIMES[0]
+    slow = first.readings[key].model_copy(update={"samples": tuple(1.3 * each for each in first.readings[key].samples)})
+    other = [first.model_copy(update={"readings": first.readings | {key: slow}}), agreeing[1]]
+    charts = {chart.name: chart for chart in best_modes.ENTRIES}
+    for records, expected in ((agreeing, False), (other, True)):
+        comparison = compare(records)
+        table = mode_table.make(comparison, ENGLISH)
+        assert table
+        said = [note for note in table.notes if "differs from it by up to 30 % (AlexNet (bf16+channels_last))" in note]
+        assert len(said) == expected
+        remark = charts["modes_1thread"].remark
+        assert remark
+        assert bool(remark(comparison, ENGLISH)) == expected
+        assert "30\u00a0%" in remark(comparison, RUSSIAN) or "30 %" in remark(comparison, RUSSIAN) or not expected
+        assert charts["modes"].remark(comparison, ENGLISH) == ""  # type: ignore[misc]

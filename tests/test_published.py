@@ -82,6 +82,7 @@ def test_no_mark_where_some_rows_lack_it(count: int) -> None:
     assert not marks(table)
     assert any(f"{known} of {everyone} {have} a published accuracy" in note for note in table.notes)
     assert not any("Pareto: ◆" in note for note in table.notes)
+    assert not any("draw the Pareto front" in note for note in table.notes)
     best = [cell for row in table.rows for cell, column in zip(row, table.columns, strict=True)
             if column.key == "imagenet_top1" and cell.best]  # fmt: skip
     assert not best
@@ -111,6 +112,33 @@ def test_a_front_is_of_one_protocol() -> None:
     assert chart["title"] == "Pareto front of the 13 of 18 networks with published weights"
     (line,) = [layer for layer in chart["layer"] if layer["mark"].get("interpolate") == "step-after"]
     assert {row["name"] for row in line["data"]["values"]} <= {row[0] for row in WITH_WEIGHTS}
+    note = "The charts of “Accuracy vs. cost” draw the Pareto front of those 13 only."
+    assert note in overview.make(comparison, ENGLISH).notes
+
+
+def test_captions_define_the_front_by_its_cost() -> None:
+    """In time, a network is not on it if a more accurate one is as fast within noise (`Comparison.unmatched`)."""
+    assert CHARTS["accuracy_macs"].caption.endswith("than which none is more accurate for as few MACs.")
+    for name in ("accuracy_latency", "accuracy_latency_cuda"):
+        assert CHARTS[name].caption.endswith("in a time that is as short or that this run does not distinguish.")
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (
+            ("resnext50_32x4d", "densenet201"),
+            "resnext50_32x4d is the most accurate (77.6 % ImageNet top-1), and no other one within one point of it "
+            "needs fewer MACs: 4.23 G.",
+        ),
+        (("resnet101", "inception_v3"), "within one point of the best, inception_v3 needs the fewest MACs: 77.3 %"),
+    ],
+)
+def test_the_finding_on_accuracy_names_the_cost(names: tuple[str, ...], expected: str) -> None:
+    """Fewer MACs are not less time: a faster network may be within one point, as in results/reference-backbones."""
+    comparison = compare([samples.record(row) for row in WITH_WEIGHTS if row[0] in names])
+    assert expected in sentences(comparison)
+    assert "cheap" not in sentences(comparison)
 
 
 def test_what_a_picture_leaves_out_counts() -> None:
@@ -167,6 +195,16 @@ def test_a_leader_that_the_images_resolve_is_named() -> None:
 def test_no_winner_that_is_not_resolved(comparison: Comparison) -> None:
     assert "the highest share" not in sentences(comparison)
     assert not [record for record in comparison.records if comparison.is_best(record, "finetune_top1")]
+
+
+def test_leaders_that_are_not_distinguished_are_named_with_the_data_set() -> None:
+    few, many = tuned(0.9, 0.88, 0.2), tuned(*(0.9,) * 5)
+    opening = "After 24 steps of training from scratch on digits, "
+    assert f"{opening}alexnet and vgg16 have the highest accuracy on held-out images, up to 90.0 %" in sentences(few)
+    assert f"{opening}5 of 5 architectures are not distinguished from the highest accuracy on" in sentences(many)
+    russian = " ".join(findings(few, language("ru"))).replace("\u00a0", " ")
+    assert "После 24 шагов обучения с нуля на digits наивысшая точность" in russian
+    assert "у alexnet и vgg16" in russian
 
 
 @pytest.mark.parametrize(

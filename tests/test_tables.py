@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import samples
 
 from reporter.model import Reading, Record
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.table import Table
-from reporter.tables import fvcore_operators, groups, overview, peaks
+from reporter.tables import fvcore_operators, groups, ilsvrc_entries, overview, peaks
 
 ENGLISH = language("en")
 MIB = 2**20
@@ -140,3 +142,19 @@ def test_without_a_gpu_nothing_is_said_of_it() -> None:
     assert not any("CUDA" in note for note in table.notes)
     assert column(table, "rss_inference_bytes_beyond") == ["–"], "the sample's exact peak does not say its weights"
     assert peaks.make(compare([record]), ENGLISH) is None
+
+
+def test_the_table_of_the_challenge_has_one_winner_a_year_and_depths_as_numbers() -> None:
+    """What sources say of a depth, and winners with external data, are remarks; files have the published error."""
+    made = ilsvrc_entries.make(compare(samples.few()), ENGLISH)
+    assert made
+    keys = [column.key for column in made.columns]
+    rows = [dict(zip(keys, row, strict=True)) for row in made.rows]
+    winners = [row["year"].text for row in rows if row["winner"].text]
+    assert winners == [str(year) for year in range(2010, 2018)]
+    assert all(re.fullmatch(r"–|\d+(, \d+)*", row["depth"].text) for row in rows)
+    shown = {row["top5_error_percent"].value: row for row in rows}
+    assert shown[28.191]["top5_error_percent"].text == "28.19"
+    assert (shown[7.325]["depth"].text, shown[5.1]["top5_error_percent"].text) == ("16, 19", "5.1")
+    assert "Depth: 154 (chart says 152)" in shown[2.251]["note"].text
+    assert "won the category with external data" in shown[15.315]["note"].text

@@ -71,6 +71,8 @@ def _catalogues() -> Iterator[str]:
         yield from (card[key] for key in ("idea", "changed", "source"))
     yield from facts.slides().values()
     yield from (step["step"] for step in facts.ablations())
+    yield from (step["source"] for step in facts.ablations() if step["source"])
+    yield from (row["baseline_source"] for row in facts.architectures().values() if row["baseline_source"])
     yield from (row["entry"] for row in facts.timeline() if row["year"] == "human")
     for row in facts.timeline():
         words = (row[key] for key in ("depth", "single_or_ensemble", "value_kind", "note"))

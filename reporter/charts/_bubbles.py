@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from reporter.report.display_names import display_name
-from reporter.report.drawing.label_placement import Box, Bubble, place
+from reporter.report.drawing.label_placement import Box, Bubble, Line, leader, place
 from reporter.report.drawing.tooltips import pointed
 from reporter.report.drawing.vega import MUTED, PAPER, Spec, data, text
 from reporter.report.language import Language
@@ -25,7 +26,7 @@ CROWD = 40
 DASHES = [6, 4]
 Row = dict[str, Any]
 Point = tuple[float, float]
-Line = Sequence[Point]
+Points = Sequence[Point]
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Plane:
     colors: Mapping[str, str]
     language: Language
     under: Sequence[Spec] = ()
-    lines: Sequence[Line] = ()
+    lines: Sequence[Points] = ()
     largest: float = LARGEST
 
     @property
@@ -129,11 +130,33 @@ def bubbles(rows: Sequence[Row], colour: Spec) -> list[Spec]:
     return [pointed({"data": data(some), "mark": mark, "encoding": encoding}) for some, mark in kinds if some]
 
 
-def placed(given: Plane, rows: Sequence[Row], wanted: Sequence[bool], within: Box) -> list[Box | None]:
-    """The places of the labels of rows within a part of the plot."""
+def strokes(given: Plane, rows: Sequence[Row]) -> list[Line]:
+    """The intervals of rows as lines, in pixels."""
+    spans = [row for row in rows if row.get("high", 0) > row.get("low", 0)]
+    heights = [given.pixel(row["x"], row["y"])[1] for row in spans]
+    return [
+        Line(given.x.pixel(row["low"]), height, given.x.pixel(row["high"]), height)
+        for row, height in zip(spans, heights, strict=True)
+    ]
+
+
+def edges(box: Box) -> list[Line]:
+    """The sides of a frame."""
+    left, top, right, bottom = box
+    corners = ((left, top), (right, top), (right, bottom), (left, bottom), (left, top))
+    return [Line(*start, *end) for start, end in pairwise(corners)]
+
+
+def placed(
+    given: Plane, rows: Sequence[Row], wanted: Sequence[bool], within: Box, lines: Sequence[Line] = ()
+) -> list[Box | None]:
+    """The places of the labels of rows within a part of the plot, off these lines where possible."""
     moved = [bubble._replace(x=bubble.x - within.left, y=bubble.y - within.top) for bubble in map(given.bubble, rows)]
     size_of = SMALL if given.is_narrow else SIZE
-    boxes = place(moved, within.right - within.left, within.bottom - within.top, size_of, wanted)
+    crossing = [
+        Line(line.x - within.left, line.y - within.top, line.x2 - within.left, line.y2 - within.top) for line in lines
+    ]
+    boxes = place(moved, within.right - within.left, within.bottom - within.top, size_of, named=wanted, lines=crossing)
     return [box and shifted(box, within.left, within.top) for box in boxes]
 
 
@@ -146,7 +169,7 @@ def labels(given: Plane, rows: Sequence[Row], boxes: Sequence[Box | None]) -> li
         middle = given.value((box.left + box.right) / 2, (box.top + box.bottom) / 2)
         about = {"name": _label(row), "about": row["about"]}
         texts.append({"x": middle[0], "y": middle[1], **about})
-        if line := _leader(given.bubble(row), box):
+        if line := leader(given.bubble(row), box):
             leaders.append({**segment(given, *line), **about})
     lines = {"data": data(leaders), "mark": {"type": "rule", "color": MUTED, "strokeWidth": 0.8}, "encoding": ENDS}
     return [pointed(lines), *map(pointed, text(texts, "name", SMALL if given.is_narrow else SIZE))]
@@ -169,13 +192,3 @@ def _label(row: Row) -> str:
     """The display name, with the signs of an accuracy that is not comparable."""
     signs = row.get("mark", "")
     return display_name(row["name"]) + (f" {signs}" if signs else "")
-
-
-def _leader(bubble: Bubble, box: Box) -> tuple[float, float, float, float] | None:
-    """A thin line from a bubble to a label that had to move away from it."""
-    x, y = min(max(bubble.x, box.left), box.right), min(max(bubble.y, box.top), box.bottom)
-    away = math.hypot(x - bubble.x, y - bubble.y)
-    if away < bubble.radius + 12:
-        return None
-    edge = bubble.radius / away
-    return bubble.x + (x - bubble.x) * edge, bubble.y + (y - bubble.y) * edge, x, y

@@ -21,8 +21,9 @@ from reporter.charts._bubbles import (
     labels,
     placed,
     segment,
+    strokes,
 )
-from reporter.report.drawing.label_placement import Box, Bubble
+from reporter.report.drawing.label_placement import Box, Bubble, Line
 from reporter.report.drawing.vega import FRONT, GRID, MUTED, PAPER, SIZE, Spec, data
 
 SHARE = 0.32
@@ -84,10 +85,11 @@ def layers(given: Plane, part: Box, place: Box, colour: Spec) -> list[Spec]:
     """The frame, axes, lines, bubbles and labels of an inset at a place."""
     inside = [row for row in given.rows if contains(part, given.bubble(row))]
     rows = [_moved(given, row, part, place) for row in inside]
-    boxes = placed(given, rows, [len(rows) <= CROWD or row["front"] for row in rows], place)
+    lines = [tuple(_move(*point, part, place) for point in line) for line in clipped(given, part)]
+    crossing = [*(Line(*start, *end) for start, end in lines), *strokes(given, rows)]
+    boxes = placed(given, rows, [len(rows) <= CROWD or row["front"] for row in rows], place, crossing)
     ground = {"type": "rect", "fill": PAPER, "stroke": MUTED, "strokeWidth": 1}
     frame = Box(place.left - LEFT, place.top - TOP, place.right + RIGHT, place.bottom + BOTTOM)
-    lines = [tuple(_move(*point, part, place) for point in line) for line in clipped(given, part)]
     return [
         {"data": data([segment(given, *frame)]), "mark": ground, "encoding": ENDS},
         *_ticks(given, part, place),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from reporter.charts import _inset
 from reporter.charts._bubbles import (
@@ -16,13 +17,15 @@ from reporter.charts._bubbles import (
     Plane,
     Row,
     bubbles,
+    edges,
     intervals,
     labels,
     placed,
     segment,
     size,
+    strokes,
 )
-from reporter.report.drawing.label_placement import Box
+from reporter.report.drawing.label_placement import Box, Line
 from reporter.report.drawing.vega import Spec, coloured
 
 
@@ -49,7 +52,7 @@ def chart(given: Plane, enlarged: bool = True) -> Spec:
     if given.is_narrow:
         return {"spacing": 24, "vconcat": [_panel(given, part), _panel(_enlarged(given, part))]}
     wanted = [not _inset.contains(part, given.bubble(row)) and mine for row, mine in _named(given)]
-    room = _inset.room(given, part, placed(given, given.rows, wanted, given.whole))
+    room = _inset.room(given, part, placed(given, given.rows, wanted, given.whole, _strokes(given, part)))
     if room is None:
         return _panel(given)
     spec = _panel(given, part)
@@ -61,7 +64,7 @@ def _panel(given: Plane, without: Box | None = None) -> Spec:
     """One plot; the bubbles in a part `without` labels are labelled elsewhere."""
     rows = given.rows
     wanted = [mine and not (without and _inset.contains(without, given.bubble(row))) for row, mine in _named(given)]
-    boxes = placed(given, rows, wanted, given.whole)
+    boxes = placed(given, rows, wanted, given.whole, _strokes(given, without))
     return {
         "width": given.x.length,
         "height": given.y.length,
@@ -74,6 +77,12 @@ def _panel(given: Plane, without: Box | None = None) -> Spec:
             *labels(given, rows, boxes),
         ],
     }
+
+
+def _strokes(given: Plane, framed: Box | None) -> list[Line]:
+    """The lines that labels should not be on: dashed ones, intervals, and the frame of what is enlarged."""
+    dashed = [Line(*given.pixel(*start), *given.pixel(*end)) for line in given.lines for start, end in pairwise(line)]
+    return [*dashed, *strokes(given, given.rows), *(edges(framed) if framed else ())]
 
 
 def _named(given: Plane) -> list[tuple[Row, bool]]:

@@ -14,7 +14,7 @@ from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, pointed, reading
 from reporter.report.drawing.vega import PAPER, Spec, data, text, tinted
 from reporter.report.language import Language
-from reporter.report.modes import mode_ranking
+from reporter.report.modes import mode_ranking, separate_times
 from reporter.report.table import mark
 
 WIDTH, STEP = 900, 26
@@ -122,6 +122,6 @@ SHOWN = {
 }
 """The charts by name: the key of their time, and their title."""
 ENTRIES = tuple(
-    Chart(name, title, CAPTION, best(key), "modes", order, narrow=best(key, narrow=True))
+    Chart(name, title, CAPTION, best(key), "modes", order, narrow=best(key, narrow=True), remark=separate_times.of(key))
     for order, (name, (key, title)) in enumerate(SHOWN.items())
 )

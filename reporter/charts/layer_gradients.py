@@ -11,16 +11,18 @@ from reporter.report.display_names import display_name
 from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.label_placement import spread
 from reporter.report.drawing.tooltips import about, pointed
-from reporter.report.drawing.vega import Spec, data, palette, text
+from reporter.report.drawing.vega import MUTED, Spec, data, palette, text
 from reporter.report.language import Language
 
 KEY, DEPTH = "gradient_flow", 56
-COLUMNS, WIDTH, HEIGHT = 4, 230, 120
+COLUMNS, WIDTH, HEIGHT = 4, 230, 150
 FAMILIES = {"plain": "AlexNet", "plain_norm": "VGG", "residual_norm": "ResNet", "dense_norm": "DenseNet"}
 """The color of each kind of network: that of the family which is built like it."""
 PLAIN = ("AlexNet", "VGG")
 """Families that share a panel."""
 DASHES = ([1, 0], [7, 3], [2, 3], [9, 3, 2, 3], [4, 2], [1, 2])
+ACROSS, SAMPLE = 225, (107, 128)
+"""The end of the axis of depth in percent, with room for names, and the place of the sample of each line."""
 Points = list[Spec]
 
 
@@ -90,7 +92,11 @@ def _panel(title: str, lines: Sequence[Points], scale: tuple[float, float], lang
     dash = {"domain": names, "range": [DASHES[rank % len(DASHES)] for rank in range(len(names))]}
     low, high = scale
     axis = {"grid": False, "tickCount": 4}
-    x = {"domain": [0, 195], "nice": False}
+    x = {"domain": [0, ACROSS], "nice": False}
+    ends = _ends(lines, low, high)
+    to_samples = [{**end, "x": 100, "x2": SAMPLE[0], "y": end["last"], "y2": end["y"]} for end in ends]
+    samples = [{**end, "x": SAMPLE[0], "x2": SAMPLE[1], "y2": end["y"]} for end in ends]
+    corners = {"x2": {"field": "x2"}, "y2": {"field": "y2"}}
     y = {"type": "log", "domain": [10**low, 10**high], "nice": False}
     color = {"field": "color", "type": "nominal", "scale": None, "legend": None}
     style = {"strokeDash": {"field": "name", "type": "nominal", "scale": dash, "legend": None}, "color": color}
@@ -102,21 +108,25 @@ def _panel(title: str, lines: Sequence[Points], scale: tuple[float, float], lang
             "x": {"field": "x", "type": "quantitative", "title": language._("depth (%)"), "scale": x,
                   "axis": {**axis, "values": [0, 50, 100]}},
             "y": {"field": "y", "type": "quantitative", "title": language._("gradient / weights"), "scale": y,
-                  "axis": {**axis, "format": ".0e", "titlePadding": 14}},
+                  "axis": {**axis, "format": "~g", "titlePadding": 14}},
         },
         "layer": [
             pointed({"data": data(rows), "mark": {"type": "line", "strokeWidth": 1.6},
                      "encoding": style}),
-            *map(pointed, text(_ends(lines, low, high), "name", 12, align="left", dx=4)),
+            {"data": data(to_samples), "encoding": corners,
+             "mark": {"type": "rule", "color": MUTED, "strokeWidth": 0.7}},
+            pointed({"data": data(samples), "mark": {"type": "rule", "strokeWidth": 2},
+                     "encoding": {**corners, **style}}),
+            *map(pointed, text([{**end, "x": SAMPLE[1]} for end in ends], "name", 12, align="left", dx=4)),
         ],
     }  # fmt: skip
 
 
 def _ends(lines: Sequence[Points], low: float, high: float) -> list[Spec]:
-    """The names at the ends of their lines, pushed apart."""
+    """The names at the ends of their lines, pushed apart; `last` is where the line ends."""
     gap = 13 * (high - low) / HEIGHT
     places = spread([log10(line[-1]["y"]) for line in lines], gap, low + gap / 2, high - gap / 2)
-    return [{**line[-1], "y": 10**place} for line, place in zip(lines, places, strict=True)]
+    return [{**line[-1], "last": line[-1]["y"], "y": 10**place} for line, place in zip(lines, places, strict=True)]
 
 
 ENTRIES = (

@@ -94,7 +94,7 @@ def _row(record: Record, key: str, scales: list[units.Scale], language: Language
 CAPTION = (
     "Both axes logarithmic; the area of a bubble is proportional to the parameters. Dashed: the trend, by least "
     "squares of the logarithms; networks above it take longer than their MACs suggest. Of many networks only those "
-    "farthest from it are labeled. The correlation compares ranks (95 % interval by Bonett and Wright, 2000)."
+    "farthest from it are labeled. The correlation compares ranks and is shown with its 95 % interval."
 )
 ENTRIES = (
     Chart(

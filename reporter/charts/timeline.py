@@ -89,7 +89,7 @@ def _entry_row(entry: Entry, language: Language) -> dict[str, Any]:
 
 
 def _network_row(point: dict[str, Any], what: str) -> dict[str, Any]:
-    return {**point, "name": point["name"] + point["signs"] * (what == "error")}
+    return {**point, "name": point["name"] + point["signs"] if what == "error" else point["name"]}
 
 
 def _domain(entries: list[Entry]) -> list[float]:
@@ -229,10 +229,7 @@ def _dots(points: list[dict[str, Any]], what: str, bars: list[Bar]) -> list[Spec
         for point, y in zip(here, spread([p[what] for p in here], gap, gap / 2, top - gap / 2), strict=True):
             rows.append({**point, "x": x, "x2": x + 0.04, "y": min(point[what], top), "y2": y})
     dots = {"type": "point", "filled": True, "size": 66, "stroke": PAPER, "strokeWidth": 0.8, "opacity": 1}
-    names = [
-        {**row, "x": row["x2"] + 0.006, "y": row["y2"], "name": row["name"] + row["signs"] * (what == "error")}
-        for row in rows
-    ]
+    names = [{**_network_row(row, what), "x": row["x2"] + 0.006, "y": row["y2"]} for row in rows]
     lines = {"type": "rule", "color": MUTED, "strokeWidth": 0.7}
     return [
         pointed({"data": data(rows), "mark": lines, "encoding": {"x2": {"field": "x2"}, "y2": {"field": "y2"}}}),

@@ -37,7 +37,10 @@ def uneven(ratio: float) -> float:
 
 
 def verdict(case: Case) -> Answer:
-    """True if depth harms the plain network clearly, and skips and dense links prevent most of that."""
+    """True if depth harms the plain network clearly, and skips and dense links prevent most of that.
+
+    Half true if it does so with batch norm only.
+    """
     _ = case.language._
     shallow, deep, skips, dense = (
         case[name] for name in (f"{NORMED}_{SHALLOW}", *(f"{kind}_{DEEP}" for kind in (NORMED, RESIDUAL, DENSE)))
@@ -59,7 +62,14 @@ def verdict(case: Case) -> Answer:
         return Answer("false", (explanation, _("That is no clear difference.")), rows)
     if CLEAR * uneven(shallow) > uneven(deep):
         return Answer("doubtful", (explanation, _("Depth makes no clear difference.")), rows)
-    footnotes = sentences(_direction(case, deep), _initialization(case, deep), _counterexample(case))
+    without_norm = _initialization(case, deep)
+    footnotes = sentences(_direction(case, deep), without_norm, _counterexample(case))
+    if without_norm:
+        corrected = _(
+            "Batch norm makes the gradients of early and late layers drift apart in deep plain networks; skip "
+            "connections and dense links prevent that."
+        )
+        return Answer("doubtful", (explanation, *footnotes), rows, corrected)
     if not footnotes:
         return Answer("true", (explanation,), rows)
     corrected = _(

@@ -25,6 +25,7 @@ class Entry:
     error: float
     make: str
     winner: bool
+    external: bool
     kind: str
     bar: bool
     source: str
@@ -38,6 +39,11 @@ class Entry:
     @property
     def ensemble(self) -> bool:
         return self.make.startswith("ensemble")
+
+    @property
+    def depths(self) -> list[str]:
+        """The published depths of its networks, without what the source says of them."""
+        return re.findall(r"\d+", self.depth.partition("(")[0])
 
     @property
     def layers(self) -> int | None:
@@ -87,6 +93,7 @@ def _entry(row: dict[str, str]) -> Entry:
         error=float(row["top5_error_percent"]),
         make=row["single_or_ensemble"],
         winner=row["is_winner"] == "yes",
+        external=row["external_data"].startswith("yes"),
         kind=row["value_kind"],
         bar=bool(row["cs231n_chart_value"]),
         source=row["source"],

@@ -30,6 +30,14 @@ MANY = 30
 """So many items are named in an enumeration at most."""
 WRAPPED_ERROR = re.compile(r"(\band )?<urlopen error (?:\[[^\]]*\] )?([^<>]*)>")
 """An error of urllib as earlier versions recorded it, with the word before it."""
+SHORTENED = (
+    (
+        re.compile(r"\A(torch\.fx cannot trace it: )\w+: ShapeProp error for: .*", re.DOTALL),
+        r"\1shapes are not determined",
+    ),
+    (re.compile(r"\A(takes images of \S+ pixels, not (?:the|of) [^(]+) \(.*\)\Z", re.DOTALL), r"\1"),
+)
+"""Reasons that end with an error of torch, which files have: what a report states instead."""
 EXACTLY = Context(prec=500)
 """Enough digits for any number that a record may hold."""
 SOURCE = "en"
@@ -66,6 +74,8 @@ class Language:
     def translate(self, text: str | None) -> str:
         """Translates a sentence that a record holds, also one whose blanks were filled in when it was measured."""
         text = WRAPPED_ERROR.sub(_without_wrapper, text or "")
+        for pattern, shorter in SHORTENED:
+            text = pattern.sub(shorter, text)
         if not text or len(text) > LONGEST_SENTENCE:
             return text
         if (exact := self._(text)) != text:
@@ -101,14 +111,21 @@ class Language:
             return moment
         return str(format_date(when, "d MMM", locale=self.locale))
 
+    def calendar_day(self, moment: str) -> str:
+        """A moment in ISO 8601 as its date in UTC; any other text as it is."""
+        return self._moment(moment, "d MMMM y")
+
     def date(self, moment: str) -> str:
         """A moment in ISO 8601 as a date and time, in UTC; any other text as it is."""
+        return self._moment(moment, "d MMMM y, HH:mm 'UTC'")
+
+    def _moment(self, moment: str, pattern: str) -> str:
         try:
             when = datetime.fromisoformat(moment)
             when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
         except (ValueError, OverflowError):
             return moment
-        return str(format_datetime(when, "d MMMM y, HH:mm", locale=self.locale)) + " UTC"
+        return str(format_datetime(when, pattern, locale=self.locale))
 
     def listing(self, items: list[str]) -> str:
         """Items as an enumeration: a, b and c."""

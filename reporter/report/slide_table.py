@@ -49,7 +49,7 @@ def _row(record: Record, idea: str, language: Language, seen: bool) -> tuple[Cel
     costs = [_cost(record, key, language) for key in COSTS]
     shares = [_share(record, top, language) for top in ("top1", "top5")]
     field = record.value(FIELD)
-    windows = [Cell("–", status="missing") if field is None else Cell(str(int(field)), field)] if seen else []
+    windows = [Cell("–", status="missing") if field is None else Cell(language.number(field), field)] if seen else []
     return (first, plain(idea), plain(record.year), depth_cell(record, language), *windows, *costs, *shares)
 
 

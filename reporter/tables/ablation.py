@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from reporter import facts
 from reporter.facts import Row
 from reporter.model import Record
@@ -14,6 +16,8 @@ from reporter.report.table import Cell, Column, Table, Tabulation, mark, plain
 
 COUNTS = ("parameters", "macs")
 MISSING = Cell("–", status="missing")
+LARGE = 9.95
+"""Percent or points from which on no decimals are printed."""
 
 
 def make(comparison: Comparison, language: Language) -> Table | None:
@@ -60,7 +64,15 @@ def _published(step: Row, language: Language) -> tuple[Cell, ...]:
     """A pair of which a paper states that it differs in neither parameters nor MACs, with its gain in accuracy."""
     names = (plain(step[key]) for key in ("new", "old"))
     zero, top1 = Cell("0", 0.0), _signed(float(step["points"]), 1, language)
-    return (plain(language._(step["step"])), *names, zero, zero, MISSING, top1, plain(step["source"]))
+    return (
+        plain(language._(step["step"])),
+        *names,
+        zero,
+        zero,
+        MISSING,
+        top1,
+        plain(language.translate(step["source"])),
+    )
 
 
 def _count(new: float | None, old: float | None, language: Language) -> Cell:
@@ -74,9 +86,15 @@ def _time(new: Record, old: Record, comparison: Comparison, language: Language) 
         return MISSING
     found = comparison.times(new.machine, TIMES[0]).ratio(new.architecture, old.architecture)
     middle, low, high = (100 * (each - 1) for each in (found.ratio, found.low, found.high))
-    ends = " – ".join(_text(end, 1, language) for end in (low, high))
+    ends = " – ".join(_text(end, 1, language) for end in _widened(low, high))
     signs = max((mark(reading) for reading in readings), key=len)
     return Cell(f"{_text(middle, 1, language)} [{ends}]{signs}", middle, low, high)
+
+
+def _widened(low: float, high: float) -> tuple[float, float]:
+    """The ends of an interval with the digits that are printed, rounded away from the middle as in key findings."""
+    scales = [1 if abs(end) >= LARGE else 10 for end in (low, high)]
+    return math.floor(low * scales[0]) / scales[0], math.ceil(high * scales[1]) / scales[1]
 
 
 def _signed(value: float, digits: int, language: Language) -> Cell:
@@ -87,7 +105,7 @@ def _text(value: float, digits: int, language: Language) -> str:
     """With its sign; 0 without decimals, where it is exactly that."""
     if not value:
         return "0"
-    places = 0 if abs(value) >= 9.95 else digits
+    places = 0 if abs(value) >= LARGE else digits
     return ("+" if value > 0 else "") + language.number(value, places)
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from reporter.report import challenge_entries
 from reporter.report.challenge_entries import Entry
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 from reporter.report.output.markdown import Sourced
 from reporter.report.table import Cell, Column, Table, Tabulation, plain
+
+DECIMALS = 2
+"""So many decimals are shown at most; files have all."""
 
 
 def make(comparison: Comparison, language: Language) -> Table | None:
@@ -30,20 +35,28 @@ def make(comparison: Comparison, language: Language) -> Table | None:
 
 
 def _row(entry: Entry, language: Language) -> tuple[Cell, ...]:
-    digits = len(str(entry.error).partition(".")[2])
+    digits = min(len(str(entry.error).partition(".")[2]), DECIMALS)
     error = Cell(language.number(entry.error, digits), entry.error)
     before = (language.translate(entry.year), entry.team, language.translate(entry.what))
     translate = language.translate
-    won = Cell("✓", "yes") if entry.winner else ""
+    won = Cell("✓", "yes") if entry.winner and not entry.external else ""
     after = (
-        translate(entry.depth),
+        Cell(", ".join(entry.depths) or "–", entry.depth),
         translate(entry.make),
         won,
         translate(entry.kind),
         Cell(Sourced(entry.source), entry.source),
-        translate(entry.note),
+        "; ".join(filter(None, (translate(entry.note), *_remarks(entry, language)))),
     )
     return (*map(plain, before), error, *map(plain, after))
+
+
+def _remarks(entry: Entry, language: Language) -> Iterator[str]:
+    """What the source says of the depth, and that a winner had more images than those of the challenge."""
+    if "(" in entry.depth or (entry.depth and not entry.depths and not entry.handmade):
+        yield f"{language._('Depth')}: {language.translate(entry.depth)}"
+    if entry.winner and entry.external:
+        yield language._("won the category with external data")
 
 
 def _slips(language: Language) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -11,11 +12,11 @@ from reporter.report.comparison import Comparison, published
 from reporter.report.display_names import display_name
 from reporter.report.language import Language
 from reporter.report.published.paper_depth import depth_cell, paper_depth, source
-from reporter.report.published.published_figures import counted_by
+from reporter.report.published.published_figures import counted_by, torchvision_versions
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation
 
-FACTS = {"parameters": ("params_counted", 1.0), "macs": ("torchvision_ops_gmacs", 1e9)}
-"""The column of facts/architectures.csv for a quantity, and its unit."""
+FACTS = {"parameters": ("params_counted", 1.0, 0.0), "macs": ("torchvision_ops_gmacs", 1e9, 0.0005)}
+"""The column of facts/architectures.csv for a quantity, its unit, and half of its last digit in that unit."""
 
 
 def make(comparison: Comparison, language: Language) -> Table | None:
@@ -40,16 +41,30 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     rows.text("source", _("Source of the count"), [counted_by(r) for r in published_counts])
     notes = (
         _(
-            "Difference: (measured − published) / published. ¹ with the auxiliary heads, as the published count has "
-            "them."
+            "Difference: (measured − published) / published, 0 within the rounding of the published figure. ¹ with the "
+            "auxiliary heads, as the published count has them."
         ),
         _(
             "Published MACs are torchvision's. A figure from a paper is quoted as it is printed: papers round, and "
             "count variants of their own."
         ),
+        _versions(published_counts, language),
         _depth_sources(published_counts, language),
     )
     return rows.table("published", _("Measured vs. published"), notes)
+
+
+def _versions(records: Sequence[Record], language: Language) -> str:
+    """Which torchvision published the counts, and which one was measured if that is another one."""
+    found, here = torchvision_versions(records), {record.environment.get("torchvision", "") for record in records}
+    if not found:
+        return ""
+    note = language._("Published parameters: those that torchvision {version} states for its weights.")
+    note = note.format(version=", ".join(found))
+    if not (other := sorted(here - {"", *found})):
+        return note
+    measured = language._("Measured with torchvision {version}; a count that differs there is shown as a difference.")
+    return f"{note} {measured.format(version=', '.join(other))}"
 
 
 def _compared(rows: Builder, key: str) -> None:
@@ -73,7 +88,8 @@ def _compared(rows: Builder, key: str) -> None:
     here = [_number(value, scale, rows.language, "¹" if more else "") for value, more in zip(whole, heads, strict=True)]
     rows.add(column("", _("measured")), here)
     rows.add(column("published", _("published")), [_number(value, scale, rows.language) for value in figures])
-    apart = [_apart(*pair, rows.language) for pair in zip(whole, figures, strict=True)]
+    rounding = FACTS[key][1] * FACTS[key][2]
+    apart = [_apart(*pair, rounding, rows.language) for pair in zip(whole, figures, strict=True)]
     rows.add(column("difference", _("difference"), "%"), apart)
 
 
@@ -110,7 +126,7 @@ def _printed(figure: str, language: Language) -> Cell:
 
 
 def _figure(record: Record, key: str) -> float | None:
-    name, unit = FACTS[key]
+    name, unit, _rounding = FACTS[key]
     own = name == "params_counted" and str(record.published.get("params_counted_by")).startswith("own")
     figure = None if own else published(record, name)
     return None if figure is None else figure * unit
@@ -129,15 +145,15 @@ def _number(value: float | None, scale: units.Scale, language: Language, mark: s
     return Cell(units.text(language, value, scale) + mark, value)
 
 
-def _apart(whole: float | None, figure: float | None, language: Language) -> Cell:
-    """The difference in percent; a plain 0 where not one unit differs."""
+def _apart(whole: float | None, figure: float | None, rounding: float, language: Language) -> Cell:
+    """The difference in percent; a plain 0 where the published figure is the measured one, rounded."""
     if whole is None or figure is None:
         return Cell("–", status="missing")
     percent = 100 * (whole / figure - 1)
-    if percent == 0:
-        return Cell("0", 0)
-    sign = "+" if percent > 0 else ""
-    return Cell(sign + language.number(percent, 2 if abs(percent) < 1 else 1), percent)
+    if abs(whole - figure) <= rounding:
+        return Cell("0", percent)
+    digits = 1 if abs(percent) >= 1 else max(2, -math.floor(math.log10(abs(percent))))
+    return Cell(("+" if percent > 0 else "") + language.number(percent, digits), percent)
 
 
 ENTRIES = (Tabulation("published", make, chapter="overview", order=2),)

@@ -14,7 +14,7 @@ from reporter.model.records import EAGER
 from reporter.report import units
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.language import Language
-from reporter.report.modes import mode_pairs, mode_ranking, mode_words, pair_ranks
+from reporter.report.modes import mode_pairs, mode_ranking, mode_words, pair_ranks, separate_times
 from reporter.report.output_verdicts import output_of
 from reporter.report.published.accuracy_marks import footnotes, special
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark, reading_cell
@@ -246,6 +246,7 @@ def _notes(rows: Builder, keys: Sequence[str]) -> Sequence[str]:
             "Speedup: eager divided by the mode, measured alternately in one process, with its 95 % interval; above 1 "
             "the mode is faster. All other tables and charts show eager (fp32), and so does the published accuracy."
         ),
+        separate_times.note(comparison, rows.language, keys),
         _(
             "Bold: the fastest mode of each architecture, and those that this run does not distinguish from it; eager "
             "where no mode is faster. The name of a mode is bold if it is the fastest for {how}. Modes that are faster "

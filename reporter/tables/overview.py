@@ -60,8 +60,8 @@ def make(comparison: Comparison, language: Language) -> Table:
     notes = (
         _("Bold: the best of a column. Rounded by the 95 % interval. ≈: noisy or without an interval."),
         _(
-            "Pareto: ◆ no other network of this table is more accurate for as few MACs, ◇ none for as little time "
-            "({how}); the accuracy is the published one."
+            "Pareto: ◆ no other network of this table is more accurate for as few MACs, ◇ none in a time that is as "
+            "short or not distinguished ({how}); the accuracy is the published one."
         ).format(how=how(key, language))
         if any(column.key == "pareto" for column in rows.columns)
         else "",
@@ -69,6 +69,7 @@ def make(comparison: Comparison, language: Language) -> Table:
         *footnotes(comparison.networks, language),
         paper_note(comparison, language),
         unmarked(comparison, language),
+        partial_front(comparison, language),
         size_note(comparison, language),
         threads_note(comparison, language),
         weights_note(comparison, language),
@@ -172,6 +173,15 @@ def unmarked(comparison: Comparison, language: Language) -> str:
         available,
     )
     return message.format(known=available, count=count)
+
+
+def partial_front(comparison: Comparison, language: Language) -> str:
+    """Of which networks the charts draw a front, where the table has no marks."""
+    available, rated, count = comparison.coverage
+    if not 1 < available < count or rated < count:
+        return ""
+    message = language._("The charts of “Accuracy vs. cost” draw the Pareto front of those {known} only.")
+    return message.format(known=available)
 
 
 def _costless(comparison: Comparison, language: Language) -> str:

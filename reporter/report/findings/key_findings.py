@@ -21,6 +21,8 @@ from reporter.stats.shares import Shares
 
 Priced = tuple[Record, float, float]
 """A network, its MACs and its time."""
+NAMED = 4
+"""So many architectures that a run does not distinguish are named; more are counted."""
 
 
 def findings(comparison: Comparison, language: Language) -> list[str]:
@@ -97,7 +99,7 @@ def _rivals(record: Record, key: str, comparison: Comparison) -> list[str]:
 
 
 def cheapest(comparison: Comparison, language: Language) -> str | None:
-    """The cheapest network within a point of the best published accuracy of weights that exist."""
+    """The network with the fewest MACs within a point of the best published accuracy of weights that exist."""
     rows = [(record, accuracy(record), record.value("macs")) for record in comparison.networks]
     priced = [(r, a.top1, macs) for r, a, macs in rows if a and a.top1 and not a.paper and macs]
     if len(priced) < 2:
@@ -114,11 +116,11 @@ def cheapest(comparison: Comparison, language: Language) -> str | None:
     if near is best:
         message = language._(
             "Of the networks with published weights {name} is the most accurate ({share} % ImageNet top-1), and "
-            "nothing within one point of it is cheaper: {price} MACs."
+            "no other one within one point of it needs fewer MACs: {price}."
         )
         return message.format(name=near[0].architecture, share=share, price=price)
     message = language._(
-        "Of the networks with published weights {name} is the cheapest within one point of the best: {share} % "
+        "Of the networks with published weights within one point of the best, {name} needs the fewest MACs: {share} % "
         "ImageNet top-1 for {price} MACs; {best}, the best, has {most} % for {dear} MACs."
     )
     dear = units.words(language, comparison.quantities["macs"], best[2])
@@ -206,22 +208,34 @@ def _most(readings: Mapping[str, Reading], shares: Shares, language: Language) -
     name, best = max(readings.items(), key=lambda item: item[1].value or 0)
     if is_at_chance(best) or not is_one_ranking(readings.values()):
         return ""
-    steps, share = steps_of(best), units.share(language, best.value or 0)
-    equal = len(shares.like(name) & readings.keys())
-    if equal == 1:
+    blanks = {"steps": steps_of(best), "dataset": best.detail.get("dataset", "?"), "count": len(readings)}
+    blanks["share"] = units.share(language, best.value or 0)
+    equal = [each for each in readings if each in shares.like(name)]
+    if len(equal) == 1:
         message = language.ngettext(
-            "After {steps} step of training from scratch, {name} classifies {share} % of the held-out images "
-            "correctly, the highest share.",
-            "After {steps} steps of training from scratch, {name} classifies {share} % of the held-out images "
-            "correctly, the highest share.",
-            steps,
+            "After {steps} step of training from scratch on {dataset}, {names} classifies {share} % of the held-out "
+            "images correctly, the highest share.",
+            "After {steps} steps of training from scratch on {dataset}, {names} classifies {share} % of the held-out "
+            "images correctly, the highest share.",
+            steps_of(best),
         )
-        return message.format(steps=steps, name=name, share=share)
-    message = language._(
-        "After {steps} steps of training from scratch, {equal} of {count} architectures are not distinguished from the "
-        "highest accuracy on held-out images, {share} %."
-    )
-    return message.format(steps=steps, equal=equal, count=len(readings), share=share)
+    elif len(equal) <= NAMED:
+        message = language.ngettext(
+            "After {steps} step of training from scratch on {dataset}, {names} have the highest accuracy on held-out "
+            "images, up to {share} %; this run does not distinguish them.",
+            "After {steps} steps of training from scratch on {dataset}, {names} have the highest accuracy on held-out "
+            "images, up to {share} %; this run does not distinguish them.",
+            steps_of(best),
+        )
+    else:
+        message = language.ngettext(
+            "After {steps} step of training from scratch on {dataset}, {equal} of {count} architectures are not "
+            "distinguished from the highest accuracy on held-out images, {share} % ({name}).",
+            "After {steps} steps of training from scratch on {dataset}, {equal} of {count} architectures are not "
+            "distinguished from the highest accuracy on held-out images, {share} % ({name}).",
+            steps_of(best),
+        )
+    return message.format(names=language.listing(equal), name=name, equal=len(equal), **blanks)
 
 
 def _stuck(names: Sequence[str], language: Language) -> str:

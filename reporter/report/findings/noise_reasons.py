@@ -11,27 +11,33 @@ from reporter.report.language import Language
 THREADS = ("latency_cpu_1thread", "latency_cpu")
 
 
-def causes(comparison: Comparison, language: Language) -> Iterator[str]:
-    """What `≈` marks in this report: a sentence for each reason that its noisy times have, other programs first."""
+def causes(comparison: Comparison, language: Language) -> list[str]:
+    """What `≈` marks in this report: a sentence with each reason that its noisy times have; none without such times."""
+    found = list(_causes(comparison, language))
+    return [language._("≈ marks noisy times: {reasons}.").format(reasons="; ".join(found))] if found else []
+
+
+def _causes(comparison: Comparison, language: Language) -> Iterator[str]:
+    """The reasons, other programs first."""
     _ = language._
     everything = (reading for record in comparison.records for reading in record.readings.values())
     noisy = [reading for reading in everything if reading.verdict.status == "noisy"]
     busy = max((reading.background_load for reading in noisy if reading.disturbed), default=0.0)
     quiet = [reading for reading in noisy if not reading.disturbed and reading.moved is None]
     if busy:
-        message = _("≈ marks noisy times: other programs kept up to {share} of the processors busy meanwhile.")
+        message = _("other programs kept up to {share} of the processors busy meanwhile")
         yield message.format(share=f"{100 * busy:.0f} %")
     if any(reading.moved is not None for reading in noisy):
-        yield _("≈ marks noisy times: their level differs between runs, and the newest run's is shown.")
+        yield _("their level differs between runs, and the newest run's is shown")
     if any(reading.interval is None for reading in quiet):
         preset = comparison.newest.settings.get("preset")
         if isinstance(preset, str):
-            message = _("≈ marks noisy times: the preset {preset} takes too few samples for a 95 % interval.")
+            message = _("the preset {preset} takes too few samples for a 95 % interval")
             yield message.format(preset=preset)
         else:
-            yield _("≈ marks noisy times: too few samples were taken for a 95 % interval.")
+            yield _("too few samples were taken for a 95 % interval")
     if any(reading.interval is not None for reading in quiet):
-        yield _("≈ marks noisy times: samples or rounds of the same measurement differ by more than 10 %.")
+        yield _("samples or rounds of the same measurement differ by more than 10 %")
 
 
 def slower_on_all_threads(comparison: Comparison, language: Language) -> str | None:

@@ -101,7 +101,9 @@ def _over_baseline(new: Record, old: Record, language: Language) -> AccuracyGain
         return None
     message = language._("{before} → {after} % error, {source}")
     errors = {"before": language.number(before, 2), "after": language.number(now, 2)}
-    return AccuracyGain(before - now, message.format(source=row.get("baseline_source"), **errors))
+    return AccuracyGain(
+        before - now, message.format(source=language.translate(str(row.get("baseline_source") or "")), **errors)
+    )
 
 
 def _paper(record: Record) -> float | None:

@@ -31,10 +31,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """All claims of a report in a table: claim, verdict and corrected sentence."""
+    """All claims of a report in a table: claim, verdict and corrected sentence.
+
+    `shown`, with the `trials`, has those that were tested, and how many others there are; all if none was tested.
+    """
 
     trials: tuple[Trial, ...]
     table: Table
+    shown: Table
     kind = "verdicts"
 
     @property
@@ -63,8 +67,20 @@ def try_claims(
     """The verdict on every claim, in the order of the lecture."""
     ordered = sorted(claims, key=lambda claim: (claim.order, claim.name))
     trials = tuple(_try(claim, Case(claim.name, evidence.get(claim.name), comparison, language)) for claim in ordered)
-    summary = Verdicts(trials, _summary(trials, language))
+    tested = tuple(trial for trial in trials if trial.answer.verdict != "open") or trials
+    shown = replace(_summary(tested, language), notes=_left_out(len(trials) - len(tested), len(trials), language))
+    summary = Verdicts(tested, _summary(trials, language), shown)
     return Trials(_opening(trials, language), trials, _table(trials, language), summary)
+
+
+def _left_out(untested: int, count: int, language: Language) -> tuple[str, ...]:
+    """How many claims are not tested and where the reasons are; nothing if all are."""
+    message = language.ngettext(
+        "{untested} of {count} claims is not tested, because this run did not measure its evidence: see “Evidence”.",
+        "{untested} of {count} claims are not tested, because this run did not measure their evidence: see “Evidence”.",
+        untested,
+    )
+    return (message.format(untested=untested, count=count),) if untested else ()
 
 
 def _try(claim: Claim, case: Case) -> Trial:

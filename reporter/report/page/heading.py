@@ -11,6 +11,7 @@ from reporter.model.extensions import Edition
 from reporter.model.settings import LONGEST_LINE, Settings
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
+from reporter.report.page.edition import edition
 from reporter.report.sections import Section, Text
 from reporter.version import __version__
 
@@ -64,13 +65,20 @@ def heading(comparison: Comparison, shown: Presentation, language: Language) -> 
     _ = language._
     count, newest = len(comparison.networks), comparison.newest
     message = language.ngettext("{count} network, measured on {date}", "{count} networks, measured on {date}", count)
-    measured = message.format(count=count, date=language.date(newest.started))
+    measured = message.format(count=count, date=language.calendar_day(newest.started))
     return Heading(
-        title=shown.title or _("Architectures of convolutional networks, compared"),
+        title=shown.title or _title(comparison, shown, language),
         byline=" · ".join(filter(None, (shown.course, shown.author))),
         measured=" · ".join((measured, *(machine(comparison.of(name)[0], language) for name in comparison.machines))),
         warning=unreliable(comparison, language),
     )
+
+
+def _title(comparison: Comparison, shown: Presentation, language: Language) -> str:
+    """The title where none is set: other backbones than the lecture's need not be convolutional networks."""
+    if edition(comparison, shown.edition) == "lecture":
+        return language._("Architectures of convolutional networks, compared")
+    return language._("Neural network architectures, compared")
 
 
 def machine(record: Record, language: Language) -> str:

@@ -25,8 +25,10 @@ SUBSET = re.compile(r"non-blacklisted|\bsubset\b")
 
 def special(record: Record) -> str:
     """The signs of an accuracy of another network, protocol or image size."""
-    other = SIZE if other_size(record) else PROTOCOL * (protocol(record) is not None)
-    return NETWORK * (paper_macs(record) is not None) + other
+    network = "" if paper_macs(record) is None else NETWORK
+    if other_size(record):
+        return network + SIZE
+    return network if protocol(record) is None else network + PROTOCOL
 
 
 def evaluated_size(record: Record, key: str = "imagenet_top1") -> int | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reporter import facts
@@ -18,7 +19,18 @@ def figures(record: Record) -> Mapping[str, Any]:
 
 
 def counted_by(record: Record) -> str:
-    """What the published count was made with; a record with the same count may name an earlier version."""
+    """What the published count was made with, without versions and what was counted."""
+    return re.sub(r" [\d.]+(?= weights meta)| weights meta.*| \([^)]*\)$", "", _counted_by(record))
+
+
+def torchvision_versions(records: Iterable[Record]) -> list[str]:
+    """The versions of torchvision whose weights state the published counts."""
+    found = (re.match(r"torchvision ([\d.]+)", _counted_by(record)) for record in records)
+    return sorted({match[1] for match in found if match})
+
+
+def _counted_by(record: Record) -> str:
+    """The source of the published count; a record with the same count may name an earlier version."""
     known, count = facts.published(record.architecture), record.published.get("params_counted")
     row = known if count is not None and str(known.get("params_counted")) == str(count) else record.published
     return str(row.get("params_counted_by") or "")

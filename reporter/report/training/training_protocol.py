@@ -10,7 +10,7 @@ from reporter.report.training.training_recipes import TOP1_KEYS, detail, recipe,
 
 
 def protocol(comparison: Comparison, language: Language) -> str:
-    """What the trained architectures of a comparison have in common; several values most frequent first."""
+    """What the trained architectures of a comparison have in common; of several values how many have each."""
     _ = language._
     trained = [
         record
@@ -27,7 +27,11 @@ def protocol(comparison: Comparison, language: Language) -> str:
     }
     parts = []
     for title, found in values.items():
-        counted = Counter(str(value) for value in found if value)
-        if counted:
-            parts.append(f"{title}: {', '.join(value for value, _count in counted.most_common())}")
+        counted = Counter(str(value) for value in found if value).most_common()
+        if len(counted) == 1:
+            parts.append(f"{title}: {counted[0][0]}")
+        elif counted:
+            message = language.ngettext("{value} ({count} network)", "{value} ({count} networks)", counted[0][1])
+            first = message.format(value=counted[0][0], count=counted[0][1])
+            parts.append(f"{title}: {', '.join([first, *(f'{value} ({count})' for value, count in counted[1:])])}")
     return "; ".join(parts) + "." if parts else ""

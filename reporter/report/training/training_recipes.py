@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from reporter.model import Record
@@ -19,15 +20,20 @@ from reporter.report.training.held_out_accuracy import (
 
 TOP1_KEYS = ("finetune_top1", "probe_top1", "scratch_top1")
 """The held-out accuracy of each fine-tuning mode."""
+NOT_DOWNLOADED = re.compile(
+    r"no \S+ weights: \S+ is not in torch hub's checkpoints and "
+    r"(?:could not be downloaded: |<urlopen error (?:\[[^\]]*\] )?)(?P<error>[^<>]*)>?"
+)
+"""A reason for random weights, as this version and earlier ones record it: of each network the name of its file."""
 
 
 def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
     """Columns with the recipe of each row; gives the notes on it."""
     shared = _add_columns(rows, language)
-    reasons = dict.fromkeys(str(detail(record, "weights_reason") or "") for record in rows.records)
+    found = dict.fromkeys(str(detail(record, "weights_reason") or "") for record in rows.records)
     return (
         language._("The same for all: {parts}.").format(parts="; ".join(shared)) if shared else "",
-        *_reasons([reason for reason in reasons if reason], language),
+        *reasons([reason for reason in found if reason], language),
         *_untrained(rows.records, language),
         *_sources(rows.records, language),
         *_skipped(rows.records, language),
@@ -190,13 +196,18 @@ def seeds(record: Record) -> str:
     return str(low) if len(reading.samples) == 1 else f"{low}–{low + len(reading.samples) - 1}"
 
 
-def _reasons(reasons: list[str], language: Language) -> list[str]:
-    """Why weights could not be had; of many reasons of a kind only the first."""
+def reasons(given: list[str], language: Language) -> list[str]:
+    """Why weights could not be had: each error of downloads once, and of many other reasons only the first."""
+    matches = {reason: NOT_DOWNLOADED.fullmatch(reason) for reason in given}
+    message = language._("Random weights, because those of ImageNet could not be downloaded: {error}.")
+    errors = dict.fromkeys(match["error"] for match in matches.values() if match)
+    texts = [message.format(error=error) for error in errors]
     opening = language._("Why random weights: {reason}")
-    if len(reasons) < 3:
-        return [opening.format(reason=language.translate(reason)) for reason in reasons]
-    more = language.ngettext("and {count} more of the kind", "and {count} more of the kind", len(reasons) - 1)
-    return [f"{opening.format(reason=language.translate(reasons[0]))} ({more.format(count=len(reasons) - 1)})"]
+    others = [reason for reason, match in matches.items() if not match]
+    if len(others) < 3:
+        return texts + [opening.format(reason=language.translate(reason)) for reason in others]
+    more = language.ngettext("and {count} more of the kind", "and {count} more of the kind", len(others) - 1)
+    return [*texts, f"{opening.format(reason=language.translate(others[0]))} ({more.format(count=len(others) - 1)})"]
 
 
 def detail(record: Record, key: str, keys: Sequence[str] = TOP1_KEYS) -> object:
