@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import time
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 
+import forked
 import pytest
 import samples
 import torch
@@ -25,7 +27,7 @@ from reporter.cli import main
 from reporter.cli.progress import Lines
 from reporter.host.job import Job
 from reporter.model import Architecture, Engine, Metric, Reading, Record, ReporterError, Verdict
-from reporter.model.modes import CHANNELS_LAST, PRECISIONS, output_verdict, parse
+from reporter.model.modes import CHANNELS_LAST, PRECISIONS, output_verdict, parse, speedup
 from reporter.model.settings import Settings
 from reporter.registry import execution_modes
 from reporter.registry.catalog import collect
@@ -204,11 +206,12 @@ def test_variants_take_turns_in_blocks(clock: Clock) -> None:
     calls = {name: clock.call(name, 0.02) for name in ("eager", "one", "two")}
     heard: list[str] = []
     found = rotation.rotate(calls, clock.timer, seconds=0.5, goal=-1, announce=heard.append)
-    assert heard == ["eager", "one", "two"]
+    assert heard[:3] == ["eager", "one", "two"]
     counts = [len(samples) for samples in found.values()]
     assert max(counts) - min(counts) <= rotation.MOST_CALLS
     blocks = [name for number, name in enumerate(clock.calls) if clock.calls[number - 1 : number] != [name]]
     assert len(blocks) > 9
+    assert heard == blocks, "each block is announced"
     assert 1.5 <= clock.now < 2.5
 
 
@@ -649,6 +652,70 @@ def test_modes_are_added_to_a_finished_folder(tmp_path: Path) -> None:
     again = run(*options, "--modes", f"bf16,{CHANNELS_LAST}")
     assert "nothing to do" in again.stderr
     shutil.rmtree(tmp_path / "r")
+
+
+KILLED_IN_A_ROTATION = """
+import json, os, signal, sys
+sys.path.insert(0, sys.argv[1])
+from networks import own, subject
+from reporter.host.job import Job
+from reporter.model import Engine, Metric
+from reporter.registry import execution_modes
+from reporter.registry.catalog import collect
+from reporter.worker.variants import mode_preparation, mode_timing
+
+job, called = Job.model_validate_json(sys.argv[2]), []
+
+def ends(model, example, **_):
+    def call(images):
+        if len(called) > 1:  # prepared, and warm
+            os.kill(os.getpid(), signal.SIGKILL)
+        return model(images)
+    return call
+
+def lasting(model, example, **_):
+    def call(images):
+        called.append("lasting")
+        return model(images)
+    return call
+
+made = {each.__name__: Engine(each.__name__, "", each) for each in (ends, lasting)}
+for module in (execution_modes, mode_timing, mode_preparation):
+    module.engines = lambda: made
+mode_timing.ModeTiming._alone = lambda *_: {}
+
+def send(message):
+    print(json.dumps(message), flush=True)
+
+mode_timing.measure_modes(job, collect("reporter.metrics", Metric), subject(own(), seconds=0.01), send)
+"""
+
+
+def test_the_mode_in_which_a_worker_is_killed_is_left_out(tmp_path: Path) -> None:
+    """A real kill in a block of the first of two modes, after the warm-up of the second."""
+    simulated_run(tmp_path, ["eager"], rounds=1)
+    conditions = subject(own()).conditions
+    metrics = {"latency_cpu_1thread": METRICS["latency_cpu_1thread"]}
+    asked = Request(tmp_path, [own()], metrics, {"cpu": "cpu"}, conditions, modes=["eager"])
+    job = Job(
+        architecture="small", metrics=tuple(metrics), device="cpu", process="modes cpu", conditions=conditions,
+        modes=("ends", "lasting"), cache=str(tmp_path / "prepared"), round=1,
+    )  # fmt: skip
+    done = forked.execute(KILLED_IN_A_ROTATION, str(Path(__file__).parent), job.model_dump_json(), check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    ledger = Ledger(own(), asked)
+    ok = Reading(quantity=METRICS["latency_cpu_1thread"].quantities[0], samples=(1,), rounds=(1,))
+    for mode in job.modes:
+        for each in (ok, ok.model_copy(update={"quantity": speedup(ok.quantity)})):
+            ledger.keep(each, job.model_copy(update={"round": 0}), Lines(StringIO()), "", mode)
+    measurement = Measurement(job, ledger, Lines(StringIO()), Outcome())
+    measurement.start()
+    for line in done.stdout.splitlines():
+        measurement.receive(json.loads(line))
+    assert measurement.drop_crashed(Verdict("oom", "the worker was killed"))
+    left = measurement.remaining
+    assert left is not None
+    assert left.modes == ("lasting",)
 
 
 def test_a_lost_round_is_reported_with_its_mode(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ Measured = tuple[Samples, float | None, dict[str, Any]]
 
 
 class ModeTiming:
-    """The modes of a job: `readings` yields each with its mode; `running` is called before a mode runs first.
+    """The modes of a job: `readings` yields each with its mode; `running` is called before another mode runs.
 
     `preparing` and `checking` count the seconds that are spent on these and are not part of any time.
     """
@@ -162,6 +162,7 @@ class ModeTiming:
     def _training_times(self, quantity: Quantity) -> Found:
         """The times of a training step of all modes that can train, and their speedups."""
         machine.keep_freed_memory()
+        self.running(EAGER)
         training = self._attempt(EAGER, partial(ModeTraining, self.subject, self.preparation.cache))
         if training is None:
             self.lost |= {name: self.lost[EAGER] for name in self.modes if name not in self.lost}
@@ -212,6 +213,7 @@ class ModeTiming:
     def _rotate(self, calls: Mapping[str, Callable[[], object]], around: Around) -> tuple[Samples, dict[str, Any]]:
         conditions = self.subject.conditions
         with around():
+            self.running(EAGER)
             states = clock_settling.settled(self.subject.place, calls[EAGER])
             samples = self.rotation(
                 calls,
