@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,7 +42,7 @@ from reporter.registry.execution_modes import (
     obstacle,
     resolve,
 )
-from reporter.run import experiment
+from reporter.run import experiment, mode_plan
 from reporter.run.executors.ray import Place, RayExecutor
 from reporter.run.executors.ray_node import NodeWorker
 from reporter.run.joined_rounds import joined
@@ -493,18 +493,42 @@ def test_trained_weights_are_not_calibrated_if_the_scores_depend_on_the_input(tm
         assert not all(torch.equal(before[name], after[name]) for name in before)
 
 
-def simulated_run(folder: Path, modes: Sequence[str], rounds: int = 3, metrics: Sequence[str] = KEYS) -> list[Job]:
-    """The jobs of a run whose workers answer at once."""
+def simulated_run(
+    folder: Path,
+    modes: Sequence[str],
+    rounds: int = 3,
+    metrics: Sequence[str] = KEYS,
+    seconds: Callable[[Job], float] = lambda job: 1.0,
+) -> list[Job]:
+    """The jobs of a run whose workers answer at once; `seconds` is called when a job runs."""
     conditions = subject(own()).conditions.model_copy(update={"rounds": rounds})
     slot = Slot("", "", {"machine": "here", "machine_facts": {"native_precisions": ["bf16"]}, "environment": {}})
     asked = Request(
         folder, [own()], {name: METRICS[name] for name in metrics}, {"cpu": "cpu", "any": "cpu"}, conditions,
         about=slot.about, modes=modes,
     )  # fmt: skip
-    executor = Simulated([slot])
+    executor = Simulated([slot], seconds)
     folder.mkdir(exist_ok=True)
     experiment.run(asked, executor, Lines(StringIO()))
     return [done.job for done in executor.done]
+
+
+def test_what_a_killed_run_prepared_is_not_used_by_the_next(tmp_path: Path) -> None:
+    """`prepare_seconds` is the time with an empty cache."""
+    found: list[bool] = []
+
+    def seconds(job: Job) -> float:
+        if job.modes:
+            found.append(Path(job.cache, "model.onnx").exists())
+            left.mkdir(parents=True, exist_ok=True)
+            (left / "model.onnx").touch()
+        return 1.0
+
+    left = mode_plan.cache(SimpleNamespace(folder=tmp_path), "small")  # type: ignore[arg-type]
+    left.mkdir(parents=True)
+    (left / "model.onnx").touch()
+    simulated_run(tmp_path, [CHANNELS_LAST], seconds=seconds)
+    assert found == [False, True, True], "it is kept between the rounds of a run"
 
 
 def test_the_jobs_of_modes_follow_those_of_eager_round_by_round(tmp_path: Path) -> None:

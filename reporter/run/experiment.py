@@ -35,6 +35,7 @@ def run(request: Request, executor: Executor, progress: Progress) -> Outcome:
 def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     outcome, start = Outcome(), monotonic()
     notices = list(executor.open(request))
+    mode_plan.clear_cache(request)  # of a killed run: `prepare_seconds` is that with an empty cache
     ledgers: Ledgers = {
         (key, entry.name): Ledger(entry, asked, number)
         for key, asked in kinds(request, executor.slots).items()
