@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import own, subject
 from simulated import Simulated, Slot
+from simulated import readings as answers
 from torch import nn
 
 from reporter.cli import main
@@ -43,6 +44,7 @@ from reporter.registry.execution_modes import (
     resolve,
 )
 from reporter.run import experiment, mode_plan
+from reporter.run.costs import Costs
 from reporter.run.executors.ray import Place, RayExecutor
 from reporter.run.executors.ray_node import NodeWorker
 from reporter.run.joined_rounds import joined
@@ -771,3 +773,78 @@ def test_a_lost_round_is_reported_with_its_mode(tmp_path: Path) -> None:
     kept = records["bf16"].readings["latency_cpu"]
     assert (len(kept.rounds), len(kept.lost)) == (1, 1)
     assert records[CHANNELS_LAST].readings["latency_cpu"].lost == ()
+
+
+@pytest.mark.parametrize("running", ["bf16", "eager"])
+def test_a_crash_in_the_first_round_loses_only_that_round(running: str, tmp_path: Path) -> None:
+    """Later rounds measure the mode, the first of them also what is measured once; after two crashes none does."""
+    simulated_run(tmp_path, ["eager"], rounds=1)
+    conditions = subject(own()).conditions.model_copy(update={"rounds": 3})
+    metrics, modes = {name: METRICS[name] for name in KEYS}, (CHANNELS_LAST, "bf16")
+    ledger = Ledger(own(), Request(tmp_path, [own()], metrics, {"cpu": "cpu"}, conditions, modes=modes))
+    jobs = [
+        Job(
+            architecture="small", metrics=KEYS, device="cpu", conditions=conditions, process="modes cpu", round=number,
+            modes=modes,
+        )
+        for number in range(3)
+    ]  # fmt: skip
+    killed = Verdict("oom", "the worker was killed")
+
+    def begun(job: Job) -> tuple[Measurement, Job]:
+        measurement = Measurement(job, ledger, Lines(StringIO()), Outcome())
+        measurement.start()
+        assert measurement.remaining
+        return measurement, measurement.remaining
+
+    def measured(measurement: Measurement, job: Job) -> None:
+        for message in answers(job):
+            measurement.receive(message)
+        assert measurement.remaining is None
+
+    def crashed(measurement: Measurement) -> None:
+        measurement.receive({"running": running})
+        if measurement.drop_crashed(killed):
+            assert measurement.remaining
+            measured(measurement, measurement.remaining)
+        measurement.finish(killed, Costs({}, 1.0, lambda _: ledger.record))
+
+    crashed(begun(jobs[0])[0])
+    lost = modes if running == "eager" else ("bf16",)
+    assert all(ledger.records[mode].readings["latency_cpu"].status == "oom" for mode in lost)
+    second, job = begun(jobs[1])
+    assert (job.modes, job.once) == (modes, lost)
+    measured(second, job)
+    third, job = begun(jobs[2])
+    assert (job.modes, job.once) == (modes, ())
+    crashed(third)
+    for mode in lost:
+        found = ledger.records[mode].readings
+        times = found["latency_cpu"]
+        assert (times.status, len(times.rounds), [each.number for each in times.lost]) == ("ok", 1, [0, 2])
+        assert found["output_error"].measured
+        assert not found["output_error"].lost
+    again = Measurement(jobs[1], ledger, Lines(StringIO()), Outcome()).remaining
+    assert again is None or "bf16" not in again.modes, "two rounds were lost"
+
+
+def test_what_is_measured_once_is_measured_in_the_round_after_a_crash(tmp_path: Path) -> None:
+    """With an empty cache."""
+    found: list[tuple[str, str]] = []
+
+    def send(message: dict) -> None:
+        if "reading" in message:
+            found.append((message["mode"], message["reading"]["quantity"]["key"]))
+
+    modes = ("bf16", CHANNELS_LAST)
+    (tmp_path / "bf16").mkdir()
+    (tmp_path / "bf16" / "model.onnx").touch()
+    job = Job(
+        architecture="small", metrics=("latency_cpu_1thread",), device="cpu", process="modes cpu", round=1, modes=modes,
+        conditions=subject(own()).conditions, cache=str(tmp_path), once=("bf16",),
+    )  # fmt: skip
+    mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.01), send)
+    times = [(mode, key) for mode in modes for key in ("latency_cpu_1thread", "speedup_latency_cpu_1thread")]
+    once = [("bf16", key) for key in ("prepare_seconds", "first_call_seconds", "output_error")]
+    assert found == [("eager", "output_error"), *once, *times]
+    assert not (tmp_path / "bf16").exists()

@@ -11,7 +11,7 @@ from reporter.host.job import USUAL
 from reporter.model import Architecture, Reading, Record, ReporterError, absent
 from reporter.model.fields import LONGEST_NAME, legible
 from reporter.model.records import EAGER
-from reporter.run.ledger import blank
+from reporter.run.blank_records import blank
 from reporter.run.request import Request
 from reporter.run.roster import chosen
 from reporter.run.slots import Executor

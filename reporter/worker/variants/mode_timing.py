@@ -17,16 +17,17 @@ from reporter.host.job import Job
 from reporter.model import Inference, Metric, Quantity, Reading, Verdict, absent
 from reporter.model.attempts import attempt
 from reporter.model.fields import MODES_SHARE
-from reporter.model.modes import FIRST_CALL, ONCE, OUTPUT_ERROR, PREPARE, Mode, alternation, parse, speedup
+from reporter.model.modes import ONCE, OUTPUT_ERROR, Mode, alternation, parse, speedup
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of, emulated, engines, kind
 from reporter.worker.latency import clock_settling, timing
 from reporter.worker.latency.rotation import Rotation, consecutive, rotate
 from reporter.worker.subject import INPUTS, Subject
 from reporter.worker.torch_state import threads
+from reporter.worker.variants.mode_checks import ModeChecks
 from reporter.worker.variants.mode_preparation import ModePreparation, cache_folder
 from reporter.worker.variants.mode_profiles import ModeProfiles
-from reporter.worker.variants.mode_readings import alternated_over_alone, of_device, once_timed, pair
+from reporter.worker.variants.mode_readings import alternated_over_alone, of_device, pair
 from reporter.worker.variants.mode_training import ModeTraining
 from reporter.worker.variants.mode_variants import Variant, eager
 
@@ -42,7 +43,7 @@ Measured = tuple[Samples, float | None, dict[str, Any]]
 class ModeTiming:
     """The modes of a job: `readings` yields each with its mode; `running` is called before another mode runs.
 
-    `preparing` and `checking` count the seconds that are spent on these and are not part of any time.
+    `checks` counts the seconds that are spent on preparing and checking and are not part of any time.
     """
 
     def __init__(
@@ -57,19 +58,20 @@ class ModeTiming:
     ) -> None:
         self.job, self.subject, self.running, self.rotation = job, subject, running, rotation
         self.preparation = ModePreparation(subject, cache, trained=bool(job.reference))
+        self.checks = ModeChecks(self.preparation)
         timed = [metric for metric in metrics if metric.inference]
         self.metrics = sorted(timed, key=lambda metric: bool(metric.inference and metric.inference.batched))
         self.training = [metric for metric in metrics if metric.training]
         self.has_curve = any(metric.curve for metric in metrics)
         self.profiles = ModeProfiles(subject, [metric for metric in metrics if metric.profile])
         self.modes = {name: parse(name, engines()) for name in job.modes}
+        self.once = {name: mode for name, mode in self.modes.items() if not job.round or name in job.once}
         self.lost: dict[str, Verdict] = {}
-        self.preparing = self.checking = 0.0
         self._last = EAGER
 
     def readings(self) -> Found:
         """The readings of all modes; one that fails is the reason for all that is left of it."""
-        if self.job.round == 0:
+        if self.once:
             self.preparation.calibrate()
             if self.metrics or self.training or self.has_curve:  # those only profiled were checked when they were timed
                 yield from self._once()
@@ -96,37 +98,16 @@ class ModeTiming:
 
     def _once(self) -> Found:
         """Prepares every mode for one image, with its first call and the check of its outputs."""
-        own = self._attempt(EAGER, partial(self._checked, eager(self.subject.network, self.subject.form), Mode()))
+        plain = eager(self.subject.network, self.subject.form)
+        own = self._attempt(EAGER, partial(self.checks.checked, plain, Mode()))
+        self.checks.eager = self.lost.get(EAGER)
         yield from ((EAGER, reading) for reading in ([own] if own else self._absent(EAGER, [OUTPUT_ERROR])))
-        for name, mode in self.modes.items():
+        for name, mode in self.once.items():
             self.running(name)
-            if found := self._attempt(name, partial(self._prepared_and_checked, mode)):
+            if found := self._attempt(name, partial(self.checks.prepared, mode, afresh=bool(self.job.round))):
                 yield from ((name, reading) for reading in found)
             else:
                 yield from ((name, reading) for reading in self._absent(name, ONCE))
-
-    def _prepared_and_checked(self, mode: Mode) -> list[Reading]:
-        """Time of the preparation and of the first call, and the output error."""
-        image = self.subject.input(1)
-        if mode.precision == "int8":
-            _ = self.preparation.calibration  # made before the preparation is timed
-        start = perf_counter()
-        variant = self.preparation.variant(mode, image)
-        prepared = perf_counter()
-        self.preparation.first_call(variant, image)
-        called = perf_counter()
-        self.preparing += called - start
-        once = [once_timed(PREPARE, prepared - start), once_timed(FIRST_CALL, called - prepared)]
-        lost = self.lost.get(EAGER)
-        found, verdict = (None, lost) if lost else attempt(partial(self._checked, variant, mode))
-        return [*once, *([found] if found else absent([OUTPUT_ERROR], verdict.status, verdict.reason or ""))]
-
-    def _checked(self, variant: Variant, mode: Mode) -> Reading:
-        start = perf_counter()
-        try:
-            return self.preparation.checked(variant, mode)
-        finally:
-            self.checking += perf_counter() - start
 
     def _times(self, metric: Metric, inference: Inference) -> Found:
         """The times of all modes that are left, and their speedups."""
@@ -235,7 +216,7 @@ class ModeTiming:
                 variant = self._attempt(name, partial(self.preparation.ready, mode, images))
                 if variant is not None:
                     found[name] = variant
-        self.preparing += perf_counter() - start
+        self.checks.preparing += perf_counter() - start
         return found
 
     def _call_of(self, name: str, variant: Variant, batch: int) -> Callable[[], object]:
@@ -296,4 +277,4 @@ def measure_modes(
             detail = reading.detail | about[mode] if reading.measured else reading.detail
             kept = reading.model_copy(update={"settings": own, "detail": detail})
             send({"reading": kept.model_dump(mode="json"), "mode": mode})
-    return {"preparing": made.preparing, "checking": made.checking}
+    return {"preparing": made.checks.preparing, "checking": made.checks.checking}
