@@ -26,6 +26,7 @@ from torch import nn
 
 from reporter.cli import main
 from reporter.cli.progress import Lines
+from reporter.engines._onnx_file import digest_of
 from reporter.host.job import Job
 from reporter.model import Architecture, Engine, Metric, Reading, Record, ReporterError, Verdict
 from reporter.model.modes import CHANNELS_LAST, PRECISIONS, output_verdict, parse, speedup
@@ -54,7 +55,7 @@ from reporter.run.request import Outcome, Request
 from reporter.store import record_files
 from reporter.worker.latency import rotation
 from reporter.worker.subject import Subject
-from reporter.worker.variants import mode_preparation, mode_timing, mode_training
+from reporter.worker.variants import mode_preparation, mode_timing, mode_training, varied_inputs
 from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_training import ModeTraining
 
@@ -338,6 +339,8 @@ def test_an_engine_is_also_timed_alone(tmp_path: Path, monkeypatch: pytest.Monke
         return call
 
     def disturbed(model, example, **_):
+        calls.clear()
+
         def call(images):
             calls.append("disturbed")
             time.sleep(0.04 if "eager" in calls[-30:] else 0.01)
@@ -488,7 +491,7 @@ def test_trained_weights_are_not_calibrated_if_the_scores_depend_on_the_input(tm
         if dull:
             made.network[-1].weight.data.mul_(1e-9)
         before = {name: tensor.clone() for name, tensor in made.network.state_dict().items()}
-        mode_preparation.ModePreparation(made, tmp_path, trained=True).calibrate()
+        mode_preparation.ModePreparation(made, tmp_path / f"trained {dull}", trained=True).calibrate()
         after = made.network.state_dict()
         assert all(torch.equal(before[name], after[name]) for name in before) != dull
         mode_preparation.ModePreparation(made, tmp_path).calibrate()
@@ -848,3 +851,45 @@ def test_what_is_measured_once_is_measured_in_the_round_after_a_crash(tmp_path: 
     once = [("bf16", key) for key in ("prepare_seconds", "first_call_seconds", "output_error")]
     assert found == [("eager", "output_error"), *once, *times]
     assert not (tmp_path / "bf16").exists()
+
+
+def test_all_rounds_time_the_weights_that_were_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first calibration is repeated without a run of the network, and made again where it is missing."""
+    made: list[str] = []
+    calibrations: list[object] = []
+    calibrate = varied_inputs.calibrate
+
+    def prepare(model, example, **_):
+        made.append(digest_of(model, example))
+        return model
+
+    def noted(*given):
+        calibrations.append(given)
+        return calibrate(*given)
+
+    monkeypatch.setattr(varied_inputs, "calibrate", noted)
+    for module in ("registry.execution_modes", "worker.variants.mode_timing", "worker.variants.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: {"seen": Engine("seen", "seen", prepare)})
+    job = Job(
+        architecture="small", metrics=("latency_cpu_1thread",), device="cpu", process="modes cpu",
+        conditions=subject(own()).conditions, modes=("seen",), cache=str(tmp_path / "kept"),
+    )  # fmt: skip
+
+    def measured(number: int, **changed: object) -> set[str]:
+        made.clear()
+        mode_timing.measure_modes(
+            job.model_copy(update={"round": number, **changed}), METRICS, subject(own(), seconds=0.01), lambda _: None
+        )
+        return set(made)
+
+    first = measured(0)
+    assert len(calibrations) == 1
+    assert first == measured(1) == measured(2)
+    assert len(first) == len(calibrations) == 1
+    shutil.rmtree(tmp_path / "kept")
+    assert measured(1, cache=str(tmp_path / "elsewhere" / ".prepared" / "small")) == first
+    assert len(calibrations) == 2
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "calibration.pt").write_bytes(b"torn")
+    assert measured(2) == first
+    assert len(calibrations) == 3

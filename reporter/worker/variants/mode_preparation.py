@@ -11,9 +11,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from reporter.model import Reading, ReporterError
+from reporter.model import Reading, ReporterError, Verdict
 from reporter.model.attempts import attempt
 from reporter.model.modes import OUTPUT_ERROR, Mode
 from reporter.registry.execution_modes import engines
@@ -22,13 +22,19 @@ from reporter.worker.outputs import has_nan
 from reporter.worker.subject import Subject
 from reporter.worker.variants import output_check, varied_inputs
 from reporter.worker.variants.mode_variants import Variant, in_engine, in_torch
+from reporter.worker.variants.output_check import save
+
+CALIBRATION = "calibration.pt"
+"""The file of what the calibration changed."""
+SAMPLED = 16
+"""So many weights of each tensor distinguish models."""
 
 
 class ModePreparation:
     """The variants of one network.
 
-    `cache` is the folder that keeps what engines made and the float64 scores; `trained`: the network may have trained
-    weights, because it is from elsewhere.
+    `cache` is the folder that keeps the calibration, what engines made and the float64 scores; `trained`: the network
+    may have trained weights, because it is from elsewhere.
     """
 
     def __init__(self, subject: Subject, cache: Path, trained: bool = False) -> None:
@@ -39,11 +45,23 @@ class ModePreparation:
     def calibrate(self) -> None:
         """Makes the scores of the network depend on its input, before anything is prepared.
 
-        Weights that may be trained are left as they are if the scores depend on the input.
+        Weights that may be trained are left as they are if the scores depend on the input. What was changed is kept in
+        the cache: later rounds time the same weights, so that the files of engines are used again, and do not pay for
+        the calibration. Where it is missing, or of other weights, it is made again.
         """
-        if self.trained and attempt(self._varies)[0]:
+        network, path = self.subject.network, self.cache / CALIBRATION
+        weights = _sampled(network)
+        found = attempt(partial(torch.load, path, weights_only=True))[0] if path.exists() else None
+        if found and torch.equal(found["weights"], weights):
+            if found["changes"] is not None:
+                varied_inputs.repeat_calibration(network, found["changes"])
             return
-        attempt(partial(varied_inputs.calibrate, self.subject.network, self._placed(self.varied)))
+        if self.trained and attempt(self._varies)[0]:
+            changes, verdict = None, Verdict("ok", None)
+        else:
+            changes, verdict = attempt(partial(varied_inputs.calibrate, network, self._placed(self.varied)))
+        if verdict.status == "ok":
+            attempt(partial(save, path, {"weights": weights, "changes": changes}))
 
     def variant(self, mode: Mode, images: Tensor) -> Variant:
         """A mode prepared for images like these; one without an engine is the same for all of them."""
@@ -110,6 +128,12 @@ class ModePreparation:
 
     def _placed(self, images: Tensor) -> Any:
         return self.subject.form(images).to(self.subject.device)
+
+
+def _sampled(network: nn.Module) -> Tensor:
+    """Some weights of each tensor of a model."""
+    parts = [each.detach().flatten()[:SAMPLED].double().cpu() for each in network.state_dict().values()]
+    return torch.cat(parts) if parts else torch.zeros(0)
 
 
 @contextmanager

@@ -71,10 +71,10 @@ class ModeTiming:
 
     def readings(self) -> Found:
         """The readings of all modes; one that fails is the reason for all that is left of it."""
-        if self.once:
+        if self.once or self.job.cache:  # else both environments of a comparison time the weights as they are made
             self.preparation.calibrate()
-            if self.metrics or self.training or self.has_curve:  # those only profiled were checked when they were timed
-                yield from self._once()
+        if self.once and (self.metrics or self.training or self.has_curve):  # others were checked when they were timed
+            yield from self._once()
         for metric in self.metrics:
             assert metric.inference
             yield from self._times(metric, metric.inference)

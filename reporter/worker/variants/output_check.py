@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from reporter.host import files
 from reporter.host.machine import usable_threads
 from reporter.model import ReporterError, UnsupportedError
 from reporter.model.attempts import attempt
@@ -106,14 +108,12 @@ class Reference:
         """What the file has for the same weights and images; empty if there is none."""
         if self._kept is None or not self._kept.exists():
             return {}
-        found: dict[str, Any] = torch.load(self._kept, weights_only=True)
-        return found if found["identity"] == self._identity else {}
+        found = attempt(partial(torch.load, self._kept, weights_only=True))[0] or {}
+        return found if found.get("identity") == self._identity else {}
 
     def _keep(self) -> None:
         if self._kept is not None:
-            self._kept.parent.mkdir(parents=True, exist_ok=True)
-            content = {"identity": self._identity, "scores": self.scores, "limits": self._limits}
-            torch.save(content, self._kept)
+            save(self._kept, {"identity": self._identity, "scores": self.scores, "limits": self._limits})
 
     def _exact(self, copy: nn.Module) -> Tensor:
         """The scores of a copy in float64. If they vary, the limit of fp32 is kept, too: all checks need it."""
@@ -149,6 +149,13 @@ class Reference:
     def _copied(self, dtype: torch.dtype, work: Callable[[nn.Module], Result]) -> Result:
         with torch.inference_mode(False), torch.no_grad(), threads(usable_threads()):
             return work(deepcopy(self.network).eval().to("cpu", dtype))
+
+
+def save(path: Path, content: Mapping[str, Any]) -> None:
+    """Save tensors to a file for other processes: a kill leaves the file before or none."""
+    made = BytesIO()
+    torch.save(dict(content), made)
+    files.write(path, made.getvalue())
 
 
 def run(
