@@ -19,7 +19,7 @@ import torch
 from commands import QUICK, TINY, run
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import own, subject
+from networks import own, small, subject
 from simulated import Simulated, Slot
 from simulated import readings as answers
 from torch import nn
@@ -28,8 +28,8 @@ from reporter.cli import main
 from reporter.cli.progress import Lines
 from reporter.engines._onnx_file import digest_of
 from reporter.host.job import Job
-from reporter.model import Architecture, Engine, Metric, Reading, Record, ReporterError, Verdict
-from reporter.model.modes import CHANNELS_LAST, PRECISIONS, output_verdict, parse, speedup
+from reporter.model import Architecture, Engine, Metric, Reading, Record, ReporterError, Verdict, absent
+from reporter.model.modes import CHANNELS_LAST, OUTPUT_ERROR, PRECISIONS, output_verdict, parse, speedup
 from reporter.model.settings import Settings
 from reporter.registry import execution_modes
 from reporter.registry.catalog import collect
@@ -55,6 +55,7 @@ from reporter.run.request import Outcome, Request
 from reporter.store import record_files
 from reporter.worker.latency import rotation
 from reporter.worker.subject import Subject
+from reporter.worker.torch_state import threads
 from reporter.worker.variants import mode_preparation, mode_timing, mode_training, varied_inputs
 from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_training import ModeTraining
@@ -893,3 +894,104 @@ def test_all_rounds_time_the_weights_that_were_checked(tmp_path: Path, monkeypat
     (tmp_path / "kept" / "calibration.pt").write_bytes(b"torn")
     assert measured(2) == first
     assert len(calibrations) == 3
+
+
+def checked_in_all_settings(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, network: object = small, *, batch: int = 3, **prepares: object
+) -> tuple[dict[str, list[Reading]], list[object]]:
+    """The output errors that a job sends of engines that prepare single images and batches, on one and two threads."""
+    made = {name: Engine(name, name, prepare) for name, prepare in prepares.items()}  # type: ignore[arg-type]
+    for module in ("registry.execution_modes", "worker.variants.mode_timing", "worker.variants.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: made)
+    found: dict[str, list[Reading]] = {name: [] for name in (*prepares, "eager")}
+    replaced: list[object] = []
+
+    def send(message: dict) -> None:
+        if "reading" in message and message["reading"]["quantity"]["key"] == "output_error":
+            found[message["mode"]].append(Reading.model_validate(message["reading"]))
+            replaced.append(message["replaces"])
+
+    measured = subject(own(network), seconds=0.01, threads=2, throughput_batch=batch)
+    job = Job(
+        architecture="small", metrics=(*KEYS, "throughput_cpu"), device="cpu", process="modes cpu",
+        conditions=measured.conditions, modes=tuple(prepares), cache=str(folder),
+    )  # fmt: skip
+    with threads(2):
+        mode_timing.measure_modes(job, METRICS, measured, send)
+    return found, replaced
+
+
+def test_what_is_timed_in_each_setting_is_what_was_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each engine is right where it is checked first, single images on all threads, and one is right everywhere."""
+    settings: list[tuple[int, int]] = []
+
+    def right(model, example, **_):
+        settings.append((torch.get_num_threads(), len(example)))
+        return model
+
+    def wrong_on_one_thread(model, example, **_):
+        return model if torch.get_num_threads() > 1 else lambda images: model(images).flip(1)
+
+    def wrong_in_batches(model, example, **_):
+        return lambda images: model(images) if len(images) == 1 else model(images.flip(0))
+
+    def fails_in_batches(model, example, **_):
+        return lambda images: model(images) / float(len(images) == 1)
+
+    every = (right, wrong_on_one_thread, wrong_in_batches, fails_in_batches)
+    found, replaced = checked_in_all_settings(monkeypatch, tmp_path, **{each.__name__: each for each in every})
+    assert settings == [(2, 1), (1, 1), (2, 3)], "nothing is prepared twice"
+    for name, errors in found.items():
+        limit = errors[0].detail["limit"]
+        assert errors[0].samples[0] <= limit, name  # type: ignore[operator]
+        if name in ("right", "eager"):
+            assert all(each.measured and each.reason is None for each in errors)
+        elif name == "fails_in_batches":
+            assert (errors[-1].status, errors[-1].reason) == ("failed", "the outputs contain infinity")
+        else:
+            assert errors[-1].samples[0] > limit  # type: ignore[operator]
+            assert str(errors[-1].reason).startswith("the output error is above its limit")
+    assert replaced.count(False) == len(found)
+
+
+def test_scores_that_depend_on_the_batch_are_checked_in_single_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Centered(nn.Module):
+        def __init__(self, classes: int) -> None:
+            super().__init__()
+            self.body = small(classes)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            scores: torch.Tensor = self.body(images)
+            return scores - 0.5 * scores.mean(0)
+
+    found, _ = checked_in_all_settings(monkeypatch, tmp_path, Centered, again=lambda model, example, **_: model)
+    assert [each.reason for each in found["again"]] == [None]
+
+
+def test_a_larger_output_error_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    """Also one that could not be measured, in whatever round; what a repeated worker sends again does not."""
+    simulated_run(tmp_path, ["eager"], rounds=1)
+    conditions = subject(own()).conditions
+    metrics = {"latency_cpu_1thread": METRICS["latency_cpu_1thread"]}
+    for number in (0, 1):
+        ledger = Ledger(own(), Request(tmp_path, [own()], metrics, {"cpu": "cpu"}, conditions, modes=["bf16"]))
+        job = Job(
+            architecture="small", metrics=tuple(metrics), device="cpu", process="modes cpu", conditions=conditions,
+            modes=("bf16",), round=number,
+        )  # fmt: skip
+        measurement = Measurement(job, ledger, Lines(StringIO()), Outcome())
+
+        def receive(reading: Reading, replaces: bool) -> Reading:
+            message = {"reading": reading.model_dump(mode="json"), "mode": "bf16", "replaces": replaces}
+            measurement.receive(message)  # noqa: B023
+            return ledger.records["bf16"].readings["output_error"]  # noqa: B023
+
+        error = Reading(quantity=OUTPUT_ERROR, samples=(0.1,))
+        (failed,) = absent([OUTPUT_ERROR], "failed", "the outputs contain NaN")
+        assert receive(error, False).value == 0.1
+        assert receive(error.model_copy(update={"samples": (0.2,)}), True).value == 0.2
+        assert receive(error, False).value == 0.2
+        assert receive(failed, True).status == "failed"
+        assert not receive(failed, True).lost

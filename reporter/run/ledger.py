@@ -163,7 +163,7 @@ class Ledger:
         key, origin = reading.quantity.key, Origin(run=self.request.run, started=started)
         if key in OF_MACHINE:
             self.request.ceilings.setdefault((self.record.machine, key), reading)
-        before = self._of(mode).readings.get(key) if job.round else None
+        before = self._of(mode).readings.get(key) if job.round and reading.quantity not in ONCE else None
         if not reading.measured and (crashed or (before and before.measured)):
             lost = LostRound(number=job.round, status=reading.status, reason=reading.reason or "", origin=origin)
             if before:

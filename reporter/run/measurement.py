@@ -66,7 +66,10 @@ class Measurement:
         return self.job.model_copy(update=found) if names else None
 
     def receive(self, message: Message) -> None:
-        """Takes in a reading, at once, which mode or metric the worker is about to run, or how long it was busy."""
+        """Takes in a reading, at once, which mode or metric the worker is about to run, or how long it was busy.
+
+        Of a reading that was delivered before, only one that `replaces` an earlier one of the same worker counts.
+        """
         if "running" in message:
             self._mode = message["running"]
             return
@@ -87,7 +90,7 @@ class Measurement:
         mode = message.get("mode", EAGER)
         place = mode, reading.quantity.key
         self._missing.pop(place, None)
-        if place not in self._delivered:
+        if place not in self._delivered or message.get("replaces"):
             self._delivered.add(place)
             self.ledger.keep(reading, self.job, self.progress, self._started, mode)
         self._started = moment()

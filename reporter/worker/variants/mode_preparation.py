@@ -87,18 +87,21 @@ class ModePreparation:
             raise ReporterError("the output contains NaN")
         self._called.setdefault(variant, set()).add(len(images))
 
-    def ready(self, mode: Mode, images: Tensor) -> Variant:
-        """A prepared mode that has been called with as many images: here, unless it was before."""
-        variant = self.variant(mode, images)
+    def ready(self, mode: Mode, images: Tensor, prepared: Variant | None = None) -> Variant:
+        """A mode, `prepared` or not, that has been called with as many images: here, unless it was before."""
+        variant = prepared or self.variant(mode, images)
         if len(images) not in self._called.get(variant, ()):
             self.first_call(variant, images)
         return variant
 
-    def checked(self, variant: Variant, mode: Mode) -> Reading:
-        """The output error of a variant, with its limit in the detail."""
+    def checked(self, variant: Variant, mode: Mode, batch: int = 1) -> Reading:
+        """The output error of a variant that takes so many images, with its limit in the detail."""
         with torch.inference_mode():
             check = self._reference.check(
-                variant.run, mode.precision or "fp32", lambda images: variant.form(images).to(self.subject.device)
+                variant.run,
+                mode.precision or "fp32",
+                lambda images: variant.form(images).to(self.subject.device),
+                batch,
             )
         reason = f"the output error is above its limit of {check.limit:.2g}" if check.exceeds else None
         return Reading(quantity=OUTPUT_ERROR, samples=(check.error,), detail={"limit": check.limit}, reason=reason)

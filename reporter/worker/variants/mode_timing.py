@@ -58,9 +58,9 @@ class ModeTiming:
     ) -> None:
         self.job, self.subject, self.running, self.rotation = job, subject, running, rotation
         self.preparation = ModePreparation(subject, cache, trained=bool(job.reference))
-        self.checks = ModeChecks(self.preparation)
         timed = [metric for metric in metrics if metric.inference]
-        self.metrics = sorted(timed, key=lambda metric: bool(metric.inference and metric.inference.batched))
+        self.metrics = sorted(timed, key=_order)
+        self.checks = ModeChecks(self.preparation, keeps=bool(self.metrics))
         self.training = [metric for metric in metrics if metric.training]
         self.has_curve = any(metric.curve for metric in metrics)
         self.profiles = ModeProfiles(subject, [metric for metric in metrics if metric.profile])
@@ -117,7 +117,9 @@ class ModeTiming:
         pinned = machine.one_core(self.job.round) if inference.one_thread else nullcontext()
         machine.keep_freed_memory()
         with threads(count), ExitStack() as stack:
-            variants = self._variants(batch)  # before: an engine may count the processors once for all
+            ready = self.checks.take(count, batch)
+            variants = self._variants(batch, ready)  # before: an engine may count the processors once for all
+            yield from self._worse({name: each for name, each in variants.items() if name not in ready}, batch)
             stack.enter_context(pinned)
             calls = {name: self._call_of(name, variant, batch) for name, variant in variants.items()}
             before = self._alone(calls)
@@ -125,6 +127,13 @@ class ModeTiming:
             after = self._alone(calls)
         alone = {name: (*before[name], *after[name]) for name in before.keys() & after.keys()}
         yield from self._pairs(quantity, measured, batch, alone)
+
+    def _worse(self, variants: Mapping[str, Variant], batch: int) -> Found:
+        """The output errors of what engines prepared for a setting, if they are larger than those before."""
+        for name, mode in self.once.items():
+            if name in variants and mode.engine:
+                self.running(name)
+                yield from ((name, reading) for reading in self.checks.worse(variants[name], mode, batch))
 
     def _alone(self, calls: Mapping[str, Callable[[], object]]) -> Samples:
         """Seconds per call of each mode of an engine without calls of eager in between; those that fail are left out.
@@ -205,15 +214,16 @@ class ModeTiming:
             )
         return samples, states
 
-    def _variants(self, batch: int) -> dict[str, Variant]:
+    def _variants(self, batch: int, prepared: Mapping[str, Variant] | None = None) -> dict[str, Variant]:
         """Eager and the modes that can be prepared for a batch, each of which has been called."""
+        ready = prepared or {}
         images = self.subject.input(batch)
         found = {EAGER: eager(self.subject.network, self.subject.form)}
         start = perf_counter()
         for name, mode in self.modes.items():
             if name not in self.lost:
                 self.running(name)
-                variant = self._attempt(name, partial(self.preparation.ready, mode, images))
+                variant = self._attempt(name, partial(self.preparation.ready, mode, images, ready.get(name)))
                 if variant is not None:
                     found[name] = variant
         self.checks.preparing += perf_counter() - start
@@ -251,6 +261,12 @@ class ModeTiming:
         return reading.model_copy(update={"reason": note}) if note else reading
 
 
+def _order(metric: Metric) -> tuple[bool, bool]:
+    """Single images first, with all threads, for which the modes are prepared."""
+    assert metric.inference
+    return metric.inference.batched, metric.inference.one_thread
+
+
 def measure_modes(
     job: Job, metrics: Mapping[str, Metric], subject: Subject, send: Send, rotation: Rotation = rotate
 ) -> dict[str, float]:
@@ -272,9 +288,12 @@ def measure_modes(
             rotation=rotation,
         )
         about = {name: of_device(subject.place, mode) for name, mode in {EAGER: Mode(), **made.modes}.items()}
+        sent: set[tuple[str, str]] = set()
         for mode, reading in made.readings():
             own = settings.get(reading.quantity.key, subject.conditions.of_mode()) | conditions_of(mode)
             detail = reading.detail | about[mode] if reading.measured else reading.detail
             kept = reading.model_copy(update={"settings": own, "detail": detail})
-            send({"reading": kept.model_dump(mode="json"), "mode": mode})
+            place = mode, reading.quantity.key
+            send({"reading": kept.model_dump(mode="json"), "mode": mode, "replaces": place in sent})
+            sent.add(place)
     return {"preparing": made.checks.preparing, "checking": made.checks.checking}
