@@ -995,3 +995,27 @@ def test_a_larger_output_error_takes_the_place_of_the_one_before(tmp_path: Path)
         assert receive(error, False).value == 0.2
         assert receive(failed, True).status == "failed"
         assert not receive(failed, True).lost
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_network_in_a_lower_precision_is_checked_in_it(precision: str, tmp_path: Path) -> None:
+    """Eager and the modes that name no precision compute in that of the network."""
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    found: dict[str, Reading] = {}
+
+    def send(message: dict) -> None:
+        if "reading" in message and message["reading"]["quantity"]["key"] == "output_error":
+            found[message["mode"]] = Reading.model_validate(message["reading"])
+
+    measured = subject(own(lambda classes: small(classes).to(dtype), classes=10), seconds=0.01)
+    job = Job(
+        architecture="small", metrics=("latency_cpu",), device="cpu", process="modes cpu",
+        conditions=measured.conditions, modes=(CHANNELS_LAST, "bf16", "fp16"), cache=str(tmp_path),
+    )  # fmt: skip
+    mode_timing.measure_modes(job, METRICS, measured, send)
+    limits = {mode: each.detail["limit"] for mode, each in found.items()}
+    assert all(0 < each.samples[0] <= limits[mode] for mode, each in found.items())  # type: ignore[operator]
+    assert limits["eager"] == limits[CHANNELS_LAST] == limits[precision]
+    assert limits["bf16"] > limits["fp16"]  # type: ignore[operator]
+    preparation = ModePreparation(measured, tmp_path)
+    assert [preparation._precision(parse(mode, ENGINES)) for mode in ("tf32", "amp")] == [precision, "amp"]

@@ -21,7 +21,7 @@ from reporter.worker import precision
 from reporter.worker.outputs import has_nan
 from reporter.worker.subject import Subject
 from reporter.worker.variants import output_check, varied_inputs
-from reporter.worker.variants.mode_variants import Variant, in_engine, in_torch
+from reporter.worker.variants.mode_variants import DTYPES, Variant, in_engine, in_torch
 from reporter.worker.variants.output_check import save
 
 CALIBRATION = "calibration.pt"
@@ -99,12 +99,19 @@ class ModePreparation:
         with torch.inference_mode():
             check = self._reference.check(
                 variant.run,
-                mode.precision or "fp32",
+                self._precision(mode),
                 lambda images: variant.form(images).to(self.subject.device),
                 batch,
             )
         reason = f"the output error is above its limit of {check.limit:.2g}" if check.exceeds else None
         return Reading(quantity=OUTPUT_ERROR, samples=(check.error,), detail={"limit": check.limit}, reason=reason)
+
+    def _precision(self, mode: Mode) -> str:
+        """The precision in which a mode computes: where it names none, or one of fp32 tensors, that of the network."""
+        if mode.precision not in ("", "tf32"):
+            return mode.precision
+        own = next((name for name, dtype in DTYPES.items() if dtype == self.subject.form.dtype), "")
+        return own or mode.precision or "fp32"
 
     @cached_property
     def varied(self) -> Tensor:
