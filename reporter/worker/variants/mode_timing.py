@@ -115,6 +115,7 @@ class ModeTiming:
         batch = self.subject.conditions.throughput_batch if inference.batched else 1
         count = 1 if inference.one_thread else self.subject.threads
         pinned = machine.one_core(self.job.round) if inference.one_thread else nullcontext()
+        timer = timing.timer(self.subject.place, rows=inference.batched)  # as for the throughput of eager
         machine.keep_freed_memory()
         with threads(count), ExitStack() as stack:
             ready = self.checks.take(count, batch)
@@ -122,9 +123,9 @@ class ModeTiming:
             yield from self._worse({name: each for name, each in variants.items() if name not in ready}, batch)
             stack.enter_context(pinned)
             calls = {name: self._call_of(name, variant, batch) for name, variant in variants.items()}
-            before = self._alone(calls)
-            measured = self._sampled(calls, torch.inference_mode)
-            after = self._alone(calls)
+            before = self._alone(calls, timer)
+            measured = self._sampled(calls, torch.inference_mode, timer)
+            after = self._alone(calls, timer)
         alone = {name: (*before[name], *after[name]) for name in before.keys() & after.keys()}
         yield from self._pairs(quantity, measured, batch, alone)
 
@@ -135,7 +136,7 @@ class ModeTiming:
                 self.running(name)
                 yield from ((name, reading) for reading in self.checks.worse(variants[name], mode, batch))
 
-    def _alone(self, calls: Mapping[str, Callable[[], object]]) -> Samples:
+    def _alone(self, calls: Mapping[str, Callable[[], object]], timer: timing.Timer) -> Samples:
         """Seconds per call of each mode of an engine without calls of eager in between; those that fail are left out.
 
         There are none where another process decides when to call.
@@ -145,7 +146,7 @@ class ModeTiming:
             if self.modes[name].engine and self.rotation is rotate:
                 self.running(name)
                 with torch.inference_mode():
-                    samples, _ = attempt(partial(consecutive, calls[name], timing.timer(self.subject.place)))
+                    samples, _ = attempt(partial(consecutive, calls[name], timer))
                 found |= {name: tuple(samples)} if samples else {}
         return found
 
@@ -158,7 +159,7 @@ class ModeTiming:
             self.lost |= {name: self.lost[EAGER] for name in self.modes if name not in self.lost}
         with threads(self.subject.threads):
             calls = {name: self._noting(name, step) for name, step in self._steps(training).items()}
-            measured = self._sampled(calls, nullcontext)
+            measured = self._sampled(calls, nullcontext, timing.timer(self.subject.place))
         yield from self._pairs(quantity, measured, 1, {})
 
     def _steps(self, training: ModeTraining | None) -> dict[str, Callable[[], object]]:
@@ -183,14 +184,14 @@ class ModeTiming:
                 if name in alone:
                     yield name, alternated_over_alone(quantity, samples[name], alone[name])
 
-    def _sampled(self, calls: dict[str, Callable[[], object]], around: Around) -> Measured:
+    def _sampled(self, calls: dict[str, Callable[[], object]], around: Around, timer: timing.Timer) -> Measured:
         """The samples of eager and of the modes that can be timed; one that fails is left out of a new rotation.
 
         With them, the load of other programs meanwhile, and the state of the accelerator before.
         """
         before = machine.load()
         while len(calls) > 1:
-            found, verdict = attempt(partial(self._rotate, calls, around))
+            found, verdict = attempt(partial(self._rotate, calls, around, timer))
             if found is not None:
                 after = machine.load()
                 load = after.background_load_since(before) if before and after else None
@@ -200,18 +201,14 @@ class ModeTiming:
             calls = {name: call for name, call in calls.items() if name not in failed}
         return {}, None, {}
 
-    def _rotate(self, calls: Mapping[str, Callable[[], object]], around: Around) -> tuple[Samples, dict[str, Any]]:
-        conditions = self.subject.conditions
+    def _rotate(
+        self, calls: Mapping[str, Callable[[], object]], around: Around, timer: timing.Timer
+    ) -> tuple[Samples, dict[str, Any]]:
+        seconds, goal = self.subject.conditions.seconds * MODES_SHARE, self.subject.conditions.goal
         with around():
             self.running(EAGER)
             states = clock_settling.settled(self.subject.place, calls[EAGER])
-            samples = self.rotation(
-                calls,
-                timing.timer(self.subject.place),
-                seconds=conditions.seconds * MODES_SHARE,
-                goal=conditions.goal,
-                announce=self.running,
-            )
+            samples = self.rotation(calls, timer, seconds=seconds, goal=goal, announce=self.running)
         return samples, states
 
     def _variants(self, batch: int, prepared: Mapping[str, Variant] | None = None) -> dict[str, Variant]:
