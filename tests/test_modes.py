@@ -201,7 +201,7 @@ def test_a_mode_is_called_before_it_is_timed_once_for_each_batch(tmp_path: Path)
     conditions = Settings(preset="quick").conditions()
     preparation = ModePreparation(Subject(architecture, "cpu", conditions), tmp_path)
     mode, before = parse("channels_last", ENGINES), Counted.calls
-    variants = [preparation.ready(mode, torch.ones(batch, 3, 32, 32)) for batch in (1, 1, 4, 1, 4)]
+    variants = [preparation.ready(mode, batch) for batch in (1, 1, 4, 1, 4)]
     assert Counted.calls == before + 2
     assert all(each is variants[0] for each in variants)
 

@@ -33,12 +33,15 @@ METRICS = collect("reporter.metrics", Metric)
 BATCH = 8
 
 
-def in_modes(bench: Bench, *modes: str, architecture: Architecture = ENTRY) -> dict[tuple[str, str], Reading]:
+def in_modes(
+    bench: Bench, *modes: str, architecture: Architecture = ENTRY, batch: int = CONDITIONS.throughput_batch
+) -> dict[tuple[str, str], Reading]:
     """The readings of a job that times single images and batches in modes on cuda:1."""
     bench.monkeypatch.setattr(entry, "find", lambda name: architecture)
     keys = (f"latency_{bench.kind}", f"throughput_{bench.kind}")
+    conditions = CONDITIONS.model_copy(update={"throughput_batch": batch})
     job = Job(
-        architecture="small", metrics=keys, device=f"{bench.kind}:1", conditions=CONDITIONS, process="test",
+        architecture="small", metrics=keys, device=f"{bench.kind}:1", conditions=conditions, process="test",
         modes=modes,
     )  # fmt: skip
     messages: list[dict[str, Any]] = []
@@ -147,6 +150,23 @@ def test_the_reason_of_a_batch_that_does_not_fit_has_the_largest_that_does(
     assert reading.status == "oom"
     assert str(reading.reason).startswith("CUDA out of memory. Tried to allocate")
     assert str(reading.reason).endswith(f"; the largest batch that fits: {fits}")
+
+
+def test_a_mode_whose_batch_does_not_fit_has_the_largest_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside eager's weights it has its own."""
+    machine = Machine([Accelerator(0.0)])
+    with machine, torch.inference_mode():
+        subject = Subject(ENTRY, machine.device("cuda:0"), CONDITIONS)
+        variant = in_torch(subject.network, parse("channels_last", engines()), subject.form, "cuda:0")
+        images = subject.input(3)
+        variant.run(variant.form(images))
+    bench = Bench(monkeypatch)
+    bench.machine.memory = machine.devices[0].peak + 4096  # for the check for NaN
+    found = in_modes(bench, "channels_last", batch=BATCH)
+    assert found["channels_last", "latency_cuda"].status == "ok"
+    lost = found["channels_last", "throughput_cuda"]
+    assert (lost.status, str(lost.reason)[:19]) == ("oom", "CUDA out of memory.")
+    assert str(lost.reason).endswith("; the largest batch that fits: 3")
 
 
 def test_without_a_batch_that_fits_the_reason_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

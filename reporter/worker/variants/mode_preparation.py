@@ -18,6 +18,7 @@ from reporter.model.attempts import attempt
 from reporter.model.modes import OUTPUT_ERROR, Mode
 from reporter.registry.execution_modes import engines
 from reporter.worker import precision
+from reporter.worker.latency.fitting_batch import with_fitting_batch
 from reporter.worker.outputs import has_nan
 from reporter.worker.subject import Subject
 from reporter.worker.variants import output_check, varied_inputs
@@ -87,11 +88,21 @@ class ModePreparation:
             raise ReporterError("the output contains NaN")
         self._called.setdefault(variant, set()).add(len(images))
 
-    def ready(self, mode: Mode, images: Tensor, prepared: Variant | None = None) -> Variant:
-        """A mode, `prepared` or not, that has been called with as many images: here, unless it was before."""
-        variant = prepared or self.variant(mode, images)
-        if len(images) not in self._called.get(variant, ()):
-            self.first_call(variant, images)
+    def ready(self, mode: Mode, batch: int, prepared: Variant | None = None) -> Variant:
+        """A mode, `prepared` or not, that has been called with so many images: here, unless it was before.
+
+        MemoryError where they do not fit: without an engine, which prepares one batch only, with the largest that does.
+        """
+        variant = prepared or self.variant(mode, self.subject.input(batch if mode.engine else 1))
+
+        def call(size: int) -> None:
+            self.first_call(variant, self.subject.input(size))
+
+        if batch not in self._called.get(variant, ()):
+            if mode.engine:
+                call(batch)
+            else:
+                with_fitting_batch(partial(call, batch), call, batch)
         return variant
 
     def checked(self, variant: Variant, mode: Mode, batch: int = 1) -> Reading:

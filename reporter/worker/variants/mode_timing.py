@@ -87,7 +87,7 @@ class ModeTiming:
         """The operators and stages of each mode that can be prepared, in every setting."""
         for setting in self.profiles.settings:
             with self.profiles.running(setting):
-                for name, variant in self._variants(1).items():
+                for name, variant in self._variants(1, {}).items():
                     if name != EAGER:
                         self.running(name)
                         call = self._call_of(name, variant, 1)
@@ -122,7 +122,7 @@ class ModeTiming:
             variants = self._variants(batch, ready)  # before: an engine may count the processors once for all
             yield from self._worse({name: each for name, each in variants.items() if name not in ready}, batch)
             stack.enter_context(pinned)
-            calls = {name: self._call_of(name, variant, batch) for name, variant in variants.items()}
+            calls = self._calls(variants, batch)
             before = self._alone(calls, timer)
             measured = self._sampled(calls, torch.inference_mode, timer)
             after = self._alone(calls, timer)
@@ -211,25 +211,30 @@ class ModeTiming:
             samples = self.rotation(calls, timer, seconds=seconds, goal=goal, announce=self.running)
         return samples, states
 
-    def _variants(self, batch: int, prepared: Mapping[str, Variant] | None = None) -> dict[str, Variant]:
+    def _variants(self, batch: int, ready: Mapping[str, Variant]) -> dict[str, Variant]:
         """Eager and the modes that can be prepared for a batch, each of which has been called."""
-        ready = prepared or {}
-        images = self.subject.input(batch)
         found = {EAGER: eager(self.subject.network, self.subject.form)}
         start = perf_counter()
         for name, mode in self.modes.items():
             if name not in self.lost:
                 self.running(name)
-                variant = self._attempt(name, partial(self.preparation.ready, mode, images, ready.get(name)))
+                variant = self._attempt(name, partial(self.preparation.ready, mode, batch, ready.get(name)))
                 if variant is not None:
                     found[name] = variant
         self.checks.preparing += perf_counter() - start
         return found
 
+    def _calls(self, variants: Mapping[str, Variant], batch: int) -> dict[str, Callable[[], object]]:
+        """A call of each variant whose inputs fit into memory; none where those of eager do not."""
+        made = {name: self._attempt(name, partial(self._call_of, name, each, batch)) for name, each in variants.items()}
+        if made[EAGER] is None:
+            self.lost |= dict.fromkeys(made, self.lost[EAGER])
+            return {}
+        return {name: call for name, call in made.items() if call is not None}
+
     def _call_of(self, name: str, variant: Variant, batch: int) -> Callable[[], object]:
         """A call on several inputs in turn, which lie ready in the variant's form."""
         ready = cycle([variant.form(each) for each in self.subject.input(batch * INPUTS).split(batch)])
-
         return self._noting(name, lambda: variant.run(next(ready)))
 
     def _noting(self, name: str, work: Callable[[], object]) -> Callable[[], object]:
@@ -249,8 +254,7 @@ class ModeTiming:
         return found
 
     def _absent(self, name: str, quantities: Sequence[Quantity]) -> Iterator[Reading]:
-        verdict = self.lost[name]
-        return absent(quantities, verdict.status, verdict.reason or "")
+        return absent(quantities, self.lost[name].status, self.lost[name].reason or "")
 
     def _noted(self, reading: Reading, name: str) -> Reading:
         """With the reason where the processor has no instructions for the precision."""
