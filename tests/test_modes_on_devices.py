@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from reporter.worker.latency import timing
 from reporter.worker.latency.curve_points import CurveTiming
 from reporter.worker.latency.fitting_batch import largest, with_fitting_batch
 from reporter.worker.subject import Subject
+from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_variants import in_torch
 
 pytestmark = pytest.mark.usefixtures("brief_collections")
@@ -106,6 +108,15 @@ def test_the_readings_of_a_mode_have_the_device_and_its_precision(monkeypatch: p
         wanted = "tf32" if mode == "tf32" else "ieee"
         assert (precision["cuda.matmul.fp32_precision"], precision["cudnn.conv.fp32_precision"]) == (wanted, wanted)  # type: ignore[index, call-overload]
         assert reading.detail["device"] == {"name": "simulated", "uuid": "GPU-1"}
+
+
+def test_autocast_of_accelerators_has_the_limit_of_float16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is 8 times as fine as bfloat16, in which autocast computes on a CPU."""
+    found = in_modes(Bench(monkeypatch), "amp", "bf16", "fp16")
+    limits = {mode: found[mode, "output_error"].detail["limit"] for mode in ("amp", "bf16", "fp16")}
+    assert limits["amp"] == limits["fp16"]
+    assert limits["bf16"] > 4 * limits["fp16"]  # type: ignore[operator]
+    assert ModePreparation(Subject(ENTRY, "cpu", CONDITIONS), Path())._precision(parse("amp", engines())) == "amp"
 
 
 def test_the_state_of_the_device_is_noted_in_the_times_of_modes(monkeypatch: pytest.MonkeyPatch) -> None:

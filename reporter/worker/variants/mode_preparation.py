@@ -22,7 +22,7 @@ from reporter.worker.latency.fitting_batch import with_fitting_batch
 from reporter.worker.outputs import has_nan
 from reporter.worker.subject import Subject
 from reporter.worker.variants import output_check, varied_inputs
-from reporter.worker.variants.mode_variants import DTYPES, Variant, in_engine, in_torch
+from reporter.worker.variants.mode_variants import AMP, DTYPES, Variant, in_engine, in_torch
 from reporter.worker.variants.output_check import save
 
 CALIBRATION = "calibration.pt"
@@ -118,7 +118,12 @@ class ModePreparation:
         return Reading(quantity=OUTPUT_ERROR, samples=(check.error,), detail={"limit": check.limit}, reason=reason)
 
     def _precision(self, mode: Mode) -> str:
-        """The precision in which a mode computes: where it names none, or one of fp32 tensors, that of the network."""
+        """The precision in which a mode computes: where it names none, or one of fp32 tensors, that of the network.
+
+        Autocast on accelerators takes float16.
+        """
+        if mode.precision == "amp" and AMP.get(self.subject.device.type) == torch.float16:
+            return "fp16"
         if mode.precision not in ("", "tf32"):
             return mode.precision
         own = next((name for name, dtype in DTYPES.items() if dtype == self.subject.form.dtype), "")
