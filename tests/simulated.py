@@ -37,7 +37,8 @@ def readings(job: Job, engines: Mapping[str, Engine] | None = None) -> list[dict
     found = []
     for metric in (METRICS[name] for name in job.metrics):
         for mode in job.modes or (EAGER,):
-            for quantity in quantities(metric, job.round) if job.modes else metric.quantities:
+            number = 0 if mode in job.once else job.round
+            for quantity in quantities(metric, number) if job.modes else metric.quantities:
                 rounds = (1,) if metric.timed and quantity not in ONCE else ()
                 settings = job.conditions.of(metric, job.device) | conditions_of(mode, engines)
                 made = Reading(quantity=quantity, samples=(1,), rounds=rounds, settings=settings)

@@ -5,27 +5,31 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 
+import forked
 import pytest
 import samples
 import torch
 from commands import QUICK, TINY, run
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import own, subject
+from networks import own, small, subject
 from simulated import Simulated, Slot
+from simulated import readings as answers
 from torch import nn
 
 from reporter.cli import main
 from reporter.cli.progress import Lines
+from reporter.engines._onnx_file import digest_of
 from reporter.host.job import Job
-from reporter.model import Architecture, Engine, Metric, Reading, Record, ReporterError, Verdict
-from reporter.model.modes import CHANNELS_LAST, PRECISIONS, output_verdict, parse
+from reporter.model import Architecture, Engine, Metric, Reading, Record, ReporterError, Verdict, absent
+from reporter.model.modes import CHANNELS_LAST, OUTPUT_ERROR, PRECISIONS, output_verdict, parse, speedup
 from reporter.model.settings import Settings
 from reporter.registry import execution_modes
 from reporter.registry.catalog import collect
@@ -40,7 +44,8 @@ from reporter.registry.execution_modes import (
     obstacle,
     resolve,
 )
-from reporter.run import experiment
+from reporter.run import experiment, mode_plan
+from reporter.run.costs import Costs
 from reporter.run.executors.ray import Place, RayExecutor
 from reporter.run.executors.ray_node import NodeWorker
 from reporter.run.joined_rounds import joined
@@ -50,7 +55,8 @@ from reporter.run.request import Outcome, Request
 from reporter.store import record_files
 from reporter.worker.latency import rotation
 from reporter.worker.subject import Subject
-from reporter.worker.variants import mode_preparation, mode_timing, mode_training
+from reporter.worker.torch_state import threads
+from reporter.worker.variants import mode_preparation, mode_timing, mode_training, varied_inputs
 from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_training import ModeTraining
 
@@ -195,7 +201,7 @@ def test_a_mode_is_called_before_it_is_timed_once_for_each_batch(tmp_path: Path)
     conditions = Settings(preset="quick").conditions()
     preparation = ModePreparation(Subject(architecture, "cpu", conditions), tmp_path)
     mode, before = parse("channels_last", ENGINES), Counted.calls
-    variants = [preparation.ready(mode, torch.ones(batch, 3, 32, 32)) for batch in (1, 1, 4, 1, 4)]
+    variants = [preparation.ready(mode, batch) for batch in (1, 1, 4, 1, 4)]
     assert Counted.calls == before + 2
     assert all(each is variants[0] for each in variants)
 
@@ -204,11 +210,12 @@ def test_variants_take_turns_in_blocks(clock: Clock) -> None:
     calls = {name: clock.call(name, 0.02) for name in ("eager", "one", "two")}
     heard: list[str] = []
     found = rotation.rotate(calls, clock.timer, seconds=0.5, goal=-1, announce=heard.append)
-    assert heard == ["eager", "one", "two"]
+    assert heard[:3] == ["eager", "one", "two"]
     counts = [len(samples) for samples in found.values()]
     assert max(counts) - min(counts) <= rotation.MOST_CALLS
     blocks = [name for number, name in enumerate(clock.calls) if clock.calls[number - 1 : number] != [name]]
     assert len(blocks) > 9
+    assert heard == blocks, "each block is announced"
     assert 1.5 <= clock.now < 2.5
 
 
@@ -333,6 +340,8 @@ def test_an_engine_is_also_timed_alone(tmp_path: Path, monkeypatch: pytest.Monke
         return call
 
     def disturbed(model, example, **_):
+        calls.clear()
+
         def call(images):
             calls.append("disturbed")
             time.sleep(0.04 if "eager" in calls[-30:] else 0.01)
@@ -483,25 +492,49 @@ def test_trained_weights_are_not_calibrated_if_the_scores_depend_on_the_input(tm
         if dull:
             made.network[-1].weight.data.mul_(1e-9)
         before = {name: tensor.clone() for name, tensor in made.network.state_dict().items()}
-        mode_preparation.ModePreparation(made, tmp_path, trained=True).calibrate()
+        mode_preparation.ModePreparation(made, tmp_path / f"trained {dull}", trained=True).calibrate()
         after = made.network.state_dict()
         assert all(torch.equal(before[name], after[name]) for name in before) != dull
         mode_preparation.ModePreparation(made, tmp_path).calibrate()
         assert not all(torch.equal(before[name], after[name]) for name in before)
 
 
-def simulated_run(folder: Path, modes: Sequence[str], rounds: int = 3, metrics: Sequence[str] = KEYS) -> list[Job]:
-    """The jobs of a run whose workers answer at once."""
+def simulated_run(
+    folder: Path,
+    modes: Sequence[str],
+    rounds: int = 3,
+    metrics: Sequence[str] = KEYS,
+    seconds: Callable[[Job], float] = lambda job: 1.0,
+) -> list[Job]:
+    """The jobs of a run whose workers answer at once; `seconds` is called when a job runs."""
     conditions = subject(own()).conditions.model_copy(update={"rounds": rounds})
     slot = Slot("", "", {"machine": "here", "machine_facts": {"native_precisions": ["bf16"]}, "environment": {}})
     asked = Request(
         folder, [own()], {name: METRICS[name] for name in metrics}, {"cpu": "cpu", "any": "cpu"}, conditions,
         about=slot.about, modes=modes,
     )  # fmt: skip
-    executor = Simulated([slot])
+    executor = Simulated([slot], seconds)
     folder.mkdir(exist_ok=True)
     experiment.run(asked, executor, Lines(StringIO()))
     return [done.job for done in executor.done]
+
+
+def test_what_a_killed_run_prepared_is_not_used_by_the_next(tmp_path: Path) -> None:
+    """`prepare_seconds` is the time with an empty cache."""
+    found: list[bool] = []
+
+    def seconds(job: Job) -> float:
+        if job.modes:
+            found.append(Path(job.cache, "model.onnx").exists())
+            left.mkdir(parents=True, exist_ok=True)
+            (left / "model.onnx").touch()
+        return 1.0
+
+    left = mode_plan.cache(SimpleNamespace(folder=tmp_path), "small")  # type: ignore[arg-type]
+    left.mkdir(parents=True)
+    (left / "model.onnx").touch()
+    simulated_run(tmp_path, [CHANNELS_LAST], seconds=seconds)
+    assert found == [False, True, True], "it is kept between the rounds of a run"
 
 
 def test_the_jobs_of_modes_follow_those_of_eager_round_by_round(tmp_path: Path) -> None:
@@ -651,6 +684,70 @@ def test_modes_are_added_to_a_finished_folder(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "r")
 
 
+KILLED_IN_A_ROTATION = """
+import json, os, signal, sys
+sys.path.insert(0, sys.argv[1])
+from networks import own, subject
+from reporter.host.job import Job
+from reporter.model import Engine, Metric
+from reporter.registry import execution_modes
+from reporter.registry.catalog import collect
+from reporter.worker.variants import mode_preparation, mode_timing
+
+job, called = Job.model_validate_json(sys.argv[2]), []
+
+def ends(model, example, **_):
+    def call(images):
+        if len(called) > 1:  # prepared, and warm
+            os.kill(os.getpid(), signal.SIGKILL)
+        return model(images)
+    return call
+
+def lasting(model, example, **_):
+    def call(images):
+        called.append("lasting")
+        return model(images)
+    return call
+
+made = {each.__name__: Engine(each.__name__, "", each) for each in (ends, lasting)}
+for module in (execution_modes, mode_timing, mode_preparation):
+    module.engines = lambda: made
+mode_timing.ModeTiming._alone = lambda *_: {}
+
+def send(message):
+    print(json.dumps(message), flush=True)
+
+mode_timing.measure_modes(job, collect("reporter.metrics", Metric), subject(own(), seconds=0.01), send)
+"""
+
+
+def test_the_mode_in_which_a_worker_is_killed_is_left_out(tmp_path: Path) -> None:
+    """A real kill in a block of the first of two modes, after the warm-up of the second."""
+    simulated_run(tmp_path, ["eager"], rounds=1)
+    conditions = subject(own()).conditions
+    metrics = {"latency_cpu_1thread": METRICS["latency_cpu_1thread"]}
+    asked = Request(tmp_path, [own()], metrics, {"cpu": "cpu"}, conditions, modes=["eager"])
+    job = Job(
+        architecture="small", metrics=tuple(metrics), device="cpu", process="modes cpu", conditions=conditions,
+        modes=("ends", "lasting"), cache=str(tmp_path / "prepared"), round=1,
+    )  # fmt: skip
+    done = forked.execute(KILLED_IN_A_ROTATION, str(Path(__file__).parent), job.model_dump_json(), check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    ledger = Ledger(own(), asked)
+    ok = Reading(quantity=METRICS["latency_cpu_1thread"].quantities[0], samples=(1,), rounds=(1,))
+    for mode in job.modes:
+        for each in (ok, ok.model_copy(update={"quantity": speedup(ok.quantity)})):
+            ledger.keep(each, job.model_copy(update={"round": 0}), Lines(StringIO()), "", mode)
+    measurement = Measurement(job, ledger, Lines(StringIO()), Outcome())
+    measurement.start()
+    for line in done.stdout.splitlines():
+        measurement.receive(json.loads(line))
+    assert measurement.drop_crashed(Verdict("oom", "the worker was killed"))
+    left = measurement.remaining
+    assert left is not None
+    assert left.modes == ("lasting",)
+
+
 def test_a_lost_round_is_reported_with_its_mode(tmp_path: Path) -> None:
     """A kill loses that round of that mode and nothing else."""
     simulated_run(tmp_path, [CHANNELS_LAST, "bf16"], rounds=1)
@@ -680,3 +777,245 @@ def test_a_lost_round_is_reported_with_its_mode(tmp_path: Path) -> None:
     kept = records["bf16"].readings["latency_cpu"]
     assert (len(kept.rounds), len(kept.lost)) == (1, 1)
     assert records[CHANNELS_LAST].readings["latency_cpu"].lost == ()
+
+
+@pytest.mark.parametrize("running", ["bf16", "eager"])
+def test_a_crash_in_the_first_round_loses_only_that_round(running: str, tmp_path: Path) -> None:
+    """Later rounds measure the mode, the first of them also what is measured once; after two crashes none does."""
+    simulated_run(tmp_path, ["eager"], rounds=1)
+    conditions = subject(own()).conditions.model_copy(update={"rounds": 3})
+    metrics, modes = {name: METRICS[name] for name in KEYS}, (CHANNELS_LAST, "bf16")
+    ledger = Ledger(own(), Request(tmp_path, [own()], metrics, {"cpu": "cpu"}, conditions, modes=modes))
+    jobs = [
+        Job(
+            architecture="small", metrics=KEYS, device="cpu", conditions=conditions, process="modes cpu", round=number,
+            modes=modes,
+        )
+        for number in range(3)
+    ]  # fmt: skip
+    killed = Verdict("oom", "the worker was killed")
+
+    def begun(job: Job) -> tuple[Measurement, Job]:
+        measurement = Measurement(job, ledger, Lines(StringIO()), Outcome())
+        measurement.start()
+        assert measurement.remaining
+        return measurement, measurement.remaining
+
+    def measured(measurement: Measurement, job: Job) -> None:
+        for message in answers(job):
+            measurement.receive(message)
+        assert measurement.remaining is None
+
+    def crashed(measurement: Measurement) -> None:
+        measurement.receive({"running": running})
+        if measurement.drop_crashed(killed):
+            assert measurement.remaining
+            measured(measurement, measurement.remaining)
+        measurement.finish(killed, Costs({}, 1.0, lambda _: ledger.record))
+
+    crashed(begun(jobs[0])[0])
+    lost = modes if running == "eager" else ("bf16",)
+    assert all(ledger.records[mode].readings["latency_cpu"].status == "oom" for mode in lost)
+    second, job = begun(jobs[1])
+    assert (job.modes, job.once) == (modes, lost)
+    measured(second, job)
+    third, job = begun(jobs[2])
+    assert (job.modes, job.once) == (modes, ())
+    crashed(third)
+    for mode in lost:
+        found = ledger.records[mode].readings
+        times = found["latency_cpu"]
+        assert (times.status, len(times.rounds), [each.number for each in times.lost]) == ("ok", 1, [0, 2])
+        assert found["output_error"].measured
+        assert not found["output_error"].lost
+    again = Measurement(jobs[1], ledger, Lines(StringIO()), Outcome()).remaining
+    assert again is None or "bf16" not in again.modes, "two rounds were lost"
+
+
+def test_what_is_measured_once_is_measured_in_the_round_after_a_crash(tmp_path: Path) -> None:
+    """With an empty cache."""
+    found: list[tuple[str, str]] = []
+
+    def send(message: dict) -> None:
+        if "reading" in message:
+            found.append((message["mode"], message["reading"]["quantity"]["key"]))
+
+    modes = ("bf16", CHANNELS_LAST)
+    (tmp_path / "bf16").mkdir()
+    (tmp_path / "bf16" / "model.onnx").touch()
+    job = Job(
+        architecture="small", metrics=("latency_cpu_1thread",), device="cpu", process="modes cpu", round=1, modes=modes,
+        conditions=subject(own()).conditions, cache=str(tmp_path), once=("bf16",),
+    )  # fmt: skip
+    mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.01), send)
+    times = [(mode, key) for mode in modes for key in ("latency_cpu_1thread", "speedup_latency_cpu_1thread")]
+    once = [("bf16", key) for key in ("prepare_seconds", "first_call_seconds", "output_error")]
+    assert found == [("eager", "output_error"), *once, *times]
+    assert not (tmp_path / "bf16").exists()
+
+
+def test_all_rounds_time_the_weights_that_were_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first calibration is repeated without a run of the network, and made again where it is missing."""
+    made: list[str] = []
+    calibrations: list[object] = []
+    calibrate = varied_inputs.calibrate
+
+    def prepare(model, example, **_):
+        made.append(digest_of(model, example))
+        return model
+
+    def noted(*given):
+        calibrations.append(given)
+        return calibrate(*given)
+
+    monkeypatch.setattr(varied_inputs, "calibrate", noted)
+    for module in ("registry.execution_modes", "worker.variants.mode_timing", "worker.variants.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: {"seen": Engine("seen", "seen", prepare)})
+    job = Job(
+        architecture="small", metrics=("latency_cpu_1thread",), device="cpu", process="modes cpu",
+        conditions=subject(own()).conditions, modes=("seen",), cache=str(tmp_path / "kept"),
+    )  # fmt: skip
+
+    def measured(number: int, **changed: object) -> set[str]:
+        made.clear()
+        mode_timing.measure_modes(
+            job.model_copy(update={"round": number, **changed}), METRICS, subject(own(), seconds=0.01), lambda _: None
+        )
+        return set(made)
+
+    first = measured(0)
+    assert len(calibrations) == 1
+    assert first == measured(1) == measured(2)
+    assert len(first) == len(calibrations) == 1
+    shutil.rmtree(tmp_path / "kept")
+    assert measured(1, cache=str(tmp_path / "elsewhere" / ".prepared" / "small")) == first
+    assert len(calibrations) == 2
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "calibration.pt").write_bytes(b"torn")
+    assert measured(2) == first
+    assert len(calibrations) == 3
+
+
+def checked_in_all_settings(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, network: object = small, *, batch: int = 3, **prepares: object
+) -> tuple[dict[str, list[Reading]], list[object]]:
+    """The output errors that a job sends of engines that prepare single images and batches, on one and two threads."""
+    made = {name: Engine(name, name, prepare) for name, prepare in prepares.items()}  # type: ignore[arg-type]
+    for module in ("registry.execution_modes", "worker.variants.mode_timing", "worker.variants.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: made)
+    found: dict[str, list[Reading]] = {name: [] for name in (*prepares, "eager")}
+    replaced: list[object] = []
+
+    def send(message: dict) -> None:
+        if "reading" in message and message["reading"]["quantity"]["key"] == "output_error":
+            found[message["mode"]].append(Reading.model_validate(message["reading"]))
+            replaced.append(message["replaces"])
+
+    measured = subject(own(network), seconds=0.01, threads=2, throughput_batch=batch)
+    job = Job(
+        architecture="small", metrics=(*KEYS, "throughput_cpu"), device="cpu", process="modes cpu",
+        conditions=measured.conditions, modes=tuple(prepares), cache=str(folder),
+    )  # fmt: skip
+    with threads(2):
+        mode_timing.measure_modes(job, METRICS, measured, send)
+    return found, replaced
+
+
+def test_what_is_timed_in_each_setting_is_what_was_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each engine is right where it is checked first, single images on all threads, and one is right everywhere."""
+    settings: list[tuple[int, int]] = []
+
+    def right(model, example, **_):
+        settings.append((torch.get_num_threads(), len(example)))
+        return model
+
+    def wrong_on_one_thread(model, example, **_):
+        return model if torch.get_num_threads() > 1 else lambda images: model(images).flip(1)
+
+    def wrong_in_batches(model, example, **_):
+        return lambda images: model(images) if len(images) == 1 else model(images.flip(0))
+
+    def fails_in_batches(model, example, **_):
+        return lambda images: model(images) / float(len(images) == 1)
+
+    every = (right, wrong_on_one_thread, wrong_in_batches, fails_in_batches)
+    found, replaced = checked_in_all_settings(monkeypatch, tmp_path, **{each.__name__: each for each in every})
+    assert settings == [(2, 1), (1, 1), (2, 3)], "nothing is prepared twice"
+    for name, errors in found.items():
+        limit = errors[0].detail["limit"]
+        assert errors[0].samples[0] <= limit, name  # type: ignore[operator]
+        if name in ("right", "eager"):
+            assert all(each.measured and each.reason is None for each in errors)
+        elif name == "fails_in_batches":
+            assert (errors[-1].status, errors[-1].reason) == ("failed", "the outputs contain infinity")
+        else:
+            assert errors[-1].samples[0] > limit  # type: ignore[operator]
+            assert str(errors[-1].reason).startswith("the output error is above its limit")
+    assert replaced.count(False) == len(found)
+
+
+def test_scores_that_depend_on_the_batch_are_checked_in_single_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Centered(nn.Module):
+        def __init__(self, classes: int) -> None:
+            super().__init__()
+            self.body = small(classes)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            scores: torch.Tensor = self.body(images)
+            return scores - 0.5 * scores.mean(0)
+
+    found, _ = checked_in_all_settings(monkeypatch, tmp_path, Centered, again=lambda model, example, **_: model)
+    assert [each.reason for each in found["again"]] == [None]
+
+
+def test_a_larger_output_error_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    """Also one that could not be measured, in whatever round; what a repeated worker sends again does not."""
+    simulated_run(tmp_path, ["eager"], rounds=1)
+    conditions = subject(own()).conditions
+    metrics = {"latency_cpu_1thread": METRICS["latency_cpu_1thread"]}
+    for number in (0, 1):
+        ledger = Ledger(own(), Request(tmp_path, [own()], metrics, {"cpu": "cpu"}, conditions, modes=["bf16"]))
+        job = Job(
+            architecture="small", metrics=tuple(metrics), device="cpu", process="modes cpu", conditions=conditions,
+            modes=("bf16",), round=number,
+        )  # fmt: skip
+        measurement = Measurement(job, ledger, Lines(StringIO()), Outcome())
+
+        def receive(reading: Reading, replaces: bool) -> Reading:
+            message = {"reading": reading.model_dump(mode="json"), "mode": "bf16", "replaces": replaces}
+            measurement.receive(message)  # noqa: B023
+            return ledger.records["bf16"].readings["output_error"]  # noqa: B023
+
+        error = Reading(quantity=OUTPUT_ERROR, samples=(0.1,))
+        (failed,) = absent([OUTPUT_ERROR], "failed", "the outputs contain NaN")
+        assert receive(error, False).value == 0.1
+        assert receive(error.model_copy(update={"samples": (0.2,)}), True).value == 0.2
+        assert receive(error, False).value == 0.2
+        assert receive(failed, True).status == "failed"
+        assert not receive(failed, True).lost
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_network_in_a_lower_precision_is_checked_in_it(precision: str, tmp_path: Path) -> None:
+    """Eager and the modes that name no precision compute in that of the network."""
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    found: dict[str, Reading] = {}
+
+    def send(message: dict) -> None:
+        if "reading" in message and message["reading"]["quantity"]["key"] == "output_error":
+            found[message["mode"]] = Reading.model_validate(message["reading"])
+
+    measured = subject(own(lambda classes: small(classes).to(dtype), classes=10), seconds=0.01)
+    job = Job(
+        architecture="small", metrics=("latency_cpu",), device="cpu", process="modes cpu",
+        conditions=measured.conditions, modes=(CHANNELS_LAST, "bf16", "fp16"), cache=str(tmp_path),
+    )  # fmt: skip
+    mode_timing.measure_modes(job, METRICS, measured, send)
+    limits = {mode: each.detail["limit"] for mode, each in found.items()}
+    assert all(0 < each.samples[0] <= limits[mode] for mode, each in found.items())  # type: ignore[operator]
+    assert limits["eager"] == limits[CHANNELS_LAST] == limits[precision]
+    assert limits["bf16"] > limits["fp16"]  # type: ignore[operator]
+    preparation = ModePreparation(measured, tmp_path)
+    assert [preparation._precision(parse(mode, ENGINES)) for mode in ("tf32", "amp")] == [precision, "amp"]

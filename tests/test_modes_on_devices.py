@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,9 +23,11 @@ from reporter.model.modes import parse
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import engines
 from reporter.worker import entry
+from reporter.worker.latency import timing
 from reporter.worker.latency.curve_points import CurveTiming
 from reporter.worker.latency.fitting_batch import largest, with_fitting_batch
 from reporter.worker.subject import Subject
+from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_variants import in_torch
 
 pytestmark = pytest.mark.usefixtures("brief_collections")
@@ -32,12 +35,15 @@ METRICS = collect("reporter.metrics", Metric)
 BATCH = 8
 
 
-def in_modes(bench: Bench, *modes: str, architecture: Architecture = ENTRY) -> dict[tuple[str, str], Reading]:
+def in_modes(
+    bench: Bench, *modes: str, architecture: Architecture = ENTRY, batch: int = CONDITIONS.throughput_batch
+) -> dict[tuple[str, str], Reading]:
     """The readings of a job that times single images and batches in modes on cuda:1."""
     bench.monkeypatch.setattr(entry, "find", lambda name: architecture)
     keys = (f"latency_{bench.kind}", f"throughput_{bench.kind}")
+    conditions = CONDITIONS.model_copy(update={"throughput_batch": batch})
     job = Job(
-        architecture="small", metrics=keys, device=f"{bench.kind}:1", conditions=CONDITIONS, process="test",
+        architecture="small", metrics=keys, device=f"{bench.kind}:1", conditions=conditions, process="test",
         modes=modes,
     )  # fmt: skip
     messages: list[dict[str, Any]] = []
@@ -73,8 +79,9 @@ def test_the_times_of_modes_are_those_of_the_device(monkeypatch: pytest.MonkeyPa
         assert ratio.samples == pytest.approx((eager / call,), 1e-3)
         (base,) = ratio.detail["base"]  # type: ignore[misc]
         assert base == pytest.approx([eager] * len(base), 1e-3)  # type: ignore[arg-type]
-        rate = CONDITIONS.throughput_batch / call
-        assert found[mode, "throughput_cuda"].value == pytest.approx(rate, 1e-3)
+        row = LAUNCH + timing.ROW * kernels(mode) * SECONDS
+        rate = timing.ROW * CONDITIONS.throughput_batch / row
+        assert found[mode, "throughput_cuda"].value == pytest.approx(rate, 1e-3), "batches in a row, as in eager"
         assert found[mode, "output_error"].measured
     bench.check_other_device()
 
@@ -101,6 +108,15 @@ def test_the_readings_of_a_mode_have_the_device_and_its_precision(monkeypatch: p
         wanted = "tf32" if mode == "tf32" else "ieee"
         assert (precision["cuda.matmul.fp32_precision"], precision["cudnn.conv.fp32_precision"]) == (wanted, wanted)  # type: ignore[index, call-overload]
         assert reading.detail["device"] == {"name": "simulated", "uuid": "GPU-1"}
+
+
+def test_autocast_of_accelerators_has_the_limit_of_float16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is 8 times as fine as bfloat16, in which autocast computes on a CPU."""
+    found = in_modes(Bench(monkeypatch), "amp", "bf16", "fp16")
+    limits = {mode: found[mode, "output_error"].detail["limit"] for mode in ("amp", "bf16", "fp16")}
+    assert limits["amp"] == limits["fp16"]
+    assert limits["bf16"] > 4 * limits["fp16"]  # type: ignore[operator]
+    assert ModePreparation(Subject(ENTRY, "cpu", CONDITIONS), Path())._precision(parse("amp", engines())) == "amp"
 
 
 def test_the_state_of_the_device_is_noted_in_the_times_of_modes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,6 +161,23 @@ def test_the_reason_of_a_batch_that_does_not_fit_has_the_largest_that_does(
     assert reading.status == "oom"
     assert str(reading.reason).startswith("CUDA out of memory. Tried to allocate")
     assert str(reading.reason).endswith(f"; the largest batch that fits: {fits}")
+
+
+def test_a_mode_whose_batch_does_not_fit_has_the_largest_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside eager's weights it has its own."""
+    machine = Machine([Accelerator(0.0)])
+    with machine, torch.inference_mode():
+        subject = Subject(ENTRY, machine.device("cuda:0"), CONDITIONS)
+        variant = in_torch(subject.network, parse("channels_last", engines()), subject.form, "cuda:0")
+        images = subject.input(3)
+        variant.run(variant.form(images))
+    bench = Bench(monkeypatch)
+    bench.machine.memory = machine.devices[0].peak + 4096  # for the check for NaN
+    found = in_modes(bench, "channels_last", batch=BATCH)
+    assert found["channels_last", "latency_cuda"].status == "ok"
+    lost = found["channels_last", "throughput_cuda"]
+    assert (lost.status, str(lost.reason)[:19]) == ("oom", "CUDA out of memory.")
+    assert str(lost.reason).endswith("; the largest batch that fits: 3")
 
 
 def test_without_a_batch_that_fits_the_reason_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,14 @@ from reporter.worker.lookup import find
 from reporter.worker.variants import output_check, rounding
 from reporter.worker.variants.output_check import Reference, constant_error, error
 from reporter.worker.variants.rounding import PRECISIONS, Rounded, affine, round_weights, symmetric, ten_bits
-from reporter.worker.variants.varied_inputs import LEAST_VARIATION, SHIFT, calibrate, images, variation
+from reporter.worker.variants.varied_inputs import (
+    LEAST_VARIATION,
+    SHIFT,
+    calibrate,
+    images,
+    repeat_calibration,
+    variation,
+)
 
 LECTURE = [
     "alexnet", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "googlenet", "inception_v2", "bn_inception", "inception_v3",
@@ -352,6 +359,21 @@ def test_calibration_is_deterministic_and_leaves_no_trace() -> None:
         assert torch.equal(value, second.state_dict()[name]), name
     assert not any(tensor.is_inference() for tensor in (*first.parameters(), *first.buffers()))
     first.train()(inputs).sum().backward()
+
+
+@pytest.mark.parametrize("build", [*BUILDERS.values(), lambda: Standardized(3, 4, 3)])
+def test_a_calibration_is_repeated_exactly_without_running_the_model(build: Callable[[], nn.Module]) -> None:
+    torch.manual_seed(1)
+    first = build()
+    second, third = deepcopy(first), deepcopy(first)
+    changes = calibrate(first, images(8, SIDE))
+    repeat_calibration(second, changes)
+    assert not second.training
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, second.state_dict()[name]), name
+    assert not all(torch.equal(value, third.state_dict()[name]) for name, value in first.state_dict().items())
+    large = sum(tensor.numel() for tensor in first.state_dict().values())
+    assert sum(tensor.numel() for parts in changes.values() for tensor in parts.values()) < large / 2
 
 
 @pytest.mark.parametrize("normalized", [False, True])

@@ -47,9 +47,10 @@ class Job(BaseModel):
     """Some metrics of one architecture on one device, in one fresh process; `round` counts the rounds of timed ones.
 
     `modes` are execution modes, timed in turns with eager; without any, eager alone is measured. `cache` is the folder
-    that keeps what is prepared for them between rounds. `reference` is FILE.py:NAME or package.module:NAME if the
-    architecture is from elsewhere, else empty. `curve` has the points to measure if it is a job of a curve.
-    `ceilings` are those of the machine if an earlier job of the run measured them.
+    that keeps what is prepared for them between rounds. `once` are the modes whose preparation is timed and whose
+    outputs are checked in a later round than the first one, in which the worker crashed. `reference` is FILE.py:NAME or
+    package.module:NAME if the architecture is from elsewhere, else empty. `curve` has the points to measure if it is a
+    job of a curve. `ceilings` are those of the machine if an earlier job of the run measured them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,6 +64,7 @@ class Job(BaseModel):
     round: int = 0
     reference: FileName = ""
     modes: tuple[str, ...] = ()
+    once: tuple[str, ...] = ()
     cache: FileName = ""
     curve: CurveJob | None = None
     ceilings: tuple[Reading, ...] = ()
@@ -78,7 +80,8 @@ def wanted(job: Job, metrics: Mapping[str, Metric]) -> Iterator[tuple[str, Metri
     seen: set[tuple[str, str]] = set()
     for mode in job.modes or (job.curve.mode if job.curve else EAGER,):
         for metric in (metrics[name] for name in job.metrics):
-            for quantity in quantities(metric, job.round) if job.modes else metric.quantities:
+            number = 0 if mode in job.once else job.round
+            for quantity in quantities(metric, number) if job.modes else metric.quantities:
                 if (mode, quantity.key) not in seen:
                     seen.add((mode, quantity.key))
                     yield mode, metric, quantity

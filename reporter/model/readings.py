@@ -93,8 +93,8 @@ class Reading(Shared):
 
     `rounds` has the number of samples of each round; `origins` the run and time of each round, in the same order, empty
     in records of reporter 0.1.0, whose rounds all belong to one run; `lost` the rounds that failed after others had
-    succeeded. `settings` has what the reading depends on besides the machine; `detail` what the samples do not contain
-    (a learning curve, a table of operators).
+    succeeded, and those of an execution mode in which the worker crashed. `settings` has what the reading depends on
+    besides the machine; `detail` what the samples do not contain (a learning curve, a table of operators).
     """
 
     quantity: Quantity

@@ -11,8 +11,8 @@ from reporter.host.job import USUAL
 from reporter.model import Architecture, Reading, Record, ReporterError, absent
 from reporter.model.fields import LONGEST_NAME, legible
 from reporter.model.records import EAGER
+from reporter.run.blank_records import blank
 from reporter.run.history_lines import history_line
-from reporter.run.ledger import blank
 from reporter.run.request import Request, moment
 from reporter.run.roster import chosen
 from reporter.run.slots import Executor

@@ -108,7 +108,7 @@ class Comparison:
             Remark(record, reading.quantity, reading.lost[-1].status, reading.loss)
             for record in every
             for reading in record.readings.values()
-            if reading.loss
+            if reading.loss and reading.measured
         ]
         return (*doubtful, *lacking)
 

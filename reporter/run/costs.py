@@ -206,10 +206,11 @@ class Costs:
         """The seconds of a job that times modes in turns with eager; the first round prepares and checks them."""
         ways = len(job.modes) + 1
         calls = [ONE_THREAD * image if name.endswith("1thread") else image for name in job.metrics if not _trains(name)]
+        checked = sum(CHECK_IMAGES * (sum(calls) - image) for mode in job.modes if _preparing(mode) and calls)
         calls += [step for name in job.metrics if _trains(name)]
         timing = sum(ways * (job.conditions.seconds * MODES_SHARE + PASSES * call) for call in calls)
-        once = (CHECK_IMAGES * ways + CHECK_FLOAT64) * image + sum(map(_preparing, job.modes)) if not job.round else 0.0
-        return ways * COPYING * parameters + timing + once
+        once = checked + (CHECK_IMAGES * ways + CHECK_FLOAT64) * image + sum(map(_preparing, job.modes))
+        return ways * COPYING * parameters + timing + (0.0 if job.round else once)
 
 
 def _preparing(mode: str) -> float:

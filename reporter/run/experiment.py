@@ -44,6 +44,7 @@ def run(request: Request, executor: Executor, progress: Progress) -> Outcome:
 def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     outcome, start = Outcome(), monotonic()
     notices = list(executor.open(request))
+    mode_plan.clear_cache(request)  # of a killed run: `prepare_seconds` is that with an empty cache
     environments = node_environments.measured(executor.slots)
     slots = node_environments.taking_part(executor.slots, environments)
     notices += node_environments.notices(executor.slots, environments)

@@ -28,7 +28,7 @@ def joined(before: Reading, now: Reading) -> Reading:
 
 
 def with_loss(before: Reading, lost: LostRound) -> Reading:
-    """A time with the note that a later round failed."""
+    """A time with the note that a round failed."""
     return before.model_copy(update={"lost": (*_still_lost(before, (lost.origin,)), lost)})
 
 

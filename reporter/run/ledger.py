@@ -11,7 +11,6 @@ from reporter.host.job import Job, wanted
 from reporter.metrics.ceilings import OF_MACHINE
 from reporter.metrics.ceilings_cuda import OF_GPU
 from reporter.model import (
-    SCHEMA,
     Architecture,
     LostRound,
     Metric,
@@ -24,12 +23,13 @@ from reporter.model import (
     absent,
 )
 from reporter.model.devices import WITHOUT, accelerator_in, device_type, is_accelerator
-from reporter.model.modes import quantities
+from reporter.model.modes import ONCE, quantities
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER, pair_name
 from reporter.model.scaling_curves import Curves
 from reporter.registry.execution_modes import conditions_of
 from reporter.run import input_sizes, mode_plan
+from reporter.run.blank_records import blank, settings_of
 from reporter.run.history_lines import history_line
 from reporter.run.joined_rounds import joined, with_loss
 from reporter.run.request import Progress, Request, moment
@@ -104,33 +104,41 @@ class Ledger:
         return history_line(self.records, self.request, now, self.spent, self._took)
 
     def goes_on(self, name: str, number: int, mode: str = EAGER) -> bool:
-        """Whether a later round of a metric is tried: the first one succeeded, and few were lost in this run."""
+        """Whether a later round of a metric is tried: the first one succeeded or crashed, few were lost in this run."""
         found = self._of(mode).readings
         readings = (found.get(quantity.key) for quantity in self.request.metrics[name].quantities)
         return number == 0 or all(
-            reading is not None and reading.status in CONTINUED and self._lost_now(reading) < MOST_LOST
+            reading and (reading.status in CONTINUED or reading.lost) and self._lost_now(reading) < MOST_LOST
             for reading in readings
         )
 
-    def keep(self, reading: Reading, job: Job, progress: Progress, started: str, mode: str = EAGER) -> None:
+    def crashed(self, mode: str) -> bool:
+        """Whether no round of a mode has prepared it and checked its outputs because the worker crashed before."""
+        found = (self._of(mode).readings.get(quantity.key) for quantity in ONCE)
+        return any(reading and reading.lost for reading in found)
+
+    def keep(
+        self, reading: Reading, job: Job, progress: Progress, started: str, mode: str = EAGER, *, crashed: bool = False
+    ) -> None:
         """Takes a reading in and saves it; a later round of a time, begun at `started`, joins the earlier ones.
 
-        One that failed takes nothing from them: the reading notes that it was lost.
+        One that failed takes nothing from them: the reading notes that it was lost; so does a first one that `crashed`.
         """
         reading = self._without_calls(reading, progress, mode)
         key, origin = reading.quantity.key, Origin(run=self.request.run, started=started)
         if key in OF_MACHINE | OF_GPU:
             self.request.ceilings.setdefault((self.record.machine, key), reading)
-        before = self._of(mode).readings.get(key) if job.round else None
-        if before and before.measured and not reading.measured:
-            reason = reading.reason or ""
-            lost_round = f"round {job.round + 1} was lost ({reading.status}: {reason})"
-            progress.note(f"note: {pair_name(job.architecture, mode)} {key}: {lost_round}")
-            lost = LostRound(number=job.round, status=reading.status, reason=reason, origin=origin)
-            reading = with_loss(before, lost)
+        before = self._of(mode).readings.get(key) if job.round and reading.quantity not in ONCE else None
+        if not reading.measured and (crashed or (before and before.measured)):
+            lost = LostRound(number=job.round, status=reading.status, reason=reading.reason or "", origin=origin)
+            if before:
+                lost_round = f"round {job.round + 1} was lost ({reading.status}: {lost.reason})"
+                progress.note(f"note: {pair_name(job.architecture, mode)} {key}: {lost_round}")
+            reading = with_loss(before or reading, lost)
         else:
             reading = reading.model_copy(update={"origins": (origin,) * len(reading.rounds)})
-            reading = joined(before, reading) if before and before.measured else reading
+            joins = before and reading.rounds and (before.measured or before.lost)
+            reading = joined(before, reading) if before and joins else reading
         self._save({key: self._of_its_images(reading)}, mode)
         last = job.round + 1 == job.conditions.rounds
         if not reading.rounds or ((mode, key) not in self._shown if self.request.budget else last):
@@ -247,26 +255,3 @@ class Ledger:
         """Whether a reading is missing, or was left out, never tried, for a reason that is no longer the right one."""
         reading = self._of(mode).readings.get(key)
         return reading is None or (not reading.settings and reading.status == status and reading.reason != reason)
-
-
-def blank(architecture: Architecture, request: Request, about: Mapping[str, Any]) -> Record:
-    """A record without readings, of where `about` says."""
-    return Record(
-        schema=SCHEMA,
-        architecture=architecture.name,
-        family=architecture.family,
-        year=architecture.year,
-        paper=architecture.paper,
-        variant=architecture.variant,
-        **input_sizes.fields(architecture, request.conditions_of(architecture.name)),
-        definition=architecture.definition,
-        **about,
-        settings=settings_of(architecture, request),
-        started=moment(),
-    )
-
-
-def settings_of(architecture: Architecture, request: Request) -> dict[str, Any]:
-    """What was asked for, as the record of one architecture keeps it: of the user's networks only its own."""
-    others = {key: value for key, value in request.settings.items() if key != "architecture"}
-    return {**others, **({"architecture": [architecture.reference]} if architecture.reference else {})}

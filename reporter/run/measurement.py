@@ -20,25 +20,28 @@ Place = tuple[str, str]
 class Measurement:
     """One job from its first start to its end; started again on another slot, it measures only what is missing.
 
-    A metric that failed in its first round, or in several, is left out of the later ones. `repeated`: it was started
+    A metric that failed in its first round, or in several, is left out of the later ones; one in an execution mode in
+    which the worker crashed only loses that round. `repeated`: it was started
     again without an execution mode in which its worker ended. A metric in which a worker ended is left out too.
     """
 
     def __init__(self, job: Job, ledger: Ledger, progress: Progress, outcome: Outcome) -> None:
-        self.job, self.ledger, self.progress, self.outcome = job, ledger, progress, outcome
+        self.ledger, self.progress, self.outcome = ledger, progress, outcome
+        once = tuple(mode for mode in job.modes if ledger.crashed(mode)) if job.round else ()
+        self.job = job.model_copy(update={"once": once}) if once else job
         self.limit: float | None = None
         """Seconds after which its worker is ended."""
         self._cut = False
         self._missing = {
             (mode, quantity.key): (metric.name, quantity)
-            for mode, metric, quantity in wanted(job, ledger.request.metrics)
+            for mode, metric, quantity in wanted(self.job, ledger.request.metrics)
             if ledger.goes_on(metric.name, job.round, mode)
         }
         self._delivered: set[Place] = set()
         self._mode = EAGER
         self._metric = ""
         self._fallbacks: dict[str, Reading] = {}
-        self.repeated = False
+        self.repeated = self._crashed = False
         self._start_time, self._started = monotonic(), moment()
 
     def start(self, budget: float | None = None) -> None:
@@ -46,7 +49,7 @@ class Measurement:
 
         A job that the `budget` of seconds cuts off has not failed, and keeps the rounds that were measured before.
         """
-        self._start_time, self._started = monotonic(), moment()
+        self._start_time, self._started, self._crashed = monotonic(), moment(), False
         timeout = self.ledger.request.timeout
         left = None if timeout is None else timeout - self.ledger.spent
         if left is not None and left <= 0:
@@ -63,7 +66,10 @@ class Measurement:
         return self.job.model_copy(update=found) if names else None
 
     def receive(self, message: Message) -> None:
-        """Takes in a reading, at once, which mode or metric the worker is about to run, or how long it was busy."""
+        """Takes in a reading, at once, which mode or metric the worker is about to run, or how long it was busy.
+
+        Of a reading that was delivered before, only one that `replaces` an earlier one of the same worker counts.
+        """
         if "running" in message:
             self._mode = message["running"]
             return
@@ -84,7 +90,7 @@ class Measurement:
         mode = message.get("mode", EAGER)
         place = mode, reading.quantity.key
         self._missing.pop(place, None)
-        if place not in self._delivered:
+        if place not in self._delivered or message.get("replaces"):
             self._delivered.add(place)
             self.ledger.keep(reading, self.job, self.progress, self._started, mode)
         self._started = moment()
@@ -97,6 +103,7 @@ class Measurement:
         """After a crash: stores it as the status of the mode or metric that ran; whether the others are tried again."""
         if verdict.status not in ("failed", "oom"):
             return False
+        self._crashed = bool(self.job.modes)
         ran = self._crashed_mode() if self.job.modes else self._crashed_metric()
         self._store(ran, verdict)
         return bool(ran) and self.remaining is not None
@@ -137,5 +144,5 @@ class Measurement:
         for place, (_, quantity) in missing.items():
             fallback = self._fallbacks.get(quantity.key)
             for reading in [fallback] if fallback else absent([quantity], verdict.status, verdict.reason or ""):
-                self.ledger.keep(reading, self.job, self.progress, self._started, place[0])
+                self.ledger.keep(reading, self.job, self.progress, self._started, place[0], crashed=self._crashed)
             del self._missing[place]

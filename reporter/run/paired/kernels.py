@@ -17,7 +17,7 @@ from reporter.metrics import operators
 from reporter.model import Reading, Record
 from reporter.model.profiles import LEDGER_SCHEMA, KernelLedger
 from reporter.model.records import EAGER
-from reporter.run.ledger import blank
+from reporter.run.blank_records import blank
 from reporter.run.paired import interleaving
 from reporter.run.paired.interleaving import Side
 from reporter.run.request import Request

@@ -15,9 +15,9 @@ from reporter.host.job import Job
 from reporter.model import LostRound, Metric, Origin, Quantity, Reading, Record, ReporterError, Verdict, absent
 from reporter.model.fields import DEFAULT_MALLOC
 from reporter.model.records import EAGER, pair_name
+from reporter.run.blank_records import blank
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.joined_rounds import joined, with_loss
-from reporter.run.ledger import blank
 from reporter.run.paired import interleaving, kernels
 from reporter.run.paired.imports import OPTIONS, check
 from reporter.run.paired.interleaving import Side

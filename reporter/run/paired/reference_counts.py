@@ -10,7 +10,7 @@ from reporter.documents.reference_verdicts import ReferenceChange
 from reporter.host.job import Job
 from reporter.model import Metric, Quantity, Reading, Record, absent
 from reporter.model.records import EAGER, pair_name
-from reporter.run.ledger import blank
+from reporter.run.blank_records import blank
 from reporter.run.paired import interleaving
 from reporter.run.paired.interleaving import Side
 from reporter.run.paired.paired_run import Book, pair_of

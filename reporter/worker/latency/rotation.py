@@ -35,7 +35,8 @@ def rotate(
     """Seconds per call of each variant once it is warm, in blocks in turns.
 
     Each variant is sampled for `seconds`, shorter where the interval of every one spans less than `goal` of its median.
-    `announce` is called with the name of a variant before it runs for the first time.
+    `announce` is called with the name of a variant before each of its blocks: if the process dies, the variant that was
+    announced last is the one that ran.
     """
     counts, uncounted = {}, {}
     for name, call in calls.items():
@@ -47,6 +48,7 @@ def rotate(
     end, passes = perf_counter() + seconds * len(calls), 0
     while passes < FEWEST_PASSES or (perf_counter() < end and not _are_precise(samples, goal)):
         for name in _in_order(list(calls), passes):
+            announce(name)
             samples[name] += timer(calls[name], uncounted[name] + counts[name])[uncounted[name] :]
         passes += 1
     return {name: tuple(each) for name, each in samples.items()}

@@ -11,24 +11,31 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from reporter.model import Reading, ReporterError
+from reporter.model import Reading, ReporterError, Verdict
 from reporter.model.attempts import attempt
 from reporter.model.modes import OUTPUT_ERROR, Mode
 from reporter.registry.execution_modes import engines
 from reporter.worker import precision
+from reporter.worker.latency.fitting_batch import with_fitting_batch
 from reporter.worker.outputs import has_nan
 from reporter.worker.subject import Subject
 from reporter.worker.variants import output_check, varied_inputs
-from reporter.worker.variants.mode_variants import Variant, in_engine, in_torch
+from reporter.worker.variants.mode_variants import AMP, DTYPES, Variant, in_engine, in_torch
+from reporter.worker.variants.output_check import save
+
+CALIBRATION = "calibration.pt"
+"""The file of what the calibration changed."""
+SAMPLED = 16
+"""So many weights of each tensor distinguish models."""
 
 
 class ModePreparation:
     """The variants of one network.
 
-    `cache` is the folder that keeps what engines made and the float64 scores; `trained`: the network may have trained
-    weights, because it is from elsewhere.
+    `cache` is the folder that keeps the calibration, what engines made and the float64 scores; `trained`: the network
+    may have trained weights, because it is from elsewhere.
     """
 
     def __init__(self, subject: Subject, cache: Path, trained: bool = False) -> None:
@@ -39,11 +46,23 @@ class ModePreparation:
     def calibrate(self) -> None:
         """Makes the scores of the network depend on its input, before anything is prepared.
 
-        Weights that may be trained are left as they are if the scores depend on the input.
+        Weights that may be trained are left as they are if the scores depend on the input. What was changed is kept in
+        the cache: later rounds time the same weights, so that the files of engines are used again, and do not pay for
+        the calibration. Where it is missing, or of other weights, it is made again.
         """
-        if self.trained and attempt(self._varies)[0]:
+        network, path = self.subject.network, self.cache / CALIBRATION
+        weights = _sampled(network)
+        found = attempt(partial(torch.load, path, weights_only=True))[0] if path.exists() else None
+        if found and torch.equal(found["weights"], weights):
+            if found["changes"] is not None:
+                varied_inputs.repeat_calibration(network, found["changes"])
             return
-        attempt(partial(varied_inputs.calibrate, self.subject.network, self._placed(self.varied)))
+        if self.trained and attempt(self._varies)[0]:
+            changes, verdict = None, Verdict("ok", None)
+        else:
+            changes, verdict = attempt(partial(varied_inputs.calibrate, network, self._placed(self.varied)))
+        if verdict.status == "ok":
+            attempt(partial(save, path, {"weights": weights, "changes": changes}))
 
     def variant(self, mode: Mode, images: Tensor) -> Variant:
         """A mode prepared for images like these; one without an engine is the same for all of them."""
@@ -69,21 +88,46 @@ class ModePreparation:
             raise ReporterError("the output contains NaN")
         self._called.setdefault(variant, set()).add(len(images))
 
-    def ready(self, mode: Mode, images: Tensor) -> Variant:
-        """A prepared mode that has been called with as many images: here, unless it was before."""
-        variant = self.variant(mode, images)
-        if len(images) not in self._called.get(variant, ()):
-            self.first_call(variant, images)
+    def ready(self, mode: Mode, batch: int, prepared: Variant | None = None) -> Variant:
+        """A mode, `prepared` or not, that has been called with so many images: here, unless it was before.
+
+        MemoryError where they do not fit: without an engine, which prepares one batch only, with the largest that does.
+        """
+        variant = prepared or self.variant(mode, self.subject.input(batch if mode.engine else 1))
+
+        def call(size: int) -> None:
+            self.first_call(variant, self.subject.input(size))
+
+        if batch not in self._called.get(variant, ()):
+            if mode.engine:
+                call(batch)
+            else:
+                with_fitting_batch(partial(call, batch), call, batch)
         return variant
 
-    def checked(self, variant: Variant, mode: Mode) -> Reading:
-        """The output error of a variant, with its limit in the detail."""
+    def checked(self, variant: Variant, mode: Mode, batch: int = 1) -> Reading:
+        """The output error of a variant that takes so many images, with its limit in the detail."""
         with torch.inference_mode():
             check = self._reference.check(
-                variant.run, mode.precision or "fp32", lambda images: variant.form(images).to(self.subject.device)
+                variant.run,
+                self._precision(mode),
+                lambda images: variant.form(images).to(self.subject.device),
+                batch,
             )
         reason = f"the output error is above its limit of {check.limit:.2g}" if check.exceeds else None
         return Reading(quantity=OUTPUT_ERROR, samples=(check.error,), detail={"limit": check.limit}, reason=reason)
+
+    def _precision(self, mode: Mode) -> str:
+        """The precision in which a mode computes: where it names none, or one of fp32 tensors, that of the network.
+
+        Autocast on accelerators takes float16.
+        """
+        if mode.precision == "amp" and AMP.get(self.subject.device.type) == torch.float16:
+            return "fp16"
+        if mode.precision not in ("", "tf32"):
+            return mode.precision
+        own = next((name for name, dtype in DTYPES.items() if dtype == self.subject.form.dtype), "")
+        return own or mode.precision or "fp32"
 
     @cached_property
     def varied(self) -> Tensor:
@@ -110,6 +154,12 @@ class ModePreparation:
 
     def _placed(self, images: Tensor) -> Any:
         return self.subject.form(images).to(self.subject.device)
+
+
+def _sampled(network: nn.Module) -> Tensor:
+    """Some weights of each tensor of a model."""
+    parts = [each.detach().flatten()[:SAMPLED].double().cpu() for each in network.state_dict().values()]
+    return torch.cat(parts) if parts else torch.zeros(0)
 
 
 @contextmanager

@@ -17,16 +17,17 @@ from reporter.host.job import Job
 from reporter.model import Inference, Metric, Quantity, Reading, Verdict, absent
 from reporter.model.attempts import attempt
 from reporter.model.fields import MODES_SHARE
-from reporter.model.modes import FIRST_CALL, ONCE, OUTPUT_ERROR, PREPARE, Mode, alternation, parse, speedup
+from reporter.model.modes import ONCE, OUTPUT_ERROR, Mode, alternation, parse, speedup
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of, emulated, engines, kind
 from reporter.worker.latency import clock_settling, timing
 from reporter.worker.latency.rotation import Rotation, consecutive, rotate
 from reporter.worker.subject import INPUTS, Subject
 from reporter.worker.torch_state import threads
+from reporter.worker.variants.mode_checks import ModeChecks
 from reporter.worker.variants.mode_preparation import ModePreparation, cache_folder
 from reporter.worker.variants.mode_profiles import ModeProfiles
-from reporter.worker.variants.mode_readings import alternated_over_alone, of_device, once_timed, pair
+from reporter.worker.variants.mode_readings import alternated_over_alone, of_device, pair
 from reporter.worker.variants.mode_training import ModeTraining
 from reporter.worker.variants.mode_variants import Variant, eager
 
@@ -40,9 +41,9 @@ Measured = tuple[Samples, float | None, dict[str, Any]]
 
 
 class ModeTiming:
-    """The modes of a job: `readings` yields each with its mode; `running` is called before a mode runs first.
+    """The modes of a job: `readings` yields each with its mode; `running` is called before another mode runs.
 
-    `preparing` and `checking` count the seconds that are spent on these and are not part of any time.
+    `checks` counts the seconds that are spent on preparing and checking and are not part of any time.
     """
 
     def __init__(
@@ -58,21 +59,22 @@ class ModeTiming:
         self.job, self.subject, self.running, self.rotation = job, subject, running, rotation
         self.preparation = ModePreparation(subject, cache, trained=bool(job.reference))
         timed = [metric for metric in metrics if metric.inference]
-        self.metrics = sorted(timed, key=lambda metric: bool(metric.inference and metric.inference.batched))
+        self.metrics = sorted(timed, key=_order)
+        self.checks = ModeChecks(self.preparation, keeps=bool(self.metrics))
         self.training = [metric for metric in metrics if metric.training]
         self.has_curve = any(metric.curve for metric in metrics)
         self.profiles = ModeProfiles(subject, [metric for metric in metrics if metric.profile])
         self.modes = {name: parse(name, engines()) for name in job.modes}
+        self.once = {name: mode for name, mode in self.modes.items() if not job.round or name in job.once}
         self.lost: dict[str, Verdict] = {}
-        self.preparing = self.checking = 0.0
         self._last = EAGER
 
     def readings(self) -> Found:
         """The readings of all modes; one that fails is the reason for all that is left of it."""
-        if self.job.round == 0:
+        if self.once or self.job.cache:  # else both environments of a comparison time the weights as they are made
             self.preparation.calibrate()
-            if self.metrics or self.training or self.has_curve:  # those only profiled were checked when they were timed
-                yield from self._once()
+        if self.once and (self.metrics or self.training or self.has_curve):  # others were checked when they were timed
+            yield from self._once()
         for metric in self.metrics:
             assert metric.inference
             yield from self._times(metric, metric.inference)
@@ -85,7 +87,7 @@ class ModeTiming:
         """The operators and stages of each mode that can be prepared, in every setting."""
         for setting in self.profiles.settings:
             with self.profiles.running(setting):
-                for name, variant in self._variants(1).items():
+                for name, variant in self._variants(1, {}).items():
                     if name != EAGER:
                         self.running(name)
                         call = self._call_of(name, variant, 1)
@@ -96,37 +98,16 @@ class ModeTiming:
 
     def _once(self) -> Found:
         """Prepares every mode for one image, with its first call and the check of its outputs."""
-        own = self._attempt(EAGER, partial(self._checked, eager(self.subject.network, self.subject.form), Mode()))
+        plain = eager(self.subject.network, self.subject.form)
+        own = self._attempt(EAGER, partial(self.checks.checked, plain, Mode()))
+        self.checks.eager = self.lost.get(EAGER)
         yield from ((EAGER, reading) for reading in ([own] if own else self._absent(EAGER, [OUTPUT_ERROR])))
-        for name, mode in self.modes.items():
+        for name, mode in self.once.items():
             self.running(name)
-            if found := self._attempt(name, partial(self._prepared_and_checked, mode)):
+            if found := self._attempt(name, partial(self.checks.prepared, mode, afresh=bool(self.job.round))):
                 yield from ((name, reading) for reading in found)
             else:
                 yield from ((name, reading) for reading in self._absent(name, ONCE))
-
-    def _prepared_and_checked(self, mode: Mode) -> list[Reading]:
-        """Time of the preparation and of the first call, and the output error."""
-        image = self.subject.input(1)
-        if mode.precision == "int8":
-            _ = self.preparation.calibration  # made before the preparation is timed
-        start = perf_counter()
-        variant = self.preparation.variant(mode, image)
-        prepared = perf_counter()
-        self.preparation.first_call(variant, image)
-        called = perf_counter()
-        self.preparing += called - start
-        once = [once_timed(PREPARE, prepared - start), once_timed(FIRST_CALL, called - prepared)]
-        lost = self.lost.get(EAGER)
-        found, verdict = (None, lost) if lost else attempt(partial(self._checked, variant, mode))
-        return [*once, *([found] if found else absent([OUTPUT_ERROR], verdict.status, verdict.reason or ""))]
-
-    def _checked(self, variant: Variant, mode: Mode) -> Reading:
-        start = perf_counter()
-        try:
-            return self.preparation.checked(variant, mode)
-        finally:
-            self.checking += perf_counter() - start
 
     def _times(self, metric: Metric, inference: Inference) -> Found:
         """The times of all modes that are left, and their speedups."""
@@ -134,18 +115,28 @@ class ModeTiming:
         batch = self.subject.conditions.throughput_batch if inference.batched else 1
         count = 1 if inference.one_thread else self.subject.threads
         pinned = machine.one_core(self.job.round) if inference.one_thread else nullcontext()
+        timer = timing.timer(self.subject.place, rows=inference.batched)  # as for the throughput of eager
         machine.keep_freed_memory()
         with threads(count), ExitStack() as stack:
-            variants = self._variants(batch)  # before: an engine may count the processors once for all
+            ready = self.checks.take(count, batch)
+            variants = self._variants(batch, ready)  # before: an engine may count the processors once for all
+            yield from self._worse({name: each for name, each in variants.items() if name not in ready}, batch)
             stack.enter_context(pinned)
-            calls = {name: self._call_of(name, variant, batch) for name, variant in variants.items()}
-            before = self._alone(calls)
-            measured = self._sampled(calls, torch.inference_mode)
-            after = self._alone(calls)
+            calls = self._calls(variants, batch)
+            before = self._alone(calls, timer)
+            measured = self._sampled(calls, torch.inference_mode, timer)
+            after = self._alone(calls, timer)
         alone = {name: (*before[name], *after[name]) for name in before.keys() & after.keys()}
         yield from self._pairs(quantity, measured, batch, alone)
 
-    def _alone(self, calls: Mapping[str, Callable[[], object]]) -> Samples:
+    def _worse(self, variants: Mapping[str, Variant], batch: int) -> Found:
+        """The output errors of what engines prepared for a setting, if they are larger than those before."""
+        for name, mode in self.once.items():
+            if name in variants and mode.engine:
+                self.running(name)
+                yield from ((name, reading) for reading in self.checks.worse(variants[name], mode, batch))
+
+    def _alone(self, calls: Mapping[str, Callable[[], object]], timer: timing.Timer) -> Samples:
         """Seconds per call of each mode of an engine without calls of eager in between; those that fail are left out.
 
         There are none where another process decides when to call.
@@ -155,19 +146,20 @@ class ModeTiming:
             if self.modes[name].engine and self.rotation is rotate:
                 self.running(name)
                 with torch.inference_mode():
-                    samples, _ = attempt(partial(consecutive, calls[name], timing.timer(self.subject.place)))
+                    samples, _ = attempt(partial(consecutive, calls[name], timer))
                 found |= {name: tuple(samples)} if samples else {}
         return found
 
     def _training_times(self, quantity: Quantity) -> Found:
         """The times of a training step of all modes that can train, and their speedups."""
         machine.keep_freed_memory()
+        self.running(EAGER)
         training = self._attempt(EAGER, partial(ModeTraining, self.subject, self.preparation.cache))
         if training is None:
             self.lost |= {name: self.lost[EAGER] for name in self.modes if name not in self.lost}
         with threads(self.subject.threads):
             calls = {name: self._noting(name, step) for name, step in self._steps(training).items()}
-            measured = self._sampled(calls, nullcontext)
+            measured = self._sampled(calls, nullcontext, timing.timer(self.subject.place))
         yield from self._pairs(quantity, measured, 1, {})
 
     def _steps(self, training: ModeTraining | None) -> dict[str, Callable[[], object]]:
@@ -192,14 +184,14 @@ class ModeTiming:
                 if name in alone:
                     yield name, alternated_over_alone(quantity, samples[name], alone[name])
 
-    def _sampled(self, calls: dict[str, Callable[[], object]], around: Around) -> Measured:
+    def _sampled(self, calls: dict[str, Callable[[], object]], around: Around, timer: timing.Timer) -> Measured:
         """The samples of eager and of the modes that can be timed; one that fails is left out of a new rotation.
 
         With them, the load of other programs meanwhile, and the state of the accelerator before.
         """
         before = machine.load()
         while len(calls) > 1:
-            found, verdict = attempt(partial(self._rotate, calls, around))
+            found, verdict = attempt(partial(self._rotate, calls, around, timer))
             if found is not None:
                 after = machine.load()
                 load = after.background_load_since(before) if before and after else None
@@ -209,37 +201,40 @@ class ModeTiming:
             calls = {name: call for name, call in calls.items() if name not in failed}
         return {}, None, {}
 
-    def _rotate(self, calls: Mapping[str, Callable[[], object]], around: Around) -> tuple[Samples, dict[str, Any]]:
-        conditions = self.subject.conditions
+    def _rotate(
+        self, calls: Mapping[str, Callable[[], object]], around: Around, timer: timing.Timer
+    ) -> tuple[Samples, dict[str, Any]]:
+        seconds, goal = self.subject.conditions.seconds * MODES_SHARE, self.subject.conditions.goal
         with around():
+            self.running(EAGER)
             states = clock_settling.settled(self.subject.place, calls[EAGER])
-            samples = self.rotation(
-                calls,
-                timing.timer(self.subject.place),
-                seconds=conditions.seconds * MODES_SHARE,
-                goal=conditions.goal,
-                announce=self.running,
-            )
+            samples = self.rotation(calls, timer, seconds=seconds, goal=goal, announce=self.running)
         return samples, states
 
-    def _variants(self, batch: int) -> dict[str, Variant]:
+    def _variants(self, batch: int, ready: Mapping[str, Variant]) -> dict[str, Variant]:
         """Eager and the modes that can be prepared for a batch, each of which has been called."""
-        images = self.subject.input(batch)
         found = {EAGER: eager(self.subject.network, self.subject.form)}
         start = perf_counter()
         for name, mode in self.modes.items():
             if name not in self.lost:
                 self.running(name)
-                variant = self._attempt(name, partial(self.preparation.ready, mode, images))
+                variant = self._attempt(name, partial(self.preparation.ready, mode, batch, ready.get(name)))
                 if variant is not None:
                     found[name] = variant
-        self.preparing += perf_counter() - start
+        self.checks.preparing += perf_counter() - start
         return found
+
+    def _calls(self, variants: Mapping[str, Variant], batch: int) -> dict[str, Callable[[], object]]:
+        """A call of each variant whose inputs fit into memory; none where those of eager do not."""
+        made = {name: self._attempt(name, partial(self._call_of, name, each, batch)) for name, each in variants.items()}
+        if made[EAGER] is None:
+            self.lost |= dict.fromkeys(made, self.lost[EAGER])
+            return {}
+        return {name: call for name, call in made.items() if call is not None}
 
     def _call_of(self, name: str, variant: Variant, batch: int) -> Callable[[], object]:
         """A call on several inputs in turn, which lie ready in the variant's form."""
         ready = cycle([variant.form(each) for each in self.subject.input(batch * INPUTS).split(batch)])
-
         return self._noting(name, lambda: variant.run(next(ready)))
 
     def _noting(self, name: str, work: Callable[[], object]) -> Callable[[], object]:
@@ -259,13 +254,18 @@ class ModeTiming:
         return found
 
     def _absent(self, name: str, quantities: Sequence[Quantity]) -> Iterator[Reading]:
-        verdict = self.lost[name]
-        return absent(quantities, verdict.status, verdict.reason or "")
+        return absent(quantities, self.lost[name].status, self.lost[name].reason or "")
 
     def _noted(self, reading: Reading, name: str) -> Reading:
         """With the reason where the processor has no instructions for the precision."""
         note = emulated(self.modes[name], kind(self.subject.device.type, machine.native_precisions()))
         return reading.model_copy(update={"reason": note}) if note else reading
+
+
+def _order(metric: Metric) -> tuple[bool, bool]:
+    """Single images first, with all threads, for which the modes are prepared."""
+    assert metric.inference
+    return metric.inference.batched, metric.inference.one_thread
 
 
 def measure_modes(
@@ -289,9 +289,12 @@ def measure_modes(
             rotation=rotation,
         )
         about = {name: of_device(subject.place, mode) for name, mode in {EAGER: Mode(), **made.modes}.items()}
+        sent: set[tuple[str, str]] = set()
         for mode, reading in made.readings():
             own = settings.get(reading.quantity.key, subject.conditions.of_mode()) | conditions_of(mode)
             detail = reading.detail | about[mode] if reading.measured else reading.detail
             kept = reading.model_copy(update={"settings": own, "detail": detail})
-            send({"reading": kept.model_dump(mode="json"), "mode": mode})
-    return {"preparing": made.preparing, "checking": made.checking}
+            place = mode, reading.quantity.key
+            send({"reading": kept.model_dump(mode="json"), "mode": mode, "replaces": place in sent})
+            sent.add(place)
+    return {"preparing": made.checks.preparing, "checking": made.checks.checking}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from functools import partial
@@ -81,8 +81,10 @@ class Reference:
             self._keep()
         return self._limits[precision, count]
 
-    def check(self, call: Call, precision: str, form: Callable[[Tensor], Tensor] | None = None) -> Check:
-        """Run a mode on the images, each in the form that it takes, and compare its scores with these.
+    def check(
+        self, call: Call, precision: str, form: Callable[[Tensor], Tensor] | None = None, batch: int = 1
+    ) -> Check:
+        """Run a mode on the images, `batch` at a time in the form that it takes, and compare its scores with these.
 
         Raises UnsupportedError where the scores hardly vary over the images: a wrong mode could not be recognized; and
         ReporterError where the outputs of the mode cannot be compared, which makes it wrong.
@@ -90,7 +92,7 @@ class Reference:
         self.require_variation()
         limit = self.limit(precision)
         try:
-            found = error(run(call, self.images, form, self.classes), self.scores)
+            found = error(run(call, self.images, form, self.classes, batch), self.scores)
         except UnsupportedError as wrong:  # the scores of the model itself were found
             raise ReporterError(str(wrong)) from None
         if limit < found <= CONSTANT * constant_error(self.scores):
@@ -111,14 +113,12 @@ class Reference:
         """What the file has for the same weights and images; empty if there is none."""
         if self._kept is None or not self._kept.exists():
             return {}
-        found, _ = attempt(partial(torch.load, self._kept, weights_only=True))  # a damaged file is replaced
-        return found if found and found["identity"] == self._identity else {}
+        found = attempt(partial(torch.load, self._kept, weights_only=True))[0] or {}
+        return found if found.get("identity") == self._identity else {}
 
     def _keep(self) -> None:
         if self._kept is not None:
-            content = {"identity": self._identity, "scores": self.scores, "limits": self._limits}
-            torch.save(content, made := BytesIO())
-            files.write(self._kept, made.getvalue())
+            save(self._kept, {"identity": self._identity, "scores": self.scores, "limits": self._limits})
 
     def _exact(self, copy: nn.Module) -> Tensor:
         """The scores of a copy in float64. If they vary, the limit of fp32 is kept, too: all checks need it."""
@@ -156,17 +156,33 @@ class Reference:
             return work(deepcopy(self.network).eval().to("cpu", dtype))
 
 
+def save(path: Path, content: Mapping[str, Any]) -> None:
+    """Save tensors to a file for other processes: a kill leaves the file before or none."""
+    made = BytesIO()
+    torch.save(dict(content), made)
+    files.write(path, made.getvalue())
+
+
 def run(
-    call: Call, images: Tensor, form: Callable[[Tensor], Tensor] | None = None, classes: int | None = None
+    call: Call,
+    images: Tensor,
+    form: Callable[[Tensor], Tensor] | None = None,
+    classes: int | None = None,
+    batch: int = 1,
 ) -> Tensor:
-    """The scores, N x classes in float64, of a callable that is given one image at a time."""
-    batches: Iterable[Tensor] = (form(image) if form else image for image in images.split(1))
+    """The scores, N x classes in float64, of a callable that is given `batch` images at a time.
+
+    The first images follow the last one where N is no multiple of it; their second scores are left out.
+    """
+    count = len(images)
+    split = images[torch.arange(math.ceil(count / batch) * batch) % count].split(batch)
+    batches: Iterable[Tensor] = (form(each) if form else each for each in split)
     with torch.no_grad():
-        found = [outputs.scores(call(batch), classes).detach().to("cpu", torch.float64, copy=True) for batch in batches]
+        found = [outputs.scores(call(each), classes).detach().to("cpu", torch.float64, copy=True) for each in batches]
     shapes = {_shape(scores): None for scores in found}
     if len(shapes) > 1:
         raise ReporterError(f"the outputs differ in shape between images: {', '.join(shapes)}")
-    return torch.cat(found)
+    return torch.cat(found)[: count if len(found[0]) == batch else None]
 
 
 def _first(precision: str, scores: Tensor) -> int:

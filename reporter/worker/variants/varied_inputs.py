@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -64,27 +64,48 @@ def images(
     return (form or Form())(made)
 
 
-def calibrate(network: nn.Module, images: Tensor, pretrained: bool = False) -> None:
+Changes = dict[str, dict[str, Tensor]]
+"""What a calibration changed in each layer, by the name of the layer; a few numbers for each channel."""
+
+
+def calibrate(network: nn.Module, images: Tensor, pretrained: bool = False) -> Changes:
     """Make the outputs of a randomly initialized model depend on its input, in place; pretrained ones stay unchanged.
 
     One forward pass in evaluation mode sets each layer in the order of execution: the running statistics of batch norm
     become those of its input, and other layers are scaled to a standard deviation of 1, with the mean of each channel
     at `SHIFT`. Where normalization layers do the scaling, layers without a bias keep their weights. Deterministic;
-    leaves the model in evaluation mode, the state of the random generators as it was, and no inference tensors.
+    leaves the model in evaluation mode, the state of the random generators as it was, and no inference tensors. Returns
+    what it changed, for `repeat_calibration`.
     """
+    changes: Changes = {}
     if pretrained:
-        return
+        return changes
     network.eval()
     devices = [images.device] if images.device.type != "cpu" else []
     kept = torch.random.fork_rng(devices, device_type=images.device.type if devices else "cuda")
     with torch.inference_mode(False), torch.no_grad(), kept:
         _restore_scales(network)
-        handles = _calibration_hooks(network)
+        handles = _calibration_hooks(network, changes)
         try:
             network(images)
         finally:
             for handle in handles:
                 handle.remove()
+    return changes
+
+
+def repeat_calibration(network: nn.Module, changes: Changes) -> None:
+    """Calibrate a model with the same weights again, in place, without running it: all tensors become the same."""
+    network.eval()
+    layers: dict[str, Any] = dict(network.named_modules())
+    with torch.inference_mode(False), torch.no_grad():
+        _restore_scales(network)
+        for name, changed in changes.items():
+            layer = layers[name]
+            if "deviation" in changed:
+                layer.weight.div_(changed["deviation"].to(layer.weight.device))
+            for part in changed.keys() - {"deviation"}:
+                getattr(layer, part).copy_(changed[part])
 
 
 def variation(scores: Tensor) -> float:
@@ -121,18 +142,30 @@ def _restore_scales(network: nn.Module) -> None:
                 weight.fill_(SHIFT if bias else 1.0)
 
 
-def _calibration_hooks(network: nn.Module) -> list[Any]:
-    """Hooks that calibrate each layer when it is called for the first time."""
+def _calibration_hooks(network: nn.Module, changes: Changes) -> list[Any]:
+    """Hooks that calibrate each layer when it is called for the first time, and note what they change."""
     seen: set[int] = set()
-    layers = list(network.modules())
-    normalized = any(isinstance(layer, NORMS) for layer in layers)
+    layers = dict(network.named_modules())
+    normalized = any(isinstance(layer, NORMS) for layer in layers.values())
     handles: list[Any] = []
-    for layer in layers:
+    for name, layer in layers.items():
+        notes = _Notes(seen, changes, name)
         if isinstance(getattr(layer, "running_var", None), Tensor):
-            handles.append(layer.register_forward_pre_hook(partial(_estimate, seen)))
+            handles.append(layer.register_forward_pre_hook(partial(_estimate, notes)))
         elif _has_own_weight(layer) and (layer.bias is not None or not normalized):
-            handles.append(layer.register_forward_hook(partial(_rescale, seen), with_kwargs=True))
+            handles.append(layer.register_forward_hook(partial(_rescale, notes), with_kwargs=True))
     return handles
+
+
+class _Notes(NamedTuple):
+    """What the calibration of a model has seen and changed, and the name of one of its layers."""
+
+    seen: set[int]
+    changes: Changes
+    name: str
+
+    def add(self, **changed: Tensor) -> None:
+        self.changes[self.name] = {part: tensor.detach().to("cpu", copy=True) for part, tensor in changed.items()}
 
 
 def _has_own_weight(layer: Any) -> bool:
@@ -140,15 +173,16 @@ def _has_own_weight(layer: Any) -> bool:
     return isinstance(layer, _ConvNd | nn.Linear) and isinstance(layer._parameters.get("weight"), Tensor)
 
 
-def _estimate(seen: set[int], layer: Any, inputs: tuple[Any, ...]) -> None:
+def _estimate(notes: _Notes, layer: Any, inputs: tuple[Any, ...]) -> None:
     """Set the running statistics of batch norm to those of its input."""
-    if id(layer.running_var) in seen or not inputs or inputs[0].dim() < 2:
+    if id(layer.running_var) in notes.seen or not inputs or inputs[0].dim() < 2:
         return
-    seen.add(id(layer.running_var))
+    notes.seen.add(id(layer.running_var))
     variance, mean = _moments(inputs[0].float())
     if _deviates(variance.mean().sqrt(), inputs[0]):
         layer.running_var.copy_(variance.clamp(min=float(variance.mean()) * VARIANCE_FLOOR))
         layer.running_mean.copy_(mean)
+        notes.add(running_var=layer.running_var, running_mean=layer.running_mean)
 
 
 def _deviates(deviation: Tensor, values: Tensor) -> bool:
@@ -167,14 +201,14 @@ def _moments(values: Tensor) -> tuple[Tensor, Tensor]:
     return mean((values - found.view(-1, *[1] * (values.dim() - 2))).square_()), found
 
 
-def _rescale(seen: set[int], layer: Any, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> Any:
+def _rescale(notes: _Notes, layer: Any, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> Any:
     """Scale the weights of a layer and shift its biases by its output; returns the output of the scaled layer.
 
     The output of a layer of torch follows from the one before; only one with a forward of its own is called again.
     """
-    if id(layer.weight) in seen:
+    if id(layer.weight) in notes.seen:
         return None
-    seen.add(id(layer.weight))
+    notes.seen.add(id(layer.weight))
     values = output.float()
     channel = values.dim() - 1 if isinstance(layer, nn.Linear) else values.dim() - layer.weight.dim() + 1
     mean = values.mean([axis for axis in range(values.dim()) if axis != channel], keepdim=True)
@@ -184,6 +218,7 @@ def _rescale(seen: set[int], layer: Any, inputs: tuple[Any, ...], named: dict[st
     layer.weight.div_(deviation)
     if layer.bias is not None:
         layer.bias.copy_((layer.bias - mean.flatten()) / deviation + SHIFT)
+    notes.add(deviation=deviation, **({} if layer.bias is None else {"bias": layer.bias}))
     if not type(layer).__module__.startswith("torch.nn."):
         return layer.forward(*inputs, **named)
     shifted = values.div_(deviation) if layer.bias is None else values.sub_(mean).div_(deviation).add_(SHIFT)

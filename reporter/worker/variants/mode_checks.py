@@ -1,0 +1,92 @@
+"""What is measured once in each execution mode: its preparation, its first call, and the error of its outputs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from time import perf_counter
+
+from reporter.model import Reading, Verdict, absent
+from reporter.model.attempts import attempt
+from reporter.model.modes import FIRST_CALL, OUTPUT_ERROR, PREPARE, Mode
+from reporter.worker.variants.mode_preparation import ModePreparation
+from reporter.worker.variants.mode_readings import once_timed
+from reporter.worker.variants.mode_variants import Variant, eager
+
+
+class ModeChecks:
+    """Prepares modes for single images and checks the outputs of what is timed; counts the seconds of both.
+
+    A mode of torch runs the same module in all settings, and is checked once. An engine prepares another callable for
+    each number of threads and for each batch: each is checked before it is timed, which costs a pass over the 8 images
+    in that setting, and the largest error is that of the mode. `ready` has the callables for single images and all
+    threads, which are timed without being prepared again, if it `keeps` them. `eager` is the reason why the outputs of
+    eager could not be checked, and with them those of no mode.
+    """
+
+    def __init__(self, preparation: ModePreparation, keeps: bool) -> None:
+        self.preparation, self.keeps = preparation, keeps
+        self.preparing = self.checking = 0.0
+        self.eager: Verdict | None = None
+        self.ready: dict[str, Variant] = {}
+        self._errors: dict[str, Reading] = {}
+
+    def checked(self, variant: Variant, mode: Mode, batch: int = 1) -> Reading:
+        """The output error of a variant that takes so many images."""
+        start = perf_counter()
+        try:
+            return self.preparation.checked(variant, mode, batch)
+        finally:
+            self.checking += perf_counter() - start
+
+    def take(self, threads: int, batch: int) -> Mapping[str, Variant]:
+        """What is prepared for a setting; nothing else is kept in memory."""
+        ready, self.ready = self.ready, {}
+        return ready if (threads, batch) == (self.preparation.subject.threads, 1) else {}
+
+    def worse(self, variant: Variant, mode: Mode, batch: int) -> Iterator[Reading]:
+        """The output error of what an engine prepared for another setting, if it takes the place of the one before."""
+        before = self._errors.get(mode.name)
+        if before is None or not before.measured:
+            return
+        found, verdict = attempt(partial(self.checked, variant, mode, batch))
+        if (found is None or found.reason) and batch > 1 and self._depends_on_batch(mode, batch):
+            return
+        (now,) = [found] if found else absent([OUTPUT_ERROR], verdict.status, verdict.reason or "")
+        if now.samples > before.samples or not now.measured:
+            self._errors[mode.name] = now
+            yield now
+
+    def _depends_on_batch(self, mode: Mode, batch: int) -> bool:
+        """Whether eager's scores change with the rest of the batch by more than the precision of a mode explains."""
+        plain = eager(self.preparation.subject.network, self.preparation.subject.form)
+        found, _ = attempt(partial(self.checked, plain, mode, batch))
+        return found is None or found.reason is not None
+
+    def prepared(self, mode: Mode, afresh: bool = False) -> Sequence[Reading]:
+        """Time of the preparation and of the first call, and the output error; `afresh`: with an empty cache."""
+        if afresh:
+            shutil.rmtree(self.preparation.cache / mode.name, ignore_errors=True)
+        image = self.preparation.subject.input(1)
+        if mode.precision == "int8":
+            _ = self.preparation.calibration  # made before the preparation is timed
+        start = perf_counter()
+        variant = self.preparation.variant(mode, image)
+        prepared = perf_counter()
+        self.preparation.first_call(variant, image)
+        called = perf_counter()
+        self.preparing += called - start
+        once = [once_timed(PREPARE, prepared - start), once_timed(FIRST_CALL, called - prepared)]
+        errors = list(self._error(variant, mode))
+        if mode.engine:
+            self._errors[mode.name] = errors[0]
+            self.ready |= {mode.name: variant} if self.keeps else {}
+        return [*once, *errors]
+
+    def _error(self, variant: Variant, mode: Mode) -> Iterator[Reading]:
+        if self.eager:
+            found, verdict = None, self.eager
+        else:
+            found, verdict = attempt(partial(self.checked, variant, mode))
+        yield from [found] if found else absent([OUTPUT_ERROR], verdict.status, verdict.reason or "")
