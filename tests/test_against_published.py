@@ -16,6 +16,7 @@ from reporter.compare import reference_file
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceChange, ReferenceLoss
 from reporter.host import files
 from reporter.host.exit_codes import FAILED
+from reporter.model import ReporterError
 from reporter.nightly import one_run, outlet_files, outlets
 from reporter.report import build
 from reporter.report.comparison import compare
@@ -172,6 +173,28 @@ def test_a_nightly_run_with_a_reference_judges_times(measured: list[AgainstRefer
         assert call("nightly", "--out", tmp_path / str(code), *MAIN).returncode == code
         assert outlets.read(tmp_path / str(code)).fail_on == "any"
         assert call("--out", tmp_path / f"main {code}", *MAIN).returncode == 0
+
+
+def test_a_reference_that_cannot_be_measured_takes_nothing_from_the_run(
+    measured: list[AgainstReference], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process of one side is killed: the report is written, the baseline compared, and the exit code is 3."""
+
+    def fail(_: object) -> AgainstReference:
+        raise ReporterError("the process of an environment ended")
+
+    measured[:] = [SLOWER]
+    record_files.save_all(tmp_path / "base", made(["alexnet"]))
+    command = ("--out", tmp_path / "out", *MAIN, "--baseline", tmp_path / "base", "--fail-on", "timing")
+    assert call(*command).returncode == 1
+    monkeypatch.setattr(one_run.against, "prepare", lambda *_: SimpleNamespace(measure=fail, quantities=[], titles={}))
+    process = call(*command)
+    assert process.returncode == 3, process.stderr
+    assert "the comparison with the pinned reference failed: the process of an environment ended" in process.stderr
+    run = outlets.read(tmp_path / "out")
+    assert "against" not in run.summary
+    assert run.comparison["exit_code"] == 3
+    assert not run.green
 
 
 def test_a_main_job_whose_readings_failed_has_no_verdict(measured: list[AgainstReference], tmp_path: Path) -> None:

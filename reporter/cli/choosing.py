@@ -30,7 +30,7 @@ from reporter.report.choosing.limits import (
     within,
 )
 from reporter.report.choosing.relaxed import Relaxed, relaxed, strictest, without_effect
-from reporter.report.choosing.row_text import accuracy_text, batch_text, size_mark, value_text
+from reporter.report.choosing.row_text import accuracy_text, batch_text, size_mark, speedup_text, value_text
 from reporter.report.comparison import compare
 from reporter.report.modes import mode_pairs
 from reporter.report.published.accuracy_marks import evaluated_size, other_size
@@ -270,12 +270,11 @@ def _printed(row: Mapping[str, Any]) -> list[str]:
     """The pair, the accuracy, the image size, every value that there is, the speedup of a mode, and the best batch."""
     top1 = row["imagenet_top1"]
     values = (_value(key, row["figures"].get(key)) for key in OF_PAIRS)
-    gain = "" if row["speedup"] is None else f"speedup {row['speedup']:.2f}x{' ≈' * (row['speedup_status'] == 'noisy')}"
     best = row[BEST_TOP1]
     better = best is not None and best != top1
     best_share = f"best weights {value_text(BEST_TOP1, {'value': best})}{size_mark(row, 'best_')}" if better else ""
     about = [_name(row), accuracy_text(row), best_share, f"{row['input_size']} px"]
-    return [*about, *values, row["license"] or "", gain, batch_text(row)]
+    return [*about, *values, row["license"] or "", speedup_text(row), batch_text(row)]
 
 
 def _above(row: Mapping[str, Any], key: str) -> str:

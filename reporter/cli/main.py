@@ -1,11 +1,10 @@
-"""The main command: parses options, measures and reports. Only this module prints or sets an exit code."""
+"""The main command: parses options, measures and reports, and sets the exit code."""
 
 from __future__ import annotations
 
 import gc
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,8 +14,9 @@ from click.core import ParameterSource
 
 from reporter.cli import streams
 from reporter.cli.options import asks_for_json, main_options
+from reporter.cli.run_comparisons import with_baseline, with_reference
 from reporter.host import files, interrupts, printing
-from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
+from reporter.host.exit_codes import INTERRUPTED, REGRESSED, USAGE
 from reporter.model import ReporterError
 from reporter.model.names import nearest
 from reporter.model.percentages import percentage
@@ -27,16 +27,12 @@ from reporter.version import __version__
 
 if TYPE_CHECKING:
     from reporter.cli.progress import Lines
-    from reporter.compare.baseline_file import BaselineComparison
-    from reporter.compare.folders import ResultsFolder
+    from reporter.cli.run_comparisons import Changed
     from reporter.documents.reference_verdicts import AgainstReference
-    from reporter.model.settings import FailOn, Settings
+    from reporter.model.settings import Settings
     from reporter.run.paired.against import Against
     from reporter.run.request import Outcome, Request
     from reporter.run.slots import Executor
-
-    Changed = tuple[BaselineComparison | None, dict[str, Any] | None, int]
-    """What changed since the baseline, the same as a document, and the exit code."""
 
 COLLECTING = (100_000, 50, 100)
 """Thresholds of garbage collection: with Python's own, a report on thousands of records is searched over and over."""
@@ -119,9 +115,9 @@ def measure_and_report(
     code, start = USAGE, record_files.history_size(request.folder)
     try:
         outcome = _measured(request, executor, seen, quiet)
-        pinned = _against(reference, request.folder, quiet, shown)
-        failed = bool(outcome.failed or outcome.lost or (pinned and not pinned.passes(chosen.fail_on)))
-        changed = _compared(before, request.folder, chosen.fail_on, failed, pinned=pinned)
+        pinned, broken = with_reference(reference, request.folder, quiet=quiet, shown=shown)
+        failed = bool(outcome.failed or outcome.lost or broken or (pinned and not pinned.passes(chosen.fail_on)))
+        changed = with_baseline(before, request.folder, chosen.fail_on, failed, pinned=pinned)
         code, written = _reported(request.folder, chosen, languages, changed, pinned=pinned, note=note)
     except KeyboardInterrupt:
         seen.close()
@@ -168,31 +164,6 @@ def _called(arguments: list[str]) -> int | None:
     return code
 
 
-def _compared(
-    before: ResultsFolder | None, folder: Path, fail_on: FailOn, failed: bool, *, pinned: AgainstReference | None
-) -> Changed:
-    """What changed since the baseline, which is printed, as nouns and as a document; and the exit code of the run."""
-    from reporter.compare import baseline_file, folders
-    from reporter.nightly.level import of_folder
-    from reporter.report.between_runs import changes as words
-    from reporter.report.between_runs.folders_document import fails, folders_document
-
-    code = REGRESSED if pinned and pinned.fails(fail_on) else FAILED if failed else 0
-    if before is None:
-        return None, None, code
-    now = folders.read(folder, "--out")
-    sides = of_folder(before), of_folder(now)
-    found = folders.compare_results(*sides)
-    code = REGRESSED if fails(found, pinned, fail_on) else code
-    document = folders_document(found, sides, (before.folder.name, folder.name), fail_on, code, pinned=pinned)
-    lines = words.in_words(found, (*before.complaints, *now.complaints)).split("\n")
-    for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
-        printing.message(line)
-    if pinned and (found.fails("timing") or found.fails("level")):
-        printing.note("times are judged by the reference; those that are slower than in the baseline are shown only")
-    return baseline_file.BaselineComparison(before.folder.name, before.measured, found), document, code
-
-
 def _reported(
     folder: Path,
     chosen: Settings,
@@ -233,8 +204,6 @@ def _prepared(
 
     request = replace(prepare(out, chosen, executor), labels=labels)
     if chosen.against is not None:  # an accepted.json that cannot be read is refused before anything is measured
-        from reporter.nightly.run_folder import Folder
-
         Folder(request.folder).acceptances()
     _announce(request)
     reference = against.prepare(chosen, request, request.folder, note)
@@ -258,30 +227,6 @@ def _announce(request: Request) -> None:
     cautions = [f"{each.name}: {each.caution}" for each in request.architectures if each.caution]
     for line in (*plugins.complaints(), *cautions, *request.notices):
         printing.note(line)
-
-
-def _against(reference: Against | None, folder: Path, quiet: bool, shown: str) -> AgainstReference | None:
-    """What differs from the pinned reference, which is printed; None without --against."""
-    from reporter.cli.progress import progress
-    from reporter.compare import ratio_history
-    from reporter.nightly import reference_findings as findings
-    from reporter.nightly.run_folder import Folder
-    from reporter.report.between_runs import reference_section
-    from reporter.run.paired import against
-
-    if reference is None:
-        return None
-    seen = progress(sys.stderr, quiet, against.SIDES, shown)
-    try:
-        measured = reference.measure(seen)
-    finally:
-        seen.close()
-    found = findings.mark_accepted(measured, Folder(folder).acceptances().accepted)
-    for line in reference_section.lines(found, reference.titles):
-        printing.message(line)
-    with suppress(ReporterError):  # a full disk hides no regression
-        ratio_history.add(folder, found)
-    return found
 
 
 def _closing(outcome: Outcome, words: str, page: Path) -> None:

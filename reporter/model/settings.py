@@ -86,8 +86,6 @@ PRESETS: dict[Preset, dict[str, Any]] = {
     "standard": {"rounds": 3, "seconds": 0.7, "steps": 10, "seeds": 2, "test_images": 240},
     "thorough": {"rounds": 10, "seconds": 3.0, "steps": 100, "seeds": 5, "test_images": 360},
 }
-
-
 BUDGET_ROUNDS = 30
 """With a budget the times are taken in as many rounds as fit, but no more than these."""
 

@@ -26,6 +26,12 @@ def size_mark(row: Mapping[str, Any], which: str) -> str:
     return f"¶ ({row[f'{which}accuracy_size']} px)" if row[f"{which}other_size"] else ""
 
 
+def speedup_text(row: Mapping[str, Any]) -> str:
+    """The speedup of a mode, marked ≈ if it is noisy; empty for eager."""
+    sign = " ≈" if row["speedup_status"] == "noisy" else ""
+    return "" if row["speedup"] is None else f"speedup {row['speedup']:.2f}x{sign}"
+
+
 def batch_text(row: Mapping[str, Any]) -> str:
     """The batch size of the highest throughput, with this; empty without a curve."""
     found = row.get("batch")
