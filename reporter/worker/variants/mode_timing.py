@@ -69,7 +69,7 @@ class ModeTiming:
 
     def readings(self) -> Found:
         """The readings of all modes; one that fails is the reason for all that is left of it."""
-        if self.job.round == 0:
+        if self.job.round == 0 and self.job.metrics != ("kernels",):  # which do not depend on the weights
             self.preparation.calibrate()
             if self.metrics or self.training or self.has_curve:  # those only profiled were checked when they were timed
                 yield from self._once()
