@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +22,7 @@ from reporter.worker.input_format import Form
 from reporter.worker.profiling.operator_times import from_engine
 from reporter.worker.subject import Subject
 from reporter.worker.variants import mode_timing
+from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_variants import in_engine
 
 MIXED = Architecture(
@@ -31,8 +32,8 @@ METRICS = {metric.name: metric for metric in (*OPERATORS, *STAGES) if metric.pro
 QUICK = Conditions(**PRESETS["quick"]).model_copy(update={"seconds": 0.02})
 
 
-def measured(folder: Path, *modes: str) -> Iterator[tuple[str, Reading]]:
-    job = Job(architecture="mixed", metrics=tuple(METRICS), device="cpu", conditions=QUICK, process="modes cpu",
+def measured(folder: Path, *modes: str, metrics: Sequence[str] = tuple(METRICS)) -> Iterator[tuple[str, Reading]]:
+    job = Job(architecture="mixed", metrics=tuple(metrics), device="cpu", conditions=QUICK, process="modes cpu",
               modes=modes, cache=str(folder))  # fmt: skip
     sent: list[dict] = []  # type: ignore[type-arg]
     mode_timing.measure_modes(job, METRICS, Subject(MIXED, "cpu", QUICK), sent.append)
@@ -62,6 +63,14 @@ def test_each_mode_has_its_own_operators_and_stages(tmp_path: Path) -> None:
     assert found["torchscript", "stages"].reason
     once = {"output_error", "prepare_seconds", "first_call_seconds"}
     assert not once & {key for _, key in found}, "outputs are checked with the times, not again with the operators"
+
+
+def test_kernels_alone_need_no_calibration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which would take most of the time of a run with --against and --modes."""
+    monkeypatch.setattr(ModePreparation, "calibrate", lambda _: pytest.fail("calibrated"))
+    [(mode, reading)] = measured(tmp_path, "channels_last", metrics=["kernels"])
+    assert (mode, reading.quantity.key, reading.status) == ("channels_last", "kernels_cpu_1thread", "ok")
+    assert "layer" in str(reading.detail["calls"])
 
 
 @pytest.mark.slow

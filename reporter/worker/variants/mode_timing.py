@@ -71,7 +71,8 @@ class ModeTiming:
 
     def readings(self) -> Found:
         """The readings of all modes; one that fails is the reason for all that is left of it."""
-        if self.once or self.job.cache:  # else both environments of a comparison time the weights as they are made
+        # Else both environments of a comparison time the weights as they are made; kernels do not depend on them.
+        if (self.once or self.job.cache) and self.job.metrics != ("kernels",):
             self.preparation.calibrate()
         if self.once and (self.metrics or self.training or self.has_curve):  # others were checked when they were timed
             yield from self._once()
