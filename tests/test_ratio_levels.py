@@ -15,8 +15,10 @@ from reporter.compare.environments import Import
 from reporter.compare.ratio_history import RatioLine, RatioRow
 from reporter.host import machine
 from reporter.model import Chart
+from reporter.model.records import pair_name
 from reporter.registry.catalog import collect
 from reporter.report import build
+from reporter.report.between_runs import run_history
 from reporter.report.comparison import Comparison, compare
 from reporter.report.language import language
 from reporter.report.table import Tabulation
@@ -60,7 +62,7 @@ def nights(seed: int, step: float = 1.0, at: int = 9, moved: float = 1.0, noise:
 
 
 def courses(lines: list[RatioLine]) -> list[ratio_levels.RatioCourse]:
-    return ratio_levels.courses(ratio_curves.curves(lines), KEY)
+    return ratio_levels.courses(ratio_curves.curves(lines))
 
 
 @pytest.mark.parametrize("step", [1.03, 1.1, 1 / 1.03])
@@ -126,6 +128,24 @@ def test_the_report_shows_a_curve_for_each_kind_of_machine(code: str) -> None:
     assert "10 %" in picture.svg
     [row] = table.rows
     assert [row[index].text for index in (0, 1, 4)] == [SLOWED, WIDE, OLD]
+
+
+@pytest.mark.parametrize(("metric", "mode"), [("throughput_cpu", "eager"), (KEY, "channels_last")])
+def test_changes_of_level_are_listed_for_every_metric_and_mode(metric: str, mode: str) -> None:
+    """One that is not drawn changes no level of what is, and has its own noise."""
+    names, lines = ("alexnet", "googlenet", SLOWED, "densenet121"), []
+    for plain, other in zip(nights(1), nights(2, 1.2, noise=0.01), strict=True):
+        more = (row.model_copy(update={"metric": metric, "mode": mode}) for row in other.rows)
+        rows = tuple(row for row in (*plain.rows, *more) if row.architecture in names)
+        lines.append(plain.model_copy(update={"rows": rows}))
+    made, tongue = with_ratios(lines, names), language("en")
+    table = collect("reporter.tables", Tabulation)["ratio_changes"].make(made, tongue)
+    assert table
+    title = made.quantities[metric].title
+    assert [(row[0].text, row[5].text) for row in table.rows] == [(pair_name(SLOWED, mode), title)]
+    drawn = run_history.drawn_courses(made)
+    assert {course.curve.row[1:] for course in drawn} == {(KEY, "eager")}
+    assert not any(course.steps for course in drawn)
 
 
 def test_without_ratios_nothing_is_shown() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from reporter.compare.ratio_levels import RatioCourse
 from reporter.model import Chart
-from reporter.report.between_runs.run_history import ratio_courses
+from reporter.report.between_runs.run_history import drawn_courses
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.vega import INK, MUTED, SPARE, Spec, data, literal, text
 from reporter.report.language import Language
@@ -21,7 +21,7 @@ LEAST_REACH = 2.0
 
 
 def draw(comparison: Comparison, language: Language) -> Spec | None:
-    courses = ratio_courses(comparison)
+    courses = drawn_courses(comparison)
     if not courses:
         return None
     kinds = list(dict.fromkeys(course.curve.machine_kind for course in courses))
@@ -127,7 +127,7 @@ def _legend(colors: dict[str, str]) -> Spec:
 
 def earlier(comparison: Comparison, language: Language) -> str:
     """Which ratios may be of other machines than the curve that they are shown in; empty if none are."""
-    curves = [course.curve for course in ratio_courses(comparison) if course.curve.earlier]
+    curves = [course.curve for course in drawn_courses(comparison) if course.curve.earlier]
     if not curves:
         return ""
     last = max(curve.moments[curve.earlier - 1] for curve in curves)

@@ -19,7 +19,6 @@ from reporter.compare.levels import Step
 from reporter.compare.ratio_curves import RatioCurve
 from reporter.compare.reference_rule import GOAL, LEAST
 from reporter.compare.times import ALPHA
-from reporter.model.records import EAGER
 from reporter.stats.change_points import FEWEST_OF_LEVEL, change_points, spread
 from reporter.stats.noise import moderated
 
@@ -42,18 +41,21 @@ class RatioCourse:
         return self.curve.moves
 
 
-def courses(found: Iterable[RatioCurve], key: str) -> list[RatioCourse]:
-    """The curves of a metric in eager mode with at least FEWEST_RATIOS ratios, one kind of machine after the other."""
-    kinds: dict[str, list[RatioCurve]] = defaultdict(list)
+def courses(found: Iterable[RatioCurve]) -> list[RatioCourse]:
+    """The curves with at least FEWEST_RATIOS ratios, one metric, mode and kind of machine after the other.
+
+    The noise is that of the curves of the same metric, mode and kind.
+    """
+    groups: dict[tuple[str, str, str], list[RatioCurve]] = defaultdict(list)
     for curve in found:
-        if curve.row[1:] == (key, EAGER) and len(curve.ratios) >= FEWEST_RATIOS:
-            kinds[curve.machine_kind].append(_last(curve, MOST_RATIOS))
-    tests = sum(len(curve.ratios) for curves in kinds.values() for curve in curves)
-    return [course for curves in kinds.values() for course in _courses(curves, ALPHA / tests)]
+        if len(curve.ratios) >= FEWEST_RATIOS:
+            groups[*curve.row[1:], curve.machine_kind].append(_last(curve, MOST_RATIOS))
+    tests = sum(len(curve.ratios) for curves in groups.values() for curve in curves)
+    return [course for curves in groups.values() for course in _courses(curves, ALPHA / tests)]
 
 
 def _courses(curves: Sequence[RatioCurve], alpha: float) -> Iterator[RatioCourse]:
-    """The courses of one kind of machine, tested with their common noise."""
+    """The courses of one metric, mode and kind of machine, tested with their common noise."""
     logs = [np.log(curve.ratios) for curve in curves]
     pooled, freedom = spread(logs), max(1.0, sum(len(values) - 1 for values in logs) / 2)
     for curve, values in zip(curves, logs, strict=True):

@@ -8,6 +8,7 @@ from pathlib import Path
 from reporter.compare import levels, ratio_curves, ratio_history, ratio_levels
 from reporter.compare.levels import MOST_RUNS, LevelHistory
 from reporter.compare.ratio_levels import RatioCourse
+from reporter.model.records import EAGER
 from reporter.report.comparison import Comparison
 from reporter.store import history
 
@@ -34,8 +35,13 @@ def level_history(comparison: Comparison) -> LevelHistory | None:
 
 
 def ratio_courses(comparison: Comparison) -> list[RatioCourse]:
-    """The ratios of the shown architectures to a pinned reference, by kind of machine; empty if there are too few."""
+    """The ratios of all times and modes of the shown architectures to a pinned reference, by kind of machine."""
     shown = {record.architecture: rank for rank, record in enumerate(comparison.networks)}
-    curves = [curve for curve in comparison.ratios if curve.row[0] in shown]
-    found = next(filter(None, (ratio_levels.courses(curves, key) for key in KEYS)), [])
+    found = ratio_levels.courses(curve for curve in comparison.ratios if curve.row[0] in shown)
     return sorted(found, key=lambda course: shown[course.curve.row[0]])
+
+
+def drawn_courses(comparison: Comparison) -> list[RatioCourse]:
+    """Those of the time with the least noise in eager mode; empty if there are too few."""
+    found = ratio_courses(comparison)
+    return next(filter(None, ([each for each in found if each.curve.row[1:] == (key, EAGER)] for key in KEYS)), [])
