@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import operator
 import random
 import re
 import struct
 from collections.abc import Sequence
 from io import BytesIO
-from itertools import pairwise
+from itertools import combinations, pairwise
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -146,6 +148,47 @@ def test_the_numbers_of_stages_are_legible_on_their_bars() -> None:
     }
     assert len(pairs) == len(stages)
     assert all(contrast(*pair) >= 3 for pair in pairs), pairs
+
+
+VISIONS = {
+    "usual": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "protanopia": (
+        (0.152286, 1.052583, -0.204868),
+        (0.114503, 0.786281, 0.099216),
+        (-0.003882, -0.048116, 1.051998),
+    ),
+    "deuteranopia": (
+        (0.367322, 0.860646, -0.227968),
+        (0.280085, 0.672501, 0.047413),
+        (-0.011820, 0.042940, 0.968881),
+    ),
+    "tritanopia": (
+        (1.255528, -0.076749, -0.178779),
+        (-0.078411, 0.930809, 0.147602),
+        (0.004733, 0.691367, 0.303900),
+    ),
+}
+"""From linear RGB to what is seen: Machado, Oliveira and Fernandes (2009), severity 1."""
+TO_XYZ = ((0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), (0.0193339, 0.1191920, 0.9503041))
+WHITE = (0.95047, 1.0, 1.08883)
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+def test_colors_of_families_differ_with_every_color_vision(vision: str) -> None:
+    """By at least 12 in CIELAB; about 2 is the smallest difference that is seen side by side."""
+    seen = {color: lightness_and_hue(color, vision) for color in dict.fromkeys(vega.FAMILIES.values())}
+    apart = {(one, two): math.dist(seen[one], seen[two]) for one, two in combinations(seen, 2)}
+    assert min(apart.values()) >= 12, min(apart, key=lambda pair: apart[pair])
+
+
+def lightness_and_hue(color: str, vision: str) -> tuple[float, float, float]:
+    """L*, a* and b* of a color as it is seen."""
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    met = [min(max(sum(map(operator.mul, row, linear)), 0), 1) for row in VISIONS[vision]]
+    xyz = [sum(map(operator.mul, row, met)) / white for row, white in zip(TO_XYZ, WHITE, strict=True)]
+    x, y, z = (math.cbrt(each) if each > 216 / 24389 else (24389 / 27 * each + 16) / 116 for each in xyz)
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 
 def contrast(*colors: str) -> float:

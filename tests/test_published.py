@@ -116,6 +116,20 @@ def test_a_front_is_of_one_protocol() -> None:
     assert note in overview.make(comparison, ENGLISH).notes
 
 
+@pytest.mark.parametrize(("factor", "stated"), [(1.5, True), (1.05, False)])
+def test_a_group_with_the_same_macs_whose_times_differ_is_named(factor: float, stated: bool) -> None:
+    """The rank correlation over all hides it: it follows the few that are ten times as large."""
+    records = []
+    for number, row in enumerate(samples.ROWS[:8]):
+        macs, time = (
+            (4.0e9 + 0.05e9 * number, 50.0 * factor ** (number % 2)) if number < 5 else (8.0e9 * number, 90.0 * number)
+        )
+        records.append(samples.record((*row[:5], int(macs), row[6], time, *row[8:])))
+    text = sentences(compare(records))
+    found = "But 5 of them have 4.00 G to 4.20 G MACs, and vgg16 takes 1.5 times as long as alexnet, so MACs" in text
+    assert found == stated
+
+
 def test_captions_define_the_front_by_its_cost() -> None:
     """In time, a network is not on it if a more accurate one is as fast within noise (`Comparison.unmatched`)."""
     assert CHARTS["accuracy_macs"].caption.endswith("than which none is more accurate for as few MACs.")

@@ -72,7 +72,7 @@ def test_a_verdict_that_all_share_is_a_note_and_an_unexplained_difference_a_colu
 
     alike = by_operator({"batch_norm": 7}, {"batch_norm": 9})
     assert not {"verdict", "unexplained"} & {column.key for column in alike.columns}
-    assert alike.notes == ("The same for all: Verdict: differ.",)
+    assert alike.notes == ("fvcore counts other MACs for all networks, because of the operators in the table.",)
     odd = by_operator({"batch_norm": 7}, {"unexplained": 12}, {"missing": 30})
     assert sorted(column(odd, "unexplained")) == ["0", "12", "−30"]
 
@@ -158,3 +158,24 @@ def test_the_table_of_the_challenge_has_one_winner_a_year_and_depths_as_numbers(
     assert (shown[7.325]["depth"].text, shown[5.1]["top5_error_percent"].text) == ("16, 19", "5.1")
     assert "Depth: 154 (chart says 152)" in shown[2.251]["note"].text
     assert "won the category with external data" in shown[15.315]["note"].text
+
+
+def test_a_network_that_is_drawn_whole_has_no_parameters_of_a_block() -> None:
+    kind = samples.QUANTITIES["block_parameters"]
+    counts = zip(samples.lecture()[:2], (61100840, 70400), strict=True)
+    records = [changed(each, Reading(quantity=kind, samples=(count,))) for each, count in counts]
+    made = groups.group("size")(compare(records), ENGLISH)
+    assert made
+    assert column(made, "block_parameters") == ["–", "70,400"]
+
+
+def test_a_value_that_most_networks_have_is_not_the_best_of_a_column() -> None:
+    """No auxiliary parameters are nothing that singles a network out."""
+    records = [
+        changed(each, reading("weights_bytes", size))
+        for each, size in zip(samples.lecture()[:4], (0, 0, 0, 9), strict=True)
+    ]
+    assert not any(compare(records).is_best(each, "weights_bytes") for each in compare(records).records)
+    fewer = [records[0], *records[2:], changed(samples.lecture()[4], reading("weights_bytes", 9))]
+    found = compare(fewer)
+    assert sum(found.is_best(each, "weights_bytes") for each in found.records) == 2

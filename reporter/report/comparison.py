@@ -147,16 +147,16 @@ class Comparison:
 
     @cached_property
     def winners(self) -> dict[tuple[str, str], float]:
-        """The best value of each machine and quantity, where at least two networks compete and none lacks the value."""
+        """The best value of each machine and quantity, if no network lacks the value and at most half have the best."""
         found = {}
         for key, quantity in self.quantities.items():
             for machine in self.machines:
                 rivals = [record.readings[key] for record in self.of(machine) if key in record.readings]
                 values = [reading.value for reading in rivals if reading.value is not None]
-                whole = len(values) == len(self.of(machine))
-                equal = quantity.group != "finetune" or is_one_ranking(rivals)
-                if quantity.better != "neither" and len(values) > 1 and whole and equal:
-                    found[machine, key] = min(values) if quantity.better == "lower" else max(values)
+                fair = len(values) == len(self.of(machine)) and (quantity.group != "finetune" or is_one_ranking(rivals))
+                best = (min if quantity.better == "lower" else max)(values, default=0.0)
+                if quantity.better != "neither" and fair and 0 < values.count(best) <= len(values) / 2:
+                    found[machine, key] = best
         return found
 
     def is_best(self, record: Record, key: str) -> bool:

@@ -34,8 +34,20 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         column = Column("unexplained", _("Unexplained difference"), base="1", numeric=True)
         rows.add(column, [Cell(units.text(language, count), count) if count else Cell("0", 0) for count in unexplained])
     rows.text("unsupported", _("Not counted by fvcore"), [_uncounted(record) for record in records])
-    notes = [_("The same for all: {parts}.").format(parts=f"{_('Verdict')}: {shared}")] if shared else []
+    notes = [_shared(records[0], shared, language)] if shared else []
     return rows.table("operators", _("fvcore, operator by operator"), notes)
+
+
+def _shared(record: Record, verdict: str, language: Language) -> str:
+    """The verdict that all networks have, as a sentence."""
+    _ = language._
+    sentences = {
+        "agree": _("fvcore counts the same MACs for all networks."),
+        "differ": _("fvcore counts other MACs for all networks, because of the operators in the table."),
+        "undercount": _("fvcore leaves out MACs of all networks, those of the operators in the table."),
+    }
+    other = _("The same for all: {parts}.").format(parts=f"{_('Verdict')}: {verdict}")
+    return sentences.get(str(record.readings[KEY].detail.get("verdict", "")), other)
 
 
 def verdict(record: Record, language: Language) -> str:

@@ -24,6 +24,7 @@ ELSEWHERE = ("imagenet_top1", "imagenet_top5", "imagenet_best_top1", "imagenet_b
 
 RATIOS = ("gradient_ratio", "gradient_ratio_trained")
 """The gradient ratio before and after training."""
+BLOCK = "block_parameters"
 COSTS: tuple[Group, ...] = ("compute", "memory", "latency")
 """The groups whose values depend on the image size."""
 
@@ -39,6 +40,10 @@ def group(name: Group) -> Callable[[Comparison, Language], Table | None]:
             rows.sizes()
         for quantity in _before_and_after(shown):
             rows.quantity(quantity.key, whole=name == "size")
+            if quantity.key == BLOCK:
+                rows.cells[-1] = [
+                    _block(cell, record) for cell, record in zip(rows.cells[-1], rows.records, strict=True)
+                ]
             if quantity.key in TIMES:
                 _rank(rows, quantity.key)
             if quantity.key in TOP1_KEYS:
@@ -49,6 +54,11 @@ def group(name: Group) -> Callable[[Comparison, Language], Table | None]:
         return rows.table(name, title or titles(language)[name], notes)
 
     return make
+
+
+def _block(cell: Cell, record: Record) -> Cell:
+    """The parameters of a block; nothing of a network that repeats none and is drawn whole."""
+    return Cell("–", status="missing") if cell.value is not None and cell.value == record.value("parameters") else cell
 
 
 def _before_and_after(shown: Sequence[Quantity]) -> list[Quantity]:

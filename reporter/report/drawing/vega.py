@@ -28,12 +28,15 @@ FAMILIES = {
     "Inception": "#2f9fd8",
     "GoogLeNet": "#2f9fd8",
     "DenseNet": "#00916e",
-    "ResNet": "#2a6fdb",
-    "SE-ResNet": "#d55e00",
+    "ResNet": "#1e64ef",
+    "SE-ResNet": "#d8662f",
     "ResNeXt": "#c2659b",
-    "SE-ResNeXt": "#97751a",
+    "SE-ResNeXt": "#7f5c33",
 }
-"""Colors that are distinguishable with every common colour vision, on white and on near black."""
+"""Colors that are distinguishable with every common colour vision, on white and on near black.
+
+Any two are at least 12 apart in CIELAB, also with protanopia, deuteranopia and tritanopia (tests/test_charts.py).
+"""
 SPARE = ("#8a8f98", "#4f8f2f", "#b8433a", "#3f8f9a", "#a07cc5", "#7f8c3a")
 OTHER = "#949ba5"
 """The colour of families without one of their own."""

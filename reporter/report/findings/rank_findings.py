@@ -10,6 +10,9 @@ from reporter.report.language import Language
 from reporter.report.rank_ranges import ranks
 from reporter.stats.correlation import spearman
 
+ALIKE, FEWEST, WORTH = 1.1, 4, 1.2
+"""MACs up to this many times others are nearly the same; the size of a group, and the ratio of times, to report."""
+
 
 def correlated(comparison: Comparison, language: Language) -> str | None:
     """How far the count of multiply-adds orders the times."""
@@ -25,7 +28,30 @@ def correlated(comparison: Comparison, language: Language) -> str | None:
     )
     numbers = {name: units.coefficient(language, value) for name, value in found._asdict().items()}
     numbers["rho"] = doubted(numbers["rho"], *(record.readings[key] for record in records))
-    return message.format(count=len(measured), how=how(key, language), **numbers)
+    sentence = message.format(count=len(measured), how=how(key, language), **numbers)
+    return " ".join(filter(None, (sentence, _alike(comparison, language))))
+
+
+def _alike(comparison: Comparison, language: Language) -> str:
+    """How far times differ in the largest group of architectures with nearly the same MACs, if the run resolves it."""
+    key, records = timing(comparison)
+    rows = sorted(((r.value("macs") or 0.0, r) for r in records if r.value("macs")), key=lambda row: row[0])
+    groups = ([row for row in rows[start:] if row[0] <= ALIKE * least] for start, (least, _r) in enumerate(rows))
+    group = max(groups, key=len, default=[])
+    if len(group) < FEWEST:
+        return ""
+    fast, slow = (pick((r for _macs, r in group), key=lambda r: r.value(key) or 0.0) for pick in (min, max))
+    found = comparison.times(comparison.machines[0], key).ratio(slow.architecture, fast.architecture)
+    if not found.resolved or found.ratio < WORTH:
+        return ""
+    message = language._(
+        "But {count} of them have {low} to {high} MACs, and {slow} takes {ratio} times as long as {fast}, so MACs say "
+        "little about such differences."
+    )
+    low, high = (units.words(language, comparison.quantities["macs"], group[at][0]) for at in (0, -1))
+    ratio = doubted(units.ratio(language, found.ratio), slow.readings[key], fast.readings[key])
+    names = {"slow": slow.architecture, "fast": fast.architecture}
+    return message.format(count=len(group), low=low, high=high, ratio=ratio, **names)
 
 
 def ordered(comparison: Comparison, language: Language) -> str | None:
