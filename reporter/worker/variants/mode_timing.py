@@ -27,7 +27,7 @@ from reporter.worker.torch_state import threads
 from reporter.worker.variants.mode_checks import ModeChecks
 from reporter.worker.variants.mode_preparation import ModePreparation, cache_folder
 from reporter.worker.variants.mode_profiles import ModeProfiles
-from reporter.worker.variants.mode_readings import alternated_over_alone, of_device, pair
+from reporter.worker.variants.mode_readings import alternated_over_alone, gpu_precisions, of_device, pair
 from reporter.worker.variants.mode_training import ModeTraining
 from reporter.worker.variants.mode_variants import Variant, eager
 
@@ -219,8 +219,7 @@ class ModeTiming:
             if name not in self.lost:
                 self.running(name)
                 variant = self._attempt(name, partial(self.preparation.ready, mode, batch, ready.get(name)))
-                if variant is not None:
-                    found[name] = variant
+                found |= {name: variant} if variant else {}
         self.checks.preparing += perf_counter() - start
         return found
 
@@ -257,8 +256,9 @@ class ModeTiming:
         return absent(quantities, self.lost[name].status, self.lost[name].reason or "")
 
     def _noted(self, reading: Reading, name: str) -> Reading:
-        """With the reason where the processor has no instructions for the precision."""
-        note = emulated(self.modes[name], kind(self.subject.device.type, machine.native_precisions()))
+        """With the reason where the processor or the GPU has no instructions for the precision."""
+        on_gpu = gpu_precisions(self.subject.place)
+        note = emulated(self.modes[name], kind(self.subject.device.type, machine.native_precisions(), on_gpu))
         return reading.model_copy(update={"reason": note}) if note else reading
 
 
