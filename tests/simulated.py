@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 from reporter.host.job import Job
 from reporter.model import Engine, Metric, Reading, Verdict
-from reporter.model.modes import ONCE, quantities
+from reporter.model.modes import ONCE, alternation, quantities
 from reporter.model.records import EAGER
+from reporter.registry import execution_modes
 from reporter.registry.catalog import collect
-from reporter.registry.execution_modes import conditions_of, engines_of
+from reporter.registry.execution_modes import conditions_of, engine_version, engines_of
 from reporter.run.request import Request
 from reporter.run.slots import Event, Slot
 
@@ -43,6 +44,9 @@ def readings(job: Job, engines: Mapping[str, Engine] | None = None) -> list[dict
                 settings = job.conditions.of(metric, job.device) | conditions_of(mode, engines)
                 made = Reading(quantity=quantity, samples=(1,), rounds=rounds, settings=settings)
                 found.append({"reading": made.model_dump(mode="json"), "mode": mode})
+            if metric.inference and engine_version(mode, engines or execution_modes.engines()):
+                alone = made.model_copy(update={"quantity": alternation(metric.quantities[0]), "rounds": (1,)})
+                found.append({"reading": alone.model_dump(mode="json"), "mode": mode})
     return found
 
 

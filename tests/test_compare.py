@@ -519,7 +519,10 @@ def test_json_alone_goes_to_standard_output(done: Path, tmp_path: Path) -> None:
         (("compare", "{done}", "{done}", "--fail-on", "slow"), "'slow' is not one of"),
         (("--out", "{new}", "--baseline", "{empty}"), "--baseline: {empty} cannot be compared with"),
         (("--out", "{new}", "--fail-on", "any"), "--fail-on: there is nothing to compare with"),
-        (("--out", "{new}", "--against", "{empty}", "--fail-on", "level"), "a comparison with --against has no level;"),
+        (
+            ("--out", "{new}", "--against", "{empty}", "--fail-on", "level"),
+            "not by a level of earlier runs; use --fail-on timing",
+        ),
         (
             ("ab", "--a", "{empty}", "--b", "{empty}", "--preset", "quick", "--fail-on", "timing"),
             "use --preset standard",

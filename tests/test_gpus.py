@@ -17,7 +17,10 @@ from reporter.host import gpus, machine
 from reporter.host.questions import VisibleGpus
 from reporter.model import Metric, ReporterError
 from reporter.model.attempts import attempt
+from reporter.model.modes import parse
+from reporter.registry import execution_modes
 from reporter.registry.catalog import collect
+from reporter.run import mode_plan
 from reporter.run.executors import local as executor
 from reporter.run.ledger import Ledger
 from reporter.run.preparation import choose_devices
@@ -36,20 +39,21 @@ GPU 1: NVIDIA H100 80GB HBM3 (UUID: GPU-22222222-aaaa-bbbb-cccc-dddddddddddd)
 def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Puts a driver's tool on PATH that prints what the given GPUs are."""
 
-    def put(*lines: str) -> None:
-        for name, text in (("query", "\n".join(lines)), ("list", LIST)):
+    def put(*lines: str, capabilities: str = "") -> None:
+        for name, text in (("query", "\n".join(lines)), ("list", LIST), ("capabilities", capabilities)):
             (tmp_path / name).write_text(text)
         tool = tmp_path / "nvidia-smi"
-        tool.write_text(f'#!/bin/sh\ncase "$1" in -L) cat {tmp_path}/list;; *) cat {tmp_path}/query;; esac\n')
+        cases = f"-L) cat {tmp_path}/list;; *compute_cap*) cat {tmp_path}/capabilities;; *) cat {tmp_path}/query;;"
+        tool.write_text(f'#!/bin/sh\ncase "$1" in {cases} esac\n')
         tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
         monkeypatch.setattr(gpus, "_by_nvml", list)
-        for cached in (gpus.installed, machine.facts):
+        for cached in (gpus.installed, gpus.capabilities, machine.facts):
             cached.cache_clear()
 
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     yield put
-    for cached in (gpus.installed, machine.facts):
+    for cached in (gpus.installed, gpus.capabilities, machine.facts):
         cached.cache_clear()
 
 
@@ -103,6 +107,45 @@ def test_machines_are_of_a_kind_whatever_the_serial_number_and_the_driver(driver
     assert machine.key() == first
     driver(T4.replace("70.00", "50.00"))
     assert machine.key() != first, "another power limit is another speed"
+
+
+CAPABILITIES = f"{T4[:40]}, 7.5\n{H100[:40]}, 9.0\n"
+
+
+@pytest.mark.parametrize(
+    ("visible", "capabilities", "native"),
+    [
+        ("0", CAPABILITIES, ["fp16"]),
+        ("1", CAPABILITIES, ["bf16", "fp16", "tf32"]),
+        ("0,1", CAPABILITIES, ["fp16"]),
+        ("0,1", CAPABILITIES[:45], None),
+        ("0", 'Field "compute_cap" is not a valid field to query.', None),
+        ("", CAPABILITIES, None),
+    ],
+)
+def test_the_precisions_of_gpus_follow_from_their_compute_capability(
+    driver, visible: str, capabilities: str, native: list[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Tesla T4 has no instructions for bfloat16 and TF32; an older driver does not give the capability."""
+    driver(T4, H100.format(mig="Disabled"), capabilities=capabilities)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    before = machine.key()
+    facts = machine.about()["machine_facts"]
+    assert facts.get("gpu_precisions") == native
+    assert machine.key() == before == machine.about()["machine"]
+    about = SimpleNamespace(
+        about={"machine_facts": facts}, engines={}, modes=["default", "bf16", "tf32", "fp16", "amp"]
+    )
+    found = mode_plan.kind_of(about, "cuda")  # type: ignore[arg-type]
+    marked = {mode: execution_modes.emulated(parse(mode, {}), found) for mode in ("bf16", "fp16", "amp")}
+    refused = mode_plan.refused(about, "cuda")  # type: ignore[arg-type]
+    if native == ["fp16"]:
+        assert marked == {"bf16": "emulated: this GPU has no bf16 instructions", "fp16": "", "amp": ""}
+        assert refused == {"tf32": "this GPU has no tf32 instructions"}
+        assert execution_modes.in_set("default", found, {}) == ("channels_last",)
+    else:
+        assert (set(marked.values()), refused) == ({""}, {})
+    assert not execution_modes.emulated(parse("bf16", {}), mode_plan.kind_of(about, "mps"))  # type: ignore[arg-type]
 
 
 def test_an_old_driver_gives_what_it_has(driver, tmp_path: Path) -> None:

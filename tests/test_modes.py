@@ -563,6 +563,26 @@ def test_what_is_measured_in_a_mode_is_reused_and_eager_stays_as_it_is(tmp_path:
     assert [job.modes for job in simulated_run(tmp_path, [CHANNELS_LAST, "bf16"], rounds=1)] == [("bf16",)]
 
 
+def test_an_engine_of_an_older_folder_is_also_timed_alone(tmp_path: Path) -> None:
+    """All its rounds are measured again, once; modes of torch are not timed alone, and stay as they are."""
+    modes = ["torchscript", "bf16"]
+    assert len(simulated_run(tmp_path, modes)) == 9
+    assert simulated_run(tmp_path, modes) == []
+    [path] = tmp_path.glob("records/*/*.json")
+    content = json.loads(path.read_text())
+    readings = content["modes"]["torchscript"]["readings"]
+    assert readings.pop("alternation_latency_cpu")
+    path.write_text(json.dumps(content))
+    again = simulated_run(tmp_path, modes)
+    assert [(job.round, job.modes, job.metrics) for job in again] == [
+        (number, ("torchscript",), ("latency_cpu",)) for number in range(3)
+    ]
+    records = {record.mode: record for record in record_files.load_modes(path)}
+    for key in ("latency_cpu", "speedup_latency_cpu", "alternation_latency_cpu"):
+        assert len(records["torchscript"].readings[key].rounds) == 3
+    assert simulated_run(tmp_path, modes) == []
+
+
 def test_sets_take_single_images_and_named_modes_all_times(tmp_path: Path) -> None:
     keys = (*KEYS, "throughput_cpu", "train_step_cpu")
     found = [simulated_run(tmp_path / name, [name], 1, keys)[-1].metrics for name in ("default", "bf16")]

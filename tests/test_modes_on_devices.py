@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from reporter.worker.latency.curve_points import CurveTiming
 from reporter.worker.latency.fitting_batch import largest, with_fitting_batch
 from reporter.worker.subject import Subject
 from reporter.worker.variants.mode_preparation import ModePreparation
+from reporter.worker.variants.mode_readings import gpu_precisions
 from reporter.worker.variants.mode_variants import in_torch
 
 pytestmark = pytest.mark.usefixtures("brief_collections")
@@ -110,6 +112,22 @@ def test_the_readings_of_a_mode_have_the_device_and_its_precision(monkeypatch: p
         assert reading.detail["device"] == {"name": "simulated", "uuid": "GPU-1"}
 
 
+@pytest.mark.parametrize(("about", "emulates"), [({"capability": "7.0"}, True), ({"capability": "8.0"}, False)])
+def test_a_mode_that_a_gpu_emulates_is_marked(
+    about: dict[str, str], emulates: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A V100 has instructions for float16 and none for bfloat16; of a GPU of ROCm the capability says nothing."""
+    bench = Bench(monkeypatch)
+    monkeypatch.setattr(Machine, "identity", lambda self, index: {"name": "simulated", "uuid": "GPU-1", **about})
+    found = in_modes(bench, "bf16", "fp16")
+    wanted = "emulated: this GPU has no bf16 instructions" if emulates else None
+    assert found["bf16", "latency_cuda"].reason == found["bf16", "throughput_cuda"].reason == wanted
+    assert found["fp16", "latency_cuda"].reason is None
+    place = SimpleNamespace(identity=lambda: {"capability": "7.0", "hip_runtime": "6.4"})
+    assert gpu_precisions(place) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.filterwarnings("ignore:CUDA is not available")
 def test_autocast_of_accelerators_has_the_limit_of_float16(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is 8 times as fine as bfloat16, in which autocast computes on a CPU."""
     found = in_modes(Bench(monkeypatch), "amp", "bf16", "fp16")

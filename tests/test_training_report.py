@@ -150,8 +150,8 @@ def test_the_caption_of_a_chart_with_two_protocols_does_not_call_them_the_same()
     chart = next(chart for chart in bars.ENTRIES if chart.name == "finetune")
     assert chart.remark is not None
     for tongue, steps, same in (
-        (ENGLISH, "Steps: 100, 10;", "the same"),
-        (language("ru"), "Шаги: 100, 10;", "одинаков"),
+        (ENGLISH, "Steps: 100 (3 networks), 10 (2);", "the same"),
+        (language("ru"), "Шаги: 100 (3 сети), 10 (2);", "одинаков"),
     ):
         text = f"{tongue._(chart.caption)} {chart.remark(mixed, tongue)}"
         assert steps in text

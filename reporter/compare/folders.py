@@ -127,9 +127,6 @@ def baseline(settings: Settings, out: Path | None = None) -> ResultsFolder | Non
             machines = {run.machine for run in before.history}
             check_level(settings.fail_on, before.history, machines, settings.baseline)
         return _with_copies(before) if out and out.resolve() == before.folder.resolve() else before
-    if settings.fail_on == "level" and settings.against is not None:
-        why = "a comparison with --against has no level; name an earlier run: --baseline DIR"
-        raise ReporterError(f"--fail-on level: {why}; or use --fail-on timing")
     if settings.fail_on != "never" and settings.against is None:
         why = "there is nothing to compare with; name an earlier run: --baseline DIR"
         raise ReporterError(f"--fail-on: {why}; or an environment: --against ENV")

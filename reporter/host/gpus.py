@@ -28,7 +28,10 @@ LIBRARIES = {
 ADVICE = r"\s*Please (check|update) .*|\s*https?://\S+"
 """What torch adds to a reason: longer than the reason, and with links."""
 NO_CUDA = "Torch not compiled with CUDA enabled"
+CAPABILITY = re.compile(r"\d+\.\d+")
 MIG = re.compile(r"^\s+MIG (\S+)\s+Device\s+\d+: \(UUID: (MIG-[^)]+)\)")
+CAPABLE = {"bf16": (8, 0), "fp16": (5, 3), "tf32": (8, 0)}
+"""The least compute capability with instructions for a precision (CUDA C++ Programming Guide)."""
 Gpu = dict[str, Any]
 IN_TORCHS_ORDER: list[str] = []
 """The UUIDs of torch's devices, once a worker has given them."""
@@ -63,6 +66,31 @@ def chosen(installed: Sequence[Gpu], wanted: str | None) -> list[Gpu]:
             break
         found.append(gpu)
     return found
+
+
+def native_precisions(capability: str) -> list[str]:
+    """The precisions besides fp32 that a GPU of a compute capability, such as 7.5, has instructions for."""
+    found = tuple(int(part) for part in capability.split("."))
+    return [precision for precision, least in CAPABLE.items() if found >= least]
+
+
+def shared_precisions() -> list[str] | None:
+    """The precisions that all visible GPUs have instructions for; None where a compute capability is unknown.
+
+    They are no part of the details of a GPU: with them there, the machines in existing records would have other keys.
+    """
+    found = [capabilities().get(str(gpu.get("gpu_uuid", gpu["uuid"]))) for gpu in visible()]
+    natives = [native_precisions(each) for each in found if each]
+    if not natives or len(natives) < len(found):
+        return None
+    return [precision for precision in CAPABLE if all(precision in each for each in natives)]
+
+
+@cache
+def capabilities() -> Mapping[str, str]:
+    """The compute capabilities of all GPUs of the machine by UUID; drivers before 510 do not give them."""
+    rows = (line.split(",") for line in _ask("--query-gpu=uuid,compute_cap", "--format=csv,noheader"))
+    return {row[0].strip(): row[1].strip() for row in rows if len(row) == 2 and CAPABILITY.fullmatch(row[1].strip())}
 
 
 def _one(installed: Sequence[Gpu], word: str) -> Gpu | None:

@@ -18,8 +18,8 @@ from time import monotonic
 from typing import Any
 
 from reporter.host import cgroups
+from reporter.host.gpus import shared_precisions, visible
 from reporter.host.gpus import versions as gpu_versions
-from reporter.host.gpus import visible
 from reporter.version import __version__
 
 LEAST_SECONDS = 0.5
@@ -88,7 +88,9 @@ def kind(found: Mapping[str, Any], kernels: Sequence[str] = ()) -> str:
 
 def about() -> dict[str, Any]:
     """What a record says of where it was measured."""
+    on_gpus = shared_precisions() if facts()["gpus"] else None
     found = facts() | {"native_precisions": native_precisions()}
+    found |= {} if on_gpus is None else {"gpu_precisions": on_gpus}
     return {"machine": key(), "machine_facts": found, "environment": versions()}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, NamedTuple
 
-from reporter.host import machine
+from reporter.host import gpus, machine
 from reporter.model import Engine
 from reporter.model.modes import ALL, CHANNELS_LAST, DEFAULT, SETS, TORCH_PRECISIONS, Mode, canonical, parse
 from reporter.model.records import EAGER
@@ -16,8 +16,8 @@ from reporter.version import number
 
 Description = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """What engines lack on a machine and the versions of their packages, by engine and precision; JSON-able."""
-ON_GPU = ("bf16", "fp16", "tf32", "amp")
-"""Precisions that a GPU computes natively."""
+ON_GPU = ("bf16", "fp16", "tf32")
+"""The precisions that an accelerator computes natively as far as nothing else is known of it."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,11 @@ class Kind:
     native: tuple[str, ...] = ()
 
 
-def kind(device: str, native: Iterable[str]) -> Kind:
-    """A kind of device, with what its processor computes natively if it is the CPU."""
-    return Kind(device, tuple(native) if device == "cpu" else ON_GPU)
+def kind(device: str, native: Iterable[str], on_gpus: Iterable[str] | None = None) -> Kind:
+    """A kind of device, with what the processor computes natively if it is the CPU, or its GPUs if that is known."""
+    if device == "cpu":
+        return Kind(device, tuple(native))
+    return Kind(device, ON_GPU if on_gpus is None or device != "cuda" else tuple(on_gpus))
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,8 @@ def obstacle(mode: Mode, kind: Kind, known: Mapping[str, Engine]) -> str:
     """Why a mode cannot be measured on a kind of device; empty if it can."""
     if mode.precision == "tf32" and kind.device != "cuda":
         return "tf32 is a precision of GPUs" if kind.device == "cpu" else "tf32 is a precision of CUDA devices"
+    if mode.precision == "tf32" and "tf32" not in kind.native:
+        return "this GPU has no tf32 instructions"
     engine = known.get(mode.engine)
     if engine is None:
         return ""
@@ -204,10 +208,13 @@ def obstacle(mode: Mode, kind: Kind, known: Mapping[str, Engine]) -> str:
 
 def emulated(mode: Mode, kind: Kind) -> str:
     """Why a mode is slower than it could be: the device has no instructions for its precision; empty if it has."""
-    needed = "bf16" if mode.precision == "amp" and kind.device == "cpu" else mode.precision
+    on_cpu = kind.device == "cpu"
+    needed = ("bf16" if on_cpu else "fp16") if mode.precision == "amp" else mode.precision
     if needed in ("", "int8") or needed in kind.native:
         return ""
-    return f"emulated: this processor has no {needed} instructions"
+    if on_cpu:
+        return f"emulated: this processor has no {needed} instructions"
+    return f"emulated: this GPU has no {needed} instructions"
 
 
 def conditions_of(mode: str, known: Mapping[str, Engine] | None = None) -> dict[str, Any]:
@@ -226,4 +233,4 @@ def conditions_of(mode: str, known: Mapping[str, Engine] | None = None) -> dict[
 def kinds_here() -> tuple[Kind, ...]:
     """The kinds of devices of this machine, found without torch."""
     devices = ("cpu", *(["cuda"] if machine.gpus() else []))
-    return tuple(kind(device, machine.native_precisions()) for device in devices)
+    return tuple(kind(device, machine.native_precisions(), gpus.shared_precisions()) for device in devices)

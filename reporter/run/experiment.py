@@ -10,7 +10,7 @@ from time import monotonic
 from reporter.host.job import Job
 from reporter.model import Metric
 from reporter.model.devices import accelerator_in
-from reporter.model.modes import OUTPUT_ERROR
+from reporter.model.modes import OUTPUT_ERROR, alternation, parse
 from reporter.run import (
     budget,
     curve_plan,
@@ -177,9 +177,17 @@ def _mode_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]
 def _needs(ledger: Ledger, metric: Metric, number: int, mode: str) -> bool:
     """Whether a round of a metric is to be measured in a mode; of a curve, whether the outputs are to be checked."""
     if not metric.curve:
-        return ledger.needs(metric, number, mode)
+        return ledger.needs(metric, number, mode) or _lacks_alternation(ledger, metric, mode)
     found = ledger.records[mode].readings.get(OUTPUT_ERROR.key) if mode in ledger.records else None
     return not number and (ledger.request.fresh or found is None or found.status not in CHECKED)
+
+
+def _lacks_alternation(ledger: Ledger, metric: Metric, mode: str) -> bool:
+    """Whether an engine was timed before it was also timed alone."""
+    found = ledger.records[mode].readings if mode in ledger.records else {}
+    quantity = metric.quantities[0]
+    timed = bool(metric.inference and parse(mode, ledger.request.engines).engine and quantity.key in found)
+    return timed and found[quantity.key].measured and alternation(quantity).key not in found
 
 
 def _curve_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]:

@@ -28,7 +28,8 @@ class ModeGroup(NamedTuple):
 
 def kind_of(request: Request, device: str) -> Kind:
     """The kind of device that a request is about, by what its machine's facts say."""
-    return kind(device, map(str, request.about.get("machine_facts", {}).get("native_precisions", ())))
+    facts = request.about.get("machine_facts", {})
+    return kind(device, map(str, facts.get("native_precisions", ())), facts.get("gpu_precisions"))
 
 
 def groups(request: Request, device: str) -> Iterator[ModeGroup]:

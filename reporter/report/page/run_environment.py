@@ -37,6 +37,7 @@ def machine_labels(language: Language) -> dict[str, str]:
         "gpus": _("GPUs"),
         "gpu_details": _("GPU details"),
         "native_precisions": _("Native precisions"),
+        "gpu_precisions": _("Native precisions of the GPUs"),
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
+from reporter.host.gpus import native_precisions
 from reporter.model import FOREIGN_LOAD, Quantity, Reading
 from reporter.model.modes import Mode, alternation, speedup
 from reporter.stats.paired_ratios import fast_ratio
@@ -60,3 +61,10 @@ def of_device(place: Device, mode: Mode) -> dict[str, Any]:
         return {}
     with tf32() if mode.precision == "tf32" else nullcontext():
         return {"device": identity, "precision": precision.current()}
+
+
+def gpu_precisions(place: Device) -> list[str] | None:
+    """The precisions that a GPU has instructions for; None for other devices than NVIDIA's."""
+    identity = place.identity()
+    capability = None if "hip_runtime" in identity else identity.get("capability")
+    return native_precisions(capability) if capability else None

@@ -27,7 +27,7 @@ from reporter.worker.torch_state import threads
 from reporter.worker.variants.mode_checks import ModeChecks
 from reporter.worker.variants.mode_preparation import ModePreparation, cache_folder
 from reporter.worker.variants.mode_profiles import ModeProfiles
-from reporter.worker.variants.mode_readings import alternated_over_alone, of_device, pair
+from reporter.worker.variants.mode_readings import alternated_over_alone, gpu_precisions, of_device, pair
 from reporter.worker.variants.mode_training import ModeTraining
 from reporter.worker.variants.mode_variants import Variant, eager
 
@@ -71,8 +71,7 @@ class ModeTiming:
 
     def readings(self) -> Found:
         """The readings of all modes; one that fails is the reason for all that is left of it."""
-        # Else both environments of a comparison time the weights as they are made; kernels do not depend on them.
-        if (self.once or self.job.cache) and self.job.metrics != ("kernels",):
+        if (self.once or self.job.cache) and self.job.metrics != ("kernels",):  # which do not depend on weights
             self.preparation.calibrate()
         if self.once and (self.metrics or self.training or self.has_curve):  # others were checked when they were timed
             yield from self._once()
@@ -220,8 +219,7 @@ class ModeTiming:
             if name not in self.lost:
                 self.running(name)
                 variant = self._attempt(name, partial(self.preparation.ready, mode, batch, ready.get(name)))
-                if variant is not None:
-                    found[name] = variant
+                found |= {name: variant} if variant else {}
         self.checks.preparing += perf_counter() - start
         return found
 
@@ -258,8 +256,9 @@ class ModeTiming:
         return absent(quantities, self.lost[name].status, self.lost[name].reason or "")
 
     def _noted(self, reading: Reading, name: str) -> Reading:
-        """With the reason where the processor has no instructions for the precision."""
-        note = emulated(self.modes[name], kind(self.subject.device.type, machine.native_precisions()))
+        """With the reason where the processor or the GPU has no instructions for the precision."""
+        on_gpu = gpu_precisions(self.subject.place)
+        note = emulated(self.modes[name], kind(self.subject.device.type, machine.native_precisions(), on_gpu))
         return reading.model_copy(update={"reason": note}) if note else reading
 
 
@@ -290,12 +289,12 @@ def measure_modes(
             rotation=rotation,
         )
         about = {name: of_device(subject.place, mode) for name, mode in {EAGER: Mode(), **made.modes}.items()}
-        sent: set[tuple[str, str]] = set()
+        checked: set[str] = set()
         for mode, reading in made.readings():
             own = settings.get(reading.quantity.key, subject.conditions.of_mode()) | conditions_of(mode)
             detail = reading.detail | about[mode] if reading.measured else reading.detail
             kept = reading.model_copy(update={"settings": own, "detail": detail})
-            place = mode, reading.quantity.key
-            send({"reading": kept.model_dump(mode="json"), "mode": mode, "replaces": place in sent})
-            sent.add(place)
+            worse = reading.quantity == OUTPUT_ERROR and mode in checked
+            send({"reading": kept.model_dump(mode="json"), "mode": mode, "replaces": worse})
+            checked |= {mode} if reading.quantity == OUTPUT_ERROR else set()
     return {"preparing": made.checks.preparing, "checking": made.checks.checking}
