@@ -58,6 +58,7 @@ NO_GRADIENTS = NOT_IN_SAMPLES | {"gradient_flow"}
 OF_SEVERAL = NO_GRADIENTS | {
     "accuracy_by_year",
     "accuracy_latency",
+    "accuracy_latency_all_threads",
     "accuracy_macs",
     "macs_latency",
     "ranks",

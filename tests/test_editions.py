@@ -73,6 +73,11 @@ def test_a_report_on_other_architectures_opens_with_the_choice(tmp_path: Path) -
     assert "lecture" not in text.lower()
     assert "NEC-UIUC" not in text
     assert (tmp_path / "figures" / "accuracy_by_year.svg").exists()
+    assert re.findall(r"^### (Accuracy vs. .+)$", text, re.MULTILINE) == [
+        "Accuracy vs. MACs",
+        "Accuracy vs. latency",
+        "Accuracy vs. latency, all CPU threads",
+    ]
     assert not (tmp_path / "figures" / "timeline.svg").exists()
     assert not (tmp_path / "tables" / "claims.csv").exists()
 
