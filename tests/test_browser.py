@@ -517,6 +517,25 @@ def test_labels_cover_neither_each_other_nor_a_bubble(wide_page: Any) -> None:
     assert wide_page.evaluate(OVERLAPS) == []
 
 
+FONTS = ("DejaVu Sans", "Verdana", "Liberation Sans", "Arial", "Helvetica")
+"""Wide fonts, then those with the widths of Arial, for which places are worked out."""
+HAS_FONT = """(font) => {
+  const context = document.createElement("canvas").getContext("2d");
+  const width = (family) => { context.font = `40px ${family}`; return context.measureText("ResNeXt-50 32x4d").width; };
+  return ["monospace", "serif"].every((other) => width(`"${font}", ${other}`) !== width(other));
+}"""
+
+
+def test_labels_keep_apart_in_each_font_that_is_installed(wide_page: Any) -> None:
+    """Readers have other fonts than the machine on which a report was written."""
+    installed = [font for font in FONTS if wide_page.evaluate(HAS_FONT, font)]
+    assert installed
+    for font in installed:
+        style = wide_page.add_style_tag(content=f'figure svg text {{ font-family: "{font}" !important; }}')
+        assert wide_page.evaluate(OVERLAPS) == [], font
+        style.evaluate("element => element.remove()")
+
+
 OVERLAPS = r"""() => {
   const found = [];
   for (const svg of document.querySelectorAll("figure svg")) {

@@ -58,6 +58,7 @@ NO_GRADIENTS = NOT_IN_SAMPLES | {"gradient_flow"}
 OF_SEVERAL = NO_GRADIENTS | {
     "accuracy_by_year",
     "accuracy_latency",
+    "accuracy_latency_all_threads",
     "accuracy_macs",
     "macs_latency",
     "ranks",
@@ -148,6 +149,20 @@ def test_the_numbers_of_stages_are_legible_on_their_bars() -> None:
     }
     assert len(pairs) == len(stages)
     assert all(contrast(*pair) >= 3 for pair in pairs), pairs
+
+
+def test_the_caption_of_training_memory_has_the_batch_that_was_measured() -> None:
+    records = []
+    for record, size in zip(samples.lecture()[:3], (80, 80, 32), strict=True):
+        settings = {"batch_size": 16, "image_size": size}
+        training = record.readings["peak_training_bytes"].model_copy(update={"settings": settings})
+        records.append(record.model_copy(update={"readings": record.readings | {"peak_training_bytes": training}}))
+    remark = CHARTS["memory"].remark
+    assert remark
+    assert remark(compare(records[:2]), language("en")) == "Batch: 16 images of 80 pixels."
+    assert remark(compare(records), language("en")).endswith(" Batch: 16 images of 32 pixels.")
+    assert remark(compare(records[:1]), language("ru")) == "Батч: 16 изображений 80 пикс."
+    assert "80 pixels" not in CHARTS["memory"].caption
 
 
 VISIONS = {

@@ -79,6 +79,12 @@ def test_a_report_on_other_architectures_opens_with_the_choice(tmp_path: Path) -
     assert "lecture" not in text.lower()
     assert "NEC-UIUC" not in text
     assert (tmp_path / "figures" / "accuracy_by_year.svg").exists()
+    assert "On the command line: reporter choose DIR" in text
+    assert re.findall(r"^### (Accuracy vs. .+)$", text, re.MULTILINE) == [
+        "Accuracy vs. MACs",
+        "Accuracy vs. latency",
+        "Accuracy vs. latency, all CPU threads",
+    ]
     assert not (tmp_path / "figures" / "timeline.svg").exists()
     assert not (tmp_path / "tables" / "claims.csv").exists()
 
@@ -99,6 +105,8 @@ def test_what_the_lecture_says_comes_last_in_the_other_edition(records: list[Rec
 def test_an_edition_may_be_asked_for(tmp_path: Path) -> None:
     text = written(tmp_path / "a", modern(), edition="lecture")["report.md"]
     assert headings(text)[:3] == ["Key findings", "Lecture claims, tested", "The ImageNet timeline"]
+    assert "Networks within a budget" in text
+    assert "reporter choose DIR" not in text
     stored = written(tmp_path / "b", modern(edition="lecture"))["report.md"]
     assert headings(stored) == headings(text)
     again = written(tmp_path / "b", [], edition="choice")["report.md"]

@@ -126,7 +126,7 @@ def test_a_group_with_the_same_macs_whose_times_differ_is_named(factor: float, s
         )
         records.append(samples.record((*row[:5], int(macs), row[6], time, *row[8:])))
     text = sentences(compare(records))
-    found = "But 5 of them have 4.00 G to 4.20 G MACs, and vgg16 takes 1.5 times as long as alexnet, so MACs" in text
+    found = "But of 5 with 4.00 G to 4.20 G MACs, vgg16 takes 1.5 times as long as alexnet." in text
     assert found == stated
 
 

@@ -197,6 +197,7 @@ def test_the_table_and_the_summary_tell_relative_times() -> None:
     assert table is not None
     keys = [column.key for column in table.columns]
     assert f"{KEY}_relative" in keys
+    assert any(note.startswith("Relative: time over the geometric mean") for note in table.notes)
     assert f"{KEY}_p90" in keys
     assert f"{KEY}_p99" not in keys
     assert "latency_cpu_p90" not in keys, "24 samples carry no percentile"

@@ -152,6 +152,18 @@ ENTRIES = (
         eager=True,
     ),
     Chart(
+        "accuracy_latency_all_threads",
+        "Accuracy vs. latency, all CPU threads",
+        OF_TIME,
+        against("latency_cpu"),
+        narrow=against("latency_cpu", NARROW),
+        most=MOST,
+        chapter="accuracy",
+        order=2,
+        eager=True,
+        edition="choice",
+    ),
+    Chart(
         "accuracy_latency_cuda",
         "Accuracy vs. latency on the GPU",
         OF_TIME,
@@ -159,7 +171,7 @@ ENTRIES = (
         narrow=against("latency_cuda", NARROW),
         most=MOST,
         chapter="accuracy",
-        order=2,
+        order=3,
         eager=True,
     ),
 )

@@ -93,12 +93,26 @@ def _parts(record: Record, words: dict[str, str], language: Language) -> list[Sp
     return rows
 
 
+def conditions(comparison: Comparison, language: Language) -> str:
+    """The batch and the image size of the step, a sentence for each that was measured."""
+    readings = (record.readings[KEY] for record in comparison.records if record.value(KEY) is not None)
+    settings = dict.fromkeys((each.settings.get("batch_size"), each.settings.get("image_size")) for each in readings)
+    known = [(batch, size) for batch, size in settings if isinstance(batch, int) and isinstance(size, int)]
+    return " ".join(
+        language.ngettext(
+            "Batch: {batch} image of {size} pixels.", "Batch: {batch} images of {size} pixels.", batch
+        ).format(batch=batch, size=size)
+        for batch, size in known
+    )
+
+
 ENTRIES = (
     Chart(
         name="memory",
         title="Memory of a training step",
-        caption="The peak of one training step on a batch of images of 80 pixels, and what it is made of.",
+        caption="The peak of one training step on one batch of images, and what it is made of.",
         draw=draw,
+        remark=conditions,
         narrow=partial(draw, width=NARROW),
         chapter="memory",
         order=0,

@@ -150,7 +150,7 @@ def build(
     made = [(each, each.make(comparison, tongue)) for each in tables if each.edition in (None, *inside)]
     placed += [Placed(each.chapter, each.order, table) for each, table in made if table]
     trials = try_claims(claims if "lecture" in inside else (), evidence or {}, comparison, tongue)
-    if selection := choice(comparison, tongue):
+    if selection := choice(comparison, tongue, chosen):
         placed.append(Placed("choice", CHOICE_ORDER, selection))
     if reasons := [
         with_display_names(operator_pairs.sentence(pair, tongue)) for pair in operator_pairs.shown(comparison)

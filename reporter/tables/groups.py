@@ -145,6 +145,7 @@ def _latency(rows: Builder, language: Language) -> Sequence[str]:
     add_percentiles(rows)
     apart = _("Machines stand side by side: times of two machines are not comparable.")
     ranked = any(column.key.startswith("rank_") for column in rows.columns)
+    relative = any(column.key.endswith("_relative") for column in rows.columns)
     return (
         _("Medians, rounded by the 95 % interval, which is in the CSV file. ≈: noisy or without an interval."),
         _(
@@ -153,6 +154,7 @@ def _latency(rows: Builder, language: Language) -> Sequence[str]:
         )
         if ranked
         else "",
+        _("Relative: time over the geometric mean of the times of its column, machine by machine.") if relative else "",
         within(rows.comparison, language),
         _default_malloc(rows, language),
         apart if len(rows.comparison.machines) > 1 else "",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from reporter.model import Quantity
+from reporter.model.extensions import Edition
 from reporter.model.modes import ALL, OUTPUT_ERROR
 from reporter.model.records import EAGER
 from reporter.report import units
@@ -67,8 +68,11 @@ class ChoiceSection:
         return (self.table,)
 
 
-def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
-    """None where there is nothing to choose between, or nothing to limit."""
+def choice(comparison: Comparison, language: Language, edition: Edition = "choice") -> ChoiceSection | None:
+    """None where there is nothing to choose between, or nothing to limit.
+
+    The edition for choosing has the command that does the same.
+    """
     networks, left_out = _listed(comparison)
     modes = tuple(dict.fromkeys(each.record.mode for each in networks))
     keys = _limited(networks, several=len(modes) > 1)
@@ -81,6 +85,9 @@ def choice(comparison: Comparison, language: Language) -> ChoiceSection | None:
     sliders += [_add_limited(rows, networks, key) for key in keys]
     title = language._("Networks within a budget")
     notes = _notes(rows, networks, keys, left_out, several=len(modes) > 1)
+    if edition == "choice":
+        command = language._("On the command line: reporter choose DIR --max-latency-cpu 50ms --max-parameters 30M")
+        notes = (*notes, command)
     listed = replace(rows.table("choosing", title, notes), stacked=True)
     chosen = tuple((mode, mode_pairs.ON_REQUEST not in mode_pairs.parts(mode)) for mode in modes)
     useful = tuple(each for each in sliders if len(each.stops) > 1)
@@ -139,7 +146,6 @@ def _notes(
         _("Tensor memory = weights + peak activations for one image, without torch itself."),
         *((_("Process memory: the whole process, with Python and torch."),) if "process_memory" in keys else ()),
         *footnotes((each.record for each in networks), language),
-        _("On the command line: reporter choose DIR --max-latency-cpu 50ms --max-parameters 30M"),
         *((eager_alone.format(count=left_out),) if left_out else ()),
         *(_notes_on_modes(language) if several else ()),
     )

@@ -44,10 +44,7 @@ def _alike(comparison: Comparison, language: Language) -> str:
     found = comparison.times(comparison.machines[0], key).ratio(slow.architecture, fast.architecture)
     if not found.resolved or found.ratio < WORTH:
         return ""
-    message = language._(
-        "But {count} of them have {low} to {high} MACs, and {slow} takes {ratio} times as long as {fast}, so MACs say "
-        "little about such differences."
-    )
+    message = language._("But of {count} with {low} to {high} MACs, {slow} takes {ratio} times as long as {fast}.")
     low, high = (units.words(language, comparison.quantities["macs"], group[at][0]) for at in (0, -1))
     ratio = doubted(units.ratio(language, found.ratio), slow.readings[key], fast.readings[key])
     names = {"slow": slow.architecture, "fast": fast.architecture}
