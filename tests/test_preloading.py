@@ -88,6 +88,24 @@ for module in ("", "{MKL}"):
     assert execute(code).stdout.splitlines()[-1] == "call"
 
 
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch is built without oneDNN")
+def test_what_is_preloaded_reads_no_variables_of_onednn() -> None:
+    """It reads them once: at its first use, which is in the worker."""
+    code = f"""
+import importlib, os
+import torch
+from reporter.worker.profiling.kernel_names import primitives, verbose
+importlib.import_module("{MKL}")
+os.environ["ONEDNN_MAX_CPU_ISA"] = "SSE41"
+with verbose() as capture:
+    torch.nn.functional.conv2d(torch.ones(1, 64, 20, 20), torch.ones(64, 64, 3, 3))
+    print(*(each.implementation for each in primitives(capture.text())))
+"""
+    printed = execute(code).stdout
+    assert printed.strip()
+    assert "avx" not in printed
+
+
 def test_what_is_preloaded_adds_up() -> None:
     executor = LocalExecutor()
     for module in (SKLEARN, "reporter.worker.preloaded_timm", SKLEARN):

@@ -54,8 +54,8 @@ class Capture:
 
 
 @contextmanager
-def verbose() -> Iterator[Capture]:
-    """Standard output goes to a file while oneDNN and MKL report what they execute.
+def verbose(onednn: bool = True) -> Iterator[Capture]:
+    """Standard output goes to a file while oneDNN and MKL report what they execute; without `onednn`, MKL alone.
 
     A file takes any amount, where a pipe would block once it is full. What Python prints is not redirected, so that it
     is not lost if the process dies; lines of others are written to standard output afterwards.
@@ -63,19 +63,19 @@ def verbose() -> Iterator[Capture]:
     with TemporaryFile() as file, _redirected(file.fileno()) as saved, _printing_to(saved):
         capture = Capture(file.fileno())
         try:
-            with _reporting():
+            with _reporting(onednn):
                 yield capture
         finally:
             _forward(capture.text(), saved)
 
 
 @contextmanager
-def _reporting() -> Iterator[None]:
+def _reporting(onednn: bool) -> Iterator[None]:
     """The libraries that torch is built with report what they execute."""
-    onednn, mkl = torch.backends.mkldnn, torch.backends.mkl
+    mkldnn, mkl = torch.backends.mkldnn, torch.backends.mkl
     with ExitStack() as stack:
-        if onednn.is_available():
-            stack.enter_context(onednn.verbose(onednn.VERBOSE_ON))
+        if onednn and mkldnn.is_available():
+            stack.enter_context(mkldnn.verbose(mkldnn.VERBOSE_ON))
         if mkl.is_available():
             with suppress(AssertionError, RuntimeError):  # it then is known which library is loaded, not what it ran
                 stack.enter_context(mkl.verbose(mkl.VERBOSE_ON))
