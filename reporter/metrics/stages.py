@@ -28,7 +28,7 @@ def _coverage(setting: str, title: str) -> Quantity:
         unit="1",
         group="profile",
         better="neither",
-        definition="Seconds of all stages over the latency of calls before and after in which no module notes the "
+        definition="Seconds of all stages over the latency of calls just before and after in which no module notes the "
         "time; the fastest call of each kind counts. A stage lasts from the beginning of one of its modules to the "
         "beginning of a module of another stage.",
     )

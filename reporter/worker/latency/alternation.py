@@ -23,7 +23,7 @@ SHORT_CALL = 0.05
 """Seconds of a call below which one pass is not enough, even if its calls agree."""
 ALIKE = 0.03
 """How far the fastest observed call, without what observing adds, may lie from the fastest other one."""
-UNSETTLED = 3
+UNSETTLED = 5
 """So many passes are taken if these disagree; more only while there is time."""
 Observed = TypeVar("Observed")
 
@@ -67,24 +67,19 @@ class Alternation(Generic[Observed]):
 
 
 def alternated(
-    call: Call,
-    observed: Callable[[int], Sequence[Observed]],
-    seconds: Callable[[Observed], float],
-    effort: Effort,
-    before: Sequence[float] = (),
+    call: Call, observed: Callable[[int], Sequence[Observed]], seconds: Callable[[Observed], float], effort: Effort
 ) -> Alternation[Observed]:
     """Alternates blocks of calls that are not observed with blocks that are; `observed` makes some of these in a row.
 
     A block of unobserved calls is the end of one pass and the beginning of the next, so that observed calls lie
     between others: a drift of the machine changes both. The passes end when the fastest call of each kind takes
-    equally long, or time is up. The call has run before; `before` are the seconds of calls that are not observed, if
-    some were timed already, which then begin the first pass.
+    equally long, or time is up. The call has run before.
     """
-    first = min(before) if before else cpu_timer(call, 1)[0]
+    (first,) = cpu_timer(call, 1)
     count, warming = max(1, min(MOST_CALLS, round(BLOCK / first))), int(effort.warming and first < LONG_CALL)
     fewest = effort.fewest if first < SHORT_CALL else 1
     end = perf_counter() + effort.seconds
-    found = Alternation[Observed]((), (), before or ([first] if not warming else cpu_timer(call, count)))
+    found = Alternation[Observed]((), (), [first] if not warming else cpu_timer(call, count))
     passes = 0
     while passes < fewest or not found.is_settled:
         if passes >= UNSETTLED and perf_counter() > end:

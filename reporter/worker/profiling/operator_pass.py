@@ -71,10 +71,9 @@ class Profiler:
         """The seconds of its stages; the network has to be one whose modules run."""
         assert self.network is not None
         with torch.inference_mode():
-            before = self.observation.others if "observation" in self.__dict__ else ()
-            if not before and "rows" not in self.__dict__:  # which call it
+            if not {"rows", "observation"} & self.__dict__.keys():  # which call it
                 self.call()
-            return stage_profile(self.call, self.network, self.groups, self.effort, before)
+            return stage_profile(self.call, self.network, self.groups, self.effort)
 
 
 class Profilers:

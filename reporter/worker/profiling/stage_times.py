@@ -46,12 +46,11 @@ def stage_groups(subject: Subject) -> list[list[CostUnit]]:
 
 
 def stage_profile(
-    call: Call, network: nn.Module, groups: Groups, effort: Effort, before: Sequence[float] = (), *, wait: Wait = tuple
+    call: Call, network: nn.Module, groups: Groups, effort: Effort, *, wait: Wait = tuple
 ) -> StageProfile:
     """The stages of a call that has run before, in calls between others whose modules have no hooks.
 
-    `before` are the seconds of such other calls, if some were timed already. On an accelerator the call waits until the
-    device is done, and `wait` does the same wherever a stage begins.
+    On an accelerator the call waits until the device is done, and `wait` does the same wherever a stage begins.
 
     Nothing but the hooks is added to a call: a profiler between the operators makes other threads of the processor
     sleep and wake at other times than in a call without it.
@@ -61,7 +60,7 @@ def stage_profile(
         with _marked(network, groups, wait) as marks:
             return [_stage_seconds(call, marks, len(groups)) for _ in range(count)]
 
-    found = alternated(call, observed, fsum, effort, before)
+    found = alternated(call, observed, fsum, effort)
     coverage = found.coverage(fsum)
     return StageProfile(_rows(groups, found.observed, coverage * found.latency), found.latency, coverage)
 
