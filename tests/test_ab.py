@@ -262,6 +262,7 @@ def test_an_environment_against_itself(kind: str, tmp_path: Path, monkeypatch: p
     assert (answer["changes"], answer["not_compared"]) == ([], []), "the kernels of both sides are equal"
 
 
+@pytest.mark.slow
 def test_layers_that_run_another_kernel_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """B is this environment without oneDNN."""
     monkeypatch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=without_onednn_in_the_second(), PIPE=None))

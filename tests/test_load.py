@@ -129,7 +129,7 @@ CHARTS = collect("reporter.charts", Chart)
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if rank % 4 == 0 else [pytest.mark.slow]) for rank, name in enumerate(CHARTS)]
+    "name", [pytest.param(name, marks=[] if rank % 6 == 0 else [pytest.mark.slow]) for rank, name in enumerate(CHARTS)]
 )
 def test_a_picture_of_a_crowd_fits_a_slide(name: str, comparison: Comparison) -> None:
     for picture in build.draw(comparison, ENGLISH, [CHARTS[name]]):
