@@ -148,10 +148,11 @@ def _places(rows: Builder, keys: Sequence[str]) -> None:
         what = mode_ranking.conditions(comparison, keys[0], rows.language)
         title = _("Rank: {what}").format(what=what)
         cells = [Cell(each.text(rows.language), each.rank, each.low, each.high) if each else MISSING for each in places]
-        rows.add(Column("rank", title, numeric=True, interval=True, short=_("Rank")), cells)
+        rows.add(Column("rank", title, numeric=True, interval=True, short=_("Rank"), extra=True), cells)
     fronts = [pair in pair_ranks.ahead(comparison, machine, keys[0]) for machine, pair in shown]
     if any(fronts):
-        rows.text("pareto", _("Pareto"), [Cell("◇", "time") if first else "" for first in fronts])
+        signs = [Cell("◇", "time") if first else Cell("") for first in fronts]
+        rows.add(Column("pareto", _("Pareto"), extra=True), signs)
 
 
 def unresolved(language: Language) -> str:
