@@ -384,12 +384,7 @@ def test_a_move_that_is_interrupted_at_its_end_is_completed(
     step: str, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An interrupt while the results are written changes nothing; a failure is completed by the same command."""
-    folder, new = tmp_path / "out", tmp_path / "new.lock"
-    for name in ("old", "out"):
-        (tmp_path / name).mkdir()
-    new.write_text("torch==new\n")
-    (folder / pinned.LOCK).write_text("torch==old\n")
-    monkeypatch.setattr(pinned, "_made", lambda frozen, note: tmp_path / frozen[0].removeprefix("torch=="))
+    folder, new = before_a_move(tmp_path, monkeypatch), tmp_path / "new.lock"
     owner: Any = ratio_history if step == "append" else reference_move
     plain = getattr(owner, step)
 
@@ -418,6 +413,16 @@ def test_a_move_that_is_interrupted_at_its_end_is_completed(
     assert len({line.model_dump_json(exclude={"started"}) for line in ratio_history.load(folder)}) == 1
 
 
+def before_a_move(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A results folder with the lock of one reference, and that of another one beside it; neither is installed."""
+    for name in ("old", "new", "out"):
+        (place / name).mkdir()
+    (place / "new.lock").write_text("torch==new\n")
+    (place / "out" / pinned.LOCK).write_text("torch==old\n")
+    monkeypatch.setattr(pinned, "_made", lambda frozen, note: place / frozen[0].removeprefix("torch=="))
+    return place / "out"
+
+
 def refused(*_: object) -> None:
     raise ReporterError("the disk is full")
 
@@ -426,12 +431,7 @@ def test_a_move_measures_noisy_rows_further_and_refuses_those_that_remain(
     simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their ratios would be in all later ones; the same command measures all of them again."""
-    folder = tmp_path / "out"
-    for name in ("old", "new", "out"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "new.lock").write_text("torch==new\n")
-    (folder / pinned.LOCK).write_text("torch==old\n")
-    monkeypatch.setattr(pinned, "_made", lambda frozen, note: tmp_path / frozen[0].removeprefix("torch=="))
+    folder = before_a_move(tmp_path, monkeypatch)
     simulated.slower = {"resnet18": 1.5}  # clear after the first rounds, but by how much is not
     command = ("move", folder, "--to", tmp_path / "new.lock", *MOVE)
     monkeypatch.setitem(globals(), "NOISE", 0.08)
@@ -454,12 +454,7 @@ def test_a_move_names_the_curves_that_it_does_not_continue(
     simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And with the options of the runs it continues all of them, those of modes, too."""
-    folder = tmp_path / "out"
-    for name in ("old", "new", "out"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "new.lock").write_text("torch==new\n")
-    (folder / pinned.LOCK).write_text("torch==old\n")
-    monkeypatch.setattr(pinned, "_made", lambda frozen, note: tmp_path / frozen[0].removeprefix("torch=="))
+    folder = before_a_move(tmp_path, monkeypatch)
     rows = [
         {"architecture": name, "metric": LATENCY.key, "mode": mode, "ratio": 1.0}
         for name in ("resnet18", "vgg16")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -124,36 +124,60 @@ def groups(subject: Subject) -> dict[str, WorkloadGroup]:
 
 def _compared(subject: Subject, found: dict[str, Reading]) -> Iterator[Reading]:
     """The arithmetic intensity of the architecture, and the share of each ceiling that it reaches."""
-    from reporter.worker.profiling.ceiling_rates import bytes_moved
     from reporter.worker.profiling.operator_pass import profilers, setting
+
+    moved, reason = moved_bytes(subject)
+    if not moved:
+        yield from absent((INTENSITY, *SHARES.values()), "unsupported", reason)
+        return
+    macs = subject.counts.macs
+    yield exact(INTENSITY, macs / moved, macs=macs, bytes=moved)
+    prefix, reason = precision(subject)
+    if prefix is None:
+        yield from absent(SHARES.values(), "unsupported", reason)
+        return
+    for name, quantity in SHARES.items():
+
+        def latency(name: str = name) -> float:
+            with setting(subject, name == "cpu_1thread"):
+                return profilers(subject).of(name).observation.latency
+
+        limits = (found[MACS[prefix, name].key], found[BANDWIDTH[name].key])
+        yield reached(quantity, limits, (macs, moved), latency)
+
+
+def moved_bytes(subject: Subject) -> tuple[int, str]:
+    """The bytes that one inference reads and writes; 0 with the reason if they are not known, or without MACs."""
+    from reporter.worker.profiling.ceiling_rates import bytes_moved
 
     counted, verdict = attempt(
         lambda: subject.counted(lambda device: bytes_moved(subject.on(device), subject.input(1, device)))
     )
     if counted is None or not subject.counts.macs:
-        reason = verdict.reason or "the architecture has no MACs"
-        yield from absent((INTENSITY, *SHARES.values()), "unsupported", reason)
-        return
-    macs, moved = subject.counts.macs, counted[0]
-    intensity = macs / moved
-    yield exact(INTENSITY, intensity, macs=macs, bytes=moved)
+        return 0, verdict.reason or "the architecture has no MACs"
+    return counted[0], ""
+
+
+def precision(subject: Subject) -> tuple[str | None, str]:
+    """The key in PRECISIONS of the data type that the network computes in; None with the reason for another one."""
     dtype = str(subject.form.dtype).removeprefix("torch.")
-    prefix = next((prefix for prefix, title in PRECISIONS.items() if title == dtype), None)
-    if prefix is None:
-        yield from absent(SHARES.values(), "unsupported", OTHER_PRECISION.format(dtype=dtype))
-        return
-    for name, quantity in SHARES.items():
-        limits = [found[each.key] for each in (MACS[prefix, name], BANDWIDTH[name])]
-        peak, bandwidth = (each.value for each in limits)
-        if peak is None or bandwidth is None:
-            reason = next((each.reason for each in limits if each.reason), NOT_MEASURED)
-            yield from absent([quantity], "unsupported", reason)
-            continue
-        with setting(subject, name == "cpu_1thread"):
-            seconds = profilers(subject).of(name).observation.latency
-        bound = "compute" if peak <= intensity * bandwidth else "memory"
-        ceiling = min(peak, intensity * bandwidth)
-        yield exact(quantity, macs / seconds / ceiling, bound=bound, ceiling=ceiling, latency=seconds)
+    found = next((prefix for prefix, title in PRECISIONS.items() if title == dtype), None)
+    return found, OTHER_PRECISION.format(dtype=dtype) if found is None else ""
+
+
+def reached(
+    quantity: Quantity, limits: tuple[Reading, Reading], counts: tuple[int, int], latency: Callable[[], float]
+) -> Reading:
+    """The share of the ceiling: `limits` are the peak MAC rate and the copy bandwidth, `counts` the MACs and bytes."""
+    (peak, bandwidth), (macs, moved) = (each.value for each in limits), counts
+    if peak is None or bandwidth is None:
+        reason = next((each.reason for each in limits if each.reason), NOT_MEASURED)
+        return next(absent([quantity], "unsupported", reason))
+    intensity, seconds = macs / moved, latency()
+    ceiling = min(peak, intensity * bandwidth)
+    bound = "compute" if peak <= intensity * bandwidth else "memory"
+    share = macs / seconds / ceiling
+    return exact(quantity, share, bound=bound, ceiling=ceiling, latency=seconds, intensity=intensity)
 
 
 ENTRIES = (

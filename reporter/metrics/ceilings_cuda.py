@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from statistics import median
 from typing import TYPE_CHECKING
 
-from reporter.metrics.ceilings import NOT_MEASURED, OTHER_PRECISION, PRECISIONS, peak, share
-from reporter.model import Metric, Quantity, Reading, absent, exact
+from reporter.metrics.ceilings import PRECISIONS, moved_bytes, peak, precision, reached, share
+from reporter.model import Metric, Quantity, Reading, absent
 from reporter.model.attempts import attempt
 
 if TYPE_CHECKING:
@@ -64,38 +65,25 @@ def ceilings(subject: Subject) -> Iterator[Reading]:
 
 def _compared(subject: Subject, found: Mapping[str, Reading]) -> Reading:
     """The share of the ceiling that one image reaches."""
+    moved, reason = moved_bytes(subject)
+    prefix, other = precision(subject)
+    if not moved or prefix is None:
+        return next(absent([SHARE], "unsupported", reason or other))
+    limits = (found[MACS[prefix].key], found[BANDWIDTH.key])
+    return reached(SHARE, limits, (subject.counts.macs, moved), partial(_latency, subject))
+
+
+def _latency(subject: Subject) -> float:
+    """The median seconds of one image."""
     import torch
 
     from reporter.worker.latency.timing import waiting_timer
-    from reporter.worker.profiling.ceiling_rates import bytes_moved
 
-    counted, verdict = attempt(
-        lambda: subject.counted(lambda device: bytes_moved(subject.on(device), subject.input(1, device)))
-    )
-    if counted is None or not subject.counts.macs:
-        return _absent(verdict.reason or "the architecture has no MACs")
-    dtype = str(subject.form.dtype).removeprefix("torch.")
-    prefix = next((prefix for prefix, title in PRECISIONS.items() if title == dtype), None)
-    if prefix is None:
-        return _absent(OTHER_PRECISION.format(dtype=dtype))
-    limits = [found[each.key] for each in (MACS[prefix], BANDWIDTH)]
-    most, bandwidth = (each.value for each in limits)
-    if most is None or bandwidth is None:
-        return _absent(next((each.reason for each in limits if each.reason), NOT_MEASURED))
     network, images = subject.network, subject.inputs(1)
     with torch.inference_mode():
         timer = partial(waiting_timer, subject.place, lambda: network(next(images)), CALLS)
         timer()
-        seconds = sorted(timer())[CALLS // 2]
-    intensity = subject.counts.macs / counted[0]
-    ceiling = min(most, intensity * bandwidth)
-    bound = "compute" if most <= intensity * bandwidth else "memory"
-    reached = subject.counts.macs / seconds / ceiling
-    return exact(SHARE, reached, bound=bound, ceiling=ceiling, latency=seconds, intensity=intensity)
-
-
-def _absent(reason: str) -> Reading:
-    return next(iter(absent([SHARE], "unsupported", reason)))
+        return median(timer())
 
 
 ENTRIES = (Metric("ceilings_cuda", (*CEILINGS, SHARE), measure, process="profiling cuda", device="cuda"),)
