@@ -206,6 +206,21 @@ def test_arguments_of_a_partial_and_of_an_enclosing_function_count() -> None:
     assert definition(made(3)) == definition(made(3)) != definition(made(4))
 
 
+def test_a_source_that_did_not_change_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[bytes] = []
+    parse = sources.ast.parse
+
+    def counting(source: bytes) -> object:
+        parsed.append(source)
+        return parse(source)
+
+    monkeypatch.setattr(sources.ast, "parse", counting)
+    sources._read.cache_clear()
+    first = sources.of_function(definition_of_0_1_0)
+    assert parsed
+    assert (sources.of_function(definition_of_0_1_0), len(parsed)) == (first, len(set(parsed)))
+
+
 def test_the_architectures_of_one_file_are_apart_and_need_no_torch() -> None:
     entries = catalog_entries()
     digests = {name: entry.definition for name, entry in entries.items()}

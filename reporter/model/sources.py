@@ -15,7 +15,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -153,21 +153,29 @@ def _files(path: Path, module: str, names: Set[str] | None) -> dict[str, str]:
         if name in found:
             continue
         try:
-            tree = ast.parse(file.read_bytes())
+            source = file.read_bytes()
+            package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+            others, text = _read(source, package, frozenset(names) if name == module and names is not None else None)
         except (OSError, SyntaxError, ValueError) as error:
             found[name] = type(error).__name__
             continue
-        if name == module and names is not None:
-            tree.body = needed(tree.body, names)
-        package = name if file.name == "__init__.py" else name.rpartition(".")[0]
-        for other in imported(tree, package):
+        for other in others:
             place = _file(other)
             if place == path and other != name and names is not None:  # it is imported from: all of it counts
                 return _files(path, module, None)
             if place and place != path and _counts(place, home):
                 waiting.append((other, place))
-        found[name] = bare(tree)
+        found[name] = text
     return found
+
+
+@lru_cache(maxsize=256)
+def _read(source: bytes, package: str, names: frozenset[str] | None) -> tuple[list[str], str]:
+    """What a source imports, and its text without what has no effect; of some names, what they need."""
+    tree = ast.parse(source)
+    if names is not None:
+        tree.body = needed(tree.body, names)
+    return imported(tree, package), bare(tree)
 
 
 def _home(path: Path, module: str) -> Path | None:
