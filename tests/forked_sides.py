@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from itertools import count as count_from
@@ -82,6 +83,17 @@ class SleepingSide(ForkedSide):
         from reporter.worker import entry
 
         entry.run = time_a_sleep
+        serve(commands, answers)
+
+
+class ImportedSide(ForkedSide):
+    """A side whose workers end with 0 where they inherit the report of MKL."""
+
+    @staticmethod
+    def serve(commands: Connection, answers: Connection, share: float, onednn: bool) -> None:
+        from reporter.worker import entry
+
+        entry.run = lambda *given, **more: os._exit("reporter.worker.preloaded_mkl" not in sys.modules)
         serve(commands, answers)
 
 

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from unittest import mock
 
 import pytest
-from forked_sides import SleepingSide
+from forked_sides import ImportedSide, SleepingSide
 
 from reporter.host.job import STOP, TURN, Job
 from reporter.model import Metric, Origin, Reading, ReporterError, Verdict, absent
@@ -104,6 +104,18 @@ def test_both_sides_are_timed_out_if_both_hang(sides: list[Side]) -> None:
 def test_a_side_that_had_ended_before_the_other_timed_out_keeps_its_reason(sides: list[Side]) -> None:
     found = interleaving.measure(sides, [job("hangs"), job("exits")], 1.5)
     assert [each.status for each in found] == ["timeout", "failed"]
+
+
+def test_mkl_measures_the_frequency_of_the_processor_before_workers_list_kernels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once in a side, instead of in each worker: it takes up to a second."""
+    monkeypatch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=ImportedSide, PIPE=None))
+    here = Path(sys.executable)
+    with paired_run.sides((here, here)) as (side, _):
+        for metric, code in (("latency_cpu_1thread", 1), ("operators", 0), ("operators", 0)):
+            interleaving.alone(side, job("net").model_copy(update={"metrics": (metric,)}), 60)
+            assert side.ended == code, metric
 
 
 @pytest.mark.parametrize("place", [0, 1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from reporter.model import Metric
 
@@ -13,5 +13,10 @@ def modules(metrics: Mapping[str, Metric]) -> Iterator[str]:
     """The names of the modules that it imports besides what all workers need."""
     if any("dataset" in metric.depends for metric in metrics.values()):
         yield "reporter.worker.preloaded_sklearn"
+    yield from for_kernels(metrics)
+
+
+def for_kernels(metrics: Iterable[str]) -> Iterator[str]:
+    """The names of the modules that it imports where one of some metrics lists kernels."""
     if not LISTING_KERNELS.isdisjoint(metrics):
         yield "reporter.worker.preloaded_mkl"

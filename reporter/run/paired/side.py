@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import Mapping
 from functools import partial
+from importlib import import_module
 from typing import IO, Any
 
 from reporter.host import confinement
@@ -18,6 +19,7 @@ from reporter.host.job import STOP, TURN, Job
 from reporter.model.records import EAGER
 from reporter.registry import plugins
 from reporter.registry.catalog import modules
+from reporter.run import preloads
 from reporter.run.paired import imports
 from reporter.worker import entry
 from reporter.worker.latency import timing
@@ -39,6 +41,8 @@ def serve(answers: int) -> None:
     for line in iter(commands.readline, b""):
         if any(each.endswith(line) for each in (TURN, STOP)):
             continue  # it was for a worker that has ended, which may have read the beginning of it
+        for module in preloads.for_kernels(json.loads(line)["metrics"]):
+            import_module(module)
         child = os.fork()
         if not child:
             _work(line.decode(), commands, answers)
