@@ -86,8 +86,9 @@ def prepare(config: pytest.Config) -> None:
 
     if path := config.getoption("--costs"):
         config.pluginmanager.register(Costs(path.resolve()))
-    # The tests of a process share a fork server: without this, workers that train import scikit-learn one by one.
-    local.LOADED.append("reporter.worker.preloaded_sklearn")
+    # The tests of a process share a fork server: without this, workers that train import scikit-learn one by one, and
+    # in workers that list kernels MKL measures the frequency of the processor.
+    local.LOADED.extend(("reporter.worker.preloaded_sklearn", "reporter.worker.preloaded_mkl"))
     settings.register_profile("untimed", deadline=None, max_examples=EXAMPLES)  # the first one may import something
     settings.load_profile("untimed")
     gc.disable()  # what is imported and collected stays until the end

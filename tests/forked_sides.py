@@ -93,6 +93,7 @@ class ImportedSide(ForkedSide):
     def serve(commands: Connection, answers: Connection, share: float, onednn: bool) -> None:
         from reporter.worker import entry
 
+        sys.modules.pop("reporter.worker.preloaded_mkl", None)  # which the fork server of the tests has imported
         entry.run = lambda *given, **more: os._exit("reporter.worker.preloaded_mkl" not in sys.modules)
         serve(commands, answers)
 
