@@ -235,10 +235,12 @@ def test_what_fails_in_a_is_no_change_of_b() -> None:
     )
 
 
-@pytest.mark.timing
-@pytest.mark.parametrize("kind", [pytest.param("interpreters", marks=pytest.mark.slow), "forked"])
+@pytest.mark.parametrize("kind", [pytest.param("interpreters", marks=[pytest.mark.slow, pytest.mark.timing]), "forked"])
 def test_an_environment_against_itself(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real run: equally many samples on both sides, kept as records, and verdicts for every network."""
+    """A real run: equally many samples on both sides, kept as records, and verdicts for every network.
+
+    No time fails it, so that the brief one of forked sides may run beside other tests.
+    """
     if kind == "forked":
         monkeypatch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=ForkedSide, PIPE=None))
     names = ("tiny",)

@@ -91,7 +91,7 @@ def test_a_call_that_fails_is_the_reason_of_its_architecture_only(sides: list[Si
 def test_only_the_side_that_hangs_is_timed_out(name: str, place: int, sides: list[Side]) -> None:
     """Before the first call, in a call and after the last one; the other side has a reading or the reason."""
     names = [name if number == place else "net" for number in range(2)]
-    found = interleaving.measure(sides, [job(each) for each in names], 1.5)
+    found = interleaving.measure(sides, [job(each) for each in names], 1.0)
     assert found[place].status == "timeout"
     assert found[1 - place] == (Verdict("ok", None) if name == "lingers" else interleaving.NOT_TIMED)
     assert measure(sides) == ["ok", "ok"]
@@ -102,7 +102,7 @@ def test_both_sides_are_timed_out_if_both_hang(sides: list[Side]) -> None:
 
 
 def test_a_side_that_had_ended_before_the_other_timed_out_keeps_its_reason(sides: list[Side]) -> None:
-    found = interleaving.measure(sides, [job("hangs"), job("exits")], 1.5)
+    found = interleaving.measure(sides, [job("hangs"), job("exits")], 1.0)
     assert [each.status for each in found] == ["timeout", "failed"]
 
 
