@@ -214,6 +214,7 @@ def record(folder: Path, name: str) -> Record:
     return record_files.load(path)
 
 
+@pytest.mark.usefixtures("blank_charts")
 def test_a_run_with_another_size(tmp_path: Path) -> None:
     """Readings of another size are replaced, those of none are kept, and the own size is the default."""
     file, out = tmp_path / "networks.py", tmp_path / "out"
