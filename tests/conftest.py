@@ -124,6 +124,11 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """Exempts all objects from the garbage collections with which a process ends, half a second of each."""
+    gc.freeze()
+
+
 LIBRARY = 300
 """So many modules are imported with a library whose objects a garbage collection takes a while to search."""
 exempted = 0
