@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from nights import Nights, made
 from samples import few
 
 from reporter.cli.commands.compare import compare_command
-from reporter.compare import baseline_file, folders, kernel_changes
+from reporter.compare import baseline_file, folders, kernel_changes, kernel_digests
+from reporter.compare.changed_calls import changed_calls
 from reporter.compare.differences import Differences
 from reporter.compare.folders import baseline, compare_results, read
 from reporter.documents.comparisons import ComparisonDocument
@@ -85,6 +87,16 @@ def test_a_changed_layer_is_found_by_name(tmp_path: Path) -> None:
     assert "jit:avx512_core → ref:any in layer1.0.conv1" in line
     assert "time, one CPU thread: not resolved" in line
     assert "1 with changed kernels" in text.splitlines()[0]
+
+
+def test_equal_calls_of_several_settings_are_compared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: Counter[str] = Counter()
+    for module, name in ((kernel_digests, "digest"), (kernel_changes, "changed_calls")):
+        whole = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *calls, name=name, of=whole: (counted.update([name]), of(*calls))[1])
+    places = folder(tmp_path / "a"), folder(tmp_path / "b", changed=["vgg16"])
+    assert len(kernels(compared(*places))) == len(profiles.SETTINGS) == 2
+    assert counted == {"digest": 2, "changed_calls": 1}
 
 
 @pytest.mark.parametrize(
@@ -355,7 +367,7 @@ def test_the_document_and_the_exit_code(tmp_path: Path) -> None:
 def test_many_layers_with_the_same_names_share_a_line() -> None:
     layers = [f"layer{number}" for number in range(17)]
     base, new = ([row.model_copy(update={"kernel": kernel}) for row in profiles.calls(layers)] for kernel in "ab")
-    swaps, compared, other = kernel_changes.changed_calls(base, new)
+    swaps, compared, other = changed_calls(base, new)
     assert [(len(swap.layers), swap.base, swap.new) for swap in swaps] == [(17, "a", "b")]
     assert (compared, other) == (17, 0)
     found = kernel_changes.KernelChange("cpu", swaps, compared, "slower")
@@ -365,7 +377,7 @@ def test_many_layers_with_the_same_names_share_a_line() -> None:
 def test_a_layer_that_runs_twice_is_compared_call_by_call() -> None:
     row: LayerKernel = profiles.calls()[0]
     other = row.model_copy(update={"kernel": "ref:any"})
-    swaps, compared, _ = kernel_changes.changed_calls([row, row], [row, other])
+    swaps, compared, _ = changed_calls([row, row], [row, other])
     assert [swap.layers for swap in swaps] == [(row.layer,)]
     assert compared == 2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reporter.compare.kernel_changes import changed_calls
+from reporter.compare.changed_calls import changed_calls
 from reporter.model.profiles import LayerKernel
 
 Called = tuple[str, str]

@@ -14,7 +14,6 @@ their ratio is above ABSOLUTE_EFFECT.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -22,14 +21,14 @@ from itertools import groupby
 from pydantic import JsonValue
 
 from reporter.compare import kernel_digests
-from reporter.compare.differences import Change, Gap, KernelChange, KernelSwap, TimeEffect, Timing
-from reporter.compare.kernel_digests import belongs
+from reporter.compare.changed_calls import ChangedCalls, changed_calls
+from reporter.compare.differences import Change, Gap, KernelChange, TimeEffect, Timing
+from reporter.compare.kernel_digests import CallDigests, of_calls
 from reporter.compare.matching import Pair, settings_in_words
 from reporter.compare.times import ABSOLUTE_EFFECT
-from reporter.compare.unnamed_calls import matched
 from reporter.documents.comparisons import KernelChangeRow
 from reporter.model import Quantity, Reading, Record, ReporterError
-from reporter.model.profiles import KernelLedger, LayerKernel, implementation
+from reporter.model.profiles import KernelLedger
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 from reporter.stats.samples import FEWEST_ROUNDS
@@ -63,13 +62,13 @@ NONE: Sides = (no_ledgers, no_ledgers)
 def compare(pairs: Iterable[Pair], timings: Iterable[Timing], ledgers: Sides = NONE) -> tuple[list[Change], list[Gap]]:
     """The changed kernels of all pairs, eager first, and what could not be compared."""
     judged = {(row.architecture, row.machine, row.mode, row.quantity.key): row for row in timings}
-    here = [pair for pair in pairs if pair.one_machine and settings(pair)]
+    here = [(pair, found) for pair in pairs if pair.one_machine and (found := settings(pair))]
     changes: list[Change] = []
     gaps: dict[tuple[str, str, str], tuple[Quantity, list[str]]] = {}
     for _, group in groupby(sorted(here, key=_place), key=_place):
         opened = _Opened(ledgers)
-        for pair in group:
-            for setting in settings(pair):
+        for pair, of_pair in group:
+            for setting in of_pair:
                 found = _compared(pair, setting, opened, judged)
                 if isinstance(found, Change):
                     changes.append(found)
@@ -99,29 +98,50 @@ def quantity(setting: str) -> Quantity:
 
 
 class _Opened:
-    """The ledgers of an architecture in BASE and NEW, each read at the first use."""
+    """The ledgers of an architecture in BASE and NEW, each read at the first use.
+
+    Several modes and settings may have the same calls: what follows from these is computed once.
+    """
 
     def __init__(self, ledgers: Sides) -> None:
         self.ledgers = ledgers
         self._found: dict[int, KernelLedger] = {}
+        self._digests: dict[tuple[int, tuple[int, ...]], CallDigests] = {}
+        self._changed: dict[tuple[tuple[int, ...], ...], ChangedCalls] = {}
 
-    def calls(self, pair: Pair, side: int, setting: str) -> tuple[LayerKernel, ...]:
-        """The calls of a side in the mode of a pair; raises ReporterError where its ledger cannot be read."""
-        if side not in self._found:
-            self._found[side] = self.ledgers[side](pair.new.machine, pair.new.architecture)
-        return self._found[side].of(pair.new.mode, setting)
+    def belongs(self, pair: Pair, side: int, setting: str, reading: Reading) -> bool:
+        """Whether the calls of a side are those that the digests of a reading are of; raises as `_read`."""
+        ledger = self._read(pair, side)
+        place = side, ledger.numbers(pair.new.mode, setting)
+        if place not in self._digests:
+            self._digests[place] = of_calls(ledger.of(pair.new.mode, setting))
+        return self._digests[place].equal(reading)
+
+    def changed(self, pair: Pair, setting: str) -> ChangedCalls:
+        """`changed_calls` of both sides in the mode of a pair; raises as `_read`."""
+        ledgers = [self._read(pair, side) for side in range(2)]
+        place = tuple(ledger.numbers(pair.new.mode, setting) for ledger in ledgers)
+        if place not in self._changed:
+            self._changed[place] = changed_calls(*(ledger.of(pair.new.mode, setting) for ledger in ledgers))
+        return self._changed[place]
 
     def source(self, pair: Pair, side: int, setting: str) -> Reading | None:
         """The reading with the digest of a side; of two that differ, the one that the ledger belongs to."""
         found = kernel_digests.of_setting((pair.base, pair.new)[side], setting)
         if any(kernel_digests.differing(found[0], each) for each in found[1:]):
             with suppress(ReporterError):
-                last = self.calls(pair, side, setting)
-                found = [each for each in found if belongs(last, each)] or found
+                found = [each for each in found if self.belongs(pair, side, setting, each)] or found
         return found[0] if found else None
 
+    def _read(self, pair: Pair, side: int) -> KernelLedger:
+        """The ledger of a side; raises ReporterError where it cannot be read."""
+        if side not in self._found:
+            self._found[side] = self.ledgers[side](pair.new.machine, pair.new.architecture)
+        return self._found[side]
 
-def _place(pair: Pair) -> tuple[str, str]:
+
+def _place(found: tuple[Pair, list[str]]) -> tuple[str, str]:
+    pair, _ = found
     return pair.new.architecture, pair.new.machine
 
 
@@ -136,7 +156,7 @@ def _compared(pair: Pair, setting: str, opened: _Opened, judged: Mapping[Place, 
         return ""
     if why := _other_processor(pair) or _unread(pair, setting, opened, (base, new), what):
         return why
-    swaps, compared, other = changed_calls(*(opened.calls(pair, side, setting) for side in range(2)))
+    swaps, compared, other = opened.changed(pair, setting)
     if not swaps:
         return "the layers differ in their shapes, or only one side has them" if other else ""
     effect, ratio = _effect(pair, setting, judged)
@@ -167,29 +187,12 @@ def _unread(pair: Pair, setting: str, opened: _Opened, readings: Sequence[Readin
     opening = f"the {what} differ, but the ledger of"
     for side, reading in enumerate(readings):
         try:
-            calls = opened.calls(pair, side, setting)
+            belongs = opened.belongs(pair, side, setting, reading)
         except ReporterError:
             return f"{opening} {SIDES[side]} is missing or cannot be read"
-        if not belongs(calls, reading):
+        if not belongs:
             return f"{opening} {SIDES[side]} does not belong to its record"
     return ""
-
-
-def changed_calls(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> tuple[tuple[KernelSwap, ...], int, int]:
-    """The layers whose kernel changed, by both names, the most frequent first; how many calls were compared, and how
-    many were not, because the other side has no call of that layer with these shapes. Calls without a layer are matched
-    by their order, and named by their operator.
-    """
-    before, now = (_by_place([call for call in calls if call.layer]) for calls in (base, new))
-    unnamed = [[call for call in calls if not call.layer] for calls in (base, new)]
-    common = [(before[place], now[place]) for place in before if place in now] + matched(*unnamed)
-    swapped: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for pair in common:
-        if names := _names(*pair):
-            swapped[names].append(pair[0].layer or pair[0].operator)
-    ordered = sorted(swapped.items(), key=lambda each: -len(each[1]))
-    swaps = tuple(KernelSwap(*names, tuple(layers)) for names, layers in ordered)
-    return swaps, len(common), len(base) + len(new) - 2 * len(common)
 
 
 def names_in_words(found: KernelChange | KernelChangeRow) -> str:
@@ -208,30 +211,6 @@ def layers_in_words(layers: Sequence[str]) -> str:
     """The first layers, and how many more there are."""
     more = f" and {len(layers) - NAMED} more" if len(layers) > NAMED else ""
     return ", ".join(layers[:NAMED]) + more
-
-
-def _by_place(calls: Sequence[LayerKernel]) -> dict[tuple[str, str, int], LayerKernel]:
-    """The calls by layer, shapes, and their number among the calls with the same ones."""
-    seen: Counter[tuple[str, str]] = Counter()
-    found = {}
-    for call in calls:
-        found[call.layer, call.shapes, seen[call.layer, call.shapes]] = call
-        seen[call.layer, call.shapes] += 1
-    return found
-
-
-def _names(base: LayerKernel, new: LayerKernel) -> tuple[str, str] | None:
-    """Both names where the implementation differs: the kernel, with what else differs if the kernels have one name.
-
-    A library that is known on one side only is no difference.
-    """
-    if base.kernel != new.kernel or (base.library and new.library and base.library != new.library):
-        return implementation(base), implementation(new)
-    fields = [name for name in ("operator", "dtype", "layout") if getattr(base, name) != getattr(new, name)]
-    if not fields:
-        return None
-    before, now = (", ".join(getattr(side, name) for name in fields) for side in (base, new))
-    return f"{base.kernel} ({before})", f"{new.kernel} ({now})"
 
 
 def _effect(pair: Pair, setting: str, judged: Mapping[Place, Timing]) -> tuple[TimeEffect, float | None]:

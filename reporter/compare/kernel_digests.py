@@ -24,6 +24,17 @@ class Libraries(NamedTuple):
     versions: Mapping[str, str]
 
 
+class CallDigests(NamedTuple):
+    """The digests of the calls of a ledger: of their kernels, and of the libraries of their matrix products."""
+
+    kernels: str
+    libraries: str
+
+    def equal(self, reading: Reading) -> bool:
+        """Whether they are the digests in a reading, which may have none of the libraries."""
+        return self.kernels == reading.detail[DIGEST] and libraries(reading).digest in ("", self.libraries)
+
+
 def sources(record: Record) -> dict[str, list[Reading]]:
     """The readings with a digest of kernels by setting, most often one for each."""
     keys = [key for key in record.readings if key.startswith(SOURCES)]
@@ -63,8 +74,13 @@ def differing(base: Reading, new: Reading) -> Literal["", "kernels", "libraries"
 
 def belongs(calls: Iterable[LayerKernel], reading: Reading) -> bool:
     """Whether calls are those that the digests of a reading are of."""
+    return of_calls(calls).equal(reading)
+
+
+def of_calls(calls: Iterable[LayerKernel]) -> CallDigests:
+    """The digests of calls in their order."""
     rows = tuple(calls)
-    return digest(rows) == reading.detail[DIGEST] and libraries(reading).digest in ("", library_digest(rows))
+    return CallDigests(digest(rows), library_digest(rows))
 
 
 def changed_versions(base: Reading, new: Reading) -> tuple[str, ...]:

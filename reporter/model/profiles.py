@@ -105,7 +105,11 @@ class KernelLedger(Model):
 
     def of(self, mode: str, setting: str) -> tuple[LayerKernel, ...]:
         """The calls of a mode and setting in their order; empty where none were recorded."""
-        return tuple(self.rows[number] for number in self.calls.get(mode, {}).get(setting, ()))
+        return tuple(self.rows[number] for number in self.numbers(mode, setting))
+
+    def numbers(self, mode: str, setting: str) -> tuple[int, ...]:
+        """The rows of these calls by number; equal numbers are equal calls."""
+        return self.calls.get(mode, {}).get(setting, ())
 
     def with_calls(self, mode: str, setting: str, calls: Iterable[LayerKernel]) -> KernelLedger:
         """The ledger with the calls of a mode and setting, in the place of earlier ones; unused rows are dropped."""

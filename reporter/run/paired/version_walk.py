@@ -15,8 +15,9 @@ from pathlib import Path
 from time import monotonic
 from typing import NoReturn
 
-from reporter.compare import bisection, kernel_changes, reference_file
+from reporter.compare import bisection, reference_file
 from reporter.compare.bisection import Effect, SkippedVersionError
+from reporter.compare.changed_calls import changed_calls
 from reporter.compare.environments import About
 from reporter.compare.reference_rule import ReferenceTime
 from reporter.compare.walk_result import HALF, KernelStep, VersionComparison, VersionStep, WalkResult
@@ -253,7 +254,7 @@ class Walk:
         self.environments.keep_only([self.versions[number] for number in (before, after)])
         old, new = (self._calls(number, job) for number in (before, after))
         for setting in sorted(old.keys() & new.keys()):
-            swaps, _, _ = kernel_changes.changed_calls(old[setting], new[setting])
+            swaps, _, _ = changed_calls(old[setting], new[setting])
             for swap in swaps:
                 for layer in swap.layers:
                     yield KernelStep(layer=layer, setting=setting, before=swap.base, after=swap.new)

@@ -1,0 +1,54 @@
+"""The layers of two lists of calls whose kernel changed."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from reporter.compare.differences import KernelSwap
+from reporter.compare.unnamed_calls import matched
+from reporter.model.profiles import LayerKernel, implementation
+
+ChangedCalls = tuple[tuple[KernelSwap, ...], int, int]
+"""The layers whose kernel changed, how many calls were compared, and how many were not."""
+
+
+def changed_calls(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> ChangedCalls:
+    """The layers whose kernel changed, by both names, the most frequent first; how many calls were compared, and how
+    many were not, because the other side has no call of that layer with these shapes. Calls without a layer are matched
+    by their order, and named by their operator.
+    """
+    before, now = (_by_place([call for call in calls if call.layer]) for calls in (base, new))
+    unnamed = [[call for call in calls if not call.layer] for calls in (base, new)]
+    common = [(before[place], now[place]) for place in before if place in now] + matched(*unnamed)
+    swapped: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for pair in common:
+        if names := _names(*pair):
+            swapped[names].append(pair[0].layer or pair[0].operator)
+    ordered = sorted(swapped.items(), key=lambda each: -len(each[1]))
+    swaps = tuple(KernelSwap(*names, tuple(layers)) for names, layers in ordered)
+    return swaps, len(common), len(base) + len(new) - 2 * len(common)
+
+
+def _by_place(calls: Sequence[LayerKernel]) -> dict[tuple[str, str, int], LayerKernel]:
+    """The calls by layer, shapes, and their number among the calls with the same ones."""
+    seen: Counter[tuple[str, str]] = Counter()
+    found = {}
+    for call in calls:
+        found[call.layer, call.shapes, seen[call.layer, call.shapes]] = call
+        seen[call.layer, call.shapes] += 1
+    return found
+
+
+def _names(base: LayerKernel, new: LayerKernel) -> tuple[str, str] | None:
+    """Both names where the implementation differs: the kernel, with what else differs if the kernels have one name.
+
+    A library that is known on one side only is no difference.
+    """
+    if base.kernel != new.kernel or (base.library and new.library and base.library != new.library):
+        return implementation(base), implementation(new)
+    fields = [name for name in ("operator", "dtype", "layout") if getattr(base, name) != getattr(new, name)]
+    if not fields:
+        return None
+    before, now = (", ".join(getattr(side, name) for name in fields) for side in (base, new))
+    return f"{base.kernel} ({before})", f"{new.kernel} ({now})"
