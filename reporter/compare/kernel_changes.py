@@ -62,7 +62,7 @@ NONE: Sides = (no_ledgers, no_ledgers)
 def compare(pairs: Iterable[Pair], timings: Iterable[Timing], ledgers: Sides = NONE) -> tuple[list[Change], list[Gap]]:
     """The changed kernels of all pairs, eager first, and what could not be compared."""
     judged = {(row.architecture, row.machine, row.mode, row.quantity.key): row for row in timings}
-    here = [(pair, found) for pair in pairs if pair.one_machine and (found := settings(pair))]
+    here = [(pair, of_pair) for pair in pairs if pair.one_machine and (of_pair := settings(pair))]
     changes: list[Change] = []
     gaps: dict[tuple[str, str, str], tuple[Quantity, list[str]]] = {}
     for _, group in groupby(sorted(here, key=_place), key=_place):

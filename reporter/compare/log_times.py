@@ -49,10 +49,15 @@ def parts(reading: Reading) -> list[Sequence[float]]:
 
 def by_number(reading: Reading) -> dict[int, Sequence[float]]:
     """The samples of each round that has any, by its number; a lost round has none."""
+    return dict(zip(numbers_of(reading), parts(reading), strict=True))
+
+
+def numbers_of(reading: Reading) -> list[int]:
+    """The numbers of the rounds that have samples."""
     lost = {each.number for each in reading.lost}
     numbers = (number for number in count() if number not in lost)
-    found = zip(numbers, split(reading.samples, reading.rounds), strict=False)
-    return {number: part for number, part in found if part}
+    sizes = reading.rounds or (len(reading.samples),)
+    return [number for number, size in zip(numbers, sizes, strict=False) if size]
 
 
 def run(readings: Sequence[Reading], relative: bool, numbers: Sequence[int]) -> Run:

@@ -213,10 +213,11 @@ def _mode_rows(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Change
         {(each.architecture, each.machine) for each in side if each.mode == EAGER and _is_timed(each)}
         for side in (base, new)
     ]
+    both = timed[0] & timed[1]
     for place in sorted(before.keys() | after.keys()):
         architecture, machine, mode = place
         old, now = before.get(place), after.get(place)
-        if (architecture, machine) in timed[0] & timed[1] and (kind := _came_or_went(old, now)):
+        if (architecture, machine) in both and (kind := _came_or_went(old, now)):
             absent = now if kind == "removed" else old
             reason = next((reading.reason for reading in absent.readings.values()), None) if absent else None
             yield Change(kind, architecture, machine, reason=reason, mode=mode)

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reporter.compare.differences import Basis, Gap, Timing
-from reporter.compare.log_times import Run, by_number, count_rounds, history_noise, noise, run
+from reporter.compare.log_times import Run, count_rounds, history_noise, noise, numbers_of, run
 from reporter.compare.matching import Pair, alike, is_time
 from reporter.compare.time_verdict import Reasons, TimeOutcome, growth, ratio, verdict
 from reporter.model import Quantity, Reading
@@ -158,7 +158,7 @@ def _usable(sides: Sides, least: Sequence[float]) -> bool:
 
 def _numbers(networks: Mapping[str, Sides], side: int) -> list[int]:
     """The numbers of the rounds that all networks have."""
-    return sorted(set.intersection(*(set(by_number(sides[side])) for sides in networks.values())))
+    return sorted(set.intersection(*(set(numbers_of(sides[side])) for sides in networks.values())))
 
 
 def _group(place: tuple[str, str], quantity: Quantity, networks: Mapping[str, Sides], past: Sequence[PastRun]) -> Group:
