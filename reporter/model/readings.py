@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, model_validator
 
 from reporter.model import device_states, run_medians
 from reporter.model.fields import FRACTIONS, UNITS, Name, Sample, are_numbers
-from reporter.model.origins import UNKNOWN, Origin, Shared, shared
+from reporter.model.origins import UNKNOWN, Origin, share_names, shared
 from reporter.model.reasons import why_noisy
 from reporter.stats import samples as sample_statistics
 
@@ -71,7 +72,8 @@ class Quantity(Model):
         return self.key.startswith(SPEEDUP)
 
 
-_quantities: dict[Quantity, Quantity] = {}
+_content = attrgetter(*Quantity.model_fields)
+_quantities: dict[tuple[str, ...], Quantity] = {}
 
 
 class Verdict(NamedTuple):
@@ -88,7 +90,7 @@ class LostRound(Model):
     origin: Origin
 
 
-class Reading(Shared):
+class Reading(Model):
     """One quantity of one architecture: raw samples in base units, or the reason why there are none.
 
     `rounds` has the number of samples of each round; `origins` the run and time of each round, in the same order, empty
@@ -107,37 +109,33 @@ class Reading(Shared):
     settings: dict[str, JsonValue] = {}
     detail: dict[str, JsonValue] = {}
 
-    @field_validator("quantity")
-    @classmethod
-    def _is_shared(cls, quantity: Quantity) -> Quantity:
-        """One object for all readings of a quantity: of very many records they would be a third of the memory."""
-        return _quantities.setdefault(quantity, quantity)
-
-    @field_validator("origins")
-    @classmethod
-    def _are_shared(cls, origins: tuple[Origin, ...]) -> tuple[Origin, ...]:
-        return shared(origins)
-
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
-        """Refuses what no measurement gives and only a hand or a fault can have written."""
-        unit, key = self.quantity.unit, self.quantity.key
-        if not are_numbers(self.samples):
+        """Refuses what no measurement gives and only a hand or a fault can have written.
+
+        Quantities and origins are one object for all readings: of very many records they would be most of the memory.
+        """
+        self.__dict__["quantity"] = _quantities.setdefault(_content(self.quantity), self.quantity)
+        if self.origins:
+            self.__dict__["origins"] = shared(self.origins)
+        share_names(self)
+        unit, key, samples = self.quantity.unit, self.quantity.key, self.samples
+        if not are_numbers(samples):
             raise ValueError("samples should be numbers, finite and not out of all proportion")
         if unit != UNITS.get(key, unit):
             raise ValueError(f"{key} is given in {unit!r}, not in {UNITS[key]!r}")
-        if self.status == "ok" and not self.samples:
+        if self.status == "ok" and not samples:
             raise ValueError("the status is ok, but there are no samples")
-        if self.rounds and sum(self.rounds) != len(self.samples):
-            raise ValueError(f"the rounds took {sum(self.rounds)} samples, but there are {len(self.samples)}")
+        if self.rounds and sum(self.rounds) != len(samples):
+            raise ValueError(f"the rounds took {sum(self.rounds)} samples, but there are {len(samples)}")
         if self.origins and len(self.origins) != len(self.rounds):
             raise ValueError(f"{len(self.origins)} origins for {len(self.rounds)} rounds")
-        lowest = min(self.samples, default=1)
+        lowest = min(samples, default=1)
         if lowest <= 0 and unit in ("s", "1/s"):
             raise ValueError("a time is not positive")
         if lowest < 0 and (unit == "B" or key in UNITS):
             raise ValueError("a size or a count is negative")
-        if key in FRACTIONS and max(self.samples, default=0) > 1:
+        if key in FRACTIONS and max(samples, default=0) > 1:
             raise ValueError("a share is more than 1")
         return self
 
@@ -182,7 +180,9 @@ class Reading(Shared):
     def conditions(self) -> dict[str, JsonValue]:
         """The settings that make it another reading: all but how much was sampled, which old records list with them."""
         timed = bool(self.rounds) or self.quantity.group == "latency"
-        return {key: value for key, value in self.settings.items() if not (timed and key in EFFORT)}
+        if not timed or self.settings.keys().isdisjoint(EFFORT):
+            return self.settings
+        return {key: value for key, value in self.settings.items() if key not in EFFORT}
 
     def by_run(self) -> list[tuple[str, str, list[Sequence[float]]]]:
         """The samples of each round, by run: (run, start of its first round, rounds), the oldest run first.
@@ -293,5 +293,7 @@ class Reading(Shared):
 
 def same_conditions(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
     """Whether conditions are the same; images that only one side has a digest of are taken to be."""
+    if one == other:
+        return True
     unknown = {"data"} - (one.keys() & other.keys())
     return all(one.get(key) == other.get(key) for key in (one.keys() | other.keys()) - unknown)
