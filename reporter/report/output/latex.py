@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from reporter.report.language import Language
 from reporter.report.table import Cell, Column, Table
@@ -52,9 +53,12 @@ ESCAPES = {
     "\u00a0": "~",
     "\u202f": r"\,",
 }
+Parts = tuple[re.Match[str] | None, str]
+"""The number in a cell, and the mark behind it."""
 NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d+))?")
 LIGATURES = re.compile(r"([-',])(?=\1)|([?!])(?=\\textasciigrave)")
 """Signs that TeX's fonts make one of, where they follow each other."""
+BREAKS = re.compile(r"\s*[\r\n\t]\s*")
 CYRILLIC = re.compile("[\u0400-\u04ff]")
 """Letters that only the fonts of a Russian table have."""
 WRAPPED = r">{\raggedright\arraybackslash\hspace{0pt}}X"
@@ -69,17 +73,16 @@ FITTED = "as wide as the text: \\input{{{name}}}"
 
 def to_tex(table: Table, language: Language) -> str:
     """A booktabs tabular with an S column for each column of numbers; its first lines say what it needs."""
-    columns: list[tuple[Cell, ...]] = [tuple(row[at] for row in table.rows) for at in range(len(table.columns))]
-    shapes = [
-        WRAPPED if column.key == table.wrapped else _numbers(cells, language) if column.numeric else _words(cells)
-        for column, cells in zip(table.columns, columns, strict=True)
-    ]
+    shapes, columns = [], []
+    for at, column in enumerate(table.columns):
+        cells = [row[at] for row in table.rows]
+        numbers = [_parts(cell.text, language) for cell in cells] if column.numeric else []
+        wrapped = column.key == table.wrapped
+        shapes.append(WRAPPED if wrapped else _numbers(numbers, language) if column.numeric else _words(cells))
+        columns.append(list(map(_number, cells, numbers)) if column.numeric else list(map(_text, cells)))
     titles = (_title(column, bool(table.wrapped)) for column in table.columns)
     head = " & ".join(f"{{{title}}}" for title in titles)
-    body = []
-    for row in table.rows:
-        cells = (_number(x, language) if c.numeric else _text(x) for x, c in zip(row, table.columns, strict=True))
-        body.append(" & ".join(cells) + r" \\")
+    body = [" & ".join(row) + r" \\" for row in zip(*columns, strict=True)]
     encoding, babel = ("T2A", "russian") if language.code == "ru" else ("T1", "english")
     use = (FITTED if table.wrapped else USE).format(name=f"{table.name}{language.suffix}.tex")
     packages = f"{PACKAGES},tabularx" if table.wrapped else PACKAGES
@@ -107,33 +110,33 @@ def _fitted(shape: str, notes: Sequence[str]) -> tuple[str, str]:
     return rf"{size}\begin{{tabularx}}{{\linewidth}}{{{shape}}}", rf"\end{{tabularx}}{{\tiny{beneath}\par}}}}"
 
 
-def _words(cells: tuple[Cell, ...]) -> str:
+def _words(cells: Sequence[Cell]) -> str:
     long = any(len(cell.text) > PROSE for cell in cells)
     return r">{\raggedright\arraybackslash}p{6cm}" if long else "l"
 
 
-def _numbers(cells: tuple[Cell, ...], language: Language) -> str:
+def _numbers(numbers: Sequence[Parts], language: Language) -> str:
     """An S column as wide as its longest number and sign, with room for a mark behind it."""
-    found = [match for cell in cells if (match := _parts(cell.text, language)[0])]
+    found = [match for match, _ in numbers if match]
     if not found:
         return "r"
     sign = "-" if any(match[1] for match in found) else ""
     whole, after = (max(len(match[part] or "") for match in found) for part in (2, 3))
     mark = ", output-decimal-marker={,}" if language.vega["decimal"] == "," else ""
-    marks = max((_parts(cell.text, language)[1] for cell in cells), key=len)
+    marks = max((mark for _, mark in numbers), key=len)
     room = rf", table-space-text-post={{{_mark(marks)}}}" if marks else ""
     return rf"S[table-format={sign}{whole}.{after}, detect-weight{mark}{room}]"
 
 
-def _number(cell: Cell, language: Language) -> str:
+def _number(cell: Cell, parts: Parts) -> str:
     """The plain number and the mark behind it; anything else in braces, which siunitx leaves alone."""
-    found, mark = _parts(cell.text, language)
+    found, mark = parts
     if found is None:
         return f"{{{_text(cell)}}}"
     return (r"\bfseries " if cell.best else "") + found[0] + (f"{{{_mark(mark)}}}" if mark else "")
 
 
-def _parts(text: str, language: Language) -> tuple[re.Match[str] | None, str]:
+def _parts(text: str, language: Language) -> Parts:
     """The number in a cell as siunitx reads it, None where there is none, and the mark behind it."""
     plain = text.rstrip("≈*¹†‡§¶ ")
     mark = text[len(plain) :].strip()
@@ -150,9 +153,10 @@ def _text(cell: Cell) -> str:
     return rf"\textbf{{{tex(cell.text)}}}" if cell.best else tex(cell.text)
 
 
+@lru_cache(maxsize=2**14)
 def tex(text: str) -> str:
     """A text with everything escaped that LaTeX would read as a command; a sign that its fonts lack becomes `?`."""
-    clean = re.sub(r"\s*[\r\n\t]\s*", " ", text)
+    clean = BREAKS.sub(" ", text)
     return LIGATURES.sub(r"\1\2{}", clean.translate(_SIGNS))
 
 

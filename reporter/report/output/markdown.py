@@ -15,6 +15,15 @@ NAMES: frozenset[str] = frozenset()
 LINKED = re.compile(r"@|#\d|://|www\.|GH-\d", re.IGNORECASE)
 """What a word has that GitHub links, in a file of a repository or in a comment."""
 
+NUMBER = re.compile(r"\d[\d,\u00a0]*(?:[.]\d+)?(?: ≈)?")
+"""A number as a cell of a table has it: nothing in it is markup."""
+LINES = re.compile(r"\s*[\r\n]+\s*")
+SIGNS = re.compile(r"([\\`*\[\]<>|&~$])")
+UNDERLINE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+"""An underscore that is not inside a word."""
+FIRST = re.compile(r"^([-+#=]|\d+(?=[.)](?:\s|$)))")
+"""What opens a heading or a list."""
+
 
 class Markdown(str):
     """A text that is Markdown already."""
@@ -33,8 +42,16 @@ def escape(value: object, names: frozenset[str] = NAMES, in_table: bool = False)
         return value
     if isinstance(value, Sourced):
         return Markdown(_escaped(_one_line(value)))
+    if isinstance(value, str) and NUMBER.fullmatch(value) and not _has_numbers(names):
+        return Markdown(value)
     parts = _parts(value if isinstance(value, str) and value in names else _one_line(str(value)), names)
     return Markdown("".join(_span(part, in_table) if code else _escaped(part, not at) for at, (part, code) in parts))
+
+
+@lru_cache(maxsize=8)
+def _has_numbers(names: frozenset[str]) -> bool:
+    """Whether a name may be in a text that is a number."""
+    return any(NUMBER.fullmatch(name) for name in names)
 
 
 def address(value: str) -> Markdown:
@@ -43,7 +60,7 @@ def address(value: str) -> Markdown:
 
 
 def _one_line(text: str) -> str:
-    return re.sub(r"\s*[\r\n]+\s*", " ", text).strip()
+    return LINES.sub(" ", text).strip()
 
 
 @lru_cache(maxsize=2**14)
@@ -81,9 +98,8 @@ def _span(text: str, in_table: bool) -> str:
 
 
 def _escaped(text: str, first: bool = True) -> str:
-    text = re.sub(r"([\\`*\[\]<>|&~$])", r"\\\1", text)
-    text = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", text)
-    return re.sub(r"^([-+#=]|\d+(?=[.)](?:\s|$)))", lambda found: _opening(found[0]), text) if first else text
+    text = UNDERLINE.sub(r"\\_", SIGNS.sub(r"\\\1", text))
+    return FIRST.sub(lambda found: _opening(found[0]), text) if first else text
 
 
 def _opening(start: str) -> str:
