@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from reporter.stats import intervals
-from reporter.stats.intervals import Ratio, Rounds, Spread
+from reporter.stats.intervals import Ratio, Rounds, Spread, Spreads
 from reporter.stats.noise import Log
 
 NAN = math.nan
@@ -154,7 +154,7 @@ def test_differences_by_hand() -> None:
     """Common rounds of the first two: 1 and 3, with differences 1 and 3. The third shares none of its rounds."""
     table = rounds([1.0, 9.0, 4.0, NAN], [0.0, NAN, 1.0, NAN], [NAN, NAN, NAN, 2.0])
     spreads = [Spread(0.04, 10.0), Spread(0.05, 10.0), Spread(0.06, 10.0)]
-    logs, margins = table.differences(spreads, [0, 1])
+    logs, margins = table.differences(Spreads.of(spreads), [0, 1])
     quantile = float(stats.t.ppf(0.975, 10))
     assert logs == pytest.approx(np.array([[0.0, 2.0, 14 / 3 - 2], [-2.0, 0.0, 0.5 - 2]]))
     chance = [[math.sqrt(0.08 / 3), math.sqrt(0.09 / 2)], [math.sqrt(0.09 / 2), math.sqrt(0.10 / 2)]]
@@ -168,7 +168,7 @@ def test_differences_are_antisymmetric_and_free_of_drift(seed: int) -> None:
     chance = np.random.default_rng(seed)
     logs = chance.normal(0, 1, (4, 5))
     table, drifted = (Rounds(each, np.zeros(5, int)) for each in (logs, logs + chance.normal(0, 9, (1, 5))))
-    plain, again = (each.differences(each.spreads(interleaved=True), range(4)) for each in (table, drifted))
+    plain, again = (each.differences(Spreads.of(each.spreads(interleaved=True)), range(4)) for each in (table, drifted))
     assert plain[0] == pytest.approx(-plain[0].T)
     assert plain[1] == pytest.approx(plain[1].T)
     assert again[0] == pytest.approx(plain[0], abs=1e-9)

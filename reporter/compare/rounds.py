@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reporter.model import Reading, Record
-from reporter.stats.intervals import BEYOND, Ratio, Rounds, Spread
+from reporter.stats.intervals import BEYOND, Ratio, Rounds, Spreads
 from reporter.stats.noise import Log
 
 
@@ -29,8 +29,7 @@ class Times:
         if name not in self._rows or other not in self._rows:
             return Ratio.of(0.0, BEYOND)
         rows = [self._rows[name], self._rows[other]]
-        two = Rounds(self._comparable.logs[rows], self._comparable.runs)
-        logs, margins = two.differences([self._spreads[row] for row in rows], [0])
+        logs, margins = self._comparable.differences(self._spreads, rows[:1], rows)
         return Ratio.of(float(logs[0, 1]), float(margins[0, 1]))
 
     def differ(self, name: str, other: str) -> bool:
@@ -54,8 +53,8 @@ class Times:
         return logs[0], margins[0]
 
     @cached_property
-    def _spreads(self) -> list[Spread]:
-        return self._all.spreads(interleaved=True)
+    def _spreads(self) -> Spreads:
+        return Spreads.of(self._all.spreads(interleaved=True))
 
     @cached_property
     def _all(self) -> Rounds:

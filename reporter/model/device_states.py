@@ -23,6 +23,8 @@ def note(detail: Mapping[str, Any]) -> str | None:
     """What the states in a detail contain that may have changed a time, in words; None if there is nothing."""
     found = detail.get(STATES)
     states = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    if not states:
+        return None
     clauses = [clause for clause in (_others(states), _limits(states), _clock(states)) if clause]
     return "; ".join(clauses) or None
 

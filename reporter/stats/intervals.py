@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 from typing import NamedTuple
 
@@ -40,6 +41,18 @@ class Spread(NamedTuple):
     def margin(self, effective: float) -> float:
         """Half the width of the 95 % interval of a level from `effective` > 0 rounds of equal weight (a log ratio)."""
         return min(BEYOND, student(self.freedom) * math.sqrt(self.variance / effective))
+
+
+class Spreads(NamedTuple):
+    """The variances between the rounds of several series, and the degrees of freedom, which they have in common."""
+
+    variances: Log
+    freedom: float
+
+    @classmethod
+    def of(cls, spreads: Sequence[Spread]) -> Spreads:
+        """From those of single series."""
+        return cls(np.array([spread.variance for spread in spreads]), spreads[0].freedom)
 
 
 class Ratio(NamedTuple):
@@ -89,22 +102,28 @@ class Rounds:
         variance, degrees = _with_prior(own, freedom)
         return [Spread(float(each), degrees) for each in variance]
 
-    def differences(self, spreads: Sequence[Spread], rows: Sequence[int]) -> tuple[Log, Log]:
-        """Of `rows` against all series: log ratios over common rounds, and half the widths of their 95 % intervals.
+    def differences(
+        self, spreads: Spreads, rows: Sequence[int], others: Sequence[int] | None = None
+    ) -> tuple[Log, Log]:
+        """Of `rows` against `others`: log ratios over common rounds, and half the widths of their 95 % intervals.
 
-        Two arrays of rows x series. Series without a common round are compared by their levels, within the factor that
-        runs may differ by.
+        Two arrays of rows x others, which are all series if not given. Series without a common round are compared by
+        their levels, within the factor that runs may differ by.
         """
-        has = (~np.isnan(self.logs)).astype(float)
-        logs = np.nan_to_num(self.logs)
-        common = has[rows] @ has.T
-        levels = logs.sum(axis=1) / np.maximum(has.sum(axis=1), 1)
-        apart = np.subtract.outer(levels[rows], levels)
-        together = (logs[rows] @ has.T - has[rows] @ logs.T) / np.maximum(common, 1)
-        variance = np.array([spread.variance for spread in spreads])
-        chance = np.sqrt(np.add.outer(variance[rows], variance) / np.maximum(common, 1))
-        margins = student(spreads[0].freedom) * chance
+        columns = slice(None) if others is None else others
+        has, logs, levels = self._filled
+        common = has[rows] @ has[columns].T
+        apart = np.subtract.outer(levels[rows], levels[columns])
+        together = (logs[rows] @ has[columns].T - has[rows] @ logs[columns].T) / np.maximum(common, 1)
+        chance = np.sqrt(np.add.outer(spreads.variances[rows], spreads.variances[columns]) / np.maximum(common, 1))
+        margins = student(spreads.freedom) * chance
         return np.where(common > 0, together, apart), np.where(common > 0, margins, BETWEEN_RUNS)
+
+    @cached_property
+    def _filled(self) -> tuple[Log, Log, Log]:
+        """Whether a series has a round, 1 or 0; the log medians, 0 where it has none; and the mean of each series."""
+        has, logs = (~np.isnan(self.logs)).astype(float), np.nan_to_num(self.logs)
+        return has, logs, logs.sum(axis=1) / np.maximum(has.sum(axis=1), 1)
 
     def _within_runs(self, interleaved: bool) -> Log:
         left = self.logs.copy()

@@ -14,9 +14,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reporter.stats.noise import FEWEST_SERIES, PRIOR_FREEDOM, Log, moderated, student, typical
-from reporter.stats.proportions import Interval, apart, wilson
+from reporter.stats.proportions import Interval, wilson
 
 PRIOR_DEVIATION = 0.07
 """The standard deviation between seeds where too few series show it; benchmarks/training.md has the measurement."""
@@ -54,15 +55,39 @@ class Shares:
         """Whether two shares differ by more than the choice of images and seeds explains."""
         if name not in self.series or other not in self.series:
             return False
-        one, two = self.series[name], self.series[other]
-        if not self._is_repeated:
-            return apart(self.interval(name), self.interval(other)) and abs(_mean(one) - _mean(two)) > ONE_SEED
-        margin = student(self._freedom, PAIR_ALPHA) * math.hypot(self._deviations[name], self._deviations[other])
-        return abs(self._centers[name] - self._centers[other]) > margin
+        rows = self._rows
+        return bool(self._apart(rows[name])[rows[other]])
 
     def like(self, name: str) -> set[str]:
         """The names whose shares do not differ from one, itself included."""
-        return {other for other in self.series if not self.differ(name, other)} | {name}
+        if name not in self.series:
+            return {*self.series, name}
+        names = list(self.series)
+        return {names[row] for row in np.flatnonzero(~self._apart(self._rows[name]))} | {name}
+
+    def _apart(self, row: int) -> NDArray[np.bool_]:
+        """Whether each series differs from that in a row."""
+        if not self._is_repeated:
+            lows, highs, means = self._bounds
+            separate = (lows > highs[row]) | (lows[row] > highs)
+            return np.asarray(separate & (np.abs(means - means[row]) > ONE_SEED))
+        centers, deviations = self._levels
+        margins = student(self._freedom, PAIR_ALPHA) * np.hypot(deviations, deviations[row])
+        return np.asarray(np.abs(centers - centers[row]) > margins)
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self.series)}
+
+    @cached_property
+    def _levels(self) -> Log:
+        """The mean angle of each series, and the standard deviation of that."""
+        return np.array([list(self._centers.values()), list(self._deviations.values())])
+
+    @cached_property
+    def _bounds(self) -> Log:
+        """The bounds of the interval of each series, and its mean share."""
+        return np.array([(*self.interval(name), _mean(each)) for name, each in self.series.items()]).T
 
     @property
     def pooled_deviation(self) -> float:

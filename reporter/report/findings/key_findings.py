@@ -210,7 +210,8 @@ def _most(readings: Mapping[str, Reading], shares: Shares, language: Language) -
         return ""
     blanks = {"steps": steps_of(best), "dataset": best.detail.get("dataset", "?"), "count": len(readings)}
     blanks["share"] = units.share(language, best.value or 0)
-    equal = [each for each in readings if each in shares.like(name)]
+    like = shares.like(name)
+    equal = [each for each in readings if each in like]
     if len(equal) == 1:
         message = language.ngettext(
             "After {steps} step of training from scratch on {dataset}, {names} classifies {share} % of the held-out "

@@ -131,7 +131,7 @@ def _swap(comparison: Comparison, mode: str, key: str) -> Swap | None:
     times, changed = comparison.times(known[0].machine, key), _times(comparison, mode, key)
     flat = sizes.ravel()
     largest = np.argpartition(flat, -min(TRIED, flat.size))[-TRIED:]
-    for place in sorted(largest, key=lambda at: -flat[at]):
+    for place in largest[np.argsort(-flat[largest], kind="stable")]:
         row, column = divmod(int(place), len(known))
         size, slow, fast = float(sizes[row, column]), known[row], known[column]
         if size < np.log(LEAST):

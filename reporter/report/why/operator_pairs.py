@@ -109,9 +109,10 @@ def pairs(comparison: Comparison) -> tuple[SlowerPair, ...]:
                 TimedOperators(operators[record.architecture], record.value(f"latency_{setting}") or 0.0)
                 for record in (few, many)
             ]
-            reasons = _reasons(*sides)
+            if not (reasons := _reasons(*sides)):
+                continue
             longer = times.ratio(few.architecture, many.architecture).ratio
-            if reasons and longer > 1:
+            if longer > 1:
                 macs = _macs(few) / _macs(many)
                 found.append(SlowerPair(few, many, macs, longer, reasons, setting, comparison.ledgers))
     return tuple(sorted(found, key=lambda pair: -pair.size))
