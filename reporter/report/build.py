@@ -10,7 +10,7 @@ from reporter.compare import baseline_file, reference_file
 from reporter.compare.baseline_file import BaselineComparison
 from reporter.compare.folders import ledgers_of
 from reporter.documents.reference_verdicts import AgainstReference
-from reporter.host import files
+from reporter.host import collection, files
 from reporter.model import Chart, Claim, Evidence, ReporterError
 from reporter.model.extensions import Chapter
 from reporter.model.settings import Settings
@@ -55,6 +55,7 @@ class Picture:
     slide: bool = False
 
 
+@collection.disabled()
 def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = None) -> list[Path]:
     """Writes summary.json, and for each language the reports, figures and tables; gives the files.
 

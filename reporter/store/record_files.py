@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from reporter.host import collection
 from reporter.host.files import dumps, open_plain, write, writing
 from reporter.model import SCHEMA, Evidence, Record, ReporterError
 from reporter.model.fields import is_plain, legible, plain
@@ -132,25 +132,13 @@ def load_all_evidence(folder: Path) -> tuple[dict[str, Evidence], list[str]]:
 
 def _load_all(folder: Path, read: Callable[[Path], Found]) -> tuple[list[Found], list[str]]:
     found, complaints = [], []
-    with _uncollected():
+    with collection.disabled():
         for path in paths(folder):
             try:
                 found.append(read(path))
             except ReporterError as error:
                 complaints.append(str(error))
     return found, complaints
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Disables garbage collection while many records are read, none of which is garbage; restores the former state."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _load(path: Path, kind: type[Stored], what: str) -> Stored:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reporter.cli.paths import PATH
-from reporter.host import files, printing
+from reporter.host import collection, files, printing
 from reporter.host.exit_codes import REGRESSED
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     help="What makes the exit code 1 (default: never).",
 )
 @click.pass_context
+@collection.disabled()
 def compare_command(
     context: click.Context, /, *, base: Path, new: Path, as_json: bool, markdown: bool, fail_on: FailOn
 ) -> None:
