@@ -167,10 +167,11 @@ def output_verdict(record: Record, eager: Record | None = None) -> OutputVerdict
     mode whose check is not supported is unchecked, too.
     """
     reading = record.readings.get(OUTPUT_ERROR.key)
-    timed = any(each.timed for each in record.readings.values())
-    if reading is None or (not reading.measured and not timed):
+    if reading is None:
         return "within"
     if not reading.measured:
+        if not any(each.timed for each in record.readings.values()):
+            return "within"
         return "wrong" if reading.status == "failed" and record.mode != EAGER else "unchecked"
     if not _exceeds(record):
         return "within"

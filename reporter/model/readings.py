@@ -111,10 +111,7 @@ class Reading(Model):
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
-        """Refuses what no measurement gives and only a hand or a fault can have written.
-
-        Quantities and origins are one object for all readings: of very many records they would be most of the memory.
-        """
+        """Refuses what only a hand or a fault can have written; makes equal quantities and origins one object."""
         self.__dict__["quantity"] = _quantities.setdefault(_content(self.quantity), self.quantity)
         if self.origins:
             self.__dict__["origins"] = shared(self.origins)
@@ -189,8 +186,10 @@ class Reading(Model):
 
         Rounds of unknown origin, as in records of reporter 0.1.0, are of one run with the name "".
         """
-        runs: dict[str, tuple[str, list[Sequence[float]]]] = {}
         parts = sample_statistics.split(self.samples, self.rounds) if self.samples else []
+        if parts and len({origin.run for origin in self.origins}) == 1:
+            return [(self.origins[0].run, self.origins[0].started, parts)]
+        runs: dict[str, tuple[str, list[Sequence[float]]]] = {}
         for origin, part in zip(self.origins or (UNKNOWN,) * len(parts), parts, strict=True):
             runs.setdefault(origin.run, (origin.started, []))[1].append(part)
         return sorted(((run, *found) for run, found in runs.items()), key=lambda found: found[1])

@@ -21,6 +21,8 @@ from reporter.report.why.record_profiles import SETTINGS, recorded_operators, re
 from reporter.stats.linear_fit import LinearFit
 from reporter.version import __version__
 
+BEST_KEYS = frozenset(quantity.key for quantity in BEST.values())
+
 
 def summary(comparison: Comparison, against: AgainstReference | None = None) -> dict[str, Any]:
     """The outer surface of the contract; `generated` is the one value that differs from call to call."""
@@ -164,7 +166,7 @@ def _reading(reading: Reading, relative: float | None) -> dict[str, Any]:
         **({} if relative is None else {"relative": relative}),
         **(
             {"detail": {"batch": reading.detail["batch"]}}
-            if reading.quantity in BEST.values() and reading.measured
+            if reading.quantity.key in BEST_KEYS and reading.quantity in BEST.values() and reading.measured
             else {}
         ),
     }
