@@ -22,6 +22,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import yardstick
+
 from reporter.host import files
 from reporter.model.profiles import KernelLedger, LayerKernel, digest
 from reporter.model.records import EAGER
@@ -293,6 +295,7 @@ def row(what: str, value: float, bound: float | None, unit: str) -> None:
 
 def measure(base: Path, new: Path) -> None:
     mebibytes: Callable[[Path], float] = lambda path: path.stat().st_size / 2**20  # noqa: E731
+    print(f"yardstick: {yardstick.milliseconds():.1f} ms; 1, 5 and 15 minute load: {os.getloadavg()}\n")
     print("| what | measured | bound | held |\n| --- | ---: | ---: | --- |")
     row("history.jsonl", mebibytes(new / "history.jsonl"), None, "MiB")
     for name, bound, arguments in (("render", 20.0, (new, "--lang", "en")), ("compare", 5.0, (base, new))):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 
 import pytest
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from reporter.compare.folders import compare as differences
 from reporter.host import files
-from reporter.model import Chart, Origin, Reading, Record
+from reporter.model import Chart, Origin, Reading, Record, ReporterError
 from reporter.registry.catalog import collect
 from reporter.report import build
 from reporter.report.cards.cards import Card
@@ -27,7 +29,7 @@ from reporter.report.language import language
 from reporter.report.output import csv_tables
 from reporter.report.output.summary import summary
 from reporter.report.sections import CARDS, Items, Text, architectures
-from reporter.report.table import Table, Tabulation
+from reporter.report.table import Cell, Column, Table, Tabulation
 
 ENGLISH = language("en")
 
@@ -207,3 +209,30 @@ def test_readings_share_what_most_of_them_have_in_common() -> None:
     assert "lost" in changed.model_fields_set
     assert made[1].model_dump(exclude_unset=True).keys() == json.loads(texts[1]).keys() | {"rounds", "origins"}
     assert changed.origins == tuple(origins)
+
+
+def test_garbage_is_not_collected_while_a_report_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in it is garbage, and each collection looks at all records; the state before is restored."""
+    states: list[bool] = []
+    monkeypatch.setattr(files, "refuse_links", lambda folder: states.append(gc.isenabled()))
+    with pytest.raises(ReporterError):
+        build.write(tmp_path)
+    assert states == [False]
+    assert gc.isenabled()
+
+
+def test_cells_of_a_page_do_not_repeat_values_as_bounds() -> None:
+    """The sliders of the page take the value where a cell has no bounds."""
+    cells = (Cell("1 MiB", 2**20, 2**20, 2**20), Cell("2.0", 2.01, 1.9, 2.1), Cell("3", 3))
+    table = Table("t", "T", tuple(Column(str(n), "C", numeric=True, bounded=True) for n in range(3)), (cells,))
+    page = format_page(table)
+    assert '<th scope="row" data-value="1048576" class=number>1 MiB</th>' in page
+    assert '<td data-value="2.01" data-low="1.9" data-high="2.1" class=number>2.0</td>' in page
+
+
+def format_page(table: Table) -> str:
+    """The HTML of a table alone."""
+    from reporter.report.output import formats
+
+    template = formats._environment(page=True).get_template("blocks/table.html.j2")
+    return template.render(block=table, _=ENGLISH._)
