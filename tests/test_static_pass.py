@@ -36,7 +36,9 @@ def test_logging_is_as_before_after_a_counter_failed(level: int) -> None:
         logging.disable(logging.NOTSET)
 
 
-@pytest.mark.parametrize("name", ["squeezenet1_1", pytest.param("resnet18", marks=pytest.mark.slow), "mobilenet_v3_small"])
+@pytest.mark.parametrize(
+    "name", ["squeezenet1_1", pytest.param("resnet18", marks=pytest.mark.slow), "mobilenet_v3_small"]
+)
 def test_a_network_counted_again_gives_its_row(name: str) -> None:
     """Multiply-adds by this program and by fvcore, and the operators that fvcore gets wrong."""
     entry = find(name)
