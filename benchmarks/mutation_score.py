@@ -3,7 +3,7 @@
 `python benchmarks/mutation_score.py` changes one statement at a time by an operator of mutations.py or by removing it,
 and runs tests/test_stats_*.py against each change in a process of its own: first the tests of the changed module, then
 the others. A fault is detected if a test fails or the tests take more than LONGEST seconds. SAMPLE of all faults are
-drawn with a fixed seed; `--all` takes every one. Hypothesis draws the same examples each time. Prints the table and
+drawn with a fixed seed, and more of each module of which fewer than FEWEST are among them; `--all` takes every one. Hypothesis draws the same examples each time. Prints the table and
 writes mutation_score.md.
 
 What no test detects needs a reason in mutation_score.json: either `equivalent`, if the result cannot differ, or why it
@@ -42,7 +42,7 @@ TESTS = sorted((ROOT / "tests").glob("test_stats_*.py"))
 PAGE, REASONS = (ROOT / "benchmarks" / f"mutation_score.{ending}" for ending in ("md", "json"))
 GOAL, MOST_EQUIVALENT = 0.85, 0.10
 LONGEST = 120
-SAMPLE, SEED = 160, 14
+SAMPLE, FEWEST, SEED = 160, 8, 14
 PROCESSES = 2
 
 
@@ -180,8 +180,14 @@ def chosen(package: Path, everything: bool) -> tuple[list[Fault], int]:
     found = every_fault(package)
     if everything:
         return found, len(found)
-    places = sorted(random.Random(SEED).sample(range(len(found)), min(SAMPLE, len(found))))
-    return [found[place] for place in places], len(found)
+    chance = random.Random(SEED)
+    drawn = set(chance.sample(range(len(found)), min(SAMPLE, len(found))))
+    for module in dict.fromkeys(fault.module for fault in found):
+        places = [place for place, fault in enumerate(found) if fault.module == module]
+        others = [place for place in places if place not in drawn]
+        more = FEWEST - (len(places) - len(others))
+        drawn |= set(chance.sample(others, max(0, min(more, len(others)))))
+    return [found[place] for place in sorted(drawn)], len(found)
 
 
 def all_results(wanted: Sequence[Fault], package: Path) -> list[Result]:
@@ -233,7 +239,7 @@ def page(results: Sequence[Result], of: int) -> tuple[str, bool]:
         f"Score {score:.1%}; the goal is {GOAL:.0%}. {killed} of {len(results)} faults are detected by "
         f"tests/test_stats_*.py, {equivalent} ({share:.1%}, at most {MOST_EQUIVALENT:.0%}) are equivalent to the "
         f"original. They are {'all' if of == len(results) else f'drawn with seed {SEED} from the {of}'} faults of the "
-        "package.",
+        f"package{'' if of == len(results) else f', at least {FEWEST} of each module that has as many'}.",
         "`python benchmarks/mutation_score.py` describes how the faults are made, and writes this page.",
         "",
         "| module | faults | detected | equivalent | accepted | score |",
