@@ -63,20 +63,9 @@ def is_plain(document: bytes) -> bool:
 
     ValueError where it is not UTF-8.
     """
-    if (b"\\" in document and ESCAPES.search(document)) or _contains(document, b"NaN", b"Infinity"):
+    if ESCAPES.search(document) or b"NaN" in document or b"Infinity" in document:
         return False
     return document.translate(None, HARMLESS).decode("utf-8").isprintable()
-
-
-def _contains(document: bytes, *words: bytes) -> bool:
-    """Whether one of some words is in a document; a byte that is rare is found several times as fast as a word."""
-    for word in words:
-        at = document.find(word[:1])
-        while at >= 0:
-            if document.startswith(word, at):
-                return True
-            at = document.find(word[:1], at + 1)
-    return False
 
 
 def plain(value: Any) -> Any:
