@@ -96,6 +96,9 @@ def test_stages_have_the_names_that_one_looks_for() -> None:
     dense = [name.removeprefix("features.") for name in stages_of("densenet121")]
     assert dense[1:3] == ["denseblock1", "transition1"]
     assert {"inception3a", "inception4e – maxpool4", "fc"} <= set(stages_of("googlenet"))
+    kinds = {name: stage.kind for name, stage in stages_of("googlenet").items()}
+    assert kinds["conv1 – maxpool1"] == "Conv2d(7×7, stride=2), MaxPool2d(3×3, stride=2)"
+    assert kinds["inception3a"] == "Inception"
     assert list(stages_of("alexnet"))[-3:] == ["classifier.1", "classifier.4", "classifier.6"]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from reporter.model.image_sizes import ImageSize
-from reporter.worker.counts.layers import Row, Shape, Visit, Visits, call, class_name, is_block, shape_text
+from reporter.worker.counts.layers import PASSING, Row, Shape, Visit, Visits, call, class_name, is_block, shape_text
 from reporter.worker.weights.auxiliary_heads import modules
 
 POOLING = (nn.MaxPool2d, nn.AvgPool2d)
@@ -139,7 +139,18 @@ def _kind(module: nn.Module) -> str:
     if isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict) and len(kinds) == 1:
         ((kind, count),) = kinds.items()
         return f"{count} × {kind}"
+    if convolution := _normalised(module):
+        return call(convolution)
     return class_name(module) if kinds else call(module)
+
+
+def _normalised(module: nn.Module) -> nn.Module | None:
+    """The convolution of a block that is one with batch norm and perhaps an activation, as all BasicConv2d are."""
+    computing = [each for each in module.modules() if not is_block(each) and not isinstance(each, PASSING)]
+    match computing:
+        case [nn.Conv2d() as convolution, nn.BatchNorm2d()]:
+            return convolution
+    return None
 
 
 def level(shape: Shape, size: ImageSize) -> int | None:
