@@ -6,6 +6,7 @@ import importlib
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -18,19 +19,22 @@ from reporter import model
 from reporter.cli.progress import Lines
 from reporter.compare.folders import compare
 from reporter.host.files import dumps
-from reporter.model import Architecture, ReporterError
+from reporter.model import Architecture, Metric, Record, ReporterError
 from reporter.model.settings import Settings
+from reporter.nightly import state
 from reporter.registry.selection import catalog_entries
 from reporter.report import build, claim_verdicts
 from reporter.run import experiment
 from reporter.run.request import Request
 from reporter.run.slots import Slot
-from reporter.store import record_files
+from reporter.store import kernel_files, record_files
 from reporter.store.kernel_files import kernels_path
 from reporter.version import MEASURES_AS, __version__
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = record_files.paths(ROOT / "results" / "reference" / "records")
+SCHEMA_1 = Path(__file__).parent / "data" / "resnet18.schema1.json"
+"""A record of the reference run as it was before modules were moved."""
 RENAMED = {
     "reporter.types": (model, ("Architecture", "Chart", "Claim", "Dataset", "Metric", "Quantity", "exact", "absent")),
     "reporter.telling.judging": (claim_verdicts, ("Answer", "Row", "Case", "MissingError")),
@@ -74,20 +78,40 @@ def test_readings_of_the_reference_run_are_reused(path: Path, tmp_path: Path) ->
     record_files.save(tmp_path, record)
     stored = record_files.record_path(tmp_path, record.machine, record.architecture)
     copy(kernels_path(path), kernels_path(stored))
+    check_reuse(record, METRICS, tmp_path)
+
+
+def test_readings_from_before_the_move_are_reused(tmp_path: Path) -> None:
+    """But for those of training, whose protocol is another one since."""
+    stored = tmp_path / "records" / "linux-x86_64-2cpu-ec52c3ef" / "resnet18.json"
+    stored.parent.mkdir(parents=True)
+    copy(SCHEMA_1, stored)
+    assert json.loads(stored.read_text())["schema"] == 1
+    record = record_files.load(stored)
+    assert not compare([record], [record]).gaps
+    metrics = {name: metric for name, metric in METRICS.items() if "seeds" not in metric.depends}
+    check_reuse(record, metrics, tmp_path)
+    assert json.loads(stored.read_text())["schema"] == 2
+
+
+def check_reuse(record: Record, metrics: Mapping[str, Metric], folder: Path) -> None:
+    """Nothing that a stored record has is measured again, unless its architecture changes."""
     environment = record.environment | {"reporter": __version__}
     about = {"machine": record.machine, "machine_facts": record.machine_facts, "environment": environment}
-    names = [name for name, metric in METRICS.items() if all(q.key in record.readings for q in metric.quantities)]
-    metrics = {name: METRICS[name] for name in names}
+    present = {
+        name: metric for name, metric in metrics.items() if all(q.key in record.readings for q in metric.quantities)
+    }
+    assert {"compute", "latency_cpu_1thread"} <= set(present)
 
     def request(architecture: Architecture) -> Request:
         conditions = Settings(preset="standard").conditions()
         devices = {"cpu": "cpu", "any": "cpu"}
-        return Request(tmp_path, [architecture], metrics, devices, conditions, about=about, no_cuda="none")
+        return Request(folder, [architecture], present, devices, conditions, about=about, no_cuda="none")
 
     executor = Simulated([Slot("", "", about)])
     entry = catalog_entries()[record.architecture]
     assert experiment.run(request(entry), executor, Lines(StringIO())).jobs == 0
-    again = record_files.load(record_files.record_path(tmp_path, record.machine, record.architecture))
+    again = record_files.load(record_files.record_path(folder, record.machine, record.architecture))
     measured = {key: reading for key, reading in record.readings.items() if reading.measured}
     assert {key: reading for key, reading in again.readings.items() if reading.measured} == measured
     changed = replace(entry, learning_rate=entry.learning_rate / 2)
@@ -145,6 +169,26 @@ def test_a_record_of_a_newer_reporter_says_to_upgrade(version: str, more: dict[s
         str(error.value)
         == f"{path}: written by reporter {version}, which is newer than {__version__}; upgrade reporter"
     )
+
+
+def test_a_ledger_and_a_state_of_a_newer_reporter_say_to_upgrade(tmp_path: Path) -> None:
+    found = json.loads(REFERENCE[0].read_text())
+    found["environment"]["reporter"] = "99.0"
+    path = tmp_path / "records" / found["machine"] / REFERENCE[0].name
+    path.parent.mkdir(parents=True)
+    path.write_text(dumps(found))
+    ledger = kernels_path(path)
+    ledger.write_text(dumps(json.loads(kernels_path(REFERENCE[0]).read_text()) | {"conditions": {}}))
+    with pytest.raises(ReporterError) as error:
+        kernel_files.load(path)
+    assert str(error.value).startswith(
+        f"{ledger}: written by reporter 99.0, which is newer than {__version__}; upgrade"
+    )
+    run = tmp_path / "run.json"
+    run.write_text('{"schema": 2, "started": "2027-01-01", "exit_code": 0}')
+    with pytest.raises(ReporterError) as error:
+        state.load(run, state.NightlyRun)
+    assert str(error.value) == f"{run}: written by a newer reporter (schema 2, this one reads 1); upgrade reporter"
 
 
 @pytest.mark.parametrize("version", [__version__, "0.0.9", "not a version", 3, None])

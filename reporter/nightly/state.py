@@ -207,6 +207,12 @@ def load(path: Path, kind: type[Stored]) -> Stored | None:
     try:
         if path.stat().st_size > LARGEST:
             raise ReporterError(f"{path}: larger than {LARGEST >> 20} MiB; remove it")
-        return kind.model_validate(plain(from_json(path.read_bytes())))
+        content = plain(from_json(path.read_bytes()))
+        number = content.get("schema") if isinstance(content, dict) else None
+        if isinstance(number, int) and number > SCHEMA:
+            raise ReporterError(
+                f"{path}: written by a newer reporter (schema {number}, this one reads {SCHEMA}); upgrade reporter"
+            )
+        return kind.model_validate(content)
     except (OSError, ValueError, ValidationError) as error:
         raise ReporterError(f"{path}: cannot be read: {str(error).splitlines()[0]}; remove it") from None

@@ -10,7 +10,8 @@ from reporter.host.files import lines, write
 from reporter.model import Record, ReporterError
 from reporter.model.fields import legible
 from reporter.model.profiles import LEDGER_SCHEMA, KernelLedger, LayerKernel
-from reporter.store.record_files import KERNELS, record_path
+from reporter.store.record_files import KERNELS, newer_version, record_path
+from reporter.version import __version__
 
 SUFFIX = f"{KERNELS}.json"
 CALLS = TypeAdapter(dict[str, list[LayerKernel]])
@@ -53,7 +54,8 @@ def save(folder: Path, record: Record, mode: str, calls: object) -> str:
 def load(record: Path) -> KernelLedger | None:
     """The ledger beside a record, None if there is none.
 
-    Raises ReporterError with the file's name where it is torn, no regular file, or that of another record.
+    Raises ReporterError with the file's name where it is torn, no regular file, of a newer reporter, or that of another
+    record.
     """
     path = kernels_path(record)
     try:
@@ -63,6 +65,9 @@ def load(record: Path) -> KernelLedger | None:
             raise ReporterError(f"{path}: not a ledger of kernels: no file of at most {LARGEST_FILE >> 20} MiB")
         found = KernelLedger.model_validate_json(path.read_bytes())
     except ValidationError as error:
+        if newer := newer_version(record):
+            line = f"{path}: written by reporter {newer}, which is newer than {__version__}; upgrade reporter"
+            raise ReporterError(line) from None
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         reason = legible(": ".join(filter(None, (where, first["msg"]))))

@@ -187,6 +187,14 @@ def _newer_version(found: Any) -> str:
     return legible(version) if number(version) > number(__version__) else ""
 
 
+def newer_version(path: Path) -> str:
+    """The version of the reporter that wrote a record, if it is newer than this one; empty if it cannot be read."""
+    try:
+        return _newer_version(from_json(path.read_bytes()))
+    except (OSError, ValueError):
+        return ""
+
+
 def append_history(folder: Path, lines: Iterable[dict[str, Any]]) -> bool:
     """Adds one line per run and architecture to history.jsonl; returns whether the line before was cut short."""
     return append_lines(folder / "history.jsonl", lines)
