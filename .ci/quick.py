@@ -1,8 +1,9 @@
 """Lint, types and the tests of what changed: `python .ci/quick.py [COMMIT]`, by default since the last commit.
 
-The tests of a module are the test files that are named after it or its folder, and those that import it. Where these
-are many, the first ones run and the others are listed; the whole default set is `python -m pytest`. Files with runs in
-processes of their own are listed, too, unless they changed themselves.
+The tests of a module are the test files that are named after it or its folder, and those that import it; OTHERS has
+those of other files, and what has none is listed. Where these are many, the first ones run and the others are listed;
+the whole default set is `python -m pytest`. Files with runs in processes of their own are listed, too, unless they
+changed themselves.
 """
 
 from __future__ import annotations
@@ -21,6 +22,24 @@ LONG = {
     for name in ("ab", "ab_installed", "api", "browser", "curves", "importing", "plugins", "run")
 }
 """Test files that take 10 s or more each."""
+OTHERS = {
+    ".ci/": ("ci", "docs"),
+    ".github/": ("nightly", "action"),
+    "CHANGELOG.md": ("wording",),
+    "CONTRIBUTING.md": ("docs", "wording"),
+    "README.md": ("docs", "wording"),
+    "action.yml": ("action",),
+    "benchmarks/": ("wording",),
+    "docs/": ("docs", "wording"),
+    "pyproject.toml": ("install", "docs"),
+    "reporter/facts/": ("published", "recent", "display_names"),
+    "reporter/languages/": ("languages", "plurals"),
+    "results/": ("renamed", "performance"),
+    "templates/": ("telling", "documents", "hostile"),
+    "tests/data/": ("renamed", "wording"),
+    "tests/golden/": ("telling", "claims"),
+}
+"""The tests of files that are no modules, by how their paths begin."""
 
 
 def changed(commit: str) -> list[str]:
@@ -49,11 +68,22 @@ def chosen(paths: Iterable[str], tests: dict[str, str]) -> list[str]:
     """The test files to run: changed ones, those named after a changed module or its folder, those that import it."""
     changed = set(paths)
     modules = [path for path in changed if path.endswith(".py") and path not in tests]
+    others = [name for path in paths if path not in modules for start in OTHERS for name in _tests_of(path, start)]
     modules = [path.removeprefix("tests/").removeprefix("benchmarks/") for path in modules]
     names = {name for path in modules for name in (Path(path).stem, Path(path).parent.name)}
     named = [test for test in tests if Path(test).stem.removeprefix("test_") in names]
     found = [test for test, text in tests.items() if any(imports(text, path) for path in modules)]
-    return list(dict.fromkeys([*(test for test in tests if test in changed), *named, *found]))
+    listed = [test for test in tests if Path(test).stem.removeprefix("test_") in others]
+    return list(dict.fromkeys([*(test for test in tests if test in changed), *listed, *named, *found]))
+
+
+def _tests_of(path: str, start: str) -> Sequence[str]:
+    return OTHERS[start] if path.startswith(start) else ()
+
+
+def without_tests(paths: Iterable[str], tests: dict[str, str]) -> list[str]:
+    """The files of which no test is known: for these, run the whole default set."""
+    return [path for path in paths if not chosen([path], tests)]
 
 
 def divided(files: Sequence[str], paths: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -78,6 +108,8 @@ def main() -> None:
     failed = [" ".join(process.args[2:]) for process in started if process.wait() not in (0, 5)]
     if left:
         print("not run:", *left)
+    if unknown := without_tests(paths, tests):
+        print("no tests are known of:", *unknown)
     if failed:
         sys.exit(f"failed: {'; '.join(failed)}")
 

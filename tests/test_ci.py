@@ -32,7 +32,20 @@ def test_the_tests_of_a_change_import_what_changed(quick: ModuleType) -> None:
     assert quick.chosen(["reporter/metrics/size.py"], tests) == ["tests/test_c.py"]
     assert quick.chosen(["tests/samples.py", "tests/test_b.py"], tests) == ["tests/test_b.py", "tests/test_d.py"]
     assert quick.chosen(["reporter/job/parts.py"], tests) == ["tests/test_job.py"]
-    assert quick.chosen(["README.md"], tests) == []
+    assert quick.chosen(["reporter/unheard_of.toml"], tests) == []
+
+
+def test_files_that_are_no_modules_have_tests_or_are_listed(quick: ModuleType) -> None:
+    tests = {f"tests/{path.name}": "" for path in sorted((ROOT / "tests").glob("test_*.py"))}
+    names = {name for each in quick.OTHERS.values() for name in each}
+    assert {f"tests/test_{name}.py" for name in names} <= set(tests)
+    assert all((ROOT / start).exists() for start in quick.OTHERS)
+    assert set(quick.chosen(["reporter/languages/ru.po"], tests)) == {
+        "tests/test_languages.py",
+        "tests/test_plurals.py",
+    }
+    assert "tests/test_telling.py" in quick.chosen(["templates/report.html.j2", "reporter/version.py"], tests)
+    assert quick.without_tests(["README.md", "LICENSE", "reporter/languages/ru.po"], tests) == ["LICENSE"]
 
 
 def test_long_test_files_are_listed_unless_they_changed(quick: ModuleType) -> None:
