@@ -3,8 +3,8 @@
 `python benchmarks/mutation_score.py` changes one statement at a time by an operator of mutations.py or by removing it,
 and runs tests/test_stats_*.py against each change in a process of its own: first the tests of the changed module, then
 the others. A fault is detected if a test fails or the tests take more than LONGEST seconds. SAMPLE of all faults are
-drawn with a fixed seed, and more of each module of which fewer than FEWEST are among them; `--all` takes every one. Hypothesis draws the same examples each time. Prints the table and
-writes mutation_score.md.
+drawn with a fixed seed, and more of each module of which fewer than FEWEST are among them; `--all` takes every one.
+Hypothesis draws the same examples each time. Prints the table and writes mutation_score.md.
 
 What no test detects needs a reason in mutation_score.json: either `equivalent`, if the result cannot differ, or why it
 is accepted. The score leaves equivalent faults out. Exits with 1 if the score is below GOAL, more than MOST_EQUIVALENT
