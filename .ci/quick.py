@@ -35,9 +35,9 @@ OTHERS = {
     "reporter/facts/": ("published", "recent", "display_names"),
     "reporter/languages/": ("languages", "plurals"),
     "results/": ("renamed", "performance"),
-    "templates/": ("telling", "documents", "hostile"),
+    "templates/": ("report", "documents", "hostile"),
     "tests/data/": ("renamed", "wording"),
-    "tests/golden/": ("telling", "claims"),
+    "tests/golden/": ("report", "claims"),
 }
 """The tests of files that are no modules, by how their paths begin."""
 

@@ -44,7 +44,7 @@ def test_files_that_are_no_modules_have_tests_or_are_listed(quick: ModuleType) -
         "tests/test_languages.py",
         "tests/test_plurals.py",
     }
-    assert "tests/test_telling.py" in quick.chosen(["templates/report.html.j2", "reporter/version.py"], tests)
+    assert "tests/test_report.py" in quick.chosen(["templates/report.html.j2", "reporter/version.py"], tests)
     assert quick.without_tests(["README.md", "LICENSE", "reporter/languages/ru.po"], tests) == ["LICENSE"]
 
 
