@@ -6,7 +6,7 @@ import ast
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,6 +36,8 @@ LAYERS = (
 """Lowest first: a module imports from its own folder and from lower layers."""
 PARENT = ("host", "registry", "store", "compare", "report", "run", "nightly", "cli", "api", "charts", "tables")
 """Folders whose code runs in the parent process, or in both."""
+EXTENSIONS = ("architectures", "engines", "datasets", "metrics", "claims")
+"""Folders of extensions: the parent loads their files, and the worker calls their functions."""
 SHIMS = ("types", "telling", "telling.judging")
 """Deprecated names of modules."""
 HEAVY = {"torch", "torchvision", "fvcore", "sklearn", "timm"}
@@ -55,14 +57,19 @@ MODULES = {name: path for name, path in FILES.items() if name not in SHIMS}
 class Module:
     """What these tests look at in a module: its docstring, imports, classes and functions, wherever they are.
 
-    `loaded` are the packages that it imports while it is loaded, outside of functions and `if TYPE_CHECKING`.
+    `at_load` are the imports that are run while it is loaded, outside of functions and `if TYPE_CHECKING`.
     """
 
     docstring: str
     imports: tuple[ast.Import | ast.ImportFrom, ...]
-    loaded: frozenset[str]
+    at_load: tuple[ast.Import | ast.ImportFrom, ...]
     classes: tuple[str, ...]
     functions: tuple[str, ...]
+
+    @property
+    def loaded(self) -> set[str]:
+        """The packages that it imports while it is loaded."""
+        return {package for each in self.at_load for package in packages(each)}
 
 
 @cache
@@ -76,7 +83,7 @@ def parsed(name: str) -> Module:
     return Module(
         docstring=ast.get_docstring(tree) or "",
         imports=tuple(each for each in inside if isinstance(each, ast.Import | ast.ImportFrom)),
-        loaded=frozenset(package for each in when_loaded(tree.body) for package in packages(each)),
+        at_load=tuple(each for each in when_loaded(tree.body) if isinstance(each, ast.Import | ast.ImportFrom)),
         classes=tuple(each.name for each in inside if isinstance(each, ast.ClassDef)),
         functions=tuple(each.name for each in inside if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)),
     )
@@ -112,9 +119,14 @@ def packages(statement: ast.AST) -> set[str]:
 @cache
 def imported(name: str) -> set[str]:
     """All modules of this package that a module imports: in functions, for type checkers and relatively, too."""
+    return modules(name, parsed(name).imports)
+
+
+def modules(name: str, imports: Iterable[ast.Import | ast.ImportFrom]) -> set[str]:
+    """The modules of this package that some imports of a module name."""
     package = name.split(".") if FILES[name].name == "__init__.py" else name.split(".")[:-1]
     found: set[str] = set()
-    for node in parsed(name).imports:
+    for node in imports:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         else:
@@ -173,6 +185,18 @@ def test_what_the_parent_loads_imports_no_worker_module() -> None:
         if name.split(".")[0] in PARENT and name not in ("run.executors.local", "run.paired.side")
     }
     assert not wrong, "these imports would load torch: " + ", ".join(sorted(wrong))
+
+
+def test_extensions_import_worker_modules_in_functions_only() -> None:
+    """The parent loads extensions, and a worker module may load torch; imports for type checkers are not run."""
+    wrong = [
+        f"{name} -> {other}"
+        for name in MODULES
+        if name.split(".")[0] in EXTENSIONS
+        for other in sorted(modules(name, parsed(name).at_load))
+        if other.split(".")[0] == "worker"
+    ]
+    assert not wrong, "import these in functions, as they may load torch: " + ", ".join(wrong)
 
 
 def test_ray_is_imported_by_its_executor_only() -> None:
